@@ -1,0 +1,1 @@
+"""The five providers: what each one's API is, and nothing of ours."""

@@ -1,0 +1,177 @@
+"""What every provider offers: the contract that the other rooms, and one test
+suite over all five, hold a provider to."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+
+from providers.model import (
+    Held,
+    InvalidRequestError,
+    Order,
+    Parsed,
+    Policy,
+    Reply,
+    Request,
+    explain,
+)
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Account(BaseModel):
+    """One account's credentials and address. Subclasses add the credentials.
+
+    Secrets are ``SecretStr``: they do not show in logs, errors or ``repr``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    base_url: str
+    allow_plain_http: bool = False
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_base(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a scheme and a host, such as https://host")
+        if parts.query or parts.fragment or parts.username:
+            raise ValueError("must have no query, fragment or user name")
+        return value.rstrip("/")
+
+    def model_post_init(self, _context: object, /) -> None:
+        parts = urlsplit(self.base_url)
+        plain = parts.scheme == "http" and parts.hostname not in LOOPBACK
+        if plain and not self.allow_plain_http:
+            raise ValueError(
+                "base_url is plain http: credentials would travel unencrypted;"
+                " use https, or set allow_plain_http = true"
+            )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value of this account, for masking."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        found = (v.get_secret_value() for v in values if isinstance(v, SecretStr))
+        return tuple(value for value in found if value)
+
+
+class Params(BaseModel):
+    """What a provider's cancel takes beside the order; none by default."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token a login brought; ``expires_at`` is aware, or unknown."""
+
+    value: str
+    expires_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"Token(expires_at={self.expires_at})"
+
+
+A = TypeVar("A", bound=Account)
+
+
+class Provider(ABC, Generic[A]):
+    """One provider's API: builds requests and reads replies, and does nothing else.
+
+    ``parse_*`` raise ``UnreadableReplyError`` alone, whatever they are given.
+    They are shown answers only: throttling by 429, 5xx, 408 and redirects are
+    dealt with by ``providers.http``.
+    """
+
+    name: ClassVar[str]
+    policy: ClassVar[Policy]
+    account_model: ClassVar[type[Account]]
+    params_model: ClassVar[type[Params]] = Params
+    sealed_params: ClassVar[frozenset[str]] = frozenset()
+    """Params that are personal data: sealed at rest, never shown."""
+    order_pattern: ClassVar[re.Pattern[str]]
+    """What an order identifier looks like, whole."""
+    order_form: ClassVar[str]
+    """The same, in words, for whoever sent another."""
+
+    def check_order(self, order: object) -> str:
+        """The order's identifier as text, or ``InvalidRequestError``."""
+        if isinstance(order, bool) or not isinstance(order, str | int):
+            raise InvalidRequestError(f"order must be {self.order_form}")
+        text = str(order).strip()
+        if not self.order_pattern.fullmatch(text):
+            raise InvalidRequestError(f"order must be {self.order_form}")
+        return text
+
+    def check_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The params as they are kept and sent, or ``InvalidRequestError``."""
+        try:
+            checked = self.params_model.model_validate(dict(params))
+        except ValidationError as error:
+            raise InvalidRequestError(f"params: {explain(error)}") from None
+        return checked.model_dump(exclude_unset=True)
+
+    def default_key(self, order: str, params: Mapping[str, Any]) -> str:
+        """What makes this cancellation the same one when it comes again."""
+        del params
+        return order
+
+    @abstractmethod
+    def build_cancel(
+        self, account: A, token: str | None, orders: Sequence[Order]
+    ) -> Request:
+        """The cancel call for ``orders`` (1 to ``policy.batch``)."""
+
+    @abstractmethod
+    def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed: ...
+
+    @abstractmethod
+    def build_read(
+        self, account: A, token: str | None, orders: Sequence[Order]
+    ) -> Request:
+        """The call that reads ``orders`` back (1 to ``policy.read_batch``)."""
+
+    @abstractmethod
+    def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed: ...
+
+    @abstractmethod
+    def build_probe(self, account: A, token: str | None) -> Request | None:
+        """A call with no side effect that proves the credentials, if there is one."""
+
+    def parse_probe(self, reply: Reply) -> Parsed:
+        """What the probe's reply says: ``Held`` or ``TokenRefused`` if they are bad."""
+        return self.parse_read([PROBE], reply)
+
+
+class WithLogin(Provider[A]):
+    """A provider whose calls carry a token that a login brings."""
+
+    refresh_early: ClassVar[timedelta] = timedelta(minutes=5)
+    """How long before its expiry a token is renewed."""
+    token_lifetime: ClassVar[timedelta] = timedelta(hours=24)
+    """How long a token is kept when the login does not say."""
+
+    @abstractmethod
+    def static_token(self, account: A) -> str | None:
+        """The token written in the accounts file, which no login can renew."""
+
+    @abstractmethod
+    def build_login(self, account: A) -> Request: ...
+
+    @abstractmethod
+    def parse_login(self, reply: Reply, now: datetime) -> Token | Held:
+        """The token, or ``Held`` when the credentials are refused."""
+
+
+PROBE = Order("0")

@@ -1,0 +1,313 @@
+"""Dükkango: cancels a restaurant order, with a reason that is required.
+
+Pages: ``orders/cancel``, ``orders/get-current``, ``auth/login``; read 2026-11-20. Its
+quirks, and how sure we are of each ([D] documented, [C] seen in clients, [A] assumed):
+
+- Success is HTTP 200 *and* ``status: true``. Errors are ``status: false`` with an
+  ``error`` and, not always, a ``message``, half Turkish and half English [D].
+- 403 "URL hatalı" is an identifier that is invalid or another restaurant's: it is
+  the order's fault, not the account's. 401 is the token's [D].
+- What it answers for an order cancelled or completed before is not documented; that
+  its words name the state is [A]. They are read narrowly: "iptal edilemez" (cannot be
+  cancelled) has the stem of "iptal edildi" (was cancelled), and "işlem iptal edildi"
+  is about the request. Words that could mean either decide nothing.
+- The only read-back lists the active orders, so an absent one may be cancelled,
+  completed or something else: absence proves nothing [D + A].
+- That cancelling twice does no harm is [A].
+- A token lasts 24 h, and its expiry carries no offset: Turkish time, UTC+3 [A].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any, ClassVar, Self
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from providers.base import Account, Params, Token, WithLogin
+from providers.model import (
+    UNKNOWN,
+    Finding,
+    Findings,
+    Held,
+    Order,
+    Outcome,
+    Parsed,
+    Policy,
+    Reason,
+    Reply,
+    Request,
+    TokenRefused,
+    UnreadableReplyError,
+    json_request,
+    seconds,
+)
+from providers.text import as_number, as_object, first_text, fold
+
+POLICY = Policy(
+    # No limit is documented for the cancel; 5 a second is our own courtesy [A].
+    rate="5/second",
+    concurrency=4,
+    # 30 s between two get-current [D], and one answers for any number of orders.
+    read_rate="1/30 second",
+    read_batch=1000,
+    # What a 429 asks for in its text [D]; it need not send Retry-After.
+    throttle_wait=timedelta(seconds=30),
+    # A kitchen starts at once: the first waits are short.
+    resend_delays=seconds(1, 5, 15, 60, 300),
+    max_attempts=5,
+    # Sooner than every 30 s it may not be asked.
+    verify_delays=seconds(0, 30, 60, 300),
+    # Within the hour a restaurant order is over, and the list forgets it [A].
+    verify_for=timedelta(hours=1),
+    # Nothing is ever "taken on" here; asked for by the type, and harmless.
+    poll_delays=seconds(30, 60),
+    # A second cancel finds a cancelled order and changes nothing [A]; there is no
+    # read-back that could tell instead.
+    repeatable=True,
+)
+
+HTTP_REFUSALS: Mapping[int, Reason] = {
+    400: Reason.INVALID_REQUEST,  # "eksik alan"
+    403: Reason.NOT_FOUND,  # "URL hatalı": no such id, or not this restaurant's
+    404: Reason.NOT_FOUND,  # "sipariş bulunamadı"
+}
+"""Why a cancel is refused, by HTTP status; any other 4xx is plainly refused."""
+
+ORDER_STATUSES: Mapping[int, Finding] = {
+    1: Finding(Outcome.ACTIVE),
+    2: Finding(Outcome.ACTIVE),
+    16: Finding(Outcome.ACTIVE),  # out for delivery, and still cancellable [D]
+    5: Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED),
+    6: Finding(Outcome.CANCELLED, Reason.CONFIRMED),
+}
+"""``status_id`` in get-current. Anything else is unknown."""
+
+NOT_THE_ORDER = re.compile(
+    r"\b(?:islem|odeme|iade|talep|talebi|istek|istegi|payment|refund|request|operation"
+    r"|transaction|cancell?ation)\w*(?: \w+){0,3}?"
+    r" (?:iptal edil|tamamlan|cancel|complet)\w*"
+    r"|\biptal(?:i\w*)? (?:zaten )?tamamlan\w*"
+)
+"""Something else that was cancelled or completed: an operation, a payment."""
+UNSURE = re.compile(
+    r"\b(?:degil|yalnizca|sadece|veya|ya da|ve|not|never|only|or|and|if)\b|/"
+)
+"""Words with which a sentence names a state without saying that it is this one."""
+SAYS_CANCELLED = re.compile(
+    r"\biptal (?:edil(?:di|en|mis(?:tir)?|digi icin|diginden)|oldu|olmus(?:tur)?)\b"
+    r"|\balready\b.*(?<!be )\bcancell?ed\b"
+)
+SAYS_COMPLETED = re.compile(
+    r"\bteslim edil(?:di|en|mis(?:tir)?|digi icin|diginden)\b"
+    r"|\btamamlan(?:di|an|mis(?:tir)?|digi icin|digindan)\b"
+    r"|\balready\b.*(?<!be )(?<!being )\b(?:completed|delivered)\b"
+)
+"""The two states, in folded words: whole forms, for their negations share the stem."""
+
+TURKISH_TIME = timezone(timedelta(hours=3))
+UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+SENDABLE = re.compile(r"[\x21-\x7e]{1,4096}")
+"""What may stand in a header."""
+
+
+class DukkangoAccount(Account):
+    """An access token, or the two secrets that log in for one."""
+
+    base_url: str = "https://www.xn--dkkango-n2a.com"
+    access_token: SecretStr | None = None
+    app_secret_key: SecretStr | None = None
+    rest_secret_key: SecretStr | None = None
+
+    @field_validator("access_token", "app_secret_key", "rest_secret_key")
+    @classmethod
+    def _is_sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not SENDABLE.fullmatch(value.get_secret_value()):
+            raise ValueError("must be printable ASCII without spaces, and not empty")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        login = (self.app_secret_key is not None, self.rest_secret_key is not None)
+        if self.access_token is not None and any(login):
+            raise ValueError(
+                "access_token stands alone: leave out app_secret_key and"
+                " rest_secret_key, or leave out access_token to log in with them"
+            )
+        if self.access_token is None and not all(login):
+            raise ValueError("app_secret_key and rest_secret_key, or else access_token")
+        return self
+
+
+class DukkangoParams(Params):
+    reason_id: int = Field(ge=1, le=8)
+    """1 out of stock, 2 address not found, 3 congestion, 4 the customer cancelled,
+    5 technical, 6 too far, 7 payment, 8 other [D]."""
+
+
+class Dukkango(WithLogin[DukkangoAccount]):
+    name: ClassVar[str] = "dukkango"
+    policy: ClassVar[Policy] = POLICY
+    account_model: ClassVar[type[Account]] = DukkangoAccount
+    params_model: ClassVar[type[Params]] = DukkangoParams
+    order_pattern: ClassVar[re.Pattern[str]] = re.compile(UUID)
+    order_form: ClassVar[str] = "the order's payment_key: a UUID with its hyphens"
+    refresh_early: ClassVar[timedelta] = timedelta(hours=1)  # as its page advises [D]
+
+    def default_key(self, order: str, params: Mapping[str, Any]) -> str:
+        return order.lower()
+
+    def build_cancel(
+        self, account: DukkangoAccount, token: str | None, orders: Sequence[Order]
+    ) -> Request:
+        order = orders[0]
+        url = _url(account, f"orders/cancel/{quote(order.id, safe='')}")
+        document = {"reason_id": order.params["reason_id"]}
+        return json_request("PUT", url, document, _headers(token))
+
+    def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if reply.status == 401:
+            return _token_refused()
+        document = reply.json_object()
+        words = _words(document)
+        finding = _cancel_finding(reply.status, document.get("status"), words)
+        return Findings({orders[0].id: _with_words(finding, reply.status, words)})
+
+    def build_read(
+        self, account: DukkangoAccount, token: str | None, orders: Sequence[Order]
+    ) -> Request:
+        url = _url(account, "orders/get-current")
+        return json_request("GET", url, headers=_headers(token))
+
+    def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if reply.status == 401:
+            return _token_refused()
+        document = reply.json_object()
+        if not reply.ok or document.get("status") is not True:
+            nothing = _with_words(UNKNOWN, reply.status, _words(document))
+            return Findings({order.id: nothing for order in orders})
+        listed = _listed(document.get("data"))
+        return Findings({o.id: _listed_as(listed.get(o.id.lower())) for o in orders})
+
+    def build_probe(
+        self, account: DukkangoAccount, token: str | None
+    ) -> Request | None:
+        # get-current would use up the cooldown; the login proves the secrets.
+        return None
+
+    def static_token(self, account: DukkangoAccount) -> str | None:
+        held = account.access_token
+        return held.get_secret_value() if held else None
+
+    def build_login(self, account: DukkangoAccount) -> Request:
+        secrets = {
+            "app_secret_key": account.app_secret_key,
+            "rest_secret_key": account.rest_secret_key,
+        }
+        document = {k: v.get_secret_value() for k, v in secrets.items() if v}
+        return json_request("POST", _url(account, "auth/login"), document)
+
+    def parse_login(self, reply: Reply, now: datetime) -> Token | Held:
+        if reply.status >= 400:
+            return Held(
+                f"Dükkango refused the login ({reply.status}): check app_secret_key,"
+                " rest_secret_key and base_url"
+            )
+        document = reply.json_object()
+        if document.get("status") is False:
+            said = _words(document) or "no reason given"
+            return Held(f"Dükkango refused the login: {said}")
+        data = as_object(document.get("data"))
+        token = data.get("access_token")
+        if not isinstance(token, str) or not SENDABLE.fullmatch(token):
+            raise UnreadableReplyError("a login that brought no access_token")
+        return Token(token, _expiry(data.get("expiration_date"), now))
+
+
+def _url(account: DukkangoAccount, path: str) -> str:
+    return f"{account.base_url}/api/integrations/{path}"
+
+
+def _headers(token: str | None) -> dict[str, str]:
+    return {"Access-Token": token} if token else {}
+
+
+def _token_refused() -> TokenRefused:
+    return TokenRefused("Dükkango refused the access token (401)")
+
+
+def _cancel_finding(http: int, status: object, words: str | None) -> Finding:
+    if http == 200 and status is True:
+        return Finding(Outcome.CANCELLED, Reason.CONFIRMED)
+    if status is not False:
+        # Not the provider's own form: a gateway's page, or a wrong base_url.
+        return UNKNOWN
+    if state := _state_named(words):
+        return state
+    if http < 400:
+        return UNKNOWN
+    return Finding(Outcome.REFUSED, HTTP_REFUSALS.get(http, Reason.REFUSED))
+
+
+def _state_named(words: str | None) -> Finding | None:
+    """The state that a refusal says the order is in, if it says one and only one."""
+    # What an order can *not* be is no state: "cannot be cancelled" has a "not" too.
+    said = re.sub(r"\bcan(?:not| not|['’]t) be \w+", "", fold(words))
+    said = NOT_THE_ORDER.sub("", said)
+    cancelled, completed = SAYS_CANCELLED.search(said), SAYS_COMPLETED.search(said)
+    if UNSURE.search(said) or bool(cancelled) == bool(completed):
+        return None
+    if cancelled:
+        return Finding(Outcome.CANCELLED, Reason.ALREADY_CANCELLED)
+    return Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED)
+
+
+def _listed(data: object) -> dict[str, set[int | None]]:
+    """The statuses that get-current shows, by payment_key in small letters."""
+    if not isinstance(data, list):
+        raise UnreadableReplyError("a get-current without a list of orders")
+    listed: dict[str, set[int | None]] = {}
+    for key, status in _rows(data):
+        listed.setdefault(key, set()).add(status)
+    return listed
+
+
+def _rows(data: list[object]) -> Iterator[tuple[str, int | None]]:
+    for row in map(as_object, data):
+        key = row.get("payment_key")
+        if isinstance(key, str):
+            yield key.strip().lower(), as_number(row.get("status_id"))
+
+
+def _listed_as(statuses: set[int | None] | None) -> Finding:
+    if statuses is None:
+        return Finding(Outcome.UNKNOWN, message="not among the current orders")
+    status = next(iter(statuses))
+    if len(statuses) > 1 or status is None:
+        return Finding(Outcome.UNKNOWN, message="listed without one clear status")
+    finding = ORDER_STATUSES.get(status, UNKNOWN)
+    return _with_words(finding, status, None)
+
+
+def _expiry(written: object, now: datetime) -> datetime | None:
+    """When the token ends; unknown when it is not said, or said to be over."""
+    try:
+        moment = datetime.fromisoformat(str(written))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        # 2026-11-20 [A]: no offset is written, and the provider is Turkish.
+        moment = moment.replace(tzinfo=TURKISH_TIME)
+    return moment if moment > now else None
+
+
+def _words(document: Mapping[str, Any]) -> str | None:
+    said = (first_text(document.get("error")), first_text(document.get("message")))
+    return first_text(": ".join(part for part in said if part))
+
+
+def _with_words(finding: Finding, code: int, message: str | None) -> Finding:
+    return Finding(finding.outcome, finding.reason, str(code), message)

@@ -1,0 +1,328 @@
+"""The only place that touches a provider's socket, and the only one that turns an
+exception or an HTTP status into evidence of what may have happened.
+
+``NOT_SENT``: the provider cannot have acted. ``ANSWERED``: it said something that can
+be read. ``THROTTLED``: it did nothing, and says to wait. ``MAYBE_DONE``: nobody knows.
+When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent blindly.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.cookiejar
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from providers.model import (
+    BatchRefused,
+    Finding,
+    Findings,
+    Held,
+    Parsed,
+    Policy,
+    Reply,
+    Request,
+    Throttled,
+    TokenRefused,
+    UnreadableReplyError,
+)
+
+LARGEST_BODY = 4 * 1024 * 1024
+"""Bytes of a reply that are read; 100 orders take some 20 kB."""
+LONGEST_WAIT = timedelta(hours=1)
+"""A provider that asks for a longer wait than this is asked again after it."""
+
+
+class Evidence(StrEnum):
+    NOT_SENT = "not_sent"
+    ANSWERED = "answered"
+    THROTTLED = "throttled"
+    MAYBE_DONE = "maybe_done"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call, and what it is evidence of. Holds no secret."""
+
+    evidence: Evidence
+    parsed: Parsed | None = None
+    """What the reply means; set for ``ANSWERED`` and ``THROTTLED``."""
+    status: int | None = None
+    took: timedelta = timedelta(0)
+    detail: str | None = None
+    """What went wrong, in words, when something did."""
+    body: str | None = None
+    """The reply's body, masked and cut, where it was refused or unreadable."""
+
+
+class _LostError(Exception):
+    """The request went out, and its answer did not come back whole."""
+
+
+def exchange(
+    request: Request,
+    parse: Callable[[Reply], Parsed],
+    policy: Policy,
+    secrets: tuple[str, ...] = (),
+) -> Exchange:
+    """Send ``request`` once and say what it is evidence of. Never raises for a
+    provider's behaviour; never sends twice."""
+    began = time.monotonic()
+    result = _exchange(request, parse, policy, secrets)
+    return _timed(result, timedelta(seconds=time.monotonic() - began))
+
+
+def _timed(result: Exchange, took: timedelta) -> Exchange:
+    return Exchange(
+        result.evidence, result.parsed, result.status, took, result.detail, result.body
+    )
+
+
+def _exchange(
+    request: Request,
+    parse: Callable[[Reply], Parsed],
+    policy: Policy,
+    secrets: tuple[str, ...],
+) -> Exchange:
+    try:
+        reply = _send(request, policy)
+    except requests.RequestException as error:
+        evidence = Evidence.NOT_SENT if _never_sent(error) else Evidence.MAYBE_DONE
+        return Exchange(evidence, detail=mask(_in_words(error, policy), secrets))
+    except _LostError as error:
+        return Exchange(Evidence.MAYBE_DONE, detail=str(error))
+    return _read(reply, parse, policy, secrets)
+
+
+def _read(
+    reply: Reply,
+    parse: Callable[[Reply], Parsed],
+    policy: Policy,
+    secrets: tuple[str, ...],
+) -> Exchange:
+    body = None if reply.ok else _masked_body(reply, secrets)
+    if reply.status == 429:
+        wait = throttle_wait(reply.headers, datetime.now(UTC), policy.throttle_wait)
+        parsed = Throttled(wait, f"HTTP 429, wait {wait.total_seconds():.0f} s")
+        return Exchange(Evidence.THROTTLED, parsed, 429, body=body)
+    if reply.status in (301, 302, 307, 308):
+        return Exchange(Evidence.ANSWERED, _redirected(reply), reply.status)
+    if not 200 <= reply.status < 500 or reply.status in (303, 304, 408):
+        detail = f"HTTP {reply.status}"
+        return Exchange(
+            Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
+        )
+    try:
+        parsed_reply = _masked_words(parse(reply), secrets)
+    except UnreadableReplyError as error:
+        body = _masked_body(reply, secrets)
+        detail = mask(str(error), secrets)
+        return Exchange(
+            Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
+        )
+    return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
+
+
+def _redirected(reply: Reply) -> Held:
+    # Followed, it would carry credentials to wherever it points.
+    return Held(
+        f"the provider answers with a redirect (HTTP {reply.status}), which is never"
+        " followed: set base_url to the address that it moved to"
+    )
+
+
+# --- the socket -------------------------------------------------------------------
+
+_local = threading.local()
+
+
+def _session() -> requests.Session:
+    """This thread's session: threads that share one slow each other down."""
+    session: requests.Session | None = getattr(_local, "session", None)
+    if session is None:
+        session = requests.Session()
+        # No proxies, .netrc or CA bundles from the environment: a third faster, and
+        # nothing outside the accounts file decides where credentials go.
+        session.trust_env = False
+        session.cookies.set_policy(
+            http.cookiejar.DefaultCookiePolicy(allowed_domains=[])
+        )
+        adapter = HTTPAdapter(max_retries=0)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        session.headers.clear()
+        _local.session = session
+    return session
+
+
+def _send(request: Request, policy: Policy) -> Reply:
+    prepared = requests.Request(
+        request.method,
+        request.url,
+        headers={
+            "User-Agent": "rescind/0.1",
+            # A compressed bomb cannot be sent to one who takes no compression.
+            "Accept-Encoding": "identity",
+            **request.headers,
+        },
+        data=request.body,
+    )
+    session = _session()
+    deadline = time.monotonic() + policy.connect_timeout + 2 * policy.read_timeout
+    with session.send(
+        session.prepare_request(prepared),
+        stream=True,
+        allow_redirects=False,
+        timeout=(policy.connect_timeout, policy.read_timeout),
+    ) as response:
+        body = b"".join(_bounded(response, deadline))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status_code, headers, body)
+
+
+def _bounded(response: requests.Response, deadline: float) -> Iterator[bytes]:
+    """The body as it comes, no more than ``LARGEST_BODY``, and not for ever."""
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise _LostError("a compressed reply, though none was asked for")
+    expected = response.headers.get("Content-Length", "")
+    size = 0
+    for part in _parts(response.raw):
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise _LostError(f"a reply of more than {LARGEST_BODY} bytes")
+        if time.monotonic() > deadline:
+            raise _LostError("a reply that did not end within its time")
+        yield part
+    if expected.isdigit() and size < int(expected):
+        raise _LostError(f"a reply cut off after {size} of {expected} bytes")
+
+
+def _parts(raw: urllib3.HTTPResponse) -> Iterator[bytes]:
+    try:
+        # read1 returns with what one receive brought: a slow drip cannot keep us.
+        while part := raw.read1(65536, decode_content=False):
+            yield part
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise _LostError("the connection was lost in the middle of a reply") from error
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Whether the request cannot have reached the provider."""
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL):
+        return True
+    never = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.NameResolutionError,
+        urllib3.exceptions.ConnectTimeoutError,
+    )
+    for cause in _causes(error):
+        if isinstance(cause, never):
+            return True
+        # Of TLS only the handshake's own failures are sure to come before sending.
+        if "CERTIFICATE_VERIFY_FAILED" in str(cause) or "WRONG_VERSION" in str(cause):
+            return True
+    return False
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    pending: list[object] = [error]
+    while pending:
+        cause = pending.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        pending += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
+        pending += cause.args
+
+
+def _in_words(error: requests.RequestException, policy: Policy) -> str:
+    if isinstance(error, requests.ConnectTimeout):
+        return f"no connection within {policy.connect_timeout:g} s"
+    if isinstance(error, requests.Timeout):
+        return f"no answer within {policy.read_timeout:g} s"
+    causes = list(_causes(error))
+    root = next((c for c in causes if isinstance(c, OSError) and c.errno), causes[-1])
+    prefix = "not connected" if _never_sent(error) else "connection lost"
+    return f"{prefix}: {str(root)[:200]}"
+
+
+# --- what 429 asks for ------------------------------------------------------------
+
+
+def throttle_wait(
+    headers: Mapping[str, str], now: datetime, default: timedelta
+) -> timedelta:
+    """How long a 429 asks to wait: ``Retry-After`` (seconds or a date), or
+    notpanel's ``X-RateLimit-Reset`` (Unix seconds); else ``default``."""
+    asked = _retry_after(headers.get("retry-after", ""), now)
+    if asked is None:
+        asked = _reset(headers.get("x-ratelimit-reset", ""), now)
+    if asked is None:
+        return default
+    return min(max(asked, timedelta(seconds=1)), LONGEST_WAIT)
+
+
+def _retry_after(value: str, now: datetime) -> timedelta | None:
+    if value.strip().isascii() and value.strip().isdigit():
+        return timedelta(seconds=min(int(value.strip()[:9]), 86_400))
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC) - now
+
+
+def _reset(value: str, now: datetime) -> timedelta | None:
+    if not (value.strip().isascii() and value.strip().isdigit()):
+        return None
+    # A second more: Reset is rounded down, and clocks differ a little.
+    return timedelta(seconds=int(value.strip()[:12]) + 1 - now.timestamp())
+
+
+# --- no secret gets past this room ------------------------------------------------
+
+
+def mask(text: str, secrets: tuple[str, ...]) -> str:
+    """``text`` without any of ``secrets``, cut to what a person will read."""
+    for secret in secrets:
+        if len(secret) >= 4:
+            text = text.replace(secret, "***")
+    return text.replace("\x00", "")[:1000]
+
+
+def _masked_body(reply: Reply, secrets: tuple[str, ...]) -> str:
+    # Cut before and after: a secret must not survive by being cut in half.
+    text = reply.body[:16_384].decode("utf-8", "replace")
+    return mask(text, secrets)
+
+
+def _masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
+    match parsed:
+        case Findings(by_order):
+            return Findings({k: _masked_one(f, secrets) for k, f in by_order.items()})
+        case BatchRefused(finding):
+            return BatchRefused(_masked_one(finding, secrets))
+        case Held(why):
+            return Held(mask(why, secrets))
+        case TokenRefused(why):
+            return TokenRefused(mask(why, secrets))
+        case Throttled():
+            return parsed
+
+
+def _masked_one(finding: Finding, secrets: tuple[str, ...]) -> Finding:
+    if not finding.message and not finding.code:
+        return finding
+    message = finding.message and mask(finding.message, secrets)
+    code = finding.code and mask(finding.code, secrets)
+    return Finding(finding.outcome, finding.reason, code, message)
