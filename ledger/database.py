@@ -1,0 +1,117 @@
+"""Engines and transactions: SQLite in WAL mode and PostgreSQL from one code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+BUSY_SECONDS = 30
+"""How long SQLite waits for another writer before it says that it is locked."""
+
+
+class LedgerUnreachableError(RuntimeError):
+    """The database cannot be reached or used just now; says what to do."""
+
+
+def open_ledger(url: str) -> Engine:
+    """An engine for ``url``. Make it in the process that uses it, never before a fork.
+
+    Raises ``ValueError`` for a URL of another kind of database.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(url)
+    if parsed.get_backend_name() == "postgresql":
+        timeout = {"connect_timeout": 5, "application_name": "rescind"}
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=4,
+            max_overflow=4,
+            pool_pre_ping=True,
+            connect_args=timeout,
+            hide_parameters=True,
+        )
+    raise ValueError(
+        f"RESCIND_DATABASE_URL names {parsed.get_backend_name()}: only sqlite:/// and"
+        " postgresql+psycopg:// are supported"
+    )
+
+
+def _open_sqlite(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        # The driver must not begin transactions by itself: see _begin.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # FULL: a commit that we rely on must survive the machine, too.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA cache_size=-32000")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer that begins as a reader can find itself locked out half way.
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes; commits at the end, or not at all."""
+    with _translated(engine), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One transaction that only reads, and never waits for writers."""
+    with (
+        _translated(engine),
+        engine.connect().execution_options(reading=True) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def _translated(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise LedgerUnreachableError(in_words(engine, error)) from error
+
+
+def in_words(engine: Engine, error: DBAPIError) -> str:
+    """A database's error as a sentence for whoever runs it; shows no value."""
+    where = engine.url.render_as_string(hide_password=True)
+    cause = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
+    if "disk is full" in cause or "No space left" in cause:
+        return (
+            f"the ledger {where} cannot be written: the disk is full; make room on it"
+        )
+    if "no such table" in cause or "does not exist" in cause:
+        return f"the ledger {where} has no tables yet: run `rescind migrate`"
+    if "locked" in cause:
+        return f"the ledger {where} is locked by another program: {cause}"
+    return f"the ledger {where} cannot be reached: {cause}"
+
+
+def ping(engine: Engine) -> None:
+    """Raises ``LedgerUnreachableError`` unless the database answers."""
+    with reading(engine) as connection:
+        connection.execute(text("SELECT 1"))

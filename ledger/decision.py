@@ -1,0 +1,325 @@
+"""The decision: what to do with one cancellation, given what was just learnt.
+
+A pure function: no clock, no I/O, no Celery. All that Rescind says of an order is
+decided here, from evidence of that order alone.
+
+Two bits of memory carry the promise. ``lost``: some call of ours may have been acted
+on, and nothing has disproved it since; while it is set, a refusal proves nothing and
+(unless the provider does not mind) nothing is sent. ``hint``: the latest refusal, kept
+while the order is read back to see whether it is the truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ledger.progress import Claimed, Progress
+from ledger.states import State
+from providers.model import Finding, Outcome, Policy, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The provider cannot have acted, whatever we do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The lane must wait: throttled (``until`` is set), or held for an operator."""
+
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Halve:
+    """A batch of ``size`` was refused whole, none of it acted on."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The answer never came, or could not be read: it may have been acted on."""
+
+
+Event = NotSent | Wait | Halve | Lost | Finding
+
+
+def decide(known: Claimed, event: Event, policy: Policy, now: datetime) -> Progress:
+    """What becomes of ``known``, which a worker holds, after ``event``.
+
+    ``known`` is ``sending`` (the event is of a cancel call), ``verifying`` or
+    ``requested`` (of a reading); raises ``ValueError`` for any other state.
+    """
+    match known.progress.state:
+        case State.SENDING:
+            return _after_cancel(known, event, policy, now)
+        case State.VERIFYING:
+            return _after_verify(known, event, policy, now)
+        case State.REQUESTED:
+            return _after_poll(known, event, policy, now)
+        case state:
+            raise ValueError(f"nothing is decided of a cancellation that is {state}")
+
+
+def lease_ran_out(progress: Progress, policy: Policy, now: datetime) -> Progress:
+    """A worker vanished while ``sending``: its call may have been made."""
+    lost = replace(progress, lost=True, sent_at=now, hint=None)
+    return _verify(lost, policy, now)
+
+
+def deadline_came(progress: Progress, policy: Policy, now: datetime) -> Progress:
+    """``cancel_before`` passed while it waited to be sent."""
+    if progress.lost:
+        return _verify(progress, policy, now)
+    return _final(progress, State.EXPIRED, Reason.DEADLINE_PASSED, now)
+
+
+# --- after a cancel call -----------------------------------------------------------
+
+
+def _after_cancel(
+    known: Claimed, event: Event, policy: Policy, now: datetime
+) -> Progress:
+    was = known.progress
+    match event:
+        case NotSent():
+            delay = _at(policy.resend_delays, was.step)
+            unsent = replace(_unburnt(was), step=was.step + 1)
+            return _send_later(known, unsent, now + delay, policy, now)
+        case Wait(until):
+            return _send_later(known, _unburnt(was), until or now, policy, now)
+        case Halve(size):
+            halved = replace(_unburnt(was), batch_cap=max(1, size // 2))
+            return _send_later(known, halved, now, policy, now)
+        case Lost():
+            return _after_lost_answer(known, policy, now)
+        case Finding():
+            return _after_answer(known, event, policy, now)
+
+
+def _after_lost_answer(known: Claimed, policy: Policy, now: datetime) -> Progress:
+    was = replace(known.progress, lost=True, sent_at=now, hint=None)
+    may_repeat = policy.repeatable and was.spent < policy.max_attempts
+    if may_repeat and not known.past_deadline(now):
+        return _resend(known, was, policy, now)
+    return _verify(was, policy, now)
+
+
+def _after_answer(
+    known: Claimed, finding: Finding, policy: Policy, now: datetime
+) -> Progress:
+    was = _worded(replace(known.progress, hint=None), finding)
+    match finding.outcome:
+        case Outcome.CANCELLED:
+            return _final(was, State.CANCELLED, _cancelled_by(was, finding), now)
+        case Outcome.REQUESTED:
+            return _poll(replace(was, lost=True), policy, now)
+        case Outcome.REFUSED:
+            return _after_refusal(was, finding.reason, policy, now)
+        case Outcome.ACTIVE if not was.lost:
+            return _not_done(known, was, policy, now)
+        case _:
+            # Words that say nothing: the call may have been acted on.
+            return _verify(replace(was, lost=True, sent_at=now), policy, now)
+
+
+def _cancelled_by(was: Progress, finding: Finding) -> Reason:
+    reason = finding.reason or Reason.CONFIRMED
+    if reason is Reason.ALREADY_CANCELLED and was.lost:
+        # Most likely it was our own call that did it; nobody can tell.
+        return Reason.INFERRED
+    return reason
+
+
+def _after_refusal(
+    was: Progress, reason: Reason | None, policy: Policy, now: datetime
+) -> Progress:
+    says_why = reason not in (None, Reason.ALREADY_CANCELLED)
+    completed = policy.repeatable and reason is Reason.ALREADY_COMPLETED
+    clean = policy.refusal_is_final and not was.lost
+    if says_why and (clean or completed):
+        return _final(was, State.REJECTED, reason, now)
+    return _verify(replace(was, hint=reason), policy, now)
+
+
+# --- after a reading, while nobody knows -------------------------------------------
+
+
+def _after_verify(
+    known: Claimed, event: Event, policy: Policy, now: datetime
+) -> Progress:
+    if isinstance(event, Finding):
+        return _after_finding(known, event, policy, now)
+    return _unanswered(known, event, policy.verify_delays, policy, now)
+
+
+def _after_finding(
+    known: Claimed, finding: Finding, policy: Policy, now: datetime
+) -> Progress:
+    was = replace(known.progress, polls=known.progress.polls + 1)
+    worded = _worded(was, finding)
+    match finding.outcome:
+        case Outcome.CANCELLED:
+            return _final(worded, State.CANCELLED, _shown_cancelled(was, finding), now)
+        case Outcome.REQUESTED:
+            return _poll(replace(worded, lost=True), policy, now)
+        case Outcome.REFUSED if finding.reason is not None:
+            return _final(worded, State.REJECTED, finding.reason, now)
+        case Outcome.ACTIVE:
+            return _after_active(known, was, policy, now)
+        case Outcome.GONE:
+            return _after_gone(was, worded, policy, now)
+        case _:
+            return _look_again(worded, policy.verify_delays, policy.verify_for, now)
+
+
+def _shown_cancelled(was: Progress, finding: Finding) -> Reason:
+    if finding.reason is Reason.PARTIAL:
+        return Reason.PARTIAL
+    return Reason.CONFIRMED if was.lost else Reason.ALREADY_CANCELLED
+
+
+def _after_active(
+    known: Claimed, was: Progress, policy: Policy, now: datetime
+) -> Progress:
+    """Shown as not cancelled, and still cancellable."""
+    if was.lost and was.sent_at is not None:
+        trusted = was.sent_at + policy.active_trusted_after
+        if now < trusted:
+            # The reading may lag behind a cancel that worked.
+            later = now + _at(policy.verify_delays, was.step + 1)
+            return replace(was, step=was.step + 1, due_at=min(later, trusted))
+    if not was.lost and was.hint not in (None, Reason.ALREADY_CANCELLED):
+        return _final(was, State.REJECTED, was.hint, now)
+    return _not_done(known, replace(was, lost=False), policy, now)
+
+
+def _after_gone(
+    was: Progress, worded: Progress, policy: Policy, now: datetime
+) -> Progress:
+    if was.lost and policy.cancelled_may_vanish:
+        return _final(worded, State.CANCELLED, Reason.INFERRED, now)
+    refused = None if was.hint is Reason.ALREADY_CANCELLED else was.hint
+    if refused is not None and not was.lost:
+        return _final(was, State.REJECTED, refused, now)
+    return _final(worded, State.REJECTED, Reason.NOT_FOUND, now)
+
+
+# --- after a reading, once the provider took it on ---------------------------------
+
+
+def _after_poll(
+    known: Claimed, event: Event, policy: Policy, now: datetime
+) -> Progress:
+    if not isinstance(event, Finding):
+        return _unanswered(known, event, policy.poll_delays, policy, now)
+    was = replace(known.progress, polls=known.progress.polls + 1)
+    worded = _worded(was, event)
+    match event.outcome:
+        case Outcome.CANCELLED:
+            partial = event.reason is Reason.PARTIAL
+            reason = Reason.PARTIAL if partial else Reason.CONFIRMED
+            return _final(worded, State.CANCELLED, reason, now)
+        case Outcome.REFUSED if event.reason is not None:
+            return _final(worded, State.REJECTED, event.reason, now)
+        case Outcome.GONE if policy.cancelled_may_vanish:
+            return _final(worded, State.CANCELLED, Reason.INFERRED, now)
+        case _:
+            return _look_again(worded, policy.poll_delays, policy.poll_for, now)
+
+
+# --- the moves ----------------------------------------------------------------------
+
+
+def _unanswered(
+    known: Claimed,
+    event: NotSent | Wait | Halve | Lost,
+    delays: tuple[timedelta, ...],
+    policy: Policy,
+    now: datetime,
+) -> Progress:
+    """A reading that brought nothing: look again, though not for ever."""
+    was = known.progress
+    match event:
+        case Halve(size):
+            return replace(was, batch_cap=max(1, size // 2), due_at=now)
+        case Wait(until):
+            due, step = until or now, was.step
+        case NotSent() | Lost():
+            due, step = now + _at(delays, was.step + 1), was.step + 1
+    if was.since is not None and now >= was.since + policy.give_up_after:
+        return _final(was, State.FAILED, Reason.UNRESOLVED, now)
+    return replace(was, due_at=due, step=step)
+
+
+def _look_again(
+    was: Progress, delays: tuple[timedelta, ...], limit: timedelta, now: datetime
+) -> Progress:
+    if was.since is not None and now >= was.since + limit:
+        return _final(was, State.FAILED, Reason.UNRESOLVED, now)
+    due = now + _at(delays, was.step + 1)
+    return replace(was, step=was.step + 1, due_at=due)
+
+
+def _not_done(known: Claimed, was: Progress, policy: Policy, now: datetime) -> Progress:
+    """Known not to be cancelled: send it again, if there is any use in it."""
+    if known.past_deadline(now):
+        return _final(was, State.EXPIRED, Reason.DEADLINE_PASSED, now)
+    if was.spent >= policy.max_attempts:
+        return _final(was, State.FAILED, Reason.ATTEMPTS_EXHAUSTED, now)
+    return _resend(known, was, policy, now)
+
+
+def _resend(known: Claimed, was: Progress, policy: Policy, now: datetime) -> Progress:
+    due = now + _at(policy.resend_delays, max(0, was.spent - 1))
+    return _send_later(known, replace(was, step=0, since=None), due, policy, now)
+
+
+def _send_later(
+    known: Claimed, was: Progress, due: datetime, policy: Policy, now: datetime
+) -> Progress:
+    if known.past_deadline(now):
+        return deadline_came(was, policy, now)
+    if now >= known.opened_at + policy.give_up_after:
+        if was.lost:
+            return _verify(was, policy, now)
+        return _final(was, State.FAILED, Reason.ATTEMPTS_EXHAUSTED, now)
+    return replace(was, state=State.QUEUED, due_at=due)
+
+
+def _verify(was: Progress, policy: Policy, now: datetime) -> Progress:
+    due = now + policy.verify_delays[0]
+    return replace(was, state=State.VERIFYING, since=now, step=0, due_at=due)
+
+
+def _poll(was: Progress, policy: Policy, now: datetime) -> Progress:
+    due = now + policy.poll_delays[0]
+    return replace(was, state=State.REQUESTED, since=now, step=0, due_at=due)
+
+
+def _final(
+    was: Progress, state: State, reason: Reason | None, now: datetime
+) -> Progress:
+    # Only what was given up leaves it open whether a call of ours worked.
+    lost = was.lost and state is State.FAILED
+    return replace(
+        was, state=state, reason=reason, lost=lost, due_at=None, finished_at=now
+    )
+
+
+def _unburnt(was: Progress) -> Progress:
+    """The claim counted an attempt that never reached the provider."""
+    return replace(was, attempts=was.attempts - 1, spent=was.spent - 1)
+
+
+def _worded(was: Progress, finding: Finding) -> Progress:
+    if finding.code is None and finding.message is None:
+        return was
+    return replace(was, provider_code=finding.code, provider_message=finding.message)
+
+
+def _at(schedule: tuple[timedelta, ...], step: int) -> timedelta:
+    """The schedule's delay at ``step``; past its end, the last one."""
+    return schedule[min(max(step, 0), len(schedule) - 1)]

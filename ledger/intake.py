@@ -1,0 +1,164 @@
+"""Taking cancellations in by the thousand: each accepted once, however often sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ledger.progress import Progress
+from ledger.records import progress_row, write_history
+from ledger.rows import Columns, incoming, pack
+from ledger.states import State
+from ledger.tables import CANCELLATION, NO_DEADLINE, to_ms
+
+C = CANCELLATION.c
+
+_COLUMNS: Columns = {
+    "id": Text,
+    "provider": Text,
+    "account": Text,
+    "order_id": Text,
+    "key": Text,
+    "group_name": Text,
+    "params": JSON,
+    "sealed": Text,
+    "meta": JSON,
+    "callback_url": Text,
+    "state": Text,
+    "reason": Text,
+    "provider_code": Text,
+    "provider_message": Text,
+    "attempts": BigInteger,
+    "spent": BigInteger,
+    "polls": BigInteger,
+    "lost": BigInteger,
+    "hint": Text,
+    "sent_at": BigInteger,
+    "since": BigInteger,
+    "step": BigInteger,
+    "batch_cap": BigInteger,
+    "due_at": BigInteger,
+    "finished_at": BigInteger,
+    "urgency": BigInteger,
+    "not_before": BigInteger,
+    "cancel_before": BigInteger,
+    "opened_at": BigInteger,
+    "created_at": BigInteger,
+    "updated_at": BigInteger,
+    "version": BigInteger,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewCancellation:
+    """One cancellation as it is to be kept; ``progress`` says how it begins."""
+
+    id: str
+    provider: str
+    account: str
+    order: str
+    key: str
+    progress: Progress
+    opened_at: datetime
+    group: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    sealed: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    callback_url: str | None = None
+    not_before: datetime | None = None
+    cancel_before: datetime | None = None
+
+    @property
+    def path(self) -> tuple[str, str, str]:
+        return (self.provider, self.account, self.key)
+
+
+def insert_new(
+    connection: Connection, new: Sequence[NewCancellation], now: datetime
+) -> frozenset[str]:
+    """Insert those whose ``(provider, account, key)`` is new; gives back their ids."""
+    if not new:
+        return frozenset()
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    rows = incoming(connection, _COLUMNS)
+    names = list(_COLUMNS)
+    # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+    chosen = select(*(rows.c[name] for name in names)).where(true())
+    statement = (
+        dialect.insert(CANCELLATION)
+        .from_select(names, chosen)
+        .on_conflict_do_nothing()
+        .returning(C.id)
+    )
+    done = connection.execute(statement, pack([_row(one, now) for one in new]))
+    ids = frozenset(done.scalars())
+    write_history(connection, (_first(one, now) for one in new if one.id in ids))
+    return ids
+
+
+def standing(
+    connection: Connection, paths: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Row[Any]]:
+    """The rows that have these ``(provider, account, key)`` already."""
+    if not paths:
+        return {}
+    asked = incoming(connection, {"provider": Text, "account": Text, "key": Text})
+    match = and_(
+        C.provider == asked.c.provider,
+        C.account == asked.c.account,
+        C.key == asked.c.key,
+    )
+    found = connection.execute(
+        select(CANCELLATION).select_from(CANCELLATION.join(asked, match)),
+        pack([{"provider": p, "account": a, "key": k} for p, a, k in paths]),
+    )
+    return {(row.provider, row.account, row.key): row for row in found}
+
+
+def _row(one: NewCancellation, now: datetime) -> dict[str, Any]:
+    before = to_ms(one.cancel_before)
+    return {
+        "id": one.id,
+        "provider": one.provider,
+        "account": one.account,
+        "order_id": one.order,
+        "key": one.key,
+        "group_name": one.group,
+        "params": one.params,
+        "sealed": one.sealed,
+        "meta": one.metadata,
+        "callback_url": one.callback_url,
+        "urgency": NO_DEADLINE if before is None else before,
+        "not_before": to_ms(one.not_before),
+        "cancel_before": before,
+        "opened_at": to_ms(one.opened_at),
+        "created_at": to_ms(now),
+        "updated_at": to_ms(now),
+        "version": 1,
+        **progress_row(one.progress),
+    }
+
+
+def _first(one: NewCancellation, now: datetime) -> dict[str, Any]:
+    return {
+        "cancellation_id": one.id,
+        "seq": 1,
+        "at": to_ms(now),
+        "from_state": None,
+        "to_state": one.progress.state,
+        "reason": one.progress.reason,
+        "evidence": one.progress.provider_message,
+        "call_id": None,
+    }
+
+
+def beginning(not_before: datetime | None, now: datetime) -> Progress:
+    """How a good cancellation begins: queued, or scheduled for later."""
+    if not_before is not None and not_before > now:
+        return Progress(State.SCHEDULED, due_at=not_before)
+    return Progress(State.QUEUED, due_at=now)

@@ -1,0 +1,77 @@
+"""Bringing a ledger's tables to the version that this program knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from ledger.database import LedgerUnreachableError, reading, writing
+
+_LOCK = 7_305_512_904
+"""PostgreSQL's advisory lock under which one of several starters migrates."""
+
+
+class LedgerVersionError(LedgerUnreachableError):
+    """The ledger's tables are not of this program's version."""
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the ledger up to date; does nothing where it is. Safe to run twice at once.
+
+    Raises ``LedgerVersionError`` for a ledger that a newer program has written.
+    """
+    with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        found = _revision(connection)
+        if found is not None and found not in _known():
+            raise LedgerVersionError(_newer(engine, found))
+        if found != _head():
+            command.upgrade(_config(connection), "head")
+
+
+def check(engine: Engine) -> None:
+    """Raises ``LedgerVersionError`` unless the tables are of this program's version."""
+    with reading(engine) as connection:
+        found = _revision(connection)
+    if found == _head():
+        return
+    if found is not None and found not in _known():
+        raise LedgerVersionError(_newer(engine, found))
+    where = engine.url.render_as_string(hide_password=True)
+    raise LedgerVersionError(
+        f"the ledger {where} is of an older version or empty: run `rescind migrate`"
+    )
+
+
+def _newer(engine: Engine, found: str) -> str:
+    where = engine.url.render_as_string(hide_password=True)
+    return (
+        f"the ledger {where} was written by a newer Rescind (its version is {found},"
+        f" this one knows up to {_head()}): upgrade this program"
+    )
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _known() -> set[str]:
+    script = ScriptDirectory.from_config(_config())
+    return {found.revision for found in script.walk_revisions()}

@@ -1,0 +1,199 @@
+"""Making decided changes: guarded by state and fencing token, with their history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import uuid_utils
+from sqlalchemy import BigInteger, Connection, Text, insert, select, update
+
+from ledger.progress import Change, Progress
+from ledger.rows import Columns, incoming, pack
+from ledger.states import EDGES, FINAL, State
+from ledger.tables import CALL, CANCELLATION, TRANSITION, to_ms
+
+_PROGRESS: Columns = {
+    "state": Text,
+    "reason": Text,
+    "provider_code": Text,
+    "provider_message": Text,
+    "attempts": BigInteger,
+    "spent": BigInteger,
+    "polls": BigInteger,
+    "lost": BigInteger,
+    "hint": Text,
+    "sent_at": BigInteger,
+    "since": BigInteger,
+    "step": BigInteger,
+    "batch_cap": BigInteger,
+    "due_at": BigInteger,
+    "finished_at": BigInteger,
+    "updated_at": BigInteger,
+}
+_GUARD: Columns = {"id": Text, "version": BigInteger, "from_state": Text}
+_TRANSITION: Columns = {
+    "cancellation_id": Text,
+    "seq": BigInteger,
+    "at": BigInteger,
+    "from_state": Text,
+    "to_state": Text,
+    "reason": Text,
+    "evidence": Text,
+    "call_id": Text,
+}
+
+
+class ForbiddenEdgeError(AssertionError):
+    """A decision asked for a change of state that does not exist: a bug of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallMade:
+    """One provider call, for the record. ``body`` is masked already."""
+
+    id: str
+    operation: str
+    evidence: str
+    took: timedelta
+    at: datetime
+    cancellations: tuple[str, ...]
+    status: int | None = None
+    detail: str | None = None
+    body: str | None = None
+
+
+def new_id() -> str:
+    """An identifier that sorts by time (UUIDv7)."""
+    return str(uuid_utils.uuid7())
+
+
+def record(
+    connection: Connection, changes: Sequence[Change], now: datetime
+) -> frozenset[str]:
+    """Make ``changes``, each only if its cancellation is still as it was claimed.
+
+    Gives back the ids of those that were not: somebody else has moved them since
+    (a lease that ran out), and what they did stands. Final states are never left.
+    """
+    if not changes:
+        return frozenset()
+    for change in changes:
+        _check_edge(change.from_state, change.to.state)
+    made = _update(connection, changes, now)
+    moved = [c for c in changes if c.id in made and c.from_state != c.to.state]
+    write_history(connection, (_transition(change, now) for change in moved))
+    return frozenset(c.id for c in changes) - made
+
+
+def _check_edge(from_state: State, to_state: State) -> None:
+    if from_state in FINAL:
+        raise ForbiddenEdgeError(f"{from_state} is final")
+    if from_state != to_state and (from_state, to_state) not in EDGES:
+        raise ForbiddenEdgeError(f"there is no edge {from_state} -> {to_state}")
+
+
+def _update(
+    connection: Connection, changes: Sequence[Change], now: datetime
+) -> frozenset[str]:
+    new = incoming(connection, {**_GUARD, **_PROGRESS})
+    table = CANCELLATION.c
+    statement = (
+        update(CANCELLATION)
+        .values({name: new.c[name] for name in _PROGRESS})
+        .values(version=table.version + 1)
+        .where(
+            table.id == new.c.id,
+            table.version == new.c.version,
+            table.state == new.c.from_state,
+        )
+        .returning(table.id)
+    )
+    rows = [_change_row(change, now) for change in changes]
+    return frozenset(connection.execute(statement, pack(rows)).scalars())
+
+
+def _change_row(change: Change, now: datetime) -> dict[str, Any]:
+    guard = {
+        "id": change.id,
+        "version": change.version,
+        "from_state": change.from_state,
+        "updated_at": to_ms(now),
+    }
+    return {**guard, **progress_row(change.to)}
+
+
+def progress_row(progress: Progress) -> dict[str, Any]:
+    """The columns that hold ``progress``."""
+    return {
+        "state": progress.state,
+        "reason": progress.reason,
+        "provider_code": progress.provider_code,
+        "provider_message": progress.provider_message,
+        "attempts": progress.attempts,
+        "spent": progress.spent,
+        "polls": progress.polls,
+        "lost": int(progress.lost),
+        "hint": progress.hint,
+        "sent_at": to_ms(progress.sent_at),
+        "since": to_ms(progress.since),
+        "step": progress.step,
+        "batch_cap": progress.batch_cap,
+        "due_at": to_ms(progress.due_at),
+        "finished_at": to_ms(progress.finished_at),
+    }
+
+
+def _transition(change: Change, now: datetime) -> dict[str, Any]:
+    return {
+        "cancellation_id": change.id,
+        "seq": change.version + 1,
+        "at": to_ms(now),
+        "from_state": change.from_state,
+        "to_state": change.to.state,
+        "reason": change.to.reason,
+        "evidence": change.evidence,
+        "call_id": change.call_id,
+    }
+
+
+def write_history(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Append transitions, given as their columns."""
+    listed = list(rows)
+    if not listed:
+        return
+    new = incoming(connection, _TRANSITION)
+    names = list(_TRANSITION)
+    statement = insert(TRANSITION).from_select(
+        names, select(*(new.c[name] for name in names))
+    )
+    connection.execute(statement, pack(listed))
+
+
+def record_calls(
+    connection: Connection, provider: str, account: str, calls: Sequence[CallMade]
+) -> None:
+    """Append one row for each call to the provider."""
+    if calls:
+        connection.execute(
+            insert(CALL), [_call_row(provider, account, call) for call in calls]
+        )
+
+
+def _call_row(provider: str, account: str, call: CallMade) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "provider": provider,
+        "account": account,
+        "operation": call.operation,
+        "evidence": call.evidence,
+        "status": call.status,
+        "took_ms": round(call.took.total_seconds() * 1000),
+        "detail": call.detail,
+        "body": call.body,
+        "orders": len(call.cancellations),
+        "cancellations": list(call.cancellations),
+        "at": to_ms(call.at),
+    }

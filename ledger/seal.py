@@ -1,0 +1,58 @@
+"""Sealing: personal data and tokens, readable only with the key.
+
+``RESCIND_SEAL_KEY`` holds one key or several, separated by commas: the first seals, all
+of them open. To rotate, put the new one in front.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+
+class SealError(RuntimeError):
+    """The seal key is missing, malformed, or not the one that sealed this."""
+
+
+class Seal:
+    """Seals JSON values into text, and opens them again."""
+
+    def __init__(self, keys: str) -> None:
+        """``keys``: one Fernet key or several; raises ``SealError`` if malformed."""
+        listed = [key.strip() for key in keys.split(",") if key.strip()]
+        if not listed:
+            raise SealError(
+                "RESCIND_SEAL_KEY is not set: make a key with `rescind seal-key`,"
+                " and give the same one to every worker and command"
+            )
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in listed])
+        except ValueError:
+            raise SealError(
+                "RESCIND_SEAL_KEY is not a key: each must be 32 bytes in URL-safe"
+                " base64, as `rescind seal-key` prints them"
+            ) from None
+
+    def close(self, value: Any) -> str:
+        return self._fernet.encrypt(json.dumps(value).encode()).decode()
+
+    def open(self, sealed: str) -> Any:
+        """The value; raises ``SealError`` where no key of ours sealed it."""
+        try:
+            return json.loads(self._fernet.decrypt(sealed.encode()))
+        except (InvalidToken, ValueError):
+            raise SealError(
+                "RESCIND_SEAL_KEY is not the key that sealed this: put the former key"
+                " behind the present one, separated by a comma"
+            ) from None
+
+    def renew(self, sealed: str) -> str:
+        """The same value sealed with the first key."""
+        return self.close(self.open(sealed))
+
+
+def new_key() -> str:
+    """A fresh key for ``RESCIND_SEAL_KEY``."""
+    return Fernet.generate_key().decode()

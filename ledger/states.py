@@ -1,0 +1,65 @@
+"""The states of a cancellation, and every edge between them. There are no others."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENDING = "sending"
+    VERIFYING = "verifying"
+    REQUESTED = "requested"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+S = State
+
+FINAL = frozenset({S.CANCELLED, S.REJECTED, S.EXPIRED, S.FAILED})
+OPEN = frozenset(State) - FINAL
+RETRYABLE = frozenset({S.FAILED, S.EXPIRED, S.REJECTED})
+
+EDGES: dict[tuple[State, State], str] = {
+    (S.SCHEDULED, S.QUEUED): "not_before has come",
+    (S.SCHEDULED, S.EXPIRED): "cancel_before came first",
+    (S.QUEUED, S.SENDING): "claimed by a worker",
+    (S.QUEUED, S.EXPIRED): "cancel_before came first",
+    (S.QUEUED, S.VERIFYING): "cancel_before came, and an earlier call may have worked",
+    (S.SENDING, S.QUEUED): "not done: never sent, throttled, held, halved",
+    (S.SENDING, S.VERIFYING): "nobody knows: answer lost, worker died, unclear refusal",
+    (S.SENDING, S.REQUESTED): "the provider took it on",
+    (S.SENDING, S.CANCELLED): "the provider says so",
+    (S.SENDING, S.REJECTED): "the provider refuses",
+    (S.SENDING, S.EXPIRED): "never sent, and cancel_before has passed",
+    (S.SENDING, S.FAILED): "never sent, and it is no use to go on",
+    (S.VERIFYING, S.QUEUED): "shown as not done",
+    (S.VERIFYING, S.REQUESTED): "shown as being cancelled",
+    (S.VERIFYING, S.CANCELLED): "shown as cancelled",
+    (S.VERIFYING, S.REJECTED): "shown as not cancelled, and past it",
+    (S.VERIFYING, S.EXPIRED): "shown as not done, and cancel_before has passed",
+    (S.VERIFYING, S.FAILED): "cannot be established, or attempts ran out",
+    (S.REQUESTED, S.CANCELLED): "shown as cancelled",
+    (S.REQUESTED, S.REJECTED): "ended otherwise",
+    (S.REQUESTED, S.FAILED): "never became final",
+    # Only an operator's retry leaves a final state: it opens a new round.
+    (S.FAILED, S.QUEUED): "retry",
+    (S.FAILED, S.VERIFYING): "retry, and an earlier call may have worked",
+    (S.REJECTED, S.QUEUED): "retry",
+    (S.EXPIRED, S.QUEUED): "retry",
+}
+"""Every change of state that exists, and why it happens."""
+
+DIAGRAM_HEAD = (
+    "stateDiagram-v2\n    [*] --> scheduled: not_before\n    [*] --> queued\n"
+)
+
+
+def diagram() -> str:
+    """The edges as a Mermaid state diagram; ``docs/architecture.md`` holds it."""
+    lines = [f"    {a} --> {b}: {why}" for (a, b), why in EDGES.items()]
+    ends = [f"    {state} --> [*]" for state in State if state in FINAL]
+    return DIAGRAM_HEAD + "\n".join(lines + ends) + "\n"

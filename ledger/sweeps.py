@@ -1,0 +1,102 @@
+"""What time alone brings: leases that run out, deadlines, and what was scheduled.
+
+Each sweep may run twice, at once, on several machines: every row is moved under its
+own guard, and a second sweep finds nothing left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, literal_column, select
+
+from ledger.claims import progress_of
+from ledger.decision import deadline_came, lease_ran_out
+from ledger.progress import Change, Progress
+from ledger.records import record
+from ledger.states import State
+from ledger.tables import CANCELLATION, to_ms
+from providers.model import Policy
+
+C = CANCELLATION.c
+AT_ONCE = 1000
+"""Rows that one sweep moves of each kind; the next sweep takes the rest."""
+
+Move = Callable[[Progress, Policy, datetime], Progress]
+
+
+def sweep_leases(
+    connection: Connection, lane: tuple[str, str], policy: Policy, now: datetime
+) -> int:
+    """``sending`` rows whose worker vanished are to be verified, never resent."""
+    where = [
+        C.provider == lane[0],
+        C.account == lane[1],
+        C.state == literal_column("'sending'"),
+        C.finished_at.is_(None),
+        C.due_at <= to_ms(now),
+    ]
+    return _move(connection, where, lease_ran_out, policy, now, "the lease ran out")
+
+
+def sweep_deadlines(
+    connection: Connection, lane: tuple[str, str], policy: Policy, now: datetime
+) -> int:
+    """What was not sent before its ``cancel_before`` never will be."""
+    where = [
+        C.state.in_([literal_column("'queued'"), literal_column("'scheduled'")]),
+        C.urgency <= to_ms(now),
+        C.provider == lane[0],
+        C.account == lane[1],
+    ]
+    return _move(connection, where, deadline_came, policy, now, "cancel_before passed")
+
+
+def sweep_scheduled(
+    connection: Connection, lane: tuple[str, str], policy: Policy, now: datetime
+) -> int:
+    """What waited for its ``not_before`` is queued when that has come."""
+    where = [
+        C.provider == lane[0],
+        C.account == lane[1],
+        C.state == literal_column("'scheduled'"),
+        C.finished_at.is_(None),
+        C.due_at <= to_ms(now),
+    ]
+    return _move(connection, where, _queued, policy, now, "not_before came")
+
+
+def _queued(progress: Progress, _policy: Policy, now: datetime) -> Progress:
+    return replace(progress, state=State.QUEUED, due_at=now)
+
+
+def _move(
+    connection: Connection,
+    where: list[ColumnElement[bool]],
+    move: Move,
+    policy: Policy,
+    now: datetime,
+    evidence: str,
+) -> int:
+    chosen = (
+        select(CANCELLATION)
+        .where(*where)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    changes = [
+        _change(row, move, policy, now, evidence)
+        for row in connection.execute(chosen).all()
+    ]
+    return len(changes) - len(record(connection, changes, now))
+
+
+def _change(
+    row: Any, move: Move, policy: Policy, now: datetime, evidence: str
+) -> Change:
+    progress = progress_of(row)
+    to = move(progress, policy, now)
+    return Change(row.id, row.version, progress.state, to, evidence=evidence)

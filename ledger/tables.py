@@ -1,0 +1,202 @@
+"""The ledger's tables, with its invariants in the database itself.
+
+Times are integers, milliseconds since 1970 UTC: the same in SQLite, in PostgreSQL and
+in the JSON that set-wise statements take.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+from ledger.states import FINAL, State
+
+NO_DEADLINE = 2**62
+"""``urgency`` of a cancellation without ``cancel_before``: after all the others."""
+
+
+def to_ms(moment: datetime | None) -> int | None:
+    """Milliseconds since 1970 UTC."""
+    return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def from_ms(value: int | None) -> datetime | None:
+    return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+def moment(value: int) -> datetime:
+    return datetime.fromtimestamp(value / 1000, UTC)
+
+
+def _listed(states: frozenset[State] | set[State]) -> str:
+    return ", ".join(f"'{state}'" for state in sorted(states))
+
+
+def _text(*, null: bool = True) -> Any:
+    return Column(Text, nullable=null)
+
+
+def _time(*, null: bool = True) -> Any:
+    return Column(BigInteger, nullable=null)
+
+
+class Cancellation(SQLModel, table=True):
+    """One wish to cancel one order at one provider: the row that is the truth."""
+
+    __tablename__: ClassVar[str] = "cancellation"
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("provider", "account", "key", name="uq_cancellation_key"),
+        CheckConstraint(f"state IN ({_listed(set(State))})", name="ck_state"),
+        CheckConstraint(
+            f"(finished_at IS NOT NULL) = (state IN ({_listed(FINAL)}))",
+            name="ck_finished_when_final",
+        ),
+        CheckConstraint(
+            f"(due_at IS NULL) = (state IN ({_listed(FINAL)}))", name="ck_due_when_open"
+        ),
+        CheckConstraint(
+            f"reason IS NOT NULL OR state NOT IN ({_listed(FINAL)})",
+            name="ck_reason_when_final",
+        ),
+        CheckConstraint("attempts >= 0 AND spent >= 0", name="ck_attempts"),
+        Index(
+            "ix_to_send",
+            "provider",
+            "account",
+            "urgency",
+            "due_at",
+            "id",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_to_look_at",
+            "provider",
+            "account",
+            "state",
+            "due_at",
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+        Index(
+            "ix_deadline",
+            "urgency",
+            sqlite_where=text("state IN ('queued', 'scheduled')"),
+            postgresql_where=text("state IN ('queued', 'scheduled')"),
+        ),
+        Index("ix_group", "group_name", "id"),
+        Index("ix_state", "state", "id"),
+    )
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    provider: str = Field(sa_column=_text(null=False))
+    account: str = Field(sa_column=_text(null=False))
+    order_id: str = Field(sa_column=_text(null=False))
+    key: str = Field(sa_column=_text(null=False))
+    group_name: str | None = Field(default=None, sa_column=_text())
+    params: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    sealed: str | None = Field(default=None, sa_column=_text())
+    meta: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    callback_url: str | None = Field(default=None, sa_column=_text())
+    state: str = Field(sa_column=_text(null=False))
+    reason: str | None = Field(default=None, sa_column=_text())
+    provider_code: str | None = Field(default=None, sa_column=_text())
+    provider_message: str | None = Field(default=None, sa_column=_text())
+    attempts: int = Field(sa_column=Column(BigInteger, nullable=False))
+    spent: int = Field(sa_column=Column(BigInteger, nullable=False))
+    polls: int = Field(sa_column=Column(BigInteger, nullable=False))
+    lost: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    hint: str | None = Field(default=None, sa_column=_text())
+    sent_at: int | None = Field(default=None, sa_column=_time())
+    since: int | None = Field(default=None, sa_column=_time())
+    step: int = Field(sa_column=Column(BigInteger, nullable=False))
+    batch_cap: int | None = Field(default=None, sa_column=_time())
+    due_at: int | None = Field(default=None, sa_column=_time())
+    urgency: int = Field(sa_column=_time(null=False))
+    not_before: int | None = Field(default=None, sa_column=_time())
+    cancel_before: int | None = Field(default=None, sa_column=_time())
+    opened_at: int = Field(sa_column=_time(null=False))
+    created_at: int = Field(sa_column=_time(null=False))
+    updated_at: int = Field(sa_column=_time(null=False))
+    finished_at: int | None = Field(default=None, sa_column=_time())
+    version: int = Field(sa_column=_time(null=False))
+
+
+class Transition(SQLModel, table=True):
+    """One change of state; never updated, never deleted with its cancellation open."""
+
+    __tablename__: ClassVar[str] = "transition"
+
+    cancellation_id: str = Field(sa_column=Column(Text, primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    at: int = Field(sa_column=_time(null=False))
+    from_state: str | None = Field(default=None, sa_column=_text())
+    to_state: str = Field(sa_column=_text(null=False))
+    reason: str | None = Field(default=None, sa_column=_text())
+    evidence: str | None = Field(default=None, sa_column=_text())
+    call_id: str | None = Field(default=None, sa_column=_text())
+
+
+class Call(SQLModel, table=True):
+    """One call to a provider: what was asked, and what it is evidence of."""
+
+    __tablename__: ClassVar[str] = "call"
+    __table_args__: ClassVar[Any] = (
+        Index("ix_call_lane", "provider", "account", "id"),
+    )
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    provider: str = Field(sa_column=_text(null=False))
+    account: str = Field(sa_column=_text(null=False))
+    operation: str = Field(sa_column=_text(null=False))
+    evidence: str = Field(sa_column=_text(null=False))
+    status: int | None = Field(default=None, sa_column=_time())
+    took_ms: int = Field(sa_column=_time(null=False))
+    detail: str | None = Field(default=None, sa_column=_text())
+    body: str | None = Field(default=None, sa_column=_text())
+    orders: int = Field(sa_column=Column(BigInteger, nullable=False))
+    cancellations: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    at: int = Field(sa_column=_time(null=False))
+
+
+class Lane(SQLModel, table=True):
+    """One provider and account: whether it may be called at present, and why not."""
+
+    __tablename__: ClassVar[str] = "lane"
+
+    provider: str = Field(sa_column=Column(Text, primary_key=True))
+    account: str = Field(sa_column=Column(Text, primary_key=True))
+    failures: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default="0")
+    )
+    paused_until: int | None = Field(default=None, sa_column=_time())
+    pause_reason: str | None = Field(default=None, sa_column=_text())
+    held_at: int | None = Field(default=None, sa_column=_time())
+    held_reason: str | None = Field(default=None, sa_column=_text())
+    probe_at: int | None = Field(default=None, sa_column=_time())
+
+
+def table(model: type[SQLModel]) -> Table:
+    """The Core table of a model, for statements over sets."""
+    found: Table = model.__table__  # type: ignore[attr-defined]
+    return found
+
+
+CANCELLATION = table(Cancellation)
+TRANSITION = table(Transition)
+CALL = table(Call)
+LANE = table(Lane)
