@@ -69,7 +69,7 @@ class Order:
     """One order to cancel or to read back; ``params`` as the provider checked them."""
 
     id: str
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 # --- what a whole reply can mean -------------------------------------------------
@@ -137,7 +137,7 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
 

@@ -34,7 +34,7 @@ def first_text(*values: object) -> str | None:
     """The first of ``values`` that has something in it, at most 500 characters."""
     for value in values:
         if isinstance(value, str | int) and not isinstance(value, bool):
-            text = _storable(str(value)).strip()
+            text = storable(str(value)).strip()
             if text:
                 return text[:LONGEST]
     return None
@@ -55,6 +55,7 @@ def without_html(text: object) -> str | None:
     return first_text(re.sub(r"\s+", " ", html.unescape(words)))
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """``text`` as both databases can keep it."""
     # PostgreSQL takes no NUL and no half of a surrogate pair in a text.
     return text.replace("\x00", "").encode("utf-8", "replace").decode()

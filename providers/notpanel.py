@@ -1,0 +1,336 @@
+"""notpanel: cancels orders of a social-media panel, up to 100 in a call.
+
+Pages: ``action=cancel``, ``action=status``, ``Rate limits``; read 2026-11-20. Its
+quirks, and how sure we are of each ([D] documented, [C] seen in clients, [A] assumed):
+
+- Success says that the cancel is done (pending orders) *or* only queued upstream (those
+  in flight), and nothing in the answer tells which [D]: so a success is never
+  more than "requested", and the status says how it ends.
+- One order answers ``{"cancel": id}``, many an array of ``{order, cancel}`` or
+  ``{order, error}`` [D]. The trade's usual shapes are read too: ``cancel: 1``,
+  ``cancel: {"error": …}``, a map keyed by order, numbers as ids.
+- An array's row is the order's that it names, wherever it stands.
+- Errors are 400 with a text, 403 when the account is suspended, 429; there is no 401
+  and no 404 [D]. What a wrong key is answered is not known: a text naming the key [A].
+- 400 "cannot be cancelled (already …)" covers completed, cancelled and refunded [D];
+  only completed is taken at its word, the others are read back.
+- ``in_progress`` is the only status spelt out [D]; the other words are the trade's [A].
+- Whether a queued cancel may be asked for again is not known; it is taken to do no
+  harm [A], and is only done to an order that is seen neither cancelled nor ended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from pydantic import SecretStr
+
+from providers.base import Account, Provider
+from providers.model import (
+    UNKNOWN,
+    BatchRefused,
+    Finding,
+    Findings,
+    Held,
+    Order,
+    Outcome,
+    Parsed,
+    Policy,
+    Reason,
+    Reply,
+    Request,
+    UnreadableReplyError,
+    seconds,
+)
+from providers.text import as_object, first_text, fold
+
+POLICY = Policy(
+    # Both are the page's own maximum, and a batch counts as one call [D].
+    batch=100,
+    read_batch=100,
+    # About 100 a minute for a key [D], less a tenth for what else uses the key.
+    rate="90/minute",
+    # Polling must leave room for cancels.
+    read_rate="60/minute",
+    concurrency=4,
+    resend_delays=seconds(2, 10, 60, 300, 900),
+    max_attempts=5,
+    # A pending order is cancelled at once [D], so the first look comes early; one in
+    # flight waits for its upstream, which takes minutes to days [A].
+    poll_delays=seconds(1, 5, 20, 60, 300, 900, 1800),
+    poll_for=timedelta(days=3),
+    verify_delays=seconds(1, 10, 35, 60, 300, 900),
+    verify_for=timedelta(hours=6),
+    # No idempotency key, and nothing said of a second cancel [D].
+    repeatable=False,
+    # A call whose answer was lost may be at work for as long as that [A].
+    active_trusted_after=timedelta(seconds=30),
+    # The limit is by the minute; a 429 says more exactly [D].
+    throttle_wait=timedelta(seconds=60),
+)
+
+COMPLETED = Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED)
+NOT_FOUND = Finding(Outcome.REFUSED, Reason.NOT_FOUND)
+CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
+ACTIVE = Finding(Outcome.ACTIVE)
+
+ERRORS: Mapping[str, Finding] = {
+    # Cancelled by whom, and to what end? The status tells.
+    r"(?:\balready|\bbeen|\bor|[/,]|\() ?(?:cancell?ed|refunded|partial\w*|failed)\b"
+    r"|\b(?:cancell?ed|refunded) or\b": UNKNOWN,
+    r"\balready (?:been )?completed?\b|\( ?completed ?\)": COMPLETED,
+    r"\border\b.*(?:\bnot found\b|\bnot exists?\b|n.t exist\b)"
+    r"|\b(?:incorrect|invalid|wrong|no such) order(?: ids?)?(?= *[.:(]|$)": NOT_FOUND,
+    r"\bnot support": Finding(Outcome.REFUSED, Reason.NOT_SUPPORTED),
+    # 2026-11-20 [A]: words of a cancel that an earlier call of ours has asked for.
+    r"\bcancel.*\balready (?:been )?(?:requested|queued)\b": Finding(Outcome.REQUESTED),
+}
+"""What ``error`` says of an order; one that says two things, or none, is unknown."""
+
+STATUSES: Mapping[str, Finding] = {
+    "pending": ACTIVE,
+    "processing": ACTIVE,
+    "in progress": ACTIVE,
+    "inprogress": ACTIVE,
+    "completed": COMPLETED,
+    "cancelled": CANCELLED,
+    "canceled": CANCELLED,
+    "refunded": CANCELLED,
+    "partial": Finding(Outcome.CANCELLED, Reason.PARTIAL),
+    # 2026-11-20 [A]: it has ended by itself. Nobody cancelled it and nobody refused
+    # to; there is just nothing left to cancel.
+    "failed": Finding(Outcome.REFUSED, Reason.WINDOW_CLOSED),
+}
+"""``status`` of an order; only ``in_progress`` is documented, the rest is [A]."""
+
+ACCOUNT_WORDS = re.compile(r"\bkey\b|\baccount\b.*\b(?:suspended|blocked|disabled)\b")
+"""An error that is about the account: "Account suspended" [D], an invalid key [A]."""
+BREAKDOWN = re.compile(
+    r"try again|went wrong|server error|internal|time(?:d )?out|temporar|unavailable"
+    r"|too many requests|maintenance"
+)
+"""An error that does not say that nothing was done."""
+
+HTTP_FAULTS: Mapping[int, str] = {
+    401: "check the key",
+    403: "check the key, and on the dashboard whether the account is suspended",
+    404: "check base_url",
+}
+REFUSED_WHOLE = frozenset({200, 400, 404, 413, 422})
+ID = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+
+
+class NotPanelAccount(Account):
+    """The key is made on the dashboard's API page; it travels in the form."""
+
+    base_url: str = "https://notpanel.com"
+    key: SecretStr
+
+
+class NotPanel(Provider[NotPanelAccount]):
+    name: ClassVar[str] = "notpanel"
+    policy: ClassVar[Policy] = POLICY
+    account_model: ClassVar[type[Account]] = NotPanelAccount
+    order_pattern: ClassVar[re.Pattern[str]] = ID
+    order_form: ClassVar[str] = (
+        "the order's id, such as ord_01HG9X7KJP4N: up to 64 letters, digits, _ and -,"
+        " with at least one digit"
+    )
+
+    def build_cancel(
+        self, account: NotPanelAccount, token: str | None, orders: Sequence[Order]
+    ) -> Request:
+        return _call(account, "cancel", orders)
+
+    def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        document = _document(reply)
+        words = _error(document, reply)
+        if held := _fault(words, reply):
+            return held
+        if words is not None:
+            return _refused(orders, words, reply)
+        if not reply.ok:
+            return _nothing_known(orders, reply, None)
+        return _findings(orders, _rows(orders, document, "cancel"), _cancel_row)
+
+    def build_read(
+        self, account: NotPanelAccount, token: str | None, orders: Sequence[Order]
+    ) -> Request:
+        return _call(account, "status", orders)
+
+    def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        document = _document(reply)
+        words = _error(document, reply)
+        if held := _fault(words, reply):
+            return held
+        if words is not None and len(orders) == 1:
+            return Findings({orders[0].id: _read_error(words, str(reply.status))})
+        if words is not None or not reply.ok:
+            return _nothing_known(orders, reply, words)
+        return _findings(orders, _rows(orders, document, "status"), _status_row)
+
+    def build_probe(
+        self, account: NotPanelAccount, token: str | None
+    ) -> Request | None:
+        # Reading a status changes nothing, and an order "0" is nobody's.
+        return self.build_read(account, token, [Order("0")])
+
+
+def _call(account: NotPanelAccount, action: str, orders: Sequence[Order]) -> Request:
+    form = {"key": account.key.get_secret_value(), "action": action}
+    # Either of the two, never both [D].
+    form["order" if len(orders) == 1 else "orders"] = ",".join(o.id for o in orders)
+    headers = {
+        "Accept": "application/json",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    url = f"{account.base_url}/api/v2"
+    return Request("POST", url, headers, urlencode(form).encode())
+
+
+# --- the whole reply --------------------------------------------------------------
+
+
+def _document(reply: Reply) -> Any:
+    try:
+        return reply.json()
+    except UnreadableReplyError:
+        if reply.status in HTTP_FAULTS:
+            return None  # a gateway's own page: its status says enough
+        raise
+
+
+def _error(document: object, reply: Reply) -> str | None:
+    """The words of an error that stands alone, for all that was asked."""
+    whole = as_object(document)
+    if "cancel" in whole or _status(whole) in STATUSES:
+        return None
+    return first_text(whole.get("error"), None if reply.ok else whole.get("message"))
+
+
+def _fault(words: str | None, reply: Reply) -> Held | None:
+    # Words, or a 404, that are about an order are not about the account.
+    of_an_order = _in_words(words) != UNKNOWN and reply.status not in (401, 403)
+    named = ACCOUNT_WORDS.search(fold(words))
+    if of_an_order or not (named or reply.status in HTTP_FAULTS):
+        return None
+    what = HTTP_FAULTS[403 if named else reply.status]
+    return Held(f'notpanel refused the call ({reply.status}, "{words or ""}"): {what}')
+
+
+def _refused(orders: Sequence[Order], words: str, reply: Reply) -> Parsed:
+    finding = _with_words(_in_words(words), str(reply.status), words)
+    if len(orders) == 1:
+        return Findings({orders[0].id: finding})
+    if reply.status not in REFUSED_WHOLE or BREAKDOWN.search(fold(words)):
+        return _nothing_known(orders, reply, words)
+    # 2026-11-20 [A]: one error for all of them means that none was acted on.
+    return BatchRefused(finding)
+
+
+def _nothing_known(
+    orders: Sequence[Order], reply: Reply, words: str | None
+) -> Findings:
+    nothing = _with_words(UNKNOWN, str(reply.status), words)
+    return Findings({order.id: nothing for order in orders})
+
+
+def _in_words(words: str | None) -> Finding:
+    folded = fold(words)
+    said = {finding for form, finding in ERRORS.items() if re.search(form, folded)}
+    return said.pop() if len(said) == 1 else UNKNOWN
+
+
+# --- each order's row -------------------------------------------------------------
+
+
+def _rows(
+    orders: Sequence[Order], document: object, mark: str
+) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    """Rows with the order that each one names: an array, a map, or one alone."""
+    if isinstance(document, list):
+        for row in map(as_object, document):
+            yield first_text(row.get("order")), row
+        return
+    whole = as_object(document)
+    if mark in whole:
+        if len(orders) == 1:
+            yield first_text(whole.get("order"), orders[0].id), whole
+        return
+    for key, value in whole.items():
+        row = as_object(value)
+        named = first_text(row.get("order"), key)
+        yield key if named == key else None, row
+
+
+def _findings(
+    orders: Sequence[Order],
+    rows: Iterator[tuple[str | None, dict[str, Any]]],
+    read: Callable[[str, dict[str, Any]], Finding],
+) -> Findings:
+    asked = {order.id for order in orders}
+    found: dict[str, Finding] = {}
+    for order, row in rows:
+        if order in asked and order is not None:
+            finding = read(order, row)
+            # Two rows for one order that differ decide nothing.
+            found[order] = finding if found.get(order, finding) == finding else UNKNOWN
+    return Findings(found)
+
+
+def _cancel_row(order: str, row: Mapping[str, Any]) -> Finding:
+    cancel = row.get("cancel")
+    error = first_text(row.get("error"), as_object(cancel).get("error"))
+    taken = _taken_on(cancel, order)
+    if row.get("error") and taken:
+        return _with_words(UNKNOWN, None, error)
+    if taken:
+        return Finding(Outcome.REQUESTED)
+    return _with_words(_in_words(error), None, error or first_text(cancel))
+
+
+def _taken_on(cancel: object, order: str) -> bool:
+    """Whether ``cancel`` is a yes: the order's id, 1, or an id of another kind."""
+    text = "1" if cancel is True else first_text(cancel)
+    if text is None or not ID.fullmatch(text) or not text.strip("0"):
+        return False
+    # An id of the order's own kind is another order's.
+    return text in ("1", order) or _prefix(text) != _prefix(order)
+
+
+def _prefix(text: str) -> str:
+    return text.rpartition("_")[0]
+
+
+def _status_row(order: str, row: Mapping[str, Any]) -> Finding:
+    del order
+    raw, error = first_text(row.get("status")), first_text(row.get("error"))
+    finding = STATUSES.get(_status(row))
+    if row.get("error") and finding:
+        return _with_words(UNKNOWN, raw, error)
+    if finding is None:
+        return _read_error(error, raw)
+    partial = finding.reason is Reason.PARTIAL
+    return _with_words(finding, raw, _remains(row) if partial else None)
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    return fold((first_text(row.get("status")) or "").replace("-", " "))
+
+
+def _read_error(words: str | None, code: str | None) -> Finding:
+    gone = _in_words(words) == NOT_FOUND
+    return _with_words(Finding(Outcome.GONE) if gone else UNKNOWN, code, words)
+
+
+def _remains(row: Mapping[str, Any]) -> str:
+    left = first_text(row.get("remains")) or "an unknown number"
+    return f"delivered in part: {left} of it remained, and was cancelled and refunded"
+
+
+def _with_words(finding: Finding, code: str | None, message: str | None) -> Finding:
+    return Finding(finding.outcome, finding.reason, code, message)

@@ -1,0 +1,1 @@
+"""The running system: settings, the Celery app, lanes' limits, and the command."""

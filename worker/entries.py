@@ -1,0 +1,170 @@
+"""One entry of a submission, checked field by field before anything is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from providers.base import Provider
+from providers.model import InvalidRequestError
+from providers.registry import provider_named
+from providers.text import storable
+from worker.accounts import Accounts
+from worker.times import parse_time
+
+FIELDS = (
+    "provider",
+    "order",
+    "account",
+    "params",
+    "key",
+    "not_before",
+    "cancel_before",
+    "group",
+    "metadata",
+    "callback_url",
+)
+LONGEST_TEXT = 200
+LARGEST_OBJECT = 16_384
+"""Bytes of ``params`` or ``metadata`` as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A good entry. ``personal`` is to be sealed."""
+
+    provider: Provider[Any]
+    account: str
+    order: str
+    key: str
+    params: Mapping[str, Any]
+    personal: Mapping[str, Any] = field(repr=False)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    group: str | None = None
+    callback_url: str | None = None
+    not_before: datetime | None = None
+    cancel_before: datetime | None = None
+
+
+def check(entry: object, accounts: Accounts, now: datetime) -> Checked:
+    """``entry`` as it is to be kept; raises ``InvalidRequestError`` in a sentence."""
+    if not isinstance(entry, dict):
+        raise InvalidRequestError("a cancellation must be an object with named fields")
+    unknown = [str(name)[:40] for name in entry if name not in FIELDS]
+    if unknown:
+        raise InvalidRequestError(
+            f"{', '.join(sorted(unknown))}: no such field; they are {', '.join(FIELDS)}"
+        )
+    for name in ("provider", "order"):
+        if entry.get(name) in (None, ""):
+            raise InvalidRequestError(f"{name} is required")
+    provider = provider_named(entry["provider"])
+    account = _account(provider, entry.get("account"), accounts)
+    order = provider.check_order(entry["order"])
+    params = provider.check_params(_object(entry, "params"))
+    personal = {k: v for k, v in params.items() if k in provider.sealed_params}
+    not_before, cancel_before = _times(entry, now)
+    return Checked(
+        provider=provider,
+        account=account,
+        order=order,
+        key=_text(entry, "key") or provider.default_key(order, params),
+        params={k: v for k, v in params.items() if k not in personal},
+        personal=personal,
+        metadata=_object(entry, "metadata"),
+        group=_text(entry, "group"),
+        callback_url=_url(entry, "callback_url"),
+        not_before=not_before,
+        cancel_before=cancel_before,
+    )
+
+
+def _account(provider: Provider[Any], value: object, accounts: Accounts) -> str:
+    if value is None:
+        value = "default"
+    if not isinstance(value, str) or not re.fullmatch(r"[\w.-]{1,64}", value, re.A):
+        raise InvalidRequestError(
+            "account must be 1 to 64 letters, digits, dots, dashes or underscores"
+        )
+    known = [name for where, name in accounts.lanes if where == provider.name]
+    # Where the file itself is unusable, the lane is held and nothing is refused.
+    if accounts.fault is None and value not in known:
+        listed = ", ".join(sorted(known)) or "none"
+        raise InvalidRequestError(
+            f"account {value} of {provider.name} is not in the accounts file"
+            f" (it has: {listed})"
+        )
+    return value
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str | None:
+    value = entry.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidRequestError(f"{name} must be a text")
+    text = str(value)
+    good = 0 < len(text) <= LONGEST_TEXT and text.isprintable()
+    if not good or storable(text) != text:
+        raise InvalidRequestError(
+            f"{name} must be 1 to {LONGEST_TEXT} printable characters"
+        )
+    if name == "key" and text.startswith("refused:"):
+        raise InvalidRequestError("key must not begin with refused:, which is ours")
+    return text
+
+
+def _object(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = entry.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidRequestError(f"{name} must be an object with named values")
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidRequestError(f"{name} must be plain JSON") from None
+    if len(text.encode("utf-8", "replace")) > LARGEST_OBJECT:
+        raise InvalidRequestError(f"{name} must be at most {LARGEST_OBJECT} bytes")
+    if storable(text) != text or "\\u0000" in text:
+        raise InvalidRequestError(f"{name} holds a character that cannot be kept")
+    return value
+
+
+def _url(entry: Mapping[str, Any], name: str) -> str | None:
+    value = entry.get(name)
+    if value is None:
+        return None
+    try:
+        good = isinstance(value, str) and len(value) <= 2000 and value.isprintable()
+        parts = urlsplit(value) if good else None
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidRequestError(f"{name} must be an http or https address")
+    return str(value)
+
+
+def _times(
+    entry: Mapping[str, Any], now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    not_before = _time(entry, "not_before", now)
+    cancel_before = _time(entry, "cancel_before", now)
+    if not_before and cancel_before and cancel_before <= not_before:
+        raise InvalidRequestError("cancel_before must be later than not_before")
+    return not_before, cancel_before
+
+
+def _time(entry: Mapping[str, Any], name: str, now: datetime) -> datetime | None:
+    value = entry.get(name)
+    if value is None:
+        return None
+    try:
+        return parse_time(value, now)
+    except ValueError as error:
+        raise InvalidRequestError(f"{name} {error}") from None

@@ -1,0 +1,216 @@
+"""Taking submissions in: every entry is checked, kept and answered for, by itself.
+
+One bad entry never harms the others. It is kept too, ``rejected``, with what is wrong
+with it, under a key of its own: the corrected one is not taken for a repetition.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Engine, Row
+
+from ledger.database import writing
+from ledger.intake import NewCancellation, beginning, insert_new, standing
+from ledger.lanes import register_lanes
+from ledger.progress import Progress
+from ledger.records import new_id
+from ledger.rounds import REFUSED_KEY
+from ledger.seal import Seal, SealError
+from ledger.states import State
+from providers.model import InvalidRequestError, Reason
+from providers.text import storable
+from worker.accounts import Accounts, Lane
+from worker.entries import Checked, check
+
+MOST = 1000
+"""Entries in one message."""
+
+
+class Receipt(StrEnum):
+    ACCEPTED = "accepted"
+    """New, and in the ledger."""
+    DUPLICATE = "duplicate"
+    """It stood there already; nothing was changed."""
+    REFUSED = "refused"
+    """Kept as ``rejected``, with what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one entry."""
+
+    receipt: Receipt
+    id: str
+    lane: Lane | None = None
+    wrong: str | None = None
+
+
+def take_in(
+    engine: Engine,
+    accounts: Accounts,
+    seal: Seal,
+    entries: Sequence[object],
+    now: datetime,
+) -> list[Taken]:
+    """Take ``entries`` in, in one transaction; one ``Taken`` for each, in order.
+
+    Raises ``LedgerUnreachableError`` (then nothing was taken in) and, where something
+    personal has to be sealed or compared, ``SealError``.
+    """
+    new = [_new(entry, accounts, seal, now) for entry in entries]
+    with writing(engine) as connection:
+        inserted = insert_new(connection, new, now)
+        rows = standing(connection, [one.path for one in new if one.id not in inserted])
+        taken = [_settle(one, inserted, rows.get(one.path), seal) for one in new]
+        refused = [
+            _refused_anew(one, t, now) for one, t in zip(new, taken, strict=True)
+        ]
+        insert_new(connection, [one for one in refused if one is not None], now)
+        kept = standing(connection, [one.path for one in refused if one is not None])
+        register_lanes(connection, (t.lane for t in taken if t.lane is not None))
+    return [
+        t if one is None else Taken(t.receipt, kept[one.path].id, None, t.wrong)
+        for t, one in zip(taken, refused, strict=True)
+    ]
+
+
+def _new(
+    entry: object, accounts: Accounts, seal: Seal, now: datetime
+) -> NewCancellation:
+    try:
+        checked = check(entry, accounts, now)
+    except InvalidRequestError as error:
+        return _invalid(entry, str(error), now)
+    return _valid(checked, seal, now)
+
+
+def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
+    sealed = seal.close(checked.personal) if checked.personal else None
+    return NewCancellation(
+        id=new_id(),
+        provider=checked.provider.name,
+        account=checked.account,
+        order=checked.order,
+        key=checked.key,
+        progress=_beginning(checked, now),
+        opened_at=max(checked.not_before or now, now),
+        group=checked.group,
+        params=checked.params,
+        sealed=sealed,
+        metadata=checked.metadata,
+        callback_url=checked.callback_url,
+        not_before=checked.not_before,
+        cancel_before=checked.cancel_before,
+    )
+
+
+def _beginning(checked: Checked, now: datetime) -> Progress:
+    if checked.cancel_before is None or checked.cancel_before > now:
+        return beginning(checked.not_before, now)
+    # It may have waited in the queue for too long: the wish was good, and late.
+    return Progress(
+        State.EXPIRED,
+        Reason.DEADLINE_PASSED,
+        provider_message="cancel_before had passed when it arrived",
+        finished_at=now,
+    )
+
+
+def _invalid(entry: object, wrong: str, now: datetime) -> NewCancellation:
+    shown = entry if isinstance(entry, dict) else {}
+    digest = hashlib.sha256(
+        json.dumps([entry, wrong], sort_keys=True, default=repr).encode(
+            "utf-8", "replace"
+        )
+    ).hexdigest()
+    return NewCancellation(
+        id=new_id(),
+        provider=_shown(shown.get("provider"), "unknown"),
+        account=_shown(shown.get("account"), "default"),
+        order=_shown(shown.get("order"), ""),
+        key=f"{REFUSED_KEY}{digest[:32]}",
+        group=_shown(shown.get("group"), "") or None,
+        progress=Progress(
+            State.REJECTED,
+            Reason.INVALID_REQUEST,
+            provider_message=storable(wrong),
+            finished_at=now,
+        ),
+        opened_at=now,
+    )
+
+
+def _shown(value: object, otherwise: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return otherwise
+    return storable(str(value))[:200] or otherwise
+
+
+def _settle(
+    one: NewCancellation,
+    inserted: frozenset[str],
+    row: Row[Any] | None,
+    seal: Seal,
+) -> Taken:
+    wrong = one.progress.provider_message if _is_refused(one) else None
+    lane = (one.provider, one.account)
+    if one.id in inserted:
+        if wrong is not None:
+            return Taken(Receipt.REFUSED, one.id, None, wrong)
+        return Taken(Receipt.ACCEPTED, one.id, lane)
+    if row is None:
+        raise LookupError(f"{one.path} was neither inserted nor found")
+    if wrong is not None:
+        return Taken(Receipt.REFUSED, row.id, None, wrong)
+    conflict = _conflict(one, row, seal)
+    if conflict is None:
+        return Taken(Receipt.DUPLICATE, row.id, lane)
+    return Taken(Receipt.REFUSED, one.id, None, conflict)
+
+
+def _is_refused(one: NewCancellation) -> bool:
+    return one.key.startswith(REFUSED_KEY)
+
+
+def _conflict(one: NewCancellation, row: Row[Any], seal: Seal) -> str | None:
+    """Why ``one`` is not the cancellation that has its key already."""
+    where = f"key {one.key!r} of {one.provider}/{one.account}"
+    if row.order_id != one.order:
+        return f"{where} stands for order {row.order_id!r} already: use another key"
+    if row.params != dict(one.params) or not _same_sealed(one.sealed, row.sealed, seal):
+        return f"{where} was submitted with other params ({row.id}): use another key"
+    return None
+
+
+def _same_sealed(new: str | None, old: str | None, seal: Seal) -> bool:
+    if new is None or old is None:
+        return new is old
+    try:
+        return bool(seal.open(new) == seal.open(old))
+    except SealError:
+        # Its key is gone: what cannot be compared changes nothing.
+        return True
+
+
+def _refused_anew(
+    one: NewCancellation, taken: Taken, now: datetime
+) -> NewCancellation | None:
+    """The row that keeps an entry whose key stands for something else."""
+    if taken.receipt is not Receipt.REFUSED or _is_refused(one):
+        return None
+    entry = {
+        "provider": one.provider,
+        "account": one.account,
+        "order": one.order,
+        "key": one.key,
+        "group": one.group,
+        "params": dict(one.params),
+    }
+    return _invalid(entry, taken.wrong or "", now)

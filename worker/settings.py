@@ -1,0 +1,145 @@
+"""Settings: the environment, a ``.env`` file, or what ``rescind up`` started here."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ledger.seal import Seal, new_key
+
+
+class SettingsError(RuntimeError):
+    """A setting is missing or wrong: a sentence for whoever sets it."""
+
+
+class Settings(BaseSettings):
+    """What the environment and ``.env`` say; the properties give what is in force."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RESCIND_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    home: Path = Path(".rescind")
+    redis_url: SecretStr | None = None
+    database_url: SecretStr | None = None
+    accounts: Path = Path("accounts.toml")
+    api_tokens: SecretStr | None = None
+    seal_key: SecretStr | None = Field(default=None)
+
+    @property
+    def redis(self) -> str:
+        """The broker's URL: as set, or that of the server that ``rescind up`` runs."""
+        if self.redis_url is not None and self.redis_url.get_secret_value():
+            return self.redis_url.get_secret_value()
+        found = running(self.home)
+        if found is None:
+            raise SettingsError(
+                "no Redis is known: set RESCIND_REDIS_URL, or start an embedded one"
+                f" with `rescind up` in this folder ({self.home} holds its address)"
+            )
+        return found.redis_url
+
+    @property
+    def embedded_redis(self) -> bool:
+        return self.redis_url is None or not self.redis_url.get_secret_value()
+
+    @property
+    def database(self) -> str:
+        """The ledger's URL: as set, or SQLite in ``home``."""
+        if self.database_url is not None and self.database_url.get_secret_value():
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home.resolve() / 'ledger.db'}"
+
+    @property
+    def embedded_database(self) -> bool:
+        return self.database_url is None or not self.database_url.get_secret_value()
+
+    def seal(self) -> Seal:
+        """Seals and opens personal data; raises ``SealError`` without a good key."""
+        return Seal(self.seal_keys())
+
+    def seal_keys(self) -> str:
+        if self.seal_key is not None and self.seal_key.get_secret_value():
+            return self.seal_key.get_secret_value()
+        if not self.embedded_database:
+            return ""
+        return _own_key(self.home)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a ``rescind up`` in this folder has started."""
+
+    redis_url: str
+    flower_url: str | None
+    pid: int
+
+
+RUNNING = "running.json"
+
+
+def running(home: Path) -> Running | None:
+    """What runs in ``home``; ``None`` if nothing is known of it."""
+    try:
+        found = json.loads((home / RUNNING).read_text())
+        return Running(found["redis_url"], found.get("flower_url"), found["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_running(home: Path, what: Running) -> None:
+    """Let other commands in this folder find what was started."""
+    document = {
+        "redis_url": what.redis_url,
+        "flower_url": what.flower_url,
+        "pid": what.pid,
+    }
+    write_private(home / RUNNING, json.dumps(document))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    partial.replace(path)
+
+
+def _own_key(home: Path) -> str:
+    path = home / "seal.key"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = home / f"seal.key.{os.getpid()}"
+        write_private(made, new_key())
+        try:
+            # Of two that make a key at once, both use the one that came first.
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return path.read_text().strip()
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
+
+
+def without_password(url: str) -> str:
+    """A URL that may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))

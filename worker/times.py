@@ -1,0 +1,28 @@
+"""Times as people and producers write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+FORM = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00, or such as +15m"
+
+
+def parse_time(value: object, now: datetime) -> datetime:
+    """``value`` as an aware time in UTC; raises ``ValueError`` in a sentence."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be {FORM}")  # noqa: TRY004  (one kind for callers)
+    relative = re.fullmatch(r"\+(\d{1,6})([smhd])", value.strip())
+    if relative:
+        return now + timedelta(seconds=int(relative[1]) * _UNITS[relative[2]])
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        raise ValueError(f"must be {FORM}") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"has no offset from UTC: it must be {FORM}")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None

@@ -1,0 +1,34 @@
+"""Waking lanes: messages that carry a lane's name and nothing else.
+
+A wake-up that is lost, doubled or late delays work until the next sweep, no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from celery import Celery
+
+from worker.accounts import Lane
+
+OPERATIONS = ("cancel", "verify", "poll")
+STALE_SECONDS = 60
+"""A wake-up that nobody took by then is dropped: a sweep has sent others."""
+
+
+def task_name(provider: str, operation: str) -> str:
+    """How Flower shows it: ``notpanel.cancel``."""
+    return f"{provider}.{operation}"
+
+
+def wake(app: Celery, lanes: Iterable[Lane], operation: str = "cancel") -> None:
+    """Ask for work on ``lanes``. Raises ``kombu``'s ``OperationalError``."""
+    for provider, account in sorted(set(lanes)):
+        app.send_task(
+            task_name(provider, operation),
+            args=[account],
+            queue=provider,
+            expires=STALE_SECONDS,
+            ignore_result=True,
+            retry=False,
+        )
