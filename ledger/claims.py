@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from ledger.progress import Claimed, Progress
 from ledger.records import write_history
@@ -49,12 +57,17 @@ def claim(
     return sorted((_claimed(row) for row in held), key=_urgency)
 
 
-def due(
-    connection: Connection, lane: tuple[str, str], state: State, now: datetime
-) -> bool:
-    """Whether a claim would bring anything."""
-    found = connection.execute(_candidates(lane, state, now, C.id).limit(1))
-    return found.first() is not None
+def waiting(
+    connection: Connection,
+    lane: tuple[str, str],
+    state: State,
+    limit: int,
+    now: datetime,
+) -> int:
+    """How many could be claimed now; counts no further than ``limit``."""
+    few = _candidates(lane, state, now, C.id).order_by(None).limit(limit).subquery()
+    found = connection.execute(select(func.count()).select_from(few))
+    return int(found.scalar_one())
 
 
 def _candidates(
@@ -144,7 +157,3 @@ def _claimed(row: Row[Any]) -> Claimed:
         cancel_before=from_ms(row.cancel_before),
         sealed=row.sealed,
     )
-
-
-def claimed_rows(rows: Sequence[Row[Any]]) -> list[Claimed]:
-    return [_claimed(row) for row in rows]

@@ -28,17 +28,20 @@ AT_ONCE = 1000
 Move = Callable[[Progress, Policy, datetime], Progress]
 
 
+def sweep_needed(connection: Connection, lane: tuple[str, str], now: datetime) -> bool:
+    """Whether any of the sweeps below would move something. Only reads."""
+    kinds = (_vanished(lane, now), _late(lane, now), _come(lane, now))
+    return any(
+        connection.execute(select(C.id).where(*where).limit(1)).first() is not None
+        for where in kinds
+    )
+
+
 def sweep_leases(
     connection: Connection, lane: tuple[str, str], policy: Policy, now: datetime
 ) -> int:
     """``sending`` rows whose worker vanished are to be verified, never resent."""
-    where = [
-        C.provider == lane[0],
-        C.account == lane[1],
-        C.state == literal_column("'sending'"),
-        C.finished_at.is_(None),
-        C.due_at <= to_ms(now),
-    ]
+    where = _vanished(lane, now)
     return _move(connection, where, lease_ran_out, policy, now, "the lease ran out")
 
 
@@ -46,12 +49,7 @@ def sweep_deadlines(
     connection: Connection, lane: tuple[str, str], policy: Policy, now: datetime
 ) -> int:
     """What was not sent before its ``cancel_before`` never will be."""
-    where = [
-        C.state.in_([literal_column("'queued'"), literal_column("'scheduled'")]),
-        C.urgency <= to_ms(now),
-        C.provider == lane[0],
-        C.account == lane[1],
-    ]
+    where = _late(lane, now)
     return _move(connection, where, deadline_came, policy, now, "cancel_before passed")
 
 
@@ -59,14 +57,34 @@ def sweep_scheduled(
     connection: Connection, lane: tuple[str, str], policy: Policy, now: datetime
 ) -> int:
     """What waited for its ``not_before`` is queued when that has come."""
-    where = [
+    where = _come(lane, now)
+    return _move(connection, where, _queued, policy, now, "not_before came")
+
+
+def _vanished(lane: tuple[str, str], now: datetime) -> list[ColumnElement[bool]]:
+    return [*_looked_at(lane, State.SENDING), C.due_at <= to_ms(now)]
+
+
+def _come(lane: tuple[str, str], now: datetime) -> list[ColumnElement[bool]]:
+    return [*_looked_at(lane, State.SCHEDULED), C.due_at <= to_ms(now)]
+
+
+def _late(lane: tuple[str, str], now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        C.state.in_([literal_column("'queued'"), literal_column("'scheduled'")]),
+        C.urgency <= to_ms(now),
         C.provider == lane[0],
         C.account == lane[1],
-        C.state == literal_column("'scheduled'"),
-        C.finished_at.is_(None),
-        C.due_at <= to_ms(now),
     ]
-    return _move(connection, where, _queued, policy, now, "not_before came")
+
+
+def _looked_at(lane: tuple[str, str], state: State) -> list[ColumnElement[bool]]:
+    return [
+        C.provider == lane[0],
+        C.account == lane[1],
+        C.state == literal_column(f"'{state}'"),
+        C.finished_at.is_(None),
+    ]
 
 
 def _queued(progress: Progress, _policy: Policy, now: datetime) -> Progress:

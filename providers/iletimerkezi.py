@@ -39,6 +39,7 @@ from providers.model import (
     Reason,
     Reply,
     Request,
+    UnreadableReplyError,
     json_request,
     seconds,
 )
@@ -160,12 +161,24 @@ def _call(account: IletiMerkeziAccount, method: str, rest: dict[str, Any]) -> Re
 
 def _status(reply: Reply) -> tuple[int, str | None]:
     """The body's own code, or the HTTP status where the body has none."""
-    response = as_object(reply.json_object().get("response"))
+    response = as_object(_document(reply).get("response"))
     status = as_object(response.get("status"))
     code = as_number(status.get("code"))
     if code is None or (code == 200 and not reply.ok):
-        code = 200 if reply.ok and "status" in response else reply.status
+        said = isinstance(response.get("status"), dict)
+        if reply.ok and not (said and status.get("code") is None):
+            raise UnreadableReplyError(f"HTTP {reply.status} without a status")
+        code = 200 if reply.ok else reply.status
     return code, first_text(status.get("message"))
+
+
+def _document(reply: Reply) -> dict[str, Any]:
+    try:
+        return reply.json_object()
+    except UnreadableReplyError:
+        if reply.status in ACCOUNT_FAULTS:
+            return {}  # a gateway's own page: its status says enough
+        raise
 
 
 def _order_status(asked: Order, reply: Reply) -> Finding:

@@ -205,7 +205,7 @@ class IThink(Provider[IThinkAccount]):
         if held := _fault(document, words, reply):
             return held
         if not _succeeded(document, reply):
-            return _nothing_known(orders, document, words)
+            return _unread(orders, document, words, reply)
         data = document.get("data")
         return Findings({o.id: _tracked(o.id, _entry(o.id, data)) for o in orders})
 
@@ -274,11 +274,8 @@ def _refused(
     reply: Reply,
 ) -> Parsed:
     """An error for all of them: nothing was done, unless it is a breakdown."""
-    broken = BREAKDOWN.search(fold(words)) or (
-        (as_number(document.get("status_code")) or 0) >= 429
-    )
     # Rows that cannot be told apart may hold one that was acted on.
-    if broken or document.get("data") or not _is_error(document, reply):
+    if document.get("data") or not _is_refusal(document, words, reply):
         return _nothing_known(orders, document, words)
     default = Reason.INVALID_REQUEST if reply.status == 400 else Reason.REFUSED
     finding = _in_words(words, Finding(Outcome.REFUSED, default))
@@ -286,6 +283,26 @@ def _refused(
     if len(orders) > 1:
         return BatchRefused(finding)
     return Findings({orders[0].id: finding})
+
+
+def _unread(
+    orders: Sequence[Order],
+    document: Mapping[str, Any],
+    words: str | None,
+    reply: Reply,
+) -> Parsed:
+    """Tracking that was refused says nothing, but one AWB may spoil it for ten."""
+    if len(orders) > 1 and _is_refusal(document, words, reply):
+        return BatchRefused(_with_words(UNKNOWN, document.get("status"), words))
+    return _nothing_known(orders, document, words)
+
+
+def _is_refusal(document: Mapping[str, Any], words: str | None, reply: Reply) -> bool:
+    """Whether it was turned away, and did not break down on the way."""
+    broken = (as_number(document.get("status_code")) or 0) >= 429
+    return (
+        _is_error(document, reply) and not broken and not BREAKDOWN.search(fold(words))
+    )
 
 
 def _nothing_known(

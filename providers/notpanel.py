@@ -13,7 +13,7 @@ quirks, and how sure we are of each ([D] documented, [C] seen in clients, [A] as
 - Errors are 400 with a text, 403 when the account is suspended, 429; there is no 401
   and no 404 [D]. What a wrong key is answered is not known: a text naming the key [A].
 - 400 "cannot be cancelled (already …)" covers completed, cancelled and refunded [D];
-  only completed is taken at its word, the others are read back.
+  only completed is final, the others are read back.
 - ``in_progress`` is the only status spelt out [D]; the other words are the trade's [A].
 - Whether a queued cancel may be asked for again is not known; it is taken to do no
   harm [A], and is only done to an order that is seen neither cancelled nor ended.
@@ -79,9 +79,13 @@ CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
 ACTIVE = Finding(Outcome.ACTIVE)
 
 ERRORS: Mapping[str, Finding] = {
-    # Cancelled by whom, and to what end? The status tells.
-    r"(?:\balready|\bbeen|\bor|[/,]|\() ?(?:cancell?ed|refunded|partial\w*|failed)\b"
-    r"|\b(?:cancell?ed|refunded) or\b": UNKNOWN,
+    # By whom, and to what end? Not final, though it names a state: the status tells.
+    r"\balready (?:been )?cancell?ed\b|\( ?cancell?ed ?\)": Finding(
+        Outcome.REFUSED, Reason.ALREADY_CANCELLED
+    ),
+    # Two states in one breath, or one that is none of the others.
+    r"(?:\bor|[/,]) ?(?:cancell?ed|refunded)\b|\b(?:cancell?ed|refunded) or\b"
+    r"|\balready (?:been )?(?:refunded|partial\w*|failed)\b": UNKNOWN,
     r"\balready (?:been )?completed?\b|\( ?completed ?\)": COMPLETED,
     r"\border\b.*(?:\bnot found\b|\bnot exists?\b|n.t exist\b)"
     r"|\b(?:incorrect|invalid|wrong|no such) order(?: ids?)?(?= *[.:(]|$)": NOT_FOUND,
@@ -120,7 +124,7 @@ HTTP_FAULTS: Mapping[int, str] = {
     403: "check the key, and on the dashboard whether the account is suspended",
     404: "check base_url",
 }
-REFUSED_WHOLE = frozenset({200, 400, 404, 413, 422})
+REFUSED_WHOLE = frozenset({400, 404, 413, 422})
 ID = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 
@@ -152,7 +156,8 @@ class NotPanel(Provider[NotPanelAccount]):
         if held := _fault(words, reply):
             return held
         if words is not None:
-            return _refused(orders, words, reply)
+            finding = _with_words(_in_words(words), reply.status, words)
+            return _refused(orders, reply, words, finding)
         if not reply.ok:
             return _nothing_known(orders, reply, None)
         return _findings(orders, _rows(orders, document, "cancel"), _cancel_row)
@@ -167,10 +172,10 @@ class NotPanel(Provider[NotPanelAccount]):
         words = _error(document, reply)
         if held := _fault(words, reply):
             return held
-        if words is not None and len(orders) == 1:
-            return Findings({orders[0].id: _read_error(words, str(reply.status))})
-        if words is not None or not reply.ok:
-            return _nothing_known(orders, reply, words)
+        if words is not None:
+            return _refused(orders, reply, words, _read_error(words, reply.status))
+        if not reply.ok:
+            return _nothing_known(orders, reply, None)
         return _findings(orders, _rows(orders, document, "status"), _status_row)
 
     def build_probe(
@@ -207,7 +212,7 @@ def _document(reply: Reply) -> Any:
 def _error(document: object, reply: Reply) -> str | None:
     """The words of an error that stands alone, for all that was asked."""
     whole = as_object(document)
-    if "cancel" in whole or _status(whole) in STATUSES:
+    if whole.get("cancel") or _status(whole) in STATUSES:
         return None
     return first_text(whole.get("error"), None if reply.ok else whole.get("message"))
 
@@ -222,11 +227,14 @@ def _fault(words: str | None, reply: Reply) -> Held | None:
     return Held(f'notpanel refused the call ({reply.status}, "{words or ""}"): {what}')
 
 
-def _refused(orders: Sequence[Order], words: str, reply: Reply) -> Parsed:
-    finding = _with_words(_in_words(words), str(reply.status), words)
+def _refused(
+    orders: Sequence[Order], reply: Reply, words: str, finding: Finding
+) -> Parsed:
+    """One error for all that was asked; ``finding`` is what it says of one order."""
     if len(orders) == 1:
         return Findings({orders[0].id: finding})
-    if reply.status not in REFUSED_WHOLE or BREAKDOWN.search(fold(words)):
+    broken = BREAKDOWN.search(fold(words))
+    if broken or not (reply.ok or reply.status in REFUSED_WHOLE):
         return _nothing_known(orders, reply, words)
     # 2026-11-20 [A]: one error for all of them means that none was acted on.
     return BatchRefused(finding)
@@ -235,12 +243,14 @@ def _refused(orders: Sequence[Order], words: str, reply: Reply) -> Parsed:
 def _nothing_known(
     orders: Sequence[Order], reply: Reply, words: str | None
 ) -> Findings:
-    nothing = _with_words(UNKNOWN, str(reply.status), words)
+    nothing = _with_words(UNKNOWN, reply.status, words)
     return Findings({order.id: nothing for order in orders})
 
 
 def _in_words(words: str | None) -> Finding:
     folded = fold(words)
+    if BREAKDOWN.search(folded):
+        return UNKNOWN
     said = {finding for form, finding in ERRORS.items() if re.search(form, folded)}
     return said.pop() if len(said) == 1 else UNKNOWN
 
@@ -322,7 +332,7 @@ def _status(row: Mapping[str, Any]) -> str:
     return fold((first_text(row.get("status")) or "").replace("-", " "))
 
 
-def _read_error(words: str | None, code: str | None) -> Finding:
+def _read_error(words: str | None, code: str | int | None) -> Finding:
     gone = _in_words(words) == NOT_FOUND
     return _with_words(Finding(Outcome.GONE) if gone else UNKNOWN, code, words)
 
@@ -332,5 +342,5 @@ def _remains(row: Mapping[str, Any]) -> str:
     return f"delivered in part: {left} of it remained, and was cancelled and refunded"
 
 
-def _with_words(finding: Finding, code: str | None, message: str | None) -> Finding:
-    return Finding(finding.outcome, finding.reason, code, message)
+def _with_words(finding: Finding, code: object, message: str | None) -> Finding:
+    return Finding(finding.outcome, finding.reason, first_text(code), message)

@@ -87,7 +87,7 @@ def _broker() -> str:
 
 def make_app() -> Celery:
     """The app, on the broker that the settings name."""
-    made = Celery("rescind", broker=_broker(), include=["tasks"])
+    made = Celery("rescind", broker=_broker(), include=["worker.signals", "tasks"])
     made.conf.update(CONFIG)
     made.conf.task_queues = [
         Queue(name)  # type: ignore[no-untyped-call]

@@ -23,12 +23,18 @@ def task_name(provider: str, operation: str) -> str:
 
 def wake(app: Celery, lanes: Iterable[Lane], operation: str = "cancel") -> None:
     """Ask for work on ``lanes``. Raises ``kombu``'s ``OperationalError``."""
-    for provider, account in sorted(set(lanes)):
-        app.send_task(
-            task_name(provider, operation),
-            args=[account],
-            queue=provider,
-            expires=STALE_SECONDS,
-            ignore_result=True,
-            retry=False,
-        )
+    for lane in sorted(set(lanes)):
+        wake_one(app, lane, operation)
+
+
+def wake_one(app: Celery, lane: Lane, operation: str) -> None:
+    """Ask for one operation on one lane."""
+    provider, account = lane
+    app.send_task(
+        task_name(provider, operation),
+        args=[account],
+        queue=provider,
+        expires=STALE_SECONDS,
+        ignore_result=True,
+        retry=False,
+    )

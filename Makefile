@@ -1,0 +1,78 @@
+# `make` lists the targets. Each one does its own set-up, into .venv.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup test demo lint format clean lock
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# A tree that was copied elsewhere with its .venv is set up anew.
+STAMP := $(VENV)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
+# PYTHON=… chooses another one.
+PYTHON ?=
+PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python
+ARGS ?=
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## install everything, pinned and hashed, into .venv
+
+$(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
+	@set -eu; \
+	new_enough='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	if ! $(BIN)/python -c "$$new_enough" 2>/dev/null; then \
+	  found=; \
+	  for name in $(PYTHONS); do \
+	    if "$$name" -c "$$new_enough" 2>/dev/null; then found=$$name; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "Rescind needs Python 3.11 or later, and none of $(strip $(PYTHONS)) is:" \
+	      "install one, or name it: make PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	  fi; \
+	  if ! "$$found" -c 'import venv, ensurepip' 2>/dev/null; then \
+	    echo "$$found has no venv module: install it (on Debian and Ubuntu, the" \
+	      "package python3-venv), or name another Python: make PYTHON=…" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Making $(VENV) with $$("$$found" --version) …" >&2; \
+	  "$$found" -m venv --clear $(VENV); \
+	fi; \
+	echo "Installing what requirements/ pins (a minute or two, once) …" >&2; \
+	$(PIP) install --quiet --require-hashes \
+	  --requirement requirements/build.txt --requirement requirements/dev.txt; \
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .; \
+	rm -f $(VENV)/.set-up-*; \
+	touch $@
+
+test: lint ## every check and every test (ARGS="-k name" goes to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## ruff, mypy in strict mode, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+demo: $(STAMP) ## the whole system at work (ARGS="--keep-running" leaves it up)
+	@$(BIN)/rescind demo $(ARGS)
+
+format: $(STAMP) ## put the code in its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove .venv, caches and builds (.rescind, which holds a ledger, stays)
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache \
+	  .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet \
+  --generate-hashes --strip-extras --allow-unsafe --no-annotate \
+  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(ARGS)
+
+lock: $(STAMP) ## pin again (ARGS="--upgrade" takes the newest)
+	$(COMPILE) -o requirements/runtime.txt pyproject.toml requirements/runtime.in
+	$(COMPILE) --extra dev -c requirements/runtime.txt -o requirements/dev.txt \
+	  pyproject.toml requirements/runtime.in requirements/build.in
+	$(COMPILE) -c requirements/dev.txt -o requirements/build.txt requirements/build.in

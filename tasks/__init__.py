@@ -1,0 +1,5 @@
+"""What Celery runs. Importing this registers every task with the app."""
+
+from tasks import lanes, submit, sweep
+
+__all__ = ["lanes", "submit", "sweep"]

@@ -1,0 +1,78 @@
+"""``rescind.submit``: takes producers' cancellations into the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from celery.exceptions import Reject
+from celery.worker.request import Request
+from kombu.exceptions import OperationalError
+
+from ledger.database import LedgerUnreachableError
+from ledger.seal import SealError
+from worker.celery import app
+from worker.intake import MOST, Receipt, Taken, take_in
+from worker.runtime import runtime, utc_now
+from worker.stopping import pause, stopping
+from worker.wake import wake
+
+log = structlog.get_logger("rescind.submit")
+
+PATIENCE = 30
+"""Tries, a second apart, until a message goes back to its queue."""
+
+
+class Discreet(Request):
+    """Keeps params out of Celery's events, and so out of Flower: they are personal."""
+
+    @property
+    def argsrepr(self) -> str:
+        return "(...)"
+
+    @property
+    def kwargsrepr(self) -> str:
+        return "{...}"
+
+    def info(self, safe: bool = False) -> dict[str, Any]:
+        told: dict[str, Any] = super().info(safe=safe)
+        return {**told, "args": "(...)", "kwargs": "{...}"}
+
+
+@app.task(name="rescind.submit", Request="tasks.submit:Discreet")
+def submit(*args: Any, **kwargs: Any) -> None:
+    """Keep each entry; what is wrong with one is kept with it."""
+    entries = _entries(args, kwargs)
+    taken = _take_in(entries)
+    refused = [one for one in taken if one.receipt is Receipt.REFUSED]
+    for one in refused[:10]:
+        log.warning("refused", id=one.id, why=one.wrong)
+    lanes = {one.lane for one in taken if one.receipt is Receipt.ACCEPTED and one.lane}
+    try:
+        wake(app, lanes)
+    except OperationalError as error:
+        log.warning("not woken: the sweep will find it", error=str(error))
+
+
+def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
+    unknown = sorted(set(kwargs) - {"cancellations"})
+    given = kwargs.get("cancellations", args[0] if len(args) == 1 else None)
+    if isinstance(given, list) and len(given) <= MOST and not unknown:
+        return given
+    # Not to be lost without a word: it is kept as one entry that says why.
+    size = len(given) if isinstance(given, list) else 0
+    log.error("a message that is not ours", entries=size, unknown=unknown)
+    return [f"rescind.submit takes cancellations, a list of at most {MOST}"]
+
+
+def _take_in(entries: list[object]) -> list[Taken]:
+    for _ in range(PATIENCE):
+        try:
+            here = runtime()
+            return take_in(here.engine, here.accounts, here.seal, entries, utc_now())
+        except (LedgerUnreachableError, SealError) as error:
+            log.warning("intake waits", why=str(error))
+        if stopping():
+            break
+        pause(1)
+    raise Reject("the ledger is away", requeue=True)

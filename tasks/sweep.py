@@ -1,0 +1,27 @@
+"""``rescind.sweep``: beat's tick. It may run twice, late, or not at all."""
+
+from __future__ import annotations
+
+import structlog
+
+from ledger.database import LedgerUnreachableError
+from ledger.seal import SealError
+from worker import wake
+from worker.celery import app
+from worker.runtime import runtime, utc_now
+from worker.sweeper import sweep as sweep_ledger
+
+log = structlog.get_logger("rescind.sweep")
+
+
+@app.task(name="rescind.sweep")
+def sweep() -> None:
+    """Move what time has moved, and wake the lanes that have something to do."""
+    try:
+        here = runtime()
+        wakes = sweep_ledger(here.engine, here.accounts, utc_now())
+    except (LedgerUnreachableError, SealError) as error:
+        log.warning("no sweep", why=str(error))
+        return
+    for lane, operation in wakes:
+        wake.wake_one(app, lane, operation)

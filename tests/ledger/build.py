@@ -1,0 +1,150 @@
+"""What the ledger's tests are made of: short words for long values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, Row, select
+
+from ledger.claims import claim
+from ledger.database import reading, writing
+from ledger.intake import NewCancellation, beginning, insert_new
+from ledger.progress import Change, Claimed, Progress
+from ledger.records import new_id, record
+from ledger.states import FINAL, State
+from ledger.tables import CANCELLATION, TRANSITION
+from providers.model import Order, Policy, Reason, seconds
+
+NOW = datetime(2026, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)
+LANE = ("notpanel", "default")
+LEASE = timedelta(minutes=5)
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+
+PLAIN = Policy(
+    resend_delays=seconds(1, 5, 15),
+    poll_delays=seconds(2, 4, 8),
+    verify_delays=seconds(3, 6, 9),
+    max_attempts=3,
+    verify_for=timedelta(hours=6),
+    poll_for=timedelta(days=2),
+    give_up_after=timedelta(days=3),
+)
+
+
+def policy(**values: Any) -> Policy:
+    """``PLAIN``, with some values replaced."""
+    return PLAIN.model_copy(update=values)
+
+
+REASONS = {
+    State.CANCELLED: Reason.CONFIRMED,
+    State.REJECTED: Reason.REFUSED,
+    State.EXPIRED: Reason.DEADLINE_PASSED,
+    State.FAILED: Reason.UNRESOLVED,
+}
+
+
+def progress(state: State, **values: Any) -> Progress:
+    """A progress in ``state`` that the ledger would keep."""
+    if state in FINAL:
+        ended = {"reason": REASONS[state], "due_at": None, "finished_at": NOW}
+        return Progress(state, **{**ended, **values})
+    if state in (State.SENDING, State.VERIFYING, State.REQUESTED):
+        sent: dict[str, Any] = {"attempts": 1, "spent": 1, "sent_at": NOW}
+        if state is not State.SENDING:
+            sent["since"] = NOW
+        values = {**sent, **values}
+    return Progress(state, **{"due_at": NOW, **values})
+
+
+def claimed(state: State, **values: Any) -> Claimed:
+    """A cancellation that a worker holds; ``values`` are its progress's or its own."""
+    own = {
+        name: values.pop(name)
+        for name in ("opened_at", "cancel_before")
+        if name in values
+    }
+    whole = {"opened_at": NOW, **own}
+    return Claimed("id", Order("1"), 2, progress=progress(state, **values), **whole)
+
+
+def new(order: str = "1", **values: Any) -> NewCancellation:
+    """A cancellation that is to be taken in, queued unless ``progress`` is given."""
+    provider, account = values.pop("lane", LANE)
+    whole = {
+        "id": new_id(),
+        "provider": provider,
+        "account": account,
+        "order": order,
+        "key": order,
+        "progress": beginning(values.get("not_before"), NOW),
+        "opened_at": NOW,
+        **values,
+    }
+    return NewCancellation(**whole)
+
+
+def take_in(engine: Engine, cancellations: Iterable[NewCancellation]) -> list[str]:
+    """Take them in, and give back their ids."""
+    listed = list(cancellations)
+    with writing(engine) as connection:
+        insert_new(connection, listed, NOW)
+    return [one.id for one in listed]
+
+
+def add(engine: Engine, state: State = State.QUEUED, **values: Any) -> str:
+    """Take one in that stands in ``state``; gives back its id."""
+    own = {
+        name: values.pop(name)
+        for name in ("order", "key", "lane", "cancel_before", "opened_at", "group")
+        if name in values
+    }
+    return take_in(engine, [new(progress=progress(state, **values), **own)])[0]
+
+
+def row(engine: Engine, cancellation_id: str) -> Row[Any]:
+    with reading(engine) as connection:
+        chosen = select(CANCELLATION).where(CANCELLATION.c.id == cancellation_id)
+        return connection.execute(chosen).one()
+
+
+def steps(engine: Engine, cancellation_id: str) -> list[tuple[int, str | None, str]]:
+    """Its history: sequence number, from, to."""
+    t = TRANSITION.c
+    chosen = select(t.seq, t.from_state, t.to_state).order_by(t.seq)
+    with reading(engine) as connection:
+        found = connection.execute(chosen.where(t.cancellation_id == cancellation_id))
+        return [(seq, before, after) for seq, before, after in found]
+
+
+def hold(
+    engine: Engine,
+    state: State = State.QUEUED,
+    limit: int = 10,
+    now: datetime = NOW,
+    lane: tuple[str, str] = LANE,
+) -> list[Claimed]:
+    """Claim in a transaction of its own."""
+    with writing(engine) as connection:
+        return claim(connection, lane, state, limit, LEASE, now)
+
+
+def change(held: Claimed, state: State, **values: Any) -> Change:
+    """The change of ``held`` to ``state``."""
+    keep = replace(held.progress, state=state)
+    if state in FINAL:
+        keep = replace(keep, reason=REASONS[state], due_at=None, finished_at=NOW)
+    to = replace(keep, **values)
+    return Change(held.id, held.version, held.progress.state, to)
+
+
+def make(
+    engine: Engine, changes: Sequence[Change], now: datetime = NOW
+) -> frozenset[str]:
+    """Record in a transaction of its own; gives back the ids that had moved on."""
+    with writing(engine) as connection:
+        return record(connection, changes, now)

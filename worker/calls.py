@@ -1,0 +1,210 @@
+"""One provider call for some claimed cancellations, and what it means for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import RedisError
+
+from ledger.decision import Event, Halve, Lost, NotSent, Wait
+from ledger.progress import Claimed
+from ledger.records import CallMade, new_id
+from ledger.seal import Seal, SealError
+from providers.base import Account, WithLogin
+from providers.http import Evidence, Exchange, exchange
+from providers.model import (
+    BatchRefused,
+    Findings,
+    Held,
+    Order,
+    Reply,
+    Throttled,
+    TokenRefused,
+)
+from worker.accounts import Lane, LaneConfig
+from worker.runtime import utc_now
+from worker.tokens import NoToken, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a call says of the lane as a whole. At most one field is set."""
+
+    failed: str | None = None
+    throttled: timedelta | None = None
+    held: str | None = None
+    why: str = ""
+
+
+FINE = Effect()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that was made, or could not be, with an event for each cancellation."""
+
+    claimed: Sequence[Claimed]
+    events: Mapping[str, Event]
+    effect: Effect
+    at: datetime
+    call: CallMade | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Makes calls of one operation on one lane. Shared by threads; holds no state."""
+
+    lane: Lane
+    config: LaneConfig
+    operation: str
+    seal: Seal
+    tokens: Tokens
+    _secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def ask(self, claimed: Sequence[Claimed]) -> Asked:
+        """Make the call. Never raises for what a provider, Redis or a key does."""
+        now = utc_now()
+        if self.operation == "cancel" and any(c.past_deadline(now) for c in claimed):
+            # The deadline came between the claim and the call.
+            return _unasked(claimed, Wait(now), FINE)
+        try:
+            orders = [_order(one, self.seal) for one in claimed]
+        except SealError as error:
+            return _unasked(claimed, Wait(), Effect(held=str(error)))
+        try:
+            result = self._exchange(orders)
+        except RedisError as error:
+            why = f"Redis cannot be reached for the token: {type(error).__name__}"
+            return _unasked(claimed, NotSent(), Effect(failed=why))
+        if isinstance(result, NoToken):
+            return self._without_token(claimed, result)
+        return self._asked(claimed, result)
+
+    def _exchange(self, orders: Sequence[Order]) -> Exchange | NoToken:
+        provider, account = self.config.provider, self.config.account
+        if account is None:
+            raise LookupError(f"{self.lane} has no usable account")
+        if not isinstance(provider, WithLogin):
+            return self._send(orders, account, None)
+        token = self._token(account)
+        if isinstance(token, NoToken):
+            return token
+        result = self._send(orders, account, token)
+        if not isinstance(result.parsed, TokenRefused):
+            return result
+        token = self._token(account, refused=token)
+        if isinstance(token, NoToken):
+            return token
+        return self._send(orders, account, token)
+
+    def _token(self, account: Account, refused: str | None = None) -> str | NoToken:
+        provider: WithLogin[Any] = self.config.provider  # type: ignore[assignment]
+        return self.tokens.get(
+            self.lane, provider, account, self.config.policy, refused
+        )
+
+    def _send(
+        self, orders: Sequence[Order], account: Account, token: str | None
+    ) -> Exchange:
+        provider = self.config.provider
+        cancelling = self.operation == "cancel"
+        build = provider.build_cancel if cancelling else provider.build_read
+        parse = provider.parse_cancel if cancelling else provider.parse_read
+        secrets = (*account.secrets(), *((token,) if token else ()), *_personal(orders))
+
+        def read(reply: Reply) -> Any:
+            return parse(orders, reply)
+
+        request = build(account, token, orders)
+        return exchange(request, read, self.config.policy, secrets)
+
+    def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> Asked:
+        if no.held is not None:
+            return _unasked(claimed, Wait(), Effect(held=no.held))
+        parsed = no.exchange.parsed
+        if isinstance(parsed, Throttled):
+            until = utc_now() + parsed.wait
+            effect = Effect(throttled=parsed.wait, why=f"login: {parsed.why}")
+            return _unasked(claimed, Wait(until), effect)
+        why = f"login: {no.exchange.detail or no.exchange.evidence}"
+        return _unasked(claimed, NotSent(), Effect(failed=why))
+
+    def _asked(self, claimed: Sequence[Claimed], result: Exchange) -> Asked:
+        now = utc_now()
+        call = CallMade(
+            id=new_id(),
+            operation=self.operation,
+            evidence=result.evidence,
+            took=result.took,
+            at=now - result.took,
+            cancellations=tuple(one.id for one in claimed),
+            status=result.status,
+            detail=result.detail or _words(result),
+            body=result.body,
+        )
+        events = {one.id: _event(one, result, len(claimed), now) for one in claimed}
+        return Asked(claimed, events, _effect(result), now, call)
+
+
+def _order(claimed: Claimed, seal: Seal) -> Order:
+    if claimed.sealed is None:
+        return claimed.order
+    personal = seal.open(claimed.sealed)
+    return Order(claimed.order.id, {**claimed.order.params, **personal})
+
+
+def _personal(orders: Sequence[Order]) -> Iterator[str]:
+    """Every text within params that are dicts of texts: IBANs and names."""
+    for order in orders:
+        for value in order.params.values():
+            if isinstance(value, dict):
+                yield from (v for v in value.values() if isinstance(v, str))
+
+
+def _unasked(claimed: Sequence[Claimed], event: Event, effect: Effect) -> Asked:
+    return Asked(claimed, {one.id: event for one in claimed}, effect, utc_now())
+
+
+def _event(claimed: Claimed, result: Exchange, size: int, now: datetime) -> Event:
+    match result.evidence, result.parsed:
+        case Evidence.NOT_SENT, _:
+            return NotSent()
+        case Evidence.MAYBE_DONE, _:
+            return Lost()
+        case _, Throttled(wait):
+            return Wait(now + wait)
+        case _, Findings() as findings:
+            return findings.of(claimed.order.id)
+        case _, BatchRefused(finding):
+            return Halve(size) if size > 1 else finding
+        case _:
+            return Wait()
+
+
+def _effect(result: Exchange) -> Effect:
+    match result.parsed:
+        case Throttled(wait, why):
+            return Effect(throttled=wait, why=why)
+        case Held(why):
+            return Effect(held=why)
+        case TokenRefused(why):
+            return Effect(held=f"{why} (also just after a login)")
+        case None:
+            return Effect(failed=result.detail or str(result.evidence))
+        case _:
+            return FINE
+
+
+def _words(result: Exchange) -> str | None:
+    match result.parsed:
+        case Held(why) | TokenRefused(why):
+            return why
+        case Throttled(_, why):
+            return why
+        case BatchRefused(finding):
+            return f"the whole batch was refused: {finding.message or finding.code}"
+        case _:
+            return None

@@ -1,0 +1,239 @@
+"""Working on a lane: claim, ask, decide, record, for as long as there is work.
+
+Batches fill by themselves: while calls are under way the next ones gather, and an idle
+lane sends at once. Everything that finished meanwhile is recorded in one transaction.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from redis import RedisError
+from sqlalchemy import Connection
+
+from ledger.claims import claim, waiting
+from ledger.database import LedgerUnreachableError, reading, writing
+from ledger.decision import decide
+from ledger.lanes import (
+    LaneState,
+    after_failure,
+    after_success,
+    after_throttle,
+    held,
+    may_call,
+    read_lane,
+    write_lane,
+)
+from ledger.progress import Change, Claimed
+from ledger.records import record, record_calls
+from ledger.states import State
+from providers.model import Policy
+from worker.accounts import Lane, LaneConfig
+from worker.calls import FINE, Asked, Caller
+from worker.limits import Budget
+from worker.runtime import Runtime, utc_now
+from worker.stopping import pause, stopping
+
+log = structlog.get_logger("rescind.pump")
+
+STATES = {
+    "cancel": State.QUEUED,
+    "verify": State.VERIFYING,
+    "poll": State.REQUESTED,
+}
+SLICE_SECONDS = 30.0
+"""A task gives way to others after this long; what is left is woken again."""
+GRACE = timedelta(seconds=10)
+"""How much longer than its call a lease lasts: time to record what it brought."""
+RECORD_SECONDS = 20.0
+"""How long a finished call waits for a ledger that is away, before its lease does."""
+LOOK_SECONDS = 0.2
+"""How often a pump with slow calls under way looks for new work."""
+SHORT_WAIT = timedelta(seconds=2)
+"""A wait for the lane's rate that is not worth giving way for."""
+
+
+def lease_of(policy: Policy) -> timedelta:
+    """How long a claim lasts: one call with a login before it, and some grace."""
+    call = policy.connect_timeout + 2 * policy.read_timeout
+    return timedelta(seconds=call) + GRACE
+
+
+@dataclass
+class Pump:
+    """One run of one operation on one lane."""
+
+    runtime: Runtime
+    lane: Lane
+    operation: str
+    config: LaneConfig
+    _flying: set[Future[Asked]] = field(default_factory=set)
+    _clean: bool = True
+    """Whether the lane's row says that nothing is wrong."""
+
+    @property
+    def _policy(self) -> Policy:
+        return self.config.policy
+
+    @property
+    def _batch(self) -> int:
+        cancelling = self.operation == "cancel"
+        return self._policy.batch if cancelling else self._policy.read_batch
+
+    def run(self) -> bool:
+        """Work until there is no more; True if it stopped only to give way."""
+        until = time.monotonic() + SLICE_SECONDS
+        while True:
+            in_time = time.monotonic() < until and not stopping()
+            launched = in_time and self._launch()
+            if not launched and not self._flying:
+                return not in_time and not stopping()
+            if self._flying:
+                self._land(block=not launched)
+
+    def _full(self) -> bool:
+        return len(self._flying) >= self._policy.concurrency
+
+    def _launch(self) -> bool:
+        """Claim and send what may be sent now; False when nothing was."""
+        size = self._batch
+        calls = self._wanted(size)
+        if calls == 0:
+            return False
+        try:
+            budget = self._take(calls)
+        except RedisError as error:
+            log.warning("redis is away", lane=self.lane, error=type(error).__name__)
+            return False
+        if budget.calls == 0:
+            return self._sit_out(budget)
+        claimed = self._claim(budget.calls * size)
+        caller = Caller(
+            self.lane,
+            self.config,
+            self.operation,
+            self.runtime.seal,
+            self.runtime.tokens,
+        )
+        for start in range(0, len(claimed), size):
+            batch = claimed[start : start + size]
+            self._flying.add(self.runtime.threads.submit(caller.ask, batch))
+        return bool(claimed)
+
+    def _wanted(self, size: int) -> int:
+        """How many calls to make now: what is due, and what the lane allows."""
+        now = utc_now()
+        with reading(self.runtime.engine) as connection:
+            lane = read_lane(connection, self.lane)
+            self._clean = lane == LaneState()
+            free = may_call(lane, self._policy, now) - len(self._flying)
+            if free <= 0:
+                return 0
+            state = STATES[self.operation]
+            found = waiting(connection, self.lane, state, free * size, now)
+        return math.ceil(found / size)
+
+    def _take(self, calls: int) -> Budget:
+        read = self.operation != "cancel"
+        return self.runtime.rates.take(self.lane, self._policy, calls, read=read)
+
+    def _sit_out(self, budget: Budget) -> bool:
+        if self._flying or budget.wait > SHORT_WAIT:
+            return False
+        pause(budget.wait.total_seconds())
+        return True
+
+    def _claim(self, limit: int) -> list[Claimed]:
+        now = utc_now()
+        state, lease = STATES[self.operation], lease_of(self._policy)
+        with writing(self.runtime.engine) as connection:
+            return claim(connection, self.lane, state, limit, lease, now)
+
+    def _land(self, *, block: bool) -> None:
+        """Record what has finished; with ``block``, wait for something to do so."""
+        # While there is room, new work is looked for though a slow call goes on.
+        patience = (None if self._full() else LOOK_SECONDS) if block else 0
+        done, self._flying = wait(self._flying, patience, FIRST_COMPLETED)
+        if done:
+            self._record([future.result() for future in done])
+
+    def _record(self, asked: Sequence[Asked]) -> None:
+        """Write down what calls brought, also if the ledger is away for a moment.
+
+        If it stays away, the leases run out and every order is read back.
+        """
+        give_up = time.monotonic() + RECORD_SECONDS
+        while True:
+            try:
+                self._write(asked)
+            except LedgerUnreachableError as error:
+                if time.monotonic() > give_up:
+                    raise
+                log.warning("the ledger is away", lane=self.lane, error=str(error))
+                time.sleep(0.5)
+            else:
+                return
+
+    def _write(self, asked: Sequence[Asked]) -> None:
+        now = utc_now()
+        changes = [c for one in asked for c in _changes(one, self._policy)]
+        with writing(self.runtime.engine) as connection:
+            stale = record(connection, changes, now)
+            made = [one.call for one in asked if one.call is not None]
+            record_calls(connection, *self.lane, made)
+            self._write_lane(connection, asked)
+        if stale:
+            log.warning("moved by another meanwhile", lane=self.lane, ids=sorted(stale))
+
+    def _write_lane(self, connection: Connection, asked: Sequence[Asked]) -> None:
+        if self._clean and all(one.effect == FINE for one in asked):
+            return
+        was = read_lane(connection, self.lane, for_update=True)
+        now_is = was
+        for one in asked:
+            now_is = _lane_after(now_is, one, self._policy)
+        if now_is != was:
+            write_lane(connection, self.lane, now_is)
+            self._clean = now_is == LaneState()
+            _say(self.lane, was, now_is)
+
+
+def _changes(asked: Asked, policy: Policy) -> list[Change]:
+    return [
+        Change(
+            id=one.id,
+            version=one.version,
+            from_state=one.progress.state,
+            to=decide(one, asked.events[one.id], policy, asked.at),
+            call_id=asked.call.id if asked.call else None,
+            evidence=asked.effect.held or asked.effect.failed,
+        )
+        for one in asked.claimed
+    ]
+
+
+def _lane_after(lane: LaneState, asked: Asked, policy: Policy) -> LaneState:
+    effect = asked.effect
+    if effect.held is not None:
+        return held(lane, effect.held, policy, asked.at)
+    if effect.throttled is not None:
+        return after_throttle(lane, effect.throttled, effect.why, asked.at)
+    if effect.failed is not None:
+        return after_failure(lane, effect.failed, policy, asked.at)
+    return after_success(lane) if asked.call is not None else lane
+
+
+def _say(lane: Lane, was: LaneState, now_is: LaneState) -> None:
+    if now_is.held_reason != was.held_reason:
+        if now_is.held_reason:
+            log.error("lane held", lane="/".join(lane), why=now_is.held_reason)
+        else:
+            log.warning("lane goes on", lane="/".join(lane))
+    elif now_is.paused_until != was.paused_until and now_is.paused_until:
+        log.warning("lane paused", lane="/".join(lane), why=now_is.pause_reason)

@@ -1,0 +1,86 @@
+"""What a process needs to work: made once in each, never before a fork."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from ledger.database import open_ledger
+from ledger.seal import Seal
+from worker.accounts import Accounts, load_accounts
+from worker.celery import REDIS_OPTIONS
+from worker.limits import Rates
+from worker.settings import settings
+from worker.tokens import Tokens
+
+MOST_THREADS = 256
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class AccountsFile:
+    """The accounts file, read again when it changes: a mended one needs no restart."""
+
+    path: Path
+    _seen: tuple[float, int] | None = None
+    _accounts: Accounts = field(default_factory=Accounts)
+
+    def current(self) -> Accounts:
+        seen = self._stamp()
+        if self._seen is None or seen != self._seen:
+            self._accounts = load_accounts(self.path)
+            self._seen = seen
+        return self._accounts
+
+    def _stamp(self) -> tuple[float, int]:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return (0.0, 0)
+        return (found.st_mtime, found.st_ino)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The engine, Redis, accounts and threads of this process."""
+
+    engine: Engine
+    seal: Seal
+    rates: Rates
+    tokens: Tokens
+    accounts_file: AccountsFile
+    threads: ThreadPoolExecutor
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.accounts_file.current()
+
+
+def runtime() -> Runtime:
+    """This process's runtime; raises ``SettingsError`` or ``SealError``."""
+    return _runtime(os.getpid())
+
+
+@cache
+def _runtime(_pid: int) -> Runtime:
+    chosen = settings()
+    seal = chosen.seal()
+    redis = Redis.from_url(chosen.redis, **REDIS_OPTIONS)
+    return Runtime(
+        engine=open_ledger(chosen.database),
+        seal=seal,
+        rates=Rates(chosen.redis, REDIS_OPTIONS),
+        tokens=Tokens(redis, seal),
+        accounts_file=AccountsFile(chosen.accounts),
+        threads=ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="call"),
+    )

@@ -1,0 +1,37 @@
+"""What happens to a worker: it starts, forks, and is told to stop."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_shutdown,
+    worker_shutting_down,
+)
+
+from worker import slots, stopping
+from worker.logs import set_up
+
+
+@setup_logging.connect
+def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
+    level = logging.getLevelName(loglevel) if isinstance(loglevel, str) else loglevel
+    set_up(level if isinstance(level, int) else logging.INFO)
+
+
+@worker_init.connect
+def _starting(**_rest: Any) -> None:
+    slots.adopt()
+
+
+@worker_shutting_down.connect
+def _stopping(**_rest: Any) -> None:
+    stopping.stop()
+
+
+@worker_shutdown.connect
+def _stopped(**_rest: Any) -> None:
+    slots.clear()
