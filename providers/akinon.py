@@ -390,8 +390,11 @@ def _together(codes: list[int | None]) -> Finding:
 def _refusal(order: Order, document: object, status: int) -> Finding:
     code, message = _said(order, document, status)
     words = fold(message)
-    if status < 400 or NAMES_A_CANCELLATION.search(words):
+    if status < 400:
         return Finding(Outcome.UNKNOWN, None, code, message)
+    if NAMES_A_CANCELLATION.search(words):
+        # By whom, and is it done? Read back, never taken for an outcome.
+        return Finding(Outcome.REFUSED, Reason.ALREADY_CANCELLED, code, message)
     rules = () if HEDGED.search(words) else REFUSAL_WORDS
     named = (reason for pattern, reason in rules if pattern.search(words))
     reason = next(named, _by_form(document, status))

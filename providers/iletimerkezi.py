@@ -68,7 +68,8 @@ CANCEL_CODES: Mapping[int, Finding] = {
     200: Finding(Outcome.CANCELLED, Reason.CONFIRMED),
     400: Finding(Outcome.REFUSED, Reason.INVALID_REQUEST),
     422: Finding(Outcome.REFUSED, Reason.INVALID_REQUEST),
-    455: Finding(Outcome.UNKNOWN),
+    # Not done by this call; which of its three meanings it has, the report tells.
+    455: Finding(Outcome.REFUSED),
 }
 """``response.status.code`` of cancel-order. Anything else is unknown."""
 

@@ -24,7 +24,10 @@ class Outcome(StrEnum):
     REQUESTED = "requested"
     """The provider took the cancel on, or shows it in progress: poll."""
     REFUSED = "refused"
-    """The provider will not cancel it; ``Finding.reason`` says why."""
+    """The provider did not do it; ``Finding.reason`` says why.
+
+    Without a reason, or with ``already_cancelled``, it is no outcome: the order is
+    read back to see what is behind it."""
     ACTIVE = "active"
     """The order is shown as not cancelled and still cancellable."""
     GONE = "gone"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -53,6 +53,8 @@ GRACE = timedelta(seconds=10)
 """How much longer than its call a lease lasts: time to record what it brought."""
 RECORD_SECONDS = 20.0
 """How long a finished call waits for a ledger that is away, before its lease does."""
+GATHER_SECONDS = 0.005
+"""How long a finished call waits for others, to be recorded with them."""
 LOOK_SECONDS = 0.2
 """How often a pump with slow calls under way looks for new work."""
 SHORT_WAIT = timedelta(seconds=2)
@@ -159,7 +161,11 @@ class Pump:
         """Record what has finished; with ``block``, wait for something to do so."""
         # While there is room, new work is looked for though a slow call goes on.
         patience = (None if self._full() else LOOK_SECONDS) if block else 0
-        done, self._flying = wait(self._flying, patience, FIRST_COMPLETED)
+        done, flying = wait(self._flying, patience, FIRST_COMPLETED)
+        if done and flying:
+            # Calls sent together mostly end together: one commit for all of them.
+            done, flying = wait(self._flying, GATHER_SECONDS, ALL_COMPLETED)
+        self._flying = flying
         if done:
             self._record([future.result() for future in done])
 

@@ -203,7 +203,7 @@ def _in_words(status: int | None) -> str:
 
 
 class Lines:
-    """Writes programs' lines to ``out``, each under its name; in colour on a terminal."""
+    """Writes programs' lines to ``out``, under their names; in colour on a terminal."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

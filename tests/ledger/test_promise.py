@@ -1,0 +1,342 @@
+"""The promise, held against a provider whose truth is known.
+
+A cancellation that was accepted reaches exactly one final state, and that state is
+true of the order; no order is sent a second cancel while the first may have worked,
+unless that provider does not mind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from ledger.decision import (
+    Event,
+    Halve,
+    Lost,
+    NotSent,
+    Wait,
+    deadline_came,
+    decide,
+    lease_ran_out,
+)
+from ledger.progress import Claimed, Progress
+from ledger.rounds import _reopened
+from ledger.states import EDGES, FINAL, State
+from providers.model import Order, Outcome, Policy, Reason, seconds
+from tests.ledger.build import LEASE, NOW
+from tests.ledger.model import Fate, ModelProvider, Truth
+
+ENOUGH_STEPS = 300
+CRASHES = frozenset(
+    {Fate.CRASH_BEFORE, Fate.CRASH_ACTED, Fate.CRASH_LATE, Fate.CRASH_IDLE}
+)
+LOSSES = frozenset({Fate.LOST_ACTED, Fate.LOST_LATE, Fate.LOST_IDLE})
+UNCLEAR = frozenset({Fate.UNCLEAR_ACTED, Fate.UNCLEAR_IDLE})
+UNREAD: list[Event] = [NotSent(), Lost(), Wait(), Halve(10), Halve(1)]
+
+jumps = st.sampled_from(
+    [timedelta(seconds=s) for s in (0, 1, 7, 60, 299, 301, 3600, 30_000, 90_000)]
+)
+
+
+class Promise(RuleBasedStateMachine):
+    """One cancellation, the worker that carries it, and the order's hidden truth."""
+
+    @initialize(
+        repeatable=st.booleans(),
+        refusal_is_final=st.booleans(),
+        vanishes=st.booleans(),
+        blind=st.booleans(),
+        settles=st.booleans(),
+        lag=st.sampled_from([0, 20, 600]),
+        late=st.sampled_from([0, 15, 120]),
+        started=st.sampled_from(
+            [Truth.ACTIVE] * 4 + [Truth.COMPLETED, Truth.CANCELLED, Truth.MISSING]
+        ),
+        cancel_before=st.sampled_from([None, 30, 4000]),
+    )
+    def accepted(
+        self,
+        repeatable: bool,
+        refusal_is_final: bool,
+        vanishes: bool,
+        blind: bool,
+        settles: bool,
+        lag: int,
+        late: int,
+        started: Truth,
+        cancel_before: int | None,
+    ) -> None:
+        policy = Policy(
+            resend_delays=seconds(1, 10),
+            poll_delays=seconds(5, 600, 7200),
+            verify_delays=seconds(0, 30, 600, 3600),
+            max_attempts=3,
+            repeatable=repeatable,
+            refusal_is_final=refusal_is_final,
+            cancelled_may_vanish=vanishes and not blind,
+            # The condition on which a reading may be believed at all.
+            active_trusted_after=timedelta(seconds=lag + late),
+        )
+        self.provider = ModelProvider(
+            policy,
+            lag=timedelta(seconds=lag),
+            late=timedelta(seconds=late),
+            # A list of what is current shows nothing of what was taken on.
+            settles=settles and not blind,
+            blind=blind,
+            started=started,
+        )
+        self.now = NOW
+        self.opened_at = NOW
+        seconds_left = cancel_before and timedelta(seconds=cancel_before)
+        self.cancel_before = NOW + seconds_left if seconds_left else None
+        self.progress = Progress(State.QUEUED, due_at=NOW)
+        self.crashed = False
+        self.maybe = False
+        """Whether a call of ours may have worked, as far as anybody could know."""
+        self.called_at = NOW
+        self.counted = 0
+        self.rounds = 1
+        self.finals = 0
+
+    # --- time, and the others ---------------------------------------------------------
+
+    @rule(by=jumps)
+    def time_passes(self, by: timedelta) -> None:
+        self._move_to(self.now + by)
+
+    @rule()
+    def until_due(self) -> None:
+        if self.progress.due_at is not None:
+            self._move_to(max(self.now, self.progress.due_at))
+
+    def _move_to(self, moment: datetime) -> None:
+        self.now = moment
+        self.provider.pass_time(moment)
+
+    @rule(truth=st.sampled_from([Truth.COMPLETED, Truth.CANCELLED]))
+    def somebody_else_ends_it(self, truth: Truth) -> None:
+        if self.provider.truth is Truth.ACTIVE:
+            self.provider.become(truth, self.now)
+
+    @rule(truth=st.sampled_from([Truth.CANCELLED, Truth.CANCELLED, Truth.COMPLETED]))
+    def it_settles(self, truth: Truth) -> None:
+        self.provider.settle(truth, self.now)
+
+    # --- the worker -------------------------------------------------------------------
+
+    def _is_due(self, state: State) -> bool:
+        due = self.progress.due_at
+        return self.progress.state is state and due is not None and due <= self.now
+
+    @precondition(lambda self: self._is_due(State.QUEUED) and not self._is_late())
+    @rule()
+    def claimed(self) -> None:
+        was = self.progress
+        self._become(
+            replace(
+                was,
+                state=State.SENDING,
+                attempts=was.attempts + 1,
+                spent=was.spent + 1,
+                sent_at=self.now,
+                due_at=self.now + LEASE,
+            )
+        )
+        self.crashed = False
+
+    def _is_late(self) -> bool:
+        return self.cancel_before is not None and self.cancel_before <= self.now
+
+    def _holds(self) -> bool:
+        due = self.progress.due_at
+        alive = due is not None and self.now < due
+        return self.progress.state is State.SENDING and alive and not self.crashed
+
+    @precondition(lambda self: self._holds())
+    @rule(fate=st.sampled_from(Fate))
+    def calls(self, fate: Fate) -> None:
+        self._call(fate)
+
+    def _call(self, fate: Fate) -> None:
+        self._check_may_send()
+        answer = self.provider.cancel(fate, self.now)
+        self.called_at = self.now
+        if fate in CRASHES:
+            self.crashed = True
+            self.maybe = True
+            self.counted += 1
+            return
+        event: Event = answer
+        if fate in LOSSES:
+            event = Lost()
+        elif fate is Fate.NOT_SENT:
+            event = NotSent()
+        elif fate is Fate.WAIT:
+            event = Wait(self.now + timedelta(seconds=30))
+        elif fate is Fate.HALVED:
+            event = Halve(self.progress.batch_cap or 100)
+        else:
+            taken_on = answer.outcome is Outcome.REQUESTED
+            self.maybe = self.maybe or fate in UNCLEAR or taken_on
+        if fate in LOSSES:
+            self.maybe = True
+        self.counted += isinstance(event, Lost) or event is answer
+        self._decide(event)
+
+    def _check_may_send(self) -> None:
+        if self.provider.policy.repeatable:
+            return
+        assert not self.maybe, "sent while an earlier call may have worked"
+        assert not self.provider.may_yet_be_ours, "sent while an earlier call worked"
+
+    @precondition(lambda self: self._is_due(State.SENDING))
+    @rule()
+    def lease_runs_out(self) -> None:
+        # A worker that is only slow is fenced: what it does later changes nothing here.
+        if not self.crashed:
+            self.maybe = True
+            self.counted += 1
+        self.called_at = self.now
+        self._become(lease_ran_out(self.progress, self.provider.policy, self.now))
+
+    def _reads(self) -> bool:
+        return self._is_due(State.VERIFYING) or self._is_due(State.REQUESTED)
+
+    @precondition(lambda self: self._reads())
+    @rule(age=st.integers(0, 700))
+    def reads_back(self, age: int) -> None:
+        self._read(timedelta(seconds=age))
+
+    def _read(self, age: timedelta) -> None:
+        finding = self.provider.read(age, self.now)
+        trusted = self.called_at + self.provider.policy.active_trusted_after
+        if finding.outcome is Outcome.ACTIVE and self.now >= trusted:
+            self.maybe = False
+        self._decide(finding)
+
+    @precondition(lambda self: self._reads())
+    @rule(event=st.sampled_from(UNREAD))
+    def reading_fails(self, event: Event) -> None:
+        self._decide(event)
+
+    @precondition(lambda self: self._reads())
+    @rule()
+    def reader_crashes(self) -> None:
+        self.progress = replace(self.progress, due_at=self.now + LEASE)
+
+    @precondition(lambda self: self.progress.state is State.QUEUED and self._is_late())
+    @rule()
+    def deadline_is_swept(self) -> None:
+        self._become(deadline_came(self.progress, self.provider.policy, self.now))
+
+    # --- the operator -----------------------------------------------------------------
+
+    @precondition(lambda self: self.progress.state in FINAL and self.rounds < 3)
+    @rule()
+    def operator_retries(self) -> None:
+        if self.progress.state is State.CANCELLED:
+            return
+        self.rounds += 1
+        self.finals = 0
+        self.cancel_before = None
+        self.opened_at = self.now
+        self.maybe = self.maybe and self.progress.state is State.FAILED
+        to = _reopened(self.progress, self.now)
+        assert (self.progress.state, to.state) in EDGES
+        self.progress = to
+
+    # --- what is decided ----------------------------------------------------------------
+
+    def _decide(self, event: Event) -> None:
+        known = Claimed(
+            "id", Order("1"), 2, self.opened_at, self.progress, self.cancel_before
+        )
+        self._become(decide(known, event, self.provider.policy, self.now))
+
+    def _become(self, to: Progress) -> None:
+        was = self.progress
+        assert was.state not in FINAL
+        assert was.state is to.state or (was.state, to.state) in EDGES
+        self.progress = to
+        if to.state in FINAL:
+            self.finals += 1
+            self._check_truth(to)
+
+    def _check_truth(self, to: Progress) -> None:
+        provider = self.provider
+        match to.state:
+            case State.CANCELLED if to.reason is Reason.INFERRED:
+                vanished = provider.policy.cancelled_may_vanish and self.maybe
+                gone = provider.truth in (Truth.CANCELLED, Truth.MISSING)
+                assert gone and (vanished or provider.truth is Truth.CANCELLED)
+            case State.CANCELLED:
+                assert provider.truth is Truth.CANCELLED
+            case State.REJECTED | State.EXPIRED:
+                assert not provider.may_yet_be_ours, "a call of ours cancelled it"
+            case State.FAILED if to.reason is Reason.ATTEMPTS_EXHAUSTED:
+                assert not provider.may_yet_be_ours, "a call of ours cancelled it"
+            case _:
+                # Unresolved claims nothing; a new round must still remember.
+                assert to.lost or not provider.may_yet_be_ours
+
+    @invariant()
+    def it_holds_together(self) -> None:
+        to = self.progress
+        final = to.state in FINAL
+        assert self.finals <= 1
+        assert (to.finished_at is not None) == final
+        assert (to.due_at is None) == final
+        assert not final or to.reason is not None
+        assert to.attempts >= to.spent >= 0
+        assert to.spent <= self.provider.policy.max_attempts
+        assert to.attempts >= self.provider.arrived
+
+    @invariant()
+    def attempts_are_calls_that_may_have_arrived(self) -> None:
+        under_way = self.progress.state is State.SENDING and not self.crashed
+        assert self.progress.attempts == self.counted + under_way
+
+    # --- and it ends --------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        if not hasattr(self, "progress"):
+            return
+        for _ in range(ENOUGH_STEPS):
+            if self.progress.state in FINAL:
+                break
+            self._cooperate()
+        assert self.progress.state in FINAL, f"never ended: {self.progress}"
+        assert self.finals == 1
+
+    def _cooperate(self) -> None:
+        """One step with a provider and a worker that both do as they should."""
+        self.until_due()
+        self.it_settles(Truth.CANCELLED)
+        if self._is_due(State.QUEUED):
+            if self._is_late():
+                self.deadline_is_swept()
+            else:
+                self.claimed()
+        elif self._holds():
+            self._call(Fate.ANSWERED)
+        elif self._is_due(State.SENDING):
+            self.lease_runs_out()
+        elif self._reads():
+            self._read(timedelta(0))
+
+
+TestPromise = Promise.TestCase
+TestPromise.settings = settings(max_examples=400, stateful_step_count=30)

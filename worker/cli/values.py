@@ -1,0 +1,71 @@
+"""Values as people type them: ``NAME=VALUE``, times, groups, lanes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from providers.registry import BY_NAME
+
+LONGEST_GROUP = 200
+
+
+def no_constant(name: str) -> Any:
+    """For ``json.loads``: NaN and Infinity are no JSON."""
+    raise ValueError(f"{name} is no JSON number")
+
+
+def param_value(provider: object, name: str, text: str) -> Any:
+    """``text`` as JSON if it is JSON, unless the parameter itself is a text."""
+    try:
+        value = json.loads(text, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(value, str) or value is None:
+        return value
+    return text if _is_text(provider, name) else value
+
+
+def _is_text(provider: object, name: str) -> bool:
+    # 12.50 is a JSON number and, for a provider that wants its amounts as text, a text.
+    known = BY_NAME.get(provider) if isinstance(provider, str) else None
+    found = known.params_model.model_fields.get(name) if known else None
+    return found is not None and found.annotation in (str, str | None)
+
+
+def named_values(given: Sequence[str], option: str) -> dict[str, str]:
+    """``K=V`` of an option given several times; raises ``ValueError``."""
+    values: dict[str, str] = {}
+    for one in given:
+        match = re.fullmatch(r"([^=]+)=(.*)", one, re.S)
+        if match is None:
+            raise ValueError(f"{option} {one[:40]!r} must be NAME=VALUE")
+        if match[1] in values:
+            raise ValueError(f"{option} gives {match[1]} twice")
+        values[match[1]] = match[2]
+    return values
+
+
+def future_time(value: str | None, option: str, now: datetime) -> datetime | None:
+    """A time that is still to come; raises ``ValueError`` in a sentence."""
+    from worker.times import parse_time
+
+    if value is None:
+        return None
+    try:
+        moment = parse_time(value, now)
+    except ValueError as error:
+        raise ValueError(f"{option} {error}") from None
+    if moment <= now:
+        raise ValueError(f"{option} {value} has passed: give a time that is to come")
+    return moment
+
+
+def group_name(value: str | None) -> str | None:
+    """A group's name; raises ``ValueError`` for one that cannot be kept."""
+    if value is None or (0 < len(value) <= LONGEST_GROUP and value.isprintable()):
+        return value
+    raise ValueError(f"--group must be 1 to {LONGEST_GROUP} printable characters")

@@ -1,0 +1,236 @@
+"""The whole system on one machine: Redis, the ledger, a worker, beat and Flower."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+
+from pydantic import SecretStr
+from redis import Redis
+from redis.exceptions import AuthenticationError, RedisError
+from sqlalchemy import Engine
+
+from ledger.database import LedgerUnreachableError, open_ledger
+from ledger.migrate import LedgerVersionError, upgrade
+from worker.embedded import EmbeddedRedis, free_port
+from worker.settings import (
+    RUNNING,
+    Running,
+    Settings,
+    without_password,
+    write_running,
+)
+from worker.supervisor import Lines, Program, Say, Supervisor
+
+FLOWER_PORT = 5555
+CONCURRENCY = 12
+WAIT_SECONDS = 1.0
+"""Between two looks at whether a service has come up."""
+WRONG, UNREACHABLE = 2, 3
+"""Exit statuses: the settings or the call are wrong; a service cannot be reached."""
+
+
+class UpError(RuntimeError):
+    """The system cannot be started: a sentence for whoever starts it."""
+
+    def __init__(self, why: str, status: int = WRONG) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class StoppedError(Exception):
+    """Told to stop before all of it was up."""
+
+
+class System:
+    """Redis, the ledger, a worker, beat and Flower: all of it, from ``with`` to end.
+
+    ``say`` takes what the programs print, line by line, with the program's name.
+    """
+
+    def __init__(
+        self,
+        chosen: Settings,
+        *,
+        concurrency: int = CONCURRENCY,
+        flower_port: int | None = FLOWER_PORT,
+        loglevel: str = "INFO",
+        say: Say | None = None,
+    ) -> None:
+        self.settings = chosen
+        self.home = chosen.home.resolve()
+        self.redis_url = ""
+        self.flower_url: str | None = None
+        self._concurrency = concurrency
+        self._flower_port = flower_port
+        self._loglevel = loglevel
+        self._say = say or Lines(sys.stderr)
+        self._supervisor = Supervisor(self._say)
+        self._stopping = threading.Event()
+        self._cleanup = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process of each program: ``redis``, ``worker``, ``beat``, ``flower``."""
+        return self._supervisor.pids
+
+    def wait(self) -> None:
+        """Until somebody says ``ask_to_stop``."""
+        self._stopping.wait()
+
+    def ask_to_stop(self) -> None:
+        """End what waits; fit for a signal handler. ``stop`` does the work."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """Stop all: gently, and Redis last. May be called twice."""
+        self.ask_to_stop()
+        self._cleanup.close()
+
+    def kill(self) -> None:
+        """End all at once; fit for a signal handler."""
+        self.ask_to_stop()
+        self._supervisor.kill()
+
+    def environment(self) -> dict[str, str]:
+        """What other programs need to find this system, wherever they run."""
+        chosen = self.settings
+        # Empty, not left out: what a .env file says must not come in between.
+        return os.environ | {
+            "RESCIND_HOME": str(self.home),
+            "RESCIND_ACCOUNTS": str(chosen.accounts.resolve()),
+            "RESCIND_REDIS_URL": _plain(chosen.redis_url),
+            "RESCIND_DATABASE_URL": _plain(chosen.database_url),
+            "RESCIND_API_TOKENS": _plain(chosen.api_tokens),
+            "RESCIND_SEAL_KEY": _plain(chosen.seal_key),
+            "RESCIND_CONCURRENCY": str(self._concurrency),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _start(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._cleanup.enter_context(_only_one(self.home))
+        self._cleanup.callback((self.home / RUNNING).unlink, missing_ok=True)
+        self._cleanup.callback(self._supervisor.stop)
+        if self.settings.embedded_redis:
+            self._start_redis()
+        else:
+            self.redis_url = self.settings.redis
+            self._wait_for("Redis", self._ping)
+        engine = open_ledger(self.settings.database)
+        try:
+            self._wait_for("the ledger", lambda: self._migrate(engine))
+        finally:
+            engine.dispose()
+        if self._flower_port is not None:
+            port = free_port(self._flower_port)
+            self.flower_url = f"http://127.0.0.1:{port}"
+        write_running(self.home, Running(self.redis_url, self.flower_url, os.getpid()))
+        for program in self._programs():
+            self._supervisor.start(program)
+
+    def _start_redis(self) -> None:
+        server = EmbeddedRedis(self.home)
+        server.prepare()
+        env = dict(os.environ)
+        self._supervisor.start(Program("redis", server.command, env, stage=0))
+        first = self._supervisor.pids.get("redis")
+        server.wait_until_ready(lambda: self._supervisor.pids.get("redis") == first)
+        self.redis_url = server.url
+
+    def _programs(self) -> Iterator[Program]:
+        celery = (sys.executable, "-m", "celery", "-A", "worker")
+        worker = (
+            *("worker", "--loglevel", self._loglevel, "-c", str(self._concurrency)),
+            # They serve fleets that revoke tasks; here they only cost a slow start.
+            *("--without-mingle", "--without-gossip"),
+        )
+        schedule = str(self.home / "celerybeat-schedule")
+        beat = ("beat", "-s", schedule, "--pidfile=", "--loglevel", "WARNING")
+        yield Program("worker", celery + worker, self.environment())
+        yield Program("beat", celery + beat, self.environment())
+        if self.flower_url is not None:
+            port = self.flower_url.rpartition(":")[2]
+            flower = ("flower", "--address=127.0.0.1", f"--port={port}")
+            quiet = ("--logging=warning",)
+            yield Program("flower", celery + flower + quiet, self.environment())
+
+    def _wait_for(self, what: str, reach: Callable[[], str | None]) -> None:
+        """Until ``reach`` returns no complaint, saying so once for each new one."""
+        said: str | None = None
+        while (complaint := reach()) is not None:
+            if complaint != said:
+                self._say("up", f"waiting for {what}: {complaint}")
+                said = complaint
+            if self._stopping.wait(WAIT_SECONDS):
+                raise StoppedError
+        if said is not None:
+            self._say("up", f"{what} is there")
+
+    def _ping(self) -> str | None:
+        shown = without_password(self.redis_url)
+        try:
+            with Redis.from_url(
+                self.redis_url, socket_timeout=5, socket_connect_timeout=5
+            ) as client:
+                client.ping()
+        except AuthenticationError as error:
+            raise UpError(
+                f"{shown} refuses the password: {error}", UNREACHABLE
+            ) from None
+        except RedisError as error:
+            return f"{shown}: {error}"
+        except ValueError as error:
+            raise UpError(f"RESCIND_REDIS_URL is not a Redis URL: {error}") from None
+        return None
+
+    def _migrate(self, engine: Engine) -> str | None:
+        try:
+            upgrade(engine)
+        except LedgerVersionError:
+            raise
+        except LedgerUnreachableError as error:
+            # A server may come up; a file that cannot be written will not by itself.
+            if engine.dialect.name == "sqlite":
+                raise
+            return str(error)
+        return None
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value()
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """One system in one folder; raises ``UpError`` with the other's process."""
+    with (home / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise UpError(
+                f"Rescind is up in {home} already (process {lock.read().strip()}):"
+                " stop that one, or set RESCIND_HOME to another folder"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

@@ -1,0 +1,131 @@
+"""``rescind up``: the whole system in one terminal, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from ledger.database import LedgerUnreachableError
+from worker.accounts import Accounts, load_accounts
+from worker.embedded import EmbeddedError
+from worker.settings import Settings, SettingsError, settings, without_password
+from worker.supervisor import Lines, Say
+from worker.system import (
+    CONCURRENCY,
+    FLOWER_PORT,
+    UNREACHABLE,
+    WRONG,
+    StoppedError,
+    System,
+    UpError,
+)
+
+LOG = "up.log"
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(
+    *,
+    concurrency: int = CONCURRENCY,
+    flower_port: int | None = FLOWER_PORT,
+    quiet: bool = False,
+) -> int:
+    """Run everything until Ctrl-C; returns the exit status.
+
+    ``quiet`` sends what the programs say to ``up.log`` in the home folder.
+    """
+    try:
+        chosen = settings()
+        with _saying(chosen.home, quiet=quiet) as say:
+            return _run(chosen, concurrency, flower_port, say)
+    except UpError as error:
+        return _refuse(error, error.status)
+    except (SettingsError, ValueError) as error:
+        return _refuse(error, WRONG)
+    except (EmbeddedError, LedgerUnreachableError) as error:
+        return _refuse(error, UNREACHABLE)
+    except OSError as error:
+        where = error.filename or chosen.home
+        return _refuse(f"{where}: {error.strerror}", UNREACHABLE)
+
+
+def _run(chosen: Settings, concurrency: int, flower_port: int | None, say: Say) -> int:
+    system = System(chosen, concurrency=concurrency, flower_port=flower_port, say=say)
+    with stopped_by_signals(system, sys.stderr):
+        try:
+            with system:
+                print(banner(system, load_accounts(chosen.accounts)), flush=True)
+                system.wait()
+        except StoppedError:
+            pass
+    return 0
+
+
+def _refuse(why: object, status: int) -> int:
+    print(f"rescind: {why}", file=sys.stderr)
+    return status
+
+
+@contextmanager
+def _saying(home: Path, *, quiet: bool) -> Iterator[Say]:
+    if not quiet:
+        yield Lines(sys.stderr)
+        return
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (home / LOG).open("a", encoding="utf-8") as log:
+        yield Lines(log)
+
+
+@contextmanager
+def stopped_by_signals(system: System, out: TextIO) -> Iterator[None]:
+    """The first Ctrl-C stops ``system`` gently, a second one at once."""
+    asked = False
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            system.kill()
+            return
+        asked = True
+        if number == signal.SIGINT:
+            out.write("\nStopping, once calls under way have ended; Ctrl-C: at once.\n")
+        system.ask_to_stop()
+
+    former = {number: signal.signal(number, stop) for number in STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def banner(system: System, accounts: Accounts) -> str:
+    """What runs where, and how it ends."""
+    chosen = system.settings
+    redis = without_password(system.redis_url)
+    if chosen.embedded_redis:
+        redis += "  (embedded; `rescind env` prints all of it)"
+    lines = {
+        "Redis": redis,
+        "Ledger": without_password(chosen.database),
+        "Accounts": _lanes(accounts) or str(chosen.accounts),
+        "Flower": system.flower_url or "off",
+    }
+    shown = "\n".join(f"  {name:<9}{value}" for name, value in lines.items())
+    return f"Rescind is up; Ctrl-C stops it.\n{shown}\n"
+
+
+def _lanes(accounts: Accounts) -> str:
+    """The lanes that can be called, and what is wrong with the others."""
+    good = [
+        "/".join(lane) for lane, found in accounts.lanes.items() if found.fault is None
+    ]
+    faults = [found.fault for found in accounts.lanes.values() if found.fault]
+    wrong = [accounts.fault, *faults, *accounts.warnings]
+    listed = [", ".join(good)] if good else []
+    return "\n           ".join([*listed, *(one for one in wrong if one)])
