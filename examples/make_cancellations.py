@@ -1,16 +1,15 @@
-"""Writes ``cancellations.csv``: 2,000 cancellations of five providers, 40 of them wrong.
+"""Writes ``cancellations.csv``: 2,000 cancellations, 40 of them wrong.
 
     python examples/make_cancellations.py
 
-The file is always the same, byte for byte: whatever looks random is drawn from a
-digest. All ids are made up, in the form that each provider gives them. An empty cell
-is an absent field; ``params`` and ``metadata`` are JSON objects.
+The file is always the same, byte for byte: what looks random is drawn from a digest.
+All ids are made up, in the form that each provider gives them. An empty cell is an
+absent field; ``params`` and ``metadata`` are JSON objects.
 
-Of the 40 wrong rows, 36 are refused for what they say. Each of those has a mistake
-that no other has, and all but two of them name it in their ``key``; the other two
-have it in the key, or in a ``group`` that is too long. 4 are good by themselves, and
-wrong for what came before: two repeat a row exactly (which changes nothing), and two
-claim a key that stands for something else (which is refused).
+36 of the wrong rows are refused for what they say, each for a mistake of its own,
+which its ``key`` names. (One has it in the key itself.) The other 4 are good by
+themselves and come too late: two repeat a row exactly, which changes nothing, and two
+have a key that stands for something else, and are refused.
 """
 
 from __future__ import annotations
@@ -169,7 +168,12 @@ def _wrong_anywhere() -> Iterator[Row]:
     yield Row("notpanel", f"{order}03", "outlet", "wrong-account-unknown")
     yield Row("ithink", f"{ithink_order}1", "big shop", "wrong-account-form")
     yield Row("notpanel", f"{order}04", key="refused:by-hand")
-    yield Row("notpanel", f"{order}05", group="a-group-without-end-" * 11)
+    yield Row(
+        "notpanel",
+        f"{order}05",
+        key="wrong-group-too-long",
+        group="a-group-without-end-" * 11,
+    )
     yield Row(
         "ithink",
         f"{ithink_order}2",
@@ -186,13 +190,15 @@ def _wrong_anywhere() -> Iterator[Row]:
         not_before="+1h",
         cancel_before="+10m",
     )
-    yield Row("notpanel", f"{order}07", key="wrong-params-not-json", params="{refill: 1")
+    yield Row(
+        "notpanel", f"{order}07", key="wrong-params-not-json", params="{refill: 1"
+    )
     yield Row("iletimerkezi", "312990002", key="wrong-params-array", params="[4]")
     yield Row(
         "ithink",
         f"{ithink_order}3",
         key="wrong-params-unknown",
-        params=cell({"remark": "musteri vazgecti"}),
+        params=cell({"remark": "Müşteri vazgeçti"}),
     )
     yield Row(
         "iletimerkezi",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
@@ -84,21 +85,26 @@ def insert_new(
     """Insert those whose ``(provider, account, key)`` is new; gives back their ids."""
     if not new:
         return frozenset()
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    rows = incoming(connection, _COLUMNS)
-    names = list(_COLUMNS)
-    # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
-    chosen = select(*(rows.c[name] for name in names)).where(true())
-    statement = (
-        dialect.insert(CANCELLATION)
-        .from_select(names, chosen)
-        .on_conflict_do_nothing()
-        .returning(C.id)
-    )
+    statement = _insert(connection.dialect.name)
     done = connection.execute(statement, pack([_row(one, now) for one in new]))
     ids = frozenset(done.scalars())
     write_history(connection, (_first(one, now) for one in new if one.id in ids))
     return ids
+
+
+@cache
+def _insert(dialect: str) -> Any:
+    kind: Any = sqlite if dialect == "sqlite" else postgresql
+    rows = incoming(dialect, _COLUMNS)
+    names = list(_COLUMNS)
+    # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+    chosen = select(*(rows.c[name] for name in names)).where(true())
+    return (
+        kind.insert(CANCELLATION)
+        .from_select(names, chosen)
+        .on_conflict_do_nothing()
+        .returning(C.id)
+    )
 
 
 def standing(
@@ -107,7 +113,8 @@ def standing(
     """The rows that have these ``(provider, account, key)`` already."""
     if not paths:
         return {}
-    asked = incoming(connection, {"provider": Text, "account": Text, "key": Text})
+    paths_given: Columns = {"provider": Text, "account": Text, "key": Text}
+    asked = incoming(connection.dialect.name, paths_given)
     match = and_(
         C.provider == asked.c.provider,
         C.account == asked.c.account,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import BigInteger, Connection, Text, insert, select, update
+from sqlalchemy import BigInteger, Connection, Insert, Text, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from ledger.progress import Change, Progress
 from ledger.rows import Columns, incoming, pack
@@ -98,9 +100,17 @@ def _check_edge(from_state: State, to_state: State) -> None:
 def _update(
     connection: Connection, changes: Sequence[Change], now: datetime
 ) -> frozenset[str]:
-    new = incoming(connection, {**_GUARD, **_PROGRESS})
+    statement = _guarded_update(connection.dialect.name)
+    rows = [_change_row(change, now) for change in changes]
+    return frozenset(connection.execute(statement, pack(rows)).scalars())
+
+
+@cache
+def _guarded_update(dialect: str) -> ReturningUpdate[Any]:
+    # Built once: building it anew costs more than running it over a few rows.
+    new = incoming(dialect, {**_GUARD, **_PROGRESS})
     table = CANCELLATION.c
-    statement = (
+    return (
         update(CANCELLATION)
         .values({name: new.c[name] for name in _PROGRESS})
         .values(version=table.version + 1)
@@ -111,8 +121,6 @@ def _update(
         )
         .returning(table.id)
     )
-    rows = [_change_row(change, now) for change in changes]
-    return frozenset(connection.execute(statement, pack(rows)).scalars())
 
 
 def _change_row(change: Change, now: datetime) -> dict[str, Any]:
@@ -164,12 +172,16 @@ def write_history(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> 
     listed = list(rows)
     if not listed:
         return
-    new = incoming(connection, _TRANSITION)
+    connection.execute(_append(connection.dialect.name), pack(listed))
+
+
+@cache
+def _append(dialect: str) -> Insert:
+    new = incoming(dialect, _TRANSITION)
     names = list(_TRANSITION)
-    statement = insert(TRANSITION).from_select(
+    return insert(TRANSITION).from_select(
         names, select(*(new.c[name] for name in names))
     )
-    connection.execute(statement, pack(listed))
 
 
 def record_calls(

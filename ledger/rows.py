@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    Connection,
     FromClause,
     Text,
     bindparam,
@@ -27,9 +26,9 @@ ROWS = "rows"
 Columns = Mapping[str, type[TypeEngine[Any]]]
 
 
-def incoming(connection: Connection, columns: Columns) -> FromClause:
+def incoming(dialect: str, columns: Columns) -> FromClause:
     """The parameter ``rows`` (see ``pack``) as something to select from."""
-    if connection.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return _sqlite(columns)
     return _postgresql(columns)
 

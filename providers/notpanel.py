@@ -83,9 +83,9 @@ ERRORS: Mapping[str, Finding] = {
     r"\balready (?:been )?cancell?ed\b|\( ?cancell?ed ?\)": Finding(
         Outcome.REFUSED, Reason.ALREADY_CANCELLED
     ),
-    # Two states in one breath, or one that is none of the others.
-    r"(?:\bor|[/,]) ?(?:cancell?ed|refunded)\b|\b(?:cancell?ed|refunded) or\b"
-    r"|\balready (?:been )?(?:refunded|partial\w*|failed)\b": UNKNOWN,
+    r"\balready (?:been )?(?:refunded|partial\w*|failed)\b": Finding(Outcome.REFUSED),
+    # Two states in one breath.
+    r"(?:\bor|[/,]) ?(?:cancell?ed|refunded)\b|\b(?:cancell?ed|refunded) or\b": UNKNOWN,
     r"\balready (?:been )?completed?\b|\( ?completed ?\)": COMPLETED,
     r"\border\b.*(?:\bnot found\b|\bnot exists?\b|n.t exist\b)"
     r"|\b(?:incorrect|invalid|wrong|no such) order(?: ids?)?(?= *[.:(]|$)": NOT_FOUND,

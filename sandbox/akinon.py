@@ -65,6 +65,9 @@ class Akinon(Provider):
     def reset(self) -> None:
         self.tokens = Tokens()
 
+    def expire_tokens(self) -> None:
+        self.tokens.expire()
+
     def read(self, request: Request) -> Asked:
         if LOGIN.fullmatch(request.path):
             return Asked("login", (), request.json())
@@ -108,7 +111,7 @@ class Akinon(Provider):
     def truth(self, order: Order, now: float) -> str:
         state = self._settled(order, now)
         states = set((order.items or {}).values())
-        if state not in OPEN or not states & GONE:
+        if state in GONE or not states & GONE:
             return self.truths[state]
         return "cancelling" if "cancelling" in states else "partial"
 
@@ -129,10 +132,9 @@ class Akinon(Provider):
         return reply(200, {"key": key})
 
     def _decide(self, asked: Asked, order: Order, now: float) -> Reply:
-        asked.call.acted = asked.operation == "read"
         state = self._settled(order, now)
+        asked.call.acted = asked.operation == "read" or state == "missing"
         if state == "missing":
-            asked.call.acted = True
             return _detail(404, "Not found.", "not_found")
         if asked.operation == "read":
             return self._show(order)
@@ -170,7 +172,7 @@ class Akinon(Provider):
         items = order.items if order.items is not None else {}
         state = "cancelled" if order.then == "at_once" else "cancelling"
         before = order.state
-        for item in chosen or items:
+        for item in chosen or [i for i in items if items[i] in OPEN]:
             items[item] = state
         if not chosen or set(items.values()) <= GONE:
             order.become(state, now)

@@ -78,6 +78,9 @@ class Dukkango(Provider):
         self.tokens = Tokens()
         self._listed_at.clear()
 
+    def expire_tokens(self) -> None:
+        self.tokens.expire()
+
     def read(self, request: Request) -> Asked:
         if request.path.startswith(CANCEL):
             name = unquote(request.path[len(CANCEL) :])

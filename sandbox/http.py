@@ -60,12 +60,12 @@ class Reply(NamedTuple):
         return head.encode("latin-1") + self.body
 
 
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def reply(status: int, value: object, headers: str = "") -> Reply:
     """An answer in JSON."""
-    body = _dumps(value).encode("utf-8", "surrogatepass")
+    body = dumps(value).encode("utf-8", "surrogatepass")
     return Reply(status, body, JSON, headers)
 
 
@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Request] = deque()
         self._busy = False
+        self._draining = False
         self._transport: asyncio.Transport | None = None
         self._request: Request | None = None
         self.on_close: Callable[[], None] | None = None
@@ -122,6 +123,8 @@ class Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
+        if not self.is_open:
+            return
         path, _, query = self._url.decode("latin-1").partition("?")
         request = Request(
             self._parser.get_method().decode("latin-1"),
@@ -169,8 +172,13 @@ class Connection(asyncio.Protocol):
 
     def _end(self) -> None:
         self._busy = False
-        if self._waiting and self.is_open:
+        if self._draining:
+            return
+        # In a loop, for a long pipeline would recurse once for each request.
+        self._draining = True
+        while self._waiting and not self._busy and self.is_open:
             self._begin(self._waiting.popleft())
+        self._draining = False
 
     def _write(self, data: bytes, *, keep_alive: bool) -> bool:
         transport = self._transport

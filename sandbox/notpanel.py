@@ -24,7 +24,10 @@ GOOD_ID = re.compile(r"(?!ord_bad)[A-Za-z0-9_-]+")
 LARGEST = 100
 FINAL = {"completed", "cancelled", "refunded", "partial"}
 # in_progress is the only spelling documented [D]; the others vary [A].
-SPELLINGS = {"cancelled": ("cancelled", "Canceled", "canceled"), "partial": ("partial",)}
+SPELLINGS = {
+    "cancelled": ("cancelled", "Canceled", "canceled"),
+    "partial": ("partial",),
+}
 
 
 class Notpanel(Provider):

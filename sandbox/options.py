@@ -64,7 +64,9 @@ def _planned(
 ) -> list[tuple[Settings | Lane, str, object]]:
     if name in {"latency_ms", "hang"}:
         each = value if isinstance(value, dict) else dict.fromkeys(lanes, value)
-        return [(_lane(lanes, p), name, _like(Lane(), name, v)) for p, v in each.items()]
+        return [
+            (_lane(lanes, p), name, _like(Lane(), name, v)) for p, v in each.items()
+        ]
     if name not in {known.name for known in fields(Settings)}:
         raise BadRequestError(f"settings: {name!r} is not known")
     return [(settings, name, _like(settings, name, value))]
@@ -98,7 +100,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     parser.add_argument("--faults", type=float, default=0.0, help="share of calls")
-    parser.add_argument("--kinds", default="", help="kinds of faults, a,b,c; all if empty")
+    parser.add_argument(
+        "--kinds", default="", help="kinds of faults, a,b,c; all if empty"
+    )
     parser.add_argument("--latency-ms", type=float, default=0.0, help="of every answer")
     parser.add_argument(
         "--until-stdin-closes",

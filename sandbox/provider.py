@@ -83,6 +83,9 @@ class Provider(ABC):
     def reset(self) -> None:
         """Forget tokens and windows."""
 
+    def expire_tokens(self) -> None:
+        """End every token that was issued."""
+
     # Orders
 
     def order(self, name: str) -> Order:
@@ -107,6 +110,9 @@ class Provider(ABC):
             if becomes not in self.truths:
                 raise BadRequestError(f"{self.name}: there is no state {becomes!r}")
             order.later(str(becomes), now + float(wanted.get("in", 0.0)))
+        elif state == "cancelling":
+            after = order.then if order.then in self.truths else "cancelled"
+            order.later(after, now + self.settings.settle)
         order.seeded = True
         self.furnish(order, wanted)
         self.world.orders[self.name][name] = order

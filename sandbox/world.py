@@ -58,7 +58,17 @@ class Call:
 class Order:
     """One order: its state now, and the one that comes by itself."""
 
-    __slots__ = ("calls", "due", "id", "items", "next", "seeded", "state", "then", "was")
+    __slots__ = (
+        "calls",
+        "due",
+        "id",
+        "items",
+        "next",
+        "seeded",
+        "state",
+        "then",
+        "was",
+    )
 
     def __init__(self, name: str, state: str, then: str = "") -> None:
         self.id = name

@@ -84,7 +84,8 @@ class EmbeddedRedis:
 
     def prepare(self) -> None:
         """Settle on a port and a password, those of last time if that can be."""
-        (self.folder / "data").mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.folder.parent, self.folder, self.folder / "data"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._password = self._kept("password") or secrets.token_urlsafe(24)
         write_private(self.folder / "password", self._password)
         last = self._kept("port")

@@ -60,7 +60,7 @@ class System:
         *,
         concurrency: int = CONCURRENCY,
         flower_port: int | None = FLOWER_PORT,
-        loglevel: str = "INFO",
+        loglevel: str = "WARNING",
         say: Say | None = None,
     ) -> None:
         self.settings = chosen
@@ -156,7 +156,7 @@ class System:
         self.redis_url = server.url
 
     def _programs(self) -> Iterator[Program]:
-        celery = (sys.executable, "-m", "celery", "-A", "worker")
+        celery = (sys.executable, "-m", "celery", "-q", "-A", "worker")
         worker = (
             *("worker", "--loglevel", self._loglevel, "-c", str(self._concurrency)),
             # They serve fleets that revoke tasks; here they only cost a slow start.
@@ -169,7 +169,7 @@ class System:
         if self.flower_url is not None:
             port = self.flower_url.rpartition(":")[2]
             flower = ("flower", "--address=127.0.0.1", f"--port={port}")
-            quiet = ("--logging=warning",)
+            quiet = ("--logging=error",)
             yield Program("flower", celery + flower + quiet, self.environment())
 
     def _wait_for(self, what: str, reach: Callable[[], str | None]) -> None:

@@ -96,10 +96,10 @@ def test_code_200_is_cancelled(code: object) -> None:
 
 
 @pytest.mark.parametrize("status", [{}, {"message": "Tamam"}, {"code": None}])
-def test_a_status_without_a_code_goes_by_http(status: object) -> None:
+def test_a_status_without_a_code_goes_by_http(status: dict[str, Any]) -> None:
     answer = {"response": {"status": status}}
     assert cancel(reply(200, answer)).outcome is Outcome.CANCELLED
-    assert cancel(reply(455, answer)).outcome is Outcome.UNKNOWN
+    assert cancel(reply(455, answer)) == cancel(said(455, status.get("message")))
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_200_without_a_status_that_can_be_read_is_no_success(document: object) -
     [
         (400, Outcome.REFUSED, Reason.INVALID_REQUEST),
         ("422", Outcome.REFUSED, Reason.INVALID_REQUEST),
-        (455, Outcome.UNKNOWN, None),
-        ("455", Outcome.UNKNOWN, None),
+        (455, Outcome.REFUSED, None),
+        ("455", Outcome.REFUSED, None),
         (402, Outcome.UNKNOWN, None),
         (456, Outcome.UNKNOWN, None),
     ],
@@ -143,7 +143,7 @@ def test_other_codes_mean_what_the_vocabulary_says(
 
 def test_a_body_that_says_200_does_not_overrule_http() -> None:
     document = {"response": {"status": {"code": 200}}}
-    assert cancel(reply(455, document)).outcome is Outcome.UNKNOWN
+    assert cancel(reply(455, document)) == Finding(Outcome.REFUSED, None, "455")
     assert isinstance(SMS.parse_cancel([ORDER], reply(401, document)), Held)
 
 

@@ -124,8 +124,8 @@ def test_one_that_does_not_start_says_why(
 def test_without_a_server_a_sentence_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(embedded.shutil, "which", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(EmbeddedError, match="RESCIND_REDIS_URL"):
         server_binary()
 
@@ -134,8 +134,8 @@ def test_a_server_on_the_path_serves_instead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = {"redis-server": "/usr/bin/redis-server"}
-    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(embedded.shutil, "which", path.get)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("shutil.which", path.get)
     assert server_binary() == Path("/usr/bin/redis-server")
 
 

@@ -7,6 +7,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
+import typer
+
+from worker.cli.statuses import PIPE_CLOSED
+
 COLOURS = {
     "cancelled": "green",
     "rejected": "yellow",
@@ -23,13 +27,21 @@ COLOURS = {
 
 def emit(text: str = "") -> None:
     """One line of result."""
-    print(printable(text))
+    _write(printable(text))
 
 
 def emit_json(document: Any) -> None:
     """One JSON object on one line."""
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    print(json.dumps(document, ensure_ascii=plain, separators=(", ", ": ")))
+    _write(json.dumps(document, ensure_ascii=plain))
+
+
+def _write(line: str) -> None:
+    try:
+        print(line)
+    except BrokenPipeError:
+        # Whoever read has seen enough, as `head` does.
+        raise typer.Exit(PIPE_CLOSED) from None
 
 
 def say(text: str) -> None:
@@ -63,7 +75,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     widths = [max(map(len, column)) for column in zip(columns, *listed, strict=True)]
     for row in [[name.upper() for name in columns], *listed]:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        _write("  ".join(cells).rstrip())
 
 
 def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -76,7 +88,10 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         drawn.add_column(name, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    Console().print(drawn)
+    try:
+        Console().print(drawn)
+    except BrokenPipeError:
+        raise typer.Exit(PIPE_CLOSED) from None
 
 
 def _style(cell: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 
 DONE = 0
 NOT_ALL_CANCELLED = 1
@@ -79,6 +78,3 @@ def _system(error: Exception) -> tuple[int, str] | None:
     if error.errno in _NO_ROOM:
         return UNREACHABLE, f"{where}the disk is full; make room on it"
     return WRONG, f"{where}{error.strerror}"
-
-
-Explainer = Callable[[Exception], tuple[int, str] | None]

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from providers.registry import BY_NAME
+from worker.cli.statuses import CommandError
 
 LONGEST_GROUP = 200
 
@@ -37,20 +38,20 @@ def _is_text(provider: object, name: str) -> bool:
 
 
 def named_values(given: Sequence[str], option: str) -> dict[str, str]:
-    """``K=V`` of an option given several times; raises ``ValueError``."""
+    """``K=V`` of an option given several times; raises ``CommandError``."""
     values: dict[str, str] = {}
     for one in given:
         match = re.fullmatch(r"([^=]+)=(.*)", one, re.S)
         if match is None:
-            raise ValueError(f"{option} {one[:40]!r} must be NAME=VALUE")
+            raise CommandError(f"{option} {one[:40]!r} must be NAME=VALUE")
         if match[1] in values:
-            raise ValueError(f"{option} gives {match[1]} twice")
+            raise CommandError(f"{option} gives {match[1]} twice")
         values[match[1]] = match[2]
     return values
 
 
 def future_time(value: str | None, option: str, now: datetime) -> datetime | None:
-    """A time that is still to come; raises ``ValueError`` in a sentence."""
+    """A time that is still to come; raises ``CommandError`` in a sentence."""
     from worker.times import parse_time
 
     if value is None:
@@ -58,14 +59,14 @@ def future_time(value: str | None, option: str, now: datetime) -> datetime | Non
     try:
         moment = parse_time(value, now)
     except ValueError as error:
-        raise ValueError(f"{option} {error}") from None
+        raise CommandError(f"{option} {error}") from None
     if moment <= now:
-        raise ValueError(f"{option} {value} has passed: give a time that is to come")
+        raise CommandError(f"{option} {value} has passed: give a time that is to come")
     return moment
 
 
 def group_name(value: str | None) -> str | None:
-    """A group's name; raises ``ValueError`` for one that cannot be kept."""
+    """A group's name; raises ``CommandError`` for one that cannot be kept."""
     if value is None or (0 < len(value) <= LONGEST_GROUP and value.isprintable()):
         return value
-    raise ValueError(f"--group must be 1 to {LONGEST_GROUP} printable characters")
+    raise CommandError(f"--group must be 1 to {LONGEST_GROUP} printable characters")

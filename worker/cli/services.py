@@ -1,0 +1,132 @@
+"""The services that commands need, each with a sentence when it is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from worker.cli.output import say
+from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from worker.accounts import Accounts, Lane
+    from worker.settings import Settings
+
+PING_SECONDS = 3
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def redis_client(url: str) -> Any:
+    """A client that gives up soon; raises ``CommandError`` for a URL that is none."""
+    from redis import Redis
+
+    try:
+        return Redis.from_url(
+            url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS
+        )
+    except ValueError as error:
+        raise CommandError(
+            f"RESCIND_REDIS_URL is not the URL of a Redis ({error}): it must be such as"
+            " redis://:password@host:6379/0"
+        ) from None
+
+
+def need_redis() -> None:
+    """Make sure that Redis answers; raises ``CommandError`` where it does not."""
+    from redis import RedisError
+
+    from worker.settings import SettingsError, settings, without_password
+
+    chosen = settings()
+    try:
+        url = chosen.redis
+    except SettingsError as error:
+        raise CommandError(str(error), UNREACHABLE) from None
+    try:
+        redis_client(url).ping()
+    except (RedisError, OSError) as error:
+        advice = "set RESCIND_REDIS_URL to one that runs"
+        if chosen.embedded_redis:
+            advice = "start it with `rescind up`"
+        raise CommandError(
+            f"Redis at {without_password(url)} cannot be reached: {error}; {advice}",
+            UNREACHABLE,
+        ) from None
+
+
+def open_engine(chosen: Settings) -> Engine:
+    """The ledger's engine, not yet connected."""
+    from sqlalchemy.exc import ArgumentError
+
+    from ledger.database import open_ledger
+
+    if chosen.embedded_database:
+        chosen.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        return open_ledger(chosen.database)
+    except ArgumentError:
+        raise CommandError(
+            "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
+            " postgresql+psycopg://user:password@host/name"
+        ) from None
+    except ValueError as error:
+        raise CommandError(str(error), WRONG) from None
+
+
+def need_ledger() -> Engine:
+    """The ledger, with tables of this program's version."""
+    from ledger.migrate import check, upgrade
+    from worker.settings import settings
+
+    chosen = settings()
+    engine = open_engine(chosen)
+    if chosen.embedded_database and _is_empty(engine):
+        upgrade(engine)
+    check(engine)
+    return engine
+
+
+def _is_empty(engine: Engine) -> bool:
+    from sqlalchemy import inspect
+
+    from ledger.database import reading
+
+    with reading(engine) as connection:
+        return not inspect(connection).has_table("cancellation")
+
+
+def need_accounts() -> Accounts:
+    """The accounts file; what is wrong with it is said, and holds nothing up."""
+    from worker.accounts import load_accounts
+    from worker.settings import settings
+
+    accounts = load_accounts(settings().accounts)
+    if accounts.fault is not None:
+        say(f"{accounts.fault}. Until then every lane is held")
+    for warning in accounts.warnings:
+        say(warning)
+    return accounts
+
+
+def wake_up(lanes: Iterable[Lane], *operations: str) -> None:
+    """Wake ``lanes``. What cannot be woken is found by the next sweep."""
+    listed = sorted(set(lanes))
+    if not listed:
+        return
+    from kombu.exceptions import OperationalError
+    from redis import RedisError
+
+    from worker.celery import app
+    from worker.wake import wake
+
+    try:
+        for operation in operations or ("cancel",):
+            wake(app, listed, operation)
+    except (OperationalError, RedisError, OSError) as error:
+        say(f"the workers could not be woken ({error}); their next sweep sends it")
