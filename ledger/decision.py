@@ -85,9 +85,9 @@ def _after_cancel(
     was = known.progress
     match event:
         case NotSent():
-            delay = _at(policy.resend_delays, was.step)
-            unsent = replace(_unburnt(was), step=was.step + 1)
-            return _send_later(known, unsent, now + delay, policy, now)
+            # Always the shortest: it is the lane that backs off, and all at once.
+            due = now + policy.resend_delays[0]
+            return _send_later(known, _unburnt(was), due, policy, now)
         case Wait(until):
             return _send_later(known, _unburnt(was), until or now, policy, now)
         case Halve(size):
@@ -185,7 +185,8 @@ def _after_active(
     known: Claimed, was: Progress, policy: Policy, now: datetime
 ) -> Progress:
     """Shown as not cancelled, and still cancellable."""
-    if was.lost and was.sent_at is not None:
+    may_lag = was.lost or was.hint is Reason.ALREADY_CANCELLED
+    if may_lag and was.sent_at is not None:
         trusted = was.sent_at + policy.active_trusted_after
         if now < trusted:
             # The reading may lag behind a cancel that worked.

@@ -81,7 +81,9 @@ CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
 REMARKS: Mapping[str, Finding] = {
     # Cancelled by whom, and really? Tracking tells.
     r"\b(?:already|been|was|is|or|status) (?:been )?cancell?ed\b"
-    r"|\bcancell?ed (?:already|or)\b": UNKNOWN,
+    r"|\bcancell?ed (?:already|or)\b": Finding(
+        Outcome.REFUSED, Reason.ALREADY_CANCELLED
+    ),
     r"(?<!not )(?<!rto )(?<!be )\bdelivered\b": COMPLETED,
     r"(?<!not )\bpicked\b|\btransit\b|\bout for delivery\b|\bdispatched\b|\bshipped\b"
     r"|\bundelivered\b|\brto\b": CLOSED,

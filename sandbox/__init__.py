@@ -1,7 +1,6 @@
-"""The five providers, simulated on one port: for the demo, the tests and benchmarks.
+"""The five providers, simulated on one port: for tests, demos, chaos and benchmarks.
 
-``python -m sandbox --port N`` runs it; ``with sandbox.running() as box:`` runs it in a
-process of its own and hands over a typed client of its control API.
+``sandbox.running()`` starts one in a process of its own and yields its control client.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ __all__ = ["Sandbox", "running"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the client only when it is asked for: the server needs none of it."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sandbox import client  # noqa: PLC0415 - that is the point
+    # Lazily: the server itself has no use for the client.
+    if name in __all__:
+        from sandbox import client
 
-    return getattr(client, name)
+        return getattr(client, name)
+    raise AttributeError(f"module 'sandbox' has no attribute {name!r}")

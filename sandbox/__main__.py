@@ -1,7 +1,5 @@
 """``python -m sandbox``."""
 
-import sys
-
 from sandbox.server import main
 
-sys.exit(main())
+raise SystemExit(main())

@@ -1,244 +1,227 @@
-"""Akinon, simulated: web-shop orders and their items.
-
-[D] documented, [C] seen in client code, [A] assumed. A cancel answers 200 with the
-order's detail [D], at 100 at once or first at 50 [A from D]. Refusals are 400s in one
-of three shapes [D]; their texts are those of a sibling API. Bad credentials are a 400
-at the login, a bad token a 401 elsewhere [C]. Codes come as strings or as numbers.
-"""
+"""Akinon: shop orders and their items, cancelled whole or in part."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
-from sandbox.http import Reply, Request, reply
-from sandbox.options import BadRequestError, Settings
-from sandbox.provider import WRONG, Asked, Provider
+from sandbox.orders import Order
+from sandbox.settings import Settings
+from sandbox.simulation import Call, Notes, Simulation
 from sandbox.tokens import Tokens
-from sandbox.world import Order, Shares, World
+from sandbox.wire import Reply, Request, json_reply
 
-PATH = re.compile(r"/api/[iv]1/orders/([^/]+)/(cancel/)?")
 LOGIN = re.compile(r"/api/[iv]1/auth/login/")
+ORDER = re.compile(r"/api/[iv]1/orders/(?P<id>[0-9]{1,18})/(?P<cancel>cancel/)?")
 CODES = {
-    "cancelling": 50,
-    "cancelled": 100,
-    "waiting": 200,
-    "approved": 400,
-    "preparing": 450,
-    "shipped": 500,
-    "delivered": 550,
+    "cancelling": "50",
+    "cancelled": "100",
+    "waiting": "200",
+    "approved": "400",
+    "preparing": "450",
+    "shipped": "500",
+    "delivered": "550",
 }
-OPEN = {"waiting", "approved", "preparing"}
-GONE = {"cancelling", "cancelled"}
-REFUSALS = {
-    "cancelled": "Order already cancelled!",
-    "cancelling": "Order cancellation already in progress.",
-}
-TOO_LATE = "Order can't be cancelled in this status."
+CANCELLABLE = frozenset({"waiting", "approved", "preparing"})
+AUTO_ITEMS = ("101", "102", "103")
+INSTANT = 0.5
+"""The share of the orders whose cancel is through at once."""
 
 
-def _refuse(words: str, field: str = "non_field_errors") -> Reply:
-    return reply(400, {field: [words], "code": "invalid"})
-
-
-class Akinon(Provider):
+class Akinon(Simulation):
     name: ClassVar[str] = "akinon"
-    shares: ClassVar[Shares] = Shares(
-        approved=48, preparing=22, waiting=10, shipped=8, cancelled=5, missing=7
-    )
-    ends: ClassVar[Shares] = Shares(at_once=1, waiting=1)
-    """Whether a cancel is at 100 at once, or waits at 50 first."""
-    truths = {  # noqa: RUF012 - declared by the base
-        **dict.fromkeys(OPEN, "active"),
-        "cancelling": "cancelling",
-        "cancelled": "cancelled",
+    truths: ClassVar[Mapping[str, str]] = {
+        "waiting": "active",
+        "approved": "active",
+        "preparing": "active",
         "shipped": "completed",
         "delivered": "completed",
+        "cancelled": "cancelled",
         "missing": "missing",
     }
+    cancellable: ClassVar[Mapping[str, int]] = {
+        "approved": 4,
+        "preparing": 3,
+        "waiting": 2,
+    }
+    others: ClassVar[Mapping[str, int]] = {
+        "shipped": 3,
+        "delivered": 2,
+        "cancelled": 3,
+        "missing": 4,
+    }
 
-    def __init__(self, settings: Settings, world: World) -> None:
-        super().__init__(settings, world)
-        self.tokens = Tokens()
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.tokens = Tokens(40)
+
+    def open(self, request: Request, path: str) -> Call | None:
+        if LOGIN.fullmatch(path) and request.method == "POST":
+            return Call("login", (), partial(self._login, request))
+        found = ORDER.fullmatch(path)
+        if found is None:
+            return None
+        order_id, cancels = str(int(found["id"])), bool(found["cancel"])
+        if request.method != ("POST" if cancels else "GET"):
+            return None
+        method = self._cancel if cancels else self._detail
+        run = partial(self._checked, request, order_id, method)
+        return Call("cancel" if cancels else "read", (order_id,), run)
+
+    def throttled(self) -> Reply:
+        return _error(429, "detail", "Request was throttled.", ("Retry-After", "1"))
+
+    def no_such_call(self) -> Reply:
+        return _error(404, "detail", "Not found.")
 
     def reset(self) -> None:
-        self.tokens = Tokens()
+        super().reset()
+        self.tokens.reset()
 
-    def expire_tokens(self) -> None:
-        self.tokens.expire()
+    # --- items ---
 
-    def read(self, request: Request) -> Asked:
-        if LOGIN.fullmatch(request.path):
-            return Asked("login", (), request.json())
-        found = PATH.fullmatch(request.path)
-        if found is None or not found[1].isdigit():
-            return Asked("other")
-        if found[2]:
-            return Asked("cancel", (found[1],), request.json())
-        return Asked("read", (found[1],))
-
-    def act(self, asked: Asked, request: Request, now: float) -> Reply:
-        if asked.operation == "login":
-            return self._login(asked.data, now)
-        scheme, _, token = request.header(b"authorization").partition(" ")
-        if scheme != "Token" or self.tokens.account(token.strip(), now) is None:
-            return _detail(401, "Invalid token.", "authentication_failed")
-        if asked.operation == "other":
-            return _detail(404, "Not found.", "not_found")
-        if request.method != ("GET" if asked.operation == "read" else "POST"):
-            return _detail(405, "Method not allowed.", "method_not_allowed")
-        return self._decide(asked, asked.orders[0], now)
-
-    def error(self, status: int) -> Reply:
-        words = {429: "Request was throttled.", 500: "A server error occurred."}
-        return _detail(status, words[status], "error")
-
-    def exists(self, name: str) -> bool:
-        return name.isascii() and name.isdigit()
-
-    def furnish(self, order: Order, wanted: Mapping[str, Any]) -> None:
-        """``items``: item id to its state, or a list of ids in the order's state."""
-        given = wanted.get("items")
-        if isinstance(given, list):
-            given = dict.fromkeys(given, order.state)
-        if given is None:
+    def prepare(self, order: Order) -> None:
+        if order.state == "missing":
             return
-        if not isinstance(given, dict) or not set(given.values()) <= set(CODES):
-            raise BadRequestError(f"akinon: an item's state is one of {tuple(CODES)}")
-        order.items = {str(item): state for item, state in given.items()}
+        named = order.options.get("items", AUTO_ITEMS)
+        if not isinstance(named, dict):
+            named = dict.fromkeys(named, order.state)
+        order.items = {str(item): str(state) for item, state in named.items()}
+        if unknown := set(order.items.values()) - set(CODES):
+            raise ValueError(f"akinon has no item state {sorted(unknown)[0]!r}")
 
     def truth(self, order: Order, now: float) -> str:
-        state = self._settled(order, now)
+        if order.dues:
+            order.settle(now)
         states = set((order.items or {}).values())
-        if state in GONE or not states & GONE:
-            return self.truths[state]
-        return "cancelling" if "cancelling" in states else "partial"
+        if "cancelling" in states:
+            return "cancelling"
+        if "cancelled" in states and len(states) > 1:
+            return "partial"
+        return "cancelled" if states == {"cancelled"} else self.truths[order.state]
 
-    def items(self, order: Order, now: float) -> dict[str, int]:
-        """Each item's code now."""
-        self._settled(order, now)
-        return {item: CODES[state] for item, state in (order.items or {}).items()}
+    def record(self, order: Order, now: float) -> dict[str, Any]:
+        shown = super().record(order, now)
+        if order.items is not None:
+            shown["state"] = _whole(order)
+        return shown
 
-    def _login(self, data: object, now: float) -> Reply:
-        given = data if isinstance(data, dict) else {}
-        pair = given.get("username"), given.get("password")
-        if not all(isinstance(one, str) and one for one in pair):
-            return _refuse("This field is required.", "username")
-        if WRONG in pair:
-            return _refuse("Unable to log in with provided credentials.")
-        until = now + self.settings.token_ttl
-        key = self.tokens.issue(str(pair[0]), until, only=False, size=20)
-        return reply(200, {"key": key})
+    # --- calls ---
 
-    def _decide(self, asked: Asked, order: Order, now: float) -> Reply:
-        state = self._settled(order, now)
-        asked.call.acted = asked.operation == "read" or state == "missing"
-        if state == "missing":
-            return _detail(404, "Not found.", "not_found")
-        if asked.operation == "read":
-            return self._show(order)
-        return self._cancel(asked, order, state, now)
+    def _login(self, request: Request, notes: Notes) -> Reply:
+        body = request.json()
+        given = (body.get("username"), body.get("password"))
+        if not all(given) or "wrong" in given:
+            words = "Unable to log in with provided credentials."
+            return _error(400, "non_field_errors", words)
+        key = self.tokens.issue(notes.now + self.settings.token_seconds)
+        return json_reply(200, {"key": key})
 
-    def _cancel(self, asked: Asked, order: Order, state: str, now: float) -> Reply:
-        refused = _invalid(asked.data, order)
-        if refused is not None:
-            return refused
-        asked.call.acted = True
-        chosen = [str(item) for item in asked.data.get("cancel_items") or ()]
-        self._furnish_from(order, asked.data, chosen)
-        refused = _too_late(order, state, chosen)
-        if refused is not None:
-            return refused
-        self._start(order, chosen, now)
-        asked.changed(order)
-        if asked.data.get("return_details") is False:
-            return reply(200, {"success": True})  # of unknown shape [A]
-        return self._show(order)
+    def _checked(
+        self, request: Request, order_id: str, method: Any, notes: Notes
+    ) -> Reply:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Token" or not self.tokens.accepts(token, notes.now):
+            return _error(401, "detail", "Invalid token.")
+        order = self.order(order_id, notes.now)
+        if order.state == "missing":
+            return _error(404, "detail", "Not found.")
+        reply: Reply = method(request, order, notes)
+        return reply
 
-    def _furnish_from(self, order: Order, data: Any, chosen: list[str]) -> None:
-        """An order that nobody gave items has those that the request names, and,
-        when some are chosen, one more that stays."""
-        if order.items is not None and order.seeded:
-            return
-        named = [*chosen, *map(str, data["reasons"])]
-        items = order.items = order.items if order.items is not None else {}
-        for item in named:
-            items.setdefault(item, order.state)
-        if chosen and set(items) <= set(chosen):
-            items[str(max(int(item) for item in chosen) + 1)] = order.state
+    def _detail(self, request: Request, order: Order, notes: Notes) -> Reply:
+        del request
+        notes.active[order.id] = _whole(order) != "cancelled"
+        return json_reply(200, _document(order))
 
-    def _start(self, order: Order, chosen: list[str], now: float) -> None:
-        items = order.items if order.items is not None else {}
-        state = "cancelled" if order.then == "at_once" else "cancelling"
-        before = order.state
-        for item in chosen or [i for i in items if items[i] in OPEN]:
-            items[item] = state
-        if not chosen or set(items.values()) <= GONE:
-            order.become(state, now)
-        if state == "cancelling":
-            # For some of its items, the order itself stays where it is.
-            after = "cancelled" if order.state == "cancelling" else before
-            order.later(after, now + self.settings.settle)
+    def _cancel(self, request: Request, order: Order, notes: Notes) -> Reply:
+        body = request.json()
+        if wrong := _wrong(body):
+            return wrong
+        named = [str(item) for item in body["cancel_items"]]
+        if order.auto and order.items is not None:
+            # An order of auto mode has the items that it is first said to have.
+            said = named if order.changed else [*named, *body["reasons"]]
+            for item in said if _whole(order) != "cancelled" else ():
+                order.items.setdefault(str(item), order.state)
+        items = order.items or {}
+        if unknown := [item for item in named if item not in items]:
+            text = f'Invalid pk "{unknown[0]}" - object does not exist.'
+            return _error(400, "cancel_items", text)
+        if refusal := _refusal([items[i] for i in named or items]):
+            return _error(400, "non_field_errors", refusal)
+        self._act(order, [i for i in named or items if items[i] in CANCELLABLE], notes)
+        if body.get("return_details") is False:
+            return json_reply(200, {"success": True})
+        return json_reply(200, _document(order))
 
-    def _settled(self, order: Order, now: float) -> str:
-        due = bool(order.next) and now >= order.due
-        state = order.now(now)
-        if due and order.items is not None:
-            settled = {"cancelling": "cancelled"}
-            kept = order.items.items()
-            order.items = {item: settled.get(one, one) for item, one in kept}
-        return state
-
-    def _show(self, order: Order) -> Reply:
-        if order.items is None:
-            order.items = {f"{order.id}1": order.state}
-        code = str if self.chance(order.id, "code") % 2 else int
-        items = [
-            {"id": int(item), "status": code(CODES[state]), "quantity": 1}
-            for item, state in order.items.items()
-        ]
-        body = {
-            "id": int(order.id),
-            "number": f"S{order.id}",
-            "status": code(CODES[order.state]),
-            "orderitem_set": items,
-        }
-        return reply(200, body)
+    def _act(self, order: Order, chosen: Sequence[str], notes: Notes) -> None:
+        items = order.items or {}
+        by_hash = self.share(order, "instant") < INSTANT
+        instant = bool(order.options.get("instant", by_hash))
+        for item in chosen:
+            items[item] = "cancelled" if instant else "cancelling"
+            if not instant:
+                due = notes.now + self.settings.settle
+                order.dues = {**(order.dues or {}), item: due}
+        order.changed = notes.now
+        notes.acted.add(order.id)
 
 
-def _detail(status: int, words: str, code: str) -> Reply:
-    return reply(status, {"detail": words, "code": code})
-
-
-def _invalid(data: Any, order: Order) -> Reply | None:
-    """What is wrong with the body, as the three shapes of a 400 say it."""
-    if not isinstance(data, dict):
-        return _detail(400, "JSON parse error", "parse_error")
-    chosen, whole = data.get("cancel_items"), data.get("is_all") is True
-    if str(data.get("order", order.id)) != order.id:
-        return _refuse("Order does not match the path.", "order")
-    if not isinstance(chosen or [], list) or whole == bool(chosen):
-        return _refuse("Send is_all with no items, or the items.", "cancel_items")
-    if not isinstance(data.get("reasons"), dict) or not data["reasons"]:
-        return _refuse("This field is required.", "reasons")
-    named = [*map(str, chosen or ()), *data["reasons"]]
-    if not all(item.isascii() and item.isdigit() for item in named):
-        return _refuse("Incorrect type. Expected pk value.", "cancel_items")
-    unknown = [i for i in named if order.seeded and i not in (order.items or named)]
-    if unknown:
-        words = f'Invalid pk "{unknown[0]}" - object does not exist.'
-        return _refuse(words, "cancel_items")
+def _wrong(body: dict[str, Any]) -> Reply | None:
+    """What is amiss with the form of a cancel, if anything."""
+    if not body:
+        return _error(400, "detail", "JSON parse error")
+    if not isinstance(body.get("reasons"), dict) or not body["reasons"]:
+        return _error(400, "reasons", "This field is required.")
+    if not isinstance(body.get("cancel_items"), list):
+        return _error(400, "cancel_items", "This field is required.")
+    if "forced_refund_amount" not in body:
+        return _error(400, "forced_refund_amount", "This field is required.")
+    if bool(body.get("is_all")) == bool(body["cancel_items"]):
+        return _error(400, "cancel_items", "Send is_all, or else cancel_items.")
     return None
 
 
-def _too_late(order: Order, state: str, chosen: list[str]) -> Reply | None:
-    """Why none of it is cancelled: one item that is too far on is enough."""
-    items = order.items or {}
-    states = {items[item] for item in chosen} or {state, *items.values()}
-    if state not in OPEN:
-        states = {state}
-    wrong = sorted(states - OPEN)
-    if not wrong or (not chosen and state in OPEN and set(wrong) <= GONE):
-        return None
-    return _refuse(REFUSALS.get(wrong[0], TOO_LATE))
+def _refusal(states: Sequence[str]) -> str | None:
+    found = set(states)
+    if found == {"cancelled"}:
+        return "Order already cancelled!"
+    if found <= {"cancelling", "cancelled"}:
+        return "Order cancellation already in progress."
+    if not found <= CANCELLABLE | {"cancelled", "cancelling"}:
+        return "Order can't be cancelled in this status."
+    return None
+
+
+def _whole(order: Order) -> str:
+    """The state that the order shows, after its items."""
+    states = set((order.items or {}).values())
+    if len(states) == 1:
+        return states.pop()
+    if states and states <= {"cancelling", "cancelled"}:
+        return "cancelling"
+    rest = sorted(states - {"cancelling", "cancelled"}, key=lambda s: int(CODES[s]))
+    return rest[0] if rest else order.state
+
+
+def _document(order: Order) -> dict[str, Any]:
+    rows = [
+        {"pk": int(item), "status": CODES[state], "price": "100.00", "quantity": 1}
+        for item, state in (order.items or {}).items()
+    ]
+    return {
+        "pk": int(order.id),
+        "number": f"A{order.id}",
+        "status": CODES[_whole(order)],
+        "currency": "try",
+        "amount": f"{100 * len(rows)}.00",
+        "orderitem_set": rows,
+    }
+
+
+def _error(status: int, where: str, words: str, *headers: tuple[str, str]) -> Reply:
+    said: object = words if where == "detail" else [words]
+    return json_reply(status, {where: said, "code": f"error_{status}"}, *headers)

@@ -1,9 +1,7 @@
-"""A sandbox seen from outside: a typed client of its control API, and a way to run
-one in a process of its own."""
+"""A typed client of the control API, and a sandbox in a process of its own."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import subprocess
@@ -11,233 +9,169 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast
-from urllib.parse import urlencode, urlsplit
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, Request, build_opener
 
-REOPENS_WITHIN = 10.0
-"""Seconds that a refused connection is tried again: the port may be shut on purpose."""
-
-
-class SandboxError(RuntimeError):
-    """The sandbox did not start, or refused what it was asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One call about one order."""
-
-    t: float
-    """When it arrived, in Unix seconds."""
-    call: int
-    """The call's number; a batch's orders share it."""
-    op: str
-    acted: bool
-    """The provider got as far as deciding about the order."""
-    changed: bool
-    """It changed the order."""
-    fault: str | None
-    answered: bool
-    """A whole answer was written to a connection still open."""
-    status: int | None
-    """That answer's HTTP status."""
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 2.0
+"""Seconds for which a refused connect is tried again: it may be a fault at work."""
+STARTING = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One order's truth, and everything that was asked about it, oldest first."""
-
-    provider: str
-    order: str
-    truth: str
-    """cancelled, partial, cancelling, active, completed, unsupported or missing."""
-    state: str
-    """The simulated provider's own word."""
-    events: tuple[Event, ...]
-    items: Mapping[str, int] | None = None
-    """Akinon: each item's status code."""
-
-    @property
-    def cancels(self) -> tuple[Event, ...]:
-        return tuple(event for event in self.events if event.op == "cancel")
+class SandboxError(Exception):
+    """The sandbox refused, did not start, or is gone."""
 
 
 class Sandbox:
-    """The control API of a sandbox that is running at ``url``."""
+    """Controls a running sandbox."""
 
     def __init__(self, url: str, pid: int | None = None) -> None:
         self.url = url.rstrip("/")
         self.pid = pid
-        """The process that ``running`` started."""
-        parts = urlsplit(self.url)
-        self._host, self._port = parts.hostname or "127.0.0.1", parts.port
+        # Whatever proxy the environment names, this is a local matter.
+        self._open = build_opener(ProxyHandler({})).open
 
     def base_url(self, provider: str) -> str:
-        """Where the provider's documented paths begin."""
+        """Where this provider is to be found."""
         return f"{self.url}/{provider}"
 
-    def health(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", self._json("GET", "health"))
+    def seed(
+        self, provider: str, ids: str | Iterable[str], state: str, **options: Any
+    ) -> int:
+        """Seed one order or many in one state; says how many."""
+        chosen = [ids] if isinstance(ids, str) else list(ids)
+        entry = {**options, "provider": provider, "state": state, "ids": chosen}
+        return self.seed_many([entry]) if chosen else 0
 
-    def seed(self, provider: str, state: str, *orders: str, **more: object) -> None:
-        """Make orders in that state. ``then``: what a cancel leads to; ``becomes``
-        and ``in_``: what it turns into by itself, and in how many seconds;
-        ``items``: Akinon's."""
-        extra = {name.rstrip("_"): value for name, value in more.items()}
-        common = {"provider": provider, "state": state, **extra}
-        self.seed_many({**common, "order": order} for order in orders)
-
-    def seed_many(self, orders: Iterable[Mapping[str, object]]) -> None:
-        self._json("POST", "orders", {"orders": list(orders)})
+    def seed_many(self, orders: Sequence[Mapping[str, Any]]) -> int:
+        """Seed orders as the control API takes them; says how many."""
+        return int(self._call("POST", "orders", {"orders": list(orders)})["seeded"])
 
     def orders(
-        self, provider: str | None = None, order: str | None = None
-    ) -> list[Record]:
-        """Every order that was seeded or asked about."""
-        wanted = {"provider": provider, "order": order}
-        query = urlencode({k: v for k, v in wanted.items() if v is not None})
-        lines = self._ask("GET", f"orders?{query}").splitlines()
-        return [_record(json.loads(line)) for line in lines]
+        self, provider: str | None = None, ids: Iterable[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The records of all orders, or of one provider's, or of some."""
+        asked = [("provider", provider)] if provider else []
+        asked += [("id", order_id) for order_id in ids]
+        found: list[dict[str, Any]] = self._call("GET", f"orders?{urlencode(asked)}")[
+            "orders"
+        ]
+        return found
 
-    def order(self, provider: str, order: str) -> Record:
-        found = self.orders(provider, order)
+    def order(self, provider: str, order_id: str) -> dict[str, Any]:
+        """One order's record; ``KeyError`` if nobody has asked for it yet."""
+        found = self.orders(provider, [order_id])
         if not found:
-            raise SandboxError(f"{provider} was never asked about {order!r}")
+            raise KeyError(f"{provider} {order_id}")
         return found[0]
 
-    def calls(self, *windows: float) -> dict[str, Any]:
-        """Per provider: ``operations`` (``calls``, ``orders``, ``faults``, ``peak``)
-        and ``peak``: the most calls in any rolling window of so many seconds."""
-        query = urlencode([("window", window) for window in windows])
-        answer = self._json("GET", f"calls?{query}")
-        return cast("dict[str, Any]", answer["providers"])
-
-    def count(self, provider: str, operation: str = "cancel") -> int:
-        """How many calls of that operation there were."""
-        operations = self.calls().get(provider, {}).get("operations", {})
-        return int(operations.get(operation, {}).get("calls", 0))
-
-    def fired(self, provider: str, operation: str = "cancel") -> dict[str, int]:
-        """How often each kind of fault was suffered by that operation."""
-        operations = self.calls().get(provider, {}).get("operations", {})
-        return dict(operations.get(operation, {}).get("faults", {}))
+    def calls(self) -> dict[str, Any]:
+        """Counts: ``calls``, ``faults`` that fired, ``throttled``, ``logins``."""
+        return self._call("GET", "calls")
 
     def faults(
         self,
-        rate: float,
-        kinds: Sequence[str] = (),
-        *,
+        rate: float | None = None,
+        kinds: Iterable[str] | None = None,
         provider: str | None = None,
-        operations: Sequence[str] = (),
-    ) -> None:
-        """A share of calls suffers one of ``kinds`` (any, if empty), at random."""
-        wanted = {"rate": rate, "kinds": list(kinds), "operations": list(operations)}
-        self._json("POST", "faults", {"provider": provider, **wanted})
+    ) -> dict[str, Any]:
+        """Set rate or kinds, of all providers or of one; what is left out stays."""
+        change: dict[str, Any] = {}
+        if rate is not None:
+            change["rate"] = rate
+        if kinds is not None:
+            change["kinds"] = list(kinds)
+        if provider is not None:
+            change["provider"] = provider
+        return self._call("POST", "faults", change)
 
-    def fail_next(
-        self, provider: str, kind: str, times: int = 1, *, operation: str = "cancel"
-    ) -> None:
-        """The next calls of that operation (any, if empty) suffer ``kind``; "none"
-        lets them pass. Steps are used up in the order they were given."""
-        step = {"kind": kind, "operation": operation, "times": times}
-        self._json("POST", "faults", {"provider": provider, "script": [step]})
+    def script(self, provider: str, op: str, kind: str, times: int = 1) -> None:
+        """Let the next calls of this operation suffer this kind of fault."""
+        entry = {"provider": provider, "op": op, "kind": kind, "times": times}
+        self._call("POST", "faults", {"script": [entry]})
 
-    def no_faults(self) -> None:
-        """End the random ones, and forget the script."""
-        self._json("POST", "faults", {"clear": True})
+    def settings(self, **values: Any) -> dict[str, Any]:
+        """Change some settings; all of them as they are then."""
+        return self._call("POST", "settings", values)
 
-    def set(self, **settings: object) -> None:
-        """Change settings; ``latency_ms`` and ``hang`` are for all providers, or for
-        some as ``{provider: value}``."""
-        self._json("POST", "settings", settings)
+    def expire_tokens(self) -> int:
+        """End every token that a login brought; says how many."""
+        return int(self._call("POST", "expire-tokens", {})["expired"])
 
-    def expire_tokens(self) -> None:
-        self._json("POST", "expire-tokens")
+    def reset(self) -> None:
+        """All as it was at the start."""
+        self._call("POST", "reset", {})
 
-    def reset(self, **settings: object) -> None:
-        """Forget orders, calls, tokens, faults and scripts; set as at the start, but
-        for ``settings``."""
-        self._json("POST", "reset", settings)
+    def health(self) -> dict[str, Any]:
+        return self._call("GET", "health")
 
-    def _json(self, method: str, path: str, body: object = None) -> Any:
-        return json.loads(self._ask(method, path, body))
-
-    def _ask(self, method: str, path: str, body: object = None) -> bytes:
-        until = time.monotonic() + REOPENS_WITHIN
+    def _call(self, method: str, path: str, document: Any = None) -> dict[str, Any]:
+        data = None if document is None else json.dumps(document).encode()
+        url = f"{self.url}/_sandbox/{path}"
+        headers = {"Content-Type": "application/json"}
+        request = Request(url, data, headers, method=method)  # noqa: S310
+        give_up = time.monotonic() + PATIENCE
         while True:
             try:
-                return self._once(method, path, body)
-            except (ConnectionError, http.client.RemoteDisconnected):
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
-
-    def _once(self, method: str, path: str, body: object) -> bytes:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=60)
-        data = None if body is None else json.dumps(body)
-        try:
-            connection.request(method, f"/_sandbox/{path}", data)
-            response = connection.getresponse()
-            answer = response.read()
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise SandboxError(answer.decode("utf-8", "replace"))
-        return answer
+                with self._open(request, timeout=60) as answer:
+                    found: dict[str, Any] = json.load(answer)
+                    return found
+            except HTTPError as error:
+                said = error.read().decode(errors="replace")
+                raise SandboxError(f"{method} {path}: {error.code} {said}") from error
+            except (URLError, ConnectionError) as error:
+                if not _may_pass(error) or time.monotonic() > give_up:
+                    raise SandboxError(f"{method} {path}: {error}") from error
+            time.sleep(0.02)
 
 
-def _record(line: dict[str, Any]) -> Record:
-    events = tuple(Event(**event) for event in line.pop("events"))
-    return Record(events=events, **line)
+def _may_pass(error: Exception) -> bool:
+    # A connect that stood in the queue when the port closed is reset, unread.
+    cause = error.reason if isinstance(error, URLError) else error
+    return isinstance(cause, ConnectionError)
 
 
 @contextmanager
-def running(**options: object) -> Iterator[Sandbox]:
-    """A sandbox in a process of its own, on a free port. ``options`` are its flags,
-    as ``faults=0.1, kinds=["drop_after"], settle=0.05, auto=False``. The process ends
-    with the block, and, should this one be killed, with this one."""
-    command = [sys.executable, "-m", "sandbox", "--until-stdin-closes"]
-    process = subprocess.Popen(
-        [*command, *_flags(options)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=_environment(),
-    )
-    try:
-        line = cast("TextIO", process.stdout).readline()
-        if "listening on" not in line:
-            raise SandboxError(f"it did not start; exit status {process.wait(10)}")
-        yield Sandbox(line.split()[-1], process.pid)
-    finally:
-        _end(process)
+def running(**options: Any) -> Iterator[Sandbox]:
+    """A sandbox on a free port; options as on the command line, with underscores."""
+    given = {"port": 0, **options}
+    command = [sys.executable, "-m", "sandbox", *_arguments(given)]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, cwd=ROOT, env=env, text=True
+    ) as process:
+        try:
+            yield _started(process)
+        finally:
+            _stop(process)
 
 
-def _flags(options: Mapping[str, object]) -> Iterator[str]:
+def _arguments(options: Mapping[str, Any]) -> Iterator[str]:
     for name, value in options.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            yield f"--{flag}" if value else f"--no-{flag}"
-        elif isinstance(value, list | tuple):
-            yield f"--{flag}={','.join(map(str, value))}"
+        option = f"--{name.replace('_', '-')}"
+        if name == "auto":
+            yield from () if value else ("--no-auto",)
+        elif isinstance(value, str | int | float):
+            yield f"{option}={value}"
         else:
-            yield f"--{flag}={value}"
+            yield f"{option}={','.join(value)}"
 
 
-def _environment() -> dict[str, str]:
-    here = str(Path(__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path}
+def _started(process: subprocess.Popen[str]) -> Sandbox:
+    # It prints the one line once it listens, or ends and so closes the pipe.
+    line = process.stdout.readline() if process.stdout else ""
+    if " listening on " not in line:
+        raise SandboxError(f"the sandbox did not start: {line.strip() or 'no word'}")
+    return Sandbox(line.split()[-1], process.pid)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
-        process.wait(5)
+        process.wait(STARTING)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(5)
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()

@@ -1,192 +1,152 @@
-"""Dükkango, simulated: restaurant orders.
-
-[D] documented, [C] seen in client code, [A] assumed. A cancel works from 1, 2 and
-16 [D]; what it answers for an order cancelled or delivered before is [A]: a 400 whose
-words, in any case and with any kind of i, name the state. ``get-current`` lists the
-active orders only, every 30 s per account [D]; "acknowledged" ones are active and yet
-not in it [A].
-"""
+"""Dükkango: restaurant orders, named by a UUID, behind a token that ends."""
 
 from __future__ import annotations
 
 import re
-import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import ClassVar
-from urllib.parse import unquote
 
-from sandbox.http import Reply, Request, reply
-from sandbox.options import Settings
-from sandbox.provider import WRONG, Asked, Provider
+from sandbox.orders import Order
+from sandbox.settings import Settings
+from sandbox.simulation import Call, Notes, Simulation
 from sandbox.tokens import Tokens
-from sandbox.world import Order, Shares, World
+from sandbox.wire import Reply, Request, json_reply
 
-UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-LISTED = {"received": 1, "confirmed": 2, "out": 16}
-CANCEL = "/api/integrations/orders/cancel/"
-CURRENT = "/api/integrations/orders/get-current"
-LOGIN = "/api/integrations/auth/login"
-
-# All [A]: what it says is not documented.
-CANCELLED = (
-    "Sipariş zaten iptal edilmiş",
-    "SİPARİŞ DAHA ÖNCE İPTAL EDİLMİŞ",
-    "Bu sipariş daha önce iptal edildi.",
-    "siparis iptal edilmistir",
-)
-COMPLETED = (
-    "Sipariş teslim edilmiş",
-    "SİPARİŞ TAMAMLANMIŞ",
-    "Bu sipariş tamamlandı.",
-)
-NEUTRAL = "Geçersiz sipariş durumu"
+ROOT = "/api/integrations/"
+CANCEL = ROOT + "orders/cancel/"
+TURKISH_TIME = timezone(timedelta(hours=3))
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CURRENT = {"received": 1, "confirmed": 2, "out": 16}
+"""States that get-current lists, by their numbers; all can be cancelled."""
 
 
-def _fail(status: int, error: str, message: str | None = None) -> Reply:
-    body: dict[str, object] = {"status": False, "error": error}
-    return reply(status, body if message is None else body | {"message": message})
-
-
-class Dukkango(Provider):
+class Dukkango(Simulation):
     name: ClassVar[str] = "dukkango"
-    shares: ClassVar[Shares] = Shares(
-        received=40,
-        confirmed=28,
-        out=10,
-        acknowledged=2,
-        delivered=8,
-        cancelled=5,
-        missing=4,
-        foreign=3,
-    )
-    truths = {  # noqa: RUF012 - declared by the base
+    truths: ClassVar[Mapping[str, str]] = {
         "received": "active",
         "confirmed": "active",
         "out": "active",
-        "acknowledged": "active",
         "delivered": "completed",
         "cancelled": "cancelled",
         "missing": "missing",
+        # It is another restaurant's: for this one there is no such order.
         "foreign": "missing",
     }
+    cancellable: ClassVar[Mapping[str, int]] = {"received": 4, "confirmed": 3, "out": 2}
+    others: ClassVar[Mapping[str, int]] = {
+        "delivered": 4,
+        "cancelled": 3,
+        "missing": 3,
+        "foreign": 2,
+    }
 
-    def __init__(self, settings: Settings, world: World) -> None:
-        super().__init__(settings, world)
-        self.tokens = Tokens()
-        self._listed_at: dict[str, float] = {}
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.tokens = Tokens(64)
+        self._current: dict[str, Order] = {}
+        self._asked: dict[str, float] = {}
+
+    def key(self, order_id: str) -> str:
+        return order_id.lower()
+
+    def open(self, request: Request, path: str) -> Call | None:
+        if path == ROOT + "auth/login" and request.method == "POST":
+            return Call("login", (), partial(self._login, request))
+        token = request.headers.get("access-token", "")
+        if path == ROOT + "orders/get-current" and request.method == "GET":
+            return Call("read", (), partial(self._get_current, token))
+        if path.startswith(CANCEL) and request.method == "PUT":
+            order_id = self.key(path.removeprefix(CANCEL))
+            ids = (order_id,) if UUID.fullmatch(order_id) else ()
+            return Call("cancel", ids, partial(self._cancel, request, token, order_id))
+        return None
+
+    def throttled(self) -> Reply:
+        return _error(429, "çok fazla istek", None, ("Retry-After", "1"))
+
+    def no_such_call(self) -> Reply:
+        return _error(404, "sayfa bulunamadı", None)
+
+    def prepare(self, order: Order) -> None:
+        self._current.pop(order.id, None)
+        if order.state in CURRENT:
+            self._current[order.id] = order
 
     def reset(self) -> None:
-        self.tokens = Tokens()
-        self._listed_at.clear()
+        super().reset()
+        self.tokens.reset()
+        self._current.clear()
+        self._asked.clear()
 
-    def expire_tokens(self) -> None:
-        self.tokens.expire()
+    def _login(self, request: Request, notes: Notes) -> Reply:
+        body = request.json()
+        secrets = (body.get("app_secret_key"), body.get("rest_secret_key"))
+        if not all(secrets):
+            return _error(400, "eksik alan", "app_secret_key, rest_secret_key required")
+        if "wrong" in secrets:
+            return _error(401, "yetkisiz erişim", "Invalid secret key")
+        ends = notes.now + self.settings.token_seconds
+        # Without an offset, and in Turkish time, as the provider writes it.
+        written = datetime.fromtimestamp(ends, UTC).astimezone(TURKISH_TIME)
+        data = {
+            "access_token": self.tokens.issue(ends),
+            "expiration_date": written.strftime("%Y-%m-%d %H:%M:%S"),
+        }
+        return json_reply(200, {"status": True, "data": data})
 
-    def read(self, request: Request) -> Asked:
-        if request.path.startswith(CANCEL):
-            name = unquote(request.path[len(CANCEL) :])
-            return Asked("cancel", (name,), request.json())
-        if request.path == CURRENT:
-            return Asked("read")
-        if request.path == LOGIN:
-            return Asked("login", (), request.json())
-        return Asked("other")
+    def _get_current(self, token: str, notes: Notes) -> Reply:
+        if not self.tokens.accepts(token, notes.now):
+            return _unauthorised()
+        last = self._asked.get(token)
+        if last is not None and notes.now - last < self.settings.cooldown:
+            notes.throttled = True
+            return _error(429, "çok fazla istek", "Please wait 30 seconds")
+        self._asked[token] = notes.now
+        rows = []
+        for key, order in self._current.items():
+            notes.active[key] = True
+            rows.append({"payment_key": key, "status_id": CURRENT[order.state]})
+        return json_reply(200, {"status": True, "data": rows})
 
-    def act(self, asked: Asked, request: Request, now: float) -> Reply:
-        if asked.operation == "login":
-            return self._login(asked.data, now)
-        token = request.header(b"access-token")
-        account = self.tokens.account(token, now)
-        if account is None:
-            return _fail(401, "yetkisiz erişim")
-        if asked.operation == "cancel" and request.method == "PUT":
-            return self._cancel(asked, now)
-        if asked.operation == "read" and request.method == "GET":
-            return self._current(account, now)
-        return _fail(404, "bulunamadı")
+    def _cancel(
+        self, request: Request, token: str, order_id: str, notes: Notes
+    ) -> Reply:
+        if not self.tokens.accepts(token, notes.now):
+            return _unauthorised()
+        if not UUID.fullmatch(order_id):
+            return _error(403, "URL hatalı", None)
+        reason = request.json().get("reason_id")
+        if reason is None:
+            return _error(400, "eksik alan", "reason_id is required")
+        if isinstance(reason, bool) or reason not in range(1, 9):
+            return _error(400, "hatalı alan", "reason_id must be between 1 and 8")
+        return self._cancel_order(self.order(order_id, notes.now), notes)
 
-    def error(self, status: int) -> Reply:
-        return _fail(status, "sunucu hatası", "internal error")
-
-    def throttled(self, now: float, request: Request) -> Reply:
-        """Says 30 s in its text, and, unlike the real one, may say less in a header:
-        a lane need not stand still for the whole of a short test."""
-        wait = max(0, round(self.settings.throttle_seconds))
-        headers = f"Retry-After: {wait}\r\n" if wait != 30 else ""
-        return _too_many()._replace(headers=headers)
-
-    def exists(self, name: str) -> bool:
-        return UUID.fullmatch(name) is not None
-
-    def _login(self, data: object, now: float) -> Reply:
-        names = ("app_secret_key", "rest_secret_key")
-        given = data if isinstance(data, dict) else {}
-        for name in names:
-            if not isinstance(given.get(name), str) or not given[name]:
-                return _fail(400, "eksik alan", f"{name} is required")
-        if WRONG in (given[name] for name in names):
-            return _fail(401, "yetkisiz erişim")
-        until = now + self.settings.token_ttl
-        account = "/".join(given[name] for name in names)
-        token = self.tokens.issue(account, until, only=self.settings.one_token)
-        return reply(
-            200,
-            {
-                "status": True,
-                "data": {"access_token": token, "expiration_date": _turkish(until)},
-            },
-        )
-
-    def _current(self, account: str, now: float) -> Reply:
-        if now < self._listed_at.get(account, 0.0) + self.settings.cooldown:
-            return _too_many()
-        self._listed_at[account] = now
-        orders = self.world.orders[self.name].values()
-        states = ((one.id, LISTED.get(one.now(now))) for one in orders)
-        rows = [{"payment_key": i, "status_id": s} for i, s in states if s]
-        return reply(200, {"status": True, "data": rows})
-
-    def _cancel(self, asked: Asked, now: float) -> Reply:
-        refused = _bad_reason(asked.data)
-        if refused is not None:
-            return refused
-        asked.call.acted = True
-        order = asked.orders[0]
-        state = order.now(now)
-        if not self.exists(order.id) or state == "foreign":
-            return _fail(403, "URL hatalı")
-        if state == "missing":
-            return _fail(404, "sipariş bulunamadı")
-        if state in {"cancelled", "delivered"}:
-            return self._too_late(order, state)
-        order.become("cancelled", now)
-        asked.changed(order)
-        return reply(200, {"status": True, "data": "OK"})
-
-    def _too_late(self, order: Order, state: str) -> Reply:
-        number = self.chance(order.id, "text")
-        texts = CANCELLED if state == "cancelled" else COMPLETED
-        text = texts[number % len(texts)]
-        if number // 7 % 1000 < self.settings.neutral_share * 1000:
-            text = NEUTRAL
-        # The message is sometimes absent [D]: then the words are the error's.
-        if number // 3 % 2:
-            return _fail(400, text)
-        return _fail(400, "geçersiz istek", text)
+    def _cancel_order(self, order: Order, notes: Notes) -> Reply:
+        if order.state == "missing":
+            return _error(404, "sipariş bulunamadı", None)
+        if order.state == "foreign":
+            return _error(403, "URL hatalı", "Order does not belong to you")
+        if order.state == "cancelled":
+            return _error(400, "hatalı istek", "sipariş zaten iptal edildi")
+        if order.state == "delivered":
+            return _error(400, "hatalı istek", "sipariş teslim edildi")
+        order.state, order.changed = "cancelled", notes.now
+        del self._current[order.id]
+        notes.acted.add(order.id)
+        return json_reply(200, {"status": True, "data": "OK"})
 
 
-def _too_many() -> Reply:
-    return _fail(429, "çok fazla istek", "Lütfen 30 saniye bekleyin")
+def _unauthorised() -> Reply:
+    return _error(401, "yetkisiz erişim", "Invalid or expired access token")
 
 
-def _bad_reason(data: object) -> Reply | None:
-    reason = data.get("reason_id") if isinstance(data, dict) else None
-    if reason is None:
-        return _fail(400, "eksik alan", "reason_id is required")
-    if type(reason) is not int or not 1 <= reason <= 8:
-        return _fail(400, "eksik alan", "reason_id must be between 1 and 8")  # [A]
-    return None
-
-
-def _turkish(at: float) -> str:
-    """Turkish time, without an offset [A]."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at + 3 * 3600))
+def _error(
+    status: int, error: str, message: str | None, *headers: tuple[str, str]
+) -> Reply:
+    document = {"status": False, "error": error}
+    if message is not None:
+        document["message"] = message
+    return json_reply(status, document, *headers)

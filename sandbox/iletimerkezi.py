@@ -1,130 +1,129 @@
-"""iletiMerkezi, simulated: future-dated SMS orders.
-
-[D] documented, [C] seen in client code, [A] assumed. The HTTP status mirrors the
-body's code, 455 and 456 included [D]. A cancel answers 455 for an unknown order, one
-that is being sent, one that was sent and one already cancelled [D]; the report then
-shows 115 or 455 for a cancelled one [D], and 456 for one still scheduled [D + A].
-"""
+"""iletiMerkezi: scheduled SMS orders. Its codes are HTTP statuses and body codes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
-from sandbox.http import Reply, Request, reply
-from sandbox.provider import WRONG, Asked, Provider
-from sandbox.world import Order, Shares
+from sandbox.orders import Order
+from sandbox.simulation import Call, Notes, Simulation
+from sandbox.wire import Reply, Request, json_reply
 
-MESSAGES = {
+WORDS = {
     200: "İşlem başarılı",
-    400: "İstek çözümlenemedi",  # [A]
+    400: "İstek çözümlenemedi",
     401: "Üyelik bilgileri hatalı",
-    404: "API istek yapılan yöntem mevcut değil",  # [A]
-    422: "Sipariş numarası geçersiz",  # [A]
+    404: "API istek yapılan yönteme sahip değil",
+    422: "Geçersiz sipariş numarası",
     455: "Sipariş bulunamadı",
-    456: "Sipariş gönderim tarihi henüz gelmedi",  # [A]
-    500: "Sunucu hatası",  # [A]
-    503: "Sistem geçici olarak devre dışı",  # [A]
+    456: "Sipariş gönderim tarihi henüz gelmedi",
+    503: "Sunucu geçici olarak servis dışıdır",
 }
-OPERATIONS = {
-    "/v1/cancel-order/json": "cancel",
-    "/v1/get-report/json": "read",
-    "/v1/get-balance/json": "balance",
-}
-REPORTS = {"sending": 113, "finished": 114}
+REPORTED = {"sending": 113, "finished": 114}
 
 
-def _answer(code: int, **more: object) -> Reply:
-    status = {"code": code, "message": MESSAGES[code]}
-    return reply(code, {"response": {"status": status, **more}})
-
-
-class Iletimerkezi(Provider):
+class IletiMerkezi(Simulation):
     name: ClassVar[str] = "iletimerkezi"
-    shares: ClassVar[Shares] = Shares(
-        scheduled=80, sending=6, finished=7, missing=5, cancelled=2
-    )
-    ends: ClassVar[Shares] = Shares(**{"115": 1, "455": 1})
-    """What the report shows of a cancelled order."""
-    truths = {  # noqa: RUF012 - declared by the base
+    truths: ClassVar[Mapping[str, str]] = {
         "scheduled": "active",
         "sending": "completed",
         "finished": "completed",
         "cancelled": "cancelled",
         "missing": "missing",
     }
+    cancellable: ClassVar[Mapping[str, int]] = {"scheduled": 1}
+    others: ClassVar[Mapping[str, int]] = {
+        "sending": 3,
+        "finished": 4,
+        "cancelled": 2,
+        "missing": 3,
+    }
 
-    def read(self, request: Request) -> Asked:
-        operation = OPERATIONS.get(request.path, "other")
-        body = request.json()
-        data = body.get("request") if isinstance(body, dict) else None
-        data = data if isinstance(data, dict) else {}
-        order = data.get("order")
-        named = order.get("id") if isinstance(order, dict) else None
-        if operation in {"cancel", "read"} and isinstance(named, str | int):
-            return Asked(operation, (str(named),), data)
-        return Asked(operation, (), data)
+    def open(self, request: Request, path: str) -> Call | None:
+        found = {
+            "/v1/cancel-order/json": ("cancel", self._cancel),
+            "/v1/get-report/json": ("read", self._report),
+            "/v1/get-balance/json": ("probe", self._balance),
+        }.get(path)
+        if found is None or request.method != "POST":
+            return None
+        op, method = found
+        asked = _object(request.json().get("request"))
+        named = _object(asked.get("order")).get("id")
+        plain = isinstance(named, str | int) and not isinstance(named, bool)
+        order_id = str(named) if plain and op != "probe" else ""
+        run = partial(self._checked, asked, op, order_id, method)
+        return Call(op, [order_id] if order_id else [], run)
 
-    def act(self, asked: Asked, request: Request, now: float) -> Reply:
-        if asked.operation == "other" or request.method != "POST":
-            return _answer(404)
-        if not asked.data:
-            return _answer(400)
-        if not _authentic(asked.data.get("authentication")):
-            return _answer(401)
-        if asked.operation == "balance":
-            return _answer(200, balance={"amount": "1250.50", "sms": "8340"})
-        if not asked.ids or not asked.ids[0]:
-            return _answer(400)
-        if not self.exists(asked.ids[0]):
-            return _answer(422)
-        asked.call.acted = True
-        order = asked.orders[0]
-        if asked.operation == "cancel":
-            return self._cancel(asked, order, now)
-        return self._report(order, now)
+    def throttled(self) -> Reply:
+        return self.broken(503)
 
-    def error(self, status: int) -> Reply:
-        return _answer(status)
+    def broken(self, status: int) -> Reply:
+        return _status(503) if status == 503 else super().broken(status)
 
-    def throttled(self, now: float, request: Request) -> Reply:
-        """There is no 429 here: 503 is the one transient code [D]."""
-        return _answer(503)
+    def no_such_call(self) -> Reply:
+        return _status(404)
 
-    def exists(self, name: str) -> bool:
-        return name.isascii() and name.isdigit()
+    def _checked(
+        self, asked: dict[str, Any], op: str, order_id: str, method: Any, notes: Notes
+    ) -> Reply:
+        if not asked:
+            return _status(400)
+        login = _object(asked.get("authentication"))
+        secrets = (login.get("key"), login.get("hash"))
+        if not all(secrets) or "wrong" in secrets:
+            return _status(401)
+        if op == "probe":
+            return self._balance()
+        if not order_id.isdecimal():
+            return _status(422)
+        reply: Reply = method(self.order(order_id, notes.now), notes)
+        return reply
 
-    def _cancel(self, asked: Asked, order: Order, now: float) -> Reply:
-        if order.now(now) != "scheduled":
-            return _answer(455)
-        order.become("cancelled", now)
-        asked.changed(order)
-        return _answer(200)
+    def _cancel(self, order: Order, notes: Notes) -> Reply:
+        if order.state != "scheduled":
+            return _status(455)
+        order.state, order.changed = "cancelled", notes.now
+        notes.acted.add(order.id)
+        return _status(200)
 
-    def _report(self, order: Order, now: float) -> Reply:
-        state = order.now(now)
-        if state == "scheduled":
-            return _answer(456)
-        if state == "missing" or (state == "cancelled" and order.then == "455"):
-            return _answer(455)
-        return _answer(200, order=_detail(order.id, REPORTS.get(state, 115)))
+    def _report(self, order: Order, notes: Notes) -> Reply:
+        notes.active[order.id] = order.state in ("scheduled", "sending", "finished")
+        if order.state == "scheduled":
+            return _status(456)
+        status = REPORTED.get(order.state) or self._after_cancel(order)
+        if order.state == "missing" or status == 455:
+            return _status(455)
+        return _status(200, order=_report_of(order.id, status))
 
+    def _after_cancel(self, order: Order) -> int:
+        by_hash = 115 if self.share(order, "report") < 0.5 else 455
+        return int(order.options.get("report", by_hash))
 
-def _authentic(given: Any) -> bool:
-    if not isinstance(given, dict):
-        return False
-    pair = given.get("key"), given.get("hash")
-    return all(isinstance(one, str) and one not in {"", WRONG} for one in pair)
+    def _balance(self, *_: object) -> Reply:
+        return _status(200, balance={"amount": "1250.00", "sms": "48210"})
 
 
-def _detail(order: str, status: int) -> dict[str, object]:
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _status(code: int, **rest: object) -> Reply:
+    status = {"code": code, "message": WORDS[code]}
+    return json_reply(code, {"response": {"status": status, **rest}})
+
+
+def _report_of(order_id: str, status: int) -> dict[str, Any]:
+    done = status == 114
     return {
-        "id": order,
+        "id": order_id,
         "status": status,
         "total": 1,
-        "delivered": int(status == 114),
+        "delivered": int(done),
         "undelivered": int(status == 115),
         "waiting": int(status == 113),
         "submitAt": "2026-04-29 04:32:24",
         "sendAt": "2026-04-29 09:00:00",
-        "message": [{"number": "+905000000000", "status": status - 3}],
+        "message": [{"number": "+905320000000", "status": 111 if done else 110}],
     }

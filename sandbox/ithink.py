@@ -1,25 +1,16 @@
-"""iThink, simulated: shipments by AWB.
-
-[D] documented, [C] seen in client code, [A] assumed. Every error is an HTTP 200 whose
-body says so [C]. Rows stand by position, with ``refnum``, the merchant's number, and
-never the AWB [D + A]; the casing of their ``status`` varies [C]. Tracking lags behind
-a cancel that worked [C].
-"""
+"""iThink: shipments by AWB. Nearly everything is said in an HTTP 200."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
-from sandbox.http import Reply, Request, reply
-from sandbox.provider import WRONG, Asked, Provider
-from sandbox.world import Order, Shares
+from sandbox.orders import Order, rows_of
+from sandbox.simulation import Call, Notes, Simulation
+from sandbox.wire import Reply, Request, json_reply
 
-OPERATIONS = {
-    "/api_v3/order/cancel.json": ("cancel", "awb_numbers", 100),
-    "/api_v3/order/track.json": ("read", "awb_number_list", 10),
-}
-TRACKED = {
+SHOWN = {
     "manifested": ("Manifested", "UD"),
     "not_picked": ("Not Picked", "UD"),
     "picked": ("Picked Up", "UD"),
@@ -28,44 +19,21 @@ TRACKED = {
     "rto": ("RTO In Transit", "RT"),
     "cancelled": ("Cancelled", "CN"),
 }
-REMARKS = {  # all [A]
-    "missing": "AWB Number Not Found.",
-    "picked": "Shipment already picked up, can not be cancelled.",
-    "in_transit": "Shipment is in transit, can not be cancelled.",
-    "delivered": "Shipment already delivered.",
-    "rto": "Shipment is in RTO.",
-    "cancelled": "Shipment is already cancelled.",
+REMARKS = {
+    "picked": "Shipment is already Picked Up",
+    "in_transit": "Shipment is In Transit",
+    "delivered": "Shipment is already Delivered",
+    "rto": "Shipment is in RTO",
+    "cancelled": "Shipment is already cancelled",
+    "missing": "AWB Number not found",
 }
-GOOD = ("Success", "success")
-BAD = ("error", "Failed", "Error")
-LARGEST = 100
+FAILED = ("Failed", "failed", "error")
+CANCELLABLE = frozenset({"manifested", "not_picked"})
 
 
-def _error(message: str) -> Reply:
-    return reply(
-        200,
-        {
-            "status": "error",
-            "status_code": 200,
-            "message": message,
-            "html_message": f"<p class='error'>{message}</p>",
-        },
-    )
-
-
-class Ithink(Provider):
+class IThink(Simulation):
     name: ClassVar[str] = "ithink"
-    shares: ClassVar[Shares] = Shares(
-        manifested=62,
-        not_picked=18,
-        picked=4,
-        in_transit=5,
-        delivered=4,
-        rto=1,
-        cancelled=3,
-        missing=3,
-    )
-    truths = {  # noqa: RUF012 - declared by the base
+    truths: ClassVar[Mapping[str, str]] = {
         "manifested": "active",
         "not_picked": "active",
         "picked": "completed",
@@ -75,109 +43,114 @@ class Ithink(Provider):
         "cancelled": "cancelled",
         "missing": "missing",
     }
+    cancellable: ClassVar[Mapping[str, int]] = {"manifested": 2, "not_picked": 1}
+    others: ClassVar[Mapping[str, int]] = {
+        "in_transit": 3,
+        "picked": 2,
+        "delivered": 3,
+        "rto": 1,
+        "cancelled": 2,
+        "missing": 1,
+    }
+    batches: ClassVar[bool] = True
 
-    def read(self, request: Request) -> Asked:
-        operation, field, _ = OPERATIONS.get(request.path, ("other", "", 0))
-        body = request.json()
-        data = body.get("data") if isinstance(body, dict) else None
+    def open(self, request: Request, path: str) -> Call | None:
+        found = {
+            "/api_v3/order/cancel.json": ("cancel", "awb_numbers", 100, self._cancel),
+            "/api_v3/order/track.json": ("read", "awb_number_list", 10, self._track),
+        }.get(path)
+        if found is None or request.method != "POST":
+            return None
+        op, field, most, method = found
+        data = request.json().get("data")
         data = data if isinstance(data, dict) else {}
-        listed = data.get(field)
-        text = listed if isinstance(listed, str) else ""
-        ids = [one.strip() for one in text.split(",")] if text.strip() else []
-        return Asked(operation, ids, data, request.path)
+        awbs = rows_of(str(data.get(field, "")))
+        run = partial(self._checked, data, awbs, most, method)
+        return Call(op, awbs, run)
 
-    def act(self, asked: Asked, request: Request, now: float) -> Reply:
-        if asked.operation == "other" or request.method != "POST":
-            return reply(404, {"status": "error", "status_code": 404, "message": ""})
-        if not _authentic(asked.data):
-            return _error("Access Token Not Match.")
-        refused = self._refusal(asked)
-        if refused is not None:
-            return _error(refused)
-        asked.call.acted = True
-        if asked.operation == "read":
-            return self._track(asked, now)
-        return self._answer([self._cancel(asked, one, now) for one in asked.orders])
+    def throttled(self) -> Reply:
+        said = {"status": "error", "status_code": 429, "message": "Too Many Requests"}
+        return json_reply(429, said, ("Retry-After", "1"))
 
-    def error(self, status: int) -> Reply:
-        return reply(status, {"status": "error", "status_code": status, "message": ""})
+    def _checked(
+        self,
+        data: dict[str, Any],
+        awbs: Sequence[str],
+        most: int,
+        method: Any,
+        notes: Notes,
+    ) -> Reply:
+        secrets = (data.get("access_token"), data.get("secret_key"))
+        if not all(secrets) or "wrong" in secrets:
+            return _refused("Access Token Not Match.")
+        if not awbs:
+            return _refused("AWB Number is required")
+        if len(awbs) > most:
+            return _refused(f"Maximum {most} AWB Number allowed at a time")
+        reply: Reply = method(awbs, notes)
+        return reply
 
-    def exists(self, name: str) -> bool:
-        return name.isascii() and name.isalnum() and not name.startswith("BAD")
+    def _cancel(self, awbs: Sequence[str], notes: Notes) -> Reply:
+        if bad := [awb for awb in awbs if awb.startswith("BAD")]:
+            return _refused(f"Invalid AWB Number {bad[0]}")
+        rows = {}
+        for place, awb in enumerate(awbs, 1):
+            row = self._row(self.order(awb, notes.now), notes)
+            if awb != notes.skip:
+                rows[str(place)] = row
+        return json_reply(200, {**_said("success"), "html_message": "", "data": rows})
 
-    def without_row(self, answer: Reply, number: int) -> Reply | None:
-        body = json.loads(answer.body)
-        data = body.get("data")
-        if not data or len(data) < 2:
-            return None
-        keys = list(range(len(data))) if isinstance(data, list) else list(data)
-        del data[keys[number % len(keys)]]
-        return reply(answer.status, body)
+    def _row(self, order: Order, notes: Notes) -> dict[str, str]:
+        refnum = str(order.options.get("refnum") or self._refnum(order))
+        if order.state in CANCELLABLE:
+            # Tracking shows what it was for as long as it lags.
+            order.ends, order.state = order.state, "cancelled"
+            order.changed = notes.now
+            notes.acted.add(order.id)
+            return {"status": "Success", "remark": "", "refnum": refnum}
+        status = FAILED[int(self.share(order, "word") * len(FAILED))]
+        remark = REMARKS[order.state]
+        return {"status": status, "remark": remark, "refnum": refnum}
 
-    def _refusal(self, asked: Asked) -> str | None:
-        """Why the batch is refused as a whole; one bad AWB can do that [A]."""
-        _, field, most = OPERATIONS[asked.path]
-        if not asked.ids:
-            return f"{field} is required."
-        cancels = asked.operation == "cancel"
-        if cancels and any(one.startswith("BAD") for one in asked.ids):
-            return "Invalid AWB Number."
-        if self.settings.only_marked_refusals:
-            return None
-        if len(asked.ids) > most:
-            return f"You can not send more than {most} AWB Numbers."
-        return "Invalid AWB Number." if cancels and "" in asked.ids else None
+    def _refnum(self, order: Order) -> str:
+        return f"GK{int(self.share(order, 'refnum') * 1_000_000):06d}"
 
-    def _cancel(self, asked: Asked, order: Order, now: float) -> dict[str, str]:
-        state = order.now(now)
-        number = self.chance(order.id, "row")
-        if state in {"manifested", "not_picked"}:
-            order.become("cancelled", now)
-            asked.changed(order)
-            return _row(GOOD[number % 2], "", number)
-        # A second cancel: unknown; one client says that nothing happens [C].
-        if state == "cancelled" and number // 2 % 2:
-            return _row(GOOD[number % 2], "", number)
-        return _row(BAD[number % 3], REMARKS[state], number)
-
-    def _answer(self, rows: list[dict[str, str]]) -> Reply:
-        remarks = [row["remark"] for row in rows if row["remark"]]
-        html = f"<ul><li>{'</li><li>'.join(remarks)}</li></ul>" if remarks else ""
-        first = 0 if self.settings.row_keys == "zero" else 1
-        keyed = {str(number): row for number, row in enumerate(rows, first)}
-        data: object = rows if self.settings.row_keys == "array" else keyed
-        body = {"status": "success", "status_code": 200, "html_message": html}
-        return reply(200, {**body, "data": data})
-
-    def _track(self, asked: Asked, now: float) -> Reply:
-        rows: dict[str, Any] = {}
-        for order in asked.orders:
-            state = self._tracked(order, now)
-            if state != "missing":
-                rows[order.id] = _scan(order.id, *TRACKED[state])
-        body = {"status_code": 200, "status": "success", "data": rows or []}
-        return reply(200, body)
+    def _track(self, awbs: Sequence[str], notes: Notes) -> Reply:
+        found = {}
+        for awb in awbs:
+            order = self.order(awb, notes.now)
+            notes.active[awb] = False
+            if order.state == "missing" or awb == notes.skip:
+                continue
+            state = self._tracked(order, notes.now)
+            notes.active[awb] = state != "cancelled"
+            found[awb] = _scan(awb, state)
+        # As it is where there is nothing: a list, not an object.
+        return json_reply(200, {**_said("success"), "data": found or []})
 
     def _tracked(self, order: Order, now: float) -> str:
-        state = order.now(now)
-        lagging = state == "cancelled" and order.was
-        return order.was if lagging and now < order.due + self.settings.lag else state
+        lags = order.ends and now - order.changed < self.settings.lag
+        return order.ends if lags else order.state
 
 
-def _authentic(data: dict[str, Any]) -> bool:
-    pair = data.get("access_token"), data.get("secret_key")
-    return all(isinstance(one, str) and one not in {"", WRONG} for one in pair)
-
-
-def _row(status: str, remark: str, number: int) -> dict[str, str]:
-    return {"status": status, "remark": remark, "refnum": f"GK{number % 10**6:06d}"}
-
-
-def _scan(awb: str, status: str, code: str) -> dict[str, object]:
+def _scan(awb: str, state: str) -> dict[str, Any]:
+    status, code = SHOWN[state]
+    scan = {"status": status, "status_code": code, "status_location": "Mumbai"}
     return {
         "message": "success",
         "awb_no": awb,
         "current_status": status,
         "current_status_code": code,
-        "scan_details": [],
+        "scan_details": [scan],
     }
+
+
+def _said(status: str) -> dict[str, Any]:
+    return {"status": status, "status_code": 200}
+
+
+def _refused(words: str) -> Reply:
+    # The same words twice, once as a page would show them.
+    html = f'<span class="error">{words}</span>'
+    said = {**_said("error"), "message": words, "html_message": html}
+    return json_reply(200, said)

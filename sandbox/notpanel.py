@@ -1,52 +1,44 @@
-"""notpanel, simulated: SMM panel orders.
-
-[D] documented, [C] seen in client code, [A] assumed. A cancel is done at once for a
-pending order and only queued for one in flight, and the answer is the same [D]. There
-is no 401 and no 404 [D]; that a bad key answers 403 with a text that names it is [A].
-Every answer counts against the key's window and says so in its headers [D].
-"""
+"""notpanel: panel orders; a cancel may only be queued, and is then still to end."""
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from time import time
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
-from sandbox.http import Reply, Request, reply
-from sandbox.options import Settings
-from sandbox.provider import WRONG, Asked, Provider
-from sandbox.world import Order, Shares, World
+from sandbox.orders import Order, pick, rows_of
+from sandbox.settings import Settings
+from sandbox.simulation import Call, Notes, Simulation
+from sandbox.wire import Reply, Request, json_reply
 
-GOOD_ID = re.compile(r"(?!ord_bad)[A-Za-z0-9_-]+")
-LARGEST = 100
-FINAL = {"completed", "cancelled", "refunded", "partial"}
-# in_progress is the only spelling documented [D]; the others vary [A].
-SPELLINGS = {
-    "cancelled": ("cancelled", "Canceled", "canceled"),
-    "partial": ("partial",),
+OPS = {"cancel": "cancel", "status": "read"}
+PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+MOST = 100
+MINUTE = 60
+NOT_FOUND = "Order not found"
+REFUSALS = {
+    "missing": NOT_FOUND,
+    "completed": "Order cannot be cancelled (already completed)",
+    "cancelled": "Order cannot be cancelled (already cancelled)",
+    "partial": "Order cannot be cancelled (already cancelled)",
+    "refunded": "Order cannot be cancelled (already refunded)",
+    "unsupported": "Service does not support cancellation",
 }
+ENDS = {"cancelled": 80, "partial": 12, "completed": 8}
+"""How a queued cancel ends, by weight."""
+SHOWN = {"unsupported": "in_progress", "cancelled": "Cancelled", "partial": "Partial"}
+"""Words of the status, where they are not the state's own."""
 
 
-class Notpanel(Provider):
+class NotPanel(Simulation):
     name: ClassVar[str] = "notpanel"
-    shares: ClassVar[Shares] = Shares(
-        pending=45,
-        in_progress=35,
-        completed=7,
-        cancelled=3,
-        refunded=2,
-        partial=1,
-        unsupported=4,
-        missing=3,
-    )
-    ends: ClassVar[Shares] = Shares(cancelled=80, partial=14, completed=6)
-    truths = {  # noqa: RUF012 - declared by the base
+    truths: ClassVar[Mapping[str, str]] = {
         "pending": "active",
         "in_progress": "active",
-        "cancelling": "cancelling",
         "completed": "completed",
         "cancelled": "cancelled",
         "refunded": "cancelled",
@@ -54,153 +46,147 @@ class Notpanel(Provider):
         "unsupported": "unsupported",
         "missing": "missing",
     }
+    cancellable: ClassVar[Mapping[str, int]] = {"pending": 3, "in_progress": 2}
+    others: ClassVar[Mapping[str, int]] = {
+        "completed": 4,
+        "cancelled": 2,
+        "refunded": 1,
+        "unsupported": 3,
+        "missing": 2,
+    }
+    batches: ClassVar[bool] = True
 
-    def __init__(self, settings: Settings, world: World) -> None:
-        super().__init__(settings, world)
-        self._windows: dict[str, tuple[float, int]] = {}
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._windows: dict[str, tuple[int, int]] = {}
+
+    def open(self, request: Request, path: str) -> Call | None:
+        if path != "/api/v2" or request.method != "POST":
+            return None
+        asked = parse_qs(request.body.decode("utf-8", "replace"))
+        form = {name: values[0] for name, values in asked.items()}
+        ids = rows_of(form.get("orders", "")) or rows_of(form.get("order", ""))
+        op = OPS.get(form.get("action", ""), "other")
+        return Call(op, ids, partial(self._limited, form, ids))
+
+    def throttled(self) -> Reply:
+        return _throttled(self.settings.notpanel_limit, 1)
+
+    def broken(self, status: int) -> Reply:
+        if status == 500:
+            return _error(500, "Internal server error")
+        return super().broken(status)
 
     def reset(self) -> None:
+        super().reset()
         self._windows.clear()
 
-    def read(self, request: Request) -> Asked:
-        form = _form(request)
-        operation = {"cancel": "cancel", "status": "read"}.get(form.get("action", ""))
-        if request.path.rstrip("/") != "/api/v2" or operation is None:
-            return Asked("other", (), form, request.path)
-        listed = form["orders"].split(",") if form.get("orders") else []
-        ids = [form["order"]] if form.get("order") else listed
-        return Asked(operation, [one.strip() for one in ids], form, request.path)
-
-    def act(self, asked: Asked, request: Request, now: float) -> Reply:
-        if request.method != "POST" or asked.path.rstrip("/") != "/api/v2":
-            return _error("Invalid request")
-        key = asked.data.get("key", "")
-        allowed, headers = self._count(key, now)
-        if not allowed:
-            denied = "X-RateLimit-DeniedBy: key\r\n"
-            return _error("Too many requests", 429)._replace(headers=headers + denied)
-        return self._decide(asked, key, now)._replace(headers=headers)
-
-    def error(self, status: int) -> Reply:
-        words = {429: "Too many requests", 500: "Internal server error"}
-        return _error(words[status], status)
-
-    def throttled(self, now: float, request: Request) -> Reply:
-        reset = math.ceil(now + self.settings.throttle_seconds)
+    def _limited(self, form: dict[str, str], ids: Sequence[str], notes: Notes) -> Reply:
         limit = self.settings.notpanel_limit
-        headers = (
-            f"X-RateLimit-Limit: {limit}\r\nX-RateLimit-Remaining: 0\r\n"
-            f"X-RateLimit-Reset: {reset}\r\nX-RateLimit-DeniedBy: tier\r\n"
+        second = int(notes.now)
+        began, count = self._windows.get(form.get("key", ""), (second, 0))
+        if second - began >= MINUTE:
+            began, count = second, 0
+        self._windows[form.get("key", "")] = (began, count + 1)
+        if limit and count >= limit:
+            notes.throttled = True
+            return _throttled(limit, began + MINUTE - second, second)
+        reply = self._checked(form, ids, notes)
+        left = max(0, limit - count - 1) if limit else 1_000_000
+        shown = (
+            ("X-RateLimit-Limit", str(limit or 1_000_000)),
+            ("X-RateLimit-Remaining", str(left)),
         )
-        return self.error(429)._replace(headers=headers)
+        return replace(reply, headers=reply.headers + shown)
 
-    def exists(self, name: str) -> bool:
-        return GOOD_ID.fullmatch(name) is not None
-
-    def without_row(self, answer: Reply, number: int) -> Reply | None:
-        body = json.loads(answer.body)
-        if answer.status != 200 or len(body) < 2 or "status" in body:
-            return None
-        keys = list(body) if isinstance(body, dict) else list(range(len(body)))
-        del body[keys[number % len(keys)]]
-        return reply(answer.status, body)._replace(headers=answer.headers)
-
-    def _count(self, key: str, now: float) -> tuple[bool, str]:
-        """One call of the key's window; false when there was none left."""
-        began, used = self._windows.get(key, (now, 0))
-        if now >= began + self.settings.notpanel_window:
-            began, used = now, 0
-        limit = self.settings.notpanel_limit
-        self._windows[key] = (began, used + 1)
-        headers = (
-            f"X-RateLimit-Limit: {limit}\r\n"
-            f"X-RateLimit-Remaining: {max(0, limit - used - 1)}\r\n"
-        )
-        if used < limit:
-            return True, headers
-        reset = math.ceil(began + self.settings.notpanel_window)
-        return False, f"{headers}X-RateLimit-Reset: {reset}\r\n"
-
-    def _decide(self, asked: Asked, key: str, now: float) -> Reply:
-        if key in {"", WRONG}:
-            return _error("Invalid API key", 403)
+    def _checked(self, form: dict[str, str], ids: Sequence[str], notes: Notes) -> Reply:
+        key, action = form.get("key"), form.get("action")
+        if key in (None, "wrong"):
+            return _error(400, "Invalid API key")
         if key == "suspended":
-            return _error("Account suspended", 403)
-        refused = self._refusal(asked)
-        if refused is not None:
-            return _error(refused)
-        asked.call.acted = True
-        each = self._cancel if asked.operation == "cancel" else self._status
-        rows = [(one.id, each(asked, one, now)) for one in asked.orders]
-        if asked.data.get("order"):
-            row = rows[0][1]
-            return reply(400 if "error" in row else 200, row)
-        if asked.operation == "read":
-            return reply(200, dict(rows))
-        return reply(200, [{"order": name, **row} for name, row in rows])
+            return _error(403, "Account suspended")
+        if action not in OPS:
+            return _error(400, "Invalid action")
+        if ("order" in form) == ("orders" in form) or not ids:
+            return _error(400, "Either order or orders is required")
+        if len(ids) > MOST:
+            return _error(400, f"Maximum {MOST} orders per request")
+        if any(i.startswith("ord_bad") or not PLAIN.fullmatch(i) for i in ids):
+            return _error(400, NOT_FOUND)
+        if action == "cancel":
+            return self._cancel(ids, notes, single="order" in form)
+        return self._status(ids, notes, single="order" in form)
 
-    def _refusal(self, asked: Asked) -> str | None:
-        """Why the call is refused as a whole; one bad id can do that [A]."""
-        form = asked.data
-        if asked.operation == "other":
-            return "Invalid action"
-        if bool(form.get("order")) == bool(form.get("orders")):
-            return "Either order or orders is required, not both"
-        marked = [one for one in asked.ids if one and not self.exists(one)]
-        if marked and asked.operation == "cancel":
-            return f"Invalid order ID: {marked[0][:80]}"
-        if self.settings.only_marked_refusals:
+    def _cancel(self, ids: Sequence[str], notes: Notes, *, single: bool) -> Reply:
+        rows: list[dict[str, Any]] = []
+        for order_id in ids:
+            error = self._refusal(self.order(order_id, notes.now), notes)
+            said = {"error": error} if error else {"cancel": order_id}
+            if single:
+                return json_reply(400 if error else 200, said)
+            if order_id != notes.skip:
+                rows.append({"order": order_id, **said})
+        return json_reply(200, rows)
+
+    def _refusal(self, order: Order, notes: Notes) -> str | None:
+        """Cancel the order, or say why not."""
+        if error := REFUSALS.get(order.state):
+            return error
+        if order.dues:
+            # It is queued already: asked again, nothing changes.
             return None
-        if len(asked.ids) > LARGEST:
-            return f"A maximum of {LARGEST} orders is allowed"
-        return "Invalid order ID" if "" in asked.ids else None
+        if order.state == "pending":
+            order.state = "cancelled"
+        else:
+            ends = pick(ENDS, self.share(order, "ends"))
+            due = notes.now + self.settings.settle
+            order.heads_for(str(order.options.get("ends", ends)), due)
+        order.changed = notes.now
+        notes.acted.add(order.id)
+        return None
 
-    def _cancel(self, asked: Asked, order: Order, now: float) -> dict[str, Any]:
-        state = order.now(now)
-        if state == "missing":
-            return {"error": "Order not found"}
-        if state == "unsupported":
-            return {"error": "Service does not support cancellation"}
-        if state in FINAL:
-            return {"error": f"Order cannot be cancelled (already {state})"}
-        if state != "cancelling":  # asked for again while queued: no harm [A]
-            self._take_on(order, state, now)
-            asked.changed(order)
-        return {"cancel": order.id}
+    def _status(self, ids: Sequence[str], notes: Notes, *, single: bool) -> Reply:
+        rows: dict[str, Any] = {}
+        for order_id in ids:
+            order = self.order(order_id, notes.now)
+            gone = order.state in ("missing", "cancelled", "partial", "refunded")
+            notes.active[order_id] = not gone and order_id != notes.skip
+            if single and order.state == "missing":
+                return _error(400, NOT_FOUND)
+            if order_id != notes.skip:
+                rows[order_id] = self._row(order)
+        return json_reply(200, rows[ids[0]] if single else rows)
 
-    def _take_on(self, order: Order, state: str, now: float) -> None:
-        if state == "pending":
-            order.become("cancelled", now)
-            return
-        order.become("cancelling", now)
-        order.later(order.then, now + self.settings.settle)
-
-    def _status(self, asked: Asked, order: Order, now: float) -> dict[str, Any]:
-        state = order.now(now)
-        if state == "missing":
-            return {"error": "Order not found"}
-        number = self.chance(order.id, "status")
-        words = SPELLINGS.get(state, (state,))
-        word = words[number % len(words)]
-        if state in {"cancelling", "unsupported"}:
-            word = "in_progress"
+    def _row(self, order: Order) -> dict[str, str]:
+        if order.state == "missing":
+            return {"error": NOT_FOUND}
+        by_state = {"completed": 0, "partial": 650, "in_progress": 650}
+        remains = order.options.get("remains", by_state.get(order.state, 1000))
         return {
-            "status": word,
+            "status": SHOWN.get(order.state, order.state),
             "charge": "0.50",
-            "start_count": str(number % 5000),
-            "remains": str(0 if state == "completed" else number % 900 + 50),
+            "start_count": "1234",
+            "remains": str(remains),
             "currency": "USD",
         }
 
+    def seed(self, order_id: str, state: str, options: Mapping[str, Any]) -> None:
+        if options.get("ends", "cancelled") not in self.truths:
+            raise ValueError(f"notpanel has no state {options['ends']!r}")
+        super().seed(order_id, state, options)
 
-def _error(words: str, status: int = 400) -> Reply:
-    return reply(status, {"error": words})
+
+def _error(status: int, words: str) -> Reply:
+    return json_reply(status, {"error": words})
 
 
-def _form(request: Request) -> Mapping[str, str]:
-    text = request.body.decode("utf-8", "replace")
-    try:
-        fields = parse_qs(text, keep_blank_values=True, max_num_fields=50)
-    except ValueError:
-        return {}
-    return {name: values[-1] for name, values in fields.items()}
+def _throttled(limit: int, wait: int, second: int | None = None) -> Reply:
+    reset = str((int(time()) if second is None else second) + wait)
+    return json_reply(
+        429,
+        {"error": "Rate limit exceeded"},
+        ("X-RateLimit-Limit", str(limit)),
+        ("X-RateLimit-Remaining", "0"),
+        ("X-RateLimit-Reset", reset),
+        ("X-RateLimit-DeniedBy", "key"),
+    )

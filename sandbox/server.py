@@ -1,139 +1,158 @@
-"""One port for all: listening, refusing for a while, and stopping."""
+"""The process: its options, its listening socket, and a clean end."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import gc
-import os
 import signal
 import socket
-import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 
-from sandbox.control import Control
-from sandbox.faults import Faults
-from sandbox.http import Connection, Request
-from sandbox.options import BadRequestError, arguments, from_arguments
-from sandbox.provider import not_found
-from sandbox.simulation import Simulation
+from sandbox.control import ROOT, Control
+from sandbox.faults import KINDS, known_kinds, known_rate
+from sandbox.settings import PLAIN, PROVIDERS, Settings
+from sandbox.wire import Connection, Request
+from sandbox.world import World
 
-BACKLOG = 1024
+BACKLOG = 4096
+NUMBERS = tuple(name for name, kind in PLAIN.items() if kind is not bool)
 
 
 class Listener:
-    """A port that can refuse connections for a while, and does not lose its number.
-
-    One socket is bound to it and never listens, so that nobody else, the system's
-    choice of ephemeral ports included, can take it while the other one is closed.
-    """
+    """The listening socket, which can go away for a while."""
 
     def __init__(self, host: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._family, self.host = family, host
-        self._keeper = socket.socket(family)
-        self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._keeper.bind((host, port))
-        # Only now: whoever holds the port already makes the bind above fail.
-        self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self.port: int = self._keeper.getsockname()[1]
-        self._server: asyncio.Server | None = None
+        self._host = host
+        # Bound but not listening, it keeps the port while connects are refused.
+        self._reserve = _bound(host, _free_to_listen(host, port))
+        self.port: int = self._reserve.getsockname()[1]
+        self._listening: socket.socket | None = None
+        self._arriving: set[asyncio.Task[object]] = set()
+        self._opening: asyncio.Task[None] | None = None
+        self._until = 0.0
+        self.world: World
+        self._control: Control
 
-    async def open(self, factory: Callable[[], Connection]) -> None:
-        sock = socket.socket(self._family)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind((self.host, self.port))
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(factory, sock=sock, backlog=BACKLOG)
+    def serve(self, world: World) -> None:
+        self.world, self._control = world, Control(world)
 
-    @property
-    def is_open(self) -> bool:
-        return self._server is not None
-
-    def shut(self) -> None:
-        """Refuse new connections; the open ones stay."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+    def open(self) -> None:
+        sock = self._listening = _bound(self._host, self.port)
+        sock.setblocking(False)
+        sock.listen(BACKLOG)
+        asyncio.get_running_loop().add_reader(sock, self._accept, sock)
 
     def close(self) -> None:
-        self.shut()
-        self._keeper.close()
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
 
+    def _accept(self, sock: socket.socket) -> None:
+        """Not by asyncio's Server: in Python 3.11 a connection that it has accepted
+        and not yet begun when it is closed stays open, and is never answered."""
+        loop = asyncio.get_running_loop()
+        for _ in range(BACKLOG):
+            try:
+                client, _ = sock.accept()
+            except OSError:
+                return
+            client.setblocking(False)
+            begin = loop.connect_accepted_socket(
+                lambda: Connection(self._handle), client
+            )
+            task: asyncio.Task[object] = loop.create_task(begin)
+            self._arriving.add(task)
+            task.add_done_callback(self._arriving.discard)
 
-class Server:
-    """Leads each request to a provider or to the control API."""
-
-    def __init__(self, simulation: Simulation, listener: Listener) -> None:
-        self._simulation = simulation
-        self._control = Control(simulation)
-        self._listener = listener
-        self._reopening: asyncio.Task[None] | None = None
-        simulation.refuse = self._refuse
-
-    def connection(self) -> Connection:
-        return Connection(self._handle)
-
-    async def run(self, stop: asyncio.Event) -> None:
-        await self._listener.open(self.connection)
-        gc.freeze()
-        # Orders and calls live for ever: looking through them often is in vain.
-        gc.set_threshold(50_000, 50, 100)
-        await stop.wait()
-        if self._reopening is not None:
-            self._reopening.cancel()
-        self._listener.close()
-
-    def _handle(self, request: Request, connection: Connection) -> None:
-        _, name, rest = (*request.path.split("/", 2), "", "")[:3]
-        if name == "_sandbox":
-            connection.answer(self._control.answer(rest, request))
-        elif not request.path.startswith("/"):
-            connection.answer(not_found())
-        else:
-            inner = request._replace(path="/" + rest)
-            self._simulation.handle(name, inner, connection)
-
-    def _refuse(self) -> None:
-        if self._listener.is_open:
-            self._listener.shut()
-            self._reopening = asyncio.create_task(self._reopen())
+    def refuse(self, seconds: float) -> None:
+        """Refuse connects for so long; connections that stand go on."""
+        loop = asyncio.get_running_loop()
+        self._until = max(self._until, loop.time() + seconds)
+        self.close()
+        if self._opening is None or self._opening.done():
+            self._opening = loop.create_task(self._reopen())
 
     async def _reopen(self) -> None:
-        await asyncio.sleep(self._simulation.settings.refuse_seconds)
-        await self._listener.open(self.connection)
+        loop = asyncio.get_running_loop()
+        while (left := self._until - loop.time()) > 0:
+            await asyncio.sleep(left)
+        self.open()
+
+    def _handle(self, request: Request, connection: Connection) -> None:
+        if request.path.startswith(ROOT):
+            connection.answer(self._control.handle(request))
+        else:
+            self.world.exchange.handle(request, connection)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the sandbox until a signal ends it. The command line is ``argv``."""
-    given = arguments(argv)
-    settings = from_arguments(given)
-    kinds = [kind for kind in given.kinds.split(",") if kind]
-    try:
-        faults = Faults(settings.seed, given.faults, kinds)
-        listener = Listener(given.host, given.port)
-    except (BadRequestError, OSError) as wrong:
-        print(f"sandbox: {wrong}", file=sys.stderr)
-        return 2
-    simulation = Simulation(settings, faults, given.latency_ms)
-    asyncio.run(_run(Server(simulation, listener), listener, given.until_stdin_closes))
-    return 0
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind((host, port))
+    return sock
 
 
-async def _run(server: Server, listener: Listener, watch_stdin: bool) -> None:  # noqa: FBT001
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+def _free_to_listen(host: str, port: int) -> int:
+    """The port, unless somebody else has it: sharing it would go unnoticed."""
+    if port:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((host, port))
+    return port
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; every setting that is a number is an option."""
+    made = argparse.ArgumentParser(
+        prog="python -m sandbox", description="The five providers, simulated."
+    )
+    defaults = Settings()
+    made.add_argument("--host", default="127.0.0.1")
+    made.add_argument("--port", type=int, default=8900, help="0 for a free one")
+    made.add_argument("--seed", type=int, default=defaults.seed)
+    made.add_argument("--faults", type=float, default=0.0, help="rate, 0 to 1")
+    made.add_argument("--kinds", default=",".join(KINDS), help="with commas between")
+    made.add_argument("--latency-ms", type=float, default=0.0)
+    made.add_argument("--no-auto", action="store_true", help="no order but the seeded")
+    for name in NUMBERS:
+        option = f"--{name.replace('_', '-')}"
+        made.add_argument(option, type=PLAIN[name], default=getattr(defaults, name))
+    return made
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    settings = Settings(seed=options.seed)
+    settings.change({name: getattr(options, name) for name in NUMBERS})
+    settings.change({"auto": not options.no_auto})
+    settings.change({"latency_ms": dict.fromkeys(PROVIDERS, options.latency_ms)})
+    return settings
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    listener = Listener(options.host, options.port)
+    kinds = known_kinds(kind for kind in options.kinds.split(",") if kind)
+    rate = known_rate(options.faults)
+    listener.serve(World(_settings(options), rate, kinds, listener.refuse))
+    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if watch_stdin:
-        loop.add_reader(0, _watch, stop)
-    running = asyncio.ensure_future(server.run(stop))
-    await asyncio.sleep(0)
-    host = f"[{listener.host}]" if ":" in listener.host else listener.host
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    listener.open()
+    host = f"[{options.host}]" if ":" in options.host else options.host
     print(f"sandbox listening on http://{host}:{listener.port}", flush=True)
-    await running
+    await stopped.wait()
+    listener.close()
 
 
-def _watch(stop: asyncio.Event) -> None:
-    if not os.read(0, 4096):
-        asyncio.get_running_loop().remove_reader(0)
-        stop.set()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until told to stop."""
+    made = parser()
+    options = made.parse_args(argv)
+    try:
+        asyncio.run(_serve(options))
+    except (OSError, ValueError) as error:
+        made.exit(2, f"sandbox: {error}\n")
+    return 0

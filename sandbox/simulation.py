@@ -1,219 +1,154 @@
-"""One request's way: which provider, what it suffers, what it is answered."""
+"""What the five simulated providers have in common."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from sandbox.akinon import Akinon
-from sandbox.dukkango import Dukkango
-from sandbox.faults import AFTER, Faults, garbage
-from sandbox.http import Connection, Reply, Request
-from sandbox.iletimerkezi import Iletimerkezi
-from sandbox.ithink import Ithink
-from sandbox.notpanel import Notpanel
-from sandbox.options import Lane, Settings
-from sandbox.provider import Asked, Provider, not_found
-from sandbox.tally import Tally
-from sandbox.world import World
+from sandbox.orders import Event, Order, pick, share
+from sandbox.settings import Settings
+from sandbox.wire import Reply, Request, html_reply, json_reply
 
-KINDS_OF = (Iletimerkezi, Dukkango, Akinon, Ithink, Notpanel)
-GATEWAY_GAVE_UP = 503
-"""What a call that was slow and not acted on is answered, late."""
+NOBODYS = "0"
+"""An id that no order ever has, so that it can be asked for as a probe."""
 
 
 @dataclass(slots=True)
-class Visit:
-    """One call under way, with the answer it would get if nothing befell it."""
+class Notes:
+    """What a call did, for the record."""
 
-    provider: Provider
-    asked: Asked
-    request: Request
-    connection: Connection
     now: float
-    delay: float
-    answer: Reply
+    skip: str | None = None
+    """The order whose row is to be left out of the answer."""
+    acted: set[str] = field(default_factory=set)
+    active: dict[str, bool] = field(default_factory=dict)
+    throttled: bool = False
 
 
-class Simulation:
-    """The five providers, their orders, and what befalls their callers."""
+@dataclass(slots=True)
+class Call:
+    """A call that was understood as far as its operation and its orders."""
 
-    def __init__(self, settings: Settings, faults: Faults, latency_ms: float) -> None:
-        self._started = replace(settings)
-        self._latency_ms = latency_ms
+    op: str
+    ids: Sequence[str]
+    run: Callable[[Notes], Reply]
+
+
+class Simulation(ABC):
+    """One provider: its orders, and how it answers."""
+
+    name: ClassVar[str]
+    truths: ClassVar[Mapping[str, str]]
+    """Each of its states, and what that comes to."""
+    cancellable: ClassVar[Mapping[str, int]]
+    """States that a cancel works from, by weight, for orders of auto mode."""
+    others: ClassVar[Mapping[str, int]]
+    batches: ClassVar[bool] = False
+
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.faults = faults
-        self.world = World(settings, [kind.name for kind in KINDS_OF])
-        self.providers: dict[str, Provider] = {
-            kind.name: kind(settings, self.world) for kind in KINDS_OF
-        }
-        self.lanes = {name: Lane(latency_ms) for name in self.providers}
-        self.tally = Tally()
-        self.refuse: Callable[[], None] = lambda: None
-        """Closes the listening socket for a while; the server sets it."""
-        self._held: list[tuple[Provider, Request, Connection]] = []
-        self._effects = self._known_effects()
+        self.orders: dict[str, Order] = {}
 
-    def handle(self, name: str, request: Request, connection: Connection) -> None:
-        """Serve a request to the provider ``name``; its path has no prefix any more."""
-        provider = self.providers.get(name)
-        if provider is None:
-            connection.answer(not_found())
-        elif self.lanes[name].hang:
-            self._hold(provider, request, connection)
-        else:
-            self._serve(provider, request, connection)
+    @abstractmethod
+    def open(self, request: Request, path: str) -> Call | None:
+        """What the request asks; nothing if there is no such call."""
 
-    def release(self) -> None:
-        """Serve what hung at providers that hang no more."""
-        held, self._held = self._held, []
-        for provider, request, connection in held:
-            connection.on_close = None
-            if connection.is_open:
-                self.handle(provider.name, request, connection)
+    def throttled(self) -> Reply:
+        """The answer to one call too many."""
+        return json_reply(429, {"error": "Too many requests"}, ("Retry-After", "1"))
+
+    def broken(self, status: int) -> Reply:
+        """An answer of the gateway's rather than the provider's."""
+        words = {500: "Internal Server Error", 502: "Bad Gateway"}
+        return html_reply(
+            status, f"{status} {words.get(status, 'Service Unavailable')}"
+        )
+
+    def no_such_call(self) -> Reply:
+        return html_reply(404, "404 Not Found")
 
     def reset(self) -> None:
-        """Forget everything, and be set as at the start."""
-        for name in Settings.__slots__:
-            setattr(self.settings, name, getattr(self._started, name))
-        for lane in self.lanes.values():
-            lane.latency_ms, lane.hang = self._latency_ms, False
-        self.release()
-        self.reseed()
+        """Forget everything."""
+        self.orders.clear()
 
-    def reseed(self) -> None:
-        self.world.clear()
-        self.tally.clear()
-        self.faults.reset(self.settings.seed)
-        for provider in self.providers.values():
-            provider.reset()
+    # --- orders ---
 
-    def _hold(
-        self, provider: Provider, request: Request, connection: Connection
-    ) -> None:
-        """Never answer, until released. What its caller gives up was not acted on."""
-        held = (provider, request, connection)
-        self._held.append(held)
-        connection.on_close = partial(self._given_up, held)
+    def key(self, order_id: str) -> str:
+        """The id as it is kept."""
+        return order_id
 
-    def _given_up(self, held: tuple[Provider, Request, Connection]) -> None:
-        provider, request, _ = held
-        if held in self._held:
-            self._held.remove(held)
-            asked = provider.read(request)
-            self._record(provider, asked, time.time())
-            self._fired(provider, asked, "hang")
+    def order(self, order_id: str, now: float) -> Order:
+        """The order as it stands now; it springs into being if need be."""
+        order = self.orders.get(order_id)
+        if order is None:
+            return self._new(order_id)
+        if order.dues:
+            order.settle(now)
+        return order
 
-    def _serve(
-        self, provider: Provider, request: Request, connection: Connection
-    ) -> None:
-        now = time.time()
-        asked = provider.read(request)
-        self._record(provider, asked, now)
-        name = provider.name
-        kind = self.faults.plans[name].choose(asked.operation)
-        delay = self.lanes[name].latency_ms / 1000
-        if kind is None:
-            answer = provider.act(asked, request, now)
-            self._deliver(connection, asked, answer, delay)
-            return
-        answer = provider.act(asked, request, now) if kind in AFTER else not_found()
-        visit = Visit(provider, asked, request, connection, now, delay, answer)
-        self._fired(provider, asked, kind)
-        self._effects[kind](visit)
+    def event(self, order_id: str, now: float, op: str, fault: str | None) -> Event:
+        """A new entry in the order's record."""
+        event = Event(now, op, fault)
+        self.order(order_id, now).events.append(event)
+        return event
 
-    def _record(self, provider: Provider, asked: Asked, now: float) -> None:
-        call = asked.call = self.world.call(now, asked.operation)
-        orders = asked.orders = [provider.order(name) for name in asked.ids]
-        self.tally.add(provider.name, asked.operation, now, len(orders))
-        for order in orders:
-            if not order.calls or order.calls[-1] is not call:
-                order.calls.append(call)
+    def seed(self, order_id: str, state: str, options: Mapping[str, Any]) -> None:
+        if state not in self.truths:
+            raise ValueError(f"{self.name} has no state {state!r}")
+        order = Order(self.key(order_id), state)
+        order.options = dict(options)
+        self.prepare(order)
+        self._keep(order)
 
-    def _fired(self, provider: Provider, asked: Asked, kind: str) -> None:
-        asked.call.fault = kind
-        self.tally.fault(provider.name, asked.operation, kind)
+    def prepare(self, order: Order) -> None:
+        """Give a new order what it needs besides its state."""
+        order.items = None
 
-    def _deliver(
-        self, connection: Connection, asked: Asked, answer: Reply, delay: float
-    ) -> None:
-        if not delay:
-            self._send(connection, asked, answer)
-            return
-        loop = asyncio.get_running_loop()
-        loop.call_later(delay, self._send, connection, asked, answer)
+    def truth(self, order: Order, now: float) -> str:
+        """What the order comes to, in the words that all providers share."""
+        if order.dues:
+            order.settle(now)
+        return "cancelling" if order.dues else self.truths[order.state]
 
-    def _send(self, connection: Connection, asked: Asked, answer: Reply) -> None:
-        # First the record: whoever has the answer may ask for it at once.
-        asked.call.status = answer.status if connection.is_open else None
-        asked.call.answered = connection.is_open
-        connection.answer(answer)
+    def share(self, order: Order, what: str) -> float:
+        return share(self.settings.seed, self.name, order.id, what)
 
-    # What may befall a call
-
-    def _known_effects(self) -> dict[str, Callable[[Visit], None]]:
-        errors = {
-            f"error_{status}_{when}": partial(self._error, status)
-            for status in (500, 502, 503)
-            for when in ("before", "after")
+    def record(self, order: Order, now: float) -> dict[str, Any]:
+        """All that is known of the order, as the control API shows it."""
+        truth = self.truth(order, now)
+        shown: dict[str, Any] = {
+            "provider": self.name,
+            "id": order.id,
+            "state": order.state,
+            "was": order.was,
+            "truth": truth,
+            "events": [event.shown() for event in order.events],
         }
-        return {
-            **errors,
-            "drop_before": self._drop_before,
-            "drop_after": self._drop_after,
-            "garbage": self._garbage,
-            "throttle": self._throttle,
-            "slow_before": partial(self._slow, acted=False),
-            "slow_after": partial(self._slow, acted=True),
-            "row_missing": self._row_missing,
-            "refuse": self._refuse,
-        }
+        if order.items is not None:
+            shown["items"] = dict(order.items)
+        return shown
 
-    def _finish(self, visit: Visit, answer: Reply, more: float = 0.0) -> None:
-        self._deliver(visit.connection, visit.asked, answer, visit.delay + more)
+    def _new(self, order_id: str) -> Order:
+        if order_id == NOBODYS:
+            return self._judged(Order(order_id, "missing"))
+        order = Order(order_id, "missing", self.settings.auto)
+        if self.settings.auto:
+            order.state = self._auto_state(order)
+        self.prepare(order)
+        self._keep(order)
+        return order
 
-    def _chance(self, visit: Visit) -> float:
-        return self.faults.plans[visit.provider.name].random.random()
+    def _auto_state(self, order: Order) -> str:
+        fraction, line = self.share(order, "state"), self.settings.cancellable
+        if fraction < line:
+            return pick(self.cancellable, fraction / line)
+        return pick(self.others, (fraction - line) / (1 - line))
 
-    def _error(self, status: int, visit: Visit) -> None:
-        self._finish(visit, visit.provider.failed(status))
+    def _keep(self, order: Order) -> None:
+        self.orders[order.id] = self._judged(order)
 
-    def _drop_before(self, visit: Visit) -> None:
-        visit.connection.cut(reset=self._chance(visit) < 0.5)
-
-    def _drop_after(self, visit: Visit) -> None:
-        """Reset, closed, or closed in the middle of the answer."""
-        chance = self._chance(visit)
-        raw = visit.answer.raw(keep_alive=True)
-        part = raw[: len(raw) - max(1, len(visit.answer.body) // 2)]
-        visit.connection.cut(part if chance < 0.3 else b"", reset=chance < 0.6)
-
-    def _garbage(self, visit: Visit) -> None:
-        plan = self.faults.plans[visit.provider.name]
-        self._finish(visit, garbage(visit.answer, plan.random))
-
-    def _throttle(self, visit: Visit) -> None:
-        self._finish(visit, visit.provider.throttled(visit.now, visit.request))
-
-    def _slow(self, visit: Visit, *, acted: bool) -> None:
-        late = visit.answer if acted else visit.provider.failed(GATEWAY_GAVE_UP)
-        self._finish(visit, late, self.settings.slow_seconds)
-
-    def _row_missing(self, visit: Visit) -> None:
-        number = int(self._chance(visit) * 1_000_000)
-        rest = None
-        if len(visit.asked.ids) > 1:
-            rest = visit.provider.without_row(visit.answer, number)
-        if rest is None:
-            self.tally.unfault(
-                visit.provider.name, visit.asked.operation, "row_missing"
-            )
-            visit.asked.call.fault = None
-        self._finish(visit, rest or visit.answer)
-
-    def _refuse(self, visit: Visit) -> None:
-        visit.connection.cut(reset=True)
-        self.refuse()
+    def _judged(self, order: Order) -> Order:
+        order.was = self.truth(order, 0.0)
+        return order

@@ -1,38 +1,35 @@
-"""Access tokens that a login issues: counted, and good for a while."""
+"""Tokens that a login brings, and that end."""
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import sha256
+from secrets import token_hex
 
 STATIC = "sandbox-token"
 """A token that always works."""
 
 
 class Tokens:
-    """The tokens one provider has issued."""
-
-    def __init__(self) -> None:
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._ends: dict[str, float] = {}
         self.issued = 0
-        self._live: dict[str, tuple[str, float]] = {}
 
-    def issue(self, account: str, until: float, *, only: bool, size: int = 32) -> str:
-        """A new token; with ``only``, the account's former ones are over."""
+    def issue(self, ends: float) -> str:
         self.issued += 1
-        if only:
-            for old in [t for t, (who, _) in self._live.items() if who == account]:
-                del self._live[old]
-        text = f"{account}/{self.issued}/{until}".encode("utf-8", "surrogatepass")
-        token = blake2b(text, digest_size=size).hexdigest()
-        self._live[token] = (account, until)
+        token = sha256(token_hex().encode()).hexdigest()[: self._length]
+        self._ends[token] = ends
         return token
 
-    def account(self, token: str, now: float) -> str | None:
-        """Whose token it is, or None where it is not good, or no more."""
-        if token == STATIC:
-            return STATIC
-        account, until = self._live.get(token, ("", 0.0))
-        return account if now < until else None
+    def accepts(self, token: str, now: float) -> bool:
+        return token == STATIC or self._ends.get(token, 0.0) > now
 
-    def expire(self) -> None:
-        """End all that were issued."""
-        self._live.clear()
+    def expire(self) -> int:
+        """End every token that was issued; says how many there were."""
+        count = len(self._ends)
+        self._ends.clear()
+        return count
+
+    def reset(self) -> None:
+        self.expire()
+        self.issued = 0

@@ -20,6 +20,7 @@ from providers.model import (
     Findings,
     Held,
     Order,
+    Policy,
     Reply,
     Throttled,
     TokenRefused,
@@ -27,6 +28,11 @@ from providers.model import (
 from worker.accounts import Lane, LaneConfig
 from worker.runtime import utc_now
 from worker.tokens import NoToken, Tokens
+
+
+def longest_call(policy: Policy) -> timedelta:
+    """The time that ``providers.http`` gives one call, from connecting to its end."""
+    return timedelta(seconds=policy.connect_timeout + 2 * policy.read_timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,9 @@ class Caller:
             orders = [_order(one, self.seal) for one in claimed]
         except SealError as error:
             return _unasked(claimed, Wait(), Effect(held=str(error)))
+        lease_ends = min(c.progress.due_at or now for c in claimed)
         try:
-            result = self._exchange(orders)
+            result = self._exchange(orders, lease_ends)
         except RedisError as error:
             why = f"Redis cannot be reached for the token: {type(error).__name__}"
             return _unasked(claimed, NotSent(), Effect(failed=why))
@@ -83,22 +90,24 @@ class Caller:
             return self._without_token(claimed, result)
         return self._asked(claimed, result)
 
-    def _exchange(self, orders: Sequence[Order]) -> Exchange | NoToken:
+    def _exchange(
+        self, orders: Sequence[Order], lease_ends: datetime
+    ) -> Exchange | NoToken:
         provider, account = self.config.provider, self.config.account
         if account is None:
             raise LookupError(f"{self.lane} has no usable account")
         if not isinstance(provider, WithLogin):
-            return self._send(orders, account, None)
+            return self._send(orders, account, None, lease_ends)
         token = self._token(account)
         if isinstance(token, NoToken):
             return token
-        result = self._send(orders, account, token)
+        result = self._send(orders, account, token, lease_ends)
         if not isinstance(result.parsed, TokenRefused):
             return result
         token = self._token(account, refused=token)
         if isinstance(token, NoToken):
             return token
-        return self._send(orders, account, token)
+        return self._send(orders, account, token, lease_ends)
 
     def _token(self, account: Account, refused: str | None = None) -> str | NoToken:
         provider: WithLogin[Any] = self.config.provider  # type: ignore[assignment]
@@ -107,9 +116,17 @@ class Caller:
         )
 
     def _send(
-        self, orders: Sequence[Order], account: Account, token: str | None
+        self,
+        orders: Sequence[Order],
+        account: Account,
+        token: str | None,
+        lease_ends: datetime,
     ) -> Exchange:
         provider = self.config.provider
+        if utc_now() + longest_call(self.config.policy) > lease_ends:
+            # Sent now, it could still be acted on when others already read it back.
+            late = "the login before it took too long for its lease"
+            return Exchange(Evidence.NOT_SENT, detail=late)
         cancelling = self.operation == "cancel"
         build = provider.build_cancel if cancelling else provider.build_read
         parse = provider.parse_cancel if cancelling else provider.parse_read

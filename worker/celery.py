@@ -1,81 +1,16 @@
 """The Celery app: ``celery -A worker worker``, ``beat`` and ``flower`` find it here.
 
-Every setting closes a trap that was seen with these versions (celery 5.7.0, kombu
-5.7.0, Redis 6.2, Valkey 9.1; November 2026); ``docs/operating.md`` lists them.
+Importing this needs a broker's address; ``worker.broker`` holds all that does not.
 """
 
 from __future__ import annotations
-
-import os
-from typing import Any
 
 from celery import Celery
 from kombu.entity import Queue
 
 from providers.registry import PROVIDERS
+from worker.broker import CONFIG, INTAKE, SWEEPS
 from worker.settings import SettingsError, settings
-
-INTAKE = "rescind"
-"""The queue of ``rescind.submit``."""
-SWEEPS = "rescind.sweep"
-"""The sweep's own queue: a flood of submissions must not hold it up."""
-SWEEP_SECONDS = 1.0
-TASK_SECONDS = 120
-"""Beyond it a task is killed. Far less than the visibility timeout."""
-
-REDIS_OPTIONS: dict[str, Any] = {
-    # Without them a half-open connection hangs a worker or a producer for ever.
-    "socket_timeout": 10,
-    "socket_connect_timeout": 5,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-}
-
-BROKER_OPTIONS: dict[str, Any] = {
-    # The same in every app on one broker, or the shortest one redelivers too early.
-    "visibility_timeout": 600,
-    # A killed worker's message is back within seconds, not after a minute and a half.
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
-    # A worker killed inside the restore must not lock it for five minutes.
-    "unacked_mutex_expire": 30,
-    **REDIS_OPTIONS,
-}
-
-CONFIG: dict[str, Any] = {
-    "task_serializer": "json",
-    "accept_content": ["json"],
-    "result_backend": None,
-    "task_ignore_result": True,
-    # Early acks lose what a dying worker was doing.
-    "task_acks_late": True,
-    "task_reject_on_worker_lost": True,
-    "worker_cancel_long_running_tasks_on_connection_loss": True,
-    "worker_prefetch_multiplier": 1,
-    "worker_max_tasks_per_child": 1000,
-    "worker_concurrency": int(os.environ.get("RESCIND_CONCURRENCY", "12")),
-    "worker_proc_alive_timeout": 30,
-    "worker_send_task_events": True,
-    "worker_hijack_root_logger": False,
-    "task_time_limit": TASK_SECONDS,
-    "task_soft_time_limit": TASK_SECONDS - 30,
-    "broker_transport_options": BROKER_OPTIONS,
-    "broker_connection_retry_on_startup": True,
-    "broker_connection_max_retries": None,
-    "broker_pool_acquire_timeout": 10,
-    "task_default_queue": INTAKE,
-    "task_create_missing_queues": True,
-    "timezone": "UTC",
-    "enable_utc": True,
-    "beat_schedule": {
-        "sweep": {
-            "task": "rescind.sweep",
-            "schedule": SWEEP_SECONDS,
-            # Ticks that nobody took in time are worthless: the next one does it all.
-            "options": {"queue": SWEEPS, "expires": 10},
-        }
-    },
-}
 
 
 def _broker() -> str:

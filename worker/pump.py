@@ -35,7 +35,7 @@ from ledger.records import record, record_calls
 from ledger.states import State
 from providers.model import Policy
 from worker.accounts import Lane, LaneConfig
-from worker.calls import FINE, Asked, Caller
+from worker.calls import FINE, Asked, Caller, longest_call
 from worker.limits import Budget
 from worker.runtime import Runtime, utc_now
 from worker.stopping import pause, stopping
@@ -50,7 +50,7 @@ STATES = {
 SLICE_SECONDS = 30.0
 """A task gives way to others after this long; what is left is woken again."""
 GRACE = timedelta(seconds=10)
-"""How much longer than its call a lease lasts: time to record what it brought."""
+"""How much longer than its call a lease lasts."""
 RECORD_SECONDS = 20.0
 """How long a finished call waits for a ledger that is away, before its lease does."""
 GATHER_SECONDS = 0.005
@@ -62,9 +62,8 @@ SHORT_WAIT = timedelta(seconds=2)
 
 
 def lease_of(policy: Policy) -> timedelta:
-    """How long a claim lasts: one call with a login before it, and some grace."""
-    call = policy.connect_timeout + 2 * policy.read_timeout
-    return timedelta(seconds=call) + GRACE
+    """How long a claim lasts: one call, and some grace for a login and the record."""
+    return longest_call(policy) + GRACE
 
 
 @dataclass

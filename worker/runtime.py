@@ -13,9 +13,10 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from ledger.database import open_ledger
+from ledger.migrate import check
 from ledger.seal import Seal
 from worker.accounts import Accounts, load_accounts
-from worker.celery import REDIS_OPTIONS
+from worker.broker import REDIS_OPTIONS
 from worker.limits import Rates
 from worker.settings import settings
 from worker.tokens import Tokens
@@ -67,7 +68,10 @@ class Runtime:
 
 
 def runtime() -> Runtime:
-    """This process's runtime; raises ``SettingsError`` or ``SealError``."""
+    """This process's runtime, made at the first call that can make it.
+
+    Raises ``SettingsError``, ``SealError`` or ``LedgerUnreachableError``.
+    """
     return _runtime(os.getpid())
 
 
@@ -76,8 +80,11 @@ def _runtime(_pid: int) -> Runtime:
     chosen = settings()
     seal = chosen.seal()
     redis = Redis.from_url(chosen.redis, **REDIS_OPTIONS)
+    engine = open_ledger(chosen.database)
+    # A worker of another version must not touch what it may not understand.
+    check(engine)
     return Runtime(
-        engine=open_ledger(chosen.database),
+        engine=engine,
         seal=seal,
         rates=Rates(chosen.redis, REDIS_OPTIONS),
         tokens=Tokens(redis, seal),

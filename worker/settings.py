@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -23,7 +24,12 @@ class Settings(BaseSettings):
     """What the environment and ``.env`` say; the properties give what is in force."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RESCIND_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="RESCIND_",
+        env_file=".env",
+        # `RESCIND_HOME=` in a compose file means that it is not set.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     home: Path = Path(".rescind")
@@ -132,14 +138,23 @@ def _own_key(home: Path) -> str:
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once; raises ``SettingsError``."""
+    try:
+        return Settings()
+    except UnicodeDecodeError:
+        raise SettingsError("the file .env is not UTF-8: save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"the file .env cannot be read: {error.strerror}") from None
 
 
 def without_password(url: str) -> str:
     """A URL that may be shown."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    try:
+        parts = urlsplit(url)
+        user, secret = parts.username or "", parts.password
+    except ValueError:
+        return "***"
+    if secret is not None:
+        host = parts.netloc.rpartition("@")[2]
+        url = url.replace(parts.netloc, f"{user}:***@{host}", 1)
+    return re.sub(r"(?i)(password=)[^&#]*", r"\1***", url)

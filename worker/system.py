@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
-from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import AuthenticationError, RedisError
 from sqlalchemy import Engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from ledger.database import LedgerUnreachableError, open_ledger
 from ledger.migrate import LedgerVersionError, upgrade
@@ -91,9 +91,9 @@ class System:
         """The process of each program: ``redis``, ``worker``, ``beat``, ``flower``."""
         return self._supervisor.pids
 
-    def wait(self) -> None:
-        """Until somebody says ``ask_to_stop``."""
-        self._stopping.wait()
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until ``ask_to_stop``: true. False if so many seconds pass before."""
+        return self._stopping.wait(seconds)
 
     def ask_to_stop(self) -> None:
         """End what waits; fit for a signal handler. ``stop`` does the work."""
@@ -111,18 +111,19 @@ class System:
 
     def environment(self) -> dict[str, str]:
         """What other programs need to find this system, wherever they run."""
-        chosen = self.settings
-        # Empty, not left out: what a .env file says must not come in between.
-        return os.environ | {
+        chosen, tokens = self.settings, self.settings.api_tokens
+        # In full, so that no .env file or folder of theirs says otherwise.
+        told = {
             "RESCIND_HOME": str(self.home),
             "RESCIND_ACCOUNTS": str(chosen.accounts.resolve()),
-            "RESCIND_REDIS_URL": _plain(chosen.redis_url),
-            "RESCIND_DATABASE_URL": _plain(chosen.database_url),
-            "RESCIND_API_TOKENS": _plain(chosen.api_tokens),
-            "RESCIND_SEAL_KEY": _plain(chosen.seal_key),
+            "RESCIND_REDIS_URL": self.redis_url,
+            "RESCIND_DATABASE_URL": chosen.database,
+            "RESCIND_SEAL_KEY": chosen.seal_keys(),
+            "RESCIND_API_TOKENS": tokens.get_secret_value() if tokens else "",
             "RESCIND_CONCURRENCY": str(self._concurrency),
             "PYTHONUNBUFFERED": "1",
         }
+        return os.environ | {name: value for name, value in told.items() if value}
 
     def _start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -134,17 +135,28 @@ class System:
         else:
             self.redis_url = self.settings.redis
             self._wait_for("Redis", self._ping)
-        engine = open_ledger(self.settings.database)
+        engine = self._open_ledger()
         try:
             self._wait_for("the ledger", lambda: self._migrate(engine))
         finally:
             engine.dispose()
+        if self._stopping.is_set():
+            raise StoppedError
         if self._flower_port is not None:
             port = free_port(self._flower_port)
             self.flower_url = f"http://127.0.0.1:{port}"
         write_running(self.home, Running(self.redis_url, self.flower_url, os.getpid()))
         for program in self._programs():
             self._supervisor.start(program)
+
+    def _open_ledger(self) -> Engine:
+        try:
+            return open_ledger(self.settings.database)
+        except (ArgumentError, NoSuchModuleError):
+            raise UpError(
+                "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
+                " postgresql+psycopg://user:password@host/name"
+            ) from None
 
     def _start_redis(self) -> None:
         server = EmbeddedRedis(self.home)
@@ -179,7 +191,7 @@ class System:
             if complaint != said:
                 self._say("up", f"waiting for {what}: {complaint}")
                 said = complaint
-            if self._stopping.wait(WAIT_SECONDS):
+            if self.wait(WAIT_SECONDS):
                 raise StoppedError
         if said is not None:
             self._say("up", f"{what} is there")
@@ -212,10 +224,6 @@ class System:
                 raise
             return str(error)
         return None
-
-
-def _plain(secret: SecretStr | None) -> str:
-    return "" if secret is None else secret.get_secret_value()
 
 
 @contextmanager

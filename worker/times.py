@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+FIRST_YEAR, LAST_YEAR = 1971, 9000
 FORM = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00, or such as +15m"
 
 
@@ -22,7 +23,7 @@ def parse_time(value: object, now: datetime) -> datetime:
         raise ValueError(f"must be {FORM}") from None
     if moment.tzinfo is None:
         raise ValueError(f"has no offset from UTC: it must be {FORM}")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is out of range") from None
+    # Beyond, the milliseconds that the ledger keeps could not be read as a time again.
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return moment.astimezone(UTC)

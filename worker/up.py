@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
 
 from ledger.database import LedgerUnreachableError
 from worker.accounts import Accounts, load_accounts
@@ -26,6 +26,7 @@ from worker.system import (
 )
 
 LOG = "up.log"
+STOPPING = b"\nStopping, once calls under way have ended; Ctrl-C: at once.\n"
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -50,13 +51,13 @@ def up(
     except (EmbeddedError, LedgerUnreachableError) as error:
         return _refuse(error, UNREACHABLE)
     except OSError as error:
-        where = error.filename or chosen.home
-        return _refuse(f"{where}: {error.strerror}", UNREACHABLE)
+        where = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{where}{error.strerror or error}", UNREACHABLE)
 
 
 def _run(chosen: Settings, concurrency: int, flower_port: int | None, say: Say) -> int:
     system = System(chosen, concurrency=concurrency, flower_port=flower_port, say=say)
-    with stopped_by_signals(system, sys.stderr):
+    with stopped_by_signals(system):
         try:
             with system:
                 print(banner(system, load_accounts(chosen.accounts)), flush=True)
@@ -82,7 +83,7 @@ def _saying(home: Path, *, quiet: bool) -> Iterator[Say]:
 
 
 @contextmanager
-def stopped_by_signals(system: System, out: TextIO) -> Iterator[None]:
+def stopped_by_signals(system: System) -> Iterator[None]:
     """The first Ctrl-C stops ``system`` gently, a second one at once."""
     asked = False
 
@@ -93,7 +94,8 @@ def stopped_by_signals(system: System, out: TextIO) -> Iterator[None]:
             return
         asked = True
         if number == signal.SIGINT:
-            out.write("\nStopping, once calls under way have ended; Ctrl-C: at once.\n")
+            # Not by way of sys.stderr, which may be in the middle of a line.
+            os.write(2, STOPPING)
         system.ask_to_stop()
 
     former = {number: signal.signal(number, stop) for number in STOPS}

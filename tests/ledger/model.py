@@ -30,6 +30,8 @@ class Fate(StrEnum):
     ANSWERED = auto()
     REFUSED_FOR_NOTHING = auto()
     """Refused, though the order could have been cancelled."""
+    NOT_YET = auto()
+    """Answered that the order is as it was, and can still be cancelled."""
     UNCLEAR_ACTED = auto()
     UNCLEAR_IDLE = auto()
     LOST_ACTED = auto()
@@ -110,6 +112,8 @@ class ModelProvider:
             return Finding(Outcome.UNKNOWN, message="?")
         if fate is Fate.REFUSED_FOR_NOTHING:
             return Finding(Outcome.REFUSED, Reason.NOT_SUPPORTED)
+        if fate is Fate.NOT_YET and found is Truth.ACTIVE:
+            return Finding(Outcome.ACTIVE)
         return self._answer(found)
 
     def _act(self, at: datetime) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -32,8 +33,8 @@ from ledger.decision import (
 )
 from ledger.progress import Claimed, Progress
 from ledger.rounds import _reopened
-from ledger.states import EDGES, FINAL, State
-from providers.model import Order, Outcome, Policy, Reason, seconds
+from ledger.states import EDGES, FINAL, RETRYABLE, State
+from providers.model import Finding, Order, Outcome, Policy, Reason, seconds
 from tests.ledger.build import LEASE, NOW
 from tests.ledger.model import Fate, ModelProvider, Truth
 
@@ -45,9 +46,10 @@ LOSSES = frozenset({Fate.LOST_ACTED, Fate.LOST_LATE, Fate.LOST_IDLE})
 UNCLEAR = frozenset({Fate.UNCLEAR_ACTED, Fate.UNCLEAR_IDLE})
 UNREAD: list[Event] = [NotSent(), Lost(), Wait(), Halve(10), Halve(1)]
 
-jumps = st.sampled_from(
-    [timedelta(seconds=s) for s in (0, 1, 7, 60, 299, 301, 3600, 30_000, 90_000)]
+waits = st.sampled_from(
+    [timedelta(seconds=s) for s in (0, 0, 0, 1, 7, 60, 299, 3600, 90_000)]
 )
+ages = st.sampled_from([timedelta(seconds=s) for s in (0, 10, 600)])
 
 
 class Promise(RuleBasedStateMachine):
@@ -103,7 +105,6 @@ class Promise(RuleBasedStateMachine):
         seconds_left = cancel_before and timedelta(seconds=cancel_before)
         self.cancel_before = NOW + seconds_left if seconds_left else None
         self.progress = Progress(State.QUEUED, due_at=NOW)
-        self.crashed = False
         self.maybe = False
         """Whether a call of ours may have worked, as far as anybody could know."""
         self.called_at = NOW
@@ -113,37 +114,42 @@ class Promise(RuleBasedStateMachine):
 
     # --- time, and the others ---------------------------------------------------------
 
-    @rule(by=jumps)
-    def time_passes(self, by: timedelta) -> None:
-        self._move_to(self.now + by)
-
-    @rule()
-    def until_due(self) -> None:
-        if self.progress.due_at is not None:
-            self._move_to(max(self.now, self.progress.due_at))
-
     def _move_to(self, moment: datetime) -> None:
-        self.now = moment
-        self.provider.pass_time(moment)
+        self.now = max(self.now, moment)
+        self.provider.pass_time(self.now)
 
+    def _until_due(self, wait: timedelta = timedelta(0)) -> None:
+        if self.progress.due_at is not None:
+            self._move_to(self.progress.due_at + wait)
+
+    @precondition(lambda self: self.provider.truth is Truth.ACTIVE)
     @rule(truth=st.sampled_from([Truth.COMPLETED, Truth.CANCELLED]))
     def somebody_else_ends_it(self, truth: Truth) -> None:
-        if self.provider.truth is Truth.ACTIVE:
-            self.provider.become(truth, self.now)
+        self.provider.become(truth, self.now)
 
-    @rule(truth=st.sampled_from([Truth.CANCELLED, Truth.CANCELLED, Truth.COMPLETED]))
+    @precondition(lambda self: self.provider.truth is Truth.PENDING)
+    @rule(truth=st.sampled_from([Truth.CANCELLED, Truth.COMPLETED]))
     def it_settles(self, truth: Truth) -> None:
         self.provider.settle(truth, self.now)
 
     # --- the worker -------------------------------------------------------------------
 
-    def _is_due(self, state: State) -> bool:
-        due = self.progress.due_at
-        return self.progress.state is state and due is not None and due <= self.now
+    @precondition(lambda self: self.progress.state is State.QUEUED)
+    @rule(fate=st.sampled_from(Fate), wait=waits, slow=st.sampled_from([0, 0, 5, 299]))
+    def an_attempt(self, fate: Fate, wait: timedelta, slow: int) -> None:
+        """Claimed when it is due (or swept, past its deadline), then sent."""
+        self._until_due(wait)
+        if self._is_late():
+            self._become(deadline_came(self.progress, self.provider.policy, self.now))
+            return
+        self._claim()
+        self._move_to(self.now + timedelta(seconds=slow))
+        self._call(fate)
 
-    @precondition(lambda self: self._is_due(State.QUEUED) and not self._is_late())
-    @rule()
-    def claimed(self) -> None:
+    def _is_late(self) -> bool:
+        return self.cancel_before is not None and self.cancel_before <= self.now
+
+    def _claim(self) -> None:
         was = self.progress
         self._become(
             replace(
@@ -155,46 +161,29 @@ class Promise(RuleBasedStateMachine):
                 due_at=self.now + LEASE,
             )
         )
-        self.crashed = False
-
-    def _is_late(self) -> bool:
-        return self.cancel_before is not None and self.cancel_before <= self.now
-
-    def _holds(self) -> bool:
-        due = self.progress.due_at
-        alive = due is not None and self.now < due
-        return self.progress.state is State.SENDING and alive and not self.crashed
-
-    @precondition(lambda self: self._holds())
-    @rule(fate=st.sampled_from(Fate))
-    def calls(self, fate: Fate) -> None:
-        self._call(fate)
 
     def _call(self, fate: Fate) -> None:
         self._check_may_send()
         answer = self.provider.cancel(fate, self.now)
         self.called_at = self.now
-        if fate in CRASHES:
-            self.crashed = True
-            self.maybe = True
-            self.counted += 1
-            return
-        event: Event = answer
+        self.maybe = self.maybe or fate in LOSSES | UNCLEAR | CRASHES
+        self.maybe = self.maybe or answer.outcome is Outcome.REQUESTED
+        self.counted += fate not in (Fate.NOT_SENT, Fate.WAIT, Fate.HALVED)
+        if fate not in CRASHES:
+            self._decide(self._heard(fate, answer))
+
+    def _heard(self, fate: Fate, answer: Finding) -> Event:
         if fate in LOSSES:
-            event = Lost()
-        elif fate is Fate.NOT_SENT:
-            event = NotSent()
-        elif fate is Fate.WAIT:
-            event = Wait(self.now + timedelta(seconds=30))
-        elif fate is Fate.HALVED:
-            event = Halve(self.progress.batch_cap or 100)
-        else:
-            taken_on = answer.outcome is Outcome.REQUESTED
-            self.maybe = self.maybe or fate in UNCLEAR or taken_on
-        if fate in LOSSES:
-            self.maybe = True
-        self.counted += isinstance(event, Lost) or event is answer
-        self._decide(event)
+            return Lost()
+        match fate:
+            case Fate.NOT_SENT:
+                return NotSent()
+            case Fate.WAIT:
+                return Wait(self.now + timedelta(seconds=30))
+            case Fate.HALVED:
+                return Halve(self.progress.batch_cap or 100)
+            case _:
+                return answer
 
     def _check_may_send(self) -> None:
         if self.provider.policy.repeatable:
@@ -202,25 +191,21 @@ class Promise(RuleBasedStateMachine):
         assert not self.maybe, "sent while an earlier call may have worked"
         assert not self.provider.may_yet_be_ours, "sent while an earlier call worked"
 
-    @precondition(lambda self: self._is_due(State.SENDING))
-    @rule()
-    def lease_runs_out(self) -> None:
-        # A worker that is only slow is fenced: what it does later changes nothing here.
-        if not self.crashed:
-            self.maybe = True
-            self.counted += 1
+    @precondition(lambda self: self.progress.state is State.SENDING)
+    @rule(wait=waits)
+    def a_crash_is_found(self, wait: timedelta) -> None:
+        """The worker died in its call, or never wrote down what it heard."""
+        self._until_due(wait)
         self.called_at = self.now
         self._become(lease_ran_out(self.progress, self.provider.policy, self.now))
 
     def _reads(self) -> bool:
-        return self._is_due(State.VERIFYING) or self._is_due(State.REQUESTED)
+        return self.progress.state in (State.VERIFYING, State.REQUESTED)
 
     @precondition(lambda self: self._reads())
-    @rule(age=st.integers(0, 700))
-    def reads_back(self, age: int) -> None:
-        self._read(timedelta(seconds=age))
-
-    def _read(self, age: timedelta) -> None:
+    @rule(age=ages, wait=waits)
+    def a_reading(self, age: timedelta, wait: timedelta) -> None:
+        self._until_due(wait)
         finding = self.provider.read(age, self.now)
         trusted = self.called_at + self.provider.policy.active_trusted_after
         if finding.outcome is Outcome.ACTIVE and self.now >= trusted:
@@ -228,27 +213,22 @@ class Promise(RuleBasedStateMachine):
         self._decide(finding)
 
     @precondition(lambda self: self._reads())
-    @rule(event=st.sampled_from(UNREAD))
-    def reading_fails(self, event: Event) -> None:
+    @rule(event=st.sampled_from(UNREAD), wait=waits)
+    def a_reading_fails(self, event: Event, wait: timedelta) -> None:
+        self._until_due(wait)
         self._decide(event)
 
     @precondition(lambda self: self._reads())
     @rule()
-    def reader_crashes(self) -> None:
+    def a_reader_crashes(self) -> None:
+        self._until_due()
         self.progress = replace(self.progress, due_at=self.now + LEASE)
-
-    @precondition(lambda self: self.progress.state is State.QUEUED and self._is_late())
-    @rule()
-    def deadline_is_swept(self) -> None:
-        self._become(deadline_came(self.progress, self.provider.policy, self.now))
 
     # --- the operator -----------------------------------------------------------------
 
-    @precondition(lambda self: self.progress.state in FINAL and self.rounds < 3)
+    @precondition(lambda self: self.progress.state in RETRYABLE and self.rounds < 3)
     @rule()
     def operator_retries(self) -> None:
-        if self.progress.state is State.CANCELLED:
-            return
         self.rounds += 1
         self.finals = 0
         self.cancel_before = None
@@ -257,6 +237,13 @@ class Promise(RuleBasedStateMachine):
         to = _reopened(self.progress, self.now)
         assert (self.progress.state, to.state) in EDGES
         self.progress = to
+
+    @precondition(lambda self: self.progress.state in FINAL)
+    @rule(event=st.sampled_from(UNREAD))
+    def it_is_late_news(self, event: Event) -> None:
+        """Nothing is decided of what has ended."""
+        with pytest.raises(ValueError, match="nothing is decided"):
+            self._decide(event)
 
     # --- what is decided ----------------------------------------------------------------
 
@@ -306,8 +293,7 @@ class Promise(RuleBasedStateMachine):
 
     @invariant()
     def attempts_are_calls_that_may_have_arrived(self) -> None:
-        under_way = self.progress.state is State.SENDING and not self.crashed
-        assert self.progress.attempts == self.counted + under_way
+        assert self.progress.attempts == self.counted
 
     # --- and it ends --------------------------------------------------------------------
 
@@ -323,20 +309,15 @@ class Promise(RuleBasedStateMachine):
 
     def _cooperate(self) -> None:
         """One step with a provider and a worker that both do as they should."""
-        self.until_due()
-        self.it_settles(Truth.CANCELLED)
-        if self._is_due(State.QUEUED):
-            if self._is_late():
-                self.deadline_is_swept()
-            else:
-                self.claimed()
-        elif self._holds():
-            self._call(Fate.ANSWERED)
-        elif self._is_due(State.SENDING):
-            self.lease_runs_out()
-        elif self._reads():
-            self._read(timedelta(0))
+        self.provider.settle(Truth.CANCELLED, self.now)
+        match self.progress.state:
+            case State.QUEUED:
+                self.an_attempt(Fate.ANSWERED, timedelta(0), 0)
+            case State.SENDING:
+                self.a_crash_is_found(timedelta(0))
+            case _:
+                self.a_reading(timedelta(0), timedelta(0))
 
 
 TestPromise = Promise.TestCase
-TestPromise.settings = settings(max_examples=400, stateful_step_count=30)
+TestPromise.settings = settings(max_examples=1500, stateful_step_count=10)

@@ -247,7 +247,8 @@ def test_a_refusal_says_why_as_far_as_its_words_go(
 )
 def test_a_refusal_that_names_a_cancellation_decides_nothing(words: str) -> None:
     said = cancel(reply(400, {"detail": words, "code": "order_1"}))
-    assert said == Finding(Outcome.UNKNOWN, None, "order_1", words)
+    already = Reason.ALREADY_CANCELLED
+    assert said == Finding(Outcome.REFUSED, already, "order_1", words)
 
 
 def test_the_words_of_each_field_are_kept_with_the_code() -> None:

@@ -208,9 +208,6 @@ def test_a_remark_says_why(remark: str, reason: Reason) -> None:
 @pytest.mark.parametrize(
     "remark",
     [
-        "Order already cancelled!",
-        "AWB has been canceled",
-        "Shipment is Cancelled",
         "Shipment delivered or cancelled",
         "AWB not found or already delivered",
         "Something went wrong, please try again",
@@ -222,6 +219,17 @@ def test_a_remark_that_may_mean_cancelled_decides_nothing(remark: str) -> None:
     found = cancel(rows({"1": {**FAILED, "remark": remark}}))
     assert found == Finding(Outcome.UNKNOWN, None, "Failed", remark)
     assert cancel(error(remark)) == Finding(Outcome.UNKNOWN, None, "error", remark)
+
+
+@pytest.mark.parametrize(
+    "remark",
+    ["Order already cancelled!", "AWB has been canceled", "Shipment is Cancelled"],
+)
+def test_a_remark_that_names_a_cancellation_is_to_be_read_back(remark: str) -> None:
+    found = cancel(rows({"1": {**FAILED, "remark": remark}}))
+    assert found == Finding(
+        Outcome.REFUSED, Reason.ALREADY_CANCELLED, "Failed", remark
+    )
 
 
 # --- what the whole reply means ---------------------------------------------------

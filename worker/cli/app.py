@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import output
-from worker.cli.statuses import INTERRUPTED, PIPE_CLOSED, explain
+from worker.cli import looking, operating, output
+from worker.cli.options import WithWait
+from worker.cli.statuses import INTERRUPTED, PIPE_CLOSED
 from worker.cli.submitting import cancel, submit
 
 app = typer.Typer(
@@ -51,14 +52,24 @@ def rescind(
     """
 
 
-def _add_commands() -> None:
-    from worker.cli.waiting import WithWait
-
-    app.command(cls=WithWait)(cancel)
-    app.command(cls=WithWait)(submit)
-
-
-_add_commands()
+app.command(cls=WithWait)(cancel)
+app.command(cls=WithWait)(submit)
+app.command()(looking.show)
+app.command("list")(looking.list_)
+app.command()(looking.retry)
+app.command()(operating.lanes)
+app.command()(operating.hold)
+app.command()(operating.resume)
+app.command()(operating.up)
+app.command()(operating.demo)
+app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(operating.sandbox)
+app.command()(operating.env)
+app.command()(operating.doctor)
+app.command()(operating.migrate)
+app.command("seal-key")(operating.seal_key)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -86,6 +97,8 @@ def _run(argv: Sequence[str] | None) -> int:
             ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         )
     except Exception as error:
+        from worker.cli.errors import explain
+
         known = explain(error)
         if known is None:
             raise

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
+from redis import Redis, RedisError
+from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import ArgumentError
+
+from ledger.database import open_ledger, reading
+from ledger.migrate import check, upgrade
+from worker.accounts import Accounts, Lane, load_accounts
 from worker.cli.output import say
-from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from worker.accounts import Accounts, Lane
-    from worker.settings import Settings
+from worker.cli.statuses import UNREACHABLE, CommandError
+from worker.settings import Settings, SettingsError, settings, without_password
 
 PING_SECONDS = 3
 
@@ -22,10 +23,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def redis_client(url: str) -> Any:
+def redis_client(url: str) -> Redis:
     """A client that gives up soon; raises ``CommandError`` for a URL that is none."""
-    from redis import Redis
-
     try:
         return Redis.from_url(
             url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS
@@ -39,9 +38,6 @@ def redis_client(url: str) -> Any:
 
 def need_redis() -> None:
     """Make sure that Redis answers; raises ``CommandError`` where it does not."""
-    from redis import RedisError
-
-    from worker.settings import SettingsError, settings, without_password
 
     chosen = settings()
     try:
@@ -62,9 +58,6 @@ def need_redis() -> None:
 
 def open_engine(chosen: Settings) -> Engine:
     """The ledger's engine, not yet connected."""
-    from sqlalchemy.exc import ArgumentError
-
-    from ledger.database import open_ledger
 
     if chosen.embedded_database:
         chosen.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -76,14 +69,11 @@ def open_engine(chosen: Settings) -> Engine:
             " postgresql+psycopg://user:password@host/name"
         ) from None
     except ValueError as error:
-        raise CommandError(str(error), WRONG) from None
+        raise CommandError(str(error)) from None
 
 
 def need_ledger() -> Engine:
     """The ledger, with tables of this program's version."""
-    from ledger.migrate import check, upgrade
-    from worker.settings import settings
-
     chosen = settings()
     engine = open_engine(chosen)
     if chosen.embedded_database and _is_empty(engine):
@@ -93,9 +83,6 @@ def need_ledger() -> Engine:
 
 
 def _is_empty(engine: Engine) -> bool:
-    from sqlalchemy import inspect
-
-    from ledger.database import reading
 
     with reading(engine) as connection:
         return not inspect(connection).has_table("cancellation")
@@ -103,9 +90,6 @@ def _is_empty(engine: Engine) -> bool:
 
 def need_accounts() -> Accounts:
     """The accounts file; what is wrong with it is said, and holds nothing up."""
-    from worker.accounts import load_accounts
-    from worker.settings import settings
-
     accounts = load_accounts(settings().accounts)
     if accounts.fault is not None:
         say(f"{accounts.fault}. Until then every lane is held")
@@ -119,8 +103,8 @@ def wake_up(lanes: Iterable[Lane], *operations: str) -> None:
     listed = sorted(set(lanes))
     if not listed:
         return
+    # Celery takes longer to import than most commands take to run.
     from kombu.exceptions import OperationalError
-    from redis import RedisError
 
     from worker.celery import app
     from worker.wake import wake

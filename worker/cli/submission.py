@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
 
 from worker.cli import output, services
-from worker.cli.statuses import DONE, WRONG, CommandError
+from worker.cli.statuses import DONE, WRONG
 from worker.files import Row
 from worker.intake import MOST, Receipt, take_in
 from worker.settings import settings
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-MOST_SHOWN = 20
-"""Sentences about wrong rows that are shown; the ledger keeps them all."""
 
 
 @dataclass
@@ -27,8 +20,8 @@ class Submitted:
     ids: list[str] = field(default_factory=list)
     """Of those that are in the ledger, refused ones and repeated ones among them."""
     counts: dict[Receipt, int] = field(default_factory=dict)
-    wrong: list[tuple[str, str]] = field(default_factory=list)
-    """Which row, and what is wrong with it."""
+    wrong: list[tuple[int, str]] = field(default_factory=list)
+    """The row's line, and what is wrong with it."""
     unread: int = 0
     """Rows that could not be read, and are kept nowhere."""
 
@@ -45,17 +38,17 @@ class Submission:
 
     def __init__(self) -> None:
         services.need_redis()
-        self.engine: Engine = services.need_ledger()
+        self.engine = services.need_ledger()
         self.accounts = services.need_accounts()
         self.seal = settings().seal()
         self.result = Submitted()
 
-    def run(self, rows: Iterable[Row], label: str = "line") -> Iterator[Row]:
+    def run(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Take ``rows`` in, a thousand at a time; yields each thousand's last one."""
         source = iter(rows)
         while chunk := list(islice(source, MOST)):
             try:
-                self._take(chunk, label)
+                self._take(chunk)
             except Exception:
                 self._stopped()
                 raise
@@ -68,7 +61,7 @@ class Submission:
                 " again, and what was taken in is not taken twice"
             )
 
-    def _take(self, chunk: Sequence[Row], label: str) -> None:
+    def _take(self, chunk: Sequence[Row]) -> None:
         readable = [row for row in chunk if row.wrong is None]
         entries = [row.entry for row in readable]
         taken = take_in(
@@ -82,20 +75,8 @@ class Submission:
             counts[one.receipt] = counts.get(one.receipt, 0) + 1
             if one.wrong is not None:
                 wrong[row.line] = one.wrong
-        self.result.wrong += [
-            (_named(label, row), why)
-            for row in chunk
-            if (why := wrong.get(row.line)) is not None
-        ]
+        self.result.wrong += sorted(wrong.items())
         services.wake_up(one.lane for one in taken if one.lane is not None)
-
-
-def _named(label: str, row: Row) -> str:
-    if label == "line":
-        return f"line {row.line}"
-    order = row.entry.get("order") if isinstance(row.entry, dict) else None
-    shown = str(order)
-    return f"{label} {shown if len(shown) <= 60 else shown[:57] + '...'}"
 
 
 def with_group(rows: Iterable[Row], group: str | None) -> Iterator[Row]:
@@ -106,31 +87,3 @@ def with_group(rows: Iterable[Row], group: str | None) -> Iterator[Row]:
             yield Row(row.line, {**entry, "group": group}, row.wrong)
         else:
             yield row
-
-
-def say_wrong(result: Submitted, most: int = MOST_SHOWN) -> None:
-    """Each wrong row, and what is wrong with it."""
-    for where, why in result.wrong[:most]:
-        output.say(f"{where}: {why}")
-    more = len(result.wrong) - most
-    if more > 0:
-        output.say(
-            f"and {more} more; what could be read of them is kept:"
-            " rescind list --state rejected"
-        )
-
-
-def records(engine: Engine, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The records of these ids as they stand now, in their order."""
-    from ledger.database import reading
-    from ledger.queries import as_record, rows_of
-
-    for start in range(0, len(ids), MOST):
-        with reading(engine) as connection:
-            found = rows_of(connection, ids[start : start + MOST])
-        yield from (as_record(row) for row in found)
-
-
-def refuse_none(rows: int) -> None:
-    if rows == 0:
-        raise CommandError("there is nothing to submit")

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import Annotated
 
 import typer
 
-from worker.cli import output
-from worker.cli.statuses import DONE, CommandError
-
-if TYPE_CHECKING:
-    from worker.cli.submission import Submission
-    from worker.files import Document
-
-Wait = Annotated[
-    float | None,
-    typer.Option(
-        "--wait",
-        metavar="[SECONDS]",
-        min=0,
-        help="Wait until all are final: 300 seconds, unless you say how many.",
-    ),
-]
-Group = Annotated[str | None, typer.Option(help="A name to list them by.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+from worker.cli.options import Group, Json, Wait
+from worker.cli.statuses import CommandError
 
 
 def cancel(
-    provider: Annotated[str, typer.Argument(help="iletimerkezi, notpanel, …")],
+    provider: Annotated[
+        str,
+        typer.Argument(help="iletimerkezi, dukkango, akinon, ithink or notpanel."),
+    ],
     orders: Annotated[
-        list[str], typer.Argument(metavar="ORDER...", help="The provider's own ids.")
+        list[str], typer.Argument(metavar="ORDER", help="The provider's own ids.")
     ],
     account: Annotated[
         str | None, typer.Option(help="Which of the provider's accounts.")
@@ -71,33 +56,30 @@ def cancel(
     entry is wrong (the others are submitted); 3 a service cannot be reached; 4 the
     wait ran out.
     """
-    from worker.cli.values import future_time, group_name, named_values, param_value
+    from worker.cli import values
+    from worker.cli.finishing import finish_few
+    from worker.cli.submission import Submission
+    from worker.files import Row
 
     if key is not None and len(orders) > 1:
         raise CommandError("--key stands for one order: give each order its own")
-    now = _now()
-    future_time(cancel_before, "--cancel-before", now)
-    future_time(not_before, "--not-before", now)
-    params = named_values(param or [], "--param")
+    values.check_times(not_before, cancel_before)
+    params = values.named_values(param or [], "--param")
     entry = {
         "provider": provider,
         "account": account,
-        "params": {k: param_value(provider, k, v) for k, v in params.items()},
+        "params": {k: values.param_value(provider, k, v) for k, v in params.items()},
         "key": key,
         "not_before": not_before,
         "cancel_before": cancel_before,
-        "group": group_name(group),
-        "metadata": named_values(metadata or [], "--metadata"),
+        "group": values.group_name(group),
+        "metadata": values.named_values(metadata or [], "--metadata"),
     }
-    from worker.cli.submission import Submission, say_wrong
-    from worker.files import Row
-
-    submission = Submission()
     rows = [Row(n, {**entry, "order": order}) for n, order in enumerate(orders)]
-    for _ in submission.run(rows, label="order"):
+    submission = Submission()
+    for _ in submission.run(rows):
         pass
-    say_wrong(submission.result, most=len(rows))
-    _finish(submission, wait, as_json=as_json, one_by_one=True)
+    finish_few(submission, orders, wait, as_json=as_json)
 
 
 def submit(
@@ -115,102 +97,16 @@ def submit(
     Exit status: 0 done; 1 (with --wait) something ended other than cancelled; 2 the
     file or a row is wrong; 3 a service cannot be reached; 4 the wait ran out.
     """
-    from worker.cli.submission import Submission, say_wrong, with_group
-    from worker.cli.values import group_name
+    from worker.cli import values
+    from worker.cli.finishing import finish_many
+    from worker.cli.submission import Submission, with_group
+    from worker.cli.waiting import lines_bar
     from worker.files import load
 
-    group_name(group)
+    values.group_name(group)
     document = load(file)
     submission = Submission()
-    with _bar(document) as advance:
+    with lines_bar(document.lines) as advance:
         for last in submission.run(with_group(document.rows, group)):
             advance(last.line)
-    say_wrong(submission.result)
-    _finish(submission, wait, as_json=as_json, one_by_one=False)
-
-
-def _now() -> Any:
-    from worker.cli.services import utc_now
-
-    return utc_now()
-
-
-def _finish(
-    submission: Submission, seconds: float | None, *, as_json: bool, one_by_one: bool
-) -> None:
-    """Wait if asked to, show what became of it, and end with its status."""
-    from worker.cli.submission import records
-    from worker.cli.waiting import wait, worst
-
-    result, engine = submission.result, submission.engine
-    status = result.status
-    if not as_json and not one_by_one:
-        _summary(submission)
-    if seconds is not None and result.ids:
-        status = worst(status, wait(engine, result.ids, seconds))
-    if as_json:
-        for record in records(engine, result.ids):
-            output.emit_json(record)
-    elif one_by_one:
-        _table(submission)
-    elif seconds is not None:
-        _outcomes(submission)
-    if status != DONE:
-        raise typer.Exit(status)
-
-
-def _summary(submission: Submission) -> None:
-    from worker.intake import Receipt
-
-    result = submission.result
-    refused = result.count(Receipt.REFUSED)
-    words = [
-        f"{result.count(Receipt.ACCEPTED)} accepted",
-        f"{result.count(Receipt.DUPLICATE)} submitted before",
-        f"{refused} refused",
-    ]
-    if result.unread:
-        words.append(f"{result.unread} that cannot be read")
-    output.emit(f"{len(result.ids) + result.unread} rows: {', '.join(words)}")
-
-
-def _table(submission: Submission) -> None:
-    from worker.cli.submission import records
-
-    rows = [
-        (r["id"], f"{r['provider']}/{r['account']}", r["order"], r["state"])
-        + (r["reason"], r["provider_message"])
-        for r in records(submission.engine, submission.result.ids)
-    ]
-    output.table(("id", "lane", "order", "state", "reason", "message"), rows)
-
-
-def _outcomes(submission: Submission) -> None:
-    """How many ended how, at which provider."""
-    from worker.cli.submission import records
-
-    counts: dict[tuple[str, str, str], int] = {}
-    for one in records(submission.engine, list(dict.fromkeys(submission.result.ids))):
-        ended = (one["provider"], one["state"], one["reason"] or "")
-        counts[ended] = counts.get(ended, 0) + 1
-    rows = [(*ended, count) for ended, count in sorted(counts.items())]
-    output.table(("provider", "state", "reason", "orders"), rows)
-
-
-class Advance(Protocol):
-    """Told how many lines have been dealt with."""
-
-    def __call__(self, line: int) -> None: ...
-
-
-@contextmanager
-def _bar(document: Document) -> Iterator[Advance]:
-    if not output.on_terminal():
-        yield lambda line: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("submitting", total=document.lines)
-        yield lambda line: bar.update(task, completed=line)
+    finish_many(submission, wait, as_json=as_json)

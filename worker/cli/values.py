@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from providers.registry import BY_NAME
 from worker.cli.statuses import CommandError
+from worker.times import parse_time
 
 LONGEST_GROUP = 200
 
@@ -50,10 +51,17 @@ def named_values(given: Sequence[str], option: str) -> dict[str, str]:
     return values
 
 
+def check_times(not_before: str | None, cancel_before: str | None) -> None:
+    """Refuse times that have passed; raises ``CommandError`` in a sentence."""
+    now = datetime.now(UTC)
+    first = future_time(not_before, "--not-before", now)
+    last = future_time(cancel_before, "--cancel-before", now)
+    if first and last and last <= first:
+        raise CommandError("--cancel-before must be later than --not-before")
+
+
 def future_time(value: str | None, option: str, now: datetime) -> datetime | None:
     """A time that is still to come; raises ``CommandError`` in a sentence."""
-    from worker.times import parse_time
-
     if value is None:
         return None
     try:

@@ -5,48 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-from typer.core import TyperCommand
+from sqlalchemy import Engine, select
 
 from ledger.database import LedgerUnreachableError, reading
 from ledger.states import FINAL, State
+from ledger.tables import CANCELLATION
 from worker.cli import output
 from worker.cli.statuses import DONE, NOT_ALL_CANCELLED, TIMED_OUT, WRONG
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-DEFAULT_SECONDS = 300.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
 AT_ONCE = 500
-
-
-class WithWait(TyperCommand):
-    """A command whose ``--wait`` may be given with or without its seconds."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, with_seconds(args))
-
-
-def with_seconds(args: Sequence[str]) -> list[str]:
-    """``args`` with the default written behind each ``--wait`` that has no number."""
-    found: list[str] = []
-    for at, one in enumerate(args):
-        if one == "--":
-            return [*found, *args[at:]]
-        follower = args[at + 1] if at + 1 < len(args) else ""
-        bare = one == "--wait" and not _is_number(follower)
-        found.append(f"--wait={DEFAULT_SECONDS:g}" if bare else one)
-    return found
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return float(text) >= 0
-    except ValueError:
-        return False
 
 
 class Shown(Protocol):
@@ -94,10 +65,6 @@ def _look(engine: Engine, states: dict[str, str], *, last: bool) -> None:
 
 
 def _states(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
-    from sqlalchemy import select
-
-    from ledger.tables import CANCELLATION
-
     columns = CANCELLATION.c
     chosen = select(columns.id, columns.state).where(columns.id.in_(ids))
     with reading(engine) as connection:
@@ -130,7 +97,12 @@ def _shown(total: int) -> Iterator[Shown]:
         yield lambda counts: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+    )
 
     bar = Progress(
         BarColumn(),
@@ -148,3 +120,23 @@ def _shown(total: int) -> Iterator[Shown]:
             bar.update(task, completed=done, description=words)
 
         yield show
+
+
+class Advance(Protocol):
+    """Told how many lines have been dealt with."""
+
+    def __call__(self, line: int) -> None: ...
+
+
+@contextmanager
+def lines_bar(total: int) -> Iterator[Advance]:
+    """A bar over the lines of a file."""
+    if not output.on_terminal():
+        yield lambda line: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("submitting", total=total)
+        yield lambda line: bar.update(task, completed=line)

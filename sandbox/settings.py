@@ -1,0 +1,94 @@
+"""What can be set: on the command line, and again while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PROVIDERS = ("iletimerkezi", "dukkango", "akinon", "ithink", "notpanel")
+PLAIN = {
+    "settle": float,
+    "lag": float,
+    "slow_seconds": float,
+    "refuse_seconds": float,
+    "cooldown": float,
+    "token_seconds": float,
+    "cancellable": float,
+    "notpanel_limit": int,
+    "auto": bool,
+}
+"""Settings that are one value each, with their types."""
+
+
+@dataclass(slots=True)
+class Settings:
+    seed: int = 1
+    settle: float = 1.5
+    """Seconds until a cancel that is only queued is through."""
+    lag: float = 1.0
+    """Seconds by which iThink's tracking lags behind a cancel."""
+    slow_seconds: float = 3.0
+    refuse_seconds: float = 0.15
+    cooldown: float = 30.0
+    """Seconds between two get-current of one Dükkango token."""
+    token_seconds: float = 86400.0
+    cancellable: float = 0.88
+    """The share of the orders of auto mode that can be cancelled."""
+    notpanel_limit: int = 100
+    """Calls a minute for each notpanel key; 0 for no limit."""
+    auto: bool = True
+    """Orders spring into being when first asked for; otherwise they are missing."""
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    hang: frozenset[str] = frozenset()
+
+    def change(self, values: Mapping[str, Any]) -> None:
+        """Apply some settings by name; ``ValueError`` if one of them is no good."""
+        checked = {name: _checked(name, value) for name, value in values.items()}
+        for name, value in checked.items():
+            if name == "latency_ms":
+                self.latency_ms = {**self.latency_ms, **value}
+            else:
+                setattr(self, name, value)
+
+    def shown(self) -> dict[str, Any]:
+        plain = {name: getattr(self, name) for name in PLAIN}
+        return {
+            "seed": self.seed,
+            **plain,
+            "latency_ms": self.latency_ms,
+            "hang": sorted(self.hang),
+        }
+
+
+def known_provider(name: object) -> str:
+    """The provider's name, if it is one of the five."""
+    if name not in PROVIDERS:
+        raise ValueError(f"no such provider: {name!r}")
+    return str(name)
+
+
+def number(name: str, value: object) -> float:
+    """A number that is not negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError(f"{name} must be a number, not negative")
+    return value
+
+
+def _checked(name: str, value: object) -> Any:
+    if name == "latency_ms":
+        by_provider = (
+            value if isinstance(value, dict) else dict.fromkeys(PROVIDERS, value)
+        )
+        return {known_provider(p): number(name, v) for p, v in by_provider.items()}
+    if name == "hang":
+        if not isinstance(value, list):
+            raise ValueError("hang must be a list of providers")
+        return frozenset(map(known_provider, value))
+    if name not in PLAIN:
+        raise ValueError(f"no such setting: {name!r}")
+    if PLAIN[name] is bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be true or false")
+        return value
+    return PLAIN[name](number(name, value))

@@ -1,0 +1,450 @@
+"""The files that Rescind is run with say what is true, and what they start works."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from celery.bin.celery import celery as celery_command
+from honcho.environ import parse_procfile
+
+from ledger.seal import new_key
+from providers.model import Policy
+from providers.registry import BY_NAME
+from tests.conftest import free_port
+from worker.accounts import load_accounts
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+RESCIND = [sys.executable, "-m", "worker.cli"]
+SETTINGS = {
+    "RESCIND_HOME",
+    "RESCIND_REDIS_URL",
+    "RESCIND_DATABASE_URL",
+    "RESCIND_ACCOUNTS",
+    "RESCIND_API_TOKENS",
+    "RESCIND_SEAL_KEY",
+}
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name for name, service in SERVICES.items() if "build" in service}
+REFERENCE = re.compile(r"\$\{(\w+)(:?[-?])?([^}]*)\}")
+PROCFILE: Mapping[str, str] = parse_procfile((ROOT / "Procfile").read_text()).processes
+ENV_TEXT = (ROOT / ".env.example").read_text()
+ENV_EXAMPLE = dict(re.findall(r"(?m)^(\w+)=(.*)$", ENV_TEXT))
+
+
+def interpolated(text: str, values: Mapping[str, str]) -> str:
+    """As Compose does it, as far as the file makes use of it."""
+
+    def value(match: re.Match[str]) -> str:
+        name, operator, word = match.groups()
+        if values.get(name):
+            return values[name]
+        assert operator == ":-", f"{name} is required: {word}"
+        return str(word)
+
+    return REFERENCE.sub(value, text).replace("$$", "$")
+
+
+# --- docker-compose.yml, read -------------------------------------------------------
+
+
+def test_the_services_are_the_whole_system() -> None:
+    assert set(SERVICES) == {
+        "redis",
+        "postgres",
+        "migrate",
+        "worker",
+        "beat",
+        "flower",
+    }
+    assert {"migrate", "worker", "beat", "flower"} == OURS
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_command_exists(name: str) -> None:
+    _assert_runnable(SERVICES[name]["command"])
+
+
+@pytest.mark.parametrize("name", sorted(PROCFILE))
+def test_every_line_of_the_procfile_exists(name: str) -> None:
+    words = PROCFILE[name].split("exec ")[-1].split()
+    _assert_runnable(words)
+
+
+def _assert_runnable(words: list[str]) -> None:
+    if words[0] == "celery":
+        assert words[1:3] == ["-A", "worker"]
+        assert words[3] in celery_command.commands
+        return
+    assert words[0] == "rescind"
+    told = subprocess.run(
+        [*RESCIND, *words[1:], "--help"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert told.returncode == 0
+
+
+def test_the_procfile_starts_what_compose_starts() -> None:
+    assert set(PROCFILE) == OURS - {"migrate"}
+
+
+def test_redis_keeps_what_is_queued_and_evicts_nothing() -> None:
+    command = SERVICES["redis"]["command"]
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--appendonly"] == "yes"
+    assert options["--maxmemory-policy"] == "noeviction"
+    assert options["--requirepass"].startswith("${REDIS_PASSWORD:?")
+
+
+@pytest.mark.parametrize(
+    ("service", "folder"),
+    [("redis", "/data"), ("postgres", "/var/lib/postgresql")],
+)
+def test_what_is_kept_is_on_a_named_volume(service: str, folder: str) -> None:
+    (mount,) = SERVICES[service]["volumes"]
+    volume, where = mount.split(":")
+    assert volume in COMPOSE["volumes"]
+    assert where == folder
+
+
+def test_no_port_is_published_beyond_this_machine() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(str(port).startswith("127.0.0.1:") for port in ports)
+
+
+def test_no_secret_has_a_default() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    found = {name: operator for name, operator, _ in REFERENCE.findall(text)}
+    assert found.pop("RESCIND_UID") == ":-"
+    assert set(found) == {
+        "FLOWER_BASIC_AUTH",
+        "POSTGRES_PASSWORD",
+        "REDIS_PASSWORD",
+        "RESCIND_SEAL_KEY",
+    }
+    assert set(found.values()) == {":?"}
+
+
+def test_only_workers_are_given_credentials() -> None:
+    given = {name for name in OURS if {"secrets", "env_file"} & set(SERVICES[name])}
+    assert given == {"worker"}
+    sealing = {n for n in OURS if "RESCIND_SEAL_KEY" in SERVICES[n]["environment"]}
+    assert sealing == {"worker", "migrate"}
+
+
+def test_whatever_stays_up_is_watched_and_restarted() -> None:
+    for name, service in SERVICES.items():
+        assert service["restart"] != "no"
+        assert ("healthcheck" in service) == (name != "migrate")
+
+
+def test_nothing_starts_before_what_it_needs() -> None:
+    for name in ("worker", "beat"):
+        needs = SERVICES[name]["depends_on"]
+        done = {"condition": "service_completed_successfully"}
+        assert needs["migrate"] == done
+        assert needs["redis"] == {"condition": "service_healthy"}
+    assert SERVICES["migrate"]["depends_on"] == {
+        "redis": {"condition": "service_healthy"},
+        "postgres": {"condition": "service_healthy"},
+    }
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_our_containers_can_do_little(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+
+
+def test_the_image_is_made_from_hashes_and_runs_as_nobody_special() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    installs = [line for line in lines if "pip install" in line]
+    assert installs
+    assert all("--require-hashes" in x or "--no-index" in x for x in installs)
+    assert "USER rescind" in lines
+    copied = [w for x in lines if x.startswith("COPY ") for w in x.split()[1:-1]]
+    there = [w for w in copied if not w.startswith(("/", "--"))]
+    assert there
+    assert all((ROOT / name).exists() for name in there)
+    # .dockerignore lets in what the image is made of, and nothing else.
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    assert sorted(w for w in there) == sorted(x[1:] for x in ignore if x[:1] == "!")
+
+
+# --- .env.example -------------------------------------------------------------------
+
+
+def test_the_example_environment_names_every_setting() -> None:
+    names = set(ENV_EXAMPLE)
+    assert {n for n in names if n.startswith("RESCIND_")} - {"RESCIND_UID"} == SETTINGS
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert {name for name, *_ in REFERENCE.findall(text)} <= names
+
+
+def test_the_example_environment_holds_no_secret() -> None:
+    values = {k: v for k, v in ENV_EXAMPLE.items() if v}
+    assert values == {
+        "RESCIND_HOME": ".rescind",
+        "RESCIND_ACCOUNTS": "accounts.toml",
+        "RESCIND_UID": "1000",
+    }
+
+
+# --- accounts.example.toml ----------------------------------------------------------
+
+ACCOUNTS = (ROOT / "accounts.example.toml").read_text()
+
+
+def _placeholders(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    names = set(re.findall(r'(?m)^\w+ = \{ env = "(\w+)"', ACCOUNTS))
+    for name in names:
+        monkeypatch.setenv(name, "placeholder")
+    return names
+
+
+def test_the_example_accounts_are_good_for_all_providers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = _placeholders(monkeypatch)
+    accounts = load_accounts(ROOT / "accounts.example.toml")
+    assert accounts.fault is None
+    assert {provider for provider, _ in accounts.lanes} == set(BY_NAME)
+    for (provider, _), lane in accounts.lanes.items():
+        assert lane.fault is None
+        assert lane.policy == BY_NAME[provider].policy
+    # Each credential is offered in .env.example, and no other.
+    offered = set(re.findall(r"(?m)^#([A-Z]\w+)=", ENV_TEXT))
+    assert offered == names
+
+
+def _commented(section: str) -> dict[str, Any]:
+    """The settings that are commented out, as if they were not."""
+    lines = re.findall(r"^# (\w+ = .+)$", section, re.MULTILINE)
+    return tomllib.loads("\n".join(lines))
+
+
+def _section(provider: str) -> str:
+    (found,) = re.findall(
+        rf"^\[{provider}\.[^\]]+\]\n(.*?)(?=\n# ---)",
+        ACCOUNTS,
+        re.MULTILINE | re.DOTALL,
+    )
+    return str(found)
+
+
+@pytest.mark.parametrize("provider", sorted(BY_NAME))
+def test_the_example_overrides_are_what_holds_anyway(provider: str) -> None:
+    policy, model = BY_NAME[provider].policy, BY_NAME[provider].account_model
+    commented = _commented(_section(provider))
+    account = {k: v for k, v in commented.items() if k in model.model_fields}
+    overrides = {k: v for k, v in commented.items() if k not in account}
+    assert set(overrides) == policy.model_fields_set
+    assert policy.overridden(overrides) == policy
+    for name in ("base_url", "track_url", "api_prefix"):
+        default = model.model_fields[name].default if name in account else None
+        assert account.get(name) == default or not default
+
+
+def test_the_example_lists_every_policy_value_with_its_default() -> None:
+    common = ACCOUNTS.rpartition("# --- what every account has")[2]
+    listed = _commented(common)
+    assert listed.pop("allow_plain_http") is False
+    fields = Policy.model_fields
+    schedules = {name for name, field in fields.items() if field.is_required()}
+    assert set(listed) == set(fields) - schedules
+    assert all(name in common for name in schedules)
+    anything = {name: (timedelta(1),) for name in schedules}
+    assert Policy.model_validate({**listed, **anything}) == Policy(**anything)
+
+
+# --- what they start, started -------------------------------------------------------
+
+
+@contextmanager
+def started(
+    command: list[str], env: Mapping[str, str], log: Path, cwd: Path = ROOT
+) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=env, stdout=out, stderr=subprocess.STDOUT
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    """Nothing of this process's own settings, and a folder of its own."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("RESCIND_")}
+    clean = {k: v for k, v in clean.items() if not k.startswith("FLOWER_")}
+    clean["PATH"] = f"{BIN}{os.pathsep}{clean['PATH']}"
+    return {**clean, "RESCIND_HOME": str(tmp_path), **more}
+
+
+def flower(env: Mapping[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(BIN / "celery"), "-A", "worker", "flower", *options],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.mark.parametrize(
+    ("variables", "options"),
+    [
+        ({"FLOWER_ADDRESS": "0.0.0.0"}, []),
+        ({}, ["--address=0.0.0.0"]),
+        ({"FLOWER_ADDRESS": "0.0.0.0", "FLOWER_BASIC_AUTH": ""}, []),
+        ({"FLOWER_ADDRESS": "0.0.0.0", "FLOWER_BASIC_AUTH": "ann:"}, []),
+    ],
+)
+def test_flower_does_not_open_up_without_a_password(
+    tmp_path: Path, variables: dict[str, str], options: list[str]
+) -> None:
+    env = environment(tmp_path, RESCIND_REDIS_URL=NOWHERE, **variables)
+    ended = flower(env, *options)
+    assert ended.returncode == 1
+    assert "Flower would listen on 0.0.0.0 without a password" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def _answer(url: str, user: str | None = None) -> int:
+    request = urllib.request.Request(url)
+    if user:
+        token = base64.b64encode(user.encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def _await(
+    done: Any, process: subprocess.Popen[bytes], log: Path, seconds: float = 45
+) -> None:
+    give_up = time.monotonic() + seconds
+    while not done():
+        said = log.read_text(errors="replace")
+        assert process.poll() is None, said
+        assert time.monotonic() < give_up, said
+        time.sleep(0.1)
+
+
+def _responds(url: str) -> bool:
+    try:
+        return _answer(url) == 200
+    except OSError:
+        return False
+
+
+def test_flower_keeps_to_this_machine_by_default(
+    tmp_path: Path, valkey_url: str
+) -> None:
+    port = str(free_port())
+    env = environment(tmp_path, RESCIND_REDIS_URL=valkey_url, FLOWER_PORT=port)
+    log = tmp_path / "log"
+    command = [str(BIN / "celery"), "-A", "worker", "flower"]
+    with started(command, env, log) as process:
+        _await(lambda: _responds(f"http://127.0.0.1:{port}/healthcheck"), process, log)
+        assert _answer(f"http://127.0.0.1:{port}/workers") == 200
+        # The rest of 127/8 stands for any other interface.
+        with pytest.raises(OSError, match="refused"):
+            urllib.request.urlopen(f"http://127.0.0.2:{port}/", timeout=5)
+
+
+def test_every_service_of_compose_runs_and_is_healthy(
+    tmp_path: Path, valkey_url: str, postgres_empty_url: str
+) -> None:
+    port = str(free_port())
+    values = {
+        "REDIS_PASSWORD": "r",
+        "POSTGRES_PASSWORD": "p",
+        "FLOWER_BASIC_AUTH": "ann:secret",
+        "RESCIND_SEAL_KEY": new_key(),
+    }
+    hosts = {
+        "RESCIND_REDIS_URL": valkey_url,
+        "RESCIND_DATABASE_URL": postgres_empty_url,
+        "RESCIND_HOME": str(tmp_path),
+        "RESCIND_ACCOUNTS": str(tmp_path / "accounts.toml"),
+        "FLOWER_PORT": port,
+        "HOSTNAME": os.uname().nodename,
+    }
+    (tmp_path / "accounts.toml").touch(mode=0o600)
+    pids: dict[str, int] = {}
+
+    def env(name: str) -> dict[str, str]:
+        given = SERVICES[name]["environment"]
+        text = {k: interpolated(str(v), values) for k, v in given.items()}
+        mine = {k: v for k, v in hosts.items() if k in text or "RESCIND" not in k}
+        return environment(tmp_path, **{**text, **mine})
+
+    def local(text: str) -> str:
+        """Containers have a /tmp and ports of their own, and more patience."""
+        text = interpolated(text, values).replace("/tmp", str(tmp_path))
+        text = text.replace("/proc/1/", f"/proc/{pids.get('beat', 0)}/")
+        return text.replace("5555", port).replace("--timeout 10", "--timeout 2")
+
+    def healthy(name: str) -> bool:
+        kind, *words = (local(word) for word in SERVICES[name]["healthcheck"]["test"])
+        command = ["sh", "-c", *words] if kind == "CMD-SHELL" else words
+        checked = subprocess.run(
+            command, cwd=ROOT, env=env(name), capture_output=True, check=False
+        )
+        return checked.returncode == 0
+
+    def command(name: str) -> list[str]:
+        words = [local(word) for word in SERVICES[name]["command"]]
+        start = RESCIND if words[0] == "rescind" else [str(BIN / words[0])]
+        return [*start, *words[1:]]
+
+    migrated = subprocess.run(
+        command("migrate"), env=env("migrate"), cwd=ROOT, check=False
+    )
+    assert migrated.returncode == 0
+    with ExitStack() as stack:
+        for name in ("worker", "beat", "flower"):
+            assert not healthy(name)
+            log = tmp_path / f"{name}.log"
+            process = stack.enter_context(started(command(name), env(name), log))
+            pids[name] = process.pid
+            if name != "beat" or sys.platform == "linux":
+                _await(partial(healthy, name), process, log)
+        workers = f"http://127.0.0.1:{port}/workers"
+        assert _answer(workers) == 401
+        assert _answer(workers, "ann:wrong") == 401
+        assert _answer(workers, "ann:secret") == 200
+    for name in ("worker", "beat", "flower"):
+        assert "Traceback" not in (tmp_path / f"{name}.log").read_text()

@@ -1,0 +1,172 @@
+"""What `rescind doctor` finds: one line for each thing that it looks at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from redis import Redis, RedisError
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from ledger.database import LedgerUnreachableError, ping, reading
+from ledger.migrate import LedgerVersionError, check
+from ledger.seal import Seal, SealError
+from ledger.tables import CANCELLATION
+
+CLOCK_SECONDS = 2.0
+"""Clocks that differ by more make rates, tokens and deadlines wrong."""
+
+
+class Level(IntEnum):
+    """How it is. But for a warning's, the numbers are exit statuses."""
+
+    OK = 0
+    WARNING = 1
+    WRONG = 2
+    UNREACHABLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at, how it is, and what to do about it."""
+
+    what: str
+    level: Level
+    says: str
+
+    def line(self) -> str:
+        return f"{self.level.name.lower():<12} {self.what:<22} {self.says}"
+
+    def document(self) -> dict[str, Any]:
+        return {"what": self.what, "level": self.level.name.lower(), "says": self.says}
+
+
+def status(found: Iterable[Check]) -> int:
+    """The exit status for ``found``; a warning is no failure."""
+    worst = max((check.level for check in found), default=Level.OK)
+    return int(worst) if worst >= Level.WRONG else 0
+
+
+# --- Redis ------------------------------------------------------------------------
+
+
+def redis_checks(client: Redis, shown: str, advice: str) -> Iterator[Check]:
+    """Whether Redis answers, keeps what it is given, and has our time."""
+    try:
+        info: dict[str, Any] = client.info()
+        clock = _clock(client)
+    except (RedisError, OSError) as error:
+        says = f"{shown} cannot be reached: {error}; {advice}"
+        yield Check("redis", Level.UNREACHABLE, says)
+        return
+    name = info.get("server_name", "redis")
+    version = info.get(f"{name}_version") or info.get("redis_version", "")
+    yield Check("redis", Level.OK, f"{shown} answers: {name} {version}")
+    yield _persistence(info)
+    yield _eviction(info)
+    yield clock_check("redis clock", clock)
+
+
+def _clock(client: Redis) -> float:
+    seconds, micros = client.time()
+    return float(seconds) + float(micros) / 1e6 - time.time()
+
+
+def _persistence(info: dict[str, Any]) -> Check:
+    what = "redis persistence"
+    if "aof_enabled" not in info:
+        says = "Redis does not say: make sure that it runs with appendonly yes"
+        return Check(what, Level.WARNING, says)
+    if not info["aof_enabled"]:
+        says = (
+            "appendonly is off: a restart loses queued submissions; set"
+            " `appendonly yes`"
+        )
+        return Check(what, Level.WRONG, says)
+    if info.get("aof_last_write_status", "ok") != "ok":
+        says = "its last write failed: look at its log, and make room on its disk"
+        return Check(what, Level.WRONG, says)
+    return Check(what, Level.OK, "appendonly is on")
+
+
+def _eviction(info: dict[str, Any]) -> Check:
+    what, policy = "redis eviction", info.get("maxmemory_policy")
+    if policy is None:
+        says = "Redis does not say: make sure that maxmemory-policy is noeviction"
+        return Check(what, Level.WARNING, says)
+    if policy != "noeviction":
+        says = (
+            f"maxmemory-policy is {policy}: queued submissions may be dropped; set"
+            " `maxmemory-policy noeviction`"
+        )
+        return Check(what, Level.WRONG, says)
+    return Check(what, Level.OK, "maxmemory-policy is noeviction")
+
+
+def clock_check(what: str, ahead: float) -> Check:
+    """Whether another clock, ``ahead`` seconds before ours, is near enough."""
+    if abs(ahead) > CLOCK_SECONDS:
+        way = "ahead of" if ahead > 0 else "behind"
+        says = (
+            f"it is {abs(ahead):.1f} s {way} this machine: synchronise both (NTP), or"
+            " deadlines and rates are wrong"
+        )
+        return Check(what, Level.WRONG, says)
+    return Check(what, Level.OK, f"within {CLOCK_SECONDS:g} s of this machine")
+
+
+# --- the ledger -------------------------------------------------------------------
+
+
+def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
+    """Whether the ledger answers, is of our version, and opens with our key."""
+    where = engine.url.render_as_string(hide_password=True)
+    try:
+        ping(engine)
+        check(engine)
+        clock, sealed = _look(engine)
+    except LedgerVersionError as error:
+        yield Check("ledger", Level.WRONG, str(error))
+        return
+    except (LedgerUnreachableError, SQLAlchemyError, OSError) as error:
+        known = isinstance(error, LedgerUnreachableError)
+        says = str(error) if known else f"{where} cannot be used: {_first_line(error)}"
+        yield Check("ledger", Level.UNREACHABLE, says)
+        return
+    yield Check("ledger", Level.OK, f"{where} is up to date")
+    if clock is not None:
+        yield clock_check("ledger clock", clock)
+    if seal is not None and sealed is not None:
+        yield _opens(seal, sealed)
+
+
+def _look(engine: Engine) -> tuple[float | None, str | None]:
+    sealed = (
+        select(CANCELLATION.c.sealed)
+        .where(CANCELLATION.c.sealed.is_not(None))
+        .order_by(CANCELLATION.c.id.desc())
+        .limit(1)
+    )
+    with reading(engine) as connection:
+        newest = connection.execute(sealed).scalar_one_or_none()
+        if connection.dialect.name != "postgresql":
+            return None, newest
+        now = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return now.timestamp() - time.time(), newest
+
+
+def _opens(seal: Seal, sealed: str) -> Check:
+    try:
+        seal.open(sealed)
+    except SealError as error:
+        return Check("sealed data", Level.WRONG, str(error))
+    return Check("sealed data", Level.OK, "RESCIND_SEAL_KEY opens it")
+
+
+def _first_line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().partition("\n")[0]

@@ -1,0 +1,90 @@
+"""Whether each account's credentials are good, without a side effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from redis import RedisError
+
+from providers.base import Account, WithLogin
+from providers.http import Evidence, Exchange, exchange
+from providers.model import Held, TokenRefused
+from worker.accounts import Accounts, Lane, LaneConfig
+from worker.cli.checks import Check, Level
+from worker.tokens import NoToken, Tokens
+
+AT_ONCE = 8
+
+
+def credential_checks(accounts: Accounts, tokens: Tokens | None) -> Iterator[Check]:
+    """One check for each account; ``tokens`` is missing where Redis is."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        lanes = sorted(accounts.lanes.items())
+        yield from threads.map(lambda item: _lane(item[0], item[1], tokens), lanes)
+
+
+def _lane(lane: Lane, config: LaneConfig, tokens: Tokens | None) -> Check:
+    what = "/".join(lane)
+    if config.fault is not None or config.account is None:
+        return Check(what, Level.WRONG, f"{config.fault}; until then it is held")
+    try:
+        return _probed(what, lane, config, config.account, tokens)
+    except (RedisError, OSError) as error:
+        return Check(what, Level.UNREACHABLE, f"its token is not to be had: {error}")
+
+
+def _probed(
+    what: str,
+    lane: Lane,
+    config: LaneConfig,
+    account: Account,
+    tokens: Tokens | None,
+) -> Check:
+    token: str | None = None
+    for _ in range(2):
+        if isinstance(config.provider, WithLogin):
+            if tokens is None:
+                says = "not tried: its login needs Redis and a seal key"
+                return Check(what, Level.WARNING, says)
+            had = tokens.get(lane, config.provider, account, config.policy, token)
+            if isinstance(had, NoToken):
+                return _unhad(what, had)
+            token = had
+        request = config.provider.build_probe(account, token)
+        if request is None:
+            return Check(what, Level.OK, _without_probe(config.provider, account))
+        secrets = (*account.secrets(), *([token] if token else []))
+        answer = exchange(request, config.provider.parse_probe, config.policy, secrets)
+        # A stored token may have been revoked: the second round logs in anew.
+        if token is None or not isinstance(answer.parsed, TokenRefused):
+            break
+    return _verdict(what, answer)
+
+
+def _without_probe(provider: Any, account: Account) -> str:
+    static = isinstance(provider, WithLogin) and provider.static_token(account)
+    if static:
+        return "not tried: nothing can be asked without using up a call"
+    return "the login is good"
+
+
+def _unhad(what: str, missing: NoToken) -> Check:
+    if missing.held is not None:
+        says = f"{missing.held}: mend its credentials in the accounts file"
+        return Check(what, Level.WRONG, says)
+    return _verdict(what, missing.exchange)
+
+
+def _verdict(what: str, answer: Exchange) -> Check:
+    match answer.parsed:
+        case Held(why) | TokenRefused(why):
+            says = f"{why}: mend its credentials in the accounts file"
+            return Check(what, Level.WRONG, says)
+    if answer.evidence is Evidence.ANSWERED:
+        return Check(what, Level.OK, "the credentials are good")
+    if answer.evidence is Evidence.THROTTLED:
+        return Check(what, Level.WARNING, "it asks to wait: try again later")
+    says = f"it cannot be reached: {answer.detail}; check base_url and the network"
+    return Check(what, Level.UNREACHABLE, says)

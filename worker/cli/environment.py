@@ -1,0 +1,35 @@
+"""The settings in force, for other programs."""
+
+from __future__ import annotations
+
+import shlex
+
+import typer
+
+from worker.cli import output
+from worker.cli.statuses import UNREACHABLE
+from worker.settings import Settings, SettingsError, settings
+
+
+def show_environment() -> None:
+    chosen = settings()
+    for name, value in _fixed(chosen).items():
+        output.emit(f"{name}={shlex.quote(value)}")
+    try:
+        output.emit(f"RESCIND_REDIS_URL={shlex.quote(chosen.redis)}")
+    except SettingsError as error:
+        output.say(str(error))
+        raise typer.Exit(UNREACHABLE) from None
+
+
+def _fixed(chosen: Settings) -> dict[str, str]:
+    found = {
+        "RESCIND_HOME": str(chosen.home.resolve()),
+        "RESCIND_ACCOUNTS": str(chosen.accounts.resolve()),
+        "RESCIND_DATABASE_URL": chosen.database,
+        # With the ledger's URL set, nothing would find the embedded ledger's own key.
+        "RESCIND_SEAL_KEY": chosen.seal_keys(),
+    }
+    if chosen.api_tokens is not None:
+        found["RESCIND_API_TOKENS"] = chosen.api_tokens.get_secret_value()
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,162 @@
+"""Lanes, settings, keys, checks; and starting the whole system."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from worker.cli import output
+from worker.cli.options import Json
+
+Lane = Annotated[str, typer.Argument(metavar="LANE", help="provider/account")]
+
+
+def lanes(as_json: Json = False) -> None:
+    """Show each lane's backlog, oldest wait and rate, and what holds it up."""
+    from worker.cli.lanes import show_lanes
+
+    show_lanes(as_json=as_json)
+
+
+def hold(lane: Lane) -> None:
+    """Hold a lane: nothing more is sent on it until `rescind resume`."""
+    from worker.cli.lanes import hold_lane
+
+    hold_lane(lane)
+
+
+def resume(lane: Lane) -> None:
+    """Let a lane go on: its hold, its pause and its failures are forgotten."""
+    from worker.cli.lanes import resume_lane
+
+    resume_lane(lane)
+
+
+def env() -> None:
+    """Print the settings in force as NAME=value lines, secrets among them.
+
+    For other programs, such as a Celery producer: eval "$(rescind env)".
+    """
+    from worker.cli.environment import show_environment
+
+    show_environment()
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check settings, Redis, the ledger, the clock and credentials.
+
+    Nothing is changed at any provider. Exit status: 0 all is well; 2 a setting is
+    wrong; 3 a service cannot be reached.
+    """
+    from worker.doctor import examine, status
+
+    found = []
+    for check in examine():
+        found.append(check)
+        if as_json:
+            output.emit_json(check.document())
+        else:
+            output.emit(check.line())
+    if status(found):
+        raise typer.Exit(status(found))
+
+
+def migrate() -> None:
+    """Bring the ledger's tables to the version that this program knows."""
+    from ledger.migrate import upgrade
+    from worker.cli.services import open_engine
+    from worker.settings import settings
+
+    engine = open_engine(settings())
+    upgrade(engine)
+    where = engine.url.render_as_string(hide_password=True)
+    output.emit(f"the ledger {where} is up to date")
+
+
+def seal_key(
+    rotate: Annotated[
+        bool,
+        typer.Option(
+            "--rotate", help="Seal all that is sealed anew, with the first key."
+        ),
+    ] = False,
+) -> None:
+    """Print a new key for RESCIND_SEAL_KEY.
+
+    To rotate: put the new key before the former one, separated by a comma, restart
+    the workers, run `rescind seal-key --rotate`, then drop the former.
+    """
+    if rotate:
+        from worker.cli.rotation import rotate_all
+
+        rotate_all()
+    else:
+        from ledger.seal import new_key
+
+        output.emit(new_key())
+
+
+Concurrency = Annotated[
+    int | None, typer.Option(min=1, max=256, help="Worker processes.")
+]
+FlowerPort = Annotated[
+    int | None, typer.Option(min=1, max=65_535, help="Where Flower listens.")
+]
+NoFlower = Annotated[bool, typer.Option("--no-flower", help="Do without Flower.")]
+
+
+def up(
+    concurrency: Concurrency = None,
+    flower_port: FlowerPort = None,
+    no_flower: NoFlower = False,
+) -> None:
+    """Run the whole system in this terminal; Ctrl-C stops it gracefully."""
+    from worker.up import up as run
+
+    _end(run(**_given(concurrency, flower_port, no_flower=no_flower)))
+
+
+def demo(
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="Instead of the example.")
+    ] = None,
+    keep_running: Annotated[
+        bool, typer.Option("--keep-running", help="Leave it up at the end.")
+    ] = False,
+    concurrency: Concurrency = None,
+    flower_port: FlowerPort = None,
+    no_flower: NoFlower = False,
+) -> None:
+    """Run the whole system on simulated providers, and push a file through it."""
+    from pathlib import Path
+
+    from worker.demo import demo as run
+
+    chosen = _given(concurrency, flower_port, no_flower=no_flower)
+    path = None if file is None else Path(file)
+    _end(run(keep_running=keep_running, file=path, **chosen))
+
+
+def _given(
+    concurrency: int | None, flower_port: int | None, *, no_flower: bool
+) -> dict[str, Any]:
+    """What was given of these; the rest has its defaults where it is used."""
+    given: dict[str, Any] = {}
+    if concurrency is not None:
+        given["concurrency"] = concurrency
+    if flower_port is not None or no_flower:
+        given["flower_port"] = None if no_flower else flower_port
+    return given
+
+
+def sandbox(context: typer.Context) -> None:
+    """Run the five simulated providers alone: --port N; --help says the rest."""
+    from sandbox.server import main
+
+    _end(main(context.args))
+
+
+def _end(status: object) -> None:
+    if isinstance(status, int) and status:
+        raise typer.Exit(status)

@@ -1,0 +1,49 @@
+"""Options that several commands share, and ``--wait``, whose value may be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+DEFAULT_SECONDS = 300.0
+
+Wait = Annotated[
+    float | None,
+    typer.Option(
+        "--wait",
+        metavar="[SECONDS]",
+        min=0,
+        help="Wait until all are final: 300 seconds, unless you say how many.",
+    ),
+]
+Group = Annotated[str | None, typer.Option(help="A name to list them by.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+class WithWait(TyperCommand):
+    """A command whose ``--wait`` may be given with or without its seconds."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, with_seconds(args))
+
+
+def with_seconds(args: Sequence[str]) -> list[str]:
+    """``args`` with the default written behind each ``--wait`` that has no number."""
+    found: list[str] = []
+    for at, one in enumerate(args):
+        if one == "--":
+            return [*found, *args[at:]]
+        follower = args[at + 1] if at + 1 < len(args) else ""
+        bare = one == "--wait" and not _is_number(follower)
+        found.append(f"--wait={DEFAULT_SECONDS:g}" if bare else one)
+    return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return float(text) >= 0
+    except ValueError:
+        return False

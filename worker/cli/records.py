@@ -1,0 +1,146 @@
+"""Cancellations shown, listed, and opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from sqlalchemy import Connection, Row
+
+from ledger.database import reading, writing
+from ledger.queries import Filter, as_record, find, history, list_rows
+from ledger.rounds import retry
+from ledger.states import State
+from providers.model import InvalidRequestError
+from providers.text import storable
+from worker.accounts import Lane
+from worker.cli import output, services
+from worker.cli.statuses import WRONG, CommandError
+from worker.cli.values import future_time
+
+FIRST = ("id", "provider", "account", "order", "key", "group", "state", "reason")
+
+
+def found(connection: Connection, name: str) -> Row[Any]:
+    """The row of that name, or ``CommandError``."""
+    row = find(connection, storable(name))
+    if row is None:
+        raise CommandError(
+            f"{name[:100]}: there is no such cancellation; an ID is a record's id, or"
+            " provider/account/key (`rescind list` shows them)"
+        )
+    return row
+
+
+def show_one(name: str, *, as_json: bool) -> None:
+    with reading(services.need_ledger()) as connection:
+        row = found(connection, name)
+        steps = history(connection, row.id)
+    record = as_record(row)
+    if as_json:
+        output.emit_json({**record, "history": steps})
+        return
+    _describe(record)
+    output.emit()
+    for step in steps:
+        output.emit(_step(step))
+
+
+def _describe(record: dict[str, Any]) -> None:
+    rest = [name for name in record if name not in FIRST]
+    for name in (*FIRST, *rest):
+        value = record[name]
+        if value not in (None, {}):
+            output.emit(f"{name.replace('_', ' '):<17} {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    return str(value)
+
+
+def _step(step: dict[str, Any]) -> str:
+    before = f"{step['from']} -> " if step["from"] else ""
+    reason = f" ({step['reason']})" if step["reason"] else ""
+    words = _evidence(step["evidence"])
+    return f"{step['at']}  {before}{step['to']}{reason}{': ' if words else ''}{words}"
+
+
+def _evidence(evidence: dict[str, Any] | str | None) -> str:
+    if not isinstance(evidence, dict):
+        return evidence or ""
+    parts = [f"{evidence['operation']} {evidence['evidence'].replace('_', ' ')}"]
+    if "status" in evidence:
+        parts.append(f"HTTP {evidence['status']}")
+    if "took_ms" in evidence:
+        parts.append(f"{evidence['took_ms']} ms")
+    parts += [evidence[name] for name in ("detail", "body") if name in evidence]
+    return ", ".join(parts)
+
+
+def list_many(wanted: Filter, limit: int, *, as_json: bool) -> None:
+    with reading(services.need_ledger()) as connection:
+        # One more than is shown tells whether there are more; SQLite counts to 2**63.
+        rows = list_rows(connection, wanted, min(limit, 2**62) + 1)
+    records = [as_record(row) for row in rows[:limit]]
+    if as_json:
+        for record in records:
+            output.emit_json(record)
+    elif records:
+        output.table(
+            ("id", "lane", "order", "state", "reason", "attempts", "updated"),
+            map(_line, records),
+        )
+    else:
+        output.say("there are none")
+    if len(rows) > limit:
+        output.say(f"these are the newest {limit}: --limit shows more")
+
+
+def _line(record: dict[str, Any]) -> tuple[object, ...]:
+    lane = f"{record['provider']}/{record['account']}"
+    names = ("order", "state", "reason", "attempts", "updated_at")
+    return (record["id"], lane, *(record[name] for name in names))
+
+
+# --- retrying ---------------------------------------------------------------------
+
+
+def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> None:
+    """A new round for each; one that cannot have it stops none of the others."""
+    before = future_time(deadline, "--cancel-before", datetime.now(UTC))
+    services.need_redis()
+    engine = services.need_ledger()
+    wrong = False
+    rows: list[Row[Any]] = []
+    for name in dict.fromkeys(names):
+        try:
+            with writing(engine) as connection:
+                rows.append(_reopened(connection, name, before))
+        except (InvalidRequestError, CommandError) as error:
+            wrong = True
+            output.say(str(error))
+    for operation, lanes in _to_wake(rows):
+        services.wake_up(lanes, operation)
+    for row in rows:
+        if as_json:
+            output.emit_json(as_record(row))
+        else:
+            output.emit(f"{row.id}  {row.state}")
+    if wrong:
+        raise typer.Exit(WRONG)
+
+
+def _reopened(connection: Connection, name: str, before: datetime | None) -> Row[Any]:
+    row = found(connection, name)
+    if not retry(connection, row, datetime.now(UTC), before):
+        raise CommandError(f"{name}: somebody else has just changed it: look again")
+    return found(connection, row.id)
+
+
+def _to_wake(rows: Sequence[Row[Any]]) -> Iterator[tuple[str, list[Lane]]]:
+    for state, operation in ((State.QUEUED, "cancel"), (State.VERIFYING, "verify")):
+        yield operation, [(r.provider, r.account) for r in rows if r.state == state]

@@ -1,0 +1,226 @@
+"""``rescind demo``: everything at once, on one machine, against simulated providers.
+
+A real Redis, a real ledger, real workers; providers that fail in a tenth of their
+calls. At the end the providers' own record is laid beside the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from ledger.database import LedgerUnreachableError, open_ledger, reading
+from ledger.queries import Filter, as_record, calls_made, list_rows
+from providers.registry import PROVIDERS
+from sandbox.client import Sandbox, running
+from worker import demo_report, demo_setup
+from worker.accounts import Accounts
+from worker.demo_oracle import Verdict, compare
+from worker.demo_progress import progress, standings, unfinished
+from worker.demo_report import CallCount
+from worker.demo_seen import seen
+from worker.embedded import EmbeddedError
+from worker.files import FileError, load
+from worker.supervisor import Lines
+from worker.system import (
+    CONCURRENCY,
+    FLOWER_PORT,
+    UNREACHABLE,
+    StoppedError,
+    System,
+    UpError,
+)
+from worker.up import stopped_by_signals
+
+NAMES = tuple(provider.name for provider in PROVIDERS)
+LIMIT_SECONDS = 55.0
+"""From the start: what is not final by then counts as lost."""
+LOOK_SECONDS = 0.25
+EVERYTHING = 10_000_000
+GROUP = "demo"
+DONE, NOT_GOOD, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+
+class DemoError(RuntimeError):
+    """The demo cannot go on: a sentence."""
+
+
+def demo(
+    *,
+    keep_running: bool = False,
+    file: Path | None = None,
+    concurrency: int = CONCURRENCY,
+    flower_port: int | None = FLOWER_PORT,
+    limit: float = LIMIT_SECONDS,
+) -> int:
+    """Run the demo; 0 if the ledger and the providers agree on every order."""
+    home = Path(tempfile.mkdtemp(prefix="rescind-demo-"))
+    status = DONE
+    try:
+        chosen = file or demo_setup.example()
+        # What is wrong with it is said before anything is started for it.
+        load(str(chosen))
+        status = _Demo(home, chosen, concurrency, flower_port, limit).run(
+            keep_running=keep_running
+        )
+    except FileError as error:
+        status = _refuse(error, WRONG)
+    except UpError as error:
+        status = _refuse(error, error.status)
+    except (DemoError, EmbeddedError, LedgerUnreachableError) as error:
+        status = _refuse(error, UNREACHABLE)
+    except StoppedError:
+        status = INTERRUPTED
+    finally:
+        _tidy(home, status)
+    return status
+
+
+def _refuse(why: object, status: int) -> int:
+    print(f"rescind: {why}", file=sys.stderr)
+    return status
+
+
+def _tidy(home: Path, status: int) -> None:
+    """Leave nothing behind, unless there is something to look into."""
+    if status in (DONE, INTERRUPTED, WRONG):
+        shutil.rmtree(home, ignore_errors=True)
+    else:
+        print(f"rescind: what it left is in {home}", file=sys.stderr)
+
+
+class _Demo:
+    """One run."""
+
+    def __init__(
+        self,
+        home: Path,
+        file: Path,
+        concurrency: int,
+        flower_port: int | None,
+        limit: float,
+    ) -> None:
+        self._home = home
+        self._file = file
+        self._concurrency = concurrency
+        self._flower_port = flower_port
+        self._began = time.monotonic()
+        self._limit = limit
+
+    def run(self, *, keep_running: bool) -> int:
+        chosen = demo_setup.settings_in(self._home)
+        with (
+            running(**demo_setup.SANDBOX) as box,
+            (self._home / "demo.log").open("w", encoding="utf-8") as log,
+        ):
+            accounts = demo_setup.write_accounts(chosen.accounts, box.base_url)
+            system = System(
+                chosen,
+                concurrency=self._concurrency,
+                flower_port=self._flower_port,
+                say=Lines(log),
+            )
+            with stopped_by_signals(system), system:
+                status = self._push_through(system, box, accounts)
+                if keep_running:
+                    self._stay(system, box)
+            return status
+
+    def _push_through(self, system: System, box: Sandbox, accounts: Accounts) -> int:
+        print(
+            f"{demo_setup.shown(self._file)} goes to five simulated providers, which"
+            f" fail in a tenth of all calls.\nFlower: {system.flower_url or 'off'}\n",
+            flush=True,
+        )
+        engine = open_ledger(system.settings.database)
+        try:
+            self._submit(system)
+            self._await_the_end(system, engine)
+            return self._close(box, engine, accounts, system)
+        finally:
+            engine.dispose()
+
+    def _submit(self, system: System) -> None:
+        """Exactly what a user would type."""
+        command = [sys.executable, "-m", "worker.cli", "submit", str(self._file)]
+        done = subprocess.run(
+            [*command, "--group", GROUP, "--json"],
+            env=system.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if system.wait(0):
+            raise StoppedError
+        # 2 says that rows are wrong: those were refused, and the others submitted.
+        if done.returncode not in (0, 2) or (done.returncode and not done.stdout):
+            raise DemoError(f"submitting failed: {done.stderr.strip()[-500:]}")
+        _sum_up(done.stdout.splitlines(), done.stderr.splitlines())
+
+    def _await_the_end(self, system: System, engine: Engine) -> None:
+        with progress() as show:
+            while True:
+                now = standings(engine, NAMES)
+                show(now)
+                if not unfinished(now):
+                    return
+                if time.monotonic() - self._began > self._limit:
+                    return
+                if system.wait(LOOK_SECONDS):
+                    raise StoppedError
+
+    def _close(
+        self, box: Sandbox, engine: Engine, accounts: Accounts, system: System
+    ) -> int:
+        rows, calls = _known(engine)
+        wishes = demo_setup.accepted(self._file, accounts)
+        verdict = compare(wishes, rows, [seen(one) for one in box.orders()])
+        print()
+        demo_report.print_tables(
+            demo_report.outcomes_table(rows, NAMES),
+            demo_report.calls_table(calls, NAMES),
+        )
+        took = time.monotonic() - self._began
+        where = system.flower_url
+        print(f"{took:.1f} s from start to end; Flower was at {where or 'no address'}")
+        return _judge(verdict)
+
+    def _stay(self, system: System, box: Sandbox) -> None:
+        print(
+            f"\nStill up, until Ctrl-C: Flower at {system.flower_url or 'no address'},"
+            f" the providers at {box.url}.\n"
+            f"RESCIND_HOME={system.home} rescind list --limit 20",
+            flush=True,
+        )
+        system.wait()
+
+
+def _known(engine: Engine) -> tuple[list[dict[str, Any]], list[CallCount]]:
+    """All that the ledger says: of cancellations, and of calls."""
+    with reading(engine) as connection:
+        found = list_rows(connection, Filter(), EVERYTHING)
+        return [as_record(row) for row in found], calls_made(connection)
+
+
+def _judge(verdict: Verdict) -> int:
+    demo_report.print_verdict(verdict)
+    return DONE if verdict.good else NOT_GOOD
+
+
+def _sum_up(records: Sequence[str], notes: Sequence[str]) -> None:
+    taken = [json.loads(line) for line in records]
+    refused = sum(one["reason"] == "invalid_request" for one in taken)
+    print(f"{len(taken):,} rows taken in, {refused:,} of them refused as wrong:")
+    wrong = [note.removeprefix("rescind: ") for note in notes if ": line " in note]
+    for note in wrong[:3]:
+        print(f"  {note[:100]}")
+    print(flush=True)

@@ -1,0 +1,151 @@
+"""Is everything as it must be? Asked without a side effect at any provider."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from dotenv import dotenv_values
+from redis import Redis
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from ledger.database import open_ledger
+from ledger.seal import Seal, SealError
+from worker.accounts import Accounts, load_accounts
+from worker.cli.checks import Check, Level, ledger_checks, redis_checks, status
+from worker.cli.credentials import credential_checks
+from worker.settings import Settings, SettingsError, settings, without_password
+from worker.tokens import Tokens
+
+__all__ = ["Check", "Level", "examine", "status"]
+
+REDIS_SECONDS = 3
+DEFAULT = "the default"
+NAMES = tuple(f"RESCIND_{name.upper()}" for name in Settings.model_fields)
+
+
+def examine() -> Iterator[Check]:
+    """Every check there is, as it is made; raises ``SettingsError`` alone."""
+    chosen = settings()
+    yield from _settings(chosen)
+    seal, sealing = _seal(chosen)
+    yield sealing
+    redis: Redis | None = None
+    for check, client in _redis(chosen):
+        redis = redis or client
+        if check.level is Level.UNREACHABLE:
+            redis = None
+        yield check
+    yield from _ledger(chosen, seal)
+    accounts = load_accounts(chosen.accounts)
+    yield from _accounts(accounts)
+    tokens = Tokens(redis, seal) if redis is not None and seal is not None else None
+    yield from credential_checks(accounts, tokens)
+
+
+# --- settings ---------------------------------------------------------------------
+
+
+def _settings(chosen: Settings) -> Iterator[Check]:
+    origins = _origins()
+    for name, (value, otherwise) in _in_force(chosen).items():
+        origin = origins.get(name, otherwise)
+        yield Check(name, Level.OK, f"{value} (from {origin})")
+    for name in sorted(origins.keys() - set(NAMES)):
+        near = get_close_matches(name, NAMES, 1, cutoff=0.8)
+        if near:
+            says = f"there is no such setting: is {near[0]} meant?"
+            yield Check(name, Level.WARNING, says)
+
+
+def _origins() -> dict[str, str]:
+    """Where each variable of ours that is set comes from; the environment wins."""
+    written = {name.upper() for name, value in dotenv_values(".env").items() if value}
+    found = dict.fromkeys(written, ".env")
+    found |= {name.upper(): "the environment" for name, v in os.environ.items() if v}
+    return {name: o for name, o in found.items() if name.startswith("RESCIND_")}
+
+
+def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
+    """Each setting as it may be shown, and where it comes from if nobody set it."""
+    try:
+        redis = without_password(chosen.redis)
+    except SettingsError:
+        redis = "none is known"
+    tokens = chosen.api_tokens.get_secret_value() if chosen.api_tokens else ""
+    return {
+        "RESCIND_HOME": (str(chosen.home.resolve()), DEFAULT),
+        "RESCIND_REDIS_URL": (redis, "`rescind up` in this folder"),
+        "RESCIND_DATABASE_URL": (
+            without_password(chosen.database),
+            f"{DEFAULT}: SQLite in RESCIND_HOME",
+        ),
+        "RESCIND_ACCOUNTS": (str(chosen.accounts.resolve()), DEFAULT),
+        "RESCIND_API_TOKENS": (
+            "***" if tokens else "none: the HTTP door stays shut",
+            DEFAULT,
+        ),
+        "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
+    }
+
+
+def _seal(chosen: Settings) -> tuple[Seal | None, Check]:
+    try:
+        return chosen.seal(), Check("seal key", Level.OK, "it is a good one")
+    except SealError as error:
+        return None, Check("seal key", Level.WRONG, str(error))
+
+
+# --- services ---------------------------------------------------------------------
+
+
+def _redis(chosen: Settings) -> Iterator[tuple[Check, Redis | None]]:
+    try:
+        url = chosen.redis
+        client = Redis.from_url(
+            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        )
+    except SettingsError as error:
+        yield Check("redis", Level.UNREACHABLE, str(error)), None
+        return
+    except ValueError as error:
+        says = f"RESCIND_REDIS_URL is not the URL of a Redis: {error}"
+        yield Check("redis", Level.WRONG, says), None
+        return
+    advice = "set RESCIND_REDIS_URL to one that runs"
+    if chosen.embedded_redis:
+        advice = "start it with `rescind up`"
+    for check in redis_checks(client, without_password(url), advice):
+        yield check, client
+
+
+def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
+    file = chosen.home / "ledger.db"
+    if chosen.embedded_database and not file.exists():
+        says = f"{file} does not exist yet: `rescind up` or `rescind migrate` makes it"
+        yield Check("ledger", Level.WARNING, says)
+        return
+    try:
+        engine = open_ledger(chosen.database)
+    except ArgumentError:
+        says = (
+            "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
+            " postgresql+psycopg://user:password@host/name"
+        )
+        yield Check("ledger", Level.WRONG, says)
+    except (ValueError, SQLAlchemyError) as error:
+        yield Check("ledger", Level.WRONG, str(error))
+    else:
+        yield from ledger_checks(engine, seal)
+
+
+def _accounts(accounts: Accounts) -> Iterator[Check]:
+    if accounts.fault is not None:
+        says = f"{accounts.fault}; until then every lane is held"
+        yield Check("accounts", Level.WRONG, says)
+    elif not accounts.lanes:
+        says = "the accounts file names no account: add one, as in [notpanel.default]"
+        yield Check("accounts", Level.WRONG, says)
+    for warning in accounts.warnings:
+        yield Check("accounts", Level.WARNING, warning)
