@@ -261,7 +261,8 @@ def _look_again(
     if was.since is not None and now >= was.since + limit:
         return _final(was, State.FAILED, Reason.UNRESOLVED, now)
     due = now + _at(delays, was.step + 1)
-    return replace(was, step=was.step + 1, due_at=due)
+    # It was answered for, so it was not this one that spoilt its batch.
+    return replace(was, step=was.step + 1, batch_cap=None, due_at=due)
 
 
 def _not_done(known: Claimed, was: Progress, policy: Policy, now: datetime) -> Progress:
@@ -275,7 +276,8 @@ def _not_done(known: Claimed, was: Progress, policy: Policy, now: datetime) -> P
 
 def _resend(known: Claimed, was: Progress, policy: Policy, now: datetime) -> Progress:
     due = now + _at(policy.resend_delays, max(0, was.spent - 1))
-    return _send_later(known, replace(was, step=0, since=None), due, policy, now)
+    fresh = replace(was, step=0, since=None, batch_cap=None)
+    return _send_later(known, fresh, due, policy, now)
 
 
 def _send_later(
@@ -292,12 +294,17 @@ def _send_later(
 
 def _verify(was: Progress, policy: Policy, now: datetime) -> Progress:
     due = now + policy.verify_delays[0]
-    return replace(was, state=State.VERIFYING, since=now, step=0, due_at=due)
+    return _begun(was, State.VERIFYING, due, now)
 
 
 def _poll(was: Progress, policy: Policy, now: datetime) -> Progress:
     due = now + policy.poll_delays[0]
-    return replace(was, state=State.REQUESTED, since=now, step=0, due_at=due)
+    return _begun(was, State.REQUESTED, due, now)
+
+
+def _begun(was: Progress, state: State, due: datetime, now: datetime) -> Progress:
+    """A new phase: what spoilt a batch of the former one need not spoil this."""
+    return replace(was, state=state, since=now, step=0, batch_cap=None, due_at=due)
 
 
 def _final(

@@ -86,8 +86,9 @@ def insert_new(
     if not new:
         return frozenset()
     statement = _insert(connection.dialect.name)
-    done = connection.execute(statement, pack([_row(one, now) for one in new]))
-    ids = frozenset(done.scalars())
+    # All in one order: two that take in the same ones at once must not lock each other.
+    rows = [_row(one, now) for one in sorted(new, key=lambda one: one.path)]
+    ids = frozenset(connection.execute(statement, pack(rows)).scalars())
     write_history(connection, (_first(one, now) for one in new if one.id in ids))
     return ids
 

@@ -70,13 +70,13 @@ def load(name: str) -> Document:
 
 def parse(data: bytes, name: str) -> Document:
     """``data`` as rows; raises ``FileError`` where nothing of it can be used."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:400]:
-        raise FileError(f"{name} is UTF-16 or no text at all: save it as UTF-8")
     text = data.decode("utf-8-sig", "surrogateescape")
     lines = list(io.StringIO(text, newline=""))
     first = next((n for n, line in enumerate(lines) if line.strip()), None)
     if first is None:
         raise FileError(f"{name} is empty: there is nothing to submit")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or "\x00" in lines[first]:
+        raise FileError(f"{name} is UTF-16 or no text at all: save it as UTF-8")
     if lines[first].lstrip().startswith("{"):
         return Document(len(lines), _json_rows(lines))
     if lines[first].lstrip().startswith("["):

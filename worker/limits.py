@@ -14,8 +14,10 @@ from limits.strategies import MovingWindowRateLimiter
 from providers.model import Policy
 from worker.accounts import Lane
 
-READ_SHARE = 0.5
-"""Reads never take more of a lane's rate than this: cancels come first."""
+READ_SHARE = 0.8
+"""Reads never take more of a lane's rate than this: a cancel may come any time."""
+CONTESTED_SHARE = 0.5
+"""Nor more than this while cancels are waiting: they come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,14 @@ class Rates:
         self._storage = RedisStorage(redis_url, key_prefix="rescind-rate", **options)  # type: ignore[arg-type]
         self._limiter = MovingWindowRateLimiter(self._storage)
 
-    def take(self, lane: Lane, policy: Policy, wanted: int, *, read: bool) -> Budget:
-        """Take up to ``wanted`` calls of the lane's rate, for use at once."""
-        rules = list(_rules(policy, read=read))
+    def take(
+        self, lane: Lane, policy: Policy, wanted: int, share: float = 1.0
+    ) -> Budget:
+        """Take up to ``wanted`` calls of the lane's rate, for use at once.
+
+        Reads have a ``share`` below 1 of it, and ``policy.read_rate`` besides.
+        """
+        rules = _rules(policy, share)
         for taken in range(wanted):
             refused = self._first_refusal(lane, rules)
             if refused is not None:
@@ -60,14 +67,14 @@ class Rates:
         return timedelta(seconds=max(0.01, reset - time.time()))
 
 
-def _rules(policy: Policy, *, read: bool) -> list[tuple[str, RateLimitItem]]:
+def _rules(policy: Policy, share: float) -> list[tuple[str, RateLimitItem]]:
     rules = []
-    if read and policy.read_rate != "none":
+    if share < 1 and policy.read_rate != "none":
         rules.append(("reads", parse(policy.read_rate)))
     if policy.rate != "none":
         every = parse(policy.rate)
-        if read:
-            share = max(1, math.floor(every.amount * READ_SHARE))
-            rules.append(("share", type(every)(share, every.multiples)))
+        if share < 1:
+            some = max(1, math.floor(every.amount * share))
+            rules.append(("reads of all", type(every)(some, every.multiples)))
         rules.append(("all", every))
     return rules

@@ -36,7 +36,7 @@ from ledger.states import State
 from providers.model import Policy
 from worker.accounts import Lane, LaneConfig
 from worker.calls import FINE, Asked, Caller, longest_call
-from worker.limits import Budget
+from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget
 from worker.runtime import Runtime, utc_now
 from worker.stopping import pause, stopping
 
@@ -77,6 +77,8 @@ class Pump:
     _flying: set[Future[Asked]] = field(default_factory=set)
     _clean: bool = True
     """Whether the lane's row says that nothing is wrong."""
+    _contested: bool = False
+    """Whether cancels wait while this reads."""
 
     @property
     def _policy(self) -> Policy:
@@ -103,10 +105,14 @@ class Pump:
 
     def _launch(self) -> bool:
         """Claim and send what may be sent now; False when nothing was."""
-        size = self._batch
-        calls = self._wanted(size)
-        if calls == 0:
-            return False
+        calls = self._wanted()
+        # A batch may turn out smaller than what is due: one token for each, then.
+        at_once = calls if self._batch == 1 else 1
+        return calls > 0 and all(
+            self._launch_some(at_once) for _ in range(0, calls, at_once)
+        )
+
+    def _launch_some(self, calls: int) -> bool:
         try:
             budget = self._take(calls)
         except RedisError as error:
@@ -114,7 +120,7 @@ class Pump:
             return False
         if budget.calls == 0:
             return self._sit_out(budget)
-        claimed = self._claim(budget.calls * size)
+        claimed = self._claim(budget.calls * self._batch)
         caller = Caller(
             self.lane,
             self.config,
@@ -122,12 +128,12 @@ class Pump:
             self.runtime.seal,
             self.runtime.tokens,
         )
-        for start in range(0, len(claimed), size):
-            batch = claimed[start : start + size]
+        for start in range(0, len(claimed), self._batch):
+            batch = claimed[start : start + self._batch]
             self._flying.add(self.runtime.threads.submit(caller.ask, batch))
         return bool(claimed)
 
-    def _wanted(self, size: int) -> int:
+    def _wanted(self) -> int:
         """How many calls to make now: what is due, and what the lane allows."""
         now = utc_now()
         with reading(self.runtime.engine) as connection:
@@ -137,12 +143,21 @@ class Pump:
             if free <= 0:
                 return 0
             state = STATES[self.operation]
-            found = waiting(connection, self.lane, state, free * size, now)
-        return math.ceil(found / size)
+            most = free * self._batch
+            found = waiting(connection, self.lane, state, most, now)
+            self._contested = self.operation != "cancel" and bool(
+                waiting(connection, self.lane, State.QUEUED, 1, now)
+            )
+        return math.ceil(found / self._batch)
 
     def _take(self, calls: int) -> Budget:
-        read = self.operation != "cancel"
-        return self.runtime.rates.take(self.lane, self._policy, calls, read=read)
+        return self.runtime.rates.take(self.lane, self._policy, calls, self._share())
+
+    def _share(self) -> float:
+        """How much of the lane's rate this operation may use."""
+        if self.operation == "cancel":
+            return 1.0
+        return CONTESTED_SHARE if self._contested else READ_SHARE
 
     def _sit_out(self, budget: Budget) -> bool:
         if self._flying or budget.wait > SHORT_WAIT:

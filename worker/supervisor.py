@@ -21,7 +21,7 @@ RESTART_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before each restart of a program that keeps on dying; the last repeats."""
 STEADY_SECONDS = 30.0
 """One that lived for so long starts over with the first delay."""
-GRACE_SECONDS = 50.0
+GRACE_SECONDS = 100.0
 """How long programs may take to stop: a provider's slowest answer, and a little."""
 COLOURS = (36, 33, 35, 32, 34, 31)
 

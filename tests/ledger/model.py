@@ -94,7 +94,8 @@ class ModelProvider:
     @property
     def may_yet_be_ours(self) -> bool:
         """Whether a call of ours has worked, or still can."""
-        return self.ours or self.truth is Truth.PENDING or self.acting_at is not None
+        under_way = self.acting_at is not None and self.truth is Truth.ACTIVE
+        return self.ours or self.truth is Truth.PENDING or under_way
 
     # --- the cancel call ------------------------------------------------------------
 

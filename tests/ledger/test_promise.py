@@ -245,7 +245,7 @@ class Promise(RuleBasedStateMachine):
         with pytest.raises(ValueError, match="nothing is decided"):
             self._decide(event)
 
-    # --- what is decided ----------------------------------------------------------------
+    # --- what is decided --------------------------------------------------------------
 
     def _decide(self, event: Event) -> None:
         known = Claimed(
@@ -266,9 +266,10 @@ class Promise(RuleBasedStateMachine):
         provider = self.provider
         match to.state:
             case State.CANCELLED if to.reason is Reason.INFERRED:
+                # Gone, after a call of ours that may have worked.
                 vanished = provider.policy.cancelled_may_vanish and self.maybe
-                gone = provider.truth in (Truth.CANCELLED, Truth.MISSING)
-                assert gone and (vanished or provider.truth is Truth.CANCELLED)
+                gone = provider.truth is Truth.MISSING and vanished
+                assert gone or provider.truth is Truth.CANCELLED
             case State.CANCELLED:
                 assert provider.truth is Truth.CANCELLED
             case State.REJECTED | State.EXPIRED:
@@ -295,7 +296,7 @@ class Promise(RuleBasedStateMachine):
     def attempts_are_calls_that_may_have_arrived(self) -> None:
         assert self.progress.attempts == self.counted
 
-    # --- and it ends --------------------------------------------------------------------
+    # --- and it ends ------------------------------------------------------------------
 
     def teardown(self) -> None:
         if not hasattr(self, "progress"):

@@ -33,7 +33,7 @@ ONE = [{"provider": "notpanel", "order": "ord_1"}]
         "provider;order\nnotpanel;ord_1\n",
         "provider\torder\nnotpanel\tord_1\n",
         "\ufeffprovider,order\r\nnotpanel,ord_1\r\n",
-        '\n"Provider" , ORDER\rnotpanel, ord_1 \r',
+        '\n"Provider", ORDER\rnotpanel, ord_1 \r',
         "provider,order\nnotpanel,ord_1",
         "provider,order\n\nnotpanel,ord_1\n,\n\n",
         "provider,order,account,group\nnotpanel,ord_1,, \n",

@@ -1,0 +1,207 @@
+"""Taking in: everything is answered for, and one bad entry harms no other."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from sqlalchemy import Engine, text
+
+from ledger.database import LedgerUnreachableError, reading, writing
+from ledger.queries import Filter, as_record, find, history, list_rows
+from ledger.seal import Seal, new_key
+from providers.registry import PROVIDERS
+from tests.worker.test_entries import ACCOUNTS, ENTRY, GOOD, JSON, UUID
+from worker.accounts import Accounts
+from worker.intake import Receipt, Taken, take_in
+
+SEAL = Seal(new_key())
+
+
+def take(engine: Engine, now: datetime, *entries: object) -> list[Taken]:
+    return take_in(engine, ACCOUNTS, SEAL, entries, now)
+
+
+def record(engine: Engine, one: Taken) -> dict[str, Any]:
+    with reading(engine) as connection:
+        row = find(connection, one.id)
+        assert row is not None
+        return as_record(row)
+
+
+def count(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return len(list_rows(connection, Filter(), 10_000))
+
+
+def test_each_is_answered_for_in_order(engine: Engine, now: datetime) -> None:
+    entries = [GOOD, {"provider": "x"}, {**GOOD, "order": "ord_2"}, GOOD, 5]
+    taken = take(engine, now, *entries)
+    assert [one.receipt for one in taken] == [
+        Receipt.ACCEPTED,
+        Receipt.REFUSED,
+        Receipt.ACCEPTED,
+        Receipt.DUPLICATE,
+        Receipt.REFUSED,
+    ]
+    assert taken[3].id == taken[0].id
+    assert taken[0].lane == ("notpanel", "default")
+    assert taken[1].lane is None
+    assert count(engine) == 4
+
+
+def test_a_refused_entry_is_kept_with_what_is_wrong(
+    engine: Engine, now: datetime
+) -> None:
+    (one,) = take(engine, now, {**GOOD, "order": "a b", "group": "g"})
+    kept = record(engine, one)
+    assert (kept["state"], kept["reason"]) == ("rejected", "invalid_request")
+    assert kept["provider_message"] == one.wrong
+    assert (kept["order"], kept["group"]) == ("a b", "g")
+    with reading(engine) as connection:
+        assert len(history(connection, one.id)) == 1
+
+
+def test_refused_twice_is_kept_once(engine: Engine, now: datetime) -> None:
+    bad = {**GOOD, "order": "a b"}
+    first, second = take(engine, now, bad), take(engine, now, bad)
+    assert first[0].id == second[0].id
+    assert second[0].receipt is Receipt.REFUSED
+    assert count(engine) == 1
+
+
+def test_the_corrected_one_is_no_repetition(engine: Engine, now: datetime) -> None:
+    bad = {"provider": "dukkango", "order": UUID, "params": {"reason_id": 9}}
+    good = {**bad, "params": {"reason_id": 4}}
+    take(engine, now, bad)
+    assert take(engine, now, good)[0].receipt is Receipt.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ({"params": {"reason_id": 5}}, "was submitted with other params"),
+        ({"order": UUID[:-1] + "f"}, f"stands for order '{UUID}' already: use another"),
+    ],
+)
+def test_the_same_key_for_something_else_is_refused_by_name(
+    engine: Engine, now: datetime, other: dict[str, Any], sentence: str
+) -> None:
+    entry = {
+        "provider": "dukkango",
+        "order": UUID,
+        "key": "k",
+        "params": {"reason_id": 4},
+    }
+    (first,) = take(engine, now, entry)
+    (second,) = take(engine, now, {**entry, **other})
+    assert second.receipt is Receipt.REFUSED
+    assert second.id != first.id
+    assert "key 'k' of dukkango/default" in (second.wrong or "")
+    assert sentence in (second.wrong or "")
+    assert record(engine, first)["state"] == "queued"
+    assert record(engine, second)["state"] == "rejected"
+
+
+def test_sealed_params_are_compared_and_never_shown(
+    engine: Engine, now: datetime
+) -> None:
+    params = {"is_all": True, "reasons": {"1": 2}, "ibans": {"1": "TR33"}}
+    entry = {"provider": "akinon", "order": "7", "params": params}
+    other = {**entry, "params": {**params, "ibans": {"1": "TR44"}}}
+    first, same, changed = take(engine, now, entry, entry, other)
+    assert same.receipt is Receipt.DUPLICATE
+    assert changed.receipt is Receipt.REFUSED
+    assert "TR" not in str(record(engine, first))
+    assert "TR44" not in str(changed)
+    with reading(engine) as connection:
+        rows = connection.execute(text("SELECT * FROM cancellation")).all()
+    assert "TR33" not in str(rows)
+    assert "TR44" not in str(rows)
+
+
+def test_times_decide_how_it_begins(engine: Engine, now: datetime) -> None:
+    past = (now - timedelta(hours=1)).isoformat()
+    entries = [
+        {**GOOD, "order": "o1", "not_before": "+1h"},
+        {**GOOD, "order": "o2", "not_before": past},
+        {**GOOD, "order": "o3", "cancel_before": past},
+    ]
+    states = [record(engine, one)["state"] for one in take(engine, now, *entries)]
+    assert states == ["scheduled", "queued", "expired"]
+
+
+@pytest.mark.parametrize("size", [0, 101, 1000])
+def test_any_number_at_once(engine: Engine, now: datetime, size: int) -> None:
+    taken = take(engine, now, *({**GOOD, "order": f"o{n}"} for n in range(size)))
+    assert {one.receipt for one in taken} <= {Receipt.ACCEPTED}
+    assert count(engine) == size
+
+
+def test_lanes_share_no_keys(engine: Engine, now: datetime) -> None:
+    other = {**GOOD, "account": "branch-7"}
+    taken = take(engine, now, GOOD, other)
+    assert [one.receipt for one in taken] == [Receipt.ACCEPTED] * 2
+
+
+def test_with_an_unusable_accounts_file_nothing_is_refused(
+    engine: Engine, now: datetime
+) -> None:
+    (one,) = take_in(engine, Accounts(fault="gone"), SEAL, [GOOD], now)
+    assert one.receipt is Receipt.ACCEPTED
+
+
+def test_a_full_disk_takes_nothing_in_and_says_so(
+    sqlite_ledger_url: str, now: datetime
+) -> None:
+    from ledger.database import open_ledger
+
+    engine = open_ledger(sqlite_ledger_url)
+    with writing(engine) as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 1}")
+    entries = [{**GOOD, "order": f"o{n}"} for n in range(1000)]
+    with pytest.raises(LedgerUnreachableError, match=r"the disk is full; make room"):
+        take_in(engine, ACCOUNTS, SEAL, entries, now)
+    assert count(engine) == 0
+    engine.dispose()
+
+
+@given(entry=JSON | ENTRY)
+@settings(
+    max_examples=60,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+    ],
+)
+def test_any_json_is_taken_in_or_kept_as_refused(
+    engine: Engine, now: datetime, entry: object
+) -> None:
+    (one,) = take(engine, now, entry)
+    assert record(engine, one)["id"] == one.id
+    assert (one.receipt is Receipt.REFUSED) == (one.wrong is not None)
+
+
+def test_every_provider_has_an_account_here() -> None:
+    assert {name for name, _ in ACCOUNTS.lanes} == {p.name for p in PROVIDERS}
+
+
+@pytest.mark.parametrize("depth", [10, 40, 500, 900, 960, 990])
+def test_deep_nesting_harms_nobody_else(
+    engine: Engine, now: datetime, depth: int
+) -> None:
+    try:
+        deep = json.loads('{"x":' * depth + "1" + "}" * depth)
+    except RecursionError:
+        pytest.skip("not even JSON can be read as deep as that")
+    entries = [{**GOOD, "metadata": deep}, {**GOOD, "order": "ord_2"}, deep]
+    first, second, third = take(engine, now, *entries)
+    accepted = first.receipt is Receipt.ACCEPTED
+    assert accepted or first.wrong == "metadata must not be nested more than 32 deep"
+    assert second.receipt is Receipt.ACCEPTED
+    assert third.receipt is Receipt.REFUSED
