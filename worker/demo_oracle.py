@@ -24,6 +24,8 @@ MAY_BE_REPEATED = frozenset({"dukkango"})
 """A second cancel is known to do no harm there."""
 MAY_BE_ASKED_AGAIN = frozenset({"notpanel"})
 """A queued cancel may be asked for again there, once the status has been read."""
+MAY_LAG = frozenset({"ithink"})
+"""Tracking may go on showing an order as active for a while after its cancel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Seen:
     """An answer that can be read was given to a caller who was still there."""
     status: int | None = None
     active: bool | None = None
-    """Whether the answer showed the order as not cancelled, where that is recorded."""
+    """Whether the answer showed the order as not cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,7 @@ def _clears(order: Order, cancel: Seen, call: Seen) -> bool:
     """Whether this reading showed, or may have, that the order can still be sent."""
     if call.op != "read" or not call.told:
         return False
-    if call.active is not None:
-        return call.active
-    # A cancel that worked cannot truly be read as "not cancelled".
-    return not cancel.changed or order.provider in MAY_BE_ASKED_AGAIN
+    if not cancel.changed or order.provider in MAY_BE_ASKED_AGAIN:
+        return True
+    # A cancel that worked can only be read as "not cancelled" where readings lag.
+    return order.provider in MAY_LAG and call.active is True

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from worker.demo_oracle import Order, Seen
 
 READABLE = (None, "row_missing", "slow_after", "slow_before")
 """Faults that leave an answer to be read, if its caller is still there."""
-ITEMS = {100: "cancelled", 50: "cancelling"}
-"""Akinon's codes of an item that is, or is being, cancelled."""
 
 
-def seen(record: Any) -> Order:
+def seen(record: Mapping[str, Any]) -> Order:
     """``record`` is one of ``sandbox.client.Sandbox.orders``."""
-    whole: Mapping[str, Any] = asdict(record) if is_dataclass(record) else record  # type: ignore[arg-type]
-    items = whole.get("items") or {}
     return Order(
-        provider=whole["provider"],
-        order=whole.get("order", whole.get("id")),
-        truth=whole["truth"],
-        calls=tuple(map(_call, whole["events"])),
-        items={str(item): ITEMS.get(code, str(code)) for item, code in items.items()},
+        provider=record["provider"],
+        order=record["id"],
+        truth=record["truth"],
+        calls=tuple(map(_call, record["events"])),
+        items=record.get("items") or {},
     )
 
 
 def _call(event: Mapping[str, Any]) -> Seen:
-    readable = event["fault"] in READABLE
-    active = event.get("active")
+    cancels = event["op"] == "cancel"
     return Seen(
         op=event["op"],
-        acted=event["acted"],
-        changed=event.get("changed", event["acted"] and event["op"] == "cancel"),
-        told=bool(event["answered"]) and readable,
+        # A cancel that it refused changed nothing, and may as well not have been.
+        acted=cancels and event["acted"],
+        changed=cancels and event["acted"],
+        told=event["answered"] and event["fault"] in READABLE,
         status=event["status"],
-        active=active,
+        active=event["active"],
     )

@@ -26,6 +26,8 @@ SANDBOX: Mapping[str, object] = {
     "refuse_seconds": 0.15,
     # Half a minute, in truth: the demo has no time to show a lane wait for that.
     "cooldown": 3.0,
+    # Nor for a minute's window to pass, when a bad id has had batches halved.
+    "notpanel_limit": 300,
 }
 """How the simulated providers behave: all kinds of faults, in a tenth of the calls."""
 
@@ -70,8 +72,12 @@ ACCOUNTS: Mapping[str, Mapping[str, object]] = {
         # Beyond the sandbox's lag of tracking, too.
         "active_trusted_after": 4.0,
     },
-    # Its limit is simulated as documented, so its rate stays as it is.
-    "notpanel": {"key": "demo-panel-key", "active_trusted_after": 3.0},
+    "notpanel": {
+        "key": "demo-panel-key",
+        "rate": "270/minute",
+        "read_rate": "180/minute",
+        "active_trusted_after": 3.0,
+    },
 }
 """Each provider's demo credentials, and what else its account needs to be quick."""
 

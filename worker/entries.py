@@ -32,6 +32,7 @@ FIELDS = (
 LONGEST_TEXT = 200
 LARGEST_OBJECT = 16_384
 """Bytes of ``params`` or ``metadata`` as JSON."""
+DEEPEST_OBJECT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,11 @@ def _object(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise InvalidRequestError(f"{name} must be an object with named values")
+    if _deeper(value, DEEPEST_OBJECT):
+        # What was read at the top of a short stack must be readable in any worker's.
+        raise InvalidRequestError(
+            f"{name} must not be nested more than {DEEPEST_OBJECT} deep"
+        )
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -134,6 +140,20 @@ def _object(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     if storable(text) != text or "\\u0000" in text:
         raise InvalidRequestError(f"{name} holds a character that cannot be kept")
     return value
+
+
+def _deeper(value: object, levels: int) -> bool:
+    """Whether ``value`` holds objects or lists within each other, beyond ``levels``."""
+    layer = [value]
+    for _ in range(levels + 1):
+        inner: list[object] = []
+        for one in layer:
+            if isinstance(one, dict):
+                inner += one.values()
+            elif isinstance(one, list):
+                inner += one
+        layer = inner
+    return bool(layer)
 
 
 def _url(entry: Mapping[str, Any], name: str) -> str | None:

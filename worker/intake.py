@@ -27,7 +27,7 @@ from ledger.states import State
 from providers.model import InvalidRequestError, Reason
 from providers.text import storable
 from worker.accounts import Accounts, Lane
-from worker.entries import Checked, check
+from worker.entries import FIELDS, Checked, check
 
 MOST = 1000
 """Entries in one message."""
@@ -125,17 +125,12 @@ def _beginning(checked: Checked, now: datetime) -> Progress:
 
 def _invalid(entry: object, wrong: str, now: datetime) -> NewCancellation:
     shown = entry if isinstance(entry, dict) else {}
-    digest = hashlib.sha256(
-        json.dumps([entry, wrong], sort_keys=True, default=repr).encode(
-            "utf-8", "replace"
-        )
-    ).hexdigest()
     return NewCancellation(
         id=new_id(),
         provider=_shown(shown.get("provider"), "unknown"),
         account=_shown(shown.get("account"), "default"),
         order=_shown(shown.get("order"), ""),
-        key=f"{REFUSED_KEY}{digest[:32]}",
+        key=f"{REFUSED_KEY}{_digest(entry, wrong)[:32]}",
         group=_shown(shown.get("group"), "") or None,
         progress=Progress(
             State.REJECTED,
@@ -145,6 +140,17 @@ def _invalid(entry: object, wrong: str, now: datetime) -> NewCancellation:
         ),
         opened_at=now,
     )
+
+
+def _digest(entry: object, wrong: str) -> str:
+    """The same for the same wrong entry, whatever it holds."""
+    try:
+        text = json.dumps([entry, wrong], sort_keys=True, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        # Too deep, or a number too long, to be written: its outside must do.
+        shown = entry if isinstance(entry, dict) else {}
+        text = json.dumps([_shown(shown.get(name), "") for name in FIELDS] + [wrong])
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _shown(value: object, otherwise: str) -> str:

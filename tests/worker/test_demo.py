@@ -203,6 +203,7 @@ INACTIVE = Seen("read", acted=True, told=True, status=200, active=False)
         ("ithink", [LOST, DEAF, CANCEL], False),
         ("ithink", [LOST, ACTIVE, CANCEL], True),
         ("ithink", [LOST, INACTIVE, CANCEL], False),
+        ("akinon", [LOST, ACTIVE, CANCEL], False),
         ("ithink", [REFUSED, CANCEL], False),
         ("ithink", [REFUSED, READ, CANCEL], True),
         ("iletimerkezi", [LOST, READ, UNSENT], False),
@@ -338,16 +339,36 @@ def test_a_file_that_is_not_there_is_named(
 
 
 def test_the_sandbox_is_understood() -> None:
-    with running(settle=0.01) as box:
-        box.orders()
-        _cancel(f"{box.base_url('iletimerkezi')}/v1/cancel-order/json", "312891245")
+    with running() as box:
+        box.seed("iletimerkezi", "312891245", "scheduled")
+        base = box.base_url("iletimerkezi")
+        _ask(f"{base}/v1/get-report/json", "312891245")
+        _ask(f"{base}/v1/cancel-order/json", "312891245")
+        _ask(f"{base}/v1/cancel-order/json", "312891245")
         (found,) = [seen(one) for one in box.orders()]
     assert (found.provider, found.order) == ("iletimerkezi", "312891245")
-    (call,) = found.calls
-    assert (call.op, call.told) == ("cancel", True)
+    assert found.truth == "cancelled"
+    assert found.changed_by_us
+    read, first, second = found.calls
+    assert (read.op, read.told, read.active) == ("read", True, True)
+    assert (first.op, first.acted, first.told) == ("cancel", True, True)
+    assert (second.op, second.acted, second.told) == ("cancel", False, True)
+    ledger = row("cancelled", "confirmed", provider="iletimerkezi", order="312891245")
+    verdict = compare((), [ledger], [found])
+    assert [kind for kind, _ in verdict.offences()] == ["twice"]
 
 
-def _cancel(url: str, order_id: str) -> None:
+@pytest.mark.parametrize("kind", ["drop_after", "error_500_after", "garbage"])
+def test_a_reading_that_was_spoilt_told_nothing(kind: str) -> None:
+    with running() as box:
+        box.script("iletimerkezi", "read", kind)
+        with suppress(OSError):
+            _ask(f"{box.base_url('iletimerkezi')}/v1/get-report/json", "312891245")
+        (found,) = [seen(one) for one in box.orders()]
+    assert [call.told for call in found.calls] == [False]
+
+
+def _ask(url: str, order_id: str) -> None:
     import requests
 
     login = {"key": "k", "hash": "h"}

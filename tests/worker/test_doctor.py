@@ -1,0 +1,243 @@
+"""`rescind doctor`: each fault is one line that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.worker.test_cli_support import Home, make_home
+from worker.cli.checks import Check, Level, clock_check, redis_checks, status
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    valkey_url: str,
+) -> Home:
+    made = make_home(tmp_path, monkeypatch, capsys, valkey_url)
+    made.write("accounts.toml", "")
+    return made
+
+
+def checks(home: Home) -> dict[str, dict[str, Any]]:
+    return {one["what"]: one for one in home.run("doctor", "--json").records}
+
+
+def test_settings_are_shown_with_their_origin_and_no_secret(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCIND_API_TOKENS", "hush-hush")
+    home.write(".env", "RESCIND_ACCOUNTS=mine.toml\n")
+    monkeypatch.setenv("RESCIND_DATABSE_URL", "x")
+    done = home.run("doctor")
+    assert "hush" not in done.out
+    found = checks(home)
+    assert found["RESCIND_API_TOKENS"]["says"] == "*** (from the environment)"
+    assert found["RESCIND_ACCOUNTS"]["says"] == f"{home.path}/mine.toml (from .env)"
+    assert found["RESCIND_HOME"]["says"].endswith("(from the default)")
+    assert found["RESCIND_DATABSE_URL"]["level"] == "warning"
+    assert "is RESCIND_DATABASE_URL meant?" in found["RESCIND_DATABSE_URL"]["says"]
+
+
+def test_a_redis_that_forgets_is_wrong(home: Home) -> None:
+    # The tests' own server keeps nothing on disk.
+    found = checks(home)
+    assert found["redis"]["level"] == "ok"
+    assert found["redis persistence"]["level"] == "wrong"
+    assert "set `appendonly yes`" in found["redis persistence"]["says"]
+    assert found["redis eviction"]["level"] == "ok"
+    assert found["redis clock"]["level"] == "ok"
+    assert home.run("doctor").status == 2
+
+
+class Told(redis.Redis):
+    """A real client that is told other things."""
+
+    told: dict[str, Any]
+
+    def info(self, *args: Any, **kwargs: Any) -> Any:
+        return {**super().info(*args, **kwargs), **self.told}
+
+
+@pytest.mark.parametrize(
+    ("told", "what", "sentence"),
+    [
+        ({"maxmemory_policy": "allkeys-lru"}, "redis eviction", "noeviction"),
+        (
+            {"aof_enabled": 1, "aof_last_write_status": "err"},
+            "redis persistence",
+            "make room on its disk",
+        ),
+    ],
+)
+def test_a_redis_that_may_lose_jobs(
+    valkey_url: str, told: dict[str, Any], what: str, sentence: str
+) -> None:
+    client = Told.from_url(valkey_url)
+    client.told = told
+    found = {check.what: check for check in redis_checks(client, "it", "do")}
+    assert found[what].level is Level.WRONG
+    assert sentence in found[what].says
+
+
+def test_a_redis_that_is_away(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESCIND_REDIS_URL", "redis://:hush@127.0.0.1:1/0")
+    done = home.run("doctor")
+    assert done.status == 3
+    assert "redis://:***@127.0.0.1:1/0 cannot be reached" in done.out
+    assert "hush" not in done.out
+    monkeypatch.delenv("RESCIND_REDIS_URL")
+    assert "start an embedded one with `rescind up`" in home.run("doctor").out
+
+
+def test_the_ledger(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks(home)["ledger"]["level"] == "warning"
+    assert not (home.path / ".rescind" / "ledger.db").exists()
+    home.run("migrate")
+    assert checks(home)["ledger"]["level"] == "ok"
+    for url, level in {
+        "postgresql+psycopg://u:hush@127.0.0.1:1/x": "unreachable",
+        "nonsense": "wrong",
+        "mysql://h/x": "wrong",
+        f"sqlite:///{home.path}/new.db": "wrong",
+        f"sqlite:///{home.path}/accounts.toml/x": "unreachable",
+    }.items():
+        monkeypatch.setenv("RESCIND_DATABASE_URL", url)
+        found = checks(home)["ledger"]
+        assert found["level"] == level, url
+        assert "hush" not in found["says"]
+
+
+def test_postgresql(
+    home: Home, monkeypatch: pytest.MonkeyPatch, postgres_ledger_url: str
+) -> None:
+    monkeypatch.setenv("RESCIND_DATABASE_URL", postgres_ledger_url)
+    found = checks(home)
+    assert found["ledger"]["level"] == "ok"
+    assert found["ledger clock"]["level"] == "ok"
+    assert found["seal key"]["level"] == "wrong"
+    assert "make a key with `rescind seal-key`" in found["seal key"]["says"]
+
+
+def test_sealed_data_that_our_key_does_not_open(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write("accounts.toml", "not toml")
+    options = ["is_all=true", 'reasons={"1": 2}', 'ibans={"1": "TR33"}']
+    params = [word for option in options for word in ("--param", option)]
+    home.run("cancel", "akinon", "7", *params)
+    assert checks(home)["sealed data"]["level"] == "ok"
+    monkeypatch.setenv("RESCIND_SEAL_KEY", home.run("seal-key").out.strip())
+    assert checks(home)["sealed data"]["level"] == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "does not exist: copy accounts.example.toml"),
+        ("[", "is not TOML"),
+        ("", "names no account"),
+    ],
+)
+def test_the_accounts_file(home: Home, text: str | None, sentence: str) -> None:
+    if text is None:
+        (home.path / "accounts.toml").unlink()
+    else:
+        home.write("accounts.toml", text)
+    found = checks(home)["accounts"]
+    assert found["level"] == "wrong"
+    assert sentence in found["says"]
+
+
+# --- credentials ------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def provider(code: int, body: object) -> Iterator[tuple[str, list[str]]]:
+    """A provider on a real socket that says one thing; and what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            asked.append(self.rfile.read(length).decode())
+            answer = json.dumps(body).encode()
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_POST  # noqa: N815
+
+        def log_message(self, *_args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "level"),
+    [
+        (200, {"response": {"status": {"code": 200, "message": "OK"}}}, "ok"),
+        (401, {"response": {"status": {"code": 401, "message": "x"}}}, "wrong"),
+        (500, {}, "unreachable"),
+        (429, {}, "warning"),
+    ],
+)
+def test_credentials_are_proved_by_a_call_without_a_side_effect(
+    home: Home, code: int, body: object, level: str
+) -> None:
+    with provider(code, body) as (url, asked):
+        home.write(
+            "accounts.toml",
+            f'[iletimerkezi.default]\nkey = "hush1"\nhash = "hush2"\n'
+            f'base_url = "{url}"\n[dukkango.default]\n',
+        )
+        done = home.run("doctor", "--json")
+    found = {one["what"]: one for one in done.records}
+    assert found["iletimerkezi/default"]["level"] == level
+    assert len(asked) == 1
+    assert "cancel" not in asked[0]
+    assert "hush" not in done.out
+    assert found["dukkango/default"]["level"] == "wrong"
+    assert "until then it is held" in found["dukkango/default"]["says"]
+
+
+def test_a_login_is_tried(home: Home) -> None:
+    with provider(401, {"detail": "no"}) as (url, asked):
+        home.write(
+            "accounts.toml",
+            f'[akinon.default]\nusername = "u"\npassword = "hush"\n'
+            f'base_url = "{url}"\n',
+        )
+        found = checks(home)["akinon/default"]
+    assert found["level"] == "wrong"
+    assert "mend its credentials in the accounts file" in found["says"]
+    assert len(asked) == 1
+
+
+def test_a_clock_that_is_off() -> None:
+    assert clock_check("x", 0.5).level is Level.OK
+    assert "5.0 s ahead of this machine" in clock_check("x", 5).says
+    assert "5.0 s behind this machine" in clock_check("x", -5).says
+
+
+def test_the_exit_status() -> None:
+    levels = [Level.OK, Level.WARNING]
+    assert status([Check("x", level, "") for level in levels]) == 0
+    assert status([Check("x", level, "") for level in [*levels, Level.WRONG]]) == 2
+    assert status([Check("x", level, "") for level in Level]) == 3
+    assert status([]) == 0
