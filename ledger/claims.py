@@ -100,9 +100,12 @@ def _hold(chosen: Select[Any], state: State, lease: timedelta, now: datetime) ->
             "spent": C.spent + 1,
             "sent_at": to_ms(now),
         }
+    # As a CTE it runs once; as a subquery PostgreSQL may run it for every row, and so
+    # hold all there are, whatever the limit.
+    picked = chosen.cte("picked").prefix_with("MATERIALIZED", dialect="postgresql")
     return (
         update(CANCELLATION)
-        .where(and_(C.id.in_(chosen.scalar_subquery()), C.state == state))
+        .where(and_(C.id.in_(select(picked.c.id)), C.state == state))
         .values(values)
         .returning(CANCELLATION)
     )

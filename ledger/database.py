@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
 
 BUSY_SECONDS = 30
 """How long SQLite waits for another writer before it says that it is locked."""
@@ -54,7 +61,7 @@ def _open_sqlite(url: str) -> Engine:
         # The driver must not begin transactions by itself: see _begin.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _to_wal(cursor)
         # FULL: a commit that we rely on must survive the machine, too.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
@@ -68,6 +75,20 @@ def _open_sqlite(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _to_wal(cursor: sqlite3.Cursor) -> None:
+    # Alone among statements, this one does not wait while others open a new file.
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 @contextmanager
@@ -94,6 +115,17 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise LedgerUnreachableError(in_words(engine, error)) from error
+    except DatabaseError as error:
+        # The bare class is SQLite's: a file that is no database, or is damaged.
+        if type(error) is not DatabaseError and not _has_no_tables(error):
+            raise
+        raise LedgerUnreachableError(in_words(engine, error)) from error
+
+
+def _has_no_tables(error: DBAPIError) -> bool:
+    # PostgreSQL's "undefined table"; a database that does not exist is another thing.
+    undefined = getattr(error.orig, "sqlstate", None) == "42P01"
+    return undefined or "no such table" in str(error.orig)
 
 
 def in_words(engine: Engine, error: DBAPIError) -> str:
@@ -104,7 +136,7 @@ def in_words(engine: Engine, error: DBAPIError) -> str:
         return (
             f"the ledger {where} cannot be written: the disk is full; make room on it"
         )
-    if "no such table" in cause or "does not exist" in cause:
+    if _has_no_tables(error):
         return f"the ledger {where} has no tables yet: run `rescind migrate`"
     if "locked" in cause:
         return f"the ledger {where} is locked by another program: {cause}"

@@ -9,13 +9,17 @@ When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent bli
 from __future__ import annotations
 
 import email.utils
+import html
 import http.cookiejar
+import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from urllib.parse import quote, quote_plus
 
 import requests
 import urllib3
@@ -93,8 +97,13 @@ def _exchange(
     secrets: tuple[str, ...],
 ) -> Exchange:
     try:
-        reply = _send(request, policy)
-    except requests.RequestException as error:
+        prepared = _prepare(request)
+    except (requests.RequestException, UnicodeError) as error:
+        detail = f"it cannot be sent: {error}"
+        return Exchange(Evidence.NOT_SENT, detail=mask(detail, secrets))
+    try:
+        reply = _send(prepared, policy)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         evidence = Evidence.NOT_SENT if _never_sent(error) else Evidence.MAYBE_DONE
         return Exchange(evidence, detail=mask(_in_words(error, policy), secrets))
     except _LostError as error:
@@ -144,11 +153,18 @@ def _redirected(reply: Reply) -> Held:
 _local = threading.local()
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        # Where it does not follow a redirect, requests still reads the whole body of
+        # it, however long, and parses where it points to, which may raise anything.
+        return None
+
+
 def _session() -> requests.Session:
     """This thread's session: threads that share one slow each other down."""
     session: requests.Session | None = getattr(_local, "session", None)
     if session is None:
-        session = requests.Session()
+        session = _Session()
         # No proxies, .netrc or CA bundles from the environment: a third faster, and
         # nothing outside the accounts file decides where credentials go.
         session.trust_env = False
@@ -163,8 +179,8 @@ def _session() -> requests.Session:
     return session
 
 
-def _send(request: Request, policy: Policy) -> Reply:
-    prepared = requests.Request(
+def _prepare(request: Request) -> requests.PreparedRequest:
+    asked = requests.Request(
         request.method,
         request.url,
         headers={
@@ -175,10 +191,16 @@ def _send(request: Request, policy: Policy) -> Reply:
         },
         data=request.body,
     )
-    session = _session()
+    prepared = _session().prepare_request(asked)
+    for name, value in prepared.headers.items():
+        f"{name}{value}".encode("latin-1")
+    return prepared
+
+
+def _send(prepared: requests.PreparedRequest, policy: Policy) -> Reply:
     deadline = time.monotonic() + policy.connect_timeout + 2 * policy.read_timeout
-    with session.send(
-        session.prepare_request(prepared),
+    with _session().send(
+        prepared,
         stream=True,
         allow_redirects=False,
         timeout=(policy.connect_timeout, policy.read_timeout),
@@ -214,7 +236,7 @@ def _parts(raw: urllib3.HTTPResponse) -> Iterator[bytes]:
         raise _LostError("the connection was lost in the middle of a reply") from error
 
 
-def _never_sent(error: requests.RequestException) -> bool:
+def _never_sent(error: Exception) -> bool:
     """Whether the request cannot have reached the provider."""
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL):
         return True
@@ -222,13 +244,20 @@ def _never_sent(error: requests.RequestException) -> bool:
         urllib3.exceptions.NewConnectionError,
         urllib3.exceptions.NameResolutionError,
         urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.LocationParseError,
     )
-    for cause in _causes(error):
-        if isinstance(cause, never):
+    return any(isinstance(c, never) or _in_handshake(c) for c in _causes(error))
+
+
+def _in_handshake(error: BaseException) -> bool:
+    # The same words come from a connection that breaks when the request is out, so
+    # only where it was raised tells: nothing is sent before the handshake is over.
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if (code.co_name, code.co_filename) == ("do_handshake", ssl.__file__):
             return True
-        # Of TLS only the handshake's own failures are sure to come before sending.
-        if "CERTIFICATE_VERIFY_FAILED" in str(cause) or "WRONG_VERSION" in str(cause):
-            return True
+        trace = trace.tb_next
     return False
 
 
@@ -245,14 +274,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         pending += cause.args
 
 
-def _in_words(error: requests.RequestException, policy: Policy) -> str:
-    if isinstance(error, requests.ConnectTimeout):
+def _in_words(error: Exception, policy: Policy) -> str:
+    unsent = _never_sent(error)
+    if isinstance(error, requests.Timeout) and unsent:
         return f"no connection within {policy.connect_timeout:g} s"
     if isinstance(error, requests.Timeout):
         return f"no answer within {policy.read_timeout:g} s"
     causes = list(_causes(error))
     root = next((c for c in causes if isinstance(c, OSError) and c.errno), causes[-1])
-    prefix = "not connected" if _never_sent(error) else "connection lost"
+    prefix = "not connected" if unsent else "connection lost"
     return f"{prefix}: {str(root)[:200]}"
 
 
@@ -277,7 +307,7 @@ def _retry_after(value: str, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(value.strip()[:9]), 86_400))
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=moment.tzinfo or UTC) - now
 
@@ -294,10 +324,23 @@ def _reset(value: str, now: datetime) -> timedelta | None:
 
 def mask(text: str, secrets: tuple[str, ...]) -> str:
     """``text`` without any of ``secrets``, cut to what a person will read."""
-    for secret in secrets:
-        if len(secret) >= 4:
-            text = text.replace(secret, "***")
-    return text.replace("\x00", "")[:1000]
+    text = text.replace("\x00", "")
+    spelt = {form for one in secrets if len(one) >= 4 for form in _spellings(one)}
+    # The longest first: what is left of one must not be the rest of another.
+    for form in sorted(spelt, key=len, reverse=True):
+        text = text.replace(form, "***")
+    return text[:1000]
+
+
+def _spellings(secret: str) -> set[str]:
+    """``secret`` as it stands in JSON (PHP's too), a form, a URL and HTML."""
+    bare, ascii_only = (
+        json.dumps(secret, ensure_ascii=flag)[1:-1] for flag in (False, True)
+    )
+    slashed = {form.replace("/", "\\/") for form in (bare, ascii_only)}
+    encoded = secret.encode("utf-8", "replace")
+    in_urls = {quote(encoded), quote(encoded, safe=""), quote_plus(encoded)}
+    return {secret, bare, ascii_only, html.escape(secret), *slashed, *in_urls}
 
 
 def _masked_body(reply: Reply, secrets: tuple[str, ...]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from worker.cli.values import no_constant, param_value
+from worker.cli.values import RowError, param_value, read_json
 from worker.entries import FIELDS
 
 REQUIRED = ("provider", "order")
@@ -33,10 +32,6 @@ NOT_UTF8 = "is not UTF-8: save the file as UTF-8 and submit it again"
 
 class FileError(ValueError):
     """The file as a whole cannot be used: a sentence for whoever submitted it."""
-
-
-class _RowError(ValueError):
-    """One row cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +87,8 @@ def _json_rows(lines: Sequence[str]) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            yield Row(number, _json(_utf8(line), "it"))
-        except _RowError as error:
+            yield Row(number, read_json(_utf8(line), "it"))
+        except RowError as error:
             yield Row(number, wrong=f"{error}{_cut_off(lines, number)}")
 
 
@@ -106,20 +101,8 @@ def _cut_off(lines: Sequence[str], number: int) -> str:
 def _utf8(text: str) -> str:
     """``text``, unless it held bytes that are not UTF-8."""
     if UNDECODED.search(text):
-        raise _RowError(NOT_UTF8)
+        raise RowError(NOT_UTF8)
     return text
-
-
-def _json(text: str, what: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=no_constant)
-    except json.JSONDecodeError as error:
-        raise _RowError(
-            f"{what} is not JSON: {error.msg} at character {error.pos + 1}"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise _RowError(f"{what} is not JSON that can be kept: {why}") from None
 
 
 # --- CSV --------------------------------------------------------------------------
@@ -193,7 +176,7 @@ def _csv_rows(
             if any(cell.strip() for cell in cells):
                 yield Row(at + 1, _entry(header, cells))
             at = end
-        except _RowError as error:
+        except RowError as error:
             yield Row(at + 1, wrong=str(error))
             # After a stray quote the very next line may be a good row.
             at += 1
@@ -213,20 +196,16 @@ def _record(
     lines: Sequence[str], at: int, end: int, delimiter: str, columns: int
 ) -> list[str]:
     if end == at:
-        raise _RowError(
-            f'has a quote (") that is never closed{_cut_off(lines, at + 1)}'
-        )
+        raise RowError(f'has a quote (") that is never closed{_cut_off(lines, at + 1)}')
     record = [_utf8(line) for line in lines[at:end]]
     try:
         rows = list(csv.reader(record, delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise _RowError(f"cannot be read as CSV: {error}") from None
+        raise RowError(f"cannot be read as CSV: {error}") from None
     if len(rows) != 1:
-        raise _RowError(
-            'has a quote (") inside a value: double it, and quote the value'
-        )
+        raise RowError('has a quote (") inside a value: double it, and quote the value')
     if len(rows[0]) != columns:
-        raise _RowError(
+        raise RowError(
             f"has {len(rows[0])} columns, and the header {columns}"
             f"{_cut_off(lines, end)}"
         )
@@ -241,7 +220,7 @@ def _entry(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     }
     entry: dict[str, Any] = {}
     for name, text in given.items():
-        entry[name] = _json(text, name) if name in OBJECTS else text
+        entry[name] = read_json(text, name) if name in OBJECTS else text
     for name in [name for name in entry if name not in FIELDS]:
         _nest(entry, name, entry.pop(name))
     return entry
@@ -253,8 +232,8 @@ def _nest(entry: dict[str, Any], column: str, text: str) -> None:
     where, name = PREFIXES[prefix], column[len(prefix) :]
     values = entry.setdefault(where, {})
     if not isinstance(values, dict):
-        raise _RowError(f"{where} must be an object with named values")
+        raise RowError(f"{where} must be an object with named values")
     if name in values:
-        raise _RowError(f"{where} and {column} both give {name}")
+        raise RowError(f"{where} and {column} both give {name}")
     is_param = where == "params"
     values[name] = param_value(entry.get("provider"), name, text) if is_param else text

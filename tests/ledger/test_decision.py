@@ -307,7 +307,7 @@ def test_a_refusal_read_back_as_gone_was_the_truth() -> None:
     assert (after.state, after.reason) == (S.REJECTED, R.NOT_SUPPORTED)
 
 
-def test_a_refusal_that_speaks_of_a_cancellation_is_not_believed_of_an_active_order() -> (
+def test_a_refusal_that_names_a_cancellation_is_not_believed_of_an_active_order() -> (
     None
 ):
     known = claimed(S.VERIFYING, hint=R.ALREADY_CANCELLED)
@@ -322,9 +322,7 @@ def test_a_refusal_after_a_lost_answer_is_no_reason_once_the_order_is_seen_activ
     assert (after.state, after.lost) == (S.QUEUED, False)
 
 
-def test_a_clean_refusal_without_a_why_never_counts_as_a_call_that_may_have_worked() -> (
-    None
-):
+def test_a_clean_refusal_without_a_why_is_no_call_that_may_have_worked() -> None:
     known = claimed(S.SENDING)
     verifying = decide(known, WORDLESS, VANISH, NOW)
     assert not verifying.lost

@@ -84,6 +84,7 @@ def test_a_redis_that_may_lose_jobs(
     valkey_url: str, told: dict[str, Any], what: str, sentence: str
 ) -> None:
     client = Told.from_url(valkey_url)
+    assert isinstance(client, Told)
     client.told = told
     found = {check.what: check for check in redis_checks(client, "it", "do")}
     assert found[what].level is Level.WRONG

@@ -74,7 +74,7 @@ def test_an_awb_with_a_comma_stays_one_order() -> None:
     assert entries(data)[0]["order"] == "86210010463,86210010464"
 
 
-WHOLE_FILES = {
+WHOLE_FILES: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "is empty: there is nothing to submit"),
     "blank": ("\n \n", "is empty: there is nothing to submit"),
     "only a header": ("provider,order\n", "has a header and no rows"),
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_used(case: str) -> None:
 
 HEAD = "provider,order,metadata.note\n"
 GOOD = "notpanel,ord_1,x\n"
-ROWS = {
+ROWS: dict[str, tuple[str | bytes, str]] = {
     "short": ("notpanel,ord_2\n", "has 2 columns, and the header 3"),
     "long": ("notpanel,ord_2,x,y\n", "has 4 columns, and the header 3"),
     "an open quote": ('notpanel,"ord_2,x\n', 'has a quote (") that is never closed'),

@@ -15,9 +15,26 @@ from worker.times import parse_time
 LONGEST_GROUP = 200
 
 
+class RowError(ValueError):
+    """One row of a file cannot be read."""
+
+
 def no_constant(name: str) -> Any:
     """For ``json.loads``: NaN and Infinity are no JSON."""
     raise ValueError(f"{name} is no JSON number")
+
+
+def read_json(text: str, what: str) -> Any:
+    """``text`` as JSON; raises ``RowError``, which begins with ``what``."""
+    try:
+        return json.loads(text, parse_constant=no_constant)
+    except json.JSONDecodeError as error:
+        raise RowError(
+            f"{what} is not JSON: {error.msg} at character {error.pos + 1}"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise RowError(f"{what} is not JSON that can be kept: {why}") from None
 
 
 def param_value(provider: object, name: str, text: str) -> Any:

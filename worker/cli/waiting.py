@@ -37,13 +37,13 @@ def wait(engine: Engine, ids: Sequence[str], seconds: float) -> int:
             _look(engine, states, last=last)
             counts = _counted(states)
             show(counts)
-            if not _unfinished(counts):
+            if last or not _unfinished(counts):
                 break
-            if last:
-                _say_unfinished(counts, seconds)
-                return TIMED_OUT
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             pause = min(pause * 1.5, LONGEST_PAUSE)
+    if _unfinished(counts):
+        _say_unfinished(counts, seconds)
+        return TIMED_OUT
     others = any(state != State.CANCELLED for state in counts)
     return NOT_ALL_CANCELLED if others else DONE
 

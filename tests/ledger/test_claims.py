@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.claims import waiting
+from ledger.database import reading
+from ledger.progress import Claimed
+from ledger.states import State
+from ledger.tables import from_ms
+from providers.model import Order
+from tests.ledger.build import (
+    HOUR,
+    LANE,
+    LEASE,
+    NOW,
+    SECOND,
+    add,
+    change,
+    hold,
+    make,
+    new,
+    row,
+    steps,
+    take_in,
+)
+
+READ = [State.VERIFYING, State.REQUESTED]
+
+
+def orders(held: list[Claimed]) -> list[str]:
+    return [one.order.id for one in held]
+
+
+def test_a_claimed_one_is_sending_and_counted_before_it_is_sent(engine: Engine) -> None:
+    one = add(engine, order="ord_1")
+    [held] = hold(engine)
+    assert (held.id, held.order, held.version) == (one, Order("ord_1"), 2)
+    was = held.progress
+    assert (was.state, was.attempts, was.spent) == (State.SENDING, 1, 1)
+    assert was.sent_at == NOW
+    assert was.due_at == NOW + LEASE
+    assert steps(engine, one)[-1] == (2, State.QUEUED, State.SENDING)
+    assert from_ms(row(engine, one).due_at) == NOW + LEASE
+
+
+@pytest.mark.parametrize("state", READ)
+def test_one_that_is_claimed_for_reading_stays_what_it_is(
+    engine: Engine, state: State
+) -> None:
+    one = add(engine, state, attempts=2, spent=1)
+    [held] = hold(engine, state)
+    assert (held.progress.state, held.progress.attempts) == (state, 2)
+    assert (held.version, held.progress.due_at) == (2, NOW + LEASE)
+    assert steps(engine, one) == [(1, None, state)]
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, *READ])
+def test_nobody_else_gets_it_while_the_lease_lasts(
+    engine: Engine, state: State
+) -> None:
+    add(engine, state)
+    assert len(hold(engine, state)) == 1
+    assert hold(engine, state, now=NOW + LEASE - SECOND) == []
+
+
+@pytest.mark.parametrize("state", READ)
+def test_a_reading_whose_lease_ran_out_is_anybodys(
+    engine: Engine, state: State
+) -> None:
+    add(engine, state)
+    hold(engine, state)
+    assert len(hold(engine, state, now=NOW + LEASE)) == 1
+
+
+def test_a_sending_whose_lease_ran_out_is_not_claimed_again(engine: Engine) -> None:
+    add(engine)
+    hold(engine)
+    assert hold(engine, now=NOW + LEASE + HOUR) == []
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, *READ])
+def test_what_is_not_due_is_left(engine: Engine, state: State) -> None:
+    add(engine, state, due_at=NOW + SECOND)
+    assert hold(engine, state) == []
+    assert len(hold(engine, state, now=NOW + SECOND)) == 1
+
+
+def test_a_lane_is_only_given_its_own(engine: Engine) -> None:
+    add(engine, lane=("notpanel", "other"), order="1")
+    add(engine, lane=("ithink", "default"), order="2")
+    assert hold(engine) == []
+    assert orders(hold(engine, lane=("notpanel", "other"))) == ["1"]
+
+
+def test_the_nearest_deadline_goes_first_and_those_without_one_last(
+    engine: Engine,
+) -> None:
+    add(engine, order="none")
+    add(engine, order="late", cancel_before=NOW + HOUR)
+    add(engine, order="soon", cancel_before=NOW + SECOND)
+    add(engine, order="none, and older", due_at=NOW - HOUR)
+    taken = [orders(hold(engine, limit=1))[0] for _ in range(4)]
+    assert taken == ["soon", "late", "none, and older", "none"]
+
+
+def test_what_comes_together_comes_in_the_order_of_urgency(engine: Engine) -> None:
+    add(engine, order="none")
+    add(engine, order="late", cancel_before=NOW + HOUR)
+    add(engine, order="soon", cancel_before=NOW + SECOND)
+    assert orders(hold(engine)) == ["soon", "late", "none"]
+
+
+def test_what_is_past_its_deadline_is_left_to_the_sweep(engine: Engine) -> None:
+    add(engine, order="past", cancel_before=NOW)
+    add(engine, order="good", cancel_before=NOW + timedelta(milliseconds=1))
+    assert orders(hold(engine)) == ["good"]
+
+
+@pytest.mark.parametrize("state", READ)
+def test_past_its_deadline_it_is_still_read_back(engine: Engine, state: State) -> None:
+    add(engine, state, cancel_before=NOW - HOUR)
+    assert len(hold(engine, state)) == 1
+
+
+def test_no_more_come_than_were_asked_for(engine: Engine) -> None:
+    take_in(engine, (new(str(n)) for n in range(20)))
+    assert [len(hold(engine, limit=8)) for _ in range(4)] == [8, 8, 4, 0]
+
+
+def test_only_those_with_the_same_batch_cap_come_together(engine: Engine) -> None:
+    for n in range(5):
+        add(engine, order=f"capped {n}", batch_cap=2, due_at=NOW - HOUR)
+    add(engine, order="alone", batch_cap=1, due_at=NOW - 2 * HOUR)
+    for n in range(3):
+        add(engine, order=f"free {n}")
+    batches = [sorted(orders(hold(engine))) for _ in range(5)]
+    assert batches == [
+        ["alone"],
+        ["capped 0", "capped 1"],
+        ["capped 2", "capped 3"],
+        ["capped 4"],
+        ["free 0", "free 1", "free 2"],
+    ]
+
+
+def test_how_many_wait_is_counted_up_to_a_limit(engine: Engine) -> None:
+    take_in(engine, (new(str(n)) for n in range(5)))
+    add(engine, order="later", due_at=NOW + HOUR)
+    add(engine, order="past", cancel_before=NOW)
+
+    def counted(limit: int) -> int:
+        with reading(engine) as connection:
+            return waiting(connection, LANE, State.QUEUED, limit, NOW)
+
+    assert (counted(3), counted(100)) == (3, 5)
+    hold(engine)
+    assert counted(100) == 0
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.VERIFYING])
+def test_claimed_by_many_at_once_nothing_is_given_twice(
+    engine: Engine, state: State
+) -> None:
+    for n in range(60):
+        add(engine, state, order=str(n))
+    start = threading.Barrier(6)
+    taken: list[list[Claimed]] = []
+
+    def work() -> None:
+        start.wait()
+        while batch := hold(engine, state, limit=4):
+            taken.append(batch)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    given = [one.id for batch in taken for one in batch]
+    # Who meets only locked rows goes away empty-handed, so some may be left.
+    rest = [one.id for one in hold(engine, state, limit=100)]
+    assert len(given) == len(set(given))
+    assert len({*given, *rest}) == 60 == len(given) + len(rest)
+    assert max(map(len, taken)) <= 4
+
+
+def test_workers_and_writers_at_once_lose_nothing(engine: Engine) -> None:
+    take_in(engine, (new(str(n)) for n in range(80)))
+    start = threading.Barrier(4)
+    conflicts: list[frozenset[str]] = []
+
+    def work() -> None:
+        start.wait()
+        for _ in range(40):
+            batch = hold(engine, limit=5)
+            ended = [change(one, State.CANCELLED) for one in batch]
+            conflicts.append(make(engine, ended))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(conflicts) == {frozenset()}
+    with reading(engine) as connection:
+        assert waiting(connection, LANE, State.QUEUED, 100, NOW) == 0
+        assert waiting(connection, LANE, State.SENDING, 100, NOW + HOUR) == 0

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlmodel import SQLModel
+
+from ledger.database import (
+    LedgerUnreachableError,
+    open_ledger,
+    ping,
+    reading,
+    writing,
+)
+from ledger.migrate import LedgerVersionError, check, upgrade
+from ledger.queries import find
+from tests.conftest import free_port
+from tests.ledger.build import add, row
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Engine]:
+    """A database without any table."""
+    engine = open_ledger(empty_url)
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrations_make_what_the_models_say(empty: Engine) -> None:
+    upgrade(empty)
+    with reading(empty) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_migrations_make_the_checks_of_the_models(engine: Engine) -> None:
+    # Alembic compares no CHECKs.
+    for name, table in SQLModel.metadata.tables.items():
+        wanted = {str(c.name) for c in table.constraints if "ck_" in str(c.name)}
+        made = {c["name"] for c in inspect(engine).get_check_constraints(name)}
+        assert made == wanted
+
+
+def test_migrating_again_changes_nothing(engine: Engine) -> None:
+    one = add(engine)
+    before = row(engine, one)
+    upgrade(engine)
+    check(engine)
+    assert row(engine, one) == before
+
+
+def test_several_who_start_at_once_migrate_once(empty: Engine) -> None:
+    start = threading.Barrier(4)
+    failed: list[Exception] = []
+
+    def run() -> None:
+        start.wait()
+        engine = open_ledger(empty.url.render_as_string(hide_password=False))
+        try:
+            upgrade(engine)
+        except Exception as error:  # noqa: BLE001
+            failed.append(error)
+        finally:
+            engine.dispose()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    check(empty)
+
+
+def test_a_ledger_of_a_newer_version_is_left_alone(engine: Engine) -> None:
+    one = add(engine)
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for act in (upgrade, check):
+        with pytest.raises(LedgerVersionError) as caught:
+            act(engine)
+        said = str(caught.value)
+        assert "written by a newer Rescind (its version is 9999" in said
+        assert "upgrade this program" in said
+    assert row(engine, one).id == one
+
+
+def test_an_empty_ledger_says_what_to_do(empty: Engine) -> None:
+    with pytest.raises(LedgerVersionError, match="run `rescind migrate`"):
+        check(empty)
+
+
+def test_a_ledger_without_its_tables_says_what_to_do(empty: Engine) -> None:
+    with (
+        pytest.raises(LedgerUnreachableError, match="no tables yet: run `rescind mig"),
+        reading(empty) as connection,
+    ):
+        find(connection, "x")
+
+
+# --- a ledger that cannot be reached ------------------------------------------------
+
+
+def test_a_server_that_is_not_there_is_told_in_a_sentence() -> None:
+    url = f"postgresql+psycopg://me:s3cret@127.0.0.1:{free_port()}/rescind"
+    engine = open_ledger(url)
+    for act in (ping, check, upgrade):
+        with pytest.raises(LedgerUnreachableError, match="cannot be reached") as caught:
+            act(engine)
+        assert "s3cret" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_database_that_is_not_there_is_not_taken_for_one_without_tables(
+    postgres_url: str,
+) -> None:
+    engine = open_ledger(postgres_url.replace("/postgres?", "/nobody?"))
+    with pytest.raises(LedgerUnreachableError, match="cannot be reached") as caught:
+        ping(engine)
+    assert 'database "nobody" does not exist' in str(caught.value)
+    assert "rescind migrate" not in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+    engine = open_ledger(f"sqlite:///{tmp_path}/none/ledger.db")
+    with pytest.raises(LedgerUnreachableError, match="unable to open database file"):
+        ping(engine)
+
+
+def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_text("this is a shopping list, not a database\n" * 100)
+    with pytest.raises(LedgerUnreachableError, match="not a database"):
+        ping(open_ledger(f"sqlite:///{path}"))
+    assert path.read_text().startswith("this is a shopping list")
+
+
+@pytest.mark.parametrize("url", ["mysql://u:s3cret@h/d", "oracle://u:s3cret@h/d"])
+def test_another_kind_of_database_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="only sqlite:/// and postgresql") as caught:
+        open_ledger(url)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_plain_postgresql_urls_work_with_our_driver(postgres_ledger_url: str) -> None:
+    plain = postgres_ledger_url.replace("postgresql+psycopg:", "postgresql:")
+    engine = open_ledger(plain)
+    check(engine)
+    engine.dispose()
+
+
+def test_a_database_that_comes_back_is_used_again(postgres_ledger_url: str) -> None:
+    engine = open_ledger(postgres_ledger_url)
+    one = add(engine)
+    kill = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    other = open_ledger(postgres_ledger_url)
+    with writing(other) as connection:
+        connection.execute(kill)
+    other.dispose()
+    assert row(engine, one).id == one
+    engine.dispose()
+
+
+def test_readers_do_not_wait_for_a_writer(engine: Engine) -> None:
+    one = add(engine)
+    with writing(engine) as writer:
+        writer.execute(text("UPDATE cancellation SET polls = 1"))
+        assert row(engine, one).polls == 0
+    assert row(engine, one).polls == 1
+
+
+def test_what_was_not_finished_was_not_done(engine: Engine) -> None:
+    one = add(engine)
+    with pytest.raises(KeyError), writing(engine) as connection:  # noqa: PT012
+        connection.execute(text("UPDATE cancellation SET polls = 1"))
+        raise KeyError
+    assert row(engine, one).polls == 0

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, insert, update
+from sqlalchemy.exc import IntegrityError
+
+from ledger.claims import progress_of
+from ledger.database import reading, writing
+from ledger.progress import Change, Progress
+from ledger.queries import calls_made, history
+from ledger.records import CallMade, ForbiddenEdgeError, new_id, record_calls
+from ledger.states import EDGES, FINAL, State
+from ledger.tables import CANCELLATION, to_ms
+from providers.model import Reason
+from tests.ledger.build import (
+    HOUR,
+    LANE,
+    NOW,
+    SECOND,
+    add,
+    change,
+    hold,
+    make,
+    new,
+    progress,
+    row,
+    steps,
+    take_in,
+)
+
+LIVING = sorted((edge for edge in EDGES if edge[0] not in FINAL), key=str)
+WHOLE = Progress(
+    State.VERIFYING,
+    provider_code="455",
+    provider_message="sipariş bulunamadı \\ \" ' %s :x ü😀",
+    attempts=7,
+    spent=3,
+    polls=11,
+    lost=True,
+    hint=Reason.NOT_FOUND,
+    sent_at=NOW - HOUR,
+    since=NOW - SECOND,
+    step=4,
+    batch_cap=25,
+    due_at=NOW + HOUR,
+)
+
+
+def test_all_that_was_decided_is_kept(engine: Engine) -> None:
+    one = add(engine)
+    [held] = hold(engine)
+    to = replace(WHOLE, state=State.VERIFYING)
+    assert make(engine, [Change(one, held.version, State.SENDING, to)]) == frozenset()
+    kept = row(engine, one)
+    assert progress_of(kept) == to
+    assert kept.version == held.version + 1
+    assert kept.updated_at == to_ms(NOW)
+
+
+@pytest.mark.parametrize(("before", "after"), LIVING, ids=str)
+def test_every_edge_can_be_made_and_is_in_the_history(
+    engine: Engine, before: State, after: State
+) -> None:
+    one = add(engine, before)
+    made = Change(one, 1, before, progress(after), evidence="because")
+    assert make(engine, [made], NOW + SECOND) == frozenset()
+    assert row(engine, one).state == after
+    assert steps(engine, one) == [(1, None, before), (2, before, after)]
+    with reading(engine) as connection:
+        last = history(connection, one)[-1]
+    assert (last["from"], last["to"], last["evidence"]) == (before, after, "because")
+
+
+def test_what_stays_in_its_state_is_no_step_of_the_history(engine: Engine) -> None:
+    one = add(engine, State.VERIFYING)
+    [held] = hold(engine, State.VERIFYING)
+    assert make(engine, [change(held, State.VERIFYING, polls=1)]) == frozenset()
+    assert row(engine, one).polls == 1
+    assert steps(engine, one) == [(1, None, State.VERIFYING)]
+
+
+# --- fencing ------------------------------------------------------------------------
+
+
+def test_a_worker_whose_claim_is_stale_changes_nothing_and_is_told(
+    engine: Engine,
+) -> None:
+    one = add(engine)
+    [slow] = hold(engine)
+    assert make(engine, [change(slow, State.VERIFYING)]) == frozenset()
+    before = row(engine, one)
+    assert make(engine, [change(slow, State.CANCELLED)]) == {one}
+    assert row(engine, one) == before
+    assert len(steps(engine, one)) == 3
+
+
+def test_one_claimed_again_since_is_no_longer_the_first_workers(engine: Engine) -> None:
+    add(engine, State.VERIFYING)
+    [slow] = hold(engine, State.VERIFYING)
+    later = NOW + HOUR
+    [quick] = hold(engine, State.VERIFYING, now=later)
+    assert make(engine, [change(slow, State.REJECTED)]) == {slow.id}
+    assert make(engine, [change(quick, State.CANCELLED)]) == frozenset()
+    assert row(engine, slow.id).state == State.CANCELLED
+
+
+def test_the_right_version_in_another_state_changes_nothing(engine: Engine) -> None:
+    one = add(engine, State.VERIFYING)
+    wrong = Change(one, 1, State.SENDING, progress(State.CANCELLED))
+    assert make(engine, [wrong]) == {one}
+    assert row(engine, one).state == State.VERIFYING
+
+
+def test_an_unknown_one_is_named(engine: Engine) -> None:
+    gone = Change("nobody", 1, State.SENDING, progress(State.CANCELLED))
+    assert make(engine, [gone]) == {"nobody"}
+
+
+def test_those_that_are_still_held_are_changed_beside_those_that_are_not(
+    engine: Engine,
+) -> None:
+    for order in "abc":
+        add(engine, order=order)
+    first, second, third = hold(engine)
+    make(engine, [change(second, State.VERIFYING)])
+    ended = [change(held, State.CANCELLED) for held in (first, second, third)]
+    assert make(engine, ended) == {second.id}
+    states = [row(engine, one.id).state for one in (first, second, third)]
+    assert states == [State.CANCELLED, State.VERIFYING, State.CANCELLED]
+
+
+def test_of_two_who_end_it_at_once_one_does(engine: Engine) -> None:
+    one = add(engine)
+    [held] = hold(engine)
+    ends = [State.CANCELLED, State.REJECTED, State.FAILED, State.VERIFYING]
+    start = threading.Barrier(len(ends))
+    conflicts: list[frozenset[str]] = []
+
+    def end(state: State) -> None:
+        start.wait()
+        conflicts.append(make(engine, [change(held, state)]))
+
+    threads = [threading.Thread(target=end, args=(state,)) for state in ends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(len, conflicts)) == [0, 1, 1, 1]
+    assert len(steps(engine, one)) == 3
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+def test_a_final_state_is_never_left(engine: Engine, state: State) -> None:
+    one = add(engine, state)
+    for to in set(State):
+        with pytest.raises(ForbiddenEdgeError, match=f"{state} is final"):
+            make(engine, [Change(one, 1, state, progress(to))])
+    # Nor by one who believes it is something else.
+    believed = Change(one, 1, State.SENDING, progress(State.QUEUED))
+    assert make(engine, [believed]) == {one}
+    assert row(engine, one).state == state
+
+
+def test_a_change_that_does_not_exist_is_refused_aloud(engine: Engine) -> None:
+    one = add(engine)
+    wrong = Change(one, 1, State.QUEUED, progress(State.CANCELLED))
+    with pytest.raises(ForbiddenEdgeError, match="no edge queued -> cancelled"):
+        make(engine, [wrong])
+    assert row(engine, one).state == State.QUEUED
+
+
+def test_no_changes_are_no_trouble(engine: Engine) -> None:
+    assert make(engine, []) == frozenset()
+
+
+def test_a_thousand_are_made_at_once(engine: Engine) -> None:
+    ids = take_in(engine, (new(str(n)) for n in range(1000)))
+    held = hold(engine, limit=1000)
+    assert make(engine, [change(one, State.CANCELLED) for one in held]) == frozenset()
+    assert {row(engine, one).state for one in ids[::97]} == {State.CANCELLED}
+
+
+# --- what the database itself refuses -----------------------------------------------
+
+BAD_ROWS: Mapping[str, Mapping[str, Any]] = {
+    "ck_state": {"state": "lost"},
+    "ck_finished_when_final: open": {"finished_at": 1},
+    "ck_finished_when_final: final": {
+        "state": "cancelled",
+        "reason": "confirmed",
+        "due_at": None,
+    },
+    "ck_due_when_open: open": {"due_at": None},
+    "ck_due_when_open: final": {
+        "state": "failed",
+        "reason": "unresolved",
+        "finished_at": 1,
+    },
+    "ck_reason_when_final": {"state": "rejected", "finished_at": 1, "due_at": None},
+    "ck_attempts: attempts": {"attempts": -1},
+    "ck_attempts: spent": {"spent": -1},
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_the_database_refuses_a_row_that_cannot_be(engine: Engine, name: str) -> None:
+    one = add(engine)
+    with (
+        pytest.raises(IntegrityError, match=name.split(":", maxsplit=1)[0]),
+        writing(engine) as connection,
+    ):
+        connection.execute(update(CANCELLATION).values(BAD_ROWS[name]))
+    assert row(engine, one).state == State.QUEUED
+
+
+def test_the_database_keeps_one_key_once(engine: Engine) -> None:
+    one = add(engine)
+    doubled = {**row(engine, one)._mapping, "id": "another"}
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(insert(CANCELLATION), [doubled])
+
+
+def test_a_failure_in_a_transaction_undoes_all_of_it(engine: Engine) -> None:
+    add(engine)
+    [held] = hold(engine)
+    with pytest.raises(ForbiddenEdgeError):
+        make(
+            engine,
+            [
+                change(held, State.CANCELLED),
+                Change(held.id, held.version, State.QUEUED, progress(State.FAILED)),
+            ],
+        )
+    assert row(engine, held.id).state == State.SENDING
+
+
+# --- calls ----------------------------------------------------------------------------
+
+
+def test_a_call_is_kept_with_the_step_that_rests_on_it(engine: Engine) -> None:
+    one = add(engine)
+    [held] = hold(engine)
+    call = CallMade(
+        id=new_id(),
+        operation="cancel",
+        evidence="answered",
+        took=timedelta(milliseconds=42.4),
+        at=NOW,
+        cancellations=(one,),
+        status=400,
+        body='{"error":"no"}',
+    )
+    made = replace(change(held, State.REJECTED), call_id=call.id)
+    with writing(engine) as connection:
+        record_calls(connection, *LANE, [call])
+    make(engine, [made])
+    with reading(engine) as connection:
+        evidence = history(connection, one)[-1]["evidence"]
+        counts = calls_made(connection)
+    assert evidence == {
+        "call": call.id,
+        "operation": "cancel",
+        "evidence": "answered",
+        "status": 400,
+        "took_ms": 42,
+        "body": '{"error":"no"}',
+    }
+    assert counts == [("notpanel", "cancel", "answered", 1)]
+
+
+def test_identifiers_sort_by_time_and_never_repeat() -> None:
+    ids = [new_id() for _ in range(2000)]
+    assert sorted(ids) == ids
+    assert len(set(ids)) == 2000

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.claims import progress_of
+from ledger.database import writing
+from ledger.intake import NewCancellation
+from ledger.rounds import REFUSED_KEY, retry
+from ledger.states import RETRYABLE, State
+from ledger.tables import NO_DEADLINE, from_ms, to_ms
+from providers.model import InvalidRequestError
+from tests.ledger.build import (
+    HOUR,
+    NOW,
+    add,
+    hold,
+    new,
+    progress,
+    row,
+    steps,
+    take_in,
+)
+
+LATER = NOW + HOUR
+
+
+def retried(engine: Engine, one: str, cancel_before: datetime | None = None) -> bool:
+    seen = row(engine, one)
+    with writing(engine) as connection:
+        return retry(connection, seen, LATER, cancel_before)
+
+
+@pytest.mark.parametrize("state", sorted(RETRYABLE))
+def test_a_new_round_begins_queued(engine: Engine, state: State) -> None:
+    one = add(engine, state, attempts=5, spent=5, polls=3, provider_message="no")
+    assert retried(engine, one)
+    was = progress_of(row(engine, one))
+    assert (was.state, was.reason, was.finished_at) == (State.QUEUED, None, None)
+    assert (was.attempts, was.spent, was.polls) == (5, 0, 3)
+    assert (was.due_at, was.provider_message) == (LATER, None)
+    assert from_ms(row(engine, one).opened_at) == LATER
+    assert len(hold(engine, now=LATER)) == 1
+
+
+def test_the_history_keeps_both_rounds(engine: Engine) -> None:
+    one = add(engine, State.REJECTED)
+    retried(engine, one)
+    assert steps(engine, one) == [
+        (1, None, State.REJECTED),
+        (2, State.REJECTED, State.QUEUED),
+    ]
+
+
+def test_where_a_call_may_have_worked_the_round_begins_by_asking(
+    engine: Engine,
+) -> None:
+    one = add(engine, State.FAILED, lost=True, sent_at=NOW)
+    assert retried(engine, one)
+    was = progress_of(row(engine, one))
+    assert (was.state, was.lost) == (State.VERIFYING, True)
+    assert (was.sent_at, was.since) == (NOW, LATER)
+    assert hold(engine, now=LATER) == []
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - RETRYABLE))
+def test_only_what_ended_badly_is_retried(engine: Engine, state: State) -> None:
+    one = add(engine, state)
+    with pytest.raises(InvalidRequestError, match=f"is {state}: only failed"):
+        retried(engine, one)
+    assert row(engine, one).state == state
+
+
+def test_what_was_never_valid_is_not_retried(engine: Engine) -> None:
+    wrong = progress(State.REJECTED, provider_message="order is required")
+    refused: NewCancellation = new(key=f"{REFUSED_KEY}x", progress=wrong)
+    [one] = take_in(engine, [refused])
+    with pytest.raises(InvalidRequestError, match=r"\(order is required\).*corrected"):
+        retried(engine, one)
+
+
+def test_a_deadline_that_has_passed_asks_for_a_new_one(engine: Engine) -> None:
+    one = add(engine, State.EXPIRED, cancel_before=NOW)
+    with pytest.raises(InvalidRequestError, match="give a new time with --cancel-b"):
+        retried(engine, one)
+    with pytest.raises(InvalidRequestError, match="give a new time"):
+        retried(engine, one, LATER)
+    assert retried(engine, one, LATER + HOUR)
+    kept = row(engine, one)
+    assert kept.cancel_before == kept.urgency == to_ms(LATER + HOUR)
+
+
+def test_without_a_deadline_it_goes_after_those_that_have_one(engine: Engine) -> None:
+    one = add(engine, State.FAILED)
+    retried(engine, one)
+    assert row(engine, one).urgency == NO_DEADLINE
+
+
+def test_of_two_who_retry_at_once_one_does(engine: Engine) -> None:
+    one = add(engine, State.FAILED)
+    seen = row(engine, one)
+    start = threading.Barrier(3)
+    opened: list[bool] = []
+
+    def run() -> None:
+        start.wait()
+        with writing(engine) as connection:
+            opened.append(retry(connection, seen, LATER))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(opened) == [False, False, True]
+    assert len(steps(engine, one)) == 2

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.seal import Seal, SealError, new_key
+
+OLD, NEW = new_key(), new_key()
+PERSONAL = {
+    "ibans": {"101": "TR330006100519786457"},
+    "holder_names": {"101": "Ş"},
+}
+SEAL = Seal(OLD)
+
+
+def test_what_is_sealed_shows_nothing_and_opens_again() -> None:
+    sealed = SEAL.close(PERSONAL)
+    assert "TR33" not in sealed
+    assert SEAL.open(sealed) == PERSONAL
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5))
+def test_any_value_comes_back_as_it_was(value: object) -> None:
+    assert SEAL.open(SEAL.close(value)) == value
+
+
+def test_keys_are_rotated_by_putting_the_new_one_in_front() -> None:
+    sealed = SEAL.close(PERSONAL)
+    both = Seal(f" {NEW} , {OLD} ,")
+    assert both.open(sealed) == PERSONAL
+    renewed = both.renew(sealed)
+    assert Seal(NEW).open(renewed) == PERSONAL
+    with pytest.raises(SealError):
+        SEAL.open(renewed)
+
+
+def test_what_is_newly_sealed_is_sealed_with_the_first_key() -> None:
+    assert Seal(NEW).open(Seal(f"{NEW},{OLD}").close(1)) == 1
+
+
+@pytest.mark.parametrize("sealed", [SEAL.close(1), "", "nonsense", "gAAAAA==", "ş"])
+def test_a_key_that_did_not_seal_it_is_told_in_a_sentence(sealed: str) -> None:
+    with pytest.raises(SealError, match="put the former key behind the present one"):
+        Seal(NEW).open(sealed)
+
+
+@pytest.mark.parametrize("keys", ["", " ", ",", " , "])
+def test_a_missing_key_is_told_in_a_sentence(keys: str) -> None:
+    with pytest.raises(SealError, match="RESCIND_SEAL_KEY is not set"):
+        Seal(keys)
+
+
+@pytest.mark.parametrize("keys", ["short", "ğ" * 44, f"{OLD},x", OLD[:-1], "=" * 44])
+def test_a_malformed_key_is_told_in_a_sentence_that_does_not_show_it(keys: str) -> None:
+    with pytest.raises(SealError, match="RESCIND_SEAL_KEY is not a key") as caught:
+        Seal(keys)
+    assert keys not in str(caught.value)
+    assert caught.value.__cause__ is None

@@ -1,0 +1,148 @@
+"""A server on a real socket that answers as it is told, byte for byte."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+Handler = Callable[[socket.socket], None]
+
+
+@dataclass
+class Wire:
+    """One server. ``says`` is what it does with each connection's request."""
+
+    host: str
+    port: int
+    says: Handler = lambda _: None
+    requests: list[bytes] = field(default_factory=list)
+    """Every request that came, whole."""
+    connections: int = 0
+    done: threading.Event = field(default_factory=threading.Event)
+    """Set when the test is over: nothing waits any longer than that."""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}/cancel"
+
+    def answers(self, *parts: bytes | str, keep_open: bool = False) -> None:
+        """Answer each request with ``parts``, then close (or wait for the end)."""
+        whole = [p.encode() if isinstance(p, str) else p for p in parts]
+
+        def say(connection: socket.socket) -> None:
+            for part in whole:
+                connection.sendall(part)
+            if keep_open:
+                self.done.wait(30)
+
+        self.says = say
+
+    def drips(self, head: bytes, drop: bytes, every: float) -> None:
+        """Answer with ``head``, and then one ``drop`` after another, without end."""
+
+        def say(connection: socket.socket) -> None:
+            connection.sendall(head)
+            while not self.done.wait(every):
+                connection.sendall(drop)
+
+        self.says = say
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+    wire: Wire
+
+
+class _OneConnection(socketserver.BaseRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        wire = self.server.wire
+        wire.connections += 1
+        connection: socket.socket = self.request
+        # Its reader may well go away in the middle: that is what is being tested.
+        with contextlib.suppress(OSError):
+            while request := _read_request(connection):
+                wire.requests.append(request)
+                wire.says(connection)
+                if not getattr(wire.says, "keeps_alive", False):
+                    return
+
+
+def _read_request(connection: socket.socket) -> bytes:
+    """One request with its body; nothing when the other side has gone."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(65536)
+        if not part:
+            return b""
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = 0
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """A server on loopback, to be told what to say."""
+    with _Server(("127.0.0.1", 0), _OneConnection) as server:
+        host, port = server.server_address[:2]
+        server.wire = Wire(str(host), int(port))
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server.wire
+        finally:
+            server.wire.done.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A loopback port that refuses connections."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A loopback port that neither accepts nor refuses: its queue is full."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        port = int(server.getsockname()[1])
+        for _ in range(64):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0.2)
+            try:
+                waiting.connect(("127.0.0.1", port))
+            except TimeoutError:
+                break
+        else:
+            pytest.skip("this system queues connections without end")
+        yield port
+
+
+@pytest.fixture
+def stopwatch() -> Callable[[], float]:
+    """Seconds since the test began."""
+    began = time.monotonic()
+    return lambda: time.monotonic() - began

@@ -1,0 +1,731 @@
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers import http
+from providers.http import (
+    LARGEST_BODY,
+    LONGEST_WAIT,
+    Evidence,
+    Exchange,
+    exchange,
+    mask,
+    throttle_wait,
+)
+from providers.model import (
+    BatchRefused,
+    Finding,
+    Findings,
+    Held,
+    Outcome,
+    Parsed,
+    Policy,
+    Reply,
+    Request,
+    Throttled,
+    TokenRefused,
+    UnreadableReplyError,
+    seconds,
+)
+from tests.providers.conftest import Wire
+
+SECRET = "k3y-0123456789abcdef"
+DONE = Findings({"1": Finding(Outcome.CANCELLED)})
+POLICY = Policy(
+    resend_delays=seconds(1),
+    poll_delays=seconds(1),
+    verify_delays=seconds(1),
+    connect_timeout=0.5,
+    read_timeout=0.5,
+    throttle_wait=timedelta(seconds=33),
+)
+GOOD = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def parse(reply: Reply) -> Parsed:
+    reply.json_object()
+    return DONE
+
+
+def send(
+    url: str,
+    parser: Callable[[Reply], Parsed] = parse,
+    policy: Policy = POLICY,
+    secrets: tuple[str, ...] = (SECRET,),
+    method: str = "POST",
+) -> Exchange:
+    headers = {"Authorization": f"Token {SECRET}"}
+    request = Request(method, url, headers, b'{"order":"1"}')
+    return exchange(request, parser, policy, secrets)
+
+
+@pytest.fixture(autouse=True)
+def _a_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection outlives its test."""
+    monkeypatch.setattr(http, "_local", threading.local())
+
+
+def status_line(status: int) -> str:
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+
+
+def whole(status: int, body: str | bytes = "{}", *headers: str) -> bytes:
+    data = body.encode() if isinstance(body, str) else body
+    lines = [f"Content-Length: {len(data)}", *headers]
+    return (status_line(status) + "\r\n".join(lines) + "\r\n\r\n").encode() + data
+
+
+def only_one_was_made(wire: Wire) -> bool:
+    return len(wire.requests) == 1 == wire.connections
+
+
+# --- the provider cannot have acted ---------------------------------------------------
+
+
+def test_a_refused_connection_was_not_sent(closed_port: int) -> None:
+    result = send(f"http://127.0.0.1:{closed_port}/")
+    assert result.evidence is Evidence.NOT_SENT
+    assert "not connected" in str(result.detail)
+    assert "refused" in str(result.detail).lower()
+    assert (result.status, result.parsed) == (None, None)
+
+
+def test_a_host_without_an_address_was_not_sent() -> None:
+    result = send("http://no-such-host.invalid/")
+    assert result.evidence is Evidence.NOT_SENT
+    assert "not connected" in str(result.detail)
+
+
+def test_a_connection_that_never_comes_about_was_not_sent(
+    deaf_port: int, stopwatch: Callable[[], float]
+) -> None:
+    result = send(f"http://127.0.0.1:{deaf_port}/")
+    assert result.evidence is Evidence.NOT_SENT
+    assert result.detail == "no connection within 0.5 s"
+    assert stopwatch() < 5
+
+
+def test_an_address_that_is_none_was_not_sent() -> None:
+    assert send("http://" + "a" * 70 + ".example/").evidence is Evidence.NOT_SENT
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a\r\nX: y", "ğ", " a"])
+def test_a_credential_that_no_header_can_hold_was_not_sent(
+    wire: Wire, token: str
+) -> None:
+    result = exchange(Request("GET", wire.url, {"Token": token}), parse, POLICY)
+    assert result.evidence is Evidence.NOT_SENT
+    assert "cannot be sent" in str(result.detail)
+    assert wire.requests == []
+
+
+def test_plain_http_at_a_tls_address_was_not_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def say() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9)
+
+        thread = threading.Thread(target=say)
+        thread.start()
+        result = send(f"https://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+    assert result.evidence is Evidence.NOT_SENT
+
+
+# --- TLS, with a certificate of our own -----------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1 with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.now(UTC)
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "own.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+Tls = Callable[[Callable[[ssl.SSLSocket, socket.socket], None]], str]
+
+
+@pytest.fixture
+def tls(certificate: Path) -> Iterator[Tls]:
+    """Starts a TLS server for one connection; gives back its URL."""
+    threads: list[threading.Thread] = []
+    servers: list[socket.socket] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def start(say: Callable[[ssl.SSLSocket, socket.socket], None]) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def serve() -> None:
+            plain, _ = server.accept()
+            raw = socket.socket(fileno=socket.dup(plain.fileno()))
+            with plain, raw:
+                try:
+                    with context.wrap_socket(plain, server_side=True) as secure:
+                        say(secure, raw)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        threads.append(thread)
+        return f"https://127.0.0.1:{server.getsockname()[1]}/"
+
+    yield start
+    for thread in threads:
+        thread.join()
+    for server in servers:
+        server.close()
+
+
+def test_a_certificate_that_nobody_vouches_for_was_not_sent(tls: Tls) -> None:
+    heard: list[bytes] = []
+    url = tls(lambda secure, _: heard.append(secure.recv(65536)))
+    result = send(url)
+    assert result.evidence is Evidence.NOT_SENT
+    assert "certificate verify failed" in str(result.detail).lower()
+    assert heard in ([], [b""])
+
+
+def test_a_handshake_that_is_never_answered_was_not_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        result = send(f"https://127.0.0.1:{server.getsockname()[1]}/")
+    assert result.evidence is Evidence.NOT_SENT
+    assert result.detail == "no connection within 0.5 s"
+
+
+def test_what_was_answered_over_tls_is_read(tls: Tls, certificate: Path) -> None:
+    def say(secure: ssl.SSLSocket, _: socket.socket) -> None:
+        secure.recv(65536)
+        secure.sendall(GOOD.encode())
+
+    http._session().verify = str(certificate)
+    assert send(tls(say)).evidence is Evidence.ANSWERED
+
+
+def test_tls_that_breaks_after_the_request_may_be_done(
+    tls: Tls, certificate: Path
+) -> None:
+    def say(secure: ssl.SSLSocket, raw: socket.socket) -> None:
+        secure.recv(65536)
+        # Not TLS at all: what the client says of it is the words of a failed
+        # handshake, though the request was read.
+        raw.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n" * 9)
+
+    http._session().verify = str(certificate)
+    assert send(tls(say)).evidence is Evidence.MAYBE_DONE
+
+
+# --- nobody knows ---------------------------------------------------------------------
+
+
+def test_closed_before_answering_may_be_done_and_is_never_sent_again(
+    wire: Wire,
+) -> None:
+    wire.answers()
+    result = send(wire.url)
+    assert result.evidence is Evidence.MAYBE_DONE
+    assert "connection lost" in str(result.detail)
+    assert only_one_was_made(wire)
+
+
+def test_reset_after_the_request_may_be_done_and_is_never_sent_again(
+    wire: Wire,
+) -> None:
+    def say(connection: socket.socket) -> None:
+        linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        connection.close()
+
+    wire.says = say
+    result = send(wire.url)
+    assert result.evidence is Evidence.MAYBE_DONE
+    assert only_one_was_made(wire)
+
+
+def test_a_read_timeout_may_be_done_and_is_never_sent_again(
+    wire: Wire, stopwatch: Callable[[], float]
+) -> None:
+    wire.answers(keep_open=True)
+    result = send(wire.url)
+    assert result.evidence is Evidence.MAYBE_DONE
+    assert result.detail == "no answer within 0.5 s"
+    assert stopwatch() < 5
+    assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET"])
+def test_no_method_is_sent_twice(wire: Wire, method: str) -> None:
+    wire.answers()
+    assert send(wire.url, method=method).evidence is Evidence.MAYBE_DONE
+    assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599, 408, 303, 304])
+def test_a_status_that_decides_nothing_may_be_done_and_is_never_sent_again(
+    wire: Wire, status: int
+) -> None:
+    size = 0 if status == 304 else 2
+    wire.answers(f"HTTP/1.1 {status} So\r\nContent-Length: {size}\r\n\r\n{{}}")
+    result = send(wire.url)
+    assert (result.evidence, result.status) == (Evidence.MAYBE_DONE, status)
+    assert result.detail == f"HTTP {status}"
+    assert result.parsed is None
+    assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n{}",
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\n{}",
+    ],
+    ids=["short", "no last chunk", "half a chunk", "no chunk", "two lengths", "400"],
+)
+def test_a_truncated_reply_may_be_done_and_is_never_sent_again(
+    wire: Wire, reply: bytes
+) -> None:
+    wire.answers(reply)
+    result = send(wire.url)
+    assert result.evidence is Evidence.MAYBE_DONE
+    assert result.parsed is None
+    assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"\x00\x01\x02\r\n\r\n", b"CERTIFICATE_VERIFY_FAILED\r\n\r\n", b"HTTP/1.1 OK\r\n"],
+    ids=["bytes", "words of a handshake", "no status"],
+)
+def test_what_is_not_http_may_be_done_and_is_never_sent_again(
+    wire: Wire, reply: bytes
+) -> None:
+    wire.answers(reply)
+    assert send(wire.url).evidence is Evidence.MAYBE_DONE
+    assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+def test_a_compressed_reply_may_be_done_and_is_not_unpacked(
+    wire: Wire, encoding: str
+) -> None:
+    bomb = gzip.compress(b"[" * 10_000_000)
+    wire.answers(whole(200, bomb, f"Content-Encoding: {encoding}"))
+    result = send(wire.url)
+    assert result.evidence is Evidence.MAYBE_DONE
+    assert "compressed" in str(result.detail)
+    assert b"Accept-Encoding: identity" in wire.requests[0]
+    assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("status", [200, 302, 429, 500])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_huge_reply_may_be_done_and_is_not_kept(
+    wire: Wire, status: int, chunked: bool
+) -> None:
+    block = b"x" * 65_536
+    size = 200 * 1024 * 1024
+    head = status_line(status) + "Location: /elsewhere\r\n"
+
+    def say(connection: socket.socket) -> None:
+        if chunked:
+            connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        else:
+            connection.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode())
+        for _ in range(size // len(block)):
+            connection.sendall(b"10000\r\n" + block + b"\r\n" if chunked else block)
+
+    wire.says = say
+    tracemalloc.start()
+    try:
+        result = send(wire.url)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert result.evidence is Evidence.MAYBE_DONE
+    assert str(LARGEST_BODY) in str(result.detail)
+    assert peak < 4 * LARGEST_BODY
+    assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("status", [200, 307, 500])
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [("Content-Length: 100000", b"x"), ("Transfer-Encoding: chunked", b"1\r\nx\r\n")],
+    ids=["length", "chunked"],
+)
+def test_a_reply_that_never_ends_is_left_in_its_time(
+    wire: Wire, status: int, head: str, drop: bytes, stopwatch: Callable[[], float]
+) -> None:
+    lines = status_line(status) + "Location: /elsewhere\r\n" + head + "\r\n\r\n"
+    wire.drips(lines.encode(), drop, 0.1)
+    result = send(wire.url)
+    assert result.evidence is Evidence.MAYBE_DONE
+    assert "did not end within its time" in str(result.detail)
+    # The deadline is 0.5 to connect and twice 0.5 to read.
+    assert stopwatch() < 6
+    assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b'{"a":',
+        b"\xff\xfe\x00",
+        b"[1]",
+        b"null",
+        b'"x"',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"9" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+    ids=lambda body: f"{body[:8]!r} of {len(body)}",
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_reply_that_cannot_be_read_may_be_done_and_is_never_sent_again(
+    wire: Wire, status: int, body: bytes
+) -> None:
+    wire.answers(whole(status, body))
+    result = send(wire.url)
+    assert (result.evidence, result.status) == (Evidence.MAYBE_DONE, status)
+    assert f"HTTP {status} with" in str(result.detail)
+    assert len(str(result.body)) <= 1000
+    assert only_one_was_made(wire)
+
+
+# --- answered -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 299, 400, 401, 403, 404, 422, 455])
+def test_an_answer_is_read_by_the_provider_once(wire: Wire, status: int) -> None:
+    seen: list[Reply] = []
+
+    def look(reply: Reply) -> Parsed:
+        seen.append(reply)
+        return DONE
+
+    head = f"HTTP/1.1 {status} So\r\nX-Thing: Yes\r\nContent-Length: 7\r\n\r\n"
+    wire.answers(head, '{"a":1}')
+    result = send(wire.url, look)
+    assert (result.evidence, result.status) == (Evidence.ANSWERED, status)
+    assert result.parsed == DONE
+    [reply] = seen
+    assert (reply.status, reply.body) == (status, b'{"a":1}')
+    assert reply.headers["x-thing"] == "Yes"
+    assert result.body == (None if status < 300 else '{"a":1}')
+    assert result.took > timedelta(0)
+    assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("close", ["Connection: close", "X: y"])
+def test_an_answer_whose_end_is_the_connections_end_is_whole(
+    wire: Wire, close: str
+) -> None:
+    wire.answers(f"HTTP/1.1 200 OK\r\n{close}\r\n\r\n", "{}")
+    assert send(wire.url).evidence is Evidence.ANSWERED
+
+
+def test_an_answer_in_chunks_is_put_together(wire: Wire) -> None:
+    wire.answers(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        *(f"1\r\n{c}\r\n" for c in '{"ok":true}'),
+        "0\r\n\r\n",
+    )
+    bodies: list[bytes] = []
+
+    def look(reply: Reply) -> Parsed:
+        bodies.append(reply.body)
+        return DONE
+
+    assert send(wire.url, look).evidence is Evidence.ANSWERED
+    assert bodies == [b'{"ok":true}']
+
+
+def test_what_was_asked_arrives_as_it_was_built(wire: Wire) -> None:
+    wire.answers(GOOD)
+    send(wire.url + "/%2F%C3%BC?a=b,c")
+    [request] = wire.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /cancel/%2F%C3%BC?a=b,c HTTP/1.1\r\n")
+    assert f"Authorization: Token {SECRET}".encode() in head
+    assert b"User-Agent: rescind/" in head
+    assert body == b'{"order":"1"}'
+
+
+def test_a_connection_is_used_again(wire: Wire) -> None:
+    def say(connection: socket.socket) -> None:
+        connection.sendall(GOOD.encode())
+
+    say.keeps_alive = True  # type: ignore[attr-defined]
+    wire.says = say
+    results = [send(wire.url) for _ in range(3)]
+    assert {one.evidence for one in results} == {Evidence.ANSWERED}
+    assert (len(wire.requests), wire.connections) == (3, 1)
+
+
+def test_a_kept_connection_that_the_provider_closed_costs_nothing(wire: Wire) -> None:
+    wire.answers(GOOD)
+    first, second = send(wire.url), send(wire.url)
+    assert first.evidence is second.evidence is Evidence.ANSWERED
+    assert len(wire.requests) == 2
+
+
+# --- throttled ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        ("Retry-After: 7", 7),
+        ("Retry-After:  0 ", 1),
+        ("Retry-After: 999999999999", LONGEST_WAIT.total_seconds()),
+        ("Retry-After: soon", 33),
+        ("Retry-After: -5", 33),
+        ("Retry-After: ٧", 33),
+        ("Retry-After: Wed, 21 Oct 2015 07:28:00 GMT", 1),
+        ("Retry-After: Wed, 21 Oct 9999 07:28:00 GMT", LONGEST_WAIT.total_seconds()),
+        ("Retry-After: Wed, 21 Oct 99999999999999 07:28:00 GMT", 33),
+        ("X-RateLimit-Reset: 5", 1),
+        ("X-RateLimit-Reset: 99999999999999999999", LONGEST_WAIT.total_seconds()),
+        ("X-RateLimit-Reset: soon", 33),
+        ("X-Nothing: 1", 33),
+    ],
+)
+def test_a_throttled_call_says_how_long_and_is_never_sent_again(
+    wire: Wire, header: str, wait: float
+) -> None:
+    wire.answers(whole(429, "slow down", header))
+    result = send(wire.url)
+    assert (result.evidence, result.status) == (Evidence.THROTTLED, 429)
+    assert isinstance(result.parsed, Throttled)
+    assert result.parsed.wait.total_seconds() == wait
+    assert result.body == "slow down"
+    assert only_one_was_made(wire)
+
+
+def test_until_reset_is_waited_and_a_second_more(now: datetime) -> None:
+    reset = str(int(now.timestamp()) + 40)
+    waits = throttle_wait({"x-ratelimit-reset": reset}, now, timedelta(0))
+    assert timedelta(seconds=40) < waits <= timedelta(seconds=41)
+
+
+def test_until_a_date_is_waited(now: datetime) -> None:
+    date = format_datetime(now + timedelta(seconds=40), usegmt=True)
+    wait = throttle_wait({"retry-after": date}, now, timedelta(0))
+    assert timedelta(seconds=39) < wait <= timedelta(seconds=40)
+
+
+def test_retry_after_goes_before_reset(now: datetime) -> None:
+    headers = {"retry-after": "7", "x-ratelimit-reset": str(int(now.timestamp()) + 40)}
+    assert throttle_wait(headers, now, timedelta(0)) == timedelta(seconds=7)
+
+
+@given(st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ [+-]?\w+"))
+def test_whatever_a_429_asks_for_the_wait_is_within_reason(value: str) -> None:
+    moment = dt.datetime(2026, 11, 20, tzinfo=UTC)
+    for name in ("retry-after", "x-ratelimit-reset"):
+        wait = throttle_wait({name: value}, moment, timedelta(seconds=33))
+        assert timedelta(seconds=1) <= wait <= LONGEST_WAIT
+
+
+# --- redirects ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(
+    "where", ["{url}", "//[::1", "http://a b/", "", "ftp://x", "/%zz", "http://:x/"]
+)
+def test_a_redirect_holds_the_lane_and_is_never_followed(
+    wire: Wire, status: int, where: str
+) -> None:
+    wire.answers(whole(status, "", f"Location: {where.format(url=wire.url)}"))
+    result = send(wire.url)
+    assert (result.evidence, result.status) == (Evidence.ANSWERED, status)
+    assert isinstance(result.parsed, Held)
+    assert f"HTTP {status}" in result.parsed.why
+    assert only_one_was_made(wire)
+
+
+# --- what is kept between calls, and where calls go -----------------------------------
+
+
+def test_cookies_are_not_kept(wire: Wire) -> None:
+    wire.answers(whole(200, "{}", "Set-Cookie: session=abc; Path=/"))
+    send(wire.url)
+    send(wire.url)
+    assert [b"cookie" in request.lower() for request in wire.requests] == [False, False]
+    assert list(http._session().cookies) == []
+
+
+def test_proxies_in_the_environment_are_ignored(
+    wire: Wire, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    wire.answers(GOOD)
+    assert send(wire.url).evidence is Evidence.ANSWERED
+
+
+def test_a_netrc_file_adds_no_credentials(
+    wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    wire.answers(GOOD)
+    exchange(Request("GET", wire.url), parse, POLICY)
+    assert b"authorization" not in wire.requests[0].lower()
+
+
+def test_threads_do_not_share_a_session() -> None:
+    sessions = [http._session(), http._session()]
+    thread = threading.Thread(target=lambda: sessions.append(http._session()))
+    thread.start()
+    thread.join()
+    assert sessions[0] is sessions[1]
+    assert sessions[0] is not sessions[2]
+
+
+# --- no secret gets out ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [400, 429, 500])
+def test_a_secret_in_a_body_is_masked(wire: Wire, status: int) -> None:
+    wire.answers(whole(status, json.dumps({"error": f"bad key {SECRET}"})))
+    result = send(wire.url)
+    assert "bad key ***" in str(result.body)
+    assert SECRET not in repr(result)
+
+
+def test_a_secret_in_an_unreadable_body_is_masked(wire: Wire) -> None:
+    wire.answers(whole(200, f"<html>{SECRET}</html>"))
+    result = send(wire.url)
+    assert result.body == "<html>***</html>"
+
+
+def test_a_secret_in_what_went_wrong_is_masked(wire: Wire) -> None:
+    def fail(_: Reply) -> Parsed:
+        raise UnreadableReplyError(f"what is {SECRET}?")
+
+    wire.answers(GOOD)
+    assert send(wire.url, fail).detail == "what is ***?"
+
+
+def test_a_secret_in_a_status_line_is_masked(wire: Wire) -> None:
+    wire.answers(f"{SECRET}\r\n\r\n")
+    assert SECRET not in repr(send(wire.url))
+
+
+@pytest.mark.parametrize(
+    "parsed",
+    [
+        Findings({"1": Finding(Outcome.REFUSED, None, SECRET, f"no {SECRET}")}),
+        BatchRefused(Finding(Outcome.REFUSED, None, SECRET, f"no {SECRET}")),
+        Held(f"check {SECRET}"),
+        TokenRefused(f"check {SECRET}"),
+    ],
+    ids=lambda parsed: type(parsed).__name__,
+)
+def test_a_secret_in_the_providers_words_is_masked(wire: Wire, parsed: Parsed) -> None:
+    wire.answers(GOOD)
+    result = send(wire.url, lambda _: parsed)
+    assert type(result.parsed) is type(parsed)
+    assert SECRET not in repr(result.parsed)
+    assert "***" in repr(result.parsed)
+
+
+@pytest.mark.parametrize("order", [("abcd", "abcdefgh"), ("abcdefgh", "abcd")])
+def test_of_two_secrets_that_overlap_nothing_is_left(order: tuple[str, ...]) -> None:
+    assert mask("<abcdefgh>", order) == "<***>"
+
+
+AWKWARD = 'p"a/ss\\wörd&<1>'
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        json.dumps(AWKWARD)[1:-1],
+        json.dumps(AWKWARD, ensure_ascii=False)[1:-1],
+        json.dumps(AWKWARD)[1:-1].replace("/", "\\/"),
+        "p%22a%2Fss%5Cw%C3%B6rd%26%3C1%3E",
+        "p&quot;a/ss\\wörd&amp;&lt;1&gt;",
+    ],
+)
+def test_a_secret_is_masked_however_it_is_spelt(spelt: str) -> None:
+    assert mask(f'{{"password":"{spelt}"}}', (AWKWARD,)) == '{"password":"***"}'
+
+
+@given(st.text(), st.lists(st.text(min_size=4), max_size=3))
+def test_what_is_masked_holds_no_secret_and_is_short(
+    text: str, secrets: list[str]
+) -> None:
+    masked = mask(text + "".join(secrets), tuple(secrets))
+    assert len(masked) <= 1000
+    assert "\x00" not in masked
+    for secret in secrets:
+        assert secret not in masked.replace("***", "")
+
+
+def test_a_secret_that_is_cut_off_at_the_end_of_what_is_read_is_not_shown(
+    wire: Wire,
+) -> None:
+    filler = SECRET * 2000
+    wire.answers(whole(400, filler))
+    assert "k3y" not in str(send(wire.url).body)
