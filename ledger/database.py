@@ -138,6 +138,8 @@ def in_words(engine: Engine, error: DBAPIError) -> str:
         )
     if _has_no_tables(error):
         return f"the ledger {where} has no tables yet: run `rescind migrate`"
+    if "not a database" in cause:
+        return f"{where} is not a ledger: {cause}; check RESCIND_DATABASE_URL"
     if "locked" in cause:
         return f"the ledger {where} is locked by another program: {cause}"
     return f"the ledger {where} cannot be reached: {cause}"

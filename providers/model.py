@@ -267,6 +267,15 @@ def explain(error: ValidationError) -> str:
     return "; ".join(_explain_one(dict(item)) for item in error.errors()[:5])
 
 
+_KINDS = {
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "dict_type": "an object with named values",
+    "list_type": "a list",
+}
+
+
 def _explain_one(item: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in item["loc"])
     match item["type"]:
@@ -274,6 +283,14 @@ def _explain_one(item: Mapping[str, Any]) -> str:
             return f"{where} is required"
         case "extra_forbidden":
             return f"{where} is not known here"
+        case "less_than_equal":
+            return f"{where} must be at most {item['ctx']['le']}"
+        case "greater_than_equal":
+            return f"{where} must be at least {item['ctx']['ge']}"
+        case (
+            "int_type" | "bool_type" | "string_type" | "dict_type" | "list_type" as kind
+        ):
+            return f"{where} must be {_KINDS[kind]}"
         case _:
             message = str(item["msg"]).removeprefix("Value error, ")
             return f"{where}: {message}" if where else message

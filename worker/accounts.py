@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import limits
+from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from providers.base import Account, Provider
@@ -136,12 +137,12 @@ def _check_rates(policy: Policy) -> None:
 
 
 def _value(name: str, value: object) -> object:
-    """A value as written, from the environment, or from a file."""
+    """A value as written, from the environment (or ``.env``), or from a file."""
     if not isinstance(value, dict):
         return value
     match value:
         case {"env": str(variable)} if len(value) == 1:
-            found = os.environ.get(variable)
+            found = os.environ.get(variable) or dotenv_values(".env").get(variable)
             if not found:
                 raise ValueError(f"{name}: the variable {variable} is not set")
             return found

@@ -18,6 +18,15 @@ TASK_SECONDS = 240
 """Beyond it a task is killed: a slice, the longest call and its record take less, and
 it is less than half of the visibility timeout."""
 
+
+def _concurrency() -> int:
+    """Children of a worker: what ``-c`` overrides, and slots are counted by."""
+    given = os.environ.get("RESCIND_CONCURRENCY", "12")
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 1000):
+        raise SystemExit("rescind: RESCIND_CONCURRENCY must be a number from 1 to 1000")
+    return int(given)
+
+
 REDIS_OPTIONS: dict[str, Any] = {
     # Without them a half-open connection hangs a worker or a producer for ever.
     "socket_timeout": 10,
@@ -48,7 +57,7 @@ CONFIG: dict[str, Any] = {
     "worker_cancel_long_running_tasks_on_connection_loss": True,
     "worker_prefetch_multiplier": 1,
     "worker_max_tasks_per_child": 1000,
-    "worker_concurrency": int(os.environ.get("RESCIND_CONCURRENCY", "12")),
+    "worker_concurrency": _concurrency(),
     "worker_proc_alive_timeout": 30,
     "worker_send_task_events": True,
     "worker_hijack_root_logger": False,

@@ -227,9 +227,7 @@ def test_a_remark_that_may_mean_cancelled_decides_nothing(remark: str) -> None:
 )
 def test_a_remark_that_names_a_cancellation_is_to_be_read_back(remark: str) -> None:
     found = cancel(rows({"1": {**FAILED, "remark": remark}}))
-    assert found == Finding(
-        Outcome.REFUSED, Reason.ALREADY_CANCELLED, "Failed", remark
-    )
+    assert found == Finding(Outcome.REFUSED, Reason.ALREADY_CANCELLED, "Failed", remark)
 
 
 # --- what the whole reply means ---------------------------------------------------
