@@ -200,5 +200,6 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(tmp_path: Path) -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert held == ours
+    # The demo's file goes with the command that pushes it through.
+    assert held == ours | {"worker/examples/cancellations.csv"}
     assert any(name.startswith("ledger/migrations/versions/") for name in held)

@@ -25,6 +25,8 @@ class Wire:
     requests: list[bytes] = field(default_factory=list)
     """Every request that came, whole."""
     connections: int = 0
+    closed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    """Released each time that a connection was closed from this side."""
     done: threading.Event = field(default_factory=threading.Event)
     """Set when the test is over: nothing waits any longer than that."""
 
@@ -60,6 +62,10 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 64
     wire: Wire
+
+    def shutdown_request(self, request: object) -> None:
+        super().shutdown_request(request)  # type: ignore[arg-type]
+        self.wire.closed.release()
 
 
 class _OneConnection(socketserver.BaseRequestHandler):

@@ -48,6 +48,7 @@ from providers.model import (
 )
 from tests.providers.conftest import Wire
 
+BODY = b'{"order":"1"}'
 SECRET = "k3y-0123456789abcdef"
 DONE = Findings({"1": Finding(Outcome.CANCELLED)})
 POLICY = Policy(
@@ -74,7 +75,7 @@ def send(
     method: str = "POST",
 ) -> Exchange:
     headers = {"Authorization": f"Token {SECRET}"}
-    request = Request(method, url, headers, b'{"order":"1"}')
+    request = Request(method, url, headers, BODY)
     return exchange(request, parser, policy, secrets)
 
 
@@ -82,6 +83,15 @@ def send(
 def _a_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection outlives its test."""
     monkeypatch.setattr(http, "_local", threading.local())
+
+
+def read_whole(connection: ssl.SSLSocket) -> None:
+    """The request that ``send`` makes, to its end: closed earlier, it is a reset."""
+    data = b""
+    while not data.endswith(BODY):
+        part = connection.recv(65536)
+        assert part
+        data += part
 
 
 def status_line(status: int) -> str:
@@ -243,7 +253,7 @@ def test_a_handshake_that_is_never_answered_was_not_sent() -> None:
 
 def test_what_was_answered_over_tls_is_read(tls: Tls, certificate: Path) -> None:
     def say(secure: ssl.SSLSocket, _: socket.socket) -> None:
-        secure.recv(65536)
+        read_whole(secure)
         secure.sendall(GOOD.encode())
 
     http._session().verify = str(certificate)
@@ -254,7 +264,7 @@ def test_tls_that_breaks_after_the_request_may_be_done(
     tls: Tls, certificate: Path
 ) -> None:
     def say(secure: ssl.SSLSocket, raw: socket.socket) -> None:
-        secure.recv(65536)
+        read_whole(secure)
         # Not TLS at all: what the client says of it is the words of a failed
         # handshake, though the request was read.
         raw.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n" * 9)
@@ -503,7 +513,7 @@ def test_what_was_asked_arrives_as_it_was_built(wire: Wire) -> None:
     assert head.startswith(b"POST /cancel/%2F%C3%BC?a=b,c HTTP/1.1\r\n")
     assert f"Authorization: Token {SECRET}".encode() in head
     assert b"User-Agent: rescind/" in head
-    assert body == b'{"order":"1"}'
+    assert body == BODY
 
 
 def test_a_connection_is_used_again(wire: Wire) -> None:
@@ -519,7 +529,9 @@ def test_a_connection_is_used_again(wire: Wire) -> None:
 
 def test_a_kept_connection_that_the_provider_closed_costs_nothing(wire: Wire) -> None:
     wire.answers(GOOD)
-    first, second = send(wire.url), send(wire.url)
+    first = send(wire.url)
+    assert wire.closed.acquire(timeout=10)
+    second = send(wire.url)
     assert first.evidence is second.evidence is Evidence.ANSWERED
     assert len(wire.requests) == 2
 
@@ -605,8 +617,9 @@ def test_a_redirect_holds_the_lane_and_is_never_followed(
 
 def test_cookies_are_not_kept(wire: Wire) -> None:
     wire.answers(whole(200, "{}", "Set-Cookie: session=abc; Path=/"))
-    send(wire.url)
-    send(wire.url)
+    for _ in range(2):
+        send(wire.url)
+        assert wire.closed.acquire(timeout=10)
     assert [b"cookie" in request.lower() for request in wire.requests] == [False, False]
     assert list(http._session().cookies) == []
 
