@@ -69,7 +69,7 @@ clean: ## remove .venv, caches and builds (.rescind, which holds a ledger, stays
 
 COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet \
   --generate-hashes --strip-extras --allow-unsafe --no-annotate \
-  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(ARGS)
+  --no-emit-options $(ARGS)
 
 lock: $(STAMP) ## pin again (ARGS="--upgrade" takes the newest)
 	$(COMPILE) -o requirements/runtime.txt pyproject.toml requirements/runtime.in

@@ -12,7 +12,7 @@ from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, tr
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.progress import Progress
-from ledger.records import progress_row, write_history
+from ledger.records import PROGRESS, progress_row, write_history
 from ledger.rows import Columns, incoming, pack
 from ledger.states import State
 from ledger.tables import CANCELLATION, NO_DEADLINE, to_ms
@@ -30,27 +30,12 @@ _COLUMNS: Columns = {
     "sealed": Text,
     "meta": JSON,
     "callback_url": Text,
-    "state": Text,
-    "reason": Text,
-    "provider_code": Text,
-    "provider_message": Text,
-    "attempts": BigInteger,
-    "spent": BigInteger,
-    "polls": BigInteger,
-    "lost": BigInteger,
-    "hint": Text,
-    "sent_at": BigInteger,
-    "since": BigInteger,
-    "step": BigInteger,
-    "batch_cap": BigInteger,
-    "due_at": BigInteger,
-    "finished_at": BigInteger,
+    **PROGRESS,
     "urgency": BigInteger,
     "not_before": BigInteger,
     "cancel_before": BigInteger,
     "opened_at": BigInteger,
     "created_at": BigInteger,
-    "updated_at": BigInteger,
     "version": BigInteger,
 }
 

@@ -17,7 +17,7 @@ from ledger.rows import Columns, incoming, pack
 from ledger.states import EDGES, FINAL, State
 from ledger.tables import CALL, CANCELLATION, TRANSITION, to_ms
 
-_PROGRESS: Columns = {
+PROGRESS: Columns = {
     "state": Text,
     "reason": Text,
     "provider_code": Text,
@@ -35,6 +35,7 @@ _PROGRESS: Columns = {
     "finished_at": BigInteger,
     "updated_at": BigInteger,
 }
+"""The columns that a decision replaces: see ``progress_row``."""
 _GUARD: Columns = {"id": Text, "version": BigInteger, "from_state": Text}
 _TRANSITION: Columns = {
     "cancellation_id": Text,
@@ -108,11 +109,11 @@ def _update(
 @cache
 def _guarded_update(dialect: str) -> ReturningUpdate[Any]:
     # Built once: building it anew costs more than running it over a few rows.
-    new = incoming(dialect, {**_GUARD, **_PROGRESS})
+    new = incoming(dialect, {**_GUARD, **PROGRESS})
     table = CANCELLATION.c
     return (
         update(CANCELLATION)
-        .values({name: new.c[name] for name in _PROGRESS})
+        .values({name: new.c[name] for name in PROGRESS})
         .values(version=table.version + 1)
         .where(
             table.id == new.c.id,

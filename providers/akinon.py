@@ -24,18 +24,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
 from pydantic import (
-    BeforeValidator,
     Field,
     SecretStr,
-    StringConstraints,
     field_validator,
     model_validator,
 )
 
+from providers.akinon_params import AkinonParams, item_id
 from providers.base import Account, Params, Token, WithLogin
 from providers.model import (
     UNKNOWN,
@@ -149,67 +148,6 @@ class AkinonAccount(Account):
             )
         if self.token is None and not all(login):
             raise ValueError("username and password are required, or else token")
-        return self
-
-
-def _item_id(value: object) -> int:
-    """An order item's id, given as a number or as digits."""
-    text = "" if isinstance(value, bool) else value
-    if isinstance(text, int | str) and re.fullmatch(r"[0-9]{1,18}", str(text)):
-        return int(text)
-    raise ValueError("must name order items by their ids, which are whole numbers")
-
-
-def _item_ids(value: object) -> list[int]:
-    found = [_item_id(one) for one in (value if isinstance(value, list) else [None])]
-    if len(set(found)) < len(found):
-        raise ValueError("names an order item twice")
-    return found
-
-
-def _by_item(value: object) -> dict[str, Any]:
-    # Keys are checked here, in words: pydantic would show a key that is an IBAN.
-    if not isinstance(value, Mapping) or not value:
-        raise ValueError("must map each order item's id to its value")
-    found = {str(_item_id(key)): one for key, one in value.items()}
-    if len(found) < len(value):
-        raise ValueError("names an order item twice")
-    return found
-
-
-Words = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-ByItem = BeforeValidator(_by_item)
-
-
-class AkinonParams(Params):
-    """``is_all``, or ``cancel_items``; and a reason for each item, either way."""
-
-    is_all: bool = False
-    cancel_items: Annotated[list[int], BeforeValidator(_item_ids)] = Field(
-        default_factory=list
-    )
-    reasons: Annotated[dict[str, Annotated[int, Field(ge=0)]], ByItem]
-    forced_refund_amount: str | None = None
-    is_cargo_refund: bool = False
-    refund_invoice_number: Words = ""
-    ibans: Annotated[dict[str, Words], ByItem] = Field(default_factory=dict)
-    holder_names: Annotated[dict[str, Words], ByItem] = Field(default_factory=dict)
-    return_details: bool = True
-
-    @field_validator("forced_refund_amount")
-    @classmethod
-    def _is_an_amount(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,4})?", value):
-            raise ValueError('must be an amount as text, such as "12.50", or null')
-        return value
-
-    @model_validator(mode="after")
-    def _whole_or_some(self) -> Self:
-        if self.is_all == bool(self.cancel_items):
-            raise ValueError("is_all must be true, or cancel_items name some items")
-        items = {str(item) for item in self.cancel_items}
-        if items and items != set(self.reasons):
-            raise ValueError("reasons must name the items of cancel_items, no others")
         return self
 
 
@@ -359,7 +297,7 @@ def _known(codes: list[int | None]) -> set[int]:
 
 def _digits(value: object) -> str | None:
     try:
-        return str(_item_id(value))
+        return str(item_id(value))
     except ValueError:
         return None
 

@@ -8,41 +8,33 @@ When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent bli
 
 from __future__ import annotations
 
-import email.utils
-import html
 import http.cookiejar
-import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from urllib.parse import quote, quote_plus
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from providers.masking import mask, masked_body, masked_words
 from providers.model import (
-    BatchRefused,
-    Finding,
-    Findings,
     Held,
     Parsed,
     Policy,
     Reply,
     Request,
     Throttled,
-    TokenRefused,
     UnreadableReplyError,
 )
+from providers.throttling import throttle_wait
 
 LARGEST_BODY = 4 * 1024 * 1024
 """Bytes of a reply that are read; 100 orders take some 20 kB."""
-LONGEST_WAIT = timedelta(hours=1)
-"""A provider that asks for a longer wait than this is asked again after it."""
 
 
 class Evidence(StrEnum):
@@ -117,7 +109,7 @@ def _read(
     policy: Policy,
     secrets: tuple[str, ...],
 ) -> Exchange:
-    body = None if reply.ok else _masked_body(reply, secrets)
+    body = None if reply.ok else masked_body(reply, secrets)
     if reply.status == 429:
         wait = throttle_wait(reply.headers, datetime.now(UTC), policy.throttle_wait)
         parsed = Throttled(wait, f"HTTP 429, wait {wait.total_seconds():.0f} s")
@@ -130,9 +122,9 @@ def _read(
             Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
         )
     try:
-        parsed_reply = _masked_words(parse(reply), secrets)
+        parsed_reply = masked_words(parse(reply), secrets)
     except UnreadableReplyError as error:
-        body = _masked_body(reply, secrets)
+        body = masked_body(reply, secrets)
         detail = mask(str(error), secrets)
         return Exchange(
             Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
@@ -284,88 +276,3 @@ def _in_words(error: Exception, policy: Policy) -> str:
     root = next((c for c in causes if isinstance(c, OSError) and c.errno), causes[-1])
     prefix = "not connected" if unsent else "connection lost"
     return f"{prefix}: {str(root)[:200]}"
-
-
-# --- what 429 asks for ------------------------------------------------------------
-
-
-def throttle_wait(
-    headers: Mapping[str, str], now: datetime, default: timedelta
-) -> timedelta:
-    """How long a 429 asks to wait: ``Retry-After`` (seconds or a date), or
-    notpanel's ``X-RateLimit-Reset`` (Unix seconds); else ``default``."""
-    asked = _retry_after(headers.get("retry-after", ""), now)
-    if asked is None:
-        asked = _reset(headers.get("x-ratelimit-reset", ""), now)
-    if asked is None:
-        return default
-    return min(max(asked, timedelta(seconds=1)), LONGEST_WAIT)
-
-
-def _retry_after(value: str, now: datetime) -> timedelta | None:
-    if value.strip().isascii() and value.strip().isdigit():
-        return timedelta(seconds=min(int(value.strip()[:9]), 86_400))
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC) - now
-
-
-def _reset(value: str, now: datetime) -> timedelta | None:
-    if not (value.strip().isascii() and value.strip().isdigit()):
-        return None
-    # A second more: Reset is rounded down, and clocks differ a little.
-    return timedelta(seconds=int(value.strip()[:12]) + 1 - now.timestamp())
-
-
-# --- no secret gets past this room ------------------------------------------------
-
-
-def mask(text: str, secrets: tuple[str, ...]) -> str:
-    """``text`` without any of ``secrets``, cut to what a person will read."""
-    text = text.replace("\x00", "")
-    spelt = {form for one in secrets if len(one) >= 4 for form in _spellings(one)}
-    # The longest first: what is left of one must not be the rest of another.
-    for form in sorted(spelt, key=len, reverse=True):
-        text = text.replace(form, "***")
-    return text[:1000]
-
-
-def _spellings(secret: str) -> set[str]:
-    """``secret`` as it stands in JSON (PHP's too), a form, a URL and HTML."""
-    bare, ascii_only = (
-        json.dumps(secret, ensure_ascii=flag)[1:-1] for flag in (False, True)
-    )
-    slashed = {form.replace("/", "\\/") for form in (bare, ascii_only)}
-    encoded = secret.encode("utf-8", "replace")
-    in_urls = {quote(encoded), quote(encoded, safe=""), quote_plus(encoded)}
-    return {secret, bare, ascii_only, html.escape(secret), *slashed, *in_urls}
-
-
-def _masked_body(reply: Reply, secrets: tuple[str, ...]) -> str:
-    # Cut before and after: a secret must not survive by being cut in half.
-    text = reply.body[:16_384].decode("utf-8", "replace")
-    return mask(text, secrets)
-
-
-def _masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
-    match parsed:
-        case Findings(by_order):
-            return Findings({k: _masked_one(f, secrets) for k, f in by_order.items()})
-        case BatchRefused(finding):
-            return BatchRefused(_masked_one(finding, secrets))
-        case Held(why):
-            return Held(mask(why, secrets))
-        case TokenRefused(why):
-            return TokenRefused(mask(why, secrets))
-        case Throttled():
-            return parsed
-
-
-def _masked_one(finding: Finding, secrets: tuple[str, ...]) -> Finding:
-    if not finding.message and not finding.code:
-        return finding
-    message = finding.message and mask(finding.message, secrets)
-    code = finding.code and mask(finding.code, secrets)
-    return Finding(finding.outcome, finding.reason, code, message)

@@ -24,13 +24,11 @@ from hypothesis import strategies as st
 from providers import http
 from providers.http import (
     LARGEST_BODY,
-    LONGEST_WAIT,
     Evidence,
     Exchange,
     exchange,
-    mask,
-    throttle_wait,
 )
+from providers.masking import mask
 from providers.model import (
     BatchRefused,
     Finding,
@@ -46,6 +44,7 @@ from providers.model import (
     UnreadableReplyError,
     seconds,
 )
+from providers.throttling import LONGEST_WAIT, throttle_wait
 from tests.providers.conftest import Wire
 
 BODY = b'{"order":"1"}'
