@@ -171,8 +171,19 @@ def _after_finding(
             return _after_active(known, was, policy, now)
         case Outcome.GONE:
             return _after_gone(was, worded, policy, now)
+        case Outcome.UNKNOWN if _may_ask_anew(known, was, policy, now):
+            return _resend(known, worded, policy, now)
         case _:
             return _look_again(worded, policy.verify_delays, policy.verify_for, now)
+
+
+def _may_ask_anew(known: Claimed, was: Progress, policy: Policy, now: datetime) -> bool:
+    """Whether a second cancel, which the provider does not mind, can tell more than
+    this reading did: after a worker died, say, and with no refusal to look into."""
+    worth_it = policy.repeatable and was.lost and was.hint is None
+    left = was.spent < policy.max_attempts
+    in_time = now < known.opened_at + policy.give_up_after
+    return worth_it and left and in_time and not known.past_deadline(now)
 
 
 def _shown_cancelled(was: Progress, finding: Finding) -> Reason:

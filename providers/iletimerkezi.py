@@ -56,6 +56,9 @@ POLICY = Policy(
     # The report knows the order at once [A]; later ones are for its bad minutes.
     verify_delays=seconds(0, 2, 5, 15, 60, 300),
     verify_for=timedelta(hours=6),
+    # A call that timed out may still be at work: "not reached its date" (456) is
+    # believed once it is older than the longest call by far [A].
+    active_trusted_after=timedelta(seconds=60),
     # Nothing is ever "taken on" here; asked for by the type, and harmless.
     poll_delays=seconds(5, 30),
     # Not idempotent [D]: never sent again while the first may have worked.

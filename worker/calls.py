@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from redis import RedisError
 
 from ledger.decision import Event, Halve, Lost, NotSent, Wait
@@ -35,14 +36,28 @@ def longest_call(policy: Policy) -> timedelta:
     return timedelta(seconds=policy.connect_timeout + 2 * policy.read_timeout)
 
 
+log = structlog.get_logger("rescind.calls")
+
+SEALED_WAIT = timedelta(minutes=5)
+"""Until an order whose sealed params cannot be opened is looked at again."""
+
+
+class _UnbuildableError(Exception):
+    """The orders could not be put into a request; nothing was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a call says of the lane as a whole. At most one field is set."""
+    """What a call says of the lane as a whole, and ``why``."""
 
     failed: str | None = None
     throttled: timedelta | None = None
     held: str | None = None
     why: str = ""
+
+    @property
+    def words(self) -> str | None:
+        return self.held or self.failed or self.why or None
 
 
 FINE = Effect()
@@ -79,10 +94,16 @@ class Caller:
         try:
             orders = [_order(one, self.seal) for one in claimed]
         except SealError as error:
-            return _unasked(claimed, Wait(), Effect(held=str(error)))
+            # This order's matter alone: the others of its lane need no key.
+            return _unasked(claimed, Wait(now + SEALED_WAIT), Effect(why=str(error)))
         lease_ends = min(c.progress.due_at or now for c in claimed)
         try:
             result = self._exchange(orders, lease_ends)
+        except _UnbuildableError as error:
+            log.exception("cannot be put into a call", lane="/".join(self.lane))
+            alone = len(claimed) == 1
+            event = Lost() if alone else Halve(len(claimed))
+            return _unasked(claimed, event, Effect(why=str(error)))
         except RedisError as error:
             why = f"Redis cannot be reached for the token: {type(error).__name__}"
             return _unasked(claimed, NotSent(), Effect(failed=why))
@@ -135,7 +156,13 @@ class Caller:
         def read(reply: Reply) -> Any:
             return parse(orders, reply)
 
-        request = build(account, token, orders)
+        try:
+            request = build(account, token, orders)
+        except Exception as error:
+            # What an older version accepted, say. One such order must not keep back
+            # the others of its batch, nor the lane: alone, it runs out of attempts.
+            why = f"a bug of ours: {type(error).__name__} while building the call"
+            raise _UnbuildableError(why) from error
         return exchange(request, read, self.config.policy, secrets)
 
     def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> Asked:

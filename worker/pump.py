@@ -232,7 +232,10 @@ def _changes(asked: Asked, policy: Policy) -> list[Change]:
             from_state=one.progress.state,
             to=decide(one, asked.events[one.id], policy, asked.at),
             call_id=asked.call.id if asked.call else None,
-            evidence=asked.effect.held or asked.effect.failed,
+            evidence=asked.effect.held
+            or asked.effect.failed
+            or asked.effect.why
+            or None,
         )
         for one in asked.claimed
     ]
