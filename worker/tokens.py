@@ -5,13 +5,15 @@ Refreshed early, renewed once on a 401, and never fetched by two workers at once
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import LockError
 
 from ledger.seal import Seal, SealError
 from providers.base import Account, Token, WithLogin
@@ -34,15 +36,9 @@ class NoToken:
 class Tokens:
     """Tokens of the accounts that need a login."""
 
-    def __init__(
-        self,
-        redis: Redis,
-        seal: Seal,
-        on_login: Callable[[Lane, Exchange], None] | None = None,
-    ) -> None:
+    def __init__(self, redis: Redis, seal: Seal) -> None:
         self._redis = redis
         self._seal = seal
-        self._on_login = on_login
 
     def get(
         self,
@@ -58,27 +54,42 @@ class Tokens:
             if refused is None:
                 return static
             return _nobody(f"{provider.name} refuses the token in the accounts file")
-        patience = policy.connect_timeout + policy.read_timeout + 5
+        # As long as one login may take, and a little.
+        patience = policy.connect_timeout + 2 * policy.read_timeout + 5
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            known = self._stored(lane)
-            if known is not None and known != refused:
+            known = self._stored(lane, refused)
+            if known is not None:
                 return known
-            if self._redis.set(_lock(lane), "1", nx=True, px=round(patience * 1000)):
-                try:
-                    return self._log_in(lane, provider, account, policy)
-                finally:
-                    self._redis.delete(_lock(lane))
+            with self._locked(lane, patience) as mine:
+                if mine:
+                    # Another may have logged in since we looked.
+                    known = self._stored(lane, refused)
+                    return known or self._log_in(lane, provider, account, policy)
             time.sleep(PAUSE)
         detail = "another worker's login did not end in time"
         return NoToken(Exchange(Evidence.NOT_SENT, detail=detail))
 
-    def _stored(self, lane: Lane) -> str | None:
+    @contextlib.contextmanager
+    def _locked(self, lane: Lane, seconds: float) -> Iterator[bool]:
+        """Whether it is for this worker to log in; if so, for it alone."""
+        lock = self._redis.lock(_lock(lane), timeout=seconds)
+        mine = lock.acquire(blocking=False)
+        try:
+            yield mine
+        finally:
+            # Somebody else's by now, if the login took too long.
+            with contextlib.suppress(LockError):
+                if mine:
+                    lock.release()
+
+    def _stored(self, lane: Lane, refused: str | None) -> str | None:
         sealed = self._redis.get(_name(lane))
         if not isinstance(sealed, bytes):
             return None
         try:
-            return str(self._seal.open(sealed.decode()))
+            token = str(self._seal.open(sealed.decode()))
+            return None if token == refused else token
         except SealError:
             # Sealed with a key that is gone: a login costs less than a riddle.
             return None
@@ -97,8 +108,6 @@ class Tokens:
 
         request = provider.build_login(account)
         result = exchange(request, parse, policy, account.secrets())
-        if self._on_login is not None:
-            self._on_login(lane, result)
         if isinstance(result.parsed, Held):
             return NoToken(result, held=result.parsed.why)
         if not found:
