@@ -89,10 +89,10 @@ class Tokens:
             return None
         try:
             token = str(self._seal.open(sealed.decode()))
-            return None if token == refused else token
         except SealError:
             # Sealed with a key that is gone: a login costs less than a riddle.
             return None
+        return None if token == refused else token
 
     def _log_in(
         self, lane: Lane, provider: WithLogin[Any], account: Account, policy: Policy
