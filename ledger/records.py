@@ -10,6 +10,7 @@ from typing import Any
 
 import uuid_utils
 from sqlalchemy import BigInteger, Connection, Insert, Text, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ledger.progress import Change, Progress
@@ -190,8 +191,11 @@ def record_calls(
 ) -> None:
     """Append one row for each call to the provider."""
     if calls:
+        # A commit whose acknowledgement was lost is made again: once is enough.
+        dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
         connection.execute(
-            insert(CALL), [_call_row(provider, account, call) for call in calls]
+            dialect.insert(CALL).on_conflict_do_nothing(),
+            [_call_row(provider, account, call) for call in calls],
         )
 
 

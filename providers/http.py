@@ -123,9 +123,12 @@ def _read(
         )
     try:
         parsed_reply = masked_words(parse(reply), secrets)
-    except UnreadableReplyError as error:
+    except Exception as error:  # noqa: BLE001  (a parser's bug must not lose others)
         body = masked_body(reply, secrets)
-        detail = mask(str(error), secrets)
+        known = isinstance(error, UnreadableReplyError)
+        kind = type(error).__name__
+        words = str(error) if known else f"a bug of ours: {kind} while reading it"
+        detail = mask(words, secrets)
         return Exchange(
             Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
         )

@@ -29,14 +29,16 @@ def mask(text: str, secrets: tuple[str, ...]) -> str:
 
 
 def _spellings(secret: str) -> set[str]:
-    """``secret`` as it stands in JSON (PHP's too), a form, a URL and HTML."""
+    """``secret`` as it stands in JSON (PHP's too), a form, a URL and HTML; and
+    without spaces, as an IBAN may come back."""
+    together = "".join(secret.split())
     bare, ascii_only = (
         json.dumps(secret, ensure_ascii=flag)[1:-1] for flag in (False, True)
     )
     slashed = {form.replace("/", "\\/") for form in (bare, ascii_only)}
     encoded = secret.encode("utf-8", "replace")
     in_urls = {quote(encoded), quote(encoded, safe=""), quote_plus(encoded)}
-    return {secret, bare, ascii_only, html.escape(secret), *slashed, *in_urls}
+    return {secret, together, bare, ascii_only, html.escape(secret), *slashed, *in_urls}
 
 
 def masked_body(reply: Reply, secrets: tuple[str, ...]) -> str:

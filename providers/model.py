@@ -13,7 +13,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 
 class Outcome(StrEnum):
@@ -193,6 +199,9 @@ def json_request(
 # --- how a provider is to be treated ---------------------------------------------
 
 
+TEN_YEARS = timedelta(days=3650)
+
+
 class Policy(BaseModel):
     """How one provider is called, as data. Durations are seconds in accounts.toml.
 
@@ -245,6 +254,14 @@ class Policy(BaseModel):
     """A held lane is tried again, with one call, after this long."""
     give_up_after: timedelta = timedelta(days=3)
     """A cancellation that could never be sent fails this long after it was due."""
+
+    @model_validator(mode="after")
+    def _durations_are_sane(self) -> Self:
+        for name, value in self:
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, timedelta) and not timedelta(0) <= one <= TEN_YEARS:
+                    raise ValueError(f"{name} must be from 0 seconds to ten years")
+        return self
 
     def overridden(self, values: Mapping[str, Any]) -> Self:
         """This policy with some values replaced, or ``ValueError`` in a sentence."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from ledger.database import LedgerUnreachableError, reading
+from ledger.lanes import may_call, read_lane
 from ledger.seal import SealError
 from providers.registry import PROVIDERS
 from worker import slots, wake
@@ -28,29 +29,40 @@ def work(provider: str, operation: str, account: str) -> None:
             return
         try:
             here = runtime()
-            if _pump(here, lane, operation):
-                wake.wake_one(app, lane, operation)
-            _wake_others(here, lane, operation)
+            pump = _pump(here, lane, operation)
+            if pump is not None and pump.recorded:
+                _wake_others(here, pump, operation)
         except (LedgerUnreachableError, SealError) as error:
             # What was claimed is found again when its lease runs out.
             log.warning("work stopped", lane="/".join(lane), why=str(error))
 
 
-def _pump(here: Runtime, lane: Lane, operation: str) -> bool:
+def _pump(here: Runtime, lane: Lane, operation: str) -> Pump | None:
     config = here.accounts.lane(lane)
-    if config.fault is not None:
+    if config.account is None:
         log.error("lane cannot be called", lane="/".join(lane), why=config.fault)
-        return False
-    return Pump(here, lane, operation, config).run()
+        return None
+    pump = Pump(here, lane, operation, config)
+    if pump.run():
+        wake.wake_one(app, lane, operation)
+    return pump
 
 
-def _wake_others(here: Runtime, lane: Lane, operation: str) -> None:
-    """What this work has made due (a lost answer to verify) need not wait."""
+def _wake_others(here: Runtime, pump: Pump, operation: str) -> None:
+    """What this work has made due (a lost answer to verify) need not wait.
+
+    Only work that was done wakes other work, or two operations of a lane that may
+    not be called would wake each other for ever.
+    """
+    now = utc_now()
     with reading(here.engine) as connection:
-        operations = due(connection, lane, utc_now())
+        lane = read_lane(connection, pump.lane)
+        operations = due(connection, pump.lane, now)
+    if may_call(lane, pump.config.policy, now) == 0:
+        return
     for other in operations:
         if other != operation:
-            wake.wake_one(app, lane, other)
+            wake.wake_one(app, pump.lane, other)
 
 
 def _task(provider: str, operation: str) -> Callable[[str], None]:

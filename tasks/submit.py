@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import structlog
@@ -19,8 +20,8 @@ from worker.wake import wake
 
 log = structlog.get_logger("rescind.submit")
 
-PATIENCE = 30
-"""Tries, a second apart, until a message goes back to its queue."""
+PATIENCE = 60
+"""Seconds of trying until a message goes back to its queue."""
 
 
 class Discreet(Request):
@@ -66,13 +67,15 @@ def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
 
 
 def _take_in(entries: list[object]) -> list[Taken]:
-    for _ in range(PATIENCE):
+    give_up = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up and not stopping():
         try:
             here = runtime()
             return take_in(here.engine, here.accounts, here.seal, entries, utc_now())
         except (LedgerUnreachableError, SealError) as error:
             log.warning("intake waits", why=str(error))
-        if stopping():
-            break
+        except Exception as error:  # noqa: BLE001  (nothing submitted may be lost)
+            # Its text might hold what was submitted: the kind must do.
+            log.error("intake failed", kind=type(error).__name__)  # noqa: TRY400
         pause(1)
     raise Reject("the ledger is away", requeue=True)

@@ -114,6 +114,7 @@ def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
         overrides = {k: v for k, v in values.items() if k in POLICY_FIELDS}
         policy = provider.policy.overridden(overrides)
         _check_rates(policy)
+        _check_batches(policy, provider.policy)
         rest = {k: _value(k, v) for k, v in values.items() if k not in POLICY_FIELDS}
         account = provider.account_model.model_validate(rest)
     except ValidationError as error:
@@ -134,6 +135,12 @@ def _check_rates(policy: Policy) -> None:
             raise ValueError(
                 f'{name} must be such as "90/minute" or "1/30 second", or "none"'
             ) from None
+
+
+def _check_batches(policy: Policy, most: Policy) -> None:
+    for name in ("batch", "read_batch"):
+        if getattr(policy, name) > getattr(most, name):
+            raise ValueError(f"{name} must be at most {getattr(most, name)}")
 
 
 def _value(name: str, value: object) -> object:

@@ -91,6 +91,10 @@ class Caller:
         if self.operation == "cancel" and any(c.past_deadline(now) for c in claimed):
             # The deadline came between the claim and the call.
             return _unasked(claimed, Wait(now), FINE)
+        if self.operation == "cancel" and self._forbidden(claimed):
+            # Queued while the policy still said that the provider does not mind.
+            events = {c.id: Lost() if c.progress.lost else Wait(now) for c in claimed}
+            return Asked(claimed, events, FINE, now)
         try:
             orders = [_order(one, self.seal) for one in claimed]
         except SealError as error:
@@ -110,6 +114,10 @@ class Caller:
         if isinstance(result, NoToken):
             return self._without_token(claimed, result)
         return self._asked(claimed, result)
+
+    def _forbidden(self, claimed: Sequence[Claimed]) -> bool:
+        lost = any(one.progress.lost for one in claimed)
+        return lost and not self.config.policy.repeatable
 
     def _exchange(
         self, orders: Sequence[Order], lease_ends: datetime

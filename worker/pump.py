@@ -79,6 +79,8 @@ class Pump:
     """Whether the lane's row says that nothing is wrong."""
     _contested: bool = False
     """Whether cancels wait while this reads."""
+    recorded: bool = False
+    """Whether anything was brought home."""
 
     @property
     def _policy(self) -> Policy:
@@ -94,7 +96,7 @@ class Pump:
         until = time.monotonic() + SLICE_SECONDS
         while True:
             in_time = time.monotonic() < until and not stopping()
-            launched = in_time and self._launch()
+            launched = in_time and self._launch_safely()
             if not launched and not self._flying:
                 return not in_time and not stopping()
             if self._flying:
@@ -102,6 +104,15 @@ class Pump:
 
     def _full(self) -> bool:
         return len(self._flying) >= self._policy.concurrency
+
+    def _launch_safely(self) -> bool:
+        try:
+            return self._launch()
+        except Exception:
+            # What is under way must still be recorded, whatever went wrong here.
+            while self._flying:
+                self._land(block=True)
+            raise
 
     def _launch(self) -> bool:
         """Claim and send what may be sent now; False when nothing was."""
@@ -208,6 +219,7 @@ class Pump:
             made = [one.call for one in asked if one.call is not None]
             record_calls(connection, *self.lane, made)
             self._write_lane(connection, asked)
+        self.recorded = True
         if stale:
             log.warning("moved by another meanwhile", lane=self.lane, ids=sorted(stale))
 

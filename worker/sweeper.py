@@ -31,7 +31,11 @@ def sweep(engine: Engine, accounts: Accounts, now: datetime) -> Wakes:
         lanes = {k: v for k, v in all_lanes(connection).items() if k[0] in BY_NAME}
         needy = [lane for lane in lanes if sweep_needed(connection, lane, now)]
     for lane in needy:
-        _sweep_lane(engine, lane, accounts.policy(lane), now)
+        try:
+            _sweep_lane(engine, lane, accounts.policy(lane), now)
+        except (ValueError, OverflowError):
+            # A row that only a newer version can read must not stop other lanes.
+            log.exception("lane not swept", lane="/".join(lane))
     with reading(engine) as connection:
         return list(_due(connection, lanes, accounts, now))
 

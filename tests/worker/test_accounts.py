@@ -140,3 +140,22 @@ def test_any_bytes_are_accounts_or_a_sentence(data: bytes) -> None:
         path = Path(folder) / "accounts.toml"
         path.write_bytes(data)
         assert isinstance(load_accounts(path), Accounts)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("batch = 101", "batch must be at most 100"),
+        ("read_batch = 500", "read_batch must be at most 100"),
+        ("give_up_after = 1e12", "give_up_after"),
+        ("resend_delays = [-1]", "resend_delays must be from 0 seconds"),
+        ('rate = "often"', 'rate must be such as "90/minute"'),
+    ],
+)
+def test_a_policy_value_that_would_do_harm_is_refused(
+    tmp_path: Path, value: str, sentence: str
+) -> None:
+    found = load(tmp_path, f'[notpanel.default]\nkey = "a-key"\n{value}\n')
+    fault = found.lane(("notpanel", "default")).fault
+    assert fault is not None
+    assert sentence in fault
