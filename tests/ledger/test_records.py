@@ -278,3 +278,13 @@ def test_identifiers_sort_by_time_and_never_repeat() -> None:
     ids = [new_id() for _ in range(2000)]
     assert sorted(ids) == ids
     assert len(set(ids)) == 2000
+
+
+def test_a_call_recorded_again_stands_once(engine: Engine) -> None:
+    # A commit whose acknowledgement was lost is made again, with the same calls.
+    call = CallMade(new_id(), "cancel", "answered", SECOND, NOW, ("one",))
+    for _ in range(2):
+        with writing(engine) as connection:
+            record_calls(connection, *LANE, [call])
+    with reading(engine) as connection:
+        assert [count for *_, count in calls_made(connection)] == [1]
