@@ -1,7 +1,7 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint format clean lock
+.PHONY: help setup test demo chaos chaos-proof lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python
 ARGS ?=
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## install everything, pinned and hashed, into .venv
 
@@ -57,6 +57,12 @@ lint: $(STAMP) ## ruff, mypy in strict mode, import-linter
 
 demo: $(STAMP) ## the whole system at work (ARGS="--keep-running" leaves it up)
 	@$(BIN)/rescind demo $(ARGS)
+
+chaos: $(STAMP) ## everything fails, and nothing is lost or untrue (10 minutes)
+	@$(BIN)/python -m chaos $(ARGS)
+
+chaos-proof: $(STAMP) ## whether `make chaos` notices when Rescind is broken
+	@$(BIN)/python -m chaos.proof $(ARGS)
 
 format: $(STAMP) ## put the code in its form
 	$(BIN)/ruff check --fix .

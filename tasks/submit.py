@@ -20,8 +20,9 @@ from worker.wake import wake
 
 log = structlog.get_logger("rescind.submit")
 
-PATIENCE = 60
-"""Seconds of trying until a message goes back to its queue."""
+PATIENCE = 15
+"""Seconds of trying until a message goes back to its queue: less than it takes until
+it is given to somebody else as well (``transport.VISIBILITY_SECONDS``)."""
 
 
 class Discreet(Request):

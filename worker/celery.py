@@ -24,8 +24,9 @@ def make_app() -> Celery:
     """The app, on the broker that the settings name."""
     made = Celery("rescind", broker=_broker(), include=["worker.signals", "tasks"])
     made.conf.update(CONFIG)
+    made.conf.broker_transport = "worker.transport:Transport"
     made.conf.task_queues = [
-        Queue(name)  # type: ignore[no-untyped-call]
+        Queue(name)
         for name in (INTAKE, SWEEPS, *(p.name for p in PROVIDERS))
     ]
     return made

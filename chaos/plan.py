@@ -1,0 +1,194 @@
+"""What is submitted and what goes wrong when: drawn from a seed, before anything runs.
+
+Pure: no clock, no process. Times are seconds from the first submission.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ITEMS = (101, 102, 103)
+"""The items that each of the sandbox's Akinon orders has."""
+KILL_EVERY = 3.0
+FAULT_RATE = 0.15
+
+POINTS = (
+    "calling",
+    "answered",
+    "writing",
+    "committed",
+    "done",
+    "claimed",
+    "taking-in",
+    "taken-in",
+    "swept",
+)
+"""Where a worker is made to die: see ``chaos.points``."""
+VICTIMS = ("child", "child", "parent", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much, and for how long."""
+
+    orders: int
+    seconds: float
+    """From the first submission to the last."""
+    drain: float
+    """How long after the last submission everything has to be final."""
+    half_open: float
+    database_away: float
+    twin_beats: float
+    frozen: float
+    retry_every: float
+
+
+LONG = Scale(5000, 190, 80, 20, 10, 20, 17, 8)
+SHORT = Scale(500, 30, 28, 8, 4, 6, 17, 6)
+PROOF = SHORT
+"""What is enough to notice each of the mutations."""
+SEED = 20261121
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One ``rescind.submit``: sent at ``first``, and once more at ``second``."""
+
+    first: float
+    second: float
+    entries: tuple[Mapping[str, Any], ...]
+
+    @property
+    def mark(self) -> str:
+        """What it is known by: its first order."""
+        return str(self.entries[0]["order"])
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """Something that goes wrong."""
+
+    at: float
+    kind: str
+    seconds: float = 0.0
+    point: str = ""
+    victim: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    seed: int
+    scale: Scale
+    messages: tuple[Message, ...]
+    blows: tuple[Blow, ...]
+    doomed: tuple[str, ...]
+    """Marks of messages whose first two deliveries die before they are taken in."""
+
+
+def plan(seed: int, scale: Scale) -> Plan:
+    """The same for the same seed and scale."""
+    random = Random(seed)  # noqa: S311  (a plan, not a secret)
+    messages = tuple(_messages(random, scale))
+    return Plan(
+        seed, scale, messages, tuple(_blows(random, scale)), _doomed(messages, scale)
+    )
+
+
+# --- what is submitted --------------------------------------------------------------
+
+
+def _messages(random: Random, scale: Scale) -> list[Message]:
+    entries = [_entry(random, number) for number in range(scale.orders)]
+    random.shuffle(entries)
+    made = []
+    size = max(2, round(scale.orders / (scale.seconds * 4)))
+    for start in range(0, len(entries), size):
+        first = scale.seconds * start / len(entries)
+        # Half of them at the same moment, by two producers; half of them some time
+        # later, when the first may be queued, under way or long over.
+        later = random.uniform(0.2, scale.seconds / 3)
+        second = first if random.random() < 0.5 else min(first + later, scale.seconds)
+        made.append(Message(first, second, tuple(entries[start : start + size])))
+    return made
+
+
+def _entry(random: Random, number: int) -> dict[str, Any]:
+    """Its times, where it has any, are seconds from its first submission."""
+    provider, order, params = _wish(random, number)
+    entry: dict[str, Any] = {"provider": provider, "order": order, "params": params}
+    drawn = random.random()
+    if drawn < 0.04:
+        entry["cancel_before"] = random.choice((1, 4, 15))
+    elif drawn < 0.07:
+        entry["not_before"] = random.choice((1, 3))
+    return entry
+
+
+def _wish(random: Random, number: int) -> tuple[str, str, dict[str, Any]]:
+    match random.choices(range(5), (30, 22, 16, 12, 20))[0]:
+        case 0:
+            letters = "".join(random.choices(CROCKFORD, k=20))
+            return "notpanel", f"ord_01HG9X{letters}", {}
+        case 1:
+            return "ithink", str(86_300_000_000 + number), {}
+        case 2:
+            return "iletimerkezi", str(400_000_000 + number), {}
+        case 3:
+            key = uuid.UUID(int=random.getrandbits(128), version=4)
+            return "dukkango", str(key), {"reason_id": 1 + number % 8}
+        case _:
+            return "akinon", str(2_000_000 + number), _akinon_params(random)
+
+
+def _akinon_params(random: Random) -> dict[str, Any]:
+    items = ITEMS if random.random() < 0.7 else random.sample(ITEMS, 2)
+    which: dict[str, Any] = (
+        {"is_all": True} if items == ITEMS else {"cancel_items": sorted(items)}
+    )
+    return {**which, "reasons": {str(item): 2 for item in items}}
+
+
+def _doomed(messages: tuple[Message, ...], scale: Scale) -> tuple[str, ...]:
+    """Some that are sent after Redis was emptied, and while all else is well."""
+    late = [m for m in messages if m.first > 0.5 * scale.seconds]
+    return tuple(message.mark for message in late[:: max(1, len(late) // 4)][:4])
+
+
+# --- what goes wrong ----------------------------------------------------------------
+
+
+def _blows(random: Random, scale: Scale) -> list[Blow]:
+    at = scale.seconds
+    once = [
+        Blow(0.06 * at, "kill redis"),
+        Blow(0.14 * at, "empty redis"),
+        Blow(0.20 * at, "half-open redis", scale.half_open),
+        Blow(0.42 * at, "kill beat"),
+        Blow(0.46 * at, "database away", scale.database_away),
+        Blow(0.60 * at, "second beat", scale.twin_beats),
+        Blow(0.64 * at, "restart database"),
+        Blow(0.56 * at, "freeze worker", scale.frozen),
+        Blow(0.90 * at, "kill redis"),
+    ]
+    return sorted(once + _kills(random, scale), key=lambda blow: blow.at)
+
+
+def _kills(random: Random, scale: Scale) -> list[Blow]:
+    """Every three seconds, each point and each kind of victim in turn."""
+    count = int(scale.seconds / KILL_EVERY)
+    points = [*POINTS] * (count // len(POINTS) + 1)
+    random.shuffle(points)
+    return [
+        Blow(
+            KILL_EVERY * (number + 1),
+            "kill worker",
+            point=points[number],
+            victim=random.choice(VICTIMS),
+        )
+        for number in range(count)
+    ]

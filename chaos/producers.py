@@ -1,0 +1,119 @@
+"""Two producers that submit everything twice, and do not give up."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from chaos.plan import Message
+from worker.broker import BROKER_OPTIONS
+
+AGAIN_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The moment that a plan's times count from."""
+
+    monotonic: float
+    wall: datetime
+
+    def passed(self) -> float:
+        return time.monotonic() - self.monotonic
+
+
+def start() -> Start:
+    return Start(time.monotonic(), datetime.now(UTC))
+
+
+class Producer(threading.Thread):
+    """Sends each message at its time, and again until the broker has taken it."""
+
+    def __init__(
+        self, url: str, began: Start, due: Iterable[tuple[float, Message]]
+    ) -> None:
+        super().__init__(daemon=True)
+        self._celery = Celery(broker=url, set_as_current=False)
+        self._celery.conf.broker_transport_options = BROKER_OPTIONS
+        self._began = began
+        self._due = [(at, number, m) for number, (at, m) in enumerate(due)]
+        heapq.heapify(self._due)
+        self._lock = threading.Lock()
+        self._outbox: dict[str, Message] = {}
+        self.failures = 0
+
+    def run(self) -> None:
+        while self._due:
+            at, _, message = self._due[0]
+            left = at - self._began.passed()
+            if left > 0:
+                time.sleep(min(left, 0.2))
+                continue
+            with self._lock:
+                # Before it is sent: whether the broker took it may never be known.
+                self._outbox[message.mark] = message
+            if self._send(message):
+                heapq.heappop(self._due)
+            else:
+                self.failures += 1
+                time.sleep(AGAIN_SECONDS)
+
+    def send_again(self, messages: Iterable[Message]) -> int:
+        """From the outbox, as whoever keeps one does when the broker lost its data."""
+        count = 0
+        for message in messages:
+            while not self._send(message):
+                time.sleep(AGAIN_SECONDS)
+            count += 1
+        return count
+
+    def outbox(self) -> list[Message]:
+        """All that has been sent, or may have been."""
+        with self._lock:
+            return list(self._outbox.values())
+
+    def _send(self, message: Message) -> bool:
+        try:
+            self._celery.send_task(
+                "rescind.submit",
+                kwargs={"cancellations": entries(message, self._began)},
+                queue="rescind",
+                retry=False,
+            )
+        except (OperationalError, RedisError, OSError):
+            return False
+        return True
+
+
+def entries(message: Message, began: Start) -> list[dict[str, Any]]:
+    """The message's entries, with its times as moments: the same in both copies."""
+    first = began.wall + timedelta(seconds=message.first)
+    return [
+        {name: _moment(first, name, value) for name, value in entry.items()}
+        for entry in message.entries
+    ]
+
+
+def _moment(first: datetime, name: str, value: Any) -> Any:
+    if name not in ("cancel_before", "not_before"):
+        return value
+    return (first + timedelta(seconds=value)).isoformat()
+
+
+def producers(
+    url: str, began: Start, messages: Iterable[Message]
+) -> tuple[Producer, Producer]:
+    """One sends the first copy of each message, the other the second."""
+    every = list(messages)
+    first = Producer(url, began, ((m.first, m) for m in every))
+    second = Producer(url, began, ((m.second, m) for m in every))
+    return first, second

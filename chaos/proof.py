@@ -1,0 +1,48 @@
+"""``python -m chaos.proof``: whether a run notices when Rescind is broken.
+
+Breaks it in one way after the other, and expects each run to fail, and to say why.
+Exit status 0 if all of them did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from chaos.mutations import CAUGHT_BY, MUTATIONS
+from chaos.plan import PROOF, SEED
+from chaos.report import KINDS
+from chaos.run import DATABASES, run
+
+
+def noticed(database: str, mutation: str, seed: int) -> bool:
+    """Break it, run it, and say whether it was noticed by what it had to be."""
+    report = run(database, PROOF, seed, mutation)
+    good = CAUGHT_BY[mutation] <= report.caught
+    found = ", ".join(
+        f"{KINDS[kind]} {len(report.offences[kind])}" for kind in sorted(report.caught)
+    )
+    verdict = "noticed" if good else "NOT NOTICED"
+    print(f"{database:<11}{mutation:<17}{verdict}: {found or 'nothing'}", flush=True)
+    return good
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run every mutation that was asked for, on every database."""
+    parser = argparse.ArgumentParser(prog="python -m chaos.proof", description=__doc__)
+    parser.add_argument("--database", choices=DATABASES, action="append")
+    parser.add_argument("--mutation", choices=tuple(MUTATIONS), action="append")
+    parser.add_argument("--seed", type=int, default=SEED)
+    options = parser.parse_args(argv)
+    results = [
+        noticed(database, mutation, options.seed)
+        for database in options.database or DATABASES
+        for mutation in options.mutation or MUTATIONS
+    ]
+    print(f"{sum(results)} of {len(results)} noticed")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""A TCP proxy that can go half-open: connections stay, and every byte is swallowed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from typing import Self
+
+CHUNK = 65536
+
+
+class Proxy:
+    """Forwards a loopback port to another, in a thread of its own."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self.port = 0
+        self._open = True
+        self._loop: asyncio.AbstractEventLoop
+        self._over: asyncio.Event
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(10)
+
+    def swallow(self) -> None:
+        """From now on nothing passes. Nobody is told."""
+        self._open = False
+
+    def heal(self) -> None:
+        """New connections pass again. What swallowed a byte never does: part of what
+        was said over it is gone for ever."""
+        self._open = True
+
+    def _run(self) -> None:
+        asyncio.run(self._forward())
+
+    async def _forward(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        # What is under way at the end is cancelled with the loop.
+        await self._over.wait()
+        server.close()
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        born_open = self._open
+        try:
+            there = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.close()
+            return
+        wire = _Wire(self, born_open)
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(
+                wire.pump(reader, there[1]), wire.pump(there[0], writer)
+            )
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+
+class _Wire:
+    """One connection through the proxy."""
+
+    def __init__(self, proxy: Proxy, alive: bool) -> None:
+        self._proxy = proxy
+        self._alive = alive
+
+    async def pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            while data := await reader.read(CHUNK):
+                self._alive = self._alive and self._proxy.is_open
+                if self._alive:
+                    writer.write(data)
+                    await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()

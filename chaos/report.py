@@ -1,0 +1,126 @@
+"""What a run has shown, in numbers; good or not."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chaos.conductor import Outage
+from worker.demo_oracle import Offence
+
+PROGRESS_SECONDS = 15.0
+UNRESOLVED_SHARE = 0.001
+SHOWN = 10
+KINDS = {
+    "lost": "lost",
+    "untrue": "untrue",
+    "twice": "sent twice",
+    "late": "sent too late",
+    "reopened": "final states left again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    database: str
+    seed: int
+    mutation: str | None
+    orders: int
+    seconds: float
+    calls: int
+    faults: int
+    offences: Mapping[str, Sequence[Offence]]
+    unresolved: Sequence[str]
+    """Each with its evidence."""
+    deaths: Mapping[str, int]
+    """How many workers died, by where."""
+    progress: Sequence[float]
+    """Seconds from each death to the next call that a provider received."""
+    others: Mapping[str, int]
+    outcomes: Mapping[str, int]
+
+    @property
+    def failings(self) -> list[str]:
+        """Why the run is not good, if it is not."""
+        found = [
+            f"{KINDS[kind]} {len(some)}" for kind, some in self.offences.items() if some
+        ]
+        if len(self.unresolved) > max(1, self.orders * UNRESOLVED_SHARE):
+            found.append(f"unresolved {len(self.unresolved)}")
+        if self.progress and max(self.progress) >= PROGRESS_SECONDS:
+            found.append(f"no progress for {max(self.progress):.1f} s")
+        return found
+
+    @property
+    def caught(self) -> frozenset[str]:
+        return frozenset(kind for kind, some in self.offences.items() if some)
+
+    def text(self) -> str:
+        return "\n".join(self._lines())
+
+    def document(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    def _lines(self) -> list[str]:
+        broken = f", broken on purpose: {self.mutation}" if self.mutation else ""
+        lines = [f"{self.database}, seed {self.seed}{broken}"]
+        lines += [f"  {what:<28}{value}" for what, value in self._rows().items()]
+        for kind, words in KINDS.items():
+            some = self.offences.get(kind, ())
+            lines.append(f"  {words:<28}{len(some)}")
+            lines += [f"    {o.provider} {o.order}: {o.why}" for o in some[:SHOWN]]
+        lines.append(f"  {'unresolved':<28}{len(self.unresolved)}")
+        lines += [f"    {one}" for one in self.unresolved[:SHOWN]]
+        lines.append(f"  {'; '.join(['NOT GOOD', *self.failings])}")
+        if not self.failings:
+            lines[-1] = "  good"
+        return lines
+
+    def _rows(self) -> dict[str, str]:
+        return {
+            "cancellations": f"{self.orders:,}, each submitted twice",
+            "from start to end": f"{self.seconds:.0f} s",
+            "provider calls": f"{self.calls:,}, {self.faults:,} of them faulty",
+            "workers killed": f"{sum(self.deaths.values())}: {_counts(self.deaths)}",
+            "besides": _counts(self.others),
+            "from a kill to progress": _spread(self.progress),
+            "ended": _counts(self.outcomes),
+        }
+
+
+def _counts(some: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in sorted(some.items()))
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "nobody was killed"
+    return f"median {statistics.median(seconds):.2f} s, worst {max(seconds):.2f} s"
+
+
+def progress(
+    deaths: Sequence[tuple[float, str, str]],
+    calls: Sequence[float],
+    outages: Sequence[Outage],
+    until: float,
+) -> list[float]:
+    """Seconds from each death to the next call; a service that was away at the time
+    counts from its return. ``calls`` ascend; those of no use any more are left out."""
+    found = []
+    for at, _, _ in deaths:
+        start = max([at, *(o.ended for o in outages if o.began <= at < o.ended)])
+        number = bisect_right(calls, start)
+        if number < len(calls):
+            found.append(calls[number] - start)
+        elif start < until:
+            found.append(until - start)
+    return found
+
+
+def tally(rows: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    return Counter(f"{row['state']}/{row['reason']}" for row in rows)

@@ -1,0 +1,112 @@
+"""From a plan to a report."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from chaos.conductor import Conductor
+from chaos.house import House
+from chaos.oracle import judge
+from chaos.plan import Plan, Scale, plan
+from chaos.report import Report, progress, tally
+from ledger.database import reading
+from ledger.queries import Filter, as_record, history, list_rows
+from worker.accounts import load_accounts
+from worker.demo_oracle import Wish
+from worker.entries import check
+from worker.runtime import utc_now
+
+DATABASES = ("sqlite", "postgresql")
+EVERYTHING = 10_000_000
+
+
+def run(
+    kind: str, scale: Scale, seed: int, mutation: str | None = None, keep: bool = False
+) -> Report:
+    """One run on one kind of database, from an empty folder to a report."""
+    home = Path(tempfile.mkdtemp(prefix="rescind-chaos-"))
+    drawn = plan(seed, scale)
+    try:
+        with House(home, kind, seed, mutation) as house:
+            conductor = Conductor(house, drawn)
+            conductor.run()
+            report = _report(kind, drawn, mutation, house, conductor)
+            conductor.engine.dispose()
+    finally:
+        if not keep:
+            shutil.rmtree(home, ignore_errors=True)
+    return report
+
+
+def _report(
+    kind: str, drawn: Plan, mutation: str | None, house: House, conductor: Conductor
+) -> Report:
+    until = time.time()
+    rows = _rows(conductor.engine)
+    records = house.sandbox.orders()
+    judged = judge(_wishes(drawn, house), rows, records, conductor.watcher.broken)
+    calls = sorted(event["t"] for one in records for event in one["events"])
+    counts = house.sandbox.calls()
+    log = conductor.log
+    deaths = house.armoury.deaths()
+    return Report(
+        database=kind,
+        seed=drawn.seed,
+        mutation=mutation,
+        orders=drawn.scale.orders,
+        seconds=conductor.finished_in,
+        calls=sum(sum(ops.values()) for ops in counts["calls"].values()),
+        faults=sum(fired["count"] for fired in counts["faults"]),
+        offences=judged.kinds,
+        unresolved=list(_unresolved(conductor.engine, rows)),
+        deaths=Counter(_place(point) for _, point, _ in deaths),
+        progress=progress(deaths, calls, log.outages, until),
+        others={
+            "messages sent again after Redis was emptied": log.resubmitted,
+            "sends that failed at first": sum(p.failures for p in conductor.producers),
+            "retries": log.retried,
+            "retries refused": log.retries_refused,
+        },
+        outcomes=tally(rows),
+    )
+
+
+def _place(point: str) -> str:
+    delivery = point.partition("-")[0]
+    return f"{delivery} delivery" if delivery in ("first", "second") else point
+
+
+def _rows(engine: Engine) -> list[dict[str, Any]]:
+    with reading(engine) as connection:
+        return [as_record(row) for row in list_rows(connection, Filter(), EVERYTHING)]
+
+
+def _wishes(drawn: Plan, house: House) -> set[Wish]:
+    """What has to be in the ledger: everything that was submitted."""
+    accounts = load_accounts(house.home / "accounts.toml")
+    now = utc_now()
+    found = set()
+    for message in drawn.messages:
+        for entry in message.entries:
+            lasting = {k: v for k, v in entry.items() if not k.endswith("_before")}
+            checked = check(lasting, accounts, now)
+            found.add((checked.provider.name, checked.account, checked.key))
+    return found
+
+
+def _unresolved(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    with reading(engine) as connection:
+        for row in rows:
+            if row["state"] == "failed":
+                path = f"{row['provider']}/{row['account']}/{row['key']}"
+                steps = history(connection, row["id"])
+                seen = "; ".join(f"{s['to']} by {s['evidence']}" for s in steps[-3:])
+                yield f"{path}: {row['reason']}, {row['provider_message']}; {seen}"

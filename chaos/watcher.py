@@ -1,0 +1,97 @@
+"""What can be seen from outside while it runs: which cancellations are final, since
+when, and that they stay so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Engine, Row, func, select
+
+from ledger.database import LedgerUnreachableError, reading
+from ledger.states import FINAL
+from ledger.tables import CANCELLATION
+
+C = CANCELLATION.c
+LOOK_SECONDS = 0.5
+
+Final = tuple[str, str | None, int]
+"""State, reason, and when it became final, in ms."""
+
+
+class Watcher(threading.Thread):
+    """Looks again and again at what has become final since it last looked."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(daemon=True)
+        self._engine = engine
+        self._over = threading.Event()
+        self._since = 0
+        self._finals: dict[tuple[str, int], Final] = {}
+        self.broken: dict[str, str] = {}
+        """Cancellations that left a final state, other than by a retry."""
+
+    def run(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            self._look()
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+        self._since = 0
+        self._look()
+        self._compare_all()
+
+    def _look(self) -> None:
+        chosen = select(CANCELLATION).where(C.updated_at >= self._since)
+        chosen = chosen.where(C.finished_at.is_not(None))
+        try:
+            with reading(self._engine) as connection:
+                rows = connection.execute(chosen).all()
+        except LedgerUnreachableError:
+            return
+        self._note(rows)
+
+    def _note(self, rows: Sequence[Row[Any]]) -> None:
+        for row in rows:
+            # A retry opens a new round; nothing else may touch a final one.
+            round_of, now_is = (row.id, row.opened_at), _final(row)
+            was = self._finals.setdefault(round_of, now_is)
+            if was != now_is:
+                self.broken[row.id] = f"was {was}, became {now_is}"
+            # Commits may come in another order than their times: look back a while.
+            self._since = max(self._since, row.updated_at - 30_000)
+
+    def _compare_all(self) -> None:
+        """Also what is not final any more."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(CANCELLATION)).all()
+        for row in rows:
+            was = self._finals.get((row.id, row.opened_at))
+            if was is not None and row.state not in FINAL:
+                self.broken[row.id] = f"was {was}, is {row.state}"
+
+    def unfinished(self) -> int | None:
+        """How many are not final; nothing if the ledger cannot be asked."""
+        chosen = select(func.count()).where(C.finished_at.is_(None))
+        try:
+            with reading(self._engine) as connection:
+                return int(connection.execute(chosen).scalar_one())
+        except LedgerUnreachableError:
+            return None
+
+    def known(self) -> set[tuple[str, str]]:
+        """Provider and order of all that is in the ledger; waits until it answers."""
+        while True:
+            try:
+                with reading(self._engine) as connection:
+                    found = connection.execute(select(C.provider, C.order_id))
+                    return {(provider, order) for provider, order in found}
+            except LedgerUnreachableError:
+                time.sleep(0.2)
+
+
+def _final(row: Row[Any]) -> Final:
+    return row.state, row.reason, row.finished_at

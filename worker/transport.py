@@ -1,0 +1,170 @@
+"""Taking submissions off Redis so that none can get lost on the way.
+
+Celery's Redis transport pops a message first and notes that it has it afterwards: a
+worker that is killed between the two, or a reply that never arrives (a half-open
+connection), loses it (github.com/celery/kombu/issues/305). For wake-ups that does no
+harm. A submission is nowhere else until it is in the ledger. So the intake queue has a
+channel of its own here, which moves each message in one step to a list of those being
+taken, and takes it off that list in the same step that notes it as unacknowledged.
+Whoever finds one left behind there puts it back. Duplicates are harmless: intake is
+idempotent.
+"""
+
+from __future__ import annotations
+
+from queue import Empty
+from time import monotonic, time
+from typing import Any
+
+import structlog
+from kombu.transport import redis
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import dumps, loads
+
+from worker.broker import INTAKE
+
+log = structlog.get_logger("rescind.transport")
+
+TAKING = "rescind:taking"
+"""Messages on their way from the queue to a worker."""
+VISIBILITY_SECONDS = 20
+"""After so long a submission that a worker holds goes to another one, too."""
+
+MUTEX_SECONDS = 10
+"""For so long a worker that was killed while it put messages back hinders others."""
+
+
+class IntakeQoS(redis.QoS):
+    """Notes what is unacknowledged, and finds what was left behind."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._seen: frozenset[bytes] = frozenset()
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        delivery = message.delivery_info
+        kept = [message._raw, delivery["exchange"], delivery["routing_key"]]
+        with self.pipe_or_acquire() as pipe:
+            pipe.zadd(self.unacked_index_key, {delivery_tag: time()})
+            pipe.hset(self.unacked_key, delivery_tag, dumps(kept))
+            pipe.lrem(TAKING, 1, self.channel.arrived)
+            pipe.execute()
+        # What the Redis QoS adds to it is the above; the rest is in its own parent.
+        super(redis.QoS, self).append(message, delivery_tag)
+
+    def restore_visible(self, *args: Any, **kwargs: Any) -> None:
+        """Also what has been on its way since we last looked, some seconds ago."""
+        super().restore_visible(*args, **kwargs)
+        with self.channel.conn_or_acquire() as client:
+            taking = frozenset(client.lrange(TAKING, 0, -1))
+            for left_behind in taking & self._seen:
+                pipe = client.pipeline()
+                pipe.rpush(INTAKE, left_behind)
+                pipe.lrem(TAKING, 1, left_behind)
+                pipe.execute()
+                log.warning("a submission was left behind on its way: queued again")
+            self._seen = taking
+            self._gather(client)
+
+    def _gather(self, client: Any) -> None:
+        """A message that was sent with a priority lies in a list of its own."""
+        for step in self.channel.priority_steps[1:]:
+            while client.lmove(self.channel._q_for_pri(INTAKE, step), INTAKE):
+                pass
+
+
+class IntakeChannel(redis.Channel):
+    """Consumes the intake queue, and nothing else."""
+
+    QoS = IntakeQoS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.visibility_timeout = VISIBILITY_SECONDS
+        self.unacked_key = "rescind:unacked"
+        self.unacked_index_key = "rescind:unacked_index"
+        self.unacked_mutex_key = "rescind:unacked_mutex"
+        self.unacked_mutex_expire = MUTEX_SECONDS
+        self.arrived = b""
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        self._in_poll = self.client.connection
+        self._brpop_sent_at = monotonic()
+        seconds = self.brpop_timeout if timeout is None else timeout
+        self._in_poll.send_command("BLMOVE", INTAKE, TAKING, "RIGHT", "LEFT", seconds)
+
+    def _brpop_read(self, **options: Any) -> bool:
+        connection = self.client.connection
+        try:
+            item = self.client.parse_response(connection, "BLMOVE", **options)
+        except self.connection_errors:
+            connection.disconnect()
+            raise
+        finally:
+            self._in_poll = None
+        if not item:
+            raise Empty
+        self.arrived = item
+        self.connection._deliver(loads(bytes_to_str(item)), INTAKE)
+        return True
+
+
+class Channel(redis.Channel):
+    """Kombu's own, but for the intake queue."""
+
+    _intake: IntakeChannel | None = None
+
+    def basic_consume(self, queue: str, *args: Any, **kwargs: Any) -> Any:
+        if queue != INTAKE:
+            return super().basic_consume(queue, *args, **kwargs)
+        if self._intake is None:
+            self._intake = IntakeChannel(self.connection)
+            self._intake.basic_qos(prefetch_count=self.qos.prefetch_count)
+            self.connection.channels.append(self._intake)
+            # What the last worker to die held should not wait for a timer.
+            self._intake.qos.restore_visible(num=None, interval=1)
+        return self._intake.basic_consume(queue, *args, **kwargs)
+
+    def basic_qos(self, *args: Any, **kwargs: Any) -> None:
+        super().basic_qos(*args, **kwargs)
+        if self._intake is not None:
+            self._intake.basic_qos(*args, **kwargs)
+
+    def basic_cancel(self, consumer_tag: str) -> Any:
+        if self._intake is not None and consumer_tag in self._intake._consumers:
+            return self._intake.basic_cancel(consumer_tag)
+        return super().basic_cancel(consumer_tag)
+
+    def close(self) -> None:
+        intake, self._intake = self._intake, None
+        if intake is not None:
+            intake.close()
+        super().close()
+
+
+class Poller(redis.MultiChannelPoller):
+    """Looks for unacknowledged messages in every channel, not in the first alone."""
+
+    def maybe_restore_messages(self) -> None:
+        for channel in list(self._channels):
+            if not channel.active_queues:
+                continue
+            try:
+                channel.qos.restore_visible(
+                    num=channel.unacked_restore_limit,
+                    interval=channel.unacked_restore_throttle,
+                )
+            except channel.connection_errors as error:
+                # The loop reconnects; the next look is some seconds away.
+                log.debug("nothing restored", kind=type(error).__name__)
+                return
+
+
+class Transport(redis.Transport):
+    """Kombu's Redis transport, with a safe way in for submissions."""
+
+    Channel = Channel
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cycle = Poller()
