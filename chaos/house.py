@@ -41,6 +41,9 @@ SANDBOX: Mapping[str, Any] = {
     "refuse_seconds": 0.1,
     "cooldown": 1.0,
     "notpanel_limit": 0,
+    # Most can be cancelled: of those that cannot, Dükkango says too little after a
+    # lost answer for anybody to know.
+    "cancellable": 0.94,
 }
 
 QUICK: Mapping[str, Any] = {

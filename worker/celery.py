@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from celery import Celery
 from kombu.entity import Queue
+from kombu.transport import TRANSPORT_ALIASES
 
 from providers.registry import PROVIDERS
 from worker.broker import CONFIG, INTAKE, SWEEPS
 from worker.settings import SettingsError, settings
+
+TRANSPORT = "worker.transport:Transport"
 
 
 def _broker() -> str:
@@ -22,9 +25,10 @@ def _broker() -> str:
 
 def make_app() -> Celery:
     """The app, on the broker that the settings name."""
+    # By these names, so that URLs stay what they are, wherever they are shown.
+    TRANSPORT_ALIASES.update(redis=TRANSPORT, rediss=TRANSPORT)
     made = Celery("rescind", broker=_broker(), include=["worker.signals", "tasks"])
     made.conf.update(CONFIG)
-    made.conf.broker_transport = "worker.transport:Transport"
     made.conf.task_queues = [
         Queue(name)
         for name in (INTAKE, SWEEPS, *(p.name for p in PROVIDERS))

@@ -73,7 +73,25 @@ class IntakeQoS(redis.QoS):
                 pass
 
 
-class IntakeChannel(redis.Channel):
+class RedisChannel(redis.Channel):
+    """Closes at once, and without complaint, however its connection is."""
+
+    _in_poll: Any = None
+
+    def close(self) -> None:
+        if self._in_poll:
+            # Kombu would wait for what this brings. A wake-up more or less is nothing,
+            # and a submission is on its list, where others find it.
+            self._in_poll.disconnect()
+            self._in_poll = None
+        try:
+            super().close()
+        except self.connection_errors as error:
+            # What it could not give back goes to others when its time is over.
+            log.debug("nothing given back", kind=type(error).__name__)
+
+
+class IntakeChannel(RedisChannel):
     """Consumes the intake queue, and nothing else."""
 
     QoS = IntakeQoS
@@ -109,7 +127,7 @@ class IntakeChannel(redis.Channel):
         return True
 
 
-class Channel(redis.Channel):
+class Channel(RedisChannel):
     """Kombu's own, but for the intake queue."""
 
     _intake: IntakeChannel | None = None

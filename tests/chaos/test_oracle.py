@@ -1,0 +1,118 @@
+"""The judge sees each kind of offence, and no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chaos.oracle import Judgement, judge
+
+WISH = ("iletimerkezi", "default", "1")
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    plain = {
+        "id": "a",
+        "provider": "iletimerkezi",
+        "account": "default",
+        "order": "1",
+        "key": "1",
+        "params": {},
+        "state": "cancelled",
+        "reason": "confirmed",
+        "attempts": 1,
+        "cancel_before": None,
+    }
+    return {**plain, **changes}
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    plain = {
+        "t": 100.0,
+        "op": "cancel",
+        "acted": True,
+        "fault": None,
+        "answered": True,
+        "status": 200,
+        "active": None,
+    }
+    return {**plain, **changes}
+
+
+def record(*events: dict[str, Any], truth: str = "cancelled") -> dict[str, Any]:
+    return {
+        "provider": "iletimerkezi",
+        "id": "1",
+        "truth": truth,
+        "events": list(events),
+    }
+
+
+def verdict(
+    rows: list[dict[str, Any]],
+    records: list[dict[str, Any]],
+    reopened: dict[str, str] | None = None,
+) -> Judgement:
+    return judge({WISH}, rows, records, reopened or {})
+
+
+def test_what_was_done_and_said_truly_is_no_offence() -> None:
+    assert verdict([row()], [record(event())]).caught == frozenset()
+
+
+def test_a_wish_that_is_not_in_the_ledger_is_lost() -> None:
+    assert verdict([], [record(truth="active")]).caught == {"lost"}
+
+
+@pytest.mark.parametrize("state", ["queued", "sending", "verifying", "requested"])
+def test_a_cancellation_that_never_ends_is_lost(state: str) -> None:
+    open_one = row(state=state, reason=None)
+    assert verdict([open_one], [record(event())]).caught == {"lost"}
+
+
+def test_cancelled_of_an_order_that_is_not_is_untrue() -> None:
+    assert verdict([row()], [record(event(), truth="active")]).caught == {"untrue"}
+
+
+def test_rejected_of_an_order_that_our_call_cancelled_is_untrue() -> None:
+    said = row(state="rejected", reason="window_closed")
+    assert verdict([said], [record(event())]).caught == {"untrue"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "truth"),
+    [
+        ("not_found", "active"),
+        ("already_completed", "active"),
+        ("window_closed", "missing"),
+        ("not_supported", "active"),
+    ],
+)
+def test_a_refusal_for_a_reason_that_is_not_so_is_untrue(
+    reason: str, truth: str
+) -> None:
+    said = row(state="rejected", reason=reason)
+    refused = record(event(acted=False), truth=truth)
+    assert verdict([said], [refused]).caught == {"untrue"}
+
+
+def test_expired_of_an_order_that_our_call_cancelled_is_untrue() -> None:
+    said = row(state="expired", reason="deadline_passed")
+    assert verdict([said], [record(event())]).caught == {"untrue"}
+
+
+def test_a_second_cancel_after_one_that_worked_is_seen() -> None:
+    twice = record(event(answered=False), event(acted=False))
+    assert verdict([row()], [twice]).caught == {"twice"}
+
+
+def test_a_cancel_that_arrives_after_its_deadline_is_seen() -> None:
+    late = row(cancel_before="1970-01-01T00:01:39Z")
+    assert verdict([late], [record(event(t=99.2))]).caught == {"late"}
+    assert verdict([late], [record(event(t=99.0))]).caught == frozenset()
+
+
+def test_a_final_state_that_was_left_is_seen() -> None:
+    found = verdict([row()], [record(event())], {"a": "was final, and is not"})
+    assert found.caught == {"reopened"}

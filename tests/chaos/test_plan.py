@@ -1,0 +1,69 @@
+"""A plan is drawn from its seed alone, and has everything in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaos.plan import KILL_EVERY, LONG, POINTS, SHORT, plan
+
+seeds = st.integers(0, 10_000)
+
+
+@given(seeds)
+def test_the_same_seed_gives_the_same_plan(seed: int) -> None:
+    assert plan(seed, SHORT) == plan(seed, SHORT)
+
+
+@given(seeds)
+def test_every_order_is_in_one_message_and_every_message_is_sent_twice(
+    seed: int,
+) -> None:
+    drawn = plan(seed, SHORT)
+    orders = [(e["provider"], e["order"]) for m in drawn.messages for e in m.entries]
+    assert len(orders) == len(set(orders)) == SHORT.orders
+    for message in drawn.messages:
+        assert 0 <= message.first <= message.second <= SHORT.seconds
+
+
+def test_about_half_of_the_messages_are_sent_twice_at_the_same_moment() -> None:
+    messages = plan(1, LONG).messages
+    together = sum(message.first == message.second for message in messages)
+    assert 0.4 < together / len(messages) < 0.6
+
+
+def test_a_worker_is_killed_every_three_seconds_and_everywhere() -> None:
+    kills = [blow for blow in plan(1, LONG).blows if blow.kind == "kill worker"]
+    assert [kill.at for kill in kills] == [
+        KILL_EVERY * n for n in range(1, len(kills) + 1)
+    ]
+    assert kills[-1].at > LONG.seconds - 2 * KILL_EVERY
+    assert set(Counter(kill.point for kill in kills)) == set(POINTS)
+    assert {"child", "parent", "all"} == {kill.victim for kill in kills}
+
+
+@given(seeds)
+def test_doomed_messages_come_after_redis_was_emptied(seed: int) -> None:
+    drawn = plan(seed, SHORT)
+    emptied = next(blow.at for blow in drawn.blows if blow.kind == "empty redis")
+    first = {message.mark: message.first for message in drawn.messages}
+    assert drawn.doomed
+    assert all(first[mark] > emptied for mark in drawn.doomed)
+
+
+@given(seeds)
+def test_every_kind_of_failure_is_in_it(seed: int) -> None:
+    kinds = {blow.kind for blow in plan(seed, SHORT).blows}
+    assert kinds == {
+        "kill worker",
+        "kill redis",
+        "empty redis",
+        "half-open redis",
+        "kill beat",
+        "second beat",
+        "database away",
+        "restart database",
+        "freeze worker",
+    }

@@ -1,0 +1,72 @@
+"""What a run has shown, and whether that is good."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from chaos.conductor import Outage
+from chaos.report import KINDS, Report, progress
+from worker.demo_oracle import Offence
+
+GOOD = Report(
+    database="sqlite",
+    seed=1,
+    mutation=None,
+    orders=500,
+    seconds=50.0,
+    calls=600,
+    faults=90,
+    offences=dict.fromkeys(KINDS, ()),
+    unresolved=(),
+    deaths={"calling": 3},
+    progress=(0.1, 2.0),
+    others={"retries": 2},
+    outcomes={"cancelled/confirmed": 500},
+)
+
+
+def test_a_run_without_offences_is_good() -> None:
+    assert GOOD.failings == []
+    assert GOOD.text().endswith("good")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_offence_makes_it_not_good_and_is_named(kind: str) -> None:
+    offence = Offence("notpanel", "ord_1", "of a reason of its own")
+    bad = replace(GOOD, offences={**GOOD.offences, kind: (offence,)})
+    assert bad.failings == [f"{KINDS[kind]} 1"]
+    assert "ord_1: of a reason of its own" in bad.text()
+    assert bad.caught == {kind}
+
+
+def test_one_unresolved_in_a_thousand_is_allowed_and_shown() -> None:
+    some = replace(GOOD, orders=2000, unresolved=("one", "two"))
+    assert some.failings == []
+    assert "one" in some.text()
+    assert replace(some, unresolved=("1", "2", "3")).failings == ["unresolved 3"]
+
+
+def test_no_progress_for_fifteen_seconds_is_not_good() -> None:
+    assert replace(GOOD, progress=(0.1, 15.0)).failings == ["no progress for 15.0 s"]
+
+
+def test_a_report_can_be_read_by_programs() -> None:
+    assert json.loads(GOOD.document())["outcomes"] == {"cancelled/confirmed": 500}
+
+
+def test_progress_is_the_next_call_after_each_death() -> None:
+    deaths = [(10.0, "calling", "child"), (20.0, "done", "all")]
+    assert progress(deaths, [9.0, 10.5, 23.0], [], 30.0) == [0.5, 3.0]
+
+
+def test_a_service_that_was_away_counts_from_its_return() -> None:
+    deaths = [(10.0, "calling", "child")]
+    outages = [Outage("redis", 5.0, 25.0)]
+    assert progress(deaths, [26.0], outages, 30.0) == [1.0]
+
+
+def test_a_death_after_which_nothing_happens_counts_until_the_end() -> None:
+    assert progress([(10.0, "done", "all")], [9.0], [], 30.0) == [20.0]

@@ -1,0 +1,16 @@
+"""Five hundred cancellations while everything fails: nothing is lost or untrue."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaos.plan import SEED, SHORT
+from chaos.run import DATABASES, run
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_short_run_is_good(database: str) -> None:
+    report = run(database, SHORT, SEED)
+    print(report.text())
+    assert report.failings == []
