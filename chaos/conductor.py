@@ -44,8 +44,6 @@ class Log:
     resubmitted: int = 0
     retried: int = 0
     retries_refused: int = 0
-    missed: int = 0
-    """Points that nobody came by in time: a child was killed instead."""
 
 
 class Conductor:
@@ -123,17 +121,16 @@ class Conductor:
         self._aside(deals[blow.kind])
 
     def _kill_worker(self, blow: Blow) -> None:
+        ages = {name: self.house.age(name) for name in WORKERS}
         # Whoever is frozen has to live to be thawed.
         freezing = self._freezing.is_set()
         self.house.armoury.arm(blow.point, "child" if freezing else blow.victim)
         self._over.wait(KILL_EVERY * 0.9)
         missed = self.house.armoury.disarm(blow.point)
         if missed and not (self._over.is_set() or self._freezing.is_set()):
-            # Nobody came by: whoever it hits, wherever that is.
-            self.log.missed += 1
-            name = self._random.choice(WORKERS)
+            # Nobody came by: the worker that has lived longest, wherever it is.
             self.house.armoury.note("anywhere", "all")
-            self.house.kill(name)
+            self.house.kill(max(ages, key=lambda name: ages[name]))
 
     def _empty_redis(self) -> None:
         self.house.wait_for_redis()

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -87,7 +86,7 @@ class House:
         self._seed = seed
         self._mutation = mutation
         self._cleanup = ExitStack()
-        self._log_lock = threading.Lock()
+        self._seen: dict[str, tuple[int | None, float]] = {}
 
     sandbox: Sandbox
     database: Database
@@ -130,6 +129,13 @@ class House:
         pid = self.pids.get(name)
         if pid is not None:
             _killpg(pid)
+
+    def age(self, name: str) -> float:
+        """For how many seconds its present process has been seen here."""
+        pid, now = self.pids.get(name), time.monotonic()
+        if self._seen.get(name, (None, now))[0] != pid:
+            self._seen[name] = (pid, now)
+        return now - self._seen.setdefault(name, (pid, now))[1]
 
     def start_beat(self, number: int) -> Callable[[], None]:
         """One more beat; gives back what ends it for good."""

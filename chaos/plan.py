@@ -173,7 +173,6 @@ def _blows(random: Random, scale: Scale) -> list[Blow]:
         Blow(0.60 * at, "second beat", scale.twin_beats),
         Blow(0.64 * at, "restart database"),
         Blow(0.56 * at, "freeze worker", scale.frozen),
-        Blow(0.90 * at, "kill redis"),
     ]
     return sorted(once + _kills(random, scale), key=lambda blow: blow.at)
 

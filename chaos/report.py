@@ -26,6 +26,15 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing happened for some seconds after a worker died, ``at`` seconds in."""
+
+    at: float
+    point: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     database: str
     seed: int
@@ -39,8 +48,8 @@ class Report:
     """Each with its evidence."""
     deaths: Mapping[str, int]
     """How many workers died, by where."""
-    progress: Sequence[float]
-    """Seconds from each death to the next call that a provider received."""
+    pauses: Sequence[Pause]
+    """From each death to the next call that a provider received."""
     others: Mapping[str, int]
     outcomes: Mapping[str, int]
 
@@ -52,8 +61,9 @@ class Report:
         ]
         if len(self.unresolved) > max(1, self.orders * UNRESOLVED_SHARE):
             found.append(f"unresolved {len(self.unresolved)}")
-        if self.progress and max(self.progress) >= PROGRESS_SECONDS:
-            found.append(f"no progress for {max(self.progress):.1f} s")
+        worst = max((pause.seconds for pause in self.pauses), default=0.0)
+        if worst >= PROGRESS_SECONDS:
+            found.append(f"no progress for {worst:.1f} s")
         return found
 
     @property
@@ -88,7 +98,7 @@ class Report:
             "provider calls": f"{self.calls:,}, {self.faults:,} of them faulty",
             "workers killed": f"{sum(self.deaths.values())}: {_counts(self.deaths)}",
             "besides": _counts(self.others),
-            "from a kill to progress": _spread(self.progress),
+            "from a kill to progress": _spread(self.pauses),
             "ended": _counts(self.outcomes),
         }
 
@@ -97,28 +107,34 @@ def _counts(some: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in sorted(some.items()))
 
 
-def _spread(seconds: Sequence[float]) -> str:
-    if not seconds:
+def _spread(pauses: Sequence[Pause]) -> str:
+    if not pauses:
         return "nobody was killed"
-    return f"median {statistics.median(seconds):.2f} s, worst {max(seconds):.2f} s"
+    median = statistics.median(pause.seconds for pause in pauses)
+    worst = max(pauses, key=lambda pause: pause.seconds)
+    return (
+        f"median {median:.2f} s, worst {worst.seconds:.2f} s"
+        f" ({worst.point}, {worst.at:.0f} s after the start)"
+    )
 
 
-def progress(
+def pauses(
     deaths: Sequence[tuple[float, str, str]],
     calls: Sequence[float],
     outages: Sequence[Outage],
+    began: float,
     until: float,
-) -> list[float]:
-    """Seconds from each death to the next call; a service that was away at the time
-    counts from its return. ``calls`` ascend; those of no use any more are left out."""
+) -> list[Pause]:
+    """From each death to the next of ``calls``, which ascend.
+
+    Where a service was away at the time, from its return.
+    """
     found = []
-    for at, _, _ in deaths:
+    for at, point, _ in deaths:
         start = max([at, *(o.ended for o in outages if o.began <= at < o.ended)])
         number = bisect_right(calls, start)
-        if number < len(calls):
-            found.append(calls[number] - start)
-        elif start < until:
-            found.append(until - start)
+        ended = calls[number] if number < len(calls) else max(start, until)
+        found.append(Pause(at - began, point, ended - start))
     return found
 
 

@@ -16,7 +16,7 @@ from chaos.conductor import Conductor
 from chaos.house import House
 from chaos.oracle import judge
 from chaos.plan import Plan, Scale, plan
-from chaos.report import Report, progress, tally
+from chaos.report import Report, pauses, tally
 from ledger.database import reading
 from ledger.queries import Filter, as_record, history, list_rows
 from worker.accounts import load_accounts
@@ -57,6 +57,7 @@ def _report(
     counts = house.sandbox.calls()
     log = conductor.log
     deaths = house.armoury.deaths()
+    began = conductor.began.wall.timestamp()
     return Report(
         database=kind,
         seed=drawn.seed,
@@ -68,7 +69,7 @@ def _report(
         offences=judged.kinds,
         unresolved=list(_unresolved(conductor.engine, rows)),
         deaths=Counter(_place(point) for _, point, _ in deaths),
-        progress=progress(deaths, calls, log.outages, until),
+        pauses=pauses(deaths, calls, log.outages, began, until),
         others={
             "messages sent again after Redis was emptied": log.resubmitted,
             "sends that failed at first": sum(p.failures for p in conductor.producers),

@@ -29,10 +29,10 @@ def _concurrency() -> int:
 
 REDIS_OPTIONS: dict[str, Any] = {
     # Without them a half-open connection hangs a worker or a producer for ever.
-    "socket_timeout": 10,
+    "socket_timeout": 5,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
-    "health_check_interval": 10,
+    "health_check_interval": 5,
 }
 
 BROKER_OPTIONS: dict[str, Any] = {

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chaos.conductor import Outage
-from chaos.report import KINDS, Report, progress
+from chaos.report import KINDS, Pause, Report, pauses
 from worker.demo_oracle import Offence
 
 GOOD = Report(
@@ -22,7 +22,7 @@ GOOD = Report(
     offences=dict.fromkeys(KINDS, ()),
     unresolved=(),
     deaths={"calling": 3},
-    progress=(0.1, 2.0),
+    pauses=(Pause(3.0, "calling", 0.1), Pause(6.0, "done", 2.0)),
     others={"retries": 2},
     outcomes={"cancelled/confirmed": 500},
 )
@@ -50,23 +50,32 @@ def test_one_unresolved_in_a_thousand_is_allowed_and_shown() -> None:
 
 
 def test_no_progress_for_fifteen_seconds_is_not_good() -> None:
-    assert replace(GOOD, progress=(0.1, 15.0)).failings == ["no progress for 15.0 s"]
+    slow = replace(GOOD, pauses=(Pause(9.0, "swept", 15.0),))
+    assert slow.failings == ["no progress for 15.0 s"]
+    assert "worst 15.00 s (swept, 9 s after the start)" in slow.text()
 
 
 def test_a_report_can_be_read_by_programs() -> None:
     assert json.loads(GOOD.document())["outcomes"] == {"cancelled/confirmed": 500}
 
 
+def seconds(
+    deaths: list[tuple[float, str, str]],
+    calls: list[float],
+    outages: tuple[Outage, ...] = (),
+) -> list[float]:
+    return [pause.seconds for pause in pauses(deaths, calls, outages, 0.0, 30.0)]
+
+
 def test_progress_is_the_next_call_after_each_death() -> None:
     deaths = [(10.0, "calling", "child"), (20.0, "done", "all")]
-    assert progress(deaths, [9.0, 10.5, 23.0], [], 30.0) == [0.5, 3.0]
+    assert seconds(deaths, [9.0, 10.5, 23.0]) == [0.5, 3.0]
 
 
 def test_a_service_that_was_away_counts_from_its_return() -> None:
-    deaths = [(10.0, "calling", "child")]
-    outages = [Outage("redis", 5.0, 25.0)]
-    assert progress(deaths, [26.0], outages, 30.0) == [1.0]
+    away = Outage("redis", 5.0, 25.0)
+    assert seconds([(10.0, "calling", "child")], [26.0], (away,)) == [1.0]
 
 
 def test_a_death_after_which_nothing_happens_counts_until_the_end() -> None:
-    assert progress([(10.0, "done", "all")], [9.0], [], 30.0) == [20.0]
+    assert seconds([(10.0, "done", "all")], [9.0]) == [20.0]
