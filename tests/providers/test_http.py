@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import http
+from providers import connection
 from providers.http import (
     LARGEST_BODY,
     Evidence,
@@ -81,7 +81,7 @@ def send(
 @pytest.fixture(autouse=True)
 def _a_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection outlives its test."""
-    monkeypatch.setattr(http, "_local", threading.local())
+    monkeypatch.setattr(connection, "_local", threading.local())
 
 
 def read_whole(connection: ssl.SSLSocket) -> None:
@@ -255,7 +255,7 @@ def test_what_was_answered_over_tls_is_read(tls: Tls, certificate: Path) -> None
         read_whole(secure)
         secure.sendall(GOOD.encode())
 
-    http._session().verify = str(certificate)
+    connection.session().verify = str(certificate)
     assert send(tls(say)).evidence is Evidence.ANSWERED
 
 
@@ -268,7 +268,7 @@ def test_tls_that_breaks_after_the_request_may_be_done(
         # handshake, though the request was read.
         raw.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n" * 9)
 
-    http._session().verify = str(certificate)
+    connection.session().verify = str(certificate)
     assert send(tls(say)).evidence is Evidence.MAYBE_DONE
 
 
@@ -620,7 +620,7 @@ def test_cookies_are_not_kept(wire: Wire) -> None:
         send(wire.url)
         assert wire.closed.acquire(timeout=10)
     assert [b"cookie" in request.lower() for request in wire.requests] == [False, False]
-    assert list(http._session().cookies) == []
+    assert list(connection.session().cookies) == []
 
 
 def test_proxies_in_the_environment_are_ignored(
@@ -646,8 +646,8 @@ def test_a_netrc_file_adds_no_credentials(
 
 
 def test_threads_do_not_share_a_session() -> None:
-    sessions = [http._session(), http._session()]
-    thread = threading.Thread(target=lambda: sessions.append(http._session()))
+    sessions = [connection.session(), connection.session()]
+    thread = threading.Thread(target=lambda: sessions.append(connection.session()))
     thread.start()
     thread.join()
     assert sessions[0] is sessions[1]
