@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import logging
 import socket
 import threading
 import time
@@ -23,6 +24,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError
 
 from providers.model import Policy
+
+# What it warns of quotes the provider's bytes, which may hold a secret of ours.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 _local = threading.local()
 """This thread's session, and the ``_Limits`` of the call that it is making."""
