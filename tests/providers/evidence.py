@@ -15,7 +15,7 @@ Shown = Callable[[Order, Sequence[Order], Reply, Any], list[str]]
 
 def plain(value: object) -> str:
     good = isinstance(value, str | int) and not isinstance(value, bool)
-    return str(value).strip().lower() if good else ""
+    return str(value).replace("\x00", "").strip().lower() if good else ""
 
 
 def inside(value: Any, *names: str) -> Any:
@@ -140,6 +140,10 @@ def _ithink_read(
     named = [one for one in rows(data) if plain(inside(one, "awb_no")) == order.id]
     entry = own if own is not None else named[0]
     word, code = (plain(inside(entry, f"current_status{end}")) for end in ("", "_code"))
+    if plain(inside(entry, "awb_no")) not in ("", order.id):
+        return []
+    if word.startswith("cancel") and code not in ("", "cn"):
+        return [f"{word}, but {code}"]
     # The code speaks where the words are none that anybody knows.
     return [code if code == "cn" and word not in ("manifested", "not picked") else word]
 
