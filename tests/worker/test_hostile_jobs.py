@@ -46,7 +46,6 @@ ODD: list[Any] = [
     {str(n): n for n in range(20_000)},
 ]
 BASES: list[dict[str, Any]] = [
-    {"provider": "notpanel", "order": "ord_1"},
     {"provider": "dukkango", "order": UUID, "params": {"reason_id": 4}},
     {"provider": "akinon", "order": "7", "params": {"is_all": True, "reasons": {}}},
 ]
@@ -60,7 +59,7 @@ def spoilt() -> list[object]:
         for odd in ODD
     ]
     within = [
-        {**base, "params": {**base.get("params", {}), name: odd}}
+        {**base, "params": {**base["params"], name: odd}}
         for base in BASES
         for name in ("reason_id", "reasons", "ibans", "cancel_items", "x", "\x00")
         for odd in ODD
