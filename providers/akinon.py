@@ -268,7 +268,8 @@ def _fault(status: int) -> Held | TokenRefused | None:
 
 def _shown(order: Order, document: dict[str, Any]) -> Finding:
     """What the order's detail says of the whole order, or of the named items."""
-    ids = {_digits(document.get(name)) for name in ("pk", "id")} - {None}
+    given = (document.get(name) for name in ("pk", "id"))
+    ids = {_digits(one) for one in given if one is not None}
     if ids and order.id not in ids:
         return Finding(Outcome.UNKNOWN, message="a reply that is not this order's")
     named = {str(item) for item in order.params.get("cancel_items", ())}

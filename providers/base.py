@@ -23,6 +23,7 @@ from providers.model import (
     Request,
     explain,
 )
+from providers.text import plain_text
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -107,9 +108,7 @@ class Provider(ABC, Generic[A]):
 
     def check_order(self, order: object) -> str:
         """The order's identifier as text, or ``InvalidRequestError``."""
-        if isinstance(order, bool) or not isinstance(order, str | int):
-            raise InvalidRequestError(f"order must be {self.order_form}")
-        text = str(order).strip()
+        text = (plain_text(order) or "").strip()
         if not self.order_pattern.fullmatch(text):
             raise InvalidRequestError(f"order must be {self.order_form}")
         return text

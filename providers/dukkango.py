@@ -45,7 +45,7 @@ from providers.model import (
     json_request,
     seconds,
 )
-from providers.text import as_number, as_object, first_text, fold
+from providers.text import as_number, as_object, first_text, fold, plain_text
 
 POLICY = Policy(
     # No limit is documented for the cancel; 5 a second is our own courtesy [A].
@@ -295,7 +295,7 @@ def _listed_as(statuses: set[int | None] | None) -> Finding:
 def _expiry(written: object, now: datetime) -> datetime | None:
     """When the token ends; unknown when it is not said, or said to be over."""
     try:
-        moment = datetime.fromisoformat(str(written))
+        moment = datetime.fromisoformat(plain_text(written) or "")
     except ValueError:
         return None
     if moment.tzinfo is None:
@@ -310,4 +310,4 @@ def _words(document: Mapping[str, Any]) -> str | None:
 
 
 def _with_words(finding: Finding, code: int, message: str | None) -> Finding:
-    return Finding(finding.outcome, finding.reason, str(code), message)
+    return Finding(finding.outcome, finding.reason, first_text(code), message)

@@ -1,5 +1,5 @@
-"""The only place that touches a provider's socket, and the only one that turns an
-exception or an HTTP status into evidence of what may have happened.
+"""One call to a provider, and the only place that turns an exception or an HTTP
+status into evidence of what may have happened.
 
 ``NOT_SENT``: the provider cannot have acted. ``ANSWERED``: it said something that can
 be read. ``THROTTLED``: it did nothing, and says to wait. ``MAYBE_DONE``: nobody knows.
@@ -8,9 +8,7 @@ When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent bli
 
 from __future__ import annotations
 
-import http.cookiejar
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,8 +17,8 @@ from enum import StrEnum
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
+from providers.connection import LostError, forget, send, session
 from providers.masking import mask, masked_body, masked_words
 from providers.model import (
     Held,
@@ -59,20 +57,20 @@ class Exchange:
     """The reply's body, masked and cut, where it was refused or unreadable."""
 
 
-class _LostError(Exception):
-    """The request went out, and its answer did not come back whole."""
-
-
 def exchange(
     request: Request,
     parse: Callable[[Reply], Parsed],
     policy: Policy,
     secrets: tuple[str, ...] = (),
+    send_by: datetime | None = None,
 ) -> Exchange:
     """Send ``request`` once and say what it is evidence of. Never raises for a
-    provider's behaviour; never sends twice."""
+    provider's behaviour; never sends twice, nor after ``send_by``."""
     began = time.monotonic()
-    result = _exchange(request, parse, policy, secrets)
+    result = _exchange(request, parse, policy, secrets, send_by)
+    if result.evidence is Evidence.MAYBE_DONE:
+        # Whatever still comes must not be taken for the answer to the next call.
+        forget()
     return _timed(result, timedelta(seconds=time.monotonic() - began))
 
 
@@ -87,6 +85,7 @@ def _exchange(
     parse: Callable[[Reply], Parsed],
     policy: Policy,
     secrets: tuple[str, ...],
+    send_by: datetime | None,
 ) -> Exchange:
     try:
         prepared = _prepare(request)
@@ -94,12 +93,12 @@ def _exchange(
         detail = f"it cannot be sent: {error}"
         return Exchange(Evidence.NOT_SENT, detail=mask(detail, secrets))
     try:
-        reply = _send(prepared, policy)
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        reply = _send(prepared, policy, send_by)
+    except LostError as error:
+        return Exchange(Evidence.MAYBE_DONE, detail=str(error))
+    except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
         evidence = Evidence.NOT_SENT if _never_sent(error) else Evidence.MAYBE_DONE
         return Exchange(evidence, detail=mask(_in_words(error, policy), secrets))
-    except _LostError as error:
-        return Exchange(Evidence.MAYBE_DONE, detail=str(error))
     return _read(reply, parse, policy, secrets)
 
 
@@ -143,37 +142,6 @@ def _redirected(reply: Reply) -> Held:
     )
 
 
-# --- the socket -------------------------------------------------------------------
-
-_local = threading.local()
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        # Where it does not follow a redirect, requests still reads the whole body of
-        # it, however long, and parses where it points to, which may raise anything.
-        return None
-
-
-def _session() -> requests.Session:
-    """This thread's session: threads that share one slow each other down."""
-    session: requests.Session | None = getattr(_local, "session", None)
-    if session is None:
-        session = _Session()
-        # No proxies, .netrc or CA bundles from the environment: a third faster, and
-        # nothing outside the accounts file decides where credentials go.
-        session.trust_env = False
-        session.cookies.set_policy(
-            http.cookiejar.DefaultCookiePolicy(allowed_domains=[])
-        )
-        adapter = HTTPAdapter(max_retries=0)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        session.headers.clear()
-        _local.session = session
-    return session
-
-
 def _prepare(request: Request) -> requests.PreparedRequest:
     asked = requests.Request(
         request.method,
@@ -186,40 +154,30 @@ def _prepare(request: Request) -> requests.PreparedRequest:
         },
         data=request.body,
     )
-    prepared = _session().prepare_request(asked)
+    prepared = session().prepare_request(asked)
     for name, value in prepared.headers.items():
         f"{name}{value}".encode("latin-1")
     return prepared
 
 
-def _send(prepared: requests.PreparedRequest, policy: Policy) -> Reply:
-    deadline = time.monotonic() + policy.connect_timeout + 2 * policy.read_timeout
-    with _session().send(
-        prepared,
-        stream=True,
-        allow_redirects=False,
-        timeout=(policy.connect_timeout, policy.read_timeout),
-    ) as response:
-        body = b"".join(_bounded(response, deadline))
+def _send(
+    prepared: requests.PreparedRequest, policy: Policy, send_by: datetime | None
+) -> Reply:
+    with send(prepared, policy, send_by) as response:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, body)
+        return Reply(response.status_code, headers, _body(response))
 
 
-def _bounded(response: requests.Response, deadline: float) -> Iterator[bytes]:
-    """The body as it comes, no more than ``LARGEST_BODY``, and not for ever."""
+def _body(response: requests.Response) -> bytes:
+    """The whole body, and no more than ``LARGEST_BODY``."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise _LostError("a compressed reply, though none was asked for")
-    expected = response.headers.get("Content-Length", "")
-    size = 0
+        raise LostError("a compressed reply, though none was asked for")
+    body = bytearray()
     for part in _parts(response.raw):
-        size += len(part)
-        if size > LARGEST_BODY:
-            raise _LostError(f"a reply of more than {LARGEST_BODY} bytes")
-        if time.monotonic() > deadline:
-            raise _LostError("a reply that did not end within its time")
-        yield part
-    if expected.isdigit() and size < int(expected):
-        raise _LostError(f"a reply cut off after {size} of {expected} bytes")
+        body += part
+        if len(body) > LARGEST_BODY:
+            raise LostError(f"a reply of more than {LARGEST_BODY} bytes")
+    return bytes(body)
 
 
 def _parts(raw: urllib3.HTTPResponse) -> Iterator[bytes]:
@@ -228,7 +186,7 @@ def _parts(raw: urllib3.HTTPResponse) -> Iterator[bytes]:
         while part := raw.read1(65536, decode_content=False):
             yield part
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise _LostError("the connection was lost in the middle of a reply") from error
+        raise LostError("the connection was lost in the middle of a reply") from error
 
 
 def _never_sent(error: Exception) -> bool:

@@ -43,7 +43,7 @@ from providers.model import (
     json_request,
     seconds,
 )
-from providers.text import as_number, as_object, first_text
+from providers.text import as_number, as_object, first_text, plain_text
 
 POLICY = Policy(
     # No limit is documented for either call; 20 a second is our own courtesy [A].
@@ -188,7 +188,7 @@ def _document(reply: Reply) -> dict[str, Any]:
 def _order_status(asked: Order, reply: Reply) -> Finding:
     order = as_object(as_object(reply.json_object().get("response")).get("order"))
     status = as_number(order.get("status"))
-    if str(order.get("id", asked.id)) != asked.id or status is None:
+    if plain_text(order.get("id", asked.id)) != asked.id or status is None:
         return Finding(Outcome.UNKNOWN, message="a report that is not this order's")
     finding = ORDER_STATUSES.get(status, Finding(Outcome.UNKNOWN))
     return _with_words(finding, status, None)
@@ -200,4 +200,4 @@ def _fault(code: int) -> Held | None:
 
 
 def _with_words(finding: Finding, code: int, message: str | None) -> Finding:
-    return Finding(finding.outcome, finding.reason, str(code), message)
+    return Finding(finding.outcome, finding.reason, first_text(code), message)

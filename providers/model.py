@@ -165,7 +165,8 @@ class Reply:
     def json(self) -> Any:
         """The body as JSON; raises ``UnreadableReplyError`` whatever is wrong."""
         try:
-            return json.loads(self.body.decode("utf-8-sig"))
+            text = self.body.decode("utf-8-sig")
+            return json.loads(text, object_pairs_hook=_said_once)
         except (ValueError, RecursionError) as error:
             raise UnreadableReplyError(
                 f"HTTP {self.status} with a body that is not JSON"
@@ -179,6 +180,14 @@ class Reply:
                 f"HTTP {self.status} with JSON that is not an object"
             )
         return document
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; raises ``ValueError`` where one name is given two values."""
+    found = dict(pairs)
+    if len(found) < len(pairs) and any(found[name] != value for name, value in pairs):
+        raise ValueError("a name with two values")
+    return found
 
 
 def json_request(

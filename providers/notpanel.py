@@ -343,4 +343,5 @@ def _remains(row: Mapping[str, Any]) -> str:
 
 
 def _with_words(finding: Finding, code: object, message: str | None) -> Finding:
-    return Finding(finding.outcome, finding.reason, first_text(code), message)
+    words = first_text(message)
+    return Finding(finding.outcome, finding.reason, first_text(code), words)

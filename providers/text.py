@@ -5,6 +5,7 @@ Nothing here raises, whatever it is given.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 import unicodedata
@@ -33,11 +34,21 @@ def as_number(value: object) -> int | None:
 def first_text(*values: object) -> str | None:
     """The first of ``values`` that has something in it, at most 500 characters."""
     for value in values:
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            text = storable(str(value)).strip()
-            if text:
-                return text[:LONGEST]
+        text = storable(plain_text(value) or "").strip()
+        if text:
+            return text[:LONGEST]
     return None
+
+
+def plain_text(value: object) -> str | None:
+    """A text, or a whole number written as one; else ``None``."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    try:
+        return str(value)
+    except ValueError:
+        # A number of more digits than Python writes.
+        return None
 
 
 def fold(text: str | None) -> str:
@@ -52,7 +63,10 @@ def without_html(text: object) -> str | None:
     if not isinstance(text, str):
         return None
     words = re.sub(r"<[^<>]*>", " ", text[: LONGEST * 20])
-    return first_text(re.sub(r"\s+", " ", html.unescape(words)))
+    # "&#" and more digits than Python reads: the words stay as they are.
+    with contextlib.suppress(ValueError):
+        words = html.unescape(words)
+    return first_text(re.sub(r"\s+", " ", words))
 
 
 def storable(text: str) -> str:

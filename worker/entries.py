@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from providers.base import Provider
 from providers.model import InvalidRequestError
 from providers.registry import provider_named
-from providers.text import storable
+from providers.text import plain_text, storable
 from worker.accounts import Accounts
 from worker.times import parse_time
 
@@ -33,6 +33,8 @@ LONGEST_TEXT = 200
 LARGEST_OBJECT = 16_384
 """Bytes of ``params`` or ``metadata`` as JSON."""
 DEEPEST_OBJECT = 32
+MOST_NAMED = 10
+"""Unknown fields that a refusal names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,11 @@ def check(entry: object, accounts: Accounts, now: datetime) -> Checked:
     """``entry`` as it is to be kept; raises ``InvalidRequestError`` in a sentence."""
     if not isinstance(entry, dict):
         raise InvalidRequestError("a cancellation must be an object with named fields")
-    unknown = [str(name)[:40] for name in entry if name not in FIELDS]
+    unknown = sorted(str(name)[:40] for name in entry if name not in FIELDS)
     if unknown:
+        listed = ", ".join(unknown[:MOST_NAMED])
         raise InvalidRequestError(
-            f"{', '.join(sorted(unknown))}: no such field; they are {', '.join(FIELDS)}"
+            f"{listed}: no such field; they are {', '.join(FIELDS)}"
         )
     for name in ("provider", "order"):
         if entry.get(name) in (None, ""):
@@ -107,9 +110,9 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
     value = entry.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    text = plain_text(value)
+    if text is None:
         raise InvalidRequestError(f"{name} must be a text")
-    text = str(value)
     good = 0 < len(text) <= LONGEST_TEXT and text.isprintable()
     if not good or storable(text) != text:
         raise InvalidRequestError(

@@ -25,7 +25,7 @@ from ledger.rounds import REFUSED_KEY
 from ledger.seal import Seal, SealError
 from ledger.states import State
 from providers.model import InvalidRequestError, Reason
-from providers.text import storable
+from providers.text import plain_text, storable
 from worker.accounts import Accounts, Lane
 from worker.entries import FIELDS, Checked, check
 
@@ -154,9 +154,7 @@ def _digest(entry: object, wrong: str) -> str:
 
 
 def _shown(value: object, otherwise: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return otherwise
-    return storable(str(value))[:200] or otherwise
+    return storable(plain_text(value) or "")[:200] or otherwise
 
 
 def _settle(

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from providers import connection
 
 Handler = Callable[[socket.socket], None]
+Tls = Callable[[Callable[[ssl.SSLSocket, socket.socket], None]], str]
 
 
 @dataclass
@@ -152,3 +162,77 @@ def stopwatch() -> Callable[[], float]:
     """Seconds since the test began."""
     began = time.monotonic()
     return lambda: time.monotonic() - began
+
+
+@pytest.fixture(autouse=True)
+def _a_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection outlives its test."""
+    monkeypatch.setattr(connection, "_local", threading.local())
+
+
+# --- TLS, with a certificate of our own -----------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1 with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.now(UTC)
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "own.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> Iterator[Tls]:
+    """Starts a TLS server for one connection; gives back its URL."""
+    threads: list[threading.Thread] = []
+    servers: list[socket.socket] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def start(say: Callable[[ssl.SSLSocket, socket.socket], None]) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def serve() -> None:
+            plain, _ = server.accept()
+            raw = socket.socket(fileno=socket.dup(plain.fileno()))
+            with plain, raw:
+                try:
+                    with context.wrap_socket(plain, server_side=True) as secure:
+                        say(secure, raw)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        threads.append(thread)
+        return f"https://127.0.0.1:{server.getsockname()[1]}/"
+
+    yield start
+    for thread in threads:
+        thread.join()
+    for server in servers:
+        server.close()

@@ -2,26 +2,22 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-import ipaddress
 import json
 import socket
 import ssl
 import threading
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import http
+from providers import connection
 from providers.http import (
     LARGEST_BODY,
     Evidence,
@@ -45,7 +41,7 @@ from providers.model import (
     seconds,
 )
 from providers.throttling import LONGEST_WAIT, throttle_wait
-from tests.providers.conftest import Wire
+from tests.providers.conftest import Tls, Wire
 
 BODY = b'{"order":"1"}'
 SECRET = "k3y-0123456789abcdef"
@@ -72,16 +68,11 @@ def send(
     policy: Policy = POLICY,
     secrets: tuple[str, ...] = (SECRET,),
     method: str = "POST",
+    send_by: datetime | None = None,
 ) -> Exchange:
     headers = {"Authorization": f"Token {SECRET}"}
     request = Request(method, url, headers, BODY)
-    return exchange(request, parser, policy, secrets)
-
-
-@pytest.fixture(autouse=True)
-def _a_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No connection outlives its test."""
-    monkeypatch.setattr(http, "_local", threading.local())
+    return exchange(request, parser, policy, secrets, send_by)
 
 
 def read_whole(connection: ssl.SSLSocket) -> None:
@@ -166,74 +157,6 @@ def test_plain_http_at_a_tls_address_was_not_sent() -> None:
 # --- TLS, with a certificate of our own -----------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1 with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    today = datetime.now(UTC)
-    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "own.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
-Tls = Callable[[Callable[[ssl.SSLSocket, socket.socket], None]], str]
-
-
-@pytest.fixture
-def tls(certificate: Path) -> Iterator[Tls]:
-    """Starts a TLS server for one connection; gives back its URL."""
-    threads: list[threading.Thread] = []
-    servers: list[socket.socket] = []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def start(say: Callable[[ssl.SSLSocket, socket.socket], None]) -> str:
-        server = socket.create_server(("127.0.0.1", 0))
-        servers.append(server)
-
-        def serve() -> None:
-            plain, _ = server.accept()
-            raw = socket.socket(fileno=socket.dup(plain.fileno()))
-            with plain, raw:
-                try:
-                    with context.wrap_socket(plain, server_side=True) as secure:
-                        say(secure, raw)
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        threads.append(thread)
-        return f"https://127.0.0.1:{server.getsockname()[1]}/"
-
-    yield start
-    for thread in threads:
-        thread.join()
-    for server in servers:
-        server.close()
-
-
 def test_a_certificate_that_nobody_vouches_for_was_not_sent(tls: Tls) -> None:
     heard: list[bytes] = []
     url = tls(lambda secure, _: heard.append(secure.recv(65536)))
@@ -255,7 +178,7 @@ def test_what_was_answered_over_tls_is_read(tls: Tls, certificate: Path) -> None
         read_whole(secure)
         secure.sendall(GOOD.encode())
 
-    http._session().verify = str(certificate)
+    connection.session().verify = str(certificate)
     assert send(tls(say)).evidence is Evidence.ANSWERED
 
 
@@ -268,7 +191,7 @@ def test_tls_that_breaks_after_the_request_may_be_done(
         # handshake, though the request was read.
         raw.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n" * 9)
 
-    http._session().verify = str(certificate)
+    connection.session().verify = str(certificate)
     assert send(tls(say)).evidence is Evidence.MAYBE_DONE
 
 
@@ -620,7 +543,7 @@ def test_cookies_are_not_kept(wire: Wire) -> None:
         send(wire.url)
         assert wire.closed.acquire(timeout=10)
     assert [b"cookie" in request.lower() for request in wire.requests] == [False, False]
-    assert list(http._session().cookies) == []
+    assert list(connection.session().cookies) == []
 
 
 def test_proxies_in_the_environment_are_ignored(
@@ -646,8 +569,8 @@ def test_a_netrc_file_adds_no_credentials(
 
 
 def test_threads_do_not_share_a_session() -> None:
-    sessions = [http._session(), http._session()]
-    thread = threading.Thread(target=lambda: sessions.append(http._session()))
+    sessions = [connection.session(), connection.session()]
+    thread = threading.Thread(target=lambda: sessions.append(connection.session()))
     thread.start()
     thread.join()
     assert sessions[0] is sessions[1]
