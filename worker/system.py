@@ -175,7 +175,7 @@ class System:
             *("--without-mingle", "--without-gossip"),
         )
         schedule = str(self.home / "celerybeat-schedule")
-        beat = ("beat", "-s", schedule, "--pidfile=", "--loglevel", "WARNING")
+        beat = ("beat", "-s", schedule, "--pidfile=", "--loglevel", self._loglevel)
         yield Program("worker", celery + worker, self.environment())
         yield Program("beat", celery + beat, self.environment())
         if self.flower_url is not None:
