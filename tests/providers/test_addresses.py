@@ -95,3 +95,11 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused(
     values = {**CREDENTIALS["notpanel"], "base_url": url}
     with pytest.raises(ValueError, match=sentence):
         NOTPANEL.account_model.model_validate(values)
+
+
+@pytest.mark.parametrize("name", ["verify", "verify_tls", "insecure", "ssl_verify"])
+def test_no_setting_of_an_account_switches_verification_off(name: str) -> None:
+    for provider in BY_NAME.values():
+        values = {**CREDENTIALS[provider.name], name: False}
+        with pytest.raises(ValueError, match="Extra inputs are not permitted"):
+            provider.account_model.model_validate(values)
