@@ -25,6 +25,15 @@ ANSWERED = {
 DROPPED = {"drop_before": False, "drop_after": True, "refuse": False}
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "", "somewhere"])
+def test_it_listens_on_this_machine_alone(
+    host: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SandboxError), running(host=host):
+        pass
+    assert "on this machine alone" in capfd.readouterr().err
+
+
 def fired(sandbox: Sandbox) -> list[tuple[str, int]]:
     return [(one["kind"], one["count"]) for one in sandbox.calls()["faults"]]
 
