@@ -458,6 +458,7 @@ def test_flower_keeps_to_this_machine_by_default(
     with started(command, env, log) as process:
         _await(lambda: _responds(f"http://127.0.0.1:{port}/healthcheck"), process, log)
         assert _answer(f"http://127.0.0.1:{port}/workers") == 200
+        assert _answer(f"http://127.0.0.1:{port}/api/workers") == 401
         # The rest of 127/8 stands for any other interface.
         with pytest.raises(OSError, match="refused"):
             urllib.request.urlopen(f"http://127.0.0.2:{port}/", timeout=5)
