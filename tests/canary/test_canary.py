@@ -33,7 +33,7 @@ PLACES = {
     "flower": 15,
     "file": 4,
     "process": 1,
-    "show": 25,
+    "show": 15,
     "list": 2,
     "lanes": 2,
     "doctor": 2,
