@@ -41,7 +41,7 @@ def _sought(
 ) -> tuple[Sequence[str], re.Pattern[str] | None]:
     spelt = {form.lower() for one in secrets for form in _spellings(one)}
     # The longest first: what is left of one must not be the rest of another.
-    forms = sorted((f for f in spelt if len(f.strip()) >= LEAST), key=len, reverse=True)
+    forms = sorted((f for f in spelt if len(f) >= LEAST), key=len, reverse=True)
     sought = "|".join(BETWEEN.join(map(re.escape, form)) for form in forms)
     return forms, re.compile(sought, re.IGNORECASE) if forms else None
 

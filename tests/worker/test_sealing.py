@@ -205,7 +205,7 @@ def test_a_rotation_leaves_everything_to_the_new_key_alone(
 def test_a_rotation_that_is_killed_loses_nothing_and_is_simply_run_again(
     home: Home, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    total = 6000
+    total = 3000
     fill(engine, total)
     monkeypatch.setenv("RESCIND_SEAL_KEY", f"{NEW},{OLD}")
     kill_in_the_middle(home, engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,17 @@ GOOD = '[notpanel.default]\nkey = "hush-hush"\n'
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey_url: str) -> Path:
+def file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey_url: str
+) -> Iterator[Path]:
     path = tmp_path / "accounts.toml"
     path.write_text(GOOD)
     path.chmod(0o600)
     monkeypatch.setenv("RESCIND_ACCOUNTS", str(path))
     monkeypatch.setenv("RESCIND_REDIS_URL", valkey_url)
     settings.cache_clear()
-    return path
+    yield path
+    settings.cache_clear()
 
 
 def said() -> list[str]:
