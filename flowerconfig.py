@@ -36,15 +36,24 @@ def _asks_who_is_there() -> bool:
     return bool(options.auth)
 
 
-# Set by now, if by FLOWER_ADDRESS or --address; else the loopback interface.
-address = options.address or "127.0.0.1"
-
-if not (options.unix_socket or _is_loopback(address) or _asks_who_is_there()):
+def _keep_to_this_machine() -> None:
+    """The loopback interface unless told otherwise, and then not without a password."""
+    # Flower takes an empty address for every interface.
+    options.address = options.address or "127.0.0.1"
+    # Flower lets every user of this machine write to its unix socket.
+    alone = not options.unix_socket and _is_loopback(options.address)
+    if alone or _asks_who_is_there():
+        return
+    where = options.unix_socket or options.address
     raise SystemExit(
-        f"Flower would listen on {address} without a password: set FLOWER_BASIC_AUTH to"
-        " user:password (several, separated by commas), or leave FLOWER_ADDRESS unset"
-        " and reach it through a tunnel"
+        f"Flower would listen on {where} without a password: set FLOWER_BASIC_AUTH to"
+        " user:password (several, separated by commas), or leave FLOWER_ADDRESS and"
+        " FLOWER_UNIX_SOCKET unset and reach it through a tunnel"
     )
+
+
+# Flower reads the command line once more after this file: it has the last word.
+options.add_parse_callback(_keep_to_this_machine)
 
 for _name, _value in _DEFAULTS.items():
     if f"FLOWER_{_name.upper()}" not in os.environ:

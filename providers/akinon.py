@@ -150,6 +150,10 @@ class AkinonAccount(Account):
             raise ValueError("username and password are required, or else token")
         return self
 
+    def secrets(self) -> tuple[str, ...]:
+        # Half of what logs in, though it may be shown to whoever wrote it.
+        return (*super().secrets(), *((self.username,) if self.username else ()))
+
 
 class Akinon(WithLogin[AkinonAccount]):
     name: ClassVar[str] = "akinon"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
@@ -26,6 +26,9 @@ from providers.model import (
 from providers.text import plain_text
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""As they are written. Another name of this machine's may be another's tomorrow."""
+ADDRESS = re.compile(r"[^\s\\\x00-\x1f\x7f]+")
+"""Spaces, backslashes and control characters mean another host to each program."""
 
 
 class Account(BaseModel):
@@ -45,8 +48,12 @@ class Account(BaseModel):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be a scheme and a host, such as https://host")
-        if parts.query or parts.fragment or parts.username:
-            raise ValueError("must have no query, fragment or user name")
+        if parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("must have no query, fragment, user name or password")
+        if not ADDRESS.fullmatch(value):
+            raise ValueError("must have no spaces, backslashes or control characters")
+        if not _has_good_port(parts):
+            raise ValueError("must have a port from 1 to 65535, or none")
         return value.rstrip("/")
 
     def model_post_init(self, _context: object, /) -> None:
@@ -63,6 +70,13 @@ class Account(BaseModel):
         values = (getattr(self, name) for name in type(self).model_fields)
         found = (v.get_secret_value() for v in values if isinstance(v, SecretStr))
         return tuple(value for value in found if value)
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 class Params(BaseModel):

@@ -116,7 +116,8 @@ class Akinon(Simulation):
         if not all(given) or "wrong" in given:
             words = "Unable to log in with provided credentials."
             return _error(400, "non_field_errors", words)
-        key = self.tokens.issue(notes.now + self.settings.token_seconds)
+        ends = notes.now + self.settings.token_seconds
+        key = self.tokens.issue(ends, self.settings.token_prefix)
         return json_reply(200, {"key": key})
 
     def _checked(

@@ -91,7 +91,7 @@ class Dukkango(Simulation):
         # Without an offset, and in Turkish time, as the provider writes it.
         written = datetime.fromtimestamp(ends, UTC).astimezone(TURKISH_TIME)
         data = {
-            "access_token": self.tokens.issue(ends),
+            "access_token": self.tokens.issue(ends, self.settings.token_prefix),
             "expiration_date": written.strftime("%Y-%m-%d %H:%M:%S"),
         }
         return json_reply(200, {"status": True, "data": data})

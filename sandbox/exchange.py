@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sandbox.echo import quoting
 from sandbox.faults import Faults
 from sandbox.orders import Event
 from sandbox.settings import Settings
@@ -34,6 +35,7 @@ class Job:
     provider: Simulation
     call: Call
     connection: Connection
+    request: Request
     kind: str | None
     skip: str | None = None
     era: int = 0
@@ -71,7 +73,7 @@ class Exchange:
         if call is None:
             connection.answer(simulation.no_such_call())
             return
-        self._start(self._job(simulation, call, connection))
+        self._start(self._job(simulation, call, connection, request))
 
     def release(self) -> None:
         """Go on with the calls of every provider that no longer hangs."""
@@ -90,12 +92,18 @@ class Exchange:
         self.calls.clear()
         self.throttled.clear()
 
-    def _job(self, simulation: Simulation, call: Call, connection: Connection) -> Job:
+    def _job(
+        self,
+        simulation: Simulation,
+        call: Call,
+        connection: Connection,
+        request: Request,
+    ) -> Job:
         name, now = simulation.name, time.time()
         hangs = name in self._settings.hang
         rows = len(set(call.ids)) if simulation.batches else 0
         kind = "hang" if hangs else self.faults.choose(name, call.op, rows)
-        job = Job(simulation, call, connection, kind, era=self._era)
+        job = Job(simulation, call, connection, request, kind, era=self._era)
         if kind == "row_missing":
             job.skip = self.faults.one_of(call.ids)
         for order_id in dict.fromkeys(call.ids):
@@ -114,7 +122,10 @@ class Exchange:
             self._later(self._settings.slow_seconds, self._start_late, job)
         else:
             reply = None if kind in NEVER_ACTED else self._run(job)
-            self._deliver(job, self._as_it_goes_out(job, reply))
+            going = self._as_it_goes_out(job, reply)
+            if going is not None and self._settings.echo:
+                going = quoting(going, job.request)
+            self._deliver(job, going)
 
     def _start_late(self, job: Job) -> None:
         # What nobody waits for any more never happens.

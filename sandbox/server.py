@@ -7,6 +7,8 @@ import asyncio
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import ip_address
 
 from sandbox.control import ROOT, Control
 from sandbox.faults import KINDS, known_kinds, known_rate
@@ -105,13 +107,21 @@ def _free_to_listen(host: str, port: int) -> int:
     return port
 
 
+def _loopback(host: str) -> str:
+    """It has no password, and its control API says and does anything."""
+    with suppress(ValueError):
+        if ip_address(host).is_loopback:
+            return host
+    raise argparse.ArgumentTypeError("it listens on this machine alone: 127.0.0.1, ::1")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line; every setting that is a number is an option."""
     made = argparse.ArgumentParser(
         prog="python -m sandbox", description="The five providers, simulated."
     )
     defaults = Settings()
-    made.add_argument("--host", default="127.0.0.1")
+    made.add_argument("--host", type=_loopback, default="127.0.0.1")
     made.add_argument("--port", type=int, default=8900, help="0 for a free one")
     made.add_argument("--seed", type=int, default=defaults.seed)
     made.add_argument("--faults", type=float, default=0.0, help="rate, 0 to 1")

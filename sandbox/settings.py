@@ -17,6 +17,7 @@ PLAIN = {
     "cancellable": float,
     "notpanel_limit": int,
     "auto": bool,
+    "echo": bool,
 }
 """Settings that are one value each, with their types."""
 
@@ -39,6 +40,10 @@ class Settings:
     """Calls a minute for each notpanel key; 0 for no limit."""
     auto: bool = True
     """Orders spring into being when first asked for; otherwise they are missing."""
+    echo: bool = False
+    """Errors quote what was sent, credentials and all, as some gateways do."""
+    token_prefix: str = ""
+    """What the tokens that a login brings begin with."""
     latency_ms: dict[str, float] = field(default_factory=dict)
     hang: frozenset[str] = frozenset()
 
@@ -56,6 +61,7 @@ class Settings:
         return {
             "seed": self.seed,
             **plain,
+            "token_prefix": self.token_prefix,
             "latency_ms": self.latency_ms,
             "hang": sorted(self.hang),
         }
@@ -85,6 +91,10 @@ def _checked(name: str, value: object) -> Any:
         if not isinstance(value, list):
             raise ValueError("hang must be a list of providers")
         return frozenset(map(known_provider, value))
+    if name == "token_prefix":
+        if not isinstance(value, str):
+            raise ValueError("token_prefix must be a text")
+        return value
     if name not in PLAIN:
         raise ValueError(f"no such setting: {name!r}")
     if PLAIN[name] is bool:

@@ -15,9 +15,10 @@ class Tokens:
         self._ends: dict[str, float] = {}
         self.issued = 0
 
-    def issue(self, ends: float) -> str:
+    def issue(self, ends: float, prefix: str = "") -> str:
         self.issued += 1
-        token = sha256(token_hex().encode()).hexdigest()[: self._length]
+        random = sha256(token_hex().encode()).hexdigest()
+        token = f"{prefix}{random}"[: self._length]
         self._ends[token] = ends
         return token
 

@@ -61,6 +61,8 @@ CONFIG: dict[str, Any] = {
     "worker_proc_alive_timeout": 30,
     "worker_send_task_events": True,
     "worker_hijack_root_logger": False,
+    # Celery's own logs what it cannot use with all that is in it, and may end at it.
+    "worker_consumer": "worker.consumer:Consumer",
     "task_time_limit": TASK_SECONDS,
     "task_soft_time_limit": TASK_SECONDS - 30,
     "broker_transport_options": BROKER_OPTIONS,

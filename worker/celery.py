@@ -5,6 +5,8 @@ Importing this needs a broker's address; ``worker.broker`` holds all that does n
 
 from __future__ import annotations
 
+import ssl
+
 from celery import Celery
 from kombu.entity import Queue
 from kombu.transport import TRANSPORT_ALIASES
@@ -27,11 +29,14 @@ def make_app() -> Celery:
     """The app, on the broker that the settings name."""
     # By these names, so that URLs stay what they are, wherever they are shown.
     TRANSPORT_ALIASES.update(redis=TRANSPORT, rediss=TRANSPORT)
-    made = Celery("rescind", broker=_broker(), include=["worker.signals", "tasks"])
+    broker = _broker()
+    made = Celery("rescind", broker=broker, include=["worker.signals", "tasks"])
     made.conf.update(CONFIG)
+    if broker.startswith("rediss:"):
+        # Unless it is told to, kombu does not verify whom it gives the password to.
+        made.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     made.conf.task_queues = [
-        Queue(name)
-        for name in (INTAKE, SWEEPS, *(p.name for p in PROVIDERS))
+        Queue(name) for name in (INTAKE, SWEEPS, *(p.name for p in PROVIDERS))
     ]
     return made
 

@@ -16,7 +16,6 @@ def set_up(level: int = logging.INFO) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -24,24 +23,39 @@ def set_up(level: int = logging.INFO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    terminal = sys.stderr.isatty()
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer()
-        if terminal
-        else structlog.processors.LogfmtRenderer(
-            key_order=["timestamp", "level", "logger", "event"], bool_as_flag=False
-        )
-    )
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                renderer,
+                *_renderers(terminal=sys.stderr.isatty()),
             ],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # At DEBUG it logs each task with its arguments, IBANs among them.
+    logging.getLogger("celery.pool").setLevel(logging.INFO)
+    logging.getLogger("kombu.transport.redis").addFilter(_without_messages)
+
+
+def _renderers(*, terminal: bool) -> list[Processor]:
+    if terminal:
+        # Its own tracebacks show every local variable, tokens and IBANs among them.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.LogfmtRenderer(
+            key_order=["timestamp", "level", "logger", "event"], bool_as_flag=False
+        ),
+    ]
+
+
+def _without_messages(record: logging.LogRecord) -> bool:
+    # A message that cannot be put back into its queue is logged whole.
+    if str(record.msg).startswith("Could not restore message"):
+        record.args = ("(not shown)",)
+    return True

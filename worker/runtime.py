@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import structlog
 from redis import Redis
 from sqlalchemy import Engine
 
 from ledger.database import open_ledger
 from ledger.migrate import check
-from ledger.seal import Seal
+from ledger.seal import Seal, SealError
 from worker.accounts import Accounts, load_accounts
 from worker.broker import REDIS_OPTIONS
 from worker.limits import Rates
@@ -22,10 +25,30 @@ from worker.settings import settings
 from worker.tokens import Tokens
 
 MOST_THREADS = 256
+SAY_SECONDS = 60.0
+"""A wrong key is said by each process no more often."""
+
+log = structlog.get_logger("rescind.seal")
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+class SayingSeal(Seal):
+    """A seal that says in the log, now and then, that its key is the wrong one."""
+
+    _quiet_until = 0.0
+
+    def open(self, sealed: str) -> Any:
+        try:
+            return super().open(sealed)
+        except SealError as error:
+            if time.monotonic() >= self._quiet_until:
+                self._quiet_until = time.monotonic() + SAY_SECONDS
+                says = "sealed params cannot be opened: their orders wait, unsent"
+                log.error(says, why=str(error))  # noqa: TRY400  (it is a sentence)
+            raise
 
 
 @dataclass
@@ -85,7 +108,7 @@ def _runtime(_pid: int) -> Runtime:
     check(engine)
     return Runtime(
         engine=engine,
-        seal=seal,
+        seal=SayingSeal(chosen.seal_keys()),
         rates=Rates(chosen.redis, REDIS_OPTIONS),
         tokens=Tokens(redis, seal),
         accounts_file=AccountsFile(chosen.accounts),

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     def redis(self) -> str:
         """The broker's URL: as set, or that of the server that ``rescind up`` runs."""
         if self.redis_url is not None and self.redis_url.get_secret_value():
-            return self.redis_url.get_secret_value()
+            return _verified(self.redis_url.get_secret_value())
         found = running(self.home)
         if found is None:
             raise SettingsError(
@@ -77,6 +77,27 @@ class Settings(BaseSettings):
         if not self.embedded_database:
             return ""
         return _own_key(self.home)
+
+
+def _verified(url: str) -> str:
+    """``url``, unless it would have TLS not verify whom the password goes to."""
+    try:
+        given = parse_qs(urlsplit(url).query)
+    except ValueError:
+        return url
+    lax = [
+        v
+        for v in given.get("ssl_cert_reqs", ())
+        if v.lower() not in ("required", "cert_required")
+    ]
+    lax += [v for v in given.get("ssl_check_hostname", ()) if v.lower() != "true"]
+    if not lax:
+        return url
+    raise SettingsError(
+        "RESCIND_REDIS_URL switches the verification of TLS off, which is never done:"
+        " leave out ssl_cert_reqs and ssl_check_hostname, and name the authority that"
+        " vouches for your server by ssl_ca_certs=/path/to/ca.pem"
+    )
 
 
 @dataclass(frozen=True, slots=True)

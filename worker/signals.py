@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import structlog
 from celery.signals import (
     setup_logging,
     worker_init,
@@ -13,7 +14,11 @@ from celery.signals import (
 )
 
 from worker import slots, stopping
+from worker.accounts import load_accounts
 from worker.logs import set_up
+from worker.settings import settings
+
+log = structlog.get_logger("rescind.accounts")
 
 
 @setup_logging.connect
@@ -25,6 +30,16 @@ def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
 @worker_init.connect
 def _starting(**_rest: Any) -> None:
     slots.adopt()
+    _warn()
+
+
+def _warn() -> None:
+    """Say what is amiss with the accounts file, such as that others can read it."""
+    accounts = load_accounts(settings().accounts)
+    faults = [lane.fault for lane in accounts.lanes.values()]
+    for why in (accounts.fault, *faults, *accounts.warnings):
+        if why is not None:
+            log.warning("accounts", why=why)
 
 
 @worker_shutting_down.connect

@@ -29,6 +29,8 @@ from worker.settings import (
 from worker.supervisor import Lines, Program, Say, Supervisor
 
 FLOWER_PORT = 5555
+FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
+"""At any other level of the worker's, Flower only says what went wrong."""
 CONCURRENCY = 12
 WAIT_SECONDS = 1.0
 """Between two looks at whether a service has come up."""
@@ -175,13 +177,13 @@ class System:
             *("--without-mingle", "--without-gossip"),
         )
         schedule = str(self.home / "celerybeat-schedule")
-        beat = ("beat", "-s", schedule, "--pidfile=", "--loglevel", "WARNING")
+        beat = ("beat", "-s", schedule, "--pidfile=", "--loglevel", self._loglevel)
         yield Program("worker", celery + worker, self.environment())
         yield Program("beat", celery + beat, self.environment())
         if self.flower_url is not None:
             port = self.flower_url.rpartition(":")[2]
             flower = ("flower", "--address=127.0.0.1", f"--port={port}")
-            quiet = ("--logging=error",)
+            quiet = (f"--logging={FLOWER_LEVELS.get(self._loglevel, 'error')}",)
             yield Program("flower", celery + flower + quiet, self.environment())
 
     def _wait_for(self, what: str, reach: Callable[[], str | None]) -> None:

@@ -30,6 +30,15 @@ TAKING = "rescind:taking"
 VISIBILITY_SECONDS = 20
 """After so long a submission that a worker holds goes to another one, too."""
 
+ODD = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What Kombu and Celery raise for a message of a shape that they did not expect."""
 MUTEX_SECONDS = 10
 """For so long a worker that was killed while it put messages back hinders others."""
 
@@ -74,9 +83,21 @@ class IntakeQoS(redis.QoS):
 
 
 class RedisChannel(redis.Channel):
-    """Closes at once, and without complaint, however its connection is."""
+    """Closes at once, however its connection is; what is no message stops nobody."""
 
     _in_poll: Any = None
+
+    def _brpop_read(self, **options: Any) -> bool:
+        try:
+            return self._take(**options)
+        except ODD as error:
+            kind = type(error).__name__
+            # Without the error itself, whose text may be what must not show.
+            log.error("no message, so it was dropped", kind=kind)  # noqa: TRY400
+            raise Empty from None
+
+    def _take(self, **options: Any) -> bool:
+        return bool(super()._brpop_read(**options))
 
     def close(self) -> None:
         if self._in_poll:
@@ -111,7 +132,7 @@ class IntakeChannel(RedisChannel):
         seconds = self.brpop_timeout if timeout is None else timeout
         self._in_poll.send_command("BLMOVE", INTAKE, TAKING, "RIGHT", "LEFT", seconds)
 
-    def _brpop_read(self, **options: Any) -> bool:
+    def _take(self, **options: Any) -> bool:
         connection = self.client.connection
         try:
             item = self.client.parse_response(connection, "BLMOVE", **options)
@@ -123,7 +144,12 @@ class IntakeChannel(RedisChannel):
         if not item:
             raise Empty
         self.arrived = item
-        self.connection._deliver(loads(bytes_to_str(item)), INTAKE)
+        try:
+            self.connection._deliver(loads(bytes_to_str(item)), INTAKE)
+        except ODD:
+            with self.conn_or_acquire() as client:
+                client.lrem(TAKING, 1, item)
+            raise
         return True
 
 

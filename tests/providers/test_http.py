@@ -166,6 +166,18 @@ def test_a_certificate_that_nobody_vouches_for_was_not_sent(tls: Tls) -> None:
     assert heard in ([], [b""])
 
 
+@pytest.mark.parametrize(
+    "name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
+)
+def test_no_variable_changes_whose_certificates_are_believed(
+    tls: Tls, certificate: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, str(certificate))
+    result = send(tls(lambda secure, _: None))
+    assert result.evidence is Evidence.NOT_SENT
+    assert "certificate verify failed" in str(result.detail).lower()
+
+
 def test_a_handshake_that_is_never_answered_was_not_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         result = send(f"https://127.0.0.1:{server.getsockname()[1]}/")

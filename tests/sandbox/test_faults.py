@@ -8,6 +8,7 @@ import requests
 from sandbox import Sandbox, running
 from sandbox.client import SandboxError
 from sandbox.faults import KINDS
+from sandbox.server import parser
 from tests.sandbox.calls import akinon, dukkango, ithink, panel, sms, until
 
 ANSWERED = {
@@ -23,6 +24,15 @@ ANSWERED = {
     "slow_after": (200, True),
 }
 DROPPED = {"drop_before": False, "drop_after": True, "refuse": False}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "", "somewhere"])
+def test_it_listens_on_this_machine_alone(
+    host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--host", host])
+    assert "on this machine alone" in capsys.readouterr().err
 
 
 def fired(sandbox: Sandbox) -> list[tuple[str, int]]:

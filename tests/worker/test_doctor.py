@@ -160,6 +160,14 @@ def test_the_accounts_file(home: Home, text: str | None, sentence: str) -> None:
     assert sentence in found["says"]
 
 
+def test_an_accounts_file_that_others_can_read(home: Home) -> None:
+    home.write("accounts.toml", '[dukkango.default]\naccess_token = "hush"\n')
+    (home.path / "accounts.toml").chmod(0o644)
+    found = checks(home)["accounts"]
+    assert found["level"] == "warning"
+    assert "can be read by others: run `chmod 600" in found["says"]
+
+
 # --- credentials ------------------------------------------------------------------
 
 

@@ -44,6 +44,19 @@ def test_it_takes_no_command_without_its_password(server: EmbeddedRedis) -> None
         client.ping()
 
 
+def test_it_hangs_up_on_whoever_speaks_http(server: EmbeddedRedis) -> None:
+    # What a web page could send here, by way of its reader's own browser.
+    port = int(server.url.rpartition(":")[2].partition("/")[0])
+    for first in ("POST / HTTP/1.1", "GET / HTTP/1.1"):
+        with socket.create_connection(("127.0.0.1", port), 5) as browser:
+            page = f"{first}\r\nHost: evil.example\r\n\r\nFLUSHALL\r\nQUIT\r\n"
+            browser.sendall(page.encode())
+            heard = b"".join(iter(lambda: browser.recv(4096), b""))
+        assert b"+OK" not in heard
+    with Redis.from_url(server.url) as client:
+        assert client.ping()
+
+
 def test_nobody_else_can_read_its_password(server: EmbeddedRedis) -> None:
     for name in ("password", "port", "valkey.conf"):
         mode = (server.folder / name).stat().st_mode

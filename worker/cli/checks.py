@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -17,6 +17,8 @@ from ledger.migrate import LedgerVersionError, check
 from ledger.seal import Seal, SealError
 from ledger.tables import CANCELLATION
 
+SEALED_AT_MOST = 2_000
+"""Sealed params that are tried: a rotation may have been left half done."""
 CLOCK_SECONDS = 2.0
 """Clocks that differ by more make rates, tokens and deadlines wrong."""
 
@@ -128,7 +130,8 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
     try:
         ping(engine)
         check(engine)
-        clock, sealed = _look(engine)
+        clock = _ledger_clock(engine)
+        sealed = _sealed(engine)
     except LedgerVersionError as error:
         yield Check("ledger", Level.WRONG, str(error))
         return
@@ -140,31 +143,43 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
     yield Check("ledger", Level.OK, f"{where} is up to date")
     if clock is not None:
         yield clock_check("ledger clock", clock)
-    if seal is not None and sealed is not None:
+    if seal is not None and sealed:
         yield _opens(seal, sealed)
 
 
-def _look(engine: Engine) -> tuple[float | None, str | None]:
-    sealed = (
-        select(CANCELLATION.c.sealed)
-        .where(CANCELLATION.c.sealed.is_not(None))
-        .order_by(CANCELLATION.c.id.desc())
-        .limit(1)
+def _ledger_clock(engine: Engine) -> float | None:
+    """How far the database's clock is ahead; SQLite has none of its own."""
+    if engine.dialect.name != "postgresql":
+        return None
+    with reading(engine) as connection:
+        now = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return float(now.timestamp() - time.time())
+
+
+def _sealed(engine: Engine) -> Sequence[str]:
+    """What is sealed: first what is still to be sent, the newest first."""
+    columns = CANCELLATION.c
+    chosen = (
+        select(columns.sealed)
+        .where(columns.sealed.is_not(None))
+        .order_by(columns.finished_at.is_not(None), columns.id.desc())
+        .limit(SEALED_AT_MOST)
     )
     with reading(engine) as connection:
-        newest = connection.execute(sealed).scalar_one_or_none()
-        if connection.dialect.name != "postgresql":
-            return None, newest
-        now = connection.execute(select(func.clock_timestamp())).scalar_one()
-        return now.timestamp() - time.time(), newest
+        return connection.execute(chosen).scalars().all()
 
 
-def _opens(seal: Seal, sealed: str) -> Check:
-    try:
-        seal.open(sealed)
-    except SealError as error:
-        return Check("sealed data", Level.WRONG, str(error))
-    return Check("sealed data", Level.OK, "RESCIND_SEAL_KEY opens it")
+def _opens(seal: Seal, sealed: Sequence[str]) -> Check:
+    shut, why = 0, ""
+    for one in sealed:
+        try:
+            seal.open(one)
+        except SealError as error:
+            shut, why = shut + 1, str(error)
+    if not shut:
+        return Check("sealed data", Level.OK, "RESCIND_SEAL_KEY opens it")
+    says = f"{why} ({shut} of the latest {len(sealed)}: they wait, and are not sent)"
+    return Check("sealed data", Level.WRONG, says)
 
 
 def _first_line(error: BaseException) -> str:

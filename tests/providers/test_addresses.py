@@ -1,0 +1,105 @@
+"""Where credentials may be sent: over TLS, or to this machine, or as is allowed."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from providers.registry import BY_NAME
+from tests.providers.accounts import CREDENTIALS
+
+NOTPANEL = BY_NAME["notpanel"]
+HOSTS = st.sampled_from(
+    ["127.0.0.1", "localhost", "[::1]", "LOCALHOST", "evil.example", "127.1", "0"]
+)
+TRICKS = st.sampled_from(
+    [
+        "",
+        "@",
+        ":",
+        ".",
+        "\\",
+        "/",
+        "#",
+        "?",
+        "\t",
+        " ",
+        "%2e",
+        "u:p@",
+        ":80",
+        "[",
+        "]",
+        ";",
+    ]
+)
+ADDRESSES = st.tuples(
+    st.sampled_from(["http://", "HTTP://", " http://", "http:\\\\", "http:/"]),
+    st.lists(HOSTS | TRICKS | st.text(max_size=2), max_size=6).map("".join),
+).map("".join)
+
+
+@given(ADDRESSES)
+def test_plain_http_that_need_not_be_allowed_goes_to_this_machine(url: str) -> None:
+    values = {**CREDENTIALS["notpanel"], "base_url": url}
+    try:
+        found = NOTPANEL.account_model.model_validate(values)
+    except ValueError:
+        return
+    # By the parser of the library that connects; what that cannot read goes nowhere.
+    with contextlib.suppress(LocationParseError):
+        assert parse_url(found.base_url).host in ("127.0.0.1", "localhost", "[::1]")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.1",
+        "127.0.0.2",
+        "0x7f000001",
+        "2130706433",
+        "0.0.0.0",
+        "[::ffff:127.0.0.1]",
+        "localhost.",
+        "localhost.example.com",
+        "127.0.0.1.nip.io",
+        "ip6-localhost",
+    ],
+)
+def test_what_only_resolves_to_this_machine_needs_to_be_allowed(host: str) -> None:
+    values = {**CREDENTIALS["notpanel"], "base_url": f"http://{host}:8080"}
+    with pytest.raises(ValueError, match="allow_plain_http"):
+        NOTPANEL.account_model.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("https://user:pass@host.example", "no query, fragment, user name or password"),
+        ("https://:pass@host.example", "no query, fragment, user name or password"),
+        ("http://127.0.0.1@evil.example", "no query, fragment, user name or password"),
+        ("https://host.example\\path", "no spaces, backslashes"),
+        ("https://host .example", "no spaces, backslashes"),
+        ("https://host.example:99999", "a port from 1 to 65535"),
+        ("http://localhost:80evil", "a port from 1 to 65535"),
+        ("ftp://host.example", "a scheme and a host"),
+    ],
+)
+def test_an_address_that_could_be_read_in_two_ways_is_refused(
+    url: str, sentence: str
+) -> None:
+    values = {**CREDENTIALS["notpanel"], "base_url": url}
+    with pytest.raises(ValueError, match=sentence):
+        NOTPANEL.account_model.model_validate(values)
+
+
+@pytest.mark.parametrize("name", ["verify", "verify_tls", "insecure", "ssl_verify"])
+def test_no_setting_of_an_account_switches_verification_off(name: str) -> None:
+    for provider in BY_NAME.values():
+        values = {**CREDENTIALS[provider.name], name: False}
+        with pytest.raises(ValueError, match="Extra inputs are not permitted"):
+            provider.account_model.model_validate(values)

@@ -1,0 +1,47 @@
+"""What a provider says never shows a secret, however it is spelt and wherever cut."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.masking import mask
+
+IBAN = "TR560006100519786457841326"
+SPACED = "TR56 0006 1005 1978 6457 8413 26"
+HOLDER = "Işıl İğneci-Öztürk"
+
+
+@pytest.mark.parametrize("sent", [IBAN, SPACED])
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        IBAN,
+        SPACED,
+        IBAN.lower(),
+        SPACED.lower(),
+        "TR56-0006-1005-1978-6457-8413-26",
+        "TR56\u00a00006\u00a01005\u00a01978\u00a06457\u00a08413\u00a026",
+        "TR56 0006100519786457841326",
+    ],
+)
+def test_an_iban_is_masked_however_it_is_grouped(sent: str, quoted: str) -> None:
+    assert mask(f"IBAN {quoted} is wrong", (sent,)) == "IBAN *** is wrong"
+
+
+@pytest.mark.parametrize(
+    "quoted", [HOLDER, "IŞIL İĞNECİ-ÖZTÜRK", "ışıl iğneci-öztürk", HOLDER.upper()]
+)
+def test_a_name_is_masked_in_capitals_and_small_letters(quoted: str) -> None:
+    assert mask(f"no {quoted}!", (HOLDER,)) == "no ***!"
+
+
+@given(st.sampled_from([IBAN, SPACED]), st.integers(min_value=4, max_value=31))
+def test_a_secret_that_was_cut_in_the_middle_is_masked(quoted: str, size: int) -> None:
+    assert mask(f"no: {quoted[:size].rstrip()}", (IBAN,)) == "no: ***"
+
+
+@pytest.mark.parametrize("secret", ["", " ", "    ", "abc"])
+def test_a_secret_of_next_to_nothing_masks_nothing(secret: str) -> None:
+    assert mask("a word, abc", (secret,)) == "a word, abc"

@@ -1,0 +1,147 @@
+"""Messages that no worker can use: they stop nobody, and show nothing of themselves."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from itertools import count
+from typing import Any
+
+import pytest
+import redis
+
+from tests.tasks.conftest import Running, until
+
+MARK = "TR560006100519786457800001"
+_numbers = count(640_000_001)
+
+
+def headers(task: object = "rescind.submit", **more: object) -> dict[str, object]:
+    return {"lang": "py", "task": task, "id": str(uuid.uuid4()), **more}
+
+
+def message(
+    body: bytes | str, head: object, kind: str = "application/json", **more: object
+) -> str:
+    """A message as Celery's Redis transport writes it."""
+    tag = str(uuid.uuid4())
+    text = body if isinstance(body, str) else base64.b64encode(body).decode()
+    where = {"exchange": "", "routing_key": "rescind"}
+    properties = {"delivery_tag": tag, "delivery_info": where, "priority": 0}
+    properties |= {"body_encoding": "base64", "correlation_id": tag}
+    whole = {"body": text, "headers": head, "properties": properties}
+    return json.dumps(
+        {"content-type": kind, "content-encoding": "utf-8", **whole, **more}
+    )
+
+
+def body(*args: object, **kwargs: object) -> bytes:
+    return json.dumps([args, kwargs, {}]).encode()
+
+
+FORMER = {"task": "rescind.submit", "id": "1", "args": [], "kwargs": MARK}
+UNUSABLE: dict[str, str] = {
+    "a task's name misspelt": message(
+        body(cancellations=[{"params": {"ibans": {"1": MARK}}}]),
+        headers("rescind.sumbit", argsrepr=MARK, kwargsrepr=MARK),
+    ),
+    "the same, in the former protocol": message(
+        json.dumps({**FORMER, "task": "rescind.sumbit", "kwargs": {}}).encode(), {}
+    ),
+    "no JSON": message(b"{" + MARK.encode(), headers()),
+    "no UTF-8": message(b"\xff" + MARK.encode(), headers()),
+    "no base64": message("###" + MARK, headers()),
+    "too deep": message(b"[" * 5000 + b"]" * 5000, headers()),
+    "a number": message(b"5", headers()),
+    "a text": message(json.dumps(MARK).encode(), headers()),
+    "four parts": message(json.dumps([[], {}, {}, MARK]).encode(), headers()),
+    "arguments that are none": message(
+        json.dumps([{MARK: 1}, {}, {}]).encode(), headers()
+    ),
+    "keywords that are none": message(json.dumps([[], MARK, {}]).encode(), headers()),
+    "keywords that are none, former": message(json.dumps(FORMER).encode(), {}),
+    "a pickle": message(MARK.encode(), headers(), "application/x-python-serialize"),
+    "another kind": message(MARK.encode(), headers(), "text/x-" + MARK),
+    "another compression": message(MARK.encode(), headers(compression=MARK)),
+    "no headers": message(MARK.encode(), None),
+    "headers without a task": message(body(MARK), {"x": MARK}),
+    "a task that is a list": message(body(), headers([MARK])),
+    "a task that is an IBAN with spaces": message(body(), headers("TR56 " + MARK)),
+    "no id": message(body(MARK), {"task": "rescind.submit"}),
+    "a bad eta": message(body(MARK), headers(eta=MARK)),
+    "a bad expiry": message(body(MARK), headers(expires=MARK)),
+    "no properties": json.dumps({"body": MARK, "headers": {}}),
+    "no message": "nonsense " + MARK,
+    "a list": json.dumps([MARK]),
+}
+USABLE: dict[str, str] = {
+    "a keyword misspelt": message(body(cancelations=[MARK]), headers()),
+    "time limits that are none": message(body(MARK), headers(timelimit=[MARK, MARK])),
+    "retries that are none": message(body(MARK), headers(retries=MARK)),
+    "an entry that is none": message(body(cancellations=[MARK]), headers()),
+}
+
+
+@pytest.fixture
+def valkey(system: Running) -> redis.Redis:
+    return redis.Redis.from_url(system.system.redis_url)
+
+
+def good_one_ends(system: Running) -> None:
+    order = str(next(_numbers))
+    system.sandbox.seed("iletimerkezi", order, "scheduled")
+    system.submit({"provider": "iletimerkezi", "order": order})
+    assert system.ends(f"iletimerkezi/default/{order}")["state"] == "cancelled"
+
+
+def test_none_of_them_stops_a_worker_shows_itself_or_stays(
+    system: Running, valkey: redis.Redis
+) -> None:
+    good_one_ends(system)
+    worker, heard = system.system.pids["worker"], len(system.said)
+    valkey.lpush("rescind", *UNUSABLE.values(), *USABLE.values())
+    good_one_ends(system)
+    until(lambda: not valkey.llen("rescind") and not valkey.hlen("unacked"), "intake")
+    said = "\n".join(system.said[heard:])
+    assert system.system.pids["worker"] == worker
+    assert said.count("dropped") == len(UNUSABLE), said
+    assert MARK not in said
+    assert "Traceback" not in said
+
+
+def test_what_is_dropped_is_named_with_its_id_and_size(
+    system: Running, valkey: redis.Redis
+) -> None:
+    head = headers("rescind.sumbit")
+    valkey.lpush("rescind", message(body(cancellations=[MARK]), head))
+
+    def line() -> list[str]:
+        return [one for one in system.said if str(head["id"]) in one]
+
+    until(line, "the line")
+    (said,) = line()
+    size = len(body(cancellations=[MARK]))
+    assert "task=rescind.sumbit" in said
+    assert f"bytes={size} queue=rescind" in said
+    assert "there is no such task" in said
+
+
+def test_what_another_producer_tells_of_arguments_reaches_no_event(
+    system: Running,
+) -> None:
+    seen: list[dict[str, Any]] = []
+    with system.producer.connection() as connection:
+        receiver = system.producer.events.Receiver(
+            connection, handlers={"task-received": seen.append}
+        )
+        told = receiver.itercapture(limit=None, timeout=10, wakeup=False)
+        until(lambda: next(told) or seen, "the first event")
+        for task in ("rescind.submit", "akinon.cancel"):
+            system.producer.send_task(task, kwargs={"ibans": MARK}, queue="rescind")
+        until(
+            lambda: next(told) or any(e["name"] == "akinon.cancel" for e in seen),
+            "both events",
+        )
+    assert any(event["kwargs"] == "{...}" for event in seen)
+    assert MARK not in str(seen)

@@ -1,0 +1,61 @@
+"""What a worker says at its start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from worker.accounts import load_accounts
+from worker.settings import Settings, settings
+from worker.system import System
+from worker.up import banner
+
+GOOD = '[notpanel.default]\nkey = "hush-hush"\n'
+
+
+@pytest.fixture
+def file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey_url: str
+) -> Iterator[Path]:
+    path = tmp_path / "accounts.toml"
+    path.write_text(GOOD)
+    path.chmod(0o600)
+    monkeypatch.setenv("RESCIND_ACCOUNTS", str(path))
+    monkeypatch.setenv("RESCIND_REDIS_URL", valkey_url)
+    settings.cache_clear()
+    yield path
+    settings.cache_clear()
+
+
+def said() -> list[str]:
+    from worker.signals import _warn
+
+    with capture_logs() as lines:
+        _warn()
+    return [line["why"] for line in lines]
+
+
+def test_a_good_accounts_file_is_not_spoken_of(file: Path) -> None:
+    assert said() == []
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_an_accounts_file_that_others_can_read_is_warned_about(
+    file: Path, mode: int
+) -> None:
+    file.chmod(mode)
+    advice = f"{file} can be read by others: run `chmod 600 {file}`"
+    assert said() == [advice]
+    system = System(Settings(home=file.parent, accounts=file, redis_url=None))
+    assert advice in banner(system, load_accounts(file))
+
+
+def test_accounts_that_cannot_be_called_are_named(file: Path) -> None:
+    file.write_text(f"{GOOD}[akinon.shop]\n[nobody.default]\n")
+    assert [one.partition(":")[0] for one in said()] == ["[akinon.shop]", str(file)]
+    file.unlink()
+    (line,) = said()
+    assert "does not exist: copy accounts.example.toml" in line

@@ -1,0 +1,132 @@
+"""The worker's end of the broker: what cannot be used neither shows nor stops anybody.
+
+Celery logs a message that it cannot use with all that is in it, such as the IBANs of
+a producer who misspelt the task's name; and one of an odd shape ends the worker, and
+the next one that it is delivered to, for ever. Here its task, id and size are logged
+and it is dropped: to keep it would keep personal data unsealed, and to put it back
+would bring it round again. Its producer has to send it anew, put right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery.utils.log import get_logger
+from celery.worker.consumer import Consumer as CeleryConsumer
+from kombu.exceptions import ContentDisallowed, DecodeError
+
+from worker.transport import ODD
+
+PLAIN = re.compile(r"[\w.:@-]{1,100}", re.ASCII)
+"""What a task's name or id looks like; anything else might be what must not show."""
+ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+log = structlog.get_logger("rescind.consumer")
+celery_log = get_logger(__name__)
+
+
+class Consumer(CeleryConsumer):
+    """Celery's consumer, discreet about messages that it refuses."""
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
+        handle = super().create_task_handler(*args, **kwargs)
+
+        def on_task_received(message: Any) -> None:
+            try:
+                if _is_a_call(message):
+                    _hush(message)
+                    handle(message)
+                else:
+                    self._drop(message, "its body is not that of a task")
+            except DecodeError as error:
+                self.on_decode_error(message, error)
+            except ContentDisallowed:
+                self._drop(message, "its body is not JSON")
+            except ODD as error:
+                self._drop(message, f"it is malformed: {type(error).__name__}")
+
+        return on_task_received
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        self._drop(message, "its body cannot be decoded")
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        self._drop(message, "it names no task")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        self._drop(message, "there is no such task")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        self._drop(message, "it is no call of a task")
+
+    def _drop(self, message: Any, why: str) -> None:
+        log.error("a message was dropped", why=why, **_outside(message))
+        # Celery may have dealt with it before it failed.
+        if not message.acknowledged:
+            message.reject_log_error(celery_log, self.connection_errors)
+
+
+def _is_a_call(message: Any) -> bool:
+    """Whether the body is that of a call; raises if it cannot be decoded."""
+    payload = message.payload
+    if isinstance(payload, dict):
+        # The former protocol; Celery says what is wrong with it.
+        return True
+    if not isinstance(payload, list) or len(payload) != 3:
+        return False
+    args, kwargs, embed = payload
+    good = isinstance(args, list) and isinstance(kwargs, dict)
+    return good and isinstance(embed, dict | None)
+
+
+def _hush(message: Any) -> None:
+    """Take out of the headers what tells arguments to events, and so to Flower."""
+    headers = message.headers
+    # Ours are set here; another's need not even be numbers, and the pool ends at that.
+    headers.pop("timelimit", None)
+    if "kwargsrepr" in headers:
+        headers["kwargsrepr"] = "{...}" if _kwargs(message) else "{}"
+    if "argsrepr" in headers and not _names_an_account(message):
+        headers["argsrepr"] = "(...)"
+
+
+def _kwargs(message: Any) -> object:
+    payload = message.payload
+    return payload[1] if isinstance(payload, list) else payload.get("kwargs")
+
+
+def _names_an_account(message: Any) -> bool:
+    """Whether its one argument is what our own wake-ups carry."""
+    args = message.payload[0] if isinstance(message.payload, list) else None
+    if not args:
+        return args == []
+    return len(args) == 1 and bool(ACCOUNT.fullmatch(str(args[0])))
+
+
+def _outside(message: Any) -> dict[str, Any]:
+    """What may be told of a message that must not show."""
+    headers = message.headers if isinstance(message.headers, dict) else {}
+    info = message.delivery_info if isinstance(message.delivery_info, dict) else {}
+    if "task" not in headers:
+        headers = _payload(message)
+    return {
+        "task": _plain(headers.get("task")),
+        "id": _plain(headers.get("id")),
+        "bytes": len(message.body or b""),
+        "queue": _plain(info.get("routing_key")),
+    }
+
+
+def _payload(message: Any) -> dict[str, Any]:
+    try:
+        payload = message.payload
+    except Exception:  # noqa: BLE001  (it is being dropped for that)
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def _plain(value: object) -> str | None:
+    return value if isinstance(value, str) and PLAIN.fullmatch(value) else None
