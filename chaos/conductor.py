@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from chaos.house import WORKERS, House
+from chaos.house import House
 from chaos.plan import KILL_EVERY, Blow, Plan
 from chaos.points import FREEZE
 from chaos.producers import Producer, Start, producers, start
@@ -121,16 +121,23 @@ class Conductor:
         self._aside(deals[blow.kind])
 
     def _kill_worker(self, blow: Blow) -> None:
-        ages = {name: self.house.age(name) for name in WORKERS}
         # Whoever is frozen has to live to be thawed.
         freezing = self._freezing.is_set()
         self.house.armoury.arm(blow.point, "child" if freezing else blow.victim)
         self._over.wait(KILL_EVERY * 0.9)
         missed = self.house.armoury.disarm(blow.point)
         if missed and not (self._over.is_set() or self._freezing.is_set()):
-            # Nobody came by: the worker that has lived longest, wherever it is.
+            self._kill_anywhere()
+
+    def _kill_anywhere(self) -> None:
+        """Nobody came by: the worker that has been at work for longest, then.
+
+        One that is only starting is let be, or on a slow machine none ever would.
+        """
+        name = self.house.oldest_worker()
+        if name is not None:
             self.house.armoury.note("anywhere", "all")
-            self.house.kill(max(ages, key=lambda name: ages[name]))
+            self.house.kill(name)
 
     def _empty_redis(self) -> None:
         self.house.wait_for_redis()

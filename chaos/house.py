@@ -86,7 +86,6 @@ class House:
         self._seed = seed
         self._mutation = mutation
         self._cleanup = ExitStack()
-        self._seen: dict[str, tuple[int | None, float]] = {}
 
     sandbox: Sandbox
     database: Database
@@ -130,12 +129,11 @@ class House:
         if pid is not None:
             _killpg(pid)
 
-    def age(self, name: str) -> float:
-        """For how many seconds its present process has been seen here."""
-        pid, now = self.pids.get(name), time.monotonic()
-        if self._seen.get(name, (None, now))[0] != pid:
-            self._seen[name] = (pid, now)
-        return now - self._seen.setdefault(name, (pid, now))[1]
+    def oldest_worker(self) -> str | None:
+        """The worker that has been at work for longest; none if none is."""
+        ages = {name: self.armoury.ready_for(self.pids.get(name)) for name in WORKERS}
+        name = max(ages, key=lambda one: ages[one])
+        return name if ages[name] >= 0 else None
 
     def start_beat(self, number: int) -> Callable[[], None]:
         """One more beat; gives back what ends it for good."""

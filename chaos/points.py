@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from celery.signals import task_postrun
+from celery.signals import task_postrun, worker_ready
 
 FOLDER = "RESCIND_CHAOS_FOLDER"
 FREEZE = "freeze"
@@ -31,6 +31,8 @@ class Armoury:
     def __init__(self, folder: Path) -> None:
         self._armed = folder / "armed"
         self._armed.mkdir(parents=True, exist_ok=True)
+        self._ready = folder / "ready"
+        self._ready.mkdir(exist_ok=True)
         self._deaths = folder / "deaths"
         self._frozen = folder / "frozen"
 
@@ -68,6 +70,17 @@ class Armoury:
             os.write(out, line)
         finally:
             os.close(out)
+
+    def say_ready(self) -> None:
+        """This worker takes messages from now on."""
+        (self._ready / str(os.getpid())).touch()
+
+    def ready_for(self, pid: int | None) -> float:
+        """For how many seconds that worker has been taking messages."""
+        try:
+            return time.time() - (self._ready / str(pid)).stat().st_mtime
+        except FileNotFoundError:
+            return -1.0
 
     def frozen(self) -> int | None:
         """The process that stopped itself, once one has."""
@@ -122,6 +135,7 @@ def install() -> None:
     _around(worker.pump.Pump, "_write", before=lambda *a: here("answered"))
     _around(worker.pump, "record_calls", after=lambda: here("writing"))
     _around(worker.pump.Pump, "_write", after=lambda: here("committed"))
+    worker_ready.connect(lambda **_: armoury.say_ready(), weak=False)
     task_postrun.connect(lambda **_: here("done"), weak=False)
 
 

@@ -66,3 +66,11 @@ def test_a_frozen_process_goes_on_when_it_is_thawed(tmp_path: Path) -> None:
     assert armoury.frozen() == process.pid
     armoury.thaw()
     assert lives(process)
+
+
+def test_a_worker_is_at_work_from_when_it_says_so(tmp_path: Path) -> None:
+    armoury = Armoury(tmp_path)
+    assert armoury.ready_for(os.getpid()) < 0
+    armoury.say_ready()
+    assert armoury.ready_for(os.getpid()) >= 0
+    assert armoury.ready_for(None) < 0
