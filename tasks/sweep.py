@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import structlog
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from ledger.database import LedgerUnreachableError
 from ledger.seal import SealError
 from worker import wake
 from worker.celery import app
+from worker.redelivery import redeliver
 from worker.runtime import runtime, utc_now
 from worker.sweeper import sweep as sweep_ledger
 
@@ -21,7 +24,19 @@ def sweep() -> None:
         here = runtime()
         wakes = sweep_ledger(here.engine, here.accounts, utc_now())
     except (LedgerUnreachableError, SealError) as error:
+        # Nor could a submission be taken in: none is delivered again meanwhile.
         log.warning("no sweep", why=str(error))
         return
     for lane, operation in wakes:
         wake.wake_one(app, lane, operation)
+    _redeliver()
+
+
+def _redeliver() -> None:
+    try:
+        found = redeliver(app)
+    except (RedisError, OperationalError) as error:
+        log.warning("nothing delivered again", error=type(error).__name__)
+        return
+    if found:
+        log.warning("submissions delivered again", messages=found)

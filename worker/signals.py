@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from celery.concurrency import get_implementation
+from celery.concurrency.prefork import TaskPool
 from celery.signals import (
     setup_logging,
     worker_init,
@@ -23,8 +25,19 @@ def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
 
 
 @worker_init.connect
-def _starting(**_rest: Any) -> None:
+def _starting(sender: Any, **_rest: Any) -> None:
+    _need_prefork(sender.pool_cls)
     slots.adopt()
+
+
+def _need_prefork(named: type[Any] | str) -> None:
+    pool: type[Any] = get_implementation(named)
+    if not issubclass(pool, TaskPool):
+        kind = pool.__module__.rpartition(".")[2]
+        raise SystemExit(
+            f"rescind: a worker needs the pool prefork, not {kind}: elsewhere time"
+            " limits do nothing, and a lost connection ends no task; leave out --pool"
+        )
 
 
 @worker_shutting_down.connect
