@@ -27,16 +27,15 @@ def sweep() -> None:
         # Nor could a submission be taken in: none is delivered again meanwhile.
         log.warning("no sweep", why=str(error))
         return
-    for lane, operation in wakes:
-        wake.wake_one(app, lane, operation)
-    _redeliver()
+    try:
+        for lane, operation in wakes:
+            wake.wake_one(app, lane, operation)
+        _redeliver()
+    except (RedisError, OperationalError) as error:
+        log.warning("redis is away", error=type(error).__name__)
 
 
 def _redeliver() -> None:
-    try:
-        found = redeliver(app)
-    except (RedisError, OperationalError) as error:
-        log.warning("nothing delivered again", error=type(error).__name__)
-        return
+    found = redeliver(app)
     if found:
         log.warning("submissions delivered again", messages=found)

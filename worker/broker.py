@@ -58,6 +58,7 @@ CONFIG: dict[str, Any] = {
     # A submission whose worker is killed by the time limit must come back as well.
     "task_acks_on_timeout": False,
     "worker_cancel_long_running_tasks_on_connection_loss": True,
+    "worker_consumer": "worker.consumer:Consumer",
     "worker_prefetch_multiplier": 1,
     "worker_max_tasks_per_child": 1000,
     "worker_concurrency": _concurrency(),

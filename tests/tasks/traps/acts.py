@@ -8,10 +8,11 @@ import os
 import signal
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import redis
+from celery.app.control import Inspect
 from sqlalchemy import update
 
 from ledger.database import writing
@@ -61,6 +62,12 @@ def client(running: Running) -> redis.Redis:
     return redis.Redis.from_url(running.system.redis_url)
 
 
+def redis_answers(running: Running) -> bool:
+    with suppress(redis.ConnectionError):
+        return bool(client(running).ping())
+    return False
+
+
 @contextmanager
 def locked_ledger(running: Running) -> Iterator[None]:
     """Nobody can write to it; a worker that takes a submission in waits."""
@@ -104,12 +111,20 @@ def leases_run_out(running: Running, account: str = "default") -> None:
         )
 
 
+@contextmanager
+def both_workers(running: Running) -> Iterator[Inspect]:
+    """Asks the two of a fleet, over a connection that no restart has ended."""
+    with running.producer.connection() as fresh:
+        yield running.producer.control.inspect(timeout=3, limit=2, connection=fresh)
+
+
 def worker_that_runs(running: Running, task: str) -> str:
     """The program (``worker`` or ``worker-2``) that is at such a task."""
     found: list[str] = []
 
     def look() -> bool:
-        active = running.producer.control.inspect(timeout=3, limit=2).active() or {}
+        with both_workers(running) as asked:
+            active = asked.active() or {}
         names = [n for n, all_ in active.items() for t in all_ if t["name"] == task]
         found.extend("worker-2" if n.startswith("second@") else "worker" for n in names)
         return bool(found)
@@ -119,7 +134,8 @@ def worker_that_runs(running: Running, task: str) -> str:
 
 
 def children(running: Running) -> list[int]:
-    stats = running.producer.control.inspect(timeout=3, limit=2).stats() or {}
+    with both_workers(running) as asked:
+        stats = asked.stats() or {}
     return [pid for one in stats.values() for pid in one["pool"]["processes"]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +17,7 @@ from tests.tasks.conftest import QUICK, Running, accounts_toml, start
 from tests.tasks.traps.fleets import SHORTER, Fleet, Hasty
 from tests.tasks.traps.proxy import Proxy
 
+Given = TypeVar("Given")
 EXTRA_ACCOUNTS = {
     "poisoned": "max_attempts = 2",
     "slow-answers": "read_timeout = 8",
@@ -38,10 +40,10 @@ def fleet_for_all(
 
 
 @pytest.fixture
-def fleet(sandbox: Sandbox, fleet_for_all: Running) -> Running:
+def fleet(sandbox: Sandbox, fleet_for_all: Running) -> Iterator[Running]:
     """Two workers and two beats, with nothing shortened."""
     del sandbox
-    return fleet_for_all
+    yield from _showing_what_is_said(fleet_for_all, fleet_for_all)
 
 
 @dataclass
@@ -74,10 +76,17 @@ def hasty_for_all(
 
 
 @pytest.fixture
-def hasty(sandbox: Sandbox, hasty_for_all: Cuttable) -> Cuttable:
+def hasty(sandbox: Sandbox, hasty_for_all: Cuttable) -> Iterator[Cuttable]:
     """One worker with waits that a test can sit out; it can be cut off from Redis."""
     del sandbox
-    return hasty_for_all
+    yield from _showing_what_is_said(hasty_for_all.running, hasty_for_all)
+
+
+def _showing_what_is_said(running: Running, given: Given) -> Iterator[Given]:
+    """pytest shows what is printed if the test fails, and only then."""
+    before = len(running.said)
+    yield given
+    print("\n".join(running.said[before:]))
 
 
 def write_accounts(home: Path, sandbox: Sandbox) -> Path:

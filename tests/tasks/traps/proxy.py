@@ -20,17 +20,11 @@ class Proxy:
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self._links: list[_Link] = []
-        self._dead = False
 
     def cut(self) -> None:
-        """Every connection is dead from now on, and so is each new one."""
-        self._dead = True
+        """Every connection there is goes dead, for ever; new ones come through."""
         for link in list(self._links):
             link.dead = True
-
-    def heal(self) -> None:
-        """New connections come through; those that were cut stay dead."""
-        self._dead = False
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -51,13 +45,13 @@ class Proxy:
                 return
             with suppress(OSError):
                 far = socket.create_connection(("127.0.0.1", self._to))
-                self._links.append(_Link(near, far, dead=self._dead))
+                self._links.append(_Link(near, far))
 
 
 class _Link:
-    def __init__(self, near: socket.socket, far: socket.socket, *, dead: bool) -> None:
+    def __init__(self, near: socket.socket, far: socket.socket) -> None:
         self._ends = (near, far)
-        self.dead = dead
+        self.dead = False
         for source, sink in ((near, far), (far, near)):
             carrier = threading.Thread(
                 target=self._carry, args=(source, sink), daemon=True
