@@ -16,7 +16,9 @@ class Proxy:
     def __init__(self, target: int) -> None:
         self._target = target
         self.port = 0
-        self._open = True
+        self.is_open = True
+        self.era = 0
+        """Counts how often it went silent or came back."""
         self._loop: asyncio.AbstractEventLoop
         self._over: asyncio.Event
         self._ready = threading.Event()
@@ -33,12 +35,19 @@ class Proxy:
 
     def swallow(self) -> None:
         """From now on nothing passes. Nobody is told."""
-        self._open = False
+        self.is_open = False
+        self.era += 1
 
     def heal(self) -> None:
-        """New connections pass again. What swallowed a byte never does: part of what
-        was said over it is gone for ever."""
-        self._open = True
+        """New connections pass again. Those of before never do: part of what was said
+        over them is gone for ever."""
+        self.is_open = True
+        self.era += 1
+
+    def cut(self) -> None:
+        """Every connection there is goes dead; new ones pass."""
+        self.swallow()
+        self.heal()
 
     def _run(self) -> None:
         asyncio.run(self._forward())
@@ -55,36 +64,34 @@ class Proxy:
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        born_open = self._open
+        wire = _Wire(self)
         try:
             there = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.close()
             return
-        wire = _Wire(self, born_open)
         with suppress(asyncio.CancelledError):
             await asyncio.gather(
                 wire.pump(reader, there[1]), wire.pump(there[0], writer)
             )
 
-    @property
-    def is_open(self) -> bool:
-        return self._open
-
 
 class _Wire:
     """One connection through the proxy."""
 
-    def __init__(self, proxy: Proxy, alive: bool) -> None:
+    def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
-        self._alive = alive
+        self._era = proxy.era
+
+    @property
+    def _alive(self) -> bool:
+        return self._proxy.is_open and self._era == self._proxy.era
 
     async def pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
             while data := await reader.read(CHUNK):
-                self._alive = self._alive and self._proxy.is_open
                 if self._alive:
                     writer.write(data)
                     await writer.drain()

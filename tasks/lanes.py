@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
+from kombu.exceptions import OperationalError
 
 from ledger.database import LedgerUnreachableError, reading
 from ledger.lanes import may_call, read_lane
@@ -35,6 +36,8 @@ def work(provider: str, operation: str, account: str) -> None:
         except (LedgerUnreachableError, SealError) as error:
             # What was claimed is found again when its lease runs out.
             log.warning("work stopped", lane="/".join(lane), why=str(error))
+        except OperationalError as error:
+            log.warning("not woken: the sweep will find it", error=str(error))
 
 
 def _pump(here: Runtime, lane: Lane, operation: str) -> Pump | None:

@@ -29,7 +29,14 @@ celery_log = get_logger(__name__)
 
 
 class Consumer(CeleryConsumer):
-    """Celery's consumer, discreet about messages that it refuses."""
+    """Celery's consumer, discreet about what it refuses; outlives its connection."""
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        if self.task_consumer is not None:
+            # Celery 5.7 acknowledges through the very connection that is lost, and
+            # ends at that. What was under way is delivered again from Redis.
+            self.task_consumer.channel.let_go()
+        super().on_connection_error_after_connected(exc)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         handle = super().create_task_handler(*args, **kwargs)

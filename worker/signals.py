@@ -6,6 +6,8 @@ import logging
 from typing import Any
 
 import structlog
+from celery.concurrency import get_implementation
+from celery.concurrency.prefork import TaskPool
 from celery.signals import (
     setup_logging,
     worker_init,
@@ -28,7 +30,8 @@ def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
 
 
 @worker_init.connect
-def _starting(**_rest: Any) -> None:
+def _starting(sender: Any, **_rest: Any) -> None:
+    _need_prefork(sender.pool_cls)
     slots.adopt()
     _warn()
 
@@ -40,6 +43,16 @@ def _warn() -> None:
     for why in (accounts.fault, *faults, *accounts.warnings):
         if why is not None:
             log.warning("accounts", why=why)
+
+
+def _need_prefork(named: type[Any] | str) -> None:
+    pool: type[Any] = get_implementation(named)
+    if not issubclass(pool, TaskPool):
+        kind = pool.__module__.rpartition(".")[2]
+        raise SystemExit(
+            f"rescind: a worker needs the pool prefork, not {kind}: elsewhere time"
+            " limits do nothing, and a lost connection ends no task; leave out --pool"
+        )
 
 
 @worker_shutting_down.connect

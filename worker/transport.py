@@ -39,8 +39,8 @@ ODD = (
     RecursionError,
 )
 """What Kombu and Celery raise for a message of a shape that they did not expect."""
-MUTEX_SECONDS = 10
-"""For so long a worker that was killed while it put messages back hinders others."""
+WAITING_SECONDS = 580
+"""So much longer where its producer asked for a delay: Celery's own ten minutes."""
 
 
 class IntakeQoS(redis.QoS):
@@ -54,7 +54,7 @@ class IntakeQoS(redis.QoS):
         delivery = message.delivery_info
         kept = [message._raw, delivery["exchange"], delivery["routing_key"]]
         with self.pipe_or_acquire() as pipe:
-            pipe.zadd(self.unacked_index_key, {delivery_tag: time()})
+            pipe.zadd(self.unacked_index_key, {delivery_tag: time() + _waits(message)})
             pipe.hset(self.unacked_key, delivery_tag, dumps(kept))
             pipe.lrem(TAKING, 1, self.channel.arrived)
             pipe.execute()
@@ -62,24 +62,42 @@ class IntakeQoS(redis.QoS):
         super(redis.QoS, self).append(message, delivery_tag)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:
-        """Also what has been on its way since we last looked, some seconds ago."""
-        super().restore_visible(*args, **kwargs)
+        """Give to others what was held for too long, or left behind on its way.
+
+        Kombu does this under a lock, which a worker that is killed leaves behind. Two
+        at once are harmless here: each step is a transaction, and duplicates are no
+        matter.
+        """
+        del args, kwargs
         with self.channel.conn_or_acquire() as client:
-            taking = frozenset(client.lrange(TAKING, 0, -1))
-            for left_behind in taking & self._seen:
-                pipe = client.pipeline()
-                pipe.rpush(INTAKE, left_behind)
-                pipe.lrem(TAKING, 1, left_behind)
-                pipe.execute()
-                log.warning("a submission was left behind on its way: queued again")
-            self._seen = taking
+            until = time() - self.channel.visibility_timeout
+            held = client.zrange(self.unacked_index_key, 0, until, byscore=True)
+            for tag in held:
+                self.restore_by_tag(tag, client)
+            self._put_back(client)
             self._gather(client)
+
+    def _put_back(self, client: Any) -> None:
+        """What has been on its way since we last looked, some seconds ago."""
+        taking = frozenset(client.lrange(TAKING, 0, -1))
+        for left_behind in taking & self._seen:
+            pipe = client.pipeline()
+            pipe.rpush(INTAKE, left_behind)
+            pipe.lrem(TAKING, 1, left_behind)
+            pipe.execute()
+            log.warning("a submission was left behind on its way: queued again")
+        self._seen = taking
 
     def _gather(self, client: Any) -> None:
         """A message that was sent with a priority lies in a list of its own."""
         for step in self.channel.priority_steps[1:]:
             while client.lmove(self.channel._q_for_pri(INTAKE, step), INTAKE):
                 pass
+
+
+def _waits(message: Any) -> float:
+    """One with an ``eta`` is kept by a worker on purpose, and not for all to keep."""
+    return WAITING_SECONDS if (message.headers or {}).get("eta") else 0.0
 
 
 class RedisChannel(redis.Channel):
@@ -98,6 +116,11 @@ class RedisChannel(redis.Channel):
 
     def _take(self, **options: Any) -> bool:
         return bool(super()._brpop_read(**options))
+
+    def let_go(self) -> None:
+        """Nothing is acknowledged or given back through this channel any more."""
+        self.do_restore = False
+        self.qos.ack = self.qos.reject = _nothing
 
     def close(self) -> None:
         if self._in_poll:
@@ -122,8 +145,6 @@ class IntakeChannel(RedisChannel):
         self.visibility_timeout = VISIBILITY_SECONDS
         self.unacked_key = "rescind:unacked"
         self.unacked_index_key = "rescind:unacked_index"
-        self.unacked_mutex_key = "rescind:unacked_mutex"
-        self.unacked_mutex_expire = MUTEX_SECONDS
         self.arrived = b""
 
     def _brpop_start(self, timeout: float | None = None) -> None:
@@ -166,7 +187,7 @@ class Channel(RedisChannel):
             self._intake.basic_qos(prefetch_count=self.qos.prefetch_count)
             self.connection.channels.append(self._intake)
             # What the last worker to die held should not wait for a timer.
-            self._intake.qos.restore_visible(num=None, interval=1)
+            self._intake.qos.restore_visible()
         return self._intake.basic_consume(queue, *args, **kwargs)
 
     def basic_qos(self, *args: Any, **kwargs: Any) -> None:
@@ -179,11 +200,20 @@ class Channel(RedisChannel):
             return self._intake.basic_cancel(consumer_tag)
         return super().basic_cancel(consumer_tag)
 
+    def let_go(self) -> None:
+        super().let_go()
+        if self._intake is not None:
+            self._intake.let_go()
+
     def close(self) -> None:
         intake, self._intake = self._intake, None
         if intake is not None:
             intake.close()
         super().close()
+
+
+def _nothing(_tag: str, requeue: bool = False) -> None:
+    del requeue
 
 
 class Poller(redis.MultiChannelPoller):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from ledger.database import open_ledger, reading
@@ -130,16 +131,25 @@ class start:  # noqa: N801  (used as a function)
     """``with start(home, accounts, sandbox) as running:`` for a system of one's own."""
 
     def __init__(
-        self, home: Path, accounts: Path, sandbox: Sandbox, **options: Any
+        self,
+        home: Path,
+        accounts: Path,
+        sandbox: Sandbox,
+        kind: type[System] = System,
+        redis_url: str | None = None,
+        **options: Any,
     ) -> None:
         self._said: list[str] = []
         self._sandbox = sandbox
         chosen = Settings(
-            home=home, accounts=accounts, redis_url=None, database_url=None
+            home=home,
+            accounts=accounts,
+            redis_url=SecretStr(redis_url) if redis_url else None,
+            database_url=None,
         )
         self._accounts = accounts
         given = {"concurrency": 12, "flower_port": None, **options}
-        self._system = System(chosen, say=self._hear, **given)
+        self._system = kind(chosen, say=self._hear, **given)
 
     def _hear(self, name: str, line: str) -> None:
         self._said.append(f"{name}: {line}")

@@ -102,7 +102,10 @@ def test_none_of_them_stops_a_worker_shows_itself_or_stays(
     worker, heard = system.system.pids["worker"], len(system.said)
     valkey.lpush("rescind", *UNUSABLE.values(), *USABLE.values())
     good_one_ends(system)
-    until(lambda: not valkey.llen("rescind") and not valkey.hlen("unacked"), "intake")
+    until(
+        lambda: not valkey.llen("rescind") and not valkey.hlen("rescind:unacked"),
+        "intake",
+    )
     said = "\n".join(system.said[heard:])
     assert system.system.pids["worker"] == worker
     assert said.count("dropped") == len(UNUSABLE), said

@@ -88,7 +88,7 @@ class Worker:
             channel.qos._delivered.clear()
 
     def look_for_what_was_left(self) -> None:
-        self.intake.qos.restore_visible(num=None, interval=1)
+        self.intake.qos.restore_visible()
 
 
 def send(url: str, body: Any, queue: str = INTAKE, **options: Any) -> None:

@@ -1,0 +1,16 @@
+"""The app with shorter waits, so that a test can see them end. Only for ``celery -A``:
+to import it changes what it is imported beside."""
+
+from __future__ import annotations
+
+from tests.tasks.traps.fleets import SHORTER
+from worker import broker, transport
+
+transport.VISIBILITY_SECONDS = SHORTER["visibility_timeout"]
+transport.WAITING_SECONDS = 0
+broker.BROKER_OPTIONS.update(SHORTER)
+broker.REDIS_OPTIONS.update({k: SHORTER[k] for k in broker.REDIS_OPTIONS})
+
+from worker.celery import app  # noqa: E402
+
+__all__ = ["app"]

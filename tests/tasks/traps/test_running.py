@@ -1,0 +1,230 @@
+"""Several programs at once, and tasks that get in each other's way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from ledger.database import writing
+from ledger.lanes import LaneState, hold_for_operator, write_lane
+from ledger.states import FINAL, State
+from ledger.tables import CANCELLATION, to_ms
+from sandbox import Sandbox
+from tests.tasks.conftest import Running, until
+from tests.tasks.traps.acts import (
+    PROVIDER,
+    cancelled_once,
+    client,
+    entry,
+    leases_run_out,
+    new_orders,
+    record,
+    submitted,
+)
+from tests.tasks.traps.ears import Ears
+from tests.tasks.traps.poison import DEADLY
+from worker.cli.checks import Level, redis_checks
+from worker.wake import wake_one
+
+
+def test_a_worker_does_not_start_in_a_pool_where_time_limits_do_nothing(
+    fleet: Running,
+) -> None:
+    """Left alone: tasks beyond their limit ran to the end."""
+    started = [_worker_in(pool, fleet) for pool in ("solo", "threads")]
+    for process in started:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert "rescind: a worker needs the pool prefork" in said
+
+
+def _worker_in(pool: str, fleet: Running) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "worker", "worker", "-P", pool],
+        env=fleet.system.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_rate_is_one_for_all_workers_and_holds_up_no_other_lane(
+    fleet: Running,
+) -> None:
+    """Left alone (Celery's own): two workers made 10.3 calls/s of 5, and what stood
+    behind a limited task waited with it."""
+    rationed = submitted(fleet, 12, "rationed")
+    others = submitted(fleet, 3)
+    until(lambda: _called(fleet, rationed) == 4, "all the calls that may be made")
+    cancelled_once(fleet, others)
+    with Ears(fleet.producer) as ears:
+        ears.sit_through(4)
+    assert _called(fleet, rationed) == 4
+    hold(fleet, "rationed")
+
+
+def _called(fleet: Running, orders: Iterable[str]) -> int:
+    return sum(len(fleet.events(PROVIDER, order, "cancel")) for order in orders)
+
+
+def hold(fleet: Running, account: str) -> None:
+    with writing(fleet.engine) as connection:
+        held = hold_for_operator(LaneState(), datetime.now(UTC))
+        write_lane(connection, (PROVIDER, account), held)
+
+
+def resume(fleet: Running, account: str) -> None:
+    with writing(fleet.engine) as connection:
+        write_lane(connection, (PROVIDER, account), LaneState())
+
+
+def test_two_beats_side_by_side_do_nothing_twice(fleet: Running) -> None:
+    """Left alone: 22 ticks for 12."""
+    assert {"beat", "beat-2"} <= fleet.system.pids.keys()
+    orders = new_orders(fleet, 30)
+    fleet.submit(*(entry(order, not_before="+1s") for order in orders))
+    cancelled_once(fleet, orders)
+    for order in orders:
+        steps = [step["to"] for step in record(fleet, order)["history"]]
+        assert steps == ["scheduled", "queued", "sending", "cancelled"]
+        assert sum(State(step) in FINAL for step in steps) == 1
+
+
+def test_the_nearest_deadline_goes_first_however_late_it_came(fleet: Running) -> None:
+    """Left alone (priorities on Redis): a late urgent one came twelfth."""
+    hold(fleet, "in-turn")
+    orders = submitted(fleet, 12, "in-turn")
+    (urgent,) = new_orders(fleet, 1)
+    until(lambda: record(fleet, orders[-1], "in-turn")["state"] == "queued")
+    fleet.submit(entry(urgent, "in-turn", cancel_before="+5m"))
+    until(lambda: record(fleet, urgent, "in-turn")["state"] == "queued", urgent)
+    resume(fleet, "in-turn")
+    cancelled_once(fleet, [*orders, urgent], "in-turn")
+    called = {o: fleet.events(PROVIDER, o, "cancel")[0]["t"] for o in [*orders, urgent]}
+    # Of two workers that begin at once, one may be quicker with the second order.
+    assert sorted(called, key=lambda order: called[order]).index(urgent) < 2
+
+
+def test_an_order_that_kills_its_worker_ends_by_its_attempts_and_stops_no_lane(
+    fleet: Running,
+) -> None:
+    """Left alone: 26 children were lost in a short run, and no end to it."""
+    (deadly,) = new_orders(fleet, 1, begins=DEADLY)
+    fleet.submit(entry(deadly, "poisoned"))
+    deaths = len(_deaths(fleet))
+
+    def is_over() -> bool:
+        leases_run_out(fleet, "poisoned")
+        return record(fleet, deadly, "poisoned").get("finished_at") is not None
+
+    others = submitted(fleet, 5)
+    until(is_over, "the end of it")
+    cancelled_once(fleet, others)
+    found = record(fleet, deadly, "poisoned")
+    assert (found["state"], found["reason"]) == ("failed", "attempts_exhausted")
+    assert found["attempts"] == 2
+    assert fleet.events(PROVIDER, deadly, "cancel") == []
+    with Ears(fleet.producer) as ears:
+        ears.sit_through(2)
+    assert len(_deaths(fleet)) - deaths == found["attempts"]
+
+
+def _deaths(fleet: Running) -> list[str]:
+    return [line for line in fleet.said if "exited with 'signal 9" in line]
+
+
+def test_two_operations_of_a_lane_that_may_not_be_called_do_not_wake_each_other(
+    fleet: Running,
+) -> None:
+    """Left alone: two tasks that woke each other hundreds of times a second."""
+    hold(fleet, "held")
+    first, second = submitted(fleet, 2, "held")
+    until(lambda: record(fleet, second, "held")["state"] == "queued", second)
+    _now_unknown(fleet, first)
+    lane = (PROVIDER, "held")
+    with Ears(fleet.producer) as ears:
+        for operation in ("cancel", "verify"):
+            wake_one(fleet.producer, lane, operation)
+        ears.sit_through(4)
+        assert ears.received(PROVIDER, "held") == 2
+
+
+def _now_unknown(fleet: Running, order: str) -> None:
+    now = to_ms(datetime.now(UTC))
+    with writing(fleet.engine) as connection:
+        connection.execute(
+            update(CANCELLATION)
+            .where(CANCELLATION.c.order_id == order)
+            .values(state=State.VERIFYING, lost=1, since=now, sent_at=now)
+        )
+
+
+def test_no_result_stays_in_redis(fleet: Running, sandbox: Sandbox) -> None:
+    """Left alone: 24.3 commands on Redis for each task, for 10.1."""
+    del sandbox
+    cancelled_once(fleet, submitted(fleet, 5))
+    with client(fleet) as redis_client:
+        keys = sorted(redis_client.keys("*"))
+    ours = (b"_kombu.", b"rescind", b"unacked", b"LIMITS", *_queues())
+    assert [key for key in keys if not key.startswith(ours)] == []
+
+
+def _queues() -> list[bytes]:
+    from providers.registry import PROVIDERS
+
+    return [provider.name.encode() for provider in PROVIDERS]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("appendonly", "no", "redis persistence"),
+        ("maxmemory-policy", "allkeys-lru", "redis eviction"),
+    ],
+)
+def test_doctor_sees_a_redis_that_may_lose_submissions(
+    fleet: Running, name: str, value: str, what: str
+) -> None:
+    """Left alone, such a server loses them in silence."""
+    with client(fleet) as redis_client:
+        good = redis_client.config_get(name)[name]
+        redis_client.config_set(name, value)
+        try:
+            found = {c.what: c.level for c in redis_checks(redis_client, "it", "do")}
+        finally:
+            redis_client.config_set(name, good)
+    assert found[what] is Level.WRONG
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_the_ledger_is_opened_in_the_children_and_never_before_the_fork(
+    fleet: Running,
+) -> None:
+    """Left alone, children share one connection and read each other's answers."""
+    cancelled_once(fleet, submitted(fleet, 1))
+    parents = [fleet.system.pids[name] for name in ("worker", "worker-2")]
+    children = [pid for parent in parents for pid in _children(parent)]
+    assert any(map(_has_ledger_open, children))
+    assert not any(map(_has_ledger_open, parents))
+
+
+def _children(parent: int) -> list[int]:
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    return [int(pid) for pid in found.split()]
+
+
+def _has_ledger_open(pid: int) -> bool:
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            if "ledger.db" in os.readlink(link):
+                return True
+        except FileNotFoundError:
+            continue
+    return False
