@@ -177,7 +177,9 @@ def _stream(stand: Stand, count: int, pace: float) -> list[float]:
 
 def _seeded(sandbox: Sandbox, count: int) -> list[tuple[str, str]]:
     names = itertools.cycle(STATES)
-    orders = [(name, _order(name)) for name, _ in zip(names, range(count), strict=False)]
+    orders = [
+        (name, _order(name)) for name, _ in zip(names, range(count), strict=False)
+    ]
     for name, state in STATES.items():
         sandbox.seed(name, [one for provider, one in orders if provider == name], state)
     return orders
