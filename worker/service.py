@@ -29,7 +29,7 @@ log = structlog.get_logger("rescind.lanes")
 
 TURN_SECONDS = 30.0
 """A child lets another one serve after this long."""
-MARGIN_SECONDS = 60.0
+MARGIN_SECONDS = 50.0
 """What a task needs of its time beside its last calls: to log in, to record them."""
 SHORTEST_SECONDS = 10.0
 
@@ -55,7 +55,7 @@ class Service:
         self._running: dict[slots.Work, _Running] = {}
         self._closed = False
         self._began = time.monotonic()
-        self._last = _last_call(here.accounts, place.provider)
+        self._last = last_call(here.accounts, place.provider)
 
     def run(self, first: slots.Work) -> set[slots.Work]:
         """Serve, beginning with ``first``; gives back what is to be woken again."""
@@ -129,7 +129,7 @@ class Service:
             self._place.bell.ring()
 
 
-def _last_call(accounts: Accounts, provider: str) -> float:
+def last_call(accounts: Accounts, provider: str) -> float:
     """Seconds after which no call may begin, to be recorded in the task's time."""
     policies = [c.policy for (name, _), c in accounts.lanes.items() if name == provider]
     longest = max((longest_call(p).total_seconds() for p in policies), default=0.0)
