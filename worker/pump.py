@@ -148,7 +148,7 @@ class Pump:
             log.warning("redis is away", lane=self.lane, error=type(error).__name__)
             return False
         if budget.calls == 0:
-            return self._sit_out(budget)
+            return self._sit_out(budget) and not stopping()
         claimed = self._claim(budget.calls * self._batch)
         caller = Caller(
             self.lane,
@@ -195,10 +195,12 @@ class Pump:
         return True
 
     def _claim(self, limit: int) -> list[Claimed]:
-        now = utc_now()
         state, lease = STATES[self.operation], lease_of(self._policy)
         with writing(self.runtime.engine) as connection:
-            return claim(connection, self.lane, state, limit, lease, now)
+            # Looked at here: Redis or the ledger may have kept it waiting for long.
+            if stopping():
+                return []
+            return claim(connection, self.lane, state, limit, lease, utc_now())
 
     def _land(self, *, block: bool) -> None:
         """Record what has finished; with ``block``, wait for something to do so."""
