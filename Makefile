@@ -1,7 +1,7 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint format clean lock
+.PHONY: help setup test demo isolation lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -57,6 +57,9 @@ lint: $(STAMP) ## ruff, mypy in strict mode, import-linter
 
 demo: $(STAMP) ## the whole system at work (ARGS="--keep-running" leaves it up)
 	@$(BIN)/rescind demo $(ARGS)
+
+isolation: $(STAMP) ## how much a provider that hangs delays the others (minutes)
+	@$(BIN)/python -m chaos.isolation $(ARGS)
 
 format: $(STAMP) ## put the code in its form
 	$(BIN)/ruff check --fix .

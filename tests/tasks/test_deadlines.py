@@ -15,7 +15,7 @@ import redis
 from ledger.database import writing
 from ledger.lanes import LaneState, hold_for_operator, write_lane
 from sandbox import Sandbox
-from tests.tasks.conftest import QUICK, Running, accounts_toml, start, until
+from tests.tasks.conftest import QUICK, Running, accounts_toml, until, written
 from worker.runtime import utc_now
 
 GRAIN = 0.25
@@ -35,29 +35,17 @@ def accounts_of(sandbox: Sandbox) -> str:
     return f"{usual}\n{patient}\n[iletimerkezi.limited]\n{limited}"
 
 
-@pytest.fixture(scope="module")
-def own_system(
-    shared_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    home = tmp_path_factory.mktemp("deadlines")
-    accounts = home / "accounts.toml"
-    accounts.write_text(accounts_of(shared_sandbox))
-    accounts.chmod(0o600)
-    with start(home, accounts, shared_sandbox) as found:
-        # Deadlines are short: they are to run out while it works, not while it starts.
-        first = entry(found, "notpanel")
-        found.submit(first)
-        found.ends(path_of(first))
-        yield found
-
-
 @pytest.fixture
-def running(sandbox: Sandbox, own_system: Running) -> Running:
-    del sandbox
+def running(sandbox: Sandbox, spare_system: Running) -> Iterator[Running]:
     # The sandbox has forgotten the tokens that it gave out; so must we.
-    client = redis.Redis.from_url(own_system.system.redis_url)
+    client = redis.Redis.from_url(spare_system.system.redis_url)
     client.delete(*client.keys("rescind-token:*"), "nothing")
-    return own_system
+    with written(spare_system.accounts, accounts_of(sandbox)):
+        # Deadlines are short: they are to run out while it works, not while it starts.
+        first = entry(spare_system, "notpanel")
+        spare_system.submit(first)
+        spare_system.ends(path_of(first))
+        yield spare_system
 
 
 def entry(running: Running, provider: str, **values: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import itertools
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from ledger.lanes import read_lane
 from sandbox import Sandbox
 from tests.conftest import free_port
 from tests.silence import silence
-from tests.tasks.conftest import QUICK, Running, accounts_toml, start, until
+from tests.tasks.conftest import QUICK, Running, accounts_toml, until, written
 
 WAITING = 1000
 HANGING_ACCOUNTS = 24
@@ -34,28 +33,6 @@ PARAMS = {
 HANGING = QUICK.replace("read_timeout = 1", "read_timeout = 60")
 
 _numbers = itertools.count(400_000_001)
-
-
-@pytest.fixture(scope="module")
-def own_system(
-    shared_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    home = tmp_path_factory.mktemp("isolation")
-    accounts = home / "accounts.toml"
-    accounts.write_text(accounts_toml(shared_sandbox))
-    accounts.chmod(0o600)
-    with start(home, accounts, shared_sandbox) as found:
-        yield found
-
-
-@contextmanager
-def written(accounts: Path, text: str) -> Iterator[None]:
-    before = accounts.read_text()
-    accounts.write_text(text)
-    try:
-        yield
-    finally:
-        accounts.write_text(before)
 
 
 @contextmanager
@@ -82,7 +59,10 @@ def refusing_connections(running: Running) -> Iterator[None]:
 @contextmanager
 def answering(running: Running, kind: str) -> Iterator[None]:
     running.sandbox.faults(rate=1.0, kinds=[kind], provider="notpanel")
-    yield
+    try:
+        yield
+    finally:
+        running.sandbox.faults(rate=0.0, provider="notpanel")
 
 
 @contextmanager
@@ -122,9 +102,9 @@ def submit_to(running: Running, provider: str, count: int) -> list[str]:
     "trouble", [hanging, refusing_connections, throttling, talking_garbage]
 )
 def test_what_one_provider_does_delays_no_other(
-    sandbox: Sandbox, own_system: Running, trouble: Any
+    sandbox: Sandbox, spare_system: Running, trouble: Any
 ) -> None:
-    running = own_system
+    running = spare_system
     orders = [f"ord_{next(_numbers)}" for _ in range(WAITING)]
     sandbox.seed("notpanel", orders, "pending")
     entry = {"provider": "notpanel", "group": trouble.__name__}
@@ -135,6 +115,8 @@ def test_what_one_provider_does_delays_no_other(
             for path in submit_to(running, provider, 3):
                 assert running.ends(path)["state"] == "cancelled", path
         assert waiting(running, trouble.__name__) == WAITING
+    # And it recovers; which also leaves nothing behind for the next one.
+    until(lambda: not waiting(running, trouble.__name__), "all ends")
 
 
 def hanging_accounts(url: str) -> str:
@@ -145,9 +127,9 @@ def hanging_accounts(url: str) -> str:
 
 
 def test_accounts_that_hang_delay_no_other_account_of_their_provider(
-    sandbox: Sandbox, own_system: Running
+    sandbox: Sandbox, spare_system: Running
 ) -> None:
-    running = own_system
+    running = spare_system
     with (
         silence() as server,
         written(
@@ -175,9 +157,9 @@ def test_accounts_that_hang_delay_no_other_account_of_their_provider(
 
 
 def test_bad_credentials_hold_one_account_and_burn_not_one_attempt(
-    sandbox: Sandbox, own_system: Running
+    sandbox: Sandbox, spare_system: Running
 ) -> None:
-    running = own_system
+    running = spare_system
     base = sandbox.base_url("iletimerkezi")
     wrong = (
         f'\n[iletimerkezi.shut]\nkey = "wrong"\nhash = "b"\nbase_url = "{base}"{QUICK}'
