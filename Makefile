@@ -1,7 +1,7 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo chaos chaos-proof lint format clean lock
+.PHONY: help setup test demo chaos chaos-proof isolation lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,6 +63,9 @@ chaos: $(STAMP) ## everything fails, and nothing is lost or untrue (10 minutes)
 
 chaos-proof: $(STAMP) ## whether `make chaos` notices when Rescind is broken
 	@$(BIN)/python -m chaos.proof $(ARGS)
+
+isolation: $(STAMP) ## how much a provider that hangs delays the others (minutes)
+	@$(BIN)/python -m chaos.isolation $(ARGS)
 
 format: $(STAMP) ## put the code in its form
 	$(BIN)/ruff check --fix .

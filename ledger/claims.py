@@ -6,23 +6,27 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Select,
     and_,
     func,
     literal_column,
+    not_,
+    or_,
     select,
     update,
 )
 
 from ledger.progress import Claimed, Progress
 from ledger.records import write_history
-from ledger.states import State
+from ledger.states import OPEN, State
 from ledger.tables import CANCELLATION, NO_DEADLINE, from_ms, moment, to_ms
 from providers.model import Order, Reason
 
 C = CANCELLATION.c
+_WORDS: list[ColumnElement[Any]] = [literal_column(f"'{reason}'") for reason in Reason]
 
 
 def claim(
@@ -37,7 +41,8 @@ def claim(
 
     ``queued`` ones become ``sending``, the nearest ``cancel_before`` first, and those
     past it are left for the sweep. ``verifying`` and ``requested`` ones stay what they
-    are. Only ones with the same batch cap come together: see ``decision.Halve``.
+    are. Only ones with the same batch cap come together: see ``decision.Halve``. Ones
+    that only a newer version can read are left for it.
     No two workers are ever given the same one while its lease lasts.
     """
     first = connection.execute(_candidates(lane, state, now, C.batch_cap).limit(1))
@@ -70,6 +75,26 @@ def waiting(
     return int(found.scalar_one())
 
 
+def readable() -> ColumnElement[bool]:
+    """Whether all of a row's words are known to this version."""
+    return and_(*(or_(c.is_(None), c.in_(_WORDS)) for c in (C.reason, C.hint)))
+
+
+def unreadable(
+    connection: Connection, lane: tuple[str, str], limit: int, now: datetime
+) -> list[str]:
+    """The ids of those that are due and wait for a newer version."""
+    chosen = select(C.id).where(
+        C.provider == lane[0],
+        C.account == lane[1],
+        C.state.in_([literal_column(f"'{state}'") for state in sorted(OPEN)]),
+        C.finished_at.is_(None),
+        C.due_at <= to_ms(now),
+        not_(readable()),
+    )
+    return list(connection.execute(chosen.limit(limit)).scalars())
+
+
 def _candidates(
     lane: tuple[str, str], state: State, now: datetime, *columns: Any
 ) -> Select[Any]:
@@ -80,6 +105,7 @@ def _candidates(
         # Written out, so that both databases see that the partial index fits.
         C.state == literal_column(f"'{state}'"),
         C.due_at <= at,
+        readable(),
     )
     if state is State.QUEUED:
         return chosen.where(C.urgency > at).order_by(C.urgency, C.due_at, C.id)

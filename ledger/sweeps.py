@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, literal_column, select
 
-from ledger.claims import progress_of
+from ledger.claims import progress_of, readable
 from ledger.decision import deadline_came, lease_ran_out
 from ledger.progress import Change, Progress
 from ledger.records import record
@@ -35,6 +35,12 @@ def sweep_needed(connection: Connection, lane: tuple[str, str], now: datetime) -
         connection.execute(select(C.id).where(*where).limit(1)).first() is not None
         for where in kinds
     )
+
+
+def late_lanes(connection: Connection, now: datetime) -> set[tuple[str, str]]:
+    """The lanes, known or not, with something whose ``cancel_before`` has passed."""
+    chosen = select(C.provider, C.account).where(*_past_deadline(now)).distinct()
+    return {(provider, account) for provider, account in connection.execute(chosen)}
 
 
 def sweep_leases(
@@ -70,11 +76,14 @@ def _come(lane: tuple[str, str], now: datetime) -> list[ColumnElement[bool]]:
 
 
 def _late(lane: tuple[str, str], now: datetime) -> list[ColumnElement[bool]]:
+    return [*_past_deadline(now), C.provider == lane[0], C.account == lane[1]]
+
+
+def _past_deadline(now: datetime) -> list[ColumnElement[bool]]:
     return [
         C.state.in_([literal_column("'queued'"), literal_column("'scheduled'")]),
         C.urgency <= to_ms(now),
-        C.provider == lane[0],
-        C.account == lane[1],
+        readable(),
     ]
 
 
@@ -84,6 +93,7 @@ def _looked_at(lane: tuple[str, str], state: State) -> list[ColumnElement[bool]]
         C.account == lane[1],
         C.state == literal_column(f"'{state}'"),
         C.finished_at.is_(None),
+        readable(),
     ]
 
 

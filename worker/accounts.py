@@ -15,11 +15,15 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from providers.base import Account, Provider
-from providers.model import Policy, explain
+from providers.model import Policy, explain, seconds
 from providers.registry import BY_NAME
 
 Lane = tuple[str, str]
 POLICY_FIELDS = frozenset(Policy.model_fields)
+NOBODYS = Policy(
+    resend_delays=seconds(60), poll_delays=seconds(60), verify_delays=seconds(60)
+)
+"""Of a provider that is not registered any more: nothing of it is ever called."""
 
 
 class AccountsError(RuntimeError):
@@ -57,7 +61,14 @@ class Accounts:
         return LaneConfig(provider, provider.policy, fault=why)
 
     def policy(self, lane: Lane) -> Policy:
-        return self.lane(lane).policy
+        return self.lane(lane).policy if lane[0] in BY_NAME else NOBODYS
+
+    def fault_of(self, lane: Lane) -> str | None:
+        """Why the lane cannot be called; ``None`` if it can."""
+        if lane[0] in BY_NAME:
+            return self.lane(lane).fault
+        known = ", ".join(BY_NAME)
+        return f"{lane[0]} is no provider of this version; they are {known}"
 
 
 def load_accounts(path: Path) -> Accounts:

@@ -27,6 +27,7 @@ from providers.model import (
     TokenRefused,
 )
 from worker.accounts import Lane, LaneConfig
+from worker.deadlines import Limits, TooLateError, limits_of, too_late
 from worker.runtime import utc_now
 from worker.tokens import NoToken, Tokens
 
@@ -88,9 +89,6 @@ class Caller:
     def ask(self, claimed: Sequence[Claimed]) -> Asked:
         """Make the call. Never raises for what a provider, Redis or a key does."""
         now = utc_now()
-        if self.operation == "cancel" and any(c.past_deadline(now) for c in claimed):
-            # The deadline came between the claim and the call.
-            return _unasked(claimed, Wait(now), FINE)
         if self.operation == "cancel" and self._forbidden(claimed):
             # Queued while the policy still said that the provider does not mind.
             events = {c.id: Lost() if c.progress.lost else Wait(now) for c in claimed}
@@ -100,9 +98,11 @@ class Caller:
         except SealError as error:
             # This order's matter alone: the others of its lane need no key.
             return _unasked(claimed, Wait(now + SEALED_WAIT), Effect(why=str(error)))
-        lease_ends = min(c.progress.due_at or now for c in claimed)
         try:
-            result = self._exchange(orders, lease_ends)
+            result = self._exchange(orders, limits_of(claimed, self.operation, now))
+        except TooLateError:
+            now = utc_now()
+            return Asked(claimed, too_late(claimed, now), FINE, now)
         except _UnbuildableError as error:
             log.exception("cannot be put into a call", lane="/".join(self.lane))
             alone = len(claimed) == 1
@@ -119,24 +119,22 @@ class Caller:
         lost = any(one.progress.lost for one in claimed)
         return lost and not self.config.policy.repeatable
 
-    def _exchange(
-        self, orders: Sequence[Order], lease_ends: datetime
-    ) -> Exchange | NoToken:
+    def _exchange(self, orders: Sequence[Order], limits: Limits) -> Exchange | NoToken:
         provider, account = self.config.provider, self.config.account
         if account is None:
             raise LookupError(f"{self.lane} has no usable account")
         if not isinstance(provider, WithLogin):
-            return self._send(orders, account, None, lease_ends)
+            return self._send(orders, account, None, limits)
         token = self._token(account)
         if isinstance(token, NoToken):
             return token
-        result = self._send(orders, account, token, lease_ends)
+        result = self._send(orders, account, token, limits)
         if not isinstance(result.parsed, TokenRefused):
             return result
         token = self._token(account, refused=token)
         if isinstance(token, NoToken):
             return token
-        return self._send(orders, account, token, lease_ends)
+        return self._send(orders, account, token, limits)
 
     def _token(self, account: Account, refused: str | None = None) -> str | NoToken:
         provider: WithLogin[Any] = self.config.provider  # type: ignore[assignment]
@@ -149,11 +147,13 @@ class Caller:
         orders: Sequence[Order],
         account: Account,
         token: str | None,
-        lease_ends: datetime,
+        limits: Limits,
     ) -> Exchange:
-        provider = self.config.provider
-        if utc_now() + longest_call(self.config.policy) > lease_ends:
-            # Sent now, it could still be acted on when others already read it back.
+        # Looked at here, and not before: a login may have taken its time.
+        provider, now = self.config.provider, utc_now()
+        policy = self.config.policy
+        send_by = limits.send_by(policy, now)
+        if now + longest_call(policy) > limits.lease_ends:
             late = "the login before it took too long for its lease"
             return Exchange(Evidence.NOT_SENT, detail=late)
         cancelling = self.operation == "cancel"
@@ -171,7 +171,7 @@ class Caller:
             # the others of its batch, nor the lane: alone, it runs out of attempts.
             why = f"a bug of ours: {type(error).__name__} while building the call"
             raise _UnbuildableError(why) from error
-        return exchange(request, read, self.config.policy, secrets)
+        return exchange(request, read, policy, secrets, send_by)
 
     def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> Asked:
         if no.held is not None:

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    Future,
+    InvalidStateError,
+    wait,
+)
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from redis import RedisError
@@ -47,8 +55,6 @@ STATES = {
     "verify": State.VERIFYING,
     "poll": State.REQUESTED,
 }
-SLICE_SECONDS = 30.0
-"""A task gives way to others after this long; what is left is woken again."""
 GRACE = timedelta(seconds=10)
 """How much longer than its call a lease lasts."""
 RECORD_SECONDS = 20.0
@@ -81,6 +87,7 @@ class Pump:
     """Whether cancels wait while this reads."""
     recorded: bool = False
     """Whether anything was brought home."""
+    _nudge: Future[None] = field(default_factory=Future)
 
     @property
     def _policy(self) -> Policy:
@@ -91,16 +98,27 @@ class Pump:
         cancelling = self.operation == "cancel"
         return self._policy.batch if cancelling else self._policy.read_batch
 
-    def run(self) -> bool:
+    def run(self, is_my_turn: Callable[[], bool]) -> bool:
         """Work until there is no more; True if it stopped only to give way."""
-        until = time.monotonic() + SLICE_SECONDS
         while True:
-            in_time = time.monotonic() < until and not stopping()
-            launched = in_time and self._launch_safely()
+            if self._nudge.done():
+                self._nudge = Future()
+            mine = is_my_turn() and not stopping()
+            launched = mine and self._launch_safely()
             if not launched and not self._flying:
-                return not in_time and not stopping()
+                return not mine and not stopping()
             if self._flying:
                 self._land(block=not launched)
+
+    def nudge(self) -> None:
+        """There may be new work: look at once. From any thread."""
+        with suppress(InvalidStateError):
+            self._nudge.set_result(None)
+
+    @property
+    def nudged(self) -> bool:
+        """Whether it ended without looking for what it was nudged for."""
+        return self._nudge.done()
 
     def _full(self) -> bool:
         return len(self._flying) >= self._policy.concurrency
@@ -130,7 +148,7 @@ class Pump:
             log.warning("redis is away", lane=self.lane, error=type(error).__name__)
             return False
         if budget.calls == 0:
-            return self._sit_out(budget)
+            return self._sit_out(budget) and not stopping()
         claimed = self._claim(budget.calls * self._batch)
         caller = Caller(
             self.lane,
@@ -177,20 +195,29 @@ class Pump:
         return True
 
     def _claim(self, limit: int) -> list[Claimed]:
-        now = utc_now()
         state, lease = STATES[self.operation], lease_of(self._policy)
         with writing(self.runtime.engine) as connection:
-            return claim(connection, self.lane, state, limit, lease, now)
+            # Looked at here: Redis or the ledger may have kept it waiting for long.
+            if stopping():
+                return []
+            return claim(connection, self.lane, state, limit, lease, utc_now())
 
     def _land(self, *, block: bool) -> None:
         """Record what has finished; with ``block``, wait for something to do so."""
         # While there is room, new work is looked for though a slow call goes on.
         patience = (None if self._full() else LOOK_SECONDS) if block else 0
-        done, flying = wait(self._flying, patience, FIRST_COMPLETED)
-        if done and flying:
+        # A full one has no use for a nudge: it could do nothing about it.
+        awaited: set[Future[Any]] = {*self._flying}
+        wait(
+            awaited if self._full() else awaited | {self._nudge},
+            patience,
+            FIRST_COMPLETED,
+        )
+        if any(call.done() for call in self._flying):
             # Calls sent together mostly end together: one commit for all of them.
-            done, flying = wait(self._flying, GATHER_SECONDS, ALL_COMPLETED)
-        self._flying = flying
+            wait(self._flying, GATHER_SECONDS, ALL_COMPLETED)
+        done = {call for call in self._flying if call.done()}
+        self._flying -= done
         if done:
             self._record([future.result() for future in done])
 

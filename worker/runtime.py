@@ -24,7 +24,8 @@ from worker.limits import Rates
 from worker.settings import settings
 from worker.tokens import Tokens
 
-MOST_THREADS = 256
+MOST_THREADS = 4096
+"""Calls at once in one child: more than dozens of accounts that hang together."""
 SAY_SECONDS = 60.0
 """A wrong key is said by each process no more often."""
 

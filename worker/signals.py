@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from worker import slots, stopping
+from worker import leaving, slots, stopping
 from worker.accounts import load_accounts
 from worker.logs import set_up
 from worker.settings import settings
@@ -29,9 +30,14 @@ def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
     set_up(level if isinstance(level, int) else logging.INFO)
 
 
+_workers: list[Any] = []
+"""This process's worker, once it has begun."""
+
+
 @worker_init.connect
 def _starting(sender: Any, **_rest: Any) -> None:
     _need_prefork(sender.pool_cls)
+    _workers.append(sender)
     slots.adopt()
     _warn()
 
@@ -57,7 +63,18 @@ def _need_prefork(named: type[Any] | str) -> None:
 
 @worker_shutting_down.connect
 def _stopping(**_rest: Any) -> None:
+    if stopping.stopping():
+        return
     stopping.stop()
+    longest = leaving.longest_answer(load_accounts(settings().accounts))
+    leaving.end_within(longest + leaving.LONGER_SECONDS, _children)
+
+
+def _children() -> list[int]:
+    # There is no pool yet, or no longer, in a worker that starts or ends.
+    with suppress(Exception):
+        return [pid for one in _workers for pid in one.pool.info["processes"]]
+    return []
 
 
 @worker_shutdown.connect

@@ -11,16 +11,26 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, Engine
 
-from ledger.claims import waiting
+from ledger.claims import unreadable, waiting
 from ledger.database import reading, writing
 from ledger.lanes import LaneState, all_lanes, may_call
-from ledger.sweeps import sweep_deadlines, sweep_leases, sweep_needed, sweep_scheduled
+from ledger.sweeps import (
+    late_lanes,
+    sweep_deadlines,
+    sweep_leases,
+    sweep_needed,
+    sweep_scheduled,
+)
 from providers.model import Policy
-from providers.registry import BY_NAME
 from worker.accounts import Accounts, Lane
 from worker.pump import STATES
 
 log = structlog.get_logger("rescind.sweep")
+
+MOST_SAID = 10
+"""Unreadable rows that are named for each lane."""
+_said: set[str] = set()
+"""Rows that this process has named: once is enough."""
 
 Wakes = list[tuple[Lane, str]]
 
@@ -28,13 +38,15 @@ Wakes = list[tuple[Lane, str]]
 def sweep(engine: Engine, accounts: Accounts, now: datetime) -> Wakes:
     """Move what time has moved; gives back the lanes and operations to wake."""
     with reading(engine) as connection:
-        lanes = {k: v for k, v in all_lanes(connection).items() if k[0] in BY_NAME}
-        needy = [lane for lane in lanes if sweep_needed(connection, lane, now)]
-    for lane in needy:
+        lanes = all_lanes(connection)
+        needy = {lane for lane in lanes if sweep_needed(connection, lane, now)}
+        # Deadlines are kept whatever became of the lane's account or provider.
+        needy |= late_lanes(connection, now)
+    for lane in sorted(needy):
         try:
             _sweep_lane(engine, lane, accounts.policy(lane), now)
         except (ValueError, OverflowError):
-            # A row that only a newer version can read must not stop other lanes.
+            # A row that cannot be read for another reason must not stop other lanes.
             log.exception("lane not swept", lane="/".join(lane))
     with reading(engine) as connection:
         return list(_due(connection, lanes, accounts, now))
@@ -58,10 +70,21 @@ def _due(
     now: datetime,
 ) -> Iterator[tuple[Lane, str]]:
     for lane, state in lanes.items():
-        config = accounts.lane(lane)
-        if config.account is None or may_call(state, config.policy, now) == 0:
+        open_to_calls = may_call(state, accounts.policy(lane), now) > 0
+        if accounts.fault_of(lane) is not None or not open_to_calls:
             continue
-        yield from ((lane, operation) for operation in due(connection, lane, now))
+        operations = due(connection, lane, now)
+        yield from ((lane, operation) for operation in operations)
+        if not operations:
+            _say_unreadable(lane, unreadable(connection, lane, MOST_SAID, now))
+
+
+def _say_unreadable(lane: Lane, ids: list[str]) -> None:
+    new = [one for one in ids if one not in _said]
+    if new:
+        _said.update(new)
+        why = "only a newer version can read them: run that one again"
+        log.error("rows left alone", lane="/".join(lane), ids=new, why=why)
 
 
 def due(connection: Connection, lane: Lane, now: datetime) -> list[str]:

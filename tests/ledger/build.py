@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row, select, update
 
 from ledger.claims import claim
 from ledger.database import reading, writing
@@ -148,3 +148,13 @@ def make(
     """Record in a transaction of its own; gives back the ids that had moved on."""
     with writing(engine) as connection:
         return record(connection, changes, now)
+
+
+def say_in_newer_words(engine: Engine, one: str, column: str = "reason") -> Row[Any]:
+    """Let a row hold a word that this version does not know; gives back the row."""
+    with writing(engine) as connection:
+        word = {column: "a_newer_word"}
+        connection.execute(
+            update(CANCELLATION).where(CANCELLATION.c.id == one).values(word)
+        )
+    return row(engine, one)

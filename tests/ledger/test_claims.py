@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from ledger.claims import waiting
+from ledger.claims import unreadable, waiting
 from ledger.database import reading
 from ledger.progress import Claimed
 from ledger.states import State
 from ledger.tables import from_ms
-from providers.model import Order
+from providers.model import Order, Reason
 from tests.ledger.build import (
     HOUR,
     LANE,
@@ -24,6 +24,7 @@ from tests.ledger.build import (
     make,
     new,
     row,
+    say_in_newer_words,
     steps,
     take_in,
 )
@@ -105,6 +106,21 @@ def test_the_nearest_deadline_goes_first_and_those_without_one_last(
     add(engine, order="none, and older", due_at=NOW - HOUR)
     taken = [orders(hold(engine, limit=1))[0] for _ in range(4)]
     assert taken == ["soon", "late", "none, and older", "none"]
+
+
+def test_the_nearest_deadline_is_in_the_very_next_call_behind_ten_thousand_others(
+    engine: Engine,
+) -> None:
+    take_in(
+        engine,
+        (
+            new(str(n), cancel_before=NOW + HOUR if n % 2 else None)
+            for n in range(10_000)
+        ),
+    )
+    hold(engine, limit=100)
+    add(engine, order="near", cancel_before=NOW + SECOND)
+    assert orders(hold(engine, limit=100))[0] == "near"
 
 
 def test_what_comes_together_comes_in_the_order_of_urgency(engine: Engine) -> None:
@@ -209,3 +225,27 @@ def test_workers_and_writers_at_once_lose_nothing(engine: Engine) -> None:
     with reading(engine) as connection:
         assert waiting(connection, LANE, State.QUEUED, 100, NOW) == 0
         assert waiting(connection, LANE, State.SENDING, 100, NOW + HOUR) == 0
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, *READ])
+@pytest.mark.parametrize("column", ["reason", "hint"])
+def test_what_only_a_newer_version_can_read_is_left_for_it_and_stops_no_other(
+    engine: Engine, state: State, column: str
+) -> None:
+    newer = add(engine, state, order="newer", due_at=NOW - HOUR)
+    add(engine, state, order="good")
+    was = say_in_newer_words(engine, newer, column)
+    assert orders(hold(engine, state)) == ["good"]
+    assert row(engine, newer) == was
+    with reading(engine) as connection:
+        assert waiting(connection, LANE, state, 10, NOW) == 0
+        assert unreadable(connection, LANE, 10, NOW) == [newer]
+        assert unreadable(connection, ("ithink", "default"), 10, NOW) == []
+
+
+def test_what_is_readable_or_not_due_is_not_called_unreadable(engine: Engine) -> None:
+    add(engine, order="good", hint=Reason.WINDOW_CLOSED)
+    later = add(engine, order="later", due_at=NOW + HOUR)
+    say_in_newer_words(engine, later, "reason")
+    with reading(engine) as connection:
+        assert unreadable(connection, LANE, 10, NOW) == []

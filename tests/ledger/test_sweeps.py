@@ -13,6 +13,7 @@ from ledger.queries import history
 from ledger.states import State
 from ledger.sweeps import (
     AT_ONCE,
+    late_lanes,
     sweep_deadlines,
     sweep_leases,
     sweep_needed,
@@ -32,6 +33,7 @@ from tests.ledger.build import (
     make,
     new,
     row,
+    say_in_newer_words,
     take_in,
 )
 
@@ -166,3 +168,33 @@ def test_a_long_backlog_is_swept_in_pieces(engine: Engine) -> None:
     counts = [swept(engine, sweep_deadlines) for _ in range(3)]
     assert counts == [AT_ONCE, 5, 0]
     assert not needed(engine)
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_what_only_a_newer_version_can_read_keeps_no_other_from_being_swept(
+    engine: Engine, sweep: Sweep
+) -> None:
+    newer = [
+        add(engine, State.SENDING, order="1"),
+        add(engine, State.QUEUED, cancel_before=NOW, order="2"),
+        add(engine, State.SCHEDULED, order="3"),
+    ]
+    was = [say_in_newer_words(engine, one) for one in newer]
+    assert not needed(engine)
+    add(engine, State.SENDING, order="4")
+    add(engine, State.QUEUED, cancel_before=NOW, order="5")
+    add(engine, State.SCHEDULED, order="6")
+    assert swept(engine, sweep) == 1
+    assert [row(engine, one) for one in newer] == was
+
+
+def test_lanes_with_a_deadline_that_has_passed_are_found_whoever_they_are(
+    engine: Engine,
+) -> None:
+    gone = ("no-provider", "default")
+    add(engine, State.SCHEDULED, cancel_before=NOW, lane=gone, order="1")
+    add(engine, cancel_before=NOW, order="2")
+    add(engine, cancel_before=NOW + SECOND, lane=("ithink", "later"), order="3")
+    add(engine, State.SENDING, cancel_before=NOW, lane=("ithink", "sent"), order="4")
+    with reading(engine) as connection:
+        assert late_lanes(connection, NOW) == {gone, LANE}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,30 @@ def shared_system(
     accounts.chmod(0o600)
     with start(home, accounts, shared_sandbox) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def spare_system(
+    shared_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """For tests that change its accounts, or leave work behind."""
+    home = tmp_path_factory.mktemp("spare")
+    accounts = home / "accounts.toml"
+    accounts.write_text(accounts_toml(shared_sandbox))
+    accounts.chmod(0o600)
+    with start(home, accounts, shared_sandbox) as found:
+        yield found
+
+
+@contextmanager
+def written(accounts: Path, text: str) -> Iterator[None]:
+    """Another accounts file, for a while."""
+    before = accounts.read_text()
+    accounts.write_text(text)
+    try:
+        yield
+    finally:
+        accounts.write_text(before)
 
 
 class start:  # noqa: N801  (used as a function)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from redis import Redis
 
-from ledger.decision import Halve, Lost, NotSent, Wait
+from ledger.decision import Halve, Lost, NotSent, Wait, decide
 from ledger.progress import Claimed, Progress
 from ledger.seal import Seal, new_key
 from ledger.states import State
@@ -16,7 +19,8 @@ from providers.model import Order
 from providers.registry import BY_NAME
 from tests.conftest import free_port
 from worker.accounts import LaneConfig
-from worker.calls import SEALED_WAIT, Caller
+from worker.calls import FINE, SEALED_WAIT, Caller
+from worker.deadlines import ON_THE_WAY, TooLateError, limits_of, too_late
 from worker.tokens import Tokens
 
 AKINON = BY_NAME["akinon"]
@@ -85,3 +89,82 @@ def test_nothing_is_sent_that_could_outlast_its_lease(caller: Caller) -> None:
     asked = caller.ask([claimed(1, GOOD, lease=timedelta(seconds=10))])
     assert asked.events == {"id-1": NotSent()}
     assert "lease" in str(asked.effect.failed)
+
+
+class Clock:
+    """Time as the calls see it; it moves when somebody takes some."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = datetime.now(UTC)
+        monkeypatch.setattr("worker.calls.utc_now", lambda: self.now)
+
+
+class SlowLogin:
+    """Tokens that are there after ``seconds``."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+
+    def get(self, *_: object) -> str:
+        self._clock.now += timedelta(seconds=self._seconds)
+        return "a-token"
+
+
+def test_a_deadline_that_comes_while_it_logs_in_is_kept(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    before, after = (clock.now + timedelta(seconds=s) for s in (2, 60))
+    slow = replace(caller, tokens=cast("Tokens", SlowLogin(clock, 3)))
+    late = claimed(1, GOOD, cancel_before=before)
+    asked = slow.ask([late, claimed(2, GOOD, cancel_before=after)])
+    assert asked.call is None
+    assert asked.events == {"id-1": Wait(before), "id-2": Wait(clock.now)}
+    assert asked.effect == FINE, "the lane has done nothing wrong"
+    reading = replace(slow, operation="verify")
+    assert reading.ask([late]).call is not None, "past it, it is still read back"
+
+
+def test_a_call_whose_thread_starts_after_the_deadline_is_not_made(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    late = claimed(1, GOOD, cancel_before=clock.now + timedelta(seconds=2))
+    clock.now += timedelta(seconds=3)
+    asked = caller.ask([late])
+    assert asked.call is None
+    done = decide(late, asked.events["id-1"], AKINON.policy, asked.at)
+    assert (done.state, done.attempts) == (State.EXPIRED, 0)
+
+
+@given(left=st.floats(-5, 30), timeout=st.floats(0.1, 20))
+def test_no_connection_is_waited_for_past_the_deadline(
+    left: float, timeout: float
+) -> None:
+    now = datetime.now(UTC)
+    policy = AKINON.policy.overridden({"connect_timeout": timeout})
+    before = now + timedelta(seconds=left)
+    limits = limits_of([claimed(1, GOOD, cancel_before=before)], "cancel", now)
+    try:
+        waits = limits.within(policy, now).connect_timeout
+    except TooLateError:
+        assert before <= now + ON_THE_WAY
+    else:
+        assert now + timedelta(seconds=waits) <= before
+        assert waits <= timeout
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1))
+def test_of_a_batch_only_those_that_are_late_are_kept_back(lefts: list[float]) -> None:
+    now = datetime.now(UTC)
+    batch = [
+        claimed(n, GOOD, cancel_before=now + timedelta(seconds=left))
+        for n, left in enumerate(lefts)
+    ]
+    for one, event in zip(batch, too_late(batch, now).values(), strict=True):
+        after = decide(one, event, AKINON.policy, now)
+        assert one.cancel_before
+        sendable = after.due_at == now
+        assert sendable == (one.cancel_before > now + ON_THE_WAY)
+        assert (after.state is State.EXPIRED) == one.past_deadline(now)

@@ -128,6 +128,29 @@ def test_one_bad_account_holds_its_lane_alone(home: Home) -> None:
     assert "stays held until the accounts file is mended" in done.err
 
 
+@pytest.mark.parametrize(
+    ("lane", "why"),
+    [
+        ("notpanel/second", "account second of notpanel is not in the accounts file"),
+        ("no-provider/default", "no-provider is no provider of this version"),
+    ],
+)
+def test_a_lane_that_nobody_can_call_any_more_is_shown_as_held(
+    home: Home, lane: str, why: str
+) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    provider, account = lane.split("/")
+    home.change(provider=provider, account=account)
+    home.write("accounts.toml", '[notpanel.default]\nkey = "k"\n')
+    shown = {one["lane"]: one for one in home.run("lanes", "--json").records}
+    assert shown[lane]["status"] == "held"
+    assert why in shown[lane]["why"]
+    assert shown[lane]["backlog"] == {"queued": 1}
+    assert home.run("hold", lane).status == 0
+    assert "stays held until" in home.run("resume", lane).err
+    assert lane in home.run("lanes").out
+
+
 def test_env_can_be_evaluated_and_works_elsewhere(
     home: Home, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

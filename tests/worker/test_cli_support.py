@@ -92,6 +92,13 @@ class Home:
         (self.path / name).write_bytes(data)
         return name
 
+    def change(self, **values: Any) -> None:
+        """Change all rows of the ledger."""
+        engine = open_ledger(f"sqlite:///{self.path / '.rescind' / 'ledger.db'}")
+        with writing(engine) as connection:
+            connection.execute(update(CANCELLATION).values(**values))
+        engine.dispose()
+
     def end(self, state: str, reason: str, order: str | None = None) -> None:
         """Move what stands in the ledger to a final state, as a worker would."""
         engine = open_ledger(f"sqlite:///{self.path / '.rescind' / 'ledger.db'}")

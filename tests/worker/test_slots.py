@@ -1,4 +1,4 @@
-"""A provider keeps no more of a worker busy than its slots, whatever happens."""
+"""A provider keeps no more of a worker busy than its places, whatever happens."""
 
 from __future__ import annotations
 
@@ -6,60 +6,134 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from providers.registry import PROVIDERS
 from worker import slots
 
-
-def test_a_lane_is_worked_on_once_at_a_time() -> None:
-    with slots.held("notpanel", "one", "cancel", 2) as mine:
-        assert mine
-        with slots.held("notpanel", "one", "cancel", 2) as again:
-            assert not again
-    with slots.held("notpanel", "one", "cancel", 2) as later:
-        assert later
+ONE = (1, 1)
 
 
-def test_lanes_of_one_provider_share_its_slots() -> None:
-    with (
-        slots.held("ithink", "one", "cancel", 1) as first,
-        slots.held("ithink", "two", "cancel", 1) as second,
-        slots.held("ithink", "two", "poll", 1) as read,
-        slots.held("ithink", "two", "verify", 1) as other_read,
-        slots.held("akinon", "one", "cancel", 1) as other,
-    ):
-        assert (first, second, read, other_read, other) == (
-            True,
-            False,
-            True,
-            False,
-            True,
-        )
-
-
-def test_a_killed_child_gives_its_slot_back() -> None:
+@contextmanager
+def kept_by_another(call: str) -> Iterator[subprocess.Popen[str]]:
+    """Another child of this worker, within ``call``."""
     program = (
         "from worker import slots; import sys\n"
         f"slots._worker = {slots._worker}\n"
-        "with slots.held('dukkango', 'killed', 'cancel', 1) as mine:\n"
-        "    print(mine, flush=True); sys.stdin.read()\n"
+        f"with slots.{call} as mine:\n"
+        "    print(bool(mine), flush=True); sys.stdin.read()\n"
     )
-    child = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline().strip() == "True"
-    with slots.held("dukkango", "killed", "cancel", 1) as mine:
-        assert not mine
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    with slots.held("dukkango", "killed", "cancel", 1) as mine:
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", program]
+    child = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline().strip() == "True"
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_an_operation_of_a_lane_is_worked_on_once_at_a_time() -> None:
+    with slots.lane("notpanel", "one", "cancel") as mine:
+        with slots.lane("notpanel", "one", "cancel") as again:
+            assert (mine, again) == (True, False)
+        with slots.lane("notpanel", "one", "poll") as other:
+            assert other
+        with slots.lane("notpanel", "two", "cancel") as beside:
+            assert beside
+    with slots.lane("notpanel", "one", "cancel") as later:
+        assert later
+
+
+def test_an_account_is_no_path() -> None:
+    with slots.lane("notpanel", "../../else/where", "cancel") as mine:
         assert mine
 
 
-def test_every_provider_has_a_slot_and_intake_has_room() -> None:
-    assert slots.slots_for(1) == 1
-    assert slots.slots_for(12) == 1
-    assert slots.slots_for(22) == 2
+def test_no_more_serve_a_provider_than_it_has_places() -> None:
+    with (
+        slots.serving("ithink", (2, 0)) as first,
+        slots.serving("ithink", (2, 0)) as second,
+        slots.serving("ithink", (2, 0)) as third,
+        slots.serving("akinon", (2, 0)) as other,
+    ):
+        assert first
+        assert second
+        assert third is None
+        assert other
+
+
+def test_who_leaves_lets_another_serve_and_no_more_leave_than_have_places() -> None:
+    with slots.serving("ithink", ONE) as first:
+        assert first
+        assert first.leave()
+        with slots.serving("ithink", ONE) as second:
+            assert second
+            assert not second.leave()
+            with slots.serving("ithink", ONE) as third:
+                assert third is None
+            first.close()
+            assert second.leave()
+
+
+def test_where_there_is_no_place_to_leave_to_nobody_leaves() -> None:
+    with slots.serving("ithink", (1, 0)) as only:
+        assert only
+        assert not only.leave()
+
+
+def test_a_killed_child_gives_its_place_and_its_lane_back() -> None:
+    with kept_by_another("serving('dukkango', (1, 1))") as child:
+        with slots.serving("dukkango", ONE) as mine:
+            assert mine is None
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        with slots.serving("dukkango", ONE) as mine:
+            assert mine
+    with kept_by_another("lane('dukkango', 'one', 'cancel')") as child:
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        with slots.lane("dukkango", "one", "cancel") as free:
+            assert free
+
+
+def test_who_serves_hears_of_wake_ups_that_others_took() -> None:
+    with slots.serving("akinon", ONE) as place:
+        assert place
+        slots.ring("akinon", ONE, ("one", "cancel"))
+        slots.ring("akinon", ONE, ("two", "poll"))
+        slots.ring("ithink", ONE, ("three", "poll"))
+        assert place.bell.wait(5) == [("one", "cancel"), ("two", "poll")]
+        assert place.bell.wait(0) == []
+
+
+def test_its_own_ring_ends_a_wait_and_brings_nothing() -> None:
+    with slots.serving("akinon", ONE) as place:
+        assert place
+        place.bell.ring()
+        assert place.bell.wait(60) == []
+
+
+def test_a_wake_up_that_nobody_hears_harms_nobody() -> None:
+    slots.ring("akinon", ONE, ("one", "cancel"))
+    with slots.serving("akinon", ONE) as place:
+        assert place
+        slots.ring("akinon", ONE, ("x" * 5000, "cancel"))
+        for _ in range(10_000):
+            slots.ring("akinon", ONE, ("one", "cancel"))
+        heard = place.bell.wait(5)
+        assert set(heard) == {("one", "cancel")}
+        place.leave()
+        place.bell.ring()
+
+
+def test_every_provider_has_a_place_and_intake_has_room() -> None:
+    assert slots.places_for(1) == (1, 0)
+    assert slots.places_for(12) == (1, 1)
+    assert slots.places_for(22) == (2, 2)
+    for children in range(7, 100):
+        each = sum(slots.places_for(children))
+        assert each * len(PROVIDERS) + slots.OTHERS <= children

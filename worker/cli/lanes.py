@@ -18,8 +18,8 @@ from ledger.lanes import (
 )
 from ledger.queries import Backlog, backlogs, stamp
 from ledger.tables import to_ms
-from providers.registry import BY_NAME
-from worker.accounts import Accounts, Lane, LaneConfig
+from providers.model import Policy
+from worker.accounts import Accounts, Lane
 from worker.cli import output, services
 from worker.cli.statuses import CommandError
 
@@ -29,14 +29,15 @@ class Shown:
     """One lane, with all that is known of it."""
 
     lane: Lane
-    config: LaneConfig
+    fault: str | None
+    policy: Policy
     state: LaneState
     backlog: Backlog
 
     def status(self, now: datetime) -> tuple[str, str | None]:
         """``open``, ``paused`` or ``held``, and why."""
-        if self.config.fault is not None:
-            return "held", self.config.fault
+        if self.fault is not None:
+            return "held", self.fault
         if self.state.held_at is not None:
             return "held", self.state.held_reason
         if self.state.paused_until is not None and now < self.state.paused_until:
@@ -66,12 +67,12 @@ def _lanes(engine: Engine, accounts: Accounts, now: datetime) -> list[Shown]:
     return [
         Shown(
             lane=lane,
-            config=accounts.lane(lane),
+            fault=accounts.fault_of(lane),
+            policy=accounts.policy(lane),
             state=states.get(lane, LaneState()),
             backlog=open_work.get(lane, Backlog({}, None)),
         )
         for lane in sorted(names)
-        if lane[0] in BY_NAME
     ]
 
 
@@ -88,13 +89,13 @@ def _document(one: Shown, now: datetime) -> dict[str, Any]:
         "backlog": one.backlog.by_state,
         "oldest": stamp(to_ms(oldest)),
         "oldest_seconds": None if oldest is None else _age(oldest, now),
-        "rate": one.config.policy.rate,
-        "read_rate": one.config.policy.read_rate,
+        "rate": one.policy.rate,
+        "read_rate": one.policy.read_rate,
         "failures": state.failures,
         "paused_until": stamp(to_ms(state.paused_until)),
         "held_at": stamp(to_ms(state.held_at)),
         "probe_at": stamp(to_ms(state.probe_at)),
-        "fault": one.config.fault,
+        "fault": one.fault,
     }
 
 
@@ -109,7 +110,7 @@ def _row(one: Shown, now: datetime) -> tuple[str, ...]:
     until = ""
     if status == "paused" and one.state.paused_until is not None:
         until = f" for {_span(now, one.state.paused_until)}"
-    rate = one.config.policy.rate
+    rate = one.policy.rate
     lane = "/".join(one.lane)
     return (lane, f"{status}{until}", backlog or "-", oldest or "-", rate, why or "")
 
@@ -141,9 +142,10 @@ def resume_lane(name: str) -> None:
     with writing(engine) as connection:
         read_lane(connection, lane, for_update=True)
         write_lane(connection, lane, LaneState())
-    services.wake_up([lane], "cancel", "verify", "poll")
+    fault = accounts.fault_of(lane)
+    if fault is None:
+        services.wake_up([lane], "cancel", "verify", "poll")
     output.emit(f"{name} goes on")
-    fault = accounts.lane(lane).fault
     if fault is not None:
         output.say(f"{name} stays held until the accounts file is mended: {fault}")
 

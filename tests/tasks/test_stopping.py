@@ -1,0 +1,278 @@
+"""Told to stop, a worker begins nothing, ends in time, and nothing is sent twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from sqlalchemy import Engine
+
+from ledger.database import open_ledger, reading
+from ledger.migrate import upgrade
+from ledger.queries import Filter, as_record, list_rows
+from sandbox import Sandbox
+from sandbox import running as running_sandbox
+from tests.tasks.conftest import CREDENTIALS, QUICK, until
+from tests.worker.test_up import Up, end
+from worker.embedded import EmbeddedRedis
+from worker.settings import write_private
+
+READ_TIMEOUT = 1.0
+GONE_WITHIN = READ_TIMEOUT + 5
+SLACK = 4.0
+"""For a machine that has more to do than this."""
+AT_ONCE = 8
+"""Calls that one lane of iletiMerkezi has under way."""
+GRAIN = 0.25
+WAYS = ("plainly", "twice", "locked", "redis")
+LATE = 60_000.0
+"""Milliseconds until an answer: the cancel works, and nobody hears of it."""
+
+
+def write_accounts(path: Path, sandbox: Sandbox) -> None:
+    base = f'base_url = "{sandbox.base_url("iletimerkezi")}"'
+    own = f"[iletimerkezi.default]\n{CREDENTIALS['iletimerkezi']}\n{base}{QUICK}"
+    write_private(path, own)
+
+
+class Stand:
+    """One home with a ledger, a producer, and orders that nobody else has."""
+
+    def __init__(self, home: Path, sandbox: Sandbox, first: int) -> None:
+        home.mkdir()
+        self.home, self.sandbox = home, sandbox
+        write_accounts(home / "accounts.toml", sandbox)
+        self.orders = [str(number) for number in range(first, first + 3 * AT_ONCE)]
+        self.engine: Engine = open_ledger(f"sqlite:///{home / 'ledger.db'}")
+        self.stopped_at = 0.0
+        sandbox.seed("iletimerkezi", self.orders, "scheduled")
+
+    def submit(self, redis_url: str) -> None:
+        entries = [{"provider": "iletimerkezi", "order": one} for one in self.orders]
+        Celery(broker=redis_url).send_task(
+            "rescind.submit", kwargs={"cancellations": entries}, queue="rescind"
+        )
+
+    def sent(self) -> list[float]:
+        """When the provider received a cancel call, for each it received."""
+        found = self.sandbox.orders("iletimerkezi", self.orders)
+        return [e["t"] for one in found for e in one["events"] if e["op"] == "cancel"]
+
+    def is_busy(self) -> bool:
+        return len(self.sent()) >= AT_ONCE
+
+    def records(self) -> list[dict[str, Any]]:
+        with reading(self.engine) as connection:
+            rows = list_rows(connection, Filter(), 1000)
+        return [as_record(row) for row in rows if row.order_id in self.orders]
+
+    def has_ended(self) -> bool:
+        records = self.records()
+        return bool(records) and all(one["finished_at"] for one in records)
+
+    def begins_nothing_after_it_was_told_to_stop(self) -> None:
+        assert all(at <= self.stopped_at + GRAIN for at in self.sent())
+        waiting = [one for one in self.records() if not one["attempts"]]
+        assert len(waiting) == len(self.orders) - len(self.sent()) > 0
+        assert {one["state"] for one in waiting} == {"queued"}
+
+    def all_is_true_and_sent_once(self) -> None:
+        ends = {(one["state"], one["attempts"]) for one in self.records()}
+        assert ends == {("cancelled", 1)}
+        assert len(self.sent()) == len(self.orders)
+
+
+class Worker(Stand):
+    """A stand with a Redis and a ``celery -A worker worker`` of its own."""
+
+    def __init__(self, home: Path, sandbox: Sandbox, first: int) -> None:
+        super().__init__(home, sandbox, first)
+        upgrade(self.engine)
+        self.redis = EmbeddedRedis(home)
+        self.redis.start()
+        self.process: subprocess.Popen[bytes]
+        self.took = 0.0
+
+    def start(self, *options: str) -> None:
+        env = {k: v for k, v in os.environ.items() if not k.startswith("RESCIND")}
+        env |= {
+            "RESCIND_HOME": str(self.home),
+            "RESCIND_ACCOUNTS": str(self.home / "accounts.toml"),
+            "RESCIND_REDIS_URL": self.redis.url,
+            "RESCIND_CONCURRENCY": "3",
+        }
+        command = [sys.executable, "-m", "celery", "-q", "-A", "worker", "worker"]
+        with (self.home / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--without-mingle", "--without-gossip", *options],
+                env=env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def tell_to_stop(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.process.send_signal(signal.SIGTERM)
+        self.stopped_at = time.time()
+
+    def is_gone(self) -> bool:
+        if self.process.poll() is None:
+            return False
+        self.took = self.took or time.time() - self.stopped_at
+        return True
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.redis.stop()
+        self.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def providers() -> Iterator[Sandbox]:
+    """Never reset: what was sent before a restart is looked at after it."""
+    with running_sandbox(auto=False) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def workers(
+    providers: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Worker]]:
+    """Workers that were stopped in the middle of their calls, each in its own way."""
+    home = tmp_path_factory.mktemp("stopping")
+    with ExitStack() as stack:
+        providers.settings(latency_ms={"iletimerkezi": LATE})
+        found = {}
+        for number, name in enumerate(WAYS):
+            one = Worker(home / name, providers, 1000 * (number + 1))
+            stack.callback(one.close)
+            found[name] = one
+            one.start()
+            one.submit(one.redis.url)
+        until(lambda: all(one.is_busy() for one in found.values()), "calls under way")
+        lock = sqlite3.connect(found["locked"].home / "ledger.db", isolation_level=None)
+        stack.callback(lock.close)
+        lock.execute("BEGIN IMMEDIATE")
+        server = found["redis"].redis.pid
+        assert server is not None
+        os.kill(server, signal.SIGSTOP)
+        for name, one in found.items():
+            one.tell_to_stop(2 if name == "twice" else 1)
+        until(lambda: are_gone(found.values()), "their ends")
+        os.kill(server, signal.SIGCONT)
+        lock.execute("ROLLBACK")
+        yield found
+
+
+def are_gone(those: Iterable[Worker]) -> bool:
+    return sum(not one.is_gone() for one in those) == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_worker_that_was_told_to_stop_is_gone_in_time(
+    workers: dict[str, Worker], way: str
+) -> None:
+    assert workers[way].took < GONE_WITHIN + SLACK
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_begins_nothing_once_it_was_told_to_stop(
+    workers: dict[str, Worker], way: str
+) -> None:
+    workers[way].begins_nothing_after_it_was_told_to_stop()
+
+
+def test_no_order_is_sent_twice_once_workers_are_there_again(
+    workers: dict[str, Worker], providers: Sandbox
+) -> None:
+    providers.settings(latency_ms={"iletimerkezi": 0.0})
+    for one in workers.values():
+        one.start("--beat", "--schedule", str(one.home / "schedule"))
+    until(lambda: all(one.has_ended() for one in workers.values()), "all ends")
+    for one in workers.values():
+        one.all_is_true_and_sent_once()
+
+
+def test_a_worker_that_is_still_starting_can_be_stopped(
+    providers: Sandbox, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        forking = Worker(tmp_path / "forking", providers, 10_000)
+        waiting = Worker(tmp_path / "waiting", providers, 20_000)
+        waiting.redis.stop()
+        for one in (forking, waiting):
+            stack.callback(one.close)
+            one.start()
+        until(lambda: has_children(forking), "its first child")
+        forking.tell_to_stop()
+        log = waiting.home / "log"
+        until(lambda: "Trying again" in log.read_text(), "it to miss its Redis")
+        waiting.tell_to_stop()
+        until(lambda: are_gone((forking, waiting)), "their ends")
+        assert max(forking.took, waiting.took) < GONE_WITHIN + SLACK
+
+
+def has_children(one: Worker) -> bool:
+    tasks = Path(f"/proc/{one.process.pid}/task")
+    return any(path.read_text().strip() for path in tasks.glob("*/children"))
+
+
+class System(Stand):
+    """A stand with a ``rescind up``."""
+
+    def __init__(self, home: Path, sandbox: Sandbox, first: int) -> None:
+        super().__init__(home, sandbox, first)
+        self.up = Up(home, RESCIND_ACCOUNTS=str(home / "accounts.toml"))
+
+    def start(self) -> str:
+        self.up.log.unlink(missing_ok=True)
+        self.up.start()
+        return self.up.wait_until_up().redis_url
+
+
+def test_ctrl_c_as_a_terminal_sends_it_a_second_one_to_hurry_and_a_gentle_one(
+    providers: Sandbox, tmp_path: Path
+) -> None:
+    providers.settings(latency_ms={"iletimerkezi": LATE})
+    one = System(tmp_path / "home", providers, 50_000)
+    try:
+        one.submit(one.start())
+        until(one.is_busy, "calls under way")
+        # A terminal sends it to all that it runs in the foreground.
+        os.killpg(one.up.process.pid, signal.SIGINT)
+        one.up.wait_for(lambda: "Ctrl-C: at once" in one.up.said)
+        one.stopped_at = time.time()
+        one.up.stop(signal.SIGINT)
+        one.begins_nothing_after_it_was_told_to_stop()
+
+        providers.settings(latency_ms={"iletimerkezi": 0.0})
+        redis_url = one.start()
+        until(one.has_ended, "all ends")
+        one.all_is_true_and_sent_once()
+
+        providers.settings(latency_ms={"iletimerkezi": LATE})
+        other = Stand(tmp_path / "other", providers, 60_000)
+        other.engine.dispose()
+        other.engine = one.engine
+        other.submit(redis_url)
+        until(other.is_busy, "calls under way")
+        other.stopped_at = time.time()
+        took = one.up.stop(signal.SIGINT)
+        assert took < GONE_WITHIN + SLACK
+        assert one.up.process.returncode == 0
+        other.begins_nothing_after_it_was_told_to_stop()
+    finally:
+        end(one.up)
+        one.engine.dispose()

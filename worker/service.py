@@ -1,0 +1,151 @@
+"""Serving a provider: one child of a worker works on all of its lanes side by side.
+
+Each lane and operation has a thread of its own, so that a lane that hangs keeps nobody
+but itself waiting, however many lanes there are. When its turn is over the child lets
+another one serve, and brings home the calls that are still under way.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import structlog
+
+from ledger.database import LedgerUnreachableError, reading
+from ledger.lanes import may_call, read_lane
+from ledger.seal import SealError
+from worker import slots
+from worker.accounts import Accounts
+from worker.broker import TASK_SECONDS
+from worker.calls import longest_call
+from worker.pump import LOOK_SECONDS, Pump
+from worker.runtime import Runtime, utc_now
+from worker.stopping import stopping
+from worker.sweeper import due
+
+log = structlog.get_logger("rescind.lanes")
+
+TURN_SECONDS = 30.0
+"""A child lets another one serve after this long."""
+MARGIN_SECONDS = 50.0
+"""What a task needs of its time beside its last calls: to log in, to record them."""
+SHORTEST_SECONDS = 10.0
+
+
+@dataclass
+class _Running:
+    """One pump, and what its thread found at its end."""
+
+    pump: Pump
+    gave_way: bool = False
+    others: list[str] = field(default_factory=list)
+    """Operations that its work has made due: a lost answer to verify, say."""
+    ended: bool = False
+    thread: threading.Thread | None = None
+
+
+class Service:
+    """One child's turn of serving a provider: ``run`` it once."""
+
+    def __init__(self, here: Runtime, place: slots.Place) -> None:
+        self._here = here
+        self._place = place
+        self._running: dict[slots.Work, _Running] = {}
+        self._closed = False
+        self._began = time.monotonic()
+        self._last = last_call(here.accounts, place.provider)
+
+    def run(self, first: slots.Work) -> set[slots.Work]:
+        """Serve, beginning with ``first``; gives back what is to be woken again."""
+        self._begin(first)
+        try:
+            while self._running and not self._over():
+                for work in self._place.bell.wait(LOOK_SECONDS):
+                    self._begin(work)
+                for work in self._ended():
+                    self._begin(work)
+        finally:
+            self._closed = True
+            for running in self._running.values():
+                if running.thread is not None:
+                    running.thread.join()
+        return self._ended()
+
+    def _over(self) -> bool:
+        """Whether this turn is over, because another child can serve, or must."""
+        age = time.monotonic() - self._began
+        if stopping() or age >= self._last:
+            return True
+        # While others are still bringing theirs home there is no place to leave to.
+        return age >= TURN_SECONDS and self._place.leave()
+
+    def _begin(self, work: slots.Work) -> None:
+        if work in self._running:
+            self._running[work].pump.nudge()
+            return
+        account, operation = work
+        lane = (self._place.provider, account)
+        config = self._here.accounts.lane(lane)
+        if config.account is None:
+            log.error("lane cannot be called", lane="/".join(lane), why=config.fault)
+            return
+        running = _Running(Pump(self._here, lane, operation, config))
+        running.thread = threading.Thread(
+            target=self._work, args=(running,), name=" ".join(work), daemon=True
+        )
+        self._running[work] = running
+        running.thread.start()
+
+    def _ended(self) -> set[slots.Work]:
+        """Forget the pumps that have ended; what is to be done next."""
+        following: set[slots.Work] = set()
+        for (account, operation), running in list(self._running.items()):
+            if running.ended:
+                del self._running[account, operation]
+                following.update((account, other) for other in running.others)
+                if running.gave_way or running.pump.nudged:
+                    following.add((account, operation))
+        return following
+
+    # --- in a pump's thread ---
+
+    def _work(self, running: _Running) -> None:
+        pump = running.pump
+        try:
+            with slots.lane(*pump.lane, pump.operation) as mine:
+                if mine:
+                    running.gave_way = pump.run(lambda: not self._closed)
+            if pump.recorded:
+                running.others = _made_due(self._here, pump)
+        except (LedgerUnreachableError, SealError) as error:
+            # What was claimed is found again when its lease runs out.
+            log.warning("work stopped", lane="/".join(pump.lane), why=str(error))
+        except Exception:
+            log.exception("work failed", lane="/".join(pump.lane))
+        finally:
+            running.ended = True
+            self._place.bell.ring()
+
+
+def last_call(accounts: Accounts, provider: str) -> float:
+    """Seconds after which no call may begin, to be recorded in the task's time."""
+    policies = [c.policy for (name, _), c in accounts.lanes.items() if name == provider]
+    longest = max((longest_call(p).total_seconds() for p in policies), default=0.0)
+    return max(SHORTEST_SECONDS, TASK_SECONDS - MARGIN_SECONDS - longest)
+
+
+def _made_due(here: Runtime, pump: Pump) -> list[str]:
+    """What this work has made due need not wait for the sweep.
+
+    Only work that was done wakes other work, or two operations of a lane that may
+    not be called would wake each other for ever.
+    """
+    now = utc_now()
+    with reading(here.engine) as connection:
+        lane = read_lane(connection, pump.lane)
+        if may_call(lane, pump.config.policy, now) == 0:
+            return []
+        operations = due(connection, pump.lane, now)
+    return [other for other in operations if other != pump.operation]
