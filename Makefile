@@ -46,8 +46,13 @@ $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 	rm -f $(VENV)/.set-up-*; \
 	touch $@
 
-test: lint ## every check and every test (ARGS="-k name" goes to pytest)
+test: lint ## every check and every test (ARGS="-k name" chooses some)
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -n 2 -m alone
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 lint: $(STAMP) ## ruff, mypy in strict mode, import-linter
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from chaos.plan import SEED, SHORT
 from chaos.run import DATABASES, run
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("database", DATABASES)
 def test_a_short_run_is_good(database: str) -> None:

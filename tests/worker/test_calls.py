@@ -20,7 +20,7 @@ from providers.registry import BY_NAME
 from tests.conftest import free_port
 from worker.accounts import LaneConfig
 from worker.calls import FINE, SEALED_WAIT, Caller
-from worker.deadlines import ON_THE_WAY, TooLateError, limits_of, too_late
+from worker.deadlines import ON_THE_WAY, Limits, TooLateError, too_late
 from worker.tokens import Tokens
 
 AKINON = BY_NAME["akinon"]
@@ -138,21 +138,21 @@ def test_a_call_whose_thread_starts_after_the_deadline_is_not_made(
     assert (done.state, done.attempts) == (State.EXPIRED, 0)
 
 
-@given(left=st.floats(-5, 30), timeout=st.floats(0.1, 20))
-def test_no_connection_is_waited_for_past_the_deadline(
-    left: float, timeout: float
+@given(left=st.floats(-5, 30), lease=st.floats(-5, 120))
+def test_no_request_goes_out_after_the_deadline_or_too_late_for_its_lease(
+    left: float, lease: float
 ) -> None:
     now = datetime.now(UTC)
-    policy = AKINON.policy.overridden({"connect_timeout": timeout})
-    before = now + timedelta(seconds=left)
-    limits = limits_of([claimed(1, GOOD, cancel_before=before)], "cancel", now)
+    policy = AKINON.policy
+    before, ends = now + timedelta(seconds=left), now + timedelta(seconds=lease)
+    limits = Limits(lease_ends=ends, deadline=before)
     try:
-        waits = limits.within(policy, now).connect_timeout
+        send_by = limits.send_by(policy, now)
     except TooLateError:
         assert before <= now + ON_THE_WAY
     else:
-        assert now + timedelta(seconds=waits) <= before
-        assert waits <= timeout
+        assert send_by < before
+        assert send_by + timedelta(seconds=2 * policy.read_timeout) <= ends
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1))
