@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
+from sqlalchemy import Connection, Engine
 
 from ledger.database import open_ledger, reading, writing
 from ledger.intake import NewCancellation, beginning, insert_new
@@ -252,3 +254,23 @@ def test_told_to_stop_it_begins_nothing_and_brings_home_what_is_under_way(
     found = states(here, "well")
     assert sorted(found) == ["cancelled"] * 8 + ["queued"] * 12
     assert not stopping.stopping()
+
+
+def test_told_to_stop_while_the_ledger_keeps_it_waiting_it_claims_nothing(
+    here: Runtime, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+
+    @contextmanager
+    def kept_waiting(engine: Engine) -> Iterator[Connection]:
+        with writing(engine) as connection:
+            told.set()
+            yield connection
+
+    monkeypatch.setattr("worker.pump.writing", kept_waiting)
+    monkeypatch.setattr("worker.pump.stopping", told.is_set)
+    sandbox.seed("iletimerkezi", "9", "scheduled")
+    take_in(here, "well", "9")
+    Child(here, "well").join(30)
+    assert told.is_set()
+    assert states(here, "well") == ["queued"]
