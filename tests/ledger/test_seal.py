@@ -39,7 +39,10 @@ def test_what_is_newly_sealed_is_sealed_with_the_first_key() -> None:
     assert Seal(NEW).open(Seal(f"{NEW},{OLD}").close(1)) == 1
 
 
-@pytest.mark.parametrize("sealed", [SEAL.close(1), "", "nonsense", "gAAAAA==", "ş"])
+@pytest.mark.parametrize(
+    "sealed",
+    [pytest.param(SEAL.close(1), id="former"), "", "nonsense", "gAAAAA==", "ş"],
+)
 def test_a_key_that_did_not_seal_it_is_told_in_a_sentence(sealed: str) -> None:
     with pytest.raises(SealError, match="put the former key behind the present one"):
         Seal(NEW).open(sealed)
@@ -51,7 +54,11 @@ def test_a_missing_key_is_told_in_a_sentence(keys: str) -> None:
         Seal(keys)
 
 
-@pytest.mark.parametrize("keys", ["short", "ğ" * 44, f"{OLD},x", OLD[:-1], "=" * 44])
+@pytest.mark.parametrize(
+    "keys",
+    ["short", "ğ" * 44, f"{OLD},x", OLD[:-1], "=" * 44],
+    ids=["short", "letters", "second", "cut", "signs"],
+)
 def test_a_malformed_key_is_told_in_a_sentence_that_does_not_show_it(keys: str) -> None:
     with pytest.raises(SealError, match="RESCIND_SEAL_KEY is not a key") as caught:
         Seal(keys)
