@@ -27,7 +27,7 @@ from worker.settings import write_private
 from worker.supervisor import Lines, Program, Supervisor
 
 WORKERS = ("worker-1", "worker-2")
-CONCURRENCY = 6
+CONCURRENCY = 12
 RESTART_SECONDS = (0.3,)
 """Whoever dies is started again so soon, however often that is."""
 
