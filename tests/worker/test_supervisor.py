@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from worker import supervisor
 from worker.supervisor import Lines, Program, Supervisor
 
 SLEEP = "import time; time.sleep(600)"
@@ -60,9 +59,8 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-def kept(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
-    monkeypatch.setattr(supervisor, "RESTART_DELAYS", (0.05, 0.1))
-    running = Supervisor(heard, grace=15)
+def kept(heard: Heard) -> Iterator[Supervisor]:
+    running = Supervisor(heard, grace=15, delays=(0.05, 0.1))
     yield running
     running.kill()
     running.stop()

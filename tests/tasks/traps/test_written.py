@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.tasks.conftest import Running
+from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import both_workers
 from worker.broker import BROKER_OPTIONS, TASK_SECONDS
 from worker.wake import STALE_SECONDS
@@ -112,9 +113,14 @@ WANTED = {
 def test_workers_run_with_the_settings_that_were_tested_together(
     fleet: Running,
 ) -> None:
-    with both_workers(fleet) as asked:
-        answers = asked.conf(with_defaults=True)
-    assert len(answers) == 2
+    answers: dict[str, Any] = {}
+
+    def both_answer() -> bool:
+        with both_workers(fleet) as asked:
+            answers.update(asked.conf(with_defaults=True) or {})
+        return len(answers) == 2
+
+    until(both_answer, "both workers' settings")
     for said in answers.values():
         assert {name: said[name] for name in WANTED} == WANTED
 
