@@ -68,7 +68,7 @@ def _report(
         faults=sum(fired["count"] for fired in counts["faults"]),
         offences=judged.kinds,
         unresolved=list(_unresolved(conductor.engine, rows)),
-        deaths=Counter(_place(point) for _, point, _ in deaths),
+        deaths=dict(Counter(_place(point) for _, point, _ in deaths)),
         pauses=pauses(deaths, calls, log.outages, began, until),
         others={
             "messages sent again after Redis was emptied": log.resubmitted,
@@ -76,7 +76,7 @@ def _report(
             "retries": log.retried,
             "retries refused": log.retries_refused,
         },
-        outcomes=tally(rows),
+        outcomes=dict(tally(rows)),
     )
 
 

@@ -145,7 +145,9 @@ class Pump:
         try:
             budget = self._take(calls)
         except RedisError as error:
-            log.warning("redis is away", lane=self.lane, error=type(error).__name__)
+            log.warning(
+                "redis is away", lane="/".join(self.lane), error=type(error).__name__
+            )
             return False
         if budget.calls == 0:
             return self._sit_out(budget) and not stopping()
@@ -233,7 +235,9 @@ class Pump:
             except LedgerUnreachableError as error:
                 if time.monotonic() > give_up:
                     raise
-                log.warning("the ledger is away", lane=self.lane, error=str(error))
+                log.warning(
+                    "the ledger is away", lane="/".join(self.lane), error=str(error)
+                )
                 time.sleep(0.5)
             else:
                 return
@@ -248,7 +252,11 @@ class Pump:
             self._write_lane(connection, asked)
         self.recorded = True
         if stale:
-            log.warning("moved by another meanwhile", lane=self.lane, ids=sorted(stale))
+            log.warning(
+                "moved by another meanwhile",
+                lane="/".join(self.lane),
+                ids=sorted(stale),
+            )
 
     def _write_lane(self, connection: Connection, asked: Sequence[Asked]) -> None:
         if self._clean and all(one.effect == FINE for one in asked):
