@@ -6,9 +6,7 @@ import itertools
 import os
 import signal
 import sqlite3
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -114,20 +112,3 @@ def test_a_ledger_locked_while_answers_come_in(
         until(lambda: answered(own_system, first), "an answer to find it locked")
         other.execute("ROLLBACK")
     all_are_cancelled_once(own_system, orders)
-
-
-def test_stopping_leaves_what_is_under_way_to_be_read_back(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    accounts = tmp_path / "accounts.toml"
-    accounts.write_text(accounts_toml(sandbox))
-    accounts.chmod(0o600)
-    with start(tmp_path, accounts, sandbox, concurrency=4) as first:
-        sandbox.settings(latency_ms={"iletimerkezi": 700.0})
-        orders = submit_messages(first, 30)
-        some_are_under_way(first, orders)
-        began = time.monotonic()
-    assert time.monotonic() - began < 15
-    with start(tmp_path, accounts, sandbox, concurrency=4) as second:
-        sandbox.settings(latency_ms={"iletimerkezi": 0.0})
-        all_are_cancelled_once(second, orders)

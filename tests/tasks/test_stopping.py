@@ -34,7 +34,7 @@ SLACK = 4.0
 AT_ONCE = 8
 """Calls that one lane of iletiMerkezi has under way."""
 GRAIN = 0.25
-WAYS = ("plainly", "twice", "locked", "redis")
+WAYS = ("twice", "locked", "redis")
 LATE = 60_000.0
 """Milliseconds until an answer: the cancel works, and nobody hears of it."""
 
