@@ -127,15 +127,21 @@ def pauses(
 ) -> list[Pause]:
     """From each death to the next of ``calls``, which ascend.
 
-    Where a service was away at the time, from its return.
+    Where a service was away meanwhile, from its return.
     """
     found = []
     for at, point, _ in deaths:
-        start = max([at, *(o.ended for o in outages if o.began <= at < o.ended)])
-        number = bisect_right(calls, start)
-        ended = calls[number] if number < len(calls) else max(start, until)
+        start, ended = at, _next(calls, at, until)
+        for outage in sorted(outages, key=lambda one: one.began):
+            if outage.began < ended and outage.ended > start:
+                start, ended = outage.ended, _next(calls, outage.ended, until)
         found.append(Pause(at - began, point, ended - start))
     return found
+
+
+def _next(calls: Sequence[float], after: float, until: float) -> float:
+    number = bisect_right(calls, after)
+    return calls[number] if number < len(calls) else max(after, until)
 
 
 def tally(rows: Sequence[Mapping[str, Any]]) -> Counter[str]:

@@ -75,6 +75,8 @@ def test_progress_is_the_next_call_after_each_death() -> None:
 def test_a_service_that_was_away_counts_from_its_return() -> None:
     away = Outage("redis", 5.0, 25.0)
     assert seconds([(10.0, "calling", "child")], [26.0], (away,)) == [1.0]
+    assert seconds([(4.0, "calling", "child")], [26.0], (away,)) == [1.0]
+    assert seconds([(4.0, "calling", "child")], [4.5, 26.0], (away,)) == [0.5]
 
 
 def test_a_death_after_which_nothing_happens_counts_until_the_end() -> None:
