@@ -16,6 +16,7 @@ from sqlalchemy.exc import (
     InterfaceError,
     OperationalError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 BUSY_SECONDS = 30
 """How long SQLite waits for another writer before it says that it is locked."""
@@ -34,13 +35,18 @@ def open_ledger(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(url)
     if parsed.get_backend_name() == "postgresql":
-        timeout = {"connect_timeout": 5, "application_name": "rescind"}
+        arguments = {
+            "connect_timeout": 5,
+            # A connection that goes dead unnoticed is given up after so many ms.
+            "tcp_user_timeout": 30_000,
+            "application_name": "rescind",
+        }
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=4,
-            max_overflow=4,
+            max_overflow=12,
             pool_pre_ping=True,
-            connect_args=timeout,
+            connect_args=arguments,
             hide_parameters=True,
         )
     raise ValueError(
@@ -113,6 +119,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def _translated(engine: Engine) -> Iterator[None]:
     try:
         yield
+    except PoolTimeoutError as error:
+        # Too many wait for too slow a ledger: it is as good as away.
+        raise LedgerUnreachableError(f"the ledger is too slow: {error}") from error
     except (OperationalError, InterfaceError) as error:
         raise LedgerUnreachableError(in_words(engine, error)) from error
     except DatabaseError as error:

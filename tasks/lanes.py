@@ -21,6 +21,9 @@ log = structlog.get_logger("rescind.lanes")
 
 def work(provider: str, operation: str, account: str) -> None:
     """Serve the provider, or tell the child of this worker that does."""
+    if not isinstance(account, str):
+        log.error("a wake-up that is not ours", provider=provider)
+        return
     first = (account, operation)
     places = slots.places_for(int(app.conf.worker_concurrency))
     with slots.serving(provider, places) as place:

@@ -35,8 +35,10 @@ def make_app() -> Celery:
     if broker.startswith("rediss:"):
         # Unless it is told to, kombu does not verify whom it gives the password to.
         made.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    # Each by its own key: without one, all would share the default queue's.
     made.conf.task_queues = [
-        Queue(name) for name in (INTAKE, SWEEPS, *(p.name for p in PROVIDERS))
+        Queue(name, routing_key=name)
+        for name in (INTAKE, SWEEPS, *(p.name for p in PROVIDERS))
     ]
     return made
 

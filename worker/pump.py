@@ -108,7 +108,7 @@ class Pump:
             if not launched and not self._flying:
                 return not mine and not stopping()
             if self._flying:
-                self._land(block=not launched)
+                self._land_safely(block=not launched)
 
     def nudge(self) -> None:
         """There may be new work: look at once. From any thread."""
@@ -127,10 +127,25 @@ class Pump:
         try:
             return self._launch()
         except Exception:
-            # What is under way must still be recorded, whatever went wrong here.
-            while self._flying:
-                self._land(block=True)
+            self._bring_home()
             raise
+
+    def _land_safely(self, *, block: bool) -> None:
+        try:
+            self._land(block=block)
+        except Exception:
+            self._bring_home()
+            raise
+
+    def _bring_home(self) -> None:
+        """What is under way must still be recorded, whatever went wrong elsewhere."""
+        while self._flying:
+            done, _ = wait(self._flying, None, FIRST_COMPLETED)
+            self._flying -= done
+            try:
+                self._record([future.result() for future in done])
+            except Exception:
+                log.exception("not recorded", lane="/".join(self.lane))
 
     def _launch(self) -> bool:
         """Claim and send what may be sent now; False when nothing was."""

@@ -95,8 +95,8 @@ class Service:
         running.thread = threading.Thread(
             target=self._work, args=(running,), name=" ".join(work), daemon=True
         )
-        self._running[work] = running
         running.thread.start()
+        self._running[work] = running
 
     def _ended(self) -> set[slots.Work]:
         """Forget the pumps that have ended; what is to be done next."""

@@ -12,6 +12,7 @@ idempotent.
 
 from __future__ import annotations
 
+import uuid
 from queue import Empty
 from time import monotonic, time
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import structlog
 from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import dumps, loads
+from kombu.utils.json import loads
 
 from worker.broker import INTAKE
 
@@ -39,6 +40,8 @@ ODD = (
     RecursionError,
 )
 """What Kombu and Celery raise for a message of a shape that they did not expect."""
+GATHERED = 200
+"""Messages of each priority that one look brings to the intake queue."""
 WAITING_SECONDS = 580
 """So much longer where its producer asked for a delay: Celery's own ten minutes."""
 
@@ -51,12 +54,11 @@ class IntakeQoS(redis.QoS):
         self._seen: frozenset[bytes] = frozenset()
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        delivery = message.delivery_info
-        kept = [message._raw, delivery["exchange"], delivery["routing_key"]]
+        arrived = self.channel.arrived
         with self.pipe_or_acquire() as pipe:
             pipe.zadd(self.unacked_index_key, {delivery_tag: time() + _waits(message)})
-            pipe.hset(self.unacked_key, delivery_tag, dumps(kept))
-            pipe.lrem(TAKING, 1, self.channel.arrived)
+            pipe.hset(self.unacked_key, delivery_tag, arrived)
+            pipe.lrem(TAKING, 1, arrived)
             pipe.execute()
         # What the Redis QoS adds to it is the above; the rest is in its own parent.
         super(redis.QoS, self).append(message, delivery_tag)
@@ -77,6 +79,26 @@ class IntakeQoS(redis.QoS):
             self._put_back(client)
             self._gather(client)
 
+    def restore_by_tag(
+        self, tag: str, client: Any = None, leftmost: bool = False
+    ) -> None:
+        """Back to the end of its queue, as it came.
+
+        Kombu would send it where its producer's exchange and routing key point, which
+        need be nowhere, or everywhere.
+        """
+        del leftmost
+
+        def restore(pipe: Any) -> None:
+            arrived = pipe.hget(self.unacked_key, tag)
+            pipe.multi()
+            self._remove_from_indices(tag, pipe)
+            if arrived:
+                pipe.lpush(INTAKE, arrived)
+
+        with self.channel.conn_or_acquire(client) as connection:
+            connection.transaction(restore, self.unacked_key)
+
     def _put_back(self, client: Any) -> None:
         """What has been on its way since we last looked, some seconds ago."""
         taking = frozenset(client.lrange(TAKING, 0, -1))
@@ -91,8 +113,10 @@ class IntakeQoS(redis.QoS):
     def _gather(self, client: Any) -> None:
         """A message that was sent with a priority lies in a list of its own."""
         for step in self.channel.priority_steps[1:]:
-            while client.lmove(self.channel._q_for_pri(INTAKE, step), INTAKE):
-                pass
+            other = self.channel._q_for_pri(INTAKE, step)
+            for _ in range(GATHERED):
+                if not client.lmove(other, INTAKE, "RIGHT", "LEFT"):
+                    break
 
 
 def _waits(message: Any) -> float:
@@ -166,7 +190,10 @@ class IntakeChannel(RedisChannel):
             raise Empty
         self.arrived = item
         try:
-            self.connection._deliver(loads(bytes_to_str(item)), INTAKE)
+            message = loads(bytes_to_str(item))
+            # Not the producer's own: two of one tag would stand for each other.
+            message["properties"]["delivery_tag"] = str(uuid.uuid4())
+            self.connection._deliver(message, INTAKE)
         except ODD:
             with self.conn_or_acquire() as client:
                 client.lrem(TAKING, 1, item)
@@ -184,16 +211,21 @@ class Channel(RedisChannel):
             return super().basic_consume(queue, *args, **kwargs)
         if self._intake is None:
             self._intake = IntakeChannel(self.connection)
-            self._intake.basic_qos(prefetch_count=self.qos.prefetch_count)
+            self._intake.basic_qos(prefetch_count=_share(self.qos.prefetch_count))
             self.connection.channels.append(self._intake)
             # What the last worker to die held should not wait for a timer.
             self._intake.qos.restore_visible()
         return self._intake.basic_consume(queue, *args, **kwargs)
 
-    def basic_qos(self, *args: Any, **kwargs: Any) -> None:
-        super().basic_qos(*args, **kwargs)
+    def basic_qos(
+        self,
+        prefetch_size: int = 0,
+        prefetch_count: int = 0,
+        apply_global: bool = False,
+    ) -> None:
+        super().basic_qos(prefetch_size, prefetch_count, apply_global)
         if self._intake is not None:
-            self._intake.basic_qos(*args, **kwargs)
+            self._intake.basic_qos(prefetch_count=_share(prefetch_count))
 
     def basic_cancel(self, consumer_tag: str) -> Any:
         if self._intake is not None and consumer_tag in self._intake._consumers:
@@ -210,6 +242,12 @@ class Channel(RedisChannel):
         if intake is not None:
             intake.close()
         super().close()
+
+
+def _share(prefetch: int) -> int:
+    """Intake is a part of the work: it must not take all children, nor more messages
+    than are soon taken in. 0 stands for as many as there are."""
+    return max(1, prefetch // 3) if prefetch else 0
 
 
 def _nothing(_tag: str, requeue: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -258,3 +259,41 @@ def test_a_server_that_is_gone_is_said_so(hire: Hire) -> None:
             transport="worker.transport:Transport",
             connect_timeout=1,
         ).channel()
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        {"exchange": "celery", "routing_key": "celery"},
+        {"exchange": "", "routing_key": "celery"},
+        {"exchange": INTAKE, "routing_key": INTAKE},
+    ],
+    ids=["of others", "of nobody", "of all"],
+)
+def test_what_is_given_back_goes_to_the_intake_queue_whatever_its_producer_wrote(
+    client: redis.Redis, valkey_url: str, hire: Hire, envelope: dict[str, str]
+) -> None:
+    send(valkey_url, {"n": 1})
+    raw = json.loads(client.rpop(INTAKE) or b"")  # type: ignore[arg-type]
+    raw["properties"]["delivery_info"] = envelope
+    client.lpush(INTAKE, json.dumps(raw))
+    worker = hire()
+    worker.work(lambda: worker.got)
+    worker.got[0][1].reject(requeue=True)
+    worker.work(lambda: len(worker.got) == 2)
+    assert worker.bodies == [{"n": 1}] * 2
+    assert client.llen(OTHER) == client.llen("celery") == 0
+
+
+def test_two_messages_of_one_tag_are_two(
+    client: redis.Redis, valkey_url: str, hire: Hire
+) -> None:
+    worker = hire()
+    for n in (1, 2):
+        send(valkey_url, {"n": n})
+        raw = json.loads(client.rpop(INTAKE) or b"")  # type: ignore[arg-type]
+        raw["properties"]["delivery_tag"] = "0"
+        client.lpush(INTAKE, json.dumps(raw))
+    worker.work(lambda: len(worker.got) == 2)
+    worker.got[0][1].ack()
+    assert client.hlen("rescind:unacked") == 1
