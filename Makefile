@@ -1,7 +1,7 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo chaos chaos-proof lint format clean lock
+.PHONY: help setup test demo chaos chaos-proof bench lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -64,12 +64,25 @@ chaos: $(STAMP) ## everything fails, and nothing is lost or untrue (10 minutes)
 chaos-proof: $(STAMP) ## whether `make chaos` notices when Rescind is broken
 	@$(BIN)/python -m chaos.proof $(ARGS)
 
+BENCH := .venv-bench
+BENCH_STAMP := $(BENCH)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
+
+bench: $(BENCH_STAMP) ## how fast, beside other queues (ARGS="bulk single --quick")
+	@$(BIN)/python -m bench $(ARGS)
+
+$(BENCH_STAMP): $(STAMP) requirements/bench.txt
+	@echo "Installing the queues we are measured beside into $(BENCH) …" >&2
+	@$(BIN)/python -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input install \
+	  --quiet --require-hashes --requirement requirements/bench.txt
+	@touch $@
+
 format: $(STAMP) ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove .venv, caches and builds (.rescind, which holds a ledger, stays)
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
