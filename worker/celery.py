@@ -30,7 +30,8 @@ def make_app() -> Celery:
     made = Celery("rescind", broker=_broker(), include=["worker.signals", "tasks"])
     made.conf.update(CONFIG)
     made.conf.task_queues = [
-        Queue(name) for name in (INTAKE, SWEEPS, *(p.name for p in PROVIDERS))
+        Queue(name)
+        for name in (INTAKE, SWEEPS, *(p.name for p in PROVIDERS))
     ]
     return made
 

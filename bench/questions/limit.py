@@ -21,10 +21,10 @@ HOW = (
     "Four workers, each with its own locks as if on its own machine, share one lane of"
     " iletiMerkezi that has more orders than its rate allows. The provider answers"
     " after 20 ms and notes when each call came: use is the calls of whole windows from"
-    " the first call on, beside what the limit allows; the most calls in any window slide"
-    " over all of them. Calls for each 1,000 notpanel orders are counted with a poll"
-    " schedule of 1 s and 5 s, once where every order is final at the first look and"
-    " once where it takes 3 s; the naive count is a call for each cancel and each look."
+    " the first call on, beside what the limit allows; the most calls in any window"
+    " slide over all of them. Calls for each 1,000 notpanel orders are counted with a"
+    " poll schedule of 1 s and 5 s, once where every order is final at the first look"
+    " and once where it takes 3 s; the naive count is a call for each cancel and each look."
 )
 
 
