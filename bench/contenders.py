@@ -13,7 +13,15 @@ from typing import Any, ClassVar, Self
 
 from sqlalchemy import create_engine, text
 
-from bench.processes import PEERS, BenchError, Group, Talking, memory, until
+from bench.processes import (
+    PEERS,
+    BenchError,
+    Group,
+    Talking,
+    memory,
+    processor_seconds,
+    until,
+)
 from bench.results import CELERY, US
 from bench.stage import Stage, run
 from ledger.database import open_ledger
@@ -44,6 +52,8 @@ class Team(ABC):
         self.stage = stage
         self.provider = provider
         self.sent = 0
+        self.spent = 0.0
+        """Processor time of the workers for each order, in ms, when last measured."""
         self.groups: list[Group] = []
         self._producer: Talking | None = None
         self._engine = create_engine(stage.database_url)
@@ -114,9 +124,12 @@ class Team(ABC):
         try:
             self.send(orders)
         finally:
+            before = self._processor_seconds()
             began = time.perf_counter()
             self.go()
-        return orders / (self.settle(patience) - began)
+        ended = self.settle(patience)
+        self.spent = 1000 * (self._processor_seconds() - before) / orders
+        return orders / (ended - began)
 
     def hold(self) -> None:
         for group in self.groups:
@@ -129,6 +142,9 @@ class Team(ABC):
     def memory(self) -> tuple[float, float]:
         """Resident and proportional memory of the worker and its children, in MB."""
         return memory(self.groups[0].pids)
+
+    def _processor_seconds(self) -> float:
+        return sum(processor_seconds(group.pids) for group in self.groups)
 
     def _all_seen(self) -> bool:
         for group in self.groups:

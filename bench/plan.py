@@ -41,17 +41,37 @@ def rows(
     return [Row(case, name, unit, found[name]) for name in tries]
 
 
+Notes = dict[tuple[str, str], list[float]]
+"""What else was seen of each contender, by what it is and its unit."""
+SPENT, MEMORY = ("processor time an order", "ms"), ("memory", "MB")
+PATIENCE = 600.0
+
+
 def throughput(
-    make: Callable[[], Team], orders: int, patience: float = 600.0
+    make: Callable[[], Team], orders: int, seen: dict[str, Notes] | None = None
 ) -> Callable[[], float]:
     """A try: fresh workers, warmed up, held until all orders are on the queue."""
 
     def once() -> float:
         with make() as team:
             team.warm()
-            return team.throughput(orders, patience)
+            found = team.throughput(orders, PATIENCE)
+            if seen is not None:
+                notes = seen.setdefault(team.name, {})
+                notes.setdefault(SPENT, []).append(team.spent)
+                notes.setdefault(MEMORY, []).append(team.memory()[1])
+            return found
 
     return once
+
+
+def noted(case: str, seen: Mapping[str, Notes], *wanted: tuple[str, str]) -> list[Row]:
+    """A row for each contender of which something else was seen, too."""
+    return [
+        Row(f"{case}, {what}", who, unit, notes[what, unit])
+        for what, unit in wanted
+        for who, notes in seen.items()
+    ]
 
 
 def bare(stage: Stage, provider: str, orders: int, batch: int, threads: int) -> float:

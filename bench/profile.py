@@ -17,6 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from bench.contenders import FIRST, Rescind, Setup
 from bench.processes import PEERS, ROOT, BenchError
@@ -24,7 +25,7 @@ from bench.stage import DATABASES, Services
 
 OURS = re.compile(rf"{re.escape(str(ROOT))}/((?:ledger|providers|worker)/.*)")
 LEAST = 0.02
-PLANS = {
+PLANS: dict[str, tuple[str, int, float, dict[str, Any]]] = {
     # Provider, orders, latency, policy.
     "bulk": ("ithink", 50_000, 0.0, {"rate": "none"}),
     "single": ("iletimerkezi", 5_000, 0.0, {"rate": "none", "concurrency": 8}),

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from bench.contenders import PEERS_OF_OURS, Peer, PlainCelery, Rescind
-from bench.plan import Plan, bare, rows, throughput
+from bench.plan import SPENT, Notes, Plan, bare, noted, rows, throughput
 from bench.results import BARE, CELERY, US, Result, Row, Target
 
+Tries = dict[str, Callable[[], float]]
+Seen = dict[str, Notes]
 TIMES = {"sqlite": 60.0, "postgresql": 40.0}
 HOW = (
     "From messages that lie on the queue to the last final state in the database:"
@@ -16,7 +18,8 @@ HOW = (
     " enqueued, and go on when the clock starts. Rescind takes 1,000 orders a message"
     " and 100 a call, and writes history and call rows; the queues take a task and a"
     " call for each order and commit its outcome, on a smaller number of orders. The"
-    " bare loop cancels 100 a call, without queue or database."
+    " bare loop cancels 100 a call, without queue or database. Processor time is that"
+    " of the workers alone: what an order costs, whoever else is on the machine."
 )
 
 
@@ -24,8 +27,10 @@ def ask(plan: Plan) -> Result:
     """iThink's cancel, then notpanel's with its polls."""
     found: list[Row] = []
     for kind in plan.databases:
-        found += rows(plan, f"iThink, {kind}", "orders/s", _ithink(plan, kind))
-        found += rows(plan, f"notpanel, {kind}", "orders/s", _notpanel(plan, kind))
+        for name, contest in (("iThink", _ithink), ("notpanel", _notpanel)):
+            case, seen = f"{name}, {kind}", dict[str, Notes]()
+            found += rows(plan, case, "orders/s", contest(plan, kind, seen))
+            found += noted(case, seen, SPENT)
     return Result(
         "bulk",
         "Bulk lane: 100 orders a call",
@@ -44,26 +49,26 @@ def _targets(kind: str) -> list[Target]:
     ]
 
 
-def _ithink(plan: Plan, kind: str) -> dict[str, Callable[[], float]]:
-    tries = {US: _ours(plan, kind, "ithink")}
+def _ithink(plan: Plan, kind: str, seen: Seen) -> Tries:
+    tries = {US: _ours(plan, kind, "ithink", seen)}
     for peer in PEERS_OF_OURS:
-        tries[peer.name] = _peer(plan, kind, "ithink", peer)
+        tries[peer.name] = _peer(plan, kind, "ithink", peer, seen)
     tries[BARE] = lambda: bare(
         plan.stage("sqlite"), "ithink", plan.size(100_000, 20_000), 100, 1
     )
     return tries
 
 
-def _notpanel(plan: Plan, kind: str) -> dict[str, Callable[[], float]]:
+def _notpanel(plan: Plan, kind: str, seen: Seen) -> Tries:
     return {
-        US: _ours(plan, kind, "notpanel"),
-        CELERY: _peer(plan, kind, "notpanel", PlainCelery),
+        US: _ours(plan, kind, "notpanel", seen),
+        CELERY: _peer(plan, kind, "notpanel", PlainCelery, seen),
     }
 
 
-def _ours(plan: Plan, kind: str, provider: str) -> Callable[[], float]:
+def _ours(plan: Plan, kind: str, provider: str, seen: Seen) -> Callable[[], float]:
     make = partial(_rescind, plan, kind, provider)
-    return throughput(make, plan.size(100_000, 20_000))
+    return throughput(make, plan.size(100_000, 20_000), seen)
 
 
 def _rescind(plan: Plan, kind: str, provider: str) -> Rescind:
@@ -71,7 +76,7 @@ def _rescind(plan: Plan, kind: str, provider: str) -> Rescind:
 
 
 def _peer(
-    plan: Plan, kind: str, provider: str, peer: type[Peer]
+    plan: Plan, kind: str, provider: str, peer: type[Peer], seen: Seen
 ) -> Callable[[], float]:
     orders = min(plan.size(3_000, 1_000), 3_000)
-    return throughput(lambda: peer(plan.stage(kind), provider), orders)
+    return throughput(lambda: peer(plan.stage(kind), provider), orders, seen)

@@ -24,7 +24,8 @@ HOW = (
     " the first call on, beside what the limit allows; the most calls in any window"
     " slide over all of them. Calls for each 1,000 notpanel orders are counted with a"
     " poll schedule of 1 s and 5 s, once where every order is final at the first look"
-    " and once where it takes 3 s; the naive count is a call for each cancel and each look."
+    " and once where it takes 3 s; the naive count is a call for each cancel and each"
+    " look."
 )
 
 

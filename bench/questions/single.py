@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.contenders import PEERS_OF_OURS, Peer, Rescind, Setup, Team
-from bench.plan import Plan, bare, rows
+from bench.plan import MEMORY, SPENT, Notes, Plan, bare, noted, rows, throughput
 from bench.results import BARE, CELERY, US, Result, Row, Target
 
 SLOW = 0.05
@@ -50,21 +50,21 @@ def _targets(kind: str) -> list[Target]:
 
 
 def _measure(plan: Plan, kind: str, latency: float) -> list[Row]:
-    memory: dict[str, list[float]] = {}
-    tries = {US: _try(plan, lambda: _rescind(plan, kind, latency), memory)}
+    orders = plan.size(5_000, 1_500)
+    seen: dict[str, Notes] = {}
+    tries = {US: throughput(lambda: _rescind(plan, kind, latency), orders, seen)}
     for peer in PEERS_OF_OURS:
-        tries[peer.name] = _peer(plan, kind, latency, peer, memory)
+        tries[peer.name] = throughput(_peer(plan, kind, latency, peer), orders, seen)
     tries[BARE] = lambda: bare(
         plan.stage("sqlite", latency=latency),
         "iletimerkezi",
-        plan.size(5_000, 2_000),
+        orders,
         1,
         AT_ONCE[SLOW] if latency else 1,
     )
     name = case(kind, latency)
     found = rows(plan, name, "orders/s", tries)
-    weighed = [Row(f"{name}, memory", who, "MB", some) for who, some in memory.items()]
-    return [*found, *weighed]
+    return [*found, *noted(name, seen, SPENT, MEMORY)]
 
 
 def _rescind(plan: Plan, kind: str, latency: float) -> Rescind:
@@ -74,27 +74,10 @@ def _rescind(plan: Plan, kind: str, latency: float) -> Rescind:
 
 
 def _peer(
-    plan: Plan,
-    kind: str,
-    latency: float,
-    peer: type[Peer],
-    memory: dict[str, list[float]],
-) -> Callable[[], float]:
+    plan: Plan, kind: str, latency: float, peer: type[Peer]
+) -> Callable[[], Team]:
     def make() -> Team:
         stage = plan.stage(kind, latency=latency)
         return peer(stage, "iletimerkezi", PEERS_AT_ONCE[latency])
 
-    return _try(plan, make, memory)
-
-
-def _try(
-    plan: Plan, make: Callable[[], Team], memory: dict[str, list[float]]
-) -> Callable[[], float]:
-    def once() -> float:
-        with make() as team:
-            team.warm()
-            found = team.throughput(plan.size(5_000, 1_500), 600.0)
-            memory.setdefault(team.name, []).append(team.memory()[1])
-            return found
-
-    return once
+    return make
