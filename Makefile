@@ -1,7 +1,7 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo chaos chaos-proof isolation lint format clean lock
+.PHONY: help setup test demo chaos chaos-proof isolation bench lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -72,12 +72,25 @@ chaos-proof: $(STAMP) ## whether `make chaos` notices when Rescind is broken
 isolation: $(STAMP) ## how much a provider that hangs delays the others (minutes)
 	@$(BIN)/python -m chaos.isolation $(ARGS)
 
+BENCH := .venv-bench
+BENCH_STAMP := $(BENCH)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
+
+bench: $(BENCH_STAMP) ## how fast, beside other queues (ARGS="bulk single --quick")
+	@$(BIN)/python -m bench $(ARGS)
+
+$(BENCH_STAMP): $(STAMP) requirements/bench.txt
+	@echo "Installing the queues we are measured beside into $(BENCH) …" >&2
+	@$(BIN)/python -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input install \
+	  --quiet --require-hashes --requirement requirements/bench.txt
+	@touch $@
+
 format: $(STAMP) ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove .venv, caches and builds (.rescind, which holds a ledger, stays)
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -90,3 +103,5 @@ lock: $(STAMP) ## pin again (ARGS="--upgrade" takes the newest)
 	$(COMPILE) --extra dev -c requirements/runtime.txt -o requirements/dev.txt \
 	  pyproject.toml requirements/runtime.in requirements/build.in
 	$(COMPILE) -c requirements/dev.txt -o requirements/build.txt requirements/build.in
+	$(COMPILE) -c requirements/runtime.txt -o requirements/bench.txt \
+	  requirements/bench.in requirements/runtime.in

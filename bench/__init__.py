@@ -1,0 +1,1 @@
+"""How fast it is, measured beside what a user would pick instead: ``make bench``."""

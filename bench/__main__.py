@@ -1,0 +1,88 @@
+"""``python -m bench``: asks the questions, and writes down what it saw."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from bench.pages import publish, write
+from bench.plan import Plan, say
+from bench.processes import PEERS, ROOT, BenchError
+from bench.questions import QUESTIONS
+from bench.results import machine
+from bench.stage import DATABASES, Services
+from bench.tables import markdown
+
+ROUNDS, QUICK_ROUNDS = 3, 1
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    made.add_argument("questions", nargs="*", metavar="QUESTION", default=[])
+    made.add_argument("--database", choices=DATABASES, action="append", default=[])
+    made.add_argument("--quick", action="store_true", help="fewer orders, one round")
+    made.add_argument("--rounds", type=int, help=f"{ROUNDS}, or {QUICK_ROUNDS} quickly")
+    made.add_argument(
+        "--orders", type=int, help="instead of each question's own number"
+    )
+    made.add_argument("--to", type=Path, default=ROOT / "build" / "bench")
+    made.add_argument("--publish", action="store_true", help="into docs/benchmarks.md")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ask, print, and write JSON, Markdown and SVG; 1 if a question failed."""
+    options = parser().parse_args(argv)
+    unknown = sorted(set(options.questions) - set(QUESTIONS))
+    if unknown:
+        say(f"bench: no such question: {', '.join(unknown)}; there are {_names()}")
+        return 2
+    if not (PEERS / "python").exists():
+        say("bench: the peers are not installed: run `make bench`")
+        return 2
+    signal.signal(signal.SIGTERM, _stop)
+    with Services() as services:
+        plan = Plan(
+            services,
+            options.database or DATABASES,
+            options.quick,
+            options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
+            options.orders,
+        )
+        asked = [name for name in QUESTIONS if name in options.questions] or QUESTIONS
+        failed = [n for n in asked if not _ask(n, plan, options.to, options.publish)]
+    return 1 if failed else 0
+
+
+def _ask(name: str, plan: Plan, folder: Path, published: bool) -> bool:
+    say(f"{name} …")
+    before = machine(os.getloadavg()[0])
+    try:
+        result = QUESTIONS[name](plan)
+    except BenchError as error:
+        say(f"bench: {name} could not be measured: {error}")
+        return False
+    result.machine.update(before)
+    print(f"## {result.title}\n\n{markdown(result)}", flush=True)
+    write(result, folder)
+    if published:
+        publish(result)
+    return True
+
+
+def _names() -> str:
+    return ", ".join(QUESTIONS)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    # What was started is ended on the way out.
+    raise SystemExit(143)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

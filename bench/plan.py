@@ -1,0 +1,103 @@
+"""What a run was asked for, and what its questions have in common."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.contenders import FIRST, Team
+from bench.processes import PEERS, ROOT, BenchError
+from bench.results import Row
+from bench.stage import Services, Stage
+from bench.stats import alternate
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run of ``make bench``."""
+
+    services: Services
+    databases: Sequence[str]
+    quick: bool = False
+    rounds: int = 3
+    orders: int | None = None
+
+    def size(self, usual: int, quick: int) -> int:
+        """How many orders to take, unless the command line says."""
+        return self.orders or (quick if self.quick else usual)
+
+    def stage(self, kind: str, **options: float) -> Stage:
+        return self.services.stage(kind, **options)  # type: ignore[arg-type]
+
+
+def rows(
+    plan: Plan, case: str, unit: str, tries: Mapping[str, Callable[[], float]]
+) -> list[Row]:
+    """One row for each try, all of them measured in turns."""
+    said = {name: _said(case, name, unit, one) for name, one in tries.items()}
+    found = alternate(said, plan.rounds)
+    return [Row(case, name, unit, found[name]) for name in tries]
+
+
+Notes = dict[tuple[str, str], list[float]]
+"""What else was seen of each contender, by what it is and its unit."""
+SPENT, MEMORY = ("processor time an order", "ms"), ("memory", "MB")
+PATIENCE = 600.0
+
+
+def throughput(
+    make: Callable[[], Team], orders: int, seen: dict[str, Notes] | None = None
+) -> Callable[[], float]:
+    """A try: fresh workers, warmed up, held until all orders are on the queue."""
+
+    def once() -> float:
+        with make() as team:
+            team.warm()
+            found = team.throughput(orders, PATIENCE)
+            if seen is not None:
+                notes = seen.setdefault(team.name, {})
+                notes.setdefault(SPENT, []).append(team.spent)
+                notes.setdefault(MEMORY, []).append(team.memory()[1])
+            return found
+
+    return once
+
+
+def noted(case: str, seen: Mapping[str, Notes], *wanted: tuple[str, str]) -> list[Row]:
+    """A row for each contender of which something else was seen, too."""
+    return [
+        Row(f"{case}, {what}", who, unit, notes[what, unit])
+        for what, unit in wanted
+        for who, notes in seen.items()
+    ]
+
+
+def bare(stage: Stage, provider: str, orders: int, batch: int, threads: int) -> float:
+    """Orders a second of the bare loop."""
+    command = [str(PEERS / "python"), "-m", "bench.peers.bare", provider]
+    numbers = [str(number) for number in (FIRST, orders, batch, threads)]
+    told = {"BENCH_PROVIDER": stage.provider.url, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [*command, *numbers], env=told, capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        raise BenchError(f"the bare loop: {ended.stderr[-1000:]}")
+    return orders / float(ended.stdout)
+
+
+def say(words: str) -> None:
+    """What happens now, for whoever waits."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def _said(
+    case: str, name: str, unit: str, one: Callable[[], float]
+) -> Callable[[], float]:
+    def once() -> float:
+        value = one()
+        say(f"  {case}, {name}: {value:,.4g} {unit}")
+        return value
+
+    return once

@@ -1,0 +1,41 @@
+"""Do more workers do more?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bench.contenders import Rescind, Setup
+from bench.plan import Plan, rows, throughput
+from bench.results import US, Result, Target
+
+WORKERS = (1, 2, 4)
+AT_ONCE = 16
+"""Calls at once of each worker."""
+SHARE = 0.85
+HOW = (
+    f"iletiMerkezi after 50 ms, on PostgreSQL; each worker makes {AT_ONCE} calls at"
+    " once, so that one of them leaves a core idle. Measured as the single lane is."
+)
+
+
+def ask(plan: Plan) -> Result:
+    """1, 2 and 4 workers on one lane."""
+    tries = {
+        _name(many): throughput(partial(_rescind, plan, many), plan.size(5_000, 1_500))
+        for many in WORKERS
+    }
+    case = "after 50 ms, postgresql"
+    found = rows(plan, case, "orders/s", tries)
+    targets = [
+        Target(case, _name(many), SHARE * many, _name(1)) for many in WORKERS[1:]
+    ]
+    return Result("scaling", "More workers", HOW, found, targets)
+
+
+def _name(workers: int) -> str:
+    return f"{US}, {workers} worker{'s' if workers > 1 else ''}"
+
+
+def _rescind(plan: Plan, workers: int) -> Rescind:
+    setup = Setup({"rate": "none", "concurrency": AT_ONCE}, workers)
+    return Rescind(plan.stage("postgresql", latency=0.05), "iletimerkezi", setup)

@@ -1,0 +1,83 @@
+"""How many orders a second where the provider takes one a call; in what memory?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.contenders import PEERS_OF_OURS, Peer, Rescind, Setup, Team
+from bench.plan import MEMORY, SPENT, Notes, Plan, bare, noted, rows, throughput
+from bench.results import BARE, CELERY, US, Result, Row, Target
+
+SLOW = 0.05
+"""Seconds that the slow provider takes."""
+AT_ONCE = {0.0: 8, SLOW: 64}
+"""Calls at once of Rescind's lane: its policy's own number, and one for a slow one."""
+PEERS_AT_ONCE = {0.0: 2, SLOW: 32}
+HOW = (
+    "As with the bulk lane, but an order a call. Rescind's lane makes 8 calls at once"
+    " where the provider answers at once and 64 where it takes 50 ms, and its rate is"
+    " lifted; the queues have 2 processes, and 32 processes or threads. The bare loop"
+    " is one process, with one thread or 64. Memory is that of a worker with its"
+    " children at the end of the run: proportional, so that what children share is"
+    " counted once."
+)
+
+
+def ask(plan: Plan) -> Result:
+    """iletiMerkezi answering at once, and after 50 ms."""
+    found: list[Row] = []
+    for kind in plan.databases:
+        for latency in (0.0, SLOW):
+            found += _measure(plan, kind, latency)
+    targets = [t for kind in plan.databases for t in _targets(kind)]
+    return Result("single", "Single lane: one order a call", HOW, found, targets)
+
+
+def case(kind: str, latency: float) -> str:
+    return f"{'after 50 ms' if latency else 'at once'}, {kind}"
+
+
+def _targets(kind: str) -> list[Target]:
+    at_once, slow = case(kind, 0.0), case(kind, SLOW)
+    return [
+        Target(at_once, US, 4.0, CELERY),
+        Target(at_once, US, 0.5, BARE),
+        Target(slow, US, 3.0, CELERY),
+        Target(slow, US, 0.5, BARE),
+        Target(f"{at_once}, memory", US, 300.0, at_most=True),
+        Target(f"{slow}, memory", US, 300.0, at_most=True),
+    ]
+
+
+def _measure(plan: Plan, kind: str, latency: float) -> list[Row]:
+    orders = plan.size(5_000, 1_500)
+    seen: dict[str, Notes] = {}
+    tries = {US: throughput(lambda: _rescind(plan, kind, latency), orders, seen)}
+    for peer in PEERS_OF_OURS:
+        tries[peer.name] = throughput(_peer(plan, kind, latency, peer), orders, seen)
+    tries[BARE] = lambda: bare(
+        plan.stage("sqlite", latency=latency),
+        "iletimerkezi",
+        orders,
+        1,
+        AT_ONCE[SLOW] if latency else 1,
+    )
+    name = case(kind, latency)
+    found = rows(plan, name, "orders/s", tries)
+    return [*found, *noted(name, seen, SPENT, MEMORY)]
+
+
+def _rescind(plan: Plan, kind: str, latency: float) -> Rescind:
+    policy = {"rate": "none", "concurrency": AT_ONCE[latency]}
+    stage = plan.stage(kind, latency=latency)
+    return Rescind(stage, "iletimerkezi", Setup(policy))
+
+
+def _peer(
+    plan: Plan, kind: str, latency: float, peer: type[Peer]
+) -> Callable[[], Team]:
+    def make() -> Team:
+        stage = plan.stage(kind, latency=latency)
+        return peer(stage, "iletimerkezi", PEERS_AT_ONCE[latency])
+
+    return make

@@ -1,0 +1,138 @@
+"""What was measured, as values: rows, what they are compared with, and targets."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench.stats import median, round_to
+
+US = "Rescind"
+CELERY = "plain Celery"
+BARE = "bare loop"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contender in one case, measured once a round."""
+
+    case: str
+    who: str
+    unit: str
+    samples: Sequence[float]
+
+    @property
+    def median(self) -> float:
+        return median(self.samples)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        return min(self.samples), max(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was promised of one row: a limit, or so many times another row.
+
+    ``limit`` is that of the ratio where there is somebody to compare it ``to``.
+    """
+
+    case: str
+    who: str
+    limit: float
+    to: str | None = None
+    to_case: str | None = None
+    at_most: bool = False
+    """Whether less is better, as with times and memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A target beside what was measured."""
+
+    target: Target
+    value: float
+
+    @property
+    def met(self) -> bool:
+        below = self.value <= self.target.limit
+        return below if self.target.at_most else self.value >= self.target.limit
+
+    @property
+    def share(self) -> float:
+        """How far it got: 1 is the target itself, more is better."""
+        value, limit = self.value, self.target.limit
+        if self.target.at_most:
+            return limit / value if value else float("inf")
+        return value / limit
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One question's answer."""
+
+    name: str
+    title: str
+    how: str
+    """How it was measured, for whoever doubts it."""
+    rows: Sequence[Row]
+    targets: Sequence[Target] = ()
+    scale: str = "linear"
+    """How its bars are best drawn: ``linear`` or ``log``."""
+    machine: dict[str, Any] = field(default_factory=dict)
+
+    def find(self, case: str, who: str) -> Row | None:
+        found = (row for row in self.rows if (row.case, row.who) == (case, who))
+        return next(found, None)
+
+    def ratio(self, row: Row, to: str) -> float | None:
+        """How many times ``to`` in the same case; ``None`` if that is not there."""
+        other = self.find(row.case, to)
+        if other is None or other.unit != row.unit or not other.median:
+            return None
+        return row.median / other.median
+
+    def verdicts(self) -> list[Verdict]:
+        """One for each target whose rows were measured."""
+        found = ((target, self._value(target)) for target in self.targets)
+        return [Verdict(target, value) for target, value in found if value is not None]
+
+    def _value(self, target: Target) -> float | None:
+        row = self.find(target.case, target.who)
+        if row is None or target.to is None:
+            return None if row is None else row.median
+        other = self.find(target.to_case or target.case, target.to)
+        return row.median / other.median if other and other.median else None
+
+    def document(self) -> dict[str, Any]:
+        """All of it, for other programs."""
+        rows = [{**asdict(row), "median": round_to(row.median, 5)} for row in self.rows]
+        verdicts = [
+            {**asdict(one.target), "value": round_to(one.value, 4), "met": one.met}
+            for one in self.verdicts()
+        ]
+        return {**asdict(self), "rows": rows, "targets": verdicts}
+
+
+def machine(load: float) -> dict[str, Any]:
+    """What it was measured on; ``load`` is that of the minute before."""
+    import os
+
+    return {
+        "cores": os.cpu_count(),
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "load_before": round_to(load),
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            names = [line for line in lines if line.startswith("model name")]
+        return names[0].partition(":")[2].strip()
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,27 @@
+"""Stacks become shares of functions of ours."""
+
+from __future__ import annotations
+
+from bench.processes import ROOT
+from bench.profile import shares
+
+PUMP = f"run ({ROOT}/worker/pump.py:10)"
+CLAIM = f"claim ({ROOT}/ledger/claims.py:20)"
+LIBRARY = "execute (/lib/python3.11/site-packages/sqlalchemy/worker/base.py:30)"
+
+
+def test_a_library_counts_for_whoever_of_ours_called_it() -> None:
+    found = shares([f"{PUMP};{CLAIM};{LIBRARY} 3", f"{PUMP};{LIBRARY} 1"])
+    assert found == [
+        ("worker/pump.py run", 1.0, 0.25),
+        ("ledger/claims.py claim", 0.75, 0.75),
+    ]
+
+
+def test_a_function_that_calls_itself_counts_once() -> None:
+    assert shares([f"{CLAIM};{CLAIM} 2"]) == [("ledger/claims.py claim", 1.0, 1.0)]
+
+
+def test_what_is_not_ours_does_not_count() -> None:
+    assert shares([f"{LIBRARY} 5", f"{PUMP} 5"]) == [("worker/pump.py run", 1.0, 1.0)]
+    assert shares([]) == []
