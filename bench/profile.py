@@ -73,7 +73,7 @@ def work(provider: str, orders: int) -> Iterator[tuple[str, float]]:
     yield "intake", time.perf_counter() - began
     lane = (provider, "default")
     began = time.perf_counter()
-    while Pump(here, lane, "cancel", here.accounts.lane(lane)).run():
+    while Pump(here, lane, "cancel", here.accounts.lane(lane)).run(lambda: True):
         pass
     yield "pump", time.perf_counter() - began
 
