@@ -18,6 +18,9 @@ TASK_SECONDS = 240
 """Beyond it a task is killed: a slice, the longest call and its record take less, and
 it is less than half of the visibility timeout."""
 
+CHILD_KIB = 500_000
+"""A child that has grown beyond it is replaced; some 120,000 are usual."""
+
 
 def _concurrency() -> int:
     """Children of a worker: what ``-c`` overrides, and slots are counted by."""
@@ -59,7 +62,9 @@ CONFIG: dict[str, Any] = {
     "task_acks_on_timeout": False,
     "worker_cancel_long_running_tasks_on_connection_loss": True,
     "worker_prefetch_multiplier": 1,
-    "worker_max_tasks_per_child": 1000,
+    # By memory, not after so many tasks: a message that is handed to a child which is
+    # just ending waits until Celery looks again, some 5 s later.
+    "worker_max_memory_per_child": CHILD_KIB,
     "worker_concurrency": _concurrency(),
     "worker_proc_alive_timeout": 30,
     "worker_send_task_events": True,
