@@ -30,6 +30,8 @@ WORKERS = ("worker-1", "worker-2")
 CONCURRENCY = 12
 RESTART_SECONDS = (0.3,)
 """Whoever dies is started again so soon, however often that is."""
+SETTLED_SECONDS = 6.0
+"""Until then a worker's children may still be starting, on a slow machine."""
 
 SANDBOX: Mapping[str, Any] = {
     "faults": FAULT_RATE,
@@ -130,10 +132,10 @@ class House:
             _killpg(pid)
 
     def oldest_worker(self) -> str | None:
-        """The worker that has been at work for longest; none if none is."""
+        """The worker that has been at work for longest, and for a while."""
         ages = {name: self.armoury.ready_for(self.pids.get(name)) for name in WORKERS}
         name = max(ages, key=lambda one: ages[one])
-        return name if ages[name] >= 0 else None
+        return name if ages[name] >= SETTLED_SECONDS else None
 
     def start_beat(self, number: int) -> Callable[[], None]:
         """One more beat; gives back what ends it for good."""
