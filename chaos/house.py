@@ -57,8 +57,6 @@ QUICK: Mapping[str, Any] = {
     "backoff": [0.2, 0.5, 1.0],
     "throttle_wait": 0.5,
     "max_attempts": 30,
-    "verify_for": 60.0,
-    "poll_for": 60.0,
     # Beyond the slowest answer: an order read as active by then is active.
     "active_trusted_after": 2.5,
     "rate": "500/second",
@@ -82,11 +80,19 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
 class House:
     """Redis behind a proxy, a database, two workers, beat, and the providers."""
 
-    def __init__(self, home: Path, kind: str, seed: int, mutation: str | None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        kind: str,
+        seed: int,
+        mutation: str | None = None,
+        patience: float = 60.0,
+    ) -> None:
         self.home = home
         self._kind = kind
         self._seed = seed
         self._mutation = mutation
+        self._patience = patience
         self._cleanup = ExitStack()
 
     sandbox: Sandbox
@@ -198,9 +204,10 @@ class House:
         return Program(f"beat-{number}", command, self.environment())
 
     def _write_accounts(self) -> None:
+        waits = {"verify_for": self._patience, "poll_for": self._patience}
         tables = []
         for name, own in ACCOUNTS.items():
-            values = {"base_url": self.sandbox.base_url(name), **QUICK, **own}
+            values = {"base_url": self.sandbox.base_url(name), **QUICK, **waits, **own}
             lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
             tables.append("\n".join([f"[{name}.default]", *lines]))
         write_private(self.home / "accounts.toml", "\n\n".join(tables) + "\n")

@@ -46,12 +46,14 @@ class Scale:
     twin_beats: float
     frozen: float
     retry_every: float
+    patience: float
+    """After so long what the provider will not tell is given up as unresolved."""
     points: tuple[str, ...] = POINTS
     """Where workers are made to die."""
 
 
-LONG = Scale(5000, 190, 80, 20, 10, 20, 17, 8)
-SHORT = Scale(500, 30, 28, 8, 4, 6, 17, 6)
+LONG = Scale(5000, 190, 80, 20, 10, 20, 17, 8, 60)
+SHORT = Scale(500, 30, 28, 8, 4, 6, 17, 6, 12)
 PROOF = replace(SHORT, points=("answered", "writing", "calling"))
 """To notice mutations in a minute: workers die where it hurts."""
 SEED = 20261121

@@ -15,6 +15,8 @@ from worker.demo_oracle import Offence
 
 PROGRESS_SECONDS = 15.0
 UNRESOLVED_SHARE = 0.001
+FEW = 2
+"""So many are allowed in a run that is too short for a share to mean anything."""
 SHOWN = 10
 KINDS = {
     "lost": "lost",
@@ -59,7 +61,7 @@ class Report:
         found = [
             f"{KINDS[kind]} {len(some)}" for kind, some in self.offences.items() if some
         ]
-        if len(self.unresolved) > max(1, self.orders * UNRESOLVED_SHARE):
+        if len(self.unresolved) > max(FEW, self.orders * UNRESOLVED_SHARE):
             found.append(f"unresolved {len(self.unresolved)}")
         worst = max((pause.seconds for pause in self.pauses), default=0.0)
         if worst >= PROGRESS_SECONDS:

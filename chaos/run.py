@@ -35,7 +35,7 @@ def run(
     home = Path(tempfile.mkdtemp(prefix="rescind-chaos-"))
     drawn = plan(seed, scale)
     try:
-        with House(home, kind, seed, mutation) as house:
+        with House(home, kind, seed, mutation, scale.patience) as house:
             conductor = Conductor(house, drawn)
             conductor.run()
             report = _report(kind, drawn, mutation, house, conductor)
