@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.progress import Progress
 from ledger.records import PROGRESS, progress_row, write_history
-from ledger.rows import Columns, incoming, pack
+from ledger.rows import Columns, Rows, incoming
 from ledger.states import State
 from ledger.tables import CANCELLATION, NO_DEADLINE, to_ms
 
@@ -38,6 +38,9 @@ _COLUMNS: Columns = {
     "created_at": BigInteger,
     "version": BigInteger,
 }
+
+
+_PATH: Columns = {"provider": Text, "account": Text, "key": Text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +73,26 @@ def insert_new(
     """Insert those whose ``(provider, account, key)`` is new; gives back their ids."""
     if not new:
         return frozenset()
-    statement = _insert(connection.dialect.name)
     # All in one order: two that take in the same ones at once must not lock each other.
-    rows = [_row(one, now) for one in sorted(new, key=lambda one: one.path)]
-    ids = frozenset(connection.execute(statement, pack(rows)).scalars())
+    dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
+    ordered = sorted(new, key=lambda one: one.path)
+    rows = Rows([_row(one, now, known) for one in ordered], _COLUMNS)
+    inserted = connection.execute(
+        _insert(dialect, rows.differing), rows.parameters(dialect)
+    )
+    ids = frozenset(inserted.scalars())
     write_history(connection, (_first(one, now) for one in new if one.id in ids))
     return ids
 
 
 @cache
-def _insert(dialect: str) -> Any:
+def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
     kind: Any = sqlite if dialect == "sqlite" else postgresql
-    rows = incoming(dialect, _COLUMNS)
-    names = list(_COLUMNS)
-    # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
-    chosen = select(*(rows.c[name] for name in names)).where(true())
+    rows = incoming(dialect, _COLUMNS, differing)
     return (
         kind.insert(CANCELLATION)
-        .from_select(names, chosen)
+        # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+        .from_select(list(_COLUMNS), select(rows).where(true()))
         .on_conflict_do_nothing()
         .returning(C.id)
     )
@@ -99,22 +104,32 @@ def standing(
     """The rows that have these ``(provider, account, key)`` already."""
     if not paths:
         return {}
-    paths_given: Columns = {"provider": Text, "account": Text, "key": Text}
-    asked = incoming(connection.dialect.name, paths_given)
+    dialect = connection.dialect.name
+    asked = Rows([{"provider": p, "account": a, "key": k} for p, a, k in paths], _PATH)
+    statement = _standing(dialect, asked.differing)
+    found = connection.execute(statement, asked.parameters(dialect))
+    return {(row.provider, row.account, row.key): row for row in found}
+
+
+@cache
+def _standing(dialect: str, differing: tuple[str, ...]) -> Any:
+    asked = incoming(dialect, _PATH, differing)
     match = and_(
         C.provider == asked.c.provider,
         C.account == asked.c.account,
         C.key == asked.c.key,
     )
-    found = connection.execute(
-        select(CANCELLATION).select_from(CANCELLATION.join(asked, match)),
-        pack([{"provider": p, "account": a, "key": k} for p, a, k in paths]),
-    )
-    return {(row.provider, row.account, row.key): row for row in found}
+    return select(CANCELLATION).select_from(CANCELLATION.join(asked, match))
 
 
-def _row(one: NewCancellation, now: datetime) -> dict[str, Any]:
+def _row(
+    one: NewCancellation, now: datetime, known: dict[int, dict[str, Any]]
+) -> dict[str, Any]:
     before = to_ms(one.cancel_before)
+    # Most of a message begin alike, as the very same object.
+    progress = known.get(id(one.progress))
+    if progress is None:
+        progress = known[id(one.progress)] = progress_row(one.progress)
     return {
         "id": one.id,
         "provider": one.provider,
@@ -133,7 +148,7 @@ def _row(one: NewCancellation, now: datetime) -> dict[str, Any]:
         "created_at": to_ms(now),
         "updated_at": to_ms(now),
         "version": 1,
-        **progress_row(one.progress),
+        **progress,
     }
 
 
