@@ -31,7 +31,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from ledger.progress import Claimed, Progress
 from ledger.records import write_history
 from ledger.states import State
-from ledger.tables import CANCELLATION, LOOKED_AT, from_ms, moment, to_ms
+from ledger.tables import CANCELLATION, LOOKED_AT, from_ms, in_ms, moment
 from providers.model import Order, Reason
 
 C = CANCELLATION.c
@@ -81,10 +81,11 @@ def claim(
     that only a newer version can read are left for it.
     No two workers are ever given the same one while its lease lasts.
     """
-    values = _values(lane, limit, now) | {"lease_ends": to_ms(now + lease)}
+    values = _values(lane, limit, now) | {"lease_ends": in_ms(now + lease)}
     held = connection.execute(_hold(state), values).all()
     if state is State.QUEUED:
-        write_history(connection, (_claimed_row(row, now) for row in held))
+        at = in_ms(now)
+        write_history(connection, (_claimed_row(row, at) for row in held))
     known: dict[tuple[Any, ...], Progress] = {}
     ordered = sorted(held, key=attrgetter("urgency", "id"))
     return [_claimed(row, known) for row in ordered]
@@ -117,7 +118,7 @@ def unreadable(
             C.provider == lane[0],
             C.account == lane[1],
             open_ones,
-            C.due_at <= to_ms(now),
+            C.due_at <= in_ms(now),
             not_(readable()),
         )
         found += connection.execute(chosen.limit(limit)).scalars()
@@ -126,7 +127,7 @@ def unreadable(
 
 def _values(lane: tuple[str, str], limit: int, now: datetime) -> dict[str, Any]:
     its = {"its_provider": lane[0], "its_account": lane[1]}
-    return {**its, "most": limit, "now": to_ms(now)}
+    return {**its, "most": limit, "now": in_ms(now)}
 
 
 @cache
@@ -190,11 +191,11 @@ def _picked(state: State) -> Select[Any]:
     )
 
 
-def _claimed_row(row: Row[Any], now: datetime) -> dict[str, Any]:
+def _claimed_row(row: Row[Any], at: int) -> dict[str, Any]:
     return {
         "cancellation_id": row.id,
         "seq": row.version,
-        "at": to_ms(now),
+        "at": at,
         "from_state": State.QUEUED,
         "to_state": State.SENDING,
         "reason": None,

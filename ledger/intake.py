@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
@@ -15,7 +15,7 @@ from ledger.progress import Progress
 from ledger.records import PROGRESS, progress_row, write_history
 from ledger.rows import Columns, Rows, incoming
 from ledger.states import State
-from ledger.tables import CANCELLATION, NO_DEADLINE, to_ms
+from ledger.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms
 
 C = CANCELLATION.c
 
@@ -76,12 +76,13 @@ def insert_new(
     # All in one order: two that take in the same ones at once must not lock each other.
     dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
     ordered = sorted(new, key=lambda one: one.path)
-    rows = Rows([_row(one, now, known) for one in ordered], _COLUMNS)
+    at = in_ms(now)
+    rows = Rows([_row(one, at, known) for one in ordered], _COLUMNS)
     inserted = connection.execute(
         _insert(dialect, rows.differing), rows.parameters(dialect)
     )
     ids = frozenset(inserted.scalars())
-    write_history(connection, (_first(one, now) for one in new if one.id in ids))
+    write_history(connection, (_first(one, at) for one in new if one.id in ids))
     return ids
 
 
@@ -123,7 +124,7 @@ def _standing(dialect: str, differing: tuple[str, ...]) -> Any:
 
 
 def _row(
-    one: NewCancellation, now: datetime, known: dict[int, dict[str, Any]]
+    one: NewCancellation, at: int, known: dict[int, dict[str, Any]]
 ) -> dict[str, Any]:
     before = to_ms(one.cancel_before)
     # Most of a message begin alike, as the very same object.
@@ -145,18 +146,18 @@ def _row(
         "not_before": to_ms(one.not_before),
         "cancel_before": before,
         "opened_at": to_ms(one.opened_at),
-        "created_at": to_ms(now),
-        "updated_at": to_ms(now),
+        "created_at": at,
+        "updated_at": at,
         "version": 1,
         **progress,
     }
 
 
-def _first(one: NewCancellation, now: datetime) -> dict[str, Any]:
+def _first(one: NewCancellation, at: int) -> dict[str, Any]:
     return {
         "cancellation_id": one.id,
         "seq": 1,
-        "at": to_ms(now),
+        "at": at,
         "from_state": None,
         "to_state": one.progress.state,
         "reason": one.progress.reason,
@@ -169,4 +170,10 @@ def beginning(not_before: datetime | None, now: datetime) -> Progress:
     """How a good cancellation begins: queued, or scheduled for later."""
     if not_before is not None and not_before > now:
         return Progress(State.SCHEDULED, due_at=not_before)
+    return _queued(now)
+
+
+@lru_cache(maxsize=4)
+def _queued(now: datetime) -> Progress:
+    # One object for a whole message, so that its columns are made once: see _row.
     return Progress(State.QUEUED, due_at=now)

@@ -26,7 +26,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from ledger.progress import Change, Progress
 from ledger.rows import Columns, Rows, incoming
 from ledger.states import EDGES, FINAL, State
-from ledger.tables import CALL, CANCELLATION, TRANSITION, to_ms
+from ledger.tables import CALL, CANCELLATION, TRANSITION, in_ms, to_ms
 
 PROGRESS: Columns = {
     "state": Text,
@@ -113,7 +113,8 @@ def record(
         _check_edge(change.from_state, change.to.state)
     made = _update(connection, changes, now)
     moved = [c for c in changes if c.id in made and c.from_state != c.to.state]
-    write_history(connection, (_transition(change, now) for change in moved))
+    at = in_ms(now)
+    write_history(connection, (_transition(change, at) for change in moved))
     return frozenset(c.id for c in changes) - made
 
 
@@ -128,7 +129,8 @@ def _update(
     connection: Connection, changes: Sequence[Change], now: datetime
 ) -> frozenset[str]:
     dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
-    rows = Rows([_change_row(change, now, known) for change in changes], _CHANGE)
+    at = in_ms(now)
+    rows = Rows([_change_row(change, at, known) for change in changes], _CHANGE)
     statement = _guarded_update(dialect, rows.differing)
     made = connection.execute(statement, rows.parameters(dialect))
     return frozenset(made.scalars())
@@ -153,7 +155,7 @@ def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate
 
 
 def _change_row(
-    change: Change, now: datetime, known: dict[int, dict[str, Any]]
+    change: Change, at: int, known: dict[int, dict[str, Any]]
 ) -> dict[str, Any]:
     # Most of a batch end alike, as the very same object.
     progress = known.get(id(change.to))
@@ -163,7 +165,7 @@ def _change_row(
         "id": change.id,
         "version": change.version,
         "from_state": change.from_state,
-        "updated_at": to_ms(now),
+        "updated_at": at,
     }
     return {**guard, **progress}
 
@@ -189,11 +191,11 @@ def progress_row(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _transition(change: Change, now: datetime) -> dict[str, Any]:
+def _transition(change: Change, at: int) -> dict[str, Any]:
     return {
         "cancellation_id": change.id,
         "seq": change.version + 1,
-        "at": to_ms(now),
+        "at": at,
         "from_state": change.from_state,
         "to_state": change.to.state,
         "reason": change.to.reason,

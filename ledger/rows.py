@@ -73,8 +73,11 @@ def _differ(values: list[Any]) -> bool:
     return values.count(values[0]) != len(values)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return "{}" if value == {} else _encode(value)
 
 
 def incoming(dialect: str, columns: Columns, differing: tuple[str, ...]) -> FromClause:

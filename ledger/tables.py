@@ -36,9 +36,13 @@ GROUPED = "group_name IS NOT NULL"
 LISTED = "state <> 'sending'"
 
 
-def to_ms(moment: datetime | None) -> int | None:
+def in_ms(moment: datetime) -> int:
     """Milliseconds since 1970 UTC."""
-    return None if moment is None else round(moment.timestamp() * 1000)
+    return round(moment.timestamp() * 1000)
+
+
+def to_ms(moment: datetime | None) -> int | None:
+    return None if moment is None else in_ms(moment)
 
 
 def from_ms(value: int | None) -> datetime | None:
