@@ -115,6 +115,10 @@ class Caller:
             return self._without_token(claimed, result)
         return self._asked(claimed, result)
 
+    def put_back(self, claimed: Sequence[Claimed]) -> Asked:
+        """They were claimed, and the lane or the worker stopped before their turn."""
+        return _unasked(claimed, Wait(), Effect(why="put back before its turn came"))
+
     def _forbidden(self, claimed: Sequence[Claimed]) -> bool:
         lost = any(one.progress.lost for one in claimed)
         return lost and not self.config.policy.repeatable
