@@ -294,7 +294,7 @@ def test_an_error_that_no_library_announces_may_be_done(
     def fail(*_: object) -> None:
         raise RecursionError(f"while reading {SECRET}")
 
-    monkeypatch.setattr(connection._Response, "begin", fail)
+    monkeypatch.setattr(providers.http, "receive", fail)
     result = send(wire.url)
     assert result.evidence is Evidence.MAYBE_DONE
     assert SECRET not in repr(result)
