@@ -37,7 +37,7 @@ class _Sought:
     bare: frozenset[str]
     """The same, as ``_bare`` leaves them."""
     beginnings: Mapping[str, Sequence[str]]
-    """The same, grouped and not, by their first ``LEAST`` characters."""
+    """The same, as ``_small`` leaves them, by their first ``LEAST`` characters."""
     longest: int
     """Characters of the longest of ``beginnings``."""
 
@@ -80,11 +80,21 @@ def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str]:
 
 def _beginnings(forms: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for form in forms:
+    for form in dict.fromkeys(_small(one) for f in forms for one in (f, _dotless(f))):
         grouped = " ".join(re.findall(".{1,4}", form, re.DOTALL))
         for one in (form, grouped):
             found.setdefault(one[:LEAST], []).append(one)
     return found
+
+
+def _small(text: str) -> str:
+    """In small letters, every kind of i the same, and as long as it was."""
+    return text.replace("İ", "i").replace("ı", "i").lower()
+
+
+def _dotless(text: str) -> str:
+    # What Python makes of a small İ: an i, and a dot of its own above it.
+    return text.replace("i\u0307", "i")
 
 
 def _spellings(secret: str) -> set[str]:
@@ -115,8 +125,7 @@ def _cases(secret: str) -> set[str]:
 
 def _without_beginning(text: str, sought: _Sought) -> str:
     """``text`` without the beginning of a secret, where it was cut in the middle."""
-    # The one letter that becomes two when it is made small.
-    tail = text[-sought.longest :].replace("İ", "i").lower()
+    tail = _small(text[-sought.longest :])
     cuts = (_cut(tail, *one) for one in sought.beginnings.items())
     rest = len(tail) - min(cuts, default=len(tail))
     return f"{text[:-rest]}***" if rest else text
@@ -156,6 +165,8 @@ def masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
 
 
 def _masked_one(finding: Finding, masked: Callable[[str], str]) -> Finding:
+    if not finding.message and not finding.code:
+        return finding
     message = finding.message and masked(finding.message)
     code = finding.code and masked(finding.code)
     if (code, message) == (finding.code, finding.message):
