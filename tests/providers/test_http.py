@@ -482,7 +482,10 @@ def test_each_of_many_calls_arrives_with_its_own_body(
     wire.requests.clear()
     for body in bodies:
         exchange(Request("POST", wire.url, {}, body), parse, POLICY)
-    assert [one.partition(b"\r\n\r\n")[2] for one in wire.requests] == bodies
+    for body, request in zip(bodies, wire.requests, strict=True):
+        head, _, arrived = request.partition(b"\r\n\r\n")
+        assert arrived == body
+        assert head.count(b"Content-Length: %d" % len(body)) == 1
 
 
 @pytest.mark.parametrize(
@@ -536,11 +539,12 @@ def test_a_call_that_is_broken_off_leaves_no_connection_behind(
     def stop(*_: object) -> None:
         raise SystemExit
 
-    wire.keeps_saying(GOOD)
+    wire.keeps_saying("")
     with monkeypatch.context() as broken:
         broken.setattr(providers.http, "receive", stop)
         with pytest.raises(SystemExit):
             send(wire.url)
+    wire.keeps_saying(GOOD)
     assert send(wire.url).evidence is Evidence.ANSWERED
     assert wire.connections == 2
 
