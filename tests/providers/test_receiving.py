@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from providers.receiving import LostError, Patience, _Incoming, receive
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+PLAIN = b'HTTP/1.1 200 OK\r\nRETRY-AFTER: 7\r\nContent-Length: 8\r\n\r\n{"a": 1}'
 REPLIES = [
     b'HTTP/1.1 455 So\r\nRetry-After:  7 \r\nContent-Length: 8\r\n\r\n{"a": 1}',
     CHUNKED + b'Retry-After: 7\r\n\r\n3\r\n{"a\r\n5;x=y\r\n": 1}\r\n0\r\nT: u\r\n\r\n',
-    b"HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n"
-    + b'HTTP/1.1 200 OK\r\nRETRY-AFTER: 7\r\nContent-Length: 8\r\n\r\n{"a": 1}',
+    b"HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n" + PLAIN,
 ]
 
 
