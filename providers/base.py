@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -67,6 +68,10 @@ class Account(BaseModel):
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value of this account, for masking."""
+        return self._secrets
+
+    @cached_property
+    def _secrets(self) -> tuple[str, ...]:
         values = (getattr(self, name) for name in type(self).model_fields)
         found = (v.get_secret_value() for v in values if isinstance(v, SecretStr))
         return tuple(value for value in found if value)

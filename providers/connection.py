@@ -1,146 +1,112 @@
-"""The connections under ``providers.http``: none of them outlasts its call's time.
+"""The connections under ``providers.http``: what ``requests`` trusts and connects to,
+kept by each thread from one call to its next.
 
-What ``requests`` calls a timeout bounds one receive. A provider that drips its status
-line, its headers, ``100 Continue`` or its body could keep a call for ever; here each
-receive ends when the whole call has to.
+``requests`` prepares what is sent, and its adapter makes the connections. Its session
+does not send: of redirects, cookies, hooks and retries nothing must ever happen to a
+cancel, and to arrange for nothing takes longer than the call itself.
 """
 
 from __future__ import annotations
 
-import http.client
-import io
 import logging
-import socket
+import ssl
 import threading
-import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError
+from urllib3.util.ssl_ import create_urllib3_context
 
-from providers.model import Policy
+from providers.model import Request
 
 # What it warns of quotes the provider's bytes, which may hold a secret of ours.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
+MOST_KEPT = 10
+"""Connections that a thread keeps, of which there is one for each address."""
+
 _local = threading.local()
-"""This thread's session, and the ``_Limits`` of the call that it is making."""
-
-
-class LostError(Exception):
-    """The request went out, and its answer did not come back whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """One call's moments, by ``time.monotonic``."""
-
-    send_by: float
-    end_by: float
-    silence: float
-    """Seconds that a single receive may take."""
-
-
-def send(
-    prepared: requests.PreparedRequest, policy: Policy, send_by: datetime | None = None
-) -> requests.Response:
-    """Send it, unless the connection came too late; the same thread reads the body."""
-    _local.limits = _limits(policy, send_by)
-    return session().send(
-        prepared,
-        stream=True,
-        allow_redirects=False,
-        timeout=(policy.connect_timeout, policy.read_timeout),
-    )
-
-
-def _limits(policy: Policy, send_by: datetime | None) -> _Limits:
-    now = time.monotonic()
-    # A name with several addresses, or a slow look-up, may take longer to connect
-    # than connect_timeout. One reading's time must be left for the answer.
-    latest = now + policy.connect_timeout + policy.read_timeout
-    if send_by is not None:
-        left = (send_by - datetime.now(UTC)).total_seconds()
-        latest = min(latest, now + left)
-    end_by = now + policy.connect_timeout + 2 * policy.read_timeout
-    return _Limits(latest, end_by, policy.read_timeout)
-
-
-# --- what is received -------------------------------------------------------------
-
-
-class _Receiving(io.RawIOBase):
-    """What comes out of a socket, as long as there is time for it."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, limits: _Limits) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._limits = limits
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._limits.end_by - time.monotonic()
-        if left > 0:
-            self._sock.settimeout(min(left, self._limits.silence))
-            try:
-                return self._raw.readinto(buffer)
-            except TimeoutError:
-                if left > self._limits.silence:
-                    raise
-        raise LostError("a reply that did not end within its time")
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        received: Any = self.fp
-        raw = _Receiving(received.detach(), sock, _local.limits)
-        self.fp = io.BufferedReader(raw)
-
-    def begin(self) -> None:
-        super().begin()
-        # We keep none, and to read a hostile one costs seconds.
-        for name in ("Set-Cookie", "Set-Cookie2"):
-            del self.headers[name]
+"""This thread's session, and the connections that it keeps."""
 
 
 # --- what is sent -----------------------------------------------------------------
 
 
-class _SentInTime(HTTPConnection):
-    """Sends nothing once it is too late to."""
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request without its body, as ``requests`` prepared it. Holds credentials."""
 
-    response_class = _Response
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        if time.monotonic() > _local.limits.send_by:
-            raise ConnectTimeoutError(self, "connected too late")
-        super().request(*args, **kwargs)
+    prepared: requests.PreparedRequest = field(repr=False)
+    origin: str
+    data: bytes = field(repr=False)
+    """The very bytes that go before the body."""
 
 
-class _SecureSentInTime(_SentInTime, HTTPSConnection):
+def head_of(request: Request) -> Head:
+    """Raises ``ValueError`` or one of ``requests``' errors if it cannot be sent."""
+    headers = tuple(request.headers.items())
+    return _head(request.method, request.url, headers, len(request.body))
+
+
+@lru_cache(maxsize=256)  # most of an account's calls differ in their bodies alone
+def _head(
+    method: str, url: str, headers: tuple[tuple[str, str], ...], length: int
+) -> Head:
+    fixed = {
+        "User-Agent": "rescind/0.1",
+        # A compressed bomb cannot be sent to one who takes no compression.
+        "Accept-Encoding": "identity",
+        **dict(headers),
+    }
+    if length:
+        fixed["Content-Length"] = str(length)
+    asked = requests.Request(method, url, headers=fixed)
+    prepared = session().prepare_request(asked)
+    parts = urlsplit(str(prepared.url))
+    return Head(prepared, f"{parts.scheme}://{parts.netloc}", _written(prepared))
+
+
+def _written(prepared: requests.PreparedRequest) -> bytes:
+    parts = urlsplit(str(prepared.url))
+    writer_class = _SecureWriter if parts.scheme == "https" else _Writer
+    writer = writer_class(parts.hostname or "", parts.port)
+    headers = {str(name): str(value) for name, value in prepared.headers.items()}
+    writer.request(str(prepared.method), prepared.path_url, headers=headers)
+    return bytes(writer.written)
+
+
+class _Writer(HTTPConnection):
+    """Keeps what it would send, which ``http.client`` has checked byte by byte."""
+
+    def __init__(self, host: str, port: int | None) -> None:
+        super().__init__(host, port)
+        self.written = bytearray()
+
+    def send(self, data: Any) -> None:
+        self.written += data
+
+
+class _SecureWriter(_Writer, HTTPSConnection):
     pass
 
 
+# --- the session ------------------------------------------------------------------
+
+
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _SentInTime
+    def connection(self) -> Any:
+        """A connection that is not connected yet."""
+        return self._new_conn()
 
 
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureSentInTime
+class _SecurePool(_Pool, HTTPSConnectionPool):
+    pass
 
 
 class _Adapter(HTTPAdapter):
@@ -149,15 +115,19 @@ class _Adapter(HTTPAdapter):
         pools = {"http": _Pool, "https": _SecurePool}
         self.poolmanager.pool_classes_by_scheme = pools
 
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        bundle = DEFAULT_CA_BUNDLE_PATH if verify is True else str(verify)
+        host, _ = super().build_connection_pool_key_attributes(request, True, cert)
+        return host, {"ssl_context": _trusting(bundle), "cert_reqs": "CERT_REQUIRED"}
 
-# --- the session ------------------------------------------------------------------
 
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        # Where it does not follow a redirect, requests still reads the whole body of
-        # it, however long, and parses where it points to, which may raise anything.
-        return None
+@cache  # to read all authorities takes longer than a thousand calls
+def _trusting(bundle: str) -> ssl.SSLContext:
+    context = create_urllib3_context()
+    context.load_verify_locations(bundle)
+    return context
 
 
 def session() -> requests.Session:
@@ -167,9 +137,9 @@ def session() -> requests.Session:
 
 
 def _new_session() -> requests.Session:
-    session = _local.session = _Session()
-    # No proxies, .netrc or CA bundles from the environment: a third faster, and
-    # nothing outside the accounts file decides where credentials go.
+    session = _local.session = requests.Session()
+    # No proxies, .netrc or CA bundles from the environment: nothing outside the
+    # accounts file decides where credentials go.
     session.trust_env = False
     adapter = _Adapter(max_retries=0)
     session.mount("https://", adapter)
@@ -178,6 +148,51 @@ def _new_session() -> requests.Session:
     return session
 
 
+# --- the connections --------------------------------------------------------------
+
+
+def connected(head: Head, timeout: float) -> HTTPConnection:
+    """The kept connection, if its other end has not closed it, or else a new one.
+    Whatever it raises, nothing was sent."""
+    kept = _kept().pop(head.origin, None)
+    if kept is not None and kept.is_connected:
+        return kept
+    if kept is not None:
+        kept.close()
+    return _connect(head, timeout)
+
+
+def _connect(head: Head, timeout: float) -> HTTPConnection:
+    chosen = session()
+    adapter: Any = chosen.get_adapter(head.origin)
+    pool = adapter.get_connection_with_tls_context(head.prepared, chosen.verify)
+    connection: HTTPConnection = pool.connection()
+    connection.timeout = timeout
+    try:
+        connection.connect()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def keep(head: Head, connection: HTTPConnection) -> None:
+    """For this thread's next call to the same address."""
+    kept = _kept()
+    kept[head.origin] = connection
+    if len(kept) > MOST_KEPT:
+        kept.pop(next(iter(kept))).close()
+
+
 def forget() -> None:
     """Close this thread's connections: what still comes on them is nobody's answer."""
-    session().close()
+    kept = _kept()
+    while kept:
+        kept.popitem()[1].close()
+
+
+def _kept() -> dict[str, HTTPConnection]:
+    found: dict[str, HTTPConnection] | None = getattr(_local, "kept", None)
+    if found is None:
+        found = _local.kept = {}
+    return found

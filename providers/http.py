@@ -8,17 +8,20 @@ When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent bli
 
 from __future__ import annotations
 
-import ssl
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from http.client import HTTPException
 
 import requests
-import urllib3
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from providers.connection import LostError, forget, send, session
+from providers.connection import Head, connected, forget, head_of, keep
 from providers.masking import mask, masked_body, masked_words
 from providers.model import (
     Held,
@@ -29,6 +32,7 @@ from providers.model import (
     Throttled,
     UnreadableReplyError,
 )
+from providers.receiving import LostError, Patience, receive
 from providers.throttling import throttle_wait
 
 LARGEST_BODY = 4 * 1024 * 1024
@@ -87,19 +91,64 @@ def _exchange(
     secrets: tuple[str, ...],
     send_by: datetime | None,
 ) -> Exchange:
+    latest, patience = _moments(policy, send_by)
     try:
-        prepared = _prepare(request)
-    except (requests.RequestException, UnicodeError) as error:
-        detail = f"it cannot be sent: {error}"
-        return Exchange(Evidence.NOT_SENT, detail=mask(detail, secrets))
+        head = head_of(request)
+    except (requests.RequestException, HTTPException, ValueError) as error:
+        return _not_sent(f"it cannot be sent: {error}", secrets)
     try:
-        reply = _send(prepared, policy, send_by)
+        connection = connected(head, policy.connect_timeout)
+    except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
+        return _not_sent(_in_words(error, policy), secrets)
+    if time.monotonic() > latest:
+        keep(head, connection)
+        return _not_sent("connected too late to be sent", secrets)
+    try:
+        reply = _ask(connection, head, request.body, patience)
     except LostError as error:
         return Exchange(Evidence.MAYBE_DONE, detail=str(error))
-    except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
-        evidence = Evidence.NOT_SENT if _never_sent(error) else Evidence.MAYBE_DONE
-        return Exchange(evidence, detail=mask(_in_words(error, policy), secrets))
+    except Exception as error:  # noqa: BLE001  (the same)
+        detail = mask(f"connection lost: {_root(error)}"[:240], secrets)
+        return Exchange(Evidence.MAYBE_DONE, detail=detail)
     return _read(reply, parse, policy, secrets)
+
+
+def _moments(policy: Policy, send_by: datetime | None) -> tuple[float, Patience]:
+    """When it must be sent at the latest, and until when it is waited for."""
+    now = time.monotonic()
+    # A name with several addresses, or a slow look-up, may take longer to connect
+    # than connect_timeout. One reading's time must be left for the answer.
+    latest = now + policy.connect_timeout + policy.read_timeout
+    end_by = latest + policy.read_timeout
+    if send_by is not None:
+        left = (send_by - datetime.now(UTC)).total_seconds()
+        latest = min(latest, now + left)
+    return latest, Patience(end_by, policy.read_timeout)
+
+
+def _ask(
+    connection: HTTPConnection, head: Head, body: bytes, patience: Patience
+) -> Reply:
+    """The reply. From here on, whatever is raised, the provider may have acted."""
+    sock: socket.socket = connection.sock
+    try:
+        sock.settimeout(patience.silence)
+        # Who hangs up in the middle of a request may have answered it before.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            sock.sendall(head.data + body)
+        reply, stays = receive(sock, patience, LARGEST_BODY)
+    except BaseException:
+        connection.close()
+        raise
+    if stays:
+        keep(head, connection)
+    else:
+        connection.close()
+    return reply
+
+
+def _not_sent(why: str, secrets: tuple[str, ...]) -> Exchange:
+    return Exchange(Evidence.NOT_SENT, detail=mask(why, secrets))
 
 
 def _read(
@@ -142,98 +191,19 @@ def _redirected(reply: Reply) -> Held:
     )
 
 
-def _prepare(request: Request) -> requests.PreparedRequest:
-    asked = requests.Request(
-        request.method,
-        request.url,
-        headers={
-            "User-Agent": "rescind/0.1",
-            # A compressed bomb cannot be sent to one who takes no compression.
-            "Accept-Encoding": "identity",
-            **request.headers,
-        },
-        data=request.body,
-    )
-    prepared = session().prepare_request(asked)
-    for name, value in prepared.headers.items():
-        f"{name}{value}".encode("latin-1")
-    return prepared
-
-
-def _send(
-    prepared: requests.PreparedRequest, policy: Policy, send_by: datetime | None
-) -> Reply:
-    with send(prepared, policy, send_by) as response:
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, _body(response))
-
-
-def _body(response: requests.Response) -> bytes:
-    """The whole body, and no more than ``LARGEST_BODY``."""
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise LostError("a compressed reply, though none was asked for")
-    body = bytearray()
-    for part in _parts(response.raw):
-        body += part
-        if len(body) > LARGEST_BODY:
-            raise LostError(f"a reply of more than {LARGEST_BODY} bytes")
-    return bytes(body)
-
-
-def _parts(raw: urllib3.HTTPResponse) -> Iterator[bytes]:
-    try:
-        # read1 returns with what one receive brought: a slow drip cannot keep us.
-        while part := raw.read1(65536, decode_content=False):
-            yield part
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise LostError("the connection was lost in the middle of a reply") from error
-
-
-def _never_sent(error: Exception) -> bool:
-    """Whether the request cannot have reached the provider."""
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL):
-        return True
-    never = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.NameResolutionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.LocationParseError,
-    )
-    return any(isinstance(c, never) or _in_handshake(c) for c in _causes(error))
-
-
-def _in_handshake(error: BaseException) -> bool:
-    # The same words come from a connection that breaks when the request is out, so
-    # only where it was raised tells: nothing is sent before the handshake is over.
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        if (code.co_name, code.co_filename) == ("do_handshake", ssl.__file__):
-            return True
-        trace = trace.tb_next
-    return False
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    pending: list[object] = [error]
-    while pending:
-        cause = pending.pop()
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        pending += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
-        pending += cause.args
-
-
 def _in_words(error: Exception, policy: Policy) -> str:
-    unsent = _never_sent(error)
-    if isinstance(error, requests.Timeout) and unsent:
+    """Why there is no connection."""
+    timed_out = isinstance(error, TimeoutError | ConnectTimeoutError)
+    if timed_out and not isinstance(error, NewConnectionError):
         return f"no connection within {policy.connect_timeout:g} s"
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {policy.read_timeout:g} s"
-    causes = list(_causes(error))
-    root = next((c for c in causes if isinstance(c, OSError) and c.errno), causes[-1])
-    prefix = "not connected" if unsent else "connection lost"
-    return f"{prefix}: {str(root)[:200]}"
+    return f"not connected: {str(_root(error))[:200]}"
+
+
+def _root(error: BaseException) -> BaseException:
+    """The system's own error, whatever libraries have wrapped it into."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno:
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error

@@ -334,7 +334,7 @@ def _rows(orders: Sequence[Order], data: object) -> dict[str, dict[str, Any]]:
 
 
 def _names_another(awb: str, row: Mapping[str, Any]) -> bool:
-    named = first_text(*(row.get(field) for field in AWB_FIELDS))
+    named = first_text(*map(row.get, AWB_FIELDS))
     return named is not None and named != awb
 
 

@@ -166,7 +166,7 @@ class Reply:
         """The body as JSON; raises ``UnreadableReplyError`` whatever is wrong."""
         try:
             text = self.body.decode("utf-8-sig")
-            return json.loads(text, object_pairs_hook=_said_once)
+            return _READER.decode(text)
         except (ValueError, RecursionError) as error:
             raise UnreadableReplyError(
                 f"HTTP {self.status} with a body that is not JSON"
@@ -190,6 +190,11 @@ def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+# Made once: it takes longer to make one than to read a short reply.
+_READER = json.JSONDecoder(object_pairs_hook=_said_once)
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def json_request(
     method: str,
     url: str,
@@ -200,7 +205,7 @@ def json_request(
     base = {"Accept": "application/json"}
     if document is None:
         return Request(method, url, {**base, **(headers or {})})
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    body = _WRITER.encode(document).encode()
     base["Content-Type"] = "application/json"
     return Request(method, url, {**base, **(headers or {})}, body)
 

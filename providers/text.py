@@ -9,10 +9,15 @@ import contextlib
 import html
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 LONGEST = 500
 """Characters of a provider's words that are kept."""
+NUMBER = re.compile(r"\s*[0-9]{1,9}\s*")
+TAGS = re.compile(r"<[^<>]*>")
+SPACES = re.compile(r"\s+")
+GAPS = re.compile(r"[\s_]+")
 
 
 def as_object(value: object) -> dict[str, Any]:
@@ -26,7 +31,7 @@ def as_number(value: object) -> int | None:
         return None
     if isinstance(value, int):
         return value
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
+    if isinstance(value, str) and NUMBER.fullmatch(value):
         return int(value)
     return None
 
@@ -34,9 +39,11 @@ def as_number(value: object) -> int | None:
 def first_text(*values: object) -> str | None:
     """The first of ``values`` that has something in it, at most 500 characters."""
     for value in values:
-        text = storable(plain_text(value) or "").strip()
-        if text:
-            return text[:LONGEST]
+        if value is None:
+            continue
+        text = value if isinstance(value, str) else plain_text(value)
+        if text and (kept := storable(text).strip()):
+            return kept[:LONGEST]
     return None
 
 
@@ -51,25 +58,32 @@ def plain_text(value: object) -> str | None:
         return None
 
 
+@lru_cache(maxsize=256)  # most rows of a reply say the same
 def fold(text: str | None) -> str:
     """``text`` for comparing: no capitals, no accents, every kind of i the same."""
-    decomposed = unicodedata.normalize("NFKD", (text or "").replace("ı", "i"))
-    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return re.sub(r"[\s_]+", " ", bare.casefold()).strip()
+    bare = text or ""
+    if not bare.isascii():
+        decomposed = unicodedata.normalize("NFKD", bare.replace("ı", "i"))
+        bare = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return GAPS.sub(" ", bare.casefold()).strip()
 
 
 def without_html(text: object) -> str | None:
     """The words of an HTML fragment; ``None`` when there are none."""
-    if not isinstance(text, str):
-        return None
-    words = re.sub(r"<[^<>]*>", " ", text[: LONGEST * 20])
+    return _without_html(text[: LONGEST * 20]) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=256)
+def _without_html(text: str) -> str | None:
+    words = TAGS.sub(" ", text)
     # "&#" and more digits than Python reads: the words stay as they are.
     with contextlib.suppress(ValueError):
         words = html.unescape(words)
-    return first_text(re.sub(r"\s+", " ", words))
+    return first_text(SPACES.sub(" ", words))
 
 
 def storable(text: str) -> str:
     """``text`` as both databases can keep it."""
     # PostgreSQL takes no NUL and no half of a surrogate pair in a text.
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+    text = text.replace("\x00", "")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -56,6 +56,15 @@ class Wire:
 
         self.says = say
 
+    def keeps_saying(self, whole: str) -> None:
+        """Answer each request with ``whole``, and keep the connection."""
+
+        def say(connection: socket.socket) -> None:
+            connection.sendall(whole.encode())
+
+        say.keeps_alive = True  # type: ignore[attr-defined]
+        self.says = say
+
     def drips(self, head: bytes, drop: bytes, every: float) -> None:
         """Answer with ``head``, and then one ``drop`` after another, without end."""
 

@@ -252,6 +252,23 @@ def test_what_comes_late_is_never_the_next_calls_answer(
     assert seen == [b'{"of": 2}']
 
 
+@pytest.mark.parametrize("more", ["", " ", "HTTP/1.1 200 OK\r\n"])
+def test_what_comes_unasked_is_never_the_next_calls_answer(
+    wire: Wire, more: str
+) -> None:
+    def say(connection: socket.socket) -> None:
+        number = len(wire.requests)
+        connection.sendall(whole(200, f'{{"of": {number}}}') + whole(200, more))
+
+    say.keeps_alive = True  # type: ignore[attr-defined]
+    wire.says = say
+    seen: list[bytes] = []
+    for _ in range(3):
+        assert send(wire.url, bodies(seen)).evidence is Evidence.ANSWERED
+    assert seen == [b'{"of": 1}', b'{"of": 2}', b'{"of": 3}']
+    assert wire.connections == 3
+
+
 # --- headers that lie -----------------------------------------------------------------
 
 
@@ -294,7 +311,7 @@ def test_an_error_that_no_library_announces_may_be_done(
     def fail(*_: object) -> None:
         raise RecursionError(f"while reading {SECRET}")
 
-    monkeypatch.setattr(connection._Response, "begin", fail)
+    monkeypatch.setattr(providers.http, "receive", fail)
     result = send(wire.url)
     assert result.evidence is Evidence.MAYBE_DONE
     assert SECRET not in repr(result)

@@ -14,9 +14,11 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from urllib3.connection import HTTPConnection
 
+import providers.http
 from providers import connection
 from providers.http import (
     LARGEST_BODY,
@@ -154,6 +156,18 @@ def test_plain_http_at_a_tls_address_was_not_sent() -> None:
     assert result.evidence is Evidence.NOT_SENT
 
 
+def test_whatever_goes_wrong_while_connecting_was_not_sent(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RecursionError(f"while connecting with {SECRET}")
+
+    monkeypatch.setattr(HTTPConnection, "connect", fail)
+    result = send(wire.url)
+    assert result.evidence is Evidence.NOT_SENT
+    assert SECRET not in repr(result)
+
+
 # --- TLS, with a certificate of our own -----------------------------------------------
 
 
@@ -164,6 +178,15 @@ def test_a_certificate_that_nobody_vouches_for_was_not_sent(tls: Tls) -> None:
     assert result.evidence is Evidence.NOT_SENT
     assert "certificate verify failed" in str(result.detail).lower()
     assert heard in ([], [b""])
+
+
+def test_a_certificate_for_another_name_was_not_sent(
+    tls: Tls, certificate: Path
+) -> None:
+    connection.session().verify = str(certificate)
+    result = send(tls(lambda secure, _: None).replace("127.0.0.1", "localhost"))
+    assert result.evidence is Evidence.NOT_SENT
+    assert "certificate is not valid for 'localhost'" in str(result.detail)
 
 
 @pytest.mark.parametrize(
@@ -450,12 +473,41 @@ def test_what_was_asked_arrives_as_it_was_built(wire: Wire) -> None:
     assert body == BODY
 
 
-def test_a_connection_is_used_again(wire: Wire) -> None:
-    def say(connection: socket.socket) -> None:
-        connection.sendall(GOOD.encode())
+@given(bodies=st.lists(st.binary(max_size=12), max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_of_many_calls_arrives_with_its_own_body(
+    wire: Wire, bodies: list[bytes]
+) -> None:
+    wire.keeps_saying(GOOD)
+    wire.requests.clear()
+    for body in bodies:
+        exchange(Request("POST", wire.url, {}, body), parse, POLICY)
+    for body, request in zip(bodies, wire.requests, strict=True):
+        head, _, arrived = request.partition(b"\r\n\r\n")
+        assert arrived == body
+        assert head.count(b"Content-Length: %d" % len(body)) == 1
 
-    say.keeps_alive = True  # type: ignore[attr-defined]
-    wire.says = say
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://shop.example/a", "shop.example"),
+        ("http://shop.example:8080/a", "shop.example:8080"),
+        ("https://shop.example/a", "shop.example"),
+        ("https://shop.example:443/a", "shop.example"),
+        ("https://shop.example:80/a", "shop.example:80"),
+        ("https://[::1]:8443/a", "[::1]:8443"),
+        ("https://gül.example/a", "xn--gl-xka.example"),
+    ],
+)
+def test_the_host_is_named_as_its_address_has_it(url: str, host: str) -> None:
+    lines = connection.head_of(Request("GET", url)).data.split(b"\r\n")
+    assert lines[0] == b"GET /a HTTP/1.1"
+    assert [li for li in lines if li.startswith(b"Host")] == [f"Host: {host}".encode()]
+
+
+def test_a_connection_is_used_again(wire: Wire) -> None:
+    wire.keeps_saying(GOOD)
     results = [send(wire.url) for _ in range(3)]
     assert {one.evidence for one in results} == {Evidence.ANSWERED}
     assert (len(wire.requests), wire.connections) == (3, 1)
@@ -468,6 +520,49 @@ def test_a_kept_connection_that_the_provider_closed_costs_nothing(wire: Wire) ->
     second = send(wire.url)
     assert first.evidence is second.evidence is Evidence.ANSWERED
     assert len(wire.requests) == 2
+
+
+def test_a_thread_keeps_no_more_connections_than_it_may(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.keeps_saying(GOOD)
+    monkeypatch.setattr(connection, "MOST_KEPT", 1)
+    other = wire.url.replace("127.0.0.1", "localhost")
+    for url in (wire.url, wire.url, other, other, wire.url):
+        assert send(url).evidence is Evidence.ANSWERED
+    assert wire.connections == 3
+
+
+def test_a_call_that_is_broken_off_leaves_no_connection_behind(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise SystemExit
+
+    wire.keeps_saying("")
+    with monkeypatch.context() as broken:
+        broken.setattr(providers.http, "receive", stop)
+        with pytest.raises(SystemExit):
+            send(wire.url)
+    wire.keeps_saying(GOOD)
+    assert send(wire.url).evidence is Evidence.ANSWERED
+    assert wire.connections == 2
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + GOOD[:-2],
+        "HTTP/1.1 200 OK\nContent-Length: 2\n\n",
+        "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n",
+        "HTTP/1.0 200 OK\r\n\r\n",
+    ],
+    ids=["100", "103", "bare line feeds", "no phrase", "1.0"],
+)
+def test_what_is_sloppy_and_clear_is_read(wire: Wire, head: str) -> None:
+    wire.answers(head, "{}")
+    assert send(wire.url).evidence is Evidence.ANSWERED
 
 
 # --- throttled ------------------------------------------------------------------------

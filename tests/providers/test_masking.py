@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,22 @@ def test_a_name_is_masked_in_capitals_and_small_letters(quoted: str) -> None:
 @given(st.sampled_from([IBAN, SPACED]), st.integers(min_value=4, max_value=31))
 def test_a_secret_that_was_cut_in_the_middle_is_masked(quoted: str, size: int) -> None:
     assert mask(f"no: {quoted[:size].rstrip()}", (IBAN,)) == "no: ***"
+
+
+@pytest.mark.parametrize("quoted", ["Işıl İğn", "IŞIL İĞN", "ışıl iğn"])
+def test_a_name_that_was_cut_is_masked_in_capitals_too(quoted: str) -> None:
+    assert mask(f"no {quoted}", (HOLDER,)) == "no ***"
+
+
+@given(st.characters(categories=["L"]), st.text(alphabet=" -\t", max_size=3))
+def test_whatever_is_the_same_but_for_its_case_is_masked(
+    letter: str, between: str
+) -> None:
+    secret = f"ab{letter}cd{letter}ef"
+    for other in {letter.upper(), letter.lower(), letter.title(), letter.swapcase()}:
+        quoted = f"AB{between}{other}Cd{other}{between}EF"
+        if re.fullmatch(re.escape(secret), quoted.replace(between, ""), re.IGNORECASE):
+            assert mask(f"<{quoted}>", (secret,)) == "<***>"
 
 
 @pytest.mark.parametrize("secret", ["", " ", "    ", "abc"])
