@@ -44,7 +44,7 @@ from ledger.states import State
 from providers.model import Policy
 from worker.accounts import Lane, LaneConfig
 from worker.calls import FINE, Asked, Caller, longest_call
-from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget
+from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget, Place
 from worker.runtime import Runtime, utc_now
 from worker.stopping import pause, stopping
 
@@ -80,7 +80,9 @@ class Pump:
     lane: Lane
     operation: str
     config: LaneConfig
-    _flying: set[Future[Asked]] = field(default_factory=set)
+    _flying: dict[Future[Asked], Place] = field(default_factory=dict)
+    _patience: float = LOOK_SECONDS
+    """How long calls under way may keep it from looking for new work."""
     _clean: bool = True
     """Whether the lane's row says that nothing is wrong."""
     _contested: bool = False
@@ -141,9 +143,8 @@ class Pump:
         """What is under way must still be recorded, whatever went wrong elsewhere."""
         while self._flying:
             done, _ = wait(self._flying, None, FIRST_COMPLETED)
-            self._flying -= done
             try:
-                self._record([future.result() for future in done])
+                self._finish(done)
             except Exception:
                 log.exception("not recorded", lane="/".join(self.lane))
 
@@ -166,7 +167,16 @@ class Pump:
             return False
         if budget.calls == 0:
             return self._sit_out(budget) and not stopping()
-        claimed = self._claim(budget.calls * self._batch)
+        places = list(budget.places)
+        try:
+            return self._send(places)
+        finally:
+            # Of calls that were not made after all.
+            self._give_back(places)
+
+    def _send(self, places: list[Place]) -> bool:
+        """Claim what these places hold, and send it; takes away those it uses."""
+        claimed = self._claim(len(places) * self._batch)
         caller = Caller(
             self.lane,
             self.config,
@@ -175,8 +185,9 @@ class Pump:
             self.runtime.tokens,
         )
         for start in range(0, len(claimed), self._batch):
-            batch = claimed[start : start + self._batch]
-            self._flying.add(self.runtime.threads.submit(caller.ask, batch))
+            batch, place = claimed[start : start + self._batch], places.pop()
+            future = self.runtime.threads.submit(caller.ask, batch, place)
+            self._flying[future] = place
         return bool(claimed)
 
     def _wanted(self) -> int:
@@ -206,6 +217,7 @@ class Pump:
         return CONTESTED_SHARE if self._contested else READ_SHARE
 
     def _sit_out(self, budget: Budget) -> bool:
+        self._patience = min(LOOK_SECONDS, budget.wait.total_seconds())
         if self._flying or budget.wait > SHORT_WAIT:
             return False
         pause(budget.wait.total_seconds())
@@ -222,7 +234,8 @@ class Pump:
     def _land(self, *, block: bool) -> None:
         """Record what has finished; with ``block``, wait for something to do so."""
         # While there is room, new work is looked for though a slow call goes on.
-        patience = (None if self._full() else LOOK_SECONDS) if block else 0
+        patience = (None if self._full() else self._patience) if block else 0
+        self._patience = LOOK_SECONDS
         # A full one has no use for a nudge: it could do nothing about it.
         awaited: set[Future[Any]] = {*self._flying}
         wait(
@@ -233,10 +246,22 @@ class Pump:
         if any(call.done() for call in self._flying):
             # Calls sent together mostly end together: one commit for all of them.
             wait(self._flying, GATHER_SECONDS, ALL_COMPLETED)
-        done = {call for call in self._flying if call.done()}
-        self._flying -= done
-        if done:
-            self._record([future.result() for future in done])
+        self._finish({call for call in self._flying if call.done()})
+
+    def _finish(self, done: set[Future[Asked]]) -> None:
+        """Record what these calls brought, then give back their places."""
+        places = [self._flying.pop(call) for call in done]
+        if not done:
+            return
+        try:
+            self._record([call.result() for call in done])
+        finally:
+            self._give_back(places)
+
+    def _give_back(self, places: list[Place]) -> None:
+        if any(place.rules for place in places):
+            # A Redis that hangs must not keep other calls from being recorded.
+            self.runtime.threads.submit(self.runtime.rates.release, places)
 
     def _record(self, asked: Sequence[Asked]) -> None:
         """Write down what calls brought, also if the ledger is away for a moment.

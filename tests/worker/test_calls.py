@@ -21,6 +21,7 @@ from tests.conftest import free_port
 from worker.accounts import LaneConfig
 from worker.calls import FINE, SEALED_WAIT, Caller
 from worker.deadlines import ON_THE_WAY, Limits, TooLateError, too_late
+from worker.limits import Place
 from worker.tokens import Tokens
 
 AKINON = BY_NAME["akinon"]
@@ -138,20 +139,23 @@ def test_a_call_whose_thread_starts_after_the_deadline_is_not_made(
     assert (done.state, done.attempts) == (State.EXPIRED, 0)
 
 
-@given(left=st.floats(-5, 30), lease=st.floats(-5, 120))
-def test_no_request_goes_out_after_the_deadline_or_too_late_for_its_lease(
-    left: float, lease: float
+@given(left=st.floats(-5, 30), lease=st.floats(-5, 120), kept=st.floats(-5, 30))
+def test_no_request_goes_out_after_the_deadline_its_place_or_too_late_for_its_lease(
+    left: float, lease: float, kept: float
 ) -> None:
     now = datetime.now(UTC)
     policy = AKINON.policy
     before, ends = now + timedelta(seconds=left), now + timedelta(seconds=lease)
-    limits = Limits(lease_ends=ends, deadline=before)
+    until = now + timedelta(seconds=kept)
+    place = Place(send_by=until)
+    limits = Limits(lease_ends=ends, deadline=before, place=place)
     try:
         send_by = limits.send_by(policy, now)
     except TooLateError:
-        assert before <= now + ON_THE_WAY
+        assert before <= now + ON_THE_WAY or until <= now
     else:
         assert send_by < before
+        assert send_by <= until
         assert send_by + timedelta(seconds=2 * policy.read_timeout) <= ends
 
 
