@@ -157,6 +157,7 @@ class Caller:
         token: str | None,
         limits: Limits,
     ) -> Exchange:
+        limits.place.wait()
         # Looked at here, and not before: a login may have taken its time.
         provider, now = self.config.provider, utc_now()
         policy = self.config.policy

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 
 from limits import parse
 from redis import Redis, RedisError
@@ -28,53 +27,64 @@ CONTESTED_SHARE = 0.5
 """Nor more than this while cancels are waiting: they come first."""
 SEND_WITHIN = timedelta(seconds=5)
 """A place is good for so long, and a connection's time; later it must not be used."""
+AHEAD = timedelta(milliseconds=50)
+"""Where calls follow each other more closely, places are given out so long before they
+are free, to be claimed for meanwhile. An urgent order waits no longer than that."""
 
 SERVER_TIME = "redis.call('TIME')"
 """The one clock that all workers share."""
 
 # Each rule is a sorted set of places, by the microsecond at which each is free again.
 # A place whose call is under way stands at the latest moment possible, so that one
-# whose worker died is free then.
+# whose worker died is free then. One that is given out before it is free keeps its
+# moment: nobody may use it earlier.
 _TAKE = """
 local at = %s
 local now = at[1] * 1000000 + at[2]
-local wanted, hold, name = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local function rule(i) return tonumber(ARGV[2 + 2 * i]), tonumber(ARGV[3 + 2 * i]) end
+local wanted, hold, ahead = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local name = ARGV[4]
+local function rule(i) return tonumber(ARGV[3 + 2 * i]), tonumber(ARGV[4 + 2 * i]) end
 
 local got = wanted
 for i, key in ipairs(KEYS) do
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-  got = math.max(0, math.min(got, rule(i) - redis.call('ZCARD', key)))
+  local soon = redis.call('ZCOUNT', key, '-inf', now + ahead)
+  got = math.max(0, math.min(got, rule(i) - redis.call('ZCARD', key) + soon))
 end
-local wait = 0
+local free, wait = {}, 0
+for n = 1, got do free[n] = now end
 for i, key in ipairs(KEYS) do
   local amount, window = rule(i)
-  for n = 1, got do
-    redis.call('ZADD', key, now + hold + window, name .. n)
+  local over = redis.call('ZCARD', key) + got - amount
+  if over > 0 and got > 0 then
+    local few = math.min(over, got)
+    local old = redis.call('ZRANGE', key, over - few, over - 1, 'WITHSCORES')
+    for n = 1, few do
+      redis.call('ZREM', key, old[2 * n - 1])
+      free[got - few + n] = math.max(free[got - few + n], tonumber(old[2 * n]))
+    end
   end
+  for n = 1, got do redis.call('ZADD', key, now + hold + window, name .. n) end
   if got > 0 then
     redis.call('PEXPIRE', key, math.ceil((hold + window) / 1000) + 1000)
   end
-  local over = redis.call('ZCARD', key) - amount
-  if got < wanted and over >= 0 then
-    local next = tonumber(redis.call('ZRANGE', key, over, over, 'WITHSCORES')[2])
-    wait = math.max(wait, math.min(next, now + window) - now)
+  local full = redis.call('ZCARD', key) - amount
+  if got < wanted and full >= 0 then
+    local next = tonumber(redis.call('ZRANGE', key, full, full, 'WITHSCORES')[2])
+    wait = math.max(wait, math.min(next, now + window) - ahead / 2 - now)
   end
 end
-return {got, wait}
+return {now, wait, free}
 """
 _RELEASE = """
 local at = %s
 local now = at[1] * 1000000 + at[2]
 for i, key in ipairs(KEYS) do
   local window = tonumber(ARGV[i])
-  for n = #KEYS + 1, #ARGV, 2 do
-    local place, age = ARGV[n], tonumber(ARGV[n + 1])
-    if age < 0 then
-      redis.call('ZREM', key, place)
-    else
-      redis.call('ZADD', key, now - age + window, place)
-    end
+  for n = #KEYS + 1, #ARGV, 3 do
+    local place, free, age = ARGV[n], tonumber(ARGV[n + 1]), tonumber(ARGV[n + 2])
+    if age >= 0 then free = now - age + window end
+    redis.call('ZADD', key, free, place)
   end
   if redis.call('PTTL', key) < window / 1000 then
     redis.call('PEXPIRE', key, math.ceil(window / 1000) + 1000)
@@ -92,22 +102,19 @@ class Rule:
     window: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    send_by: datetime
-    names: list[str]
-    wait: timedelta
-
-
 @dataclass(slots=True)
 class Place:
     """Room for one call in its lane's rate. Without rules there is always room."""
 
     rules: tuple[Rule, ...] = ()
+    not_before: float = 0.0
+    """By this process's monotonic clock; ``send_by`` by that of the machine."""
     send_by: datetime | None = None
     """Later it may be somebody else's."""
     names: list[str] = field(default_factory=list)
-    more: Callable[[], _Taken] | None = None
+    free: int = 0
+    """When it is free if it is not used, by Redis's clock, in microseconds."""
+    more: Callable[[], list[Place]] | None = None
     used: bool = False
     ended: float | None = None
 
@@ -118,11 +125,16 @@ class Place:
         """
         if self.more is None:
             return True
-        taken = self.more()
-        if taken.names:
-            self.send_by = taken.send_by
-            self.names += taken.names
-        return bool(taken.names)
+        found = self.more()
+        for one in found:
+            self.names += one.names
+            self.not_before, self.send_by = one.not_before, one.send_by
+        return bool(found)
+
+    def wait(self) -> None:
+        """Wait until it is free: it is given out a moment ahead."""
+        if (left := self.not_before - monotonic()) > 0:
+            sleep(left)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -166,10 +178,7 @@ class Rates:
         rules = tuple(_rules(lane, policy, share))
         if not rules:
             return Budget(tuple(Place() for _ in range(wanted)))
-        taken = self._names(rules, policy, wanted)
-        more = partial(self._names, rules, policy, 1)
-        places = (Place(rules, taken.send_by, [name], more) for name in taken.names)
-        return Budget(tuple(places), taken.wait)
+        return self._places(rules, policy, wanted)
 
     def release(self, places: Iterable[Place]) -> None:
         """Those that were used are free a window after their end, the others at once.
@@ -185,29 +194,46 @@ class Rates:
                 with suppress(RedisError):
                     self._give_back(rules, some)
 
-    def _names(self, rules: tuple[Rule, ...], policy: Policy, wanted: int) -> _Taken:
+    def _places(self, rules: tuple[Rule, ...], policy: Policy, wanted: int) -> Budget:
         good_for = timedelta(seconds=policy.connect_timeout) + SEND_WITHIN
         hold = good_for + timedelta(seconds=2 * policy.read_timeout)
         prefix = f"{secrets.token_hex(8)}:"
         limits = [n for rule in rules for n in (rule.amount, _micros(rule.window))]
         # Looked at before Redis does: what is in time here is in time there.
         send_by = datetime.now(UTC) + good_for
-        got, wait = self._take(
-            [rule.key for rule in rules], [wanted, _micros(hold), prefix, *limits]
+        now, wait, free = self._take(
+            [rule.key for rule in rules],
+            [wanted, _micros(hold), _micros(_ahead(rules)), prefix, *limits],
         )
-        names = [f"{prefix}{n}" for n in range(1, got + 1)]
-        return _Taken(send_by, names, timedelta(microseconds=wait))
+        here = monotonic()
+        places = tuple(
+            Place(
+                rules,
+                here + (at - now) / 1e6,
+                send_by,
+                [f"{prefix}{n}"],
+                at,
+                lambda: list(self._places(rules, policy, 1).places),
+            )
+            for n, at in enumerate(free, 1)
+        )
+        return Budget(places, timedelta(microseconds=wait))
 
     def _give_back(self, rules: tuple[Rule, ...], places: list[Place]) -> None:
         now = monotonic()
-        ages = [
+        told = [
             word
             for place in places
             for name in place.names
-            for word in (name, _age(place, now))
+            for word in (name, place.free, _age(place, now))
         ]
         windows = [_micros(rule.window) for rule in rules]
-        self._release([rule.key for rule in rules], [*windows, *ages])
+        self._release([rule.key for rule in rules], [*windows, *told])
+
+
+def _ahead(rules: tuple[Rule, ...]) -> timedelta:
+    close = all(rule.window / rule.amount <= AHEAD for rule in rules)
+    return AHEAD if close else timedelta(0)
 
 
 def _rules(lane: Lane, policy: Policy, share: float) -> Iterator[Rule]:

@@ -6,7 +6,7 @@ Time is simulated: the scripts run in a real Valkey, and read this clock instead
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 from unittest.mock import patch
@@ -18,7 +18,7 @@ from redis import Redis
 
 from bench.stats import most_within
 from providers.model import Policy, seconds
-from worker.limits import Place, Rates
+from worker.limits import Budget, Place, Rates
 
 CLOCK = "{0, redis.call('GET', 'the-clock')}"
 WINDOW = 1_000_000
@@ -50,6 +50,7 @@ class Call:
     answered: int
     told: int
     dies: bool = False
+    made: bool = True
 
 
 @dataclass
@@ -59,6 +60,7 @@ class World:
     rates: Rates
     redis: Redis
     lane: tuple[str, str]
+    ahead: timedelta
     now: int = 10 * WINDOW
     arrived: list[int] = field(default_factory=list)
     _releases: list[tuple[int, int, Place, int]] = field(default_factory=list)
@@ -75,19 +77,25 @@ class World:
         """Make so many calls, waiting for their places as it is told to."""
         while wanted:
             self.redis.set("the-clock", self.now)
-            budget = self.rates.take(self.lane, POLICY, wanted, share)
+            budget = self._take(wanted, share)
             for place in budget.places:
                 self._make(place, call)
             wanted -= budget.calls
             self.move(budget.wait // timedelta(microseconds=1))
 
+    def _take(self, wanted: int, share: float) -> Budget:
+        clock = patch("worker.limits.monotonic", lambda: self.now / 1e6)
+        with clock, patch("worker.limits.AHEAD", self.ahead):
+            return self.rates.take(self.lane, POLICY, wanted, share)
+
     def _make(self, place: Place, call: Call) -> None:
-        sent = self.now + call.sent
+        sent = max(self.now + call.sent, round(place.not_before * 1e6))
         ended = min(sent + call.arrives + call.answered, sent + LONGEST)
-        self.arrived.append(min(sent + call.arrives, ended))
-        place.used = True
+        if call.made:
+            self.arrived.append(min(sent + call.arrives, ended))
+            place.used = True
         if not call.dies:
-            due = ended + call.told
+            due = (ended if call.made else self.now) + call.told
             heapq.heappush(self._releases, (due, next(_numbers), place, call.told))
 
     def _release(self, place: Place, age: int) -> None:
@@ -103,9 +111,10 @@ def delays(most: int) -> st.SearchStrategy[int]:
 
 
 PROMPT = Call(sent=0, arrives=0, answered=0, told=0)
+UNUSED = replace(PROMPT, made=False)
 LATEST = Call(sent=SEND_BY, arrives=LONGEST, answered=0, told=0, dies=True)
 CALLS = st.one_of(
-    st.sampled_from([PROMPT, LATEST]),
+    st.sampled_from([PROMPT, LATEST, UNUSED]),
     st.builds(
         Call,
         sent=delays(SEND_BY),
@@ -113,9 +122,17 @@ CALLS = st.one_of(
         answered=delays(LONGEST),
         told=delays(5 * WINDOW),
         dies=st.booleans(),
+        made=st.booleans(),
     ),
 )
 ASKS = st.lists(st.tuples(delays(2 * WINDOW), st.integers(1, 4), CALLS), max_size=12)
+
+
+AHEAD = st.sampled_from([timedelta(0), timedelta(seconds=1)])
+
+
+def lane() -> tuple[str, str]:
+    return ("notpanel", f"simulated-{next(_numbers)}")
 
 
 @pytest.fixture(scope="module")
@@ -129,40 +146,41 @@ def simulated(valkey_url: str) -> Rates:
     return Rates(f"{valkey_url.removesuffix('/0')}/9", {}, clock=CLOCK)
 
 
-@given(asks=ASKS)
+@given(asks=ASKS, ahead=AHEAD)
 @settings(deadline=None, max_examples=100)
 def test_no_window_ever_holds_more_calls_than_the_rate_allows(
-    simulated: Rates, client: Redis, asks: Asks
+    simulated: Rates, client: Redis, asks: Asks, ahead: timedelta
 ) -> None:
-    world = World(simulated, client, ("notpanel", f"simulated-{next(_numbers)}"))
+    world = World(simulated, client, lane(), ahead)
     for gap, wanted, call in asks:
         world.move(gap)
         world.ask(1.0, wanted, call)
     assert most_within(world.arrived, WINDOW) <= MOST
 
 
-@given(asks=ASKS)
+@given(asks=ASKS, ahead=AHEAD)
 @settings(deadline=None, max_examples=30)
 def test_reads_alone_never_hold_more_than_their_share(
-    simulated: Rates, client: Redis, asks: Asks
+    simulated: Rates, client: Redis, asks: Asks, ahead: timedelta
 ) -> None:
-    world = World(simulated, client, ("notpanel", f"simulated-{next(_numbers)}"))
+    world = World(simulated, client, lane(), ahead)
     for gap, wanted, call in asks:
         world.move(gap)
         world.ask(0.5, wanted, call)
     assert most_within(world.arrived, WINDOW) <= MOST // 2
 
 
-@given(asks=ASKS)
+@given(asks=ASKS, ahead=AHEAD)
 @settings(deadline=None, max_examples=30)
 def test_whatever_became_of_calls_all_places_come_back(
-    simulated: Rates, client: Redis, asks: Asks
+    simulated: Rates, client: Redis, asks: Asks, ahead: timedelta
 ) -> None:
-    world = World(simulated, client, ("notpanel", f"simulated-{next(_numbers)}"))
+    world = World(simulated, client, lane(), ahead)
     for gap, wanted, call in asks:
         world.move(gap)
         world.ask(1.0, wanted, call)
     world.move(SEND_BY + LONGEST + 5 * WINDOW)
     world.move(WINDOW)
-    client.set("the-clock", world.now)
-    assert simulated.take(world.lane, POLICY, MOST).calls == MOST
+    before = len(world.arrived)
+    world.ask(1.0, MOST, PROMPT)
+    assert world.arrived[before:] == [world.now] * MOST
