@@ -47,7 +47,7 @@ def no_fencing() -> None:
     from ledger.progress import Change
     from ledger.states import State
     from ledger.tables import CANCELLATION
-    from worker import pump
+    from worker import books
 
     inner = records.record
 
@@ -67,7 +67,7 @@ def no_fencing() -> None:
         del from_state, to_state
 
     _put(records, "_check_edge", any_edge)
-    _put(pump, "record", blind)
+    _put(books, "record", blind)
 
 
 def early_ack() -> None:

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -123,20 +123,44 @@ def install() -> None:
     import tasks.submit
     import tasks.sweep
     import worker.calls
-    import worker.pump
 
     armoury = Armoury(Path(os.environ[FOLDER]))
     here = armoury.passing
     _around(tasks.submit, "take_in", before=lambda *a: _intake(armoury, a))
     _around(tasks.submit, "take_in", after=lambda: here("taken-in"))
     _around(tasks.sweep, "sweep_ledger", after=lambda: here("swept"))
-    _around(worker.pump.Pump, "_claim", after=lambda: here("claimed"))
     _around(worker.calls, "exchange", before=lambda *a: _calling(armoury))
-    _around(worker.pump.Pump, "_write", before=lambda *a: here("answered"))
-    _around(worker.pump, "record_calls", after=lambda: here("writing"))
-    _around(worker.pump.Pump, "_write", after=lambda: here("committed"))
+    _turns(here)
     worker_ready.connect(lambda **_: armoury.say_ready(), weak=False)
     task_postrun.connect(lambda **_: here("done"), weak=False)
+
+
+def _turns(here: Callable[[str], None]) -> None:
+    """One transaction records what came home and claims what is next."""
+    from ledger import records
+    from worker import books
+
+    turn, record_calls = books.Books._turn, records.record_calls
+
+    def turned(own: books.Books, asked: Sequence[Any], *more: Any) -> list[Any]:
+        if asked:
+            here("answered")
+        claimed = turn(own, asked, *more)
+        for name, reached in (("committed", asked), ("claimed", claimed)):
+            if reached:
+                here(name)
+        return claimed
+
+    def recorded(*given: Any) -> None:
+        record_calls(*given)
+        if given[-1]:
+            here("writing")
+
+    for owner, name, new in (
+        (books.Books, "_turn", turned),
+        (books, "record_calls", recorded),
+    ):
+        setattr(owner, name, new)
 
 
 def _calling(armoury: Armoury) -> None:

@@ -1,8 +1,13 @@
-"""Claiming: how a worker comes to hold cancellations, the most urgent first."""
+"""Claiming: how a worker comes to hold cancellations, the most urgent first.
+
+Statements are built once and cached: to build them anew costs more than to run them.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -11,22 +16,53 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
+    case,
     func,
     literal_column,
     not_,
     or_,
     select,
+    text,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from ledger.progress import Claimed, Progress
 from ledger.records import write_history
-from ledger.states import OPEN, State
-from ledger.tables import CANCELLATION, NO_DEADLINE, from_ms, moment, to_ms
+from ledger.states import State
+from ledger.tables import CANCELLATION, LOOKED_AT, from_ms, in_ms, moment
 from providers.model import Order, Reason
 
 C = CANCELLATION.c
 _WORDS: list[ColumnElement[Any]] = [literal_column(f"'{reason}'") for reason in Reason]
+_PROGRESS = (
+    C.state,
+    C.reason,
+    C.provider_code,
+    C.provider_message,
+    C.attempts,
+    C.spent,
+    C.polls,
+    C.lost,
+    C.hint,
+    C.sent_at,
+    C.since,
+    C.step,
+    C.batch_cap,
+    C.due_at,
+    C.finished_at,
+)
+_OWN = (
+    C.id,
+    C.order_id,
+    C.params,
+    C.version,
+    C.opened_at,
+    C.cancel_before,
+    C.urgency,
+    C.sealed,
+)
 
 
 def claim(
@@ -45,21 +81,14 @@ def claim(
     that only a newer version can read are left for it.
     No two workers are ever given the same one while its lease lasts.
     """
-    first = connection.execute(_candidates(lane, state, now, C.batch_cap).limit(1))
-    row = first.first()
-    if row is None:
-        return []
-    cap = row[0]
-    chosen = (
-        _candidates(lane, state, now, C.id)
-        .where(C.batch_cap.is_(None) if cap is None else C.batch_cap == cap)
-        .limit(limit if cap is None else min(limit, cap))
-        .with_for_update(skip_locked=True)
-    )
-    held = connection.execute(_hold(chosen, state, lease, now)).all()
+    values = _values(lane, limit, now) | {"lease_ends": in_ms(now + lease)}
+    held = connection.execute(_hold(state), values).all()
     if state is State.QUEUED:
-        write_history(connection, (_claimed_row(row, now) for row in held))
-    return sorted((_claimed(row) for row in held), key=_urgency)
+        at = in_ms(now)
+        write_history(connection, (_claimed_row(row, at) for row in held))
+    known: dict[tuple[Any, ...], Progress] = {}
+    ordered = sorted(held, key=attrgetter("urgency", "id"))
+    return [_claimed(row, known) for row in ordered]
 
 
 def waiting(
@@ -70,8 +99,7 @@ def waiting(
     now: datetime,
 ) -> int:
     """How many could be claimed now; counts no further than ``limit``."""
-    few = _candidates(lane, state, now, C.id).order_by(None).limit(limit).subquery()
-    found = connection.execute(select(func.count()).select_from(few))
+    found = connection.execute(_count(state), _values(lane, limit, now))
     return int(found.scalar_one())
 
 
@@ -84,75 +112,96 @@ def unreadable(
     connection: Connection, lane: tuple[str, str], limit: int, now: datetime
 ) -> list[str]:
     """The ids of those that are due and wait for a newer version."""
-    chosen = select(C.id).where(
-        C.provider == lane[0],
-        C.account == lane[1],
-        C.state.in_([literal_column(f"'{state}'") for state in sorted(OPEN)]),
-        C.finished_at.is_(None),
-        C.due_at <= to_ms(now),
-        not_(readable()),
-    )
-    return list(connection.execute(chosen.limit(limit)).scalars())
+    found: list[str] = []
+    for open_ones in (C.state == literal_column("'queued'"), text(LOOKED_AT)):
+        chosen = select(C.id).where(
+            C.provider == lane[0],
+            C.account == lane[1],
+            open_ones,
+            C.due_at <= in_ms(now),
+            not_(readable()),
+        )
+        found += connection.execute(chosen.limit(limit)).scalars()
+    return found[:limit]
 
 
-def _candidates(
-    lane: tuple[str, str], state: State, now: datetime, *columns: Any
-) -> Select[Any]:
-    at = to_ms(now)
+def _values(lane: tuple[str, str], limit: int, now: datetime) -> dict[str, Any]:
+    its = {"its_provider": lane[0], "its_account": lane[1]}
+    return {**its, "most": limit, "now": in_ms(now)}
+
+
+@cache
+def _count(state: State) -> Select[Any]:
+    few = _candidates(state, C.id).order_by(None).limit(bindparam("most")).subquery()
+    return select(func.count()).select_from(few)
+
+
+def _candidates(state: State, *columns: Any) -> Select[Any]:
     chosen = select(*columns).where(
-        C.provider == lane[0],
-        C.account == lane[1],
+        C.provider == bindparam("its_provider"),
+        C.account == bindparam("its_account"),
         # Written out, so that both databases see that the partial index fits.
         C.state == literal_column(f"'{state}'"),
-        C.due_at <= at,
+        C.due_at <= bindparam("now"),
         readable(),
     )
     if state is State.QUEUED:
-        return chosen.where(C.urgency > at).order_by(C.urgency, C.due_at, C.id)
-    return chosen.where(C.finished_at.is_(None)).order_by(C.due_at)
+        in_time = C.urgency > bindparam("now")
+        return chosen.where(in_time).order_by(C.urgency, C.due_at, C.id)
+    return chosen.where(text(LOOKED_AT)).order_by(C.due_at)
 
 
-def _hold(chosen: Select[Any], state: State, lease: timedelta, now: datetime) -> Any:
+@cache
+def _hold(state: State) -> ReturningUpdate[Any]:
+    # As a CTE it runs once; as a subquery PostgreSQL may run it for every row, and so
+    # hold all there are, whatever the limit.
+    picked = (
+        _picked(state).cte("picked").prefix_with("MATERIALIZED", dialect="postgresql")
+    )
     values: dict[str, Any] = {
         "version": C.version + 1,
-        "due_at": to_ms(now + lease),
-        "updated_at": to_ms(now),
+        "due_at": bindparam("lease_ends"),
+        "updated_at": bindparam("now"),
     }
     if state is State.QUEUED:
         values |= {
-            "state": State.SENDING,
+            "state": literal_column(f"'{State.SENDING}'"),
             # Counted before the call: a worker that dies in it has made an attempt.
             "attempts": C.attempts + 1,
             "spent": C.spent + 1,
-            "sent_at": to_ms(now),
+            "sent_at": bindparam("now"),
         }
-    # As a CTE it runs once; as a subquery PostgreSQL may run it for every row, and so
-    # hold all there are, whatever the limit.
-    picked = chosen.cte("picked").prefix_with("MATERIALIZED", dialect="postgresql")
     return (
         update(CANCELLATION)
-        .where(and_(C.id.in_(select(picked.c.id)), C.state == state))
+        .where(C.id.in_(select(picked.c.id)), C.state == literal_column(f"'{state}'"))
         .values(values)
-        .returning(CANCELLATION)
+        .returning(*_OWN, *_PROGRESS)
     )
 
 
-def _claimed_row(row: Row[Any], now: datetime) -> dict[str, Any]:
+def _picked(state: State) -> Select[Any]:
+    """The first ones, as far as they have the first one's batch cap."""
+    cap = _candidates(state, C.batch_cap).limit(1).scalar_subquery()
+    most: ColumnElement[int] = bindparam("most")
+    return (
+        _candidates(state, C.id)
+        .where(C.batch_cap.is_not_distinct_from(cap))
+        .limit(case((cap < most, cap), else_=most))
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _claimed_row(row: Row[Any], at: int) -> dict[str, Any]:
     return {
         "cancellation_id": row.id,
         "seq": row.version,
-        "at": to_ms(now),
+        "at": at,
         "from_state": State.QUEUED,
         "to_state": State.SENDING,
         "reason": None,
         "evidence": None,
         "call_id": None,
     }
-
-
-def _urgency(claimed: Claimed) -> tuple[float, str]:
-    before = claimed.cancel_before
-    return (before.timestamp() if before else NO_DEADLINE, claimed.id)
 
 
 def progress_of(row: Row[Any]) -> Progress:
@@ -176,13 +225,18 @@ def progress_of(row: Row[Any]) -> Progress:
     )
 
 
-def _claimed(row: Row[Any]) -> Claimed:
+def _claimed(row: Row[Any], known: dict[tuple[Any, ...], Progress]) -> Claimed:
+    # Most of a claim are alike: one object stands for the progress of all of them.
+    own = tuple(row[len(_OWN) :])
+    progress = known.get(own)
+    if progress is None:
+        progress = known[own] = progress_of(row)
     return Claimed(
         id=row.id,
         order=Order(row.order_id, row.params),
         version=row.version,
         opened_at=moment(row.opened_at),
-        progress=progress_of(row),
+        progress=progress,
         cancel_before=from_ms(row.cancel_before),
         sealed=row.sealed,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
@@ -13,9 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.progress import Progress
 from ledger.records import PROGRESS, progress_row, write_history
-from ledger.rows import Columns, incoming, pack
+from ledger.rows import Columns, Rows, incoming
 from ledger.states import State
-from ledger.tables import CANCELLATION, NO_DEADLINE, to_ms
+from ledger.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms
 
 C = CANCELLATION.c
 
@@ -38,6 +38,9 @@ _COLUMNS: Columns = {
     "created_at": BigInteger,
     "version": BigInteger,
 }
+
+
+_PATH: Columns = {"provider": Text, "account": Text, "key": Text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +73,27 @@ def insert_new(
     """Insert those whose ``(provider, account, key)`` is new; gives back their ids."""
     if not new:
         return frozenset()
-    statement = _insert(connection.dialect.name)
     # All in one order: two that take in the same ones at once must not lock each other.
-    rows = [_row(one, now) for one in sorted(new, key=lambda one: one.path)]
-    ids = frozenset(connection.execute(statement, pack(rows)).scalars())
-    write_history(connection, (_first(one, now) for one in new if one.id in ids))
+    dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
+    ordered = sorted(new, key=lambda one: one.path)
+    at = in_ms(now)
+    rows = Rows([_row(one, at, known) for one in ordered], _COLUMNS)
+    inserted = connection.execute(
+        _insert(dialect, rows.differing), rows.parameters(dialect)
+    )
+    ids = frozenset(inserted.scalars())
+    write_history(connection, (_first(one, at) for one in new if one.id in ids))
     return ids
 
 
 @cache
-def _insert(dialect: str) -> Any:
+def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
     kind: Any = sqlite if dialect == "sqlite" else postgresql
-    rows = incoming(dialect, _COLUMNS)
-    names = list(_COLUMNS)
-    # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
-    chosen = select(*(rows.c[name] for name in names)).where(true())
+    rows = incoming(dialect, _COLUMNS, differing)
     return (
         kind.insert(CANCELLATION)
-        .from_select(names, chosen)
+        # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+        .from_select(list(_COLUMNS), select(rows).where(true()))
         .on_conflict_do_nothing()
         .returning(C.id)
     )
@@ -99,22 +105,32 @@ def standing(
     """The rows that have these ``(provider, account, key)`` already."""
     if not paths:
         return {}
-    paths_given: Columns = {"provider": Text, "account": Text, "key": Text}
-    asked = incoming(connection.dialect.name, paths_given)
+    dialect = connection.dialect.name
+    asked = Rows([{"provider": p, "account": a, "key": k} for p, a, k in paths], _PATH)
+    statement = _standing(dialect, asked.differing)
+    found = connection.execute(statement, asked.parameters(dialect))
+    return {(row.provider, row.account, row.key): row for row in found}
+
+
+@cache
+def _standing(dialect: str, differing: tuple[str, ...]) -> Any:
+    asked = incoming(dialect, _PATH, differing)
     match = and_(
         C.provider == asked.c.provider,
         C.account == asked.c.account,
         C.key == asked.c.key,
     )
-    found = connection.execute(
-        select(CANCELLATION).select_from(CANCELLATION.join(asked, match)),
-        pack([{"provider": p, "account": a, "key": k} for p, a, k in paths]),
-    )
-    return {(row.provider, row.account, row.key): row for row in found}
+    return select(CANCELLATION).select_from(CANCELLATION.join(asked, match))
 
 
-def _row(one: NewCancellation, now: datetime) -> dict[str, Any]:
+def _row(
+    one: NewCancellation, at: int, known: dict[int, dict[str, Any]]
+) -> dict[str, Any]:
     before = to_ms(one.cancel_before)
+    # Most of a message begin alike, as the very same object.
+    progress = known.get(id(one.progress))
+    if progress is None:
+        progress = known[id(one.progress)] = progress_row(one.progress)
     return {
         "id": one.id,
         "provider": one.provider,
@@ -130,18 +146,18 @@ def _row(one: NewCancellation, now: datetime) -> dict[str, Any]:
         "not_before": to_ms(one.not_before),
         "cancel_before": before,
         "opened_at": to_ms(one.opened_at),
-        "created_at": to_ms(now),
-        "updated_at": to_ms(now),
+        "created_at": at,
+        "updated_at": at,
         "version": 1,
-        **progress_row(one.progress),
+        **progress,
     }
 
 
-def _first(one: NewCancellation, now: datetime) -> dict[str, Any]:
+def _first(one: NewCancellation, at: int) -> dict[str, Any]:
     return {
         "cancellation_id": one.id,
         "seq": 1,
-        "at": to_ms(now),
+        "at": at,
         "from_state": None,
         "to_state": one.progress.state,
         "reason": one.progress.reason,
@@ -154,4 +170,10 @@ def beginning(not_before: datetime | None, now: datetime) -> Progress:
     """How a good cancellation begins: queued, or scheduled for later."""
     if not_before is not None and not_before > now:
         return Progress(State.SCHEDULED, due_at=not_before)
+    return _queued(now)
+
+
+@lru_cache(maxsize=4)
+def _queued(now: datetime) -> Progress:
+    # One object for a whole message, so that its columns are made once: see _row.
     return Progress(State.QUEUED, due_at=now)

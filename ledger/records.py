@@ -9,14 +9,24 @@ from functools import cache
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import BigInteger, Connection, Insert, Text, insert, select, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    Insert,
+    Text,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ledger.progress import Change, Progress
-from ledger.rows import Columns, incoming, pack
+from ledger.rows import Columns, Rows, incoming
 from ledger.states import EDGES, FINAL, State
-from ledger.tables import CALL, CANCELLATION, TRANSITION, to_ms
+from ledger.tables import CALL, CANCELLATION, TRANSITION, in_ms, to_ms
 
 PROGRESS: Columns = {
     "state": Text,
@@ -38,6 +48,7 @@ PROGRESS: Columns = {
 }
 """The columns that a decision replaces: see ``progress_row``."""
 _GUARD: Columns = {"id": Text, "version": BigInteger, "from_state": Text}
+_CHANGE: Columns = {**_GUARD, **PROGRESS}
 _TRANSITION: Columns = {
     "cancellation_id": Text,
     "seq": BigInteger,
@@ -47,6 +58,20 @@ _TRANSITION: Columns = {
     "reason": Text,
     "evidence": Text,
     "call_id": Text,
+}
+_CALL: Columns = {
+    "id": Text,
+    "provider": Text,
+    "account": Text,
+    "operation": Text,
+    "evidence": Text,
+    "status": BigInteger,
+    "took_ms": BigInteger,
+    "detail": Text,
+    "body": Text,
+    "orders": BigInteger,
+    "cancellations": JSON,
+    "at": BigInteger,
 }
 
 
@@ -88,7 +113,8 @@ def record(
         _check_edge(change.from_state, change.to.state)
     made = _update(connection, changes, now)
     moved = [c for c in changes if c.id in made and c.from_state != c.to.state]
-    write_history(connection, (_transition(change, now) for change in moved))
+    at = in_ms(now)
+    write_history(connection, (_transition(change, at) for change in moved))
     return frozenset(c.id for c in changes) - made
 
 
@@ -102,15 +128,18 @@ def _check_edge(from_state: State, to_state: State) -> None:
 def _update(
     connection: Connection, changes: Sequence[Change], now: datetime
 ) -> frozenset[str]:
-    statement = _guarded_update(connection.dialect.name)
-    rows = [_change_row(change, now) for change in changes]
-    return frozenset(connection.execute(statement, pack(rows)).scalars())
+    dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
+    at = in_ms(now)
+    rows = Rows([_change_row(change, at, known) for change in changes], _CHANGE)
+    statement = _guarded_update(dialect, rows.differing)
+    made = connection.execute(statement, rows.parameters(dialect))
+    return frozenset(made.scalars())
 
 
 @cache
-def _guarded_update(dialect: str) -> ReturningUpdate[Any]:
+def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate[Any]:
     # Built once: building it anew costs more than running it over a few rows.
-    new = incoming(dialect, {**_GUARD, **PROGRESS})
+    new = incoming(dialect, _CHANGE, differing)
     table = CANCELLATION.c
     return (
         update(CANCELLATION)
@@ -125,14 +154,20 @@ def _guarded_update(dialect: str) -> ReturningUpdate[Any]:
     )
 
 
-def _change_row(change: Change, now: datetime) -> dict[str, Any]:
+def _change_row(
+    change: Change, at: int, known: dict[int, dict[str, Any]]
+) -> dict[str, Any]:
+    # Most of a batch end alike, as the very same object.
+    progress = known.get(id(change.to))
+    if progress is None:
+        progress = known[id(change.to)] = progress_row(change.to)
     guard = {
         "id": change.id,
         "version": change.version,
         "from_state": change.from_state,
-        "updated_at": to_ms(now),
+        "updated_at": at,
     }
-    return {**guard, **progress_row(change.to)}
+    return {**guard, **progress}
 
 
 def progress_row(progress: Progress) -> dict[str, Any]:
@@ -156,11 +191,11 @@ def progress_row(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _transition(change: Change, now: datetime) -> dict[str, Any]:
+def _transition(change: Change, at: int) -> dict[str, Any]:
     return {
         "cancellation_id": change.id,
         "seq": change.version + 1,
-        "at": to_ms(now),
+        "at": at,
         "from_state": change.from_state,
         "to_state": change.to.state,
         "reason": change.to.reason,
@@ -174,29 +209,38 @@ def write_history(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> 
     listed = list(rows)
     if not listed:
         return
-    connection.execute(_append(connection.dialect.name), pack(listed))
+    dialect, new = connection.dialect.name, Rows(listed, _TRANSITION)
+    connection.execute(_append(dialect, new.differing), new.parameters(dialect))
 
 
 @cache
-def _append(dialect: str) -> Insert:
-    new = incoming(dialect, _TRANSITION)
-    names = list(_TRANSITION)
-    return insert(TRANSITION).from_select(
-        names, select(*(new.c[name] for name in names))
-    )
+def _append(dialect: str, differing: tuple[str, ...]) -> Insert:
+    new = incoming(dialect, _TRANSITION, differing)
+    return insert(TRANSITION).from_select(list(_TRANSITION), select(new))
 
 
 def record_calls(
     connection: Connection, provider: str, account: str, calls: Sequence[CallMade]
 ) -> None:
     """Append one row for each call to the provider."""
-    if calls:
+    if not calls:
+        return
+    dialect = connection.dialect.name
+    made = Rows([_call_row(provider, account, call) for call in calls], _CALL)
+    connection.execute(_append_calls(dialect, made.differing), made.parameters(dialect))
+
+
+@cache
+def _append_calls(dialect: str, differing: tuple[str, ...]) -> Any:
+    kind: Any = sqlite if dialect == "sqlite" else postgresql
+    new = incoming(dialect, _CALL, differing)
+    return (
+        kind.insert(CALL)
+        # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+        .from_select(list(_CALL), select(new).where(true()))
         # A commit whose acknowledgement was lost is made again: once is enough.
-        dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-        connection.execute(
-            dialect.insert(CALL).on_conflict_do_nothing(),
-            [_call_row(provider, account, call) for call in calls],
-        )
+        .on_conflict_do_nothing()
+    )
 
 
 def _call_row(provider: str, account: str, call: CallMade) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Sets of rows as one JSON parameter: a statement over a thousand costs as one.
+"""Sets of rows as parameters: a statement over a thousand rows costs as one.
 
-Measured before a line of this was written: set-wise statements are some five times
-as fast as the ORM's row objects, on both databases.
+In what all rows of a set are alike, and that is most of it, goes once, as a value.
+The rest goes as one JSON document (SQLite) or as arrays (PostgreSQL). Measured on
+SQLite: a thousand rows so inserted take a fifth of the time that JSON objects take.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
+    ColumnElement,
     FromClause,
     Text,
     bindparam,
@@ -19,39 +22,112 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
 ROWS = "rows"
 Columns = Mapping[str, type[TypeEngine[Any]]]
 
 
-def incoming(dialect: str, columns: Columns) -> FromClause:
-    """The parameter ``rows`` (see ``pack``) as something to select from."""
-    if dialect == "sqlite":
-        return _sqlite(columns)
-    return _postgresql(columns)
+class Rows:
+    """Rows given as their columns; every row has all of ``columns``."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], columns: Columns) -> None:
+        # JSON as text from here on: to Python, true and 1 are alike.
+        self._values = {
+            name: [_dump(row[name]) for row in rows]
+            if kind is JSON
+            else [row[name] for row in rows]
+            for name, kind in columns.items()
+        }
+        self.differing = tuple(n for n, v in self._values.items() if _differ(v))
+        """The columns in which the rows differ; see ``incoming``."""
+
+    def parameters(self, dialect: str) -> dict[str, Any]:
+        """What ``incoming`` of the same dialect and columns needs."""
+        apart = {name: self._values[name] for name in self.differing}
+        given: dict[str, Any] = {
+            _given(name): _plain(values[0])
+            for name, values in self._values.items()
+            if name not in apart
+        }
+        if dialect != "sqlite":
+            for name, values in apart.items():
+                given[_given(name)] = [_plain(value) for value in values]
+        elif apart:
+            given[ROWS] = _dump(list(zip(*apart.values(), strict=True)))
+        return given
 
 
-def pack(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The value of the parameter ``rows``: JSON objects by column name."""
-    return {ROWS: json.dumps(rows, ensure_ascii=False, separators=(",", ":"))}
+def _given(name: str) -> str:
+    # SQLAlchemy keeps the names of columns to itself.
+    return f"given_{name}"
 
 
-def _sqlite(columns: Columns) -> FromClause:
-    each = func.json_each(bindparam(ROWS, type_=Text)).table_valued("value")
-    fields = [
-        func.json_extract(each.c.value, f"$.{name}", type_=kind()).label(name)
+def _plain(value: Any) -> Any:
+    """A word of an enumeration as the text that it is."""
+    return str(value) if isinstance(value, str) else value
+
+
+def _differ(values: list[Any]) -> bool:
+    return values.count(values[0]) != len(values)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _dump(value: object) -> str:
+    return "{}" if value == {} else _encode(value)
+
+
+def incoming(dialect: str, columns: Columns, differing: tuple[str, ...]) -> FromClause:
+    """``Rows`` that differ in these columns, as something to select from."""
+    each = _each_of_sqlite if dialect == "sqlite" else _each_of_postgresql
+    fields = each(columns, differing)
+    fields |= {
+        name: _value(dialect, name, kind)
         for name, kind in columns.items()
+        if name not in differing
+    }
+    return select(*(fields[name].label(name) for name in columns)).subquery("incoming")
+
+
+def _value(dialect: str, name: str, kind: type[TypeEngine[Any]]) -> ColumnElement[Any]:
+    given = bindparam(_given(name), type_=_carried(kind))
+    # PostgreSQL wants to be told; a cast to JSON would make a number of it in SQLite.
+    return given if dialect == "sqlite" else cast(given, kind())
+
+
+def _carried(kind: type[TypeEngine[Any]]) -> TypeEngine[Any]:
+    return Text() if kind is JSON else kind()
+
+
+def _each_of_sqlite(
+    columns: Columns, differing: tuple[str, ...]
+) -> dict[str, ColumnElement[Any]]:
+    if not differing:
+        return {}
+    each = func.json_each(bindparam(ROWS, type_=Text)).table_valued("value")
+    return {
+        name: func.json_extract(
+            each.c.value, f"$[{place}]", type_=_carried(columns[name])
+        )
+        for place, name in enumerate(differing)
+    }
+
+
+def _each_of_postgresql(
+    columns: Columns, differing: tuple[str, ...]
+) -> dict[str, ColumnElement[Any]]:
+    if not differing:
+        return {}
+    kinds = {name: _carried(columns[name]) for name in differing}
+    arrays = [
+        cast(bindparam(_given(n), type_=ARRAY(k)), ARRAY(k)) for n, k in kinds.items()
     ]
-    return select(*fields).subquery("incoming")
-
-
-def _postgresql(columns: Columns) -> FromClause:
-    wanted = [column(name, kind()) for name, kind in columns.items()]
-    document = cast(bindparam(ROWS, type_=Text), JSONB)
-    return (
-        func.jsonb_to_recordset(document)
-        .table_valued(*wanted, name="incoming")
-        .render_derived(name="incoming", with_types=True)
+    each = (
+        func.unnest(*arrays)
+        .table_valued(*(column(n, k) for n, k in kinds.items()), name="each")
+        .render_derived(name="each")
     )
+    return {name: cast(each.c[name], columns[name]()) for name in differing}

@@ -11,20 +11,28 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    TextClause,
+    literal_column,
+    select,
+    text,
+)
 
 from ledger.claims import progress_of, readable
 from ledger.decision import deadline_came, lease_ran_out
 from ledger.progress import Change, Progress
 from ledger.records import record
 from ledger.states import State
-from ledger.tables import CANCELLATION, to_ms
+from ledger.tables import CANCELLATION, LOOKED_AT, WITH_DEADLINE, to_ms
 from providers.model import Policy
 
 C = CANCELLATION.c
 AT_ONCE = 1000
 """Rows that one sweep moves of each kind; the next sweep takes the rest."""
 
+Where = ColumnElement[bool] | TextClause
 Move = Callable[[Progress, Policy, datetime], Progress]
 
 
@@ -67,32 +75,32 @@ def sweep_scheduled(
     return _move(connection, where, _queued, policy, now, "not_before came")
 
 
-def _vanished(lane: tuple[str, str], now: datetime) -> list[ColumnElement[bool]]:
+def _vanished(lane: tuple[str, str], now: datetime) -> list[Where]:
     return [*_looked_at(lane, State.SENDING), C.due_at <= to_ms(now)]
 
 
-def _come(lane: tuple[str, str], now: datetime) -> list[ColumnElement[bool]]:
+def _come(lane: tuple[str, str], now: datetime) -> list[Where]:
     return [*_looked_at(lane, State.SCHEDULED), C.due_at <= to_ms(now)]
 
 
-def _late(lane: tuple[str, str], now: datetime) -> list[ColumnElement[bool]]:
+def _late(lane: tuple[str, str], now: datetime) -> list[Where]:
     return [*_past_deadline(now), C.provider == lane[0], C.account == lane[1]]
 
 
-def _past_deadline(now: datetime) -> list[ColumnElement[bool]]:
+def _past_deadline(now: datetime) -> list[Where]:
     return [
-        C.state.in_([literal_column("'queued'"), literal_column("'scheduled'")]),
+        text(WITH_DEADLINE),
         C.urgency <= to_ms(now),
         readable(),
     ]
 
 
-def _looked_at(lane: tuple[str, str], state: State) -> list[ColumnElement[bool]]:
+def _looked_at(lane: tuple[str, str], state: State) -> list[Where]:
     return [
         C.provider == lane[0],
         C.account == lane[1],
         C.state == literal_column(f"'{state}'"),
-        C.finished_at.is_(None),
+        text(LOOKED_AT),
         readable(),
     ]
 
@@ -103,7 +111,7 @@ def _queued(progress: Progress, _policy: Policy, now: datetime) -> Progress:
 
 def _move(
     connection: Connection,
-    where: list[ColumnElement[bool]],
+    where: list[Where],
     move: Move,
     policy: Policy,
     now: datetime,

@@ -29,9 +29,20 @@ NO_DEADLINE = 2**62
 """``urgency`` of a cancellation without ``cancel_before``: after all the others."""
 
 
-def to_ms(moment: datetime | None) -> int | None:
+# What partial indexes hold. SQLite takes one only for a query that says the same.
+LOOKED_AT = "finished_at IS NULL AND state <> 'queued'"
+WITH_DEADLINE = "state IN ('queued', 'scheduled') AND cancel_before IS NOT NULL"
+GROUPED = "group_name IS NOT NULL"
+LISTED = "state <> 'sending'"
+
+
+def in_ms(moment: datetime) -> int:
     """Milliseconds since 1970 UTC."""
-    return None if moment is None else round(moment.timestamp() * 1000)
+    return round(moment.timestamp() * 1000)
+
+
+def to_ms(moment: datetime | None) -> int | None:
+    return None if moment is None else in_ms(moment)
 
 
 def from_ms(value: int | None) -> datetime | None:
@@ -83,23 +94,38 @@ class Cancellation(SQLModel, table=True):
             sqlite_where=text("state = 'queued'"),
             postgresql_where=text("state = 'queued'"),
         ),
+        # What is queued has the index above: most rows never see this one but once.
         Index(
             "ix_to_look_at",
             "provider",
             "account",
             "state",
             "due_at",
-            sqlite_where=text("finished_at IS NULL"),
-            postgresql_where=text("finished_at IS NULL"),
+            sqlite_where=text(LOOKED_AT),
+            postgresql_where=text(LOOKED_AT),
         ),
         Index(
             "ix_deadline",
             "urgency",
-            sqlite_where=text("state IN ('queued', 'scheduled')"),
-            postgresql_where=text("state IN ('queued', 'scheduled')"),
+            sqlite_where=text(WITH_DEADLINE),
+            postgresql_where=text(WITH_DEADLINE),
         ),
-        Index("ix_group", "group_name", "id"),
-        Index("ix_state", "state", "id"),
+        Index(
+            "ix_group",
+            "group_name",
+            "id",
+            sqlite_where=text(GROUPED),
+            postgresql_where=text(GROUPED),
+        ),
+        # In a state of a moment, and in ix_to_look_at. Beside that, SQLite would take
+        # this index to record a batch, and look at all of the lane's for each of them.
+        Index(
+            "ix_state",
+            "state",
+            "id",
+            sqlite_where=text(LISTED),
+            postgresql_where=text(LISTED),
+        ),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
@@ -140,6 +166,8 @@ class Transition(SQLModel, table=True):
     """One change of state; never updated, never deleted with its cancellation open."""
 
     __tablename__: ClassVar[str] = "transition"
+    # One tree for each instead of two.
+    __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
 
     cancellation_id: str = Field(sa_column=Column(Text, primary_key=True))
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True))

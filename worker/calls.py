@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,6 +74,8 @@ class Asked:
     effect: Effect
     at: datetime
     call: CallMade | None = None
+    place: Place = field(default_factory=Place)
+    """Where it was, or would have been, in its lane's rate: to be given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,10 @@ class Caller:
 
         Never raises for what a provider, Redis or a key does.
         """
+        place = place or Place()
+        return replace(self._ask(claimed, place), place=place)
+
+    def _ask(self, claimed: Sequence[Claimed], place: Place) -> Asked:
         now = utc_now()
         if self.operation == "cancel" and self._forbidden(claimed):
             # Queued while the policy still said that the provider does not mind.
@@ -103,7 +109,7 @@ class Caller:
             # This order's matter alone: the others of its lane need no key.
             return _unasked(claimed, Wait(now + SEALED_WAIT), Effect(why=str(error)))
         try:
-            limits = limits_of(claimed, self.operation, now, place or Place())
+            limits = limits_of(claimed, self.operation, now, place)
             result = self._exchange(orders, limits)
         except TooLateError:
             now = utc_now()
@@ -119,6 +125,11 @@ class Caller:
         if isinstance(result, NoToken):
             return self._without_token(claimed, result)
         return self._asked(claimed, result)
+
+    def put_back(self, claimed: Sequence[Claimed], place: Place) -> Asked:
+        """They were claimed, and the lane or the worker stopped before their turn."""
+        effect = Effect(why="put back before its turn came")
+        return replace(_unasked(claimed, Wait(), effect), place=place)
 
     def _forbidden(self, claimed: Sequence[Claimed]) -> bool:
         lost = any(one.progress.lost for one in claimed)

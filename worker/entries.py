@@ -29,6 +29,8 @@ FIELDS = (
     "metadata",
     "callback_url",
 )
+_KNOWN = frozenset(FIELDS)
+_ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 LONGEST_TEXT = 200
 LARGEST_OBJECT = 16_384
 """Bytes of ``params`` or ``metadata`` as JSON."""
@@ -58,8 +60,8 @@ def check(entry: object, accounts: Accounts, now: datetime) -> Checked:
     """``entry`` as it is to be kept; raises ``InvalidRequestError`` in a sentence."""
     if not isinstance(entry, dict):
         raise InvalidRequestError("a cancellation must be an object with named fields")
-    unknown = sorted(str(name)[:40] for name in entry if name not in FIELDS)
-    if unknown:
+    if not entry.keys() <= _KNOWN:
+        unknown = sorted(str(name)[:40] for name in entry if name not in _KNOWN)
         listed = ", ".join(unknown[:MOST_NAMED])
         raise InvalidRequestError(
             f"{listed}: no such field; they are {', '.join(FIELDS)}"
@@ -91,13 +93,13 @@ def check(entry: object, accounts: Accounts, now: datetime) -> Checked:
 def _account(provider: Provider[Any], value: object, accounts: Accounts) -> str:
     if value is None:
         value = "default"
-    if not isinstance(value, str) or not re.fullmatch(r"[\w.-]{1,64}", value, re.A):
+    if not isinstance(value, str) or not _ACCOUNT.fullmatch(value):
         raise InvalidRequestError(
             "account must be 1 to 64 letters, digits, dots, dashes or underscores"
         )
-    known = [name for where, name in accounts.lanes if where == provider.name]
     # Where the file itself is unusable, the lane is held and nothing is refused.
-    if accounts.fault is None and value not in known:
+    if accounts.fault is None and (provider.name, value) not in accounts.lanes:
+        known = [name for where, name in accounts.lanes if where == provider.name]
         listed = ", ".join(sorted(known)) or "none"
         raise InvalidRequestError(
             f"account {value} of {provider.name} is not in the accounts file"

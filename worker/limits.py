@@ -176,7 +176,7 @@ class Rates:
         Reads have a ``share`` below 1 of the rate, and ``policy.read_rate`` besides.
         """
         rules = tuple(_rules(lane, policy, share))
-        if not rules:
+        if not rules or not wanted:
             return Budget(tuple(Place() for _ in range(wanted)))
         return self._places(rules, policy, wanted)
 

@@ -23,7 +23,7 @@ from ledger.sweeps import (
 )
 from providers.model import Policy
 from worker.accounts import Accounts, Lane
-from worker.pump import STATES
+from worker.books import STATES
 
 log = structlog.get_logger("rescind.sweep")
 

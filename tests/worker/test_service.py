@@ -27,10 +27,10 @@ from sandbox import running as running_sandbox
 from tests.silence import Silence, silence
 from worker import service, slots, stopping
 from worker.accounts import Accounts, LaneConfig
+from worker.books import RECORD_SECONDS
 from worker.broker import REDIS_OPTIONS, TASK_SECONDS
 from worker.calls import longest_call
 from worker.limits import Rates
-from worker.pump import RECORD_SECONDS
 from worker.runtime import AccountsFile, Runtime, utc_now
 from worker.service import Service
 from worker.tokens import Tokens
@@ -248,7 +248,8 @@ def test_told_to_stop_it_begins_nothing_and_brings_home_what_is_under_way(
     child = Child(here, "well")
     until(lambda: "sending" in states(here, "well"))
     monkeypatch.setattr(service, "stopping", lambda: True)
-    monkeypatch.setattr("worker.pump.stopping", lambda: True)
+    for module in ("pump", "books"):
+        monkeypatch.setattr(f"worker.{module}.stopping", lambda: True)
     child.join(30)
     sandbox.settings(latency_ms={"iletimerkezi": 0.0})
     found = states(here, "well")
@@ -267,8 +268,8 @@ def test_told_to_stop_while_the_ledger_keeps_it_waiting_it_claims_nothing(
             told.set()
             yield connection
 
-    monkeypatch.setattr("worker.pump.writing", kept_waiting)
-    monkeypatch.setattr("worker.pump.stopping", told.is_set)
+    monkeypatch.setattr("worker.books.writing", kept_waiting)
+    monkeypatch.setattr("worker.books.stopping", told.is_set)
     sandbox.seed("iletimerkezi", "9", "scheduled")
     take_in(here, "well", "9")
     Child(here, "well").join(30)

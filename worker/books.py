@@ -1,0 +1,208 @@
+"""One operation of one lane in the ledger: what came home goes in, what is next comes
+out, in one transaction."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from ledger.claims import claim, waiting
+from ledger.database import LedgerUnreachableError, reading, writing
+from ledger.decision import decide
+from ledger.lanes import (
+    LaneState,
+    after_failure,
+    after_success,
+    after_throttle,
+    held,
+    may_call,
+    read_lane,
+    write_lane,
+)
+from ledger.progress import Change, Claimed, Progress
+from ledger.records import record, record_calls
+from ledger.states import State
+from providers.model import Policy
+from worker.accounts import Lane
+from worker.calls import FINE, Asked, longest_call
+from worker.runtime import utc_now
+from worker.stopping import stopping
+
+log = structlog.get_logger("rescind.pump")
+
+STATES = {
+    "cancel": State.QUEUED,
+    "verify": State.VERIFYING,
+    "poll": State.REQUESTED,
+}
+GRACE = timedelta(seconds=10)
+"""How much longer than its call a lease lasts."""
+RECORD_SECONDS = 20.0
+"""How long a finished call waits for a ledger that is away, before its lease does."""
+
+
+def lease_of(policy: Policy) -> timedelta:
+    """How long a claim lasts: one call, and some grace for a login and the record."""
+    return longest_call(policy) + GRACE
+
+
+@dataclass
+class Books:
+    """The ledger as one pump sees it."""
+
+    engine: Engine
+    lane: Lane
+    operation: str
+    policy: Policy
+    batch: int
+    recorded: bool = False
+    """Whether anything was ever written down."""
+    contested: bool = False
+    """Whether cancels waited, when last looked, while this reads."""
+
+    def wanted(self, room: int) -> int:
+        """How many calls, of at most ``room``, have orders that wait. Only reads."""
+        now, state = utc_now(), STATES[self.operation]
+        with reading(self.engine) as connection:
+            lane = read_lane(connection, self.lane)
+            room = min(room, may_call(lane, self.policy, now))
+            if room <= 0:
+                return 0
+            most = room * self.batch
+            found = waiting(connection, self.lane, state, most, now)
+            self.contested = self.operation != "cancel" and bool(
+                waiting(connection, self.lane, State.QUEUED, 1, now)
+            )
+        return math.ceil(found / self.batch)
+
+    def turn(self, asked: Sequence[Asked], calls: int, under_way: int) -> list[Claimed]:
+        """Write down what calls brought, and claim for so many more.
+
+        ``under_way`` others go on meanwhile. Where the ledger is away for a moment,
+        tries again; if it stays away, leases run out and every order is read back.
+        """
+        give_up = time.monotonic() + RECORD_SECONDS
+        while True:
+            try:
+                return self._turn(asked, calls, under_way)
+            except LedgerUnreachableError as error:
+                if not asked or time.monotonic() > give_up:
+                    raise
+                log.warning(
+                    "the ledger is away", lane="/".join(self.lane), error=str(error)
+                )
+                time.sleep(0.5)
+            except Exception:
+                # What was answered must not be lost with what could not be claimed.
+                if asked and calls:
+                    self.turn(asked, 0, under_way)
+                raise
+
+    def _turn(
+        self, asked: Sequence[Asked], calls: int, under_way: int
+    ) -> list[Claimed]:
+        now = utc_now()
+        changes = _changes(asked, self.policy)
+        with writing(self.engine) as connection:
+            stale = record(connection, changes, now)
+            made = [one.call for one in asked if one.call is not None]
+            record_calls(connection, *self.lane, made)
+            lane = self._lane(connection, asked)
+            claimed = self._claim(connection, lane, calls, under_way)
+        self.recorded = self.recorded or bool(asked)
+        if stale:
+            log.warning(
+                "moved by another meanwhile",
+                lane="/".join(self.lane),
+                ids=sorted(stale),
+            )
+        return claimed
+
+    def _lane(self, connection: Connection, asked: Sequence[Asked]) -> LaneState:
+        """The lane, after what its calls have told of it."""
+        was = read_lane(connection, self.lane)
+        if was == LaneState() and all(one.effect == FINE for one in asked):
+            return was
+        was = now_is = read_lane(connection, self.lane, for_update=True)
+        for one in asked:
+            now_is = _lane_after(now_is, one, self.policy)
+        if now_is != was:
+            write_lane(connection, self.lane, now_is)
+            _say(self.lane, was, now_is)
+        return now_is
+
+    def _claim(
+        self, connection: Connection, lane: LaneState, calls: int, under_way: int
+    ) -> list[Claimed]:
+        now = utc_now()
+        allowed = may_call(lane, self.policy, now)
+        if allowed < self.policy.concurrency:
+            calls = min(calls, allowed - under_way)
+        # Looked at here: Redis or the ledger may have kept it waiting for long.
+        if calls <= 0 or stopping():
+            return []
+        state, lease = STATES[self.operation], lease_of(self.policy)
+        return claim(connection, self.lane, state, calls * self.batch, lease, now)
+
+
+def _changes(asked: Sequence[Asked], policy: Policy) -> list[Change]:
+    known: dict[tuple[Any, ...], Progress] = {}
+    return [
+        _change(claimed, one, policy, known) for one in asked for claimed in one.claimed
+    ]
+
+
+def _change(
+    claimed: Claimed,
+    asked: Asked,
+    policy: Policy,
+    known: dict[tuple[Any, ...], Progress],
+) -> Change:
+    event = asked.events[claimed.id]
+    # Of a batch most are alike, and all that is alike is decided alike.
+    alike = (
+        id(claimed.progress),
+        claimed.opened_at,
+        claimed.cancel_before,
+        event,
+        asked.at,
+    )
+    to = known.get(alike)
+    if to is None:
+        to = known[alike] = decide(claimed, event, policy, asked.at)
+    return Change(
+        id=claimed.id,
+        version=claimed.version,
+        from_state=claimed.progress.state,
+        to=to,
+        call_id=asked.call.id if asked.call else None,
+        evidence=asked.effect.words,
+    )
+
+
+def _lane_after(lane: LaneState, asked: Asked, policy: Policy) -> LaneState:
+    effect = asked.effect
+    if effect.held is not None:
+        return held(lane, effect.held, policy, asked.at)
+    if effect.throttled is not None:
+        return after_throttle(lane, effect.throttled, effect.why, asked.at)
+    if effect.failed is not None:
+        return after_failure(lane, effect.failed, policy, asked.at)
+    return after_success(lane) if asked.call is not None else lane
+
+
+def _say(lane: Lane, was: LaneState, now_is: LaneState) -> None:
+    if now_is.held_reason != was.held_reason:
+        if now_is.held_reason:
+            log.error("lane held", lane="/".join(lane), why=now_is.held_reason)
+        else:
+            log.warning("lane goes on", lane="/".join(lane))
+    elif now_is.paused_until != was.paused_until and now_is.paused_until:
+        log.warning("lane paused", lane="/".join(lane), why=now_is.pause_reason)
