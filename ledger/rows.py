@@ -30,7 +30,7 @@ Columns = Mapping[str, type[TypeEngine[Any]]]
 
 
 class Rows:
-    """Rows given as their columns; every row has all of ``columns``."""
+    """A set of rows: each has all of ``columns``, and no two are alike in all."""
 
     def __init__(self, rows: Sequence[Mapping[str, Any]], columns: Columns) -> None:
         # JSON as text from here on: to Python, true and 1 are alike.

@@ -65,7 +65,7 @@ def take_in(
     personal has to be sealed or compared, ``SealError``.
     """
     new = [_new(entry, accounts, seal, now) for entry in entries]
-    with writing(engine) as connection:
+    with writing(engine, crowd="intake") as connection:
         inserted = insert_new(connection, new, now)
         rows = standing(connection, [one.path for one in new if one.id not in inserted])
         taken = [_settle(one, inserted, rows.get(one.path), seal) for one in new]

@@ -1,0 +1,123 @@
+"""What a call brought is written down, whatever becomes of what is next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.claims import claim
+from ledger.database import reading, writing
+from ledger.lanes import read_lane, write_lane
+from ledger.progress import Claimed
+from ledger.queries import Filter, history, list_rows
+from ledger.records import CallMade, new_id
+from ledger.states import State
+from providers.model import Finding, Outcome
+from tests.ledger.build import LANE, new, policy, take_in
+from worker import books
+from worker.books import Books
+from worker.calls import FINE, Asked, Effect
+
+POLICY = policy(concurrency=4, trip_after=2)
+
+
+@pytest.fixture
+def own(engine: Engine) -> Books:
+    return Books(engine, LANE, "cancel", POLICY, 1)
+
+
+def answered(claimed: Sequence[Claimed], effect: Effect = FINE) -> Asked:
+    now = datetime.now(UTC)
+    ids = tuple(one.id for one in claimed)
+    call = CallMade(new_id(), "cancel", "answered", timedelta(0), now, ids)
+    events = dict.fromkeys(ids, Finding(Outcome.CANCELLED))
+    return Asked(claimed, events, effect, now, call)
+
+
+def states(engine: Engine) -> list[str]:
+    with reading(engine) as connection:
+        return sorted(row.state for row in list_rows(connection, Filter(), 100))
+
+
+def test_one_transaction_ends_some_and_claims_others(
+    own: Books, engine: Engine
+) -> None:
+    take_in(engine, map(new, "123"))
+    first = own.turn([], 1, 0)
+    second = own.turn([answered(first)], 1, 0)
+    assert {one.id for one in first}.isdisjoint(one.id for one in second)
+    assert states(engine) == ["cancelled", "queued", "sending"]
+
+
+def test_a_claim_that_fails_takes_no_answer_with_it(
+    own: Books, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(engine, map(new, "12"))
+    first = own.turn([], 1, 0)
+
+    def broken(*_: Any) -> list[Claimed]:
+        raise LookupError("a bug")
+
+    monkeypatch.setattr(books, "claim", broken)
+    with pytest.raises(LookupError):
+        own.turn([answered(first)], 1, 0)
+    assert states(engine) == ["cancelled", "queued"]
+    assert own.recorded
+
+
+def test_a_lane_that_an_answer_holds_is_claimed_from_no_more(
+    own: Books, engine: Engine
+) -> None:
+    take_in(engine, map(new, "12"))
+    first = own.turn([], 1, 0)
+    held = answered(first, Effect(held="the key is wrong"))
+    assert own.turn([held], 1, 0) == []
+    with reading(engine) as connection:
+        assert read_lane(connection, LANE).held_reason == "the key is wrong"
+
+
+def test_a_lane_that_is_being_probed_is_called_once_at_a_time(
+    own: Books, engine: Engine
+) -> None:
+    take_in(engine, map(new, "1234"))
+    for _ in range(POLICY.trip_after):
+        one = own.turn([], 1, 0)
+        own.turn([answered(one, Effect(failed="no answer"))], 0, 0)
+    with writing(engine) as connection:
+        lane = read_lane(connection, LANE)
+        assert lane.paused_until is not None
+        write_lane(connection, LANE, replace(lane, paused_until=None))
+    assert own.turn([], 2, 1) == []
+    assert len(own.turn([], 2, 0)) == 1
+
+
+def test_told_to_stop_it_records_and_claims_nothing(
+    own: Books, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(engine, map(new, "12"))
+    first = own.turn([], 1, 0)
+    monkeypatch.setattr(books, "stopping", lambda: True)
+    assert own.turn([answered(first)], 1, 0) == []
+    assert states(engine) == ["cancelled", "queued"]
+
+
+def test_alike_orders_are_decided_alike_and_others_by_themselves(
+    own: Books, engine: Engine
+) -> None:
+    take_in(engine, map(new, "123"))
+    with writing(engine) as connection:
+        now = datetime.now(UTC)
+        held = claim(connection, LANE, State.QUEUED, 3, timedelta(minutes=5), now)
+    asked = answered(held)
+    odd = held[1].id
+    events = {**asked.events, odd: Finding(Outcome.REFUSED)}
+    own.turn([Asked(held, events, FINE, asked.at, asked.call)], 0, 0)
+    with reading(engine) as connection:
+        ends = {one.id: history(connection, one.id)[-1]["to"] for one in held}
+    assert ends.pop(odd) == "verifying"
+    assert set(ends.values()) == {"cancelled"}
