@@ -30,6 +30,9 @@ LOOK_SECONDS = 0.2
 SHORT_WAIT = timedelta(seconds=2)
 """A wait for the lane's rate that is not worth giving way for."""
 
+Paced = tuple[Batch, Place]
+"""What goes into one call, and the call's place in the lane's rate."""
+
 
 class Pump:
     """One run of one operation on one lane."""
@@ -46,7 +49,7 @@ class Pump:
         self._batch = policy.batch if operation == "cancel" else policy.read_batch
         self._books = Books(runtime.engine, lane, operation, policy, self._batch)
         self._caller = Caller(lane, config, operation, runtime.seal, runtime.tokens)
-        self._crew = Crew(runtime.threads, self._caller.ask, policy.concurrency)
+        self._crew = Crew[Paced](runtime.threads, self._ask, policy.concurrency)
         self._home: list[Asked] = []
         """Answers that are not recorded yet."""
         self._more = True
@@ -107,6 +110,9 @@ class Pump:
             # A Redis that hangs must not keep answers from being recorded.
             self._threads.submit(self._rates.release, places)
 
+    def _ask(self, paced: Paced) -> Asked:
+        return self._caller.ask(*paced)
+
     def _room(self) -> int:
         """How many calls could be taken on."""
         crew = self._crew
@@ -152,7 +158,7 @@ class Pump:
         pause(budget.wait.total_seconds())
         return True
 
-    def _batches(self, claimed: Sequence[Claimed], places: list[Place]) -> list[Batch]:
+    def _batches(self, claimed: Sequence[Claimed], places: list[Place]) -> list[Paced]:
         """What was claimed, each call with a place that is taken away from these."""
         starts = range(0, len(claimed), self._batch)
         batches = [claimed[start : start + self._batch] for start in starts]
