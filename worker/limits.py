@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from time import monotonic, sleep
 
 from limits import parse
@@ -185,6 +186,7 @@ def _rules(lane: Lane, policy: Policy, share: float) -> Iterator[Rule]:
         yield _rule(lane, "all", policy.rate)
 
 
+@lru_cache(4096)
 def _rule(lane: Lane, name: str, rate: str, share: float = 1.0) -> Rule:
     parsed = parse(rate)
     amount = max(1, math.floor(parsed.amount * share)) if share < 1 else parsed.amount
