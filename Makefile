@@ -75,7 +75,10 @@ isolation: $(STAMP) ## how much a provider that hangs delays the others (minutes
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
 
-bench: $(BENCH_STAMP) ## how fast, beside other queues (ARGS="bulk single --quick")
+BATCHES := .venv-bench-batches
+BATCHES_STAMP := $(BATCHES)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
+
+bench: $(BENCH_STAMP) $(BATCHES_STAMP) ## how fast, beside other queues (ARGS="bulk single --quick")
 	@$(BIN)/python -m bench $(ARGS)
 
 $(BENCH_STAMP): $(STAMP) requirements/bench.txt
@@ -85,12 +88,18 @@ $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 	  --quiet --require-hashes --requirement requirements/bench.txt
 	@touch $@
 
+$(BATCHES_STAMP): $(STAMP) requirements/bench-batches.txt
+	@$(BIN)/python -m venv --clear $(BATCHES)
+	@$(BATCHES)/bin/python -m pip --disable-pip-version-check --no-input install \
+	  --quiet --require-hashes --requirement requirements/bench-batches.txt
+	@touch $@
+
 format: $(STAMP) ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove .venv, caches and builds (.rescind, which holds a ledger, stays)
-	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) $(BENCH) $(BATCHES) build dist .mypy_cache .pytest_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -105,3 +114,5 @@ lock: $(STAMP) ## pin again (ARGS="--upgrade" takes the newest)
 	$(COMPILE) -c requirements/dev.txt -o requirements/build.txt requirements/build.in
 	$(COMPILE) -c requirements/runtime.txt -o requirements/bench.txt \
 	  requirements/bench.in requirements/runtime.in
+	$(COMPILE) -o requirements/bench-batches.txt \
+	  requirements/bench-batches.in requirements/runtime.in

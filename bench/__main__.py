@@ -12,7 +12,7 @@ from types import FrameType
 
 from bench.pages import publish, write
 from bench.plan import Plan, say
-from bench.processes import PEERS, ROOT, BenchError
+from bench.processes import BATCHES, PEERS, ROOT, BenchError
 from bench.questions import QUESTIONS
 from bench.results import machine
 from bench.stage import DATABASES, Services
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         say(f"bench: no such question: {', '.join(unknown)}; there are {_names()}")
         return 2
-    if not (PEERS / "python").exists():
+    if not all((place / "python").exists() for place in (PEERS, BATCHES)):
         say("bench: the peers are not installed: run `make bench`")
         return 2
     signal.signal(signal.SIGTERM, _stop)

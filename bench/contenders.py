@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 from sqlalchemy import create_engine, text
 
 from bench.processes import (
+    BATCHES,
     PEERS,
     BenchError,
     Group,
@@ -43,6 +44,8 @@ class Team(ABC):
     """One contender at work on a stage, from ``with`` to its end."""
 
     name: ClassVar[str]
+    programs: ClassVar[Path] = PEERS
+    """Where its programs are."""
     module: ClassVar[str]
     """Its producer, in ``bench.peers``."""
     count: ClassVar[str]
@@ -152,7 +155,7 @@ class Team(ABC):
         return self.stage.provider.orders() >= self.sent
 
     def _produce_from_here(self) -> None:
-        python = str(PEERS / "python")
+        python = str(self.programs / "python")
         command = (python, "-u", "-m", "bench.peers.producer", self.module)
         self._producer = Talking(command, self.environment())
 
@@ -233,7 +236,7 @@ class Peer(Team):
 
     def commands(self) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
         program, *rest = self.worker()
-        yield (str(PEERS / program), *rest), self.environment()
+        yield (str(self.programs / program), *rest), self.environment()
 
     @abstractmethod
     def worker(self) -> tuple[str, ...]: ...
@@ -244,9 +247,15 @@ class PlainCelery(Peer):
     module = "plain_celery"
 
     def worker(self) -> tuple[str, ...]:
-        app = ("celery", "-q", "-A", "bench.peers.plain_celery", "worker")
+        app = ("celery", "-q", "-A", f"bench.peers.{self.module}", "worker")
         quiet = ("--without-mingle", "--without-gossip", "--loglevel", "WARNING")
         return (*app, "-c", str(self.at_once), *quiet)
+
+
+class Batches(PlainCelery):
+    name = "celery-batches"
+    module = "batches_app"
+    programs = BATCHES
 
 
 class Dramatiq(Peer):
@@ -282,3 +291,5 @@ class Rq(Peer):
 
 
 PEERS_OF_OURS: tuple[type[Peer], ...] = (PlainCelery, Dramatiq, Taskiq, Rq)
+IN_BULK: tuple[type[Peer], ...] = (*PEERS_OF_OURS, Batches)
+"""With those who can call for many orders at once."""

@@ -15,6 +15,8 @@ from typing import Any, Self
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / ".venv-bench" / "bin"
 """Where the peers' programs are: ``make bench`` puts them there."""
+BATCHES = ROOT / ".venv-bench-batches" / "bin"
+"""Where those of celery-batches are, which needs an older Celery."""
 GRACE_SECONDS = 20.0
 
 

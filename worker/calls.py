@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from providers.model import (
 )
 from worker.accounts import Lane, LaneConfig
 from worker.deadlines import Limits, TooLateError, limits_of, too_late
+from worker.limits import Place
 from worker.runtime import utc_now
 from worker.tokens import NoToken, Tokens
 
@@ -73,6 +74,8 @@ class Asked:
     effect: Effect
     at: datetime
     call: CallMade | None = None
+    place: Place = field(default_factory=Place)
+    """Where it was, or would have been, in its lane's rate: to be given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,15 @@ class Caller:
     tokens: Tokens
     _secrets: tuple[str, ...] = field(default=(), repr=False)
 
-    def ask(self, claimed: Sequence[Claimed]) -> Asked:
-        """Make the call. Never raises for what a provider, Redis or a key does."""
+    def ask(self, claimed: Sequence[Claimed], place: Place | None = None) -> Asked:
+        """Make the call, in its place in the lane's rate.
+
+        Never raises for what a provider, Redis or a key does.
+        """
+        place = place or Place()
+        return replace(self._ask(claimed, place), place=place)
+
+    def _ask(self, claimed: Sequence[Claimed], place: Place) -> Asked:
         now = utc_now()
         if self.operation == "cancel" and self._forbidden(claimed):
             # Queued while the policy still said that the provider does not mind.
@@ -99,7 +109,8 @@ class Caller:
             # This order's matter alone: the others of its lane need no key.
             return _unasked(claimed, Wait(now + SEALED_WAIT), Effect(why=str(error)))
         try:
-            result = self._exchange(orders, limits_of(claimed, self.operation, now))
+            limits = limits_of(claimed, self.operation, now, place)
+            result = self._exchange(orders, limits)
         except TooLateError:
             now = utc_now()
             return Asked(claimed, too_late(claimed, now), FINE, now)
@@ -109,15 +120,16 @@ class Caller:
             event = Lost() if alone else Halve(len(claimed))
             return _unasked(claimed, event, Effect(why=str(error)))
         except RedisError as error:
-            why = f"Redis cannot be reached for the token: {type(error).__name__}"
+            why = f"Redis cannot be reached to log in: {type(error).__name__}"
             return _unasked(claimed, NotSent(), Effect(failed=why))
         if isinstance(result, NoToken):
             return self._without_token(claimed, result)
         return self._asked(claimed, result)
 
-    def put_back(self, claimed: Sequence[Claimed]) -> Asked:
+    def put_back(self, claimed: Sequence[Claimed], place: Place) -> Asked:
         """They were claimed, and the lane or the worker stopped before their turn."""
-        return _unasked(claimed, Wait(), Effect(why="put back before its turn came"))
+        effect = Effect(why="put back before its turn came")
+        return replace(_unasked(claimed, Wait(), effect), place=place)
 
     def _forbidden(self, claimed: Sequence[Claimed]) -> bool:
         lost = any(one.progress.lost for one in claimed)
@@ -138,6 +150,9 @@ class Caller:
         token = self._token(account, refused=token)
         if isinstance(token, NoToken):
             return token
+        if not limits.place.again():
+            full = "a new token is there, and no room in the lane's rate to use it now"
+            return Exchange(Evidence.NOT_SENT, detail=full)
         return self._send(orders, account, token, limits)
 
     def _token(self, account: Account, refused: str | None = None) -> str | NoToken:
@@ -153,6 +168,7 @@ class Caller:
         token: str | None,
         limits: Limits,
     ) -> Exchange:
+        limits.place.wait()
         # Looked at here, and not before: a login may have taken its time.
         provider, now = self.config.provider, utc_now()
         policy = self.config.policy
@@ -175,7 +191,8 @@ class Caller:
             # the others of its batch, nor the lane: alone, it runs out of attempts.
             why = f"a bug of ours: {type(error).__name__} while building the call"
             raise _UnbuildableError(why) from error
-        return exchange(request, read, policy, secrets, send_by)
+        with limits.place.in_use():
+            return exchange(request, read, policy, secrets, send_by)
 
     def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> Asked:
         if no.held is not None:

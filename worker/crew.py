@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from typing import Generic, TypeVar
 
 from ledger.progress import Claimed
 from worker.calls import Asked
@@ -23,18 +24,20 @@ MOST_AHEAD = 4
 """Times as many as are made at once, at most."""
 
 Batch = Sequence[Claimed]
+Given = TypeVar("Given")
+"""What a call is made of: a batch, and what else the call needs."""
 
 
-class Crew:
+class Crew(Generic[Given]):
     """Makes calls, at most ``size`` at once, and keeps the answers until taken home."""
 
     def __init__(
-        self, threads: Executor, ask: Callable[[Batch], Asked], size: int
+        self, threads: Executor, ask: Callable[[Given], Asked], size: int
     ) -> None:
         self._threads = threads
         self._ask = ask
         self._size = size
-        self._ready: deque[Batch] = deque()
+        self._ready: deque[Given] = deque()
         self._calling = 0
         self._answered: list[Asked] = []
         self._failed: list[Exception] = []
@@ -54,7 +57,7 @@ class Crew:
         """How many calls beyond ``size`` are worth having in hand."""
         return min(int(self._pace * AHEAD_SECONDS), MOST_AHEAD * self._size)
 
-    def add(self, batches: Sequence[Batch]) -> None:
+    def add(self, batches: Sequence[Given]) -> None:
         with self._changed:
             self._ready.extend(batches)
             more = min(len(self._ready), self._size - self._calling)
@@ -62,7 +65,7 @@ class Crew:
         for _ in range(more):
             self._threads.submit(self._work)
 
-    def withdraw(self) -> list[Batch]:
+    def withdraw(self) -> list[Given]:
         """Take back the calls that nobody has begun."""
         with self._changed:
             back = list(self._ready)
@@ -122,7 +125,7 @@ class Crew:
             else:
                 self._answer(asked)
 
-    def _next(self) -> Batch | None:
+    def _next(self) -> Given | None:
         with self._changed:
             if self._ready:
                 return self._ready.popleft()

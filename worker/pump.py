@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import starmap
 
 import structlog
 from redis import RedisError
@@ -18,7 +19,7 @@ from worker.accounts import Lane, LaneConfig
 from worker.books import Books
 from worker.calls import FINE, Asked, Caller
 from worker.crew import Batch, Crew
-from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget
+from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget, Place
 from worker.runtime import Runtime
 from worker.stopping import pause, stopping
 
@@ -28,6 +29,9 @@ LOOK_SECONDS = 0.2
 """How often a pump with slow calls under way looks for new work."""
 SHORT_WAIT = timedelta(seconds=2)
 """A wait for the lane's rate that is not worth giving way for."""
+
+Paced = tuple[Batch, Place]
+"""What goes into one call, and the call's place in the lane's rate."""
 
 
 class Pump:
@@ -41,14 +45,16 @@ class Pump:
         self.operation = operation
         self.config = config
         self._rates = runtime.rates
+        self._threads = runtime.threads
         self._batch = policy.batch if operation == "cancel" else policy.read_batch
         self._books = Books(runtime.engine, lane, operation, policy, self._batch)
         self._caller = Caller(lane, config, operation, runtime.seal, runtime.tokens)
-        self._crew = Crew(runtime.threads, self._caller.ask, policy.concurrency)
+        self._crew = Crew[Paced](runtime.threads, self._ask, policy.concurrency)
         self._home: list[Asked] = []
         """Answers that are not recorded yet."""
         self._more = True
         """Whether more orders wait than were claimed, as far as is known."""
+        self._patience = LOOK_SECONDS
 
     @property
     def recorded(self) -> bool:
@@ -73,7 +79,7 @@ class Pump:
                 if not self._step(mine=mine) and not self._crew.under_way:
                     return not mine and not stopping()
                 # While there is room, new work is looked for though slow calls go on.
-                patience = LOOK_SECONDS if self._room() else None
+                patience = self._patience if self._room() else None
                 self._home = self._crew.take_home(patience)
                 self._crew.check()
         except Exception:
@@ -83,16 +89,29 @@ class Pump:
     def _step(self, *, mine: bool) -> bool:
         """Record what came home, send what may be sent; False if there is neither."""
         if not mine or any(one.effect != FINE for one in self._home):
-            self._home += map(self._caller.put_back, self._crew.withdraw())
+            self._home += starmap(self._caller.put_back, self._crew.withdraw())
         calls = self._wanted() if mine else 0
         budget = self._take(calls)
         if not self._home and not budget.calls:
             return calls > 0 and self._sit_out(budget) and not stopping()
         home, self._home = self._home, []
-        claimed = self._books.turn(home, budget.calls, self._crew.under_way)
-        self._more = len(claimed) >= budget.calls * self._batch
-        self._crew.add(self._batches(claimed))
+        places = list(budget.places)
+        try:
+            claimed = self._books.turn(home, budget.calls, self._crew.under_way)
+            self._more = len(claimed) >= budget.calls * self._batch
+            self._crew.add(self._batches(claimed, places))
+        finally:
+            self._give_back([*places, *(one.place for one in home)])
         return bool(home or claimed)
+
+    def _give_back(self, places: list[Place]) -> None:
+        """Those of calls that are over, and of such as were not made after all."""
+        if any(place.rules for place in places):
+            # A Redis that hangs must not keep answers from being recorded.
+            self._threads.submit(self._rates.release, places)
+
+    def _ask(self, paced: Paced) -> Asked:
+        return self._caller.ask(*paced)
 
     def _room(self) -> int:
         """How many calls could be taken on."""
@@ -115,12 +134,17 @@ class Pump:
 
     def _take(self, calls: int) -> Budget:
         try:
-            return self._rates.take(self.lane, self.config.policy, calls, self._share())
+            budget = self._rates.take(
+                self.lane, self.config.policy, calls, self._share()
+            )
         except RedisError as error:
             log.warning(
                 "redis is away", lane="/".join(self.lane), error=type(error).__name__
             )
-            return Budget(0, SHORT_WAIT * 2)
+            budget = Budget((), SHORT_WAIT * 2)
+        wait = budget.wait.total_seconds()
+        self._patience = min(wait or LOOK_SECONDS, LOOK_SECONDS)
+        return budget
 
     def _share(self) -> float:
         """How much of the lane's rate this operation may use."""
@@ -134,16 +158,19 @@ class Pump:
         pause(budget.wait.total_seconds())
         return True
 
-    def _batches(self, claimed: Sequence[Claimed]) -> list[Batch]:
+    def _batches(self, claimed: Sequence[Claimed], places: list[Place]) -> list[Paced]:
+        """What was claimed, each call with a place that is taken away from these."""
         starts = range(0, len(claimed), self._batch)
-        return [claimed[start : start + self._batch] for start in starts]
+        batches = [claimed[start : start + self._batch] for start in starts]
+        return [(batch, places.pop(0)) for batch in batches]
 
     def _bring_home(self) -> None:
         """What is under way must still be recorded, whatever went wrong elsewhere."""
-        self._home += map(self._caller.put_back, self._crew.withdraw())
+        self._home += starmap(self._caller.put_back, self._crew.withdraw())
         while self._home or self._crew.under_way:
             try:
                 self._books.turn(self._home, 0, 0)
             except Exception:
                 log.exception("not recorded", lane="/".join(self.lane))
+            self._give_back([one.place for one in self._home])
             self._home = self._crew.take_home(None)

@@ -35,6 +35,19 @@ def cancel(provider: str, order: str) -> str:
     return state
 
 
+def cancel_many(provider: str, orders: Sequence[str]) -> None:
+    """Cancel many in one call, and commit what became of all of them at once."""
+    states = CANCELS[provider](orders)
+    rows = [
+        (order, provider, state) for order, state in zip(orders, states, strict=True)
+    ]
+    connection = getattr(_local, "connection", None) or _connect()
+    cursor = connection.cursor()
+    cursor.execute("BEGIN")
+    cursor.executemany(_local.statement, rows)
+    cursor.execute("COMMIT")
+
+
 def look(order: str) -> bool:
     """Ask notpanel for an order's status, and commit it once it is final."""
     form = {"key": "k", "action": "status", "order": order}

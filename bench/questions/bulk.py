@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from bench.contenders import PEERS_OF_OURS, Peer, PlainCelery, Rescind
+from bench.contenders import IN_BULK, Peer, PlainCelery, Rescind
 from bench.plan import SPENT, Notes, Plan, bare, noted, rows, throughput
 from bench.results import BARE, CELERY, US, Result, Row, Target
 
@@ -17,8 +17,9 @@ HOW = (
     " workers are started and warmed up, stopped by a signal while all orders are"
     " enqueued, and go on when the clock starts. Rescind takes 1,000 orders a message"
     " and 100 a call, and writes history and call rows; the queues take a task and a"
-    " call for each order and commit its outcome, on a smaller number of orders. The"
-    " bare loop cancels 100 a call, without queue or database. Processor time is that"
+    " call for each order and commit its outcome, on a smaller number of orders;"
+    " celery-batches gathers 100 of its tasks for a call and a commit. The bare loop"
+    " cancels 100 a call, without queue or database. Processor time is that"
     " of the workers alone: what an order costs, whoever else is on the machine."
 )
 
@@ -51,7 +52,7 @@ def _targets(kind: str) -> list[Target]:
 
 def _ithink(plan: Plan, kind: str, seen: Seen) -> Tries:
     tries = {US: _ours(plan, kind, "ithink", seen)}
-    for peer in PEERS_OF_OURS:
+    for peer in IN_BULK:
         tries[peer.name] = _peer(plan, kind, "ithink", peer, seen)
     tries[BARE] = lambda: bare(
         plan.stage("sqlite"), "ithink", plan.size(100_000, 20_000), 100, 1

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
-from bench.contenders import Rescind, Setup
+from bench.contenders import FIRST, Rescind, Setup
 from bench.plan import Plan, say
 from bench.processes import until
 from bench.results import US, Result, Row, Target
-from bench.stats import most_within
+from bench.stats import median, most_within
 
 WORKERS = 4
 LIMIT = 100
 SHORTER = 0.98
 """What use of the limit is asked for."""
+POLLED, CANCELS = 500, 100
+NEVER = 1e9
+AMONG = "cancels among polls"
 LOOKS = {0.0: 1, 3.0: 2}
 """Status calls an order needs by the poll schedule (after 1 s, then 5 s later), by how
 long notpanel takes to carry its cancel out."""
@@ -25,7 +29,10 @@ HOW = (
     " slide over all of them. Calls for each 1,000 notpanel orders are counted with a"
     " poll schedule of 1 s and 5 s, once where every order is final at the first look"
     " and once where it takes 3 s; the naive count is a call for each cancel and each"
-    " look."
+    " look. Cancels among polls: two workers, 100 calls a second, an order a call;"
+    " 500 orders that notpanel has taken on are due for a poll each second, five times"
+    " what the rate allows, while ten cancels a second are submitted, one by one; a"
+    " wait is from just before the send until the provider has the call."
 )
 
 
@@ -38,9 +45,12 @@ def ask(plan: Plan) -> Result:
     found: list[Row] = []
     for name, (seconds, many) in windows.items():
         found += _used(plan, kind, name, seconds, many)
+    found += _among_polls(plan, kind)
     for settle, looks in LOOKS.items():
         found += _calls(plan, kind, settle, looks)
     targets = [target for name in windows for target in _targets(name)]
+    targets.append(Target(f"{AMONG}, the longest wait", US, 1000, at_most=True))
+    targets.append(Target(f"{AMONG}, most in any second", US, LIMIT, at_most=True))
     targets += [_fewest(settle) for settle in LOOKS]
     return Result("limit", "At the provider's limit", HOW, found, targets)
 
@@ -70,6 +80,39 @@ def _used(plan: Plan, kind: str, name: str, seconds: float, many: int) -> Iterat
 def _span(team: Rescind) -> float:
     times = [at for _, _, at, _ in team.stage.provider.calls()]
     return max(times) - min(times)
+
+
+# --- cancels among polls --------------------------------------------------------------
+
+
+def _among_polls(plan: Plan, kind: str) -> Iterator[Row]:
+    alone = {"rate": f"{LIMIT}/second", "batch": 1, "read_batch": 1, "concurrency": 32}
+    setup = Setup({**alone, "poll_delays": [1]}, workers=2)
+    with Rescind(plan.stage(kind, settle=NEVER), "notpanel", setup) as team:
+        team.send(POLLED)
+        provider = team.stage.provider
+        until(lambda: provider.orders() >= POLLED, "the polled orders", 60)
+        sent = dict(_trickle(team) for _ in range(CANCELS))
+        until(lambda: provider.orders() >= POLLED + CANCELS, "the cancels", 60)
+        calls = provider.calls()
+    came = {orders[0]: at for _, what, at, orders in calls if what == "cancel"}
+    waits = [1000 * (came[order] - at) for order, at in sent.items()]
+    began, ended = min(sent.values()), max(came.values())
+    during = [(what, at) for _, what, at, _ in calls if began <= at <= ended]
+    reads = sum(what == "status" for what, _ in during)
+    yield Row(f"{AMONG}, the usual wait", US, "ms", [median(waits)])
+    yield Row(f"{AMONG}, the longest wait", US, "ms", [max(waits)])
+    yield Row(f"{AMONG}, reads of all calls", US, "%", [100 * reads / len(during)])
+    most = most_within([at for _, _, at, _ in calls], 1.0)
+    yield Row(f"{AMONG}, most in any second", US, "calls", [most])
+
+
+def _trickle(team: Rescind) -> tuple[str, float]:
+    """Submit one order, and wait a tenth of a second; the order, and when."""
+    order = str(FIRST + team.sent)
+    at = team.send(1, many=False)["at"]
+    time.sleep(0.1)
+    return order, at
 
 
 # --- notpanel's calls -----------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -13,16 +14,20 @@ from redis import Redis
 
 from ledger.decision import Halve, Lost, NotSent, Wait, decide
 from ledger.progress import Claimed, Progress
+from ledger.records import new_id
 from ledger.seal import Seal, new_key
 from ledger.states import State
 from providers.model import Order
 from providers.registry import BY_NAME
 from tests.conftest import free_port
+from tests.providers.conftest import Wire, wire
 from worker.accounts import LaneConfig
 from worker.calls import FINE, SEALED_WAIT, Caller
 from worker.deadlines import ON_THE_WAY, Limits, TooLateError, too_late
+from worker.limits import Place
 from worker.tokens import Tokens
 
+__all__ = ["wire"]
 AKINON = BY_NAME["akinon"]
 GOOD = {"is_all": True, "reasons": {"101": 2}}
 
@@ -138,20 +143,71 @@ def test_a_call_whose_thread_starts_after_the_deadline_is_not_made(
     assert (done.state, done.attempts) == (State.EXPIRED, 0)
 
 
-@given(left=st.floats(-5, 30), lease=st.floats(-5, 120))
-def test_no_request_goes_out_after_the_deadline_or_too_late_for_its_lease(
-    left: float, lease: float
+def test_a_place_that_was_kept_for_too_long_is_not_used(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    place = Place(send_by=clock.now)
+    asked = caller.ask([claimed(1, GOOD)], place)
+    assert asked.events == {"id-1": Wait(clock.now)}
+    assert asked.effect == FINE, "the lane has done nothing wrong"
+    assert not asked.place.used
+
+
+def test_a_call_that_was_not_answered_has_used_its_place(caller: Caller) -> None:
+    asked = caller.ask([claimed(1, GOOD)], Place())
+    assert asked.place.used
+    assert asked.place.ended is not None
+
+
+def test_a_call_does_not_begin_before_its_place_is_free(caller: Caller) -> None:
+    place = Place(not_before=time.monotonic() + 0.2)
+    asked = caller.ask([claimed(1, GOOD)], place)
+    assert asked.place.ended is not None
+    assert asked.place.ended >= place.not_before
+
+
+class Renewed:
+    """Tokens of which every one is new."""
+
+    def get(self, *_: object) -> str:
+        return new_id()
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_with_a_new_token_a_call_is_sent_again_where_the_rate_has_room(
+    caller: Caller,
+    wire: Wire,
+    room: bool,
+) -> None:
+    wire.answers("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}")
+    values = {"base_url": f"http://{wire.host}:{wire.port}", "token": "the-token"}
+    account = AKINON.account_model.model_validate(values)
+    config = LaneConfig(AKINON, AKINON.policy, account)
+    here = replace(caller, config=config, tokens=cast("Tokens", Renewed()))
+    place = Place(more=lambda: [Place()] if room else [])
+    asked = here.ask([claimed(1, GOOD)], place)
+    assert len(wire.requests) == (2 if room else 1)
+    assert isinstance(asked.events["id-1"], Wait if room else NotSent)
+
+
+@given(left=st.floats(-5, 30), lease=st.floats(-5, 120), kept=st.floats(-5, 30))
+def test_no_request_goes_out_after_the_deadline_its_place_or_too_late_for_its_lease(
+    left: float, lease: float, kept: float
 ) -> None:
     now = datetime.now(UTC)
     policy = AKINON.policy
     before, ends = now + timedelta(seconds=left), now + timedelta(seconds=lease)
-    limits = Limits(lease_ends=ends, deadline=before)
+    until = now + timedelta(seconds=kept)
+    place = Place(send_by=until)
+    limits = Limits(lease_ends=ends, deadline=before, place=place)
     try:
         send_by = limits.send_by(policy, now)
     except TooLateError:
-        assert before <= now + ON_THE_WAY
+        assert before <= now + ON_THE_WAY or until <= now
     else:
         assert send_by < before
+        assert send_by <= until
         assert send_by + timedelta(seconds=2 * policy.read_timeout) <= ends
 
 

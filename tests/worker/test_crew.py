@@ -36,7 +36,7 @@ def answer(claimed: Batch) -> Asked:
     return Asked(claimed, {}, FINE, NOW)
 
 
-def all_home(crew: Crew) -> list[str]:
+def all_home(crew: Crew[Batch]) -> list[str]:
     """The ids of all that comes home until nothing is under way."""
     found: list[str] = []
     while crew.under_way:

@@ -8,10 +8,12 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
+import redis
 
 from providers.model import Policy, seconds
+from tests.conftest import free_port
 from worker.broker import REDIS_OPTIONS
-from worker.limits import Rates
+from worker.limits import Place, Rates
 
 _numbers = count(1)
 
@@ -86,3 +88,69 @@ def test_reads_have_a_rate_of_their_own_where_the_provider_says_so(
     assert (first.calls, second.calls) == (1, 0)
     assert second.wait > timedelta(seconds=25)
     assert rates.take(lane, rule, 5).calls == 5
+
+
+def test_reads_that_were_made_before_cancels_came_count_when_they_have(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("10/minute")
+    assert rates.take(lane, rule, 5, share=0.8).calls == 5
+    assert rates.take(lane, rule, 5, share=0.5).calls == 0
+    assert rates.take(lane, rule, 5).calls == 5
+
+
+def test_a_place_that_was_not_used_is_free_at_once(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("3/minute", read_rate="2/minute")
+    rates.release(rates.take(lane, rule, 2, share=0.8).places)
+    assert rates.take(lane, rule, 2, share=0.8).calls == 2
+
+
+def test_a_place_that_was_used_is_free_a_window_after_its_call_ended(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("1/minute")
+    (place,) = rates.take(lane, rule, 1).places
+    with place.in_use():
+        pass
+    assert place.ended is not None
+    place.ended -= 45
+    rates.release([place])
+    again = rates.take(lane, rule, 1)
+    assert again.calls == 0
+    assert timedelta(seconds=10) < again.wait <= timedelta(seconds=15)
+
+
+def test_a_call_that_is_sent_twice_needs_room_twice(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    (place,) = rates.take(lane, policy("2/minute"), 1).places
+    assert place.again()
+    assert not place.again()
+    assert Place().again(), "no limit is no limit"
+
+
+def test_what_redis_is_not_told_of_stays_taken_and_disturbs_nobody(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("1/minute")
+    taken = rates.take(lane, rule, 1)
+    away = Rates(f"redis://127.0.0.1:{free_port()}", {"retry": None})
+    away.release(taken.places)
+    assert rates.take(lane, rule, 1).calls == 0
+
+
+def test_places_are_not_kept_for_ever(
+    rates: Rates, valkey_url: str, lane: tuple[str, str]
+) -> None:
+    (place,) = rates.take(lane, policy("1/second"), 1).places
+    client = redis.Redis.from_url(valkey_url)
+    (key,) = (rule.key for rule in place.rules)
+    most = 1 + 5 + 5 + 2 * 20 + 2
+    assert 0 < int(str(client.ttl(key))) <= most
+    client.flushdb()
+    with place.in_use():
+        pass
+    rates.release([place])
+    assert 0 < int(str(client.ttl(key))) <= 3
