@@ -20,7 +20,7 @@ def most_within(times: Sequence[float], seconds: float) -> int:
     ordered = sorted(times)
     most = first = 0
     for last, time in enumerate(ordered):
-        while time - ordered[first] >= seconds:
+        while time >= ordered[first] + seconds:
             first += 1
         most = max(most, last - first + 1)
     return most
