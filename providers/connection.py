@@ -2,8 +2,8 @@
 kept by each thread from one call to its next.
 
 ``requests`` prepares what is sent, and its adapter makes the connections. Its session
-does not send: of redirects, cookies, hooks and retries nothing must ever happen to a
-cancel, and to arrange for nothing takes longer than the call itself.
+does not send: no redirect, cookie, hook or retry must ever touch a cancel, and to
+arrange for none of them takes longer than the call itself.
 """
 
 from __future__ import annotations

@@ -290,7 +290,8 @@ def _findings(
         if order in asked and order is not None:
             finding = read(order, row)
             # Two rows for one order that differ decide nothing.
-            found[order] = finding if found.get(order, finding) == finding else UNKNOWN
+            same = found.get(order) in (None, finding)
+            found[order] = finding if same else UNKNOWN
     return Findings(found)
 
 
