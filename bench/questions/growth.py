@@ -17,11 +17,12 @@ from bench.plan import Plan, say
 from bench.results import Result, Row, Target
 from bench.stage import Stage, run
 from bench.stats import alternate
+from ledger.backlogs import backlogs
 from ledger.claims import claim
 from ledger.database import open_ledger, reading
 from ledger.lanes import all_lanes
 from ledger.migrate import upgrade
-from ledger.queries import Filter, backlogs, find, history, list_rows
+from ledger.queries import Filter, find, history, list_rows
 from ledger.states import State
 from worker.accounts import load_accounts
 from worker.settings import write_private
