@@ -193,19 +193,24 @@ def _states(wanted: Filter) -> Sequence[str]:
 
 
 def _range(lane: tuple[str, str], state: str) -> Range:
-    values = {"its_provider": lane[0], "its_account": lane[1], "its_state": state}
-    return _of_lane(LOOKED_AT if state == State.SENDING else LISTED), values
+    its = {"its_provider": lane[0], "its_account": lane[1], "its_state": state}
+    return _under_way() if state == State.SENDING else _listed(), its
 
 
 @cache
-def _of_lane(held: str) -> Select[Any]:
-    named = {
-        C.provider: "its_provider",
-        C.account: "its_account",
-        C.state: "its_state",
-    }
-    its = (column == bindparam(name) for column, name in named.items())
-    return _newest(C.id, text(held), *its)
+def _listed() -> Select[Any]:
+    return _newest(C.id, text(LISTED), *_its())
+
+
+@cache
+def _under_way() -> Select[Any]:
+    # In no order and all of them: they are few, and no index has their ids in order.
+    return select(C.id).where(text(LOOKED_AT), *_its())
+
+
+def _its() -> list[Where]:
+    named = {C.provider: "its_provider", C.account: "its_account", C.state: "its_state"}
+    return [column == bindparam(name) for column, name in named.items()]
 
 
 def rows_of(connection: Connection, ids: Sequence[str]) -> list[Row[Any]]:

@@ -21,8 +21,10 @@ C = CANCELLATION.c
 SEALED_AT_MOST = 2_000
 """Sealed params that are tried: a rotation may have been left half done."""
 ALL_SEALED = select(C.sealed).where(text(SEALED))
-OPEN_SEALED = ALL_SEALED.where(C.finished_at.is_(None)).order_by(C.id.desc())
-ENDED_SEALED = ALL_SEALED.where(C.finished_at > 0).order_by(C.finished_at.desc())
+# Ordered as the index is: PostgreSQL does not see that NULLs are all alike.
+NEWEST_SEALED = ALL_SEALED.order_by(C.finished_at.desc(), C.id.desc())
+OPEN_SEALED = NEWEST_SEALED.where(C.finished_at.is_(None))
+ENDED_SEALED = NEWEST_SEALED.where(C.finished_at.is_not(None))
 CLOCK_SECONDS = 2.0
 """Clocks that differ by more make rates, tokens and deadlines wrong."""
 
