@@ -88,18 +88,17 @@ def fill(
     with writing(engine) as connection:
         for table in (*TABLES, LANE):
             connection.execute(delete(table))
-        ids = []
+        ids, of_calls = [], [new_id() for _ in made]
         for number, one in enumerate(sorted(past, key=lambda one: -one.accepted)):
             ended = {"finished_at": NOW - one.ended * HOUR}
             state = in_state(one.state, **(ended if one.state in FINAL else {}))
             row = new(str(number), progress=state)
             insert_new(connection, [row], NOW - one.accepted * HOUR)
             ids.append(row.id)
-        for named, age in sorted(made, key=lambda one: -one[1]):
+        aged = sorted(made, key=lambda one: -one[1])
+        for id_, (named, age) in zip(of_calls, aged, strict=True):
             its = tuple(ids[n] for n in sorted(named) if n < len(ids))
-            call = CallMade(
-                new_id(), "cancel", "answered", SECOND, NOW - age * HOUR, its
-            )
+            call = CallMade(id_, "cancel", "answered", SECOND, NOW - age * HOUR, its)
             record_calls(connection, "notpanel", "default", [call])
 
 
