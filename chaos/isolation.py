@@ -24,8 +24,8 @@ from typing import Any
 from celery import Celery
 from sqlalchemy import Engine
 
+from ledger.backlogs import backlogs
 from ledger.database import open_ledger, reading
-from ledger.queries import backlogs
 from sandbox import Sandbox, running
 from worker.broker import BROKER_OPTIONS
 from worker.demo_setup import settings_in

@@ -99,6 +99,22 @@ def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
     )
 
 
+def insert_or_find(
+    connection: Connection, new: Sequence[NewCancellation], now: datetime
+) -> tuple[frozenset[str], dict[tuple[str, str, str], Row[Any]]]:
+    """The ids of those that are new, and the rows of those that stood there already."""
+    inserted = insert_new(connection, new, now)
+    rows: dict[tuple[str, str, str], Row[Any]] = {}
+    missing = [one for one in new if one.id not in inserted]
+    while missing:
+        rows |= standing(connection, [one.path for one in missing])
+        # Deleted by retention between the two: its key is free again.
+        gone = [one for one in missing if one.path not in rows]
+        inserted |= insert_new(connection, gone, now)
+        missing = [one for one in gone if one.id not in inserted]
+    return inserted, rows
+
+
 def standing(
     connection: Connection, paths: Sequence[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], Row[Any]]:

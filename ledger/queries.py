@@ -4,15 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
+from functools import cache
+from heapq import nlargest
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    TextClause,
+    bindparam,
+    func,
+    select,
+    text,
+)
 
 from ledger.states import FINAL, State
-from ledger.tables import CALL, CANCELLATION, TRANSITION, from_ms, to_ms
+from ledger.tables import (
+    CALL,
+    CANCELLATION,
+    GROUPED,
+    LISTED,
+    LOOKED_AT,
+    TRANSITION,
+    from_ms,
+)
+from ledger.walk import lanes_in
 
 C = CANCELLATION.c
+MOST_LANES = 200
+"""Beyond it a list reads rows, and not a part of an index for each lane and state."""
+
+MOST = "most"
+
+Where = ColumnElement[bool] | TextClause
+Range = tuple[Select[Any], dict[str, str]]
+"""A part of an index: the statement that reads its newest ids, and its values."""
 
 
 def stamp(value: int | None) -> str | None:
@@ -107,19 +137,80 @@ class Filter:
     account: str | None = None
     group: str | None = None
 
+    def conditions(self) -> list[Where]:
+        """What is asked of every row, but for its state."""
+        given = {
+            C.provider: self.provider,
+            C.account: self.account,
+            C.group_name: self.group,
+        }
+        return [column == one for column, one in given.items() if one is not None]
+
+    def fits(self, lane: tuple[str, str]) -> bool:
+        """Whether a lane's rows may be meant."""
+        asked = (self.provider, self.account)
+        return all(one in (None, its) for one, its in zip(asked, lane, strict=True))
+
 
 def list_rows(connection: Connection, wanted: Filter, limit: int) -> list[Row[Any]]:
     """The newest ``limit`` rows that fit, newest first."""
-    chosen = select(CANCELLATION).order_by(C.id.desc()).limit(limit)
-    if wanted.states:
-        chosen = chosen.where(C.state.in_(list(wanted.states)))
-    if wanted.provider is not None:
-        chosen = chosen.where(C.provider == wanted.provider)
-    if wanted.account is not None:
-        chosen = chosen.where(C.account == wanted.account)
+    ranges = _ranges(connection, wanted)
+    if ranges is None:
+        asked = [*wanted.conditions(), C.state.in_(_states(wanted))]
+        return list(connection.execute(_newest(CANCELLATION, *asked), {MOST: limit}))
+    ids: list[str] = []
+    for chosen, values in ranges:
+        ids += connection.execute(chosen, {**values, MOST: limit}).scalars()
+    return rows_of(connection, nlargest(limit, ids))
+
+
+def _newest(what: Any, *where: Where) -> Select[Any]:
+    return select(what).where(*where).order_by(C.id.desc()).limit(bindparam(MOST))
+
+
+def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
+    """Parts of indexes, each in the order of ids, that hold all that fits.
+
+    ``None`` where reading every row, the newest first, is as good or better.
+    """
+    asked, states = wanted.conditions(), _states(wanted)
     if wanted.group is not None:
-        chosen = chosen.where(C.group_name == wanted.group)
-    return list(connection.execute(chosen).all())
+        chosen = _newest(C.id, text(GROUPED), *asked, C.state == bindparam("its_state"))
+        return [(chosen, {"its_state": state}) for state in states]
+    if not asked and not wanted.states:
+        return None
+    found = islice(lanes_in(connection, LISTED), MOST_LANES + 1)
+    lanes = {*found, *lanes_in(connection, LOOKED_AT)}
+    if len(lanes) > MOST_LANES:
+        return None
+    return [
+        _range(lane, state) for lane in lanes if wanted.fits(lane) for state in states
+    ]
+
+
+def _states(wanted: Filter) -> Sequence[str]:
+    return wanted.states or list(State)
+
+
+def _range(lane: tuple[str, str], state: str) -> Range:
+    its = {"its_provider": lane[0], "its_account": lane[1], "its_state": state}
+    return _under_way() if state == State.SENDING else _listed(), its
+
+
+@cache
+def _listed() -> Select[Any]:
+    return _newest(C.id, text(LISTED), *_its())
+
+
+@cache
+def _under_way() -> Select[Any]:
+    # In no order and all of them: they are few, and no index has their ids in order.
+    return select(C.id).where(text(LOOKED_AT), *_its())
+
+
+def _its() -> list[Where]:
+    named = {C.provider: "its_provider", C.account: "its_account", C.state: "its_state"}
+    return [column == bindparam(name) for column, name in named.items()]
 
 
 def rows_of(connection: Connection, ids: Sequence[str]) -> list[Row[Any]]:
@@ -160,44 +251,6 @@ def calls_made(connection: Connection) -> list[tuple[str, str, str, int]]:
     columns = (CALL.c.provider, CALL.c.operation, CALL.c.evidence)
     chosen = select(*columns, func.count()).group_by(*columns).order_by(*columns)
     return [(p, o, e, n) for p, o, e, n in connection.execute(chosen)]
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """One lane's open work."""
-
-    by_state: dict[str, int]
-    oldest: datetime | None
-    """When the oldest that is due was accepted, or was due to begin."""
-
-
-def backlogs(connection: Connection, now: datetime) -> dict[tuple[str, str], Backlog]:
-    """Open cancellations by lane; one that is scheduled for later is not waiting."""
-    waiting = C.state != State.SCHEDULED
-    chosen = (
-        select(
-            C.provider,
-            C.account,
-            C.state,
-            func.count(),
-            func.min(C.opened_at).filter(waiting, C.opened_at <= to_ms(now)),
-        )
-        .where(C.finished_at.is_(None))
-        .group_by(C.provider, C.account, C.state)
-    )
-    found: dict[tuple[str, str], Backlog] = {}
-    for provider, account, state, count, oldest in connection.execute(chosen):
-        before = found.get((provider, account), Backlog({}, None))
-        opened = [t for t in (before.oldest, from_ms(oldest)) if t is not None]
-        by_state = {**before.by_state, state: count}
-        found[provider, account] = Backlog(by_state, min(opened, default=None))
-    return found
-
-
-def open_count(connection: Connection) -> int:
-    """How many are not final."""
-    chosen = select(func.count()).where(C.finished_at.is_(None))
-    return int(connection.execute(chosen).scalar_one())
 
 
 def is_final(state: str) -> bool:

@@ -26,6 +26,7 @@ from ledger.progress import Change, Progress
 from ledger.records import record
 from ledger.states import State
 from ledger.tables import CANCELLATION, LOOKED_AT, WITH_DEADLINE, to_ms
+from ledger.walk import QUEUED, lanes_in
 from providers.model import Policy
 
 C = CANCELLATION.c
@@ -38,17 +39,16 @@ Move = Callable[[Progress, Policy, datetime], Progress]
 
 def sweep_needed(connection: Connection, lane: tuple[str, str], now: datetime) -> bool:
     """Whether any of the sweeps below would move something. Only reads."""
-    kinds = (_vanished(lane, now), _late(lane, now), _come(lane, now))
+    kinds = (_vanished(lane, now), *_late(lane, now), _come(lane, now))
     return any(
         connection.execute(select(C.id).where(*where).limit(1)).first() is not None
         for where in kinds
     )
 
 
-def late_lanes(connection: Connection, now: datetime) -> set[tuple[str, str]]:
-    """The lanes, known or not, with something whose ``cancel_before`` has passed."""
-    chosen = select(C.provider, C.account).where(*_past_deadline(now)).distinct()
-    return {(provider, account) for provider, account in connection.execute(chosen)}
+def lanes_with_deadlines(connection: Connection) -> set[tuple[str, str]]:
+    """The lanes, known or not, on which something may come to its deadline."""
+    return {*lanes_in(connection, QUEUED), *lanes_in(connection, WITH_DEADLINE)}
 
 
 def sweep_leases(
@@ -63,8 +63,10 @@ def sweep_deadlines(
     connection: Connection, lane: tuple[str, str], policy: Policy, now: datetime
 ) -> int:
     """What was not sent before its ``cancel_before`` never will be."""
-    where = _late(lane, now)
-    return _move(connection, where, deadline_came, policy, now, "cancel_before passed")
+    return sum(
+        _move(connection, where, deadline_came, policy, now, "cancel_before passed")
+        for where in _late(lane, now)
+    )
 
 
 def sweep_scheduled(
@@ -83,16 +85,10 @@ def _come(lane: tuple[str, str], now: datetime) -> list[Where]:
     return [*_looked_at(lane, State.SCHEDULED), C.due_at <= to_ms(now)]
 
 
-def _late(lane: tuple[str, str], now: datetime) -> list[Where]:
-    return [*_past_deadline(now), C.provider == lane[0], C.account == lane[1]]
-
-
-def _past_deadline(now: datetime) -> list[Where]:
-    return [
-        text(WITH_DEADLINE),
-        C.urgency <= to_ms(now),
-        readable(),
-    ]
+def _late(lane: tuple[str, str], now: datetime) -> list[list[Where]]:
+    """What is queued, and what is scheduled: each has an index of its own."""
+    late = [C.provider == lane[0], C.account == lane[1], C.urgency <= to_ms(now)]
+    return [[*late, text(held), readable()] for held in (QUEUED, WITH_DEADLINE)]
 
 
 def _looked_at(lane: tuple[str, str], state: State) -> list[Where]:

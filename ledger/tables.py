@@ -31,9 +31,10 @@ NO_DEADLINE = 2**62
 
 # What partial indexes hold. SQLite takes one only for a query that says the same.
 LOOKED_AT = "finished_at IS NULL AND state <> 'queued'"
-WITH_DEADLINE = "state IN ('queued', 'scheduled') AND cancel_before IS NOT NULL"
+WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"
 GROUPED = "group_name IS NOT NULL"
 LISTED = "state <> 'sending'"
+SEALED = "sealed IS NOT NULL"
 
 
 def in_ms(moment: datetime) -> int:
@@ -104,8 +105,11 @@ class Cancellation(SQLModel, table=True):
             sqlite_where=text(LOOKED_AT),
             postgresql_where=text(LOOKED_AT),
         ),
+        # What is queued is found by its deadline in ix_to_send.
         Index(
             "ix_deadline",
+            "provider",
+            "account",
             "urgency",
             sqlite_where=text(WITH_DEADLINE),
             postgresql_where=text(WITH_DEADLINE),
@@ -113,18 +117,28 @@ class Cancellation(SQLModel, table=True):
         Index(
             "ix_group",
             "group_name",
+            "state",
             "id",
             sqlite_where=text(GROUPED),
             postgresql_where=text(GROUPED),
         ),
-        # In a state of a moment, and in ix_to_look_at. Beside that, SQLite would take
-        # this index to record a batch, and look at all of the lane's for each of them.
+        # In a state of a moment, and in ix_to_look_at: it would be written twice more.
         Index(
             "ix_state",
+            "provider",
+            "account",
             "state",
             "id",
             sqlite_where=text(LISTED),
             postgresql_where=text(LISTED),
+        ),
+        # Open ones first, as they are looked at; few rows hold anything sealed.
+        Index(
+            "ix_sealed",
+            "finished_at",
+            "id",
+            sqlite_where=text(SEALED),
+            postgresql_where=text(SEALED),
         ),
     )
 

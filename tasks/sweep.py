@@ -8,10 +8,13 @@ from ledger.database import LedgerUnreachableError
 from ledger.seal import SealError
 from worker import wake
 from worker.celery import app
+from worker.retention import Retention
 from worker.runtime import runtime, utc_now
+from worker.settings import settings
 from worker.sweeper import sweep as sweep_ledger
 
 log = structlog.get_logger("rescind.sweep")
+_retention = Retention()
 
 
 @app.task(name="rescind.sweep")
@@ -25,3 +28,7 @@ def sweep() -> None:
         return
     for lane, operation in wakes:
         wake.wake_one(app, lane, operation)
+    try:
+        _retention.tick(here.engine, settings().keep_for, utc_now())
+    except LedgerUnreachableError as error:
+        log.warning("nothing is deleted", why=str(error))

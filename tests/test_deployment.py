@@ -40,6 +40,7 @@ SETTINGS = {
     "RESCIND_ACCOUNTS",
     "RESCIND_API_TOKENS",
     "RESCIND_SEAL_KEY",
+    "RESCIND_RETENTION",
 }
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -106,6 +106,7 @@ def settings_in(home: Path) -> Settings:
         database_url=None,
         api_tokens=None,
         seal_key=None,
+        retention=None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from ledger.database import writing
-from ledger.intake import NewCancellation, beginning, insert_new, standing
+from ledger.intake import NewCancellation, beginning, insert_or_find
 from ledger.lanes import register_lanes
 from ledger.progress import Progress
 from ledger.records import new_id
@@ -28,6 +28,9 @@ from providers.model import InvalidRequestError, Reason
 from providers.text import plain_text, storable
 from worker.accounts import Accounts, Lane
 from worker.entries import FIELDS, Checked, check
+
+Path = tuple[str, str, str]
+"""Provider, account and key."""
 
 MOST = 1000
 """Entries in one message."""
@@ -66,19 +69,23 @@ def take_in(
     """
     new = [_new(entry, accounts, seal, now) for entry in entries]
     with writing(engine, crowd="intake") as connection:
-        inserted = insert_new(connection, new, now)
-        rows = standing(connection, [one.path for one in new if one.id not in inserted])
+        inserted, rows = insert_or_find(connection, new, now)
         taken = [_settle(one, inserted, rows.get(one.path), seal) for one in new]
         refused = [
             _refused_anew(one, t, now) for one, t in zip(new, taken, strict=True)
         ]
-        insert_new(connection, [one for one in refused if one is not None], now)
-        kept = standing(connection, [one.path for one in refused if one is not None])
+        anew = [one for one in refused if one is not None]
+        _, kept = insert_or_find(connection, anew, now)
         register_lanes(connection, (t.lane for t in taken if t.lane is not None))
     return [
-        t if one is None else Taken(t.receipt, kept[one.path].id, None, t.wrong)
+        t if one is None else Taken(t.receipt, _id(one, kept), None, t.wrong)
         for t, one in zip(taken, refused, strict=True)
     ]
+
+
+def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
+    row = standing.get(one.path)
+    return one.id if row is None else str(row.id)
 
 
 def _new(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,10 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.seal import Seal, new_key
+from worker.times import parse_age
+
+LEAST_RETENTION = timedelta(days=1)
+"""What producers, Redis and operators may still speak of is not forgotten."""
 
 
 class SettingsError(RuntimeError):
@@ -38,6 +43,7 @@ class Settings(BaseSettings):
     accounts: Path = Path("accounts.toml")
     api_tokens: SecretStr | None = None
     seal_key: SecretStr | None = Field(default=None)
+    retention: str | None = None
 
     @property
     def redis(self) -> str:
@@ -67,6 +73,13 @@ class Settings(BaseSettings):
     def embedded_database(self) -> bool:
         return self.database_url is None or not self.database_url.get_secret_value()
 
+    @property
+    def keep_for(self) -> timedelta | None:
+        """How long what has ended is kept; ``None``: for ever."""
+        if self.retention is None:
+            return None
+        return retention_of("RESCIND_RETENTION", self.retention)
+
     def seal(self) -> Seal:
         """Seals and opens personal data; raises ``SealError`` without a good key."""
         return Seal(self.seal_keys())
@@ -77,6 +90,24 @@ class Settings(BaseSettings):
         if not self.embedded_database:
             return ""
         return _own_key(self.home)
+
+
+def retention_of(name: str, text: str) -> timedelta:
+    """How long to keep what has ended; raises ``SettingsError`` for too short a time.
+
+    What comes again after it was deleted is a new cancellation, and is sent.
+    """
+    try:
+        age = parse_age(text)
+    except ValueError as error:
+        raise SettingsError(f"{name} {text[:40]!r} {error}") from None
+    if age < LEAST_RETENTION:
+        raise SettingsError(
+            f"{name} {text} is too short: what is deleted and submitted again is"
+            " cancelled again, so keep it for 1d at least, and longer than anybody may"
+            " submit it again"
+        )
+    return age
 
 
 def _verified(url: str) -> str:
@@ -161,11 +192,13 @@ def _own_key(home: Path) -> str:
 def settings() -> Settings:
     """The settings of this process, read once; raises ``SettingsError``."""
     try:
-        return Settings()
+        found = Settings()
     except UnicodeDecodeError:
         raise SettingsError("the file .env is not UTF-8: save it as UTF-8") from None
     except OSError as error:
         raise SettingsError(f"the file .env cannot be read: {error.strerror}") from None
+    _ = found.keep_for  # said here, and not by a sweep in a log
+    return found
 
 
 def without_password(url: str) -> str:

@@ -15,7 +15,7 @@ from ledger.claims import unreadable, waiting
 from ledger.database import reading, writing
 from ledger.lanes import LaneState, all_lanes, may_call
 from ledger.sweeps import (
-    late_lanes,
+    lanes_with_deadlines,
     sweep_deadlines,
     sweep_leases,
     sweep_needed,
@@ -39,9 +39,9 @@ def sweep(engine: Engine, accounts: Accounts, now: datetime) -> Wakes:
     """Move what time has moved; gives back the lanes and operations to wake."""
     with reading(engine) as connection:
         lanes = all_lanes(connection)
-        needy = {lane for lane in lanes if sweep_needed(connection, lane, now)}
         # Deadlines are kept whatever became of the lane's account or provider.
-        needy |= late_lanes(connection, now)
+        looked_at = {*lanes, *lanes_with_deadlines(connection)}
+        needy = {lane for lane in looked_at if sweep_needed(connection, lane, now)}
     for lane in sorted(needy):
         try:
             _sweep_lane(engine, lane, accounts.policy(lane), now)

@@ -10,6 +10,14 @@ FIRST_YEAR, LAST_YEAR = 1971, 9000
 FORM = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00, or such as +15m"
 
 
+def parse_age(text: str) -> timedelta:
+    """``text``, such as ``365d``; raises ``ValueError`` in a sentence."""
+    found = re.fullmatch(r"(\d{1,5})([smhd])", text.strip())
+    if found is None:
+        raise ValueError("must be a number of days, such as 365d")
+    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
 def parse_time(value: object, now: datetime) -> datetime:
     """``value`` as an aware time in UTC; raises ``ValueError`` in a sentence."""
     if not isinstance(value, str):

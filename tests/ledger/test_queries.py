@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from ledger.backlogs import backlogs
 from ledger.database import reading
 from ledger.queries import (
     Filter,
     as_record,
-    backlogs,
     find,
     history,
     list_rows,

@@ -13,7 +13,7 @@ from ledger.queries import history
 from ledger.states import State
 from ledger.sweeps import (
     AT_ONCE,
-    late_lanes,
+    lanes_with_deadlines,
     sweep_deadlines,
     sweep_leases,
     sweep_needed,
@@ -188,13 +188,15 @@ def test_what_only_a_newer_version_can_read_keeps_no_other_from_being_swept(
     assert [row(engine, one) for one in newer] == was
 
 
-def test_lanes_with_a_deadline_that_has_passed_are_found_whoever_they_are(
+def test_lanes_where_a_deadline_can_pass_are_found_whoever_they_are(
     engine: Engine,
 ) -> None:
-    gone = ("no-provider", "default")
+    gone, waits = ("no-provider", "default"), ("ithink", "waits")
     add(engine, State.SCHEDULED, cancel_before=NOW, lane=gone, order="1")
     add(engine, cancel_before=NOW, order="2")
-    add(engine, cancel_before=NOW + SECOND, lane=("ithink", "later"), order="3")
+    add(engine, cancel_before=NOW + SECOND, lane=waits, order="3")
     add(engine, State.SENDING, cancel_before=NOW, lane=("ithink", "sent"), order="4")
     with reading(engine) as connection:
-        assert late_lanes(connection, NOW) == {gone, LANE}
+        assert lanes_with_deadlines(connection) == {gone, LANE, waits}
+        needy = [sweep_needed(connection, one, NOW) for one in (gone, LANE, waits)]
+    assert needy == [True, True, False]

@@ -111,6 +111,19 @@ def test_lanes_hold_and_resume(home: Home) -> None:
     assert "90/minute" in home.run("lanes").out
 
 
+def test_a_long_backlog_is_counted_to_a_bound_unless_all_of_it_is_asked_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.cli.lanes.COUNTED", 2)
+    home.run("cancel", "notpanel", "ord_1", "ord_2", "ord_3")
+    assert " more than 2 queued " in home.run("lanes").out
+    assert " 3 queued " in home.run("lanes", "--exact").out
+    whole = home.run("lanes", "--json").records[-2]
+    assert (whole["backlog"], whole["backlog_more"]) == ({"queued": 3}, [])
+    some = home.run("lanes", "--json", "--no-exact").records[-2]
+    assert (some["backlog"], some["backlog_more"]) == ({"queued": 2}, ["queued"])
+
+
 @pytest.mark.parametrize("name", ["notpanel", "notpanel/third", "x/y/z", ""])
 def test_an_unknown_lane(home: Home, name: str) -> None:
     for command in ("hold", "resume"):

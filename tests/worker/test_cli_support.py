@@ -81,6 +81,20 @@ class Home:
         assert "Traceback" not in err
         return Result(done.returncode, done.stdout.decode(), err)
 
+    def sweep(self) -> Result:
+        """One tick of beat's, as a worker takes it."""
+        code = "from tasks.sweep import sweep; sweep()"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=self.path,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
     def command(self, *args: str) -> list[str]:
         return [sys.executable, "-m", "worker.cli", *args]
 

@@ -69,6 +69,7 @@ app.command(
 app.command()(operating.env)
 app.command()(operating.doctor)
 app.command()(operating.migrate)
+app.command()(operating.prune)
 app.command("seal-key")(operating.seal_key)
 
 

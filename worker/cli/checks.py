@@ -9,16 +9,22 @@ from enum import IntEnum
 from typing import Any
 
 from redis import Redis, RedisError
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.database import LedgerUnreachableError, ping, reading
 from ledger.migrate import LedgerVersionError, check
 from ledger.seal import Seal, SealError
-from ledger.tables import CANCELLATION
+from ledger.tables import CANCELLATION, SEALED
 
+C = CANCELLATION.c
 SEALED_AT_MOST = 2_000
 """Sealed params that are tried: a rotation may have been left half done."""
+ALL_SEALED = select(C.sealed).where(text(SEALED))
+# Ordered as the index is: PostgreSQL does not see that NULLs are all alike.
+NEWEST_SEALED = ALL_SEALED.order_by(C.finished_at.desc(), C.id.desc())
+OPEN_SEALED = NEWEST_SEALED.where(C.finished_at.is_(None))
+ENDED_SEALED = NEWEST_SEALED.where(C.finished_at.is_not(None))
 CLOCK_SECONDS = 2.0
 """Clocks that differ by more make rates, tokens and deadlines wrong."""
 
@@ -158,15 +164,14 @@ def _ledger_clock(engine: Engine) -> float | None:
 
 def _sealed(engine: Engine) -> Sequence[str]:
     """What is sealed: first what is still to be sent, the newest first."""
-    columns = CANCELLATION.c
-    chosen = (
-        select(columns.sealed)
-        .where(columns.sealed.is_not(None))
-        .order_by(columns.finished_at.is_not(None), columns.id.desc())
-        .limit(SEALED_AT_MOST)
-    )
     with reading(engine) as connection:
-        return connection.execute(chosen).scalars().all()
+        found = _some_sealed(connection, OPEN_SEALED, SEALED_AT_MOST)
+        rest = SEALED_AT_MOST - len(found)
+        return [*found, *_some_sealed(connection, ENDED_SEALED, rest)]
+
+
+def _some_sealed(connection: Connection, chosen: Select[Any], most: int) -> list[str]:
+    return list(connection.execute(chosen.limit(most)).scalars())
 
 
 def _opens(seal: Seal, sealed: Sequence[str]) -> Check:

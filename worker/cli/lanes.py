@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from ledger.backlogs import COUNTED, Backlog, backlogs
 from ledger.database import reading, writing
 from ledger.lanes import (
     LaneState,
@@ -16,7 +17,7 @@ from ledger.lanes import (
     read_lane,
     write_lane,
 )
-from ledger.queries import Backlog, backlogs, stamp
+from ledger.queries import stamp
 from ledger.tables import to_ms
 from providers.model import Policy
 from worker.accounts import Accounts, Lane
@@ -45,10 +46,12 @@ class Shown:
         return "open", None
 
 
-def show_lanes(*, as_json: bool) -> None:
+def show_lanes(*, exact: bool | None, as_json: bool) -> None:
     engine, accounts = services.need_ledger(), services.need_accounts()
     now = services.utc_now()
-    shown = _lanes(engine, accounts, now)
+    # A program that knows of no more than the numbers takes them as they are.
+    most = None if (as_json if exact is None else exact) else COUNTED
+    shown = _lanes(engine, accounts, now, most)
     if as_json:
         for one in shown:
             output.emit_json(_document(one, now))
@@ -59,10 +62,12 @@ def show_lanes(*, as_json: bool) -> None:
         output.say("there are no lanes: the accounts file has no account")
 
 
-def _lanes(engine: Engine, accounts: Accounts, now: datetime) -> list[Shown]:
+def _lanes(
+    engine: Engine, accounts: Accounts, now: datetime, most: int | None
+) -> list[Shown]:
     with reading(engine) as connection:
         states = all_lanes(connection)
-        open_work = backlogs(connection, now)
+        open_work = backlogs(connection, now, most)
     names = {*accounts.lanes, *states, *open_work}
     return [
         Shown(
@@ -70,7 +75,7 @@ def _lanes(engine: Engine, accounts: Accounts, now: datetime) -> list[Shown]:
             fault=accounts.fault_of(lane),
             policy=accounts.policy(lane),
             state=states.get(lane, LaneState()),
-            backlog=open_work.get(lane, Backlog({}, None)),
+            backlog=open_work.get(lane, Backlog()),
         )
         for lane in sorted(names)
     ]
@@ -87,6 +92,7 @@ def _document(one: Shown, now: datetime) -> dict[str, Any]:
         "status": status,
         "why": why,
         "backlog": one.backlog.by_state,
+        "backlog_more": sorted(one.backlog.more),
         "oldest": stamp(to_ms(oldest)),
         "oldest_seconds": None if oldest is None else _age(oldest, now),
         "rate": one.policy.rate,
@@ -105,7 +111,7 @@ def _age(since: datetime, now: datetime) -> float:
 
 def _row(one: Shown, now: datetime) -> tuple[str, ...]:
     status, why = one.status(now)
-    backlog = ", ".join(f"{n} {state}" for state, n in one.backlog.by_state.items())
+    backlog = _told(one.backlog)
     oldest = "" if one.backlog.oldest is None else _span(one.backlog.oldest, now)
     until = ""
     if status == "paused" and one.state.paused_until is not None:
@@ -113,6 +119,12 @@ def _row(one: Shown, now: datetime) -> tuple[str, ...]:
     rate = one.policy.rate
     lane = "/".join(one.lane)
     return (lane, f"{status}{until}", backlog or "-", oldest or "-", rate, why or "")
+
+
+def _told(backlog: Backlog) -> str:
+    more = dict.fromkeys(backlog.more, "more than ")
+    each = backlog.by_state.items()
+    return ", ".join(f"{more.get(state, '')}{n} {state}" for state, n in each)
 
 
 def _span(since: datetime, until: datetime) -> str:
@@ -151,7 +163,8 @@ def resume_lane(name: str) -> None:
 
 
 def _known(engine: Engine, accounts: Accounts, name: str) -> Lane:
-    lanes = [one.lane for one in _lanes(engine, accounts, services.utc_now())]
+    found = _lanes(engine, accounts, services.utc_now(), COUNTED)
+    lanes = [one.lane for one in found]
     for lane in lanes:
         if "/".join(lane) == name:
             return lane

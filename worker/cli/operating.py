@@ -12,11 +12,20 @@ from worker.cli.options import Json
 Lane = Annotated[str, typer.Argument(metavar="LANE", help="provider/account")]
 
 
-def lanes(as_json: Json = False) -> None:
+def lanes(
+    exact: Annotated[
+        bool | None,
+        typer.Option(
+            "--exact/--no-exact",
+            help="Count all of a long backlog; --json does, unless told not to.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show each lane's backlog, oldest wait and rate, and what holds it up."""
     from worker.cli.lanes import show_lanes
 
-    show_lanes(as_json=as_json)
+    show_lanes(exact=exact, as_json=as_json)
 
 
 def hold(lane: Lane) -> None:
@@ -72,6 +81,26 @@ def migrate() -> None:
     upgrade(engine)
     where = engine.url.render_as_string(hide_password=True)
     output.emit(f"the ledger {where} is up to date")
+
+
+def prune(
+    older_than: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="Instead of RESCIND_RETENTION, as in 365d."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what would be deleted.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete cancellations that ended long ago, with their history and their calls.
+
+    With RESCIND_RETENTION set the workers do so by themselves. What is submitted
+    again after it was deleted is a new cancellation, and is sent.
+    """
+    from worker.cli.pruning import prune as run
+
+    run(older_than, dry_run=dry_run, as_json=as_json)
 
 
 def seal_key(

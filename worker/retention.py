@@ -1,0 +1,43 @@
+"""Retention by the sweep's rhythm: a little in each tick, so that nobody waits."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Engine
+
+from ledger.retention import Pruning
+
+log = structlog.get_logger("rescind.retention")
+
+STEPS = 5
+"""Short transactions in each tick: a thousand cancellations a second, at most."""
+REST_SECONDS = 60.0
+"""Between two walks through the ledger."""
+
+
+class Retention:
+    """One process's walks; where it stands, nobody else needs to know."""
+
+    def __init__(self) -> None:
+        self._walk: Pruning | None = None
+        self._rests_until = 0.0
+
+    def tick(self, engine: Engine, age: timedelta | None, now: datetime) -> None:
+        """Delete some of what ended more than ``age`` ago, if there is any."""
+        if age is None or time.monotonic() < self._rests_until:
+            return
+        self._walk = self._walk or Pruning(engine, now - age)
+        if all(self._walk.step() for _ in range(STEPS)):
+            return
+        _say(self._walk)
+        self._walk = None
+        self._rests_until = time.monotonic() + REST_SECONDS
+
+
+def _say(walk: Pruning) -> None:
+    if walk.cancellations or walk.calls:
+        counts = {"cancellations": walk.cancellations, "calls": walk.calls}
+        log.info("deleted what ended long ago", **counts)
