@@ -213,13 +213,12 @@ class Caller:
             evidence=result.evidence,
             took=result.took,
             at=now - result.took,
-            cancellations=tuple(one.id for one in claimed),
+            cancellations=_ids(claimed),
             status=result.status,
             detail=result.detail or _words(result),
             body=result.body,
         )
-        events = {one.id: _event(one, result, len(claimed), now) for one in claimed}
-        return Asked(claimed, events, _effect(result), now, call)
+        return Asked(claimed, _events(claimed, result, now), _effect(result), now, call)
 
 
 def _order(claimed: Claimed, seal: Seal) -> Order:
@@ -241,7 +240,17 @@ def _unasked(claimed: Sequence[Claimed], event: Event, effect: Effect) -> Asked:
     return Asked(claimed, {one.id: event for one in claimed}, effect, utc_now())
 
 
-def _event(claimed: Claimed, result: Exchange, size: int, now: datetime) -> Event:
+def _events(
+    claimed: Sequence[Claimed], result: Exchange, now: datetime
+) -> Mapping[str, Event]:
+    """What the call tells of each; most of what it may be, it is of all alike."""
+    told = result.evidence not in (Evidence.NOT_SENT, Evidence.MAYBE_DONE)
+    if told and isinstance(result.parsed, Findings):
+        return {one.id: result.parsed.of(one.order.id) for one in claimed}
+    return dict.fromkeys(_ids(claimed), _event(result, len(claimed), now))
+
+
+def _event(result: Exchange, size: int, now: datetime) -> Event:
     match result.evidence, result.parsed:
         case Evidence.NOT_SENT, _:
             return NotSent()
@@ -249,12 +258,14 @@ def _event(claimed: Claimed, result: Exchange, size: int, now: datetime) -> Even
             return Lost()
         case _, Throttled(wait):
             return Wait(now + wait)
-        case _, Findings() as findings:
-            return findings.of(claimed.order.id)
         case _, BatchRefused(finding):
             return Halve(size) if size > 1 else finding
         case _:
             return Wait()
+
+
+def _ids(claimed: Sequence[Claimed]) -> tuple[str, ...]:
+    return tuple(one.id for one in claimed)
 
 
 def _effect(result: Exchange) -> Effect:
