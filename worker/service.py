@@ -137,7 +137,7 @@ class Service:
             with slots.lane(*pump.lane, pump.operation) as mine:
                 if mine:
                     running.gave_way = pump.run(lambda: not self._closed)
-            if pump.recorded:
+            if pump.left_open:
                 running.others = _made_due(self._here, pump)
         except (LedgerUnreachableError, SealError) as error:
             # What was claimed is found again when its lease runs out.
