@@ -13,8 +13,6 @@ from billiard.util import get_pdeathsig
 from sqlalchemy.engine import make_url
 
 from ledger import migrate
-from worker.broker import REDIS_OPTIONS
-from worker.limits import Rates
 from worker.settings import settings
 
 
@@ -23,11 +21,9 @@ def prepare() -> None:
 
     Nothing is opened: neither the ledger nor Redis.
     """
-    # What is wrong with a setting is said where it is used.
     with suppress(Exception):
+        # What is wrong with a setting is said where it is used.
         make_url(settings().database).get_dialect().import_dbapi()
-    with suppress(Exception):
-        Rates(settings().redis, REDIS_OPTIONS)
     migrate.prepare()
     with suppress(OSError):
         # Children set theirs, and load a parser of C for it.
