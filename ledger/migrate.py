@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -49,6 +50,11 @@ def check(engine: Engine) -> None:
     )
 
 
+def prepare() -> None:
+    """Read this program's version now, for all processes that are forked from here."""
+    _head()
+
+
 def _newer(engine: Engine, found: str) -> str:
     where = engine.url.render_as_string(hide_password=True)
     return (
@@ -68,6 +74,7 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def _head() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 

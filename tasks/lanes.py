@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from kombu.exceptions import OperationalError
@@ -11,12 +12,16 @@ from ledger.database import LedgerUnreachableError
 from ledger.seal import SealError
 from providers.registry import PROVIDERS
 from worker import slots, wake
+from worker.bells import Work
 from worker.celery import app
 from worker.runtime import runtime
 from worker.service import Service
-from worker.stopping import stopping
+from worker.stopping import pause, stopping
 
 log = structlog.get_logger("rescind.lanes")
+
+TRIES, TRY_SECONDS = 10, 0.01
+"""Longer than a child takes to give its place back, once it listens no more."""
 
 
 def work(provider: str, operation: str, account: str) -> None:
@@ -25,21 +30,30 @@ def work(provider: str, operation: str, account: str) -> None:
         log.error("a wake-up that is not ours", provider=provider)
         return
     first = (account, operation)
-    places = slots.places_for(int(app.conf.worker_concurrency))
-    with slots.serving(provider, places) as place:
-        if place is None:
-            slots.ring(provider, places, first)
+    children = int(app.conf.worker_concurrency)
+    places = slots.places_for(children)
+    for _ in range(TRIES):
+        with slots.serving(provider, places) as place:
+            if place is not None:
+                _serve(place, first, linger=slots.may_linger(children))
+                return
+        if slots.ring(provider, places, first):
             return
-        try:
-            left = Service(runtime(), place).run(first)
-        except (LedgerUnreachableError, SealError) as error:
-            log.warning("no work", provider=provider, why=str(error))
-            return
-    if not stopping():
-        _wake_again(provider, left)
+        # It has just fallen silent, and is about to give its place back.
+        pause(TRY_SECONDS)
 
 
-def _wake_again(provider: str, left: set[slots.Work]) -> None:
+def _serve(place: slots.Place, first: Work, *, linger: bool) -> None:
+    try:
+        again = partial(_wake_again, place.provider)
+        Service(runtime(), place, again, linger=linger).run(first)
+    except (LedgerUnreachableError, SealError) as error:
+        log.warning("no work", provider=place.provider, why=str(error))
+
+
+def _wake_again(provider: str, left: set[Work]) -> None:
+    if stopping():
+        return
     try:
         for name, operation in sorted(left):
             wake.wake_one(app, (provider, name), operation)

@@ -16,7 +16,7 @@ from worker.celery import app
 from worker.intake import MOST, Receipt, Taken, take_in
 from worker.runtime import runtime, utc_now
 from worker.stopping import pause, stopping
-from worker.wake import wake
+from worker.wake import wake_here
 
 log = structlog.get_logger("rescind.submit")
 
@@ -51,7 +51,7 @@ def submit(*args: Any, **kwargs: Any) -> None:
         log.warning("refused", id=one.id, why=one.wrong)
     lanes = {one.lane for one in taken if one.receipt is Receipt.ACCEPTED and one.lane}
     try:
-        wake(app, lanes)
+        wake_here(app, lanes)
     except OperationalError as error:
         log.warning("not woken: the sweep will find it", error=str(error))
 

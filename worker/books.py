@@ -28,7 +28,7 @@ from ledger.lanes import (
 )
 from ledger.progress import Change, Claimed, Progress
 from ledger.records import record, record_calls
-from ledger.states import State
+from ledger.states import OPEN, State
 from providers.model import Policy
 from worker.accounts import Lane
 from worker.calls import FINE, Asked, longest_call
@@ -62,8 +62,8 @@ class Books:
     operation: str
     policy: Policy
     batch: int
-    recorded: bool = False
-    """Whether anything was ever written down."""
+    left_open: bool = False
+    """Whether an order was written down that something remains to be done for."""
     contested: bool = False
     """Whether cancels waited, when last looked, while this reads."""
 
@@ -116,7 +116,7 @@ class Books:
             record_calls(connection, *self.lane, made)
             lane = self._lane(connection, asked)
             claimed = self._claim(connection, lane, calls, under_way)
-        self.recorded = self.recorded or bool(asked)
+        self.left_open |= any(change.to.state in OPEN for change in changes)
         if stale:
             log.warning(
                 "moved by another meanwhile",

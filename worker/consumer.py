@@ -10,6 +10,7 @@ would bring it round again. Its producer has to send it anew, put right.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ from worker.transport import ODD
 PLAIN = re.compile(r"[\w.:@-]{1,100}", re.ASCII)
 """What a task's name or id looks like; anything else might be what must not show."""
 ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
+EVENTS_SECONDS = 0.1
+"""How long events wait, to be sent together and in nobody's way."""
 
 log = structlog.get_logger("rescind.consumer")
 celery_log = get_logger(__name__)
@@ -30,6 +33,26 @@ celery_log = get_logger(__name__)
 
 class Consumer(CeleryConsumer):
     """Celery's consumer, discreet about what it refuses; outlives its connection."""
+
+    _events_at = 0.0
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        super().register_with_event_loop(hub)
+        # Celery gives a task to any child that is free. The same one each time has
+        # all that it needs at hand, and the others need not grow.
+        give = hub.consolidate_callback
+        hub.consolidate_callback = lambda free: give(sorted(free))
+
+    def on_send_event_buffered(self) -> None:
+        # Celery sends each by itself, before it hands on the task that it tells of.
+        now = time.monotonic()
+        if self.hub and now >= self._events_at:
+            self._events_at = now + EVENTS_SECONDS
+            self.hub.call_later(EVENTS_SECONDS, self._send_events)
+
+    def _send_events(self) -> None:
+        if self.event_dispatcher is not None:
+            self.event_dispatcher.flush()
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         if self.task_consumer is not None:

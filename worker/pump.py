@@ -57,9 +57,9 @@ class Pump:
         self._patience = LOOK_SECONDS
 
     @property
-    def recorded(self) -> bool:
-        """Whether anything was brought home."""
-        return self._books.recorded
+    def left_open(self) -> bool:
+        """Whether its work may have made other work due."""
+        return self._books.left_open
 
     @property
     def nudged(self) -> bool:

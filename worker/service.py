@@ -1,14 +1,16 @@
 """Serving a provider: one child of a worker works on all of its lanes side by side.
 
 Each lane and operation has a thread of its own, so that a lane that hangs keeps nobody
-but itself waiting, however many lanes there are. When its turn is over the child lets
-another one serve, and brings home the calls that are still under way.
+but itself waiting, however many lanes there are. Between two jobs the child stays and
+listens, so that the next one need not ask for a child first. When its turn is over it
+lets another one serve, and brings home the calls that are still under way.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -18,6 +20,7 @@ from ledger.lanes import may_call, read_lane
 from ledger.seal import SealError
 from worker import slots
 from worker.accounts import Accounts
+from worker.bells import Work
 from worker.broker import TASK_SECONDS
 from worker.calls import longest_call
 from worker.pump import LOOK_SECONDS, Pump
@@ -49,39 +52,56 @@ class _Running:
 class Service:
     """One child's turn of serving a provider: ``run`` it once."""
 
-    def __init__(self, here: Runtime, place: slots.Place) -> None:
+    def __init__(
+        self,
+        here: Runtime,
+        place: slots.Place,
+        wake: Callable[[set[Work]], None],
+        *,
+        linger: bool = False,
+    ) -> None:
         self._here = here
         self._place = place
-        self._running: dict[slots.Work, _Running] = {}
+        self._wake = wake
+        self._linger = linger
+        self._running: dict[Work, _Running] = {}
         self._closed = False
         self._began = time.monotonic()
         self._last = last_call(here.accounts, place.provider)
 
-    def run(self, first: slots.Work) -> set[slots.Work]:
-        """Serve, beginning with ``first``; gives back what is to be woken again."""
+    def run(self, first: Work) -> None:
+        """Serve, beginning with ``first``; at the end ``wake`` whom it has not served.
+
+        With ``linger`` it stays to the end of its turn, though there be nothing to do.
+        """
         self._begin(first)
         try:
-            while self._running and not self._over():
+            while not self._over():
                 for work in self._place.bell.wait(LOOK_SECONDS):
                     self._begin(work)
                 for work in self._ended():
                     self._begin(work)
         finally:
             self._closed = True
+            # Who has left may still be busy for long with what is under way.
+            self._wake(self._place.unheard())
             for running in self._running.values():
                 if running.thread is not None:
                     running.thread.join()
-        return self._ended()
+            self._place.close()
+            self._wake(self._ended() | self._place.unheard())
 
     def _over(self) -> bool:
         """Whether this turn is over, because another child can serve, or must."""
         age = time.monotonic() - self._began
         if stopping() or age >= self._last:
             return True
+        if not self._running:
+            return not self._linger or age >= TURN_SECONDS
         # While others are still bringing theirs home there is no place to leave to.
         return age >= TURN_SECONDS and self._place.leave()
 
-    def _begin(self, work: slots.Work) -> None:
+    def _begin(self, work: Work) -> None:
         if work in self._running:
             self._running[work].pump.nudge()
             return
@@ -98,9 +118,9 @@ class Service:
         running.thread.start()
         self._running[work] = running
 
-    def _ended(self) -> set[slots.Work]:
+    def _ended(self) -> set[Work]:
         """Forget the pumps that have ended; what is to be done next."""
-        following: set[slots.Work] = set()
+        following: set[Work] = set()
         for (account, operation), running in list(self._running.items()):
             if running.ended:
                 del self._running[account, operation]
@@ -117,7 +137,7 @@ class Service:
             with slots.lane(*pump.lane, pump.operation) as mine:
                 if mine:
                     running.gave_way = pump.run(lambda: not self._closed)
-            if pump.recorded:
+            if pump.left_open:
                 running.others = _made_due(self._here, pump)
         except (LedgerUnreachableError, SealError) as error:
             # What was claimed is found again when its lease runs out.

@@ -11,12 +11,13 @@ from celery.concurrency import get_implementation
 from celery.concurrency.prefork import TaskPool
 from celery.signals import (
     setup_logging,
+    worker_before_create_process,
     worker_init,
     worker_shutdown,
     worker_shutting_down,
 )
 
-from worker import leaving, slots, stopping
+from worker import leaving, sharing, slots, stopping
 from worker.accounts import load_accounts
 from worker.logs import set_up
 from worker.settings import settings
@@ -40,6 +41,12 @@ def _starting(sender: Any, **_rest: Any) -> None:
     _workers.append(sender)
     slots.adopt()
     _warn()
+    sharing.prepare()
+
+
+@worker_before_create_process.connect
+def _forking(**_rest: Any) -> None:
+    sharing.keep()
 
 
 def _warn() -> None:

@@ -9,26 +9,20 @@ that is killed gives its own back.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import select
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 from providers.registry import PROVIDERS
+from worker import bells
+from worker.bells import Bell, Work
 
 OTHERS = 2
 """Children left for intake and the sweep."""
-LONGEST_RING = 512
-"""Bytes of one wake-up passed on; so short, it is written whole or not at all."""
-
-Work = tuple[str, str]
-"""An account of the provider, and an operation."""
 
 
 def places_for(concurrency: int) -> tuple[int, int]:
@@ -37,36 +31,9 @@ def places_for(concurrency: int) -> tuple[int, int]:
     return each - each // 2, each // 2
 
 
-class Bell:
-    """Where the child that serves a provider hears of wake-ups that others took."""
-
-    def __init__(self, path: Path) -> None:
-        with suppress(FileExistsError):
-            os.mkfifo(path, 0o600)
-        # Open for writing too: it never ends, whoever comes and goes.
-        self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-        self._rest = b""
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def ring(self) -> None:
-        """End a ``wait`` of this process; from any of its threads."""
-        with self._lock:
-            if not self._closed:
-                _write(self._pipe, b"\n")
-
-    def wait(self, seconds: float) -> list[Work]:
-        """What was woken meanwhile; comes back early for it."""
-        ready, _, _ = select.select([self._pipe], [], [], seconds)
-        if not ready:
-            return []
-        *lines, self._rest = (self._rest + os.read(self._pipe, 65_536)).split(b"\n")
-        return [(work[0], work[1]) for work in map(json.loads, filter(None, lines))]
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            os.close(self._pipe)
+def may_linger(concurrency: int) -> bool:
+    """Whether every provider may keep a child that waits for work, of so many."""
+    return concurrency >= len(PROVIDERS) + OTHERS
 
 
 @dataclass
@@ -78,6 +45,7 @@ class Place:
     bell: Bell
     _serving: ExitStack = field(repr=False)
     _gone: ExitStack = field(default_factory=ExitStack, repr=False)
+    _unheard: set[Work] = field(default_factory=set)
 
     def leave(self) -> bool:
         """Let another child serve, and keep a place to bring calls home from.
@@ -87,12 +55,22 @@ class Place:
         names = (f"{self.provider}-leaving-{n}" for n in range(self.leaving))
         if not any(_try(self._gone, name) for name in names):
             return False
-        self._serving.close()
+        self._let_serve()
         return True
 
+    def unheard(self) -> set[Work]:
+        """What was rung when this child no longer listened: for whoever comes next."""
+        unheard, self._unheard = self._unheard, set()
+        return unheard
+
     def close(self) -> None:
-        self._serving.close()
+        self._let_serve()
         self._gone.close()
+
+    def _let_serve(self) -> None:
+        # Silent first: whoever comes next hears from then on.
+        self._unheard.update(self.bell.close())
+        self._serving.close()
 
 
 @contextmanager
@@ -104,8 +82,6 @@ def serving(provider: str, places: tuple[int, int]) -> Iterator[Place | None]:
         for number in range(serve):
             if _try(stack, f"{provider}-serving-{number}"):
                 bell = Bell(_bell(provider, number))
-                # Silent first: whoever comes next hears from then on.
-                stack.callback(bell.close)
                 place = Place(provider, leave, bell, stack.pop_all())
                 try:
                     yield place
@@ -115,21 +91,11 @@ def serving(provider: str, places: tuple[int, int]) -> Iterator[Place | None]:
         yield None
 
 
-def ring(provider: str, places: tuple[int, int], work: Work) -> None:
-    """Pass a wake-up on to the children that serve ``provider``.
-
-    Where it does not arrive, the next sweep's does.
-    """
-    line = json.dumps(work).encode() + b"\n"
-    if len(line) > LONGEST_RING:
-        return
-    for number in range(places[0]):
-        with suppress(OSError):
-            pipe = os.open(_bell(provider, number), os.O_WRONLY | os.O_NONBLOCK)
-            try:
-                _write(pipe, line)
-            finally:
-                os.close(pipe)
+def ring(provider: str, places: tuple[int, int], work: Work) -> bool:
+    """Tell the children that serve ``provider`` of new work; whether one heard."""
+    paths = (_bell(provider, number) for number in range(places[0]))
+    heard = [bells.ring(path, work) for path in paths]
+    return any(heard)
 
 
 @contextmanager
@@ -137,12 +103,6 @@ def lane(provider: str, account: str, operation: str) -> Iterator[bool]:
     """Whether this operation of the lane is for the caller alone, until the end."""
     with ExitStack() as stack:
         yield _try(stack, f"{provider}-{quote(account, safe='')}-{operation}")
-
-
-def _write(pipe: int, line: bytes) -> None:
-    # Full, it wakes its reader as it is.
-    with suppress(BlockingIOError):
-        os.write(pipe, line)
 
 
 def _try(stack: ExitStack, name: str) -> bool:

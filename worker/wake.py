@@ -1,4 +1,4 @@
-"""Waking lanes: messages that carry a lane's name and nothing else.
+"""Waking lanes: by bell in one's own worker, else by messages that carry their names.
 
 A wake-up that is lost, doubled or late delays work until the next sweep, no more.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from celery import Celery
 
+from worker import slots
 from worker.accounts import Lane
 
 OPERATIONS = ("cancel", "verify", "poll")
@@ -25,6 +26,17 @@ def wake(app: Celery, lanes: Iterable[Lane], operation: str = "cancel") -> None:
     """Ask for work on ``lanes``. Raises ``kombu``'s ``OperationalError``."""
     for lane in sorted(set(lanes)):
         wake_one(app, lane, operation)
+
+
+def wake_here(app: Celery, lanes: Iterable[Lane]) -> None:
+    """Ask for cancels on ``lanes``, of this worker's children first.
+
+    Raises ``kombu``'s ``OperationalError``.
+    """
+    places = slots.places_for(int(app.conf.worker_concurrency))
+    for provider, account in sorted(set(lanes)):
+        if not slots.ring(provider, places, (account, "cancel")):
+            wake_one(app, (provider, account), "cancel")
 
 
 def wake_one(app: Celery, lane: Lane, operation: str) -> None:

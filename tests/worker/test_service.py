@@ -27,6 +27,7 @@ from sandbox import running as running_sandbox
 from tests.silence import Silence, silence
 from worker import service, slots, stopping
 from worker.accounts import Accounts, LaneConfig
+from worker.bells import Work
 from worker.books import RECORD_SECONDS
 from worker.broker import REDIS_OPTIONS, TASK_SECONDS
 from worker.calls import longest_call
@@ -127,9 +128,11 @@ def until(condition: Callable[[], object]) -> None:
 class Child(threading.Thread):
     """What a child of a worker does with a wake-up."""
 
-    def __init__(self, here: Runtime, account: str) -> None:
+    def __init__(self, here: Runtime, account: str, *, linger: bool = False) -> None:
         super().__init__(daemon=True)
-        self.left: set[slots.Work] | None = None
+        self.left: set[Work] | None = None
+        """What it has woken others for, if it served."""
+        self._linger = linger
         self._here = here
         self._first = (account, "cancel")
         self.start()
@@ -139,7 +142,9 @@ class Child(threading.Thread):
             if place is None:
                 slots.ring("iletimerkezi", PLACES, self._first)
                 return
-            self.left = Service(self._here, place).run(self._first)
+            self.left = set()
+            wake = self.left.update
+            Service(self._here, place, wake, linger=self._linger).run(self._first)
 
 
 def test_it_ends_when_there_is_no_more_to_do(here: Runtime, sandbox: Sandbox) -> None:
@@ -179,6 +184,56 @@ def test_a_wake_up_for_another_account_is_heard_while_one_hangs(
     hanging.end()
     first.join(30)
     assert states(here, "hangs") == ["verifying"]
+
+
+def test_it_stays_for_the_next_job_and_hears_of_it_without_a_message(
+    here: Runtime, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.seed("iletimerkezi", ["31", "32"], "scheduled")
+    take_in(here, "well", "31")
+    child = Child(here, "well", linger=True)
+    until(lambda: states(here, "well") == ["cancelled"])
+    take_in(here, "well", "32")
+    assert slots.ring("iletimerkezi", PLACES, ("well", "cancel"))
+    until(lambda: states(here, "well") == ["cancelled", "cancelled"])
+    assert child.is_alive()
+    monkeypatch.setattr(service, "TURN_SECONDS", 0.0)
+    child.join(30)
+    assert child.left == set()
+
+
+def test_told_to_stop_it_waits_for_no_more_jobs(
+    here: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = Child(here, "well", linger=True)
+    until(lambda: slots.ring("iletimerkezi", PLACES, ("well", "cancel")))
+    monkeypatch.setattr(service, "stopping", lambda: True)
+    child.join(5)
+    assert not child.is_alive()
+
+
+def test_what_is_rung_when_it_leaves_is_for_others_at_once(
+    here: Runtime, hanging: Silence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots.Place, "leave", _leave_after_a_ring(slots.Place.leave))
+    take_in(here, "hangs", "13")
+    child = Child(here, "hangs")
+    until(lambda: hanging.calls)
+    monkeypatch.setattr(service, "TURN_SECONDS", 0.0)
+    until(lambda: child.left == {("well", "cancel")})
+    assert child.is_alive()
+    hanging.end()
+    child.join(30)
+
+
+def _leave_after_a_ring(
+    leave: Callable[[slots.Place], bool],
+) -> Callable[[slots.Place], bool]:
+    def after(place: slots.Place) -> bool:
+        assert slots.ring("iletimerkezi", PLACES, ("well", "cancel"))
+        return leave(place)
+
+    return after
 
 
 def test_when_its_turn_is_over_another_child_serves_while_it_brings_calls_home(

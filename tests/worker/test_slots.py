@@ -103,31 +103,35 @@ def test_a_killed_child_gives_its_place_and_its_lane_back() -> None:
 def test_who_serves_hears_of_wake_ups_that_others_took() -> None:
     with slots.serving("akinon", ONE) as place:
         assert place
-        slots.ring("akinon", ONE, ("one", "cancel"))
-        slots.ring("akinon", ONE, ("two", "poll"))
-        slots.ring("ithink", ONE, ("three", "poll"))
-        assert place.bell.wait(5) == [("one", "cancel"), ("two", "poll")]
-        assert place.bell.wait(0) == []
+        assert slots.ring("akinon", ONE, ("one", "cancel"))
+        assert not slots.ring("ithink", ONE, ("three", "poll"))
+        assert place.bell.wait(5) == [("one", "cancel")]
 
 
-def test_its_own_ring_ends_a_wait_and_brings_nothing() -> None:
+def test_all_who_serve_hear_of_it() -> None:
+    two = (2, 0)
+    with slots.serving("akinon", two) as first, slots.serving("akinon", two) as second:
+        assert first
+        assert second
+        assert slots.ring("akinon", two, ("one", "cancel"))
+        assert first.bell.wait(5) == second.bell.wait(5) == [("one", "cancel")]
+
+
+def test_nobody_hears_where_nobody_serves() -> None:
+    assert not slots.ring("akinon", ONE, ("one", "cancel"))
     with slots.serving("akinon", ONE) as place:
         assert place
-        place.bell.ring()
-        assert place.bell.wait(60) == []
+        assert place.leave()
+        assert not slots.ring("akinon", ONE, ("one", "cancel"))
 
 
-def test_a_wake_up_that_nobody_hears_harms_nobody() -> None:
-    slots.ring("akinon", ONE, ("one", "cancel"))
+def test_what_was_rung_before_a_child_left_is_not_lost() -> None:
     with slots.serving("akinon", ONE) as place:
         assert place
-        slots.ring("akinon", ONE, ("x" * 5000, "cancel"))
-        for _ in range(10_000):
-            slots.ring("akinon", ONE, ("one", "cancel"))
-        heard = place.bell.wait(5)
-        assert set(heard) == {("one", "cancel")}
-        place.leave()
-        place.bell.ring()
+        assert slots.ring("akinon", ONE, ("one", "cancel"))
+        assert place.leave()
+        assert place.unheard() == {("one", "cancel")}
+        assert place.unheard() == set()
 
 
 def test_every_provider_has_a_place_and_intake_has_room() -> None:
@@ -137,3 +141,10 @@ def test_every_provider_has_a_place_and_intake_has_room() -> None:
     for children in range(7, 100):
         each = sum(slots.places_for(children))
         assert each * len(PROVIDERS) + slots.OTHERS <= children
+
+
+def test_children_wait_for_work_only_where_intake_and_sweep_have_others() -> None:
+    for children in range(1, 100):
+        serving, _ = slots.places_for(children)
+        room = serving * len(PROVIDERS) + slots.OTHERS <= children
+        assert slots.may_linger(children) == room

@@ -117,8 +117,8 @@ def test_an_order_that_kills_its_worker_ends_by_its_attempts_and_stops_no_lane(
 ) -> None:
     """Left alone: 26 children were lost in a short run, and no end to it."""
     (deadly,) = new_orders(fleet, 1, begins=DEADLY)
-    fleet.submit(entry(deadly, "poisoned"))
     deaths = len(_deaths(fleet))
+    fleet.submit(entry(deadly, "poisoned"))
 
     def is_over() -> bool:
         leases_run_out(fleet, "poisoned")
@@ -131,6 +131,8 @@ def test_an_order_that_kills_its_worker_ends_by_its_attempts_and_stops_no_lane(
     assert (found["state"], found["reason"]) == ("failed", "attempts_exhausted")
     assert found["attempts"] == 2
     assert fleet.events(PROVIDER, deadly, "cancel") == []
+    # Celery says of a child that it died when it next looks, some seconds later.
+    until(lambda: len(_deaths(fleet)) - deaths >= found["attempts"], "all deaths")
     with Ears(fleet.producer) as ears:
         ears.sit_through(2)
     assert len(_deaths(fleet)) - deaths == found["attempts"]
