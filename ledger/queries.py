@@ -175,8 +175,7 @@ def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
     """
     asked, states = wanted.conditions(), _states(wanted)
     if wanted.group is not None:
-        chosen = _newest(C.id, text(GROUPED), *asked, C.state == bindparam("its_state"))
-        return [(chosen, {"its_state": state}) for state in states]
+        return _ranges_of_group(connection, asked, states)
     if not asked and not wanted.states:
         return None
     found = islice(lanes_in(connection, LISTED), MOST_LANES + 1)
@@ -186,6 +185,18 @@ def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
     return [
         _range(lane, state) for lane in lanes if wanted.fits(lane) for state in states
     ]
+
+
+def _ranges_of_group(
+    connection: Connection, asked: list[Where], states: Sequence[str]
+) -> list[Range]:
+    chosen = _newest(C.id, text(GROUPED), *asked, C.state == bindparam("its_state"))
+    listed = [(chosen, {"its_state": s}) for s in states if s != State.SENDING]
+    if State.SENDING not in states:
+        return listed
+    lanes = lanes_in(connection, LOOKED_AT)
+    under_way = [_range(lane, State.SENDING) for lane in lanes]
+    return [*listed, *((its.where(*asked), values) for its, values in under_way)]
 
 
 def _states(wanted: Filter) -> Sequence[str]:
@@ -234,23 +245,6 @@ def states_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
         for state, count in connection.execute(chosen):
             counts[state] = counts.get(state, 0) + count
     return counts
-
-
-def outcomes(connection: Connection) -> list[tuple[str, str, str | None, int]]:
-    """Provider, state, reason and how many, over the whole ledger."""
-    chosen = (
-        select(C.provider, C.state, C.reason, func.count())
-        .group_by(C.provider, C.state, C.reason)
-        .order_by(C.provider, C.state, C.reason)
-    )
-    return [(p, s, r, n) for p, s, r, n in connection.execute(chosen)]
-
-
-def calls_made(connection: Connection) -> list[tuple[str, str, str, int]]:
-    """Provider, operation, evidence and how many calls, over the whole ledger."""
-    columns = (CALL.c.provider, CALL.c.operation, CALL.c.evidence)
-    chosen = select(*columns, func.count()).group_by(*columns).order_by(*columns)
-    return [(p, o, e, n) for p, o, e, n in connection.execute(chosen)]
 
 
 def is_final(state: str) -> bool:

@@ -32,8 +32,9 @@ NO_DEADLINE = 2**62
 # What partial indexes hold. SQLite takes one only for a query that says the same.
 LOOKED_AT = "finished_at IS NULL AND state <> 'queued'"
 WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"
-GROUPED = "group_name IS NOT NULL"
+# In a state of a moment, and in ix_to_look_at: it would be written twice more.
 LISTED = "state <> 'sending'"
+GROUPED = "group_name IS NOT NULL AND state <> 'sending'"
 SEALED = "sealed IS NOT NULL"
 
 
@@ -122,7 +123,6 @@ class Cancellation(SQLModel, table=True):
             sqlite_where=text(GROUPED),
             postgresql_where=text(GROUPED),
         ),
-        # In a state of a moment, and in ix_to_look_at: it would be written twice more.
         Index(
             "ix_state",
             "provider",

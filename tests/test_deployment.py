@@ -134,7 +134,8 @@ def test_no_port_is_published_beyond_this_machine() -> None:
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     found = {name: operator for name, operator, _ in REFERENCE.findall(text)}
-    assert found.pop("RESCIND_UID") == ":-"
+    for plain in ("RESCIND_UID", "RESCIND_RETENTION"):
+        assert found.pop(plain) == ":-"
     assert set(found) == {
         "FLOWER_BASIC_AUTH",
         "POSTGRES_PASSWORD",

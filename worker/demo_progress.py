@@ -19,8 +19,9 @@ from rich.progress import (
 )
 from sqlalchemy import Engine
 
+from ledger.counts import outcomes
 from ledger.database import reading
-from ledger.queries import is_final, outcomes
+from ledger.queries import is_final
 
 LINE_SECONDS = 3.0
 """Between two lines where there is no terminal."""

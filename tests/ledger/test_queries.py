@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.backlogs import backlogs
+from ledger.counts import outcomes
 from ledger.database import reading
 from ledger.queries import (
     Filter,
@@ -13,7 +14,6 @@ from ledger.queries import (
     find,
     history,
     list_rows,
-    outcomes,
     rows_of,
     stamp,
     states_of,

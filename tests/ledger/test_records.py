@@ -11,9 +11,10 @@ from sqlalchemy import Engine, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger.claims import progress_of
+from ledger.counts import calls_made
 from ledger.database import reading, writing
 from ledger.progress import Change, Progress
-from ledger.queries import calls_made, history
+from ledger.queries import history
 from ledger.records import CallMade, ForbiddenEdgeError, new_id, record_calls
 from ledger.states import EDGES, FINAL, State
 from ledger.tables import CANCELLATION, to_ms

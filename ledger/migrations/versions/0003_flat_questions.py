@@ -11,13 +11,14 @@ depends_on = None
 WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"
 WAITING = "state IN ('queued', 'scheduled') AND cancel_before IS NOT NULL"
 GROUPED = "group_name IS NOT NULL"
+GROUPED_LISTED = "group_name IS NOT NULL AND state <> 'sending'"
 LISTED = "state <> 'sending'"
 SEALED = "sealed IS NOT NULL"
 
 
 def upgrade() -> None:
     _index("ix_deadline", ["provider", "account", "urgency"], WITH_DEADLINE)
-    _index("ix_group", ["group_name", "state", "id"], GROUPED)
+    _index("ix_group", ["group_name", "state", "id"], GROUPED_LISTED)
     _index("ix_state", ["provider", "account", "state", "id"], LISTED)
     _create("ix_sealed", ["finished_at", "id"], SEALED)
 
