@@ -197,9 +197,6 @@ class Call(SQLModel, table=True):
     """One call to a provider: what was asked, and what it is evidence of."""
 
     __tablename__: ClassVar[str] = "call"
-    __table_args__: ClassVar[Any] = (
-        Index("ix_call_lane", "provider", "account", "id"),
-    )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
     provider: str = Field(sa_column=_text(null=False))

@@ -1,6 +1,7 @@
 """Indexes that hold only what is looked for by them, and history in one tree.
 
-Every write of a cancellation has fewer of them to keep up.
+Every write of a cancellation has fewer of them to keep up, and no question takes longer
+for what has gathered in the ledger.
 """
 
 import sqlalchemy as sa
@@ -11,35 +12,43 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-OPEN = "finished_at IS NULL"
 LOOKED_AT = "finished_at IS NULL AND state <> 'queued'"
-WAITING = "state IN ('queued', 'scheduled')"
-WITH_DEADLINE = "state IN ('queued', 'scheduled') AND cancel_before IS NOT NULL"
-GROUPED = "group_name IS NOT NULL"
+WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"
+GROUPED_LISTED = "group_name IS NOT NULL AND state <> 'sending'"
 LISTED = "state <> 'sending'"
+SEALED = "sealed IS NOT NULL"
 
 LOOK = ["provider", "account", "state", "due_at"]
 
 
 def upgrade() -> None:
     _index("ix_to_look_at", LOOK, LOOKED_AT)
-    _index("ix_deadline", ["urgency"], WITH_DEADLINE)
-    _index("ix_group", ["group_name", "id"], GROUPED)
-    _index("ix_state", ["state", "id"], LISTED)
+    _index("ix_deadline", ["provider", "account", "urgency"], WITH_DEADLINE)
+    _index("ix_group", ["group_name", "state", "id"], GROUPED_LISTED)
+    _index("ix_state", ["provider", "account", "state", "id"], LISTED)
+    _create("ix_sealed", ["finished_at", "id"], SEALED)
+    # No question was ever asked by it.
+    op.drop_index("ix_call_lane", "call")
     _transitions(with_rowid=False)
 
 
 def downgrade() -> None:
-    _index("ix_to_look_at", LOOK, OPEN)
-    _index("ix_deadline", ["urgency"], WAITING)
+    _index("ix_to_look_at", LOOK, "finished_at IS NULL")
+    _index("ix_deadline", ["urgency"], "state IN ('queued', 'scheduled')")
     _index("ix_group", ["group_name", "id"], None)
     _index("ix_state", ["state", "id"], None)
+    op.drop_index("ix_sealed", "cancellation")
+    op.create_index("ix_call_lane", "call", ["provider", "account", "id"])
     _transitions(with_rowid=True)
 
 
 def _index(name: str, columns: list[str], where: str | None) -> None:
-    only = None if where is None else sa.text(where)
     op.drop_index(name, "cancellation")
+    _create(name, columns, where)
+
+
+def _create(name: str, columns: list[str], where: str | None) -> None:
+    only = None if where is None else sa.text(where)
     op.create_index(
         name, "cancellation", columns, sqlite_where=only, postgresql_where=only
     )
