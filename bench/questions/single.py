@@ -10,14 +10,14 @@ from bench.results import BARE, CELERY, US, Result, Row, Target
 
 SLOW = 0.05
 """Seconds that the slow provider takes."""
-AT_ONCE = {0.0: 8, SLOW: 64}
+AT_ONCE = {0.0: 8, SLOW: 128}
 """Calls at once of Rescind's lane: its policy's own number, and one for a slow one."""
 PEERS_AT_ONCE = {0.0: 2, SLOW: 32}
 HOW = (
     "As with the bulk lane, but an order a call. Rescind's lane makes 8 calls at once"
-    " where the provider answers at once and 64 where it takes 50 ms, and its rate is"
+    " where the provider answers at once and 128 where it takes 50 ms, and its rate is"
     " lifted; the queues have 2 processes, and 32 processes or threads. The bare loop"
-    " is one process, with one thread or 64. Memory is that of a worker with its"
+    " is one process, with one thread or 128. Memory is that of a worker with its"
     " children at the end of the run: proportional, so that what children share is"
     " counted once."
 )

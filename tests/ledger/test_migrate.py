@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
@@ -17,10 +18,10 @@ from ledger.database import (
     reading,
     writing,
 )
-from ledger.migrate import LedgerVersionError, check, upgrade
+from ledger.migrate import LedgerVersionError, _config, check, upgrade
 from ledger.queries import find
 from tests.conftest import free_port
-from tests.ledger.build import add, row
+from tests.ledger.build import add, hold, row, steps
 
 
 @pytest.fixture
@@ -52,6 +53,19 @@ def test_migrating_again_changes_nothing(engine: Engine) -> None:
     upgrade(engine)
     check(engine)
     assert row(engine, one) == before
+
+
+def test_what_an_older_version_has_kept_is_there_after_the_upgrade(
+    empty: Engine,
+) -> None:
+    with writing(empty) as connection:
+        command.upgrade(_config(connection), "0001")
+    one = add(empty)
+    before = row(empty, one), steps(empty, one)
+    upgrade(empty)
+    assert (row(empty, one), steps(empty, one)) == before
+    [held] = hold(empty)
+    assert held.id == one
 
 
 def test_several_who_start_at_once_migrate_once(empty: Engine) -> None:
