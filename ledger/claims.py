@@ -173,7 +173,9 @@ def _hold(state: State) -> ReturningUpdate[Any]:
         }
     return (
         update(CANCELLATION)
-        .where(C.id.in_(select(picked.c.id)), C.state == literal_column(f"'{state}'"))
+        # And by nothing else: PostgreSQL, told of a state, was seen to go through all
+        # that are in it and to compare each with all that were picked.
+        .where(C.id.in_(select(picked.c.id)))
         .values(values)
         .returning(*_OWN, *_PROGRESS)
     )

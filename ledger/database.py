@@ -20,6 +20,9 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+TURN_SECONDS = 5.0
+"""How long a writer of SQLite waits in the queue, before it goes without a turn."""
+NAP_SECONDS = 0.001
 BUSY_SECONDS = 30
 """How long SQLite waits for another writer before it says that it is locked."""
 
@@ -59,17 +62,10 @@ def open_ledger(url: str) -> Engine:
     )
 
 
-BY_INDEX = "; ".join(
-    f"SET {name} = off"
-    for name in (
-        "enable_seqscan",
-        "enable_bitmapscan",
-        "enable_sort",
-        "enable_hashjoin",
-        "enable_mergejoin",
-        "jit",
-    )
+OFF = (
+    "enable_seqscan enable_bitmapscan enable_sort enable_hashjoin enable_mergejoin jit"
 )
+BY_INDEX = "; ".join(f"SET {name} = off" for name in OFF.split())
 """Each statement has the index that it is to go by, in its order. PostgreSQL's own
 choice rests on counts of a minute ago or more, before a backlog came: it was seen to
 sort all of a lane for each claim, at 3 s each."""
@@ -154,10 +150,31 @@ def _turn(name: str) -> Iterator[None]:
         yield
         return
     try:
-        fcntl.flock(queue, fcntl.LOCK_EX)
+        _wait_in(queue)
         yield
     finally:
         os.close(queue)
+
+
+def _wait_in(queue: int) -> None:
+    """Wait for the turn, or so long that SQLite itself may say what is the matter."""
+    give_up = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < give_up:
+        try:
+            fcntl.flock(queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(NAP_SECONDS)
+        except OSError:
+            return  # a file system without such locks
+        else:
+            return
+
+
+_READING: dict[str, dict[str, Any]] = {
+    "sqlite": {"reading": True},
+    # All of its statements see the same: a list is made of several.
+    "postgresql": {"isolation_level": "REPEATABLE READ"},
+}
 
 
 @contextmanager
@@ -165,10 +182,10 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads, and never waits for writers."""
     with (
         _translated(engine),
-        engine.connect().execution_options(reading=True) as connection,
-        connection.begin(),
+        engine.connect().execution_options(**_READING[engine.dialect.name]) as found,
+        found.begin(),
     ):
-        yield connection
+        yield found
 
 
 @contextmanager

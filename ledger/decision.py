@@ -11,6 +11,7 @@ while the order is read back to see whether it is the truth.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,6 +23,13 @@ from providers.model import Finding, Outcome, Policy, Reason
 @dataclass(frozen=True, slots=True)
 class NotSent:
     """The provider cannot have acted, whatever we do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """It was claimed and nothing was tried: as if it had not been claimed."""
+
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,8 @@ class Lost:
     """The answer never came, or could not be read: it may have been acted on."""
 
 
-Event = NotSent | Wait | Halve | Lost | Finding
+Tried = NotSent | Wait | Halve | Lost | Finding
+Event = Tried | PutBack
 
 
 def decide(known: Claimed, event: Event, policy: Policy, now: datetime) -> Progress:
@@ -52,15 +61,13 @@ def decide(known: Claimed, event: Event, policy: Policy, now: datetime) -> Progr
     ``known`` is ``sending`` (the event is of a cancel call), ``verifying`` or
     ``requested`` (of a reading); raises ``ValueError`` for any other state.
     """
-    match known.progress.state:
-        case State.SENDING:
-            return _after_cancel(known, event, policy, now)
-        case State.VERIFYING:
-            return _after_verify(known, event, policy, now)
-        case State.REQUESTED:
-            return _after_poll(known, event, policy, now)
-        case state:
-            raise ValueError(f"nothing is decided of a cancellation that is {state}")
+    state = known.progress.state
+    decided = _DECIDED.get(state)
+    if decided is None:
+        raise ValueError(f"nothing is decided of a cancellation that is {state}")
+    if isinstance(event, PutBack):
+        return _put_back(known, event.until or now, policy, now)
+    return decided(known, event, policy, now)
 
 
 def lease_ran_out(progress: Progress, policy: Policy, now: datetime) -> Progress:
@@ -80,7 +87,7 @@ def deadline_came(progress: Progress, policy: Policy, now: datetime) -> Progress
 
 
 def _after_cancel(
-    known: Claimed, event: Event, policy: Policy, now: datetime
+    known: Claimed, event: Tried, policy: Policy, now: datetime
 ) -> Progress:
     was = known.progress
     match event:
@@ -148,7 +155,7 @@ def _after_refusal(
 
 
 def _after_verify(
-    known: Claimed, event: Event, policy: Policy, now: datetime
+    known: Claimed, event: Tried, policy: Policy, now: datetime
 ) -> Progress:
     if isinstance(event, Finding):
         return _after_finding(known, event, policy, now)
@@ -223,7 +230,7 @@ def _after_gone(
 
 
 def _after_poll(
-    known: Claimed, event: Event, policy: Policy, now: datetime
+    known: Claimed, event: Tried, policy: Policy, now: datetime
 ) -> Progress:
     if not isinstance(event, Finding):
         return _unanswered(known, event, policy.poll_delays, policy, now)
@@ -240,6 +247,16 @@ def _after_poll(
             return _final(worded, State.CANCELLED, Reason.INFERRED, now)
         case _:
             return _look_again(worded, policy.poll_delays, policy.poll_for, now)
+
+
+def _put_back(known: Claimed, due: datetime, policy: Policy, now: datetime) -> Progress:
+    """However long it has waited, that nobody tried is no reason to give it up."""
+    if known.progress.state is not State.SENDING:
+        return replace(known.progress, due_at=due)
+    was = _unburnt(known.progress)
+    if known.past_deadline(now):
+        return deadline_came(was, policy, now)
+    return replace(was, state=State.QUEUED, due_at=due)
 
 
 # --- the moves ----------------------------------------------------------------------
@@ -342,3 +359,10 @@ def _worded(was: Progress, finding: Finding) -> Progress:
 def _at(schedule: tuple[timedelta, ...], step: int) -> timedelta:
     """The schedule's delay at ``step``; past its end, the last one."""
     return schedule[min(max(step, 0), len(schedule) - 1)]
+
+
+_DECIDED: Mapping[State, Callable[[Claimed, Tried, Policy, datetime], Progress]] = {
+    State.SENDING: _after_cancel,
+    State.VERIFYING: _after_verify,
+    State.REQUESTED: _after_poll,
+}

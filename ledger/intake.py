@@ -99,6 +99,10 @@ def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
     )
 
 
+ROUNDS = 3
+"""Retention may delete a row between two looks at it; hardly ever twice."""
+
+
 def insert_or_find(
     connection: Connection, new: Sequence[NewCancellation], now: datetime
 ) -> tuple[frozenset[str], dict[tuple[str, str, str], Row[Any]]]:
@@ -106,7 +110,9 @@ def insert_or_find(
     inserted = insert_new(connection, new, now)
     rows: dict[tuple[str, str, str], Row[Any]] = {}
     missing = [one for one in new if one.id not in inserted]
-    while missing:
+    for _ in range(ROUNDS):
+        if not missing:
+            break
         rows |= standing(connection, [one.path for one in missing])
         # Deleted by retention between the two: its key is free again.
         gone = [one for one in missing if one.path not in rows]

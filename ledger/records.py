@@ -130,7 +130,9 @@ def _update(
 ) -> frozenset[str]:
     dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
     at = in_ms(now)
-    rows = Rows([_change_row(change, at, known) for change in changes], _CHANGE)
+    # Told what all of them were, PostgreSQL looks for that first, not for their ids.
+    apart = () if dialect == "sqlite" else _GUARD
+    rows = Rows([_change_row(change, at, known) for change in changes], _CHANGE, apart)
     statement = _guarded_update(dialect, rows.differing)
     made = connection.execute(statement, rows.parameters(dialect))
     return frozenset(made.scalars())

@@ -8,7 +8,7 @@ SQLite: a thousand rows so inserted take a fifth of the time that JSON objects t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -32,7 +32,12 @@ Columns = Mapping[str, type[TypeEngine[Any]]]
 class Rows:
     """A set of rows: each has all of ``columns``, and no two are alike in all."""
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], columns: Columns) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        columns: Columns,
+        apart: Collection[str] = (),
+    ) -> None:
         # JSON as text from here on: to Python, true and 1 are alike.
         self._values = {
             name: [_dump(row[name]) for row in rows]
@@ -40,8 +45,11 @@ class Rows:
             else [row[name] for row in rows]
             for name, kind in columns.items()
         }
-        self.differing = tuple(n for n, v in self._values.items() if _differ(v))
-        """The columns in which the rows differ; see ``incoming``."""
+        self.differing = tuple(
+            n for n, v in self._values.items() if n in apart or _differ(v)
+        )
+        """The columns in which the rows differ, or that are to be kept ``apart`` though
+        they may not; see ``incoming``."""
 
     def parameters(self, dialect: str) -> dict[str, Any]:
         """What ``incoming`` of the same dialect and columns needs."""

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -64,6 +64,8 @@ class Books:
     batch: int
     left_open: bool = False
     """Whether an order was written down that something remains to be done for."""
+    open: bool = True
+    """Whether the lane might be called without restraint, when last looked."""
     contested: bool = False
     """Whether cancels waited, when last looked, while this reads."""
 
@@ -72,7 +74,7 @@ class Books:
         now, state = utc_now(), STATES[self.operation]
         with reading(self.engine) as connection:
             lane = read_lane(connection, self.lane)
-            room = min(room, may_call(lane, self.policy, now))
+            room = min(room, self._allowed(lane, now))
             if room <= 0:
                 return 0
             most = room * self.batch
@@ -142,14 +144,19 @@ class Books:
         self, connection: Connection, lane: LaneState, calls: int, under_way: int
     ) -> list[Claimed]:
         now = utc_now()
-        allowed = may_call(lane, self.policy, now)
-        if allowed < self.policy.concurrency:
+        allowed = self._allowed(lane, now)
+        if not self.open:
             calls = min(calls, allowed - under_way)
         # Looked at here: Redis or the ledger may have kept it waiting for long.
         if calls <= 0 or stopping():
             return []
         state, lease = STATES[self.operation], lease_of(self.policy)
         return claim(connection, self.lane, state, calls * self.batch, lease, now)
+
+    def _allowed(self, lane: LaneState, now: datetime) -> int:
+        allowed = may_call(lane, self.policy, now)
+        self.open = allowed == self.policy.concurrency
+        return allowed
 
 
 def _changes(asked: Sequence[Asked], policy: Policy) -> list[Change]:

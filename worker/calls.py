@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from redis import RedisError
 
-from ledger.decision import Event, Halve, Lost, NotSent, Wait
+from ledger.decision import Event, Halve, Lost, NotSent, PutBack, Wait
 from ledger.progress import Claimed
 from ledger.records import CallMade, new_id
 from ledger.seal import Seal, SealError
@@ -56,6 +56,11 @@ class Effect:
     throttled: timedelta | None = None
     held: str | None = None
     why: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing more must be sent until the lane has been looked at."""
+        return self.held is not None or self.throttled is not None
 
     @property
     def words(self) -> str | None:
@@ -110,6 +115,7 @@ class Caller:
             return _unasked(claimed, Wait(now + SEALED_WAIT), Effect(why=str(error)))
         try:
             limits = limits_of(claimed, self.operation, now, place)
+            _need_lease(limits, self.config.policy, now)
             result = self._exchange(orders, limits)
         except TooLateError:
             now = utc_now()
@@ -129,7 +135,7 @@ class Caller:
     def put_back(self, claimed: Sequence[Claimed], place: Place) -> Asked:
         """They were claimed, and the lane or the worker stopped before their turn."""
         effect = Effect(why="put back before its turn came")
-        return replace(_unasked(claimed, Wait(), effect), place=place)
+        return replace(_unasked(claimed, PutBack(), effect), place=place)
 
     def _forbidden(self, claimed: Sequence[Claimed]) -> bool:
         lost = any(one.progress.lost for one in claimed)
@@ -219,6 +225,12 @@ class Caller:
             body=result.body,
         )
         return Asked(claimed, _events(claimed, result, now), _effect(result), now, call)
+
+
+def _need_lease(limits: Limits, policy: Policy, now: datetime) -> None:
+    """Those in hand for too long, behind calls that hung, are nobody's failure."""
+    if now + longest_call(policy) > limits.lease_ends:
+        raise TooLateError
 
 
 def _order(claimed: Claimed, seal: Seal) -> Order:

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from ledger.progress import Claimed
 from worker.calls import Asked
+from worker.stopping import stopping
 
 GATHER_SECONDS = 0.01
 """How long an answer waits for others, to be recorded with them."""
@@ -42,6 +43,7 @@ class Crew(Generic[Given]):
         self._answered: list[Asked] = []
         self._failed: list[Exception] = []
         self._nudged = False
+        self._halted = False
         self._changed = threading.Condition()
         self._pace = 0.0
         self._taken_at = time.monotonic()
@@ -61,15 +63,17 @@ class Crew(Generic[Given]):
         with self._changed:
             self._ready.extend(batches)
             more = min(len(self._ready), self._size - self._calling)
-            self._calling += more
-        for _ in range(more):
-            self._threads.submit(self._work)
+            for _ in range(more):
+                # Counted once it is sure to begin: there may be no more threads.
+                self._threads.submit(self._work)
+                self._calling += 1
 
     def withdraw(self) -> list[Given]:
         """Take back the calls that nobody has begun."""
         with self._changed:
             back = list(self._ready)
             self._ready.clear()
+            self._halted = False
             return back
 
     def take_home(self, patience: float | None) -> list[Asked]:
@@ -127,7 +131,7 @@ class Crew(Generic[Given]):
 
     def _next(self) -> Given | None:
         with self._changed:
-            if self._ready:
+            if self._ready and not self._halted and not stopping():
                 return self._ready.popleft()
             self._calling -= 1
             if self._is_idle():
@@ -137,5 +141,7 @@ class Crew(Generic[Given]):
     def _answer(self, asked: Asked) -> None:
         with self._changed:
             self._answered.append(asked)
+            # Nobody may begin what is in hand until it has been withdrawn: see Pump.
+            self._halted |= asked.effect.stops
             if len(self._answered) == 1:
                 self._changed.notify()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ledger.decision import Event, Wait
+from ledger.decision import Event, PutBack
 from ledger.progress import Claimed
 from providers.model import Policy
 from worker.limits import Place
@@ -62,5 +62,5 @@ def too_late(claimed: Sequence[Claimed], now: datetime) -> dict[str, Event]:
     events: dict[str, Event] = {}
     for one in claimed:
         late = one.cancel_before is not None and one.cancel_before <= now + ON_THE_WAY
-        events[one.id] = Wait(one.cancel_before if late else now)
+        events[one.id] = PutBack(one.cancel_before if late else now)
     return events

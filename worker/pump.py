@@ -17,7 +17,7 @@ from redis import RedisError
 from ledger.progress import Claimed
 from worker.accounts import Lane, LaneConfig
 from worker.books import Books
-from worker.calls import FINE, Asked, Caller
+from worker.calls import Asked, Caller
 from worker.crew import Batch, Crew
 from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget, Place
 from worker.runtime import Runtime
@@ -80,7 +80,7 @@ class Pump:
                     return not mine and not stopping()
                 # While there is room, new work is looked for though slow calls go on.
                 patience = self._patience if self._room() else None
-                self._home = self._crew.take_home(patience)
+                self._home += self._crew.take_home(patience)
                 self._crew.check()
         except Exception:
             self._bring_home()
@@ -88,7 +88,8 @@ class Pump:
 
     def _step(self, *, mine: bool) -> bool:
         """Record what came home, send what may be sent; False if there is neither."""
-        if not mine or any(one.effect != FINE for one in self._home):
+        stopped = any(one.effect.stops for one in self._home)
+        if stopped or not mine or not self._books.open:
             self._home += starmap(self._caller.put_back, self._crew.withdraw())
         calls = self._wanted() if mine else 0
         budget = self._take(calls)
@@ -169,7 +170,8 @@ class Pump:
         self._home += starmap(self._caller.put_back, self._crew.withdraw())
         while self._home or self._crew.under_way:
             try:
-                self._books.turn(self._home, 0, 0)
+                if self._home:
+                    self._books.turn(self._home, 0, 0)
             except Exception:
                 log.exception("not recorded", lane="/".join(self.lane))
             self._give_back([one.place for one in self._home])

@@ -28,9 +28,9 @@ def prepare() -> None:
     with suppress(OSError):
         # Children set theirs, and load a parser of C for it.
         get_pdeathsig()
-    gc.collect()
 
 
 def keep() -> None:
     """Have the garbage collectors of those forked from now on leave all of it alone."""
+    gc.collect()
     gc.freeze()

@@ -12,6 +12,7 @@ from ledger.decision import (
     Halve,
     Lost,
     NotSent,
+    PutBack,
     Wait,
     deadline_came,
     decide,
@@ -339,7 +340,7 @@ def test_a_call_that_may_have_worked_is_remembered(event: Event) -> None:
     assert after.lost
 
 
-@pytest.mark.parametrize("event", [NotSent(), Wait(), Halve(2)], ids=str)
+@pytest.mark.parametrize("event", [NotSent(), PutBack(), Wait(), Halve(2)], ids=str)
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_call_that_never_arrived_changes_nothing_of_it(
     event: Event, lost: bool
@@ -541,10 +542,30 @@ def test_what_may_have_worked_is_asked_about_before_it_is_given_up(
     assert (after.state, after.lost) == (S.VERIFYING, True)
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_what_nobody_tried_is_not_given_up_however_long_it_waited(lost: bool) -> None:
+    known = claimed(S.SENDING, lost=lost, attempts=1, spent=1)
+    later = NOW + 2 * PLAIN.give_up_after
+    after = decide(known, PutBack(), PLAIN, later)
+    assert (after.state, after.due_at) == (S.QUEUED, later)
+    assert (after.attempts, after.spent, after.lost) == (0, 0, lost)
+
+
+@pytest.mark.parametrize("state", [S.VERIFYING, S.REQUESTED])
+def test_a_reading_that_nobody_tried_is_due_again_and_nothing_else(
+    state: State,
+) -> None:
+    known, later = claimed(state, step=2), NOW + 2 * PLAIN.give_up_after
+    after = decide(known, PutBack(), PLAIN, later)
+    assert after == replace(known.progress, due_at=later)
+
+
 # --- deadlines and leases -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("event", [NotSent(), Wait(), Halve(4), ACTIVE], ids=str)
+@pytest.mark.parametrize(
+    "event", [NotSent(), PutBack(), Wait(), Halve(4), ACTIVE], ids=str
+)
 def test_past_its_deadline_it_is_not_sent_again(event: Event) -> None:
     late = claimed(S.SENDING, cancel_before=NOW)
     after = decide(late, event, PLAIN, NOW)

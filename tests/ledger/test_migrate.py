@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 from sqlmodel import SQLModel
 
+from ledger import database
 from ledger.database import (
     LedgerUnreachableError,
     open_ledger,
@@ -189,6 +191,28 @@ def test_readers_do_not_wait_for_a_writer(engine: Engine) -> None:
         writer.execute(text("UPDATE cancellation SET polls = 1"))
         assert row(engine, one).polls == 0
     assert row(engine, one).polls == 1
+
+
+def test_all_that_is_read_together_is_of_one_moment(engine: Engine) -> None:
+    one, polls = add(engine), text("SELECT polls FROM cancellation")
+    with reading(engine) as connection:
+        before = connection.execute(polls).scalar_one()
+        with writing(engine) as writer:
+            writer.execute(text("UPDATE cancellation SET polls = 7"))
+        assert connection.execute(polls).scalar_one() == before
+    assert row(engine, one).polls == 7
+
+
+def test_a_writer_that_is_frozen_in_its_turn_keeps_nobody_for_ever(
+    sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TURN_SECONDS", 0.05)
+    engine = open_ledger(sqlite_ledger_url)
+    with Path(f"{engine.url.database}-turn").open("w") as frozen:
+        fcntl.flock(frozen, fcntl.LOCK_EX)
+        one = add(engine)
+    assert row(engine, one).id == one
+    engine.dispose()
 
 
 def test_what_was_not_finished_was_not_done(engine: Engine) -> None:

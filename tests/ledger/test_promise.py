@@ -26,6 +26,7 @@ from ledger.decision import (
     Halve,
     Lost,
     NotSent,
+    PutBack,
     Wait,
     deadline_came,
     decide,
@@ -44,7 +45,14 @@ CRASHES = frozenset(
 )
 LOSSES = frozenset({Fate.LOST_ACTED, Fate.LOST_LATE, Fate.LOST_IDLE})
 UNCLEAR = frozenset({Fate.UNCLEAR_ACTED, Fate.UNCLEAR_IDLE})
-UNREAD: list[Event] = [NotSent(), Lost(), Wait(), Halve(10), Halve(1)]
+UNREAD: list[Event] = [
+    NotSent(),
+    PutBack(),
+    Lost(),
+    Wait(),
+    Halve(10),
+    Halve(1),
+]
 
 waits = st.sampled_from(
     [timedelta(seconds=s) for s in (0, 0, 0, 1, 7, 60, 299, 3600, 90_000)]

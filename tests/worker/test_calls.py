@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
-from ledger.decision import Halve, Lost, NotSent, Wait, decide
+from ledger.decision import Halve, Lost, NotSent, PutBack, Wait, decide
 from ledger.progress import Claimed, Progress
 from ledger.records import new_id
 from ledger.seal import Seal, new_key
@@ -22,7 +22,7 @@ from providers.registry import BY_NAME
 from tests.conftest import free_port
 from tests.providers.conftest import Wire, wire
 from worker.accounts import LaneConfig
-from worker.calls import FINE, SEALED_WAIT, Caller
+from worker.calls import FINE, SEALED_WAIT, Caller, longest_call
 from worker.deadlines import ON_THE_WAY, Limits, TooLateError, too_late
 from worker.limits import Place
 from worker.tokens import Tokens
@@ -87,13 +87,7 @@ def test_nothing_is_sent_past_the_deadline(caller: Caller) -> None:
     late = datetime.now(UTC) - timedelta(seconds=1)
     asked = caller.ask([claimed(1, GOOD, cancel_before=late)])
     assert asked.call is None
-    assert isinstance(asked.events["id-1"], Wait)
-
-
-def test_nothing_is_sent_that_could_outlast_its_lease(caller: Caller) -> None:
-    asked = caller.ask([claimed(1, GOOD, lease=timedelta(seconds=10))])
-    assert asked.events == {"id-1": NotSent()}
-    assert "lease" in str(asked.effect.failed)
+    assert isinstance(asked.events["id-1"], PutBack)
 
 
 class Clock:
@@ -125,10 +119,21 @@ def test_a_deadline_that_comes_while_it_logs_in_is_kept(
     late = claimed(1, GOOD, cancel_before=before)
     asked = slow.ask([late, claimed(2, GOOD, cancel_before=after)])
     assert asked.call is None
-    assert asked.events == {"id-1": Wait(before), "id-2": Wait(clock.now)}
+    assert asked.events == {"id-1": PutBack(before), "id-2": PutBack(clock.now)}
     assert asked.effect == FINE, "the lane has done nothing wrong"
     reading = replace(slow, operation="verify")
     assert reading.ask([late]).call is not None, "past it, it is still read back"
+
+
+def test_nothing_is_sent_after_a_login_that_took_too_long_for_its_lease(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    slow = replace(caller, tokens=cast("Tokens", SlowLogin(clock, 20)))
+    lease = longest_call(AKINON.policy) + timedelta(seconds=10)
+    asked = slow.ask([claimed(1, GOOD, lease=lease)])
+    assert asked.events == {"id-1": NotSent()}
+    assert "lease" in str(asked.effect.failed)
 
 
 def test_a_call_whose_thread_starts_after_the_deadline_is_not_made(
@@ -143,13 +148,23 @@ def test_a_call_whose_thread_starts_after_the_deadline_is_not_made(
     assert (done.state, done.attempts) == (State.EXPIRED, 0)
 
 
+def test_what_was_in_hand_for_too_long_is_put_back_and_is_nobodys_failure(
+    caller: Caller,
+) -> None:
+    lease = longest_call(AKINON.policy) - timedelta(seconds=1)
+    asked = caller.ask([claimed(1, GOOD, lease=lease)])
+    assert isinstance(asked.events["id-1"], PutBack)
+    assert asked.effect == FINE
+    assert asked.call is None
+
+
 def test_a_place_that_was_kept_for_too_long_is_not_used(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
     place = Place(send_by=clock.now)
     asked = caller.ask([claimed(1, GOOD)], place)
-    assert asked.events == {"id-1": Wait(clock.now)}
+    assert asked.events == {"id-1": PutBack(clock.now)}
     assert asked.effect == FINE, "the lane has done nothing wrong"
     assert not asked.place.used
 
@@ -180,7 +195,9 @@ def test_with_a_new_token_a_call_is_sent_again_where_the_rate_has_room(
     wire: Wire,
     room: bool,
 ) -> None:
-    wire.answers("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}")
+    # Closed, as it says: a call on one that is just closing may get no answer.
+    head = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
+    wire.answers(head + "{}")
     values = {"base_url": f"http://{wire.host}:{wire.port}", "token": "the-token"}
     account = AKINON.account_model.model_validate(values)
     config = LaneConfig(AKINON, AKINON.policy, account)

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from ledger.progress import Claimed, Progress
 from ledger.states import State
 from providers.model import Order
-from worker.calls import FINE, Asked
+from worker.calls import FINE, Asked, Effect
 from worker.crew import MOST_AHEAD, Batch, Crew
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -110,6 +111,57 @@ def test_what_is_withdrawn_is_never_sent(threads: ThreadPoolExecutor) -> None:
     assert sorted(all_home(crew)) == ["0", "1"]
     assert back == ["2", "3", "4"]
     assert sorted(held.begun) == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    "effect", [Effect(held="a wrong key"), Effect(throttled=timedelta(seconds=1))]
+)
+def test_after_an_answer_that_stops_the_lane_nothing_in_hand_is_begun(
+    threads: ThreadPoolExecutor, effect: Effect
+) -> None:
+    begun: list[str] = []
+
+    def ask(claimed: Batch) -> Asked:
+        begun.append(claimed[0].id)
+        return Asked(claimed, {}, effect, NOW)
+
+    crew = Crew(threads, ask, 1)
+    crew.add([batch(n) for n in range(4)])
+    assert len(crew.take_home(5)) == 1
+    crew.add([batch(4)])
+    until(lambda: not crew.take_home(0) and crew.under_way == 4)
+    assert begun == ["0"]
+    assert len(crew.withdraw()) == 4
+    crew.add([batch(5)])
+    assert all_home(crew) == ["5"]
+
+
+def test_told_to_stop_it_begins_nothing_more(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held()
+    crew = Crew(threads, held.ask, 1)
+    crew.add([batch(n) for n in range(3)])
+    until(lambda: held.begun)
+    monkeypatch.setattr("worker.crew.stopping", lambda: True)
+    held.go.set()
+    assert len(crew.take_home(5)) == 1
+    assert len(crew.withdraw()) == 2
+    assert held.begun == ["0"]
+
+
+def test_a_thread_that_cannot_be_had_leaves_nobody_waiting() -> None:
+    class Exhausted(ThreadPoolExecutor):
+        def submit(self, *_: Any, **__: Any) -> Any:
+            raise RuntimeError("can't start new thread")
+
+    with Exhausted(1) as exhausted:
+        crew = Crew(exhausted, answer, 2)
+        with pytest.raises(RuntimeError):
+            crew.add([batch(1)])
+        assert len(crew.withdraw()) == 1
+        assert crew.take_home(None) == []
+        assert crew.under_way == 0
 
 
 def test_a_nudge_ends_a_wait(threads: ThreadPoolExecutor) -> None:
