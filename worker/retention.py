@@ -12,8 +12,8 @@ from ledger.retention import Pruning
 
 log = structlog.get_logger("rescind.retention")
 
-STEPS = 5
-"""Short transactions in each tick: a thousand cancellations a second, at most."""
+BUDGET_SECONDS = 0.25
+"""Of each tick, for short transactions: some thousands of orders and of calls."""
 REST_SECONDS = 60.0
 """Between two walks through the ledger."""
 
@@ -30,8 +30,10 @@ class Retention:
         if age is None or time.monotonic() < self._rests_until:
             return
         self._walk = self._walk or Pruning(engine, now - age)
-        if all(self._walk.step() for _ in range(STEPS)):
-            return
+        spent = time.monotonic() + BUDGET_SECONDS
+        while self._walk.step():
+            if time.monotonic() >= spent:
+                return
         _say(self._walk)
         self._walk = None
         self._rests_until = time.monotonic() + REST_SECONDS

@@ -56,14 +56,14 @@ def left(engine: Engine) -> int:
 def test_a_tick_deletes_no_more_than_a_few_and_the_next_goes_on(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "STEPS", 2)
+    monkeypatch.setattr(retention, "BUDGET_SECONDS", 0.0)
     monkeypatch.setattr(ledger_retention, "AT_ONCE", 5)
     end(engine, 23, NOW - 3 * DAY)
     keeper, found = Retention(), []
     for _ in range(3):
         keeper.tick(engine, DAY, NOW)
         found.append(left(engine))
-    assert found == [13, 3, 0]
+    assert found == [18, 13, 8]
 
 
 def test_after_a_walk_it_rests(engine: Engine) -> None:
