@@ -20,9 +20,9 @@ from worker.stopping import stopping
 GATHER_SECONDS = 0.005
 """How long an answer waits for others, to be recorded with them."""
 AHEAD_SECONDS = 0.01
-"""So much of the calls' present pace is claimed ahead, and no more: what is claimed when
-a worker is killed has to be read back, and an order that its provider never had may then
-end unresolved. At 50 ms a run of `make chaos` had twice as many of these."""
+"""So much of the calls' present pace is claimed ahead, and no more: what is claimed
+when a worker is killed has to be read back, and may end unresolved where its provider
+never had it. At 50 ms `make chaos` had twice as many of these."""
 MOST_AHEAD = 4
 """Times as many as are made at once, at most."""
 
