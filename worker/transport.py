@@ -12,6 +12,7 @@ idempotent.
 
 from __future__ import annotations
 
+import math
 import uuid
 from queue import Empty
 from time import monotonic, time
@@ -247,7 +248,7 @@ class Channel(RedisChannel):
 def _share(prefetch: int) -> int:
     """Intake is a part of the work: it must not take all children, nor more messages
     than are soon taken in. 0 stands for as many as there are."""
-    return max(1, prefetch // 4) if prefetch else 0
+    return math.ceil(prefetch / 4)
 
 
 def _nothing(_tag: str, requeue: bool = False) -> None:
