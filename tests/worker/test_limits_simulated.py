@@ -73,6 +73,11 @@ class World:
             self._release(place, age)
         self.now = until
 
+    def live_through(self, asks: Asks, share: float) -> None:
+        for gap, wanted, call in asks:
+            self.move(gap)
+            self.ask(share, wanted, call)
+
     def ask(self, share: float, wanted: int, call: Call) -> None:
         """Make so many calls, waiting for their places as it is told to."""
         while wanted:
@@ -152,9 +157,7 @@ def test_no_window_ever_holds_more_calls_than_the_rate_allows(
     simulated: Rates, client: Redis, asks: Asks, ahead: timedelta
 ) -> None:
     world = World(simulated, client, lane(), ahead)
-    for gap, wanted, call in asks:
-        world.move(gap)
-        world.ask(1.0, wanted, call)
+    world.live_through(asks, share=1.0)
     assert most_within(world.arrived, WINDOW) <= MOST
 
 
@@ -164,9 +167,7 @@ def test_reads_alone_never_hold_more_than_their_share(
     simulated: Rates, client: Redis, asks: Asks, ahead: timedelta
 ) -> None:
     world = World(simulated, client, lane(), ahead)
-    for gap, wanted, call in asks:
-        world.move(gap)
-        world.ask(0.5, wanted, call)
+    world.live_through(asks, share=0.5)
     assert most_within(world.arrived, WINDOW) <= MOST // 2
 
 
@@ -176,9 +177,7 @@ def test_whatever_became_of_calls_all_places_come_back(
     simulated: Rates, client: Redis, asks: Asks, ahead: timedelta
 ) -> None:
     world = World(simulated, client, lane(), ahead)
-    for gap, wanted, call in asks:
-        world.move(gap)
-        world.ask(1.0, wanted, call)
+    world.live_through(asks, share=1.0)
     world.move(SEND_BY + LONGEST + 5 * WINDOW)
     world.move(WINDOW)
     before = len(world.arrived)
