@@ -244,7 +244,7 @@ def _spoil(world: World) -> None:
 
 def _is_done(world: World) -> bool:
     with redis.Redis.from_url(world.system.redis_url) as client:
-        if client.llen("rescind") or client.hlen("unacked"):
+        if client.llen("rescind") or client.hlen("rescind:unacked"):
             return False
     engine = open_ledger(world.system.settings.database)
     try:
