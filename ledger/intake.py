@@ -30,6 +30,9 @@ _COLUMNS: Columns = {
     "sealed": Text,
     "meta": JSON,
     "callback_url": Text,
+    "callback_task": Text,
+    "callback_queue": Text,
+    "trace": Text,
     **PROGRESS,
     "urgency": BigInteger,
     "not_before": BigInteger,
@@ -59,6 +62,9 @@ class NewCancellation:
     sealed: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     callback_url: str | None = None
+    callback_task: str | None = None
+    callback_queue: str | None = None
+    trace: str | None = None
     not_before: datetime | None = None
     cancel_before: datetime | None = None
 
@@ -164,6 +170,9 @@ def _row(
         "sealed": one.sealed,
         "meta": one.metadata,
         "callback_url": one.callback_url,
+        "callback_task": one.callback_task,
+        "callback_queue": one.callback_queue,
+        "trace": one.trace,
         "urgency": NO_DEADLINE if before is None else before,
         "not_before": to_ms(one.not_before),
         "cancel_before": before,

@@ -152,6 +152,10 @@ class Cancellation(SQLModel, table=True):
     sealed: str | None = Field(default=None, sa_column=_text())
     meta: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     callback_url: str | None = Field(default=None, sa_column=_text())
+    callback_task: str | None = Field(default=None, sa_column=_text())
+    callback_queue: str | None = Field(default=None, sa_column=_text())
+    trace: str | None = Field(default=None, sa_column=_text())
+    """The producer's trace context (W3C ``traceparent``)."""
     state: str = Field(sa_column=_text(null=False))
     reason: str | None = Field(default=None, sa_column=_text())
     provider_code: str | None = Field(default=None, sa_column=_text())

@@ -13,6 +13,10 @@ INTAKE = "rescind"
 """The queue of ``rescind.submit``."""
 SWEEPS = "rescind.sweep"
 """The sweep's own queue: a flood of submissions must not hold it up."""
+WEBHOOKS = "rescind.webhooks"
+"""That of telling producers what has ended."""
+SCHEDULES = "rescind.schedules"
+"""That of the runs of ``schedules.toml``."""
 SWEEP_SECONDS = 1.0
 TASK_SECONDS = 240
 """Beyond it a task is killed: a slice, the longest call and its record take less, and
@@ -24,7 +28,7 @@ CHILD_KIB = 500_000
 
 def _concurrency() -> int:
     """Children of a worker: what ``-c`` overrides, and slots are counted by."""
-    given = os.environ.get("RESCIND_CONCURRENCY", "12")
+    given = os.environ.get("RESCIND_CONCURRENCY", "14")
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 1000):
         raise SystemExit("rescind: RESCIND_CONCURRENCY must be a number from 1 to 1000")
     return int(given)

@@ -12,7 +12,7 @@ from kombu.entity import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from providers.registry import PROVIDERS
-from worker.broker import CONFIG, INTAKE, SWEEPS
+from worker.broker import CONFIG, INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
 from worker.settings import SettingsError, settings
 
 TRANSPORT = "worker.transport:Transport"
@@ -38,7 +38,7 @@ def make_app() -> Celery:
     # Each by its own key: without one, all would share the default queue's.
     made.conf.task_queues = [
         Queue(name, routing_key=name)
-        for name in (INTAKE, SWEEPS, *(p.name for p in PROVIDERS))
+        for name in (INTAKE, SWEEPS, WEBHOOKS, SCHEDULES, *(p.name for p in PROVIDERS))
     ]
     return made
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, SecretStr
@@ -42,6 +43,14 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     accounts: Path = Path("accounts.toml")
     api_tokens: SecretStr | None = None
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=1, le=65_535)
+    api_rate: str = "600/minute"
+    webhook_secret: SecretStr | None = None
+    webhook_hosts: str | None = None
+    webhook_private: bool = False
+    schedules: Path = Path("schedules.toml")
+    log_format: Literal["auto", "console", "logfmt", "json"] = "auto"
     seal_key: SecretStr | None = Field(default=None)
     retention: str | None = None
 

@@ -31,7 +31,7 @@ from worker.supervisor import Lines, Program, Say, Supervisor
 FLOWER_PORT = 5555
 FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
 """At any other level of the worker's, Flower only says what went wrong."""
-CONCURRENCY = 12
+CONCURRENCY = 14
 WAIT_SECONDS = 1.0
 """Between two looks at whether a service has come up."""
 WRONG, UNREACHABLE = 2, 3

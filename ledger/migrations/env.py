@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-import ledger.tables  # noqa: F401  (the models register themselves)
+import ledger.side_tables  # noqa: F401  (the models register themselves)
 
 connection = context.config.attributes["connection"]
 context.configure(

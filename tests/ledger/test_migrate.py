@@ -60,10 +60,11 @@ def test_migrating_again_changes_nothing(engine: Engine) -> None:
 def test_what_an_older_version_has_kept_is_there_after_the_upgrade(
     empty: Engine,
 ) -> None:
-    with writing(empty) as connection:
-        command.upgrade(_config(connection), "0001")
+    upgrade(empty)
     one = add(empty)
     before = row(empty, one), steps(empty, one)
+    with writing(empty) as connection:
+        command.downgrade(_config(connection), "0001")
     upgrade(empty)
     assert (row(empty, one), steps(empty, one)) == before
     [held] = hold(empty)

@@ -1,0 +1,1 @@
+"""The desk: what an operator sees in a browser, and can put right from there."""
