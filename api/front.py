@@ -68,7 +68,7 @@ class Front:
         self.engine.dispose()
 
 
-def open_front(chosen: Settings) -> Front:
+def open_front(chosen: Settings, waker: Waker | None = None) -> Front:
     """Raises ``SettingsError``, ``SealError`` or ``ValueError`` for a wrong setting."""
     return Front(
         settings=chosen,
@@ -76,5 +76,5 @@ def open_front(chosen: Settings) -> Front:
         seal=chosen.seal(),
         access=access(chosen),
         accounts_file=AccountsFile(chosen.accounts),
-        waker=Waker(),
+        waker=waker or Waker(),
     )
