@@ -6,6 +6,7 @@ import structlog
 
 from ledger.database import LedgerUnreachableError
 from ledger.seal import SealError
+from tasks import schedules
 from worker import wake
 from worker.celery import app
 from worker.retention import Retention
@@ -28,6 +29,10 @@ def sweep() -> None:
         return
     for lane, operation in wakes:
         wake.wake_one(app, lane, operation)
+    try:
+        schedules.fire()
+    except LedgerUnreachableError as error:
+        log.warning("nothing is scheduled", why=str(error))
     try:
         _retention.tick(here.engine, settings().keep_for, utc_now())
     except LedgerUnreachableError as error:

@@ -15,6 +15,7 @@ from ledger.seal import Seal, SealError
 from worker.accounts import Accounts, load_accounts
 from worker.cli.checks import Check, Level, ledger_checks, redis_checks, status
 from worker.cli.credentials import credential_checks
+from worker.cli.schedule_checks import schedule_checks
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.tokens import Tokens
 
@@ -40,6 +41,7 @@ def examine() -> Iterator[Check]:
     yield from _ledger(chosen, seal)
     accounts = load_accounts(chosen.accounts)
     yield from _accounts(accounts)
+    yield from schedule_checks(chosen.schedules)
     tokens = Tokens(redis, seal) if redis is not None and seal is not None else None
     yield from credential_checks(accounts, tokens)
 
@@ -87,6 +89,7 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
             DEFAULT,
         ),
         "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
+        "RESCIND_SCHEDULES": (str(chosen.schedules.resolve()), DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
     }
 

@@ -123,6 +123,7 @@ class System:
             "RESCIND_SEAL_KEY": chosen.seal_keys(),
             "RESCIND_API_TOKENS": tokens.get_secret_value() if tokens else "",
             "RESCIND_RETENTION": chosen.retention or "",
+            "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
             "RESCIND_CONCURRENCY": str(self._concurrency),
             "PYTHONUNBUFFERED": "1",
         }

@@ -12,6 +12,7 @@ from ledger.seal import SealError
 from providers.model import InvalidRequestError
 from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
 from worker.files import FileError
+from worker.schedules.rows import SourceError
 from worker.settings import SettingsError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -32,6 +33,8 @@ def _ours(error: Exception) -> tuple[int, str] | None:
         return error.status, str(error)
     if isinstance(error, LedgerUnreachableError):
         return UNREACHABLE, str(error)
+    if isinstance(error, SourceError):
+        return UNREACHABLE if error.passing else WRONG, str(error)
     if isinstance(error, FileError | InvalidRequestError | SealError | SettingsError):
         return WRONG, str(error)
     return None

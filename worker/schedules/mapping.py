@@ -148,7 +148,7 @@ def _check_target(target: str) -> None:
 def _check_constant(name: str, value: object) -> None:
     if name in OBJECTS:
         if not isinstance(value, dict):
-            raise ValueError(f"{name} must be a table of values")  # noqa: TRY004
+            raise ValueError(f"{name} must be a table of values")
         return
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} must be a text")
