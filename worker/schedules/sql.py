@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -103,18 +103,19 @@ def _from_postgresql(url: URL, sql: str, most: int) -> list[Row]:
         "keepalives_count": 4,
         "application_name": "rescind schedule",
     }
-    with (
-        _told_by_postgresql(_shown(url)),
-        psycopg.connect(**{**limits, **given}) as connection,
-    ):
-        connection.read_only = True
-        patience = f"{int(SECONDS * 1000)}"
-        connection.execute(
-            "SELECT set_config('statement_timeout', %s, true)", (patience,)
-        )
-        rows = _streamed(connection, sql, most)
-        connection.rollback()
-    return rows
+    where = _shown(url)
+    try:
+        connection = psycopg.connect(**{**limits, **given})
+    except psycopg.Error as error:
+        raise _not_connected(error, where) from None
+    with closing(connection):
+        try:
+            connection.read_only = True
+            limit = "SELECT set_config('statement_timeout', %s, true)"
+            connection.execute(limit, (str(int(SECONDS * 1000)),))
+            return _streamed(connection, sql, most)
+        except psycopg.Error as error:
+            raise _refused(error, where) from None
 
 
 def _streamed(connection: psycopg.Connection[Any], sql: str, most: int) -> list[Row]:
@@ -125,30 +126,27 @@ def _streamed(connection: psycopg.Connection[Any], sql: str, most: int) -> list[
         with closing(cast("Any", stream)):
             rows = list(islice(stream, most))
             columns = [column.name for column in cursor.description or ()]
-    if not columns:
-        raise SourceError(NO_ROWS)
     return list(_named(columns, rows))
 
 
-@contextmanager
-def _told_by_postgresql(where: str) -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        if "didn't produce" in str(error):
-            raise SourceError(NO_ROWS) from None
-        raise _in_words(error, where) from None
+def _not_connected(error: psycopg.Error, where: str) -> SourceError:
+    # libpq may quote the options that it was given.
+    lines = [x for x in str(error).splitlines() if "connection to server" in x]
+    why = "there is no connection"
+    if lines:
+        why = lines[0].rpartition("failed: ")[2][:300]
+    elif "timeout" in str(error):
+        why = f"no connection within {CONNECT_SECONDS:g} s"
+    passing = isinstance(error, psycopg.OperationalError)
+    return SourceError(f"the database {where}: {why}", passing=passing)
 
 
-def _in_words(error: psycopg.Error, where: str) -> SourceError:
+def _refused(error: psycopg.Error, where: str) -> SourceError:
     state = error.sqlstate
     if state is None:
-        # libpq's own: no connection, or a URL that it does not understand.
-        passing = isinstance(error, psycopg.OperationalError)
-        why = _reason(str(error))
-        return SourceError(
-            f"the database {where} cannot be read: {why}", passing=passing
-        )
+        lost = isinstance(error, psycopg.OperationalError)
+        words = f"the database {where}: the connection was lost" if lost else NO_ROWS
+        return SourceError(words, passing=lost)
     if state == "57014":
         return SourceError(f"the query takes longer than {SECONDS:g} s", passing=True)
     kind = type(error).__name__
@@ -156,16 +154,6 @@ def _in_words(error: psycopg.Error, where: str) -> SourceError:
         kind = (error.diag.message_primary or kind)[:300]
     says = f"the database {where} refuses the query: {kind} ({state})"
     return SourceError(says, passing=state[:2] in PASSING)
-
-
-def _reason(words: str) -> str:
-    """libpq's reason for there being no connection, without what it was given."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
-    known = [x for x in lines if x.startswith(("connection to server", "FATAL"))]
-    for line in known:
-        return line.rpartition("failed: ")[2][:300]
-    timed_out = any("timeout" in line for line in lines)
-    return "no connection in time" if timed_out else "there is no connection"
 
 
 def _shown(url: URL) -> str:

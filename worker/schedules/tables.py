@@ -73,7 +73,7 @@ def _lines(data: bytes, name: str, form: Format | None) -> Iterator[Row]:
     for row in parse(data, name, AnyColumns()).rows:
         where = f"line {row.line}"
         if row.wrong is not None:
-            raise FileError(f"{name}: {where} {row.wrong}")
+            raise FileError(f"{name}, {where}: {row.wrong}")
         yield Row(where, _object(row.entry, where), typed=is_json)
 
 
