@@ -15,6 +15,7 @@ from sqlalchemy import Engine, Row
 from ledger.database import reading, writing
 from ledger.schedule_runs import (
     OPERATOR,
+    SCHEDULED,
     RunState,
     finish,
     open_run,
@@ -53,7 +54,8 @@ class Firing:
             waiting = ready(connection, now)
         for row in waiting:
             self._give_up(engine, row, now)
-        return sorted({row.name for row in waiting if row.name in schedules.names})
+        ours = {row.name for row in waiting if row.asked_by == SCHEDULED}
+        return sorted(ours & schedules.names)
 
     def _begin(self, engine: Engine, schedules: Schedules, now: datetime) -> None:
         """The file is new to this process."""
