@@ -275,12 +275,12 @@ def ledger(
     st.lists(
         st.tuples(st.integers(0, 2), st.integers(1, 5000), st.booleans()),
         min_size=1,
-        max_size=30,
+        max_size=15,
     ),
     st.sampled_from(['every = "7m"', 'cron = "*/5 * * * *"', 'cron = "0 3,4 * * *"']),
 )
 @hypothesis_settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25
 )
 def test_whoever_looks_whenever_each_moment_runs_once_and_in_its_time(
     ledger: Engine,

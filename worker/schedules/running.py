@@ -142,21 +142,13 @@ class Runner:
 
     def end(self, run: Run, ended: Ended) -> Ended:
         """Write down how it ended, and say it if it is news."""
+        now, counts, why = self.clock(), ended.counts, ended.why
         with writing(self.engine) as connection:
             before = last_ended(connection, run.name)
-            finish(
-                connection,
-                run,
-                ended.state,
-                self.clock(),
-                counts=ended.counts,
-                why=ended.why,
-            )
-        same = before is not None and (before.state, before.why) == (
-            ended.state,
-            ended.why,
-        )
-        _say(run, ended, same=same)
+            ours = finish(connection, run, ended.state, now, counts=counts, why=why)
+        if ours:
+            former = before and (before.state, before.why)
+            _say(run, ended, same=former == (ended.state, why))
         return ended
 
 
