@@ -13,6 +13,7 @@ from types import FrameType
 from ledger.database import LedgerUnreachableError
 from worker.accounts import Accounts, load_accounts
 from worker.embedded import EmbeddedError
+from worker.schedules.rules import load_schedules
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.supervisor import Lines, Say
 from worker.system import (
@@ -27,6 +28,8 @@ from worker.system import (
 
 LOG = "up.log"
 STOPPING = b"\nStopping, once calls under way have ended; Ctrl-C: at once.\n"
+UNDER = "\n" + " " * 12
+"""A further line of a value in the banner."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -118,8 +121,18 @@ def banner(system: System, accounts: Accounts) -> str:
         "Accounts": _lanes(accounts) or str(chosen.accounts),
         "Flower": system.flower_url or "off",
     }
-    shown = "\n".join(f"  {name:<9}{value}" for name, value in lines.items())
+    if scheduled := _scheduled(chosen):
+        lines["Schedules"] = scheduled
+    shown = "\n".join(f"  {name:<10}{value}" for name, value in lines.items())
     return f"Rescind is up; Ctrl-C stops it.\n{shown}\n"
+
+
+def _scheduled(chosen: Settings) -> str:
+    """The rules of the schedules file, and what is wrong with the others."""
+    found = load_schedules(chosen.schedules)
+    wrong = [found.fault, *found.faults.values(), *found.warnings]
+    listed = [", ".join(found.rules)] if found.rules else []
+    return UNDER.join([*listed, *(one for one in wrong if one)])
 
 
 def _lanes(accounts: Accounts) -> str:
@@ -130,4 +143,4 @@ def _lanes(accounts: Accounts) -> str:
     faults = [found.fault for found in accounts.lanes.values() if found.fault]
     wrong = [accounts.fault, *faults, *accounts.warnings]
     listed = [", ".join(good)] if good else []
-    return "\n           ".join([*listed, *(one for one in wrong if one)])
+    return UNDER.join([*listed, *(one for one in wrong if one)])

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import free_port
+from tests.shop import Shop, serving
 from tests.silence import silence
 from worker.schedules import feed, tables
 from worker.schedules.feed import FeedSource
@@ -22,52 +20,10 @@ from worker.schedules.tables import FileSource
 JSON = json.dumps({"data": {"orders": [{"id": 1, "shop": {"n": "x"}}, {"id": 2}]}})
 
 
-class Shop(ThreadingHTTPServer):
-    """Answers as it is told to, and notes what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status = 200
-        self.headers: dict[str, str] = {}
-        self.body = b""
-        self.drips = False
-        self.asked: list[tuple[str, dict[str, str]]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/orders"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        shop = self.server
-        assert isinstance(shop, Shop)
-        shop.asked.append((self.path, dict(self.headers)))
-        self.send_response(shop.status)
-        for name, value in shop.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        try:
-            while shop.drips:
-                self.wfile.write(b" ")
-                time.sleep(0.02)
-            self.wfile.write(shop.body)
-        except OSError:
-            pass
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with Shop() as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with serving() as server:
         yield server
-        server.drips = False
-        server.shutdown()
 
 
 def source(url: str, form: str = "json", **more: Any) -> FeedSource:

@@ -146,7 +146,8 @@ class Runner:
         with writing(self.engine) as connection:
             before = last_ended(connection, run.name)
             ours = finish(connection, run, ended.state, now, counts=counts, why=why)
-        if ours:
+        # An operator is told by the command.
+        if ours and run.asked_by == SCHEDULED:
             former = before and (before.state, before.why)
             _say(run, ended, same=former == (ended.state, why))
         return ended
