@@ -64,7 +64,9 @@ ON_PURPOSE = {
     "accounts.toml",
     "cancellations.jsonl",
     "password",
+    "refunds.jsonl",
     "running.json",
+    "schedules.toml",
     "seal.key",
     "secret",
     "valkey.conf",
@@ -96,6 +98,32 @@ def lanes(box: Sandbox, secret: Path) -> dict[str, str]:
         "notpanel.default": f'key = {file}\nbase_url = "{panel}"',
         "notpanel.down": f'key = "{marked("down")}"\nbase_url = "{nowhere}"',
     }
+
+
+def _schedules(home: Path) -> Path:
+    """Rules whose sources are away, and such as are refused what they ask."""
+    nowhere, key = f"127.0.0.1:{free_port()}", marked("feed")
+    url = f"postgresql://ann:{marked('shop')}@{nowhere}/shop?sslmode=disable"
+    headers = f'{{ Authorization = "{key}" }}'
+    sources = {
+        "by-sql": f'{{ sql = "SELECT 1", database = "{url}" }}',
+        "by-wrong-url": f'{{ sql = "SELECT 1", database = "{url}&{key}={key}" }}',
+        "by-feed": f'{{ url = "http://{nowhere}/?token={key}", format = "json",'
+        f" headers = {headers} }}",
+        "by-header": f'{{ url = "http://{nowhere}/", format = "json",'
+        f' headers = {{ X = "{key}\\n" }} }}',
+        "by-file": f'{{ file = "{home / "refunds.jsonl"}" }}',
+    }
+    rules = [
+        f'[{name}]\nevery = "1h"\nmax = 5\nprovider = "akinon"\nsource = {source}\n'
+        'map = { order = "order", params = "params", "metadata.x" = "x?" }\n'
+        for name, source in sources.items()
+    ]
+    (home / "refunds.jsonl").write_text(json.dumps(refund(70_005)))
+    path = home / "schedules.toml"
+    path.write_text("\n".join(rules))
+    path.chmod(0o600)
+    return path
 
 
 def refund(number: int, iban: str = IBAN, **more: Any) -> dict[str, Any]:
@@ -167,6 +195,7 @@ def at_work(home: Path, database: str | None) -> Iterator[World]:
         chosen = Settings(
             home=home,
             accounts=accounts,
+            schedules=_schedules(home),
             redis_url=None,
             database_url=SecretStr(database) if database else None,
             seal_key=SecretStr(new_key()) if database else None,
@@ -326,6 +355,11 @@ def _from_commands(world: World) -> None:
     _cli(world, "show", json.loads(found[-1])["id"])
     for words in (["lanes"], ["lanes", "--json"], ["doctor"], ["doctor", "--json"]):
         _cli(world, *words)
+    for name in ("by-sql", "by-wrong-url", "by-feed", "by-header", "by-file"):
+        _cli(world, "schedule", "run", name, "--dry-run", "--json")
+        _cli(world, "schedule", "run", name)
+        _cli(world, "schedule", "runs", name)
+    _cli(world, "schedule", "list", "--json")
     _cli(world, "seal-key", "--rotate")
 
 
