@@ -9,8 +9,7 @@ from pathlib import Path
 import structlog
 from kombu.exceptions import OperationalError
 
-from ledger.database import LedgerUnreachableError, writing
-from ledger.schedule_runs import Run, RunState, take
+from ledger.database import LedgerUnreachableError
 from ledger.seal import SealError
 from worker import slots, wake
 from worker.accounts import Lane
@@ -18,7 +17,7 @@ from worker.celery import app
 from worker.runtime import runtime, utc_now
 from worker.schedules.firing import Firing
 from worker.schedules.rules import Schedules, load_schedules
-from worker.schedules.running import LEASE, MOST_ATTEMPTS, Ended, Runner
+from worker.schedules.running import Runner
 from worker.settings import settings
 from worker.watched import Watched
 
@@ -58,36 +57,9 @@ def schedule(name: str) -> None:
 
 
 def _run(name: str) -> None:
-    found = _schedules()
-    if name not in found.names:
-        return
     here = runtime()
-    with writing(here.engine) as connection:
-        run = take(connection, name, utc_now(), LEASE)
-    if run is None:
-        return
     runner = Runner(here.engine, here.accounts, here.seal, utc_now, _wake)
-    if run.attempts > MOST_ATTEMPTS:
-        runner.end(run, Ended(RunState.FAILED, why=_died()))
-    elif name in found.faults:
-        runner.end(run, Ended(RunState.FAILED, why=found.faults[name]))
-    else:
-        _guarded(runner, found, run)
-
-
-def _died() -> str:
-    return f"it was begun {MOST_ATTEMPTS} times, and each time its worker died at it"
-
-
-def _guarded(runner: Runner, found: Schedules, run: Run) -> None:
-    try:
-        runner.run(found.rules[run.name], run)
-    except (LedgerUnreachableError, SealError):
-        raise
-    except Exception as error:  # noqa: BLE001  (one bad rule must not be tried for ever)
-        # Its text might hold what was found: the kind must do.
-        why = f"it cannot be run: {type(error).__name__}"
-        runner.end(run, Ended(RunState.FAILED, why=why))
+    runner.run_waiting(name, _schedules())
 
 
 def _wake(lanes: Iterable[Lane]) -> None:

@@ -30,10 +30,10 @@ def sweep() -> None:
     for lane, operation in wakes:
         wake.wake_one(app, lane, operation)
     try:
-        schedules.fire()
-    except LedgerUnreachableError as error:
-        log.warning("nothing is scheduled", why=str(error))
-    try:
         _retention.tick(here.engine, settings().keep_for, utc_now())
     except LedgerUnreachableError as error:
         log.warning("nothing is deleted", why=str(error))
+    try:
+        schedules.fire()
+    except LedgerUnreachableError as error:
+        log.warning("nothing is scheduled", why=str(error))

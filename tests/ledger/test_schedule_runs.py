@@ -195,11 +195,11 @@ def test_a_run_by_hand_has_a_moment_of_its_own_and_is_not_taken_by_workers(
 ) -> None:
     opened(engine)
     with writing(engine) as connection:
-        found = [begin_by_hand(connection, "a", DUE, LEASE) for _ in range(3)]
+        found = [begin_by_hand(connection, "a", DUE + HOUR, LEASE) for _ in range(3)]
     moments = {run.due_at for run in found}
     assert len(moments) == 3
     # Whole seconds are those of the schedule.
-    assert DUE not in moments
+    assert DUE + HOUR not in moments
     assert held(engine, NOW + LEASE).due_at == DUE
     assert taken(engine, NOW + LEASE) is None
     assert {run.asked_by for run in found} == {OPERATOR}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
-from ledger.database import open_ledger, reading, writing
+from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
 from ledger.queries import Filter, as_record, list_rows
 from ledger.schedule_runs import (
     Run,
@@ -32,8 +33,10 @@ from worker.accounts import Lane, load_accounts
 from worker.intake import Receipt, take_in
 from worker.preview import preview
 from worker.schedules import running
-from worker.schedules.rules import Rule, load_schedules
+from worker.schedules.rows import Row
+from worker.schedules.rules import Rule, Schedules, load_schedules
 from worker.schedules.running import DELAYS, LEASE, MOST_ATTEMPTS, Ended, Runner, gather
+from worker.schedules.secrets import Secret
 
 MINUTE = timedelta(minutes=1)
 RULE = """
@@ -259,6 +262,76 @@ def test_a_worker_that_is_told_to_stop_hands_the_run_on(
     run = world.again()
     assert run is not None
     assert run.attempts == 1
+
+
+def waiting(world: World, found: Schedules, attempts: int = 0) -> Ended | None:
+    """What waits is run, after so many workers have died at it."""
+    with writing(world.engine) as connection:
+        open_run(connection, "a", NOW, world.now)
+    for _ in range(attempts):
+        assert world.again() is not None
+        world.now += LEASE
+    return world.runner().run_waiting("a", found)
+
+
+def test_what_waits_is_run_once(world: World) -> None:
+    world.found("ord_1")
+    found = Schedules({"a": world.rule()})
+    ended = waiting(world, found)
+    assert ended is not None
+    assert ended.state == "submitted"
+    assert waiting(world, found) is None
+
+
+@pytest.mark.parametrize(("deaths", "state"), [(2, "submitted"), (3, "failed")])
+def test_a_run_at_which_workers_die_is_given_up_in_the_end(
+    world: World, deaths: int, state: str
+) -> None:
+    world.found("ord_1")
+    waiting(world, Schedules({"a": world.rule()}), deaths)
+    assert world.last["state"] == state
+    assert ("each time its worker died" in (world.last["why"] or "")) == (deaths == 3)
+
+
+def test_a_run_of_a_rule_that_is_faulty_by_now_fails_and_says_why(world: World) -> None:
+    waiting(world, Schedules(faults={"a": "[a]: max is required"}))
+    assert (world.last["state"], world.last["why"]) == (
+        "failed",
+        "[a]: max is required",
+    )
+
+
+def test_a_run_of_a_rule_that_another_worker_may_have_is_left_to_it(
+    world: World,
+) -> None:
+    assert waiting(world, Schedules()) is None
+    assert (world.last["state"], world.last["attempts"]) == ("running", 0)
+
+
+def test_a_bug_ends_the_run_and_shows_nothing_of_what_was_found(world: World) -> None:
+    class Broken:
+        def read(self, most: int) -> list[Row]:
+            raise KeyError("s3cret")
+
+        def secrets(self) -> list[Secret]:
+            return []
+
+    rule = replace(world.rule(), source=Broken())
+    waiting(world, Schedules({"a": rule}))
+    assert world.last["why"] == "it cannot be run: KeyError"
+
+
+def test_a_ledger_that_goes_away_leaves_the_run_to_its_lease(world: World) -> None:
+    world.found("ord_1")
+
+    def away(_lanes: Iterable[Lane]) -> None:
+        raise LedgerUnreachableError
+
+    with writing(world.engine) as connection:
+        open_run(connection, "a", NOW, world.now)
+    with pytest.raises(LedgerUnreachableError):
+        world.runner(away).run_waiting("a", Schedules({"a": world.rule()}))
+    assert world.last["state"] == "running"
 
 
 def test_what_fails_the_same_way_again_and_again_is_said_once(world: World) -> None:

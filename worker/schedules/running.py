@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Engine
 
-from ledger.database import writing
+from ledger.database import LedgerUnreachableError, writing
 from ledger.schedule_runs import (
     SCHEDULED,
     Counts,
@@ -23,12 +23,13 @@ from ledger.schedule_runs import (
     give_back,
     last_ended,
     renew,
+    take,
 )
-from ledger.seal import Seal
+from ledger.seal import Seal, SealError
 from worker.accounts import Accounts, Lane
 from worker.intake import MOST, Receipt, Taken, take_in
 from worker.schedules.rows import SourceError
-from worker.schedules.rules import Rule
+from worker.schedules.rules import Rule, Schedules
 from worker.stopping import stopping
 
 LEASE = timedelta(seconds=120)
@@ -36,6 +37,7 @@ LEASE = timedelta(seconds=120)
 DELAYS = (timedelta(minutes=1), timedelta(minutes=5))
 """When a source that cannot be reached is tried again."""
 MOST_ATTEMPTS = 1 + len(DELAYS)
+DIED = f"it was begun {MOST_ATTEMPTS} times, and each time its worker died at it"
 
 log = structlog.get_logger("rescind.schedules")
 
@@ -94,6 +96,28 @@ class Runner:
     seal: Seal
     clock: Callable[[], datetime]
     wake: Callable[[Iterable[Lane]], None]
+
+    def run_waiting(self, name: str, found: Schedules) -> Ended | None:
+        """Run what waits of this rule, if anything does. Raises
+        ``LedgerUnreachableError`` and ``SealError``: its lease runs out then."""
+        if name not in found.names:
+            return None
+        with writing(self.engine) as connection:
+            run = take(connection, name, self.clock(), LEASE)
+        if run is None:
+            return None
+        if run.attempts > MOST_ATTEMPTS:
+            return self.end(run, Ended(RunState.FAILED, why=DIED))
+        if name in found.faults:
+            return self.end(run, Ended(RunState.FAILED, why=found.faults[name]))
+        try:
+            return self.run(found.rules[name], run)
+        except (LedgerUnreachableError, SealError):
+            raise
+        except Exception as error:  # noqa: BLE001  (one rule must not stop the others)
+            # Its text might hold what was found: the kind must do.
+            why = f"it cannot be run: {type(error).__name__}"
+            return self.end(run, Ended(RunState.FAILED, why=why))
 
     def run(self, rule: Rule, run: Run, most: int | None = None) -> Ended:
         """All of one run, written down; nothing is submitted but all that was found."""
