@@ -340,9 +340,7 @@ def test_a_whole_object_may_stand_in_one_column_of_csv() -> None:
         entry({"o": "1", "p": "{"}, columns, typed=False)
 
 
-def test_a_text_that_looks_like_a_number_stays_one_where_its_provider_wants_a_text() -> (
-    None
-):
+def test_a_number_stays_a_text_where_its_provider_wants_a_text() -> None:
     name = "params.forced_refund_amount"
     recipe = recipe_of({name: "r", "order": "o", "provider": "p"}, {})
     values = {"o": "1", "p": "akinon", "r": "12.50"}
