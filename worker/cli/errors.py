@@ -12,6 +12,7 @@ from ledger.seal import SealError
 from providers.model import InvalidRequestError
 from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
 from worker.files import FileError
+from worker.operations import UnknownError
 from worker.schedules.rows import SourceError
 from worker.settings import SettingsError
 
@@ -35,7 +36,8 @@ def _ours(error: Exception) -> tuple[int, str] | None:
         return UNREACHABLE, str(error)
     if isinstance(error, SourceError):
         return UNREACHABLE if error.passing else WRONG, str(error)
-    if isinstance(error, FileError | InvalidRequestError | SealError | SettingsError):
+    wrong = FileError | InvalidRequestError | SealError | SettingsError | UnknownError
+    if isinstance(error, wrong):
         return WRONG, str(error)
     return None
 
