@@ -30,7 +30,7 @@ from worker.system import (
 
 LOG = "up.log"
 STOPPING = b"\nStopping, once calls under way have ended; Ctrl-C: at once.\n"
-UNDER = "\n" + " " * 12
+UNDER = "\n" + " " * 11
 """A further line of a value in the banner."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -135,8 +135,8 @@ def banner(system: System, accounts: Accounts) -> str:
     if system.api_url is not None:
         lines["Token"] = _where_the_token_is(system)
     if scheduled := _scheduled(chosen):
-        lines["Schedules"] = scheduled
-    shown = "\n".join(f"  {name:<10}{value}" for name, value in lines.items())
+        lines["Schedule"] = scheduled
+    shown = "\n".join(f"  {name:<9}{value}" for name, value in lines.items())
     return f"Rescind is up; Ctrl-C stops it.\n{shown}\n"
 
 

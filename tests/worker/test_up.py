@@ -364,9 +364,9 @@ def test_the_banner_names_the_schedules_and_what_is_wrong_with_them(
     path = tmp_path / "schedules.toml"
     chosen = Settings(home=tmp_path, schedules=path, redis_url=None)
     system = System(chosen)
-    assert "Schedules" not in banner(system, Accounts())
+    assert "Schedule" not in banner(system, Accounts())
     path.write_text('[nightly]\nevery = "1s"')
-    assert "Schedules [nightly]: max is required" in banner(system, Accounts())
+    assert "Schedule [nightly]: max is required" in banner(system, Accounts())
 
 
 def test_other_programs_are_told_of_all_settings(tmp_path: Path) -> None:
