@@ -112,11 +112,11 @@ METRICS: dict[str, Kind] = {
         " ask.",
     ),
     "rescind_schedule_last_run_timestamp_seconds": Kind(
-        "gauge", ("name",), "When the latest run of this schedule began."
+        "gauge", ("schedule",), "When the latest run of this schedule began."
     ),
     "rescind_schedule_last_run_state": Kind(
         "gauge",
-        ("name", "state"),
+        ("schedule", "state"),
         "1 for the state of the schedule's latest run, 0 for the others; held waits for"
         " an operator.",
     ),

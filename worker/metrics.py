@@ -24,10 +24,13 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import Engine
 
 from ledger.database import LedgerUnreachableError
 from worker.accounts import Accounts
+from worker.broker import REDIS_OPTIONS
 from worker.catalogue import METRICS
 from worker.measures import Measured, of_ledger, of_redis
 
@@ -38,7 +41,16 @@ FAMILIES: dict[str, Any] = {
     "histogram": HistogramMetricFamily,
 }
 
+PATIENCE = {"socket_timeout": 3, "socket_connect_timeout": 3}
+"""Less than Prometheus waits, which is 10 s."""
+
 log = structlog.get_logger("rescind.metrics")
+
+
+def impatient(url: str) -> Redis:
+    """A client that says within seconds, and once, that Redis is away."""
+    once = Retry(NoBackoff(), 0)
+    return Redis.from_url(url, **{**REDIS_OPTIONS, **PATIENCE}, retry=once)
 
 
 def exposition(
@@ -46,7 +58,7 @@ def exposition(
 ) -> bytes:
     """All metrics, in Prometheus' text format; never raises for a service's absence.
 
-    With ``accounts`` it also tells which lanes have no usable account.
+    ``redis`` is best an ``impatient`` one. With ``accounts`` it also tells which lanes have no usable account.
     """
     parts: dict[str, Callable[[], Iterable[Measured]]] = {
         "ledger": lambda: of_ledger(engine, now, accounts),
