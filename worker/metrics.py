@@ -58,7 +58,8 @@ def exposition(
 ) -> bytes:
     """All metrics, in Prometheus' text format; never raises for a service's absence.
 
-    ``redis`` is best an ``impatient`` one. With ``accounts`` it also tells which lanes have no usable account.
+    ``redis`` is best an ``impatient`` one. With ``accounts`` it also tells which lanes
+    have no usable account.
     """
     parts: dict[str, Callable[[], Iterable[Measured]]] = {
         "ledger": lambda: of_ledger(engine, now, accounts),
