@@ -40,6 +40,7 @@ SETTINGS = {
     "RESCIND_ACCOUNTS",
     "RESCIND_API_TOKENS",
     "RESCIND_SEAL_KEY",
+    "RESCIND_LOG_FORMAT",
     "RESCIND_RETENTION",
 }
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -134,7 +135,7 @@ def test_no_port_is_published_beyond_this_machine() -> None:
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     found = {name: operator for name, operator, _ in REFERENCE.findall(text)}
-    for plain in ("RESCIND_UID", "RESCIND_RETENTION"):
+    for plain in ("RESCIND_UID", "RESCIND_LOG_FORMAT", "RESCIND_RETENTION"):
         assert found.pop(plain) == ":-"
     assert set(found) == {
         "FLOWER_BASIC_AUTH",

@@ -86,6 +86,7 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
             "***" if tokens else "none: the HTTP door stays shut",
             DEFAULT,
         ),
+        "RESCIND_LOG_FORMAT": (chosen.log_format, DEFAULT),
         "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
     }

@@ -56,5 +56,5 @@ class Retention:
 
 def _say(walk: Pruning) -> None:
     if walk.cancellations or walk.calls:
-        counts = {"cancellations": walk.cancellations, "calls": walk.calls}
+        counts = {"of": walk.cancellations, "of_calls": walk.calls}
         log.info("deleted what ended long ago", **counts)

@@ -122,6 +122,7 @@ class System:
             "RESCIND_DATABASE_URL": chosen.database,
             "RESCIND_SEAL_KEY": chosen.seal_keys(),
             "RESCIND_API_TOKENS": tokens.get_secret_value() if tokens else "",
+            "RESCIND_LOG_FORMAT": chosen.log_format,
             "RESCIND_RETENTION": chosen.retention or "",
             "RESCIND_CONCURRENCY": str(self._concurrency),
             "PYTHONUNBUFFERED": "1",
