@@ -151,18 +151,6 @@ def test_it_is_written_as_asked_or_as_fits_the_place(
     assert looks in out.getvalue()
 
 
-def test_what_is_not_wanted_is_not_even_made(ear: Ear) -> None:
-    class Never:
-        def __str__(self) -> str:
-            raise AssertionError
-
-        __repr__ = __str__
-
-    ear.listen(logging.INFO)
-    structlog.get_logger("rescind.test").debug("unwanted", value=Never())
-    assert ear.text == ""
-
-
 def test_of_many_ids_the_first_are_named_and_all_are_counted() -> None:
     ids = [str(n) for n in range(1000)]
     assert named(ids) == {"cancellations": ids[:MOST_NAMED], "of": 1000}
