@@ -46,6 +46,7 @@ SETTINGS = {
     "RESCIND_API_PORT",
     "RESCIND_API_RATE",
     "RESCIND_SEAL_KEY",
+    "RESCIND_LOG_FORMAT",
     "RESCIND_RETENTION",
 }
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -145,8 +146,9 @@ def test_no_port_is_published_beyond_this_machine() -> None:
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     found = {name: operator for name, operator, _ in REFERENCE.findall(text)}
-    for plain in ("RESCIND_UID", "RESCIND_RETENTION", "RESCIND_API_RATE"):
-        assert found.pop(plain) == ":-"
+    plain = ("RESCIND_UID", "RESCIND_RETENTION", "RESCIND_API_RATE")
+    for name in (*plain, "RESCIND_LOG_FORMAT"):
+        assert found.pop(name) == ":-"
     assert set(found) == {
         "FLOWER_BASIC_AUTH",
         "POSTGRES_PASSWORD",
