@@ -47,6 +47,7 @@ SETTINGS = {
     "RESCIND_API_PORT",
     "RESCIND_API_RATE",
     "RESCIND_SEAL_KEY",
+    "RESCIND_LOG_FORMAT",
     "RESCIND_RETENTION",
     "RESCIND_SCHEDULES",
 }
@@ -147,7 +148,7 @@ def test_no_port_is_published_beyond_this_machine() -> None:
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     found = {name: operator for name, operator, _ in REFERENCE.findall(text)}
-    settings = ("RETENTION", "API_RATE", "SCHEDULES", "UID")
+    settings = ("RETENTION", "API_RATE", "SCHEDULES", "LOG_FORMAT", "UID")
     for plain in settings:
         assert found.pop(f"RESCIND_{plain}") == ":-"
     assert set(found) == {

@@ -93,6 +93,7 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
         "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
         "RESCIND_API_PORT": (str(chosen.api_port), DEFAULT),
         "RESCIND_API_RATE": (chosen.api_rate, DEFAULT),
+        "RESCIND_LOG_FORMAT": (chosen.log_format, DEFAULT),
         "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
         "RESCIND_SCHEDULES": (str(chosen.schedules.resolve()), DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -61,13 +61,18 @@ def take_in(
     seal: Seal,
     entries: Sequence[object],
     now: datetime,
+    trace: str | None = None,
 ) -> list[Taken]:
     """Take ``entries`` in, in one transaction; one ``Taken`` for each, in order.
+
+    ``trace`` is their producer's trace context, where there is one.
 
     Raises ``LedgerUnreachableError`` (then nothing was taken in) and, where something
     personal has to be sealed or compared, ``SealError``.
     """
     new = [as_new(entry, accounts, seal, now) for entry in entries]
+    if trace is not None:
+        new = [replace(one, trace=trace) for one in new]
     with writing(engine, crowd="intake") as connection:
         inserted, rows = insert_or_find(connection, new, now)
         taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]

@@ -130,6 +130,7 @@ class System:
             "RESCIND_API_TOKENS": tokens.get_secret_value() if tokens else "",
             "RESCIND_API_HOST": chosen.api_host,
             "RESCIND_API_RATE": chosen.api_rate,
+            "RESCIND_LOG_FORMAT": chosen.log_format,
             "RESCIND_RETENTION": chosen.retention or "",
             "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
             "RESCIND_CONCURRENCY": str(self._concurrency),

@@ -29,6 +29,7 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         "RESCIND_DATABASE_URL": chosen.database,
         # With the ledger's URL set, nothing would find the embedded ledger's own key.
         "RESCIND_SEAL_KEY": chosen.seal_keys(),
+        "RESCIND_LOG_FORMAT": chosen.log_format,
         "RESCIND_RETENTION": chosen.retention or "",
         "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
         "RESCIND_API_HOST": chosen.api_host,
