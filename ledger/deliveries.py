@@ -255,9 +255,9 @@ def _settle(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate[Any]:
     return (
         update(DELIVERY)
         .values(**outcome, version=D.version + 1, updated_at=bindparam("now"))
-        .where(
-            *(D[name] == new.c[name] for name in _GUARD), text(f"delivery.{WAITING}")
-        )
+        # Whatever else changes it changes its version; told of its state as well,
+        # PostgreSQL would go through all that wait.
+        .where(*(D[name] == new.c[name] for name in _GUARD))
         .returning(D.cancellation_id)
     )
 

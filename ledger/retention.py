@@ -92,9 +92,8 @@ class Pruning:
 
 def count_ended(connection: Connection, before: datetime) -> int:
     """How many cancellations ended before, and may go. Reads the whole ledger."""
-    untold = select(true()).where(
-        DELIVERY.c.cancellation_id == C.id, text(f"delivery.{WAITING}")
-    )
+    its = DELIVERY.c.cancellation_id == C.id
+    untold = select(true()).where(its, text(f"delivery.{WAITING}"))
     waits = untold.correlate(CANCELLATION).exists()
     chosen = select(func.count()).where(C.finished_at < in_ms(before), not_(waits))
     return int(connection.execute(chosen).scalar_one())
