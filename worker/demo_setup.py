@@ -107,6 +107,9 @@ def settings_in(home: Path) -> Settings:
         api_tokens=None,
         seal_key=None,
         retention=None,
+        webhook_secret=None,
+        webhook_hosts=None,
+        webhook_private=False,
     )
 
 

@@ -15,6 +15,7 @@ from ledger.seal import Seal, SealError
 from worker.accounts import Accounts, load_accounts
 from worker.cli.checks import Check, Level, ledger_checks, redis_checks, status
 from worker.cli.credentials import credential_checks
+from worker.cli.telling import webhook_checks
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.tokens import Tokens
 
@@ -31,6 +32,7 @@ def examine() -> Iterator[Check]:
     yield from _settings(chosen)
     seal, sealing = _seal(chosen)
     yield sealing
+    yield from webhook_checks(chosen)
     redis: Redis | None = None
     for check, client in _redis(chosen):
         redis = redis or client
@@ -86,6 +88,15 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
             "***" if tokens else "none: the HTTP door stays shut",
             DEFAULT,
         ),
+        "RESCIND_WEBHOOK_SECRET": (
+            "***" if chosen.webhook_secrets else "none: no callback_url is accepted",
+            DEFAULT,
+        ),
+        "RESCIND_WEBHOOK_HOSTS": (
+            chosen.webhook_hosts or "none: no callback_url is accepted",
+            DEFAULT,
+        ),
+        "RESCIND_WEBHOOK_PRIVATE": (str(chosen.webhook_private).lower(), DEFAULT),
         "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
     }
