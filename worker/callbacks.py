@@ -33,6 +33,7 @@ _OURS = re.compile(r"(?:rescind|unacked|celeryev)(?:\b|_).*", re.ASCII)
 """Queues, or keys of Redis beside them, that are ours or Celery's own."""
 DEFAULT_QUEUE = "celery"
 """Where Celery's own workers listen unless they are told otherwise."""
+MOST_PORT = 65_535
 PORTS = {"https": 443, "http": 80}
 
 
@@ -57,7 +58,7 @@ def read_url(text: str) -> Url | None:
         return None
     scheme = found["scheme"].lower()
     port = int(found["port"] or PORTS[scheme])
-    if not 1 <= port <= 65_535:
+    if not 1 <= port <= MOST_PORT:
         return None
     path = (found["path"] or "/") + found["query"]
     return Url(scheme == "https", found["host"].lower().rstrip("."), port, path)
@@ -88,7 +89,8 @@ def host_patterns(listed: str) -> tuple[HostPattern, ...]:
 
 def _pattern(text: str) -> HostPattern:
     found = _PATTERN.fullmatch(text)
-    if found is None:
+    port = (found and found["port"]) or "*"
+    if found is None or (port != "*" and not 1 <= int(port) <= MOST_PORT):
         raise ValueError(
             f"{text[:100]!r} is no host: give names such as hooks.example.com,"
             " *.example.com or hooks.example.com:8443, separated by commas"

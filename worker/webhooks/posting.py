@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-import certifi
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from providers.model import Reply
 from providers.receiving import LostError, Patience, receive_head
@@ -94,7 +94,7 @@ def _connect(url: Url, place: Place, seconds: float) -> socket.socket:
 def _trusting() -> ssl.SSLContext:
     # This system's authorities, so that your own may be among them, and the usual ones.
     context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     return context
 
 
