@@ -41,7 +41,7 @@ KEY = (D.cancellation_id, D.seq, D.kind)
 BROKER = "the broker"
 """The target of every task: it is there for all of them, or for none."""
 AT_ONCE = 500
-"""Deliveries that one statement puts off or sends again."""
+"""Rows that one statement reads, puts off or sends again."""
 
 _NEW: Columns = {"cancellation_id": Text, "kind": Text, "target": Text}
 _SETTLED: Columns = {
@@ -80,6 +80,16 @@ def begin(connection: Connection, ended: Iterable[Ended]) -> int:
         dialect, new = connection.dialect.name, Rows(rows, _NEW)
         connection.execute(_insert(dialect, new.differing), new.parameters(dialect))
     return len(rows)
+
+
+def asked_for(connection: Connection, ids: Sequence[str]) -> list[Ended]:
+    """Whom the producers of these want to be told by."""
+    found: list[Ended] = []
+    for start in range(0, len(ids), AT_ONCE):
+        wanted = select(C.id, C.callback_url, C.callback_task)
+        some = wanted.where(C.id.in_(ids[start : start + AT_ONCE]))
+        found += [Ended(*row) for row in connection.execute(some)]
+    return found
 
 
 def _new(one: Ended) -> Iterable[dict[str, str]]:

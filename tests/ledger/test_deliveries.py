@@ -255,7 +255,10 @@ def test_an_end_and_its_delivery_are_made_together_or_not_at_all(
     assert row(engine, held.id).state == State.SENDING
 
 
-def test_nothing_is_to_be_told_where_nobody_asked(engine: Engine) -> None:
+def test_where_nobody_asked_nobody_is_looked_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "asked_for", None)
     add(engine)
     [held] = hold(engine)
     with writing(engine) as connection:
