@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Insert,
     Text,
+    func,
     insert,
     select,
     true,
@@ -23,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from ledger import deliveries, tallies
 from ledger.progress import Change, Progress
 from ledger.rows import Columns, Rows, incoming
 from ledger.states import EDGES, FINAL, State
@@ -47,6 +50,8 @@ PROGRESS: Columns = {
     "updated_at": BigInteger,
 }
 """The columns that a decision replaces: see ``progress_row``."""
+ASKED = "+"
+"""Before the id of one whose producer wants to be told; no id begins like that."""
 _GUARD: Columns = {"id": Text, "version": BigInteger, "from_state": Text}
 _CHANGE: Columns = {**_GUARD, **PROGRESS}
 _TRANSITION: Columns = {
@@ -93,6 +98,21 @@ class CallMade:
     detail: str | None = None
     body: str | None = None
 
+    @property
+    def took_ms(self) -> int:
+        return round(self.took.total_seconds() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of changes that were to be made."""
+
+    stale: frozenset[str] = frozenset()
+    """The ids of those that were not: somebody else has moved them since, such as by a
+    lease that ran out, and what they did stands."""
+    to_tell: int = 0
+    """Deliveries that wait now, to producers who want to be told of an end."""
+
 
 def new_id() -> str:
     """An identifier that sorts by time (UUIDv7)."""
@@ -100,22 +120,57 @@ def new_id() -> str:
 
 
 def record(
-    connection: Connection, changes: Sequence[Change], now: datetime
-) -> frozenset[str]:
-    """Make ``changes``, each only if its cancellation is still as it was claimed.
+    connection: Connection,
+    changes: Sequence[Change],
+    now: datetime,
+    lane: tuple[str, str],
+) -> Recorded:
+    """Make ``changes`` of one lane, each only if it is still as it was claimed.
 
-    Gives back the ids of those that were not: somebody else has moved them since
-    (a lease that ran out), and what they did stands. Final states are never left.
+    Final states are never left.
     """
     if not changes:
-        return frozenset()
+        return Recorded()
     for change in changes:
         _check_edge(change.from_state, change.to.state)
-    made = _update(connection, changes, now)
+    marked = _update(connection, changes, now)
+    asked = [one[1:] for one in marked if one[0] == ASKED]
+    made = marked.union(asked) if asked else marked
     moved = [c for c in changes if c.id in made and c.from_state != c.to.state]
     at = in_ms(now)
     write_history(connection, (_transition(change, at) for change in moved))
-    return frozenset(c.id for c in changes) - made
+    _count(connection, moved, now, lane)
+    return Recorded(
+        stale=frozenset(c.id for c in changes if c.id not in made),
+        to_tell=_begin_telling(connection, asked, moved),
+    )
+
+
+def _begin_telling(
+    connection: Connection, asked: Sequence[str], moved: Sequence[Change]
+) -> int:
+    if not asked:
+        return 0
+    wanted = frozenset(asked)
+    ended = [c.id for c in moved if c.id in wanted and c.to.state in FINAL]
+    return deliveries.begin(connection, deliveries.asked_for(connection, ended))
+
+
+def _count(
+    connection: Connection,
+    moved: Sequence[Change],
+    now: datetime,
+    lane: tuple[str, str],
+) -> None:
+    # Most of a batch end alike, as the very same object.
+    alike = Counter(id(change.to) for change in moved)
+    known = {id(change.to): change.to for change in moved}
+    ended = [
+        (to.state, to.reason, alike[n]) for n, to in known.items() if to.state in FINAL
+    ]
+    tallies.count_outcomes(connection, lane, ended, now)
+    attempts = sum(change.attempted for change in moved)
+    tallies.count(connection, tallies.ATTEMPT, lane, by=attempts)
 
 
 def _check_edge(from_state: State, to_state: State) -> None:
@@ -128,6 +183,8 @@ def _check_edge(from_state: State, to_state: State) -> None:
 def _update(
     connection: Connection, changes: Sequence[Change], now: datetime
 ) -> frozenset[str]:
+    """The ids of those that were made; behind a mark where their producers want to be
+    told."""
     dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
     at = in_ms(now)
     # Told what all of them were, PostgreSQL looks for that first, not for their ids.
@@ -143,6 +200,11 @@ def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate
     # Built once: building it anew costs more than running it over a few rows.
     new = incoming(dialect, _CHANGE, differing)
     table = CANCELLATION.c
+    # One column costs nothing where nobody asked: rows of several are objects, which
+    # the collector of garbage goes through. And no IS NOT NULL: in RETURNING SQLite
+    # 3.40 was seen to take that for true of what is NULL.
+    either = func.coalesce(table.callback_url, table.callback_task)
+    mark = func.coalesce(func.substr(ASKED, 1, func.length(either)), "")
     return (
         update(CANCELLATION)
         .values({name: new.c[name] for name in PROGRESS})
@@ -152,7 +214,7 @@ def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate
             table.version == new.c.version,
             table.state == new.c.from_state,
         )
-        .returning(table.id)
+        .returning(mark + table.id)
     )
 
 
@@ -229,7 +291,13 @@ def record_calls(
         return
     dialect = connection.dialect.name
     made = Rows([_call_row(provider, account, call) for call in calls], _CALL)
-    connection.execute(_append_calls(dialect, made.differing), made.parameters(dialect))
+    statement = _append_calls(dialect, made.differing)
+    new = set(connection.execute(statement, made.parameters(dialect)).scalars())
+    for call in calls:
+        if call.id in new:
+            sums = (call.took_ms, len(call.cancellations))
+            named = (call.operation, call.evidence)
+            tallies.count_call(connection, (provider, account), *named, *sums)
 
 
 @cache
@@ -242,6 +310,7 @@ def _append_calls(dialect: str, differing: tuple[str, ...]) -> Any:
         .from_select(list(_CALL), select(new).where(true()))
         # A commit whose acknowledgement was lost is made again: once is enough.
         .on_conflict_do_nothing()
+        .returning(CALL.c.id)
     )
 
 
@@ -253,7 +322,7 @@ def _call_row(provider: str, account: str, call: CallMade) -> dict[str, Any]:
         "operation": call.operation,
         "evidence": call.evidence,
         "status": call.status,
-        "took_ms": round(call.took.total_seconds() * 1000),
+        "took_ms": call.took_ms,
         "detail": call.detail,
         "body": call.body,
         "orders": len(call.cancellations),

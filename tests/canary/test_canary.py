@@ -38,6 +38,7 @@ PLACES = {
     "list": 2,
     "lanes": 2,
     "doctor": 2,
+    "schedule": 15,
     "submit": 1,
 }
 """How a place's name begins, and how many there are at least."""

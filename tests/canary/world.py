@@ -53,6 +53,10 @@ backoff = [0.1]
 ENVIRONMENT = {
     "CANARY_HASH": marked("hash"),
     "CANARY_APP": marked("app"),
+    # Of letters and digits, as many as base64 takes four by four.
+    "RESCIND_WEBHOOK_SECRET": f"whsec_{STEM}{'A' * 10}{STEM}",
+    "RESCIND_WEBHOOK_HOSTS": "127.0.0.1:*",
+    "RESCIND_WEBHOOK_PRIVATE": "true",
     "FLOWER_BASIC_AUTH": f"ann:{marked('flower')}",
     "FLOWER_PERSISTENT": "true",
     "FLOWER_STATE_SAVE_INTERVAL": "500",
@@ -66,7 +70,9 @@ ON_PURPOSE = {
     "accounts.toml",
     "cancellations.jsonl",
     "password",
+    "refunds.jsonl",
     "running.json",
+    "schedules.toml",
     "seal.key",
     "secret",
     "valkey.conf",
@@ -100,6 +106,32 @@ def lanes(box: Sandbox, secret: Path) -> dict[str, str]:
     }
 
 
+def _schedules(home: Path) -> Path:
+    """Rules whose sources are away, and such as are refused what they ask."""
+    nowhere, key = f"127.0.0.1:{free_port()}", marked("feed")
+    url = f"postgresql://ann:{marked('shop')}@{nowhere}/shop?sslmode=disable"
+    headers = f'{{ Authorization = "{key}" }}'
+    sources = {
+        "by-sql": f'{{ sql = "SELECT 1", database = "{url}" }}',
+        "by-wrong-url": f'{{ sql = "SELECT 1", database = "{url}&{key}={key}" }}',
+        "by-feed": f'{{ url = "http://{nowhere}/?token={key}", format = "json",'
+        f" headers = {headers} }}",
+        "by-header": f'{{ url = "http://{nowhere}/", format = "json",'
+        f' headers = {{ X = "{key}\\n" }} }}',
+        "by-file": f'{{ file = "{home / "refunds.jsonl"}" }}',
+    }
+    rules = [
+        f'[{name}]\nevery = "1h"\nmax = 5\nprovider = "akinon"\nsource = {source}\n'
+        'map = { order = "order", params = "params", "metadata.x" = "x?" }\n'
+        for name, source in sources.items()
+    ]
+    (home / "refunds.jsonl").write_text(json.dumps(refund(70_005)))
+    path = home / "schedules.toml"
+    path.write_text("\n".join(rules))
+    path.chmod(0o600)
+    return path
+
+
 def refund(number: int, iban: str = IBAN, **more: Any) -> dict[str, Any]:
     """A web order whose money goes back to somebody's bank account."""
     personal = {"ibans": {"101": iban}, "holder_names": {"101": HOLDER}}
@@ -110,11 +142,12 @@ def refund(number: int, iban: str = IBAN, **more: Any) -> dict[str, Any]:
 def entries() -> list[dict[str, Any]]:
     """Good ones of every provider, and such as are refused in each way there is."""
     good = [refund(50_000 + n, IBAN if n % 2 else SPACED) for n in range(REFUNDS)]
+    told = {"callback_url": f"http://127.0.0.1:{free_port()}/hook"}
     for n in range(OTHERS):
         good += [
             {"provider": "iletimerkezi", "order": str(60_000 + n)},
             {"provider": "ithink", "order": f"8621001{n:04}"},
-            {"provider": "notpanel", "order": f"ord_{n:04}"},
+            {"provider": "notpanel", "order": f"ord_{n:04}", **told},
             {
                 "provider": "dukkango",
                 "order": f"3e9caf87-5cb7-4c4e-adcb-fc2ec54c{n:04x}",
@@ -169,6 +202,7 @@ def at_work(home: Path, database: str | None) -> Iterator[World]:
         chosen = Settings(
             home=home,
             accounts=accounts,
+            schedules=_schedules(home),
             redis_url=None,
             database_url=SecretStr(database) if database else None,
             seal_key=SecretStr(new_key()) if database else None,
@@ -379,8 +413,16 @@ def _from_commands(world: World) -> None:
         if record["provider"] == "akinon" or record["account"] != "default":
             _cli(world, "show", record["id"], "--json")
     _cli(world, "show", json.loads(found[-1])["id"])
+    for words in (["webhooks"], ["webhooks", "--json"]):
+        _cli(world, *words)
     for words in (["lanes"], ["lanes", "--json"], ["doctor"], ["doctor", "--json"]):
         _cli(world, *words)
+    for name in ("by-sql", "by-wrong-url", "by-feed", "by-header", "by-file"):
+        _cli(world, "schedule", "run", name, "--dry-run", "--json")
+        if name != "by-file":  # it would wake somebody
+            _cli(world, "schedule", "run", name)
+        _cli(world, "schedule", "runs", name)
+    _cli(world, "schedule", "list", "--json")
     _cli(world, "seal-key", "--rotate")
 
 
