@@ -6,8 +6,8 @@ from worker.problems.model import Group, Problem
 
 DOOR = Group(
     "The HTTP door",
-    "Each is answered as `application/problem+json`, whose `type` ends in the name below."
-    " It answers `invalid-request`, `conflict`, `redis-unreachable` and"
+    "Each is answered as `application/problem+json`, whose `type` ends in the name"
+    " below. It answers `invalid-request`, `conflict`, `redis-unreachable` and"
     " `ledger-unreachable` too, which stand above.",
     (
         Problem(
@@ -15,14 +15,15 @@ DOOR = Group(
             "No token, or none that is known",
             "401. The request carries no bearer token, or one that no caller has.",
             "Send `Authorization: Bearer TOKEN`, with the token alone: of"
-            " `name:scopes:token` in `RESCIND_API_TOKENS` only what stands last. A token"
-            " that was taken out of the setting is refused from the next start on.",
+            " `name:scopes:token` in `RESCIND_API_TOKENS` only what stands last. A"
+            " token that was taken out of the setting is refused from the next start"
+            " on.",
         ),
         Problem(
             "forbidden",
             "The token is not allowed to do this",
-            "403. The token is good, and has not the scope that this needs: `submit` to"
-            " hand in, `read` to look, `operate` to hold, resume and retry.",
+            "403. The token is good, and has not the scope that this needs: `submit`"
+            " to hand in, `read` to look, `operate` to hold, resume and retry.",
             "Use another token, or give this one the scope in `RESCIND_API_TOKENS`.",
         ),
         Problem(
@@ -42,8 +43,8 @@ DOOR = Group(
         Problem(
             "body-too-large",
             "The body is too large",
-            "413. More bytes, or more than 1,000 cancellations, than one request takes."
-            " None of it was taken in.",
+            "413. More bytes, or more than 1,000 cancellations, than one request"
+            " takes. None of it was taken in.",
             "Send it in several requests.",
         ),
         Problem(
@@ -74,16 +75,16 @@ DOOR = Group(
             "No worker has been seen lately",
             "503 from `/healthz`. What is submitted is accepted and kept, and nobody"
             " sends it.",
-            "Start a worker (`rescind up`, or `celery -A worker worker`), and look at its"
-            " log if there is one.",
+            "Start a worker (`rescind up`, or `celery -A worker worker`), and look at"
+            " its log if there is one.",
         ),
         Problem(
             "internal-error",
             "Something went wrong on our side",
             "500. It is a fault of Rescind's, and its log has the details. Whether the"
             " request was taken in is not known.",
-            "Send it again, with the same key: what was taken in is not taken twice. If"
-            " it stays, report it with the lines of the log.",
+            "Send it again, with the same key: what was taken in is not taken twice."
+            " If it stays, report it with the lines of the log.",
         ),
     ),
 )

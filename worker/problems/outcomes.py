@@ -48,8 +48,8 @@ OUTCOMES = Group(
             "rejected, window_closed",
             "The provider allows no cancel any more: it is too close to being carried"
             " out. The order goes on.",
-            "Tell the customer, or go the provider's way for returns. A retry makes sense"
-            " only if the provider opens it again.",
+            "Tell the customer, or go the provider's way for returns. A retry makes"
+            " sense only if the provider opens it again.",
         ),
         Problem(
             "rejected-already-completed",
@@ -73,23 +73,24 @@ OUTCOMES = Group(
             "rejected-refused",
             "rejected, refused",
             "The provider refused, for a reason of its own, in its own words.",
-            "Read `provider_message`. If what it minds is put right: `rescind retry ID`.",
+            "Read `provider_message`. If what it minds is put right: `rescind retry"
+            " ID`.",
         ),
         Problem(
             "expired-deadline-passed",
             "expired, deadline_passed",
-            "`cancel_before` came first. Nothing that was sent took effect: the order was"
-            " not cancelled by us.",
-            "If it still matters: `rescind retry ID --cancel-before +1h`. If it happens"
-            " often, see in `rescind lanes` what is slow, or submit earlier.",
+            "`cancel_before` came first. Nothing that was sent took effect: the order"
+            " was not cancelled by us.",
+            "If it still matters: `rescind retry ID --cancel-before +1h`. If it"
+            " happens often, see in `rescind lanes` what is slow, or submit earlier.",
         ),
         Problem(
             "failed-attempts-exhausted",
             "failed, attempts_exhausted",
-            "It was tried as often, or for as long, as the account's policy allows, and"
-            " it is known that none of it took effect.",
-            "Find out why (`rescind show ID`, `rescind lanes`), mend it, then"
-            " `rescind retry ID`.",
+            "It was tried as often, or for as long, as the account's policy allows,"
+            " and it is known that none of it took effect.",
+            "Find out why (`rescind show ID`, `rescind lanes`), mend it, then `rescind"
+            " retry ID`.",
         ),
         Problem(
             "failed-unresolved",

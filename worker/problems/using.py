@@ -6,9 +6,9 @@ from worker.problems.model import Group, Problem
 
 USING = Group(
     "Commands, files and entries",
-    "Exit status 2: the words or the input are wrong. Good entries beside a bad one are"
-    " submitted all the same, and what was submitted before changes nothing when it comes"
-    " again; so put right what is wrong, and submit everything once more.",
+    "Exit status 2: the words or the input are wrong. Good entries beside a bad one"
+    " are submitted all the same, and what was submitted before changes nothing when"
+    " it comes again; so put right what is wrong, and submit everything once more.",
     (
         Problem(
             "usage",
@@ -24,34 +24,34 @@ USING = Group(
             "An entry lacks something, or says something that its provider could never"
             " be asked. It will not be sent. It is kept as `rejected/invalid_request`"
             " with what is wrong with it: `rescind list --state rejected`.",
-            "Correct it as the sentence says, and submit it again; the corrected one is"
-            " not taken for a repetition. [producing.md](producing.md) lists the fields,"
-            " and the providers' pages their `params`.",
+            "Correct it as the sentence says, and submit it again; the corrected one"
+            " is not taken for a repetition. [producing.md](producing.md) lists the"
+            " fields, and the providers' pages their `params`.",
         ),
         Problem(
             "conflict",
             "The key stands for something else already",
-            "The same `(provider, account, key)` was submitted before with another order"
-            " or other params. What stands in the ledger was not changed.",
-            "If it is the same wish, submit it as it was. If it is another one, give it"
-            " a key of its own. A partial cancel beside an earlier one needs no key:"
-            " its items are part of it.",
+            "The same `(provider, account, key)` was submitted before with another"
+            " order or other params. What stands in the ledger was not changed.",
+            "If it is the same wish, submit it as it was. If it is another one, give"
+            " it a key of its own. A partial cancel beside an earlier one needs no"
+            " key: its items are part of it.",
         ),
         Problem(
             "file-wrong",
             "The file of cancellations cannot be used",
             "It cannot be read, is empty, not UTF-8, or neither CSV with a header nor"
             " JSON Lines. Nothing of it was submitted.",
-            "Save it as UTF-8, with the columns that the sentence names; only `provider`"
-            " and `order` are required.",
+            "Save it as UTF-8, with the columns that the sentence names; only"
+            " `provider` and `order` are required.",
         ),
         Problem(
             "time-wrong",
             "A time is wrong or has passed",
-            "A time is ISO 8601 with an offset from UTC, or such as `+15m`; and what is"
-            " to be done before or after it must still be possible.",
-            "Write `2026-11-21T18:00:00+03:00`, or `+2h`. `--cancel-before` is later than"
-            " `--not-before`.",
+            "A time is ISO 8601 with an offset from UTC, or such as `+15m`; and what"
+            " is to be done before or after it must still be possible.",
+            "Write `2026-11-21T18:00:00+03:00`, or `+2h`. `--cancel-before` is later"
+            " than `--not-before`.",
         ),
         Problem(
             "no-such-cancellation",
@@ -71,9 +71,9 @@ USING = Group(
         Problem(
             "not-retryable",
             "It cannot be retried",
-            "A new round is opened for `failed`, `expired` and `rejected` alone. What is"
-            " still open goes on by itself, what is `cancelled` is done, and what was"
-            " never valid has to be submitted again, corrected.",
+            "A new round is opened for `failed`, `expired` and `rejected` alone. What"
+            " is still open goes on by itself, what is `cancelled` is done, and what"
+            " was never valid has to be submitted again, corrected.",
             "`rescind show ID` says how it stands. Give a new deadline with"
             " `--cancel-before` where the old one has passed.",
         ),
@@ -88,17 +88,17 @@ USING = Group(
             "The wait ran out",
             "`--wait` ended before everything was final (exit status 4). Nothing was"
             " given up: it all goes on.",
-            "`rescind lanes` says what holds it up, and whether workers run;"
-            " `rescind list --group …` shows how far it is.",
+            "`rescind lanes` says what holds it up, and whether workers run; `rescind"
+            " list --group …` shows how far it is.",
         ),
         Problem(
             "lane-held",
             "A lane is held",
-            "Nothing is sent on this lane: an operator held it, its account is not set up,"
-            " or the provider refuses the account. Other lanes do not mind. Deadlines go"
-            " on running.",
-            "`rescind lanes` says why. Mend that, then `rescind resume LANE`. A fault in"
-            " the accounts file needs no `resume`.",
+            "Nothing is sent on this lane: an operator held it, its account is not set"
+            " up, or the provider refuses the account. Other lanes do not mind."
+            " Deadlines go on running.",
+            "`rescind lanes` says why. Mend that, then `rescind resume LANE`. A fault"
+            " in the accounts file needs no `resume`.",
         ),
     ),
 )
