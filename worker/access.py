@@ -86,7 +86,7 @@ def _own(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{path} cannot be read: remove it") from None
+        raise SettingsError(f"{path} cannot be read: remove it", "api-tokens") from None
 
 
 def _parsed(listed: str) -> tuple[Token, ...]:
@@ -98,7 +98,8 @@ def _parsed(listed: str) -> tuple[Token, ...]:
         if len({getattr(one, said) for one in found}) < len(found):
             raise SettingsError(
                 f"two of RESCIND_API_TOKENS have the same"
-                f" {'name' if said == 'name' else 'token'}: each is of one caller"
+                f" {'name' if said == 'name' else 'token'}: each is of one caller",
+                "api-tokens",
             )
     return tuple(found)
 
@@ -109,18 +110,20 @@ def _token(place: int, written: str) -> Token:
     name, _, rest = written.partition(":")
     scopes, _, secret = rest.partition(":")
     if not secret or not _NAME.fullmatch(name):
-        raise SettingsError(f"{where}: must be such as {FORM}")
+        raise SettingsError(f"{where}: must be such as {FORM}", "api-tokens")
     try:
         allowed = frozenset(Scope(one) for one in scopes.split("+"))
     except ValueError:
         known = ", ".join(Scope)
         raise SettingsError(
-            f"{where} ({name}): its scopes must be of {known}, joined by +"
+            f"{where} ({name}): its scopes must be of {known}, joined by +",
+            "api-tokens",
         ) from None
     if len(secret) < SHORTEST:
         raise SettingsError(
             f"{where} ({name}): the token must have at least {SHORTEST} characters;"
-            " `openssl rand -hex 24` makes one"
+            " `openssl rand -hex 24` makes one",
+            "api-tokens",
         )
     return Token(name, allowed, _digest(secret))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.seal import Seal, new_key
@@ -24,6 +24,10 @@ LEAST_RETENTION = timedelta(days=1)
 
 class SettingsError(RuntimeError):
     """A setting is missing or wrong: a sentence for whoever sets it."""
+
+    def __init__(self, sentence: str, problem: str = "setting-wrong") -> None:
+        super().__init__(sentence)
+        self.problem = problem
 
 
 class Settings(BaseSettings):
@@ -63,7 +67,8 @@ class Settings(BaseSettings):
         if found is None:
             raise SettingsError(
                 "no Redis is known: set RESCIND_REDIS_URL, or start an embedded one"
-                f" with `rescind up` in this folder ({self.home} holds its address)"
+                f" with `rescind up` in this folder ({self.home} holds its address)",
+                "redis-unknown",
             )
         return found.redis_url
 
@@ -109,12 +114,13 @@ def retention_of(name: str, text: str) -> timedelta:
     try:
         age = parse_age(text)
     except ValueError as error:
-        raise SettingsError(f"{name} {text[:40]!r} {error}") from None
+        raise SettingsError(f"{name} {text[:40]!r} {error}", "retention") from None
     if age < LEAST_RETENTION:
         raise SettingsError(
             f"{name} {text} is too short: what is deleted and submitted again is"
             " cancelled again, so keep it for 1d at least, and longer than anybody may"
-            " submit it again"
+            " submit it again",
+            "retention",
         )
     return age
 
@@ -136,7 +142,8 @@ def _verified(url: str) -> str:
     raise SettingsError(
         "RESCIND_REDIS_URL switches the verification of TLS off, which is never done:"
         " leave out ssl_cert_reqs and ssl_check_hostname, and name the authority that"
-        " vouches for your server by ssl_ca_certs=/path/to/ca.pem"
+        " vouches for your server by ssl_ca_certs=/path/to/ca.pem",
+        "redis-url",
     )
 
 
@@ -202,12 +209,24 @@ def settings() -> Settings:
     """The settings of this process, read once; raises ``SettingsError``."""
     try:
         found = Settings()
+    except ValidationError as error:
+        raise SettingsError(_wrong(error)) from None
     except UnicodeDecodeError:
-        raise SettingsError("the file .env is not UTF-8: save it as UTF-8") from None
+        raise SettingsError(
+            "the file .env is not UTF-8: save it as UTF-8", "env-file"
+        ) from None
     except OSError as error:
-        raise SettingsError(f"the file .env cannot be read: {error.strerror}") from None
+        raise SettingsError(
+            f"the file .env cannot be read: {error.strerror}", "env-file"
+        ) from None
     _ = found.keep_for  # said here, and not by a sweep in a log
     return found
+
+
+def _wrong(error: ValidationError) -> str:
+    # No value is shown: it may be a secret.
+    found = [(str(one["loc"][0]).upper(), one["msg"]) for one in error.errors()]
+    return "; ".join(f"RESCIND_{name}: {says}" for name, says in found)
 
 
 def without_password(url: str) -> str:

@@ -12,6 +12,8 @@ from types import FrameType
 
 from ledger.database import LedgerUnreachableError
 from worker.accounts import Accounts, load_accounts
+from worker.cli import output
+from worker.cli.errors import Ending, explain
 from worker.embedded import EmbeddedError
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.supervisor import Lines, Say
@@ -44,15 +46,14 @@ def up(
         chosen = settings()
         with _saying(chosen.home, quiet=quiet) as say:
             return _run(chosen, concurrency, flower_port, say)
-    except UpError as error:
-        return _refuse(error, error.status)
-    except (SettingsError, ValueError) as error:
-        return _refuse(error, WRONG)
-    except (EmbeddedError, LedgerUnreachableError) as error:
-        return _refuse(error, UNREACHABLE)
+    except (UpError, EmbeddedError, LedgerUnreachableError, SettingsError) as error:
+        return refuse(explain(error) or Ending(WRONG, str(error), "up-failed"))
+    except ValueError as error:
+        return refuse(Ending(WRONG, str(error), "database-url"))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _refuse(f"{where}{error.strerror or error}", UNREACHABLE)
+        says = f"{where}{error.strerror or error}"
+        return refuse(Ending(UNREACHABLE, says, "file-unusable"))
 
 
 def _run(chosen: Settings, concurrency: int, flower_port: int | None, say: Say) -> int:
@@ -67,9 +68,10 @@ def _run(chosen: Settings, concurrency: int, flower_port: int | None, say: Say) 
     return 0
 
 
-def _refuse(why: object, status: int) -> int:
-    print(f"rescind: {why}", file=sys.stderr)
-    return status
+def refuse(ending: Ending) -> int:
+    """Say why it does not go on, and where more is written of that."""
+    output.say(ending.says, ending.problem)
+    return ending.status
 
 
 @contextmanager

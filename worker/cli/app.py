@@ -94,18 +94,25 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         command.main(args=argv, prog_name="rescind")
     except SystemExit as ended:
+        if _is_misuse(ended.__context__):
+            output.see("usage")
         return (
             ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         )
     except Exception as error:
         from worker.cli.errors import explain
 
-        known = explain(error)
-        if known is None:
+        ending = explain(error)
+        if ending is None:
             raise
-        output.say(known[1])
-        return known[0]
+        output.say(ending.says, ending.problem)
+        return ending.status
     return 0
+
+
+def _is_misuse(said: BaseException | None) -> bool:
+    # What Typer has just said itself; `rescind` alone shows its help instead.
+    return hasattr(said, "format_message") and bool(sys.argv[1:])
 
 
 def _swallow_output() -> None:

@@ -59,7 +59,9 @@ def show_lanes(*, exact: bool | None, as_json: bool) -> None:
         columns = ("lane", "status", "backlog", "oldest", "rate", "why")
         output.table(columns, [_row(one, now) for one in shown])
     else:
-        output.say("there are no lanes: the accounts file has no account")
+        output.say(
+            "there are no lanes: the accounts file has no account", "accounts-missing"
+        )
 
 
 def _lanes(
@@ -159,7 +161,8 @@ def resume_lane(name: str) -> None:
         services.wake_up([lane], "cancel", "verify", "poll")
     output.emit(f"{name} goes on")
     if fault is not None:
-        output.say(f"{name} stays held until the accounts file is mended: {fault}")
+        why = f"{name} stays held until the accounts file is mended: {fault}"
+        output.say(why, "lane-held")
 
 
 def _known(engine: Engine, accounts: Accounts, name: str) -> Lane:
@@ -170,5 +173,6 @@ def _known(engine: Engine, accounts: Accounts, name: str) -> Lane:
             return lane
     listed = ", ".join("/".join(lane) for lane in lanes) or "none"
     raise CommandError(
-        f"{name[:100]} is no lane: give provider/account; there are: {listed}"
+        f"{name[:100]} is no lane: give provider/account; there are: {listed}",
+        problem="no-such-lane",
     )

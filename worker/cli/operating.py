@@ -53,20 +53,21 @@ def env() -> None:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check settings, Redis, the ledger, the clock and credentials.
+    """Check settings, Redis, the ledger, the clock, credentials; say what to do next.
 
     Nothing is changed at any provider. Exit status: 0 all is well; 2 a setting is
     wrong; 3 a service cannot be reached.
     """
-    from worker.doctor import examine, status
+    from worker.doctor import Check, examine, status
 
     found = []
-    for check in examine():
-        found.append(check)
+    for one in examine():
+        if isinstance(one, Check):
+            found.append(one)
         if as_json:
-            output.emit_json(check.document())
+            output.emit_json(one.document())
         else:
-            output.emit(check.line())
+            output.emit(one.line())
     if status(found):
         raise typer.Exit(status(found))
 

@@ -29,7 +29,8 @@ def found(connection: Connection, name: str) -> Row[Any]:
     if row is None:
         raise CommandError(
             f"{name[:100]}: there is no such cancellation; an ID is a record's id, or"
-            " provider/account/key (`rescind list` shows them)"
+            " provider/account/key (`rescind list` shows them)",
+            problem="no-such-cancellation",
         )
     return row
 
@@ -122,7 +123,7 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
                 rows.append(_reopened(connection, name, before))
         except (InvalidRequestError, CommandError) as error:
             wrong = True
-            output.say(str(error))
+            output.say(str(error), getattr(error, "problem", "not-retryable"))
     for operation, lanes in _to_wake(rows):
         services.wake_up(lanes, operation)
     for row in rows:
@@ -137,7 +138,8 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
 def _reopened(connection: Connection, name: str, before: datetime | None) -> Row[Any]:
     row = found(connection, name)
     if not retry(connection, row, datetime.now(UTC), before):
-        raise CommandError(f"{name}: somebody else has just changed it: look again")
+        why = f"{name}: somebody else has just changed it: look again"
+        raise CommandError(why, problem="changed-meanwhile")
     return found(connection, row.id)
 
 

@@ -18,11 +18,6 @@ class Problem:
     todo: str
     """What a person does about it."""
 
-    @property
-    def anchor(self) -> str:
-        """Where it is written about, from the project's root."""
-        return f"{PAGE}#{self.slug}"
-
 
 @dataclass(frozen=True, slots=True)
 class Group:

@@ -85,14 +85,20 @@ SETUP = Group(
             " [operating.md](operating.md#the-seal-key) says how keys are rotated.",
         ),
         Problem(
+            "accounts-missing",
+            "There is no account yet",
+            "The accounts file does not exist, or names no account. What is submitted"
+            " is kept, or refused where its account is not known; nothing is sent.",
+            "`rescind init` writes it by asking. Or copy `accounts.example.toml`, or"
+            " let `RESCIND_ACCOUNTS` say where yours is.",
+        ),
+        Problem(
             "accounts-file",
-            "The accounts file is missing or cannot be used",
-            "It is not there, cannot be read, is not TOML or UTF-8, or names no"
-            " account. Until then every lane is held: what is submitted is kept, and"
-            " not sent.",
-            "`rescind init` writes one by asking. Or copy `accounts.example.toml`, or"
-            " let `RESCIND_ACCOUNTS` say where yours is. Workers read it again by"
-            " themselves.",
+            "The accounts file cannot be used",
+            "It cannot be read, is not TOML, or is not UTF-8. Until then every lane is"
+            " held: what is submitted is kept, and not sent.",
+            "The sentence says where in it the fault is. Workers read the file again by"
+            " themselves when it changes.",
         ),
         Problem(
             "accounts-readable",
