@@ -91,10 +91,12 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     command = typer.main.get_command(app)
+    words = sys.argv[1:] if argv is None else argv
     try:
         command.main(args=argv, prog_name="rescind")
     except SystemExit as ended:
-        if _is_misuse(ended.__context__):
+        # What Typer has just said itself; `rescind` alone shows its help instead.
+        if words and hasattr(ended.__context__, "format_message"):
             output.see("usage")
         return (
             ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -108,11 +110,6 @@ def _run(argv: Sequence[str] | None) -> int:
         output.say(ending.says, ending.problem)
         return ending.status
     return 0
-
-
-def _is_misuse(said: BaseException | None) -> bool:
-    # What Typer has just said itself; `rescind` alone shows its help instead.
-    return hasattr(said, "format_message") and bool(sys.argv[1:])
 
 
 def _swallow_output() -> None:

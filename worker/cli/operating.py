@@ -8,6 +8,7 @@ import typer
 
 from worker.cli import output
 from worker.cli.options import Json
+from worker.cli.statuses import WRONG
 
 Lane = Annotated[str, typer.Argument(metavar="LANE", help="provider/account")]
 
@@ -184,7 +185,12 @@ def sandbox(context: typer.Context) -> None:
     """Run the five simulated providers alone: --port N; --help says the rest."""
     from sandbox.server import main
 
-    _end(main(context.args))
+    try:
+        _end(main(context.args))
+    except SystemExit as ended:
+        if ended.code == WRONG:
+            output.see("usage")
+        raise
 
 
 def _end(status: object) -> None:
