@@ -30,7 +30,7 @@ FIELDS = (
     "callback_url",
 )
 _KNOWN = frozenset(FIELDS)
-_ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
+ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 LONGEST_TEXT = 200
 LARGEST_OBJECT = 16_384
 """Bytes of ``params`` or ``metadata`` as JSON."""
@@ -93,7 +93,7 @@ def check(entry: object, accounts: Accounts, now: datetime) -> Checked:
 def _account(provider: Provider[Any], value: object, accounts: Accounts) -> str:
     if value is None:
         value = "default"
-    if not isinstance(value, str) or not _ACCOUNT.fullmatch(value):
+    if not isinstance(value, str) or not ACCOUNT.fullmatch(value):
         raise InvalidRequestError(
             "account must be 1 to 64 letters, digits, dots, dashes or underscores"
         )

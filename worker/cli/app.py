@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from worker.cli import looking, operating, output
+from worker.cli.beginning import init
 from worker.cli.options import WithWait
 from worker.cli.statuses import INTERRUPTED, PIPE_CLOSED
 from worker.cli.submitting import cancel, submit
 
 app = typer.Typer(
     name="rescind",
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -52,6 +52,7 @@ def rescind(
     """
 
 
+app.command()(init)
 app.command(cls=WithWait)(cancel)
 app.command(cls=WithWait)(submit)
 app.command()(looking.show)

@@ -7,10 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli import output
+from worker.cli.completing import lane_names
 from worker.cli.options import Json
 from worker.cli.statuses import WRONG
 
-Lane = Annotated[str, typer.Argument(metavar="LANE", help="provider/account")]
+Lane = Annotated[
+    str,
+    typer.Argument(metavar="LANE", help="provider/account", autocompletion=lane_names),
+]
 
 
 def lanes(
