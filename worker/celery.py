@@ -22,7 +22,7 @@ def _broker() -> str:
     try:
         return settings().redis
     except SettingsError as error:
-        raise SystemExit(f"rescind: {error}") from None
+        raise SystemExit(f"rescind: {error}\n  see {anchor(error.problem)}") from None
 
 
 def make_app() -> Celery:
