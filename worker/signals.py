@@ -80,8 +80,14 @@ def _stopping(**_rest: Any) -> None:
 def _children() -> list[int]:
     # There is no pool yet, or no longer, in a worker that starts or ends.
     with suppress(Exception):
-        return [pid for one in _workers for pid in one.pool.info["processes"]]
+        return [pid for one in _workers for pid in _of(one)]
     return []
+
+
+def _of(worker: Any) -> list[int]:
+    """The pool's processes, and that of a beat embedded by ``--beat``."""
+    beat = getattr(getattr(worker, "beat", None), "pid", None)
+    return [*worker.pool.info["processes"], *([] if beat is None else [beat])]
 
 
 @worker_shutdown.connect
