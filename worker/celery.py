@@ -13,6 +13,7 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from providers.registry import PROVIDERS
 from worker.broker import CONFIG, INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
+from worker.problems import anchor
 from worker.settings import SettingsError, settings
 
 TRANSPORT = "worker.transport:Transport"

@@ -154,6 +154,7 @@ class Running:
     redis_url: str
     flower_url: str | None
     pid: int
+    api_url: str | None = None
 
 
 RUNNING = "running.json"
@@ -163,7 +164,12 @@ def running(home: Path) -> Running | None:
     """What runs in ``home``; ``None`` if nothing is known of it."""
     try:
         found = json.loads((home / RUNNING).read_text())
-        return Running(found["redis_url"], found.get("flower_url"), found["pid"])
+        return Running(
+            redis_url=found["redis_url"],
+            flower_url=found.get("flower_url"),
+            pid=found["pid"],
+            api_url=found.get("api_url"),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -173,6 +179,7 @@ def write_running(home: Path, what: Running) -> None:
     document = {
         "redis_url": what.redis_url,
         "flower_url": what.flower_url,
+        "api_url": what.api_url,
         "pid": what.pid,
     }
     write_private(home / RUNNING, json.dumps(document))
@@ -204,13 +211,20 @@ def _own_key(home: Path) -> str:
     return path.read_text().strip()
 
 
+def _in_words(error: ValidationError) -> str:
+    # Without what was given: it may hold a secret.
+    return "; ".join(
+        f"RESCIND_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()
+    )
+
+
 @cache
 def settings() -> Settings:
     """The settings of this process, read once; raises ``SettingsError``."""
     try:
         found = Settings()
     except ValidationError as error:
-        raise SettingsError(_wrong(error)) from None
+        raise SettingsError(_in_words(error)) from None
     except UnicodeDecodeError:
         raise SettingsError(
             "the file .env is not UTF-8: save it as UTF-8", "env-file"
@@ -221,12 +235,6 @@ def settings() -> Settings:
         ) from None
     _ = found.keep_for  # said here, and not by a sweep in a log
     return found
-
-
-def _wrong(error: ValidationError) -> str:
-    # No value is shown: it may be a secret.
-    found = [(str(one["loc"][0]).upper(), one["msg"]) for one in error.errors()]
-    return "; ".join(f"RESCIND_{name}: {says}" for name, says in found)
 
 
 def without_password(url: str) -> str:

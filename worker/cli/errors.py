@@ -15,6 +15,7 @@ from providers.model import InvalidRequestError
 from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
 from worker.embedded import EmbeddedError
 from worker.files import FileError
+from worker.operations import ChangedError, UnknownError
 from worker.settings import SettingsError
 from worker.system import UpError
 
@@ -43,7 +44,7 @@ def _ours(error: Exception) -> Ending | None:
             return Ending(error.status, str(error), error.problem)
         case EmbeddedError():
             return Ending(UNREACHABLE, str(error), error.problem)
-        case FileError() | SettingsError():
+        case FileError() | SettingsError() | UnknownError() | ChangedError():
             return Ending(WRONG, str(error), error.problem)
         case InvalidRequestError():
             return Ending(WRONG, str(error), "invalid-request")

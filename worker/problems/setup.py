@@ -97,8 +97,8 @@ SETUP = Group(
             "The accounts file cannot be used",
             "It cannot be read, is not TOML, or is not UTF-8. Until then every lane is"
             " held: what is submitted is kept, and not sent.",
-            "The sentence says where in it the fault is. Workers read the file again by"
-            " themselves when it changes.",
+            "The sentence says where in it the fault is. Workers read the file again"
+            " by themselves when it changes.",
         ),
         Problem(
             "accounts-readable",
