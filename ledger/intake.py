@@ -11,10 +11,12 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ledger import deliveries
+from ledger.deliveries import Ended
 from ledger.progress import Progress
 from ledger.records import PROGRESS, progress_row, write_history
 from ledger.rows import Columns, Rows, incoming
-from ledger.states import State
+from ledger.states import FINAL, State
 from ledger.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms
 
 C = CANCELLATION.c
@@ -89,7 +91,18 @@ def insert_new(
     )
     ids = frozenset(inserted.scalars())
     write_history(connection, (_first(one, at) for one in new if one.id in ids))
+    deliveries.begin(connection, (_ended(one) for one in new if _is_told(one, ids)))
     return ids
+
+
+def _is_told(one: NewCancellation, inserted: frozenset[str]) -> bool:
+    """Whether it ended as it began, and somebody wants to know."""
+    asked = one.callback_url is not None or one.callback_task is not None
+    return asked and one.progress.state in FINAL and one.id in inserted
+
+
+def _ended(one: NewCancellation) -> Ended:
+    return Ended(one.id, one.callback_url, one.callback_task)
 
 
 @cache

@@ -23,6 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from ledger import deliveries
+from ledger.deliveries import Ended
 from ledger.progress import Change, Progress
 from ledger.rows import Columns, Rows, incoming
 from ledger.states import EDGES, FINAL, State
@@ -94,6 +96,17 @@ class CallMade:
     body: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of changes that were to be made."""
+
+    stale: frozenset[str] = frozenset()
+    """The ids of those that were not: somebody else has moved them since, such as by a
+    lease that ran out, and what they did stands."""
+    to_tell: int = 0
+    """Deliveries that wait now, to producers who want to be told of an end."""
+
+
 def new_id() -> str:
     """An identifier that sorts by time (UUIDv7)."""
     return str(uuid_utils.uuid7())
@@ -101,21 +114,35 @@ def new_id() -> str:
 
 def record(
     connection: Connection, changes: Sequence[Change], now: datetime
-) -> frozenset[str]:
+) -> Recorded:
     """Make ``changes``, each only if its cancellation is still as it was claimed.
 
-    Gives back the ids of those that were not: somebody else has moved them since
-    (a lease that ran out), and what they did stands. Final states are never left.
+    Final states are never left.
     """
     if not changes:
-        return frozenset()
+        return Recorded()
     for change in changes:
         _check_edge(change.from_state, change.to.state)
-    made = _update(connection, changes, now)
+    rows = _update(connection, changes, now)
+    made = {row[0] for row in rows}
     moved = [c for c in changes if c.id in made and c.from_state != c.to.state]
     at = in_ms(now)
     write_history(connection, (_transition(change, at) for change in moved))
-    return frozenset(c.id for c in changes) - made
+    return Recorded(
+        stale=frozenset(c.id for c in changes if c.id not in made),
+        to_tell=_begin_telling(connection, rows, moved),
+    )
+
+
+def _begin_telling(
+    connection: Connection, rows: Sequence[Any], moved: Sequence[Change]
+) -> int:
+    """Where nobody wants to be told, and that is most often, this costs nothing."""
+    asked = [row for row in rows if row[1] is not None or row[2] is not None]
+    if not asked:
+        return 0
+    ended = {change.id for change in moved if change.to.state in FINAL}
+    return deliveries.begin(connection, (Ended(*r) for r in asked if r[0] in ended))
 
 
 def _check_edge(from_state: State, to_state: State) -> None:
@@ -127,15 +154,15 @@ def _check_edge(from_state: State, to_state: State) -> None:
 
 def _update(
     connection: Connection, changes: Sequence[Change], now: datetime
-) -> frozenset[str]:
+) -> Sequence[Any]:
+    """The ids of those that were made, and whom their producers want to be told by."""
     dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
     at = in_ms(now)
     # Told what all of them were, PostgreSQL looks for that first, not for their ids.
     apart = () if dialect == "sqlite" else _GUARD
     rows = Rows([_change_row(change, at, known) for change in changes], _CHANGE, apart)
     statement = _guarded_update(dialect, rows.differing)
-    made = connection.execute(statement, rows.parameters(dialect))
-    return frozenset(made.scalars())
+    return connection.execute(statement, rows.parameters(dialect)).all()
 
 
 @cache
@@ -152,7 +179,7 @@ def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate
             table.version == new.c.version,
             table.state == new.c.from_state,
         )
-        .returning(table.id)
+        .returning(table.id, table.callback_url, table.callback_task)
     )
 
 

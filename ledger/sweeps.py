@@ -123,7 +123,7 @@ def _move(
         _change(row, move, policy, now, evidence)
         for row in connection.execute(chosen).all()
     ]
-    return len(changes) - len(record(connection, changes, now))
+    return len(changes) - len(record(connection, changes, now).stale)
 
 
 def _change(

@@ -72,7 +72,8 @@ def _take_in(entries: list[object]) -> list[Taken]:
     while time.monotonic() < give_up and not stopping():
         try:
             here = runtime()
-            return take_in(here.engine, here.accounts, here.seal, entries, utc_now())
+            known = (here.engine, here.accounts, here.seal)
+            return take_in(*known, entries, utc_now(), here.callbacks)
         except (LedgerUnreachableError, SealError) as error:
             log.warning("intake waits", why=str(error))
         except Exception as error:  # noqa: BLE001  (nothing submitted may be lost)

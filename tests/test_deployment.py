@@ -47,6 +47,9 @@ SETTINGS = {
     "RESCIND_API_RATE",
     "RESCIND_SEAL_KEY",
     "RESCIND_RETENTION",
+    "RESCIND_WEBHOOK_SECRET",
+    "RESCIND_WEBHOOK_HOSTS",
+    "RESCIND_WEBHOOK_PRIVATE",
 }
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parent.parent
 PROGRAMS = ROOT / "examples" / "producers"
 GUIDE = ROOT / "docs" / "producing.md"
 TOKEN = "producer-0123456789abcdef"
+SECRET = webhook_secret()
 PYTHON = sys.executable
 
 
@@ -47,6 +48,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         accounts.write_text(accounts_toml(box))
         accounts.chmod(0o600)
         patch.setenv("RESCIND_API_TOKENS", f"shop:submit+read:{TOKEN}")
+        patch.setenv("RESCIND_WEBHOOK_SECRET", SECRET)
+        patch.setenv("RESCIND_WEBHOOK_HOSTS", "127.0.0.1:*")
+        patch.setenv("RESCIND_WEBHOOK_PRIVATE", "true")
         with start(home, accounts, box, api_port=free_port(), concurrency=8) as found:
             until(lambda: _is_open(found.system.api_url or ""), "the door")
             yield found
@@ -236,7 +240,6 @@ RECEIVERS = {
     "webhook.js": ["node", str(PROGRAMS / "webhook.js"), "{port}"],
     "webhook.php": ["php", "-S", "127.0.0.1:{port}", str(PROGRAMS / "webhook.php")],
 }
-SECRET = webhook_secret()
 EVENT = {
     "type": "cancellation.cancelled",
     "timestamp": "2026-11-21T18:00:00Z",
@@ -346,6 +349,21 @@ def test_a_genuine_webhook_is_noted_and_no_other(receiver: Receiver) -> None:
     assert receiver.post({**rotated, "webhook-signature": both}) == 204
     ended = ["ithink", "86210010463", "cancelled", "confirmed"]
     assert receiver.noted == [["msg_1", *ended], ["msg_3", *ended]]
+
+
+def test_the_real_sender_is_heard(
+    running: Running, orders: list[str], receiver: Receiver
+) -> None:
+    entry = {"provider": "notpanel", "order": orders[0], "callback_url": receiver.url}
+    answer = requests.post(
+        f"{running.system.api_url}/v1/cancellations",
+        json=entry,
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=10,
+    )
+    assert answer.status_code == 202, answer.text
+    until(lambda: receiver.noted, "a webhook")
+    assert receiver.noted[0][1:] == ["notpanel", orders[0], "cancelled", "confirmed"]
 
 
 # --- the guide ------------------------------------------------------------------------

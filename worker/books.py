@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ from ledger.states import OPEN, State
 from providers.model import Policy
 from worker.accounts import Lane
 from worker.calls import FINE, Asked, longest_call
-from worker.runtime import utc_now
+from worker.runtime import do_nothing, utc_now
 from worker.stopping import stopping
 
 log = structlog.get_logger("rescind.pump")
@@ -62,6 +62,8 @@ class Books:
     operation: str
     policy: Policy
     batch: int
+    tell: Callable[[], object] = do_nothing
+    """Called when somebody is to be told of an end."""
     left_open: bool = False
     """Whether an order was written down that something remains to be done for."""
     open: bool = True
@@ -113,17 +115,19 @@ class Books:
         now = utc_now()
         changes = _changes(asked, self.policy)
         with writing(self.engine) as connection:
-            stale = record(connection, changes, now)
+            recorded = record(connection, changes, now)
             made = [one.call for one in asked if one.call is not None]
             record_calls(connection, *self.lane, made)
             lane = self._lane(connection, asked)
             claimed = self._claim(connection, lane, calls, under_way)
         self.left_open |= any(change.to.state in OPEN for change in changes)
-        if stale:
+        if recorded.to_tell:
+            self.tell()
+        if recorded.stale:
             log.warning(
                 "moved by another meanwhile",
                 lane="/".join(self.lane),
-                ids=sorted(stale),
+                ids=sorted(recorded.stale),
             )
         return claimed
 

@@ -38,6 +38,7 @@ INSIDE = {
     "StoppedError": "somebody has pressed Ctrl-C",
     "TooLateError": "ends one call",
     "UnreadableReplyError": "becomes evidence of a call",
+    "UnsentError": "becomes what is known of a delivery",
     "_UnbuildableError": "becomes the fault of one order",
 }
 """Exceptions that never end a command, and what becomes of them."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import looking, operating, output
+from worker.cli import looking, operating, output, webhooks
 from worker.cli.beginning import init
 from worker.cli.options import WithWait
 from worker.cli.statuses import INTERRUPTED, PIPE_CLOSED
@@ -61,6 +61,7 @@ app.command()(looking.retry)
 app.command()(operating.lanes)
 app.command()(operating.hold)
 app.command()(operating.resume)
+app.add_typer(webhooks.app, name="webhooks")
 app.command()(operating.up)
 app.command()(operating.api)
 app.command()(operating.demo)

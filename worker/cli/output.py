@@ -17,6 +17,8 @@ COLOURS = {
     "rejected": "yellow",
     "expired": "yellow",
     "failed": "red",
+    "delivered": "green",
+    "given_up": "red",
     "held": "red",
     "paused": "yellow",
     "wrong": "red",

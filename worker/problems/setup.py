@@ -127,6 +127,23 @@ SETUP = Group(
             " accounts file, then `rescind resume LANE`.",
         ),
         Problem(
+            "webhook-settings",
+            "Webhooks are not set up",
+            "Only one of `RESCIND_WEBHOOK_HOSTS` and `RESCIND_WEBHOOK_SECRET` is set,"
+            " or one of them cannot be used. Entries with a `callback_url` are"
+            " refused.",
+            "Set both: the hosts that may be called, by commas, and a secret that"
+            " `rescind webhooks secret` prints. Or leave both out.",
+        ),
+        Problem(
+            "webhooks-private",
+            "Webhooks may reach your own network",
+            "`RESCIND_WEBHOOK_PRIVATE` allows plain http and addresses of your own"
+            " network. Whoever may submit can have the listed hosts called there.",
+            "Leave it out, unless the receiver really is inside; then name that host"
+            " alone in `RESCIND_WEBHOOK_HOSTS`.",
+        ),
+        Problem(
             "already-there",
             "rescind init overwrites nothing",
             "A file that it would write is there already.",

@@ -92,6 +92,14 @@ USING = Group(
             " list --group …` shows how far it is.",
         ),
         Problem(
+            "nobody-to-tell",
+            "Nobody is to be told of it",
+            "The cancellation was submitted without `callback_url` and"
+            " `callback_task`, or has not ended yet.",
+            "`rescind show ID` says how it stands. Who is told is settled when it is"
+            " submitted.",
+        ),
+        Problem(
             "lane-held",
             "A lane is held",
             "Nothing is sent on this lane: an operator held it, its account is not set"

@@ -127,8 +127,19 @@ def _token_fault(specs: str) -> str | None:
 
 
 def _webhook_hosts(ask: Asker, given: Given) -> str:
-    if given.webhook_hosts is not None:
-        return given.webhook_hosts
-    if not ask.confirm("Tell outcomes by webhooks?"):
+    if given.webhook_hosts is None and not ask.confirm("Tell outcomes by webhooks?"):
         return ""
-    return ask.text("Hosts that they may go to, by commas", option="--webhook-hosts")
+    return ask.text(
+        "Hosts that they may go to, by commas",
+        option="--webhook-hosts",
+        given=given.webhook_hosts,
+        fault=_hosts_fault,
+    )
+
+
+def _hosts_fault(hosts: str) -> str | None:
+    try:
+        _ = Settings(webhook_hosts=hosts).callbacks
+    except SettingsError as error:
+        return str(error)
+    return None if hosts.strip(" ,") else "at least one host must be named"
