@@ -351,16 +351,27 @@ def test_a_genuine_webhook_is_noted_and_no_other(receiver: Receiver) -> None:
     assert receiver.noted == [["msg_1", *ended], ["msg_3", *ended]]
 
 
-def test_the_real_sender_is_heard(
-    running: Running, orders: list[str], receiver: Receiver
-) -> None:
-    entry = {"provider": "notpanel", "order": orders[0], "callback_url": receiver.url}
-    answer = requests.post(
+def by_http(running: Running, order: str, **more: str) -> requests.Response:
+    return requests.post(
         f"{running.system.api_url}/v1/cancellations",
-        json=entry,
+        json={"provider": "notpanel", "order": order, **more},
         headers={"Authorization": f"Bearer {TOKEN}"},
         timeout=10,
     )
+
+
+def test_nobody_can_have_tasks_sent_through_the_door(
+    running: Running, orders: list[str]
+) -> None:
+    answer = by_http(running, orders[0], callback_task="shop.ended")
+    assert answer.status_code == 422
+    assert "callback_task is not accepted here" in answer.json()["detail"]
+
+
+def test_the_real_sender_is_heard(
+    running: Running, orders: list[str], receiver: Receiver
+) -> None:
+    answer = by_http(running, orders[0], callback_url=receiver.url)
     assert answer.status_code == 202, answer.text
     until(lambda: receiver.noted, "a webhook")
     assert receiver.noted[0][1:] == ["notpanel", orders[0], "cancelled", "confirmed"]

@@ -49,9 +49,20 @@ class Terminal:
             time.sleep(0.005)
         self.type(f"{text}\n")
 
-    def end(self) -> int:
+    def interrupt(self) -> int:
+        """Press Ctrl-C until it ends; its exit status.
+
+        One that comes just before the answer is waited for is not heard, as anywhere.
+        """
+        for _ in range(10):
+            self.type("\x03")
+            with suppress(TimeoutError):
+                return self.end(3.0)
+        raise TimeoutError(f"Ctrl-C ends nothing after {self.shown!r}")
+
+    def end(self, patience: float = PATIENCE) -> int:
         """Its exit status, once all that it shows was read."""
-        while self._more():
+        while self._more(patience):
             pass
         return self.reap()
 
@@ -68,8 +79,8 @@ class Terminal:
                 os.kill(self._pid, 9)
             self.reap()
 
-    def _more(self) -> bool:
-        ready, _, _ = select.select([self._descriptor], [], [], PATIENCE)
+    def _more(self, patience: float = PATIENCE) -> bool:
+        ready, _, _ = select.select([self._descriptor], [], [], patience)
         if not ready:
             raise TimeoutError(f"nothing more came after {self.shown!r}")
         try:

@@ -65,14 +65,14 @@ def test_bash_offers_what_fits(home: Home) -> None:
         home,
         "rescind do",
         "rescind cancel ",
-        "rescind cancel notpanel ord_1 --account s",
+        "rescind cancel dukkango x --account ",
         "rescind hold ",
         "rescind list --state f",
     )
     lanes = ["notpanel/default", "notpanel/second", "iletimerkezi/default"]
     assert offered[0] == ["doctor"]
     assert offered[1] == list(BY_NAME)
-    assert offered[2] == ["second"]
+    assert offered[2] == ["default"]
     assert offered[3][:3] == lanes
     assert offered[4] == ["failed"]
 

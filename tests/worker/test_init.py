@@ -6,15 +6,18 @@ import os
 import stat
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self, cast
 from unittest import mock
 
 import pytest
 from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, model_validator
 from standardwebhooks import Webhook
 
+from providers.base import Account
 from providers.registry import BY_NAME
 from tests.worker.terminal import terminal
 from tests.worker.test_cli_support import Home, make_home
@@ -114,11 +117,10 @@ def test_ctrl_c_leaves_nothing_behind(home: Home, at: str) -> None:
         for question, answer in answers.items():
             if question == at:
                 tty.expect(question)
-                tty.type("\x03")
                 break
             ask = tty.answer_hidden if question == "notpanel key" else tty.answer
             ask(question, answer)
-        assert tty.end() == 130
+        assert tty.interrupt() == 130
     assert "nothing was written" in tty.shown
     assert list(home.path.iterdir()) == []
 
@@ -228,6 +230,26 @@ def test_a_value_that_env_files_cannot_hold_is_refused(home: Home) -> None:
 
 
 # --- what it goes by ------------------------------------------------------------------
+
+
+class Lenient(Account):
+    """Content with either, and with both."""
+
+    base_url: str = "https://host.example"
+    one: SecretStr | None = None
+    other: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if self.one is None and self.other is None:
+            raise ValueError("one or other is required")
+        return self
+
+
+def test_more_than_a_way_in_needs_is_not_asked_for() -> None:
+    provider = cast("Any", SimpleNamespace(account_model=Lenient))
+    assert ways_in(provider) == [("one",), ("other",)]
+    assert [is_secret(provider, name) for name in ("one", "other")] == [True, False]
 
 
 @pytest.mark.parametrize("name", BY_NAME)

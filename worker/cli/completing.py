@@ -30,8 +30,11 @@ def lane_names(incomplete: str) -> list[str]:
 
 def account_names(context: typer.Context, incomplete: str) -> list[str]:
     """Of the provider that was named before, or of all."""
-    wanted = context.params.get("provider")
-    found = [a for provider, a in _lanes() if wanted in (None, provider)]
+    lanes = _lanes()
+    # An argument stands among the words that were not read yet, an option does not.
+    said = {context.params.get("provider"), *context.args}
+    named = said & {provider for provider, _ in lanes}
+    found = [account for provider, account in lanes if not named or provider in named]
     return _beginning(dict.fromkeys(found), incomplete)
 
 
