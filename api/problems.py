@@ -15,8 +15,15 @@ from starlette.responses import Response
 
 from ledger.database import LedgerUnreachableError
 from worker.problems import problem
+from worker.problems.door import DOOR
 
 MEDIA_TYPE = "application/problem+json"
+OTHERS = ("invalid-request", "conflict", "redis-unreachable", "ledger-unreachable")
+"""Problems that the door shares with the command line."""
+TITLES = {
+    slug: problem(slug).title
+    for slug in (*(one.slug for one in DOOR.problems), *OTHERS)
+}
 LEDGER_RETRY_SECONDS = 2
 _BY_STATUS = {
     401: "unauthorized",

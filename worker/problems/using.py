@@ -20,7 +20,7 @@ USING = Group(
         ),
         Problem(
             "invalid-request",
-            "A cancellation is not valid",
+            "The request is wrong",
             "An entry lacks something, or says something that its provider could never"
             " be asked. It will not be sent. It is kept as `rejected/invalid_request`"
             " with what is wrong with it: `rescind list --state rejected`.",
@@ -30,12 +30,13 @@ USING = Group(
         ),
         Problem(
             "conflict",
-            "The key stands for something else already",
-            "The same `(provider, account, key)` was submitted before with another"
-            " order or other params. What stands in the ledger was not changed.",
-            "If it is the same wish, submit it as it was. If it is another one, give"
-            " it a key of its own. A partial cancel beside an earlier one needs no"
-            " key: its items are part of it.",
+            "It cannot be done as things stand",
+            "What is asked does not fit what the ledger has: one that is not final is"
+            " to be retried, or somebody else has just changed it. Nothing was"
+            " changed. (A key that stands for another order, or other params, is"
+            " refused as invalid-request.)",
+            "Look at it again (`GET /v1/cancellations/{id}`, `rescind show ID`), and"
+            " decide anew.",
         ),
         Problem(
             "file-wrong",
