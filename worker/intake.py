@@ -70,12 +70,12 @@ def take_in(
     Raises ``LedgerUnreachableError`` (then nothing was taken in) and, where something
     personal has to be sealed or compared, ``SealError``.
     """
-    new = [_new(entry, accounts, seal, now) for entry in entries]
+    new = [as_new(entry, accounts, seal, now) for entry in entries]
     if trace is not None:
         new = [replace(one, trace=trace) for one in new]
     with writing(engine, crowd="intake") as connection:
         inserted, rows = insert_or_find(connection, new, now)
-        taken = [_settle(one, inserted, rows.get(one.path), seal) for one in new]
+        taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]
         refused = [
             _refused_anew(one, t, now) for one, t in zip(new, taken, strict=True)
         ]
@@ -93,9 +93,10 @@ def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
     return one.id if row is None else str(row.id)
 
 
-def _new(
+def as_new(
     entry: object, accounts: Accounts, seal: Seal, now: datetime
 ) -> NewCancellation:
+    """``entry`` as it is to be kept, ``rejected`` if it is wrong."""
     try:
         checked = check(entry, accounts, now)
     except InvalidRequestError as error:
@@ -169,12 +170,13 @@ def _shown(value: object, otherwise: str) -> str:
     return storable(plain_text(value) or "")[:200] or otherwise
 
 
-def _settle(
+def settled(
     one: NewCancellation,
     inserted: frozenset[str],
     row: Row[Any] | None,
     seal: Seal,
 ) -> Taken:
+    """What became of ``one``, whose key ``row`` has if it was not inserted."""
     wrong = one.progress.provider_message if _is_refused(one) else None
     lane = (one.provider, one.account)
     if one.id in inserted:

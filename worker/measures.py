@@ -20,6 +20,7 @@ from ledger.states import OPEN, State
 from ledger.tallies import BEYOND, BUCKETS, Total, totals
 from providers.model import Reason
 from providers.registry import PROVIDERS
+from worker import pulse
 from worker.accounts import Accounts, Lane
 from worker.broker import INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
 
@@ -27,8 +28,6 @@ Histogram = tuple[list[tuple[str, float]], float]
 Measured = tuple[str, tuple[str, ...], float | Histogram]
 """A metric's name, its labels' values and its own."""
 
-PULSE = "rescind:pulse"
-"""In Redis, a hash: when each host's worker last swept, in ms."""
 ENDS: dict[State, tuple[Reason, ...]] = {
     State.CANCELLED: (
         Reason.CONFIRMED,
@@ -211,7 +210,7 @@ def of_redis(redis: Redis) -> Iterator[Measured]:
         pipe.llen(name)
     pipe.hlen("rescind:unacked")
     pipe.hlen("unacked")
-    pipe.hvals(PULSE)
+    pipe.hvals(pulse.KEY)
     *lengths, intake, others, ticks = pipe.execute()
     waiting: defaultdict[str, int] = defaultdict(int)
     for name, length in zip(lists, lengths, strict=True):

@@ -105,6 +105,13 @@ def lane(provider: str, account: str, operation: str) -> Iterator[bool]:
         yield _try(stack, f"{provider}-{quote(account, safe='')}-{operation}")
 
 
+@contextmanager
+def alone(what: str) -> Iterator[bool]:
+    """Whether ``what`` is for this child of the worker alone, until the end."""
+    with ExitStack() as stack:
+        yield _try(stack, what)
+
+
 def _try(stack: ExitStack, name: str) -> bool:
     descriptor = os.open(_folder() / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

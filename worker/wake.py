@@ -11,10 +11,14 @@ from celery import Celery
 
 from worker import slots
 from worker.accounts import Lane
+from worker.broker import SCHEDULES
 
 OPERATIONS = ("cancel", "verify", "poll")
 STALE_SECONDS = 60
 """A wake-up that nobody took by then is dropped: a sweep has sent others."""
+
+
+STALE_SCHEDULE_SECONDS = 10
 
 
 def task_name(provider: str, operation: str) -> str:
@@ -47,6 +51,19 @@ def wake_one(app: Celery, lane: Lane, operation: str) -> None:
         args=[account],
         queue=provider,
         expires=STALE_SECONDS,
+        ignore_result=True,
+        retry=False,
+    )
+
+
+def wake_schedule(app: Celery, name: str) -> None:
+    """Ask for the run of a schedule that waits in the ledger."""
+    app.send_task(
+        "rescind.schedule",
+        args=[name],
+        queue=SCHEDULES,
+        # The sweep asks again each second until somebody has taken it.
+        expires=STALE_SCHEDULE_SECONDS,
         ignore_result=True,
         retry=False,
     )

@@ -41,7 +41,7 @@ from tests.ledger.build import (
 from tests.promtool import needs_promtool, promtool
 from tests.worker.test_entries import ACCOUNTS
 from tests.worker.test_intake import SEAL
-from worker import intake, measures
+from worker import intake, measures, pulse
 from worker.accounts import Accounts
 from worker.catalogue import BEGIN, END, METRICS, table
 from worker.metrics import exposition, impatient
@@ -125,7 +125,7 @@ def live(engine: Engine, redis: Redis) -> None:
         connection.execute(insert(DELIVERY).values(delivery("webhook", "waiting")))
         connection.execute(insert(SCHEDULE_RUN).values(run_of("nightly", "held", NOW)))
     redis.lpush("rescind", "a message")
-    redis.hset(measures.PULSE, "a-host", in_ms(NOW))
+    redis.hset(pulse.KEY, "a-host", in_ms(NOW))
     assert second.id
 
 
@@ -295,7 +295,7 @@ def test_queues_are_told_with_what_waits_in_each(engine: Engine, redis: Redis) -
 def test_the_latest_tick_of_any_host_counts(engine: Engine, redis: Redis) -> None:
     name = "rescind_sweep_last_tick_timestamp_seconds"
     assert tell(engine, redis).value(name) == 0
-    redis.hset(measures.PULSE, mapping={"a": in_ms(NOW), "b": in_ms(NOW - HOUR)})
+    redis.hset(pulse.KEY, mapping={"a": in_ms(NOW), "b": in_ms(NOW - HOUR)})
     assert tell(engine, redis).value(name) == NOW.timestamp()
 
 
