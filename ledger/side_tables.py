@@ -55,6 +55,13 @@ class Delivery(SQLModel, table=True):
             postgresql_where=text(WAITING),
         ),
         Index(
+            "ix_delivery_target",
+            "target",
+            "due_at",
+            sqlite_where=text(WAITING),
+            postgresql_where=text(WAITING),
+        ),
+        Index(
             "ix_delivery_given_up",
             "updated_at",
             sqlite_where=text(GIVEN_UP),
@@ -67,6 +74,8 @@ class Delivery(SQLModel, table=True):
     seq: int = Field(sa_column=_number(key=True))
     """That of the transition that made it final."""
     kind: str = Field(sa_column=_text(key=True))
+    target: str = Field(sa_column=_text())
+    """Whoever has to wait for whom: the host, or the broker."""
     state: str = Field(sa_column=_text())
     attempts: int = Field(sa_column=_number())
     due_at: int | None = Field(default=None, sa_column=_number(null=True))
@@ -82,6 +91,7 @@ class Delivery(SQLModel, table=True):
     ended_message: str | None = Field(default=None, sa_column=_text(null=True))
     ended_attempts: int = Field(sa_column=_number())
     ended_polls: int = Field(sa_column=_number())
+    ended_cancel_before: int | None = Field(default=None, sa_column=_number(null=True))
     ended_at: int = Field(sa_column=_number())
 
 

@@ -85,8 +85,8 @@ def _take_in(entries: list[object], trace: str | None) -> list[Taken]:
     while time.monotonic() < give_up and not stopping():
         try:
             here = runtime()
-            given = (here.engine, here.accounts, here.seal, entries, utc_now())
-            return take_in(*given, trace)
+            known = (here.engine, here.accounts, here.seal)
+            return take_in(*known, entries, utc_now(), here.callbacks, trace)
         except (LedgerUnreachableError, SealError) as error:
             log.warning("intake waits", why=str(error))
         except Exception as error:  # noqa: BLE001  (nothing submitted may be lost)

@@ -50,6 +50,9 @@ SETTINGS = {
     "RESCIND_LOG_FORMAT",
     "RESCIND_RETENTION",
     "RESCIND_SCHEDULES",
+    "RESCIND_WEBHOOK_SECRET",
+    "RESCIND_WEBHOOK_HOSTS",
+    "RESCIND_WEBHOOK_PRIVATE",
 }
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

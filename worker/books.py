@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,7 +36,7 @@ from providers.model import Policy
 from worker.accounts import Lane
 from worker.calls import FINE, Asked, longest_call
 from worker.logs import MOST_NAMED, named
-from worker.runtime import utc_now
+from worker.runtime import do_nothing, utc_now
 from worker.stopping import stopping
 
 log = structlog.get_logger("rescind.pump")
@@ -67,6 +67,8 @@ class Books:
     operation: str
     policy: Policy
     batch: int
+    tell: Callable[[], object] = do_nothing
+    """Called when somebody is to be told of an end."""
     left_open: bool = False
     """Whether an order was written down that something remains to be done for."""
     open: bool = True
@@ -118,14 +120,16 @@ class Books:
         now = utc_now()
         changes = _changes(asked, self.policy)
         with writing(self.engine) as connection:
-            stale = record(connection, changes, now, self.lane)
+            recorded = record(connection, changes, now, self.lane)
             made = [one.call for one in asked if one.call is not None]
             record_calls(connection, *self.lane, made)
-            _count_throttles(connection, self.lane, asked, stale)
+            _count_throttles(connection, self.lane, asked, recorded.stale)
             lane = self._lane(connection, asked)
             claimed = self._claim(connection, lane, calls, under_way)
         self.left_open |= any(change.to.state in OPEN for change in changes)
-        _say_what_came(self.lane, changes, stale)
+        _say_what_came(self.lane, changes, recorded.stale)
+        if recorded.to_tell:
+            self.tell()
         return claimed
 
     def _lane(self, connection: Connection, asked: Sequence[Asked]) -> LaneState:

@@ -27,6 +27,7 @@ from ledger.states import State
 from providers.model import InvalidRequestError, Reason
 from providers.text import plain_text, storable
 from worker.accounts import Accounts, Lane
+from worker.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
 from worker.entries import FIELDS, Checked, check
 
 Path = tuple[str, str, str]
@@ -61,6 +62,7 @@ def take_in(
     seal: Seal,
     entries: Sequence[object],
     now: datetime,
+    callbacks: Callbacks = NO_CALLBACKS,
     trace: str | None = None,
 ) -> list[Taken]:
     """Take ``entries`` in, in one transaction; one ``Taken`` for each, in order.
@@ -70,14 +72,15 @@ def take_in(
     Raises ``LedgerUnreachableError`` (then nothing was taken in) and, where something
     personal has to be sealed or compared, ``SealError``.
     """
-    new = [as_new(entry, accounts, seal, now) for entry in entries]
+    new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
     if trace is not None:
         new = [replace(one, trace=trace) for one in new]
     with writing(engine, crowd="intake") as connection:
         inserted, rows = insert_or_find(connection, new, now)
         taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]
         refused = [
-            _refused_anew(one, t, now) for one, t in zip(new, taken, strict=True)
+            _refused_anew(one, t, now, callbacks)
+            for one, t in zip(new, taken, strict=True)
         ]
         anew = [one for one in refused if one is not None]
         _, kept = insert_or_find(connection, anew, now)
@@ -94,13 +97,18 @@ def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
 
 
 def as_new(
-    entry: object, accounts: Accounts, seal: Seal, now: datetime
+    entry: object,
+    accounts: Accounts,
+    seal: Seal,
+    now: datetime,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> NewCancellation:
     """``entry`` as it is to be kept, ``rejected`` if it is wrong."""
     try:
-        checked = check(entry, accounts, now)
+        checked = check(entry, accounts, now, callbacks)
     except InvalidRequestError as error:
-        return _invalid(entry, str(error), now)
+        told = callbacks.of_what_is_refused(entry)
+        return _invalid(entry, str(error), now, told)
     return _valid(checked, seal, now)
 
 
@@ -118,7 +126,9 @@ def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
         params=checked.params,
         sealed=sealed,
         metadata=checked.metadata,
-        callback_url=checked.callback_url,
+        callback_url=checked.callback.url,
+        callback_task=checked.callback.task,
+        callback_queue=checked.callback.queue,
         not_before=checked.not_before,
         cancel_before=checked.cancel_before,
     )
@@ -136,7 +146,7 @@ def _beginning(checked: Checked, now: datetime) -> Progress:
     )
 
 
-def _invalid(entry: object, wrong: str, now: datetime) -> NewCancellation:
+def _invalid(entry: object, wrong: str, now: datetime, told: Wanted) -> NewCancellation:
     shown = entry if isinstance(entry, dict) else {}
     return NewCancellation(
         id=new_id(),
@@ -152,6 +162,9 @@ def _invalid(entry: object, wrong: str, now: datetime) -> NewCancellation:
             finished_at=now,
         ),
         opened_at=now,
+        callback_url=told.url,
+        callback_task=told.task,
+        callback_queue=told.queue,
     )
 
 
@@ -218,7 +231,7 @@ def _same_sealed(new: str | None, old: str | None, seal: Seal) -> bool:
 
 
 def _refused_anew(
-    one: NewCancellation, taken: Taken, now: datetime
+    one: NewCancellation, taken: Taken, now: datetime, callbacks: Callbacks
 ) -> NewCancellation | None:
     """The row that keeps an entry whose key stands for something else."""
     if taken.receipt is not Receipt.REFUSED or _is_refused(one):
@@ -231,4 +244,7 @@ def _refused_anew(
         "group": one.group,
         "params": dict(one.params),
     }
-    return _invalid(entry, taken.wrong or "", now)
+    told = Wanted(one.callback_url, one.callback_task, one.callback_queue)
+    return _invalid(
+        entry, taken.wrong or "", now, told if callbacks.of_refused else NOBODY
+    )

@@ -53,6 +53,10 @@ backoff = [0.1]
 ENVIRONMENT = {
     "CANARY_HASH": marked("hash"),
     "CANARY_APP": marked("app"),
+    # Of letters and digits, as many as base64 takes four by four.
+    "RESCIND_WEBHOOK_SECRET": f"whsec_{STEM}{'A' * 10}{STEM}",
+    "RESCIND_WEBHOOK_HOSTS": "127.0.0.1:*",
+    "RESCIND_WEBHOOK_PRIVATE": "true",
     "FLOWER_BASIC_AUTH": f"ann:{marked('flower')}",
     "FLOWER_PERSISTENT": "true",
     "FLOWER_STATE_SAVE_INTERVAL": "500",
@@ -138,11 +142,12 @@ def refund(number: int, iban: str = IBAN, **more: Any) -> dict[str, Any]:
 def entries() -> list[dict[str, Any]]:
     """Good ones of every provider, and such as are refused in each way there is."""
     good = [refund(50_000 + n, IBAN if n % 2 else SPACED) for n in range(REFUNDS)]
+    told = {"callback_url": f"http://127.0.0.1:{free_port()}/hook"}
     for n in range(OTHERS):
         good += [
             {"provider": "iletimerkezi", "order": str(60_000 + n)},
             {"provider": "ithink", "order": f"8621001{n:04}"},
-            {"provider": "notpanel", "order": f"ord_{n:04}"},
+            {"provider": "notpanel", "order": f"ord_{n:04}", **told},
             {
                 "provider": "dukkango",
                 "order": f"3e9caf87-5cb7-4c4e-adcb-fc2ec54c{n:04x}",
@@ -408,6 +413,8 @@ def _from_commands(world: World) -> None:
         if record["provider"] == "akinon" or record["account"] != "default":
             _cli(world, "show", record["id"], "--json")
     _cli(world, "show", json.loads(found[-1])["id"])
+    for words in (["webhooks"], ["webhooks", "--json"]):
+        _cli(world, *words)
     for words in (["lanes"], ["lanes", "--json"], ["doctor"], ["doctor", "--json"]):
         _cli(world, *words)
     for name in ("by-sql", "by-wrong-url", "by-feed", "by-header", "by-file"):

@@ -56,6 +56,18 @@ def test_one_transaction_ends_some_and_claims_others(
     assert states(engine) == ["cancelled", "queued", "sending"]
 
 
+def test_who_tells_is_woken_by_an_end_that_somebody_wants_to_know_of(
+    engine: Engine,
+) -> None:
+    woken: list[int] = []
+    own = Books(engine, LANE, "cancel", POLICY, 1, lambda: woken.append(1))
+    asking = new("2", callback_url="https://shop.example.com/")
+    for one, times in ((new("1"), 0), (asking, 1)):
+        take_in(engine, [one])
+        own.turn([answered(own.turn([], 1, 0))], 0, 0)
+        assert len(woken) == times
+
+
 def test_a_claim_that_fails_takes_no_answer_with_it(
     own: Books, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

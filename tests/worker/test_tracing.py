@@ -108,8 +108,8 @@ def test_of_a_later_version_what_this_one_knows_is_kept() -> None:
 
 def test_the_context_is_kept_and_comes_back_with_the_claim(engine: Engine) -> None:
     entries = [GOOD, GOOD | {"order": "12345679"}]
-    take_in(engine, ACCOUNTS, SEAL, entries[:1], NOW, GOOD_ONE)
-    take_in(engine, ACCOUNTS, SEAL, entries, NOW, context(8))
+    take_in(engine, ACCOUNTS, SEAL, entries[:1], NOW, trace=GOOD_ONE)
+    take_in(engine, ACCOUNTS, SEAL, entries, NOW, trace=context(8))
     lane = (GOOD["provider"], "default")
     kept = {one.order.id: one.trace for one in hold(engine, lane=lane)}
     assert kept == {GOOD["order"]: GOOD_ONE, "12345679": context(8)}

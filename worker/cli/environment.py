@@ -35,7 +35,11 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         "RESCIND_API_HOST": chosen.api_host,
         "RESCIND_API_PORT": str(chosen.api_port),
         "RESCIND_API_RATE": chosen.api_rate,
+        "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
+        "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
     }
     if chosen.api_tokens is not None:
         found["RESCIND_API_TOKENS"] = chosen.api_tokens.get_secret_value()
+    if chosen.webhook_secret is not None:
+        found["RESCIND_WEBHOOK_SECRET"] = chosen.webhook_secret.get_secret_value()
     return {name: value for name, value in found.items() if value}
