@@ -154,4 +154,5 @@ def check_file(*, as_json: bool) -> None:
     if not found:
         output.say("the schedules file has no rule")
     if status(found):
+        output.see("schedules-file")
         raise typer.Exit(WRONG)

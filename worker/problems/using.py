@@ -101,6 +101,14 @@ USING = Group(
             " submitted.",
         ),
         Problem(
+            "schedule-held",
+            "A rule found more than its max",
+            "A rule that suddenly finds very many is more often wrong than right, so"
+            " nothing was submitted, and the run waits for a person.",
+            "`rescind schedule run NAME --dry-run` shows what it found. If it is right,"
+            " `rescind schedule run NAME --max N` submits it; else mend the rule.",
+        ),
+        Problem(
             "schedule-unknown",
             "There is no rule of that name",
             "The schedules file has no rule that is called so.",
