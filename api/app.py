@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from anyio import to_thread
@@ -15,7 +16,7 @@ from api import cancellations, documents, health, lanes, pages, submissions
 from api.callers import Callers
 from api.front import Front
 from api.guard import Guard
-from api.intake import Entries, Intake
+from api.intake import Entries, Intake, Traces
 from api.openapi import REFERENCE, describe, product_version
 from api.problems import add_handlers
 from desk.routes import router as desk
@@ -39,7 +40,7 @@ def create_app(front: Front) -> FastAPI:
     )
     app.state.front = front
     app.state.callers = Callers(front.access, rate_of(front.settings.api_rate))
-    app.state.intake = Intake(lambda entries: _take_in(front, entries))
+    app.state.intake = Intake(partial(_take_in, front))
     app.state.alive = health.Remembered(health.alive)
     app.state.ready = health.Remembered(health.ready)
     for room in (submissions, cancellations, lanes, health, pages):
@@ -51,9 +52,9 @@ def create_app(front: Front) -> FastAPI:
     return app
 
 
-def _take_in(front: Front, entries: Entries) -> list[Taken]:
+def _take_in(front: Front, entries: Entries, traces: Traces) -> list[Taken]:
     known = (front.ledger(), front.accounts, front.seal)
-    return take_in(*known, entries, datetime.now(UTC), front.callbacks)
+    return take_in(*known, entries, datetime.now(UTC), front.callbacks, traces)
 
 
 @asynccontextmanager

@@ -20,7 +20,9 @@ from worker.intake import MOST, Taken
 log = structlog.get_logger("rescind.api")
 
 Entries = Sequence[object]
-Take = Callable[[Entries], list[Taken]]
+Traces = Sequence[str | None]
+Take = Callable[[Entries, Traces], list[Taken]]
+"""Takes entries in, each with its producer's trace context, if it has one."""
 
 
 @dataclass
@@ -28,6 +30,7 @@ class _Ask:
     """One request's entries, and who waits to hear what became of them."""
 
     entries: Entries
+    trace: str | None = None
     answer: asyncio.Future[list[Taken]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -42,12 +45,12 @@ class Intake:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
         self._running: asyncio.Task[None] | None = None
 
-    async def take_in(self, entries: Entries) -> list[Taken]:
+    async def take_in(self, entries: Entries, trace: str | None = None) -> list[Taken]:
         """What became of each entry, once the ledger has committed.
 
         Raises what ``take`` raises: then nothing was taken in.
         """
-        ask = _Ask(entries)
+        ask = _Ask(entries, trace)
         self._waiting.append(ask)
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
@@ -72,7 +75,7 @@ class Intake:
     async def _together(self, asks: list[_Ask]) -> None:
         entries = [entry for ask in asks for entry in ask.entries]
         try:
-            taken = iter(await self._in_thread(entries))
+            taken = iter(await self._in_thread(entries, _traces(asks)))
         except LedgerUnreachableError as error:
             log.warning("nothing is taken in", why=str(error))
             _fail(asks, error)
@@ -87,9 +90,14 @@ class Intake:
             for ask in asks:
                 _answer(ask, [next(taken) for _ in ask.entries])
 
-    async def _in_thread(self, entries: Entries) -> list[Taken]:
+    async def _in_thread(self, entries: Entries, traces: Traces) -> list[Taken]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._take, entries)
+        return await loop.run_in_executor(self._thread, self._take, entries, traces)
+
+
+def _traces(asks: list[_Ask]) -> Traces:
+    """Each entry's; mostly there are none."""
+    return [ask.trace for ask in asks for _ in ask.entries]
 
 
 def _answer(ask: _Ask, taken: list[Taken]) -> None:

@@ -19,6 +19,7 @@ from api.openapi import SUBMISSION, TOKEN_PROBLEMS, problems
 from api.problems import JSON, ProblemError
 from providers.text import plain_text
 from worker.intake import MOST, Receipt, Taken
+from worker.tracing import from_headers
 
 router = APIRouter(prefix="/v1", tags=["cancellations"])
 LONGEST_KEY = 200
@@ -74,7 +75,7 @@ async def submit(
 async def _take_in(request: Request, entries: list[object]) -> list[Taken]:
     intake: Intake = request.app.state.intake
     front: Front = request.app.state.front
-    taken = await intake.take_in(entries)
+    taken = await intake.take_in(entries, from_headers(request.headers))
     front.waker.wake(_new_lanes(taken))
     return taken
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -63,18 +63,18 @@ def take_in(
     entries: Sequence[object],
     now: datetime,
     callbacks: Callbacks = NO_CALLBACKS,
-    trace: str | None = None,
+    trace: str | Sequence[str | None] | None = None,
 ) -> list[Taken]:
     """Take ``entries`` in, in one transaction; one ``Taken`` for each, in order.
 
-    ``trace`` is their producer's trace context, where there is one.
+    ``trace`` is their producer's trace context, where there is one, or each one's own.
 
     Raises ``LedgerUnreachableError`` (then nothing was taken in) and, where something
     personal has to be sealed or compared, ``SealError``.
     """
     new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
     if trace is not None:
-        new = [replace(one, trace=trace) for one in new]
+        new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
     with writing(engine, crowd="intake") as connection:
         inserted, rows = insert_or_find(connection, new, now)
         taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]
@@ -89,6 +89,13 @@ def take_in(
         t if one is None else Taken(t.receipt, _id(one, kept), None, t.wrong)
         for t, one in zip(taken, refused, strict=True)
     ]
+
+
+def _traced(
+    new: Iterable[NewCancellation], traces: Iterable[str | None]
+) -> list[NewCancellation]:
+    given = zip(new, traces, strict=True)
+    return [one if trace is None else replace(one, trace=trace) for one, trace in given]
 
 
 def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:

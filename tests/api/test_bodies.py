@@ -157,11 +157,11 @@ def test_one_that_came_whole_is_not_given_up_while_it_is_worked_on(
 
     with open_socket(door) as other:
 
-        def slowly(entries: list[object]) -> object:
+        def slowly(entries: list[object], traces: object) -> object:
             # Longer than one that came at the same time is waited for.
             other.sendall(b"POST /")
             assert other.recv(1) == b""
-            return take(entries)
+            return take(entries, traces)
 
         monkeypatch.setattr(door.app.state.intake, "_take", slowly)
         assert door.send(GOOD).status_code == 202

@@ -152,12 +152,12 @@ def test_what_one_of_them_breaks_harms_none_of_the_others(
     began, go_on = threading.Event(), threading.Event()
     take = door.app.state.intake._take
 
-    def broken(entries: list[Any]) -> Any:
+    def broken(entries: list[Any], traces: Any) -> Any:
         began.set()
         go_on.wait(20)
         if any(entry.get("order") == "broken" for entry in entries):
             raise RuntimeError("secret words")
-        return take(entries)
+        return take(entries, traces)
 
     monkeypatch.setattr(door.app.state.intake, "_take", broken)
     with ThreadPoolExecutor(4) as callers:
@@ -177,7 +177,7 @@ def test_what_one_of_them_breaks_harms_none_of_the_others(
 def test_a_ledger_that_is_away_takes_nothing_in_and_says_when_to_come_again(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(_entries: Any) -> Any:
+    def away(*_: Any) -> Any:
         raise LedgerUnreachableError("postgresql://rescind@db.internal is away")
 
     take = door.app.state.intake._take
@@ -189,6 +189,24 @@ def test_a_ledger_that_is_away_takes_nothing_in_and_says_when_to_come_again(
         assert "db.internal" not in str(told)
     monkeypatch.setattr(door.app.state.intake, "_take", take)
     assert door.submit(GOOD).json()["receipt"] == "accepted"
+
+
+def test_a_trace_goes_with_each_of_what_its_request_brings(either: Door) -> None:
+    traces = [f"00-{n:032x}-{n:016x}-01" for n in (7, 8)]
+
+    def one(number: int) -> None:
+        entries = [{**GOOD, "order": f"ord_{number}_{n}"} for n in range(3)]
+        given = {"traceparent": traces[number]} if number < 2 else {}
+        assert either.submit(*entries, headers=given).status_code == 202
+
+    with ThreadPoolExecutor(4) as callers:
+        list(callers.map(one, range(4)))
+    found = {row.order_id: row.trace for row in either.rows()}
+    assert found == {
+        f"ord_{number}_{n}": traces[number] if number < 2 else None
+        for number in range(4)
+        for n in range(3)
+    }
 
 
 def test_a_personal_param_is_sealed_and_never_shown_again(door: Door) -> None:
