@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,10 +12,11 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ledger import tallies
 from ledger.progress import Progress
 from ledger.records import PROGRESS, progress_row, write_history
 from ledger.rows import Columns, Rows, incoming
-from ledger.states import State
+from ledger.states import FINAL, State
 from ledger.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms
 
 C = CANCELLATION.c
@@ -88,8 +90,28 @@ def insert_new(
         _insert(dialect, rows.differing), rows.parameters(dialect)
     )
     ids = frozenset(inserted.scalars())
-    write_history(connection, (_first(one, at) for one in new if one.id in ids))
+    kept = [one for one in new if one.id in ids]
+    write_history(connection, (_first(one, at) for one in kept))
+    _count(connection, kept, now)
     return ids
+
+
+def _count(
+    connection: Connection, kept: Sequence[NewCancellation], now: datetime
+) -> None:
+    accepted = Counter(
+        (one.provider, one.account)
+        for one in kept
+        if one.progress.state is not State.REJECTED
+    )
+    for lane, number in accepted.items():
+        tallies.count(connection, tallies.ACCEPTED, lane, by=number, crowd=True)
+    for one in kept:
+        if one.progress.state in FINAL:
+            refused = one.progress.state is State.REJECTED
+            lane = tallies.NO_LANE if refused else (one.provider, one.account)
+            ended = [(one.progress.state, one.progress.reason, 1)]
+            tallies.count_outcomes(connection, lane, ended, now, crowd=True)
 
 
 @cache

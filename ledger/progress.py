@@ -70,6 +70,8 @@ class Change:
     to: Progress
     call_id: str | None = None
     evidence: str | None = None
+    attempted: bool = False
+    """Whether it ends an attempt: a cancel that may have reached the provider."""
 
 
 JsonObject = Mapping[str, Any]

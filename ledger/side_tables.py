@@ -125,14 +125,14 @@ class Tally(SQLModel, table=True):
     __tablename__: ClassVar[str] = "tally"
     __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
 
+    slot: int = Field(sa_column=_number(key=True))
+    """0: ever; or the quarter of an hour it fell into, by its beginning."""
     metric: str = Field(sa_column=_text(key=True))
     provider: str = Field(sa_column=_text(key=True))
     account: str = Field(sa_column=_text(key=True))
     first: str = Field(sa_column=_text(key=True))
     second: str = Field(sa_column=_text(key=True))
     third: str = Field(sa_column=_text(key=True))
-    slot: int = Field(sa_column=_number(key=True))
-    """The quarter of an hour it fell into, by its beginning; 0: long ago."""
     shard: int = Field(sa_column=Column(SmallInteger, primary_key=True))
     """Those who count at the same time count apart, and wait for nobody."""
     count: int = Field(sa_column=_number())

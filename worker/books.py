@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,7 @@ from ledger.lanes import (
 from ledger.progress import Change, Claimed, Progress
 from ledger.records import record, record_calls
 from ledger.states import OPEN, State
+from ledger.tallies import THROTTLE, count
 from providers.model import Policy
 from worker.accounts import Lane
 from worker.calls import FINE, Asked, longest_call
@@ -113,9 +114,10 @@ class Books:
         now = utc_now()
         changes = _changes(asked, self.policy)
         with writing(self.engine) as connection:
-            stale = record(connection, changes, now)
+            stale = record(connection, changes, now, self.lane)
             made = [one.call for one in asked if one.call is not None]
             record_calls(connection, *self.lane, made)
+            _count_throttles(connection, self.lane, asked, stale)
             lane = self._lane(connection, asked)
             claimed = self._claim(connection, lane, calls, under_way)
         self.left_open |= any(change.to.state in OPEN for change in changes)
@@ -159,6 +161,17 @@ class Books:
         return allowed
 
 
+def _count_throttles(
+    connection: Connection, lane: Lane, asked: Sequence[Asked], stale: Collection[str]
+) -> None:
+    # Those that are all stale were written down before, or are another's to count.
+    new = sum(
+        one.effect.throttled is not None and any(c.id not in stale for c in one.claimed)
+        for one in asked
+    )
+    count(connection, THROTTLE, lane, by=new)
+
+
 def _changes(asked: Sequence[Asked], policy: Policy) -> list[Change]:
     known: dict[tuple[Any, ...], Progress] = {}
     return [
@@ -191,6 +204,8 @@ def _change(
         to=to,
         call_id=asked.call.id if asked.call else None,
         evidence=asked.effect.words,
+        attempted=claimed.progress.state is State.SENDING
+        and to.attempts == claimed.progress.attempts,
     )
 
 
