@@ -39,6 +39,7 @@ class LaneRow:
     by_file: bool
     """Held by what is wrong with the accounts file, which no button mends."""
 
+
 @dataclass(frozen=True, slots=True)
 class Board:
     """Everything on the overview that may change."""

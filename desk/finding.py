@@ -8,7 +8,7 @@ from desk.guard import DeskRoute, Reader, RefusedError, TheDesk
 from desk.listing import ENDED, listing_of
 from desk.pages import page
 from ledger.database import reading
-from ledger.groups import groups_from, standing
+from ledger.groups import COUNTED, groups_from, standing
 from ledger.queries import as_record
 from ledger.search import search as search_ledger
 from providers.registry import BY_NAME
@@ -79,5 +79,9 @@ def groups(
         else:
             listed = groups_from(connection, storable(after), GROUPS + 1)
     return page(
-        request, "groups.html", groups=listed[:GROUPS], more=len(listed) > GROUPS
+        request,
+        "groups.html",
+        groups=listed[:GROUPS],
+        more=len(listed) > GROUPS,
+        most=COUNTED,
     )

@@ -91,7 +91,7 @@ def _in_words(request: Request, error: Exception) -> Response | None:
     if isinstance(error, LedgerUnreachableError | LedgerVersionError):
         return _trouble(request, 503, "The ledger is out of reach", str(error))
     if isinstance(error, DBAPIError):
-        why = in_words(the_desk(request).engine, error)
+        why = in_words(the_desk(request).front.engine, error)
         return _trouble(request, 503, "The ledger is out of reach", why)
     if isinstance(error, SettingsError | SealError):
         return _trouble(request, 503, "A setting is wrong", str(error))
@@ -107,6 +107,8 @@ def _trouble(request: Request, status: int, title: str, why: str) -> Response:
 
 def to_sign_in(request: Request) -> Response:
     """To the page that asks for a token, and back here afterwards."""
+    if _follows_a_link(request):
+        return page(request, "onward.html")
     back = request.url.path if request.method == "GET" else "/"
     if request.method == "GET" and request.url.query:
         back += f"?{request.url.query}"
@@ -114,6 +116,15 @@ def to_sign_in(request: Request) -> Response:
     if request.headers.get("hx-request"):
         return Response(status_code=401, headers={"HX-Redirect": where})
     return RedirectResponse(where, 303)
+
+
+def _follows_a_link(request: Request) -> bool:
+    """Whether another site's link led here: then browsers keep a strict cookie back.
+
+    A page that leads on to itself has it sent, to whoever is signed in.
+    """
+    from_afar = request.headers.get("sec-fetch-site") == "cross-site"
+    return from_afar and request.method == "GET"
 
 
 def is_secure(request: Request) -> bool:
@@ -127,7 +138,7 @@ def cookie_name(request: Request) -> str:
 def session_of(request: Request, desk: Desk) -> Session | None:
     """Whose session the request shows; asks anew whether its token still opens."""
     cookie = request.cookies.get(cookie_name(request))
-    return desk.sessions.read(cookie, desk.access()) if cookie else None
+    return desk.sessions.read(cookie, desk.access) if cookie else None
 
 
 TheDesk = Annotated[Desk, Depends(the_desk)]

@@ -16,10 +16,10 @@ from ledger.states import EDGES, State
 
 SAID = {"retried": "A new round has begun: its next steps appear below."}
 MEANS = {
-    "answered": "answered",
+    "answered": "was answered",
     "not_sent": "never reached the provider",
     "throttled": "was asked to wait",
-    "maybe_done": "its answer was lost: it may have been done",
+    "maybe_done": "was made and its answer lost: it may have been done",
 }
 
 router = APIRouter(route_class=DeskRoute)

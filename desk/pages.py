@@ -28,7 +28,7 @@ _templates.filters |= {
     "shown": words.shown,
     "mark": words.mark,
     "many": words.many,
-    "span": words.span,
+    "rate": words.rate,
 }
 _templates.globals |= {"age": words.age, "static_version": version()}
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from ledger.states import State
 from ledger.tables import in_ms, moment
+from ledger.tallies import Flow
 
 ORDER = (State.CANCELLED, State.REJECTED, State.EXPIRED, State.FAILED)
 """From the bottom of a bar to its top."""
@@ -16,8 +17,6 @@ LEFT, TOP, HEIGHT, STEP, WIDTH = 46, 8, 150, 28, 20
 LEAST = 2.0
 """So high at least is what is not nothing: one failure among thousands is seen."""
 HOUR_MS = 3_600_000
-
-Counted = tuple[int, str, str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +56,9 @@ class Plot:
         return sum(self.totals.values())
 
 
-def plot_of(counts: Iterable[Counted], now: datetime) -> Plot:
+def plot_of(counts: Iterable[Flow], now: datetime) -> Plot:
     """The last 24 hours, the one that runs among them."""
-    listed = [one for one in counts if one[1] in ORDER]
+    listed = [one for one in counts if one.state in ORDER]
     hours = _hours(listed, now)
     top = _round_up(max(hour.total for hour in hours))
     return Plot(
@@ -67,29 +66,29 @@ def plot_of(counts: Iterable[Counted], now: datetime) -> Plot:
         bars=[(hour, _bars(hour, at, top)) for at, hour in enumerate(hours)],
         ticks=[(_y(value, top), value) for value in _ticks(top)],
         totals={s: sum(hour.counts[s] for hour in hours) for s in ORDER},
-        reasons=_reasons(listed, in_ms(hours[0].start)),
+        reasons=_reasons(listed, hours[0].start),
     )
 
 
-def _hours(listed: Iterable[Counted], now: datetime) -> list[Hour]:
+def _hours(listed: Iterable[Flow], now: datetime) -> list[Hour]:
     last = in_ms(now) // HOUR_MS * HOUR_MS
     first = last - (HOURS - 1) * HOUR_MS
     found = [dict.fromkeys(ORDER, 0) for _ in range(HOURS)]
-    for slot, state, _, count in listed:
-        at = (slot - first) // HOUR_MS
+    for one in listed:
+        at = (in_ms(one.slot) - first) // HOUR_MS
         if 0 <= at < HOURS:
-            found[at][State(state)] += count
+            found[at][State(one.state)] += one.count
     start = moment(first)
     return [Hour(start + timedelta(hours=at), one) for at, one in enumerate(found)]
 
 
-def _reasons(listed: Iterable[Counted], first: int) -> list[tuple[State, str, int]]:
+def _reasons(listed: Iterable[Flow], first: datetime) -> list[tuple[State, str, int]]:
     """Each outcome and how often, the most frequent of a state first."""
     sums: dict[tuple[State, str], int] = {}
-    for slot, state, reason, count in listed:
-        if slot >= first:
-            key = (State(state), reason or "")
-            sums[key] = sums.get(key, 0) + count
+    for one in listed:
+        if one.slot >= first:
+            key = (State(one.state), one.reason)
+            sums[key] = sums.get(key, 0) + one.count
     found = [(state, reason, n) for (state, reason), n in sums.items() if n]
     return sorted(found, key=lambda one: (ORDER.index(one[0]), -one[2], one[1]))
 

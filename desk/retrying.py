@@ -99,10 +99,10 @@ def retry(
     before = deadline_of(deadline, now)
     able = [one["id"] for one in those.records(desk) if may_be_retried(one)][:MOST]
     done = open_rounds(desk.engine, able, now, before)
-    heard = desk.wake(woken(done.rows))
+    desk.wake(woken(done.rows))
     if len(able) == len(done.rows) == 1:
         return RedirectResponse(f"/desk/cancellations/{able[0]}?done=retried", 303)
-    return page(request, "retried.html", done=done, said=SAID, heard=heard)
+    return page(request, "retried.html", done=done, said=SAID)
 
 
 def _is_late(record: dict[str, Any], now: datetime) -> bool:

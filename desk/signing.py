@@ -31,7 +31,7 @@ router = APIRouter(route_class=DeskRoute)
 def ask(request: Request, desk: TheDesk, next: str = "/") -> Response:  # noqa: A002
     if session_of(request, desk) is not None:
         return RedirectResponse(_ours(next), 303)
-    empty = not desk.access().tokens
+    empty = not desk.access.tokens
     return page(request, "sign_in.html", back=_ours(next), why=None, empty=empty)
 
 
@@ -44,12 +44,12 @@ def sign_in(
 ) -> Response:
     check_origin(request)
     address = request.client.host if request.client else "?"
-    if not desk.attempts.test(FAILURES, address):
+    if not desk.failures.test(FAILURES, address):
         why = "Too many wrong tokens came from this address: wait a minute."
         return _again(request, 429, why, back)
-    found = desk.access().token(token.strip())
+    found = desk.access.token(token.strip())
     if found is None:
-        desk.attempts.hit(FAILURES, address)
+        desk.failures.hit(FAILURES, address)
         return _again(request, 401, "No such token: it may have been removed.", back)
     if Scope.READ not in found.scopes:
         why = f"The token {found.name} may not look: it lacks the scope read."
@@ -71,15 +71,16 @@ def sign_out(request: Request) -> Response:
     check_origin(request)
     response = RedirectResponse(SIGN_IN, 303)
     response.delete_cookie(
-        cookie_name(request), httponly=True, secure=is_secure(request), samesite="strict"
+        cookie_name(request),
+        httponly=True,
+        secure=is_secure(request),
+        samesite="strict",
     )
     return response
 
 
 def _again(request: Request, status: int, why: str, back: str) -> Response:
-    return page(
-        request, "sign_in.html", status, back=_ours(back), why=why, empty=False
-    )
+    return page(request, "sign_in.html", status, back=_ours(back), why=why, empty=False)
 
 
 def _ours(back: str) -> str:

@@ -13,11 +13,12 @@ UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 MARKS = {
     "cancelled": "✓",
     "rejected": "⊘",
-    "expired": "⧖",
+    "expired": "!",
     "failed": "✕",
     "held": "■",
     "paused": "‖",
-    "open": "▸",
+    "open": "○",
+    "working": "▸",
 }
 """Beside its colour each state has a sign of its own."""
 
@@ -77,6 +78,10 @@ def shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}={one}" for name, one in value.items())
     return str(value)
+
+
+def rate(value: str) -> str:
+    return "without limit" if value == "none" else value
 
 
 def many(number: int, what: str, most: int | None = None) -> str:

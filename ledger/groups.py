@@ -11,8 +11,10 @@ from sqlalchemy import Connection, Select, bindparam, func, select, text
 
 from ledger.states import State
 from ledger.tables import CANCELLATION, GROUPED, LOOKED_AT
+from ledger.walk import lanes_in
 
 C = CANCELLATION.c
+LISTED_ONES = tuple(state for state in State if state is not State.SENDING)
 COUNTED = 1_000
 """How far each state of a group is counted."""
 
@@ -45,8 +47,24 @@ def standing(connection: Connection, name: str) -> Standing | None:
 
 def _counts(connection: Connection, name: str) -> dict[State, int]:
     asked = {"its_group": name, "most": COUNTED + 1}
-    found = {s: connection.execute(_count(s), asked).scalar_one() for s in State}
-    return {state: count for state, count in found.items() if count}
+    found: dict[State, int] = {State.SENDING: _under_way(connection, name)}
+    for state in LISTED_ONES:
+        found[state] = connection.execute(_count(state), asked).scalar_one()
+    return {state: found[state] for state in State if found[state]}
+
+
+def _under_way(connection: Connection, name: str) -> int:
+    # No index of groups has what is in this state of a moment; it is few.
+    chosen = select(func.count()).where(
+        text(LOOKED_AT),
+        C.provider == bindparam("its_provider"),
+        C.account == bindparam("its_account"),
+        text(f"state = '{State.SENDING}'"),
+        C.group_name == name,
+    )
+    lanes = lanes_in(connection, LOOKED_AT)
+    named = ({"its_provider": p, "its_account": a} for p, a in lanes)
+    return sum(connection.execute(chosen, lane).scalar_one() for lane in named)
 
 
 @cache
@@ -58,8 +76,6 @@ def _next() -> Select[Any]:
 
 @cache
 def _count(state: State) -> Select[Any]:
-    # What is under way is in no index of groups, and is few.
-    held = LOOKED_AT if state is State.SENDING else GROUPED
     its = C.group_name == bindparam("its_group")
-    few = select(C.id).where(text(held), text(f"state = '{state}'"), its)
+    few = select(C.id).where(text(GROUPED), text(f"state = '{state}'"), its)
     return select(func.count()).select_from(few.limit(bindparam("most")).subquery())

@@ -38,7 +38,9 @@ C = CANCELLATION.c
 MOST_LANES = 200
 """Beyond it a list reads rows, and not a part of an index for each lane and state."""
 
-MOST = "most"
+MOST, BEFORE = "most", "before"
+NEWER_THAN_ALL = "z"
+"""After every id, which are in hexadecimal, wherever a database puts capitals."""
 
 Where = ColumnElement[bool] | TextClause
 Range = tuple[Select[Any], dict[str, str]]
@@ -152,20 +154,25 @@ class Filter:
         return all(one in (None, its) for one, its in zip(asked, lane, strict=True))
 
 
-def list_rows(connection: Connection, wanted: Filter, limit: int) -> list[Row[Any]]:
-    """The newest ``limit`` rows that fit, newest first."""
+def list_rows(
+    connection: Connection, wanted: Filter, limit: int, before: str | None = None
+) -> list[Row[Any]]:
+    """The newest ``limit`` rows that fit, newest first; older than ``before``."""
     ranges = _ranges(connection, wanted)
+    page = {MOST: limit, BEFORE: before or NEWER_THAN_ALL}
     if ranges is None:
         asked = [*wanted.conditions(), C.state.in_(_states(wanted))]
-        return list(connection.execute(_newest(CANCELLATION, *asked), {MOST: limit}))
+        return list(connection.execute(_newest(CANCELLATION, *asked), page))
     ids: list[str] = []
     for chosen, values in ranges:
-        ids += connection.execute(chosen, {**values, MOST: limit}).scalars()
+        ids += connection.execute(chosen, {**values, **page}).scalars()
     return rows_of(connection, nlargest(limit, ids))
 
 
 def _newest(what: Any, *where: Where) -> Select[Any]:
-    return select(what).where(*where).order_by(C.id.desc()).limit(bindparam(MOST))
+    older = C.id < bindparam(BEFORE)
+    chosen = select(what).where(*where, older)
+    return chosen.order_by(C.id.desc()).limit(bindparam(MOST))
 
 
 def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
@@ -216,7 +223,7 @@ def _listed() -> Select[Any]:
 @cache
 def _under_way() -> Select[Any]:
     # In no order and all of them: they are few, and no index has their ids in order.
-    return select(C.id).where(text(LOOKED_AT), *_its())
+    return select(C.id).where(text(LOOKED_AT), *_its(), C.id < bindparam(BEFORE))
 
 
 def _its() -> list[Where]:
