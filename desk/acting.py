@@ -17,7 +17,7 @@ from worker.operations import EVERY_OPERATION, UnknownError
 router = APIRouter(route_class=DeskRoute)
 
 
-@router.get("/desk/lanes/hold", include_in_schema=False)
+@router.get("/desk/lanes/hold")
 def ask_to_hold(request: Request, desk: TheDesk, who: Reader, lane: str) -> Response:
     del who
     try:
@@ -27,7 +27,7 @@ def ask_to_hold(request: Request, desk: TheDesk, who: Reader, lane: str) -> Resp
     return page(request, "hold.html", lane=seen)
 
 
-@router.post("/desk/lanes/hold", include_in_schema=False)
+@router.post("/desk/lanes/hold")
 def hold(desk: TheDesk, who: Operator, lane: Text) -> Response:
     del who
     try:
@@ -37,7 +37,7 @@ def hold(desk: TheDesk, who: Operator, lane: Text) -> Response:
     return _to_overview("held", lane)
 
 
-@router.post("/desk/lanes/resume", include_in_schema=False)
+@router.post("/desk/lanes/resume")
 def resume(desk: TheDesk, who: Operator, lane: Text) -> Response:
     del who
     named = _named(lane)

@@ -22,7 +22,7 @@ LONGEST = 500
 router = APIRouter(route_class=DeskRoute)
 
 
-@router.get("/desk/ended", include_in_schema=False)
+@router.get("/desk/ended")
 def ended(
     request: Request,
     desk: TheDesk,
@@ -48,7 +48,7 @@ def ended(
     )
 
 
-@router.get("/desk/search", include_in_schema=False)
+@router.get("/desk/search")
 def search(request: Request, desk: TheDesk, who: Reader, q: str = "") -> Response:
     """Whatever is exactly so: an order, a key, an id, provider/account/key, a group."""
     del who
@@ -66,7 +66,7 @@ def search(request: Request, desk: TheDesk, who: Reader, q: str = "") -> Respons
     )
 
 
-@router.get("/desk/groups", include_in_schema=False)
+@router.get("/desk/groups")
 def groups(
     request: Request, desk: TheDesk, who: Reader, after: str = "", name: str = ""
 ) -> Response:

@@ -56,7 +56,7 @@ def _hub(request: Request) -> Hub:
     return found
 
 
-@router.get("/desk/events", include_in_schema=False)
+@router.get("/desk/events")
 async def events(request: Request) -> Response:
     hub = _hub(request)
     who = session_of(request, hub.desk)

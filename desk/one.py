@@ -25,7 +25,7 @@ MEANS = {
 router = APIRouter(route_class=DeskRoute)
 
 
-@router.get("/desk/cancellations/{name}", include_in_schema=False)
+@router.get("/desk/cancellations/{name}")
 def one(
     request: Request, desk: TheDesk, who: Reader, name: str, done: str = ""
 ) -> Response:

@@ -16,7 +16,7 @@ DONE = {
 }
 
 
-@router.get("/", include_in_schema=False)
+@router.get("/")
 def overview(
     request: Request, desk: TheDesk, who: Reader, done: str = "", lane: str = ""
 ) -> Response:

@@ -67,7 +67,7 @@ def meant(
 TheMeant = Annotated[Meant, Depends(meant)]
 
 
-@router.post("/desk/retry", include_in_schema=False)
+@router.post("/desk/retry")
 def ask(request: Request, desk: TheDesk, who: Operator, those: TheMeant) -> Response:
     """How many there are, and what will happen."""
     del who
@@ -86,7 +86,7 @@ def ask(request: Request, desk: TheDesk, who: Operator, those: TheMeant) -> Resp
     )
 
 
-@router.post("/desk/retry/now", include_in_schema=False)
+@router.post("/desk/retry/now")
 def retry(
     request: Request,
     desk: TheDesk,

@@ -27,7 +27,7 @@ FAILURES = parse("10/minute")
 router = APIRouter(route_class=DeskRoute)
 
 
-@router.get(SIGN_IN, include_in_schema=False)
+@router.get(SIGN_IN)
 def ask(request: Request, desk: TheDesk, next: str = "/") -> Response:  # noqa: A002
     if session_of(request, desk) is not None:
         return RedirectResponse(_ours(next), 303)
@@ -35,7 +35,7 @@ def ask(request: Request, desk: TheDesk, next: str = "/") -> Response:  # noqa: 
     return page(request, "sign_in.html", back=_ours(next), why=None, empty=empty)
 
 
-@router.post(SIGN_IN, include_in_schema=False)
+@router.post(SIGN_IN)
 def sign_in(
     request: Request,
     desk: TheDesk,
@@ -66,7 +66,7 @@ def sign_in(
     return response
 
 
-@router.post("/desk/sign-out", include_in_schema=False)
+@router.post("/desk/sign-out")
 def sign_out(request: Request) -> Response:
     check_origin(request)
     response = RedirectResponse(SIGN_IN, 303)

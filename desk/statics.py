@@ -32,7 +32,7 @@ def version() -> str:
     return sha256(whole).hexdigest()[:12]
 
 
-@router.get("/desk/static/{of}/{name}", include_in_schema=False)
+@router.get("/desk/static/{of}/{name}")
 def static(of: str, name: str, request: Request) -> Response:
     if name not in KINDS:
         raise HTTPException(404)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, text
 
 from ledger.queries import find, rows_of
-from ledger.tables import CANCELLATION, KEYED_OTHERWISE, LISTED, LOOKED_AT
+from ledger.tables import CANCELLATION, OTHER_KEY, LISTED, LOOKED_AT
 from ledger.walk import lanes_in
 
 C = CANCELLATION.c
@@ -31,6 +31,6 @@ def _by_key(connection: Connection, key: str) -> Iterator[str]:
 
 
 def _by_order(connection: Connection, order: str, most: int) -> Iterator[str]:
-    asked = (text(KEYED_OTHERWISE), C.order_id == order)
+    asked = (text(OTHER_KEY), C.order_id == order)
     chosen = select(C.id).where(*asked).order_by(C.id.desc()).limit(most)
     yield from connection.execute(chosen).scalars()

@@ -36,8 +36,8 @@ WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"
 LISTED = "state <> 'sending'"
 GROUPED = "group_name IS NOT NULL AND state <> 'sending'"
 SEALED = "sealed IS NOT NULL"
-# The others are found by their key, which the unique index holds already.
-KEYED_OTHERWISE = "order_id <> key"
+# Where the order itself is the key, the constraint's own index finds it.
+OTHER_KEY = "order_id <> key"
 
 
 def in_ms(moment: datetime) -> int:
@@ -138,8 +138,8 @@ class Cancellation(SQLModel, table=True):
             "ix_order",
             "order_id",
             "id",
-            sqlite_where=text(KEYED_OTHERWISE),
-            postgresql_where=text(KEYED_OTHERWISE),
+            sqlite_where=text(OTHER_KEY),
+            postgresql_where=text(OTHER_KEY),
         ),
         # Open ones first, as they are looked at; few rows hold anything sealed.
         Index(

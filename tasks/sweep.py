@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import structlog
+from redis import RedisError
 
 from ledger.database import LedgerUnreachableError
 from ledger.seal import SealError
-from worker import wake
+from worker import pulse, wake
 from worker.celery import app
 from worker.retention import Retention
 from worker.runtime import runtime, utc_now
@@ -26,6 +29,8 @@ def sweep() -> None:
     except (LedgerUnreachableError, SealError) as error:
         log.warning("no sweep", why=str(error))
         return
+    with suppress(RedisError):
+        pulse.leave(here.redis, utc_now())
     for lane, operation in wakes:
         wake.wake_one(app, lane, operation)
     try:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ledger.database import open_ledger
 from ledger.seal import Seal, SealError
+from worker.access import access, check_host, rate_of
 from worker.accounts import Accounts, load_accounts
 from worker.cli.checks import Check, Level, ledger_checks, redis_checks, status
 from worker.cli.credentials import credential_checks
@@ -29,6 +30,7 @@ def examine() -> Iterator[Check]:
     """Every check there is, as it is made; raises ``SettingsError`` alone."""
     chosen = settings()
     yield from _settings(chosen)
+    yield _door(chosen)
     seal, sealing = _seal(chosen)
     yield sealing
     redis: Redis | None = None
@@ -86,9 +88,26 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
             "***" if tokens else "none: the HTTP door stays shut",
             DEFAULT,
         ),
+        "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
+        "RESCIND_API_PORT": (str(chosen.api_port), DEFAULT),
+        "RESCIND_API_RATE": (chosen.api_rate, DEFAULT),
         "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
     }
+
+
+def _door(chosen: Settings) -> Check:
+    """Who may come in through the HTTP door."""
+    try:
+        check_host(chosen)
+        rate_of(chosen.api_rate)
+        tokens = access(chosen).tokens
+    except SettingsError as error:
+        return Check("http door", Level.WRONG, str(error))
+    if not tokens:
+        return Check("http door", Level.OK, "nobody has a token, so nobody may come in")
+    allowed = (f"{one.name} ({', '.join(sorted(one.scopes))})" for one in tokens)
+    return Check("http door", Level.OK, f"it lets in {', '.join(allowed)}")
 
 
 def _seal(chosen: Settings) -> tuple[Seal | None, Check]:

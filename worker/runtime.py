@@ -90,6 +90,10 @@ class Runtime:
     def accounts(self) -> Accounts:
         return self.accounts_file.current()
 
+    @property
+    def redis(self) -> Redis:
+        return self.tokens.redis
+
 
 def runtime() -> Runtime:
     """This process's runtime, made at the first call that can make it.

@@ -170,7 +170,7 @@ def at_work(home: Path, database: str | None) -> Iterator[World]:
             redis_url=None,
             database_url=SecretStr(database) if database else None,
             seal_key=SecretStr(new_key()) if database else None,
-            api_tokens=SecretStr(marked("api")),
+            api_tokens=SecretStr(f"canary:submit+read+operate:{marked('api')}"),
         )
         system = System(
             chosen,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx import Response
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
@@ -69,6 +72,11 @@ class TestFront:
     def ledger(self) -> Engine:
         return self.engine
 
+    def close(self) -> None:
+        self.stopping.set()
+        self.waker.close()
+        self.engine.dispose()
+
 
 def front_over(url: str, home: Path, tokens: str = TOKENS) -> TestFront:
     """A front over the ledger of this URL, which wakes nobody but writes it down."""
@@ -100,6 +108,22 @@ def app_of(front: TestFront) -> FastAPI:
     return app
 
 
+def sign_in(client: TestClient, token: str, **form: str) -> Response:
+    return client.post("/desk/sign-in", data={"token": token, **form})
+
+
+def form_key(client: TestClient, page: str = "/") -> str:
+    """What the forms of this session hold."""
+    found = re.search(r'name="form_key" value="([^"]+)"', client.get(page).text)
+    assert found is not None
+    return found[1]
+
+
+def send(client: TestClient, path: str, **form: str | list[str]) -> Response:
+    """A form of this session's, as its page would send it."""
+    return client.post(path, data={"form_key": form_key(client), **form})
+
+
 @contextmanager
 def served(front: TestFront) -> Iterator[str]:
     """The app on a real socket: its address."""
@@ -115,8 +139,6 @@ def served(front: TestFront) -> Iterator[str]:
             front.stopping.set()
             server.should_exit = True
             thread.join(20)
-            front.waker.close()
-            front.engine.dispose()
 
 
 # --- what the ledger holds --------------------------------------------------------------

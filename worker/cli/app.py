@@ -61,6 +61,7 @@ app.command()(operating.lanes)
 app.command()(operating.hold)
 app.command()(operating.resume)
 app.command()(operating.up)
+app.command()(operating.api)
 app.command()(operating.demo)
 app.command(
     add_help_option=False,

@@ -30,6 +30,9 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         # With the ledger's URL set, nothing would find the embedded ledger's own key.
         "RESCIND_SEAL_KEY": chosen.seal_keys(),
         "RESCIND_RETENTION": chosen.retention or "",
+        "RESCIND_API_HOST": chosen.api_host,
+        "RESCIND_API_PORT": str(chosen.api_port),
+        "RESCIND_API_RATE": chosen.api_rate,
     }
     if chosen.api_tokens is not None:
         found["RESCIND_API_TOKENS"] = chosen.api_tokens.get_secret_value()

@@ -1,0 +1,80 @@
+"""What the HTTP door works with; nothing of it needs Redis to be there."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from ledger.database import open_ledger
+from ledger.migrate import check
+from ledger.seal import Seal
+from worker.access import Access, access
+from worker.accounts import Accounts
+from worker.runtime import AccountsFile
+from worker.settings import Settings
+from worker.waker import Waker
+
+REDIS_SECONDS = 2
+"""Who asks for health gets an answer soon, whatever Redis does."""
+
+
+@dataclass
+class Front:
+    """The ledger, the accounts, who may come in, and who is told of new work.
+
+    Found in ``request.app.state.front``.
+    """
+
+    settings: Settings
+    engine: Engine
+    seal: Seal
+    access: Access
+    accounts_file: AccountsFile
+    waker: Waker
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the process is to end, and so must all that streams."""
+    _checked: bool = False
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.accounts_file.current()
+
+    @cached_property
+    def redis(self) -> Redis:
+        """A client that gives up soon; raises ``SettingsError`` if none is known."""
+        return Redis.from_url(
+            self.settings.redis,
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
+        )
+
+    def ledger(self) -> Engine:
+        """The ledger, once it is known to be of this program's version.
+
+        Raises ``LedgerUnreachableError``.
+        """
+        if not self._checked:
+            check(self.engine)
+            self._checked = True
+        return self.engine
+
+    def close(self) -> None:
+        self.stopping.set()
+        self.waker.close()
+        self.engine.dispose()
+
+
+def open_front(chosen: Settings) -> Front:
+    """Raises ``SettingsError``, ``SealError`` or ``ValueError`` for a wrong setting."""
+    return Front(
+        settings=chosen,
+        engine=open_ledger(chosen.database),
+        seal=chosen.seal(),
+        access=access(chosen),
+        accounts_file=AccountsFile(chosen.accounts),
+        waker=Waker(),
+    )
