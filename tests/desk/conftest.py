@@ -1,4 +1,4 @@
-"""A desk over an empty ledger, and somebody who looks at it."""
+"""A desk over a ledger, and somebody who looks at it."""
 
 from __future__ import annotations
 
@@ -6,33 +6,46 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
+from sqlalchemy import Engine
 
-from tests.desk.stage import OPERATOR, READER, TestFront, app_of, front_over, sign_in
+from tests.desk.stage import OPERATOR, READER, Served, Visitor, served, settings_over
+
+
+@pytest.fixture(scope="session")
+def one_door(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """One server for all: to start and to end one takes longer than a test."""
+    home = tmp_path_factory.mktemp("desk")
+    with served(settings_over(f"sqlite:///{sqlite_template}", home)) as found:
+        yield found
 
 
 @pytest.fixture
-def front(sqlite_ledger_url: str, tmp_path: Path) -> Iterator[TestFront]:
-    found = front_over(sqlite_ledger_url, tmp_path)
-    yield found
-    found.close()
+def door(one_door: Served, sqlite_ledger_url: str) -> Iterator[Served]:
+    """The desk over an empty ledger, as if it had just been started."""
+    one_door.begin_anew(sqlite_ledger_url)
+    yield one_door
+    one_door.engine.dispose()
 
 
 @pytest.fixture
-def stranger(front: TestFront) -> TestClient:
+def ledger(door: Served) -> Engine:
+    return door.engine
+
+
+@pytest.fixture
+def stranger(door: Served) -> Visitor:
     """Somebody who is not signed in."""
-    return TestClient(app_of(front), follow_redirects=False)
+    return door.visitor()
 
 
 @pytest.fixture
-def operator(front: TestFront) -> TestClient:
-    client = TestClient(app_of(front), follow_redirects=False)
-    sign_in(client, OPERATOR)
-    return client
+def operator(door: Served) -> Visitor:
+    return door.visitor(OPERATOR)
 
 
 @pytest.fixture
-def reader(front: TestFront) -> TestClient:
-    client = TestClient(app_of(front), follow_redirects=False)
-    sign_in(client, READER)
-    return client
+def reader(door: Served) -> Visitor:
+    """Somebody who may look and not act."""
+    return door.visitor(READER)

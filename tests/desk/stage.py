@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import requests
 import uvicorn
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
-from httpx import Response
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from desk.routes import router
+from api.app import create_app
+from api.front import Front
+from api.server import Server
 from ledger.database import open_ledger, writing
 from ledger.intake import insert_new
 from ledger.lanes import LaneState, register_lanes, write_lane
@@ -29,11 +30,13 @@ from ledger.seal import new_key
 from ledger.states import State
 from providers.model import Reason
 from tests.ledger.build import new
-from worker.access import Access, access
-from worker.accounts import Accounts, Lane, load_accounts
+from worker.access import access
+from worker.accounts import Lane
+from worker.runtime import AccountsFile
 from worker.settings import Settings
 from worker.waker import Waker
 
+Form = Mapping[str, str | list[str]]
 OPERATOR = "an-operators-token-of-some-length"
 READER = "a-readers-token-of-some-length"
 SUBMITTER = "a-submitters-token-of-some-length"
@@ -56,92 +59,125 @@ PARCEL, SHOP = ("ithink", "default"), ("akinon", "shop")
 
 
 @dataclass
-class TestFront:
-    """What the app gives to the desk, of a test's own making."""
+class Woken:
+    """Who was woken, by whoever would otherwise send it to Redis."""
 
-    __test__ = False
+    asked: list[tuple[Lane, str]] = field(default_factory=list)
 
-    settings: Settings
-    engine: Engine
-    access: Access
-    waker: Waker
-    accounts: Accounts
-    stopping: threading.Event = field(default_factory=threading.Event)
-    woken: list[tuple[Lane, str]] = field(default_factory=list)
-
-    def ledger(self) -> Engine:
-        return self.engine
-
-    def close(self) -> None:
-        self.stopping.set()
-        self.waker.close()
-        self.engine.dispose()
+    def note(self, lane: Lane, operation: str) -> None:
+        self.asked.append((lane, operation))
 
 
-def front_over(url: str, home: Path, tokens: str = TOKENS) -> TestFront:
-    """A front over the ledger of this URL, which wakes nobody but writes it down."""
+def settings_over(url: str, home: Path, tokens: str = TOKENS) -> Settings:
     file = home / "accounts.toml"
     file.write_text(ACCOUNTS)
     file.chmod(0o600)
-    chosen = Settings(
+    return Settings(
         home=home,
         accounts=file,
         database_url=SecretStr(url),
         seal_key=SecretStr(new_key()),
         api_tokens=SecretStr(tokens) if tokens else None,
     )
-    woken: list[tuple[Lane, str]] = []
-    return TestFront(
+
+
+def front_over(chosen: Settings, woken: Woken) -> Front:
+    """What the door's process has, but that nobody is woken."""
+    return Front(
         settings=chosen,
-        engine=open_ledger(url),
+        engine=open_ledger(chosen.database),
+        seal=chosen.seal(),
         access=access(chosen),
-        waker=Waker(lambda lane, operation: woken.append((lane, operation))),
-        accounts=load_accounts(file),
-        woken=woken,
+        accounts_file=AccountsFile(chosen.accounts),
+        waker=Waker(woken.note),
     )
 
 
-def app_of(front: TestFront) -> FastAPI:
-    app = FastAPI(openapi_url=None)
-    app.include_router(router)
-    app.state.front = front
-    return app
+@dataclass
+class Served:
+    """The door with its desk on a real socket, and the ledger under it."""
+
+    base: str
+    app: FastAPI
+    front: Front
+    woken: Woken
+
+    def begin_anew(self, url: str) -> None:
+        """Over another ledger, and with nothing remembered."""
+        self.front.engine = open_ledger(url)
+        self.woken.asked.clear()
+        for kept in ("desk", "desk_hub"):
+            if hasattr(self.app.state, kept):
+                delattr(self.app.state, kept)
+
+    @property
+    def engine(self) -> Engine:
+        return self.front.engine
+
+    def visitor(self, token: str | None = None) -> Visitor:
+        """Somebody with cookies of their own, signed in if a token is given."""
+        found = Visitor(self.base)
+        if token is not None:
+            assert found.sign_in(token).status_code == 303
+        return found
 
 
-def sign_in(client: TestClient, token: str, **form: str) -> Response:
-    return client.post("/desk/sign-in", data={"token": token, **form})
+class Visitor:
+    """Somebody who looks at pages and sends forms, without a browser's manners."""
 
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.session = requests.Session()
+        self.session.trust_env = False
 
-def form_key(client: TestClient, page: str = "/") -> str:
-    """What the forms of this session hold."""
-    found = re.search(r'name="form_key" value="([^"]+)"', client.get(page).text)
-    assert found is not None
-    return found[1]
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return self._ask("GET", path, headers=headers)
 
+    def post(self, path: str, form: Form, **headers: str) -> requests.Response:
+        return self._ask("POST", path, data=form, headers=headers)
 
-def send(client: TestClient, path: str, **form: str | list[str]) -> Response:
-    """A form of this session's, as its page would send it."""
-    return client.post(path, data={"form_key": form_key(client), **form})
+    def sign_in(self, token: str, **more: str) -> requests.Response:
+        return self.post("/desk/sign-in", {"token": token, **more})
+
+    def send(self, path: str, **form: str | list[str]) -> requests.Response:
+        """A form of this session's, as its page would send it."""
+        return self.post(path, {"form_key": self.form_key(), **form})
+
+    def form_key(self, page: str = "/desk/lanes/hold?lane=ithink/default") -> str:
+        found = re.search(r'name="form_key" value="([^"]+)"', self.get(page).text)
+        assert found is not None
+        return found[1]
+
+    def _ask(self, method: str, path: str, **more: Any) -> requests.Response:
+        return self.session.request(
+            method, self.base + path, allow_redirects=False, timeout=20, **more
+        )
 
 
 @contextmanager
-def served(front: TestFront) -> Iterator[str]:
-    """The app on a real socket: its address."""
-    with socket.socket() as listening:
+def served(chosen: Settings) -> Iterator[Served]:
+    woken = Woken()
+    front = front_over(chosen, woken)
+    app = create_app(front)
+    config = uvicorn.Config(app, log_config=None, ws="none")
+    server = Server(config, front)
+    # Of this protocol by name, or asyncio leaves Nagle's delays on.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app_of(front), log_level="warning", lifespan="off")
-        server = uvicorn.Server(config)
+        listening.listen()
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            port = listening.getsockname()[1]
+            yield Served(f"http://127.0.0.1:{port}", app, front, woken)
         finally:
             front.stopping.set()
             server.should_exit = True
             thread.join(20)
+            assert not thread.is_alive(), "the server did not end"
 
 
-# --- what the ledger holds --------------------------------------------------------------
+# --- what the ledger holds ------------------------------------------------------
 
 
 def utc_now() -> datetime:
