@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from desk.board import read_board
-from desk.guard import DeskRoute, Reader, TheDesk
+from desk.guard import DeskRoute, Reader
+from desk.hub import the_hub
 from desk.pages import page
 
 router = APIRouter(route_class=DeskRoute)
@@ -17,11 +17,10 @@ DONE = {
 
 
 @router.get("/")
-def overview(
-    request: Request, desk: TheDesk, who: Reader, done: str = "", lane: str = ""
-) -> Response:
+def overview(request: Request, who: Reader, done: str = "", lane: str = "") -> Response:
     del who
-    board = read_board(desk)
+    # Of this moment: whoever has just done something looks for what became of it.
+    board = the_hub(request).board(older=False)
     said = DONE.get(done)
     # Only of lanes that there are: an address must not put words on this page.
     known = lane in {one.name for one in board.lanes}

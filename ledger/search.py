@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, text
 
 from ledger.queries import find, rows_of
-from ledger.tables import CANCELLATION, OTHER_KEY, LISTED, LOOKED_AT
+from ledger.tables import CANCELLATION, LISTED, LOOKED_AT, OTHER_KEY
 from ledger.walk import lanes_in
 
 C = CANCELLATION.c

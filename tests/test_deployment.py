@@ -519,6 +519,7 @@ def test_every_service_of_compose_runs_and_is_healthy_and_they_cancel_together(
         "RESCIND_HOME": str(tmp_path),
         "RESCIND_ACCOUNTS": str(tmp_path / "accounts.toml"),
         "FLOWER_PORT": port,
+        "FLOWER_DB": str(tmp_path / "flower.db"),
         "HOSTNAME": os.uname().nodename,
     }
     pids: dict[str, int] = {}

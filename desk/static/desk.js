@@ -25,7 +25,7 @@
   };
   // The latest hours stand at the right.
   const scroll = () => {
-    for (const one of document.querySelectorAll(".scroll")) one.scrollLeft = one.scrollWidth;
+    for (const one of document.querySelectorAll(".scroll:has(.plot)")) one.scrollLeft = one.scrollWidth;
   };
   localise(document);
   scroll();

@@ -16,7 +16,7 @@ import requests
 import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from api.app import create_app
 from api.front import Front
@@ -186,17 +186,29 @@ def utc_now() -> datetime:
 
 def take_in(engine: Engine, lane: Lane, order: str, **values: Any) -> str:
     """One that is queued; gives back its id."""
-    at = values.pop("at", utc_now())
+    with writing(engine) as connection:
+        return _take_in(connection, lane, order, **values)
+
+
+def _take_in(connection: Connection, lane: Lane, order: str, **values: Any) -> str:
+    at = values.pop("at", None) or utc_now()
     begins = values.pop("progress", Progress(State.QUEUED, due_at=at))
     one = new(order, lane=lane, progress=begins, opened_at=at, **values)
-    with writing(engine) as connection:
-        register_lanes(connection, [lane])
-        insert_new(connection, [one], at)
+    register_lanes(connection, [lane])
+    insert_new(connection, [one], at)
     return one.id
 
 
 def end(
-    engine: Engine,
+    engine: Engine, lane: Lane, order: str, state: State, reason: Reason, **values: Any
+) -> str:
+    """One that was called for, and ended so; gives back its id."""
+    with writing(engine) as connection:
+        return end_in(connection, lane, order, state, reason, **values)
+
+
+def end_in(
+    connection: Connection,
     lane: Lane,
     order: str,
     state: State,
@@ -209,10 +221,9 @@ def end(
     lost: bool = False,
     **values: Any,
 ) -> str:
-    """One that was called for, and ended so; gives back its id."""
     at = at or utc_now()
     began = at - timedelta(seconds=40)
-    one = take_in(engine, lane, order, at=began, **values)
+    one = _take_in(connection, lane, order, at=began, **values)
     asked = Progress(State.SENDING, attempts=1, spent=1, sent_at=began, due_at=at)
     looked = replace(asked, state=State.VERIFYING, lost=True, since=began)
     ended = replace(
@@ -238,14 +249,12 @@ def end(
     if lost:
         words = "the answer never came within 30 s"
         path.append(Change(one, 2, State.SENDING, looked, evidence=words))
-    last = path[-1]
     before = looked.state if lost else asked.state
-    path.append(Change(one, last.version + 1, before, ended, call_id=call.id))
-    with writing(engine) as connection:
-        record_calls(connection, *lane, [call])
-        for step, change in enumerate(path):
-            moment = at if change is path[-1] else began + timedelta(seconds=step)
-            record(connection, [change], moment, lane)
+    path.append(Change(one, len(path) + 1, before, ended, call_id=call.id))
+    record_calls(connection, *lane, [call])
+    for step, change in enumerate(path):
+        moment = at if change is path[-1] else began + timedelta(seconds=step)
+        record(connection, [change], moment, lane)
     return one
 
 
@@ -254,19 +263,29 @@ def set_lane(engine: Engine, lane: Lane, state: LaneState) -> None:
         write_lane(connection, lane, state)
 
 
-def a_day(engine: Engine, now: datetime) -> None:
-    """A ledger as an operator finds it: most went well, and some did not."""
-    ok = (State.CANCELLED, Reason.CONFIRMED)
+def _a_good_day(connection: Connection, now: datetime) -> None:
+    ok, late = (
+        (State.CANCELLED, Reason.CONFIRMED),
+        (State.REJECTED, Reason.WINDOW_CLOSED),
+    )
     for hour in range(24):
         for n in range((hour * 7) % 11 + 3):
             at = now - timedelta(hours=23 - hour, minutes=n)
             lane = (PANEL, PARCEL, SHOP)[n % 3]
-            end(engine, lane, f"ok-{hour}-{n}", *ok, at=at, group="nightly")
+            end_in(connection, lane, f"ok-{hour}-{n}", *ok, at=at, group="nightly")
     for n in range(4):
-        at = now - timedelta(hours=2 * n, minutes=3)
-        late = (State.REJECTED, Reason.WINDOW_CLOSED)
-        words = "Shipment already picked up"
-        end(engine, PARCEL, f"862100{n}", *late, message=words, at=at, group="nightly")
+        whole: dict[str, Any] = {
+            "at": now - timedelta(hours=2 * n, minutes=3),
+            "message": "Shipment already picked up",
+            "group": "nightly",
+        }
+        end_in(connection, PARCEL, f"862100{n}", *late, **whole)
+
+
+def a_day(engine: Engine, now: datetime) -> None:
+    """A ledger as an operator finds it: most went well, and some did not."""
+    with writing(engine) as connection:
+        _a_good_day(connection, now)
     at = now - timedelta(hours=5)
     gone = (State.EXPIRED, Reason.DEADLINE_PASSED)
     end(engine, PANEL, "ord_77", *gone, at=at, cancel_before=at)

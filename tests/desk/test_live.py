@@ -11,7 +11,9 @@ import pytest
 import requests
 from sqlalchemy import Engine, text
 
-from desk import live
+from desk import hub, live
+from desk.board import Board, read_board
+from desk.context import Desk
 from ledger.database import writing
 from ledger.states import State
 from providers.model import Reason
@@ -30,7 +32,7 @@ from tests.tasks.conftest import until
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "TICK", 0.05)
+    monkeypatch.setattr(hub, "TICK", 0.05)
     monkeypatch.setattr(live, "NAP", 0.01)
 
 
@@ -100,8 +102,8 @@ def test_who_may_not_look_any_more_is_sent_away(
 
 def test_a_reader_who_left_is_forgotten(door: Served, operator: Visitor) -> None:
     def open_streams() -> int:
-        hub: live.Hub = door.app.state.desk_hub
-        return hub.open
+        found: hub.Hub = door.app.state.desk_hub
+        return found.open
 
     with listening(operator) as events:
         _next(events, "board")
@@ -121,10 +123,14 @@ def test_there_are_only_so_many_streams(
 def test_the_ledger_is_read_once_for_all_who_look(
     door: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "TICK", 60)
+    monkeypatch.setattr(hub, "TICK", 60)
     reads = []
-    read = live.read_board
-    monkeypatch.setattr(live, "read_board", lambda one: (reads.append(1), read(one))[1])
+
+    def read(desk: Desk) -> Board:
+        reads.append(desk)
+        return read_board(desk)
+
+    monkeypatch.setattr(hub, "read_board", read)
     for token in (OPERATOR, READER):
         with listening(door.visitor(token)) as events:
             _next(events, "board")
@@ -150,3 +156,15 @@ def test_streams_end_when_the_server_does(
     thread.join(20)
     assert not thread.is_alive()
     assert heard[0][0] == "board"
+
+
+def test_a_stream_never_goes_back_behind_the_page_that_opened_it(
+    door: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "TICK", 60)
+    with listening(operator) as events:
+        assert "Nothing has failed" in _next(events, "board")
+    end(door.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
+    assert "<b>1</b> failed" in operator.get("/").text
+    with listening(operator) as events:
+        assert "<b>1</b> failed" in _next(events, "board")

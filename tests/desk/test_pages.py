@@ -237,8 +237,16 @@ def test_what_others_wrote_is_shown_and_never_obeyed(
     operator: Visitor, ledger: Engine
 ) -> None:
     long = "9" * 200
-    whole = {"message": HOSTILE, "code": HOSTILE, "body": HOSTILE}
-    one = end(ledger, PANEL, long, *FAILED, group=HOSTILE, **whole)
+    one = end(
+        ledger,
+        PANEL,
+        long,
+        *FAILED,
+        group=HOSTILE,
+        message=HOSTILE,
+        code=HOSTILE,
+        body=HOSTILE,
+    )
     held = LaneState(held_at=utc_now(), held_reason=HOSTILE)
     set_lane(ledger, PANEL, held)
     for path in (

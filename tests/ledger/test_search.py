@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, Engine, event
 
 from ledger.database import reading
@@ -45,11 +47,12 @@ def test_no_search_reads_the_whole_ledger(engine: Engine) -> None:
     take_in(engine, [new(str(n)) for n in range(50)])
     plans: list[str] = []
 
-    def explain(connection: Connection, statement: str, values: object) -> None:
+    def explain(connection: Connection, statement: str, values: Any) -> None:
         prefix = "EXPLAIN QUERY PLAN " if _is_sqlite(connection) else "EXPLAIN "
+        cursor = connection.connection.cursor()
         if statement.startswith("SELECT"):
-            rows = connection.connection.cursor().execute(prefix + statement, values)
-            plans.append(" ".join(str(row) for row in rows))  # type: ignore[union-attr]
+            cursor.execute(prefix + statement, values)
+            plans.append(" ".join(str(row) for row in cursor.fetchall()))
 
     with reading(engine) as connection:
 
