@@ -19,7 +19,7 @@ MEANS = {
     "answered": "was answered",
     "not_sent": "never reached the provider",
     "throttled": "was asked to wait",
-    "maybe_done": "was made and its answer lost: it may have been done",
+    "maybe_done": "was made, and its answer lost: it may have been done",
 }
 
 router = APIRouter(route_class=DeskRoute)

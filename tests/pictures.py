@@ -25,5 +25,6 @@ def take(page: Page, where: Path, name: str, height: int = 560) -> None:
     path, size = where / f"{name}.png", page.viewport_size
     assert size is not None
     page.set_viewport_size({"width": size["width"], "height": height})
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=path, animations="disabled")
     assert 5_000 < path.stat().st_size < LARGEST, path
