@@ -10,12 +10,10 @@ import structlog
 from api.app import create_app
 from api.front import open_front
 from api.server import listen, serve
-from ledger.seal import SealError
 from worker.access import check_host
 from worker.cli.errors import explain
-from worker.cli.statuses import WRONG
 from worker.logs import set_up
-from worker.settings import Settings, SettingsError, settings
+from worker.settings import Settings, settings
 
 log = structlog.get_logger("rescind.api")
 
@@ -27,13 +25,12 @@ def main() -> int:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         return _run(settings())
-    except (SettingsError, SealError, ValueError) as error:
-        return _refuse(error, WRONG)
     except Exception as error:
         known = explain(error)
         if known is None:
             raise
-        return _refuse(known[1], known[0])
+        print(f"rescind: {known[1]}", file=sys.stderr)
+        return known[0]
 
 
 def _run(chosen: Settings) -> int:
@@ -48,11 +45,6 @@ def _run(chosen: Settings) -> int:
         log.info("the door is open", host=host, port=port)
         serve(app, front, door)
     return 0
-
-
-def _refuse(why: object, status: int) -> int:
-    print(f"rescind: {why}", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from api.problems import ProblemError
 
-_BEFORE = re.compile(r"1:([0-9a-f-]{1,60})")
+_BEFORE = re.compile(r"1:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 def after(last_id: str) -> str:

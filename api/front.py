@@ -9,11 +9,11 @@ from functools import cached_property
 from redis import Redis
 from sqlalchemy import Engine
 
-from ledger.database import open_ledger
 from ledger.migrate import check
 from ledger.seal import Seal
 from worker.access import Access, access
 from worker.accounts import Accounts
+from worker.cli.services import open_engine
 from worker.runtime import AccountsFile
 from worker.settings import Settings
 from worker.waker import Waker
@@ -68,13 +68,13 @@ class Front:
         self.engine.dispose()
 
 
-def open_front(chosen: Settings) -> Front:
-    """Raises ``SettingsError``, ``SealError`` or ``ValueError`` for a wrong setting."""
+def open_front(chosen: Settings, waker: Waker | None = None) -> Front:
+    """Raises ``SettingsError``, ``SealError`` or ``CommandError``: wrong settings."""
     return Front(
         settings=chosen,
-        engine=open_ledger(chosen.database),
+        engine=open_engine(chosen),
         seal=chosen.seal(),
         access=access(chosen),
         accounts_file=AccountsFile(chosen.accounts),
-        waker=Waker(),
+        waker=waker or Waker(),
     )

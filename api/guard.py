@@ -28,8 +28,8 @@ HEADERS: Mapping[str, str] = {
 class Guard:
     """ASGI middleware around all routes."""
 
-    def __init__(self, app: ASGIApp, most: int = MOST_AT_ONCE) -> None:
-        self._app, self._most = app, most
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +39,7 @@ class Guard:
         answer = _Answer(send)
         self._under_way += 1
         try:
-            if self._under_way > self._most:
+            if self._under_way > MOST_AT_ONCE:
                 await _too_many().response()(scope, receive, answer)
             else:
                 await self._guarded(scope, receive, answer)

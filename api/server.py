@@ -24,6 +24,7 @@ IDLE_SECONDS = 15
 GRACE_SECONDS = 10
 """What is under way when the door is told to close has so long to end."""
 MOST_CONNECTIONS = 1000
+BACKLOG = 1024
 
 
 def listen(chosen: Settings) -> socket.socket:
@@ -35,6 +36,8 @@ def listen(chosen: Settings) -> socket.socket:
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         door.bind((host, port))
+        # Who comes before the first answer can be given waits for it.
+        door.listen(BACKLOG)
     except OSError as error:
         door.close()
         raise SettingsError(
@@ -46,6 +49,12 @@ def listen(chosen: Settings) -> socket.socket:
 
 def serve(app: FastAPI, front: Front, door: socket.socket) -> None:
     """Answer requests until SIGTERM or SIGINT; those under way end first."""
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    make_server(app, front).run(sockets=[door])
+
+
+def make_server(app: FastAPI, front: Front) -> Server:
     config = uvicorn.Config(
         app,
         http=Patient,
@@ -56,13 +65,12 @@ def serve(app: FastAPI, front: Front, door: socket.socket) -> None:
         # Addresses hold orders.
         access_log=False,
         server_header=False,
+        backlog=BACKLOG,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, _end)
-    Server(config, front).run(sockets=[door])
+    return Server(config, front)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

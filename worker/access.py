@@ -155,13 +155,13 @@ def _token(place: int, written: str) -> Token:
         raise SettingsError(
             f"{where} ({name}): its scopes must be of {known}, joined by +"
         ) from None
-    if len(secret) < SHORTEST:
+    if len(secret) < SHORTEST or not secret.isascii():
         raise SettingsError(
-            f"{where} ({name}): the token must have at least {SHORTEST} characters;"
-            " `openssl rand -hex 24` makes one"
+            f"{where} ({name}): the token must have at least {SHORTEST} characters, of"
+            " ASCII alone; `openssl rand -hex 24` makes one"
         )
     return Token(name, allowed, _digest(secret))
 
 
 def _digest(secret: str) -> bytes:
-    return sha256(secret.encode("utf-8", "surrogateescape")).digest()
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from itertools import product
 
 import structlog
 from kombu.exceptions import OperationalError
@@ -40,9 +41,9 @@ class Waker:
 
     def wake(self, lanes: Iterable[Lane], *operations: str) -> None:
         """Ask for work on ``lanes``, cancels unless said otherwise; never waits."""
+        asked = product(set(lanes), operations or ("cancel",))
         with self._changed:
-            for operation in operations or ("cancel",):
-                self._asked.update((lane, operation) for lane in lanes)
+            self._asked.update(asked)
             self._changed.notify()
 
     def close(self) -> None:
