@@ -20,6 +20,7 @@ from unittest import mock
 from urllib.parse import quote, urlsplit
 
 import redis
+import requests
 from celery import Celery
 from pydantic import SecretStr
 from sqlalchemy import Engine, inspect, text
@@ -177,6 +178,7 @@ def at_work(home: Path, database: str | None) -> Iterator[World]:
             concurrency=8,
             # Its pages know no ledger: to look at them once is enough.
             flower_port=None if database else free_port(),
+            api_port=free_port(),
             loglevel="DEBUG",
             say=lambda name, line: said.append(f"{name}: {line}"),
         )
@@ -273,6 +275,7 @@ def _gather(world: World) -> None:
     _from_commands(world)
     if world.system.flower_url:
         _from_flower(world)
+    _from_desk(world)
     _from_redis(world)
     engine = open_ledger(world.system.settings.database)
     world.seen["ledger, row by row"] = _rows(engine)
@@ -357,6 +360,33 @@ def _of_each_name(tasks: Mapping[str, Any]) -> list[str]:
 
 def _basic(user: str) -> str:
     return base64.b64encode(user.encode()).decode()
+
+
+def _from_desk(world: World) -> None:
+    """Its pages, as somebody sees them who came in with a marked token."""
+    base = world.system.api_url or ""
+    with requests.Session() as visitor:
+        _until(world, lambda: _answers(base), "the desk")
+        form = {"token": marked("api")}
+        signed_in = visitor.post(f"{base}/desk/sign-in", data=form, timeout=20)
+        world.seen["desk cookie"] = str(visitor.cookies.get_dict()).encode()
+        assert signed_in.ok
+        paths = ["/", "/desk/groups", "/desk/search?q=50001"]
+        paths += [f"/desk/ended?state={s}" for s in ("failed", "rejected", "expired")]
+        listed = world.seen["list --limit 10000 --json"].splitlines()
+        for record in map(json.loads, listed):
+            if record["provider"] == "akinon" or record["account"] != "default":
+                paths.append(f"/desk/cancellations/{record['id']}")
+        for path in paths:
+            page = visitor.get(base + path, timeout=20)
+            assert page.status_code == 200, page.text
+            world.seen[f"desk {path}"] = page.content
+
+
+def _answers(base: str) -> bool:
+    with contextlib.suppress(requests.ConnectionError):
+        return requests.get(f"{base}/desk/sign-in", timeout=20).ok
+    return False
 
 
 def _from_redis(world: World) -> None:
