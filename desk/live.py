@@ -45,7 +45,7 @@ async def _told(request: Request, of: Hub, who: Session) -> AsyncIterator[str]:
         seen: object = None
         while session_of(request, of.desk) is not None:
             seen_now, text = await run_in_threadpool(_look, of, who, seen)
-            yield _event("beat", "") if seen_now == seen else text
+            yield text or _event("beat", "")
             seen = seen_now
             if not await _rest(request, of.desk):
                 return
@@ -59,6 +59,8 @@ def _look(of: Hub, who: Session, seen: object) -> tuple[object, str]:
     try:
         board = of.board()
     except LedgerUnreachableError as error:
+        if seen == str(error):
+            return seen, ""
         return str(error), _event("trouble", render("trouble_note.html", why=error))
     if board == seen:
         return board, ""
