@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from desk import hub
 from ledger.database import reading
+from ledger.lanes import LaneState
 from ledger.queries import Filter, list_rows
 from ledger.states import State
 from providers.model import Reason
 from tests.browser import PHONE, WIDE, opened
-from tests.desk.stage import OPERATOR, PANEL, READER, Served, a_day, end, utc_now
+from tests.desk.stage import (
+    OPERATOR,
+    PANEL,
+    READER,
+    Served,
+    a_day,
+    end,
+    set_lane,
+    utc_now,
+)
 from tests.ledger.build import row
 
 if TYPE_CHECKING:
@@ -105,8 +116,12 @@ def test_the_overview_changes_by_itself_and_keeps_the_focus(
     monkeypatch.setattr(hub, "TICK", 0.05)
     page.get_by_text("Nothing has failed").wait_for()
     page.get_by_role("link", name="Hold… ithink/default").focus()
+    held_at = utc_now() - timedelta(minutes=5)
+    set_lane(door.engine, PANEL, LaneState(held_at=held_at, held_reason="no key"))
     end(door.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
     page.get_by_role("link", name="1 failed", exact=True).wait_for()
+    since = held_at + timedelta(hours=3)
+    page.get_by_text(f"since {since:%Y-%m-%d %H:%M:%S}").wait_for()
     assert page.evaluate("document.activeElement.id") == "hold-ithink/default"
 
 
