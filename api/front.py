@@ -14,12 +14,10 @@ from ledger.seal import Seal
 from worker.access import Access, access
 from worker.accounts import Accounts
 from worker.cli.services import open_engine
+from worker.metrics import impatient
 from worker.runtime import AccountsFile
 from worker.settings import Settings
 from worker.waker import Waker
-
-REDIS_SECONDS = 2
-"""Who asks for health gets an answer soon, whatever Redis does."""
 
 
 @dataclass
@@ -46,11 +44,7 @@ class Front:
     @cached_property
     def redis(self) -> Redis:
         """A client that gives up soon; raises ``SettingsError`` if none is known."""
-        return Redis.from_url(
-            self.settings.redis,
-            socket_timeout=REDIS_SECONDS,
-            socket_connect_timeout=REDIS_SECONDS,
-        )
+        return impatient(self.settings.redis)
 
     def ledger(self) -> Engine:
         """The ledger, once it is known to be of this program's version.

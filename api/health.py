@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from prometheus_client import CONTENT_TYPE_LATEST
 from redis import RedisError
 from starlette.responses import Response
 
@@ -132,7 +131,8 @@ async def readyz(request: Request) -> Response:
 def show_metrics(request: Request, _caller: Reader) -> Response:
     front = the_front(request)
     try:
-        text = metrics.exposition(front.ledger(), front.redis, datetime.now(UTC))
-    except (RedisError, SettingsError):
+        redis = front.redis
+    except (SettingsError, ValueError):
         raise redis_unreachable() from None
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+    text = metrics.exposition(front.engine, redis, datetime.now(UTC), front.accounts)
+    return Response(text, media_type=metrics.CONTENT_TYPE)

@@ -31,7 +31,7 @@ def listen(chosen: Settings) -> socket.socket:
     """The socket that the door listens on; raises ``SettingsError``."""
     host, port = chosen.api_host, chosen.api_port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol by name: without it asyncio leaves Nagle on, 40 ms an answer.
+    # Named, or asyncio does not switch Nagle's delay off: 40 ms for each answer.
     door = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -53,7 +53,7 @@ def no_fencing() -> None:
 
     def blind(
         connection: Connection, changes: Sequence[Change], *more: Any
-    ) -> frozenset[str]:
+    ) -> records.Recorded:
         ids = [change.id for change in changes]
         chosen = select(CANCELLATION).where(CANCELLATION.c.id.in_(ids))
         rows = {row.id: row for row in connection.execute(chosen)}

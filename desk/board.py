@@ -10,7 +10,8 @@ from desk.context import Desk
 from desk.plot import Plot, plot_of
 from ledger.backlogs import Backlog
 from ledger.database import reading
-from ledger.endings import COUNTED, ended, given_up
+from ledger.endings import COUNTED, ended
+from ledger.gauges import Run, deliveries, latest_runs
 from ledger.states import State
 from ledger.tallies import flow
 from worker import operations
@@ -48,6 +49,8 @@ class Board:
     plot: Plot
     failed: int
     undelivered: int
+    runs: Sequence[Run]
+    """The latest of each schedule that is held, or that failed."""
     accounts_fault: str | None
     counted: int = COUNTED
 
@@ -63,12 +66,13 @@ def read_board(desk: Desk) -> Board:
     with reading(desk.engine) as connection:
         failed = ended(connection, State.FAILED)
         counts = flow(connection, now - DAY, now)
-        undelivered = given_up(connection)
+        told, runs = deliveries(connection), latest_runs(connection)
     return Board(
         lanes=[_row(one, failed.get(one.lane, 0), now) for one in seen],
         plot=plot_of(counts, now),
         failed=sum(failed.values()),
-        undelivered=undelivered,
+        undelivered=sum(n for (_, state), n in told.items() if state == "given_up"),
+        runs=[run for run in runs if run.state in ("held", "failed")],
         accounts_fault=accounts.fault,
     )
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, text
 
-from ledger.side_tables import DELIVERY, GIVEN_UP
 from ledger.states import State
 from ledger.tables import CANCELLATION, LISTED
 from ledger.walk import lanes_in
@@ -43,14 +42,3 @@ def _count(state: State) -> Select[Any]:
         .limit(bindparam("most"))
     )
     return select(func.count()).select_from(few.subquery())
-
-
-def given_up(connection: Connection, most: int = COUNTED) -> int:
-    """Outcomes that their producer could not be told."""
-    few = select(DELIVERY.c.cancellation_id).where(text(GIVEN_UP)).limit(most + 1)
-    return _how_many(connection, few)
-
-
-def _how_many(connection: Connection, few: Select[Any]) -> int:
-    counted = select(func.count()).select_from(few.subquery())
-    return int(connection.execute(counted).scalar_one())

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ledger import tallies
+from ledger import deliveries, tallies
+from ledger.deliveries import Ended
 from ledger.progress import Progress
 from ledger.records import PROGRESS, progress_row, write_history
 from ledger.rows import Columns, Rows, incoming
@@ -92,6 +93,7 @@ def insert_new(
     ids = frozenset(inserted.scalars())
     kept = [one for one in new if one.id in ids]
     write_history(connection, (_first(one, at) for one in kept))
+    deliveries.begin(connection, (_ended(one) for one in kept if _is_told(one)))
     _count(connection, kept, now)
     return ids
 
@@ -112,6 +114,16 @@ def _count(
             lane = tallies.NO_LANE if refused else (one.provider, one.account)
             ended = [(one.progress.state, one.progress.reason, 1)]
             tallies.count_outcomes(connection, lane, ended, now, crowd=True)
+
+
+def _is_told(one: NewCancellation) -> bool:
+    """Whether it ended as it began, and somebody wants to know."""
+    asked = one.callback_url is not None or one.callback_task is not None
+    return asked and one.progress.state in FINAL
+
+
+def _ended(one: NewCancellation) -> Ended:
+    return Ended(one.id, one.callback_url, one.callback_task)
 
 
 @cache

@@ -6,15 +6,27 @@ short transactions, the oldest first, so that nobody waits for it; two may be at
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, bindparam, delete, func, select, true
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    bindparam,
+    delete,
+    func,
+    not_,
+    select,
+    text,
+    true,
+)
 
 from ledger.database import reading, writing
+from ledger.side_tables import DELIVERY, WAITING
 from ledger.tables import CALL, CANCELLATION, TRANSITION, in_ms
 
 C = CANCELLATION.c
@@ -79,8 +91,11 @@ class Pruning:
 
 
 def count_ended(connection: Connection, before: datetime) -> int:
-    """How many cancellations ended before. Reads the whole ledger."""
-    chosen = select(func.count()).where(C.finished_at < in_ms(before))
+    """How many cancellations ended before, and may go. Reads the whole ledger."""
+    its = DELIVERY.c.cancellation_id == C.id
+    untold = select(true()).where(its, text(f"delivery.{WAITING}"))
+    waits = untold.correlate(CANCELLATION).exists()
+    chosen = select(func.count()).where(C.finished_at < in_ms(before), not_(waits))
     return int(connection.execute(chosen).scalar_one())
 
 
@@ -94,18 +109,28 @@ def _ended(connection: Connection, before: int, after: str) -> Page:
 
 
 def _delete(connection: Connection, ids: Sequence[str], before: int) -> int:
-    """Delete those of ``ids`` that are still ended, with their history."""
+    """Delete those of ``ids`` that are still ended, with their history and with what
+    their producers were told; those who are still to be told keep theirs."""
     still = (
         select(C.id)
         .where(C.id.in_(ids), C.finished_at < before)
         # One that is being retried, or deleted by somebody else, is left to them.
         .with_for_update(skip_locked=True)
     )
-    held = connection.execute(still).scalars().all()
-    mine = TRANSITION.c.cancellation_id.in_(held)
-    connection.execute(delete(TRANSITION).where(mine))
+    held = set(connection.execute(still).scalars())
+    # Seen once they are held: nothing begins to wait any more.
+    held -= set(connection.execute(_untold(held)).scalars())
+    for table in (DELIVERY, TRANSITION):
+        mine = table.c.cancellation_id.in_(held)
+        connection.execute(delete(table).where(mine))
     connection.execute(delete(CANCELLATION).where(C.id.in_(held)))
     return len(held)
+
+
+def _untold(ids: Collection[str]) -> Select[Any]:
+    """Those that somebody is still to be told of."""
+    its = DELIVERY.c.cancellation_id
+    return select(its).where(its.in_(ids), text(WAITING))
 
 
 def _unnamed(connection: Connection, before: int, after: str) -> Page:

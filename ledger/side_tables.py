@@ -55,6 +55,13 @@ class Delivery(SQLModel, table=True):
             postgresql_where=text(WAITING),
         ),
         Index(
+            "ix_delivery_target",
+            "target",
+            "due_at",
+            sqlite_where=text(WAITING),
+            postgresql_where=text(WAITING),
+        ),
+        Index(
             "ix_delivery_given_up",
             "updated_at",
             sqlite_where=text(GIVEN_UP),
@@ -67,6 +74,8 @@ class Delivery(SQLModel, table=True):
     seq: int = Field(sa_column=_number(key=True))
     """That of the transition that made it final."""
     kind: str = Field(sa_column=_text(key=True))
+    target: str = Field(sa_column=_text())
+    """Whoever has to wait for whom: the host, or the broker."""
     state: str = Field(sa_column=_text())
     attempts: int = Field(sa_column=_number())
     due_at: int | None = Field(default=None, sa_column=_number(null=True))
@@ -82,17 +91,36 @@ class Delivery(SQLModel, table=True):
     ended_message: str | None = Field(default=None, sa_column=_text(null=True))
     ended_attempts: int = Field(sa_column=_number())
     ended_polls: int = Field(sa_column=_number())
+    ended_cancel_before: int | None = Field(default=None, sa_column=_number(null=True))
     ended_at: int = Field(sa_column=_number())
 
 
+class Schedule(SQLModel, table=True):
+    """Since when a schedule has had the moments that it has: it missed none before."""
+
+    __tablename__: ClassVar[str] = "schedule"
+
+    name: str = Field(sa_column=_text(key=True))
+    timing: str = Field(sa_column=_text())
+    since: int = Field(sa_column=_number())
+
+
 class ScheduleRun(SQLModel, table=True):
-    """One run of a schedule: whoever inserts it first is the one who runs it."""
+    """One run of a schedule: each of its moments has one, whoever inserts it first."""
 
     __tablename__: ClassVar[str] = "schedule_run"
     __table_args__: ClassVar[Any] = (
         CheckConstraint(
             "state IN ('failed', 'held', 'running', 'submitted')",
             name="ck_schedule_run_state",
+        ),
+        CheckConstraint(
+            "(lease_ends IS NOT NULL) = (state = 'running')",
+            name="ck_schedule_run_lease",
+        ),
+        CheckConstraint(
+            "(finished_at IS NULL) = (state = 'running')",
+            name="ck_schedule_run_finished",
         ),
         Index(
             "ix_schedule_run_open",
@@ -109,6 +137,7 @@ class ScheduleRun(SQLModel, table=True):
     asked_by: str = Field(sa_column=_text())
     attempts: int = Field(sa_column=_number())
     lease_ends: int | None = Field(default=None, sa_column=_number(null=True))
+    """When to take it (again), while it is open."""
     version: int = Field(sa_column=_number())
     found: int | None = Field(default=None, sa_column=_number(null=True))
     accepted: int | None = Field(default=None, sa_column=_number(null=True))
@@ -141,5 +170,6 @@ class Tally(SQLModel, table=True):
 
 
 DELIVERY = table(Delivery)
+SCHEDULE = table(Schedule)
 SCHEDULE_RUN = table(ScheduleRun)
 TALLY = table(Tally)

@@ -130,7 +130,7 @@ def _move(
         _change(row, move, policy, now, evidence)
         for row in connection.execute(chosen).all()
     ]
-    return len(changes) - len(record(connection, changes, now, lane))
+    return len(changes) - len(record(connection, changes, now, lane).stale)
 
 
 def _change(

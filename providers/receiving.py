@@ -56,6 +56,25 @@ def receive(
     return reply, incoming.stays
 
 
+def receive_head(sock: socket.socket, patience: Patience) -> Reply:
+    """The status and headers of a reply; its body is not waited for, nor given back."""
+    incoming = _Incoming(0)
+    try:
+        while not incoming.headed:
+            try:
+                if data := _received(sock, patience, incoming):
+                    incoming.feed(data)
+                else:
+                    incoming.end()
+            except LostError:
+                # What is wrong with its body is no matter.
+                if not incoming.headed:
+                    raise
+    finally:
+        del incoming.parser
+    return Reply(incoming.status, incoming.headers, b"")
+
+
 def _received(sock: socket.socket, patience: Patience, incoming: _Incoming) -> bytes:
     left = patience.end_by - time.monotonic()
     if left > 0:

@@ -15,7 +15,7 @@ def throttle_wait(
 ) -> timedelta:
     """How long a 429 asks to wait: ``Retry-After`` (seconds or a date), or
     notpanel's ``X-RateLimit-Reset`` (Unix seconds); else ``default``."""
-    asked = _retry_after(headers.get("retry-after", ""), now)
+    asked = retry_after(headers.get("retry-after", ""), now)
     if asked is None:
         asked = _reset(headers.get("x-ratelimit-reset", ""), now)
     if asked is None:
@@ -23,7 +23,8 @@ def throttle_wait(
     return min(max(asked, timedelta(seconds=1)), LONGEST_WAIT)
 
 
-def _retry_after(value: str, now: datetime) -> timedelta | None:
+def retry_after(value: str, now: datetime) -> timedelta | None:
+    """What ``Retry-After`` asks for: seconds, or a date; ``None`` if it is neither."""
     if value.strip().isascii() and value.strip().isdigit():
         return timedelta(seconds=min(int(value.strip()[:9]), 86_400))
     try:

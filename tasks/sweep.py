@@ -7,12 +7,14 @@ from contextlib import suppress
 import structlog
 from redis import RedisError
 
-from ledger.database import LedgerUnreachableError
+from ledger.database import LedgerUnreachableError, reading
 from ledger.seal import SealError
+from ledger.told import anything_due
+from tasks import schedules
 from worker import pulse, wake
 from worker.celery import app
 from worker.retention import Retention
-from worker.runtime import runtime, utc_now
+from worker.runtime import Runtime, runtime, utc_now
 from worker.settings import settings
 from worker.sweeper import sweep as sweep_ledger
 
@@ -33,7 +35,23 @@ def sweep() -> None:
         pulse.leave(here.redis, utc_now())
     for lane, operation in wakes:
         wake.wake_one(app, lane, operation)
+    if _somebody_waits(here):
+        wake.tell_now(app)
     try:
         _retention.tick(here.engine, settings().keep_for, utc_now())
     except LedgerUnreachableError as error:
         log.warning("nothing is deleted", why=str(error))
+    try:
+        schedules.fire()
+    except LedgerUnreachableError as error:
+        log.warning("nothing is scheduled", why=str(error))
+
+
+def _somebody_waits(here: Runtime) -> bool:
+    """Whether a producer is to be told of something now."""
+    try:
+        with reading(here.engine) as connection:
+            return anything_due(connection, utc_now())
+    except LedgerUnreachableError as error:
+        log.warning("nobody is told", why=str(error))
+        return False

@@ -33,6 +33,7 @@ from providers.registry import BY_NAME
 from sandbox import running
 from tests.conftest import free_port
 from worker.accounts import load_accounts
+from worker.schedules.rules import SOURCES, Schedules, load_schedules
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -47,7 +48,12 @@ SETTINGS = {
     "RESCIND_API_PORT",
     "RESCIND_API_RATE",
     "RESCIND_SEAL_KEY",
+    "RESCIND_LOG_FORMAT",
     "RESCIND_RETENTION",
+    "RESCIND_SCHEDULES",
+    "RESCIND_WEBHOOK_SECRET",
+    "RESCIND_WEBHOOK_HOSTS",
+    "RESCIND_WEBHOOK_PRIVATE",
 }
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -146,8 +152,9 @@ def test_no_port_is_published_beyond_this_machine() -> None:
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     found = {name: operator for name, operator, _ in REFERENCE.findall(text)}
-    for plain in ("RESCIND_UID", "RESCIND_RETENTION", "RESCIND_API_RATE"):
-        assert found.pop(plain) == ":-"
+    settings = ("RETENTION", "API_RATE", "SCHEDULES", "LOG_FORMAT", "UID")
+    for plain in settings:
+        assert found.pop(f"RESCIND_{plain}") == ":-"
     assert set(found) == {
         "FLOWER_BASIC_AUTH",
         "POSTGRES_PASSWORD",
@@ -231,6 +238,7 @@ def test_the_example_environment_holds_no_secret() -> None:
 # --- accounts.example.toml ----------------------------------------------------------
 
 ACCOUNTS = (ROOT / "accounts.example.toml").read_text()
+SCHEDULES = (ROOT / "schedules.example.toml").read_text()
 
 
 def _placeholders(monkeypatch: pytest.MonkeyPatch) -> set[str]:
@@ -251,8 +259,9 @@ def test_the_example_accounts_are_good_for_all_providers(
         assert lane.fault is None
         assert lane.policy == BY_NAME[provider].policy
     # Each credential is offered in .env.example, and no other.
+    scheduled = set(re.findall(r'(?m)^[^#\n]*env = "(\w+)"', SCHEDULES))
     offered = set(re.findall(r"(?m)^#([A-Z]\w+)=", ENV_TEXT))
-    assert offered == names
+    assert offered == names | scheduled
 
 
 def _commented(section: str) -> dict[str, Any]:
@@ -293,6 +302,28 @@ def test_the_example_lists_every_policy_value_with_its_default() -> None:
     assert all(name in common for name in schedules)
     anything = {name: (timedelta(1),) for name in schedules}
     assert Policy.model_validate({**listed, **anything}) == Policy(**anything)
+
+
+# --- schedules.example.toml ---------------------------------------------------------
+
+
+def test_the_example_schedules_are_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    _placeholders(monkeypatch)
+    accounts = load_accounts(ROOT / "accounts.example.toml")
+    found = load_schedules(ROOT / "schedules.example.toml")
+    assert (found.fault, found.faults, found.warnings) == (None, {}, ())
+    assert {type(rule.source) for rule in found.rules.values()} == set(SOURCES.values())
+    for rule in found.rules.values():
+        constants = rule.recipe.constants
+        lane = (constants["provider"], constants.get("account", "default"))
+        assert accounts.fault_of(lane) is None
+
+
+def test_without_a_schedules_file_compose_schedules_nothing() -> None:
+    file = interpolated(COMPOSE["secrets"]["schedules"]["file"], {})
+    assert load_schedules(Path(file)) == Schedules()
+    given = SERVICES["worker"]["environment"]["RESCIND_SCHEDULES"]
+    assert given == "/run/secrets/schedules.toml"
 
 
 # --- what they start, started -------------------------------------------------------
@@ -550,6 +581,7 @@ def test_every_service_of_compose_runs_and_is_healthy_and_they_cancel_together(
         "RESCIND_DATABASE_URL": postgres_empty_url,
         "RESCIND_HOME": str(tmp_path),
         "RESCIND_ACCOUNTS": str(tmp_path / "accounts.toml"),
+        "RESCIND_SCHEDULES": str(tmp_path / "schedules.toml"),
         "FLOWER_PORT": port,
         "FLOWER_DB": str(tmp_path / "flower.db"),
         "HOSTNAME": os.uname().nodename,

@@ -3,9 +3,11 @@ out, in one transaction."""
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,10 +35,12 @@ from ledger.tallies import THROTTLE, count
 from providers.model import Policy
 from worker.accounts import Lane
 from worker.calls import FINE, Asked, longest_call
-from worker.runtime import utc_now
+from worker.logs import MOST_NAMED, named
+from worker.runtime import do_nothing, utc_now
 from worker.stopping import stopping
 
 log = structlog.get_logger("rescind.pump")
+_events = logging.getLogger("rescind.pump")
 
 STATES = {
     "cancel": State.QUEUED,
@@ -63,6 +67,8 @@ class Books:
     operation: str
     policy: Policy
     batch: int
+    tell: Callable[[], object] = do_nothing
+    """Called when somebody is to be told of an end."""
     left_open: bool = False
     """Whether an order was written down that something remains to be done for."""
     open: bool = True
@@ -114,19 +120,16 @@ class Books:
         now = utc_now()
         changes = _changes(asked, self.policy)
         with writing(self.engine) as connection:
-            stale = record(connection, changes, now, self.lane)
+            recorded = record(connection, changes, now, self.lane)
             made = [one.call for one in asked if one.call is not None]
             record_calls(connection, *self.lane, made)
-            _count_throttles(connection, self.lane, asked, stale)
+            _count_throttles(connection, self.lane, asked, recorded.stale)
             lane = self._lane(connection, asked)
             claimed = self._claim(connection, lane, calls, under_way)
         self.left_open |= any(change.to.state in OPEN for change in changes)
-        if stale:
-            log.warning(
-                "moved by another meanwhile",
-                lane="/".join(self.lane),
-                ids=sorted(stale),
-            )
+        _say_what_came(self.lane, changes, recorded.stale)
+        if recorded.to_tell:
+            self.tell()
         return claimed
 
     def _lane(self, connection: Connection, asked: Sequence[Asked]) -> LaneState:
@@ -218,6 +221,26 @@ def _lane_after(lane: LaneState, asked: Asked, policy: Policy) -> LaneState:
     if effect.failed is not None:
         return after_failure(lane, effect.failed, policy, asked.at)
     return after_success(lane) if asked.call is not None else lane
+
+
+def _say_what_came(
+    lane: Lane, changes: Sequence[Change], stale: Collection[str]
+) -> None:
+    where = "/".join(lane)
+    if stale:
+        log.warning("moved by another meanwhile", lane=where, **named(sorted(stale)))
+    failed = [c.id for c in changes if c.to.state is State.FAILED and c.id not in stale]
+    if failed:
+        log.warning("given up: a person must look", lane=where, **named(failed))
+    if changes and _events.isEnabledFor(logging.DEBUG):
+        ends = Counter(
+            f"{change.from_state} -> {change.to.state}"
+            + (f" ({change.to.reason})" if change.to.reason else "")
+            for change in changes
+            if change.id not in stale
+        )
+        calls = sorted({c.call_id for c in changes if c.call_id})
+        log.debug("recorded", lane=where, calls=calls[:MOST_NAMED], moves=dict(ends))
 
 
 def _say(lane: Lane, was: LaneState, now_is: LaneState) -> None:

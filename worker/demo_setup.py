@@ -108,6 +108,9 @@ def settings_in(home: Path) -> Settings:
         api_host="127.0.0.1",
         seal_key=None,
         retention=None,
+        webhook_secret=None,
+        webhook_hosts=None,
+        webhook_private=False,
     )
 
 

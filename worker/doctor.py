@@ -16,6 +16,8 @@ from worker.access import access, check_host, rate_of
 from worker.accounts import Accounts, load_accounts
 from worker.cli.checks import Check, Level, ledger_checks, redis_checks, status
 from worker.cli.credentials import credential_checks
+from worker.cli.schedule_checks import schedule_checks
+from worker.cli.telling import webhook_checks
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.tokens import Tokens
 
@@ -33,6 +35,7 @@ def examine() -> Iterator[Check]:
     yield _door(chosen)
     seal, sealing = _seal(chosen)
     yield sealing
+    yield from webhook_checks(chosen)
     redis: Redis | None = None
     for check, client in _redis(chosen):
         redis = redis or client
@@ -42,6 +45,7 @@ def examine() -> Iterator[Check]:
     yield from _ledger(chosen, seal)
     accounts = load_accounts(chosen.accounts)
     yield from _accounts(accounts)
+    yield from schedule_checks(chosen.schedules)
     tokens = Tokens(redis, seal) if redis is not None and seal is not None else None
     yield from credential_checks(accounts, tokens)
 
@@ -91,7 +95,18 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
         "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
         "RESCIND_API_PORT": (str(chosen.api_port), DEFAULT),
         "RESCIND_API_RATE": (chosen.api_rate, DEFAULT),
+        "RESCIND_LOG_FORMAT": (chosen.log_format, DEFAULT),
+        "RESCIND_WEBHOOK_SECRET": (
+            "***" if chosen.webhook_secrets else "none: no callback_url is accepted",
+            DEFAULT,
+        ),
+        "RESCIND_WEBHOOK_HOSTS": (
+            chosen.webhook_hosts or "none: no callback_url is accepted",
+            DEFAULT,
+        ),
+        "RESCIND_WEBHOOK_PRIVATE": (str(chosen.webhook_private).lower(), DEFAULT),
         "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
+        "RESCIND_SCHEDULES": (str(chosen.schedules.resolve()), DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
     }
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from providers.base import Provider
 from providers.model import InvalidRequestError
 from providers.registry import provider_named
-from providers.text import plain_text, storable
+from providers.text import field_name, plain_text, storable
 from worker.accounts import Accounts
+from worker.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
 from worker.times import parse_time
 
 FIELDS = (
@@ -28,6 +28,8 @@ FIELDS = (
     "group",
     "metadata",
     "callback_url",
+    "callback_task",
+    "callback_queue",
 )
 _KNOWN = frozenset(FIELDS)
 _ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -51,17 +53,22 @@ class Checked:
     personal: Mapping[str, Any] = field(repr=False)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
-    callback_url: str | None = None
+    callback: Wanted = NOBODY
     not_before: datetime | None = None
     cancel_before: datetime | None = None
 
 
-def check(entry: object, accounts: Accounts, now: datetime) -> Checked:
+def check(
+    entry: object,
+    accounts: Accounts,
+    now: datetime,
+    callbacks: Callbacks = NO_CALLBACKS,
+) -> Checked:
     """``entry`` as it is to be kept; raises ``InvalidRequestError`` in a sentence."""
     if not isinstance(entry, dict):
         raise InvalidRequestError("a cancellation must be an object with named fields")
     if not entry.keys() <= _KNOWN:
-        unknown = sorted(str(name)[:40] for name in entry if name not in _KNOWN)
+        unknown = sorted({field_name(name) for name in entry if name not in _KNOWN})
         listed = ", ".join(unknown[:MOST_NAMED])
         raise InvalidRequestError(
             f"{listed}: no such field; they are {', '.join(FIELDS)}"
@@ -84,7 +91,7 @@ def check(entry: object, accounts: Accounts, now: datetime) -> Checked:
         personal=personal,
         metadata=_object(entry, "metadata"),
         group=_text(entry, "group"),
-        callback_url=_url(entry, "callback_url"),
+        callback=callbacks.wanted(entry),
         not_before=not_before,
         cancel_before=cancel_before,
     )
@@ -159,20 +166,6 @@ def _deeper(value: object, levels: int) -> bool:
                 inner += one
         layer = inner
     return bool(layer)
-
-
-def _url(entry: Mapping[str, Any], name: str) -> str | None:
-    value = entry.get(name)
-    if value is None:
-        return None
-    try:
-        good = isinstance(value, str) and len(value) <= 2000 and value.isprintable()
-        parts = urlsplit(value) if good else None
-    except ValueError:
-        parts = None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidRequestError(f"{name} must be an http or https address")
-    return str(value)
 
 
 def _times(

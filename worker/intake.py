@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -27,6 +27,7 @@ from ledger.states import State
 from providers.model import InvalidRequestError, Reason
 from providers.text import plain_text, storable
 from worker.accounts import Accounts, Lane
+from worker.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
 from worker.entries import FIELDS, Checked, check
 
 Path = tuple[str, str, str]
@@ -61,18 +62,25 @@ def take_in(
     seal: Seal,
     entries: Sequence[object],
     now: datetime,
+    callbacks: Callbacks = NO_CALLBACKS,
+    trace: str | None = None,
 ) -> list[Taken]:
     """Take ``entries`` in, in one transaction; one ``Taken`` for each, in order.
+
+    ``trace`` is their producer's trace context, where there is one.
 
     Raises ``LedgerUnreachableError`` (then nothing was taken in) and, where something
     personal has to be sealed or compared, ``SealError``.
     """
-    new = [_new(entry, accounts, seal, now) for entry in entries]
+    new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
+    if trace is not None:
+        new = [replace(one, trace=trace) for one in new]
     with writing(engine, crowd="intake") as connection:
         inserted, rows = insert_or_find(connection, new, now)
-        taken = [_settle(one, inserted, rows.get(one.path), seal) for one in new]
+        taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]
         refused = [
-            _refused_anew(one, t, now) for one, t in zip(new, taken, strict=True)
+            _refused_anew(one, t, now, callbacks)
+            for one, t in zip(new, taken, strict=True)
         ]
         anew = [one for one in refused if one is not None]
         _, kept = insert_or_find(connection, anew, now)
@@ -88,13 +96,19 @@ def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
     return one.id if row is None else str(row.id)
 
 
-def _new(
-    entry: object, accounts: Accounts, seal: Seal, now: datetime
+def as_new(
+    entry: object,
+    accounts: Accounts,
+    seal: Seal,
+    now: datetime,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> NewCancellation:
+    """``entry`` as it is to be kept, ``rejected`` if it is wrong."""
     try:
-        checked = check(entry, accounts, now)
+        checked = check(entry, accounts, now, callbacks)
     except InvalidRequestError as error:
-        return _invalid(entry, str(error), now)
+        told = callbacks.of_what_is_refused(entry)
+        return _invalid(entry, str(error), now, told)
     return _valid(checked, seal, now)
 
 
@@ -112,7 +126,9 @@ def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
         params=checked.params,
         sealed=sealed,
         metadata=checked.metadata,
-        callback_url=checked.callback_url,
+        callback_url=checked.callback.url,
+        callback_task=checked.callback.task,
+        callback_queue=checked.callback.queue,
         not_before=checked.not_before,
         cancel_before=checked.cancel_before,
     )
@@ -130,7 +146,7 @@ def _beginning(checked: Checked, now: datetime) -> Progress:
     )
 
 
-def _invalid(entry: object, wrong: str, now: datetime) -> NewCancellation:
+def _invalid(entry: object, wrong: str, now: datetime, told: Wanted) -> NewCancellation:
     shown = entry if isinstance(entry, dict) else {}
     return NewCancellation(
         id=new_id(),
@@ -146,6 +162,9 @@ def _invalid(entry: object, wrong: str, now: datetime) -> NewCancellation:
             finished_at=now,
         ),
         opened_at=now,
+        callback_url=told.url,
+        callback_task=told.task,
+        callback_queue=told.queue,
     )
 
 
@@ -164,12 +183,13 @@ def _shown(value: object, otherwise: str) -> str:
     return storable(plain_text(value) or "")[:200] or otherwise
 
 
-def _settle(
+def settled(
     one: NewCancellation,
     inserted: frozenset[str],
     row: Row[Any] | None,
     seal: Seal,
 ) -> Taken:
+    """What became of ``one``, whose key ``row`` has if it was not inserted."""
     wrong = one.progress.provider_message if _is_refused(one) else None
     lane = (one.provider, one.account)
     if one.id in inserted:
@@ -211,7 +231,7 @@ def _same_sealed(new: str | None, old: str | None, seal: Seal) -> bool:
 
 
 def _refused_anew(
-    one: NewCancellation, taken: Taken, now: datetime
+    one: NewCancellation, taken: Taken, now: datetime, callbacks: Callbacks
 ) -> NewCancellation | None:
     """The row that keeps an entry whose key stands for something else."""
     if taken.receipt is not Receipt.REFUSED or _is_refused(one):
@@ -224,4 +244,7 @@ def _refused_anew(
         "group": one.group,
         "params": dict(one.params),
     }
-    return _invalid(entry, taken.wrong or "", now)
+    told = Wanted(one.callback_url, one.callback_task, one.callback_queue)
+    return _invalid(
+        entry, taken.wrong or "", now, told if callbacks.of_refused else NOBODY
+    )

@@ -47,7 +47,9 @@ class Pump:
         self._rates = runtime.rates
         self._threads = runtime.threads
         self._batch = policy.batch if operation == "cancel" else policy.read_batch
-        self._books = Books(runtime.engine, lane, operation, policy, self._batch)
+        self._books = Books(
+            runtime.engine, lane, operation, policy, self._batch, runtime.tell
+        )
         self._caller = Caller(lane, config, operation, runtime.seal, runtime.tokens)
         self._crew = Crew[Paced](runtime.threads, self._ask, policy.concurrency)
         self._home: list[Asked] = []

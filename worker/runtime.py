@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ from ledger.migrate import check
 from ledger.seal import Seal, SealError
 from worker.accounts import Accounts, load_accounts
 from worker.broker import REDIS_OPTIONS
+from worker.callbacks import NO_CALLBACKS, Callbacks
 from worker.limits import Rates
 from worker.settings import settings
 from worker.tokens import Tokens
+from worker.wake import wake_webhooks
+from worker.watched import Watched
 
 MOST_THREADS = 4096
 """Calls at once in one child: more than dozens of accounts that hang together."""
@@ -30,6 +34,10 @@ SAY_SECONDS = 60.0
 """A wrong key is said by each process no more often."""
 
 log = structlog.get_logger("rescind.seal")
+
+
+def do_nothing() -> None:
+    """For those who need not be told."""
 
 
 def utc_now() -> datetime:
@@ -52,27 +60,11 @@ class SayingSeal(Seal):
             raise
 
 
-@dataclass
-class AccountsFile:
-    """The accounts file, read again when it changes: a mended one needs no restart."""
+class AccountsFile(Watched[Accounts]):
+    """The accounts file."""
 
-    path: Path
-    _seen: tuple[float, int] | None = None
-    _accounts: Accounts = field(default_factory=Accounts)
-
-    def current(self) -> Accounts:
-        seen = self._stamp()
-        if self._seen is None or seen != self._seen:
-            self._accounts = load_accounts(self.path)
-            self._seen = seen
-        return self._accounts
-
-    def _stamp(self) -> tuple[float, int]:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return (0.0, 0)
-        return (found.st_mtime, found.st_ino)
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, load_accounts)
 
 
 @dataclass(frozen=True)
@@ -85,6 +77,10 @@ class Runtime:
     tokens: Tokens
     accounts_file: AccountsFile
     threads: ThreadPoolExecutor
+    callbacks: Callbacks = NO_CALLBACKS
+    """By what producers may ask to be told."""
+    tell: Callable[[], object] = do_nothing
+    """Wakes whoever tells producers of what has ended."""
 
     @property
     def accounts(self) -> Accounts:
@@ -111,11 +107,15 @@ def _runtime(_pid: int) -> Runtime:
     engine = open_ledger(chosen.database)
     # A worker of another version must not touch what it may not understand.
     check(engine)
+    threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="call")
     return Runtime(
         engine=engine,
         seal=SayingSeal(chosen.seal_keys()),
         rates=Rates(chosen.redis, REDIS_OPTIONS),
         tokens=Tokens(redis, seal),
         accounts_file=AccountsFile(chosen.accounts),
-        threads=ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="call"),
+        threads=threads,
+        callbacks=chosen.callbacks,
+        # In a thread: a broker that is away must not keep a lane waiting.
+        tell=partial(threads.submit, wake_webhooks),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.seal import Seal, new_key
+from worker.callbacks import Callbacks, host_patterns
 from worker.times import parse_age
 
 LEAST_RETENTION = timedelta(days=1)
@@ -89,6 +91,34 @@ class Settings(BaseSettings):
             return None
         return retention_of("RESCIND_RETENTION", self.retention)
 
+    @property
+    def callbacks(self) -> Callbacks:
+        """By what producers may ask to be told, who submit through the broker."""
+        try:
+            hosts = host_patterns(self.webhook_hosts or "")
+        except ValueError as error:
+            raise SettingsError(f"RESCIND_WEBHOOK_HOSTS: {error}") from None
+        return Callbacks(
+            hosts=hosts,
+            private=self.webhook_private,
+            signed=bool(self.webhook_secrets),
+            tasks=True,
+            of_refused=True,
+        )
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What webhooks are signed by, all of it; raises ``SettingsError``."""
+        given = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
+        found = tuple(one for one in re.split(r"[,\s]+", given) if one)
+        for place, one in enumerate(found, 1):
+            if not _is_webhook_secret(one):
+                raise SettingsError(
+                    f"RESCIND_WEBHOOK_SECRET, number {place}: must be whsec_ and 24 to"
+                    " 64 random bytes in base64; `rescind webhooks secret` makes one"
+                )
+        return found
+
     def seal(self) -> Seal:
         """Seals and opens personal data; raises ``SealError`` without a good key."""
         return Seal(self.seal_keys())
@@ -117,6 +147,16 @@ def retention_of(name: str, text: str) -> timedelta:
             " submit it again"
         )
     return age
+
+
+def _is_webhook_secret(text: str) -> bool:
+    """Whether it is what the Standard Webhooks specification asks of a secret."""
+    prefix, _, coded = text.partition("_")
+    try:
+        size = len(base64.b64decode(coded, validate=True))
+    except ValueError:
+        return False
+    return prefix == "whsec" and 24 <= size <= 64
 
 
 def _verified(url: str) -> str:
@@ -222,7 +262,8 @@ def settings() -> Settings:
         raise SettingsError(f"the file .env cannot be read: {error.strerror}") from None
     except ValidationError as error:
         raise SettingsError(_in_words(error)) from None
-    _ = found.keep_for  # said here, and not by a sweep in a log
+    # Said here, and not by a task in a log.
+    _ = (found.keep_for, found.callbacks)
     return found
 
 

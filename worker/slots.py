@@ -99,6 +99,14 @@ def ring(provider: str, places: tuple[int, int], work: Work) -> bool:
 
 
 @contextmanager
+def alone(name: str) -> Iterator[ExitStack | None]:
+    """What only one child of this worker may be at, until the end or its ``close``;
+    None if another one is."""
+    with ExitStack() as stack:
+        yield stack if _try(stack, name) else None
+
+
+@contextmanager
 def lane(provider: str, account: str, operation: str) -> Iterator[bool]:
     """Whether this operation of the lane is for the caller alone, until the end."""
     with ExitStack() as stack:

@@ -120,6 +120,7 @@ class System:
     def environment(self) -> dict[str, str]:
         """What other programs need to find this system, wherever they run."""
         chosen, tokens = self.settings, self.settings.api_tokens
+        secret = chosen.webhook_secret
         # In full, so that no .env file or folder of theirs says otherwise.
         told = {
             "RESCIND_HOME": str(self.home),
@@ -130,7 +131,12 @@ class System:
             "RESCIND_API_TOKENS": tokens.get_secret_value() if tokens else "",
             "RESCIND_API_HOST": chosen.api_host,
             "RESCIND_API_RATE": chosen.api_rate,
+            "RESCIND_LOG_FORMAT": chosen.log_format,
             "RESCIND_RETENTION": chosen.retention or "",
+            "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
+            "RESCIND_WEBHOOK_SECRET": secret.get_secret_value() if secret else "",
+            "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
+            "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
             "RESCIND_CONCURRENCY": str(self._concurrency),
             "PYTHONUNBUFFERED": "1",
         }

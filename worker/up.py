@@ -14,7 +14,8 @@ from ledger.database import LedgerUnreachableError
 from worker.access import OWN_TOKEN
 from worker.accounts import Accounts, load_accounts
 from worker.embedded import EmbeddedError
-from worker.settings import SettingsError, settings, without_password
+from worker.schedules.rules import load_schedules
+from worker.settings import Settings, SettingsError, settings, without_password
 from worker.supervisor import Lines, Say
 from worker.system import (
     API_PORT,
@@ -29,6 +30,8 @@ from worker.system import (
 
 LOG = "up.log"
 STOPPING = b"\nStopping, once calls under way have ended; Ctrl-C: at once.\n"
+UNDER = "\n" + " " * 11
+"""A further line of a value in the banner."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -131,8 +134,18 @@ def banner(system: System, accounts: Accounts) -> str:
     }
     if system.api_url is not None:
         lines["Token"] = _where_the_token_is(system)
+    if scheduled := _scheduled(chosen):
+        lines["Schedule"] = scheduled
     shown = "\n".join(f"  {name:<9}{value}" for name, value in lines.items())
     return f"Rescind is up; Ctrl-C stops it.\n{shown}\n"
+
+
+def _scheduled(chosen: Settings) -> str:
+    """The rules of the schedules file, and what is wrong with the others."""
+    found = load_schedules(chosen.schedules)
+    wrong = [found.fault, *found.faults.values(), *found.warnings]
+    listed = [", ".join(found.rules)] if found.rules else []
+    return UNDER.join([*listed, *(one for one in wrong if one)])
 
 
 def _where_the_token_is(system: System) -> str:
@@ -150,4 +163,4 @@ def _lanes(accounts: Accounts) -> str:
     faults = [found.fault for found in accounts.lanes.values() if found.fault]
     wrong = [accounts.fault, *faults, *accounts.warnings]
     listed = [", ".join(good)] if good else []
-    return "\n           ".join([*listed, *(one for one in wrong if one)])
+    return UNDER.join([*listed, *(one for one in wrong if one)])

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from api.app import create_app
 from api.front import Front, open_front
 from api.health import Remembered, alive, ready
-from api.server import listen, make_server
+from api.server import Server, listen, make_server
 from ledger.database import open_ledger, reading
 from ledger.queries import Filter, list_rows
 from ledger.seal import new_key
@@ -76,6 +76,7 @@ class Door:
     app: FastAPI
     front: Front
     url: str
+    server: Server
     woken: list[tuple[Lane, str]] = field(default_factory=list)
 
     def ask(
@@ -121,7 +122,7 @@ def opened(chosen: Settings) -> Iterator[Door]:
         thread.start()
         try:
             # Connections that come before it answers wait in the socket's own queue.
-            yield Door(app, front, f"http://127.0.0.1:{port}", woken)
+            yield Door(app, front, f"http://127.0.0.1:{port}", server, woken)
         finally:
             server.should_exit = True
             thread.join(20)

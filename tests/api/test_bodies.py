@@ -31,7 +31,7 @@ ENTRY = st.fixed_dictionaries({}, optional=dict.fromkeys([*FIELDS, "else"], JSON
 BODY = JSON | ENTRY | st.fixed_dictionaries({"cancellations": st.lists(ENTRY | JSON)})
 GOOD = '{"provider": "notpanel", "order": "ord_1"}'
 QUICKLY = settings(
-    max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -168,6 +168,16 @@ def test_one_that_came_whole_is_not_given_up_while_it_is_worked_on(
 
 
 # --- everything else that can be asked ------------------------------------------------
+
+
+def test_no_answer_is_held_back_for_more_to_send(door: Door) -> None:
+    with open_socket(door) as client:
+        client.sendall(b"GET /readyz HTTP/1.1\r\nHost: door\r\n\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        for one in door.server.server_state.connections:
+            mine: socket.socket = one.transport.get_extra_info("socket")
+            assert mine.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert door.server.server_state.connections
 
 
 def test_every_answer_says_how_it_may_be_used(door: Door) -> None:

@@ -35,7 +35,7 @@ CHECKS = [
 
 
 EXAMPLES = settings(
-    max_examples=12,
+    max_examples=8,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -9,13 +9,15 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
 from desk import pages
 from ledger.database import writing
 from ledger.lanes import LaneState, hold_for_operator
 from ledger.progress import Progress
+from ledger.side_tables import DELIVERY, SCHEDULE_RUN
 from ledger.states import State
+from ledger.tables import in_ms
 from providers.model import Reason
 from tests.desk.stage import (
     MEAL,
@@ -82,6 +84,30 @@ def test_the_flow_is_drawn_and_told_in_numbers(reader: Visitor, ledger: Engine) 
     assert '<rect class="cancelled"' in said
     assert "<b>3</b> cancelled" in said
     assert 'rejected, window closed</th><td class="num">1</td>' in said
+
+
+def test_what_else_is_stuck_is_said_with_its_command(
+    reader: Visitor, ledger: Engine
+) -> None:
+    one = end(ledger, PANEL, "ord_1", State.CANCELLED, Reason.CONFIRMED)
+    at = in_ms(utc_now())
+    told = {"cancellation_id": one, "seq": 3, "kind": "webhook", "target": "x"}
+    told |= {"state": "given_up", "attempts": 9, "version": 1, "ended_state": "x"}
+    told |= {"created_at": at, "updated_at": at, "ended_at": at}
+    told |= {"ended_attempts": 1, "ended_polls": 0}
+    run = {"name": "nightly & co", "asked_by": "beat", "attempts": 1, "version": 1}
+    run |= {"started_at": at, "finished_at": at}
+    with writing(ledger) as connection:
+        connection.execute(insert(DELIVERY), told)
+        for due_at, state in ((1, "held"), (2, "submitted")):
+            runs = {**run, "due_at": due_at, "state": state}
+            connection.execute(insert(SCHEDULE_RUN), {**runs, "name": "mended"})
+        connection.execute(insert(SCHEDULE_RUN), {**run, "due_at": 1, "state": "held"})
+    said = reader.get("/").text
+    assert "<b>1</b> outcome could not be told: <code>rescind webhooks</code>" in said
+    assert "<bdi>nightly &amp; co</bdi></b> held: <code>rescind schedule</code>" in said
+    assert "mended" not in said
+    assert "Nothing has failed, and" not in said
 
 
 # --- lists ---------------------------------------------------------------------------

@@ -71,6 +71,30 @@ def test_a_door_that_would_not_open_is_wrong(
     assert (found["level"], says in found["says"]) == ("wrong", True)
 
 
+def test_webhooks_need_hosts_and_a_secret(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "webhooks" not in checks(home)
+    monkeypatch.setenv("RESCIND_WEBHOOK_HOSTS", "shop.example.com")
+    found = checks(home)["webhooks"]
+    assert found["level"] == "wrong"
+    assert "`rescind webhooks secret` makes one" in found["says"]
+    secret = home.run("webhooks", "secret").out.strip()
+    monkeypatch.setenv("RESCIND_WEBHOOK_SECRET", f"{secret},{secret}")
+    done = home.run("doctor")
+    assert secret not in done.out
+    assert checks(home)["webhooks"]["says"] == "signed by 2 secrets"
+    monkeypatch.delenv("RESCIND_WEBHOOK_HOSTS")
+    assert checks(home)["webhooks"]["level"] == "warning"
+
+
+def test_private_webhooks_are_warned_of(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCIND_WEBHOOK_PRIVATE", "yes")
+    assert "your own network" in checks(home)["webhooks"]["says"]
+
+
 def test_a_redis_that_forgets_is_wrong(home: Home) -> None:
     # The tests' own server keeps nothing on disk.
     found = checks(home)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from providers.model import InvalidRequestError
 from providers.registry import BY_NAME, PROVIDERS
 from worker.accounts import Accounts, LaneConfig
+from worker.callbacks import Callbacks, host_patterns
 from worker.entries import FIELDS, check
 
 NOW = datetime(2026, 11, 20, 18, 9, tzinfo=UTC)
@@ -54,14 +55,18 @@ def test_everything_that_may_be_given() -> None:
             "group": "g",
             "metadata": {"shop_order": "1001"},
             "callback_url": "https://example.com/done",
+            "callback_task": "shop.ended",
+            "callback_queue": "shop",
         },
         ACCOUNTS,
         NOW,
+        Callbacks(host_patterns("example.com"), signed=True, tasks=True),
     )
     assert (found.account, found.key, found.group) == ("branch-7", "17", "g")
     assert found.not_before == NOW + timedelta(minutes=15)
     assert found.cancel_before == datetime(2026, 11, 20, 21, tzinfo=UTC)
     assert found.metadata == {"shop_order": "1001"}
+    assert found.callback == ("https://example.com/done", "shop.ended", "shop")
 
 
 def test_personal_params_are_kept_apart() -> None:
@@ -81,6 +86,14 @@ def test_a_partial_cancel_has_a_key_of_its_own() -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown field": ({"ordr": "1"}, "ordr: no such field; they are provider"),
+    "a field that is named after somebody": (
+        {"TR330006100519786457841326": "Ann Lee"},
+        "a field whose name is not shown: no such field",
+    ),
+    "a parameter that is named after somebody": (
+        {"params": {"Ann Lee": 1}},
+        "params: a field whose name is not shown is not known here",
+    ),
     "no order": ({"order": None}, "order is required"),
     "an empty order": ({"order": ""}, "order is required"),
     "no provider": ({"provider": ""}, "provider is required"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,9 +14,11 @@ from sqlalchemy import Engine, text
 from ledger.database import LedgerUnreachableError, reading, writing
 from ledger.queries import Filter, as_record, find, history, list_rows
 from ledger.seal import Seal, new_key
+from ledger.told import told_of
 from providers.registry import PROVIDERS
 from tests.worker.test_entries import ACCOUNTS, ENTRY, GOOD, JSON, UUID
 from worker.accounts import Accounts
+from worker.callbacks import Callbacks, host_patterns
 from worker.intake import Receipt, Taken, take_in
 
 SEAL = Seal(new_key())
@@ -63,6 +66,67 @@ def test_a_refused_entry_is_kept_with_what_is_wrong(
     assert (kept["order"], kept["group"]) == ("a b", "g")
     with reading(engine) as connection:
         assert len(history(connection, one.id)) == 1
+
+
+GOOD_URL = "https://shop.example.com/done"
+ALLOWED = Callbacks(
+    host_patterns("shop.example.com"), signed=True, tasks=True, of_refused=True
+)
+
+
+def deliveries(engine: Engine, *taken: Taken) -> list[tuple[str, str]]:
+    with reading(engine) as connection:
+        found = [told for one in taken for told in told_of(connection, one.id)]
+    return [(told["kind"], told["type"]) for told in found]
+
+
+def told(
+    engine: Engine, now: datetime, callbacks: Callbacks, *entries: dict[str, Any]
+) -> list[tuple[str, str]]:
+    asked = {"callback_url": GOOD_URL, "callback_task": "shop.ended"}
+    some = [{**asked, **entry} for entry in entries]
+    taken = take_in(engine, ACCOUNTS, SEAL, some, now, callbacks)
+    return deliveries(engine, *taken)
+
+
+def test_who_is_not_answered_is_told_of_what_was_refused(
+    engine: Engine, now: datetime
+) -> None:
+    bad = {**GOOD, "order": "a b"}
+    ends = [("task", "cancellation.rejected"), ("webhook", "cancellation.rejected")]
+    assert told(engine, now, ALLOWED, bad) == ends
+    # Refused again it is the same row, and the same telling.
+    assert told(engine, now, ALLOWED, bad) == ends
+    conflict = [{**GOOD, "key": "k"}, {**GOOD, "key": "k", "order": "ord_2"}]
+    assert told(engine, now, ALLOWED, *conflict) == ends
+    with reading(engine) as connection:
+        made = connection.execute(text("SELECT count(*) FROM delivery")).scalar_one()
+    assert made == 4
+
+
+def test_who_is_answered_on_the_spot_is_not_told_of_it_again(
+    engine: Engine, now: datetime
+) -> None:
+    here = replace(ALLOWED, of_refused=False)
+    conflict = {**GOOD, "order": "ord_2", "key": "k"}
+    entries = [{**GOOD, "order": "a b"}, {**GOOD, "key": "k"}, conflict]
+    assert told(engine, now, here, *entries) == []
+
+
+def test_what_had_expired_when_it_came_is_told(engine: Engine, now: datetime) -> None:
+    late = {**GOOD, "cancel_before": (now - timedelta(hours=1)).isoformat()}
+    ends = [("task", "cancellation.expired"), ("webhook", "cancellation.expired")]
+    assert told(engine, now, replace(ALLOWED, of_refused=False), late) == ends
+
+
+def test_a_callback_that_is_not_allowed_refuses_its_entry(
+    engine: Engine, now: datetime
+) -> None:
+    elsewhere = {**GOOD, "callback_url": "https://evil.example.com/"}
+    [one] = take_in(engine, ACCOUNTS, SEAL, [elsewhere], now, ALLOWED)
+    assert one.receipt is Receipt.REFUSED
+    assert "RESCIND_WEBHOOK_HOSTS does not list" in (one.wrong or "")
+    assert deliveries(engine, one) == []
 
 
 def test_refused_twice_is_kept_once(engine: Engine, now: datetime) -> None:

@@ -92,6 +92,42 @@ def test_another_ledger_needs_a_key_of_its_own(
         Settings().seal()
 
 
+def test_webhooks_are_signed_by_all_secrets_that_are_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = f"whsec_{'A' * 32}", f"whsec_{'B' * 44}"
+    monkeypatch.setenv("RESCIND_WEBHOOK_SECRET", f" {first},\n{second} ")
+    assert Settings().webhook_secrets == (first, second)
+    assert Settings().callbacks.signed
+    assert first not in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["hush-hush", "whsec_", f"whsec_{'A' * 28}", f"whsec_{'A' * 92}", "whsec_ü"],
+)
+def test_a_secret_that_no_receiver_could_verify_by_is_refused_unshown(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCIND_WEBHOOK_SECRET", f"whsec_{'A' * 32},{secret}")
+    with pytest.raises(
+        SettingsError, match="SECRET, number 2: must be whsec_"
+    ) as error:
+        settings()
+    assert "hush" not in str(error.value)
+    assert "AAAA" not in str(error.value)
+
+
+def test_hosts_that_are_none_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RESCIND_WEBHOOK_HOSTS", "shop.example.com, https://x.y")
+    with pytest.raises(
+        SettingsError, match=r"RESCIND_WEBHOOK_HOSTS: 'https://x\.y' is"
+    ):
+        settings()
+
+
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REDIS_URL", "DATABASE_URL", "SEAL_KEY", "API_TOKENS"):
         monkeypatch.setenv(f"RESCIND_{name}", "hush-hush")

@@ -358,6 +358,17 @@ def test_the_banner_says_what_is_wrong_with_the_accounts(tmp_path: Path) -> None
     assert "Accounts" in banner(system, Accounts())
 
 
+def test_the_banner_names_the_schedules_and_what_is_wrong_with_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "schedules.toml"
+    chosen = Settings(home=tmp_path, schedules=path, redis_url=None)
+    system = System(chosen)
+    assert "Schedule" not in banner(system, Accounts())
+    path.write_text('[nightly]\nevery = "1s"')
+    assert "Schedule [nightly]: max is required" in banner(system, Accounts())
+
+
 def test_other_programs_are_told_of_all_settings(tmp_path: Path) -> None:
     chosen = Settings(home=tmp_path / "home", redis_url=None, database_url=None)
     system = System(chosen, concurrency=3)

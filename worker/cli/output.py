@@ -16,6 +16,8 @@ COLOURS = {
     "rejected": "yellow",
     "expired": "yellow",
     "failed": "red",
+    "delivered": "green",
+    "given_up": "red",
     "held": "red",
     "paused": "yellow",
     "wrong": "red",

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from ledger.database import reading
 from ledger.queries import Filter, as_record, history, list_rows
+from ledger.told import told_of
 from providers.model import InvalidRequestError
 from worker import operations
 from worker.cli import output, services
@@ -25,11 +26,14 @@ def show_one(name: str, *, as_json: bool) -> None:
     with reading(services.need_ledger()) as connection:
         row = found(connection, name)
         steps = history(connection, row.id)
+        told = told_of(connection, row.id)
     record = as_record(row)
     if as_json:
-        output.emit_json({**record, "history": steps})
+        output.emit_json({**record, "history": steps, "deliveries": told})
         return
     _describe(record)
+    for one in told:
+        output.emit(f"{'told':<17} {_told(one)}")
     output.emit()
     for step in steps:
         output.emit(_step(step))
@@ -41,6 +45,16 @@ def _describe(record: dict[str, Any]) -> None:
         value = record[name]
         if value not in (None, {}):
             output.emit(f"{name.replace('_', ' '):<17} {_shown(value)}")
+
+
+def _told(one: dict[str, Any]) -> str:
+    """How far its producer has been told of an end."""
+    times = f"{one['attempts']} attempt{'s' if one['attempts'] != 1 else ''}"
+    state = one["state"].replace("_", " ")
+    why = f": {one['detail']}" if one["detail"] else ""
+    then = f"; next at {one['due_at']}" if one["due_at"] else ""
+    how = f"{one['type']} by {one['kind']} to {one['target']}"
+    return f"{how}, {state} after {times}{why}{then}"
 
 
 def _shown(value: object) -> str:

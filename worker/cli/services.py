@@ -114,3 +114,21 @@ def wake_up(lanes: Iterable[Lane], *operations: str) -> None:
             wake(app, listed, operation)
     except (OperationalError, RedisError, OSError) as error:
         say(f"the workers could not be woken ({error}); their next sweep sends it")
+
+
+def wake_webhooks() -> None:
+    """Have producers told. Whoever cannot be woken finds it by the next sweep."""
+    try:
+        _ = settings().redis
+    except SettingsError as error:
+        say(f"{error}; the next sweep sends it")
+        return
+    from kombu.exceptions import OperationalError
+
+    from worker.celery import app
+    from worker.wake import tell_now
+
+    try:
+        tell_now(app)
+    except (OperationalError, RedisError, OSError) as error:
+        say(f"the workers could not be woken ({error}); their next sweep sends it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from worker.cli import output, services
@@ -41,6 +41,8 @@ class Submission:
         self.engine = services.need_ledger()
         self.accounts = services.need_accounts()
         self.seal = settings().seal()
+        # Whoever runs a command is told on the spot what is refused.
+        self.callbacks = replace(settings().callbacks, of_refused=False)
         self.result = Submitted()
 
     def run(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -64,9 +66,8 @@ class Submission:
     def _take(self, chunk: Sequence[Row]) -> None:
         readable = [row for row in chunk if row.wrong is None]
         entries = [row.entry for row in readable]
-        taken = take_in(
-            self.engine, self.accounts, self.seal, entries, services.utc_now()
-        )
+        known = (self.engine, self.accounts, self.seal)
+        taken = take_in(*known, entries, services.utc_now(), self.callbacks)
         wrong = {row.line: row.wrong for row in chunk if row.wrong is not None}
         self.result.unread += len(wrong)
         for row, one in zip(readable, taken, strict=True):

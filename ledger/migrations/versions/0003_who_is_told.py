@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("cancellation_id", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
@@ -33,6 +34,7 @@ def upgrade() -> None:
         sa.Column("ended_message", sa.Text(), nullable=True),
         sa.Column("ended_attempts", sa.BigInteger(), nullable=False),
         sa.Column("ended_polls", sa.BigInteger(), nullable=False),
+        sa.Column("ended_cancel_before", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("cancellation_id", "seq", "kind"),
         sa.CheckConstraint("kind IN ('task', 'webhook')", name="ck_delivery_kind"),
@@ -52,8 +54,9 @@ def upgrade() -> None:
         sqlite_where=other_key,
         postgresql_where=other_key,
     )
-    _index("ix_delivery_due", "due_at", "state = 'waiting'")
-    _index("ix_delivery_given_up", "updated_at", "state = 'given_up'")
+    _index("ix_delivery_due", ["due_at"], "state = 'waiting'")
+    _index("ix_delivery_target", ["target", "due_at"], "state = 'waiting'")
+    _index("ix_delivery_given_up", ["updated_at"], "state = 'given_up'")
 
 
 def downgrade() -> None:
@@ -63,8 +66,8 @@ def downgrade() -> None:
         op.drop_column("cancellation", name)
 
 
-def _index(name: str, column: str, where: str) -> None:
+def _index(name: str, columns: list[str], where: str) -> None:
     only = sa.text(where)
     op.create_index(
-        name, "delivery", [column], sqlite_where=only, postgresql_where=only
+        name, "delivery", columns, sqlite_where=only, postgresql_where=only
     )

@@ -1,0 +1,97 @@
+"""What follows from an attempt to tell a producer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.telling import (
+    DELAYS,
+    JITTER,
+    LONGEST_WAIT,
+    Heard,
+    Kind,
+    Result,
+    Telling,
+    delay_after,
+    judge,
+    webhook_id,
+)
+from tests.ledger.build import HOUR, NOW
+
+chances = st.floats(0, 1, exclude_max=True)
+
+
+def telling(attempts: int) -> Telling:
+    return Telling("id", 3, Kind.WEBHOOK, "host", 1, attempts, "", {})
+
+
+def test_the_schedule_is_the_one_of_the_specification() -> None:
+    since, table = timedelta(0), []
+    for delay in DELAYS:
+        since += delay
+        table.append(str(since))
+    assert table == [
+        "0:00:05",
+        "0:05:05",
+        "0:35:05",
+        "2:35:05",
+        "7:35:05",
+        "17:35:05",
+        "1 day, 7:35:05",
+        "2 days, 3:35:05",
+        "3 days, 3:35:05",
+    ]
+
+
+@given(st.integers(1, len(DELAYS)), chances)
+def test_a_wait_is_never_shorter_than_the_schedule_says_and_a_tenth_longer_at_most(
+    attempts: int, chance: float
+) -> None:
+    heard = Heard(taken=False, status=500)
+    attempt = judge(telling(attempts), heard, NOW, chance)
+    assert attempt.result is Result.RETRIED
+    assert attempt.due_at is not None
+    plain = DELAYS[attempts - 1]
+    assert plain <= attempt.due_at - NOW <= plain * (1 + JITTER)
+
+
+@given(st.integers(len(DELAYS) + 1, 1000), chances)
+def test_after_the_last_attempt_it_is_given_up(attempts: int, chance: float) -> None:
+    attempt = judge(telling(attempts), Heard(taken=False), NOW, chance)
+    assert (attempt.result, attempt.due_at) == (Result.GIVEN_UP, None)
+
+
+@pytest.mark.parametrize("attempts", [1, 10, 11])
+def test_what_is_taken_is_delivered_however_late(attempts: int) -> None:
+    attempt = judge(telling(attempts), Heard(taken=True, status=200), NOW, 0.5)
+    assert (attempt.result, attempt.due_at) == (Result.DELIVERED, None)
+
+
+def test_who_wants_no_more_is_not_asked_again() -> None:
+    attempt = judge(telling(1), Heard(taken=False, status=410, gone=True), NOW, 0.5)
+    assert attempt.result is Result.GIVEN_UP
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [
+        (timedelta(seconds=1), DELAYS[0]),
+        (HOUR, HOUR),
+        (timedelta(days=9), LONGEST_WAIT),
+    ],
+)
+def test_a_receiver_that_asks_for_a_longer_wait_has_it_within_reason(
+    asked: timedelta, waits: timedelta
+) -> None:
+    attempt = judge(telling(1), Heard(taken=False, status=429, wait=asked), NOW, 0.0)
+    assert attempt.due_at == NOW + waits
+
+
+def test_an_id_names_the_end_and_not_the_attempt() -> None:
+    assert telling(1).webhook_id == telling(7).webhook_id == webhook_id("id", 3)
+    assert "." not in webhook_id("01a1ff29-c9cb-72df", 3)
+    assert delay_after(0, 0.0) == DELAYS[0]

@@ -1,0 +1,283 @@
+"""A turn of telling producers: everybody in time, whatever one of them does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from sqlalchemy import Engine, select
+
+from ledger import deliveries
+from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
+from ledger.intake import insert_new
+from ledger.records import record
+from ledger.side_tables import DELIVERY
+from ledger.states import State
+from ledger.telling import Heard, Telling
+from ledger.told import told_of
+from tests.ledger.build import LANE, NOW, change, hold, new
+from tests.tasks.conftest import until
+from worker.runtime import AccountsFile, Runtime, do_nothing
+from worker.stopping import _FLAG
+from worker.webhooks import sender
+from worker.webhooks.sender import MOST_TO_ONE, Sender
+
+TAKEN = Heard(taken=True, status=204)
+BUSY = Heard(taken=False, status=500, detail="HTTP 500")
+Tell = Callable[[Telling], Heard]
+
+
+@pytest.fixture(autouse=True)
+def _brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.01)
+
+
+@pytest.fixture
+def engine(sqlite_ledger_url: str) -> Iterator[Engine]:
+    engine = open_ledger(sqlite_ledger_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def here(engine: Engine) -> Iterator[Runtime]:
+    nothing: Any = None
+    with ThreadPoolExecutor(64) as threads:
+        file = AccountsFile(Path("accounts.toml"))
+        yield Runtime(engine, nothing, nothing, nothing, file, threads)
+
+
+def ended(engine: Engine, host: str, count: int) -> list[str]:
+    """So many whose producer is to be told at this host."""
+    url = f"https://{host}/done"
+    some = [new(f"{host}-{n}", callback_url=url) for n in range(count)]
+    with writing(engine) as connection:
+        insert_new(connection, some, NOW)
+    held = hold(engine, limit=count)
+    with writing(engine) as connection:
+        record(connection, [change(one, State.CANCELLED) for one in held], NOW, LANE)
+    return [one.id for one in held]
+
+
+def states(engine: Engine) -> Counter[tuple[str, str]]:
+    chosen = select(DELIVERY.c.target, DELIVERY.c.state)
+    with reading(engine) as connection:
+        return Counter((t, s) for t, s in connection.execute(chosen))
+
+
+def waiting(engine: Engine) -> int:
+    return sum(n for (_, state), n in states(engine).items() if state == "waiting")
+
+
+@contextmanager
+def at_work(
+    here: Runtime, tell: Tell, leave: Callable[[], None] = do_nothing
+) -> Iterator[None]:
+    """A turn under way; at the end it has ended."""
+    turn = threading.Thread(target=Sender(here, tell).run, args=(leave,))
+    turn.start()
+    try:
+        yield
+    finally:
+        turn.join(30)
+        assert not turn.is_alive()
+
+
+class Slow:
+    """Tells at once; but to one host it takes until it is let go."""
+
+    def __init__(self, host: str, then: Heard = TAKEN) -> None:
+        self.host = host
+        self.then = then
+        self.go = threading.Event()
+        self.at_once = Counter[str]()
+        self.most = Counter[str]()
+        self._lock = threading.Lock()
+
+    def __call__(self, telling: Telling) -> Heard:
+        with self._lock:
+            self.at_once[telling.target] += 1
+            self.most |= self.at_once
+        if telling.target == self.host:
+            self.go.wait(30)
+        with self._lock:
+            self.at_once[telling.target] -= 1
+        return self.then if telling.target == self.host else TAKEN
+
+
+def test_one_that_hangs_keeps_nobody_else_waiting(
+    here: Runtime, engine: Engine
+) -> None:
+    # It would be first in every order that there is.
+    ended(engine, "a.slow", 40)
+    ended(engine, "b.fine", 40)
+    ended(engine, "c.fine", 40)
+    tell = Slow("a.slow")
+    with at_work(here, tell):
+        until(lambda: states(engine)["c.fine", "delivered"] == 40, "the others")
+        assert states(engine)["b.fine", "delivered"] == 40
+        assert tell.most["a.slow"] == 1
+        tell.go.set()
+    assert set(states(engine)) == {
+        (h, "delivered") for h in ("a.slow", "b.fine", "c.fine")
+    }
+
+
+def test_who_takes_them_gets_more_at_once_and_no_more_than_so_many(
+    here: Runtime, engine: Engine
+) -> None:
+    ended(engine, "fine", 60)
+    go, at_once, done = threading.Event(), Counter[str](), Counter[str]()
+    lock = threading.Lock()
+
+    def tell(telling: Telling) -> Heard:
+        with lock:
+            done["all"] += 1
+            quick = done["all"] <= 20
+            at_once["fine"] += not quick
+        if not quick:
+            go.wait(30)
+        return TAKEN
+
+    with at_work(here, tell):
+        until(lambda: at_once["fine"] == MOST_TO_ONE, "as many as may be")
+        assert states(engine)["fine", "delivered"] <= 20
+        go.set()
+    assert states(engine) == {("fine", "delivered"): 60}
+
+
+def test_who_does_not_take_them_is_asked_one_at_a_time(
+    here: Runtime, engine: Engine
+) -> None:
+    ended(engine, "broken", 12)
+    asked = Slow("nobody")
+
+    def tell(telling: Telling) -> Heard:
+        asked(telling)
+        return BUSY
+
+    with at_work(here, tell):
+        pass
+    assert asked.most["broken"] == 1
+    assert states(engine) == {("broken", "waiting"): 12}
+
+
+def test_who_asks_to_be_left_alone_is(here: Runtime, engine: Engine) -> None:
+    ended(engine, "busy", 20)
+    ended(engine, "fine", 5)
+    asked = Counter[str]()
+
+    def tell(telling: Telling) -> Heard:
+        asked[telling.target] += 1
+        if telling.target == "fine":
+            return TAKEN
+        return Heard(taken=False, status=429, wait=timedelta(hours=1))
+
+    with at_work(here, tell):
+        pass
+    assert asked == {"busy": 1, "fine": 5}
+    # Nor by anybody else.
+    with at_work(here, tell):
+        pass
+    assert asked == {"busy": 1, "fine": 5}
+
+
+def test_what_ends_meanwhile_is_told_in_the_same_turn(
+    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "LINGER_SECONDS", 30.0)
+    began = threading.Event()
+    with at_work(here, lambda _: TAKEN, began.set):
+        for number in range(3):
+            ended(engine, f"h{number}", 1)
+            until(lambda: not waiting(engine), "being told")
+        assert not began.is_set()
+        _FLAG[0] = 1
+    _FLAG[0] = 0
+
+
+def test_when_its_turn_is_over_another_may_begin_and_it_brings_home_what_it_has(
+    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "TURN_SECONDS", 0.2)
+    ended(engine, "slow", 3)
+    tell, left = Slow("slow"), threading.Event()
+    with at_work(here, tell, left.set):
+        until(left.is_set, "leaving")
+        assert states(engine) == {("slow", "waiting"): 3}
+        ended(engine, "fine", 1)
+        with at_work(here, lambda _: TAKEN):
+            until(lambda: states(engine)["fine", "delivered"] == 1, "the other one")
+        assert states(engine)["slow", "waiting"] == 1
+        tell.go.set()
+    assert states(engine)["slow", "delivered"] == 3
+
+
+def test_a_worker_that_was_told_to_stop_begins_nothing(
+    here: Runtime, engine: Engine
+) -> None:
+    ended(engine, "fine", 1)
+    _FLAG[0] = 1
+    try:
+        with at_work(here, lambda _: TAKEN):
+            pass
+    finally:
+        _FLAG[0] = 0
+    assert states(engine) == {("fine", "waiting"): 1}
+
+
+def test_what_was_told_is_written_down_when_the_ledger_is_back(
+    here: Runtime, engine: Engine
+) -> None:
+    [one] = ended(engine, "fine", 1)
+    inner, away = deliveries.settle, [LedgerUnreachableError("gone")] * 2
+    asked: list[Telling] = []
+
+    def settle(*args: Any) -> int:
+        if args[1] and away:
+            raise away.pop()
+        return inner(*args)
+
+    def tell(telling: Telling) -> Heard:
+        asked.append(telling)
+        return TAKEN
+
+    with mock.patch.object(sender, "settle", settle), at_work(here, tell):
+        pass
+    with reading(engine) as connection:
+        assert told_of(connection, one)[0]["state"] == "delivered"
+    assert (len(asked), away) == (1, [])
+
+
+def test_several_at_once_tell_each_once(here: Runtime, engine: Engine) -> None:
+    ids = [one for n in range(4) for one in ended(engine, f"h{n}", 25)]
+    told: list[str] = []
+
+    def tell(telling: Telling) -> Heard:
+        told.append(telling.cancellation_id)
+        return TAKEN
+
+    with at_work(here, tell), at_work(here, tell), at_work(here, tell):
+        pass
+    assert sorted(told) == sorted(ids)
+
+
+def test_a_turn_ends_soon_where_no_child_is_to_spare(
+    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "LINGER_SECONDS", 30.0)
+    ended(engine, "fine", 1)
+    began = time.monotonic()
+    Sender(here, lambda _: TAKEN, brief=True).run(do_nothing)
+    assert time.monotonic() - began < 10
+    assert states(engine) == {("fine", "delivered"): 1}

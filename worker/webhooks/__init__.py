@@ -1,0 +1,1 @@
+"""Telling producers of what has ended: webhooks to addresses, messages to tasks."""

@@ -1,0 +1,196 @@
+"""One child's turn of telling producers: fair between them, whatever one of them does.
+
+Deliveries are held and settled in one transaction, as calls to providers are. To each
+target so many go at once as it has shown that it can take: the first one alone, then
+twice as many after each that was taken, and one again after each that was not. So one
+that hangs keeps a single thread, and nobody else waits for it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+
+import structlog
+
+from ledger.database import LedgerUnreachableError, reading, writing
+from ledger.deliveries import hold, put_off, settle
+from ledger.telling import LONGEST_WAIT, Attempt, Heard, Result, Telling, judge
+from ledger.told import due_targets
+from worker.runtime import Runtime, utc_now
+from worker.stopping import stopping
+from worker.webhooks.posting import WHOLE_SECONDS
+
+log = structlog.get_logger("rescind.webhooks")
+
+TURN_SECONDS = 30.0
+"""Then another child begins, while this one brings home what is under way: for less
+than such a turn."""
+LINGER_SECONDS = 1.0
+"""How long it looks for more when there is none: longer than ``wake`` keeps quiet."""
+SHORT_SECONDS = 2.0
+"""A turn in a worker that has no child to spare."""
+LOOK_SECONDS = 0.1
+MOST_TO_ONE = 8
+MOST_AT_ONCE = 64
+RECORD_SECONDS = 20.0
+"""How long an attempt waits for a ledger that is away, before its lease does."""
+LEASE = timedelta(seconds=WHOLE_SECONDS + RECORD_SECONDS + 20.0)
+
+
+@dataclass
+class Pace:
+    """How much one target takes at once."""
+
+    allowed: int = 1
+    under_way: int = 0
+    quiet_until: float = 0.0
+    """It asked to be left alone until then."""
+
+    def room(self) -> int:
+        if time.monotonic() < self.quiet_until:
+            return 0
+        return self.allowed - self.under_way
+
+    def learn(self, heard: Heard) -> None:
+        self.under_way -= 1
+        self.allowed = min(2 * self.allowed, MOST_TO_ONE) if heard.taken else 1
+        if heard.wait is not None:
+            wait = min(heard.wait, LONGEST_WAIT).total_seconds()
+            self.quiet_until = time.monotonic() + wait
+
+
+class Sender:
+    """One turn: ``run`` it once. ``tell`` makes an attempt, in a thread of its own."""
+
+    def __init__(
+        self, here: Runtime, tell: Callable[[Telling], Heard], *, brief: bool = False
+    ) -> None:
+        self._here = here
+        self._tell = tell
+        self._turn_seconds = SHORT_SECONDS if brief else TURN_SECONDS
+        self._linger_seconds = 0.0 if brief else LINGER_SECONDS
+        self._paces: dict[str, Pace] = {}
+        self._home: SimpleQueue[tuple[Telling, Heard]] = SimpleQueue()
+        self._under_way = 0
+        self._after = ""
+        """The target behind which the next look begins."""
+
+    def run(self, leave: Callable[[], None]) -> None:
+        """Tell what is due, until nothing is or the turn is over; then ``leave``, so
+        that another child may begin, and bring home what is under way."""
+        began = last = time.monotonic()
+        home: list[Attempt] = []
+        while not stopping() and time.monotonic() - began < self._turn_seconds:
+            busy = self._step(home) or self._under_way or self._after
+            if busy:
+                last = time.monotonic()
+            elif time.monotonic() - last >= self._linger_seconds:
+                break
+            home = self._come_home(LOOK_SECONDS)
+        leave()
+        self._write(home, [])
+        while self._under_way:
+            self._write(self._come_home(LOOK_SECONDS), [])
+
+    def _step(self, home: list[Attempt]) -> bool:
+        """Write down what has come home, and send what is next; whether there was
+        any of either."""
+        try:
+            targets = self._targets()
+        except LedgerUnreachableError:
+            # What has come home is waited for.
+            if not home:
+                raise
+            targets = []
+        held = self._write(home, targets)
+        for telling in held:
+            self._under_way += 1
+            self._paces[telling.target].under_way += 1
+            self._here.threads.submit(self._attempt, telling)
+        return bool(home or held)
+
+    def _targets(self) -> list[str]:
+        """Those that something is due to, and that take it now."""
+        if self._under_way >= MOST_AT_ONCE:
+            return []
+        with reading(self._here.engine) as connection:
+            found, self._after = due_targets(connection, self._after, utc_now())
+        return [one for one in found if self._pace(one).room() > 0]
+
+    def _pace(self, target: str) -> Pace:
+        return self._paces.setdefault(target, Pace())
+
+    # --- in the ledger ---
+
+    def _write(self, home: list[Attempt], targets: list[str]) -> list[Telling]:
+        """What came home goes in, what is next comes out. Where the ledger is away for
+        a moment, tries again; if it stays away, leases run out and it is sent again."""
+        if not home and not targets:
+            return []
+        give_up = time.monotonic() + RECORD_SECONDS
+        while True:
+            try:
+                held = self._written(home, targets)
+            except LedgerUnreachableError as error:
+                if not home or time.monotonic() > give_up:
+                    raise
+                log.warning("the ledger is away", error=str(error))
+                time.sleep(0.5)
+            else:
+                for attempt in home:
+                    _say(attempt)
+                return held
+
+    def _written(self, home: list[Attempt], targets: list[str]) -> list[Telling]:
+        now, held = utc_now(), list[Telling]()
+        with writing(self._here.engine, crowd="webhooks") as connection:
+            settle(connection, home, now)
+            for attempt in home:
+                if attempt.heard.wait is not None:
+                    until = now + min(attempt.heard.wait, LONGEST_WAIT)
+                    put_off(connection, attempt.telling.target, until)
+            for target in targets:
+                free = MOST_AT_ONCE - self._under_way - len(held)
+                room = min(free, self._pace(target).room())
+                if room > 0:
+                    held += hold(connection, target, room, LEASE, now)
+        return held
+
+    # --- under way ---
+
+    def _attempt(self, telling: Telling) -> None:
+        self._home.put((telling, self._tell(telling)))
+
+    def _come_home(self, seconds: float) -> list[Attempt]:
+        """What has come home by now; waits so long for the first of it."""
+        found: list[Attempt] = []
+        try:
+            found.append(self._learn(*self._home.get(timeout=seconds), utc_now()))
+            while True:
+                found.append(self._learn(*self._home.get_nowait(), utc_now()))
+        except Empty:
+            return found
+
+    def _learn(self, telling: Telling, heard: Heard, now: datetime) -> Attempt:
+        self._under_way -= 1
+        self._pace(telling.target).learn(heard)
+        return judge(telling, heard, now, random.random())  # noqa: S311  (a jitter)
+
+
+def _say(attempt: Attempt) -> None:
+    # The host, and no more of the address: the rest may hold a secret.
+    about = {
+        "webhook": attempt.telling.webhook_id,
+        "target": attempt.telling.target,
+        "attempts": attempt.telling.attempts,
+        "why": attempt.heard.detail,
+    }
+    if attempt.result is Result.GIVEN_UP:
+        log.error("given up: `rescind webhooks resend` begins anew", **about)
+    elif attempt.result is Result.RETRIED:
+        log.info("not told yet", **about)
