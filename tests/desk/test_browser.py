@@ -31,6 +31,8 @@ from tests.ledger.build import row
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+OTHERWISE = {"/", "/desk/ended", "/desk/cancellations/ONE"}
+"""Pages that are laid out in another way on a phone."""
 PAGES = [
     "/desk/sign-in",
     "/",
@@ -218,6 +220,8 @@ def test_every_page_can_be_read_by_everybody(
                 summary.click()
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= size["width"], f"{path} is {wide} wide"
+            if size is PHONE and path not in OTHERWISE:
+                continue
             assert _violations(page) == [], path
             page.emulate_media(color_scheme="dark")
             # But for their colours they are the same in the dark.
