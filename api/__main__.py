@@ -14,6 +14,7 @@ from worker.access import check_host
 from worker.cli.errors import explain
 from worker.logs import set_up
 from worker.settings import Settings, settings
+from worker.up import refuse
 
 log = structlog.get_logger("rescind.api")
 
@@ -29,8 +30,7 @@ def main() -> int:
         known = explain(error)
         if known is None:
             raise
-        print(f"rescind: {known[1]}", file=sys.stderr)
-        return known[0]
+        return refuse(known)
 
 
 def _run(chosen: Settings) -> int:

@@ -52,8 +52,8 @@ def create_app(front: Front) -> FastAPI:
 
 
 def _take_in(front: Front, entries: Entries) -> list[Taken]:
-    engine = front.ledger()
-    return take_in(engine, front.accounts, front.seal, entries, datetime.now(UTC))
+    known = (front.ledger(), front.accounts, front.seal)
+    return take_in(*known, entries, datetime.now(UTC), front.callbacks)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from redis import Redis
@@ -13,6 +13,7 @@ from ledger.migrate import check
 from ledger.seal import Seal
 from worker.access import Access, access
 from worker.accounts import Accounts
+from worker.callbacks import Callbacks
 from worker.cli.services import open_engine
 from worker.metrics import impatient
 from worker.runtime import AccountsFile
@@ -40,6 +41,12 @@ class Front:
     @property
     def accounts(self) -> Accounts:
         return self.accounts_file.current()
+
+    @cached_property
+    def callbacks(self) -> Callbacks:
+        """By what callers may ask to be told of the end."""
+        # They cannot send tasks, and are told of what is refused at once.
+        return replace(self.settings.callbacks, tasks=False, of_refused=False)
 
     @cached_property
     def redis(self) -> Redis:

@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from api.openapi import problems
-from api.problems import TITLES, ProblemError
+from api.problems import ProblemError
+from worker.problems import PROBLEMS
 
 router = APIRouter(tags=["errors"])
 
@@ -18,8 +19,8 @@ router = APIRouter(tags=["errors"])
     responses=problems(404),
 )
 async def explain(slug: str) -> Response:
-    title = TITLES.get(slug)
-    if title is None:
-        says = f"There is no such problem; they are {', '.join(TITLES)}."
+    found = PROBLEMS.get(slug)
+    if found is None:
+        says = f"There is no such problem; they are {', '.join(PROBLEMS)}."
         raise ProblemError(404, "not-found", says)
-    return PlainTextResponse(f"{title}\n")
+    return PlainTextResponse(f"{found.title}\n\n{found.meaning}\n\n{found.todo}\n")

@@ -14,25 +14,17 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from ledger.database import LedgerUnreachableError
+from worker.problems import problem
+from worker.problems.door import DOOR
 
 MEDIA_TYPE = "application/problem+json"
-LEDGER_RETRY_SECONDS = 2
-TITLES: Mapping[str, str] = {
-    "unauthorized": "No token, or none that is known",
-    "forbidden": "The token is not allowed to do this",
-    "not-found": "There is nothing here",
-    "method-not-allowed": "This address does not take that method",
-    "body-too-large": "The body is too large",
-    "too-many-requests": "Too many requests",
-    "idempotency-key": "The Idempotency-Key cannot be used",
-    "invalid-request": "The request is wrong",
-    "conflict": "It cannot be done as things stand",
-    "not-ready": "The door is not ready",
-    "no-worker": "No worker has been seen lately",
-    "redis-unreachable": "Redis cannot be reached",
-    "ledger-unreachable": "The ledger cannot be reached",
-    "internal-error": "Something went wrong on our side",
+OTHERS = ("invalid-request", "conflict", "redis-unreachable", "ledger-unreachable")
+"""Problems that the door shares with the command line."""
+TITLES = {
+    slug: problem(slug).title
+    for slug in (*(one.slug for one in DOOR.problems), *OTHERS)
 }
+LEDGER_RETRY_SECONDS = 2
 _BY_STATUS = {
     401: "unauthorized",
     403: "forbidden",
@@ -62,7 +54,7 @@ class ProblemError(Exception):
     def document(self) -> dict[str, Any]:
         return {
             "type": f"/errors/{self.slug}",
-            "title": TITLES[self.slug],
+            "title": problem(self.slug).title,
             "status": self.status,
             "detail": self.detail,
             **self.more,

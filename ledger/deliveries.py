@@ -7,6 +7,7 @@ worker tries, when that worker is taken for lost; ``version`` is the fencing tok
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -30,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from ledger import tallies
 from ledger.queries import as_record, rows_of, stamp
 from ledger.rows import Columns, Rows, incoming
 from ledger.side_tables import DELIVERY, GIVEN_UP, WAITING
@@ -60,6 +62,8 @@ _STATES = {
     Result.RETRIED: "waiting",
     Result.GIVEN_UP: "given_up",
 }
+_RESULTS = {"delivered": "delivered", "waiting": "failed", "given_up": "given_up"}
+"""What an attempt came to, as it is counted."""
 
 
 class Ended(NamedTuple):
@@ -241,7 +245,10 @@ def settle(connection: Connection, attempts: Sequence[Attempt], now: datetime) -
     new = Rows([_settled_row(one) for one in attempts], _SETTLED, apart)
     statement = _settle(dialect, new.differing)
     given = {**new.parameters(dialect), "now": in_ms(now)}
-    return len(connection.execute(statement, given).all())
+    settled = Counter(connection.execute(statement, given).scalars())
+    for state, number in settled.items():
+        tallies.count_webhook(connection, _RESULTS[state], number)
+    return settled.total()
 
 
 def _settled_row(one: Attempt) -> dict[str, Any]:
@@ -268,7 +275,7 @@ def _settle(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate[Any]:
         # Whatever else changes it changes its version; told of its state as well,
         # PostgreSQL would go through all that wait.
         .where(*(D[name] == new.c[name] for name in _GUARD))
-        .returning(D.cancellation_id)
+        .returning(D.state)
     )
 
 

@@ -177,9 +177,9 @@ def count_call(
     _add(connection, {key: (1, orders, took_ms)})
 
 
-def count_webhook(connection: Connection, result: str) -> None:
-    """One attempt to tell a producer: ``delivered``, ``failed`` or ``given_up``."""
-    count(connection, WEBHOOK, ("", ""), result, crowd=True)
+def count_webhook(connection: Connection, result: str, by: int = 1) -> None:
+    """Attempts to tell a producer: ``delivered``, ``failed`` or ``given_up``."""
+    count(connection, WEBHOOK, ("", ""), result, by=by, crowd=True)
 
 
 def _bucket(took_ms: int) -> str:

@@ -58,7 +58,8 @@ def schedule(name: str) -> None:
 
 def _run(name: str) -> None:
     here = runtime()
-    runner = Runner(here.engine, here.accounts, here.seal, utc_now, _wake)
+    known = (here.engine, here.accounts, here.seal)
+    runner = Runner(*known, utc_now, _wake, here.callbacks)
     runner.run_waiting(name, _schedules())
 
 

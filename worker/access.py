@@ -83,7 +83,8 @@ def check_host(chosen: Settings) -> None:
     raise SettingsError(
         f"the HTTP door would listen on {chosen.api_host} without tokens: set"
         " RESCIND_API_TOKENS to name:scope+scope:token (several, separated by"
-        " commas), or leave RESCIND_API_HOST unset"
+        " commas), or leave RESCIND_API_HOST unset",
+        "api-tokens",
     )
 
 
@@ -124,7 +125,7 @@ def _own(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{path} cannot be read: remove it") from None
+        raise SettingsError(f"{path} cannot be read: remove it", "api-tokens") from None
 
 
 def _parsed(listed: str) -> tuple[Token, ...]:
@@ -136,7 +137,8 @@ def _parsed(listed: str) -> tuple[Token, ...]:
         if len({getattr(one, said) for one in found}) < len(found):
             raise SettingsError(
                 f"two of RESCIND_API_TOKENS have the same"
-                f" {'name' if said == 'name' else 'token'}: each is of one caller"
+                f" {'name' if said == 'name' else 'token'}: each is of one caller",
+                "api-tokens",
             )
     return tuple(found)
 
@@ -147,18 +149,20 @@ def _token(place: int, written: str) -> Token:
     name, _, rest = written.partition(":")
     scopes, _, secret = rest.partition(":")
     if not secret or not _NAME.fullmatch(name):
-        raise SettingsError(f"{where}: must be such as {FORM}")
+        raise SettingsError(f"{where}: must be such as {FORM}", "api-tokens")
     try:
         allowed = frozenset(Scope(one) for one in scopes.split("+"))
     except ValueError:
         known = ", ".join(Scope)
         raise SettingsError(
-            f"{where} ({name}): its scopes must be of {known}, joined by +"
+            f"{where} ({name}): its scopes must be of {known}, joined by +",
+            "api-tokens",
         ) from None
     if len(secret) < SHORTEST or not secret.isascii():
         raise SettingsError(
             f"{where} ({name}): the token must have at least {SHORTEST} characters, of"
-            " ASCII alone; `openssl rand -hex 24` makes one"
+            " ASCII alone; `openssl rand -hex 24` makes one",
+            "api-tokens",
         )
     return Token(name, allowed, _digest(secret))
 

@@ -29,6 +29,10 @@ NOBODYS = Policy(
 class AccountsError(RuntimeError):
     """The accounts file cannot be used: a sentence for whoever writes it."""
 
+    def __init__(self, sentence: str, problem: str = "accounts-file") -> None:
+        super().__init__(sentence)
+        self.problem = problem
+
 
 @dataclass(frozen=True, slots=True)
 class LaneConfig:
@@ -47,6 +51,8 @@ class Accounts:
     lanes: Mapping[Lane, LaneConfig] = field(default_factory=dict)
     fault: str | None = None
     """Why the whole file could not be used."""
+    problem: str | None = None
+    """Which kind of problem that is: ``worker.problems`` lists them."""
     warnings: tuple[str, ...] = ()
 
     def lane(self, lane: Lane) -> LaneConfig:
@@ -76,9 +82,9 @@ def load_accounts(path: Path) -> Accounts:
     try:
         document = _read(path)
     except AccountsError as error:
-        return Accounts(fault=str(error))
+        return Accounts(fault=str(error), problem=error.problem)
     lanes: dict[Lane, LaneConfig] = {}
-    warnings = _readable_by_others(path)
+    warnings = readable_by_others(path)
     for name, accounts in document.items():
         provider = BY_NAME.get(name)
         if provider is None or not isinstance(accounts, dict):
@@ -95,8 +101,9 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise AccountsError(
-            f"the accounts file {path} does not exist: copy accounts.example.toml, or"
-            " set RESCIND_ACCOUNTS"
+            f"the accounts file {path} does not exist: `rescind init` writes one, or"
+            " set RESCIND_ACCOUNTS",
+            "accounts-missing",
         ) from None
     except OSError as error:
         raise AccountsError(
@@ -108,7 +115,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise AccountsError(f"the accounts file {path} is not TOML: {error}") from None
 
 
-def _readable_by_others(path: Path) -> list[str]:
+def readable_by_others(path: Path) -> list[str]:
+    """A sentence, if anybody but its owner can read the file."""
     mode = path.stat().st_mode
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         return [f"{path} can be read by others: run `chmod 600 {path}`"]

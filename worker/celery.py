@@ -13,6 +13,7 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from providers.registry import PROVIDERS
 from worker.broker import CONFIG, INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
+from worker.problems import anchor
 from worker.settings import SettingsError, settings
 
 TRANSPORT = "worker.transport:Transport"
@@ -22,7 +23,7 @@ def _broker() -> str:
     try:
         return settings().redis
     except SettingsError as error:
-        raise SystemExit(f"rescind: {error}") from None
+        raise SystemExit(f"rescind: {error}\n  see {anchor(error.problem)}") from None
 
 
 def make_app() -> Celery:

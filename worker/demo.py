@@ -26,6 +26,7 @@ from sandbox.client import Sandbox, running
 from worker import demo_report, demo_setup
 from worker.access import OWN_TOKEN
 from worker.accounts import Accounts
+from worker.cli.errors import Ending, explain
 from worker.demo_oracle import Verdict, compare
 from worker.demo_progress import progress, standings, unfinished
 from worker.demo_report import CallCount
@@ -42,7 +43,7 @@ from worker.system import (
     System,
     UpError,
 )
-from worker.up import stopped_by_signals
+from worker.up import refuse, stopped_by_signals
 
 NAMES = tuple(provider.name for provider in PROVIDERS)
 LIMIT_SECONDS = 55.0
@@ -77,21 +78,14 @@ def demo(
         status = _Demo(home, chosen, concurrency, ports, limit).run(
             keep_running=keep_running
         )
-    except FileError as error:
-        status = _refuse(error, WRONG)
-    except UpError as error:
-        status = _refuse(error, error.status)
-    except (DemoError, EmbeddedError, LedgerUnreachableError) as error:
-        status = _refuse(error, UNREACHABLE)
+    except (FileError, UpError, EmbeddedError, LedgerUnreachableError) as error:
+        status = refuse(explain(error) or Ending(WRONG, str(error), "up-failed"))
+    except DemoError as error:
+        status = refuse(Ending(UNREACHABLE, str(error), "up-failed"))
     except StoppedError:
         status = INTERRUPTED
     finally:
         _tidy(home, status)
-    return status
-
-
-def _refuse(why: object, status: int) -> int:
-    print(f"rescind: {why}", file=sys.stderr)
     return status
 
 

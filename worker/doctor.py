@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 from dotenv import dotenv_values
 from redis import Redis
@@ -13,11 +14,12 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from ledger.database import open_ledger
 from ledger.seal import Seal, SealError
 from worker.access import access, check_host, rate_of
-from worker.accounts import Accounts, load_accounts
+from worker.accounts import Accounts, load_accounts, readable_by_others
 from worker.cli.checks import Check, Level, ledger_checks, redis_checks, status
 from worker.cli.credentials import credential_checks
 from worker.cli.schedule_checks import schedule_checks
 from worker.cli.telling import webhook_checks
+from worker.next_step import Step, next_step, standing_of
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.tokens import Tokens
 
@@ -28,8 +30,28 @@ DEFAULT = "the default"
 NAMES = tuple(f"RESCIND_{name.upper()}" for name in Settings.model_fields)
 
 
-def examine() -> Iterator[Check]:
-    """Every check there is, as it is made; raises ``SettingsError`` alone."""
+def examine() -> Iterator[Check | Step]:
+    """Every check there is, as it is made, and then what to do next.
+
+    Raises ``SettingsError`` alone.
+    """
+    found: list[Check] = []
+    for check in _checks():
+        found.append(check)
+        yield check
+    yield _next(settings(), found)
+
+
+def _next(chosen: Settings, found: Sequence[Check]) -> Step:
+    standing = None
+    if any(one.what == "ledger" and one.level is Level.OK for one in found):
+        engine = open_ledger(chosen.database)
+        standing = standing_of(engine)
+        engine.dispose()
+    return next_step(found, standing)
+
+
+def _checks() -> Iterator[Check]:
     chosen = settings()
     yield from _settings(chosen)
     yield _door(chosen)
@@ -44,7 +66,7 @@ def examine() -> Iterator[Check]:
         yield check
     yield from _ledger(chosen, seal)
     accounts = load_accounts(chosen.accounts)
-    yield from _accounts(accounts)
+    yield from _accounts(accounts, chosen.accounts)
     yield from schedule_checks(chosen.schedules)
     tokens = Tokens(redis, seal) if redis is not None and seal is not None else None
     yield from credential_checks(accounts, tokens)
@@ -62,7 +84,7 @@ def _settings(chosen: Settings) -> Iterator[Check]:
         near = get_close_matches(name, NAMES, 1, cutoff=0.8)
         if near:
             says = f"there is no such setting: is {near[0]} meant?"
-            yield Check(name, Level.WARNING, says)
+            yield Check(name, Level.WARNING, says, "setting-unknown")
 
 
 def _origins() -> dict[str, str]:
@@ -118,7 +140,7 @@ def _door(chosen: Settings) -> Check:
         rate_of(chosen.api_rate)
         tokens = access(chosen).tokens
     except SettingsError as error:
-        return Check("http door", Level.WRONG, str(error))
+        return Check("http door", Level.WRONG, str(error), error.problem)
     if not tokens:
         return Check("http door", Level.OK, "nobody has a token, so nobody may come in")
     allowed = (f"{one.name} ({', '.join(sorted(one.scopes))})" for one in tokens)
@@ -129,7 +151,7 @@ def _seal(chosen: Settings) -> tuple[Seal | None, Check]:
     try:
         return chosen.seal(), Check("seal key", Level.OK, "it is a good one")
     except SealError as error:
-        return None, Check("seal key", Level.WRONG, str(error))
+        return None, Check("seal key", Level.WRONG, str(error), "seal-key")
 
 
 # --- services ---------------------------------------------------------------------
@@ -142,11 +164,11 @@ def _redis(chosen: Settings) -> Iterator[tuple[Check, Redis | None]]:
             url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
         )
     except SettingsError as error:
-        yield Check("redis", Level.UNREACHABLE, str(error)), None
+        yield Check("redis", Level.UNREACHABLE, str(error), error.problem), None
         return
     except ValueError as error:
         says = f"RESCIND_REDIS_URL is not the URL of a Redis: {error}"
-        yield Check("redis", Level.WRONG, says), None
+        yield Check("redis", Level.WRONG, says, "redis-url"), None
         return
     advice = "set RESCIND_REDIS_URL to one that runs"
     if chosen.embedded_redis:
@@ -159,7 +181,7 @@ def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
     file = chosen.home / "ledger.db"
     if chosen.embedded_database and not file.exists():
         says = f"{file} does not exist yet: `rescind up` or `rescind migrate` makes it"
-        yield Check("ledger", Level.WARNING, says)
+        yield Check("ledger", Level.WARNING, says, "ledger-missing")
         return
     try:
         engine = open_ledger(chosen.database)
@@ -168,19 +190,21 @@ def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
             "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
             " postgresql+psycopg://user:password@host/name"
         )
-        yield Check("ledger", Level.WRONG, says)
+        yield Check("ledger", Level.WRONG, says, "database-url")
     except (ValueError, SQLAlchemyError) as error:
-        yield Check("ledger", Level.WRONG, str(error))
+        yield Check("ledger", Level.WRONG, str(error), "database-url")
     else:
         yield from ledger_checks(engine, seal)
 
 
-def _accounts(accounts: Accounts) -> Iterator[Check]:
+def _accounts(accounts: Accounts, path: Path) -> Iterator[Check]:
     if accounts.fault is not None:
         says = f"{accounts.fault}; until then every lane is held"
-        yield Check("accounts", Level.WRONG, says)
+        yield Check("accounts", Level.WRONG, says, accounts.problem)
     elif not accounts.lanes:
-        says = "the accounts file names no account: add one, as in [notpanel.default]"
-        yield Check("accounts", Level.WRONG, says)
+        says = "the accounts file names no account: `rescind init --add` adds one"
+        yield Check("accounts", Level.WRONG, says, "accounts-missing")
     for warning in accounts.warnings:
-        yield Check("accounts", Level.WARNING, warning)
+        readable = warning in readable_by_others(path)
+        slug = "accounts-readable" if readable else "account-wrong"
+        yield Check("accounts", Level.WARNING, warning, slug)

@@ -35,6 +35,8 @@ FALLBACKS = ("valkey-server", "redis-server")
 class EmbeddedError(RuntimeError):
     """The embedded server cannot be had: a sentence for whoever started it."""
 
+    problem = "embedded-redis"
+
 
 def server_binary() -> Path:
     """The server that is to be started; raises ``EmbeddedError`` if there is none."""

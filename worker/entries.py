@@ -32,7 +32,7 @@ FIELDS = (
     "callback_queue",
 )
 _KNOWN = frozenset(FIELDS)
-_ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
+ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 LONGEST_TEXT = 200
 LARGEST_OBJECT = 16_384
 """Bytes of ``params`` or ``metadata`` as JSON."""
@@ -100,7 +100,7 @@ def check(
 def _account(provider: Provider[Any], value: object, accounts: Accounts) -> str:
     if value is None:
         value = "default"
-    if not isinstance(value, str) or not _ACCOUNT.fullmatch(value):
+    if not isinstance(value, str) or not ACCOUNT.fullmatch(value):
         raise InvalidRequestError(
             "account must be 1 to 64 letters, digits, dots, dashes or underscores"
         )

@@ -33,6 +33,8 @@ NOT_UTF8 = "is not UTF-8: save the file as UTF-8 and submit it again"
 class FileError(ValueError):
     """The file as a whole cannot be used: a sentence for whoever submitted it."""
 
+    problem = "file-wrong"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -30,7 +30,6 @@ from sqlalchemy import Engine
 
 from ledger.database import LedgerUnreachableError
 from worker.accounts import Accounts
-from worker.broker import REDIS_OPTIONS
 from worker.catalogue import METRICS
 from worker.measures import Measured, of_ledger, of_redis
 
@@ -41,7 +40,7 @@ FAMILIES: dict[str, Any] = {
     "histogram": HistogramMetricFamily,
 }
 
-PATIENCE = {"socket_timeout": 3, "socket_connect_timeout": 3}
+PATIENCE = 3
 """Less than Prometheus waits, which is 10 s."""
 
 log = structlog.get_logger("rescind.metrics")
@@ -50,7 +49,9 @@ log = structlog.get_logger("rescind.metrics")
 def impatient(url: str) -> Redis:
     """A client that says within seconds, and once, that Redis is away."""
     once = Retry(NoBackoff(), 0)
-    return Redis.from_url(url, **{**REDIS_OPTIONS, **PATIENCE}, retry=once)
+    return Redis.from_url(
+        url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once
+    )
 
 
 def exposition(

@@ -35,9 +35,15 @@ EVERY_OPERATION = ("cancel", "verify", "poll")
 class UnknownError(LookupError):
     """There is no such lane or cancellation: a sentence."""
 
+    def __init__(self, sentence: str, problem: str = "no-such-cancellation") -> None:
+        super().__init__(sentence)
+        self.problem = problem
+
 
 class ChangedError(RuntimeError):
     """Somebody else has just changed it: a sentence."""
+
+    problem = "changed-meanwhile"
 
 
 # --- lanes ------------------------------------------------------------------------
@@ -166,7 +172,8 @@ def _known(connection: Connection, accounts: Accounts, asked: Lane) -> None:
         listed = ", ".join("/".join(lane) for lane in sorted(known)) or "none"
         raise UnknownError(
             f"{storable('/'.join(asked))[:100]} is no lane: give provider/account;"
-            f" there are: {listed}"
+            f" there are: {listed}",
+            "no-such-lane",
         )
 
 

@@ -13,6 +13,7 @@ from ledger.database import reading
 from ledger.intake import NewCancellation, standing
 from ledger.seal import Seal
 from worker.accounts import Accounts
+from worker.callbacks import NO_CALLBACKS, Callbacks
 from worker.intake import MOST, Path, Taken, as_new, settled
 
 
@@ -32,10 +33,11 @@ def preview(
     seal: Seal,
     entries: Sequence[object],
     now: datetime,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> list[Taken]:
     """One ``Taken`` for each, as ``take_in`` would give it; ids of new ones mean
     nothing. May raise ``LedgerUnreachableError`` and ``SealError``."""
-    new = [as_new(entry, accounts, seal, now) for entry in entries]
+    new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
     there = _there(engine, new)
     taken = []
     for one in new:

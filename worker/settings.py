@@ -27,6 +27,10 @@ LEAST_RETENTION = timedelta(days=1)
 class SettingsError(RuntimeError):
     """A setting is missing or wrong: a sentence for whoever sets it."""
 
+    def __init__(self, sentence: str, problem: str = "setting-wrong") -> None:
+        super().__init__(sentence)
+        self.problem = problem
+
 
 class Settings(BaseSettings):
     """What the environment and ``.env`` say; the properties give what is in force."""
@@ -65,7 +69,8 @@ class Settings(BaseSettings):
         if found is None:
             raise SettingsError(
                 "no Redis is known: set RESCIND_REDIS_URL, or start an embedded one"
-                f" with `rescind up` in this folder ({self.home} holds its address)"
+                f" with `rescind up` in this folder ({self.home} holds its address)",
+                "redis-unknown",
             )
         return found.redis_url
 
@@ -97,7 +102,9 @@ class Settings(BaseSettings):
         try:
             hosts = host_patterns(self.webhook_hosts or "")
         except ValueError as error:
-            raise SettingsError(f"RESCIND_WEBHOOK_HOSTS: {error}") from None
+            raise SettingsError(
+                f"RESCIND_WEBHOOK_HOSTS: {error}", "webhook-settings"
+            ) from None
         return Callbacks(
             hosts=hosts,
             private=self.webhook_private,
@@ -115,7 +122,8 @@ class Settings(BaseSettings):
             if not _is_webhook_secret(one):
                 raise SettingsError(
                     f"RESCIND_WEBHOOK_SECRET, number {place}: must be whsec_ and 24 to"
-                    " 64 random bytes in base64; `rescind webhooks secret` makes one"
+                    " 64 random bytes in base64; `rescind webhooks secret` makes one",
+                    "webhook-settings",
                 )
         return found
 
@@ -139,12 +147,13 @@ def retention_of(name: str, text: str) -> timedelta:
     try:
         age = parse_age(text)
     except ValueError as error:
-        raise SettingsError(f"{name} {text[:40]!r} {error}") from None
+        raise SettingsError(f"{name} {text[:40]!r} {error}", "retention") from None
     if age < LEAST_RETENTION:
         raise SettingsError(
             f"{name} {text} is too short: what is deleted and submitted again is"
             " cancelled again, so keep it for 1d at least, and longer than anybody may"
-            " submit it again"
+            " submit it again",
+            "retention",
         )
     return age
 
@@ -176,7 +185,8 @@ def _verified(url: str) -> str:
     raise SettingsError(
         "RESCIND_REDIS_URL switches the verification of TLS off, which is never done:"
         " leave out ssl_cert_reqs and ssl_check_hostname, and name the authority that"
-        " vouches for your server by ssl_ca_certs=/path/to/ca.pem"
+        " vouches for your server by ssl_ca_certs=/path/to/ca.pem",
+        "redis-url",
     )
 
 
@@ -256,12 +266,16 @@ def settings() -> Settings:
     """The settings of this process, read once; raises ``SettingsError``."""
     try:
         found = Settings()
-    except UnicodeDecodeError:
-        raise SettingsError("the file .env is not UTF-8: save it as UTF-8") from None
-    except OSError as error:
-        raise SettingsError(f"the file .env cannot be read: {error.strerror}") from None
     except ValidationError as error:
         raise SettingsError(_in_words(error)) from None
+    except UnicodeDecodeError:
+        raise SettingsError(
+            "the file .env is not UTF-8: save it as UTF-8", "env-file"
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"the file .env cannot be read: {error.strerror}", "env-file"
+        ) from None
     # Said here, and not by a task in a log.
     _ = (found.keep_for, found.callbacks)
     return found

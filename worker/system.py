@@ -44,9 +44,12 @@ WRONG, UNREACHABLE = 2, 3
 class UpError(RuntimeError):
     """The system cannot be started: a sentence for whoever starts it."""
 
-    def __init__(self, why: str, status: int = WRONG) -> None:
+    def __init__(
+        self, why: str, status: int = WRONG, *, problem: str = "up-failed"
+    ) -> None:
         super().__init__(why)
         self.status = status
+        self.problem = problem
 
 
 class StoppedError(Exception):
@@ -190,7 +193,8 @@ class System:
         except (ArgumentError, NoSuchModuleError):
             raise UpError(
                 "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
-                " postgresql+psycopg://user:password@host/name"
+                " postgresql+psycopg://user:password@host/name",
+                problem="database-url",
             ) from None
 
     def _start_redis(self) -> None:
@@ -243,13 +247,13 @@ class System:
             ) as client:
                 client.ping()
         except AuthenticationError as error:
-            raise UpError(
-                f"{shown} refuses the password: {error}", UNREACHABLE
-            ) from None
+            why = f"{shown} refuses the password: {error}"
+            raise UpError(why, UNREACHABLE, problem="redis-unreachable") from None
         except RedisError as error:
             return f"{shown}: {error}"
         except ValueError as error:
-            raise UpError(f"RESCIND_REDIS_URL is not a Redis URL: {error}") from None
+            why = f"RESCIND_REDIS_URL is not a Redis URL: {error}"
+            raise UpError(why, problem="redis-url") from None
         return None
 
     def _migrate(self, engine: Engine) -> str | None:
@@ -282,7 +286,8 @@ def _only_one(home: Path) -> Iterator[None]:
             lock.seek(0)
             raise UpError(
                 f"Rescind is up in {home} already (process {lock.read().strip()}):"
-                " stop that one, or set RESCIND_HOME to another folder"
+                " stop that one, or set RESCIND_HOME to another folder",
+                problem="up-already",
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))

@@ -13,6 +13,8 @@ from types import FrameType
 from ledger.database import LedgerUnreachableError
 from worker.access import OWN_TOKEN
 from worker.accounts import Accounts, load_accounts
+from worker.cli import output
+from worker.cli.errors import Ending, explain
 from worker.embedded import EmbeddedError
 from worker.schedules.rules import load_schedules
 from worker.settings import Settings, SettingsError, settings, without_password
@@ -57,15 +59,14 @@ def up(
                 say=say,
             )
             return _run(system)
-    except UpError as error:
-        return _refuse(error, error.status)
-    except (SettingsError, ValueError) as error:
-        return _refuse(error, WRONG)
-    except (EmbeddedError, LedgerUnreachableError) as error:
-        return _refuse(error, UNREACHABLE)
+    except (UpError, EmbeddedError, LedgerUnreachableError, SettingsError) as error:
+        return refuse(explain(error) or Ending(WRONG, str(error), "up-failed"))
+    except ValueError as error:
+        return refuse(Ending(WRONG, str(error), "database-url"))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _refuse(f"{where}{error.strerror or error}", UNREACHABLE)
+        says = f"{where}{error.strerror or error}"
+        return refuse(Ending(UNREACHABLE, says, "file-unusable"))
 
 
 def _run(system: System) -> int:
@@ -80,9 +81,10 @@ def _run(system: System) -> int:
     return 0
 
 
-def _refuse(why: object, status: int) -> int:
-    print(f"rescind: {why}", file=sys.stderr)
-    return status
+def refuse(ending: Ending) -> int:
+    """Say why it does not go on, and where more is written of that."""
+    output.say(ending.says, ending.problem)
+    return ending.status
 
 
 @contextmanager

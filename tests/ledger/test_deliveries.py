@@ -25,6 +25,7 @@ from ledger.side_tables import DELIVERY
 from ledger.states import FINAL, RETRYABLE, State
 from ledger.sweeps import sweep_deadlines, sweep_leases
 from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
+from ledger.tallies import WEBHOOK, totals
 from ledger.telling import DELAYS, Heard, Telling, judge
 from ledger.told import anything_due, due_targets, list_told, told_of
 from tests.ledger.build import (
@@ -492,3 +493,24 @@ def prune(engine: Engine) -> int:
         pass
     assert counted == walk.cancellations
     return counted
+
+
+# --- counted ------------------------------------------------------------------------
+
+
+def test_each_attempt_is_counted_by_what_came_of_it_and_a_late_one_is_not(
+    engine: Engine,
+) -> None:
+    ended(engine)
+    [telling] = holding(engine)
+    assert settling(engine, telling, NOT_TAKEN) == 1
+    assert settling(engine, telling, TAKEN) == 0
+    [again] = holding(engine, now=NOW + HOUR)
+    settling(engine, again, TAKEN, NOW + HOUR)
+    ended(engine, "2")
+    [other] = holding(engine)
+    settling(engine, other, GONE)
+    with reading(engine) as connection:
+        of_them = [one for one in totals(connection) if one.metric == WEBHOOK]
+    counted = {one.first: one.count for one in of_them}
+    assert counted == {"delivered": 1, "failed": 1, "given_up": 1}

@@ -50,7 +50,7 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, data: bytes, sentence: str) 
 def test_no_file_and_no_reading(tmp_path: Path) -> None:
     fault = load_accounts(tmp_path / "none.toml").fault
     assert fault is not None
-    assert "does not exist: copy accounts.example.toml, or set RESCIND_ACC" in fault
+    assert "does not exist: `rescind init` writes one, or set RESCIND_ACC" in fault
     fault = load_accounts(tmp_path).fault
     assert fault is not None
     assert "cannot be read: Is a directory" in fault

@@ -251,10 +251,8 @@ def test_a_home_that_is_a_file(home: Home) -> None:
 def test_an_env_file_that_is_not_utf8(home: Home) -> None:
     home.write(".env", b"RESCIND_HOME=\xff\n")
     done = home.run("list")
-    assert (done.status, done.err) == (
-        2,
-        "rescind: the file .env is not UTF-8: save it as UTF-8\n",
-    )
+    said = "rescind: the file .env is not UTF-8: save it as UTF-8\n"
+    assert (done.status, done.err) == (2, f"{said}  see docs/errors.md#env-file\n")
 
 
 def test_every_command_has_help_and_unknown_ones_are_refused(home: Home) -> None:

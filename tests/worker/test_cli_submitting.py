@@ -258,7 +258,7 @@ def test_no_accounts_file_holds_the_lanes_and_refuses_nothing(home: Home) -> Non
     (home.path / "accounts.toml").unlink()
     done = home.run("cancel", "notpanel", "ord_1", "--json")
     assert done.status == 0
-    assert "accounts.toml does not exist: copy accounts.example.toml" in done.err
+    assert "accounts.toml does not exist: `rescind init` writes one" in done.err
     assert done.records[0]["state"] == "queued"
 
 
@@ -320,7 +320,8 @@ def test_submit_takes_thousands_from_standard_input(home: Home) -> None:
 
 def test_submit_of_a_file_that_is_not_there(home: Home) -> None:
     done = home.run("submit", "nowhere.csv")
-    assert (done.status, done.err) == (2, "rescind: nowhere.csv does not exist\n")
+    said = "rescind: nowhere.csv does not exist\n  see docs/errors.md#file-wrong\n"
+    assert (done.status, done.err) == (2, said)
     assert "cannot be read: Is a directory" in home.run("submit", ".").err
 
 

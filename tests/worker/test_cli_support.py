@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from sqlalchemy import update
 from ledger.database import open_ledger, writing
 from ledger.tables import CANCELLATION
 from worker.cli import main
+from worker.problems import PAGE, PROBLEMS
 from worker.settings import settings
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +67,7 @@ class Home:
         status = main(args)
         out, err = self.capsys.readouterr()
         assert "Traceback" not in err
+        _assert_its_page_is_named(status, args, err)
         return Result(status, out, err)
 
     def process(self, *args: str, stdin: bytes = b"", **env: str) -> Result:
@@ -123,6 +126,15 @@ class Home:
         with writing(engine) as connection:
             connection.execute(chosen.values(**values))
         engine.dispose()
+
+
+def _assert_its_page_is_named(status: int, args: tuple[str, ...], err: str) -> None:
+    """Whatever ends a command names a section of docs/errors.md, and it is there."""
+    named = re.findall(rf"{PAGE}#([\w-]+)", err)
+    assert set(named) <= set(PROBLEMS)
+    # What doctor finds is its result; `rescind` alone shows its help.
+    if status in (2, 3, 4) and args and args[0] != "doctor":
+        assert named, err
 
 
 def make_home(

@@ -15,6 +15,7 @@ import redis
 
 from tests.worker.test_cli_support import Home, make_home
 from worker.cli.checks import Check, Level, clock_check, redis_checks, status
+from worker.problems import PROBLEMS
 
 
 @pytest.fixture
@@ -30,7 +31,12 @@ def home(
 
 
 def checks(home: Home) -> dict[str, dict[str, Any]]:
-    return {one["what"]: one for one in home.run("doctor", "--json").records}
+    found = home.run("doctor", "--json").records
+    # Whatever is not well names its section in docs/errors.md.
+    for one in found:
+        assert (one["level"] == "ok") == (one["problem"] is None)
+        assert one["problem"] is None or one["problem"] in PROBLEMS
+    return {one["what"]: one for one in found}
 
 
 def test_settings_are_shown_with_their_origin_and_no_secret(
@@ -191,7 +197,7 @@ def test_sealed_data_that_our_key_does_not_open(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, "does not exist: copy accounts.example.toml"),
+        (None, "does not exist: `rescind init` writes one"),
         ("[", "is not TOML"),
         ("", "names no account"),
     ],

@@ -102,15 +102,17 @@ def delivery(kind: str, state: str) -> dict[str, Any]:
         "ended_at": at,
     }
     due = at if state == "waiting" else None
+    to = {"kind": kind, "state": state, "target": "shop.example.com"}
     whole = {"cancellation_id": new_id(), "seq": 3, "attempts": 1, "version": 1}
     times = {"due_at": due, "created_at": at, "updated_at": at}
-    return {**whole, **times, **ended, "kind": kind, "state": state}
+    return {**whole, **times, **ended, **to}
 
 
 def run_of(name: str, state: str, began: datetime) -> dict[str, Any]:
     at = in_ms(began)
     whole = {"name": name, "due_at": at, "state": state, "asked_by": "beat"}
-    return {**whole, "attempts": 1, "version": 1, "started_at": at}
+    times = {"started_at": at, "finished_at": at}
+    return {**whole, **times, "attempts": 1, "version": 1}
 
 
 def live(engine: Engine, redis: Redis) -> None:

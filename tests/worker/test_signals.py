@@ -58,4 +58,4 @@ def test_accounts_that_cannot_be_called_are_named(file: Path) -> None:
     assert [one.partition(":")[0] for one in said()] == ["[akinon.shop]", str(file)]
     file.unlink()
     (line,) = said()
-    assert "does not exist: copy accounts.example.toml" in line
+    assert "does not exist: `rescind init` writes one" in line

@@ -352,7 +352,7 @@ def test_a_flower_port_in_use_is_replaced(tmp_path: Path) -> None:
 def test_the_banner_says_what_is_wrong_with_the_accounts(tmp_path: Path) -> None:
     chosen = Settings(home=tmp_path, accounts=tmp_path / "none.toml", redis_url=None)
     system = System(chosen)
-    assert "does not exist: copy accounts.example.toml" in banner(
+    assert "does not exist: `rescind init` writes one" in banner(
         system, load_accounts(chosen.accounts)
     )
     assert "Accounts" in banner(system, Accounts())

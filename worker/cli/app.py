@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from worker.cli import looking, operating, output, scheduling, webhooks
+from worker.cli.beginning import init
 from worker.cli.options import WithWait
 from worker.cli.statuses import INTERRUPTED, PIPE_CLOSED
 from worker.cli.submitting import cancel, submit
 
 app = typer.Typer(
     name="rescind",
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -52,6 +52,7 @@ def rescind(
     """
 
 
+app.command()(init)
 app.command(cls=WithWait)(cancel)
 app.command(cls=WithWait)(submit)
 app.command()(looking.show)
@@ -94,20 +95,24 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     command = typer.main.get_command(app)
+    words = sys.argv[1:] if argv is None else argv
     try:
         command.main(args=argv, prog_name="rescind")
     except SystemExit as ended:
+        # What Typer has just said itself; `rescind` alone shows its help instead.
+        if words and hasattr(ended.__context__, "format_message"):
+            output.see("usage")
         return (
             ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         )
     except Exception as error:
         from worker.cli.errors import explain
 
-        known = explain(error)
-        if known is None:
+        ending = explain(error)
+        if ending is None:
             raise
-        output.say(known[1])
-        return known[0]
+        output.say(ending.says, ending.problem)
+        return ending.status
     return 0
 
 

@@ -16,6 +16,7 @@ from ledger.database import LedgerUnreachableError, ping, reading
 from ledger.migrate import LedgerVersionError, check
 from ledger.seal import Seal, SealError
 from ledger.tables import CANCELLATION, SEALED
+from worker.problems import anchor
 
 C = CANCELLATION.c
 SEALED_AT_MOST = 2_000
@@ -45,12 +46,16 @@ class Check:
     what: str
     level: Level
     says: str
+    problem: str | None = None
+    """Unless it is well: the name of its section in ``docs/errors.md``."""
 
     def line(self) -> str:
-        return f"{self.level.name.lower():<12} {self.what:<22} {self.says}"
+        page = f" (see {anchor(self.problem)})" if self.problem else ""
+        return f"{self.level.name.lower():<12} {self.what:<22} {self.says}{page}"
 
     def document(self) -> dict[str, Any]:
-        return {"what": self.what, "level": self.level.name.lower(), "says": self.says}
+        named = {"what": self.what, "level": self.level.name.lower()}
+        return {**named, "says": self.says, "problem": self.problem}
 
 
 def status(found: Iterable[Check]) -> int:
@@ -69,7 +74,7 @@ def redis_checks(client: Redis, shown: str, advice: str) -> Iterator[Check]:
         clock = _clock(client)
     except (RedisError, OSError) as error:
         says = f"{shown} cannot be reached: {error}; {advice}"
-        yield Check("redis", Level.UNREACHABLE, says)
+        yield Check("redis", Level.UNREACHABLE, says, "redis-unreachable")
         return
     name = info.get("server_name", "redis")
     version = info.get(f"{name}_version") or info.get("redis_version", "")
@@ -88,16 +93,16 @@ def _persistence(info: dict[str, Any]) -> Check:
     what = "redis persistence"
     if "aof_enabled" not in info:
         says = "Redis does not say: make sure that it runs with appendonly yes"
-        return Check(what, Level.WARNING, says)
+        return Check(what, Level.WARNING, says, "redis-persistence")
     if not info["aof_enabled"]:
         says = (
             "appendonly is off: a restart loses queued submissions; set"
             " `appendonly yes`"
         )
-        return Check(what, Level.WRONG, says)
+        return Check(what, Level.WRONG, says, "redis-persistence")
     if info.get("aof_last_write_status", "ok") != "ok":
         says = "its last write failed: look at its log, and make room on its disk"
-        return Check(what, Level.WRONG, says)
+        return Check(what, Level.WRONG, says, "redis-persistence")
     return Check(what, Level.OK, "appendonly is on")
 
 
@@ -105,13 +110,13 @@ def _eviction(info: dict[str, Any]) -> Check:
     what, policy = "redis eviction", info.get("maxmemory_policy")
     if policy is None:
         says = "Redis does not say: make sure that maxmemory-policy is noeviction"
-        return Check(what, Level.WARNING, says)
+        return Check(what, Level.WARNING, says, "redis-eviction")
     if policy != "noeviction":
         says = (
             f"maxmemory-policy is {policy}: queued submissions may be dropped; set"
             " `maxmemory-policy noeviction`"
         )
-        return Check(what, Level.WRONG, says)
+        return Check(what, Level.WRONG, says, "redis-eviction")
     return Check(what, Level.OK, "maxmemory-policy is noeviction")
 
 
@@ -123,7 +128,7 @@ def clock_check(what: str, ahead: float) -> Check:
             f"it is {abs(ahead):.1f} s {way} this machine: synchronise both (NTP), or"
             " deadlines and rates are wrong"
         )
-        return Check(what, Level.WRONG, says)
+        return Check(what, Level.WRONG, says, "clock")
     return Check(what, Level.OK, f"within {CLOCK_SECONDS:g} s of this machine")
 
 
@@ -139,12 +144,12 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         clock = _ledger_clock(engine)
         sealed = _sealed(engine)
     except LedgerVersionError as error:
-        yield Check("ledger", Level.WRONG, str(error))
+        yield Check("ledger", Level.WRONG, str(error), "ledger-version")
         return
     except (LedgerUnreachableError, SQLAlchemyError, OSError) as error:
         known = isinstance(error, LedgerUnreachableError)
         says = str(error) if known else f"{where} cannot be used: {_first_line(error)}"
-        yield Check("ledger", Level.UNREACHABLE, says)
+        yield Check("ledger", Level.UNREACHABLE, says, "ledger-unreachable")
         return
     yield Check("ledger", Level.OK, f"{where} is up to date")
     if clock is not None:
@@ -184,7 +189,7 @@ def _opens(seal: Seal, sealed: Sequence[str]) -> Check:
     if not shut:
         return Check("sealed data", Level.OK, "RESCIND_SEAL_KEY opens it")
     says = f"{why} ({shut} of the latest {len(sealed)}: they wait, and are not sent)"
-    return Check("sealed data", Level.WRONG, says)
+    return Check("sealed data", Level.WRONG, says, "sealed-data")
 
 
 def _first_line(error: BaseException) -> str:

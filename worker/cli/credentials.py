@@ -28,11 +28,13 @@ def credential_checks(accounts: Accounts, tokens: Tokens | None) -> Iterator[Che
 def _lane(lane: Lane, config: LaneConfig, tokens: Tokens | None) -> Check:
     what = "/".join(lane)
     if config.fault is not None or config.account is None:
-        return Check(what, Level.WRONG, f"{config.fault}; until then it is held")
+        says = f"{config.fault}; until then it is held"
+        return Check(what, Level.WRONG, says, "account-wrong")
     try:
         return _probed(what, lane, config, config.account, tokens)
     except (RedisError, OSError) as error:
-        return Check(what, Level.UNREACHABLE, f"its token is not to be had: {error}")
+        says = f"its token is not to be had: {error}"
+        return Check(what, Level.UNREACHABLE, says, "redis-unreachable")
 
 
 def _probed(
@@ -47,7 +49,7 @@ def _probed(
         if isinstance(config.provider, WithLogin):
             if tokens is None:
                 says = "not tried: its login needs Redis and a seal key"
-                return Check(what, Level.WARNING, says)
+                return Check(what, Level.WARNING, says, "provider-throttles")
             had = tokens.get(lane, config.provider, account, config.policy, token)
             if isinstance(had, NoToken):
                 return _unhad(what, had)
@@ -73,7 +75,7 @@ def _without_probe(provider: Any, account: Account) -> str:
 def _unhad(what: str, missing: NoToken) -> Check:
     if missing.held is not None:
         says = f"{missing.held}: mend its credentials in the accounts file"
-        return Check(what, Level.WRONG, says)
+        return Check(what, Level.WRONG, says, "credentials-refused")
     return _verdict(what, missing.exchange)
 
 
@@ -81,10 +83,11 @@ def _verdict(what: str, answer: Exchange) -> Check:
     match answer.parsed:
         case Held(why) | TokenRefused(why):
             says = f"{why}: mend its credentials in the accounts file"
-            return Check(what, Level.WRONG, says)
+            return Check(what, Level.WRONG, says, "credentials-refused")
     if answer.evidence is Evidence.ANSWERED:
         return Check(what, Level.OK, "the credentials are good")
     if answer.evidence is Evidence.THROTTLED:
-        return Check(what, Level.WARNING, "it asks to wait: try again later")
+        says = "it asks to wait: try again later"
+        return Check(what, Level.WARNING, says, "provider-throttles")
     says = f"it cannot be reached: {answer.detail}; check base_url and the network"
-    return Check(what, Level.UNREACHABLE, says)
+    return Check(what, Level.UNREACHABLE, says, "provider-unreachable")

@@ -13,7 +13,7 @@ from ledger.database import reading, writing
 from ledger.deliveries import resend, resend_given_up
 from ledger.told import list_told
 from worker.cli import output, services
-from worker.cli.statuses import WRONG
+from worker.cli.statuses import WRONG, CommandError
 from worker.operations import UnknownError, found
 
 _WEBHOOK_ID = re.compile(r"msg_(.+)_\d+")
@@ -52,9 +52,9 @@ def resend_these(names: Sequence[str]) -> None:
         try:
             with writing(engine) as connection:
                 count = _resend(connection, name)
-        except UnknownError as error:
+        except (CommandError, UnknownError) as error:
             wrong = True
-            output.say(str(error))
+            output.say(str(error), error.problem)
         else:
             began += count
             output.emit(f"{name}  {count} to be told again")
@@ -69,7 +69,8 @@ def _resend(connection: Connection, name: str) -> int:
     row = found(connection, told[1] if told else name)
     count = resend(connection, row.id, services.utc_now())
     if not count:
-        raise UnknownError(f"{name}: nobody was to be told of an end of it")
+        why = f"{name}: nobody was to be told of an end of it"
+        raise CommandError(why, problem="nobody-to-tell")
     return count
 
 

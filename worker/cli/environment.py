@@ -18,7 +18,7 @@ def show_environment() -> None:
     try:
         output.emit(f"RESCIND_REDIS_URL={shlex.quote(chosen.redis)}")
     except SettingsError as error:
-        output.say(str(error))
+        output.say(str(error), error.problem)
         raise typer.Exit(UNREACHABLE) from None
 
 

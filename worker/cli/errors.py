@@ -3,66 +3,88 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import dataclass
 
 from redis import RedisError
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from ledger.database import LedgerUnreachableError
+from ledger.migrate import LedgerVersionError
 from ledger.seal import SealError
 from providers.model import InvalidRequestError
 from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
+from worker.embedded import EmbeddedError
 from worker.files import FileError
-from worker.operations import UnknownError
+from worker.operations import ChangedError, UnknownError
 from worker.schedules.rows import SourceError
 from worker.settings import SettingsError
+from worker.system import UpError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
-def explain(error: Exception) -> tuple[int, str] | None:
-    """The status and the sentence for ``error``; ``None`` if it is a bug of ours."""
-    for kind in (_ours, _database, _redis, _system):
-        found = kind(error)
-        if found is not None:
-            return found
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a command ends that could not go on."""
+
+    status: int
+    says: str
+    problem: str
+    """The name of its section in ``docs/errors.md``."""
+
+
+def explain(error: Exception) -> Ending | None:
+    """How a command ends at ``error``; ``None`` if it is a bug of ours."""
+    found = (kind(error) for kind in (_ours, _ledger, _redis, _system))
+    return next((one for one in found if one is not None), None)
+
+
+def _ours(error: Exception) -> Ending | None:
+    match error:
+        case CommandError() | UpError():
+            return Ending(error.status, str(error), error.problem)
+        case EmbeddedError():
+            return Ending(UNREACHABLE, str(error), error.problem)
+        case FileError() | SettingsError() | UnknownError() | ChangedError():
+            return Ending(WRONG, str(error), error.problem)
+        case InvalidRequestError():
+            return Ending(WRONG, str(error), "invalid-request")
+        case SourceError():
+            status = UNREACHABLE if error.passing else WRONG
+            return Ending(status, str(error), "schedule-source")
+        case SealError():
+            return Ending(WRONG, str(error), "seal-key")
     return None
 
 
-def _ours(error: Exception) -> tuple[int, str] | None:
-
-    if isinstance(error, CommandError):
-        return error.status, str(error)
-    if isinstance(error, LedgerUnreachableError):
-        return UNREACHABLE, str(error)
-    if isinstance(error, SourceError):
-        return UNREACHABLE if error.passing else WRONG, str(error)
-    wrong = FileError | InvalidRequestError | SealError | SettingsError | UnknownError
-    if isinstance(error, wrong):
-        return WRONG, str(error)
+def _ledger(error: Exception) -> Ending | None:
+    match error:
+        case LedgerVersionError():
+            return Ending(UNREACHABLE, str(error), "ledger-version")
+        case LedgerUnreachableError():
+            return Ending(UNREACHABLE, str(error), "ledger-unreachable")
+        case NoSuchModuleError():
+            says = "RESCIND_DATABASE_URL names a database that is not supported"
+            return Ending(WRONG, says, "database-url")
+        case DBAPIError():
+            cause = str(error.orig).strip().partition("\n")[0]
+            says = f"the ledger cannot be used: {cause}"
+            return Ending(UNREACHABLE, says, "ledger-unreachable")
     return None
 
 
-def _database(error: Exception) -> tuple[int, str] | None:
-
-    if isinstance(error, NoSuchModuleError):
-        return WRONG, "RESCIND_DATABASE_URL names a database that is not supported"
-    if isinstance(error, DBAPIError):
-        cause = str(error.orig).strip().partition("\n")[0]
-        return UNREACHABLE, f"the ledger cannot be used: {cause}"
-    return None
-
-
-def _redis(error: Exception) -> tuple[int, str] | None:
-
+def _redis(error: Exception) -> Ending | None:
     if isinstance(error, RedisError):
-        return UNREACHABLE, f"Redis cannot be used: {error}"
+        says = f"Redis cannot be used: {error}"
+        return Ending(UNREACHABLE, says, "redis-unreachable")
     return None
 
 
-def _system(error: Exception) -> tuple[int, str] | None:
+def _system(error: Exception) -> Ending | None:
     if not isinstance(error, OSError) or error.errno is None:
         return None
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in _NO_ROOM:
-        return UNREACHABLE, f"{where}the disk is full; make room on it"
-    return WRONG, f"{where}{error.strerror}"
+        says = f"{where}the disk is full; make room on it"
+        return Ending(UNREACHABLE, says, "disk-full")
+    return Ending(WRONG, f"{where}{error.strerror}", "file-unusable")

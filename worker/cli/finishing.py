@@ -31,6 +31,7 @@ def finish_few(
     """The end of ``rescind cancel``: a line for each order."""
     for number, why in submission.result.wrong:
         output.say(f"order {_short(orders[number])}: {why}")
+    _say_where(submission.result)
     status = _waited(submission, seconds)
     found = records(submission.engine, submission.result.ids)
     if as_json:
@@ -101,6 +102,12 @@ def _say_wrong(result: Submitted) -> None:
             f"and {more} more; those that could be read are kept:"
             " rescind list --state rejected"
         )
+    _say_where(result)
+
+
+def _say_where(result: Submitted) -> None:
+    if result.wrong:
+        output.see("invalid-request")
 
 
 def _summary(result: Submitted) -> str:

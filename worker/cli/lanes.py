@@ -24,7 +24,9 @@ def show_lanes(*, exact: bool | None, as_json: bool) -> None:
         columns = ("lane", "status", "backlog", "oldest", "rate", "why")
         output.table(columns, [_row(one, now) for one in shown])
     else:
-        output.say("there are no lanes: the accounts file has no account")
+        output.say(
+            "there are no lanes: the accounts file has no account", "accounts-missing"
+        )
 
 
 def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
@@ -77,7 +79,8 @@ def resume_lane(name: str) -> None:
         services.wake_up([lane], *operations.EVERY_OPERATION)
     output.emit(f"{name} goes on")
     if fault is not None:
-        output.say(f"{name} stays held until the accounts file is mended: {fault}")
+        why = f"{name} stays held until the accounts file is mended: {fault}"
+        output.say(why, "lane-held")
 
 
 def _lane(name: str) -> Lane:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ledger.states import State
+from worker.cli.completing import account_names, provider_names
 from worker.cli.options import Group, Json
 
 
@@ -26,8 +27,14 @@ def list_(
     state: Annotated[
         list[State] | None, typer.Option(help="Only these; may be given repeatedly.")
     ] = None,
-    provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
-    account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(help="Only this provider's.", autocompletion=provider_names),
+    ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(help="Only this account's.", autocompletion=account_names),
+    ] = None,
     group: Group = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     as_json: Json = False,

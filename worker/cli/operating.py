@@ -7,9 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli import output
+from worker.cli.completing import lane_names
 from worker.cli.options import Json
+from worker.cli.statuses import WRONG
 
-Lane = Annotated[str, typer.Argument(metavar="LANE", help="provider/account")]
+Lane = Annotated[
+    str,
+    typer.Argument(metavar="LANE", help="provider/account", autocompletion=lane_names),
+]
 
 
 def lanes(
@@ -53,20 +58,21 @@ def env() -> None:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check settings, Redis, the ledger, the clock and credentials.
+    """Check settings, Redis, the ledger, the clock, credentials; say what to do next.
 
     Nothing is changed at any provider. Exit status: 0 all is well; 2 a setting is
     wrong; 3 a service cannot be reached.
     """
-    from worker.doctor import examine, status
+    from worker.doctor import Check, examine, status
 
     found = []
-    for check in examine():
-        found.append(check)
+    for one in examine():
+        if isinstance(one, Check):
+            found.append(one)
         if as_json:
-            output.emit_json(check.document())
+            output.emit_json(one.document())
         else:
-            output.emit(check.line())
+            output.emit(one.line())
     if status(found):
         raise typer.Exit(status(found))
 
@@ -214,7 +220,12 @@ def sandbox(context: typer.Context) -> None:
     """Run the five simulated providers alone: --port N; --help says the rest."""
     from sandbox.server import main
 
-    _end(main(context.args))
+    try:
+        _end(main(context.args))
+    except SystemExit as ended:
+        if ended.code == WRONG:
+            output.see("usage")
+        raise
 
 
 def _end(status: object) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import typer
 
 from worker.cli.statuses import PIPE_CLOSED
+from worker.problems import anchor
 
 COLOURS = {
     "cancelled": "green",
@@ -46,9 +47,16 @@ def _write(line: str) -> None:
         raise typer.Exit(PIPE_CLOSED) from None
 
 
-def say(text: str) -> None:
-    """One line for the person: a note, a warning, what is wrong."""
+def say(text: str, problem: str | None = None) -> None:
+    """One line for the person: a note, a warning, what is wrong; and its page."""
     print(f"rescind: {printable(text)}", file=sys.stderr)
+    if problem is not None:
+        see(problem)
+
+
+def see(problem: str) -> None:
+    """Where more is written of what was just said."""
+    print(f"  see {anchor(problem)}", file=sys.stderr)
 
 
 def printable(text: object) -> str:

@@ -33,7 +33,8 @@ def _age(given: str | None) -> timedelta:
     age = settings().keep_for
     if age is None:
         raise CommandError(
-            "everything is kept: set RESCIND_RETENTION, or give --older-than 365d"
+            "everything is kept: set RESCIND_RETENTION, or give --older-than 365d",
+            problem="retention",
         )
     return age
 

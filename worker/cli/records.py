@@ -122,7 +122,7 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
             rows.append(operations.retry(engine, name, datetime.now(UTC), before))
         except (InvalidRequestError, UnknownError, ChangedError) as error:
             wrong = True
-            output.say(str(error))
+            output.say(str(error), getattr(error, "problem", "not-retryable"))
     for operation, lanes in operations.woken(rows).items():
         services.wake_up(lanes, operation)
     for row in rows:

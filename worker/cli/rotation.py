@@ -38,7 +38,8 @@ def rotate_all() -> None:
     if unread:
         output.say(
             f"{unread} could not be opened by any key: put the key that sealed them"
-            " behind the others in RESCIND_SEAL_KEY, and run this again"
+            " behind the others in RESCIND_SEAL_KEY, and run this again",
+            "sealed-data",
         )
         raise typer.Exit(WRONG)
 

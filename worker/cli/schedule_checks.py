@@ -8,6 +8,7 @@ from pathlib import Path
 from worker.cli.checks import Check, Level
 from worker.schedules.rules import Rule, load_schedules
 
+FILE = "schedules-file"
 USUAL = "schedules.toml"
 """There need not be one."""
 
@@ -17,16 +18,18 @@ def schedule_checks(path: Path) -> Iterator[Check]:
     found = load_schedules(path)
     if found.missing and path.name != USUAL:
         says = f"{path} does not exist: nothing is scheduled"
-        yield Check("schedules", Level.WARNING, says)
+        yield Check("schedules", Level.WARNING, says, FILE)
     if found.fault is not None:
-        yield Check("schedules", Level.WRONG, f"{found.fault}; nothing is scheduled")
+        yield Check(
+            "schedules", Level.WRONG, f"{found.fault}; nothing is scheduled", FILE
+        )
     for name, rule in sorted(found.rules.items()):
         yield _check(name, rule)
     for name, fault in sorted(found.faults.items()):
         says = f"{fault}; until then it does not run"
-        yield Check(f"schedule {name}", Level.WRONG, says)
+        yield Check(f"schedule {name}", Level.WRONG, says, FILE)
     for warning in found.warnings:
-        yield Check("schedules", Level.WARNING, warning)
+        yield Check("schedules", Level.WARNING, warning, FILE)
 
 
 def _check(name: str, rule: Rule) -> Check:
@@ -36,5 +39,6 @@ def _check(name: str, rule: Rule) -> Check:
             secret.value()
         except ValueError as error:
             # The workers may be told more than whoever runs this.
-            return Check(what, Level.WARNING, f"{error} here; workers need it")
+            says = f"{error} here; workers need it"
+            return Check(what, Level.WARNING, says, FILE)
     return Check(what, Level.OK, f"{rule.timing}, at most {rule.max} at a time")

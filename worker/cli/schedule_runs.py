@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from sqlalchemy import Engine
@@ -23,7 +23,7 @@ from providers.registry import BY_NAME
 from worker.accounts import Lane
 from worker.cli import output, services
 from worker.cli.schedules import need_rule
-from worker.cli.statuses import DONE, UNREACHABLE, WRONG
+from worker.cli.statuses import UNREACHABLE, WRONG
 from worker.intake import Receipt, Taken
 from worker.preview import preview
 from worker.schedules.rules import Rule
@@ -46,7 +46,8 @@ def dry_run(name: str, most: int | None, *, as_json: bool) -> None:
     engine, accounts = services.need_ledger(), services.need_accounts()
     now = services.utc_now()
     harvest = gather(rule, now, most)
-    taken = preview(engine, accounts, settings().seal(), harvest.entries, now)
+    known = (engine, accounts, settings().seal())
+    taken = preview(*known, harvest.entries, now, settings().callbacks)
     both = list(zip(harvest.entries, taken, strict=True))
     if as_json:
         for entry, one in both:
@@ -55,8 +56,10 @@ def dry_run(name: str, most: int | None, *, as_json: bool) -> None:
         columns = ("provider", "account", "order", "key", "what", "why")
         output.table(columns, [_row(entry, one) for entry, one in both])
     output.say(_summary(rule, harvest, taken))
-    refused = any(one.receipt is Receipt.REFUSED for one in taken)
-    _end(WRONG if harvest.over or refused else DONE)
+    if harvest.over:
+        _end(WRONG, "schedule-held")
+    if any(one.receipt is Receipt.REFUSED for one in taken):
+        _end(WRONG, "invalid-request")
 
 
 def _document(entry: Mapping[str, Any], one: Taken) -> dict[str, Any]:
@@ -106,7 +109,8 @@ def run_now(name: str, most: int | None, *, as_json: bool) -> None:
     rule = need_rule(name)
     services.need_redis()
     engine, accounts = services.need_ledger(), services.need_accounts()
-    runner = Runner(engine, accounts, settings().seal(), services.utc_now, _wake)
+    known = (engine, accounts, settings().seal())
+    runner = Runner(*known, services.utc_now, _wake, settings().callbacks)
     with writing(engine) as connection:
         run = begin_by_hand(connection, name, services.utc_now(), LEASE)
     ended = _run(runner, rule, run, most)
@@ -114,7 +118,7 @@ def run_now(name: str, most: int | None, *, as_json: bool) -> None:
         output.emit_json(_recorded(engine, run))
     else:
         output.emit(_sentence(name, ended))
-    _end(_status(ended))
+    _end_with(ended)
 
 
 def _run(runner: Runner, rule: Rule, run: Run, most: int | None) -> Ended:
@@ -148,13 +152,15 @@ def _sentence(name: str, ended: Ended) -> str:
     )
 
 
-def _status(ended: Ended) -> int:
-    if ended.passing:
-        return UNREACHABLE
-    refused = ended.counts.refused if ended.counts else 0
-    return DONE if ended.state is RunState.SUBMITTED and not refused else WRONG
+def _end_with(ended: Ended) -> None:
+    if ended.state is RunState.HELD:
+        _end(WRONG, "schedule-held")
+    if ended.state is not RunState.SUBMITTED:
+        _end(UNREACHABLE if ended.passing else WRONG, "schedule-source")
+    if ended.counts and ended.counts.refused:
+        _end(WRONG, "invalid-request")
 
 
-def _end(status: int) -> None:
-    if status != DONE:
-        raise typer.Exit(status)
+def _end(status: int, problem: str) -> NoReturn:
+    output.see(problem)
+    raise typer.Exit(status)

@@ -28,10 +28,11 @@ def need_schedules() -> Schedules:
     if found.missing:
         raise CommandError(
             f"there is no schedules file {path}: copy schedules.example.toml, or set"
-            " RESCIND_SCHEDULES"
+            " RESCIND_SCHEDULES",
+            problem="schedules-file",
         )
     if found.fault is not None:
-        raise CommandError(found.fault)
+        raise CommandError(found.fault, problem="schedules-file")
     return found
 
 
@@ -39,9 +40,9 @@ def need_rule(name: str) -> Rule:
     """The rule of this name; raises ``CommandError`` where it cannot be used."""
     found = need_schedules()
     if name in found.faults:
-        raise CommandError(found.faults[name])
+        raise CommandError(found.faults[name], problem="schedules-file")
     if name not in found.rules:
-        raise CommandError(unknown(name, found))
+        raise CommandError(unknown(name, found), problem="schedule-unknown")
     return found.rules[name]
 
 
@@ -119,7 +120,7 @@ def show_runs(name: str, limit: int, *, as_json: bool) -> None:
     if not rows:
         found = load_schedules(settings().schedules)
         if name not in found.names:
-            raise CommandError(unknown(name, found))
+            raise CommandError(unknown(name, found), problem="schedule-unknown")
         output.say(f"{name} has not run yet")
     elif as_json:
         for row in rows:
@@ -153,4 +154,5 @@ def check_file(*, as_json: bool) -> None:
     if not found:
         output.say("the schedules file has no rule")
     if status(found):
+        output.see("schedules-file")
         raise typer.Exit(WRONG)

@@ -32,7 +32,8 @@ def redis_client(url: str) -> Redis:
     except ValueError as error:
         raise CommandError(
             f"RESCIND_REDIS_URL is not the URL of a Redis ({error}): it must be such as"
-            " redis://:password@host:6379/0"
+            " redis://:password@host:6379/0",
+            problem="redis-url",
         ) from None
 
 
@@ -43,7 +44,7 @@ def need_redis() -> None:
     try:
         url = chosen.redis
     except SettingsError as error:
-        raise CommandError(str(error), UNREACHABLE) from None
+        raise CommandError(str(error), UNREACHABLE, problem=error.problem) from None
     try:
         redis_client(url).ping()
     except (RedisError, OSError) as error:
@@ -53,6 +54,7 @@ def need_redis() -> None:
         raise CommandError(
             f"Redis at {without_password(url)} cannot be reached: {error}; {advice}",
             UNREACHABLE,
+            problem="redis-unreachable",
         ) from None
 
 
@@ -66,10 +68,11 @@ def open_engine(chosen: Settings) -> Engine:
     except ArgumentError:
         raise CommandError(
             "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
-            " postgresql+psycopg://user:password@host/name"
+            " postgresql+psycopg://user:password@host/name",
+            problem="database-url",
         ) from None
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(str(error), problem="database-url") from None
 
 
 def need_ledger() -> Engine:
@@ -92,7 +95,7 @@ def need_accounts() -> Accounts:
     """The accounts file; what is wrong with it is said, and holds nothing up."""
     accounts = load_accounts(settings().accounts)
     if accounts.fault is not None:
-        say(f"{accounts.fault}. Until then every lane is held")
+        say(f"{accounts.fault}. Until then every lane is held", accounts.problem)
     for warning in accounts.warnings:
         say(warning)
     return accounts
@@ -113,7 +116,8 @@ def wake_up(lanes: Iterable[Lane], *operations: str) -> None:
         for operation in operations or ("cancel",):
             wake(app, listed, operation)
     except (OperationalError, RedisError, OSError) as error:
-        say(f"the workers could not be woken ({error}); their next sweep sends it")
+        why = f"the workers could not be woken ({error}); their next sweep sends it"
+        say(why, "redis-unreachable")
 
 
 def wake_webhooks() -> None:
@@ -121,7 +125,7 @@ def wake_webhooks() -> None:
     try:
         _ = settings().redis
     except SettingsError as error:
-        say(f"{error}; the next sweep sends it")
+        say(f"{error}; the next sweep sends it", error.problem)
         return
     from kombu.exceptions import OperationalError
 
@@ -131,4 +135,5 @@ def wake_webhooks() -> None:
     try:
         tell_now(app)
     except (OperationalError, RedisError, OSError) as error:
-        say(f"the workers could not be woken ({error}); their next sweep sends it")
+        why = f"the workers could not be woken ({error}); their next sweep sends it"
+        say(why, "redis-unreachable")

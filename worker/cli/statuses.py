@@ -16,8 +16,11 @@ PIPE_CLOSED = 141
 
 
 class CommandError(Exception):
-    """A command cannot go on: a sentence, and the exit status that goes with it."""
+    """A command cannot go on: a sentence, its exit status, and its page in docs."""
 
-    def __init__(self, sentence: str, status: int = WRONG) -> None:
+    def __init__(
+        self, sentence: str, status: int = WRONG, *, problem: str = "usage"
+    ) -> None:
         super().__init__(sentence)
         self.status = status
+        self.problem = problem

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from worker.cli.completing import account_names, provider_names
 from worker.cli.options import Group, Json, Wait
 from worker.cli.statuses import CommandError
 
@@ -13,13 +14,19 @@ from worker.cli.statuses import CommandError
 def cancel(
     provider: Annotated[
         str,
-        typer.Argument(help="iletimerkezi, dukkango, akinon, ithink or notpanel."),
+        typer.Argument(
+            help="iletimerkezi, dukkango, akinon, ithink or notpanel.",
+            autocompletion=provider_names,
+        ),
     ],
     orders: Annotated[
         list[str], typer.Argument(metavar="ORDER", help="The provider's own ids.")
     ],
     account: Annotated[
-        str | None, typer.Option(help="Which of the provider's accounts.")
+        str | None,
+        typer.Option(
+            help="Which of the provider's accounts.", autocompletion=account_names
+        ),
     ] = None,
     param: Annotated[
         list[str] | None,

@@ -18,13 +18,13 @@ def webhook_checks(chosen: Settings) -> Iterator[Check]:
             "RESCIND_WEBHOOK_HOSTS is set and RESCIND_WEBHOOK_SECRET is not: every"
             " callback_url is refused; `rescind webhooks secret` makes one"
         )
-        yield Check(WHAT, Level.WRONG, says)
+        yield Check(WHAT, Level.WRONG, says, "webhook-settings")
     elif secrets and not hosts:
         says = (
             "RESCIND_WEBHOOK_SECRET is set and RESCIND_WEBHOOK_HOSTS is not: every"
             " callback_url is refused; list the hosts that may be called"
         )
-        yield Check(WHAT, Level.WARNING, says)
+        yield Check(WHAT, Level.WARNING, says, "webhook-settings")
     elif hosts:
         says = f"signed by {len(secrets)} secret{'s' if len(secrets) > 1 else ''}"
         yield Check(WHAT, Level.OK, says)
@@ -33,4 +33,4 @@ def webhook_checks(chosen: Settings) -> Iterator[Check]:
             "RESCIND_WEBHOOK_PRIVATE allows plain http and addresses of your own"
             " network: whoever may submit can have the listed hosts called there"
         )
-        yield Check(WHAT, Level.WARNING, says)
+        yield Check(WHAT, Level.WARNING, says, "webhooks-private")

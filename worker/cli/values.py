@@ -74,7 +74,9 @@ def check_times(not_before: str | None, cancel_before: str | None) -> None:
     first = future_time(not_before, "--not-before", now)
     last = future_time(cancel_before, "--cancel-before", now)
     if first and last and last <= first:
-        raise CommandError("--cancel-before must be later than --not-before")
+        raise CommandError(
+            "--cancel-before must be later than --not-before", problem="time-wrong"
+        )
 
 
 def future_time(value: str | None, option: str, now: datetime) -> datetime | None:
@@ -84,9 +86,10 @@ def future_time(value: str | None, option: str, now: datetime) -> datetime | Non
     try:
         moment = parse_time(value, now)
     except ValueError as error:
-        raise CommandError(f"{option} {error}") from None
+        raise CommandError(f"{option} {error}", problem="time-wrong") from None
     if moment <= now:
-        raise CommandError(f"{option} {value} has passed: give a time that is to come")
+        why = f"{option} {value} has passed: give a time that is to come"
+        raise CommandError(why, problem="time-wrong")
     return moment
 
 

@@ -87,7 +87,8 @@ def _say_unfinished(counts: dict[str, int], seconds: float) -> None:
     listed = ", ".join(f"{n} {state}" for state, n in rest.items())
     output.say(
         f"after {seconds:g} s {sum(rest.values())} are not final yet ({listed}): they"
-        " go on; `rescind lanes` says what holds them up, and whether workers run"
+        " go on; `rescind lanes` says what holds them up, and whether workers run",
+        "not-final-yet",
     )
 
 

@@ -68,7 +68,6 @@ def secret() -> None:
     To rotate: put it beside the former one, separated by a comma; both sign. Drop the
     former one when every receiver knows the new one.
     """
-    import base64
-    import secrets
+    from worker.setup.services import webhook_secret
 
-    output.emit(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}")
+    output.emit(webhook_secret())

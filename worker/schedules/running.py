@@ -27,6 +27,7 @@ from ledger.schedule_runs import (
 )
 from ledger.seal import Seal, SealError
 from worker.accounts import Accounts, Lane
+from worker.callbacks import NO_CALLBACKS, Callbacks
 from worker.intake import MOST, Receipt, Taken, take_in
 from worker.schedules.rows import SourceError
 from worker.schedules.rules import Rule, Schedules
@@ -96,6 +97,7 @@ class Runner:
     seal: Seal
     clock: Callable[[], datetime]
     wake: Callable[[Iterable[Lane]], None]
+    callbacks: Callbacks = NO_CALLBACKS
 
     def run_waiting(self, name: str, found: Schedules) -> Ended | None:
         """Run what waits of this rule, if anything does. Raises
@@ -147,7 +149,8 @@ class Runner:
             return renew(connection, run, now + LEASE)
 
     def _submit(self, entries: Sequence[object]) -> list[Taken]:
-        taken = take_in(self.engine, self.accounts, self.seal, entries, self.clock())
+        known = (self.engine, self.accounts, self.seal)
+        taken = take_in(*known, entries, self.clock(), self.callbacks)
         new = [one for one in taken if one.receipt is Receipt.ACCEPTED]
         self.wake({one.lane for one in new if one.lane is not None})
         return taken

@@ -1,0 +1,66 @@
+"""What the shell offers when Tab is pressed: quick, and silent whatever is wrong."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+import typer
+
+KEEP = ("env", "file", "here")
+"""Where `rescind init` can keep a credential."""
+
+
+def keep_places(incomplete: str) -> list[str]:
+    return _beginning(KEEP, incomplete)
+
+
+def provider_names(incomplete: str) -> list[str]:
+    from providers.registry import BY_NAME
+
+    return _beginning(BY_NAME, incomplete)
+
+
+def lane_names(incomplete: str) -> list[str]:
+    lanes = (f"{provider}/{account}" for provider, account in _lanes())
+    return _beginning(lanes, incomplete)
+
+
+def account_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Of the provider that was named before, or of all."""
+    lanes = _lanes()
+    # An argument stands among the words that were not read yet, an option does not.
+    said = {context.params.get("provider"), *context.args}
+    named = said & {provider for provider, _ in lanes}
+    found = [account for provider, account in lanes if not named or provider in named]
+    return _beginning(dict.fromkeys(found), incomplete)
+
+
+def _beginning(words: Iterable[str], incomplete: str) -> list[str]:
+    return [word for word in words if word.startswith(incomplete)]
+
+
+def _lanes() -> list[tuple[str, str]]:
+    """Of the accounts file as it is written: nothing is checked, and nothing said."""
+    # Neither settings nor accounts are loaded: pydantic takes longer than a Tab may.
+    try:
+        document = tomllib.loads(_accounts_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [
+        (provider, account)
+        for provider, accounts in document.items()
+        if isinstance(accounts, dict)
+        for account in accounts
+    ]
+
+
+def _accounts_file() -> Path:
+    from dotenv import dotenv_values
+
+    name = "RESCIND_ACCOUNTS"
+    return Path(
+        os.environ.get(name) or dotenv_values(".env").get(name) or "accounts.toml"
+    )

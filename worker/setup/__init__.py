@@ -1,0 +1,1 @@
+"""``rescind init``: the accounts file and ``.env``, written by asking."""
