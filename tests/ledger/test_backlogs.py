@@ -130,7 +130,7 @@ def counted(of_lane: Sequence[One], most: int | None) -> Backlog:
     ),
     group=st.sampled_from(GROUPS),
     order=st.sampled_from([None, *ORDERS]),
-    before=st.none() | st.integers(0, 24),
+    before=st.none() | st.floats(0, 0.99),
     limit=st.integers(1, 30),
     most_lanes=st.sampled_from([1, 200]),
 )
@@ -143,13 +143,13 @@ def test_a_list_is_what_reading_every_row_comes_to(
     lane: tuple[str | None, str | None],
     group: str | None,
     order: str | None,
-    before: int | None,
+    before: float | None,
     limit: int,
     most_lanes: int,
 ) -> None:
     monkeypatch.setattr(queries, "MOST_LANES", most_lanes)
     kept = fill(engine, given_ones)
-    last = None if before is None or before >= len(kept) else kept[before][0]
+    last = kept[int(before * len(kept))][0] if before is not None and kept else None
     wanted = Filter([str(one) for one in states], *lane, group, order)
     with reading(engine) as connection:
         found = [row.id for row in list_rows(connection, wanted, limit, last)]

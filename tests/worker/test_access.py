@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,18 @@ def test_what_is_not_a_token_opens_nothing(
     found = access(chosen(home, f"shop:read:{ONE}"))
     assert found.token(shown) is None
     assert found.token(ONE + shown) is (found.token(ONE) if not shown else None)
+
+
+def test_a_token_that_is_nearly_the_one_opens_nothing(tmp_path: Path) -> None:
+    found = access(chosen(tmp_path, f"shop:read:{ONE}"))
+    [shop] = found.tokens
+    alike = (
+        f"{n}"
+        for n in count()
+        if sha256(f"{n}".encode()).digest()[:2] == shop.digest[:2]
+    )
+    for shown in (next(alike), ONE[:-1], f"{ONE}\n", ONE.upper()):
+        assert found.token(shown) is None
 
 
 def test_a_token_may_hold_colons_and_what_no_encoding_has(tmp_path: Path) -> None:
