@@ -109,7 +109,7 @@ ending = st.tuples(st.just("end"), places, ends)
 wishes, beginnings = st.sampled_from(WISHES), st.sampled_from(BEGINNINGS)
 targets = st.sampled_from(["shop.example.com", deliveries.BROKER])
 steps = st.one_of(
-    st.tuples(st.just("submit"), numbers, wishes, beginnings),
+    st.tuples(st.just("submit"), st.integers(3, 9), wishes, beginnings),
     claiming,
     ending,
     claiming,
@@ -277,6 +277,15 @@ def test_what_is_told_is_what_was_true_at_its_end(engine: Engine) -> None:
     assert (telling.url, telling.webhook_id) == (URL, f"msg_{one}_3")
 
 
+def test_only_an_end_is_told(engine: Engine) -> None:
+    with writing(engine) as connection:
+        insert_new(connection, [new(callback_url=URL)], NOW)
+    [held] = hold(engine)
+    with writing(engine) as connection:
+        assert record(connection, [change(held, State.VERIFYING)], NOW).to_tell == 0
+    assert told(engine, held.id) == []
+
+
 # --- holding ------------------------------------------------------------------------
 
 
@@ -411,8 +420,17 @@ def test_what_was_told_is_told_again_from_the_beginning(
         assert resend(connection, "nobody", NOW) == 0
     [again] = holding(engine)
     assert (again.webhook_id, again.attempts) == (first.webhook_id, 1)
-    # Whoever still held it as it was sent again has nothing to say of it any more.
-    assert settling(engine, first, GONE) == 0
+
+
+def test_who_still_held_one_that_is_told_again_has_nothing_to_say_of_it_any_more(
+    engine: Engine,
+) -> None:
+    one = ended(engine)
+    [held] = holding(engine)
+    with writing(engine) as connection:
+        assert resend(connection, one, NOW) == 1
+    assert settling(engine, held, GONE) == 0
+    assert told(engine, one)[0]["state"] == "waiting"
 
 
 def test_all_that_was_given_up_and_nothing_else_is_told_again(engine: Engine) -> None:
