@@ -13,6 +13,8 @@ COPY providers/ providers/
 COPY ledger/ ledger/
 COPY worker/ worker/
 COPY tasks/ tasks/
+COPY desk/ desk/
+COPY api/ api/
 COPY sandbox/ sandbox/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation -w /wheels . \
  && /opt/rescind/bin/pip install --no-deps --no-index /wheels/*.whl

@@ -52,7 +52,7 @@ def no_fencing() -> None:
     inner = records.record
 
     def blind(
-        connection: Connection, changes: Sequence[Change], now: datetime
+        connection: Connection, changes: Sequence[Change], *more: Any
     ) -> records.Recorded:
         ids = [change.id for change in changes]
         chosen = select(CANCELLATION).where(CANCELLATION.c.id.in_(ids))
@@ -61,7 +61,7 @@ def no_fencing() -> None:
             replace(c, version=rows[c.id].version, from_state=State(rows[c.id].state))
             for c in changes
         ]
-        return inner(connection, fitting, now)
+        return inner(connection, fitting, *more)
 
     def any_edge(from_state: State, to_state: State) -> None:
         del from_state, to_state

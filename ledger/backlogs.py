@@ -51,13 +51,19 @@ def backlogs(
 
     Of each state ``most`` are counted, or all of them; the oldest is always found.
     """
-    lanes = {*lanes_in(connection, QUEUED), *lanes_in(connection, LOOKED_AT)}
-    return {lane: _backlog(connection, lane, now, most) for lane in sorted(lanes)}
+    lanes = sorted(busy_lanes(connection))
+    return {lane: backlog_of(connection, lane, now, most) for lane in lanes}
 
 
-def _backlog(
-    connection: Connection, lane: Lane, now: datetime, most: int | None
+def busy_lanes(connection: Connection) -> set[Lane]:
+    """Every lane with open work, whether or not anything else is known of it."""
+    return {*lanes_in(connection, QUEUED), *lanes_in(connection, LOOKED_AT)}
+
+
+def backlog_of(
+    connection: Connection, lane: Lane, now: datetime, most: int | None = COUNTED
 ) -> Backlog:
+    """One lane's open work, as ``backlogs`` tells it."""
     limit = WITHOUT_END if most is None else most + 1
     found = connection.execute(_counts(), {**_its(lane), "most": limit})
     counted = {state: count for state, count in found if count}

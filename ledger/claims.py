@@ -62,6 +62,7 @@ _OWN = (
     C.cancel_before,
     C.urgency,
     C.sealed,
+    C.trace,
 )
 
 
@@ -241,4 +242,5 @@ def _claimed(row: Row[Any], known: dict[tuple[Any, ...], Progress]) -> Claimed:
         progress=progress,
         cancel_before=from_ms(row.cancel_before),
         sealed=row.sealed,
+        trace=row.trace,
     )

@@ -20,6 +20,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from ledger import tallies
+
 TURN_SECONDS = 5.0
 """How long a writer of SQLite waits in the queue, before it goes without a turn."""
 NAP_SECONDS = 0.001
@@ -129,7 +131,9 @@ def writing(engine: Engine, *, crowd: str | None = None) -> Iterator[Connection]
         for name in _queues(engine, crowd):
             queue.enter_context(_turn(name))
         with _translated(engine), engine.begin() as connection:
+            tallies.begin(connection)
             yield connection
+            tallies.finish(connection)
 
 
 def _queues(engine: Engine, crowd: str | None) -> Iterator[str]:

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from ledger import tallies
 from ledger.queries import as_record, rows_of, stamp
 from ledger.rows import Columns, Rows, incoming
 from ledger.side_tables import DELIVERY, GIVEN_UP, WAITING
@@ -60,6 +61,13 @@ _STATES = {
     Result.RETRIED: "waiting",
     Result.GIVEN_UP: "given_up",
 }
+
+_COUNTED = {
+    Result.DELIVERED: "delivered",
+    Result.RETRIED: "failed",
+    Result.GIVEN_UP: "given_up",
+}
+"""As metrics call them."""
 
 
 class Ended(NamedTuple):
@@ -241,7 +249,11 @@ def settle(connection: Connection, attempts: Sequence[Attempt], now: datetime) -
     new = Rows([_settled_row(one) for one in attempts], _SETTLED, apart)
     statement = _settle(dialect, new.differing)
     given = {**new.parameters(dialect), "now": in_ms(now)}
-    return len(connection.execute(statement, given).all())
+    keys = {tuple(key) for key in connection.execute(statement, given)}
+    made = [one for one in attempts if one.telling.key in keys]
+    for one in made:
+        tallies.count_webhook(connection, _COUNTED[one.result])
+    return len(made)
 
 
 def _settled_row(one: Attempt) -> dict[str, Any]:
@@ -268,7 +280,7 @@ def _settle(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate[Any]:
         # Whatever else changes it changes its version; told of its state as well,
         # PostgreSQL would go through all that wait.
         .where(*(D[name] == new.c[name] for name in _GUARD))
-        .returning(D.cancellation_id)
+        .returning(*KEY)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ledger import deliveries
+from ledger import deliveries, tallies
 from ledger.deliveries import Ended
 from ledger.progress import Progress
 from ledger.records import PROGRESS, progress_row, write_history
@@ -90,19 +91,39 @@ def insert_new(
         _insert(dialect, rows.differing), rows.parameters(dialect)
     )
     ids = frozenset(inserted.scalars())
-    write_history(connection, (_first(one, at) for one in new if one.id in ids))
-    deliveries.begin(connection, (_ended(one) for one in new if _is_told(one, ids)))
+    kept = [one for one in new if one.id in ids]
+    write_history(connection, (_first(one, at) for one in kept))
+    deliveries.begin(connection, (_ended(one) for one in kept if _is_told(one)))
+    _count(connection, kept, now)
     return ids
 
 
-def _is_told(one: NewCancellation, inserted: frozenset[str]) -> bool:
+def _is_told(one: NewCancellation) -> bool:
     """Whether it ended as it began, and somebody wants to know."""
     asked = one.callback_url is not None or one.callback_task is not None
-    return asked and one.progress.state in FINAL and one.id in inserted
+    return asked and one.progress.state in FINAL
 
 
 def _ended(one: NewCancellation) -> Ended:
     return Ended(one.id, one.callback_url, one.callback_task)
+
+
+def _count(
+    connection: Connection, kept: Sequence[NewCancellation], now: datetime
+) -> None:
+    accepted = Counter(
+        (one.provider, one.account)
+        for one in kept
+        if one.progress.state is not State.REJECTED
+    )
+    for lane, number in accepted.items():
+        tallies.count(connection, tallies.ACCEPTED, lane, by=number, crowd=True)
+    for one in kept:
+        if one.progress.state in FINAL:
+            refused = one.progress.state is State.REJECTED
+            lane = tallies.NO_LANE if refused else (one.provider, one.account)
+            ended = [(one.progress.state, one.progress.reason, 1)]
+            tallies.count_outcomes(connection, lane, ended, now, crowd=True)
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ledger import tallies
 from ledger.tables import LANE, from_ms, to_ms
 from providers.model import Policy
 
@@ -132,6 +133,7 @@ def read_lane(
 
 def write_lane(connection: Connection, lane: tuple[str, str], state: LaneState) -> None:
     register_lanes(connection, [lane])
+    _count_hold(connection, lane, state)
     connection.execute(
         update(LANE)
         .where(LANE.c.provider == lane[0], LANE.c.account == lane[1])
@@ -144,6 +146,17 @@ def write_lane(connection: Connection, lane: tuple[str, str], state: LaneState) 
             probe_at=to_ms(state.probe_at),
         )
     )
+
+
+def _count_hold(
+    connection: Connection, lane: tuple[str, str], state: LaneState
+) -> None:
+    was = read_lane(connection, lane)
+    by_operator = state.held_reason == HELD_BY_OPERATOR
+    anew = by_operator and was.held_reason != HELD_BY_OPERATOR
+    if state.held_at is not None and (was.held_at is None or anew):
+        who = "operator" if by_operator else "fault"
+        tallies.count(connection, tallies.HOLD, lane, who)
 
 
 def _state(row: Any) -> LaneState:

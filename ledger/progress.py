@@ -55,6 +55,8 @@ class Claimed:
     progress: Progress
     cancel_before: datetime | None = None
     sealed: str | None = field(default=None, repr=False)
+    trace: str | None = None
+    """The producer's trace context."""
 
     def past_deadline(self, now: datetime) -> bool:
         return self.cancel_before is not None and self.cancel_before <= now
@@ -70,6 +72,8 @@ class Change:
     to: Progress
     call_id: str | None = None
     evidence: str | None = None
+    attempted: bool = False
+    """Whether it ends an attempt: a cancel that may have reached the provider."""
 
 
 JsonObject = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
@@ -29,6 +29,7 @@ from ledger.tables import (
     GROUPED,
     LISTED,
     LOOKED_AT,
+    OTHER_KEY,
     TRANSITION,
     from_ms,
 )
@@ -136,6 +137,7 @@ class Filter:
     provider: str | None = None
     account: str | None = None
     group: str | None = None
+    order: str | None = None
 
     def conditions(self) -> list[Where]:
         """What is asked of every row, but for its state."""
@@ -143,6 +145,7 @@ class Filter:
             C.provider: self.provider,
             C.account: self.account,
             C.group_name: self.group,
+            C.order_id: self.order,
         }
         return [column == one for column, one in given.items() if one is not None]
 
@@ -152,15 +155,19 @@ class Filter:
         return all(one in (None, its) for one, its in zip(asked, lane, strict=True))
 
 
-def list_rows(connection: Connection, wanted: Filter, limit: int) -> list[Row[Any]]:
-    """The newest ``limit`` rows that fit, newest first."""
+def list_rows(
+    connection: Connection, wanted: Filter, limit: int, before: str | None = None
+) -> list[Row[Any]]:
+    """The newest ``limit`` rows that fit, newest first; of ids before ``before``."""
+    page: list[Where] = [] if before is None else [C.id < before]
     ranges = _ranges(connection, wanted)
     if ranges is None:
-        asked = [*wanted.conditions(), C.state.in_(_states(wanted))]
+        asked = [*wanted.conditions(), *page, C.state.in_(_states(wanted))]
         return list(connection.execute(_newest(CANCELLATION, *asked), {MOST: limit}))
     ids: list[str] = []
     for chosen, values in ranges:
-        ids += connection.execute(chosen, {**values, MOST: limit}).scalars()
+        paged = chosen.where(*page) if page else chosen
+        ids += connection.execute(paged, {**values, MOST: limit}).scalars()
     return rows_of(connection, nlargest(limit, ids))
 
 
@@ -174,6 +181,8 @@ def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
     ``None`` where reading every row, the newest first, is as good or better.
     """
     asked, states = wanted.conditions(), _states(wanted)
+    if wanted.order is not None:
+        return list(_ranges_of_order(connection, wanted.order, asked, states))
     if wanted.group is not None:
         return _ranges_of_group(connection, asked, states)
     if not asked and not wanted.states:
@@ -197,6 +206,22 @@ def _ranges_of_group(
     lanes = lanes_in(connection, LOOKED_AT)
     under_way = [_range(lane, State.SENDING) for lane in lanes]
     return [*listed, *((its.where(*asked), values) for its, values in under_way)]
+
+
+def _ranges_of_order(
+    connection: Connection, order: str, asked: list[Where], states: Sequence[str]
+) -> Iterator[Range]:
+    """Mostly the order is the key, which each lane has one row of at the most."""
+    fits = [*asked, C.state.in_(states)]
+    yield _newest(C.id, text(OTHER_KEY), *fits), {}
+    for provider, account in lanes_of_all(connection):
+        lane = (C.provider == provider, C.account == account, C.key == order)
+        yield _newest(C.id, *lane, *fits), {}
+
+
+def lanes_of_all(connection: Connection) -> set[tuple[str, str]]:
+    """Every lane that the ledger has a row of."""
+    return {*lanes_in(connection, LISTED), *lanes_in(connection, LOOKED_AT)}
 
 
 def _states(wanted: Filter) -> Sequence[str]:
@@ -245,6 +270,20 @@ def states_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
         for state, count in connection.execute(chosen):
             counts[state] = counts.get(state, 0) + count
     return counts
+
+
+def states_of_group(connection: Connection, group: str) -> dict[str, int]:
+    """How many of a group are in which state."""
+    listed = select(C.state, func.count()).where(text(GROUPED), C.group_name == group)
+    counted = connection.execute(listed.group_by(C.state))
+    counts: dict[str, int] = {row[0]: row[1] for row in counted}
+    under_way = select(func.count()).where(text(LOOKED_AT), C.group_name == group)
+    for lane in lanes_in(connection, LOOKED_AT):
+        its = {"its_provider": lane[0], "its_account": lane[1]}
+        sending = under_way.where(*_its())
+        found = connection.execute(sending, {**its, "its_state": State.SENDING})
+        counts[State.SENDING] = counts.get(State.SENDING, 0) + found.scalar_one()
+    return {state: n for state, n in counts.items() if n}
 
 
 def is_final(state: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from ledger import deliveries
+from ledger import deliveries, tallies
 from ledger.progress import Change, Progress
 from ledger.rows import Columns, Rows, incoming
 from ledger.states import EDGES, FINAL, State
@@ -97,6 +98,10 @@ class CallMade:
     detail: str | None = None
     body: str | None = None
 
+    @property
+    def took_ms(self) -> int:
+        return round(self.took.total_seconds() * 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -115,9 +120,12 @@ def new_id() -> str:
 
 
 def record(
-    connection: Connection, changes: Sequence[Change], now: datetime
+    connection: Connection,
+    changes: Sequence[Change],
+    now: datetime,
+    lane: tuple[str, str],
 ) -> Recorded:
-    """Make ``changes``, each only if its cancellation is still as it was claimed.
+    """Make ``changes`` of one lane, each only if it is still as it was claimed.
 
     Final states are never left.
     """
@@ -131,6 +139,7 @@ def record(
     moved = [c for c in changes if c.id in made and c.from_state != c.to.state]
     at = in_ms(now)
     write_history(connection, (_transition(change, at) for change in moved))
+    _count(connection, moved, now, lane)
     return Recorded(
         stale=frozenset(c.id for c in changes if c.id not in made),
         to_tell=_begin_telling(connection, asked, moved),
@@ -145,6 +154,23 @@ def _begin_telling(
     wanted = frozenset(asked)
     ended = [c.id for c in moved if c.id in wanted and c.to.state in FINAL]
     return deliveries.begin(connection, deliveries.asked_for(connection, ended))
+
+
+def _count(
+    connection: Connection,
+    moved: Sequence[Change],
+    now: datetime,
+    lane: tuple[str, str],
+) -> None:
+    # Most of a batch end alike, as the very same object.
+    alike = Counter(id(change.to) for change in moved)
+    known = {id(change.to): change.to for change in moved}
+    ended = [
+        (to.state, to.reason, alike[n]) for n, to in known.items() if to.state in FINAL
+    ]
+    tallies.count_outcomes(connection, lane, ended, now)
+    attempts = sum(change.attempted for change in moved)
+    tallies.count(connection, tallies.ATTEMPT, lane, by=attempts)
 
 
 def _check_edge(from_state: State, to_state: State) -> None:
@@ -265,7 +291,13 @@ def record_calls(
         return
     dialect = connection.dialect.name
     made = Rows([_call_row(provider, account, call) for call in calls], _CALL)
-    connection.execute(_append_calls(dialect, made.differing), made.parameters(dialect))
+    statement = _append_calls(dialect, made.differing)
+    new = set(connection.execute(statement, made.parameters(dialect)).scalars())
+    for call in calls:
+        if call.id in new:
+            sums = (call.took_ms, len(call.cancellations))
+            named = (call.operation, call.evidence)
+            tallies.count_call(connection, (provider, account), *named, *sums)
 
 
 @cache
@@ -278,6 +310,7 @@ def _append_calls(dialect: str, differing: tuple[str, ...]) -> Any:
         .from_select(list(_CALL), select(new).where(true()))
         # A commit whose acknowledgement was lost is made again: once is enough.
         .on_conflict_do_nothing()
+        .returning(CALL.c.id)
     )
 
 
@@ -289,7 +322,7 @@ def _call_row(provider: str, account: str, call: CallMade) -> dict[str, Any]:
         "operation": call.operation,
         "evidence": call.evidence,
         "status": call.status,
-        "took_ms": round(call.took.total_seconds() * 1000),
+        "took_ms": call.took_ms,
         "detail": call.detail,
         "body": call.body,
         "orders": len(call.cancellations),

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
+from ledger import tallies
 from ledger.claims import progress_of
 from ledger.progress import Progress
 from ledger.records import progress_row, write_history
@@ -51,6 +52,7 @@ def retry(
     if version is None:
         return False
     write_history(connection, [_transition(row, to, version, now)])
+    tallies.count(connection, tallies.RETRY, (row.provider, row.account))
     return True
 
 

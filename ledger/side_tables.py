@@ -95,14 +95,32 @@ class Delivery(SQLModel, table=True):
     ended_at: int = Field(sa_column=_number())
 
 
+class Schedule(SQLModel, table=True):
+    """Since when a schedule has had the moments that it has: it missed none before."""
+
+    __tablename__: ClassVar[str] = "schedule"
+
+    name: str = Field(sa_column=_text(key=True))
+    timing: str = Field(sa_column=_text())
+    since: int = Field(sa_column=_number())
+
+
 class ScheduleRun(SQLModel, table=True):
-    """One run of a schedule: whoever inserts it first is the one who runs it."""
+    """One run of a schedule: each of its moments has one, whoever inserts it first."""
 
     __tablename__: ClassVar[str] = "schedule_run"
     __table_args__: ClassVar[Any] = (
         CheckConstraint(
             "state IN ('failed', 'held', 'running', 'submitted')",
             name="ck_schedule_run_state",
+        ),
+        CheckConstraint(
+            "(lease_ends IS NOT NULL) = (state = 'running')",
+            name="ck_schedule_run_lease",
+        ),
+        CheckConstraint(
+            "(finished_at IS NULL) = (state = 'running')",
+            name="ck_schedule_run_finished",
         ),
         Index(
             "ix_schedule_run_open",
@@ -119,6 +137,7 @@ class ScheduleRun(SQLModel, table=True):
     asked_by: str = Field(sa_column=_text())
     attempts: int = Field(sa_column=_number())
     lease_ends: int | None = Field(default=None, sa_column=_number(null=True))
+    """When to take it (again), while it is open."""
     version: int = Field(sa_column=_number())
     found: int | None = Field(default=None, sa_column=_number(null=True))
     accepted: int | None = Field(default=None, sa_column=_number(null=True))
@@ -135,14 +154,14 @@ class Tally(SQLModel, table=True):
     __tablename__: ClassVar[str] = "tally"
     __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
 
+    slot: int = Field(sa_column=_number(key=True))
+    """0: ever; or the quarter of an hour it fell into, by its beginning."""
     metric: str = Field(sa_column=_text(key=True))
     provider: str = Field(sa_column=_text(key=True))
     account: str = Field(sa_column=_text(key=True))
     first: str = Field(sa_column=_text(key=True))
     second: str = Field(sa_column=_text(key=True))
     third: str = Field(sa_column=_text(key=True))
-    slot: int = Field(sa_column=_number(key=True))
-    """The quarter of an hour it fell into, by its beginning; 0: long ago."""
     shard: int = Field(sa_column=Column(SmallInteger, primary_key=True))
     """Those who count at the same time count apart, and wait for nobody."""
     count: int = Field(sa_column=_number())
@@ -151,5 +170,6 @@ class Tally(SQLModel, table=True):
 
 
 DELIVERY = table(Delivery)
+SCHEDULE = table(Schedule)
 SCHEDULE_RUN = table(ScheduleRun)
 TALLY = table(Tally)

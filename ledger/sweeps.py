@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+from ledger import tallies
 from ledger.claims import progress_of, readable
 from ledger.decision import deadline_came, lease_ran_out
 from ledger.progress import Change, Progress
@@ -56,7 +57,10 @@ def sweep_leases(
 ) -> int:
     """``sending`` rows whose worker vanished are to be verified, never resent."""
     where = _vanished(lane, now)
-    return _move(connection, where, lease_ran_out, policy, now, "the lease ran out")
+    move = (lease_ran_out, policy, now, "the lease ran out")
+    vanished = _move(connection, lane, where, *move)
+    tallies.count(connection, tallies.LEASE, lane, by=vanished)
+    return vanished
 
 
 def sweep_deadlines(
@@ -64,7 +68,9 @@ def sweep_deadlines(
 ) -> int:
     """What was not sent before its ``cancel_before`` never will be."""
     return sum(
-        _move(connection, where, deadline_came, policy, now, "cancel_before passed")
+        _move(
+            connection, lane, where, deadline_came, policy, now, "cancel_before passed"
+        )
         for where in _late(lane, now)
     )
 
@@ -74,7 +80,7 @@ def sweep_scheduled(
 ) -> int:
     """What waited for its ``not_before`` is queued when that has come."""
     where = _come(lane, now)
-    return _move(connection, where, _queued, policy, now, "not_before came")
+    return _move(connection, lane, where, _queued, policy, now, "not_before came")
 
 
 def _vanished(lane: tuple[str, str], now: datetime) -> list[Where]:
@@ -107,6 +113,7 @@ def _queued(progress: Progress, _policy: Policy, now: datetime) -> Progress:
 
 def _move(
     connection: Connection,
+    lane: tuple[str, str],
     where: list[Where],
     move: Move,
     policy: Policy,
@@ -123,7 +130,7 @@ def _move(
         _change(row, move, policy, now, evidence)
         for row in connection.execute(chosen).all()
     ]
-    return len(changes) - len(record(connection, changes, now).stale)
+    return len(changes) - len(record(connection, changes, now, lane).stale)
 
 
 def _change(
@@ -131,4 +138,8 @@ def _change(
 ) -> Change:
     progress = progress_of(row)
     to = move(progress, policy, now)
-    return Change(row.id, row.version, progress.state, to, evidence=evidence)
+    # What was in a call when its worker vanished was counted as it was claimed.
+    sent = progress.state is State.SENDING
+    return Change(
+        row.id, row.version, progress.state, to, evidence=evidence, attempted=sent
+    )

@@ -36,6 +36,8 @@ WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"
 LISTED = "state <> 'sending'"
 GROUPED = "group_name IS NOT NULL AND state <> 'sending'"
 SEALED = "sealed IS NOT NULL"
+# Where the order itself is the key, the constraint's own index finds it.
+OTHER_KEY = "order_id <> key"
 
 
 def in_ms(moment: datetime) -> int:
@@ -131,6 +133,13 @@ class Cancellation(SQLModel, table=True):
             "id",
             sqlite_where=text(LISTED),
             postgresql_where=text(LISTED),
+        ),
+        Index(
+            "ix_order",
+            "order_id",
+            "id",
+            sqlite_where=text(OTHER_KEY),
+            postgresql_where=text(OTHER_KEY),
         ),
         # Open ones first, as they are looked at; few rows hold anything sealed.
         Index(

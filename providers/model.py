@@ -21,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from providers.text import field_name
+
 
 class Outcome(StrEnum):
     """What one reply says of one order. Closed: an unknown word is ``UNKNOWN``."""
@@ -313,6 +315,8 @@ def _explain_one(item: Mapping[str, Any]) -> str:
         case "missing":
             return f"{where} is required"
         case "extra_forbidden":
+            *known, last = item["loc"]
+            where = ".".join([*map(str, known), field_name(last)])
             return f"{where} is not known here"
         case "less_than_equal":
             return f"{where} must be at most {item['ctx']['le']}"

@@ -17,6 +17,7 @@ LONGEST = 500
 NUMBER = re.compile(r"\s*[0-9]{1,9}\s*")
 TAGS = re.compile(r"<[^<>]*>")
 SPACES = re.compile(r"\s+")
+NAME = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}")
 GAPS = re.compile(r"[\s_]+")
 
 
@@ -80,6 +81,15 @@ def _without_html(text: str) -> str | None:
     with contextlib.suppress(ValueError):
         words = html.unescape(words)
     return first_text(SPACES.sub(" ", words))
+
+
+def field_name(name: object) -> str:
+    """A name that nobody knows, for a sentence, unless it may be somebody's own.
+
+    Who mixes up names and values writes an IBAN, or a holder, where a name belongs.
+    """
+    shown = isinstance(name, str) and NAME.fullmatch(name)
+    return str(name) if shown else "a field whose name is not shown"
 
 
 def storable(text: str) -> str:

@@ -9,13 +9,17 @@ import structlog
 from celery.exceptions import Reject
 from celery.worker.request import Request
 from kombu.exceptions import OperationalError
+from structlog.contextvars import bound_contextvars
 
 from ledger.database import LedgerUnreachableError
 from ledger.seal import SealError
 from worker.celery import app
+from worker.consumer import plain
 from worker.intake import MOST, Receipt, Taken, take_in
+from worker.logs import named
 from worker.runtime import runtime, utc_now
 from worker.stopping import pause, stopping
+from worker.tracing import from_headers, submission
 from worker.wake import wake_here
 
 log = structlog.get_logger("rescind.submit")
@@ -44,16 +48,25 @@ class Discreet(Request):
 @app.task(name="rescind.submit", Request="tasks.submit:Discreet")
 def submit(*args: Any, **kwargs: Any) -> None:
     """Keep each entry; what is wrong with one is kept with it."""
-    entries = _entries(args, kwargs)
-    taken = _take_in(entries)
-    refused = [one for one in taken if one.receipt is Receipt.REFUSED]
-    for one in refused[:10]:
-        log.warning("refused", id=one.id, why=one.wrong)
+    message = plain(submit.request.id)
+    context = from_headers(vars(submit.request))
+    with bound_contextvars(batch=message):
+        entries = _entries(args, kwargs)
+        with submission(context, message, len(entries)) as trace:
+            taken = _take_in(entries, trace)
+        _say_refused([one for one in taken if one.receipt is Receipt.REFUSED])
     lanes = {one.lane for one in taken if one.receipt is Receipt.ACCEPTED and one.lane}
     try:
         wake_here(app, lanes)
     except OperationalError as error:
         log.warning("not woken: the sweep will find it", error=str(error))
+
+
+def _say_refused(refused: list[Taken]) -> None:
+    for one in refused[:10]:
+        log.warning("refused", cancellations=[one.id], why=one.wrong)
+    if len(refused) > 10:
+        log.warning("refused", **named([one.id for one in refused]))
 
 
 def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
@@ -67,13 +80,13 @@ def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
     return [f"rescind.submit takes cancellations, a list of at most {MOST}"]
 
 
-def _take_in(entries: list[object]) -> list[Taken]:
+def _take_in(entries: list[object], trace: str | None) -> list[Taken]:
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up and not stopping():
         try:
             here = runtime()
-            known = (here.engine, here.accounts, here.seal)
-            return take_in(*known, entries, utc_now(), here.callbacks)
+            given = (here.engine, here.accounts, here.seal, entries, utc_now())
+            return take_in(*given, trace, here.callbacks)
         except (LedgerUnreachableError, SealError) as error:
             log.warning("intake waits", why=str(error))
         except Exception as error:  # noqa: BLE001  (nothing submitted may be lost)

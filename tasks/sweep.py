@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import structlog
+from redis import RedisError
 
 from ledger.database import LedgerUnreachableError, reading
 from ledger.seal import SealError
 from ledger.told import anything_due
-from worker import wake
+from tasks import schedules
+from worker import pulse, wake
 from worker.celery import app
 from worker.retention import Retention
 from worker.runtime import Runtime, runtime, utc_now
@@ -27,6 +31,8 @@ def sweep() -> None:
     except (LedgerUnreachableError, SealError) as error:
         log.warning("no sweep", why=str(error))
         return
+    with suppress(RedisError):
+        pulse.leave(here.redis, utc_now())
     for lane, operation in wakes:
         wake.wake_one(app, lane, operation)
     if _somebody_waits(here):
@@ -35,6 +41,10 @@ def sweep() -> None:
         _retention.tick(here.engine, settings().keep_for, utc_now())
     except LedgerUnreachableError as error:
         log.warning("nothing is deleted", why=str(error))
+    try:
+        schedules.fire()
+    except LedgerUnreachableError as error:
+        log.warning("nothing is scheduled", why=str(error))
 
 
 def _somebody_waits(here: Runtime) -> bool:

@@ -12,14 +12,16 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from celery.bin.celery import celery as celery_command
 from honcho.environ import parse_procfile
@@ -27,8 +29,10 @@ from honcho.environ import parse_procfile
 from ledger.seal import new_key
 from providers.model import Policy
 from providers.registry import BY_NAME
+from sandbox import running
 from tests.conftest import free_port
 from worker.accounts import load_accounts
+from worker.schedules.rules import SOURCES, Schedules, load_schedules
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -39,11 +43,16 @@ SETTINGS = {
     "RESCIND_DATABASE_URL",
     "RESCIND_ACCOUNTS",
     "RESCIND_API_TOKENS",
+    "RESCIND_API_HOST",
+    "RESCIND_API_PORT",
+    "RESCIND_API_RATE",
     "RESCIND_SEAL_KEY",
+    "RESCIND_LOG_FORMAT",
     "RESCIND_RETENTION",
     "RESCIND_WEBHOOK_SECRET",
     "RESCIND_WEBHOOK_HOSTS",
     "RESCIND_WEBHOOK_PRIVATE",
+    "RESCIND_SCHEDULES",
 }
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -78,8 +87,9 @@ def test_the_services_are_the_whole_system() -> None:
         "worker",
         "beat",
         "flower",
+        "api",
     }
-    assert {"migrate", "worker", "beat", "flower"} == OURS
+    assert {"migrate", "worker", "beat", "flower", "api"} == OURS
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -97,6 +107,10 @@ def _assert_runnable(words: list[str]) -> None:
     if words[0] == "celery":
         assert words[1:3] == ["-A", "worker"]
         assert words[3] in celery_command.commands
+        return
+    if words[0] == "python":
+        assert words[1] == "-m"
+        assert find_spec(f"{words[2]}.__main__")
         return
     assert words[0] == "rescind"
     told = subprocess.run(
@@ -137,22 +151,28 @@ def test_no_port_is_published_beyond_this_machine() -> None:
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     found = {name: operator for name, operator, _ in REFERENCE.findall(text)}
-    for plain in ("RESCIND_UID", "RESCIND_RETENTION"):
-        assert found.pop(plain) == ":-"
+    settings = ("RETENTION", "API_RATE", "SCHEDULES", "LOG_FORMAT", "UID")
+    for plain in settings:
+        assert found.pop(f"RESCIND_{plain}") == ":-"
     assert set(found) == {
         "FLOWER_BASIC_AUTH",
         "POSTGRES_PASSWORD",
         "REDIS_PASSWORD",
+        "RESCIND_API_TOKENS",
         "RESCIND_SEAL_KEY",
     }
     assert set(found.values()) == {":?"}
 
 
-def test_only_workers_are_given_credentials() -> None:
+def test_credentials_are_given_to_those_alone_that_know_the_lanes() -> None:
     given = {name for name in OURS if {"secrets", "env_file"} & set(SERVICES[name])}
-    assert given == {"worker"}
+    assert given == {"worker", "api"}
     sealing = {n for n in OURS if "RESCIND_SEAL_KEY" in SERVICES[n]["environment"]}
-    assert sealing == {"worker", "migrate"}
+    assert sealing == {"worker", "api", "migrate"}
+
+
+def test_the_door_opens_whether_or_not_redis_is_there() -> None:
+    assert "redis" not in SERVICES["api"]["depends_on"]
 
 
 def test_whatever_stays_up_is_watched_and_restarted() -> None:
@@ -217,6 +237,7 @@ def test_the_example_environment_holds_no_secret() -> None:
 # --- accounts.example.toml ----------------------------------------------------------
 
 ACCOUNTS = (ROOT / "accounts.example.toml").read_text()
+SCHEDULES = (ROOT / "schedules.example.toml").read_text()
 
 
 def _placeholders(monkeypatch: pytest.MonkeyPatch) -> set[str]:
@@ -237,8 +258,9 @@ def test_the_example_accounts_are_good_for_all_providers(
         assert lane.fault is None
         assert lane.policy == BY_NAME[provider].policy
     # Each credential is offered in .env.example, and no other.
+    scheduled = set(re.findall(r'(?m)^[^#\n]*env = "(\w+)"', SCHEDULES))
     offered = set(re.findall(r"(?m)^#([A-Z]\w+)=", ENV_TEXT))
-    assert offered == names
+    assert offered == names | scheduled
 
 
 def _commented(section: str) -> dict[str, Any]:
@@ -279,6 +301,28 @@ def test_the_example_lists_every_policy_value_with_its_default() -> None:
     assert all(name in common for name in schedules)
     anything = {name: (timedelta(1),) for name in schedules}
     assert Policy.model_validate({**listed, **anything}) == Policy(**anything)
+
+
+# --- schedules.example.toml ---------------------------------------------------------
+
+
+def test_the_example_schedules_are_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    _placeholders(monkeypatch)
+    accounts = load_accounts(ROOT / "accounts.example.toml")
+    found = load_schedules(ROOT / "schedules.example.toml")
+    assert (found.fault, found.faults, found.warnings) == (None, {}, ())
+    assert {type(rule.source) for rule in found.rules.values()} == set(SOURCES.values())
+    for rule in found.rules.values():
+        constants = rule.recipe.constants
+        lane = (constants["provider"], constants.get("account", "default"))
+        assert accounts.fault_of(lane) is None
+
+
+def test_without_a_schedules_file_compose_schedules_nothing() -> None:
+    file = interpolated(COMPOSE["secrets"]["schedules"]["file"], {})
+    assert load_schedules(Path(file)) == Schedules()
+    given = SERVICES["worker"]["environment"]["RESCIND_SCHEDULES"]
+    assert given == "/run/secrets/schedules.toml"
 
 
 # --- what they start, started -------------------------------------------------------
@@ -469,38 +513,60 @@ def test_flower_keeps_to_this_machine_by_default(
             urllib.request.urlopen(f"http://127.0.0.2:{port}/", timeout=5)
 
 
-def test_every_service_of_compose_runs_and_is_healthy(
+TWICE = {
+    "worker": ["-n", "second@%h", "-c", "7"],
+    "beat": ["--schedule", "{}/second-schedule"],
+}
+"""Options of the second of them: in containers, names and folders are their own."""
+API_TOKEN = "0123456789abcdef-shop"
+
+
+def _submitted(base: str) -> Callable[[], str]:
+    """Submits one through the door; gives back what tells its state."""
+    given = {"Authorization": f"Bearer {API_TOKEN}"}
+    entry = {"provider": "notpanel", "order": "ord_1"}
+    url = f"{base}/v1/cancellations"
+    sent = requests.post(url, json=entry, headers=given, timeout=10)
+    assert sent.status_code == 202
+    assert requests.get(f"{base}/healthz", timeout=10).status_code == 200
+    where = base + sent.headers["Location"]
+    return lambda: str(requests.get(where, headers=given, timeout=10).json()["state"])
+
+
+def test_every_service_of_compose_runs_and_is_healthy_and_they_cancel_together(
     tmp_path: Path, valkey_url: str, postgres_empty_url: str
 ) -> None:
-    port = str(free_port())
+    port, door = str(free_port()), str(free_port())
     values = {
         "REDIS_PASSWORD": "r",
         "POSTGRES_PASSWORD": "p",
         "FLOWER_BASIC_AUTH": "ann:secret",
         "RESCIND_SEAL_KEY": new_key(),
+        "RESCIND_API_TOKENS": f"shop:submit+read:{API_TOKEN}",
     }
     hosts = {
         "RESCIND_REDIS_URL": valkey_url,
         "RESCIND_DATABASE_URL": postgres_empty_url,
         "RESCIND_HOME": str(tmp_path),
         "RESCIND_ACCOUNTS": str(tmp_path / "accounts.toml"),
+        "RESCIND_SCHEDULES": str(tmp_path / "schedules.toml"),
         "FLOWER_PORT": port,
         "HOSTNAME": os.uname().nodename,
     }
-    (tmp_path / "accounts.toml").touch(mode=0o600)
     pids: dict[str, int] = {}
 
     def env(name: str) -> dict[str, str]:
-        given = SERVICES[name]["environment"]
-        text = {k: interpolated(str(v), values) for k, v in given.items()}
+        given = SERVICES[name]["environment"].items()
+        text = {k: interpolated(str(v), values) for k, v in given}
         mine = {k: v for k, v in hosts.items() if k in text or "RESCIND" not in k}
-        return environment(tmp_path, **{**text, **mine})
+        return environment(tmp_path, **{**text, **mine}, RESCIND_API_PORT=door)
 
     def local(text: str) -> str:
         """Containers have a /tmp and ports of their own, and more patience."""
         text = interpolated(text, values).replace("/tmp", str(tmp_path))
         text = text.replace("/proc/1/", f"/proc/{pids.get('beat', 0)}/")
-        return text.replace("5555", port).replace("--timeout 10", "--timeout 2")
+        text = text.replace("5555", port).replace("8080", door)
+        return text.replace("--timeout 10", "--timeout 2")
 
     def healthy(name: str) -> bool:
         kind, *words = (local(word) for word in SERVICES[name]["healthcheck"]["test"])
@@ -520,7 +586,15 @@ def test_every_service_of_compose_runs_and_is_healthy(
     )
     assert migrated.returncode == 0
     with ExitStack() as stack:
-        for name in ("worker", "beat", "flower"):
+        box = stack.enter_context(running())
+        (tmp_path / "accounts.toml").write_text(
+            f'[notpanel.default]\nkey = "k"\nbase_url = "{box.base_url("notpanel")}"\n'
+        )
+        for name, more in TWICE.items():
+            again = [*command(name), *(word.format(tmp_path) for word in more)]
+            log = tmp_path / f"second {name}.log"
+            stack.enter_context(started(again, env(name), log))
+        for name in ("worker", "beat", "flower", "api"):
             assert not healthy(name)
             log = tmp_path / f"{name}.log"
             process = stack.enter_context(started(command(name), env(name), log))
@@ -531,5 +605,11 @@ def test_every_service_of_compose_runs_and_is_healthy(
         assert _answer(workers) == 401
         assert _answer(workers, "ann:wrong") == 401
         assert _answer(workers, "ann:secret") == 200
-    for name in ("worker", "beat", "flower"):
-        assert "Traceback" not in (tmp_path / f"{name}.log").read_text()
+        state = _submitted(f"http://127.0.0.1:{door}")
+        _await(lambda: state() == "cancelled", process, log)
+        events = [one["op"] for one in box.order("notpanel", "ord_1")["events"]]
+        assert events.count("cancel") == 1
+    logs = list(tmp_path.glob("*.log"))
+    assert len(logs) == 6
+    for log in logs:
+        assert "Traceback" not in log.read_text()

@@ -14,7 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
+from ipaddress import ip_address
 from pathlib import Path
+
+import limits
+from limits import RateLimitItem
 
 from worker.settings import Settings, SettingsError, write_private
 
@@ -72,6 +76,40 @@ def access(chosen: Settings) -> Access:
     return Access((Token("operator", ALL, _digest(own)),))
 
 
+def check_host(chosen: Settings) -> None:
+    """Raises ``SettingsError`` where the door would open to others without tokens."""
+    if _is_loopback(chosen.api_host) or _has_tokens(chosen):
+        return
+    raise SettingsError(
+        f"the HTTP door would listen on {chosen.api_host} without tokens: set"
+        " RESCIND_API_TOKENS to name:scope+scope:token (several, separated by"
+        " commas), or leave RESCIND_API_HOST unset"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _has_tokens(chosen: Settings) -> bool:
+    # The token of this machine's operator is for this machine.
+    listed = chosen.api_tokens.get_secret_value() if chosen.api_tokens else ""
+    return bool(listed.strip())
+
+
+def rate_of(text: str) -> RateLimitItem:
+    """How often each token may come; raises ``SettingsError``."""
+    try:
+        return limits.parse(text)
+    except ValueError:
+        raise SettingsError(
+            f"RESCIND_API_RATE {text[:40]!r} must be such as 600/minute or 20/second"
+        ) from None
+
+
 def make_own(home: Path) -> Path:
     """The file of this machine's own token, made unless it is there."""
     path = home / OWN_TOKEN
@@ -117,13 +155,13 @@ def _token(place: int, written: str) -> Token:
         raise SettingsError(
             f"{where} ({name}): its scopes must be of {known}, joined by +"
         ) from None
-    if len(secret) < SHORTEST:
+    if len(secret) < SHORTEST or not secret.isascii():
         raise SettingsError(
-            f"{where} ({name}): the token must have at least {SHORTEST} characters;"
-            " `openssl rand -hex 24` makes one"
+            f"{where} ({name}): the token must have at least {SHORTEST} characters, of"
+            " ASCII alone; `openssl rand -hex 24` makes one"
         )
     return Token(name, allowed, _digest(secret))
 
 
 def _digest(secret: str) -> bytes:
-    return sha256(secret.encode("utf-8", "surrogateescape")).digest()
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()

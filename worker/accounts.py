@@ -126,7 +126,7 @@ def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
         policy = provider.policy.overridden(overrides)
         _check_rates(policy)
         _check_batches(policy, provider.policy)
-        rest = {k: _value(k, v) for k, v in values.items() if k not in POLICY_FIELDS}
+        rest = {k: value_of(k, v) for k, v in values.items() if k not in POLICY_FIELDS}
         account = provider.account_model.model_validate(rest)
     except ValidationError as error:
         return LaneConfig(provider, policy, fault=f"{where}: {explain(error)}")
@@ -154,7 +154,7 @@ def _check_batches(policy: Policy, most: Policy) -> None:
             raise ValueError(f"{name} must be at most {getattr(most, name)}")
 
 
-def _value(name: str, value: object) -> object:
+def value_of(name: str, value: object) -> object:
     """A value as written, from the environment (or ``.env``), or from a file."""
     if not isinstance(value, dict):
         return value

@@ -3,9 +3,11 @@ out, in one transaction."""
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,13 +31,16 @@ from ledger.lanes import (
 from ledger.progress import Change, Claimed, Progress
 from ledger.records import record, record_calls
 from ledger.states import OPEN, State
+from ledger.tallies import THROTTLE, count
 from providers.model import Policy
 from worker.accounts import Lane
 from worker.calls import FINE, Asked, longest_call
+from worker.logs import MOST_NAMED, named
 from worker.runtime import do_nothing, utc_now
 from worker.stopping import stopping
 
 log = structlog.get_logger("rescind.pump")
+_events = logging.getLogger("rescind.pump")
 
 STATES = {
     "cancel": State.QUEUED,
@@ -115,20 +120,16 @@ class Books:
         now = utc_now()
         changes = _changes(asked, self.policy)
         with writing(self.engine) as connection:
-            recorded = record(connection, changes, now)
+            recorded = record(connection, changes, now, self.lane)
             made = [one.call for one in asked if one.call is not None]
             record_calls(connection, *self.lane, made)
+            _count_throttles(connection, self.lane, asked, recorded.stale)
             lane = self._lane(connection, asked)
             claimed = self._claim(connection, lane, calls, under_way)
         self.left_open |= any(change.to.state in OPEN for change in changes)
         if recorded.to_tell:
             self.tell()
-        if recorded.stale:
-            log.warning(
-                "moved by another meanwhile",
-                lane="/".join(self.lane),
-                ids=sorted(recorded.stale),
-            )
+        _say_what_came(self.lane, changes, recorded.stale)
         return claimed
 
     def _lane(self, connection: Connection, asked: Sequence[Asked]) -> LaneState:
@@ -163,6 +164,17 @@ class Books:
         return allowed
 
 
+def _count_throttles(
+    connection: Connection, lane: Lane, asked: Sequence[Asked], stale: Collection[str]
+) -> None:
+    # Those that are all stale were written down before, or are another's to count.
+    new = sum(
+        one.effect.throttled is not None and any(c.id not in stale for c in one.claimed)
+        for one in asked
+    )
+    count(connection, THROTTLE, lane, by=new)
+
+
 def _changes(asked: Sequence[Asked], policy: Policy) -> list[Change]:
     known: dict[tuple[Any, ...], Progress] = {}
     return [
@@ -195,6 +207,8 @@ def _change(
         to=to,
         call_id=asked.call.id if asked.call else None,
         evidence=asked.effect.words,
+        attempted=claimed.progress.state is State.SENDING
+        and to.attempts == claimed.progress.attempts,
     )
 
 
@@ -207,6 +221,26 @@ def _lane_after(lane: LaneState, asked: Asked, policy: Policy) -> LaneState:
     if effect.failed is not None:
         return after_failure(lane, effect.failed, policy, asked.at)
     return after_success(lane) if asked.call is not None else lane
+
+
+def _say_what_came(
+    lane: Lane, changes: Sequence[Change], stale: Collection[str]
+) -> None:
+    where = "/".join(lane)
+    if stale:
+        log.warning("moved by another meanwhile", lane=where, **named(sorted(stale)))
+    failed = [c.id for c in changes if c.to.state is State.FAILED and c.id not in stale]
+    if failed:
+        log.warning("given up: a person must look", lane=where, **named(failed))
+    if changes and _events.isEnabledFor(logging.DEBUG):
+        ends = Counter(
+            f"{change.from_state} -> {change.to.state}"
+            + (f" ({change.to.reason})" if change.to.reason else "")
+            for change in changes
+            if change.id not in stale
+        )
+        calls = sorted({c.call_id for c in changes if c.call_id})
+        log.debug("recorded", lane=where, calls=calls[:MOST_NAMED], moves=dict(ends))
 
 
 def _say(lane: Lane, was: LaneState, now_is: LaneState) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,8 +30,10 @@ from providers.model import (
 from worker.accounts import Lane, LaneConfig
 from worker.deadlines import Limits, TooLateError, limits_of, too_late
 from worker.limits import Place
+from worker.logs import named
 from worker.runtime import utc_now
 from worker.tokens import NoToken, Tokens
+from worker.tracing import call_made, trace_id
 
 
 def longest_call(policy: Policy) -> timedelta:
@@ -39,9 +42,20 @@ def longest_call(policy: Policy) -> timedelta:
 
 
 log = structlog.get_logger("rescind.calls")
+_level = logging.getLogger("rescind.calls")
 
 SEALED_WAIT = timedelta(minutes=5)
 """Until an order whose sealed params cannot be opened is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What goes into one call."""
+
+    call: str
+    """The id that the call will have."""
+    claimed: Sequence[Claimed]
+    orders: Sequence[Order]
 
 
 class _UnbuildableError(Exception):
@@ -110,18 +124,20 @@ class Caller:
             return Asked(claimed, events, FINE, now)
         try:
             orders = [_order(one, self.seal) for one in claimed]
+            batch = _Batch(new_id(), claimed, orders)
         except SealError as error:
             # This order's matter alone: the others of its lane need no key.
             return _unasked(claimed, Wait(now + SEALED_WAIT), Effect(why=str(error)))
         try:
             limits = limits_of(claimed, self.operation, now, place)
             _need_lease(limits, self.config.policy, now)
-            result = self._exchange(orders, limits)
+            result = self._exchange(batch, limits)
         except TooLateError:
             now = utc_now()
             return Asked(claimed, too_late(claimed, now), FINE, now)
         except _UnbuildableError as error:
-            log.exception("cannot be put into a call", lane="/".join(self.lane))
+            about = {"lane": "/".join(self.lane), "call": batch.call}
+            log.exception("cannot be put into a call", **about, **named(_ids(claimed)))
             alone = len(claimed) == 1
             event = Lost() if alone else Halve(len(claimed))
             return _unasked(claimed, event, Effect(why=str(error)))
@@ -130,7 +146,7 @@ class Caller:
             return _unasked(claimed, NotSent(), Effect(failed=why))
         if isinstance(result, NoToken):
             return self._without_token(claimed, result)
-        return self._asked(claimed, result)
+        return self._asked(batch, result)
 
     def put_back(self, claimed: Sequence[Claimed], place: Place) -> Asked:
         """They were claimed, and the lane or the worker stopped before their turn."""
@@ -141,16 +157,16 @@ class Caller:
         lost = any(one.progress.lost for one in claimed)
         return lost and not self.config.policy.repeatable
 
-    def _exchange(self, orders: Sequence[Order], limits: Limits) -> Exchange | NoToken:
+    def _exchange(self, batch: _Batch, limits: Limits) -> Exchange | NoToken:
         provider, account = self.config.provider, self.config.account
         if account is None:
             raise LookupError(f"{self.lane} has no usable account")
         if not isinstance(provider, WithLogin):
-            return self._send(orders, account, None, limits)
+            return self._send(batch, account, None, limits)
         token = self._token(account)
         if isinstance(token, NoToken):
             return token
-        result = self._send(orders, account, token, limits)
+        result = self._send(batch, account, token, limits)
         if not isinstance(result.parsed, TokenRefused):
             return result
         token = self._token(account, refused=token)
@@ -159,7 +175,7 @@ class Caller:
         if not limits.place.again():
             full = "a new token is there, and no room in the lane's rate to use it now"
             return Exchange(Evidence.NOT_SENT, detail=full)
-        return self._send(orders, account, token, limits)
+        return self._send(batch, account, token, limits)
 
     def _token(self, account: Account, refused: str | None = None) -> str | NoToken:
         provider: WithLogin[Any] = self.config.provider  # type: ignore[assignment]
@@ -168,12 +184,9 @@ class Caller:
         )
 
     def _send(
-        self,
-        orders: Sequence[Order],
-        account: Account,
-        token: str | None,
-        limits: Limits,
+        self, batch: _Batch, account: Account, token: str | None, limits: Limits
     ) -> Exchange:
+        orders = batch.orders
         limits.place.wait()
         # Looked at here, and not before: a login may have taken its time.
         provider, now = self.config.provider, utc_now()
@@ -198,7 +211,9 @@ class Caller:
             why = f"a bug of ours: {type(error).__name__} while building the call"
             raise _UnbuildableError(why) from error
         with limits.place.in_use():
-            return exchange(request, read, policy, secrets, send_by)
+            result = exchange(request, read, policy, secrets, send_by)
+        call_made(self.lane, self.operation, batch.call, batch.claimed, request, result)
+        return result
 
     def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> Asked:
         if no.held is not None:
@@ -211,10 +226,10 @@ class Caller:
         why = f"login: {no.exchange.detail or no.exchange.evidence}"
         return _unasked(claimed, NotSent(), Effect(failed=why))
 
-    def _asked(self, claimed: Sequence[Claimed], result: Exchange) -> Asked:
-        now = utc_now()
+    def _asked(self, batch: _Batch, result: Exchange) -> Asked:
+        now, claimed = utc_now(), batch.claimed
         call = CallMade(
-            id=new_id(),
+            id=batch.call,
             operation=self.operation,
             evidence=result.evidence,
             took=result.took,
@@ -224,7 +239,24 @@ class Caller:
             detail=result.detail or _words(result),
             body=result.body,
         )
+        if _level.isEnabledFor(logging.DEBUG):
+            _say(self.lane, call, trace_id(claimed[0].trace))
         return Asked(claimed, _events(claimed, result, now), _effect(result), now, call)
+
+
+def _say(lane: Lane, call: CallMade, trace: str | None) -> None:
+    log.debug(
+        "called",
+        lane="/".join(lane),
+        call=call.id,
+        operation=call.operation,
+        evidence=str(call.evidence),
+        status=call.status,
+        took_ms=call.took_ms,
+        orders=len(call.cancellations),
+        trace=trace,
+        **named(call.cancellations),
+    )
 
 
 def _need_lease(limits: Limits, policy: Policy, now: datetime) -> None:

@@ -143,10 +143,10 @@ def _outside(message: Any) -> dict[str, Any]:
     if "task" not in headers:
         headers = _payload(message)
     return {
-        "task": _plain(headers.get("task")),
-        "id": _plain(headers.get("id")),
+        "task": plain(headers.get("task")),
+        "id": plain(headers.get("id")),
         "bytes": len(message.body or b""),
-        "queue": _plain(info.get("routing_key")),
+        "queue": plain(info.get("routing_key")),
     }
 
 
@@ -158,5 +158,6 @@ def _payload(message: Any) -> dict[str, Any]:
     return payload if isinstance(payload, dict) else {}
 
 
-def _plain(value: object) -> str | None:
+def plain(value: object) -> str | None:
+    """A task's name or id, if it looks like one: anything else must not show."""
     return value if isinstance(value, str) and PLAIN.fullmatch(value) else None

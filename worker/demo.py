@@ -24,6 +24,7 @@ from ledger.queries import Filter, as_record, list_rows
 from providers.registry import PROVIDERS
 from sandbox.client import Sandbox, running
 from worker import demo_report, demo_setup
+from worker.access import OWN_TOKEN
 from worker.accounts import Accounts
 from worker.demo_oracle import Verdict, compare
 from worker.demo_progress import progress, standings, unfinished
@@ -33,6 +34,7 @@ from worker.embedded import EmbeddedError
 from worker.files import FileError, load
 from worker.supervisor import Lines
 from worker.system import (
+    API_PORT,
     CONCURRENCY,
     FLOWER_PORT,
     UNREACHABLE,
@@ -61,6 +63,7 @@ def demo(
     file: Path | None = None,
     concurrency: int = CONCURRENCY,
     flower_port: int | None = FLOWER_PORT,
+    api_port: int | None = API_PORT,
     limit: float = LIMIT_SECONDS,
 ) -> int:
     """Run the demo; 0 if the ledger and the providers agree on every order."""
@@ -70,7 +73,8 @@ def demo(
         chosen = file or demo_setup.example()
         # What is wrong with it is said before anything is started for it.
         load(str(chosen))
-        status = _Demo(home, chosen, concurrency, flower_port, limit).run(
+        ports = (flower_port, api_port)
+        status = _Demo(home, chosen, concurrency, ports, limit).run(
             keep_running=keep_running
         )
     except FileError as error:
@@ -107,13 +111,13 @@ class _Demo:
         home: Path,
         file: Path,
         concurrency: int,
-        flower_port: int | None,
+        ports: tuple[int | None, int | None],
         limit: float,
     ) -> None:
         self._home = home
         self._file = file
         self._concurrency = concurrency
-        self._flower_port = flower_port
+        self._flower_port, self._api_port = ports
         self._began = time.monotonic()
         self._limit = limit
 
@@ -128,6 +132,7 @@ class _Demo:
                 chosen,
                 concurrency=self._concurrency,
                 flower_port=self._flower_port,
+                api_port=self._api_port,
                 say=Lines(log),
             )
             with stopped_by_signals(system), system:
@@ -139,7 +144,8 @@ class _Demo:
     def _push_through(self, system: System, box: Sandbox, accounts: Accounts) -> int:
         print(
             f"{demo_setup.shown(self._file)} goes to five simulated providers, which"
-            f" fail in a tenth of all calls.\nFlower: {system.flower_url or 'off'}\n",
+            f" fail in a tenth of all calls.\nFlower: {system.flower_url or 'off'}"
+            f" · desk: {system.api_url or 'off'}\n",
             flush=True,
         )
         engine = open_ledger(system.settings.database)
@@ -198,7 +204,9 @@ class _Demo:
     def _stay(self, system: System, box: Sandbox) -> None:
         print(
             f"\nStill up, until Ctrl-C: Flower at {system.flower_url or 'no address'},"
-            f" the providers at {box.url}.\n"
+            f" the providers at {box.url},\n"
+            f"the desk at {system.api_url or 'no address'}; to sign in:"
+            f" cat {system.home / OWN_TOKEN}\n"
             f"RESCIND_HOME={system.home} rescind list --limit 20",
             flush=True,
         )

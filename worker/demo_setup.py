@@ -105,6 +105,7 @@ def settings_in(home: Path) -> Settings:
         redis_url=None,
         database_url=None,
         api_tokens=None,
+        api_host="127.0.0.1",
         seal_key=None,
         retention=None,
         webhook_secret=None,

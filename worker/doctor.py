@@ -12,9 +12,11 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ledger.database import open_ledger
 from ledger.seal import Seal, SealError
+from worker.access import access, check_host, rate_of
 from worker.accounts import Accounts, load_accounts
 from worker.cli.checks import Check, Level, ledger_checks, redis_checks, status
 from worker.cli.credentials import credential_checks
+from worker.cli.schedule_checks import schedule_checks
 from worker.cli.telling import webhook_checks
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.tokens import Tokens
@@ -30,6 +32,7 @@ def examine() -> Iterator[Check]:
     """Every check there is, as it is made; raises ``SettingsError`` alone."""
     chosen = settings()
     yield from _settings(chosen)
+    yield _door(chosen)
     seal, sealing = _seal(chosen)
     yield sealing
     yield from webhook_checks(chosen)
@@ -42,6 +45,7 @@ def examine() -> Iterator[Check]:
     yield from _ledger(chosen, seal)
     accounts = load_accounts(chosen.accounts)
     yield from _accounts(accounts)
+    yield from schedule_checks(chosen.schedules)
     tokens = Tokens(redis, seal) if redis is not None and seal is not None else None
     yield from credential_checks(accounts, tokens)
 
@@ -97,9 +101,28 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
             DEFAULT,
         ),
         "RESCIND_WEBHOOK_PRIVATE": (str(chosen.webhook_private).lower(), DEFAULT),
+        "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
+        "RESCIND_API_PORT": (str(chosen.api_port), DEFAULT),
+        "RESCIND_API_RATE": (chosen.api_rate, DEFAULT),
+        "RESCIND_LOG_FORMAT": (chosen.log_format, DEFAULT),
         "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
+        "RESCIND_SCHEDULES": (str(chosen.schedules.resolve()), DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
     }
+
+
+def _door(chosen: Settings) -> Check:
+    """Who may come in through the HTTP door."""
+    try:
+        check_host(chosen)
+        rate_of(chosen.api_rate)
+        tokens = access(chosen).tokens
+    except SettingsError as error:
+        return Check("http door", Level.WRONG, str(error))
+    if not tokens:
+        return Check("http door", Level.OK, "nobody has a token, so nobody may come in")
+    allowed = (f"{one.name} ({', '.join(sorted(one.scopes))})" for one in tokens)
+    return Check("http door", Level.OK, f"it lets in {', '.join(allowed)}")
 
 
 def _seal(chosen: Settings) -> tuple[Seal | None, Check]:

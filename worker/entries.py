@@ -12,7 +12,7 @@ from typing import Any
 from providers.base import Provider
 from providers.model import InvalidRequestError
 from providers.registry import provider_named
-from providers.text import plain_text, storable
+from providers.text import field_name, plain_text, storable
 from worker.accounts import Accounts
 from worker.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
 from worker.times import parse_time
@@ -68,7 +68,7 @@ def check(
     if not isinstance(entry, dict):
         raise InvalidRequestError("a cancellation must be an object with named fields")
     if not entry.keys() <= _KNOWN:
-        unknown = sorted(str(name)[:40] for name in entry if name not in _KNOWN)
+        unknown = sorted({field_name(name) for name in entry if name not in _KNOWN})
         listed = ", ".join(unknown[:MOST_NAMED])
         raise InvalidRequestError(
             f"{listed}: no such field; they are {', '.join(FIELDS)}"

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from worker.cli.values import RowError, param_value, read_json
 from worker.entries import FIELDS
@@ -63,8 +63,27 @@ def load(name: str) -> Document:
     return parse(data, "standard input" if name == "-" else name)
 
 
-def parse(data: bytes, name: str) -> Document:
-    """``data`` as rows; raises ``FileError`` where nothing of it can be used."""
+class Columns(Protocol):
+    """What the columns of a CSV file may be, and what a row of them is."""
+
+    def known(self, cell: str) -> bool:
+        """Whether a cell of the header is what it might be."""
+
+    def header(self, cells: Sequence[str], name: str) -> list[str]:
+        """The columns' names; raises ``FileError`` where they cannot be used."""
+
+    def entry(self, header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+        """One row; raises ``RowError``."""
+
+    def check_rows(self, lines: Sequence[str], name: str) -> None:
+        """Raises ``FileError`` where there are too few ``lines`` below the header."""
+
+
+def parse(data: bytes, name: str, columns: Columns | None = None) -> Document:
+    """``data`` as rows; raises ``FileError`` where nothing of it can be used.
+
+    The columns are those of cancellations, unless they are said to be others.
+    """
     text = data.decode("utf-8-sig", "surrogateescape")
     lines = list(io.StringIO(text, newline=""))
     first = next((n for n, line in enumerate(lines) if line.strip()), None)
@@ -79,7 +98,7 @@ def parse(data: bytes, name: str) -> Document:
             f"{name} holds a JSON array: write one object on each line instead,"
             f" such as with `jq -c '.[]'`"
         )
-    return _csv(lines, first, name)
+    return read_csv(lines, first, name, columns or Cancellations())
 
 
 def _json_rows(lines: Sequence[str]) -> Iterator[Row]:
@@ -108,17 +127,39 @@ def _utf8(text: str) -> str:
 # --- CSV --------------------------------------------------------------------------
 
 
-def _csv(lines: Sequence[str], first: int, name: str) -> Document:
-    delimiter = max(DELIMITERS, key=lambda d: _known_columns(lines[first], d))
-    header = [_column(cell) for cell in _cells([lines[first]], delimiter, name)]
-    _check_header(header, name)
-    if not any(line.strip() for line in lines[first + 1 :]):
-        raise FileError(f"{name} has a header and no rows: there is nothing to submit")
-    return Document(len(lines), _csv_rows(lines, first + 1, delimiter, header))
+class Cancellations:
+    """A column for each field of a cancellation, by its name."""
+
+    def known(self, cell: str) -> bool:
+        return _is_column(_column(cell))
+
+    def header(self, cells: Sequence[str], name: str) -> list[str]:
+        header = [_column(cell) for cell in cells]
+        _check_header(header, name)
+        return header
+
+    def entry(self, header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+        return _entry(header, cells)
+
+    def check_rows(self, lines: Sequence[str], name: str) -> None:
+        if not any(line.strip() for line in lines):
+            raise FileError(
+                f"{name} has a header and no rows: there is nothing to submit"
+            )
 
 
-def _known_columns(line: str, delimiter: str) -> int:
-    return sum(_is_column(_column(cell.strip('"'))) for cell in line.split(delimiter))
+def read_csv(lines: Sequence[str], first: int, name: str, columns: Columns) -> Document:
+    """The rows below the header, which is the line ``first``."""
+
+    def known(delimiter: str) -> int:
+        cells = lines[first].strip().split(delimiter)
+        return sum(columns.known(cell.strip('"')) for cell in cells)
+
+    delimiter = max(DELIMITERS, key=known)
+    header = columns.header(_cells([lines[first]], delimiter, name), name)
+    columns.check_rows(lines[first + 1 :], name)
+    rows = _csv_rows(lines, first + 1, delimiter, header, columns)
+    return Document(len(lines), rows)
 
 
 def _cells(record: list[str], delimiter: str, name: str) -> list[str]:
@@ -144,8 +185,7 @@ def _is_column(name: str) -> bool:
 
 def _check_header(header: Sequence[str], name: str) -> None:
     known = f"{', '.join(FIELDS)}, param.NAME and metadata.NAME"
-    if UNDECODED.search("".join(header)):
-        raise FileError(f"{name}: its header {NOT_UTF8}")
+    check_decoded(header, name)
     missing = [column for column in REQUIRED if column not in header]
     if missing:
         raise FileError(
@@ -157,13 +197,26 @@ def _check_header(header: Sequence[str], name: str) -> None:
         raise FileError(
             f"{name}: no such column: {', '.join(unknown[:10])}; they are {known}"
         )
+    check_distinct(header, name)
+
+
+def check_decoded(header: Sequence[str], name: str) -> None:
+    if UNDECODED.search("".join(header)):
+        raise FileError(f"{name}: its header {NOT_UTF8}")
+
+
+def check_distinct(header: Sequence[str], name: str) -> None:
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
         raise FileError(f"{name}: its header names {', '.join(twice)} twice")
 
 
 def _csv_rows(
-    lines: Sequence[str], start: int, delimiter: str, header: Sequence[str]
+    lines: Sequence[str],
+    start: int,
+    delimiter: str,
+    header: Sequence[str],
+    columns: Columns,
 ) -> Iterator[Row]:
     at = start
     while at < len(lines):
@@ -174,7 +227,7 @@ def _csv_rows(
         try:
             cells = _record(lines, at, end, delimiter, len(header))
             if any(cell.strip() for cell in cells):
-                yield Row(at + 1, _entry(header, cells))
+                yield Row(at + 1, columns.entry(header, cells))
             at = end
         except RowError as error:
             yield Row(at + 1, wrong=str(error))

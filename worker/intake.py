@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -62,17 +62,22 @@ def take_in(
     seal: Seal,
     entries: Sequence[object],
     now: datetime,
+    trace: str | None = None,
     callbacks: Callbacks = NO_CALLBACKS,
 ) -> list[Taken]:
     """Take ``entries`` in, in one transaction; one ``Taken`` for each, in order.
 
+    ``trace`` is their producer's trace context, where there is one.
+
     Raises ``LedgerUnreachableError`` (then nothing was taken in) and, where something
     personal has to be sealed or compared, ``SealError``.
     """
-    new = [_new(entry, accounts, seal, now, callbacks) for entry in entries]
+    new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
+    if trace is not None:
+        new = [replace(one, trace=trace) for one in new]
     with writing(engine, crowd="intake") as connection:
         inserted, rows = insert_or_find(connection, new, now)
-        taken = [_settle(one, inserted, rows.get(one.path), seal) for one in new]
+        taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]
         refused = [
             _refused_anew(one, t, now, callbacks)
             for one, t in zip(new, taken, strict=True)
@@ -91,13 +96,14 @@ def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
     return one.id if row is None else str(row.id)
 
 
-def _new(
+def as_new(
     entry: object,
     accounts: Accounts,
     seal: Seal,
     now: datetime,
-    callbacks: Callbacks,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> NewCancellation:
+    """``entry`` as it is to be kept, ``rejected`` if it is wrong."""
     try:
         checked = check(entry, accounts, now, callbacks)
     except InvalidRequestError as error:
@@ -177,12 +183,13 @@ def _shown(value: object, otherwise: str) -> str:
     return storable(plain_text(value) or "")[:200] or otherwise
 
 
-def _settle(
+def settled(
     one: NewCancellation,
     inserted: frozenset[str],
     row: Row[Any] | None,
     seal: Seal,
 ) -> Taken:
+    """What became of ``one``, whose key ``row`` has if it was not inserted."""
     wrong = one.progress.provider_message if _is_refused(one) else None
     lane = (one.provider, one.account)
     if one.id in inserted:

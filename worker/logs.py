@@ -1,16 +1,35 @@
-"""Logs: one line an event, with what it is about as named values."""
+"""Logs: one line an event, with what it is about as named values.
+
+``lane`` is provider/account, ``cancellations`` are ids, ``batch`` is the id of the
+message that brought them, ``call`` that of a provider call.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+FIRST = ("timestamp", "level", "logger", "event")
+MOST_NAMED = 20
+"""Ids in one line: the ledger has the rest."""
 
 
-def set_up(level: int = logging.INFO) -> None:
-    """Send our events, and Celery's, to standard error."""
+def named(ids: Sequence[str]) -> dict[str, Any]:
+    """Cancellations as values of an event: the first ones, and how many in all."""
+    return {"cancellations": list(ids[:MOST_NAMED]), "of": len(ids)}
+
+
+def set_up(level: int = logging.INFO, style: str = "auto") -> None:
+    """Send our events, and Celery's, to standard error.
+
+    ``style`` is ``console``, ``logfmt``, ``json``, or ``auto``: what fits the place.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -18,7 +37,12 @@ def set_up(level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            # First: what is not wanted costs next to nothing.
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -29,7 +53,7 @@ def set_up(level: int = logging.INFO) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(terminal=sys.stderr.isatty()),
+                *_renderers(style),
             ],
         )
     )
@@ -41,17 +65,30 @@ def set_up(level: int = logging.INFO) -> None:
     logging.getLogger("kombu.transport.redis").addFilter(_without_messages)
 
 
-def _renderers(*, terminal: bool) -> list[Processor]:
-    if terminal:
+def _renderers(style: str) -> list[Processor]:
+    if style == "auto":
+        style = "console" if sys.stderr.isatty() else "logfmt"
+    if style == "console":
         # Its own tracebacks show every local variable, tokens and IBANs among them.
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
-    return [
-        structlog.processors.format_exc_info,
-        structlog.processors.LogfmtRenderer(
-            key_order=["timestamp", "level", "logger", "event"], bool_as_flag=False
-        ),
-    ]
+        colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=colours, exception_formatter=plain
+        )
+        return [renderer]
+    as_text = structlog.processors.format_exc_info
+    if style == "json":
+        in_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+        return [as_text, _in_order, in_json]
+    in_words = structlog.processors.LogfmtRenderer(
+        key_order=list(FIRST), bool_as_flag=False
+    )
+    return [as_text, in_words]
+
+
+def _in_order(_logger: object, _method: str, event: EventDict) -> EventDict:
+    first = {name: event.pop(name) for name in FIRST if name in event}
+    return {**first, **event}
 
 
 def _without_messages(record: logging.LogRecord) -> bool:

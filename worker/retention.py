@@ -1,4 +1,7 @@
-"""Retention by the sweep's rhythm: a little in each tick, so that nobody waits."""
+"""Retention by the sweep's rhythm: a little in each tick, so that nobody waits.
+
+What flowed more than a day ago is always forgotten: see ``ledger.tallies``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Engine
 
+from ledger.database import writing
 from ledger.retention import Pruning
+from ledger.tallies import SLOT, forget_flow
 
 log = structlog.get_logger("rescind.retention")
 
@@ -24,9 +29,11 @@ class Retention:
     def __init__(self) -> None:
         self._walk: Pruning | None = None
         self._rests_until = 0.0
+        self._forgets_at = 0.0
 
     def tick(self, engine: Engine, age: timedelta | None, now: datetime) -> None:
         """Delete some of what ended more than ``age`` ago, if there is any."""
+        self._forget(engine, now)
         if age is None or time.monotonic() < self._rests_until:
             return
         self._walk = self._walk or Pruning(engine, now - age)
@@ -38,8 +45,16 @@ class Retention:
         self._walk = None
         self._rests_until = time.monotonic() + REST_SECONDS
 
+    def _forget(self, engine: Engine, now: datetime) -> None:
+        """One quarter of an hour in each tick, until there is none too old."""
+        if time.monotonic() < self._forgets_at:
+            return
+        with writing(engine) as connection:
+            if not forget_flow(connection, now):
+                self._forgets_at = time.monotonic() + SLOT.total_seconds() / 2
+
 
 def _say(walk: Pruning) -> None:
     if walk.cancellations or walk.calls:
-        counts = {"cancellations": walk.cancellations, "calls": walk.calls}
+        counts = {"of": walk.cancellations, "of_calls": walk.calls}
         log.info("deleted what ended long ago", **counts)

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from worker.limits import Rates
 from worker.settings import settings
 from worker.tokens import Tokens
 from worker.wake import wake_webhooks
+from worker.watched import Watched
 
 MOST_THREADS = 4096
 """Calls at once in one child: more than dozens of accounts that hang together."""
@@ -59,27 +60,11 @@ class SayingSeal(Seal):
             raise
 
 
-@dataclass
-class AccountsFile:
-    """The accounts file, read again when it changes: a mended one needs no restart."""
+class AccountsFile(Watched[Accounts]):
+    """The accounts file."""
 
-    path: Path
-    _seen: tuple[float, int] | None = None
-    _accounts: Accounts = field(default_factory=Accounts)
-
-    def current(self) -> Accounts:
-        seen = self._stamp()
-        if self._seen is None or seen != self._seen:
-            self._accounts = load_accounts(self.path)
-            self._seen = seen
-        return self._accounts
-
-    def _stamp(self) -> tuple[float, int]:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return (0.0, 0)
-        return (found.st_mtime, found.st_ino)
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, load_accounts)
 
 
 @dataclass(frozen=True)
@@ -100,6 +85,10 @@ class Runtime:
     @property
     def accounts(self) -> Accounts:
         return self.accounts_file.current()
+
+    @property
+    def redis(self) -> Redis:
+        return self.tokens.redis
 
 
 def runtime() -> Runtime:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.seal import Seal, new_key
@@ -187,6 +187,7 @@ class Running:
     redis_url: str
     flower_url: str | None
     pid: int
+    api_url: str | None = None
 
 
 RUNNING = "running.json"
@@ -196,7 +197,12 @@ def running(home: Path) -> Running | None:
     """What runs in ``home``; ``None`` if nothing is known of it."""
     try:
         found = json.loads((home / RUNNING).read_text())
-        return Running(found["redis_url"], found.get("flower_url"), found["pid"])
+        return Running(
+            redis_url=found["redis_url"],
+            flower_url=found.get("flower_url"),
+            pid=found["pid"],
+            api_url=found.get("api_url"),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -206,6 +212,7 @@ def write_running(home: Path, what: Running) -> None:
     document = {
         "redis_url": what.redis_url,
         "flower_url": what.flower_url,
+        "api_url": what.api_url,
         "pid": what.pid,
     }
     write_private(home / RUNNING, json.dumps(document))
@@ -237,6 +244,13 @@ def _own_key(home: Path) -> str:
     return path.read_text().strip()
 
 
+def _in_words(error: ValidationError) -> str:
+    # Without what was given: it may hold a secret.
+    return "; ".join(
+        f"RESCIND_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()
+    )
+
+
 @cache
 def settings() -> Settings:
     """The settings of this process, read once; raises ``SettingsError``."""
@@ -246,6 +260,8 @@ def settings() -> Settings:
         raise SettingsError("the file .env is not UTF-8: save it as UTF-8") from None
     except OSError as error:
         raise SettingsError(f"the file .env cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        raise SettingsError(_in_words(error)) from None
     # Said here, and not by a task in a log.
     _ = (found.keep_for, found.callbacks)
     return found

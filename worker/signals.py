@@ -13,11 +13,12 @@ from celery.signals import (
     setup_logging,
     worker_before_create_process,
     worker_init,
+    worker_process_shutdown,
     worker_shutdown,
     worker_shutting_down,
 )
 
-from worker import leaving, sharing, slots, stopping
+from worker import leaving, sharing, slots, stopping, tracing
 from worker.accounts import load_accounts
 from worker.logs import set_up
 from worker.settings import settings
@@ -28,7 +29,8 @@ log = structlog.get_logger("rescind.accounts")
 @setup_logging.connect
 def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
     level = logging.getLevelName(loglevel) if isinstance(loglevel, str) else loglevel
-    set_up(level if isinstance(level, int) else logging.INFO)
+    number = level if isinstance(level, int) else logging.INFO
+    set_up(number, settings().log_format)
 
 
 _workers: list[Any] = []
@@ -80,8 +82,19 @@ def _stopping(**_rest: Any) -> None:
 def _children() -> list[int]:
     # There is no pool yet, or no longer, in a worker that starts or ends.
     with suppress(Exception):
-        return [pid for one in _workers for pid in one.pool.info["processes"]]
+        return [pid for one in _workers for pid in _of(one)]
     return []
+
+
+@worker_process_shutdown.connect
+def _child_ends(**_rest: Any) -> None:
+    tracing.finish()
+
+
+def _of(worker: Any) -> list[int]:
+    """The pool's processes, and that of a beat embedded by ``--beat``."""
+    beat = getattr(getattr(worker, "beat", None), "pid", None)
+    return [*worker.pool.info["processes"], *([] if beat is None else [beat])]
 
 
 @worker_shutdown.connect

@@ -99,11 +99,11 @@ def ring(provider: str, places: tuple[int, int], work: Work) -> bool:
 
 
 @contextmanager
-def alone(name: str) -> Iterator[ExitStack | None]:
-    """What only one child of this worker may be at, until the end or its ``close``;
-    None if another one is."""
+def turn(what: str) -> Iterator[ExitStack | None]:
+    """This child's turn at ``what``, until the end or its ``close``; None if another
+    child of the worker has it."""
     with ExitStack() as stack:
-        yield stack if _try(stack, name) else None
+        yield stack if _try(stack, what) else None
 
 
 @contextmanager
@@ -111,6 +111,13 @@ def lane(provider: str, account: str, operation: str) -> Iterator[bool]:
     """Whether this operation of the lane is for the caller alone, until the end."""
     with ExitStack() as stack:
         yield _try(stack, f"{provider}-{quote(account, safe='')}-{operation}")
+
+
+@contextmanager
+def alone(what: str) -> Iterator[bool]:
+    """Whether ``what`` is for this child of the worker alone, until the end."""
+    with ExitStack() as stack:
+        yield _try(stack, what)
 
 
 def _try(stack: ExitStack, name: str) -> bool:

@@ -24,6 +24,7 @@ from ledger.sweeps import (
 from providers.model import Policy
 from worker.accounts import Accounts, Lane
 from worker.books import STATES
+from worker.logs import named
 
 log = structlog.get_logger("rescind.sweep")
 
@@ -58,9 +59,9 @@ def _sweep_lane(engine: Engine, lane: Lane, policy: Policy, now: datetime) -> No
         expired = sweep_deadlines(connection, lane, policy, now)
         sweep_scheduled(connection, lane, policy, now)
     if vanished:
-        log.warning("leases ran out", lane="/".join(lane), cancellations=vanished)
+        log.warning("leases ran out", lane="/".join(lane), of=vanished)
     if expired:
-        log.warning("deadlines passed", lane="/".join(lane), cancellations=expired)
+        log.warning("deadlines passed", lane="/".join(lane), of=expired)
 
 
 def _due(
@@ -84,7 +85,7 @@ def _say_unreadable(lane: Lane, ids: list[str]) -> None:
     if new:
         _said.update(new)
         why = "only a newer version can read them: run that one again"
-        log.error("rows left alone", lane="/".join(lane), ids=new, why=why)
+        log.error("rows left alone", lane="/".join(lane), **named(new), why=why)
 
 
 def due(connection: Connection, lane: Lane, now: datetime) -> list[str]:

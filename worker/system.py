@@ -1,4 +1,4 @@
-"""The whole system on one machine: Redis, the ledger, a worker, beat and Flower."""
+"""The whole system on one machine: Redis, ledger, worker, beat, Flower, HTTP door."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from ledger.database import LedgerUnreachableError, open_ledger
 from ledger.migrate import LedgerVersionError, upgrade
+from worker.access import access, check_host, make_own, rate_of
 from worker.embedded import EmbeddedRedis, free_port
 from worker.settings import (
     RUNNING,
@@ -29,6 +30,8 @@ from worker.settings import (
 from worker.supervisor import Lines, Program, Say, Supervisor
 
 FLOWER_PORT = 5555
+API_PORT = 0
+"""Where ``RESCIND_API_PORT`` says."""
 FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
 """At any other level of the worker's, Flower only says what went wrong."""
 CONCURRENCY = 14
@@ -51,7 +54,7 @@ class StoppedError(Exception):
 
 
 class System:
-    """Redis, the ledger, a worker, beat and Flower: all of it, from ``with`` to end.
+    """Redis, ledger, worker, beat, Flower, HTTP door: all of it, from ``with`` to end.
 
     ``say`` takes what the programs print, line by line, with the program's name.
     """
@@ -62,6 +65,7 @@ class System:
         *,
         concurrency: int = CONCURRENCY,
         flower_port: int | None = FLOWER_PORT,
+        api_port: int | None = None,
         loglevel: str = "WARNING",
         say: Say | None = None,
     ) -> None:
@@ -69,8 +73,10 @@ class System:
         self.home = chosen.home.resolve()
         self.redis_url = ""
         self.flower_url: str | None = None
+        self.api_url: str | None = None
         self._concurrency = concurrency
         self._flower_port = flower_port
+        self._api_port = api_port
         self._loglevel = loglevel
         self._say = say or Lines(sys.stderr)
         self._supervisor = Supervisor(self._say)
@@ -90,7 +96,7 @@ class System:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process of each program: ``redis``, ``worker``, ``beat``, ``flower``."""
+        """The process of each program: ``redis``, ``worker``, ``beat``, ``api``…"""
         return self._supervisor.pids
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -123,10 +129,14 @@ class System:
             "RESCIND_DATABASE_URL": chosen.database,
             "RESCIND_SEAL_KEY": chosen.seal_keys(),
             "RESCIND_API_TOKENS": tokens.get_secret_value() if tokens else "",
+            "RESCIND_API_HOST": chosen.api_host,
+            "RESCIND_API_RATE": chosen.api_rate,
+            "RESCIND_LOG_FORMAT": chosen.log_format,
             "RESCIND_RETENTION": chosen.retention or "",
             "RESCIND_WEBHOOK_SECRET": secret.get_secret_value() if secret else "",
             "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
             "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
+            "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
             "RESCIND_CONCURRENCY": str(self._concurrency),
             "PYTHONUNBUFFERED": "1",
         }
@@ -135,6 +145,8 @@ class System:
     def _start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._cleanup.enter_context(_only_one(self.home))
+        if self._api_port is not None:
+            self._open_door()
         self._cleanup.callback((self.home / RUNNING).unlink, missing_ok=True)
         self._cleanup.callback(self._supervisor.stop)
         if self.settings.embedded_redis:
@@ -149,12 +161,28 @@ class System:
             engine.dispose()
         if self._stopping.is_set():
             raise StoppedError
+        self._choose_ports()
+        write_running(
+            self.home,
+            Running(self.redis_url, self.flower_url, os.getpid(), self.api_url),
+        )
+        for program in self._programs():
+            self._supervisor.start(program)
+
+    def _open_door(self) -> None:
+        """See that somebody can come in; raises ``SettingsError``."""
+        check_host(self.settings)
+        rate_of(self.settings.api_rate)
+        if not access(self.settings).tokens:
+            make_own(self.home)
+
+    def _choose_ports(self) -> None:
         if self._flower_port is not None:
             port = free_port(self._flower_port)
             self.flower_url = f"http://127.0.0.1:{port}"
-        write_running(self.home, Running(self.redis_url, self.flower_url, os.getpid()))
-        for program in self._programs():
-            self._supervisor.start(program)
+        if self._api_port is not None:
+            port = free_port(self._api_port or self.settings.api_port)
+            self.api_url = f"http://{_reached_by(self.settings.api_host)}:{port}"
 
     def _open_ledger(self) -> Engine:
         try:
@@ -190,6 +218,10 @@ class System:
             flower = ("flower", "--address=127.0.0.1", f"--port={port}")
             quiet = (f"--logging={FLOWER_LEVELS.get(self._loglevel, 'error')}",)
             yield Program("flower", celery + flower + quiet, self.environment())
+        if self.api_url is not None:
+            here = {"RESCIND_API_PORT": self.api_url.rpartition(":")[2]}
+            door = (sys.executable, "-m", "api")
+            yield Program("api", door, self.environment() | here)
 
     def _wait_for(self, what: str, reach: Callable[[], str | None]) -> None:
         """Until ``reach`` returns no complaint, saying so once for each new one."""
@@ -231,6 +263,13 @@ class System:
                 raise
             return str(error)
         return None
+
+
+def _reached_by(host: str) -> str:
+    """How this machine reaches what listens on ``host``."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104  (it is compared with)
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class Tokens:
     """Tokens of the accounts that need a login."""
 
     def __init__(self, redis: Redis, seal: Seal) -> None:
-        self._redis = redis
+        self.redis = redis
         self._seal = seal
 
     def get(
@@ -73,7 +73,7 @@ class Tokens:
     @contextlib.contextmanager
     def _locked(self, lane: Lane, seconds: float) -> Iterator[bool]:
         """Whether it is for this worker to log in; if so, for it alone."""
-        lock = self._redis.lock(_lock(lane), timeout=seconds)
+        lock = self.redis.lock(_lock(lane), timeout=seconds)
         mine = lock.acquire(blocking=False)
         try:
             yield mine
@@ -84,7 +84,7 @@ class Tokens:
                     lock.release()
 
     def _stored(self, lane: Lane, refused: str | None) -> str | None:
-        sealed = self._redis.get(_name(lane))
+        sealed = self.redis.get(_name(lane))
         if not isinstance(sealed, bytes):
             return None
         try:
@@ -120,7 +120,7 @@ class Tokens:
         if token.expires_at is not None:
             lifetime = token.expires_at - datetime.now(UTC)
         keep = max(lifetime - provider.refresh_early, timedelta(seconds=30))
-        self._redis.set(_name(lane), self._seal.close(token.value), ex=keep)
+        self.redis.set(_name(lane), self._seal.close(token.value), ex=keep)
 
 
 def _nobody(why: str) -> NoToken:

@@ -11,11 +11,14 @@ from pathlib import Path
 from types import FrameType
 
 from ledger.database import LedgerUnreachableError
+from worker.access import OWN_TOKEN
 from worker.accounts import Accounts, load_accounts
 from worker.embedded import EmbeddedError
+from worker.schedules.rules import load_schedules
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.supervisor import Lines, Say
 from worker.system import (
+    API_PORT,
     CONCURRENCY,
     FLOWER_PORT,
     UNREACHABLE,
@@ -27,6 +30,8 @@ from worker.system import (
 
 LOG = "up.log"
 STOPPING = b"\nStopping, once calls under way have ended; Ctrl-C: at once.\n"
+UNDER = "\n" + " " * 11
+"""A further line of a value in the banner."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -34,6 +39,7 @@ def up(
     *,
     concurrency: int = CONCURRENCY,
     flower_port: int | None = FLOWER_PORT,
+    api_port: int | None = API_PORT,
     quiet: bool = False,
 ) -> int:
     """Run everything until Ctrl-C; returns the exit status.
@@ -43,7 +49,14 @@ def up(
     try:
         chosen = settings()
         with _saying(chosen.home, quiet=quiet) as say:
-            return _run(chosen, concurrency, flower_port, say)
+            system = System(
+                chosen,
+                concurrency=concurrency,
+                flower_port=flower_port,
+                api_port=api_port,
+                say=say,
+            )
+            return _run(system)
     except UpError as error:
         return _refuse(error, error.status)
     except (SettingsError, ValueError) as error:
@@ -55,8 +68,8 @@ def up(
         return _refuse(f"{where}{error.strerror or error}", UNREACHABLE)
 
 
-def _run(chosen: Settings, concurrency: int, flower_port: int | None, say: Say) -> int:
-    system = System(chosen, concurrency=concurrency, flower_port=flower_port, say=say)
+def _run(system: System) -> int:
+    chosen = system.settings
     with stopped_by_signals(system):
         try:
             with system:
@@ -117,9 +130,29 @@ def banner(system: System, accounts: Accounts) -> str:
         "Ledger": without_password(chosen.database),
         "Accounts": _lanes(accounts) or str(chosen.accounts),
         "Flower": system.flower_url or "off",
+        "Desk": system.api_url or "off",
     }
+    if system.api_url is not None:
+        lines["Token"] = _where_the_token_is(system)
+    if scheduled := _scheduled(chosen):
+        lines["Schedule"] = scheduled
     shown = "\n".join(f"  {name:<9}{value}" for name, value in lines.items())
     return f"Rescind is up; Ctrl-C stops it.\n{shown}\n"
+
+
+def _scheduled(chosen: Settings) -> str:
+    """The rules of the schedules file, and what is wrong with the others."""
+    found = load_schedules(chosen.schedules)
+    wrong = [found.fault, *found.faults.values(), *found.warnings]
+    listed = [", ".join(found.rules)] if found.rules else []
+    return UNDER.join([*listed, *(one for one in wrong if one)])
+
+
+def _where_the_token_is(system: System) -> str:
+    listed = system.settings.api_tokens
+    if listed is not None and listed.get_secret_value().strip():
+        return "to sign in at the desk: one of RESCIND_API_TOKENS"
+    return f"to sign in at the desk: {system.home / OWN_TOKEN}"
 
 
 def _lanes(accounts: Accounts) -> str:
@@ -130,4 +163,4 @@ def _lanes(accounts: Accounts) -> str:
     faults = [found.fault for found in accounts.lanes.values() if found.fault]
     wrong = [accounts.fault, *faults, *accounts.warnings]
     listed = [", ".join(good)] if good else []
-    return "\n           ".join([*listed, *(one for one in wrong if one)])
+    return UNDER.join([*listed, *(one for one in wrong if one)])

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from worker import slots
 from worker.accounts import Lane
-from worker.broker import WEBHOOKS
+from worker.broker import SCHEDULES, WEBHOOKS
 
 log = structlog.get_logger("rescind.webhooks")
 
@@ -26,6 +26,9 @@ TELL = "rescind.webhooks"
 QUIET_SECONDS = 0.5
 """A process asks for it no more often: who tells goes on looking for longer."""
 _asked_at = 0.0
+
+
+STALE_SCHEDULE_SECONDS = 10
 
 
 def task_name(provider: str, operation: str) -> str:
@@ -58,6 +61,19 @@ def wake_one(app: Celery, lane: Lane, operation: str) -> None:
         args=[account],
         queue=provider,
         expires=STALE_SECONDS,
+        ignore_result=True,
+        retry=False,
+    )
+
+
+def wake_schedule(app: Celery, name: str) -> None:
+    """Ask for the run of a schedule that waits in the ledger."""
+    app.send_task(
+        "rescind.schedule",
+        args=[name],
+        queue=SCHEDULES,
+        # The sweep asks again each second until somebody has taken it.
+        expires=STALE_SCHEDULE_SECONDS,
         ignore_result=True,
         retry=False,
     )

@@ -31,12 +31,14 @@ PLACES = {
     "ledger": 1,
     "flower /api": 5,
     "flower": 15,
+    "door": 15,
     "file": 4,
     "process": 1,
     "show": 15,
     "list": 2,
     "lanes": 2,
     "doctor": 2,
+    "schedule": 15,
     "submit": 1,
 }
 """How a place's name begins, and how many there are at least."""
@@ -95,7 +97,7 @@ def test_every_path_that_could_leak_was_gone(world: World) -> None:
     assert "***" in rows
     assert "not connected" in rows
     programs = {line.partition(":")[0] for line in said.split("\n")}
-    assert {"worker", "beat"} <= programs
+    assert {"worker", "beat", "api"} <= programs
     assert ("flower" in programs) == (world.system.flower_url is not None)
     # Tokens were fetched, and are kept for others.
     assert b"rescind-token:akinon:default" in world.seen["redis, key by key"]

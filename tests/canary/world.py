@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,7 @@ ENVIRONMENT = {
     "FLOWER_PERSISTENT": "true",
     "FLOWER_STATE_SAVE_INTERVAL": "500",
 }
+API_TOKEN = marked("api-token")
 FAULTS = [kind for kind in KINDS if not kind.startswith(("slow", "throttle"))]
 """Those that take no time: what is waited for says nothing new."""
 REFUNDS, OTHERS = 16, 6
@@ -68,7 +70,9 @@ ON_PURPOSE = {
     "accounts.toml",
     "cancellations.jsonl",
     "password",
+    "refunds.jsonl",
     "running.json",
+    "schedules.toml",
     "seal.key",
     "secret",
     "valkey.conf",
@@ -100,6 +104,32 @@ def lanes(box: Sandbox, secret: Path) -> dict[str, str]:
         "notpanel.default": f'key = {file}\nbase_url = "{panel}"',
         "notpanel.down": f'key = "{marked("down")}"\nbase_url = "{nowhere}"',
     }
+
+
+def _schedules(home: Path) -> Path:
+    """Rules whose sources are away, and such as are refused what they ask."""
+    nowhere, key = f"127.0.0.1:{free_port()}", marked("feed")
+    url = f"postgresql://ann:{marked('shop')}@{nowhere}/shop?sslmode=disable"
+    headers = f'{{ Authorization = "{key}" }}'
+    sources = {
+        "by-sql": f'{{ sql = "SELECT 1", database = "{url}" }}',
+        "by-wrong-url": f'{{ sql = "SELECT 1", database = "{url}&{key}={key}" }}',
+        "by-feed": f'{{ url = "http://{nowhere}/?token={key}", format = "json",'
+        f" headers = {headers} }}",
+        "by-header": f'{{ url = "http://{nowhere}/", format = "json",'
+        f' headers = {{ X = "{key}\\n" }} }}',
+        "by-file": f'{{ file = "{home / "refunds.jsonl"}" }}',
+    }
+    rules = [
+        f'[{name}]\nevery = "1h"\nmax = 5\nprovider = "akinon"\nsource = {source}\n'
+        'map = { order = "order", params = "params", "metadata.x" = "x?" }\n'
+        for name, source in sources.items()
+    ]
+    (home / "refunds.jsonl").write_text(json.dumps(refund(70_005)))
+    path = home / "schedules.toml"
+    path.write_text("\n".join(rules))
+    path.chmod(0o600)
+    return path
 
 
 def refund(number: int, iban: str = IBAN, **more: Any) -> dict[str, Any]:
@@ -172,16 +202,19 @@ def at_work(home: Path, database: str | None) -> Iterator[World]:
         chosen = Settings(
             home=home,
             accounts=accounts,
+            schedules=_schedules(home),
             redis_url=None,
             database_url=SecretStr(database) if database else None,
             seal_key=SecretStr(new_key()) if database else None,
-            api_tokens=SecretStr(marked("api")),
+            api_tokens=SecretStr(f"canary:submit+read+operate:{API_TOKEN}"),
+            api_rate="100000/second",
         )
         system = System(
             chosen,
             concurrency=8,
             # Its pages know no ledger: to look at them once is enough.
             flower_port=None if database else free_port(),
+            api_port=free_port(),
             loglevel="DEBUG",
             say=lambda name, line: said.append(f"{name}: {line}"),
         )
@@ -208,6 +241,7 @@ def _work(world: World) -> None:
     _submit(world, str(file))
     _produce(world, listed[REFUNDS - 5 :])
     _spoil(world)
+    _knock(world, listed)
     _until(world, lambda: _is_done(world), "the work")
     _gather(world)
 
@@ -247,6 +281,55 @@ def _spoil(world: World) -> None:
         client.lpush("notpanel", IBAN)
 
 
+def _knock(world: World, listed: list[dict[str, Any]]) -> None:
+    """Through the HTTP door: good ones, wrong ones, and what is no JSON."""
+    base = world.system.api_url or ""
+    _until(world, lambda: _knocked(f"{base}/readyz") is not None, "the door")
+    wrong = {**refund(90_001), "params": {"ibans": {IBAN: HOLDER}}}
+    swapped = refund(50_000, SPACED.replace("56", "65"))
+    whole = json.dumps({"cancellations": [*listed, wrong, swapped, IBAN]})
+    misnamed = {**refund(90_003), "params": {"is_all": True, IBAN: 1, HOLDER: 1}}
+    good = (refund(90_002), wrong, misnamed, {IBAN: HOLDER}, [IBAN])
+    broken = (f'{{"{IBAN}"', f'{{"a": NaN, "{IBAN}": 1}}')
+    for number, body in enumerate((whole, *map(json.dumps, good), *broken)):
+        _ask(world, f"sent {number}", "/v1/cancellations", body)
+
+
+def _knocked(url: str, body: str | None = None, token: str = API_TOKEN) -> bytes | None:
+    """All that the door answers, headers too; ``None`` if nobody is there."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    data = None if body is None else body.encode()
+    request = urllib.request.Request(url, data=data, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return bytes(answer.headers) + bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return bytes(error.headers) + error.read()
+    except OSError:
+        return None
+
+
+def _ask(world: World, name: str, path: str, body: str | None = None) -> None:
+    answer = _knocked(f"{world.system.api_url}{path}", body)
+    assert answer is not None, path
+    world.seen[f"door {name}"] = answer
+
+
+def _from_door(world: World) -> None:
+    for path in (
+        *("/v1/cancellations?limit=1000", "/v1/cancellations?provider=akinon"),
+        *("/v1/lanes?exact=true", "/metrics", "/healthz", "/readyz"),
+        f"/v1/cancellations/akinon/default/{50_000}",
+        f"/v1/cancellations/{IBAN}",
+        f"/v1/cancellations?limit={IBAN}&state={IBAN}&cursor={IBAN}",
+        f"/v1/{IBAN}",
+    ):
+        _ask(world, path.replace(IBAN, "…"), path)
+    refused = _knocked(f"{world.system.api_url}/v1/lanes", token=marked("nobody"))
+    world.seen["door refused"] = refused or b""
+
+
 def _is_done(world: World) -> bool:
     with redis.Redis.from_url(world.system.redis_url) as client:
         if client.llen("rescind") or client.hlen("rescind:unacked"):
@@ -278,6 +361,7 @@ def _gather(world: World) -> None:
     _from_commands(world)
     if world.system.flower_url:
         _from_flower(world)
+    _from_door(world)
     _from_redis(world)
     engine = open_ledger(world.system.settings.database)
     world.seen["ledger, row by row"] = _rows(engine)
@@ -333,6 +417,12 @@ def _from_commands(world: World) -> None:
         _cli(world, *words)
     for words in (["lanes"], ["lanes", "--json"], ["doctor"], ["doctor", "--json"]):
         _cli(world, *words)
+    for name in ("by-sql", "by-wrong-url", "by-feed", "by-header", "by-file"):
+        _cli(world, "schedule", "run", name, "--dry-run", "--json")
+        if name != "by-file":  # it would wake somebody
+            _cli(world, "schedule", "run", name)
+        _cli(world, "schedule", "runs", name)
+    _cli(world, "schedule", "list", "--json")
     _cli(world, "seal-key", "--rotate")
 
 

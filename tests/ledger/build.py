@@ -147,7 +147,7 @@ def make(
 ) -> frozenset[str]:
     """Record in a transaction of its own; gives back the ids that had moved on."""
     with writing(engine) as connection:
-        return record(connection, changes, now).stale
+        return record(connection, changes, now, LANE).stale
 
 
 def say_in_newer_words(engine: Engine, one: str, column: str = "reason") -> Row[Any]:

@@ -16,7 +16,7 @@ from ledger import queries
 from ledger.backlogs import Backlog, backlogs
 from ledger.database import reading, writing
 from ledger.intake import insert_new
-from ledger.queries import Filter, list_rows
+from ledger.queries import Filter, list_rows, states_of_group
 from ledger.states import FINAL, OPEN, State
 from ledger.tables import CANCELLATION, TRANSITION
 from ledger.walk import QUEUED, lanes_in
@@ -24,6 +24,7 @@ from tests.ledger.build import HOUR, LANE, NOW, add, new, progress
 
 LANES = [("akinon", "a"), ("akinon", "b"), ("ithink", "a")]
 GROUPS = [None, "g", "h"]
+ORDERS = ["x", "y"]
 ON_ONE_LEDGER = settings(
     max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -33,13 +34,18 @@ ON_ONE_LEDGER = settings(
 
 @dataclass(frozen=True)
 class One:
-    """A cancellation: its lane, its state, its group and its times in hours."""
+    """A cancellation: its lane, its state, its group and its times in hours.
+
+    Its order is its key too, if it may be and no other of the lane has that key.
+    """
 
     lane: tuple[str, str]
     state: State
     group: str | None
     accepted: int
     waited: int
+    order: str
+    is_key: bool
 
     @property
     def opened(self) -> int:
@@ -55,6 +61,8 @@ ones = st.builds(
     st.sampled_from(GROUPS),
     st.integers(0, 50),
     st.integers(0, 60),
+    st.sampled_from(ORDERS),
+    st.booleans(),
 )
 
 
@@ -63,17 +71,20 @@ def fill(engine: Engine, given_ones: Sequence[One]) -> list[tuple[str, One]]:
     with writing(engine) as connection:
         for table in (TRANSITION, CANCELLATION):
             connection.execute(delete(table))
-        kept = []
+        kept, taken = [], set()
         for number, one in enumerate(sorted(given_ones, key=lambda one: -one.accepted)):
             opened = NOW - one.opened * HOUR
+            path = (*one.lane, one.order)
             row = new(
-                str(number),
+                one.order,
+                key=one.order if one.is_key and path not in taken else str(number),
                 lane=one.lane,
                 group=one.group,
                 opened_at=opened,
                 progress=progress(one.state),
             )
             insert_new(connection, [row], NOW - one.accepted * HOUR)
+            taken.add(row.path)
             kept.append((row.id, one))
     return kept[::-1]
 
@@ -118,6 +129,8 @@ def counted(of_lane: Sequence[One], most: int | None) -> Backlog:
         st.sampled_from([None, "a", "b"]),
     ),
     group=st.sampled_from(GROUPS),
+    order=st.sampled_from([None, *ORDERS]),
+    before=st.none() | st.integers(0, 24),
     limit=st.integers(1, 30),
     most_lanes=st.sampled_from([1, 200]),
 )
@@ -129,14 +142,17 @@ def test_a_list_is_what_reading_every_row_comes_to(
     states: list[State],
     lane: tuple[str | None, str | None],
     group: str | None,
+    order: str | None,
+    before: int | None,
     limit: int,
     most_lanes: int,
 ) -> None:
     monkeypatch.setattr(queries, "MOST_LANES", most_lanes)
     kept = fill(engine, given_ones)
-    wanted = Filter([str(one) for one in states], *lane, group)
+    last = None if before is None or before >= len(kept) else kept[before][0]
+    wanted = Filter([str(one) for one in states], *lane, group, order)
     with reading(engine) as connection:
-        found = [row.id for row in list_rows(connection, wanted, limit)]
+        found = [row.id for row in list_rows(connection, wanted, limit, last)]
     fits = [
         id_
         for id_, one in kept
@@ -144,8 +160,22 @@ def test_a_list_is_what_reading_every_row_comes_to(
         and lane[0] in (None, one.lane[0])
         and lane[1] in (None, one.lane[1])
         and group in (None, one.group)
+        and order in (None, one.order)
+        and (last is None or id_ < last)
     ]
     assert found == fits[:limit]
+
+
+@given(given_ones=st.lists(ones, max_size=25))
+@ON_ONE_LEDGER
+def test_a_groups_states_are_what_counting_every_row_comes_to(
+    engine: Engine, given_ones: list[One]
+) -> None:
+    fill(engine, given_ones)
+    for group in ("g", "h"):
+        with reading(engine) as connection:
+            found = states_of_group(connection, group)
+        assert found == Counter(o.state for o in given_ones if o.group == group)
 
 
 def test_a_lane_whose_work_has_ended_is_not_among_the_open_ones(engine: Engine) -> None:

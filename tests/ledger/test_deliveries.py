@@ -25,6 +25,7 @@ from ledger.side_tables import DELIVERY
 from ledger.states import FINAL, RETRYABLE, State
 from ledger.sweeps import sweep_deadlines, sweep_leases
 from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
+from ledger.tallies import WEBHOOK, totals
 from ledger.telling import DELAYS, Heard, Telling, judge
 from ledger.told import anything_due, due_targets, list_told, told_of
 from tests.ledger.build import (
@@ -246,7 +247,10 @@ def test_an_end_and_its_delivery_are_made_together_or_not_at_all(
 
     def end_and_fail() -> None:
         with writing(engine) as connection:
-            assert record(connection, [change(held, State.FAILED)], NOW).to_tell == 1
+            assert (
+                record(connection, [change(held, State.FAILED)], NOW, NOTPANEL).to_tell
+                == 1
+            )
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -262,7 +266,9 @@ def test_where_nobody_asked_nobody_is_looked_for(
     add(engine)
     [held] = hold(engine)
     with writing(engine) as connection:
-        assert record(connection, [change(held, State.FAILED)], NOW).to_tell == 0
+        assert (
+            record(connection, [change(held, State.FAILED)], NOW, NOTPANEL).to_tell == 0
+        )
     assert told(engine, held.id) == []
 
 
@@ -282,7 +288,10 @@ def test_only_an_end_is_told(engine: Engine) -> None:
         insert_new(connection, [new(callback_url=URL)], NOW)
     [held] = hold(engine)
     with writing(engine) as connection:
-        assert record(connection, [change(held, State.VERIFYING)], NOW).to_tell == 0
+        assert (
+            record(connection, [change(held, State.VERIFYING)], NOW, NOTPANEL).to_tell
+            == 0
+        )
     assert told(engine, held.id) == []
 
 
@@ -329,12 +338,19 @@ def test_one_who_comes_late_settles_nothing(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("heard", HEARD, ids=["taken", "not taken", "gone"])
-def test_an_attempt_is_written_down_once(engine: Engine, heard: Heard) -> None:
+def test_an_attempt_is_written_down_and_counted_once(
+    engine: Engine, heard: Heard
+) -> None:
     # A commit whose acknowledgement was lost is made again.
     ended(engine)
     [telling] = holding(engine)
     assert settling(engine, telling, heard) == 1
     assert settling(engine, telling, heard) == 0
+    with reading(engine) as connection:
+        counted = [t for t in totals(connection) if t.metric == WEBHOOK]
+    [one] = counted
+    results = {TAKEN: "delivered", NOT_TAKEN: "failed", GONE: "given_up"}
+    assert (one.first, one.count) == (results[heard], 1)
 
 
 def test_one_that_is_not_taken_is_tried_again_until_it_is_given_up(

@@ -169,6 +169,7 @@ class start:  # noqa: N801  (used as a function)
         chosen = Settings(
             home=home,
             accounts=accounts,
+            schedules=home / "schedules.toml",
             redis_url=SecretStr(redis_url) if redis_url else None,
             database_url=None,
         )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,7 @@ class Worker(Stand):
         self.redis = EmbeddedRedis(home)
         self.redis.start()
         self.process: subprocess.Popen[bytes]
+        self.with_beat = ("--beat", "--schedule", str(home / "schedule"))
         self.took = 0.0
 
     def start(self, *options: str) -> None:
@@ -132,8 +133,17 @@ class Worker(Stand):
         self.took = self.took or time.time() - self.stopped_at
         return True
 
+    def has_left_processes(self) -> bool:
+        """Whether any of its own session is there still."""
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
     def close(self) -> None:
-        self.process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.redis.stop()
         self.engine.dispose()
@@ -159,7 +169,7 @@ def workers(
             one = Worker(home / name, providers, 1000 * (number + 1))
             stack.callback(one.close)
             found[name] = one
-            one.start()
+            one.start(*one.with_beat)
             one.submit(one.redis.url)
         until(lambda: all(one.is_busy() for one in found.values()), "calls under way")
         lock = sqlite3.connect(found["locked"].home / "ledger.db", isolation_level=None)
@@ -188,6 +198,13 @@ def test_a_worker_that_was_told_to_stop_is_gone_in_time(
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_it_leaves_no_process_behind_though_its_beat_be_one(
+    workers: dict[str, Worker], way: str
+) -> None:
+    until(lambda: not workers[way].has_left_processes(), "the end of all of them")
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_it_begins_nothing_once_it_was_told_to_stop(
     workers: dict[str, Worker], way: str
 ) -> None:
@@ -199,7 +216,7 @@ def test_no_order_is_sent_twice_once_workers_are_there_again(
 ) -> None:
     providers.settings(latency_ms={"iletimerkezi": 0.0})
     for one in workers.values():
-        one.start("--beat", "--schedule", str(one.home / "schedule"))
+        one.start(*one.with_beat)
     until(lambda: all(one.has_ended() for one in workers.values()), "all ends")
     for one in workers.values():
         one.all_is_true_and_sent_once()

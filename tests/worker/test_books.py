@@ -12,11 +12,13 @@ from sqlalchemy import Engine
 
 from ledger.claims import claim
 from ledger.database import reading, writing
+from ledger.decision import Event, Halve, NotSent, PutBack, Wait
 from ledger.lanes import read_lane, write_lane
 from ledger.progress import Claimed
 from ledger.queries import Filter, history, list_rows
 from ledger.records import CallMade, new_id
 from ledger.states import State
+from ledger.tallies import totals
 from providers.model import Finding, Outcome
 from tests.ledger.build import LANE, new, policy, take_in
 from worker import books
@@ -132,3 +134,32 @@ def test_alike_orders_are_decided_alike_and_others_by_themselves(
         ends = {one.id: history(connection, one.id)[-1]["to"] for one in held}
     assert ends.pop(odd) == "verifying"
     assert set(ends.values()) == {"cancelled"}
+
+
+def counted(engine: Engine) -> dict[str, int]:
+    with reading(engine) as connection:
+        return {one.metric: one.count for one in totals(connection)}
+
+
+def test_what_is_made_again_for_a_lost_acknowledgement_is_counted_once(
+    own: Books, engine: Engine
+) -> None:
+    take_in(engine, [new()])
+    throttled = Effect(throttled=timedelta(seconds=1), why="slowly")
+    ended = answered(own.turn([], 1, 0), throttled)
+    own.turn([ended], 0, 0)
+    own.turn([ended], 0, 0)
+    expected = {"accepted": 1, "attempt": 1, "call": 1, "outcome": 1, "throttle": 1}
+    assert counted(engine) == expected
+
+
+@pytest.mark.parametrize("event", [NotSent(), PutBack(), Wait(), Halve(2)])
+def test_what_cannot_have_reached_the_provider_is_no_attempt(
+    own: Books, engine: Engine, event: Event
+) -> None:
+    take_in(engine, [new()])
+    asked = answered(own.turn([], 1, 0))
+    events = dict.fromkeys(asked.events, event)
+    own.turn([replace(asked, events=events)], 0, 0)
+    assert states(engine) == ["queued"]
+    assert counted(engine) == {"accepted": 1, "call": 1}

@@ -36,13 +36,14 @@ def checks(home: Home) -> dict[str, dict[str, Any]]:
 def test_settings_are_shown_with_their_origin_and_no_secret(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RESCIND_API_TOKENS", "hush-hush")
+    monkeypatch.setenv("RESCIND_API_TOKENS", "ann:read+submit:hush-hush-hush-hush")
     home.write(".env", "RESCIND_ACCOUNTS=mine.toml\n")
     monkeypatch.setenv("RESCIND_DATABSE_URL", "x")
     done = home.run("doctor")
     assert "hush" not in done.out
     found = checks(home)
     assert found["RESCIND_API_TOKENS"]["says"] == "*** (from the environment)"
+    assert found["http door"]["says"] == "it lets in ann (read, submit)"
     assert found["RESCIND_ACCOUNTS"]["says"] == f"{home.path}/mine.toml (from .env)"
     assert found["RESCIND_HOME"]["says"].endswith("(from the default)")
     assert found["RESCIND_DATABSE_URL"]["level"] == "warning"
@@ -71,6 +72,27 @@ def test_private_webhooks_are_warned_of(
 ) -> None:
     monkeypatch.setenv("RESCIND_WEBHOOK_PRIVATE", "yes")
     assert "your own network" in checks(home)["webhooks"]["says"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("RESCIND_API_TOKENS", "hush-hush", "number 1: must be such as name:"),
+        ("RESCIND_API_TOKENS", "ann:read:hush", "at least 16 characters"),
+        ("RESCIND_API_RATE", "often", "must be such as 600/minute"),
+        ("RESCIND_API_HOST", "0.0.0.0", "without tokens"),
+    ],
+)
+def test_a_door_that_would_not_open_is_wrong(
+    home: Home, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    assert checks(home)["http door"]["level"] == "ok"
+    monkeypatch.setenv(name, value)
+    done = home.run("doctor")
+    assert done.status == 2
+    assert "hush" not in done.out
+    found = checks(home)["http door"]
+    assert (found["level"], says in found["says"]) == ("wrong", True)
 
 
 def test_a_redis_that_forgets_is_wrong(home: Home) -> None:

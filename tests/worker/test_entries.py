@@ -86,6 +86,14 @@ def test_a_partial_cancel_has_a_key_of_its_own() -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown field": ({"ordr": "1"}, "ordr: no such field; they are provider"),
+    "a field that is named after somebody": (
+        {"TR330006100519786457841326": "Ann Lee"},
+        "a field whose name is not shown: no such field",
+    ),
+    "a parameter that is named after somebody": (
+        {"params": {"Ann Lee": 1}},
+        "params: a field whose name is not shown is not known here",
+    ),
     "no order": ({"order": None}, "order is required"),
     "an empty order": ({"order": ""}, "order is required"),
     "no provider": ({"provider": ""}, "provider is required"),

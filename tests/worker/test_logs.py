@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import Engine
 
-from worker.logs import set_up
+from ledger.decision import NotSent
+from tests.ledger.build import LANE, PLAIN, new, policy, take_in
+from tests.worker.test_books import answered
+from tests.worker.test_calls import GOOD, caller, claimed
+from worker.books import Books
+from worker.calls import Caller
+from worker.logs import FIRST, MOST_NAMED, named, set_up
+
+__all__ = ["caller"]
 
 
 class Terminal(io.StringIO):
@@ -35,12 +47,13 @@ def fail(token: str) -> None:
 
 
 @pytest.mark.parametrize("stream", [Terminal, io.StringIO])
+@pytest.mark.parametrize("style", ["auto", "console", "logfmt", "json"])
 def test_a_traceback_shows_where_and_no_variable(
-    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO]
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], style: str
 ) -> None:
     out = stream()
     monkeypatch.setattr(sys, "stderr", out)
-    set_up(logging.DEBUG)
+    set_up(logging.DEBUG, style)
     try:
         fail("hush-" + "hush")
     except LookupError:
@@ -65,3 +78,140 @@ def test_arguments_of_tasks_are_not_logged_at_any_level(
     said = out.getvalue()
     assert "Could not restore message" in said
     assert "hush" not in said
+
+
+# --- their form ---------------------------------------------------------------------
+
+
+class Ear:
+    """What is logged from ``listen`` on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self._out = io.StringIO()
+
+    def listen(self, level: int) -> None:
+        self._monkeypatch.setattr(sys, "stderr", self._out)
+        set_up(level, "json")
+
+    @property
+    def text(self) -> str:
+        return self._out.getvalue()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+@pytest.fixture
+def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
+    return Ear(monkeypatch)
+
+
+def test_in_json_each_event_is_one_object_on_one_line(ear: Ear) -> None:
+    ear.listen(logging.INFO)
+    log = structlog.get_logger("rescind.test")
+    log.info("on two\nlines", lane="notpanel/default", words="İptal", of=2)
+    logging.getLogger("celery").warning("%s of %s", 1, "Celery's")
+    try:
+        fail("hush")
+    except LookupError:
+        log.exception("failed")
+    ours, others, failed = ear.events
+    assert tuple(ours)[:4] == FIRST
+    assert ours["event"] == "on two\nlines"
+    assert (ours["lane"], ours["words"], ours["of"]) == (LANE_NAME, "İptal", 2)
+    assert (others["event"], others["level"]) == ("1 of Celery's", "warning")
+    assert others["logger"] == "celery"
+    assert failed["exception"].startswith("Traceback (most recent call last):\n")
+    assert failed["exception"].endswith("LookupError: 1 went wrong")
+
+
+LANE_NAME = "/".join(LANE)
+
+
+@pytest.mark.parametrize(
+    ("style", "terminal", "looks"),
+    [
+        ("auto", True, "\x1b["),
+        ("auto", False, "level=info"),
+        ("console", False, "[info"),
+        ("logfmt", True, "level=info"),
+        ("json", True, '"level": "info"'),
+    ],
+)
+def test_it_is_written_as_asked_or_as_fits_the_place(
+    monkeypatch: pytest.MonkeyPatch, style: str, terminal: bool, looks: str
+) -> None:
+    out = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", out)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    set_up(logging.INFO, style)
+    structlog.get_logger("rescind.test").info("an event")
+    assert looks in out.getvalue()
+
+
+def test_of_many_ids_the_first_are_named_and_all_are_counted() -> None:
+    ids = [str(n) for n in range(1000)]
+    assert named(ids) == {"cancellations": ids[:MOST_NAMED], "of": 1000}
+    assert named(ids[:2]) == {"cancellations": ["0", "1"], "of": 2}
+
+
+# --- what they are about ------------------------------------------------------------
+
+
+def test_a_call_is_a_line_at_debug_and_none_above(caller: Caller, ear: Ear) -> None:
+    context = f"00-{'a' * 32}-{'b' * 16}-01"
+    orders = [replace(claimed(1, GOOD), trace=context), claimed(2, GOOD)]
+    ear.listen(logging.INFO)
+    caller.ask(orders)
+    assert ear.text == ""
+    ear.listen(logging.DEBUG)
+    asked = caller.ask(orders)
+    [said] = [one for one in ear.events if one["event"] == "called"]
+    assert asked.call is not None
+    assert said["call"] == asked.call.id
+    assert said["cancellations"] == ["id-1", "id-2"]
+    about = ("lane", "operation", "evidence", "status", "orders", "trace")
+    values = ("akinon/default", "cancel", "not_sent", None, 2, "a" * 32)
+    assert tuple(said[name] for name in about) == values
+
+
+def test_what_cannot_be_built_is_named_with_its_call(caller: Caller, ear: Ear) -> None:
+    ear.listen(logging.INFO)
+    caller.ask([claimed(1, GOOD | {"reasons": {101}})])
+    [said] = ear.events
+    assert said["event"] == "cannot be put into a call"
+    assert said["lane"] == "akinon/default"
+    assert said["cancellations"] == ["id-1"]
+    assert said["call"]
+
+
+def test_what_came_of_calls_is_said_with_lane_and_calls(
+    engine: Engine, ear: Ear
+) -> None:
+    ear.listen(logging.DEBUG)
+    take_in(engine, map(new, "12"))
+    books = Books(engine, LANE, "cancel", policy(), 2)
+    asked = answered(books.turn([], 1, 0))
+    books.turn([asked], 0, 0)
+    books.turn([asked], 0, 0)
+    recorded, stale, *_ = ear.events
+    assert asked.call is not None
+    assert recorded["calls"] == [asked.call.id]
+    assert recorded["moves"] == {"sending -> cancelled (confirmed)": 2}
+    assert stale["event"] == "moved by another meanwhile"
+    assert set(stale["cancellations"]) == set(asked.events)
+
+
+def test_those_that_are_given_up_are_named(engine: Engine, ear: Ear) -> None:
+    ear.listen(logging.INFO)
+    [one] = take_in(engine, [new()])
+    own = Books(engine, LANE, "cancel", policy(give_up_after=PLAIN.verify_for), 1)
+    held = own.turn([], 1, 0)
+    long_ago = replace(held[0], opened_at=held[0].opened_at.replace(year=2020))
+    asked = answered([long_ago])
+    own.turn([replace(asked, events={one: NotSent()})], 0, 0)
+    [said] = ear.events
+    assert said["event"] == "given up: a person must look"
+    assert (said["lane"], said["cancellations"]) == (LANE_NAME, [one])

@@ -15,6 +15,7 @@ from ledger.intake import insert_new
 from ledger.retention import Pruning
 from ledger.states import State
 from ledger.tables import CANCELLATION
+from ledger.tallies import SLOT, flow, totals
 from tests.ledger.build import NOW, new, progress
 from tests.worker.test_cli_support import Home, make_home
 from tests.worker.test_entries import ACCOUNTS, GOOD
@@ -75,6 +76,20 @@ def test_after_a_walk_it_rests(engine: Engine) -> None:
     keeper._rests_until = 0.0
     keeper.tick(engine, DAY, NOW)
     assert left(engine) == 0
+
+
+def test_what_flowed_long_ago_is_forgotten_though_nothing_else_is(
+    engine: Engine,
+) -> None:
+    end(engine, 1, NOW - 3 * DAY)
+    end(engine, 1, NOW, first=1)
+    Retention().tick(engine, None, NOW)
+    with reading(engine) as connection:
+        slots = [one.slot for one in flow(connection, NOW - 9 * DAY, NOW)]
+        [ended] = [one for one in totals(connection) if one.metric == "outcome"]
+    assert [NOW - one < SLOT for one in slots] == [True]
+    assert ended.count == 2
+    assert left(engine) == 2
 
 
 def test_without_a_retention_all_is_kept(engine: Engine) -> None:

@@ -148,3 +148,13 @@ def test_children_wait_for_work_only_where_intake_and_sweep_have_others() -> Non
         serving, _ = slots.places_for(children)
         room = serving * len(PROVIDERS) + slots.OTHERS <= children
         assert slots.may_linger(children) == room
+
+
+def test_what_is_for_one_child_alone_is_for_one_at_a_time() -> None:
+    with kept_by_another('alone("schedules")') as child:
+        with slots.alone("schedules") as mine, slots.alone("others") as beside:
+            assert (mine, beside) == (False, True)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        with slots.alone("schedules") as mine:
+            assert mine

@@ -81,7 +81,7 @@ def left_alone(engine: Engine, accounts: Accounts, now: datetime) -> list[str]:
     with capture_logs() as logs:
         sweep(engine, accounts, now)
     said = [one for one in logs if one["event"] == "rows left alone"]
-    return [one for entry in said for one in entry["ids"]]
+    return [one for entry in said for one in entry["cancellations"]]
 
 
 def test_a_row_of_a_newer_version_is_named_once_and_woken_for_never(

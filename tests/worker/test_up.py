@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -26,7 +27,8 @@ from worker.up import banner
 
 CODE = (
     "import sys; from worker.up import up;"
-    " sys.exit(up(concurrency=2, flower_port={flower}, quiet={quiet}))"
+    " sys.exit(up(concurrency=2, flower_port={flower},"
+    " api_port={door}, quiet={quiet}))"
 )
 STOPS_WITHIN = 15.0
 
@@ -41,8 +43,14 @@ class Up:
         self._env |= {"RESCIND_HOME": str(home), **env}
         self.process: subprocess.Popen[bytes]
 
-    def start(self, *, flower: int | None = None, quiet: bool = False) -> None:
-        code = CODE.format(flower=flower, quiet=quiet)
+    def start(
+        self,
+        *,
+        flower: int | None = None,
+        door: int | None = None,
+        quiet: bool = False,
+    ) -> None:
+        code = CODE.format(flower=flower, door=door, quiet=quiet)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code],
@@ -107,19 +115,26 @@ def end(up: Up) -> None:
 
 @linux
 def test_it_comes_up_works_and_goes_down_at_ctrl_c(one: Up) -> None:
-    one.start(flower=0)
+    one.start(flower=0, door=free_port())
     found = one.wait_until_up()
     assert found.pid == one.process.pid
     assert found.flower_url is not None
     assert found.flower_url in one.said
     assert found.redis_url not in one.said, "the password is not for the screen"
+    token = (one.home / "api.token").read_text().strip()
+    assert f"Desk     {found.api_url}" in one.said
+    assert f"to sign in at the desk: {one.home}/api.token" in one.said
+    assert token not in one.said
     engine = open_ledger(f"sqlite:///{one.home / 'ledger.db'}")
     check(engine)
     engine.dispose()
     one.wait_for(lambda: _pong(one))
     one.wait_for(lambda: _serves(found.flower_url))
+    one.wait_for(lambda: _serves(f"{found.api_url}/healthz"))
+    assert _status(f"{found.api_url}/v1/lanes") == 401
+    assert _status(f"{found.api_url}/v1/lanes", token) == 200
     children = one.children()
-    assert len(children) == 4
+    assert len(children) == 5
     assert one.stop() < STOPS_WITHIN
     assert one.process.returncode == 0
     assert running(one.home) is None
@@ -143,6 +158,17 @@ def _serves(url: str | None) -> bool:
     with suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
         return bool(answer.status == 200)
     return False
+
+
+def _status(url: str, token: str = "") -> int:
+    given = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers=given), timeout=5
+        ) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_a_second_one_in_the_folder_is_refused_with_a_sentence(one: Up) -> None:
@@ -278,6 +304,18 @@ def test_a_postgresql_that_is_down_is_waited_for(tmp_path: Path) -> None:
         ("RESCIND_REDIS_URL", "http://here", "Redis URL"),
         ("RESCIND_DATABASE_URL", "mysql://here/x", "only sqlite:/// and"),
         ("RESCIND_DATABASE_URL", "nonsense", "RESCIND_DATABASE_URL"),
+        (
+            "RESCIND_API_PORT",
+            "much",
+            "RESCIND_API_PORT: Input should be a valid integer",
+        ),
+        (
+            "RESCIND_API_TOKENS",
+            "hush-hush",
+            "RESCIND_API_TOKENS, number 1: must be such",
+        ),
+        ("RESCIND_API_HOST", "0.0.0.0", "would listen on 0.0.0.0 without tokens"),
+        ("RESCIND_API_RATE", "often", "RESCIND_API_RATE 'often' must be such as"),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -285,9 +323,10 @@ def test_a_wrong_setting_is_named(
 ) -> None:
     up = Up(tmp_path / "home", **{name: value})
     try:
-        up.start()
+        up.start(door=free_port())
         assert up.process.wait(30) == 2
         assert says in up.said
+        assert "hush" not in up.said
         assert "Traceback" not in up.said
     finally:
         end(up)
@@ -317,6 +356,17 @@ def test_the_banner_says_what_is_wrong_with_the_accounts(tmp_path: Path) -> None
         system, load_accounts(chosen.accounts)
     )
     assert "Accounts" in banner(system, Accounts())
+
+
+def test_the_banner_names_the_schedules_and_what_is_wrong_with_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "schedules.toml"
+    chosen = Settings(home=tmp_path, schedules=path, redis_url=None)
+    system = System(chosen)
+    assert "Schedule" not in banner(system, Accounts())
+    path.write_text('[nightly]\nevery = "1s"')
+    assert "Schedule [nightly]: max is required" in banner(system, Accounts())
 
 
 def test_other_programs_are_told_of_all_settings(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from ledger.side_tables import DELIVERY
 from ledger.states import State
 from ledger.telling import Heard, Telling
 from ledger.told import told_of
-from tests.ledger.build import NOW, change, hold, new
+from tests.ledger.build import LANE, NOW, change, hold, new
 from tests.tasks.conftest import until
 from worker.runtime import AccountsFile, Runtime, do_nothing
 from worker.stopping import _FLAG
@@ -65,7 +65,7 @@ def ended(engine: Engine, host: str, count: int) -> list[str]:
         insert_new(connection, some, NOW)
     held = hold(engine, limit=count)
     with writing(engine) as connection:
-        record(connection, [change(one, State.CANCELLED) for one in held], NOW)
+        record(connection, [change(one, State.CANCELLED) for one in held], NOW, LANE)
     return [one.id for one in held]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import looking, operating, output, webhooks
+from worker.cli import looking, operating, output, scheduling, webhooks
 from worker.cli.options import WithWait
 from worker.cli.statuses import INTERRUPTED, PIPE_CLOSED
 from worker.cli.submitting import cancel, submit
@@ -62,6 +62,7 @@ app.command()(operating.hold)
 app.command()(operating.resume)
 app.add_typer(webhooks.app, name="webhooks")
 app.command()(operating.up)
+app.command()(operating.api)
 app.command()(operating.demo)
 app.command(
     add_help_option=False,
@@ -72,6 +73,7 @@ app.command()(operating.doctor)
 app.command()(operating.migrate)
 app.command()(operating.prune)
 app.command("seal-key")(operating.seal_key)
+app.add_typer(scheduling.app)
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -13,8 +13,8 @@ from ledger.database import reading, writing
 from ledger.deliveries import resend, resend_given_up
 from ledger.told import list_told
 from worker.cli import output, services
-from worker.cli.records import found
 from worker.cli.statuses import WRONG, CommandError
+from worker.operations import UnknownError, found
 
 _WEBHOOK_ID = re.compile(r"msg_(.+)_\d+")
 COLUMNS = ("webhook", "lane", "order", "told", "target", "state", "attempts", "detail")
@@ -52,7 +52,7 @@ def resend_these(names: Sequence[str]) -> None:
         try:
             with writing(engine) as connection:
                 count = _resend(connection, name)
-        except CommandError as error:
+        except (CommandError, UnknownError) as error:
             wrong = True
             output.say(str(error))
         else:

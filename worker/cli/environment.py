@@ -29,9 +29,14 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         "RESCIND_DATABASE_URL": chosen.database,
         # With the ledger's URL set, nothing would find the embedded ledger's own key.
         "RESCIND_SEAL_KEY": chosen.seal_keys(),
+        "RESCIND_LOG_FORMAT": chosen.log_format,
         "RESCIND_RETENTION": chosen.retention or "",
         "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
         "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
+        "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
+        "RESCIND_API_HOST": chosen.api_host,
+        "RESCIND_API_PORT": str(chosen.api_port),
+        "RESCIND_API_RATE": chosen.api_rate,
     }
     if chosen.api_tokens is not None:
         found["RESCIND_API_TOKENS"] = chosen.api_tokens.get_secret_value()

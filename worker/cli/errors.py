@@ -12,6 +12,8 @@ from ledger.seal import SealError
 from providers.model import InvalidRequestError
 from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
 from worker.files import FileError
+from worker.operations import UnknownError
+from worker.schedules.rows import SourceError
 from worker.settings import SettingsError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -32,7 +34,10 @@ def _ours(error: Exception) -> tuple[int, str] | None:
         return error.status, str(error)
     if isinstance(error, LedgerUnreachableError):
         return UNREACHABLE, str(error)
-    if isinstance(error, FileError | InvalidRequestError | SealError | SettingsError):
+    if isinstance(error, SourceError):
+        return UNREACHABLE if error.passing else WRONG, str(error)
+    wrong = FileError | InvalidRequestError | SealError | SettingsError | UnknownError
+    if isinstance(error, wrong):
         return WRONG, str(error)
     return None
 

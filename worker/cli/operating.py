@@ -133,17 +133,39 @@ FlowerPort = Annotated[
     int | None, typer.Option(min=1, max=65_535, help="Where Flower listens.")
 ]
 NoFlower = Annotated[bool, typer.Option("--no-flower", help="Do without Flower.")]
+ApiPort = Annotated[
+    int | None,
+    typer.Option(min=1, max=65_535, help="Where the HTTP door and the desk listen."),
+]
+NoApi = Annotated[
+    bool, typer.Option("--no-api", help="Do without the HTTP door and the desk.")
+]
 
 
 def up(
     concurrency: Concurrency = None,
     flower_port: FlowerPort = None,
     no_flower: NoFlower = False,
+    api_port: ApiPort = None,
+    no_api: NoApi = False,
 ) -> None:
     """Run the whole system in this terminal; Ctrl-C stops it gracefully."""
     from worker.up import up as run
 
-    _end(run(**_given(concurrency, flower_port, no_flower=no_flower)))
+    given = _given(concurrency, flower_port, no_flower=no_flower)
+    _end(run(**given, **_door(api_port, no_api=no_api)))
+
+
+def api() -> None:
+    """Run the HTTP door and the desk alone, where RESCIND_API_PORT says.
+
+    For machines that do not run `rescind up`; it needs the ledger, and no Redis.
+    """
+    import os
+    import sys
+
+    # A room above this one, which nothing in here may import.
+    os.execv(sys.executable, [sys.executable, "-m", "api"])  # noqa: S606
 
 
 def demo(
@@ -156,6 +178,8 @@ def demo(
     concurrency: Concurrency = None,
     flower_port: FlowerPort = None,
     no_flower: NoFlower = False,
+    api_port: ApiPort = None,
+    no_api: NoApi = False,
 ) -> None:
     """Run the whole system on simulated providers, and push a file through it."""
     from pathlib import Path
@@ -163,6 +187,7 @@ def demo(
     from worker.demo import demo as run
 
     chosen = _given(concurrency, flower_port, no_flower=no_flower)
+    chosen |= _door(api_port, no_api=no_api)
     path = None if file is None else Path(file)
     _end(run(keep_running=keep_running, file=path, **chosen))
 
@@ -177,6 +202,12 @@ def _given(
     if flower_port is not None or no_flower:
         given["flower_port"] = None if no_flower else flower_port
     return given
+
+
+def _door(api_port: int | None, *, no_api: bool) -> dict[str, Any]:
+    if no_api:
+        return {"api_port": None}
+    return {} if api_port is None else {"api_port": api_port}
 
 
 def sandbox(context: typer.Context) -> None:

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
-from ledger.database import reading, writing
-from ledger.queries import Filter, as_record, find, history, list_rows
-from ledger.rounds import retry
-from ledger.states import State
+from ledger.database import reading
+from ledger.queries import Filter, as_record, history, list_rows
 from ledger.told import told_of
 from providers.model import InvalidRequestError
-from providers.text import storable
-from worker.accounts import Lane
+from worker import operations
 from worker.cli import output, services
-from worker.cli.statuses import WRONG, CommandError
+from worker.cli.statuses import WRONG
 from worker.cli.values import future_time
+from worker.operations import ChangedError, UnknownError, found
 
 FIRST = ("id", "provider", "account", "order", "key", "group", "state", "reason")
-
-
-def found(connection: Connection, name: str) -> Row[Any]:
-    """The row of that name, or ``CommandError``."""
-    row = find(connection, storable(name))
-    if row is None:
-        raise CommandError(
-            f"{name[:100]}: there is no such cancellation; an ID is a record's id, or"
-            " provider/account/key (`rescind list` shows them)"
-        )
-    return row
 
 
 def show_one(name: str, *, as_json: bool) -> None:
@@ -132,12 +119,11 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
     rows: list[Row[Any]] = []
     for name in dict.fromkeys(names):
         try:
-            with writing(engine) as connection:
-                rows.append(_reopened(connection, name, before))
-        except (InvalidRequestError, CommandError) as error:
+            rows.append(operations.retry(engine, name, datetime.now(UTC), before))
+        except (InvalidRequestError, UnknownError, ChangedError) as error:
             wrong = True
             output.say(str(error))
-    for operation, lanes in _to_wake(rows):
+    for operation, lanes in operations.woken(rows).items():
         services.wake_up(lanes, operation)
     for row in rows:
         if as_json:
@@ -146,15 +132,3 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
             output.emit(f"{row.id}  {row.state}")
     if wrong:
         raise typer.Exit(WRONG)
-
-
-def _reopened(connection: Connection, name: str, before: datetime | None) -> Row[Any]:
-    row = found(connection, name)
-    if not retry(connection, row, datetime.now(UTC), before):
-        raise CommandError(f"{name}: somebody else has just changed it: look again")
-    return found(connection, row.id)
-
-
-def _to_wake(rows: Sequence[Row[Any]]) -> Iterator[tuple[str, list[Lane]]]:
-    for state, operation in ((State.QUEUED, "cancel"), (State.VERIFYING, "verify")):
-        yield operation, [(r.provider, r.account) for r in rows if r.state == state]

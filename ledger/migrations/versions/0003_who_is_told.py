@@ -1,4 +1,4 @@
-"""What a producer wants to be told of, and how far that has come."""
+"""What a producer wants to be told of, and how far that has come; and any order."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -46,12 +46,21 @@ def upgrade() -> None:
         ),
         sqlite_with_rowid=False,
     )
+    other_key = sa.text("order_id <> key")
+    op.create_index(
+        "ix_order",
+        "cancellation",
+        ["order_id", "id"],
+        sqlite_where=other_key,
+        postgresql_where=other_key,
+    )
     _index("ix_delivery_due", ["due_at"], "state = 'waiting'")
     _index("ix_delivery_target", ["target", "due_at"], "state = 'waiting'")
     _index("ix_delivery_given_up", ["updated_at"], "state = 'given_up'")
 
 
 def downgrade() -> None:
+    op.drop_index("ix_order", "cancellation")
     op.drop_table("delivery")
     for name in reversed(ADDED):
         op.drop_column("cancellation", name)

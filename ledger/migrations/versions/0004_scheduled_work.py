@@ -1,4 +1,4 @@
-"""The runs of each schedule."""
+"""Schedules, and the runs of each."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,13 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "schedule",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("timing", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
     op.create_table(
         "schedule_run",
         sa.Column("name", sa.Text(), nullable=False),
@@ -31,6 +38,14 @@ def upgrade() -> None:
             "state IN ('failed', 'held', 'running', 'submitted')",
             name="ck_schedule_run_state",
         ),
+        sa.CheckConstraint(
+            "(lease_ends IS NOT NULL) = (state = 'running')",
+            name="ck_schedule_run_lease",
+        ),
+        sa.CheckConstraint(
+            "(finished_at IS NULL) = (state = 'running')",
+            name="ck_schedule_run_finished",
+        ),
     )
     running = sa.text("state = 'running'")
     op.create_index(
@@ -44,3 +59,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("schedule_run")
+    op.drop_table("schedule")

@@ -1,0 +1,138 @@
+"""Is anybody at work, and can the door take cancellations? And metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from redis import RedisError
+from starlette.responses import Response
+
+from api.callers import Reader
+from api.cancellations import the_front
+from api.documents import Alive, Ready
+from api.front import Front
+from api.openapi import TOKEN_PROBLEMS, problems
+from api.problems import JSON, ProblemError, ledger_unreachable
+from ledger.database import LedgerUnreachableError, ping
+from worker import metrics, pulse
+from worker.settings import SettingsError
+
+log = structlog.get_logger("rescind.api")
+router = APIRouter(tags=["health"])
+ALIVE_SECONDS = 30.0
+"""A worker sweeps each second; busy ones now and then skip some."""
+FRESH_SECONDS = 1.0
+"""What was found is good for so long: who asks more often costs nothing."""
+
+
+class Remembered:
+    """One answer for all who ask at once, found again when it is old."""
+
+    def __init__(self, find: Callable[[Front], dict[str, Any]]) -> None:
+        self._find = find
+        self._lock = asyncio.Lock()
+        self._until = 0.0
+        self._found: dict[str, Any] | ProblemError = {}
+
+    async def answer(self, front: Front) -> Response:
+        async with self._lock:
+            if time.monotonic() >= self._until:
+                self._found = await run_in_threadpool(self._look, front)
+                self._until = time.monotonic() + FRESH_SECONDS
+        if isinstance(self._found, ProblemError):
+            return self._found.response()
+        return JSON(self._found)
+
+    def _look(self, front: Front) -> dict[str, Any] | ProblemError:
+        try:
+            return self._find(front)
+        except ProblemError as problem:
+            return problem
+
+
+def alive(front: Front) -> dict[str, Any]:
+    """Who has swept lately; raises ``ProblemError`` if nobody has."""
+    try:
+        ages = pulse.ages(front.redis, datetime.now(UTC))
+    except (RedisError, OSError, SettingsError, ValueError) as error:
+        log.warning("no pulse can be read", why=type(error).__name__)
+        raise redis_unreachable() from None
+    # Not by name: anybody may ask.
+    seconds = list(ages.values())
+    if seconds and seconds[0] <= ALIVE_SECONDS:
+        return {"alive": True, "swept_seconds_ago": seconds}
+    raise ProblemError(
+        503,
+        "no-worker",
+        f"No worker has swept for {ALIVE_SECONDS:g} s: look whether workers and beat"
+        " run (`rescind up`, `celery -A worker worker`, `celery -A worker beat`), and"
+        " at their logs. What is submitted is accepted, and waits.",
+        swept_seconds_ago=seconds,
+    )
+
+
+def redis_unreachable() -> ProblemError:
+    return ProblemError(
+        503,
+        "redis-unreachable",
+        "Redis cannot be reached from here, so nobody can tell whether workers are at"
+        " work: `rescind doctor` says more. What is submitted is accepted, and waits.",
+    )
+
+
+def ready(front: Front) -> dict[str, Any]:
+    """Whether the ledger is there, and of this version; raises ``ProblemError``."""
+    try:
+        ping(front.ledger())
+    except LedgerUnreachableError as error:
+        log.warning("not ready", why=str(error))
+        raise ledger_unreachable() from None
+    return {"ready": True}
+
+
+@router.get(
+    "/healthz",
+    summary="Is work being done?",
+    responses={200: {"model": Alive}, **problems(500, 503)},
+)
+async def healthz(request: Request) -> Response:
+    """Alive means that a worker has consumed lately, and not that a process runs."""
+    found: Remembered = request.app.state.alive
+    return await found.answer(the_front(request))
+
+
+@router.get(
+    "/readyz",
+    summary="Can the door take cancellations?",
+    responses={200: {"model": Ready}, **problems(500, 503)},
+)
+async def readyz(request: Request) -> Response:
+    """Ready means that the ledger is there. Redis and workers may be away."""
+    found: Remembered = request.app.state.ready
+    return await found.answer(the_front(request))
+
+
+@router.get(
+    "/metrics",
+    summary="For Prometheus",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **TOKEN_PROBLEMS,
+    },
+)
+def show_metrics(request: Request, _caller: Reader) -> Response:
+    front = the_front(request)
+    try:
+        redis = front.redis
+    except (SettingsError, ValueError):
+        raise redis_unreachable() from None
+    text = metrics.exposition(front.engine, redis, datetime.now(UTC), front.accounts)
+    return Response(text, media_type=metrics.CONTENT_TYPE)

@@ -1,0 +1,296 @@
+"""The runs of schedules: each due moment is run once, whoever sees it and dies at it.
+
+An open run is taken when its lease has ended, for a lease of its own; ``version`` tells
+the one who holds it from those who held it before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Update, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ledger.queries import stamp
+from ledger.side_tables import SCHEDULE, SCHEDULE_RUN
+from ledger.tables import in_ms, moment
+
+S, R = SCHEDULE.c, SCHEDULE_RUN.c
+KEPT = 200
+"""Runs of each schedule that are kept, the newest."""
+SCHEDULED, OPERATOR = "schedule", "operator"
+"""Who may have asked for a run."""
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    """Waits for somebody to take it, or somebody is at it."""
+    SUBMITTED = "submitted"
+    HELD = "held"
+    """It found too many: nothing was submitted, and an operator has to look."""
+    FAILED = "failed"
+    """Its source could not be read, or used: nothing more was submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, held by whoever took it."""
+
+    name: str
+    due_at: datetime
+    asked_by: str
+    attempts: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many orders were found, and what became of them."""
+
+    found: int
+    accepted: int = 0
+    duplicates: int = 0
+    refused: int = 0
+
+
+# --- since when -------------------------------------------------------------------
+
+
+def since_when(connection: Connection) -> dict[str, tuple[str, datetime]]:
+    """Each schedule's timing, and since when it has had that one."""
+    rows = connection.execute(select(S.name, S.timing, S.since))
+    return {row.name: (row.timing, moment(row.since)) for row in rows}
+
+
+def remember(
+    connection: Connection,
+    timings: Mapping[str, str],
+    known: Collection[str],
+    now: datetime,
+) -> None:
+    """Schedules that are new, or have other moments, have them from now on.
+
+    Those that are not even ``known`` are forgotten: their return is a beginning.
+    """
+    connection.execute(delete(SCHEDULE).where(S.name.not_in(known)))
+    for name, timing in sorted(timings.items()):
+        insert = _insert(connection, SCHEDULE)
+        values = {"timing": timing, "since": in_ms(now)}
+        statement = insert.values(name=name, **values).on_conflict_do_update(
+            index_elements=[S.name], set_=values, where=S.timing != timing
+        )
+        connection.execute(statement)
+
+
+def _insert(connection: Connection, into: Any) -> Any:
+    kind: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return kind.insert(into)
+
+
+# --- a run begins -----------------------------------------------------------------
+
+
+def open_run(
+    connection: Connection, name: str, due_at: datetime, now: datetime
+) -> bool:
+    """See to it that this moment has a run.
+
+    False: another run of the schedule is still open, and this moment has to wait.
+    """
+    other = select(R.due_at).where(R.name == name, R.state == RunState.RUNNING)
+    still_open = connection.execute(other).scalars().all()
+    if still_open:
+        return in_ms(due_at) in still_open
+    row = _new(name, due_at, SCHEDULED, now, lease_ends=now)
+    inserted = _insert(connection, SCHEDULE_RUN).values(row).on_conflict_do_nothing()
+    connection.execute(inserted)
+    return True
+
+
+def begin_by_hand(
+    connection: Connection, name: str, now: datetime, lease: timedelta
+) -> Run:
+    """A run of its own, held by the operator who asked for it."""
+    due_at = now
+    while True:
+        # Whole seconds are the schedule's own moments.
+        if due_at.microsecond // 1000 == 0:
+            due_at += timedelta(milliseconds=1)
+        row = _new(name, due_at, OPERATOR, now, lease_ends=now + lease)
+        row |= {"attempts": 1}
+        insert = _insert(connection, SCHEDULE_RUN).values(row)
+        made = connection.execute(insert.on_conflict_do_nothing().returning(R.name))
+        if made.first() is not None:
+            return Run(name, moment(in_ms(due_at)), OPERATOR, 1, 1)
+        due_at += timedelta(milliseconds=1)
+
+
+def _new(
+    name: str, due_at: datetime, asked_by: str, now: datetime, lease_ends: datetime
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "due_at": in_ms(due_at),
+        "state": RunState.RUNNING.value,
+        "asked_by": asked_by,
+        "attempts": 0,
+        "lease_ends": in_ms(lease_ends),
+        "version": 1,
+        "started_at": in_ms(now),
+    }
+
+
+# --- whose it is ------------------------------------------------------------------
+
+
+def ready(connection: Connection, now: datetime) -> list[Row[Any]]:
+    """Open runs that nobody has, or whose holder is taken for dead."""
+    chosen = select(SCHEDULE_RUN).where(
+        R.state == RunState.RUNNING, R.lease_ends <= in_ms(now)
+    )
+    return list(connection.execute(chosen.order_by(R.lease_ends)))
+
+
+def take(
+    connection: Connection,
+    name: str,
+    now: datetime,
+    lease: timedelta,
+    asked_by: str = SCHEDULED,
+) -> Run | None:
+    """The oldest run of ``name`` that is to be had, for so long."""
+    mine = (R.name == name, R.asked_by == asked_by, R.state == RunState.RUNNING)
+    free = (*mine, R.lease_ends <= in_ms(now))
+    oldest = select(func.min(R.due_at)).where(*free).scalar_subquery()
+    taken = connection.execute(
+        update(SCHEDULE_RUN)
+        # Of two at once the second looks again at what the first has made of it.
+        .where(*free, R.due_at == oldest)
+        .values(
+            attempts=R.attempts + 1,
+            version=R.version + 1,
+            lease_ends=in_ms(now + lease),
+            started_at=in_ms(now),
+        )
+        .returning(SCHEDULE_RUN)
+    ).one_or_none()
+    return None if taken is None else run_of(taken)
+
+
+def run_of(row: Row[Any]) -> Run:
+    return Run(row.name, moment(row.due_at), row.asked_by, row.attempts, row.version)
+
+
+def _held(run: Run) -> Update:
+    return update(SCHEDULE_RUN).where(
+        R.name == run.name,
+        R.due_at == in_ms(run.due_at),
+        R.version == run.version,
+        R.state == RunState.RUNNING,
+    )
+
+
+def renew(connection: Connection, run: Run, until: datetime) -> bool:
+    """Hold it for longer; False if it is somebody else's by now."""
+    longer = _held(run).values(lease_ends=in_ms(until))
+    return connection.execute(longer).rowcount == 1
+
+
+def give_back(
+    connection: Connection, run: Run, at: datetime, *, why: str | None = None
+) -> bool:
+    """Let somebody take it at that time; without ``why`` it was not even tried."""
+    tried = run.attempts - (why is None)
+    back = _held(run).values(lease_ends=in_ms(at), attempts=tried, why=why)
+    return connection.execute(back).rowcount == 1
+
+
+# --- a run ends -------------------------------------------------------------------
+
+
+def finish(
+    connection: Connection,
+    run: Run,
+    state: RunState,
+    now: datetime,
+    *,
+    counts: Counts | None = None,
+    why: str | None = None,
+) -> bool:
+    """End it; False, and nothing is changed, if it is somebody else's by now.
+
+    The one way out: whoever counts runs by their results counts them here.
+    """
+    told = counts and {
+        "found": counts.found,
+        "accepted": counts.accepted,
+        "duplicates": counts.duplicates,
+        "refused": counts.refused,
+    }
+    ended = _held(run).values(
+        state=state.value,
+        lease_ends=None,
+        finished_at=in_ms(now),
+        why=why,
+        **(told or {}),
+    )
+    if connection.execute(ended).rowcount != 1:
+        return False
+    _prune(connection, run.name)
+    return True
+
+
+def _prune(connection: Connection, name: str) -> None:
+    newest = select(R.due_at).where(R.name == name).order_by(R.due_at.desc())
+    oldest_kept = newest.offset(KEPT - 1).limit(1).scalar_subquery()
+    old = (R.name == name, R.due_at < oldest_kept, R.state != RunState.RUNNING)
+    connection.execute(delete(SCHEDULE_RUN).where(*old))
+
+
+# --- what there was ---------------------------------------------------------------
+
+
+def runs_of(connection: Connection, name: str, limit: int) -> list[Row[Any]]:
+    """The newest runs of a schedule, the newest first."""
+    chosen = select(SCHEDULE_RUN).where(R.name == name)
+    return list(connection.execute(chosen.order_by(R.due_at.desc()).limit(limit)))
+
+
+def last_runs(connection: Connection) -> dict[str, Row[Any]]:
+    """The newest run of each schedule."""
+    newest = select(R.name, func.max(R.due_at).label("due_at")).group_by(R.name)
+    last = newest.subquery()
+    both = (R.name == last.c.name) & (R.due_at == last.c.due_at)
+    rows = connection.execute(
+        select(SCHEDULE_RUN).select_from(SCHEDULE_RUN.join(last, both))
+    )
+    return {row.name: row for row in rows}
+
+
+def last_ended(connection: Connection, name: str) -> Row[Any] | None:
+    """The newest run of a schedule that is over."""
+    over = (R.name == name, R.state != RunState.RUNNING)
+    chosen = select(SCHEDULE_RUN).where(*over).order_by(R.due_at.desc()).limit(1)
+    return connection.execute(chosen).one_or_none()
+
+
+def as_document(row: Row[Any]) -> dict[str, Any]:
+    """A run as everybody outside sees it."""
+    return {
+        "name": row.name,
+        "due_at": stamp(row.due_at),
+        "state": row.state,
+        "asked_by": row.asked_by,
+        "attempts": row.attempts,
+        "found": row.found,
+        "accepted": row.accepted,
+        "duplicates": row.duplicates,
+        "refused": row.refused,
+        "why": row.why,
+        "started_at": stamp(row.started_at),
+        "finished_at": stamp(row.finished_at),
+    }

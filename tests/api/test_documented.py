@@ -1,0 +1,114 @@
+"""Every example of docs/http.md is asked of a real door, and answered as it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from redis import Redis
+
+from api.bodies import LARGEST
+from api.guard import MOST_AT_ONCE
+from api.problems import TITLES
+from api.server import GRACE_SECONDS, MOST_CONNECTIONS, REQUEST_SECONDS
+from tests.api.conftest import Door, opened, settings_for
+from worker import pulse
+from worker.settings import Settings
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+EXAMPLE = re.compile(r"```http\n(.*?)\n```\n(.*?)```json (\d+)\n(.*?)\n```", re.DOTALL)
+ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+VARIES = [ID, re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")]
+VARIES.append(re.compile(r"refused:[0-9a-f]{32}"))
+
+
+@dataclass
+class Example:
+    """One request of the guide, and its answer."""
+
+    request: str
+    status: int
+    answer: Any
+
+    @property
+    def name(self) -> str:
+        return self.request.splitlines()[0]
+
+
+EXAMPLES = [
+    Example(request, int(status), json.loads(answer))
+    for request, _, status, answer in EXAMPLE.findall(GUIDE)
+]
+
+
+@pytest.fixture
+def answering(
+    tmp_path: Path, sqlite_ledger_url: str, valkey_url: str
+) -> Iterator[Door]:
+    redis_url = SecretStr(valkey_url)
+    with (
+        Redis.from_url(valkey_url) as client,
+        opened(settings_for(tmp_path, sqlite_ledger_url, redis_url=redis_url)) as door,
+    ):
+        client.delete(pulse.KEY)
+        pulse.leave(client, datetime.now(UTC))
+        yield door
+        client.delete(pulse.KEY)
+
+
+def test_every_example_is_answered_as_the_guide_says(answering: Door) -> None:
+    assert len(EXAMPLES) > 10
+    known: dict[str, str] = {}
+    for one in EXAMPLES:
+        head, _, body = one.request.partition("\n\n")
+        line, *headers = head.splitlines()
+        method, path = line.split()
+        for written, real in known.items():
+            path = path.replace(written, real)
+        given = dict(header.split(": ", 1) for header in headers)
+        if body:
+            given["Content-Type"] = "application/json"
+        told = answering.ask(method, path, headers=given, data=body or None)
+        assert told.status_code == one.status, (one.name, told.text)
+        assert shape(told.json()) == shape(one.answer), one.name
+        if isinstance(one.answer.get("id"), str):
+            known.setdefault(one.answer["id"], told.json()["id"])
+
+
+def shape(value: Any) -> Any:
+    """``value`` without what is another one each time."""
+    if isinstance(value, dict):
+        return {name: shape(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [shape(one) for one in value]
+    if isinstance(value, float):
+        return 0.0
+    if isinstance(value, str):
+        for one in VARIES:
+            value = one.sub("…", value)
+    return value
+
+
+def test_every_kind_of_problem_is_listed() -> None:
+    listed = set(re.findall(r"`/errors/([a-z-]+)`", GUIDE))
+    of_health = {"no-worker", "redis-unreachable"}
+    assert listed | of_health == set(TITLES)
+    assert all(f"`{one}`" in GUIDE for one in of_health)
+
+
+def test_the_limits_are_those_that_hold() -> None:
+    for said in (
+        f"| {LARGEST // 2**20} MiB, in chunks or not.",
+        f"has {REQUEST_SECONDS:g} s to arrive whole",
+        f"`RESCIND_API_RATE`, {Settings.model_fields['api_rate'].default} unless set",
+        f"| {MOST_AT_ONCE} requests, {MOST_CONNECTIONS:,} connections",
+        f"has {GRACE_SECONDS} s to end",
+    ):
+        assert said in GUIDE

@@ -1,0 +1,128 @@
+"""The OpenAPI file says what is true: schemathesis asks, and the answers conform."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from providers.registry import PROVIDERS
+from tests.api.conftest import EVERYTHING, Door
+from worker.entries import FIELDS
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    ignored_auth,
+    unsupported_method,
+]
+
+
+EXAMPLES = settings(
+    max_examples=8,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_every_answer_is_as_the_file_says(door: Door, mode: GenerationMode) -> None:
+    schema = schemathesis.openapi.from_url(f"{door.url}/openapi.json")
+    found: list[Any] = list(schema.get_all_operations())
+    operations = [one.ok() for one in found]
+    assert len(operations) > 10
+    for operation in operations:
+        # In a path that is any text nothing can be wrong.
+        if mode is GenerationMode.POSITIVE or operation.query or operation.body:
+            cases = operation.as_strategy(generation_mode=mode)
+            EXAMPLES(given(case=cases)(ask))()
+
+
+def ask(case: Any) -> None:
+    # Neither Redis nor a worker is there.
+    away = case.path in ("/healthz", "/metrics")
+    checks = [one for one in CHECKS if not (away and one is not_a_server_error)]
+    headers = {"Authorization": f"Bearer {EVERYTHING}"}
+    answer = case.call(headers=headers)
+    case.validate_response(answer, checks=checks, headers=headers)
+    assert answer.status_code < 500 or (away and answer.status_code == 503)
+
+
+# --- a cancellation in full -----------------------------------------------------------
+
+NOTPANEL = {"provider": "notpanel", "order": "ord_1"}
+DUKKANGO = {
+    "provider": "dukkango",
+    "order": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+    "params": {"reason_id": 4},
+}
+AKINON = {
+    "provider": "akinon",
+    "order": "7",
+    "params": {"is_all": True, "reasons": {"1": 2}, "ibans": {"1": "TR33"}},
+}
+WHOLE = {
+    "account": "second",
+    "params": {},
+    "key": "k",
+    "not_before": "+1h",
+    "cancel_before": "2027-01-01T00:00:00+03:00",
+    "group": "g",
+    "metadata": {"shop": 1},
+}
+NOTHING = dict.fromkeys(WHOLE, None)
+
+
+@pytest.mark.parametrize(
+    ("entry", "good"),
+    [
+        (NOTPANEL, True),
+        (NOTPANEL | WHOLE, True),
+        (NOTPANEL | NOTHING, True),
+        (DUKKANGO, True),
+        (AKINON, True),
+        ({"provider": "nobody", "order": "1"}, False),
+        ({"provider": "notpanel"}, False),
+        (NOTPANEL | {"order": "x y"}, False),
+        (NOTPANEL | {"account": "a/b"}, False),
+        (NOTPANEL | {"key": "x" * 201}, False),
+        (NOTPANEL | {"group": ""}, False),
+        (NOTPANEL | {"metadata": []}, False),
+        (NOTPANEL | {"else": 1}, False),
+        (NOTPANEL | {"params": {"reason_id": 4}}, False),
+        (DUKKANGO | {"params": {}}, False),
+        (DUKKANGO | {"params": {"reason_id": 9}}, False),
+        (DUKKANGO | {"params": None}, False),
+        (AKINON | {"params": {"is_all": True}}, False),
+    ],
+)
+def test_the_file_and_the_check_agree_on_what_a_cancellation_is(
+    door: Door, entry: dict[str, Any], good: bool
+) -> None:
+    document = door.get("/openapi.json", token=None).json()
+    schema = {**document, "$ref": "#/components/schemas/Cancellation"}
+    assert jsonschema_rs.is_valid(schema, entry) is good
+    assert door.submit(entry).status_code == (202 if good else 422)
+
+
+def test_every_field_of_an_entry_is_described(door: Door) -> None:
+    document = door.get("/openapi.json", token=None).json()
+    for provider in PROVIDERS:
+        name = f"{provider.name.capitalize()}Cancellation"
+        described = document["components"]["schemas"][name]["properties"]
+        assert list(described) == list(FIELDS)

@@ -1,0 +1,386 @@
+"""What is counted is what happened: no more, no less, and for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from alembic import command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete, select, text
+
+from ledger import tallies
+from ledger.database import open_ledger, reading, writing
+from ledger.intake import NewCancellation, insert_or_find
+from ledger.lanes import (
+    LaneState,
+    hold_for_operator,
+    read_lane,
+    write_lane,
+)
+from ledger.lanes import held as held_by_fault
+from ledger.migrate import _config, upgrade
+from ledger.progress import Change, Claimed
+from ledger.records import CallMade, new_id, record, record_calls
+from ledger.retention import Pruning
+from ledger.rounds import REFUSED_KEY, retry
+from ledger.side_tables import TALLY
+from ledger.states import FINAL, RETRYABLE, State
+from ledger.sweeps import sweep_deadlines, sweep_leases
+from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
+from ledger.tallies import BEYOND, BUCKETS, NO_LANE, SLOT, flow, totals
+from tests.ledger.build import HOUR, LEASE, NOW, PLAIN, SECOND, change, hold, new
+from tests.ledger.build import progress as in_state
+
+LANES = (("notpanel", "default"), ("ithink", "branch"))
+Counted = Counter[tuple[str, ...]]
+ENDINGS = (State.CANCELLED, State.REJECTED, State.FAILED, State.QUEUED, State.VERIFYING)
+ACTS = st.sampled_from(
+    [
+        *("take_in", "again", "refuse", "claim", "claim"),
+        *("end", "end", "lost_ack", "roll_back"),
+        *("vanish", "expire", "retry", "prune"),
+    ]
+)
+ON_ONE_LEDGER = settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+)
+
+
+def told(engine: Engine) -> Counted:
+    """What the tallies say, by metric, lane and names; calls with all of their sums."""
+    with reading(engine) as connection:
+        found = totals(connection)
+    counted: Counted = Counter()
+    for one in found:
+        names = (one.metric, one.provider, one.account, one.first, one.second)
+        counted[*names, one.third] = one.count
+        if one.metric == tallies.CALL:
+            counted[*names, one.third, "orders"] = one.orders
+            counted[*names, one.third, "took_ms"] = one.took_ms
+    return +counted
+
+
+def history(engine: Engine) -> Counted:
+    """The same, read off the rows that are there."""
+    counted: Counted = Counter()
+    with reading(engine) as connection:
+        rows = {row.id: row for row in connection.execute(select(CANCELLATION))}
+        moves = connection.execute(select(TRANSITION)).all()
+        calls = connection.execute(select(CALL)).all()
+    for row in rows.values():
+        sent = row.attempts - (row.state == State.SENDING)
+        counted["attempt", row.provider, row.account, "", "", ""] += sent
+    for move in moves:
+        row = rows[move.cancellation_id]
+        refused = row.key.startswith(REFUSED_KEY)
+        lane = NO_LANE if refused else (row.provider, row.account)
+        if move.to_state in FINAL:
+            counted["outcome", *lane, move.to_state, move.reason, ""] += 1
+        if move.from_state is None and not refused:
+            counted["accepted", *lane, "", "", ""] += 1
+        for evidence, metric in (("retry", "retry"), ("the lease ran out", "lease")):
+            if move.evidence == evidence:
+                counted[metric, *lane, "", "", ""] += 1
+    for call in calls:
+        bucket = next((str(ms) for ms in BUCKETS if call.took_ms <= ms), BEYOND)
+        its = ("call", call.provider, call.account, call.operation, call.evidence)
+        counted[*its, bucket] += 1
+        counted[*its, bucket, "orders"] += call.orders
+        counted[*its, bucket, "took_ms"] += call.took_ms
+    return +counted
+
+
+def flowed(engine: Engine) -> Counted:
+    with reading(engine) as connection:
+        found = flow(connection, NOW - HOUR, NOW + HOUR)
+    return Counter({(one.state, one.reason): one.count for one in found})
+
+
+def empty(engine: Engine) -> None:
+    with writing(engine) as connection:
+        for table in (TRANSITION, CALL, CANCELLATION, LANE, TALLY):
+            connection.execute(delete(table))
+
+
+class RolledBackError(Exception):
+    pass
+
+
+@dataclass
+class World:
+    """Some workers and operators at one ledger, whose acts ``number`` varies."""
+
+    engine: Engine
+    held: list[Claimed] = field(default_factory=list)
+    gone: Counted = field(default_factory=Counter)
+    """What was deleted, as the history had told it."""
+
+    def act(self, name: str, number: int) -> None:
+        getattr(self, f"_{name}")(number)
+
+    def _lane(self, number: int) -> tuple[str, str]:
+        return LANES[number % len(LANES)]
+
+    def _insert(self, *some: NewCancellation) -> None:
+        with writing(self.engine) as connection:
+            insert_or_find(connection, some, NOW)
+
+    def _take_in(self, number: int) -> None:
+        late = NOW + SECOND if number % 3 == 0 else None
+        lane = self._lane(number)
+        some = (new(f"{number}-{n}", lane=lane, cancel_before=late) for n in range(3))
+        expired = new(f"{number}-x", lane=lane, progress=in_state(State.EXPIRED))
+        self._insert(*some, expired)
+
+    def _again(self, number: int) -> None:
+        self._take_in(number)
+
+    def _refuse(self, number: int) -> None:
+        lane = (f"my name is {number}", "DE00 1234")
+        key = f"{REFUSED_KEY}{number}"
+        wrong = in_state(State.REJECTED)
+        self._insert(new(key=key, lane=lane, progress=wrong))
+
+    def _claim(self, number: int) -> None:
+        for state in (State.QUEUED, State.VERIFYING):
+            self.held += hold(self.engine, state, 2, NOW, self._lane(number))
+
+    def _chosen(self, number: int) -> tuple[tuple[str, str], list[Change], CallMade]:
+        """The end of a call for the first that are held, stale or not."""
+        chosen = self.held[: 1 + number % 2]
+        lanes = self._lanes_of(chosen)
+        chosen = [one for one in chosen if lanes[one.id] == lanes[chosen[0].id]]
+        self.held = [one for one in self.held if one not in chosen]
+        to = ENDINGS[number % len(ENDINGS)]
+        changes = [_ended(one, to) for one in chosen]
+        took = timedelta(milliseconds=17 * number)
+        ids = tuple(one.id for one in chosen)
+        call = CallMade(new_id(), "cancel", "answered", took, NOW, ids)
+        return lanes[chosen[0].id], changes, call
+
+    def _lanes_of(self, claimed: list[Claimed]) -> dict[str, tuple[str, str]]:
+        ids = [one.id for one in claimed]
+        with reading(self.engine) as connection:
+            chosen = select(CANCELLATION).where(CANCELLATION.c.id.in_(ids))
+            found = connection.execute(chosen).all()
+        missing = dict.fromkeys(ids, LANES[0])
+        return missing | {row.id: (row.provider, row.account) for row in found}
+
+    def _end(self, number: int, *, times: int = 1, fails: bool = False) -> None:
+        if not self.held:
+            return
+        lane, changes, call = self._chosen(number)
+        for _ in range(times):
+            with writing(self.engine) as connection:
+                record(connection, changes, NOW, lane)
+                record_calls(connection, *lane, [call])
+                if fails:
+                    raise RolledBackError
+
+    def _lost_ack(self, number: int) -> None:
+        """Committed, and made again because nobody heard of it."""
+        self._end(number, times=2)
+
+    def _roll_back(self, number: int) -> None:
+        before = told(self.engine)
+        if self.held:
+            with pytest.raises(RolledBackError):
+                self._end(number, fails=True)
+        assert told(self.engine) == before
+
+    def _vanish(self, number: int) -> None:
+        lane, later = self._lane(number), NOW + 2 * LEASE
+        with writing(self.engine) as connection:
+            sweep_leases(connection, lane, PLAIN, later)
+
+    def _expire(self, number: int) -> None:
+        with writing(self.engine) as connection:
+            sweep_deadlines(connection, self._lane(number), PLAIN, NOW + 2 * SECOND)
+
+    def _retry(self, number: int) -> None:
+        ended = CANCELLATION.c.state.in_(RETRYABLE)
+        ours = CANCELLATION.c.key.not_like(f"{REFUSED_KEY}%")
+        with writing(self.engine) as connection:
+            chosen = select(CANCELLATION).where(ended, ours).limit(1 + number % 2)
+            for row in connection.execute(chosen).all():
+                retry(connection, row, NOW, cancel_before=NOW + HOUR)
+
+    def _prune(self, number: int) -> None:
+        before = history(self.engine)
+        walk = Pruning(self.engine, NOW + SECOND if number % 2 else NOW)
+        while walk.step():
+            pass
+        self.gone += before - history(self.engine)
+
+
+def _ended(one: Claimed, to: State) -> Change:
+    """Of what was being sent, being queued again means that nothing was tried."""
+    sending = one.progress.state is State.SENDING
+    if to is State.VERIFYING and not sending:
+        to = State.CANCELLED
+    put_back = sending and to is State.QUEUED
+    attempts = one.progress.attempts - put_back
+    return replace(
+        change(one, to, attempts=attempts), attempted=sending and not put_back
+    )
+
+
+@given(acts=st.lists(st.tuples(ACTS, st.integers(0, 11)), max_size=25))
+@ON_ONE_LEDGER
+def test_the_tallies_are_what_the_history_says_and_said_of_what_is_deleted(
+    engine: Engine, acts: list[tuple[str, int]]
+) -> None:
+    empty(engine)
+    world = World(engine)
+    for name, number in [("take_in", 1), ("take_in", 2), ("claim", 1), *acts]:
+        world.act(name, number)
+    ever = told(engine)
+    assert ever == history(engine) + world.gone
+    ended: Counted = Counter()
+    for (metric, *names), count in ever.items():
+        if metric == tallies.OUTCOME:
+            ended[names[2], names[3]] += count
+    assert flowed(engine) == ended
+
+
+@given(took_ms=st.integers(0, 90_000))
+def test_a_call_falls_into_the_bucket_that_holds_its_time(took_ms: int) -> None:
+    bucket = tallies._bucket(took_ms)
+    limits = [0, *BUCKETS]
+    if bucket == BEYOND:
+        assert took_ms > BUCKETS[-1]
+    else:
+        assert int(bucket) >= took_ms
+        below = limits[limits.index(int(bucket)) - 1]
+        assert took_ms > below or took_ms == 0
+
+
+def end_at(engine: Engine, *moments: Any) -> None:
+    for at in moments:
+        with writing(engine) as connection:
+            ended = [("cancelled", "confirmed", 1)]
+            tallies.count_outcomes(connection, LANES[0], ended, at)
+
+
+def test_the_flow_is_by_quarters_of_an_hour_the_oldest_first(engine: Engine) -> None:
+    begin = NOW.replace(minute=0, second=0, microsecond=0)
+    last = begin + SLOT - timedelta(milliseconds=1)
+    end_at(engine, begin + SLOT, last, begin)
+    with reading(engine) as connection:
+        found = flow(connection, begin, NOW + HOUR)
+        latest = flow(connection, begin + SLOT + SECOND, NOW + HOUR)
+        earlier = flow(connection, begin - HOUR, begin - SECOND)
+    assert [(one.slot, one.count) for one in found] == [(begin, 2), (begin + SLOT, 1)]
+    assert [one.slot for one in latest] == [begin + SLOT]
+    assert earlier == []
+
+
+def test_what_flowed_long_ago_is_forgotten_and_stays_counted(engine: Engine) -> None:
+    old, older = NOW - tallies.KEPT - SLOT, NOW - tallies.KEPT - 3 * SLOT
+    end_at(engine, NOW, old, older)
+    for forgotten in (True, True, False):
+        with writing(engine) as connection:
+            assert tallies.forget_flow(connection, NOW) is forgotten
+    with reading(engine) as connection:
+        assert len(flow(connection, older, NOW)) == 1
+    assert told(engine).total() == 3
+
+
+def test_what_is_counted_outside_of_a_transaction_of_ours_is_counted_too(
+    engine: Engine,
+) -> None:
+    with engine.begin() as connection:
+        tallies.count(connection, tallies.THROTTLE, LANES[0], by=2)
+    assert told(engine) == {("throttle", *LANES[0], "", "", ""): 2}
+
+
+def test_a_webhook_is_counted_by_what_came_of_it(engine: Engine) -> None:
+    for result in ("delivered", "failed", "delivered"):
+        with writing(engine) as connection:
+            tallies.count_webhook(connection, result)
+    assert told(engine) == {
+        ("webhook", "", "", "delivered", "", ""): 2,
+        ("webhook", "", "", "failed", "", ""): 1,
+    }
+
+
+def test_a_hold_is_counted_once_and_by_whose_it_is(engine: Engine) -> None:
+    lane = LANES[0]
+    by_fault = held_by_fault(LaneState(), "the key is wrong", PLAIN, NOW)
+    longer = held_by_fault(by_fault, "the key is wrong", PLAIN, NOW + HOUR)
+    by_operator = hold_for_operator(by_fault, NOW)
+    again = replace(by_operator, failures=3)
+    for state in (by_fault, longer, by_operator, again, LaneState(), by_fault):
+        with writing(engine) as connection:
+            read_lane(connection, lane, for_update=True)
+            write_lane(connection, lane, state)
+    assert told(engine) == {
+        ("hold", *lane, "fault", "", ""): 2,
+        ("hold", *lane, "operator", "", ""): 1,
+    }
+
+
+def test_those_who_count_the_same_at_once_lose_nothing_and_lock_nobody(
+    engine: Engine,
+) -> None:
+    """In opposite orders, in many threads: as one worker's, and as a crowd's."""
+    url = engine.url.render_as_string(hide_password=False)
+    start, failed = threading.Barrier(4), list[Exception]()
+
+    def run(order: int) -> None:
+        own = open_ledger(url)
+        try:
+            start.wait()
+            for _ in range(25):
+                with writing(own) as connection:
+                    for lane in LANES[::order]:
+                        tallies.count(connection, tallies.THROTTLE, lane)
+                        tallies.count(connection, tallies.ACCEPTED, lane, crowd=True)
+        except Exception as error:  # noqa: BLE001
+            failed.append(error)
+        finally:
+            own.dispose()
+
+    threads = [threading.Thread(target=run, args=(order,)) for order in (1, -1, 1, -1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert set(told(engine).values()) == {100}
+    assert len(told(engine)) == 4
+
+
+def test_an_older_ledger_has_its_history_counted_when_it_is_upgraded(
+    engine: Engine,
+) -> None:
+    world = World(engine)
+    acts = [("take_in", 1), ("take_in", 4), ("refuse", 7), ("claim", 1), ("claim", 0)]
+    acts += [("end", 0), ("end", 7), ("vanish", 1), ("vanish", 0), ("retry", 1)]
+    for name, number in acts:
+        world.act(name, number)
+    counted, in_slots = told(engine), flowed(engine)
+    assert {metric for metric, *_ in counted} == {
+        "accepted",
+        "attempt",
+        "call",
+        "lease",
+        "outcome",
+        "retry",
+    }
+    with writing(engine) as connection:
+        command.downgrade(_config(connection), "0004")
+    upgrade(engine)
+    assert told(engine) == counted
+    assert flowed(engine) == in_slots
+    with writing(engine) as connection:
+        shards = connection.execute(text("SELECT DISTINCT shard FROM tally")).all()
+    assert shards == [(0,)]

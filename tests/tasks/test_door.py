@@ -1,0 +1,67 @@
+"""What comes in through the HTTP door while Redis is away is found by the sweep."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import requests
+from redis import Redis
+
+from tests.conftest import free_port
+from tests.tasks.conftest import Running, until
+from worker import pulse
+
+TOKEN = "0123456789abcdef-shop"
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+def test_what_was_accepted_while_redis_is_away_is_swept_up_and_cancelled(
+    system: Running, tmp_path: Path
+) -> None:
+    port = str(free_port())
+    env = {
+        **system.system.environment(),
+        # Of the whole system, the door alone does not reach it.
+        "RESCIND_REDIS_URL": NOWHERE,
+        "RESCIND_API_PORT": port,
+        "RESCIND_API_TOKENS": f"shop:submit+read:{TOKEN}",
+        "PATH": os.environ["PATH"],
+    }
+    url = f"http://127.0.0.1:{port}/v1/cancellations"
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    entry = {"provider": "notpanel", "order": "ord_door1"}
+
+    system.sandbox.seed("notpanel", ["ord_door1"], "pending")
+
+    def accepted() -> bool:
+        try:
+            sent = requests.post(url, json=entry, headers=headers, timeout=4)
+        except requests.ConnectionError:
+            return False
+        assert sent.status_code == 202, sent.text
+        return True
+
+    with (tmp_path / "log").open("wb") as log:
+        door = subprocess.Popen(
+            [sys.executable, "-m", "api"], env=env, stdout=log, stderr=log
+        )
+        try:
+            until(accepted, "the door")
+            system.ends("notpanel/default/ord_door1")
+            shown = requests.get(
+                f"{url}/notpanel/default/ord_door1", headers=headers, timeout=4
+            )
+        finally:
+            door.terminate()
+            assert door.wait(20) == 0
+    assert shown.json()["state"] == "cancelled"
+    assert len(system.events("notpanel", "ord_door1", "cancel")) == 1
+
+
+def test_a_worker_that_sweeps_leaves_its_pulse(system: Running) -> None:
+    with Redis.from_url(system.system.redis_url) as client:
+        until(lambda: pulse.ages(client, datetime.now(UTC)), "a pulse")

@@ -1,0 +1,112 @@
+"""Scheduled work, with two workers and two beats that may die at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, update
+
+from ledger.database import reading, writing
+from ledger.schedule_runs import as_document, runs_of
+from ledger.side_tables import SCHEDULE, SCHEDULE_RUN
+from ledger.tables import in_ms
+from tests.shop import Shop, serving
+from tests.tasks.conftest import Running, until
+from tests.tasks.traps.acts import PROVIDER, cancelled_once, new_orders
+from tests.tasks.traps.ears import Ears
+
+
+@pytest.fixture
+def shop(fleet: Running) -> Iterator[Shop]:
+    with serving() as server:
+        yield server
+    fleet.system.settings.schedules.unlink()
+
+
+def missed(fleet: Running, name: str, shop: Shop, orders: list[str]) -> None:
+    """A rule that all workers know, and whose moment was ten minutes ago."""
+    shop.body = json.dumps([{"id": order} for order in orders]).encode()
+    now = datetime.now(UTC)
+    line = f"{now - timedelta(minutes=10):%M %H} * * *"
+    values = {"timing": f"cron {line} UTC", "since": in_ms(now - timedelta(days=1))}
+    with writing(fleet.engine) as connection:
+        connection.execute(insert(SCHEDULE).values(name=name, **values))
+    source = f'{{ url = "{shop.url}", format = "json" }}'
+    rule = (
+        f'[{name}]\ncron = "{line}"\nmax = 100\nprovider = "{PROVIDER}"\n'
+        f'source = {source}\nmap = {{ order = "id" }}\n'
+    )
+    path = fleet.system.settings.schedules
+    path.with_suffix(".new").write_text(rule)
+    path.with_suffix(".new").replace(path)
+
+
+def runs(fleet: Running, name: str) -> list[dict[str, Any]]:
+    with reading(fleet.engine) as connection:
+        return [as_document(row) for row in runs_of(connection, name, 100)]
+
+
+def ends(fleet: Running, name: str) -> dict[str, Any]:
+    until(lambda: any(run["finished_at"] for run in runs(fleet, name)), name)
+    (run,) = runs(fleet, name)
+    return run
+
+
+def test_two_beats_and_two_workers_fire_a_rule_once(fleet: Running, shop: Shop) -> None:
+    orders = new_orders(fleet, 3)
+    with Ears(fleet.producer) as ears:
+        missed(fleet, "once", shop, orders)
+        run = ends(fleet, "once")
+        ears.sit_through(4)
+    assert ends(fleet, "once") == run
+    assert (run["state"], run["accepted"], run["attempts"]) == ("submitted", 3, 1)
+    assert run["asked_by"] == "schedule"
+    assert len(shop.asked) == 1
+    cancelled_once(fleet, orders)
+
+
+def test_a_run_whose_worker_is_killed_at_it_is_done_by_another(
+    fleet: Running, shop: Shop
+) -> None:
+    orders = new_orders(fleet, 3)
+    shop.answers.clear()
+    missed(fleet, "killed", shop, orders)
+    until(lambda: shop.asked, "the feed to be asked")
+    for pid in _children(fleet):
+        os.kill(pid, signal.SIGKILL)
+    shop.answers.set()
+    until(lambda: _is_open(fleet), "its run")
+    _leases_run_out(fleet)
+    run = ends(fleet, "killed")
+    assert (run["state"], run["accepted"], run["attempts"]) == ("submitted", 3, 2)
+    assert len(shop.asked) == 2
+    cancelled_once(fleet, orders)
+
+
+def _children(fleet: Running) -> list[int]:
+    found: list[int] = []
+
+    def both() -> bool:
+        stats = fleet.producer.control.inspect(timeout=2).stats() or {}
+        found[:] = [p for one in stats.values() for p in one["pool"]["processes"]]
+        return len(stats) == 2
+
+    until(both, "both workers")
+    return found
+
+
+def _is_open(fleet: Running) -> bool:
+    return [run["state"] for run in runs(fleet, "killed")] == ["running"]
+
+
+def _leases_run_out(fleet: Running) -> None:
+    with writing(fleet.engine) as connection:
+        is_open = SCHEDULE_RUN.c.state == "running"
+        gone = update(SCHEDULE_RUN).where(is_open).values(lease_ends=1)
+        connection.execute(gone)

@@ -1,0 +1,162 @@
+"""``rescind schedule run``: a rule run by hand, or only shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import typer
+from sqlalchemy import Engine
+
+from ledger.database import LedgerUnreachableError, reading, writing
+from ledger.schedule_runs import (
+    KEPT,
+    Run,
+    RunState,
+    as_document,
+    begin_by_hand,
+    runs_of,
+)
+from ledger.tables import in_ms
+from providers.registry import BY_NAME
+from worker.accounts import Lane
+from worker.cli import output, services
+from worker.cli.schedules import need_rule
+from worker.cli.statuses import DONE, UNREACHABLE, WRONG
+from worker.intake import Receipt, Taken
+from worker.preview import preview
+from worker.schedules.rules import Rule
+from worker.schedules.running import LEASE, Ended, Harvest, Runner, gather
+from worker.settings import settings
+
+HIDDEN = "***"
+WORDS = {
+    Receipt.ACCEPTED: "would be submitted",
+    Receipt.DUPLICATE: "in the ledger already",
+    Receipt.REFUSED: "would be refused",
+}
+
+
+# --- what would be submitted ------------------------------------------------------
+
+
+def dry_run(name: str, most: int | None, *, as_json: bool) -> None:
+    rule = need_rule(name)
+    engine, accounts = services.need_ledger(), services.need_accounts()
+    now = services.utc_now()
+    harvest = gather(rule, now, most)
+    known = (engine, accounts, settings().seal(), harvest.entries, now)
+    taken = preview(*known, settings().callbacks)
+    both = list(zip(harvest.entries, taken, strict=True))
+    if as_json:
+        for entry, one in both:
+            output.emit_json(_document(entry, one))
+    elif both:
+        columns = ("provider", "account", "order", "key", "what", "why")
+        output.table(columns, [_row(entry, one) for entry, one in both])
+    output.say(_summary(rule, harvest, taken))
+    refused = any(one.receipt is Receipt.REFUSED for one in taken)
+    _end(WRONG if harvest.over or refused else DONE)
+
+
+def _document(entry: Mapping[str, Any], one: Taken) -> dict[str, Any]:
+    known = one.id if one.receipt is Receipt.DUPLICATE else None
+    return {
+        "receipt": one.receipt,
+        "id": known,
+        "wrong": one.wrong,
+        "entry": _shown(entry),
+    }
+
+
+def _shown(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """``entry`` without what the ledger would seal."""
+    params = entry.get("params")
+    if not isinstance(params, dict):
+        return dict(entry)
+    name = entry.get("provider")
+    provider = BY_NAME.get(name) if isinstance(name, str) else None
+    sealed = provider.sealed_params if provider else params.keys()
+    return {
+        **entry,
+        "params": {k: HIDDEN if k in sealed else v for k, v in params.items()},
+    }
+
+
+def _row(entry: Mapping[str, Any], one: Taken) -> tuple[object, ...]:
+    shown = (entry.get("provider"), entry.get("account", "default"), entry.get("order"))
+    return (*shown, entry.get("key", "-"), WORDS[one.receipt], one.wrong)
+
+
+def _summary(rule: Rule, harvest: Harvest, taken: list[Taken]) -> str:
+    receipts = [one.receipt for one in taken]
+    said = [f"{receipts.count(one)} {words}" for one, words in WORDS.items()]
+    counted = f"more than {harvest.most}" if harvest.over else str(harvest.found)
+    text = f"{counted} found: {', '.join(said)}; its zone is {rule.zone.key}"
+    if harvest.over:
+        text += f". That is more than its max of {harvest.most}: NOTHING would be"
+        text += " submitted, and the run held"
+    return text
+
+
+# --- run by hand ------------------------------------------------------------------
+
+
+def run_now(name: str, most: int | None, *, as_json: bool) -> None:
+    rule = need_rule(name)
+    services.need_redis()
+    engine, accounts = services.need_ledger(), services.need_accounts()
+    known = (engine, accounts, settings().seal(), services.utc_now, _wake)
+    runner = Runner(*known, settings().callbacks)
+    with writing(engine) as connection:
+        run = begin_by_hand(connection, name, services.utc_now(), LEASE)
+    ended = _run(runner, rule, run, most)
+    if as_json:
+        output.emit_json(_recorded(engine, run))
+    else:
+        output.emit(_sentence(name, ended))
+    _end(_status(ended))
+
+
+def _run(runner: Runner, rule: Rule, run: Run, most: int | None) -> Ended:
+    try:
+        return runner.run(rule, run, most)
+    except BaseException as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        why = "interrupted" if stopped else f"it ended early: {type(error).__name__}"
+        with suppress(LedgerUnreachableError):
+            runner.end(run, Ended(RunState.FAILED, why=f"{why}; run it again"))
+        raise
+
+
+def _wake(lanes: Iterable[Lane]) -> None:
+    services.wake_up(lanes)
+
+
+def _recorded(engine: Engine, run: Run) -> dict[str, Any]:
+    with reading(engine) as connection:
+        rows = runs_of(connection, run.name, KEPT)
+    return next(as_document(row) for row in rows if row.due_at == in_ms(run.due_at))
+
+
+def _sentence(name: str, ended: Ended) -> str:
+    if ended.counts is None or ended.state is not RunState.SUBMITTED:
+        return f"{name} is {ended.state}: {ended.why}"
+    counts = ended.counts
+    return (
+        f"{name} is submitted: {counts.found} found, {counts.accepted} accepted,"
+        f" {counts.duplicates} submitted before, {counts.refused} refused"
+    )
+
+
+def _status(ended: Ended) -> int:
+    if ended.passing:
+        return UNREACHABLE
+    refused = ended.counts.refused if ended.counts else 0
+    return DONE if ended.state is RunState.SUBMITTED and not refused else WRONG
+
+
+def _end(status: int) -> None:
+    if status != DONE:
+        raise typer.Exit(status)

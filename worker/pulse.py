@@ -1,0 +1,53 @@
+"""The pulse: each worker that takes a sweep leaves the time of it in Redis.
+
+So that somebody can see whether work is consumed, and not merely that a process lives.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from socket import gethostname
+from typing import Any
+
+from redis import Redis
+
+from ledger.tables import in_ms
+
+KEY = "rescind:pulse"
+"""A hash: a worker's host, and the time of its latest sweep in milliseconds."""
+FORGOTTEN_MS = 3_600_000
+"""A host that has not swept for so long is not shown any more."""
+MOST = 100
+"""Hosts beyond which those are looked for that are to be forgotten."""
+
+
+def leave(redis: Redis, now: datetime) -> None:
+    """Say that this host has swept; raises ``RedisError``."""
+    redis.hset(KEY, gethostname(), in_ms(now))
+    redis.pexpire(KEY, FORGOTTEN_MS)
+    if redis.hlen(KEY) > MOST:
+        _forget(redis, in_ms(now))
+
+
+def _forget(redis: Redis, now: int) -> None:
+    """The hosts that left, and of more than ``MOST`` those that swept longest ago."""
+    latest = sorted(_times(redis).items(), key=lambda one: one[1], reverse=True)
+    over = [
+        host
+        for place, (host, at) in enumerate(latest)
+        if place >= MOST or now - at > FORGOTTEN_MS
+    ]
+    if over:
+        redis.hdel(KEY, *over)
+
+
+def ages(redis: Redis, now: datetime) -> dict[str, float]:
+    """Seconds since each host has swept, the latest first; raises ``RedisError``."""
+    found = {host: (in_ms(now) - at) / 1000 for host, at in _times(redis).items()}
+    shown = {host: max(0.0, age) for host, age in found.items()}
+    return dict(sorted(shown.items(), key=lambda one: one[1]))
+
+
+def _times(redis: Redis) -> dict[str, int]:
+    kept: Any = redis.hgetall(KEY)
+    return {host.decode("utf-8", "replace"): int(at) for host, at in kept.items()}

@@ -1,0 +1,1 @@
+"""Scheduled work: rules that look for orders by themselves, and submit them."""
