@@ -222,7 +222,7 @@ class Story:
 
 @given(st.lists(steps, min_size=8, max_size=30))
 @settings(
-    max_examples=100,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     deadline=None,
 )
