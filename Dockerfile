@@ -22,7 +22,8 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation -w /wheels . \
 FROM python:3.11-slim
 # The user must be able to read the accounts file: give its owner's id.
 ARG UID=1000
-RUN useradd --uid "${UID}" --user-group --no-create-home --home-dir /srv/rescind rescind
+RUN useradd --uid "${UID}" --user-group --no-create-home --home-dir /srv/rescind rescind \
+ && install -d -m 0700 -o rescind -g rescind /var/lib/rescind
 COPY --from=build /opt/rescind /opt/rescind
 COPY flowerconfig.py /srv/rescind/
 ENV PATH=/opt/rescind/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -1,7 +1,8 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo chaos chaos-proof isolation bench lint format clean lock
+.PHONY: help setup test demo chaos chaos-proof isolation bench screenshots lint format \
+  clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -93,6 +94,10 @@ $(BATCHES_STAMP): $(STAMP) requirements/bench-batches.txt
 	@$(BATCHES)/bin/python -m pip --disable-pip-version-check --no-input install \
 	  --quiet --require-hashes --requirement requirements/bench-batches.txt
 	@touch $@
+
+screenshots: $(STAMP) ## the pictures of docs/images anew, from real pages in Chromium
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/desk/test_pictures.py \
+	  tests/desk/test_at_work.py
 
 format: $(STAMP) ## put the code in its form
 	$(BIN)/ruff check --fix .

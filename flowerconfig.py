@@ -3,14 +3,24 @@
 Flower reads ``FLOWER_*`` variables, then the command line, then this file, which wins
 over the variables; so each value here gives way to its variable. Left alone, Flower
 listens on every interface without a password: here it keeps to this machine, and does
-not start on any other address unless it asks who is there.
+not start on any other address unless it asks who is there. And it remembers what it has
+seen, in a file that nobody else may read or write.
 """
 
 import os
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
 from tornado.options import options
+
+from worker.settings import settings
+
+_HOME = settings().home
+with suppress(OSError):  # then it says itself that it cannot save
+    _HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
+# Whoever can write its file can have Flower run what they like.
+os.umask(0o077)
 
 _DEFAULTS: dict[str, Any] = {
     "natural_time": True,
@@ -18,6 +28,10 @@ _DEFAULTS: dict[str, Any] = {
     # Tasks that it remembers, and seconds after which it forgets a worker that left.
     "max_tasks": 20_000,
     "purge_offline_workers": 600,
+    # What it has seen outlives it: saved now and then, in ms, and when it ends.
+    "persistent": True,
+    "db": str(_HOME / "flower.db"),
+    "state_save_interval": 300_000,
 }
 
 

@@ -69,8 +69,8 @@ COMMON: dict[str, Schema] = {
     "callback_url": _nullable(
         {"type": "string", "maxLength": 2000}, "Told of the outcome by a webhook."
     ),
-    "callback_task": _text("A Celery task that is given the outcome."),
-    "callback_queue": _text("The queue of that task."),
+    "callback_task": _text("Refused by HTTP: for those who submit by the broker."),
+    "callback_queue": _text("Refused by HTTP, as callback_task is."),
 }
 """All fields but ``provider``, ``order`` and ``params``: those are the provider's."""
 

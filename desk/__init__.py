@@ -1,1 +1,1 @@
-"""The desk: what an operator sees in a browser, and can put right from there."""
+"""The desk: pages for operators, rendered here and refreshed by server-sent events."""

@@ -67,6 +67,10 @@ class Telling:
     queue: str | None = None
 
     @property
+    def key(self) -> tuple[str, int, str]:
+        return (self.cancellation_id, self.seq, str(self.kind))
+
+    @property
     def webhook_id(self) -> str:
         return webhook_id(self.cancellation_id, self.seq)
 

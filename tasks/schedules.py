@@ -46,7 +46,7 @@ def schedule(name: str) -> None:
     if not isinstance(name, str):
         log.error("a schedule that is not ours")
         return
-    with slots.alone("schedules") as mine:
+    with slots.turn("schedules") as mine:
         if not mine:
             return
         try:

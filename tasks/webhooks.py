@@ -22,12 +22,12 @@ log = structlog.get_logger("rescind.webhooks")
 @app.task(name=wake.TELL)
 def webhooks() -> None:
     """Tell what is due, unless another child of this worker does."""
-    with slots.alone("webhooks") as place:
-        if place is None:
+    with slots.turn("webhooks") as turn:
+        if turn is None:
             return
         try:
             here = runtime()
-            _sender(here).run(place.close)
+            _sender(here).run(turn.close)
             _go_on(here)
         except (LedgerUnreachableError, SealError) as error:
             log.warning("nobody is told", why=str(error))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -21,6 +22,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 
 from ledger.database import open_ledger
 from ledger.migrate import upgrade
+from tests.browser import launched
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("here", parent=settings(**COMMON))  # type: ignore[arg-type]
@@ -45,6 +47,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def now() -> datetime:
     """A moment that does not move, in whole milliseconds as the ledger keeps them."""
     return datetime(2026, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One browser for all tests of a process; skipped in words where there is none."""
+    with launched() as browser:
+        yield browser
 
 
 # --- PostgreSQL ---------------------------------------------------------------------

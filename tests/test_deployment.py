@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from celery import Celery
 from celery.bin.celery import celery as celery_command
 from honcho.environ import parse_procfile
 
@@ -513,6 +514,37 @@ def test_flower_keeps_to_this_machine_by_default(
             urllib.request.urlopen(f"http://127.0.0.2:{port}/", timeout=5)
 
 
+def test_flower_remembers_in_a_file_that_is_its_own(
+    tmp_path: Path, valkey_url: str
+) -> None:
+    """Told to end it saves; started again it knows what it saw."""
+    port, home = str(free_port()), tmp_path / "home"
+    env = environment(tmp_path, RESCIND_REDIS_URL=valkey_url, FLOWER_PORT=port)
+    env |= {"RESCIND_HOME": str(home), "FLOWER_UNAUTHENTICATED_API": "true"}
+    command = [str(BIN / "celery"), "-A", "worker", "flower"]
+    tasks = f"http://127.0.0.1:{port}/api/tasks"
+
+    def seen() -> bool:
+        with Celery(broker=valkey_url) as app, app.events.default_dispatcher() as tell:
+            tell.send("task-sent", uuid="seen-before", name="notpanel.cancel")
+        return _responds(tasks) and "seen-before" in _body(tasks)
+
+    for number, condition in enumerate((seen, lambda: "seen-before" in _body(tasks))):
+        log = tmp_path / f"log {number}"
+        with started(command, env, log) as process:
+            _await(lambda: _responds(tasks), process, log)
+            _await(condition, process, log)
+    kept = [path for path in home.iterdir() if path.name.startswith("flower.db")]
+    assert kept
+    for path in kept:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def _body(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return str(answer.read().decode())
+
+
 TWICE = {
     "worker": ["-n", "second@%h", "-c", "7"],
     "beat": ["--schedule", "{}/second-schedule"],
@@ -551,6 +583,7 @@ def test_every_service_of_compose_runs_and_is_healthy_and_they_cancel_together(
         "RESCIND_ACCOUNTS": str(tmp_path / "accounts.toml"),
         "RESCIND_SCHEDULES": str(tmp_path / "schedules.toml"),
         "FLOWER_PORT": port,
+        "FLOWER_DB": str(tmp_path / "flower.db"),
         "HOSTNAME": os.uname().nodename,
     }
     pids: dict[str, int] = {}

@@ -99,11 +99,11 @@ def ring(provider: str, places: tuple[int, int], work: Work) -> bool:
 
 
 @contextmanager
-def alone(name: str) -> Iterator[ExitStack | None]:
-    """What only one child of this worker may be at, until the end or its ``close``;
-    None if another one is."""
+def turn(what: str) -> Iterator[ExitStack | None]:
+    """This child's turn at ``what``, until the end or its ``close``; None if another
+    child of the worker has it."""
     with ExitStack() as stack:
-        yield stack if _try(stack, name) else None
+        yield stack if _try(stack, what) else None
 
 
 @contextmanager

@@ -31,6 +31,7 @@ PLACES = {
     "ledger": 1,
     "flower /api": 5,
     "flower": 15,
+    "desk": 15,
     "door": 15,
     "file": 4,
     "process": 1,

@@ -21,6 +21,7 @@ from unittest import mock
 from urllib.parse import quote, urlsplit
 
 import redis
+import requests
 from celery import Celery
 from pydantic import SecretStr
 from sqlalchemy import Engine, inspect, text
@@ -361,6 +362,7 @@ def _gather(world: World) -> None:
     _from_commands(world)
     if world.system.flower_url:
         _from_flower(world)
+    _from_desk(world)
     _from_door(world)
     _from_redis(world)
     engine = open_ledger(world.system.settings.database)
@@ -454,6 +456,33 @@ def _of_each_name(tasks: Mapping[str, Any]) -> list[str]:
 
 def _basic(user: str) -> str:
     return base64.b64encode(user.encode()).decode()
+
+
+def _from_desk(world: World) -> None:
+    """Its pages, as somebody sees them who came in with a marked token."""
+    base = world.system.api_url or ""
+    with requests.Session() as visitor:
+        _until(world, lambda: _answers(base), "the desk")
+        form = {"token": API_TOKEN}
+        signed_in = visitor.post(f"{base}/desk/sign-in", data=form, timeout=20)
+        world.seen["desk cookie"] = str(visitor.cookies.get_dict()).encode()
+        assert signed_in.ok
+        paths = ["/", "/desk/groups", "/desk/search?q=50001"]
+        paths += [f"/desk/ended?state={s}" for s in ("failed", "rejected", "expired")]
+        listed = world.seen["list --limit 10000 --json"].splitlines()
+        for record in map(json.loads, listed):
+            if record["provider"] == "akinon" or record["account"] != "default":
+                paths.append(f"/desk/cancellations/{record['id']}")
+        for path in paths:
+            page = visitor.get(base + path, timeout=20)
+            assert page.status_code == 200, page.text
+            world.seen[f"desk {path}"] = page.content
+
+
+def _answers(base: str) -> bool:
+    with contextlib.suppress(requests.ConnectionError):
+        return requests.get(f"{base}/desk/sign-in", timeout=20).ok
+    return False
 
 
 def _from_redis(world: World) -> None:

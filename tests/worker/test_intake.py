@@ -85,7 +85,7 @@ def told(
 ) -> list[tuple[str, str]]:
     asked = {"callback_url": GOOD_URL, "callback_task": "shop.ended"}
     some = [{**asked, **entry} for entry in entries]
-    taken = take_in(engine, ACCOUNTS, SEAL, some, now, callbacks)
+    taken = take_in(engine, ACCOUNTS, SEAL, some, now, callbacks=callbacks)
     return deliveries(engine, *taken)
 
 
@@ -123,7 +123,7 @@ def test_a_callback_that_is_not_allowed_refuses_its_entry(
     engine: Engine, now: datetime
 ) -> None:
     elsewhere = {**GOOD, "callback_url": "https://evil.example.com/"}
-    [one] = take_in(engine, ACCOUNTS, SEAL, [elsewhere], now, ALLOWED)
+    [one] = take_in(engine, ACCOUNTS, SEAL, [elsewhere], now, callbacks=ALLOWED)
     assert one.receipt is Receipt.REFUSED
     assert "RESCIND_WEBHOOK_HOSTS does not list" in (one.wrong or "")
     assert deliveries(engine, one) == []

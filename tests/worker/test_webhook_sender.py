@@ -29,7 +29,7 @@ from tests.tasks.conftest import until
 from worker.runtime import AccountsFile, Runtime, do_nothing
 from worker.stopping import _FLAG
 from worker.webhooks import sender
-from worker.webhooks.sender import MOST_TO_ONE, Sender
+from worker.webhooks.sender import MOST_TO_ONE, Pace, Sender
 
 TAKEN = Heard(taken=True, status=204)
 BUSY = Heard(taken=False, status=500, detail="HTTP 500")
@@ -170,6 +170,17 @@ def test_who_does_not_take_them_is_asked_one_at_a_time(
         pass
     assert asked.most["broken"] == 1
     assert states(engine) == {("broken", "waiting"): 12}
+
+
+def test_one_that_was_not_taken_ends_all_haste() -> None:
+    pace = Pace()
+    for _ in range(5):
+        pace.under_way += 1
+        pace.learn(TAKEN)
+    assert pace.room() == MOST_TO_ONE
+    pace.under_way += 1
+    pace.learn(BUSY)
+    assert pace.room() == 1
 
 
 def test_who_asks_to_be_left_alone_is(here: Runtime, engine: Engine) -> None:

@@ -67,7 +67,7 @@ class Submission:
         readable = [row for row in chunk if row.wrong is None]
         entries = [row.entry for row in readable]
         known = (self.engine, self.accounts, self.seal)
-        taken = take_in(*known, entries, services.utc_now(), self.callbacks)
+        taken = take_in(*known, entries, services.utc_now(), callbacks=self.callbacks)
         wrong = {row.line: row.wrong for row in chunk if row.wrong is not None}
         self.result.unread += len(wrong)
         for row, one in zip(readable, taken, strict=True):

@@ -1,0 +1,81 @@
+// Times in the reader's zone, the board kept up to date, and boxes ticked together.
+"use strict";
+(() => {
+  const skew = Date.now() - Date.parse(document.body.dataset.now);
+  const clock = () => Date.now() - skew;
+  // Swedish writes 2026-11-20 18:09:00, which everybody can read.
+  const format = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
+  const hour = new Intl.DateTimeFormat("sv-SE", { hour: "2-digit", minute: "2-digit" });
+
+  const span = (ms) => {
+    const seconds = Math.max(0, Math.round(ms / 1000));
+    for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]])
+      if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit}`;
+    return `${seconds} s`;
+  };
+  const grow = () => {
+    for (const one of document.querySelectorAll("time[data-age]"))
+      one.textContent = span(clock() - Date.parse(one.dateTime));
+  };
+  const localise = (root) => {
+    for (const one of root.querySelectorAll("time[data-at]"))
+      one.textContent = format.format(new Date(one.dateTime));
+    for (const one of root.querySelectorAll("[data-hour]"))
+      one.textContent = hour.format(new Date(one.dataset.hour));
+  };
+  // The latest hours stand at the right.
+  const scroll = () => {
+    for (const one of document.querySelectorAll(".scroll:has(.plot)")) one.scrollLeft = one.scrollWidth;
+  };
+  localise(document);
+  scroll();
+  for (const one of document.querySelectorAll("[data-zone]"))
+    one.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone || "your own zone";
+  setInterval(grow, 1000);
+  document.body.addEventListener("htmx:load", (event) => localise(event.detail.elt));
+
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-all]")) return;
+    for (const box of event.target.form.querySelectorAll("input[name=id]"))
+      box.checked = event.target.checked;
+  });
+
+  // --- live ---------------------------------------------------------------------
+
+  const live = document.getElementById("live");
+  if (!live || !window.EventSource) return;
+  const board = document.getElementById("board");
+  const trouble = document.getElementById("trouble");
+  const stale = document.getElementById("stale");
+  const PATIENCE = 12000;
+  let seen = Date.now();
+
+  const isStale = (yes) => {
+    if (stale.hidden === !yes) return;
+    stale.querySelector("[data-seen]").textContent = format.format(new Date(seen - skew));
+    stale.hidden = !yes;
+  };
+  const heard = () => { seen = Date.now(); isStale(false); };
+  const swap = (text) => {
+    const focused = document.activeElement && document.activeElement.id;
+    const open = [...board.querySelectorAll("details[open]")].map((one) => one.id);
+    const found = new DOMParser().parseFromString(text, "text/html");
+    board.replaceChildren(...found.body.childNodes);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    localise(board);
+    scroll();
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  };
+
+  const source = new EventSource(live.dataset.live);
+  source.addEventListener("beat", heard);
+  source.addEventListener("board", (event) => { heard(); trouble.replaceChildren(); swap(event.data); });
+  source.addEventListener("trouble", (event) => {
+    heard();
+    trouble.replaceChildren(...new DOMParser().parseFromString(event.data, "text/html").body.childNodes);
+  });
+  source.addEventListener("signed-out", () => { source.close(); location.reload(); });
+  source.addEventListener("error", () => isStale(true));
+  setInterval(() => isStale(Date.now() - seen > PATIENCE), 1000);
+  addEventListener("pagehide", () => source.close());
+})();

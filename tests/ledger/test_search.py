@@ -1,0 +1,115 @@
+"""Orders, keys, ids and groups found by what a person has in hand, and by index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+from ledger.database import reading
+from ledger.endings import ended
+from ledger.groups import COUNTED, groups_from, standing
+from ledger.search import search
+from ledger.states import State
+from tests.ledger.build import LANE, add, hold, new, take_in
+
+OTHER = ("akinon", "shop")
+
+
+def found(engine: Engine, words: str, most: int = 50) -> list[str]:
+    with reading(engine) as connection:
+        return [row.id for row in search(connection, words, most)]
+
+
+def test_one_is_found_by_its_order_its_key_its_id_and_its_path(engine: Engine) -> None:
+    one = add(engine, order="9001", key="9001 items 1", lane=OTHER)
+    add(engine, order="9002", lane=OTHER)
+    for words in ("9001", "9001 items 1", one, "akinon/shop/9001 items 1"):
+        assert found(engine, words) == [one]
+    assert found(engine, "900") == []
+
+
+def test_the_same_order_is_found_in_every_lane_the_newest_first(engine: Engine) -> None:
+    first = add(engine, order="7")
+    second = add(engine, order="7", lane=OTHER)
+    third = add(engine, State.FAILED, order="7", key="by another key")
+    assert found(engine, "7") == [third, second, first]
+    assert found(engine, "7", most=2) == [third, second]
+
+
+def test_one_that_is_under_way_is_found(engine: Engine) -> None:
+    one = add(engine, order="7")
+    hold(engine)
+    assert found(engine, "7") == [one]
+
+
+def test_no_search_reads_the_whole_ledger(engine: Engine) -> None:
+    take_in(engine, [new(str(n)) for n in range(50)])
+    plans: list[str] = []
+
+    def explain(connection: Connection, statement: str, values: Any) -> None:
+        prefix = "EXPLAIN QUERY PLAN " if _is_sqlite(connection) else "EXPLAIN "
+        cursor = connection.connection.cursor()
+        if statement.startswith("SELECT"):
+            cursor.execute(prefix + statement, values)
+            plans.append(" ".join(str(row) for row in cursor.fetchall()))
+
+    with reading(engine) as connection:
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def _before(*given: object) -> None:
+            explain(connection, str(given[2]), given[3])
+
+        search(connection, "7", 50)
+    assert plans
+    for plan in plans:
+        assert "Seq Scan" not in plan
+        assert "SCAN cancellation'" not in plan
+
+
+def _is_sqlite(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"
+
+
+def test_what_has_failed_is_counted_by_lane_and_not_for_ever(engine: Engine) -> None:
+    for order in ("1", "2", "3"):
+        add(engine, State.FAILED, order=order)
+    add(engine, State.FAILED, order="1", lane=OTHER)
+    add(engine, State.REJECTED, order="4")
+    with reading(engine) as connection:
+        assert ended(connection, State.FAILED) == {LANE: 3, OTHER: 1}
+        assert ended(connection, State.FAILED, most=1) == {LANE: 2, OTHER: 1}
+        assert ended(connection, State.EXPIRED) == {}
+
+
+def test_groups_come_by_name_each_with_what_became_of_it(engine: Engine) -> None:
+    add(engine, order="1", group="b")
+    add(engine, State.FAILED, order="2", group="b")
+    add(engine, order="3", group="a")
+    add(engine, order="4")
+    with reading(engine) as connection:
+        names = [one.name for one in groups_from(connection, "", 10)]
+        assert names == ["a", "b"]
+        assert [one.name for one in groups_from(connection, "a", 10)] == ["b"]
+        assert [one.name for one in groups_from(connection, "", 1)] == ["a"]
+        one = standing(connection, "b")
+        assert one is not None
+        assert one.counts == {State.QUEUED: 1, State.FAILED: 1}
+        assert standing(connection, "c") is None
+
+
+def test_what_is_under_way_counts_in_its_group(engine: Engine) -> None:
+    add(engine, order="1", group="a")
+    hold(engine)
+    with reading(engine) as connection:
+        one = standing(connection, "a")
+    assert one is not None
+    assert one.counts == {State.SENDING: 1}
+
+
+def test_a_large_group_is_not_counted_for_ever(engine: Engine) -> None:
+    take_in(engine, [new(str(n), group="a") for n in range(COUNTED + 5)])
+    with reading(engine) as connection:
+        one = standing(connection, "a")
+    assert one is not None
+    assert one.counts == {State.QUEUED: COUNTED + 1}
