@@ -152,7 +152,7 @@ def test_children_wait_for_work_only_where_intake_and_sweep_have_others() -> Non
 
 def test_what_is_for_one_child_alone_is_for_one_at_a_time() -> None:
     with kept_by_another('turn("schedules")') as child:
-        with slots.turn("schedules") as mine, slots.alone("others") as beside:
+        with slots.turn("schedules") as mine, slots.turn("others") as beside:
             assert mine is None
             assert beside is not None
         child.send_signal(signal.SIGKILL)
