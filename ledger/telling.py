@@ -67,10 +67,6 @@ class Telling:
     queue: str | None = None
 
     @property
-    def key(self) -> tuple[str, int, str]:
-        return (self.cancellation_id, self.seq, str(self.kind))
-
-    @property
     def webhook_id(self) -> str:
         return webhook_id(self.cancellation_id, self.seq)
 
