@@ -23,6 +23,9 @@ from worker.bells import Bell, Work
 
 OTHERS = 2
 """Children left for intake and the sweep."""
+BESIDE = 4
+"""Children that are not to be had when they are wanted: intake, the sweep, a run of a
+schedule and webhooks may each keep one."""
 
 
 def places_for(concurrency: int) -> tuple[int, int]:
@@ -33,7 +36,7 @@ def places_for(concurrency: int) -> tuple[int, int]:
 
 def may_linger(concurrency: int) -> bool:
     """Whether every provider may keep a child that waits for work, of so many."""
-    return concurrency >= len(PROVIDERS) + OTHERS
+    return concurrency >= len(PROVIDERS) + BESIDE
 
 
 @dataclass

@@ -146,7 +146,7 @@ def test_every_provider_has_a_place_and_intake_has_room() -> None:
 def test_children_wait_for_work_only_where_intake_and_sweep_have_others() -> None:
     for children in range(1, 100):
         serving, _ = slots.places_for(children)
-        room = serving * len(PROVIDERS) + slots.OTHERS <= children
+        room = serving * len(PROVIDERS) + slots.BESIDE <= children
         assert slots.may_linger(children) == room
 
 
