@@ -28,6 +28,7 @@ def webhooks() -> None:
         try:
             here = runtime()
             _sender(here).run(turn.close)
+            turn.close()
             _go_on(here)
         except (LedgerUnreachableError, SealError) as error:
             log.warning("nobody is told", why=str(error))

@@ -23,7 +23,7 @@ from ledger.records import record
 from ledger.side_tables import DELIVERY
 from ledger.states import State
 from ledger.telling import Heard, Telling
-from ledger.told import told_of
+from ledger.told import due_targets, told_of
 from tests.ledger.build import LANE, NOW, change, hold, new
 from tests.tasks.conftest import until
 from worker.runtime import AccountsFile, Runtime, do_nothing
@@ -203,6 +203,23 @@ def test_who_asks_to_be_left_alone_is(here: Runtime, engine: Engine) -> None:
     assert asked == {"busy": 1, "fine": 5}
 
 
+def test_who_asks_to_be_left_alone_is_however_much_waits_for_it(
+    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "AT_ONCE", 10)
+    ended(engine, "busy", 45)
+    asked = Counter[str]()
+
+    def tell(telling: Telling) -> Heard:
+        asked[telling.target] += 1
+        return Heard(taken=False, status=429, wait=timedelta(hours=1))
+
+    for _ in range(2):
+        with at_work(here, tell):
+            pass
+    assert asked == {"busy": 1}
+
+
 def test_what_ends_meanwhile_is_told_in_the_same_turn(
     here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +287,26 @@ def test_what_was_told_is_written_down_when_the_ledger_is_back(
     assert (len(asked), away) == (1, [])
 
 
+def test_what_is_under_way_when_the_ledger_goes_is_written_down_when_it_is_back(
+    here: Runtime, engine: Engine
+) -> None:
+    [one] = ended(engine, "slow", 1)
+    tell, looked = Slow("slow"), threading.Event()
+    inner = due_targets
+
+    def away(*args: Any) -> Any:
+        if tell.at_once["slow"]:
+            looked.set()
+            raise LedgerUnreachableError("gone")
+        return inner(*args)
+
+    with mock.patch.object(sender, "due_targets", away), at_work(here, tell):
+        assert looked.wait(30)
+        tell.go.set()
+    with reading(engine) as connection:
+        assert told_of(connection, one)[0]["state"] == "delivered"
+
+
 def test_several_at_once_tell_each_once(here: Runtime, engine: Engine) -> None:
     ids = [one for n in range(4) for one in ended(engine, f"h{n}", 25)]
     told: list[str] = []
@@ -292,3 +329,19 @@ def test_a_turn_ends_soon_where_no_child_is_to_spare(
     Sender(here, lambda _: TAKEN, brief=True).run(do_nothing)
     assert time.monotonic() - began < 10
     assert states(engine) == {("fine", "delivered"): 1}
+
+
+def test_where_no_child_is_to_spare_one_at_most_waits_for_a_receiver_that_hangs(
+    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "SHORT_SECONDS", 0.05)
+    ended(engine, "slow", 1)
+    left, meanwhile = threading.Event(), list[bool]()
+
+    def tell(_: Telling) -> Heard:
+        meanwhile.append(left.wait(0.5))
+        return TAKEN
+
+    Sender(here, tell, brief=True).run(left.set)
+    assert meanwhile == [False]
+    assert states(engine) == {("slow", "delivered"): 1}

@@ -33,7 +33,8 @@ than such a turn."""
 LINGER_SECONDS = 1.0
 """How long it looks for more when there is none: longer than ``wake`` keeps quiet."""
 SHORT_SECONDS = 2.0
-"""A turn in a worker that has no child to spare."""
+"""A turn in a worker that has no child to spare. It ends when all has come home: no
+second child may begin to wait for a receiver that hangs."""
 LOOK_SECONDS = 0.1
 MOST_TO_ONE = 8
 MOST_AT_ONCE = 64
@@ -48,20 +49,26 @@ class Pace:
 
     allowed: int = 1
     under_way: int = 0
-    quiet_until: float = 0.0
+    quiet_until: datetime | None = None
     """It asked to be left alone until then."""
 
+    def quiet(self) -> datetime | None:
+        """Until when it is to be left alone, if it is."""
+        until = self.quiet_until
+        return until if until is not None and utc_now() < until else None
+
     def room(self) -> int:
-        if time.monotonic() < self.quiet_until:
-            return 0
-        return self.allowed - self.under_way
+        return 0 if self.quiet() else self.allowed - self.under_way
+
+    def is_asked_for(self) -> bool:
+        """Whether what is due is to be sent now, or put off."""
+        return self.room() > 0 or self.quiet() is not None
 
     def learn(self, heard: Heard) -> None:
         self.under_way -= 1
         self.allowed = min(2 * self.allowed, MOST_TO_ONE) if heard.taken else 1
         if heard.wait is not None:
-            wait = min(heard.wait, LONGEST_WAIT).total_seconds()
-            self.quiet_until = time.monotonic() + wait
+            self.quiet_until = utc_now() + min(heard.wait, LONGEST_WAIT)
 
 
 class Sender:
@@ -72,6 +79,7 @@ class Sender:
     ) -> None:
         self._here = here
         self._tell = tell
+        self._brief = brief
         self._turn_seconds = SHORT_SECONDS if brief else TURN_SECONDS
         self._linger_seconds = 0.0 if brief else LINGER_SECONDS
         self._paces: dict[str, Pace] = {}
@@ -92,7 +100,8 @@ class Sender:
             elif time.monotonic() - last >= self._linger_seconds:
                 break
             home = self._come_home(LOOK_SECONDS)
-        leave()
+        if not self._brief:
+            leave()
         self._write(home, [])
         while self._under_way:
             self._write(self._come_home(LOOK_SECONDS), [])
@@ -103,8 +112,8 @@ class Sender:
         try:
             targets = self._targets()
         except LedgerUnreachableError:
-            # What has come home is waited for.
-            if not home:
+            # What has come home, or will, is to be written down yet.
+            if not home and not self._under_way:
                 raise
             targets = []
         held = self._write(home, targets)
@@ -112,15 +121,15 @@ class Sender:
             self._under_way += 1
             self._paces[telling.target].under_way += 1
             self._here.threads.submit(self._attempt, telling)
-        return bool(home or held)
+        return bool(home or targets)
 
     def _targets(self) -> list[str]:
-        """Those that something is due to, and that take it now."""
+        """Those that something is due to, and that take it now, or want none of it."""
         if self._under_way >= MOST_AT_ONCE:
             return []
         with reading(self._here.engine) as connection:
             found, self._after = due_targets(connection, self._after, utc_now())
-        return [one for one in found if self._pace(one).room() > 0]
+        return [one for one in found if self._pace(one).is_asked_for()]
 
     def _pace(self, target: str) -> Pace:
         return self._paces.setdefault(target, Pace())
@@ -150,10 +159,11 @@ class Sender:
         now, held = utc_now(), list[Telling]()
         with writing(self._here.engine, crowd="webhooks") as connection:
             settle(connection, home, now)
-            for attempt in home:
-                if attempt.heard.wait is not None:
-                    until = now + min(attempt.heard.wait, LONGEST_WAIT)
-                    put_off(connection, attempt.telling.target, until)
+            came = {one.telling.target for one in home}
+            for target in sorted(came.union(targets)):
+                # Some at a time: the next step looks whether there are more.
+                if until := self._pace(target).quiet():
+                    put_off(connection, target, until)
             for target in targets:
                 free = MOST_AT_ONCE - self._under_way - len(held)
                 room = min(free, self._pace(target).room())
