@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -308,6 +309,23 @@ def test_it_goes_to_the_address_that_was_looked_at(
     named = Callbacks(host_patterns("rebound.example:*"), private=True, signed=True)
     assert tell(f"http://rebound.example:{receiver.port}/", named).taken
     assert receiver.heard[0].headers["host"] == f"rebound.example:{receiver.port}"
+
+
+def test_a_name_that_stands_for_thousands_is_not_tried_at_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("", 0), backlog=200) as silent:
+        port, asked = silent.getsockname()[1], 0
+        places = [(f"127.0.0.{n}", port) for n in range(1, 101)]
+        answer = [(socket.AF_INET, 1, 6, "", place) for place in places]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+        assert "no connection within" in refused(f"https://localhost:{port}/")
+        silent.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                asked += 1
+    assert 0 < asked < 20
 
 
 def test_where_one_address_takes_nothing_the_next_one_is_tried(

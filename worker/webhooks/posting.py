@@ -63,8 +63,12 @@ def _connected(url: Url, places: Sequence[Place]) -> socket.socket:
     """A connection to the first place that takes one, verified by name."""
     end_by, why = time.monotonic() + CONNECT_SECONDS, "it has no address"
     for left, place in zip(range(len(places), 0, -1), places, strict=True):
+        remains = end_by - time.monotonic()
+        if remains <= 0:
+            # A name may stand for thousands.
+            break
         # One that does not answer must leave time for the next one.
-        seconds = max((end_by - time.monotonic()) / left, 0.1)
+        seconds = max(remains / left, 0.1)
         try:
             return _connect(url, place, seconds)
         except ssl.SSLCertVerificationError as error:
