@@ -21,6 +21,10 @@ Place = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_METADATA = frozenset(
+    # AWS by IPv6, Alibaba, Oracle: of private networks, and of no use to a webhook.
+    map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192"))
+)
 _NOT_PUBLIC = tuple(
     map(
         ipaddress.ip_network,
@@ -45,12 +49,14 @@ class UnsentError(Exception):
 def allowed(address: Address, *, private: bool) -> bool:
     """Whether a webhook may be sent there; ``private`` allows this network as well.
 
-    Link-local addresses, where clouds keep their metadata, are never allowed.
+    Addresses where clouds keep their metadata, link-local or not, are never allowed.
     """
     inner = _embedded(address)
     if inner is not None:
         return (private or address in _NAT64) and allowed(inner, private=private)
     if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return False
+    if address in _METADATA:
         return False
     return private or _is_public(address)
 
@@ -61,7 +67,7 @@ def _embedded(address: Address) -> IPv4Address | None:
         return None
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _is_public(address: Address) -> bool:
