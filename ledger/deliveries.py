@@ -42,6 +42,8 @@ C, D = CANCELLATION.c, DELIVERY.c
 KEY = (D.cancellation_id, D.seq, D.kind)
 BROKER = "the broker"
 """The target of every task: it is there for all of them, or for none."""
+NO_HOST = "?"
+"""That of an address which cannot be read."""
 AT_ONCE = 500
 """Rows that one statement reads, puts off or sends again."""
 
@@ -108,9 +110,11 @@ def _new(one: Ended) -> Iterable[dict[str, str]]:
 def target_of(url: str) -> str:
     """Host and port of a callback's address, as it is written there."""
     try:
-        return urlsplit(url).netloc.rpartition("@")[2].lower()
+        host = urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
-        return ""
+        host = ""
+    # Targets are gone through from "" on: one of that name would never be found.
+    return host or NO_HOST
 
 
 @cache
@@ -163,7 +167,9 @@ def hold(
     held = connection.execute(_hold(), values).all()
     rows = rows_of(connection, list({one.cancellation_id for one in held}))
     ended = {row.id: row for row in rows}
-    return [_telling(one, ended[one.cancellation_id]) for one in held]
+    # One whose cancellation somebody has deleted by hand must not stop the others.
+    known = (one for one in held if one.cancellation_id in ended)
+    return [_telling(one, ended[one.cancellation_id]) for one in known]
 
 
 @cache

@@ -370,6 +370,17 @@ def test_one_that_is_not_taken_is_tried_again_until_it_is_given_up(
     assert (kept["detail"], kept["due_at"]) == ("HTTP 500", None)
 
 
+def test_one_whose_cancellation_was_deleted_by_hand_stops_no_other(
+    engine: Engine,
+) -> None:
+    gone, there = ended(engine, "1"), ended(engine, "2")
+    with writing(engine) as connection:
+        for table in (TRANSITION, CANCELLATION):
+            mine = table.c["id" if table is CANCELLATION else "cancellation_id"] == gone
+            connection.execute(delete(table).where(mine))
+    assert [one.cancellation_id for one in holding(engine)] == [there]
+
+
 def test_only_its_own_target_holds_one_and_the_longest_due_goes_first(
     engine: Engine,
 ) -> None:
@@ -395,6 +406,16 @@ def test_one_that_wants_to_be_left_alone_is_and_nobody_else(engine: Engine) -> N
         assert due_targets(connection, "", NOW) == (["b.example.com"], "")
         both = ["b.example.com", "shop.example.com"]
         assert due_targets(connection, "", NOW + HOUR) == (both, "")
+
+
+@pytest.mark.parametrize("url", ["https://[/", "https:///x", "nothing"])
+def test_an_address_that_cannot_be_read_is_found_as_well(
+    engine: Engine, url: str
+) -> None:
+    one = ended(engine, callback_url=url)
+    with reading(engine) as connection:
+        (target,), _ = due_targets(connection, "", NOW)
+    assert [held.cancellation_id for held in holding(engine, target)] == [one]
 
 
 def test_targets_are_gone_through_some_at_a_time(
