@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from redis import RedisError
@@ -16,6 +17,7 @@ from worker.celery import app
 from worker.retention import Retention
 from worker.runtime import Runtime, runtime, utc_now
 from worker.settings import settings
+from worker.sweeper import Wakes, each
 from worker.sweeper import sweep as sweep_ledger
 
 log = structlog.get_logger("rescind.sweep")
@@ -33,25 +35,28 @@ def sweep() -> None:
         return
     with suppress(RedisError):
         pulse.leave(here.redis, utc_now())
+    each(
+        {
+            "not woken: the next sweep does": partial(_wake, wakes),
+            "nobody is told": partial(_tell, here),
+            "nothing is deleted": partial(_forget, here),
+            "nothing is scheduled": schedules.fire,
+        }
+    )
+
+
+def _wake(wakes: Wakes) -> None:
     for lane, operation in wakes:
         wake.wake_one(app, lane, operation)
-    if _somebody_waits(here):
+
+
+def _tell(here: Runtime) -> None:
+    """Where a producer is to be told of something now, ask for it."""
+    with reading(here.engine) as connection:
+        waits = anything_due(connection, utc_now())
+    if waits:
         wake.tell_now(app)
-    try:
-        _retention.tick(here.engine, settings().keep_for, utc_now())
-    except LedgerUnreachableError as error:
-        log.warning("nothing is deleted", why=str(error))
-    try:
-        schedules.fire()
-    except LedgerUnreachableError as error:
-        log.warning("nothing is scheduled", why=str(error))
 
 
-def _somebody_waits(here: Runtime) -> bool:
-    """Whether a producer is to be told of something now."""
-    try:
-        with reading(here.engine) as connection:
-            return anything_due(connection, utc_now())
-    except LedgerUnreachableError as error:
-        log.warning("nobody is told", why=str(error))
-        return False
+def _forget(here: Runtime) -> None:
+    _retention.tick(here.engine, settings().keep_for, utc_now())

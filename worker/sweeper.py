@@ -5,14 +5,15 @@ It may run twice, at once and late. All that is lost with Redis is found again h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 import structlog
+from kombu.exceptions import OperationalError
 from sqlalchemy import Connection, Engine
 
 from ledger.claims import unreadable, waiting
-from ledger.database import reading, writing
+from ledger.database import LedgerUnreachableError, reading, writing
 from ledger.lanes import LaneState, all_lanes, may_call
 from ledger.sweeps import (
     lanes_with_deadlines,
@@ -95,3 +96,15 @@ def due(connection: Connection, lane: Lane, now: datetime) -> list[str]:
         for operation, state in STATES.items()
         if waiting(connection, lane, state, 1, now)
     ]
+
+
+def each(parts: Mapping[str, Callable[[], object]]) -> None:
+    """Do what else a sweep does, under what is said where it cannot be done."""
+    for said, part in parts.items():
+        try:
+            part()
+        except (LedgerUnreachableError, OperationalError) as error:
+            log.warning(said, why=str(error))
+        except Exception:
+            # Whatever it is must neither stop the others nor be lost without a word.
+            log.exception(said)

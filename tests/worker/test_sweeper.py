@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
-from ledger.database import writing
+from ledger.database import LedgerUnreachableError, writing
 from ledger.lanes import register_lanes
 from ledger.states import State
 from providers.registry import BY_NAME
 from tests.ledger.build import HOUR, NOW, add, row, say_in_newer_words
 from worker import sweeper
 from worker.accounts import Accounts, LaneConfig
-from worker.sweeper import sweep
+from worker.sweeper import each, sweep
 
 KNOWN = ("iletimerkezi", "default")
 TAKEN_OUT = ("iletimerkezi", "taken-out")
@@ -95,3 +96,18 @@ def test_a_row_of_a_newer_version_is_named_once_and_woken_for_never(
     assert left_alone(engine, accounts, NOW + timedelta(seconds=1)) == []
     add(engine, lane=KNOWN, order="2")
     assert sweep(engine, accounts, NOW) == [(KNOWN, "cancel")]
+
+
+@pytest.mark.parametrize(
+    "error", [OperationalError("away"), LedgerUnreachableError("away"), KeyError("x")]
+)
+def test_one_part_of_the_sweep_that_fails_stops_no_other(error: Exception) -> None:
+    done: list[str] = []
+
+    def fails() -> None:
+        raise error
+
+    with capture_logs() as logs:
+        each({"not woken": fails, "nothing is deleted": lambda: done.append("x")})
+    assert done == ["x"]
+    assert [one["event"] for one in logs] == ["not woken"]
