@@ -88,9 +88,9 @@ def test_any_answer_but_200_is_told(
     shop: Shop, status: int, words: str, passing: bool
 ) -> None:
     shop.status, shop.headers = status, {"Location": f"{shop.url}/s3cret"}
-    error = refused(source(f"{shop.url}?token=s3cret"))
-    assert str(error) == f"{shop.url} {str(error).removeprefix(shop.url)[1:]}"
-    assert words in str(error)
+    error = refused(source(f"{shop.url}/s3cret?token=s3cret"))
+    assert str(error).startswith(f"http://127.0.0.1:{shop.server_port} {words}")
+    assert "s3cret" not in str(error)
     assert error.passing == passing
     assert len(shop.asked) == 1
 
@@ -140,10 +140,10 @@ def test_a_feed_that_says_nothing_is_not_waited_for(
         assert "no answer within 0.1 s" in str(refused(source(server.url)))
 
 
-def test_a_feed_that_is_not_there_is_told_without_its_query() -> None:
-    url = f"http://127.0.0.1:{free_port()}/x"
-    error = refused(source(f"{url}?token=s3cret", headers={"A": "s3cret"}))
-    assert str(error) == f"{url} cannot be reached: Connection refused"
+def test_a_feed_that_is_not_there_is_told_by_its_host_alone() -> None:
+    host = f"http://127.0.0.1:{free_port()}"
+    error = refused(source(f"{host}/s3cret?token=s3cret", headers={"A": "s3cret"}))
+    assert str(error) == f"{host} cannot be reached: Connection refused"
     assert error.passing
 
 

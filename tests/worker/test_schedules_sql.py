@@ -70,6 +70,21 @@ def test_a_query_gives_its_rows_by_the_names_of_its_columns(shop: Engine) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT CAST(x'ff733363726574' AS TEXT) AS id",
+        "SELECT json_extract('{}', id) FROM (SELECT 's3cret[' AS id)",
+    ],
+)
+def test_what_a_row_holds_is_in_no_error_of_sqlite(tmp_path: Path, query: str) -> None:
+    path = tmp_path / "shop.db"
+    sqlite3.connect(path).close()
+    why = said(source(f"sqlite:///{path}", query))
+    assert "refuses the query: " in why
+    assert "s3cret" not in why
+
+
 def test_no_rows_are_a_good_answer(shop: Engine) -> None:
     assert source(shop, "SELECT id FROM orders WHERE n > 5;").read(10) == []
 

@@ -89,9 +89,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def _shown(url: str) -> str:
-    """The address without its query, which may hold a token."""
+    """The host: the rest of an address may hold a secret."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _get(url: str, headers: dict[str, str], shown: str) -> Reply:

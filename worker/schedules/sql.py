@@ -6,6 +6,7 @@ the database than are asked for.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,6 +45,8 @@ READS = frozenset(
 TOLD = frozenset({"08", "25", "28", "3D", "42", "53", "57"})
 """Kinds of PostgreSQL's errors whose words hold no value of any row."""
 PASSING = frozenset({"08", "53", "57"})
+QUOTED = re.compile(r"( text | near | path: )'.*", re.DOTALL)
+"""Where SQLite's words quote what a row holds; names and tokens are in other quotes."""
 NO_ROWS = "the query gives no rows back: it must be one SELECT"
 
 
@@ -196,5 +199,6 @@ def _said_by_sqlite(error: Exception, path: Path) -> SourceError:
         return SourceError(f"the query takes longer than {SECONDS:g} s", passing=True)
     if words == "not authorized":
         words = "it would do more than read"
+    words = QUOTED.sub(r"\1…", words)
     says = f"the database {path} refuses the query: {words[:300]}"
     return SourceError(says, passing="locked" in words or "unable to open" in words)
