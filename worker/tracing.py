@@ -102,10 +102,26 @@ def call_made(
     request: Request,
     result: Exchange,
 ) -> None:
-    """A call to the provider is over: its span, from its beginning on."""
+    """A call to the provider is over: its span, from its beginning on. Never raises:
+    its answer is to be written down yet."""
     tracer = _tracer()
     if tracer is None:
         return
+    try:
+        _span_of(tracer, lane, operation, call, claimed, request, result)
+    except Exception as error:  # noqa: BLE001  (whatever an exporter may raise)
+        log.warning("a span was not made", call=call, kind=type(error).__name__)
+
+
+def _span_of(
+    tracer: Any,
+    lane: Lane,
+    operation: str,
+    call: str,
+    claimed: Sequence[Claimed],
+    request: Request,
+    result: Exchange,
+) -> None:
     from opentelemetry.trace import SpanKind, StatusCode
 
     ended = utc_now()

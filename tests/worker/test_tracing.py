@@ -244,6 +244,16 @@ def test_a_call_that_went_wrong_is_marked(
     assert attributes(span)["error.type"] == kind
 
 
+def test_an_exporter_that_raises_loses_no_answer(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with submission(None, None, 1):
+        pass
+    for processor in tracing._tracers[0]._active_span_processor._span_processors:
+        monkeypatch.setattr(processor, "on_end", lambda _: 1 / 0)
+    call_made(LANE, "cancel", "id", held(), REQUEST, Exchange(Evidence.ANSWERED))
+
+
 def test_of_many_traces_so_many_are_linked_and_no_more(collector: Collector) -> None:
     ones = held(*(context(n) for n in range(1, 101)))
     call_made(LANE, "cancel", "id", ones, REQUEST, Exchange(Evidence.ANSWERED))
