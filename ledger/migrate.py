@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from ledger.database import LedgerUnreachableError, reading, writing
+from ledger.database import WHOLE, LedgerUnreachableError, reading, writing
 
 _LOCK = 7_305_512_904
 """PostgreSQL's advisory lock under which one of several starters migrates."""
@@ -29,6 +29,7 @@ def upgrade(engine: Engine) -> None:
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            connection.execute(text(WHOLE))
         found = _revision(connection)
         if found is not None and found not in _known():
             raise LedgerVersionError(_newer(engine, found))

@@ -4,12 +4,13 @@ import fcntl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlmodel import SQLModel
 
 from ledger import database
@@ -69,6 +70,26 @@ def test_what_an_older_version_has_kept_is_there_after_the_upgrade(
     assert (row(empty, one), steps(empty, one)) == before
     [held] = hold(empty)
     assert held.id == one
+
+
+def test_postgresql_goes_through_whole_tables_as_it_likes_to_migrate_and_never_again(
+    postgres_empty_url: str,
+) -> None:
+    engine = open_ledger(postgres_empty_url)
+    told: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def look(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO tally"):
+            shown = connection.exec_driver_sql("SHOW enable_hashjoin")
+            told.append(str(shown.scalar()))
+
+    upgrade(engine)
+    with writing(engine) as connection:
+        after = connection.execute(text("SHOW enable_hashjoin")).scalar()
+    engine.dispose()
+    assert set(told) == {"on"}
+    assert after == "off"
 
 
 def test_several_who_start_at_once_migrate_once(empty: Engine) -> None:
