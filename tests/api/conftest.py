@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.front import Front, open_front
-from api.health import Remembered, alive, ready
+from api.health import Remembered, alive, ready, redis_unreachable
+from api.problems import ledger_unreachable
 from api.server import Server, listen, make_server
 from ledger.database import open_ledger, reading
 from ledger.queries import Filter, list_rows
@@ -141,8 +142,8 @@ def shared_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 def on(door: Door, database: str) -> Iterator[Door]:
     """``door`` with another ledger, and with nothing remembered of the former."""
     former, door.front.engine = door.front.engine, open_ledger(database)
-    door.app.state.alive = Remembered(alive)
-    door.app.state.ready = Remembered(ready)
+    door.app.state.alive = Remembered(alive, redis_unreachable)
+    door.app.state.ready = Remembered(ready, ledger_unreachable)
     door.woken.clear()
     try:
         yield door

@@ -227,6 +227,6 @@ def test_too_many_at_once_are_told_to_come_again(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.guard.MOST_AT_ONCE", 0)
-    answer = door.get("/readyz", token=None)
+    answer = door.get("/v1/lanes")
     problem(answer, 503, "not-ready")
     assert answer.headers["Retry-After"] == "1"
