@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import requests
 
 from desk.guard import LARGEST_FORM
-from tests.desk.stage import OPERATOR, Visitor
+from tests.desk.stage import OPERATOR, Served, Visitor
 from tests.desk.test_sign_in import ACTS
 
 POSTS = [*ACTS, "/desk/sign-in", "/desk/sign-out"]
@@ -60,3 +63,38 @@ def test_an_origin_that_is_no_address_is_another_sites(
     refused = stranger.post("/desk/sign-in", {"token": OPERATOR}, Origin=origin)
     assert refused.status_code == 403
     assert not stranger.session.cookies
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/desk/cancellations/%00", 404),
+        ("/desk/ended?before=%00", 200),
+        ("/desk/ended?account=%00&group=%00", 200),
+        ("/desk/search?q=%00x", 200),
+        ("/desk/groups?after=%00", 200),
+        ("/desk/groups?name=%00", 200),
+        ("/desk/lanes/hold?lane=%00", 404),
+    ],
+)
+def test_what_no_ledger_can_hold_is_not_there(
+    one_door: Served, ledger_url: str, path: str, status: int
+) -> None:
+    with over(one_door, ledger_url) as operator:
+        assert operator.get(path).status_code == status
+
+
+def test_ticks_that_no_ledger_can_hold_are_of_nothing(
+    one_door: Served, ledger_url: str
+) -> None:
+    with over(one_door, ledger_url) as operator:
+        for path in ("/desk/retry", "/desk/retry/now"):
+            done = operator.send(path, id=["\0", "x"])
+            assert done.status_code == 200
+
+
+@contextmanager
+def over(door: Served, url: str) -> Iterator[Visitor]:
+    door.begin_anew(url)
+    yield door.visitor(OPERATOR)
+    door.engine.dispose()
