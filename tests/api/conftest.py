@@ -49,6 +49,8 @@ secret_key = "s"
 [iletimerkezi.default]
 key = "k"
 """
+SERVING = "the door"
+"""The thread of its event loop."""
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
@@ -119,7 +121,8 @@ def opened(chosen: Settings) -> Iterator[Door]:
     server = make_server(app, front)
     with listen(chosen) as door:
         port = door.getsockname()[1]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
+        given = {"sockets": [door]}
+        thread = threading.Thread(target=server.run, kwargs=given, name=SERVING)
         thread.start()
         try:
             # Connections that come before it answers wait in the socket's own queue.
