@@ -16,6 +16,7 @@ COPY tasks/ tasks/
 COPY desk/ desk/
 COPY api/ api/
 COPY sandbox/ sandbox/
+COPY examples/ examples/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation -w /wheels . \
  && /opt/rescind/bin/pip install --no-deps --no-index /wheels/*.whl
 

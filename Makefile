@@ -49,7 +49,8 @@ $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 
 test: lint ## every check and every test (ARGS="-k name" chooses some)
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
+	  -m "not alone"
 	$(BIN)/python -m pytest -n 2 -m alone
 else
 	$(BIN)/python -m pytest $(ARGS)

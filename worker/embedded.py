@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -215,3 +216,13 @@ def free_port(preferred: int = 0) -> int:
                 probe.bind((HOST, port))
                 return int(probe.getsockname()[1])
     raise EmbeddedError(f"no port of {HOST} is free")
+
+
+def listens(url: str) -> bool:
+    """Whether somebody listens where this URL leads."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), 1).close()
+    except OSError:
+        return False
+    return True

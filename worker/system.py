@@ -6,6 +6,7 @@ import fcntl
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from ledger.database import LedgerUnreachableError, open_ledger
 from ledger.migrate import LedgerVersionError, upgrade
 from worker.access import access, check_host, make_own, rate_of
-from worker.embedded import EmbeddedRedis, free_port
+from worker.embedded import EmbeddedRedis, free_port, listens
 from worker.settings import (
     RUNNING,
     Running,
@@ -35,6 +36,7 @@ API_PORT = 0
 FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
 """At any other level of the worker's, Flower only says what went wrong."""
 CONCURRENCY = 14
+DOOR_SECONDS, KNOCK_SECONDS = 15.0, 0.1
 WAIT_SECONDS = 1.0
 """Between two looks at whether a service has come up."""
 WRONG, UNREACHABLE = 2, 3
@@ -109,6 +111,13 @@ class System:
     def ask_to_stop(self) -> None:
         """End what waits; fit for a signal handler. ``stop`` does the work."""
         self._stopping.set()
+
+    def wait_for_door(self) -> None:
+        """Until the HTTP door can be knocked at; not for ever, should it not start."""
+        give_up = time.monotonic() + DOOR_SECONDS
+        while self.api_url is not None and time.monotonic() < give_up:
+            if listens(self.api_url) or self.wait(KNOCK_SECONDS):
+                return
 
     def stop(self) -> None:
         """Stop all: gently, and Redis last. May be called twice."""

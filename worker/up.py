@@ -74,6 +74,7 @@ def _run(system: System) -> int:
     with stopped_by_signals(system):
         try:
             with system:
+                system.wait_for_door()
                 print(banner(system, load_accounts(chosen.accounts)), flush=True)
                 system.wait()
         except StoppedError:
