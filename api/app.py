@@ -18,7 +18,7 @@ from api.front import Front
 from api.guard import Guard
 from api.intake import Entries, Intake, Traces
 from api.openapi import REFERENCE, describe, product_version
-from api.problems import add_handlers
+from api.problems import add_handlers, ledger_unreachable
 from desk.routes import router as desk
 from worker.access import rate_of
 from worker.intake import Taken, take_in
@@ -41,8 +41,8 @@ def create_app(front: Front) -> FastAPI:
     app.state.front = front
     app.state.callers = Callers(front.access, rate_of(front.settings.api_rate))
     app.state.intake = Intake(partial(_take_in, front))
-    app.state.alive = health.Remembered(health.alive)
-    app.state.ready = health.Remembered(health.ready)
+    app.state.alive = health.Remembered(health.alive, health.redis_unreachable)
+    app.state.ready = health.Remembered(health.ready, ledger_unreachable)
     for room in (submissions, cancellations, lanes, health, pages):
         app.include_router(room.router)
     app.include_router(desk, include_in_schema=False)

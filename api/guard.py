@@ -14,6 +14,8 @@ from api.problems import ProblemError, internal_error
 log = structlog.get_logger("rescind.api")
 MOST_AT_ONCE = 200
 """Requests under way; more are told to come again."""
+ALWAYS = frozenset({"/healthz", "/readyz"})
+"""Answered all the same: they cost next to nothing, and tell of other things."""
 HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -37,6 +39,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         answer = _Answer(send)
+        if scope["path"] in ALWAYS:
+            await self._guarded(scope, receive, answer)
+            return
         self._under_way += 1
         try:
             if self._under_way > MOST_AT_ONCE:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from redis import RedisError
 from starlette.responses import Response
 
@@ -30,31 +30,44 @@ ALIVE_SECONDS = 30.0
 """A worker sweeps each second; busy ones now and then skip some."""
 FRESH_SECONDS = 1.0
 """What was found is good for so long: who asks more often costs nothing."""
+PATIENCE = 3.0
+"""What has not answered by then is as good as away."""
 
 
 class Remembered:
-    """One answer for all who ask at once, found again when it is old."""
+    """One answer for all who ask at once, found again when it is old.
 
-    def __init__(self, find: Callable[[Front], dict[str, Any]]) -> None:
-        self._find = find
-        self._lock = asyncio.Lock()
+    It has a thread of its own, and never keeps anybody: ``late`` is the answer when
+    what is asked about hangs.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[Front], dict[str, Any]],
+        late: Callable[[], ProblemError],
+    ) -> None:
+        self._find, self._late = find, late
+        self._own = CapacityLimiter(1)
         self._until = 0.0
-        self._found: dict[str, Any] | ProblemError = {}
+        self._look: asyncio.Task[dict[str, Any] | ProblemError] | None = None
 
     async def answer(self, front: Front) -> Response:
-        async with self._lock:
-            if time.monotonic() >= self._until:
-                self._found = await run_in_threadpool(self._look, front)
-                self._until = time.monotonic() + FRESH_SECONDS
-        if isinstance(self._found, ProblemError):
-            return self._found.response()
-        return JSON(self._found)
+        look = self._look
+        if look is None or (look.done() and time.monotonic() >= self._until):
+            look = self._look = asyncio.create_task(self._found(front))
+        await asyncio.wait({look}, timeout=PATIENCE)
+        found = look.result() if look.done() else self._late()
+        return found.response() if isinstance(found, ProblemError) else JSON(found)
 
-    def _look(self, front: Front) -> dict[str, Any] | ProblemError:
+    async def _found(self, front: Front) -> dict[str, Any] | ProblemError:
         try:
-            return self._find(front)
+            return await to_thread.run_sync(
+                self._find, front, limiter=self._own, abandon_on_cancel=True
+            )
         except ProblemError as problem:
             return problem
+        finally:
+            self._until = time.monotonic() + FRESH_SECONDS
 
 
 def alive(front: Front) -> dict[str, Any]:

@@ -19,6 +19,10 @@ from worker.settings import Settings, SettingsError
 log = structlog.get_logger("rescind.api")
 REQUEST_SECONDS = 30.0
 """A request that has not arrived whole by then is given up."""
+READER_SECONDS = 30.0
+"""Who reads nothing of an answer for so long has it no more."""
+LARGEST_HEAD = 65_536
+"""Bytes of a request's line and headers, about: what follows them is counted apart."""
 IDLE_SECONDS = 15
 """A connection that nothing more comes on is closed."""
 GRACE_SECONDS = 10
@@ -91,9 +95,14 @@ class Server(uvicorn.Server):
 
 
 class Patient(HttpToolsProtocol):
-    """Waits for a request for so long, and not for ever, however slowly it comes."""
+    """Waits for a request, and for who reads the answer, for so long and no longer."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+    _idly = 0
+    """Bytes since the last that were of use."""
+
+    # --- for a request, however slowly it comes ---------------------------------------
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -101,25 +110,83 @@ class Patient(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._came()
+        self._was_read()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._idly += len(data)
+        super().data_received(data)
+        if self._idly > LARGEST_HEAD:
+            self._refuse_head()
+        elif self._deadline is None and self._is_idle():
+            # Empty lines, or the rest of what is answered: neither begins a request,
+            # and either ends uvicorn's own waiting.
+            self._wait()
 
     def on_message_begin(self) -> None:
         self._wait()
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        self._idly = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._idly = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
+        self._idly = 0
         self._came()
         super().on_message_complete()
 
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _refuse_head(self) -> None:
+        if not self._is_idle():
+            # In the middle of an answer there is no room for another.
+            self.transport.abort()
+        elif not self.transport.is_closing():
+            self.send_400_response(f"A head has {LARGEST_HEAD} bytes at most.")
+
     def _wait(self) -> None:
         self._came()
-        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
 
     def _came(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _give_up(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.abort()
+    # --- for whoever reads the answer -------------------------------------------------
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        self._was_read()
+        super().resume_writing()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._see_closed()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._see_closed()
+
+    def _see_closed(self) -> None:
+        # It closes once all is read, and counts as a connection until then.
+        if self.transport.is_closing():
+            self._wait_for_reader()
+
+    def _wait_for_reader(self) -> None:
+        self._was_read()
+        self._unread = self.loop.call_later(READER_SECONDS, self.transport.abort)
+
+    def _was_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None

@@ -37,7 +37,7 @@ def ended(
     del who
     wanted = listing_of(state, provider, account, group)
     with reading(desk.engine) as connection:
-        found = wanted.read(connection, before)
+        found = wanted.read(connection, storable(before))
     return page(
         request,
         "ended.html",

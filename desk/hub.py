@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from anyio import CapacityLimiter
 from fastapi import Request
 
 from desk.board import Board, read_board
@@ -24,6 +26,11 @@ class Hub:
     _board: Board | None = None
     _read_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def turn(self) -> CapacityLimiter:
+        """Streams look one by one: a slow ledger keeps one thread, and not each."""
+        return CapacityLimiter(1)
 
     def board(self, *, older: bool = True) -> Board:
         """Not older than a tick, or of this moment.

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+from anyio import to_thread
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from desk import hub
@@ -44,7 +44,9 @@ async def _told(request: Request, of: Hub, who: Session) -> AsyncIterator[str]:
         yield "retry: 3000\n\n"
         seen: object = None
         while session_of(request, of.desk) is not None:
-            seen_now, text = await run_in_threadpool(_look, of, who, seen)
+            seen_now, text = await to_thread.run_sync(
+                _look, of, who, seen, limiter=of.turn
+            )
             yield text or _event("beat", "")
             seen = seen_now
             if not await _rest(request, of.desk):

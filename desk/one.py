@@ -13,6 +13,7 @@ from desk.pages import page
 from ledger.database import reading
 from ledger.queries import as_record, find, history
 from ledger.states import EDGES, State
+from providers.text import storable
 
 SAID = {"retried": "A new round has begun: its next steps appear below."}
 MEANS = {
@@ -31,7 +32,7 @@ def one(
 ) -> Response:
     del who
     with reading(desk.engine) as connection:
-        row = find(connection, name)
+        row = find(connection, storable(name))
         steps = [] if row is None else history(connection, row.id)
     if row is None:
         raise RefusedError("There is no such cancellation: it may be deleted.", 404)

@@ -19,6 +19,7 @@ from desk.rounds import open_rounds
 from ledger.database import reading
 from ledger.queries import as_record, rows_of, stamp
 from ledger.tables import in_ms
+from providers.text import storable
 from worker.operations import woken
 
 TICKED = 200
@@ -61,7 +62,7 @@ def meant(
         return Meant((), listing_of(state, provider, account, group), until)
     if len(id) > TICKED:
         raise RefusedError(f"At most {TICKED} can be ticked at once.", 422)
-    return Meant(tuple(dict.fromkeys(id)), None, "")
+    return Meant(tuple(dict.fromkeys(map(storable, id))), None, "")
 
 
 TheMeant = Annotated[Meant, Depends(meant)]

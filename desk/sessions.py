@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -45,6 +46,7 @@ class Sessions:
         listed = [key.strip() for key in seal_keys.split(",") if key.strip()]
         derived = [_derived(key) for key in listed] or [Fernet.generate_key()]
         self._fernet = MultiFernet([Fernet(key) for key in derived])
+        self._ended: dict[str, float] = {}
 
     def cookie(self, token: Token) -> str:
         """A new session for whoever has just shown this token."""
@@ -63,7 +65,16 @@ class Sessions:
             return None
         if Scope.READ not in token.scopes:
             return None
+        if form_key in self._ended:
+            return None
         return Session(token.name, token.scopes, form_key)
+
+    def end(self, session: Session) -> None:
+        """Let no copy of its cookie open anything, as long as this process lives."""
+        now = time.monotonic()
+        for key in [key for key, over in [*self._ended.items()] if over <= now]:
+            self._ended.pop(key, None)
+        self._ended[session.form_key] = now + LASTS
 
 
 def _named(tokens: Sequence[Token], name: str) -> Token | None:

@@ -67,8 +67,10 @@ def sign_in(
 
 
 @router.post("/desk/sign-out")
-def sign_out(request: Request) -> Response:
+def sign_out(request: Request, desk: TheDesk) -> Response:
     check_origin(request)
+    if (ended := session_of(request, desk)) is not None:
+        desk.sessions.end(ended)
     response = RedirectResponse(SIGN_IN, 303)
     response.delete_cookie(
         cookie_name(request),

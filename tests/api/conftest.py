@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.front import Front, open_front
-from api.health import Remembered, alive, ready
+from api.health import Remembered, alive, ready, redis_unreachable
+from api.problems import ledger_unreachable
 from api.server import Server, listen, make_server
 from ledger.database import open_ledger, reading
 from ledger.queries import Filter, list_rows
@@ -48,6 +49,8 @@ secret_key = "s"
 [iletimerkezi.default]
 key = "k"
 """
+SERVING = "the door"
+"""The thread of its event loop."""
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
@@ -118,7 +121,8 @@ def opened(chosen: Settings) -> Iterator[Door]:
     server = make_server(app, front)
     with listen(chosen) as door:
         port = door.getsockname()[1]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
+        given = {"sockets": [door]}
+        thread = threading.Thread(target=server.run, kwargs=given, name=SERVING)
         thread.start()
         try:
             # Connections that come before it answers wait in the socket's own queue.
@@ -141,8 +145,8 @@ def shared_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 def on(door: Door, database: str) -> Iterator[Door]:
     """``door`` with another ledger, and with nothing remembered of the former."""
     former, door.front.engine = door.front.engine, open_ledger(database)
-    door.app.state.alive = Remembered(alive)
-    door.app.state.ready = Remembered(ready)
+    door.app.state.alive = Remembered(alive, redis_unreachable)
+    door.app.state.ready = Remembered(ready, ledger_unreachable)
     door.woken.clear()
     try:
         yield door

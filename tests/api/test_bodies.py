@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from api import server
-from api.bodies import LARGEST
-from tests.api.conftest import EVERYTHING, Door, problem
+from api import bodies, server
+from api.bodies import LARGEST, SMALL
+from tests.api.conftest import EVERYTHING, SERVING, Door, problem
 from worker.entries import FIELDS
 
 JSON = st.recursive(
@@ -97,6 +98,22 @@ def test_what_is_sent_as_something_else_is_not_read(door: Door) -> None:
 def test_a_body_that_is_too_large_is_not_read_to_its_end(door: Door) -> None:
     problem(door.send(b" " * (LARGEST + 1)), 413, "body-too-large")
     assert door.send(GOOD + " " * (LARGEST - len(GOOD))).status_code == 202
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_large_body_is_read_beside_the_loop_that_serves_others(
+    door: Door, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    real, beside = bodies.parse, []
+
+    def parse(body: bytes) -> object:
+        beside.append(threading.current_thread() is not serving)
+        return real(body)
+
+    serving = next(one for one in threading.enumerate() if one.name == SERVING)
+    monkeypatch.setattr(bodies, "parse", parse)
+    assert door.send(GOOD + " " * (SMALL if large else 0)).status_code == 202
+    assert beside == [large]
 
 
 def test_the_bound_holds_for_a_body_of_unknown_length(door: Door) -> None:
@@ -227,6 +244,6 @@ def test_too_many_at_once_are_told_to_come_again(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.guard.MOST_AT_ONCE", 0)
-    answer = door.get("/readyz", token=None)
+    answer = door.get("/v1/lanes")
     problem(answer, 503, "not-ready")
     assert answer.headers["Retry-After"] == "1"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +13,10 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
-from ledger.database import open_ledger
+from api.app import THREADS
+from ledger.database import LedgerUnreachableError, open_ledger
 from tests.api.conftest import Door, opened, problem, settings_for
+from tests.tasks.conftest import until
 from worker import pulse
 
 
@@ -94,6 +99,63 @@ def test_who_asks_often_is_told_what_was_just_seen(
     assert door.get("/readyz", token=None).status_code == 200
     monkeypatch.setattr("api.health.ping", lambda _: 1 / 0)
     assert door.get("/readyz", token=None).status_code == 200
+
+
+# --- while everything else hangs ------------------------------------------------------
+
+
+@dataclass
+class Hanging:
+    """What is asked of it and does not return, until it is let go."""
+
+    asked: list[object] = field(default_factory=list)
+    gone: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, *what: object) -> None:
+        self.asked.append(what)
+        self.gone.wait(30)
+        raise LedgerUnreachableError("it hung")
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    found = Hanging()
+    yield found
+    found.gone.set()
+
+
+def test_readers_that_hang_keep_nobody_from_asking_how_it_is(
+    door: Door, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.operations.lanes", hanging)
+    with ThreadPoolExecutor(THREADS + 1) as readers:
+        asked = [readers.submit(door.get, "/v1/lanes") for _ in range(THREADS + 1)]
+        try:
+            until(lambda: len(hanging.asked) == THREADS)
+            assert door.get("/readyz", token=None).json() == {"ready": True}
+            problem(door.get("/healthz", token=None), 503, "redis-unreachable")
+        finally:
+            hanging.gone.set()
+    assert {one.result().status_code for one in asked} == {503}
+
+
+def test_a_ledger_that_hangs_is_as_good_as_away(
+    door: Door, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.health.PATIENCE", 0.1)
+    monkeypatch.setattr("api.health.ping", hanging)
+    for _ in range(2):
+        problem(door.get("/readyz", token=None), 503, "ledger-unreachable")
+    assert len(hanging.asked) == 1
+
+
+def test_too_many_requests_at_once_hide_not_how_it_is(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.guard.MOST_AT_ONCE", 0)
+    problem(door.get("/v1/lanes"), 503, "not-ready")
+    assert door.get("/readyz", token=None).status_code == 200
+    problem(door.get("/healthz", token=None), 503, "redis-unreachable")
 
 
 def test_metrics_are_for_those_who_may_read(with_redis: Door) -> None:

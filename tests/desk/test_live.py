@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 from sqlalchemy import Engine, text
 
+from api.app import THREADS
 from desk import hub, live
 from desk.board import Board, read_board
 from desk.context import Desk
@@ -135,6 +136,28 @@ def test_the_ledger_is_read_once_for_all_who_look(
         with listening(door.visitor(token)) as events:
             _next(events, "board")
     assert len(reads) == 1
+
+
+def test_streams_of_a_ledger_that_hangs_keep_pages_from_nobody(
+    door: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    def read(desk: Desk) -> Board:
+        asked.set()
+        gone.wait(20)
+        return read_board(desk)
+
+    monkeypatch.setattr(hub, "read_board", read)
+    with ExitStack() as streams:
+        heard = [streams.enter_context(listening(operator)) for _ in range(THREADS)]
+        try:
+            assert asked.wait(20)
+            assert operator.get("/desk/groups").status_code == 200
+        finally:
+            gone.set()
+        for events in heard:
+            _next(events, "board")
 
 
 def test_streams_end_when_the_server_does(

@@ -129,6 +129,18 @@ def test_signing_out_forgets_the_cookie(operator: Visitor) -> None:
     assert operator.get("/").status_code == 303
 
 
+def test_signing_out_ends_a_copy_of_the_cookie_and_no_other_session(
+    door: Served, operator: Visitor
+) -> None:
+    copy, other = door.visitor(), door.visitor(OPERATOR)
+    copy.session.cookies.update(operator.session.cookies)
+    assert copy.get("/").status_code == 200
+    operator.post("/desk/sign-out", {})
+    assert copy.get("/").status_code == 303
+    assert copy.get("/desk/events").status_code == 204
+    assert other.get("/").status_code == 200
+
+
 @pytest.mark.parametrize(
     "back",
     [
@@ -168,6 +180,20 @@ def test_a_session_ends_after_its_hours(
     assert made.read(cookie, who) is not None
     monkeypatch.setattr(time, "time", lambda: now + LASTS + 5)
     assert made.read(cookie, who) is None
+
+
+def test_what_has_ended_is_kept_no_longer_than_it_could_have_lasted(
+    chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, made = access(chosen), Sessions(chosen.seal_keys())
+    for hours in (0, 1, sessions.HOURS + 2):
+        now = time.monotonic()
+        with monkeypatch.context() as later:
+            later.setattr(time, "monotonic", lambda: now + 3600 * hours)  # noqa: B023
+            found = made.read(_cookie(made, who), who)
+            assert found is not None
+            made.end(found)
+    assert len(made._ended) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""Nobody holds a connection, or a part of the door, who neither sends nor reads."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from api import server
+from tests.api.conftest import Door
+from tests.api.test_bodies import open_socket
+from tests.tasks.conftest import until
+
+ASKED = b"GET /errors/conflict HTTP/1.1\r\nHost: door\r\n\r\n"
+LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: door\r\n\r\n"
+HEAD = b"GET /errors/conflict HTTP/1.1\r\nHost: door\r\n"
+CHUNKED = (
+    b"POST /desk/sign-out HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n"
+)
+
+
+def is_over(client: socket.socket) -> bool:
+    """Whether the door has closed it, whatever it said before."""
+    try:
+        while client.recv(65_536):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+@pytest.mark.parametrize("more", [b"\r\n", b"\r\n\r\n\r\n"])
+def test_empty_lines_keep_no_connection_open(
+    door: Door, monkeypatch: pytest.MonkeyPatch, more: bytes
+) -> None:
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.2)
+    with open_socket(door) as client:
+        client.sendall(ASKED)
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        client.sendall(more)
+        assert is_over(client)
+
+
+def test_a_body_that_comes_after_its_answer_keeps_no_connection_open(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.2)
+    with open_socket(door) as client:
+        client.sendall(HEAD + b"Content-Length: 2\r\n\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        client.sendall(b"{}")
+        assert is_over(client)
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_who_does_not_read_an_answer_has_it_no_more(
+    door: Door, monkeypatch: pytest.MonkeyPatch, read: int
+) -> None:
+    with open_socket(door) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.sendall(ASKED)
+        client.recv(read)
+        (theirs,) = door.server.server_state.connections
+        monkeypatch.setattr(server, "READER_SECONDS", 0.2)
+        client.sendall(LARGE * 400)
+        until(lambda: theirs not in door.server.server_state.connections)
+    until(lambda: not door.server.server_state.tasks)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        HEAD + b"X: ",
+        b"GET /",
+        CHUNKED + b"\r\n0\r\nX: ",
+        CHUNKED + b"\r\n5;x=",
+    ],
+    ids=["a header", "an address", "a trailer", "a chunk's extension"],
+)
+def test_a_head_that_does_not_end_is_read_no_further(door: Door, begun: bytes) -> None:
+    with open_socket(door) as client, pytest.raises(ConnectionError):
+        flood(client, begun)
+    assert door.get("/errors/conflict").status_code == 200
+
+
+def flood(client: socket.socket, begun: bytes) -> None:
+    client.sendall(begun)
+    for _ in range(2000):
+        client.sendall(b"a" * 65_536)
+
+
+def test_a_head_of_many_headers_is_a_good_one(door: Door) -> None:
+    many = b"".join(b"X-%d: %s\r\n" % (n, b"a" * 500) for n in range(100))
+    with open_socket(door) as client:
+        client.sendall(HEAD + many + b"\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
