@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -117,5 +118,12 @@ def _runtime(_pid: int) -> Runtime:
         threads=threads,
         callbacks=chosen.callbacks,
         # In a thread: a broker that is away must not keep a lane waiting.
-        tell=partial(threads.submit, wake_webhooks),
+        tell=partial(_wake_tellers, threads),
     )
+
+
+def _wake_tellers(threads: ThreadPoolExecutor) -> None:
+    # Without a thread to ask in it is left to the sweep: what has just been claimed
+    # must not wait for its lease.
+    with suppress(RuntimeError):
+        threads.submit(wake_webhooks)

@@ -1,7 +1,8 @@
-"""Orders by an SQL query, which can change nothing however it is written.
+"""Orders by an SQL query, which is there to read.
 
 One statement, in a transaction that only reads, for a limited time. No more rows leave
-the database than are asked for.
+the database than are asked for. A superuser of PostgreSQL may do more than that holds
+back (``COPY … TO PROGRAM``): ``docs/schedules.md`` asks for one who may only SELECT.
 """
 
 from __future__ import annotations
