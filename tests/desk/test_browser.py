@@ -153,6 +153,8 @@ def test_the_keyboard_alone_is_enough(chromium: Browser, door: Served) -> None:
     one = end(door.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
     with opened(chromium, base_url=door.base) as page:
         page.goto("/")
+        # A browser gives the focus with the first picture of a page, after its load.
+        page.locator("#token:focus").wait_for()
         page.keyboard.type(OPERATOR)
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Overview").wait_for()
