@@ -16,15 +16,14 @@ class Watched(Generic[Content]):
 
     path: Path
     read: Callable[[Path], Content]
-    _seen: tuple[float, int] | None = None
-    _content: Content | None = field(default=None, repr=False)
+    _kept: tuple[tuple[float, int], Content] | None = field(default=None, repr=False)
 
     def current(self) -> Content:
-        seen = self._stamp()
-        if self._content is None or seen != self._seen:
-            self._content = self.read(self.path)
-            self._seen = seen
-        return self._content
+        seen, kept = self._stamp(), self._kept
+        if kept is None or seen != kept[0]:
+            # Together, or of two threads one could keep the other's content for its own.
+            kept = self._kept = (seen, self.read(self.path))
+        return kept[1]
 
     def _stamp(self) -> tuple[float, int]:
         try:
