@@ -21,7 +21,7 @@ class Watched(Generic[Content]):
     def current(self) -> Content:
         seen, kept = self._stamp(), self._kept
         if kept is None or seen != kept[0]:
-            # Together, or of two threads one could keep the other's content for its own.
+            # Together, or a thread could keep another one's content for its own.
             kept = self._kept = (seen, self.read(self.path))
         return kept[1]
 
