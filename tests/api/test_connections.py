@@ -60,10 +60,12 @@ def test_who_does_not_read_an_answer_has_it_no_more(
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(ASKED)
         client.recv(read)
-        (theirs,) = door.server.server_state.connections
+        connections = door.server.server_state.connections
+        until(lambda: len(connections) == 1, "the door to take it")
+        (theirs,) = connections
         monkeypatch.setattr(server, "READER_SECONDS", 0.2)
         client.sendall(LARGE * 400)
-        until(lambda: theirs not in door.server.server_state.connections)
+        until(lambda: theirs not in connections)
     until(lambda: not door.server.server_state.tasks)
 
 
