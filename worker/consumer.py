@@ -117,6 +117,11 @@ def _hush(message: Any) -> None:
     headers = message.headers
     # Ours are set here; another's need not even be numbers, and the pool ends at that.
     headers.pop("timelimit", None)
+    if not isinstance(headers.get("retries"), int):
+        headers.pop("retries", None)
+    for name in ("root_id", "parent_id"):
+        if name in headers:
+            headers[name] = plain(headers[name])
     if "kwargsrepr" in headers:
         headers["kwargsrepr"] = "{...}" if _kwargs(message) else "{}"
     if "argsrepr" in headers and not _names_an_account(message):

@@ -131,7 +131,7 @@ def test_what_is_dropped_is_named_with_its_id_and_size(
 
 
 def test_what_another_producer_tells_of_arguments_reaches_no_event(
-    system: Running,
+    system: Running, valkey: redis.Redis
 ) -> None:
     seen: list[dict[str, Any]] = []
     with system.producer.connection() as connection:
@@ -140,6 +140,8 @@ def test_what_another_producer_tells_of_arguments_reaches_no_event(
         )
         told = receiver.itercapture(limit=None, timeout=10, wakeup=False)
         until(lambda: next(told) or seen, "the first event")
+        odd = {"retries": MARK, "root_id": [MARK], "parent_id": f"TR56 {MARK}"}
+        valkey.lpush("rescind", message(body(), headers(**odd)))
         for task in ("rescind.submit", "akinon.cancel"):
             system.producer.send_task(task, kwargs={"ibans": MARK}, queue="rescind")
         until(
