@@ -27,7 +27,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from ledger import deliveries, tallies
 from ledger.progress import Change, Progress
-from ledger.rows import Columns, Rows, incoming
+from ledger.rows import Columns, Rows, incoming, parameters
 from ledger.states import EDGES, FINAL, State
 from ledger.tables import CALL, CANCELLATION, TRANSITION, in_ms, to_ms
 
@@ -275,6 +275,18 @@ def write_history(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> 
         return
     dialect, new = connection.dialect.name, Rows(listed, _TRANSITION)
     connection.execute(_append(dialect, new.differing), new.parameters(dialect))
+
+
+def write_step(
+    connection: Connection, ids: Sequence[str], step: Mapping[str, Any]
+) -> None:
+    """Append the same transition to the history of each."""
+    if not ids:
+        return
+    dialect, differing = connection.dialect.name, ("cancellation_id",)
+    alike = {name: step.get(name) for name in _TRANSITION if name not in differing}
+    given = parameters(dialect, alike, differing, [(one,) for one in ids])
+    connection.execute(_append(dialect, differing), given)
 
 
 @cache
