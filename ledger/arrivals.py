@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select
 from ledger import tallies
 from ledger.intake import OWN, NewCancellation, beginning, insert_statement, own_row
 from ledger.progress import Claimed, Progress
-from ledger.records import progress_row, write_step
+from ledger.records import progress_row, write_steps
 from ledger.rows import Rows, parameters
 from ledger.states import State
 from ledger.tables import CANCELLATION, in_ms, moment
@@ -91,7 +91,7 @@ def made_ready(new: Sequence[NewCancellation], now: datetime) -> Arrivals:
 def keep_queued(connection: Connection, new: Arrivals, now: datetime) -> frozenset[str]:
     """Keep them for later; gives back the ids of those whose keys stood there."""
     kept = _insert(connection, new, beginning(None, now), FIRST, now)
-    _begin(connection, kept)
+    _begin(connection, kept, [_queued(new)])
     return _left_out(new, kept)
 
 
@@ -106,10 +106,23 @@ def keep_claimed(
         State.SENDING, attempts=1, spent=1, sent_at=now, due_at=now + lease
     )
     kept = _insert(connection, new, progress, CLAIMED, now)
-    _begin(connection, kept)
-    step = {"from_state": State.QUEUED, "to_state": State.SENDING}
-    write_step(connection, kept.ids, {"seq": CLAIMED, "at": in_ms(now), **step})
+    states = {"from_state": State.QUEUED, "to_state": State.SENDING}
+    claimed = {"seq": CLAIMED, "at": in_ms(now), **states}
+    _begin(connection, kept, [_queued(new), claimed])
     return list(_held(kept, progress)), _left_out(new, kept)
+
+
+def _queued(new: Arrivals) -> dict[str, Any]:
+    return {"seq": FIRST, "at": new.alike["created_at"], "to_state": State.QUEUED}
+
+
+def _begin(
+    connection: Connection, kept: Arrivals, steps: Sequence[Mapping[str, Any]]
+) -> None:
+    """What is told of each when it is new, and counted."""
+    if kept.rows:
+        write_steps(connection, kept.ids, steps)
+        tallies.count(connection, tallies.ACCEPTED, kept.lane, by=len(kept.rows))
 
 
 def _insert(
@@ -132,14 +145,6 @@ def _insert(
     ids = CANCELLATION.c.id
     found = connection.execute(select(ids).where(ids.in_(new.ids)))
     return new.only(frozenset(found.scalars()))
-
-
-def _begin(connection: Connection, kept: Arrivals) -> None:
-    """What is told of each when it is new, and counted."""
-    if kept.rows:
-        step = {"seq": FIRST, "at": kept.alike["created_at"], "to_state": State.QUEUED}
-        write_step(connection, kept.ids, step)
-        tallies.count(connection, tallies.ACCEPTED, kept.lane, by=len(kept.rows))
 
 
 def _left_out(new: Arrivals, kept: Arrivals) -> frozenset[str]:

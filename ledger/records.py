@@ -15,11 +15,15 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Insert,
+    Select,
     Text,
+    bindparam,
+    cast,
     func,
     insert,
     select,
     true,
+    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -64,6 +68,8 @@ _TRANSITION: Columns = {
     "evidence": Text,
     "call_id": Text,
 }
+_ID = "cancellation_id"
+_STEP: Columns = {n: kind for n, kind in _TRANSITION.items() if n != _ID}
 _CALL: Columns = {
     "id": Text,
     "provider": Text,
@@ -277,16 +283,34 @@ def write_history(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> 
     connection.execute(_append(dialect, new.differing), new.parameters(dialect))
 
 
-def write_step(
-    connection: Connection, ids: Sequence[str], step: Mapping[str, Any]
+def write_steps(
+    connection: Connection, ids: Sequence[str], steps: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Append the same transition to the history of each."""
+    """Append the same transitions to the history of each."""
     if not ids:
         return
-    dialect, differing = connection.dialect.name, ("cancellation_id",)
-    alike = {name: step.get(name) for name in _TRANSITION if name not in differing}
-    given = parameters(dialect, alike, differing, [(one,) for one in ids])
-    connection.execute(_append(dialect, differing), given)
+    dialect = connection.dialect.name
+    given = parameters(dialect, {}, (_ID,), [(one,) for one in ids])
+    for place, step in enumerate(steps):
+        given |= {f"{name}_{place}": step.get(name) for name in _STEP}
+    connection.execute(_append_steps(dialect, len(steps)), given)
+
+
+@cache
+def _append_steps(dialect: str, number: int) -> Insert:
+    each = incoming(dialect, {_ID: Text}, (_ID,))
+    steps = union_all(*map(_step, range(number))).subquery("steps")
+    rows = select(each.c[_ID], *steps.c).join_from(each, steps, true())
+    return insert(TRANSITION).from_select([_ID, *_STEP], rows)
+
+
+def _step(place: int) -> Select[Any]:
+    return select(
+        *(
+            cast(bindparam(f"{name}_{place}", type_=kind()), kind()).label(name)
+            for name, kind in _STEP.items()
+        )
+    )
 
 
 @cache

@@ -49,6 +49,7 @@ class Hand:
     def __init__(self, lane: Lane, taken: Callable[[], object] = do_nothing) -> None:
         self.lane = lane
         self._offers: deque[Offer] = deque()
+        self._done: list[Offer] = []
         self._taken = taken
         self._lock = threading.Lock()
         self.registered = False
@@ -87,12 +88,16 @@ class Hand:
             start, stop = start - one.waiting, stop - one.waiting
 
     def kept(self, what: Kept) -> None:
-        """That much is in the ledger now."""
+        """That much is in the ledger now; ``answer`` says so."""
         self.registered |= what.orders > 0
         with self._lock:
             for one in self._offers if what.left_out else ():
                 one.left_out += [i for i in one.new.ids if i in what.left_out]
-            done = list(self._advance(what.orders))
+            self._done += self._advance(what.orders)
+
+    def answer(self) -> None:
+        """Tell those whose offers are kept; it has time until the calls go out."""
+        done, self._done = self._done, []
         for one in done:
             one.answer()
         if done:

@@ -127,6 +127,7 @@ class Pump:
             claimed = self._books.turn(home, budget.calls, under_way, look=look)
             self._crew.add(self._batches(claimed, places))
         finally:
+            self._hand.answer()
             self._give_back([*places, *(one.place for one in home)])
         return bool(home or claimed)
 
