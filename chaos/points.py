@@ -143,11 +143,11 @@ def _turns(here: Callable[[str], None]) -> None:
     turn, record_calls = books.Books._turn, records.record_calls
 
     def turned(
-        own: books.Books, asked: Sequence[Any], *more: Any, look: bool
+        own: books.Books, asked: Sequence[Any], *more: Any, **how: bool
     ) -> list[Any]:
         if asked:
             here("answered")
-        claimed = turn(own, asked, *more, look=look)
+        claimed = turn(own, asked, *more, **how)
         for name, reached in (("committed", asked), ("claimed", claimed)):
             if reached:
                 here(name)

@@ -97,10 +97,17 @@ class Books:
         return math.ceil(found / self.batch)
 
     def turn(
-        self, asked: Sequence[Asked], calls: int, under_way: int, *, look: bool = True
+        self,
+        asked: Sequence[Asked],
+        calls: int,
+        under_way: int,
+        *,
+        look: bool = True,
+        keep: bool = False,
     ) -> list[Claimed]:
         """Write down what calls brought, and claim for so many more: of what waits in
-        the ledger, unless it need not ``look``, and then of what is in hand.
+        the ledger, unless it need not ``look``, and then of what is in hand. Of that
+        ``keep`` the rest as well.
 
         ``under_way`` others go on meanwhile. Where the ledger is away for a moment,
         tries again; if it stays away, leases run out and every order is read back.
@@ -108,7 +115,7 @@ class Books:
         give_up = time.monotonic() + RECORD_SECONDS
         while True:
             try:
-                return self._turn(asked, calls, under_way, look=look)
+                return self._turn(asked, calls, under_way, look=look, keep=keep)
             except LedgerUnreachableError as error:
                 # It may have been committed even so: not to be kept, or sent, twice.
                 self.hand.refuse()
@@ -126,7 +133,13 @@ class Books:
                 raise
 
     def _turn(
-        self, asked: Sequence[Asked], calls: int, under_way: int, *, look: bool
+        self,
+        asked: Sequence[Asked],
+        calls: int,
+        under_way: int,
+        *,
+        look: bool,
+        keep: bool,
     ) -> list[Claimed]:
         now = utc_now()
         changes = _changes(asked, self.policy)
@@ -138,7 +151,7 @@ class Books:
             lane = self._lane(connection, asked)
             may_call = self._may_call(lane, calls, under_way)
             claimed = self._claim(connection, may_call) if look else []
-            kept = self._keep(connection, may_call, claimed)
+            kept = self._keep(connection, may_call, claimed, rest=keep)
         self.hand.kept(kept)
         if look:
             self.more = len(claimed) >= calls * self.batch
@@ -176,12 +189,18 @@ class Books:
         return claim(connection, self.lane, state, calls * self.batch, lease, now)
 
     def _keep(
-        self, connection: Connection, calls: int, claimed: Sequence[Claimed]
+        self,
+        connection: Connection,
+        calls: int,
+        claimed: Sequence[Claimed],
+        *,
+        rest: bool,
     ) -> Kept:
         """What is in hand goes into the calls that are left."""
-        left = calls - math.ceil(len(claimed) / self.batch)
-        lease, rest = lease_of(self.policy), not calls or not self.hand.patience
-        return keep(connection, self.hand, left * self.batch, lease, rest=rest)
+        most = (calls - math.ceil(len(claimed) / self.batch)) * self.batch
+        # A lane that may not be called may not be called soon.
+        rest |= not calls and not self.open
+        return keep(connection, self.hand, most, lease_of(self.policy), rest=rest)
 
     def _allowed(self, lane: LaneState, now: datetime) -> int:
         allowed = may_call(lane, self.policy, now)

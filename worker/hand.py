@@ -1,7 +1,7 @@
 """What a lane was offered and has not kept yet; and keeping it.
 
 Orders wait here for a moment, until they can be sent: then they are kept as claimed.
-What cannot be sent soon is kept as queued, and claimed when its turn comes.
+What cannot be sent soon is kept as queued at once, and claimed when its turn comes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from worker.accounts import Lane
 from worker.handoff import Offer
 from worker.runtime import do_nothing, utc_now
 
-KEEP_SECONDS = 0.25
+KEEP_SECONDS = 1.0
 """Orders that could not be sent for so long are kept as queued."""
 MOST_OFFERS = 2
 """So many are in hand: one that is being sent, and the next one. The others wait where

@@ -20,7 +20,7 @@ import structlog
 
 from ledger.arrivals import Arrivals, from_text
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 4.0
 """How long an offer waits for its answer. It may be kept even so: see above."""
 READ_SECONDS = 0.5
 """How long one that has begun may take to make its offer."""

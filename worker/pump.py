@@ -29,6 +29,8 @@ log = structlog.get_logger("rescind.pump")
 
 LOOK_SECONDS = 0.2
 """How often a pump with slow calls under way looks for new work."""
+SOON_SECONDS = 0.5
+"""What will be sent so soon waits in hand: it is kept once then, instead of twice."""
 SHORT_WAIT = timedelta(seconds=2)
 """A wait for the lane's rate that is not worth giving way for."""
 
@@ -124,7 +126,10 @@ class Pump:
         places = list(budget.places)
         try:
             under_way = self._crew.under_way
-            claimed = self._books.turn(home, budget.calls, under_way, look=look)
+            keep = self._must_keep()
+            claimed = self._books.turn(
+                home, budget.calls, under_way, look=look, keep=keep
+            )
             self._crew.add(self._batches(claimed, places))
         finally:
             self._hand.answer()
@@ -158,9 +163,11 @@ class Pump:
         return self._look or self._books.more or not self._hand.offers
 
     def _must_keep(self) -> bool:
-        """Whether what is in hand must wait no longer for its call."""
-        waits = self._crew.under_way and self._hand.patience
-        return bool(self._hand.offers) and not waits
+        """Whether what is in hand is to be kept although it cannot be sent yet."""
+        if not self._hand.offers:
+            return False
+        soon = self._crew.pace * self._batch * SOON_SECONDS
+        return len(self._hand) > soon or not self._hand.patience
 
     def _wanted(self, *, look: bool) -> int:
         """How many calls to claim for."""
