@@ -87,6 +87,7 @@ class Service:
                     self._begin(work)
         finally:
             self._closed = True
+            self._place.close_inbox()
             for hand in self._hands.values():
                 hand.refuse()
             # Who has left may still be busy for long with what is under way.
@@ -107,7 +108,11 @@ class Service:
         return heard
 
     def _take(self, offered: Offer) -> None:
-        account = offered.new.lane[1]
+        provider, account = offered.new.lane
+        if provider != self._place.provider:
+            log.error("an offer for another provider", lane=f"{provider}/{account}")
+            offered.refuse()
+            return
         self._hand(account).add(offered)
         work = (account, "cancel")
         if work in self._running:
