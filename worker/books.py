@@ -126,9 +126,11 @@ class Books:
                 )
                 time.sleep(0.5)
             except Exception:
+                more = calls or self.hand.offers
                 self.hand.refuse()
-                # What was answered must not be lost with what could not be claimed.
-                if asked and calls:
+                # What was answered must not be lost with what could not be claimed,
+                # or kept.
+                if asked and more:
                     self.turn(asked, 0, under_way)
                 raise
 

@@ -95,13 +95,15 @@ class Hand:
                 one.left_out += [i for i in one.new.ids if i in what.left_out]
             self._done += self._advance(what.orders)
 
-    def answer(self) -> None:
-        """Tell those whose offers are kept; it has time until the calls go out."""
+    def answer(self) -> bool:
+        """Tell those whose offers are kept, if any; it has time until the calls go
+        out."""
         done, self._done = self._done, []
         for one in done:
             one.answer()
         if done:
             self._taken()
+        return bool(done)
 
     def refuse(self) -> None:
         """Leave all that is left to those who offered it."""

@@ -23,7 +23,7 @@ from worker.crew import Batch, Crew
 from worker.hand import Hand
 from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget, Place
 from worker.runtime import Runtime
-from worker.stopping import pause, stopping
+from worker.stopping import stopping
 
 log = structlog.get_logger("rescind.pump")
 
@@ -132,9 +132,10 @@ class Pump:
             )
             self._crew.add(self._batches(claimed, places))
         finally:
-            self._hand.answer()
+            # What was kept as queued waits for its turn like all the rest.
+            kept = self._hand.answer()
             self._give_back([*places, *(one.place for one in home)])
-        return bool(home or claimed)
+        return bool(home or claimed or kept)
 
     def _give_back(self, places: list[Place]) -> None:
         """Those of calls that are over, and of such as were not made after all."""
@@ -166,8 +167,8 @@ class Pump:
         """Whether what is in hand is to be kept although it cannot be sent yet."""
         if not self._hand.offers:
             return False
-        soon = self._crew.pace * self._batch * SOON_SECONDS
-        return len(self._hand) > soon or not self._hand.patience
+        calls = math.ceil(len(self._hand) / self._batch)
+        return calls > self._crew.pace * SOON_SECONDS or not self._hand.patience
 
     def _wanted(self, *, look: bool) -> int:
         """How many calls to claim for."""
@@ -209,7 +210,7 @@ class Pump:
     def _sit_out(self, budget: Budget) -> bool:
         if self._crew.under_way or budget.wait > SHORT_WAIT:
             return False
-        pause(budget.wait.total_seconds())
+        self._crew.rest(budget.wait.total_seconds())
         return True
 
     def _batches(self, claimed: Sequence[Claimed], places: list[Place]) -> list[Paced]:
@@ -227,5 +228,9 @@ class Pump:
                     self._books.turn(self._home, 0, 0)
             except Exception:
                 log.exception("not recorded", lane="/".join(self.lane))
+            # Nobody who offers more must wait until the slowest call is home.
+            self._hand.answer()
+            self._hand.refuse()
+            self._crew.calm()
             self._give_back([one.place for one in self._home])
             self._home = self._crew.take_home(None)
