@@ -229,8 +229,8 @@ class Pump:
             except Exception:
                 log.exception("not recorded", lane="/".join(self.lane))
             # Nobody who offers more must wait until the slowest call is home.
+            self._crew.calm()
             self._hand.answer()
             self._hand.refuse()
-            self._crew.calm()
             self._give_back([one.place for one in self._home])
             self._home = self._crew.take_home(None)

@@ -173,11 +173,15 @@ def _opened(path: Path) -> Inbox | None:
 
 def _folder() -> Path:
     """One folder for each worker: its children have the same parent."""
-    base = Path(tempfile.gettempdir()) / f"rescind-{os.getuid()}"
+    base = _base()
     base.mkdir(mode=0o700, exist_ok=True)
     folder = base / str(_worker)
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _base() -> Path:
+    return Path(tempfile.gettempdir()) / f"rescind-{os.getuid()}"
 
 
 _worker = os.getpid()
@@ -187,6 +191,18 @@ def adopt() -> None:
     """Called once in a worker's parent, before it forks."""
     global _worker  # noqa: PLW0603  (forked children inherit it)
     _worker = os.getpid()
+    _need_to_own(_base())
+
+
+def _need_to_own(base: Path) -> None:
+    """Whoever owns the folder could take orders that are handed over."""
+    base.mkdir(mode=0o700, exist_ok=True)
+    if base.is_symlink() or base.stat().st_uid != os.getuid():
+        raise SystemExit(
+            f"rescind: {base} belongs to somebody else: remove it, or set TMPDIR to a"
+            " folder of your own"
+        )
+    base.chmod(0o700)
 
 
 def clear() -> None:
