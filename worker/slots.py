@@ -196,7 +196,8 @@ def adopt() -> None:
 
 def _need_to_own(base: Path) -> None:
     """Whoever owns the folder could take orders that are handed over."""
-    base.mkdir(mode=0o700, exist_ok=True)
+    if not base.is_symlink():
+        base.mkdir(mode=0o700, exist_ok=True)
     if base.is_symlink() or base.stat().st_uid != os.getuid():
         raise SystemExit(
             f"rescind: {base} belongs to somebody else: remove it, or set TMPDIR to a"
