@@ -65,7 +65,7 @@ def _name(frame: str) -> str | None:
 def work(provider: str, orders: int) -> Iterator[tuple[str, float]]:
     """Take orders in and cancel them, in this process; seconds of each."""
     from ledger.arrivals import made_ready
-    from worker.hand import MOST_OFFERS, Hand
+    from worker.hand import Hand
     from worker.intake import MOST, as_new
     from worker.pump import Pump
     from worker.runtime import runtime, utc_now
@@ -81,8 +81,7 @@ def work(provider: str, orders: int) -> Iterator[tuple[str, float]]:
     yield "intake", time.perf_counter() - began
     began = time.perf_counter()
     hand = Hand(lane, lambda: _offer(hand, offers))
-    for _ in range(MOST_OFFERS):
-        _offer(hand, offers)
+    _offer(hand, offers)
     Pump(here, lane, "cancel", here.accounts.lane(lane), hand).run(lambda: True)
     yield "pump", time.perf_counter() - began
 

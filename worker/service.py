@@ -23,7 +23,7 @@ from worker.accounts import Accounts
 from worker.bells import Work
 from worker.broker import TASK_SECONDS
 from worker.calls import longest_call
-from worker.hand import MOST_OFFERS, Hand
+from worker.hand import MOST_IN_HAND, Hand
 from worker.handoff import Offer
 from worker.pump import LOOK_SECONDS, Pump
 from worker.runtime import Runtime, utc_now
@@ -99,12 +99,14 @@ class Service:
 
     def _listen(self) -> list[Work]:
         """Wait a moment for what is rung or offered."""
-        in_hand = sum(hand.offers for hand in self._hands.values())
-        inbox = self._place.inbox if in_hand < MOST_OFFERS else None
-        heard = self._place.bell.wait(LOOK_SECONDS, inbox)
-        if inbox is not None and (offered := inbox.accept()) is not None:
+        inbox = self._place.inbox
+        heard = self._place.bell.wait(LOOK_SECONDS, inbox if self._has_room() else None)
+        while self._has_room() and (offered := inbox.accept()) is not None:
             self._take(offered)
         return heard
+
+    def _has_room(self) -> bool:
+        return sum(map(len, self._hands.values())) < MOST_IN_HAND
 
     def _take(self, offered: Offer) -> None:
         account = offered.new.lane[1]
@@ -162,7 +164,7 @@ class Service:
             if running.ended:
                 del self._running[account, operation]
                 following.update((account, other) for other in running.others)
-                if running.gave_way or running.pump.nudged or running.hand.offers:
+                if running.gave_way or running.pump.nudged or running.hand:
                     following.add((account, operation))
         return following
 
