@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, select
 
 from ledger import tallies
-from ledger.intake import OWN, NewCancellation, beginning, insert_statement, own_row
+from ledger.intake import OWN, NewCancellation, insert_statement, own_row
 from ledger.progress import Claimed, Progress
 from ledger.records import progress_row, write_steps
 from ledger.rows import Rows, parameters
@@ -25,8 +25,8 @@ from ledger.states import State
 from ledger.tables import CANCELLATION, TRANSITION, in_ms, moment
 from providers.model import Order
 
-FIRST, CLAIMED = 1, 2
-"""The version of a row that is queued, and of one that was claimed once."""
+CLAIMED = 2
+"""The version of a row that was queued and claimed, once each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,54 +104,37 @@ def made_ready(new: Sequence[NewCancellation], now: datetime) -> Arrivals:
     return Arrivals(rows.alike, rows.differing, rows.apart)
 
 
-def keep_queued(connection: Connection, new: Arrivals, now: datetime) -> frozenset[str]:
-    """Keep them for later; gives back the ids of those whose keys stood there."""
-    kept = _insert(connection, new, beginning(None, now), FIRST, now)
-    _begin(connection, kept, [_queued(new)])
-    return _left_out(new, kept)
-
-
 def keep_claimed(
     connection: Connection, new: Arrivals, lease: timedelta, now: datetime
 ) -> tuple[list[Claimed], frozenset[str]]:
-    """Keep them and hold them, for ``lease``, to be sent at once.
+    """Keep them and hold them for ``lease``, as if they had been taken in and claimed.
 
     Gives back what is held, and the ids of those whose keys stood there already.
     """
-    sent_at, due_at = (moment(in_ms(at)) for at in (now, now + lease))
-    progress = Progress(
-        State.SENDING, attempts=1, spent=1, sent_at=sent_at, due_at=due_at
-    )
-    kept = _insert(connection, new, progress, CLAIMED, now)
-    states = {"from_state": State.QUEUED, "to_state": State.SENDING}
-    claimed = {"seq": CLAIMED, "at": in_ms(now), **states}
-    _begin(connection, kept, [_queued(new), claimed])
+    at, progress = in_ms(now), _sending(lease, now)
+    kept = _insert(connection, new, progress, at)
+    if kept.rows:
+        queued = {"seq": 1, "at": new.alike["created_at"], "to_state": State.QUEUED}
+        states = {"from_state": State.QUEUED, "to_state": State.SENDING}
+        write_steps(
+            connection, kept.ids, [queued, {"seq": CLAIMED, "at": at, **states}]
+        )
+        tallies.count(connection, tallies.ACCEPTED, kept.lane, by=len(kept.rows))
     return list(_held(kept, progress)), _left_out(new, kept)
 
 
-def _queued(new: Arrivals) -> dict[str, Any]:
-    return {"seq": FIRST, "at": new.alike["created_at"], "to_state": State.QUEUED}
-
-
-def _begin(
-    connection: Connection, kept: Arrivals, steps: Sequence[Mapping[str, Any]]
-) -> None:
-    """What is told of each when it is new, and counted."""
-    if kept.rows:
-        write_steps(connection, kept.ids, steps)
-        tallies.count(connection, tallies.ACCEPTED, kept.lane, by=len(kept.rows))
+def _sending(lease: timedelta, now: datetime) -> Progress:
+    """As ``claims.claim`` would leave it, to the millisecond."""
+    sent_at, due_at = (moment(in_ms(at)) for at in (now, now + lease))
+    return Progress(State.SENDING, attempts=1, spent=1, sent_at=sent_at, due_at=due_at)
 
 
 def _insert(
-    connection: Connection,
-    new: Arrivals,
-    progress: Progress,
-    version: int,
-    now: datetime,
+    connection: Connection, new: Arrivals, progress: Progress, at: int
 ) -> Arrivals:
     """Those of ``new`` that are in the ledger now, as they were given."""
     dialect = connection.dialect.name
-    changing = {**progress_row(progress), "updated_at": in_ms(now), "version": version}
+    changing = {**progress_row(progress), "updated_at": at, "version": CLAIMED}
     given = parameters(dialect, {**new.alike, **changing}, new.differing, new.rows)
     statement = insert_statement(dialect, new.differing)
     made = connection.execute(

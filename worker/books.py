@@ -97,17 +97,10 @@ class Books:
         return math.ceil(found / self.batch)
 
     def turn(
-        self,
-        asked: Sequence[Asked],
-        calls: int,
-        under_way: int,
-        *,
-        look: bool = True,
-        keep: bool = False,
+        self, asked: Sequence[Asked], calls: int, under_way: int, *, look: bool = True
     ) -> list[Claimed]:
         """Write down what calls brought, and claim for so many more: of what waits in
-        the ledger, unless it need not ``look``, and then of what is in hand. Of that
-        ``keep`` the rest as well.
+        the ledger, unless it need not ``look``, and then of what is in hand.
 
         ``under_way`` others go on meanwhile. Where the ledger is away for a moment,
         tries again; if it stays away, leases run out and every order is read back.
@@ -115,7 +108,7 @@ class Books:
         give_up = time.monotonic() + RECORD_SECONDS
         while True:
             try:
-                return self._turn(asked, calls, under_way, look=look, keep=keep)
+                return self._turn(asked, calls, under_way, look=look)
             except LedgerUnreachableError as error:
                 # It may have been committed even so: not to be kept, or sent, twice.
                 self.hand.refuse()
@@ -126,22 +119,14 @@ class Books:
                 )
                 time.sleep(0.5)
             except Exception:
-                more = calls or self.hand.offers
                 self.hand.refuse()
-                # What was answered must not be lost with what could not be claimed,
-                # or kept.
-                if asked and more:
+                # What was answered must not be lost with what could not be claimed.
+                if asked and calls:
                     self.turn(asked, 0, under_way)
                 raise
 
     def _turn(
-        self,
-        asked: Sequence[Asked],
-        calls: int,
-        under_way: int,
-        *,
-        look: bool,
-        keep: bool,
+        self, asked: Sequence[Asked], calls: int, under_way: int, *, look: bool
     ) -> list[Claimed]:
         now = utc_now()
         changes = _changes(asked, self.policy)
@@ -153,11 +138,10 @@ class Books:
             lane = self._lane(connection, asked)
             may_call = self._may_call(lane, calls, under_way)
             claimed = self._claim(connection, may_call) if look else []
-            kept = self._keep(connection, may_call, claimed, rest=keep)
+            kept = self._keep(connection, may_call, claimed)
         self.hand.kept(kept)
         if look:
             self.more = len(claimed) >= calls * self.batch
-        self.more |= kept.orders > len(kept.claimed) + len(kept.left_out)
         self.left_open |= any(change.to.state in OPEN for change in changes)
         _say_what_came(self.lane, changes, recorded.stale)
         if recorded.to_tell:
@@ -191,18 +175,11 @@ class Books:
         return claim(connection, self.lane, state, calls * self.batch, lease, now)
 
     def _keep(
-        self,
-        connection: Connection,
-        calls: int,
-        claimed: Sequence[Claimed],
-        *,
-        rest: bool,
+        self, connection: Connection, calls: int, claimed: Sequence[Claimed]
     ) -> Kept:
         """What is in hand goes into the calls that are left."""
         most = (calls - math.ceil(len(claimed) / self.batch)) * self.batch
-        # A lane that may not be called may not be called soon.
-        rest |= not calls and not self.open
-        return keep(connection, self.hand, most, lease_of(self.policy), rest=rest)
+        return keep(connection, self.hand, most, lease_of(self.policy), utc_now())
 
     def _allowed(self, lane: LaneState, now: datetime) -> int:
         allowed = may_call(lane, self.policy, now)

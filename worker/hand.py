@@ -1,33 +1,31 @@
 """What a lane was offered and has not kept yet; and keeping it.
 
 Orders wait here for a moment, until they can be sent: then they are kept as claimed.
-What cannot be sent soon is kept as queued at once, and claimed when its turn comes.
+What cannot be sent soon is given back, to be kept as queued by whoever offered it.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from ledger.arrivals import Arrivals, keep_claimed, keep_queued
+from ledger.arrivals import Arrivals, keep_claimed
 from ledger.lanes import register_lanes
 from ledger.progress import Claimed
 from worker.accounts import Lane
 from worker.handoff import Offer
-from worker.runtime import do_nothing, utc_now
+from worker.runtime import do_nothing
 
-KEEP_SECONDS = 1.0
-"""Orders that could not be sent for so long are kept as queued."""
-MOST_OFFERS = 2
-"""So many are in hand: one that is being sent, and the next one. The others wait where
-they are, and cost nothing."""
+MOST_IN_HAND = 1000
+"""Orders. Who would offer more waits at the door, and costs nothing."""
+STILL_SECONDS = 1.0
+"""Where nothing could be sent for so long, all is given back."""
 
 
 @dataclass(slots=True)
@@ -50,6 +48,7 @@ class Hand:
         self.lane = lane
         self._offers: deque[Offer] = deque()
         self._done: list[Offer] = []
+        self._moved_at = 0.0
         self._taken = taken
         self._lock = threading.Lock()
         self.registered = False
@@ -58,62 +57,68 @@ class Hand:
     def __len__(self) -> int:
         """How many orders wait."""
         with self._lock:
-            return sum(one.waiting for one in self._offers)
-
-    @property
-    def offers(self) -> int:
-        return len(self._offers)
+            return self._waiting()
 
     @property
     def patience(self) -> float:
-        """Seconds until what came first has waited for long enough; 0 if it has."""
-        with self._lock:
-            came_at = self._offers[0].came_at if self._offers else time.monotonic()
-        return max(0.0, came_at + KEEP_SECONDS - time.monotonic())
+        """Seconds until nothing has been taken from it for too long; 0 if so."""
+        if not self._offers:
+            return STILL_SECONDS
+        return max(0.0, self._moved_at + STILL_SECONDS - time.monotonic())
 
     def add(self, one: Offer) -> None:
         with self._lock:
+            if not self._offers:
+                self._moved_at = time.monotonic()
             self._offers.append(one)
 
-    def parts(self, start: int, stop: int) -> list[Arrivals]:
-        """Its orders from the ``start``-th to before the ``stop``-th."""
+    def first(self, most: int) -> list[Arrivals]:
+        """Its first orders, so many at most."""
         with self._lock:
-            return list(self._parts(start, stop))
+            return list(self._first(most))
 
-    def _parts(self, start: int, stop: int) -> Iterator[Arrivals]:
+    def _first(self, most: int) -> Iterator[Arrivals]:
         for one in self._offers:
-            first, last = max(0, start), min(stop, one.waiting)
-            if first < last:
-                yield one.new.part(one.kept + first, one.kept + last)
-            start, stop = start - one.waiting, stop - one.waiting
+            some = min(most, one.waiting)
+            if some <= 0:
+                return
+            yield one.new.part(one.kept, one.kept + some)
+            most -= some
 
     def kept(self, what: Kept) -> None:
         """That much is in the ledger now; ``answer`` says so."""
-        self.registered |= what.orders > 0
+        if not what.orders:
+            return
+        self.registered = True
         with self._lock:
             for one in self._offers if what.left_out else ():
                 one.left_out += [i for i in one.new.ids if i in what.left_out]
             self._done += self._advance(what.orders)
+            self._moved_at = time.monotonic()
 
-    def answer(self) -> bool:
-        """Tell those whose offers are kept, if any; it has time until the calls go
-        out."""
-        done, self._done = self._done, []
+    def give_back(self, most: int = 0) -> None:
+        """Keep the first ones, of no more than ``most`` orders; ``answer`` tells the
+        others that theirs were not kept."""
+        with self._lock:
+            while self._offers and self._waiting() > most:
+                self._done.append(self._offers.pop())
+
+    def answer(self) -> None:
+        """Tell whose offers are over; it has time until the calls go out."""
+        with self._lock:
+            done, self._done = self._done, []
         for one in done:
             one.answer()
         if done:
             self._taken()
-        return bool(done)
 
     def refuse(self) -> None:
-        """Leave all that is left to those who offered it."""
-        with self._lock:
-            left = list(self._offers)
-            self._offers.clear()
-        for one in left:
-            one.refuse()
-        if left:
-            self._taken()
+        """Give all back, and say so."""
+        self.give_back()
+        self.answer()
+
+    def _waiting(self) -> int:
+        return sum(one.waiting for one in self._offers)
 
     def _advance(self, number: int) -> Iterator[Offer]:
         while self._offers and number:
@@ -125,20 +130,17 @@ class Hand:
 
 
 def keep(
-    connection: Connection, hand: Hand, most: int, lease: timedelta, *, rest: bool
+    connection: Connection, hand: Hand, most: int, lease: timedelta, now: datetime
 ) -> Kept:
-    """Keep up to ``most`` as claimed, for ``lease``; the ``rest``, if so, as queued.
+    """Keep up to ``most`` as claimed, for ``lease``.
 
-    The same each time until ``Hand.kept`` or ``Hand.refuse`` is called.
+    The same ones each time until ``Hand.kept`` or ``Hand.give_back`` is called.
     """
-    kept, now = Kept(), utc_now()
-    for part in hand.parts(0, most):
+    kept = Kept()
+    for part in hand.first(most):
         held, left_out = keep_claimed(connection, part, lease, now)
         kept.claimed += held
         kept.left_out |= left_out
-        kept.orders += len(part.rows)
-    for part in hand.parts(kept.orders, sys.maxsize) if rest else ():
-        kept.left_out |= keep_queued(connection, part, now)
         kept.orders += len(part.rows)
     if kept.orders and not hand.registered:
         register_lanes(connection, [hand.lane])

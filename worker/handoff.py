@@ -3,8 +3,8 @@
 Whoever takes a submission in makes its orders ready and offers them; the child that
 calls the provider keeps them, in the very transaction in which it records what came
 home. So an order is committed once before its call, not twice, and only one process
-writes. An offer that is not answered is nobody's: who made it keeps it in the ledger
-as if it had never been made, and kept twice is kept once.
+writes. What was not kept, or not answered for, is kept by whoever offered it as if it
+had never been offered; and kept twice is kept once, by its key.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ log = structlog.get_logger("rescind.handoff")
 def offer(path: Path, new: Arrivals) -> frozenset[str] | None:
     """Offer ``new`` to whoever has an ``Inbox`` at ``path``.
 
-    Gives back the ids of those that are not in the ledger because their keys stood
-    there already; None if there was nobody, or no answer. Whoever has not answered
-    in time is left alone for a while: it would keep each offer waiting.
+    Gives back the ids of those that were not kept; None if there was no answer.
+    Whoever has not answered in time is left alone for a while: it would keep each
+    offer waiting.
     """
     if time.monotonic() < _resting.get(path, 0.0):
         return None
@@ -76,24 +76,21 @@ class Offer:
 
     new: Arrivals
     pipe: socket.socket = field(repr=False)
-    came_at: float = field(default_factory=time.monotonic)
     kept: int = 0
-    """How many of them are in the ledger, or were there already."""
+    """How many of them, from the first on, are in the ledger, but for ``left_out``."""
     left_out: list[str] = field(default_factory=list)
+    """The ids of those whose keys stood there already."""
 
     @property
     def waiting(self) -> int:
         return len(self.new.rows) - self.kept
 
     def answer(self) -> None:
-        """All of them are kept."""
+        """It is over: what was not kept by now will not be."""
+        not_kept = self.left_out + self.new.ids[self.kept :]
         with suppress(OSError), self.pipe:
             self.pipe.settimeout(READ_SECONDS)
-            self.pipe.sendall(json.dumps(self.left_out).encode())
-
-    def refuse(self) -> None:
-        """Whoever made it may keep what is left of it."""
-        self.pipe.close()
+            self.pipe.sendall(json.dumps(not_kept).encode())
 
 
 class Inbox:

@@ -29,8 +29,8 @@ log = structlog.get_logger("rescind.pump")
 
 LOOK_SECONDS = 0.2
 """How often a pump with slow calls under way looks for new work."""
-SOON_SECONDS = 0.5
-"""What will be sent so soon waits in hand: it is kept once then, instead of twice."""
+SOON_SECONDS = 1.0
+"""What will be sent so soon may stay in hand: it is written once then, not twice."""
 SHORT_WAIT = timedelta(seconds=2)
 """A wait for the lane's rate that is not worth giving way for."""
 
@@ -60,7 +60,7 @@ class Pump:
         self._rates = runtime.rates
         self._threads = runtime.threads
         self._batch = policy.batch if operation == "cancel" else policy.read_batch
-        self._hand = hand or Hand(lane)
+        self._hand = Hand(lane) if hand is None else hand
         self._books = Books(
             runtime.engine,
             lane,
@@ -77,6 +77,7 @@ class Pump:
         """Answers that are not recorded yet."""
         self._look = look
         """Whether the ledger may hold what nobody has looked for."""
+        self._ledgers_turn = False
         self._patience = LOOK_SECONDS
 
     @property
@@ -118,7 +119,8 @@ class Pump:
         look = self._is_to_look()
         calls = self._wanted(look=look) if mine else 0
         budget = self._take(calls)
-        if not self._home and not budget.calls and not self._must_keep():
+        if not self._home and not budget.calls:
+            self._give_back_offers()
             return calls > 0 and self._sit_out(budget) and not stopping()
         if look and budget.calls:
             self._look = False
@@ -126,16 +128,12 @@ class Pump:
         places = list(budget.places)
         try:
             under_way = self._crew.under_way
-            keep = self._must_keep()
-            claimed = self._books.turn(
-                home, budget.calls, under_way, look=look, keep=keep
-            )
+            claimed = self._books.turn(home, budget.calls, under_way, look=look)
             self._crew.add(self._batches(claimed, places))
         finally:
-            # What was kept as queued waits for its turn like all the rest.
-            kept = self._hand.answer()
+            self._give_back_offers()
             self._give_back([*places, *(one.place for one in home)])
-        return bool(home or claimed or kept)
+        return bool(home or claimed)
 
     def _give_back(self, places: list[Place]) -> None:
         """Those of calls that are over, and of such as were not made after all."""
@@ -155,20 +153,26 @@ class Pump:
         """How long to wait for answers alone."""
         # While there is room, new work is looked for though slow calls go on.
         patience = self._patience if self._room() else None
-        if not self._hand.offers:
+        if not self._hand:
             return patience
         return min(self._hand.patience, patience or LOOK_SECONDS)
 
     def _is_to_look(self) -> bool:
-        """Whether to look into the ledger: not while all there is is in hand."""
-        return self._look or self._books.more or not self._hand.offers
+        """Whether to claim from the ledger first, and only then from what is in hand.
 
-    def _must_keep(self) -> bool:
-        """Whether what is in hand is to be kept although it cannot be sent yet."""
-        if not self._hand.offers:
-            return False
-        calls = math.ceil(len(self._hand) / self._batch)
-        return calls > self._crew.pace * SOON_SECONDS or not self._hand.patience
+        Where both wait they take turns; what is urgent comes with a nudge.
+        """
+        if self._look or not self._hand:
+            return True
+        self._ledgers_turn = not self._ledgers_turn
+        return self._books.more and self._ledgers_turn
+
+    def _give_back_offers(self) -> None:
+        """What will not be sent soon is better kept by those who offered it."""
+        moves = self._books.open and self._hand.patience > 0
+        soon = self._crew.pace * self._batch * SOON_SECONDS if moves else 0
+        self._hand.give_back(int(soon))
+        self._hand.answer()
 
     def _wanted(self, *, look: bool) -> int:
         """How many calls to claim for."""
@@ -230,7 +234,6 @@ class Pump:
                 log.exception("not recorded", lane="/".join(self.lane))
             # Nobody who offers more must wait until the slowest call is home.
             self._crew.calm()
-            self._hand.answer()
             self._hand.refuse()
             self._give_back([one.place for one in self._home])
             self._home = self._crew.take_home(None)

@@ -23,7 +23,7 @@ from ledger.arrivals import Arrivals
 from providers.registry import PROVIDERS
 from worker import bells, handoff
 from worker.bells import Bell, Work
-from worker.handoff import Inbox
+from worker.handoff import Inbox, Offer
 
 log = structlog.get_logger("rescind.lanes")
 
@@ -73,6 +73,10 @@ class Place:
         """What was rung when this child no longer listened: for whoever comes next."""
         unheard, self._unheard = self._unheard, set()
         return unheard
+
+    def offered(self) -> Offer | None:
+        """The next offer, if there is one."""
+        return None if self.inbox is None else self.inbox.accept()
 
     def close_inbox(self) -> None:
         """Be offered nothing more."""

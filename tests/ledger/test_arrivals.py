@@ -20,7 +20,6 @@ from ledger.arrivals import (
     Arrivals,
     from_text,
     keep_claimed,
-    keep_queued,
     made_ready,
     may_arrive,
 )
@@ -128,13 +127,8 @@ def keep(
         return keep_claimed(connection, orders, LEASE, now)
 
 
-def queue(engine: Engine, orders: Arrivals, now: datetime = LATER) -> frozenset[str]:
-    with writing(engine) as connection:
-        return keep_queued(connection, orders, now)
-
-
 MANY = settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -149,18 +143,6 @@ def test_kept_as_claimed_is_the_same_as_inserted_and_then_claimed(
     expected = found(engine, orders)
     held, left_out = keep(engine, made_ready(orders, NOW))
     assert (by_id(held), left_out) == (by_id(claimed), frozenset())
-    assert found(engine, orders) == expected
-
-
-@given(orders=some())
-@MANY
-def test_kept_as_queued_is_the_same_as_inserted(
-    engine: Engine, orders: list[NewCancellation]
-) -> None:
-    with writing(engine) as connection:
-        insert_new(connection, orders, NOW)
-    expected = found(engine, orders)
-    assert queue(engine, made_ready(orders, NOW), NOW) == frozenset()
     assert found(engine, orders) == expected
 
 
@@ -190,18 +172,16 @@ def test_what_is_held_is_what_the_ledger_holds_to_the_millisecond(
 # --- what stood there -----------------------------------------------------------------
 
 
-@pytest.fixture(params=["claimed", "queued"])
-def kept(request: pytest.FixtureRequest, engine: Engine) -> Keep:
+@pytest.fixture
+def kept(engine: Engine) -> Keep:
     """Keeps orders; gives back the ids of those that were left out."""
 
-    def both(orders: Arrivals) -> frozenset[str]:
-        if request.param == "queued":
-            return queue(engine, orders)
+    def those_left_out(orders: Arrivals) -> frozenset[str]:
         held, left_out = keep(engine, orders)
         assert {one.id for one in held} == set(orders.ids) - left_out
         return left_out
 
-    return both
+    return those_left_out
 
 
 def test_those_whose_keys_stood_there_are_left_out_and_unchanged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -190,11 +191,14 @@ class Offered:
         """What whoever offered them hears, once everybody is told."""
         self._hand.answer()
         try:
-            return self._theirs.recv(65_536).decode() or "refused"
+            return self._theirs.recv(65_536).decode()
         except BlockingIOError:
             return "nothing yet"
-        finally:
-            self._theirs.close()
+
+    @property
+    def refused(self) -> str:
+        """What whoever offered them hears where none was kept."""
+        return json.dumps(self.ids)
 
 
 def by_order(engine: Engine) -> dict[str, str]:
@@ -222,7 +226,7 @@ def test_who_offered_hears_nothing_before_all_of_it_is_committed(
     offered = Offered(own, "1", "2")
     own.turn([], 1, 0)
     assert by_order(engine) == {"1": "sending"}
-    own.hand.answer()
+    assert offered.heard() == "nothing yet"
     own.turn([], 1, 0)
     assert by_order(engine) == {"1": "sending", "2": "sending"}
     assert offered.heard() == "[]"
@@ -255,14 +259,14 @@ def test_a_deadline_that_comes_meanwhile_is_in_the_next_call(
     assert named(own.turn([], 1, 0)) == ["2"]
 
 
-def test_what_cannot_be_sent_is_kept_as_queued_and_answered_for(
+def test_what_is_more_than_may_be_called_stays_in_hand(
     own: Books, engine: Engine
 ) -> None:
     offered = Offered(own, "1", "2")
-    assert named(own.turn([], 1, 0, keep=True)) == ["1"]
-    assert by_order(engine) == {"1": "sending", "2": "queued"}
-    assert offered.heard() == "[]"
-    assert own.more
+    assert named(own.turn([], 1, 0)) == ["1"]
+    assert offered.heard() == "nothing yet"
+    own.hand.give_back()
+    assert by_order(engine) == {"1": "sending"}
 
 
 @pytest.mark.parametrize(
@@ -273,15 +277,15 @@ def test_what_cannot_be_sent_is_kept_as_queued_and_answered_for(
     ],
     ids=["held", "paused"],
 )
-def test_what_a_lane_is_offered_that_may_not_be_called_is_kept_as_queued(
+def test_what_a_lane_is_offered_that_may_not_be_called_stays_in_hand(
     own: Books, engine: Engine, lane: LaneState
 ) -> None:
     with writing(engine) as connection:
         write_lane(connection, LANE, lane)
     offered = Offered(own, "1", "2")
     assert own.turn([], 4, 0) == []
-    assert states(engine) == ["queued", "queued"]
-    assert offered.heard() == "[]"
+    assert states(engine) == []
+    assert offered.heard() == "nothing yet"
 
 
 def test_told_to_stop_it_keeps_nothing_and_says_nothing(
@@ -294,24 +298,23 @@ def test_told_to_stop_it_keeps_nothing_and_says_nothing(
     assert offered.heard() == "nothing yet"
 
 
-@pytest.mark.parametrize("calls", [0, 1])
 def test_what_cannot_be_kept_is_refused_and_takes_no_answer_with_it(
-    own: Books, engine: Engine, monkeypatch: pytest.MonkeyPatch, calls: int
+    own: Books, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in(engine, [new("1")])
     first = own.turn([], 1, 0)
     offered = Offered(own, "2")
 
-    def broken(_: Connection, hand: Hand, *__: Any, **___: Any) -> Any:
-        if hand.offers:
+    def broken(_: Connection, hand: Hand, *__: Any) -> Any:
+        if hand:
             raise LookupError("a bug")
         return Kept()
 
     monkeypatch.setattr(books, "keep", broken)
     with pytest.raises(LookupError):
-        own.turn([answered(first)], calls, 0, keep=True)
+        own.turn([answered(first)], 1, 0)
     assert by_order(engine) == {"1": "cancelled"}
-    assert offered.heard() == "refused"
+    assert offered.heard() == offered.refused
 
 
 @contextmanager
@@ -329,7 +332,7 @@ def test_a_commit_whose_acknowledgement_is_lost_claims_nothing_and_refuses(
     monkeypatch.setattr(books, "writing", acknowledgement_lost)
     with pytest.raises(LedgerUnreachableError):
         own.turn([], 1, 0)
-    assert offered.heard() == "refused"
+    assert offered.heard() == offered.refused
     # It may have been kept even so: then it is read back, and never sent again.
     assert by_order(engine) == {"1": "sending"}
 
@@ -348,7 +351,7 @@ def test_an_answer_whose_commit_was_lost_is_recorded_once_and_offers_are_refused
     monkeypatch.setattr(books, "writing", at_first_lost)
     monkeypatch.setattr("time.sleep", lambda _: None)
     assert own.turn([answered(first)], 1, 0) == []
-    assert offered.heard() == "refused"
+    assert offered.heard() == offered.refused
     assert by_order(engine) == {"1": "cancelled", "2": "sending"}
     expected = {"accepted": 2, "attempt": 1, "call": 1, "outcome": 1}
     assert counted(engine) == expected
@@ -373,7 +376,7 @@ def test_a_connection_that_breaks_in_the_middle_refuses_and_loses_no_answer(
     monkeypatch.setattr(books, "keep", then_breaks)
     monkeypatch.setattr("time.sleep", lambda _: None)
     assert own.turn([answered(first)], 1, 0) == []
-    assert offered.heard() == "refused"
+    assert offered.heard() == offered.refused
     assert by_order(engine) == {"1": "cancelled"}
     engine.dispose()
     other.dispose()
@@ -392,7 +395,7 @@ def test_a_ledger_that_is_locked_refuses_what_is_offered(
         pytest.raises(LedgerUnreachableError, match="locked by another program"),
     ):
         own.turn([], 1, 0)
-    assert offered.heard() == "refused"
+    assert offered.heard() == offered.refused
     assert states(engine) == []
     engine.dispose()
     other.dispose()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import settings
@@ -14,18 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from ledger.arrivals import Arrivals, made_ready
 from ledger.database import reading, writing
 from ledger.lanes import all_lanes
 from ledger.queries import Filter, list_rows
 from tests.ledger.build import LANE, LEASE, NOW, new, row, take_in
-from worker.hand import KEEP_SECONDS, Hand, Kept, keep
+from worker.hand import STILL_SECONDS, Hand, Kept, keep
 from worker.handoff import Offer
 
 
@@ -38,13 +36,13 @@ class Offered:
         self.orders = orders
         self.offer = Offer(orders, ours)
 
-    def heard(self) -> frozenset[str] | str | None:
-        """The ids that were left out; None if it was refused; or that it waits."""
+    def heard(self) -> frozenset[str] | str:
+        """The ids that were not kept; or that it waits, or has heard all."""
         try:
             said = self._theirs.recv(2**20)
         except BlockingIOError:
             return "waits"
-        return frozenset(json.loads(said)) if said else None
+        return frozenset(json.loads(said)) if said else "no more"
 
     def close(self) -> None:
         self._theirs.close()
@@ -52,17 +50,18 @@ class Offered:
 
 
 class Hands(RuleBasedStateMachine):
-    """A hand beside a plain list of what was offered, kept and left out."""
+    """A hand beside plain lists of what was offered, kept and left out."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls = 0
         self.hand = Hand(LANE, self._call)
         self.waiting: list[Offered] = []
-        self.kept: dict[str, bool] = {}
-        """Of each id that is in the ledger whether it was left out."""
-        self.unanswered: list[Offered] = []
-        self.answered = 0
+        self.over: list[Offered] = []
+        """Those that are to be told, and have not been."""
+        self.seen: set[str] = set()
+        """The ids that are in the ledger, or were left out."""
+        self.left_out: set[str] = set()
         self.number = 0
 
     def _call(self) -> None:
@@ -79,89 +78,100 @@ class Hands(RuleBasedStateMachine):
     @rule(most=st.integers(0, 12), left_out=st.sets(st.integers(0, 12)))
     def keep(self, most: int, left_out: set[int]) -> None:
         """As a transaction that was committed would."""
-        given = [one for part in self.hand.parts(0, most) for one in part.ids]
+        given = self._first(most)
         assert given == self._ids()[:most]
         out = frozenset(one for n, one in enumerate(given) if n in left_out)
         self.hand.kept(Kept(len(given), [], out))
-        self.kept |= {one: one in out for one in given}
-        done = [one for one in self.waiting if set(one.orders.ids) <= set(self.kept)]
-        self.waiting = [one for one in self.waiting if one not in done]
-        self.unanswered += done
+        self.left_out |= out
+        self._see(given)
 
     @rule(most=st.integers(0, 12))
     def fail_to_keep(self, most: int) -> None:
         """As a transaction that was rolled back would."""
-        self.hand.parts(0, most)
+        self._first(most)
 
-    @rule(most=st.integers(1, 12))
-    def keep_what_is_refused_meanwhile(self, most: int) -> None:
-        """As a transaction that is committed at the end of its child's turn would."""
-        given = [one for part in self.hand.parts(0, most) for one in part.ids]
-        self.refuse()
-        self.hand.kept(Kept(len(given)))
-        self.kept |= dict.fromkeys(given, False)
+    @rule(most=st.integers(0, 12))
+    def give_back(self, most: int) -> None:
+        self.hand.give_back(most)
+        while len(self._ids()) > most:
+            self.over.append(self.waiting.pop())
 
     @rule()
     def answer(self) -> None:
         calls = self.calls
-        assert self.hand.answer() == bool(self.unanswered)
-        for one in self.unanswered:
-            out = frozenset(i for i in one.orders.ids if self.kept[i])
-            assert one.heard() == out
-            assert one.heard() is None, "it was answered twice"
-            one.close()
-        assert self.calls == calls + bool(self.unanswered)
-        self.unanswered = []
+        self.hand.answer()
+        self._are_told(calls)
 
     @rule()
     def refuse(self) -> None:
         calls = self.calls
         self.hand.refuse()
-        for one in self.waiting:
-            assert one.heard() is None
-            one.close()
-        assert self.calls == calls + bool(self.waiting)
+        self.over += self.waiting
         self.waiting = []
+        self._are_told(calls)
 
-    @precondition(lambda self: self.waiting or self.unanswered)
-    @invariant()
-    def nobody_hears_more_than_is_true(self) -> None:
-        for one in (*self.waiting, *self.unanswered):
-            assert one.heard() == "waits"
+    @rule(most=st.integers(1, 12))
+    def keep_what_is_refused_meanwhile(self, most: int) -> None:
+        """As a transaction that is committed at the end of its child's turn would."""
+        given = self._first(most)
+        self.refuse()
+        self.hand.kept(Kept(len(given)))
 
     @invariant()
-    def it_holds_what_is_neither_kept_nor_refused(self) -> None:
+    def nobody_is_told_before_it_is_over(self) -> None:
+        assert {one.heard() for one in (*self.waiting, *self.over)} <= {"waits"}
+
+    @invariant()
+    def it_holds_what_is_neither_kept_nor_given_back(self) -> None:
         assert len(self.hand) == len(self._ids())
-        assert self.hand.offers == len(self.waiting)
-        parts = self.hand.parts(0, sys.maxsize)
-        assert [one for part in parts for one in part.ids] == self._ids()
+        assert self._first(10_000) == self._ids()
+
+    def _are_told(self, calls: int) -> None:
+        for one in self.over:
+            kept = self.seen - self.left_out
+            assert one.heard() == frozenset(one.orders.ids) - kept
+            assert one.heard() == "no more"
+            one.close()
+        assert self.calls == calls + bool(self.over), "there is room again"
+        self.over = []
+
+    def _see(self, given: list[str]) -> None:
+        self.seen |= set(given)
+        done = [one for one in self.waiting if self.seen.issuperset(one.orders.ids)]
+        self.over += done
+        self.waiting = [one for one in self.waiting if one not in done]
+
+    def _first(self, most: int) -> list[str]:
+        return [one for part in self.hand.first(most) for one in part.ids]
 
     def _ids(self) -> list[str]:
         every = (one for offered in self.waiting for one in offered.orders.ids)
-        return [one for one in every if one not in self.kept]
+        return [one for one in every if one not in self.seen]
 
     def teardown(self) -> None:
-        for one in (*self.waiting, *self.unanswered):
+        for one in (*self.waiting, *self.over):
             one.close()
 
 
-def test_each_offer_is_answered_once_when_all_of_it_is_kept_or_refused() -> None:
+def test_each_offer_is_answered_once_and_truly_when_it_is_over() -> None:
     some = settings(max_examples=60, stateful_step_count=25)
     run_state_machine_as_test(Hands, settings=some)
 
 
-def test_what_came_first_has_waited_for_long_enough_after_a_while(
+def test_what_does_not_move_has_waited_for_long_enough_after_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    own, made = Hand(LANE), Offered(made_ready([new()], NOW))
-    made.offer.came_at = 100.0
-    for now, left in ((100.0, KEEP_SECONDS), (100.0 + KEEP_SECONDS, 0), (200.0, 0)):
-        monkeypatch.setattr("time.monotonic", lambda now=now: now)
-        assert own.patience == KEEP_SECONDS, "nothing waits"
-        own.add(made.offer)
-        assert own.patience == left
-        own.kept(Kept(1))
-        made.offer.kept = 0
+    own, now = Hand(LANE), 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    assert own.patience == STILL_SECONDS, "nothing waits"
+    made = offered(own, "1", "2", "3")
+    now += STILL_SECONDS / 2
+    assert own.patience == STILL_SECONDS / 2
+    own.kept(Kept(1))
+    assert own.patience == STILL_SECONDS
+    own.kept(Kept(0))
+    now += 2 * STILL_SECONDS
+    assert own.patience == 0
     made.close()
 
 
@@ -169,7 +179,7 @@ def test_what_came_first_has_waited_for_long_enough_after_a_while(
 
 
 @pytest.fixture
-def own() -> Any:
+def own() -> Iterator[Hand]:
     found = Hand(LANE)
     yield found
     found.refuse()
@@ -186,16 +196,16 @@ def states(engine: Engine) -> dict[str, str]:
         return {r.order_id: r.state for r in list_rows(connection, Filter(), 100)}
 
 
-def kept(engine: Engine, own: Hand, most: int, *, rest: bool) -> Kept:
+def kept(engine: Engine, own: Hand, most: int) -> Kept:
     with writing(engine) as connection:
-        return keep(connection, own, most, LEASE, rest=rest)
+        return keep(connection, own, most, LEASE, NOW)
 
 
 def test_as_many_are_claimed_as_may_be_and_the_others_wait(
     engine: Engine, own: Hand
 ) -> None:
     first, second = offered(own, "1", "2"), offered(own, "3", "4")
-    what = kept(engine, own, 3, rest=False)
+    what = kept(engine, own, 3)
     own.kept(what)
     own.answer()
     assert [one.order.id for one in what.claimed] == ["1", "2", "3"]
@@ -203,18 +213,10 @@ def test_as_many_are_claimed_as_may_be_and_the_others_wait(
     assert (first.heard(), second.heard()) == (frozenset(), "waits")
 
 
-def test_what_must_not_wait_is_kept_as_queued(engine: Engine, own: Hand) -> None:
-    first, second = offered(own, "1", "2"), offered(own, "3")
-    own.kept(kept(engine, own, 1, rest=True))
-    own.answer()
-    assert states(engine) == {"1": "sending", "2": "queued", "3": "queued"}
-    assert first.heard() == second.heard() == frozenset()
-
-
 def test_each_hears_of_its_own_that_were_left_out(engine: Engine, own: Hand) -> None:
     take_in(engine, [new("2"), new("3")])
     first, second, third = (offered(own, *some) for some in ("12", "34", "5"))
-    own.kept(kept(engine, own, 3, rest=True))
+    own.kept(kept(engine, own, 5))
     own.answer()
     assert first.heard() == frozenset(first.orders.ids[1:])
     assert second.heard() == frozenset(second.orders.ids[:1])
@@ -225,30 +227,26 @@ def test_what_is_claimed_was_committed_by_whoever_claimed_it(
     engine: Engine, own: Hand
 ) -> None:
     offered(own, "1")
-    [held] = kept(engine, own, 1, rest=False).claimed
+    [held] = kept(engine, own, 1).claimed
     assert row(engine, held.id).version == held.version
 
 
 def test_what_was_rolled_back_is_kept_the_next_time(engine: Engine, own: Hand) -> None:
     made = offered(own, "1", "2")
-
-    def fails(connection: Connection) -> None:
-        keep(connection, own, 1, timedelta(minutes=1), rest=True)
+    with suppress(LookupError), writing(engine) as connection:
+        keep(connection, own, 1, LEASE, NOW)
         raise LookupError("a bug")
-
-    with pytest.raises(LookupError), writing(engine) as connection:
-        fails(connection)
     assert made.heard() == "waits"
-    what = kept(engine, own, 2, rest=True)
+    what = kept(engine, own, 2)
     assert (what.orders, len(what.claimed), what.left_out) == (2, 2, frozenset())
 
 
 def test_its_lane_is_known_once_something_is_kept(engine: Engine, own: Hand) -> None:
-    own.kept(kept(engine, own, 1, rest=True))
+    own.kept(kept(engine, own, 1))
     with reading(engine) as connection:
         assert all_lanes(connection) == {}
     for order in "12":
         offered(own, order)
-        own.kept(kept(engine, own, 1, rest=True))
+        own.kept(kept(engine, own, 1))
     with reading(engine) as connection:
         assert list(all_lanes(connection)) == [LANE]

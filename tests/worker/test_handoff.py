@@ -64,6 +64,11 @@ def next_offer(inbox: Inbox) -> Offer:
     return found
 
 
+def keep(came: Offer) -> None:
+    came.kept = came.waiting
+    came.answer()
+
+
 def knock(path: Path) -> socket.socket:
     """The pipe of somebody who has something to offer."""
     pipe = socket.socket(socket.AF_UNIX)
@@ -91,26 +96,36 @@ def test_an_offer_that_is_kept_is_answered(
     inbox: Inbox, offers: Callable[[Arrivals], Answer]
 ) -> None:
     answer = offers(orders())
-    next_offer(inbox).answer()
+    keep(next_offer(inbox))
     assert answer.result() == frozenset()
 
 
-def test_whoever_offers_hears_which_were_left_out(
+def test_whoever_offers_hears_which_were_left_out_and_which_not_kept_yet(
+    inbox: Inbox, offers: Callable[[Arrivals], Answer]
+) -> None:
+    made = orders(4)
+    answer = offers(made)
+    came = next_offer(inbox)
+    came.kept = 3
+    came.left_out.append(made.ids[1])
+    came.answer()
+    assert answer.result() == frozenset([made.ids[1], made.ids[3]])
+
+
+def test_of_an_offer_that_is_given_back_nothing_is_kept(
     inbox: Inbox, offers: Callable[[Arrivals], Answer]
 ) -> None:
     made = orders()
     answer = offers(made)
-    came = next_offer(inbox)
-    came.left_out.append(made.ids[1])
-    came.answer()
-    assert answer.result() == frozenset(made.ids[1:])
+    next_offer(inbox).answer()
+    assert answer.result() == frozenset(made.ids)
 
 
-def test_an_offer_that_is_refused_is_nobodys(
+def test_an_offer_whose_pipe_breaks_is_not_answered(
     inbox: Inbox, offers: Callable[[Arrivals], Answer]
 ) -> None:
     answer = offers(orders())
-    next_offer(inbox).refuse()
+    next_offer(inbox).pipe.close()
     assert answer.result() is None
 
 
@@ -158,7 +173,7 @@ def test_closed_again_it_leaves_the_next_ones_door_open(
     following = Inbox(path)
     inbox.close()
     answer = offers(orders())
-    next_offer(following).answer()
+    keep(next_offer(following))
     following.close()
     assert answer.result() == frozenset()
 
@@ -176,7 +191,6 @@ def test_an_offer_of_megabytes_is_an_offer_like_any_other(
     answer = offers(made)
     came = next_offer(inbox)
     assert came.new.ids == made.ids
-    came.left_out += made.ids
     came.answer()
     assert answer.result() == frozenset(made.ids)
 
@@ -203,7 +217,7 @@ def test_what_is_no_offer_is_hung_up_on_and_the_next_one_is_heard(
         assert inbox.accept() is None
         assert pipe.recv(1) == b""
     answer = offers(orders())
-    next_offer(inbox).answer()
+    keep(next_offer(inbox))
     assert answer.result() == frozenset()
 
 
@@ -285,7 +299,7 @@ def test_to_answer_somebody_who_has_gone_is_no_trouble(
         pipe.shutdown(socket.SHUT_WR)
         came = next_offer(inbox)
     came.answer()
-    came.refuse()
+    came.answer()
 
 
 def test_a_path_that_is_too_long_for_a_socket_is_said_at_once(tmp_path: Path) -> None:
@@ -307,9 +321,7 @@ def test_no_way_that_an_offer_may_go_leaves_a_file_open(path: Path) -> None:
             pipe.shutdown(socket.SHUT_WR)
             came = inbox.accept()
             if came is not None:
-                end = came.refuse if came.left_out else came.answer
-                came.left_out += came.new.ids
-                end()
+                came.answer()
     came = None
     inbox.close()
     assert offer(path, orders()) is None
