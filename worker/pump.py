@@ -120,6 +120,8 @@ class Pump:
         calls = self._wanted(look=look) if mine else 0
         budget = self._take(calls)
         if not self._home and not budget.calls:
+            if mine and not calls and self._hand and self._room():
+                return True  # it came since calls were counted
             self._give_back_offers()
             return calls > 0 and self._sit_out(budget) and not stopping()
         if look and budget.calls:
@@ -131,7 +133,7 @@ class Pump:
             claimed = self._books.turn(home, budget.calls, under_way, look=look)
             self._crew.add(self._batches(claimed, places))
         finally:
-            self._give_back_offers()
+            self._give_back_offers(self._room())
             self._give_back([*places, *(one.place for one in home)])
         return bool(home or claimed)
 
@@ -167,11 +169,11 @@ class Pump:
         self._ledgers_turn = not self._ledgers_turn
         return self._books.more and self._ledgers_turn
 
-    def _give_back_offers(self) -> None:
+    def _give_back_offers(self, room: int = 0) -> None:
         """What will not be sent soon is better kept by those who offered it."""
         moves = self._books.open and self._hand.patience > 0
-        soon = self._crew.pace * self._batch * SOON_SECONDS if moves else 0
-        self._hand.give_back(int(soon))
+        soon = int((room + self._crew.pace * SOON_SECONDS) * self._batch)
+        self._hand.give_back(soon if moves else 0)
         self._hand.answer()
 
     def _wanted(self, *, look: bool) -> int:

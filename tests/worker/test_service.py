@@ -349,13 +349,29 @@ def hand_over(new: Arrivals, places: tuple[int, int] = PLACES) -> Any:
     return slots.hand_over("iletimerkezi", places, new)
 
 
+def is_given_back(new: Arrivals) -> bool:
+    """Whether it is offered to somebody who keeps none of it."""
+    return bool(hand_over(new) == frozenset(new.ids))
+
+
+def as_intake_does(here: Runtime, new: list[NewCancellation]) -> int:
+    """Offer them, and keep what nobody has kept; gives back how many were."""
+    offered = made_ready(new, utc_now())
+    left = hand_over(offered)
+    rest = [one for one in new if left is None or one.id in left]
+    with writing(here.engine) as connection:
+        insert_new(connection, rest, utc_now())
+    slots.ring("iletimerkezi", PLACES, ("well", "cancel"))
+    return len(new) - len(rest)
+
+
 @contextmanager
 def serving(
     here: Runtime, monkeypatch: pytest.MonkeyPatch, *accounts: str
 ) -> Iterator[Child]:
     """A child that listens, until the end of the block."""
     child = Child(here, (accounts or ("well",))[0], linger=True)
-    until(lambda: slots.ring("iletimerkezi", PLACES, ("well", "cancel")))
+    until(lambda: is_given_back(ready("nobody's", "1")))
     try:
         yield child
     finally:
@@ -371,6 +387,11 @@ def aside() -> Iterator[Callable[[Arrivals], Future[Any]]]:
         yield lambda new: threads.submit(hand_over, new)
 
 
+def is_free(account: str) -> bool:
+    with slots.lane("iletimerkezi", account, "cancel") as free:
+        return free
+
+
 def cancels(sandbox: Sandbox, order: str) -> int:
     events = sandbox.order("iletimerkezi", order)["events"]
     return sum(event["op"] == "cancel" for event in events)
@@ -382,7 +403,8 @@ def test_what_is_handed_over_is_kept_and_cancelled(
     orders = [str(n) for n in range(300, 340)]
     sandbox.seed("iletimerkezi", orders, "scheduled")
     with serving(here, monkeypatch):
-        assert hand_over(ready("well", *orders)) == frozenset()
+        assert hand_over(ready("well", *orders[:2])) == frozenset()
+        assert 0 < as_intake_does(here, new_ones("well", *orders[2:])) < 38
         until(lambda: states(here, "well") == ["cancelled"] * 40)
     assert {cancels(sandbox, order) for order in orders} == {1}
 
@@ -406,8 +428,8 @@ def test_an_account_that_this_child_does_not_know_is_refused_and_others_are_serv
 ) -> None:
     sandbox.seed("iletimerkezi", "343", "scheduled")
     with serving(here, monkeypatch):
-        assert hand_over(ready("gone", "1")) is None
-        assert hand_over(ready("gone", "1")) is None
+        assert is_given_back(ready("gone", "1"))
+        assert is_given_back(ready("gone", "1"))
         assert hand_over(ready("well", "343")) == frozenset()
     assert states(here, "gone") == []
 
@@ -420,7 +442,8 @@ def test_an_account_that_was_taken_out_of_the_file_is_refused(
         assert hand_over(ready("well", "344")) == frozenset()
         until(lambda: states(here, "well") == ["cancelled"])
         monkeypatch.setattr(Accounts, "lane", Accounts({}).lane)
-        until(lambda: hand_over(ready("well", "345")) is None)
+        until(lambda: is_free("well"))
+        assert is_given_back(ready("well", "345"))
         monkeypatch.undo()
     assert len(states(here, "well")) == 1
 
@@ -429,7 +452,7 @@ def test_orders_of_another_provider_are_refused(
     here: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(here, monkeypatch):
-        assert hand_over(ready("well", "1", provider="ithink")) is None
+        assert is_given_back(ready("well", "1", provider="ithink"))
     assert states(here, "well") == []
 
 
@@ -440,7 +463,7 @@ def test_a_lane_that_another_child_works_on_is_refused(
         slots.lane("iletimerkezi", "well", "cancel"),
         serving(here, monkeypatch, "hangs"),
     ):
-        assert hand_over(ready("well", "1")) is None
+        assert is_given_back(ready("well", "1"))
     assert states(here, "well") == []
 
 
@@ -449,10 +472,11 @@ def test_whoever_offers_to_a_lane_that_hangs_waits_for_no_call(
 ) -> None:
     orders = [str(n) for n in range(10)]
     with serving(here, monkeypatch):
-        assert hand_over(ready("hangs", *orders)) == frozenset()
+        assert len(hand_over(ready("hangs", *orders))) == 2
         until(lambda: hanging.calls == 8)
-        assert hand_over(ready("hangs", "11", "12")) == frozenset()
-        assert sorted(states(here, "hangs")) == ["queued"] * 4 + ["sending"] * 8
+        for _ in range(5):
+            assert is_given_back(ready("hangs", "11", "12"))
+        assert states(here, "hangs") == ["sending"] * 8
         hanging.end()
 
 
@@ -480,16 +504,20 @@ def test_what_is_left_in_hand_at_the_end_is_refused_at_once(
 ) -> None:
     sandbox.seed("iletimerkezi", ["346", "347", "348"], "scheduled")
     child = Child(here, "hangs", linger=True)
-    until(lambda: slots.ring("iletimerkezi", PLACES, ("hangs", "cancel")))
+    until(lambda: is_given_back(ready("nobody's", "1")))
     gate = Gate(monkeypatch)
-    in_hand = [aside(ready("well", order)) for order in ("346", "347")]
+    offered = [ready("well", order) for order in ("346", "347", "348")]
+    answers = [aside(offered[0])]
     assert gate.reached.wait(30)
-    at_the_door = aside(ready("well", "348"))
+    answers += map(aside, offered[1:])
     if end == "stop":
         monkeypatch.setattr(service, "stopping", lambda: True)
     else:
         monkeypatch.setattr(service, "TURN_SECONDS", 0.0)
-    assert [one.result(3) for one in (*in_hand, at_the_door)] == [None] * 3
+    for new, answer in zip(offered, answers, strict=True):
+        # Given back, or not even taken.
+        assert answer.result(3) in (frozenset(new.ids), None)
+    assert answers[0].result() is not None
     assert child.is_alive()
     assert hand_over(ready("well", "349")) is None
     gate.open.set()
@@ -514,12 +542,11 @@ def test_a_ledger_that_is_away_refuses_loses_nothing_and_sends_nothing_twice(
     monkeypatch.setattr("worker.books.writing", unreachable)
     with serving(here, monkeypatch):
         away.set()
-        assert hand_over(made_ready(new, utc_now())) is None
+        assert is_given_back(made_ready(new, utc_now()))
         assert states(here, "well") == []
         away.clear()
-        with writing(here.engine) as connection:
-            assert len(insert_new(connection, new, utc_now())) == 3
-        assert slots.ring("iletimerkezi", PLACES, ("well", "cancel"))
+        until(lambda: is_free("well"))
+        as_intake_does(here, new)
         until(lambda: states(here, "well") == ["cancelled"] * 3)
     assert {cancels(sandbox, order) for order in orders} == {1}
 
