@@ -235,11 +235,10 @@ def test_once_a_pump_has_failed_offers_are_refused_while_it_brings_calls_home(
     here: Runtime, hanging: Silence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hand, looks = Hand(HANGS), list[float]()
-    turn, take_home = Books.turn, Crew.take_home
+    take_home = Crew.take_home
     first, pump = Offered(here, hand, "1"), pump_of(here, hand)
 
-    def failing(*given: Any, **how: Any) -> Any:
-        turn(*given, **how)
+    def failing(_: Crew[Any]) -> None:
         raise LookupError("a bug")
 
     def counted(*given: Any) -> Any:
@@ -249,7 +248,7 @@ def test_once_a_pump_has_failed_offers_are_refused_while_it_brings_calls_home(
     with at_work(pump, hanging, LookupError):
         assert first.heard() == "[]"
         until(lambda: hanging.calls)
-        monkeypatch.setattr(Books, "turn", failing)
+        monkeypatch.setattr(Crew, "check", failing)
         monkeypatch.setattr(Crew, "take_home", counted)
         heard = list[bool]()
         for number in range(20):
