@@ -7,6 +7,7 @@ in the JSON that set-wise statements take.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -50,9 +51,10 @@ def to_ms(moment: datetime | None) -> int | None:
 
 
 def from_ms(value: int | None) -> datetime | None:
-    return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+    return None if value is None else moment(value)
 
 
+@lru_cache(maxsize=1024)  # what came together has its times in common
 def moment(value: int) -> datetime:
     return datetime.fromtimestamp(value / 1000, UTC)
 
