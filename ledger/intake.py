@@ -223,7 +223,9 @@ def _firsts(kept: Sequence[NewCancellation], at: int) -> list[dict[str, Any]]:
     alike: dict[int, list[NewCancellation]] = {}
     for one in kept:
         alike.setdefault(id(one.progress), []).append(one)
-    return [_first([o.id for o in some], some[0].progress, at) for some in alike.values()]
+    return [
+        _first([o.id for o in some], some[0].progress, at) for some in alike.values()
+    ]
 
 
 def _first(ids: Sequence[str], progress: Progress, at: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     column,
     func,
     select,
+    type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
@@ -70,7 +71,7 @@ class Rows:
         if dialect != "sqlite":
             given |= {_given(name): _array(values) for name, values in apart.items()}
         elif apart:
-            given[ROWS] = _dump(list(zip(*apart.values(), strict=True)))
+            given[ROWS] = _document(list(apart.values()))
         return given
 
     def _each(self, name: str) -> list[Any]:
@@ -88,6 +89,12 @@ class Rows:
 def _given(name: str) -> str:
     # SQLAlchemy keeps the names of columns to itself.
     return f"given_{name}"
+
+
+def _document(columns: Sequence[Sequence[Any]]) -> str:
+    """The rows as JSON; where one column is all of them, its values themselves."""
+    alone = len(columns) == 1
+    return _encode(columns[0] if alone else list(zip(*columns, strict=True)))
 
 
 def _array(values: Sequence[Any]) -> str:
@@ -146,6 +153,11 @@ def _each_of_sqlite(
     if not differing:
         return {}
     each = func.json_each(bindparam(ROWS, type_=Text)).table_valued("value")
+    if len(differing) == 1:
+        return {
+            name: type_coerce(each.c.value, _carried(columns[name]))
+            for name in differing
+        }
     return {
         name: func.json_extract(
             each.c.value, f"$[{place}]", type_=_carried(columns[name])
