@@ -53,9 +53,8 @@ class Rows:
             for name, kind in columns.items()
         }
         self._many = many
-        apart = {*apart, many}
         self.differing = tuple(
-            n for n, v in self._values.items() if n in apart or _differ(v)
+            n for n, v in self._values.items() if n == many or n in apart or _differ(v)
         )
         """The columns in which the rows differ, or that are to be kept ``apart`` though
         they may not; see ``incoming``."""

@@ -176,7 +176,7 @@ def _count_throttles(
 
 
 def _changes(asked: Asked, policy: Policy) -> list[Change]:
-    """What becomes of a call's orders: most are alike, and alike in what they become."""
+    """What becomes of a call's orders: most are alike, and end alike."""
     alike: dict[tuple[Any, ...], list[Claimed]] = {}
     for one in asked.claimed:
         known = (id(one.progress), one.version, one.opened_at, one.cancel_before)

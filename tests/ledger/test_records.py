@@ -18,6 +18,7 @@ from ledger.queries import history
 from ledger.records import CallMade, ForbiddenEdgeError, new_id, record_calls
 from ledger.states import EDGES, FINAL, State
 from ledger.tables import CANCELLATION, to_ms
+from ledger.tallies import totals
 from providers.model import Reason
 from tests.ledger.build import (
     HOUR,
@@ -134,6 +135,22 @@ def test_those_that_are_still_held_are_changed_beside_those_that_are_not(
     assert make(engine, ended) == {second.id}
     states = [row(engine, one.id).state for one in (first, second, third)]
     assert states == [State.CANCELLED, State.VERIFYING, State.CANCELLED]
+
+
+def test_of_those_changed_as_one_only_what_is_still_held_is_changed_and_counted(
+    engine: Engine,
+) -> None:
+    ids = take_in(engine, map(new, "abc"))
+    moved = hold(engine)[1]
+    make(engine, [change(moved, State.VERIFYING)])
+    ended = Change(ids, 2, State.SENDING, progress(State.CANCELLED), attempted=True)
+    assert make(engine, [ended]) == {moved.id}
+    last = {one: steps(engine, one)[-1] for one in ids}
+    assert last.pop(moved.id) == (3, State.SENDING, State.VERIFYING)
+    assert set(last.values()) == {(3, State.SENDING, State.CANCELLED)}
+    with reading(engine) as connection:
+        counted = {one.metric: one.count for one in totals(connection)}
+    assert (counted["outcome"], counted["attempt"]) == (2, 2)
 
 
 def test_of_two_who_end_it_at_once_one_does(engine: Engine) -> None:
