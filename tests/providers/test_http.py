@@ -15,6 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from certifi import where
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
@@ -791,8 +792,7 @@ def test_threads_that_connect_at_once_read_the_authorities_once(
     monkeypatch.setattr(connection, "create_urllib3_context", made_slowly)
     connection._trusting.cache_clear()
     with ThreadPoolExecutor(2) as threads:
-        given_to = list(
-            threads.map(connection.trusting, [connection.DEFAULT_CA_BUNDLE_PATH] * 2)
-        )
+        asked = [threads.submit(connection.trusting, where()) for _ in range(2)]
+        given_to = [one.result() for one in asked]
     connection._trusting.cache_clear()
     assert given_to == made * 2
