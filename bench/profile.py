@@ -12,16 +12,20 @@ import argparse
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.contenders import FIRST, Rescind, Setup
 from bench.processes import PEERS, ROOT, BenchError
 from bench.stage import DATABASES, Services
+
+if TYPE_CHECKING:
+    from worker.hand import Hand
 
 OURS = re.compile(rf"{re.escape(str(ROOT))}/((?:ledger|providers|worker)/.*)")
 LEAST = 0.02
@@ -60,22 +64,37 @@ def _name(frame: str) -> str | None:
 
 def work(provider: str, orders: int) -> Iterator[tuple[str, float]]:
     """Take orders in and cancel them, in this process; seconds of each."""
-    from worker.intake import MOST, take_in
+    from ledger.arrivals import made_ready
+    from worker.hand import Hand
+    from worker.intake import MOST, as_new
     from worker.pump import Pump
     from worker.runtime import runtime, utc_now
 
-    here = runtime()
+    here, lane = runtime(), (provider, "default")
     entries = [{"provider": provider, "order": str(FIRST + n)} for n in range(orders)]
     began = time.perf_counter()
+    offers = deque[str]()
     for at in range(0, orders, MOST):
-        some = entries[at : at + MOST]
-        take_in(here.engine, here.accounts, here.seal, some, utc_now())
+        now, some = utc_now(), entries[at : at + MOST]
+        new = [as_new(entry, here.accounts, here.seal, now) for entry in some]
+        offers.append(made_ready(new, now).as_text())
     yield "intake", time.perf_counter() - began
-    lane = (provider, "default")
     began = time.perf_counter()
-    while Pump(here, lane, "cancel", here.accounts.lane(lane)).run(lambda: True):
-        pass
+    hand = Hand(lane, lambda: _offer(hand, offers))
+    _offer(hand, offers)
+    Pump(here, lane, "cancel", here.accounts.lane(lane), hand).run(lambda: True)
     yield "pump", time.perf_counter() - began
+
+
+def _offer(hand: Hand, left: deque[str]) -> None:
+    """What another child would offer next; nobody waits for the answer here."""
+    from ledger.arrivals import from_text
+    from worker.handoff import Offer
+
+    if left:
+        ours, theirs = socket.socketpair()
+        hand.add(Offer(from_text(left.popleft()), ours))
+        theirs.close()
 
 
 def record(kind: str, name: str) -> tuple[dict[str, float], list[str]]:
