@@ -59,8 +59,11 @@ def moment(value: int) -> datetime:
     return datetime.fromtimestamp(value / 1000, UTC)
 
 
-def _listed(states: frozenset[State] | set[State]) -> str:
-    return ", ".join(f"'{state}'" for state in sorted(states))
+def _is_one_of(states: frozenset[State] | set[State]) -> str:
+    # Not IN, for whose list SQLite makes a table anew in each check of each row: that
+    # was three tenths of an UPDATE.
+    each = " OR ".join(f"state = '{state}'" for state in sorted(states))
+    return f"({each})"
 
 
 def _text(*, null: bool = True) -> Any:
@@ -77,16 +80,16 @@ class Cancellation(SQLModel, table=True):
     __tablename__: ClassVar[str] = "cancellation"
     __table_args__: ClassVar[Any] = (
         UniqueConstraint("provider", "account", "key", name="uq_cancellation_key"),
-        CheckConstraint(f"state IN ({_listed(set(State))})", name="ck_state"),
+        CheckConstraint(_is_one_of(set(State)), name="ck_state"),
         CheckConstraint(
-            f"(finished_at IS NOT NULL) = (state IN ({_listed(FINAL)}))",
+            f"(finished_at IS NOT NULL) = {_is_one_of(FINAL)}",
             name="ck_finished_when_final",
         ),
         CheckConstraint(
-            f"(due_at IS NULL) = (state IN ({_listed(FINAL)}))", name="ck_due_when_open"
+            f"(due_at IS NULL) = {_is_one_of(FINAL)}", name="ck_due_when_open"
         ),
         CheckConstraint(
-            f"reason IS NOT NULL OR state NOT IN ({_listed(FINAL)})",
+            f"reason IS NOT NULL OR NOT {_is_one_of(FINAL)}",
             name="ck_reason_when_final",
         ),
         CheckConstraint("attempts >= 0 AND spent >= 0", name="ck_attempts"),
