@@ -8,9 +8,9 @@ lets another one serve, and brings home the calls that are still under way.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import structlog
@@ -26,7 +26,7 @@ from worker.calls import longest_call
 from worker.hand import MOST_IN_HAND, Hand
 from worker.handoff import Offer
 from worker.pump import LOOK_SECONDS, Pump
-from worker.runtime import Runtime, utc_now
+from worker.runtime import MOST_THREADS, Runtime, utc_now
 from worker.stopping import stopping
 from worker.sweeper import due
 
@@ -49,7 +49,6 @@ class _Running:
     others: list[str] = field(default_factory=list)
     """Operations that its work has made due: a lost answer to verify, say."""
     ended: bool = False
-    thread: threading.Thread | None = None
 
 
 class Service:
@@ -69,6 +68,8 @@ class Service:
         self._linger = linger
         self._running: dict[Work, _Running] = {}
         self._hands: dict[str, Hand] = {}
+        # Kept from one job to the next: to start one takes longer than to wake one.
+        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="lane")
         self._closed = False
         self._began = time.monotonic()
         self._last = last_call(here.accounts, place.provider)
@@ -91,9 +92,7 @@ class Service:
                 hand.refuse()
             # Who has left may still be busy for long with what is under way.
             self._wake(self._place.unheard())
-            for running in self._running.values():
-                if running.thread is not None:
-                    running.thread.join()
+            self._threads.shutdown()
             self._place.close()
             self._wake(self._ended() | self._place.unheard())
 
@@ -150,12 +149,8 @@ class Service:
             hand.refuse()
             return
         pump = Pump(self._here, lane, operation, config, hand, look=look)
-        running = _Running(pump, hand)
-        running.thread = threading.Thread(
-            target=self._work, args=(running,), name=" ".join(work), daemon=True
-        )
-        running.thread.start()
-        self._running[work] = running
+        self._running[work] = _Running(pump, hand)
+        self._threads.submit(self._work, self._running[work])
 
     def _ended(self) -> set[Work]:
         """Forget the pumps that have ended; what is to be done next."""
