@@ -152,7 +152,7 @@ def _candidates(state: State, *columns: Any) -> Select[Any]:
     )
     if state is State.QUEUED:
         in_time = C.urgency > bindparam("now")
-        return chosen.where(in_time).order_by(C.urgency, C.due_at, C.id)
+        return chosen.where(in_time).order_by(C.urgency, C.due_at)
     return chosen.where(text(LOOKED_AT)).order_by(C.due_at)
 
 
@@ -188,7 +188,9 @@ def _hold(state: State) -> ReturningUpdate[Any]:
 
 def _picked(state: State) -> Select[Any]:
     """The first ones, as far as they have the first one's batch cap."""
-    cap = _candidates(state, C.batch_cap).limit(1).scalar_subquery()
+    # As a CTE it is looked for once, wherever it is named.
+    first = _candidates(state, C.batch_cap).limit(1).cte("first")
+    cap = select(first.c.batch_cap).scalar_subquery()
     most: ColumnElement[int] = bindparam("most")
     return (
         _candidates(state, C.id)

@@ -99,7 +99,6 @@ class Cancellation(SQLModel, table=True):
             "account",
             "urgency",
             "due_at",
-            "id",
             sqlite_where=text("state = 'queued'"),
             postgresql_where=text("state = 'queued'"),
         ),
