@@ -27,7 +27,7 @@ long notpanel takes to carry its cancel out."""
 HOW = (
     "Four workers, each with its own locks as if on its own machine, share one lane of"
     " iletiMerkezi that has more orders than its rate allows. The provider notes when"
-    " each call came. Use is a window beside the time from a call to the hundredth after"
+    " each call came. Use is a window beside the time from a call to the 100th after"
     " it, the mean of all, without those of the first two seconds, in which one worker"
     " after the other begins; the most calls in any window slide over all of them. A"
     " place in the rate is free again a window after its answer, so that 98.04 % is all"

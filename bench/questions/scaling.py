@@ -38,7 +38,7 @@ def ask(plan: Plan) -> Result:
         for many in WORKERS[1:]
         if many <= CORES
     ]
-    how = HOW if CORES >= max(WORKERS) else HOW + BEYOND
+    how = HOW if max(WORKERS) <= CORES else HOW + BEYOND
     return Result("scaling", "More workers", how, found, targets)
 
 
