@@ -7,7 +7,7 @@ was three tenths of an UPDATE. PostgreSQL does no such thing, and keeps its own.
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
