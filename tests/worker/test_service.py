@@ -403,8 +403,9 @@ def test_what_is_handed_over_is_kept_and_cancelled(
     orders = [str(n) for n in range(300, 340)]
     sandbox.seed("iletimerkezi", orders, "scheduled")
     with serving(here, monkeypatch):
-        assert hand_over(ready("well", *orders[:2])) == frozenset()
-        assert 0 < as_intake_does(here, new_ones("well", *orders[2:])) < 38
+        some = [orders[n : n + 4] for n in range(0, 40, 4)]
+        kept = [as_intake_does(here, new_ones("well", *each)) for each in some]
+        assert any(kept)
         until(lambda: states(here, "well") == ["cancelled"] * 40)
     assert {cancels(sandbox, order) for order in orders} == {1}
 
