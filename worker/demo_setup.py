@@ -14,7 +14,8 @@ from worker.accounts import Accounts, load_accounts
 from worker.demo_oracle import Wish
 from worker.entries import check
 from worker.files import FileError, load
-from worker.settings import Settings, write_private
+from worker.home import write_private
+from worker.settings import Settings
 
 EXAMPLE = Path("examples") / "cancellations.csv"
 

@@ -21,13 +21,8 @@ from ledger.database import LedgerUnreachableError, open_ledger
 from ledger.migrate import LedgerVersionError, upgrade
 from worker.access import access, check_host, make_own, rate_of
 from worker.embedded import EmbeddedRedis, free_port, listens
-from worker.settings import (
-    RUNNING,
-    Running,
-    Settings,
-    without_password,
-    write_running,
-)
+from worker.home import RUNNING, Running, write_running
+from worker.settings import Settings, without_password
 from worker.supervisor import Lines, Program, Say, Supervisor
 
 FLOWER_PORT = 5555

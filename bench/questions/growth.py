@@ -27,7 +27,7 @@ from ledger.retention import Pruning
 from ledger.states import State
 from ledger.tables import moment
 from worker.accounts import load_accounts
-from worker.settings import write_private
+from worker.home import write_private
 from worker.sweeper import sweep
 
 SIZES = (1_000, 100_000)

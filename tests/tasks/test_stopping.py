@@ -25,7 +25,7 @@ from sandbox import running as running_sandbox
 from tests.tasks.conftest import CREDENTIALS, QUICK, until
 from tests.worker.test_up import Up, end
 from worker.embedded import EmbeddedRedis
-from worker.settings import write_private
+from worker.home import write_private
 
 READ_TIMEOUT = 1.0
 GONE_WITHIN = READ_TIMEOUT + 5
