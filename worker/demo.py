@@ -34,7 +34,8 @@ from worker.demo_progress import progress, standings, unfinished
 from worker.demo_report import CallCount
 from worker.demo_seen import seen
 from worker.embedded import EmbeddedError
-from worker.files import FileError, load
+from worker.files.reading import load
+from worker.files.rows import FileError
 from worker.supervisor import Lines
 from worker.system import API_PORT, CONCURRENCY, FLOWER_PORT, System
 from worker.up import refuse, stopped_by_signals

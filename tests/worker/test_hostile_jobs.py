@@ -20,7 +20,8 @@ from providers.text import storable
 from tests.worker.test_entries import ACCOUNTS, ENTRY, JSON, UUID
 from tests.worker.test_intake import SEAL
 from worker.entries import FIELDS
-from worker.files import FileError, Row, parse
+from worker.files.reading import parse
+from worker.files.rows import FileError, Row
 from worker.intake import MOST, Receipt, Taken, take_in
 
 ON_ONE_LEDGER = settings(

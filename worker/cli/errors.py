@@ -15,7 +15,7 @@ from providers.model import InvalidRequestError
 from worker.awaiting import UpError
 from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
 from worker.embedded import EmbeddedError
-from worker.files import FileError
+from worker.files.rows import FileError
 from worker.operations import ChangedError, UnknownError
 from worker.schedules.rows import SourceError
 from worker.settings import SettingsError
