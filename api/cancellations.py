@@ -17,7 +17,9 @@ from api.front import Front
 from api.openapi import RETRY, TOKEN_PROBLEMS, problems
 from api.problems import JSON, ProblemError
 from ledger.database import reading
-from ledger.queries import Filter, as_record, history, list_rows, states_of_group
+from ledger.groups import states_of_group
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record, history
 from ledger.states import State
 from providers.model import InvalidRequestError
 from providers.text import storable

@@ -20,7 +20,8 @@ from sqlalchemy import Engine
 
 from ledger.counts import calls_made
 from ledger.database import LedgerUnreachableError, open_ledger, reading
-from ledger.queries import Filter, as_record, list_rows
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record
 from providers.registry import PROVIDERS
 from sandbox.client import Sandbox, running
 from worker import demo_report, demo_setup

@@ -10,7 +10,7 @@ import redis
 from celery import Celery
 
 from ledger.database import open_ledger, reading
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from tests.canary.commands import submit
 from tests.canary.door import ask, knocked
 from tests.canary.entries import OTHERS, REFUNDS, entries, refund

@@ -12,7 +12,7 @@ import pytest
 from desk import hub
 from ledger.database import reading
 from ledger.lanes import LaneState
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from ledger.states import State
 from providers.model import Reason
 from tests.browser import PHONE, WIDE, opened

@@ -18,8 +18,9 @@ from celery import Celery
 from sqlalchemy import Engine
 
 from ledger.database import open_ledger, reading
+from ledger.listing import Filter, list_rows
 from ledger.migrate import upgrade
-from ledger.queries import Filter, as_record, list_rows
+from ledger.queries import as_record
 from sandbox import Sandbox
 from sandbox import running as running_sandbox
 from tests.tasks.conftest import CREDENTIALS, QUICK, until

@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
-from ledger.queries import Filter, as_record, list_rows
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record
 from ledger.schedule_runs import (
     Run,
     RunState,

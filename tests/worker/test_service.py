@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from ledger.database import open_ledger, reading, writing
 from ledger.intake import NewCancellation, beginning, insert_new
 from ledger.lanes import register_lanes
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from ledger.records import new_id
 from ledger.seal import Seal, new_key
 from providers.base import Provider

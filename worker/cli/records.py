@@ -10,7 +10,8 @@ import typer
 from sqlalchemy import Row
 
 from ledger.database import reading
-from ledger.queries import Filter, as_record, history, list_rows
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record, history
 from ledger.told import told_of
 from providers.model import InvalidRequestError
 from worker import operations
