@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.database import open_ledger, writing
-from ledger.deliveries import hold, settle
+from ledger.dispatch import hold, settle
 from ledger.intake import insert_new
 from ledger.states import State
 from ledger.telling import Heard, judge
