@@ -23,8 +23,8 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
+from ledger.inserting import inserting
 from ledger.rows import Columns, Rows, incoming
 from ledger.side_tables import DELIVERY, GIVEN_UP
 from ledger.tables import CANCELLATION, in_ms
@@ -92,7 +92,6 @@ def target_of(url: str) -> str:
 
 @cache
 def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
-    kind: Any = sqlite if dialect == "sqlite" else postgresql
     new = incoming(dialect, _NEW, differing)
     zero: ColumnElement[int] = literal_column("0")
     values = {
@@ -120,7 +119,9 @@ def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
         .select_from(CANCELLATION.join(new, C.id == new.c.cancellation_id))
         .where(C.finished_at.is_not(None))
     )
-    made = kind.insert(DELIVERY).from_select([column.name for column in values], ended)
+    made = inserting(dialect, DELIVERY).from_select(
+        [column.name for column in values], ended
+    )
     return made.on_conflict_do_nothing()
 
 

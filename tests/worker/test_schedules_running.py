@@ -17,15 +17,8 @@ from structlog.testing import capture_logs
 from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
 from ledger.listing import Filter, list_rows
 from ledger.queries import as_record
-from ledger.schedule_runs import (
-    Run,
-    RunState,
-    as_document,
-    begin_by_hand,
-    open_run,
-    runs_of,
-    take,
-)
+from ledger.schedule_history import as_document, runs_of
+from ledger.schedule_runs import Run, RunState, begin_by_hand, open_run, take
 from ledger.seal import Seal, new_key
 from tests.ledger.build import HOUR, NOW, SECOND
 from tests.worker.test_cli_support import ACCOUNTS

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from ledger.database import LedgerUnreachableError, writing
+from ledger.schedule_history import last_ended
 from ledger.schedule_runs import (
     SCHEDULED,
     Counts,
@@ -21,7 +22,6 @@ from ledger.schedule_runs import (
     RunState,
     finish,
     give_back,
-    last_ended,
     renew,
     take,
 )
