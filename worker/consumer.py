@@ -19,7 +19,7 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from worker.transport import ODD
+from worker.redis_channel import ODD
 
 PLAIN = re.compile(r"[\w.:@-]{1,100}", re.ASCII)
 """What a task's name or id looks like; anything else might be what must not show."""

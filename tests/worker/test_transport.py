@@ -14,7 +14,7 @@ from kombu import Connection, Consumer, Queue
 from kombu.exceptions import OperationalError
 
 from worker.broker import INTAKE
-from worker.transport import TAKING, VISIBILITY_SECONDS
+from worker.intake_channel import TAKING, VISIBILITY_SECONDS
 
 OTHER = "notpanel"
 
