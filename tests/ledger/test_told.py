@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine
 
 from ledger import told as questions
 from ledger.database import reading
-from ledger.told import anything_due, due_targets, list_told, told_of
+from ledger.told import (
+    STATES,
+    Place,
+    anything_due,
+    as_listed,
+    due_targets,
+    list_told,
+    place_of,
+    told_of,
+)
 from tests.ledger.build import (
     HOUR,
     NOW,
@@ -17,6 +28,8 @@ from tests.ledger.telling import (
     GONE,
     NOT_TAKEN,
     TAKEN,
+    TASK,
+    URL,
     ended,
     holding,
     settling,
@@ -66,7 +79,7 @@ def test_they_are_listed_by_how_they_stand(engine: Engine) -> None:
 
     def listed(state: str | None) -> list[str]:
         with reading(engine) as connection:
-            return [one["cancellation"] for one in list_told(connection, state, 3)]
+            return [one.cancellation_id for one in list_told(connection, state, 3)]
 
     assert listed("given_up") == [ids[0]]
     assert listed("delivered") == [ids[1]]
@@ -75,10 +88,41 @@ def test_they_are_listed_by_how_they_stand(engine: Engine) -> None:
     assert listed(None) == ids[:0:-1]
 
 
+def test_what_was_given_up_last_is_listed_first(engine: Engine) -> None:
+    ids = [ended(engine, str(number)) for number in range(3)]
+    held = {one.cancellation_id: one for one in holding(engine)}
+    for seconds, one in enumerate([ids[1], ids[2], ids[0]]):
+        settling(engine, held[one], GONE, NOW + seconds * SECOND)
+    with reading(engine) as connection:
+        rows = list_told(connection, "given_up", 9)
+    assert [row.cancellation_id for row in rows] == [ids[0], ids[2], ids[1]]
+
+
+@pytest.mark.parametrize("state", [None, *STATES])
+def test_pages_hold_each_one_once_and_in_order(
+    engine: Engine, state: str | None
+) -> None:
+    for number in range(12):
+        # Of one moment, some of them twice: by a webhook and by a task.
+        ended(engine, str(number), callback_url=URL, **(TASK if number % 3 else {}))
+    for number, held in enumerate(holding(engine, limit=9)):
+        settling(engine, held, (GONE, TAKEN, NOT_TAKEN)[number % 3], NOW + SECOND)
+    with reading(engine) as connection:
+        whole = list_told(connection, state, 100)
+        paged: list[Any] = []
+        behind: Place | None = None
+        while page := list_told(connection, state, 2, behind):
+            paged += page
+            behind = place_of(page[-1], state)
+    assert paged == whole
+    assert len(whole) == {None: 20, "given_up": 3, "delivered": 3}.get(state, 14)
+
+
 def test_no_list_shows_more_of_an_address_than_its_host(engine: Engine) -> None:
     one = ended(engine)
     with reading(engine) as connection:
-        shown = str([told_of(connection, one), list_told(connection, None, 9)])
+        listed = [as_listed(row) for row in list_told(connection, None, 9)]
+        shown = str([told_of(connection, one), listed])
     assert "shop.example.com" in shown
     assert "/hook" not in shown
     assert "secret" not in shown

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from ledger.database import reading, writing
 from ledger.deliveries import resend, resend_given_up
-from ledger.told import list_told
+from ledger.told import as_listed, list_told
 from worker.cli import output, services
 from worker.cli.statuses import WRONG, CommandError
 from worker.operations import UnknownError, found
@@ -23,7 +23,7 @@ COLUMNS = ("webhook", "lane", "order", "told", "target", "state", "attempts", "d
 def list_deliveries(state: str | None, limit: int, *, as_json: bool) -> None:
     with reading(services.need_ledger()) as connection:
         listed = list_told(connection, state, min(limit, 2**62) + 1)
-    shown = listed[:limit]
+    shown = [as_listed(one) for one in listed[:limit]]
     if as_json:
         for one in shown:
             output.emit_json(one)
