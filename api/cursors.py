@@ -7,13 +7,10 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from api.problems import ProblemError
-from ledger.told import ORDERED_BY_TIME, Place
+from ledger.told import Place, place_in, written
 
-_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_BEFORE = re.compile(f"1:({_ID})")
-_BEHIND = re.compile(
-    rf"2:([a-z_]*):((?:\d{{1,15}}:)?)({_ID}):(\d{{1,15}}):(task|webhook)"
-)
+_BEFORE = re.compile(r"1:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_BEHIND = re.compile(r"2:([a-z_]*):(.+)")
 
 
 def after(last_id: str) -> str:
@@ -31,18 +28,18 @@ def before(cursor: str | None) -> str | None:
 
 def after_place(state: str | None, place: Place) -> str:
     """The cursor of what follows in the list of deliveries in that state."""
-    return _written(":".join(["2", state or "", *map(str, place)]))
+    return _written(f"2:{state or ''}:{written(place)}")
 
 
 def behind(cursor: str | None, state: str | None) -> Place | None:
     """The place that a page begins behind, in the list that the cursor is of."""
     if cursor is None:
         return None
-    of, at, id_, seq, kind = _read(cursor, _BEHIND).groups()
-    if of != (state or "") or bool(at) != (of in ORDERED_BY_TIME):
+    found = _read(cursor, _BEHIND)
+    place = place_in(state, found[2])
+    if place is None or found[1] != (state or ""):
         raise _no_cursor()
-    moment = [int(at[:-1])] if at else []
-    return (*moment, id_, int(seq), kind)
+    return place
 
 
 def _written(text: str) -> str:

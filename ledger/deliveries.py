@@ -6,6 +6,7 @@ is one for each end, whatever crashes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Engine,
     Text,
     false,
     literal_column,
@@ -24,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from ledger.database import reading, writing
 from ledger.inserting import inserting
 from ledger.rows import Columns, Rows, incoming
 from ledger.side_tables import DELIVERY, GIVEN_UP
@@ -133,10 +136,34 @@ def resend(connection: Connection, cancellation_id: str, now: datetime) -> int:
     return _resend(connection, [cancellation_id], true(), now)
 
 
-def resend_given_up(connection: Connection, now: datetime) -> int:
-    """Begin anew with some of what was given up; 0 when none of it is left."""
-    chosen = select(D.cancellation_id).where(text(GIVEN_UP)).order_by(D.updated_at)
-    ids = connection.execute(chosen.limit(AT_ONCE)).scalars().all()
+def resend_all_given_up(engine: Engine, now: datetime, most: float = math.inf) -> int:
+    """Begin anew with what was given up so far, some in each transaction, until about
+    ``most``; says how much that is."""
+    newest = select(D.updated_at).where(text(GIVEN_UP)).order_by(D.updated_at.desc())
+    with reading(engine) as connection:
+        last = connection.execute(newest.limit(1)).scalar()
+    count = 0
+    while last is not None and count < most:
+        with writing(engine) as connection:
+            some = _resend_oldest(connection, last, now)
+        if not some:
+            break
+        count += some
+    return count
+
+
+def _resend_oldest(connection: Connection, last: int, now: datetime) -> int:
+    # Not of what a receiver refuses anew meanwhile, or it would never end.
+    chosen = select(D.cancellation_id).where(text(GIVEN_UP), D.updated_at <= last)
+    oldest = chosen.order_by(D.updated_at).limit(AT_ONCE)
+    ids = connection.execute(oldest).scalars().all()
+    return resend_given_up_of(connection, ids, now)
+
+
+def resend_given_up_of(
+    connection: Connection, ids: Sequence[str], now: datetime
+) -> int:
+    """Begin anew with what was given up of these cancellations; says how much."""
     return _resend(connection, sorted(set(ids)), D.state == "given_up", now)
 
 

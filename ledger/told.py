@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -18,9 +19,9 @@ C, D = CANCELLATION.c, DELIVERY.c
 STATES = ("delivered", "given_up", "waiting")
 _PARTS = {"waiting": WAITING, "given_up": GIVEN_UP}
 """Those that have an index of their own, in the order in which they are listed."""
-ORDERED_BY_TIME = frozenset(_PARTS)
 Place = tuple[int | str, ...]
 """Where a delivery stands in a list: what the list is ordered by."""
+_PLACE = re.compile(r"(?:(\d{1,15}):)?([0-9a-f-]{36}):(\d{1,15}):(task|webhook)")
 MOST_TARGETS = 100
 """Targets that one look goes past; the next look goes on behind them."""
 
@@ -97,6 +98,20 @@ def list_told(
 def place_of(row: Row[Any], state: str | None) -> Place:
     """Where it stands in the list of that state."""
     return tuple(getattr(row, column.name) for column in _order(state))
+
+
+def written(place: Place) -> str:
+    """As it goes into an address."""
+    return ":".join(map(str, place))
+
+
+def place_in(state: str | None, text: str) -> Place | None:
+    """What was ``written`` of a place in the list of that state, and nothing else."""
+    found = _PLACE.fullmatch(text)
+    if found is None or bool(found[1]) != (state in _PARTS):
+        return None
+    at = [int(found[1])] if found[1] else []
+    return (*at, found[2], int(found[3]), found[4])
 
 
 def _order(state: str | None) -> Sequence[Column[Any]]:

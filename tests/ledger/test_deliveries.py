@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,16 @@ from sqlalchemy import Engine, delete, select
 
 from ledger import deliveries
 from ledger.database import reading, writing
-from ledger.deliveries import AT_ONCE, BROKER, Ended, begin, resend, resend_given_up
+from ledger.deliveries import (
+    BROKER,
+    Ended,
+    begin,
+    resend,
+    resend_all_given_up,
+    resend_given_up_of,
+)
+from ledger.dispatch import hold as hold_told
+from ledger.dispatch import settle
 from ledger.intake import insert_new
 from ledger.queries import as_record
 from ledger.records import record
@@ -22,7 +31,7 @@ from ledger.side_tables import DELIVERY
 from ledger.states import FINAL, RETRYABLE, State
 from ledger.sweeps import sweep_deadlines, sweep_leases
 from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
-from ledger.telling import Heard, Telling
+from ledger.telling import Heard, Telling, judge
 from tests.ledger.build import (
     HOUR,
     NOW,
@@ -42,6 +51,7 @@ from tests.ledger.build import (
 from tests.ledger.telling import (
     GONE,
     HEARD,
+    LEASE,
     NOT_TAKEN,
     TAKEN,
     TASK,
@@ -294,12 +304,55 @@ def test_all_that_was_given_up_and_nothing_else_is_told_again(engine: Engine) ->
     )
     settling(engine, holding(engine)[0], GONE)
     settling(engine, holding(engine, "b.example.com")[0], TAKEN)
-    with writing(engine) as connection:
-        assert resend_given_up(connection, NOW) == 1
-        assert resend_given_up(connection, NOW) == 0
+    assert resend_all_given_up(engine, NOW) == 1
+    assert resend_all_given_up(engine, NOW) == 0
     states = [told(engine, one)[0]["state"] for one in (lost, fine)]
     assert states == ["waiting", "delivered"]
-    assert AT_ONCE > 1
+
+
+def test_all_that_was_given_up_is_told_again_in_several_transactions(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "AT_ONCE", 2)
+    give_up(engine, 5)
+    assert resend_all_given_up(engine, NOW, most=3) == 4
+    assert resend_all_given_up(engine, NOW) == 1
+    assert len(holding(engine)) == 5
+
+
+def test_what_is_refused_anew_meanwhile_is_not_told_again_for_ever(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "AT_ONCE", 2)
+    give_up(engine, 3)
+    resend_some = deliveries.resend_given_up_of
+
+    def refused_at_once(connection: Any, ids: Any, now: datetime) -> int:
+        count = resend_some(connection, ids, now)
+        for held in hold_told(connection, "shop.example.com", 9, LEASE, NOW):
+            later = NOW + HOUR
+            settle(connection, [judge(held, GONE, later, 0.5)], later)
+        return count
+
+    monkeypatch.setattr(deliveries, "resend_given_up_of", refused_at_once)
+    assert resend_all_given_up(engine, NOW) == 3
+
+
+def test_of_some_only_what_was_given_up_is_told_again(engine: Engine) -> None:
+    lost, other = give_up(engine, 2)
+    fine = ended(engine, "fine")
+    settling(engine, holding(engine)[0], TAKEN)
+    with writing(engine) as connection:
+        assert resend_given_up_of(connection, [lost, fine, lost, "nobody"], NOW) == 1
+    states = [told(engine, one)[0]["state"] for one in (lost, other, fine)]
+    assert states == ["waiting", "given_up", "delivered"]
+
+
+def give_up(engine: Engine, number: int) -> list[str]:
+    ids = [ended(engine, str(n)) for n in range(number)]
+    for held in holding(engine):
+        settling(engine, held, GONE)
+    return ids
 
 
 # --- retention ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import Connection
 
 from ledger.database import reading, writing
-from ledger.deliveries import resend, resend_given_up
+from ledger.deliveries import resend, resend_all_given_up
 from ledger.told import as_listed, list_told
 from worker.cli import output, services
 from worker.cli.statuses import WRONG, CommandError
@@ -74,14 +74,8 @@ def _resend(connection: Connection, name: str) -> int:
     return count
 
 
-def resend_all_given_up() -> None:
-    engine, count = services.need_ledger(), 0
-    while True:
-        with writing(engine) as connection:
-            some = resend_given_up(connection, services.utc_now())
-        if not some:
-            break
-        count += some
+def resend_every() -> None:
+    count = resend_all_given_up(services.need_ledger(), services.utc_now())
     if count:
         services.wake_webhooks()
     output.emit(f"{count} to be told again")
