@@ -27,6 +27,7 @@ from tests.desk.stage import (
     utc_now,
 )
 from tests.ledger.build import row
+from tests.ledger.telling import GONE, ended, holding, settling
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -210,8 +211,10 @@ def test_it_works_without_scripts(chromium: Browser, door: Served) -> None:
 def test_every_page_can_be_read_by_everybody(
     chromium: Browser, door: Served, size: dict[str, int]
 ) -> None:
-    a_day(door.engine, utc_now())
     long = "9" * 200
+    ended(door.engine, long)
+    settling(door.engine, holding(door.engine)[0], GONE)
+    a_day(door.engine, utc_now())
     end(door.engine, PANEL, long, State.FAILED, Reason.UNRESOLVED, message=long)
     one = one_that_failed(door)
     with opened(chromium, base_url=door.base, viewport=size) as page:
