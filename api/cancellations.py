@@ -29,7 +29,6 @@ from worker.operations import ChangedError, UnknownError
 from worker.times import parse_time
 
 router = APIRouter(prefix="/v1", tags=["cancellations"], responses=TOKEN_PROBLEMS)
-MOST_LISTED = 1000
 Text = Annotated[str | None, Query(max_length=LONGEST_TEXT)]
 
 
@@ -137,8 +136,8 @@ def list_many(
     account: Text = None,
     group: Text = None,
     order: Text = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: cursors.Limit = 50,
+    cursor: cursors.Cursor = None,
 ) -> Response:
     """All filters must fit. What comes in meanwhile shifts no page."""
     wanted = Filter(

@@ -5,9 +5,16 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated
+
+from fastapi import Query
 
 from api.problems import ProblemError
 from ledger.told import Place, place_in, written
+
+MOST_LISTED = 1000
+Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
+Cursor = Annotated[str | None, Query(max_length=200)]
 
 _BEFORE = re.compile(r"1:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _BEHIND = re.compile(r"2:([a-z_]*):(.+)")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api import cursors
 from api.callers import Reader
-from api.cancellations import MOST_LISTED, the_front
+from api.cancellations import the_front
 from api.documents import Deliveries
 from api.openapi import TOKEN_PROBLEMS
 from api.problems import JSON
@@ -31,8 +31,8 @@ def list_many(
         Literal["waiting", "given_up", "delivered"] | None,
         Query(description="Only these. Those that wait come by when they are due."),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: cursors.Limit = 50,
+    cursor: cursors.Cursor = None,
 ) -> Response:
     """Of an address its host alone is shown, for the rest may hold a secret."""
     behind = cursors.behind(cursor, state)

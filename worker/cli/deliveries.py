@@ -23,16 +23,10 @@ COLUMNS = ("webhook", "lane", "order", "told", "target", "state", "attempts", "d
 def list_deliveries(state: str | None, limit: int, *, as_json: bool) -> None:
     with reading(services.need_ledger()) as connection:
         listed = list_told(connection, state, min(limit, 2**62) + 1)
-    shown = [as_listed(one) for one in listed[:limit]]
-    if as_json:
-        for one in shown:
-            output.emit_json(one)
-    elif shown:
-        output.table(COLUMNS, map(_line, shown))
-    else:
-        output.say("there are none")
-    if len(listed) > limit:
-        output.say(f"these are the first {limit}: --limit shows more")
+    documents = [as_listed(row) for row in listed]
+    output.emit_list(
+        documents, COLUMNS, _line, as_json=as_json, limit=limit, more="first"
+    )
 
 
 def _line(one: dict[str, Any]) -> tuple[object, ...]:
