@@ -12,16 +12,23 @@ import argparse
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bench.contenders import FIRST, Rescind, Setup
 from bench.processes import PEERS, ROOT, BenchError
 from bench.stage import DATABASES, Services
+from ledger.arrivals import Arrivals, from_text, made_ready
+from worker.hand import Hand
+from worker.handoff import Offer
+from worker.intake import MOST, as_new
+from worker.pump import Pump
+from worker.runtime import runtime, utc_now
 
 OURS = re.compile(rf"{re.escape(str(ROOT))}/((?:ledger|providers|worker)/.*)")
 LEAST = 0.02
@@ -59,23 +66,47 @@ def _name(frame: str) -> str | None:
 
 
 def work(provider: str, orders: int) -> Iterator[tuple[str, float]]:
-    """Take orders in and cancel them, in this process; seconds of each."""
-    from worker.intake import MOST, take_in
-    from worker.pump import Pump
-    from worker.runtime import runtime, utc_now
+    """Take orders in and cancel them, in this process; processor seconds of each."""
 
-    here = runtime()
+    here, lane = runtime(), (provider, "default")
+    accounts, config = here.accounts, here.accounts.lane(lane)
     entries = [{"provider": provider, "order": str(FIRST + n)} for n in range(orders)]
-    began = time.perf_counter()
+    began = time.process_time()
+    ready = deque[Arrivals]()
     for at in range(0, orders, MOST):
-        some = entries[at : at + MOST]
-        take_in(here.engine, here.accounts, here.seal, some, utc_now())
-    yield "intake", time.perf_counter() - began
-    lane = (provider, "default")
-    began = time.perf_counter()
-    while Pump(here, lane, "cancel", here.accounts.lane(lane)).run(lambda: True):
-        pass
-    yield "pump", time.perf_counter() - began
+        now, some = utc_now(), entries[at : at + MOST]
+        new = [as_new(entry, accounts, here.seal, now) for entry in some]
+        ready.append(from_text(made_ready(new, now).as_text()))
+    yield "intake", time.process_time() - began
+    began = time.process_time()
+    offers = Offers(ready)
+    hand = offers.hand = Hand(lane, offers.again)
+    offers.again()
+    Pump(here, lane, "cancel", config, hand).run(lambda: True)
+    yield "pump", time.process_time() - began
+
+
+class Offers:
+    """What another child would offer, one after the other, until all is kept."""
+
+    hand: Hand
+
+    def __init__(self, ready: deque[Arrivals]) -> None:
+        self._ready = ready
+        self._pipe: socket.socket | None = None
+
+    def again(self) -> None:
+        """Read the answer to the former offer, and make the next one."""
+        if self._pipe is not None:
+            with self._pipe:
+                not_kept = frozenset(json.loads(self._pipe.recv(1_000_000)))
+            former = self._ready.popleft()
+            if not_kept:
+                self._ready.appendleft(former.only(not_kept))
+            self._pipe = None
+        if self._ready:
+            ours, self._pipe = socket.socketpair()
+            self.hand.add(Offer(self._ready[0], ours))
 
 
 def record(kind: str, name: str) -> tuple[dict[str, float], list[str]]:

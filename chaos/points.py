@@ -142,10 +142,12 @@ def _turns(here: Callable[[str], None]) -> None:
 
     turn, record_calls = books.Books._turn, records.record_calls
 
-    def turned(own: books.Books, asked: Sequence[Any], *more: Any) -> list[Any]:
+    def turned(
+        own: books.Books, asked: Sequence[Any], *more: Any, **how: bool
+    ) -> list[Any]:
         if asked:
             here("answered")
-        claimed = turn(own, asked, *more)
+        claimed = turn(own, asked, *more, **how)
         for name, reached in (("committed", asked), ("claimed", claimed)):
             if reached:
                 here(name)

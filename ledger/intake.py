@@ -22,7 +22,7 @@ from ledger.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms
 
 C = CANCELLATION.c
 
-_COLUMNS: Columns = {
+OWN: Columns = {
     "id": Text,
     "provider": Text,
     "account": Text,
@@ -36,15 +36,14 @@ _COLUMNS: Columns = {
     "callback_task": Text,
     "callback_queue": Text,
     "trace": Text,
-    **PROGRESS,
     "urgency": BigInteger,
     "not_before": BigInteger,
     "cancel_before": BigInteger,
     "opened_at": BigInteger,
     "created_at": BigInteger,
-    "version": BigInteger,
 }
-
+"""The columns that no decision changes: see ``own_row``."""
+_COLUMNS: Columns = {**OWN, **PROGRESS, "version": BigInteger}
 
 _PATH: Columns = {"provider": Text, "account": Text, "key": Text}
 
@@ -87,9 +86,8 @@ def insert_new(
     ordered = sorted(new, key=lambda one: one.path)
     at = in_ms(now)
     rows = Rows([_row(one, at, known) for one in ordered], _COLUMNS)
-    inserted = connection.execute(
-        _insert(dialect, rows.differing), rows.parameters(dialect)
-    )
+    statement = _insert(dialect, rows.differing)
+    inserted = connection.execute(statement, rows.parameters(dialect))
     ids = frozenset(inserted.scalars())
     kept = [one for one in new if one.id in ids]
     write_history(connection, (_first(one, at) for one in kept))
@@ -128,6 +126,12 @@ def _ended(one: NewCancellation) -> Ended:
 
 @cache
 def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
+    return insert_statement(dialect, differing).returning(C.id)
+
+
+@cache
+def insert_statement(dialect: str, differing: tuple[str, ...]) -> Any:
+    """Inserts the rows whose keys are new; ``rows.parameters`` of all columns go in."""
     kind: Any = sqlite if dialect == "sqlite" else postgresql
     rows = incoming(dialect, _COLUMNS, differing)
     return (
@@ -135,7 +139,6 @@ def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
         # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
         .from_select(list(_COLUMNS), select(rows).where(true()))
         .on_conflict_do_nothing()
-        .returning(C.id)
     )
 
 
@@ -188,11 +191,16 @@ def _standing(dialect: str, differing: tuple[str, ...]) -> Any:
 def _row(
     one: NewCancellation, at: int, known: dict[int, dict[str, Any]]
 ) -> dict[str, Any]:
-    before = to_ms(one.cancel_before)
     # Most of a message begin alike, as the very same object.
     progress = known.get(id(one.progress))
     if progress is None:
         progress = known[id(one.progress)] = progress_row(one.progress)
+    return {**own_row(one, at), **progress, "updated_at": at, "version": 1}
+
+
+def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
+    """The columns that no decision changes."""
+    before = to_ms(one.cancel_before)
     return {
         "id": one.id,
         "provider": one.provider,
@@ -212,9 +220,6 @@ def _row(
         "cancel_before": before,
         "opened_at": to_ms(one.opened_at),
         "created_at": at,
-        "updated_at": at,
-        "version": 1,
-        **progress,
     }
 
 

@@ -15,11 +15,15 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Insert,
+    Select,
     Text,
+    bindparam,
+    cast,
     func,
     insert,
     select,
     true,
+    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,7 +31,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from ledger import deliveries, tallies
 from ledger.progress import Change, Progress
-from ledger.rows import Columns, Rows, incoming
+from ledger.rows import Columns, Rows, incoming, parameters
 from ledger.states import EDGES, FINAL, State
 from ledger.tables import CALL, CANCELLATION, TRANSITION, in_ms, to_ms
 
@@ -64,6 +68,8 @@ _TRANSITION: Columns = {
     "evidence": Text,
     "call_id": Text,
 }
+_ID = "cancellation_id"
+_STEP: Columns = {n: kind for n, kind in _TRANSITION.items() if n != _ID}
 _CALL: Columns = {
     "id": Text,
     "provider": Text,
@@ -275,6 +281,36 @@ def write_history(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> 
         return
     dialect, new = connection.dialect.name, Rows(listed, _TRANSITION)
     connection.execute(_append(dialect, new.differing), new.parameters(dialect))
+
+
+def write_steps(
+    connection: Connection, ids: Sequence[str], steps: Sequence[Mapping[str, Any]]
+) -> None:
+    """Append the same transitions to the history of each."""
+    if not ids:
+        return
+    dialect = connection.dialect.name
+    given = parameters(dialect, {}, (_ID,), [(one,) for one in ids])
+    for place, step in enumerate(steps):
+        given |= {f"{name}_{place}": step.get(name) for name in _STEP}
+    connection.execute(_append_steps(dialect, len(steps)), given)
+
+
+@cache
+def _append_steps(dialect: str, number: int) -> Insert:
+    each = incoming(dialect, {_ID: Text}, (_ID,))
+    steps = union_all(*map(_step, range(number))).subquery("steps")
+    rows = select(each.c[_ID], *steps.c).join_from(each, steps, true())
+    return insert(TRANSITION).from_select([_ID, *_STEP], rows)
+
+
+def _step(place: int) -> Select[Any]:
+    return select(
+        *(
+            cast(bindparam(f"{name}_{place}", type_=kind()), kind()).label(name)
+            for name, kind in _STEP.items()
+        )
+    )
 
 
 @cache

@@ -51,20 +51,34 @@ class Rows:
         """The columns in which the rows differ, or that are to be kept ``apart`` though
         they may not; see ``incoming``."""
 
+    @property
+    def alike(self) -> dict[str, Any]:
+        """The other columns, with the value that all rows have; JSON as text."""
+        return {n: v[0] for n, v in self._values.items() if n not in self.differing}
+
+    @property
+    def apart(self) -> list[tuple[Any, ...]]:
+        """For each row its values of the ``differing`` columns; JSON as text."""
+        return list(zip(*(self._values[name] for name in self.differing), strict=True))
+
     def parameters(self, dialect: str) -> dict[str, Any]:
         """What ``incoming`` of the same dialect and columns needs."""
-        apart = {name: self._values[name] for name in self.differing}
-        given: dict[str, Any] = {
-            _given(name): _plain(values[0])
-            for name, values in self._values.items()
-            if name not in apart
-        }
-        if dialect != "sqlite":
-            for name, values in apart.items():
-                given[_given(name)] = [_plain(value) for value in values]
-        elif apart:
-            given[ROWS] = _dump(list(zip(*apart.values(), strict=True)))
-        return given
+        return parameters(dialect, self.alike, self.differing, self.apart)
+
+
+def parameters(
+    dialect: str,
+    alike: Mapping[str, Any],
+    differing: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+) -> dict[str, Any]:
+    """What ``incoming`` needs for ``rows``, each the values of its ``differing``
+    columns; JSON goes as text."""
+    given = {_given(name): _plain(value) for name, value in alike.items()}
+    if dialect == "sqlite":
+        return {**given, ROWS: _dump(rows)} if differing else given
+    columns = zip(differing, zip(*rows, strict=True), strict=True)
+    return given | {_given(name): [*map(_plain, values)] for name, values in columns}
 
 
 def _given(name: str) -> str:

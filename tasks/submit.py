@@ -11,8 +11,10 @@ from celery.worker.request import Request
 from kombu.exceptions import OperationalError
 from structlog.contextvars import bound_contextvars
 
+from ledger.arrivals import Arrivals
 from ledger.database import LedgerUnreachableError
 from ledger.seal import SealError
+from worker import slots
 from worker.celery import app
 from worker.consumer import plain
 from worker.intake import MOST, Receipt, Taken, take_in
@@ -55,11 +57,15 @@ def submit(*args: Any, **kwargs: Any) -> None:
         with submission(context, message, len(entries)) as trace:
             taken = _take_in(entries, trace)
         _say_refused([one for one in taken if one.receipt is Receipt.REFUSED])
-    lanes = {one.lane for one in taken if one.receipt is Receipt.ACCEPTED and one.lane}
+    lanes = {one.lane for one in taken if _is_to_be_woken_for(one) and one.lane}
     try:
         wake_here(app, lanes)
     except OperationalError as error:
         log.warning("not woken: the sweep will find it", error=str(error))
+
+
+def _is_to_be_woken_for(one: Taken) -> bool:
+    return one.receipt is Receipt.ACCEPTED and not one.handed_over
 
 
 def _say_refused(refused: list[Taken]) -> None:
@@ -86,7 +92,8 @@ def _take_in(entries: list[object], trace: str | None) -> list[Taken]:
         try:
             here = runtime()
             known = (here.engine, here.accounts, here.seal)
-            return take_in(*known, entries, utc_now(), here.callbacks, trace)
+            more = (here.callbacks, trace, _hand_over)
+            return take_in(*known, entries, utc_now(), *more)
         except (LedgerUnreachableError, SealError) as error:
             log.warning("intake waits", why=str(error))
         except Exception as error:  # noqa: BLE001  (nothing submitted may be lost)
@@ -94,3 +101,8 @@ def _take_in(entries: list[object], trace: str | None) -> list[Taken]:
             log.error("intake failed", kind=type(error).__name__)  # noqa: TRY400
         pause(1)
     raise Reject("the ledger is away", requeue=True)
+
+
+def _hand_over(new: Arrivals) -> frozenset[str] | None:
+    places = slots.places_for(int(app.conf.worker_concurrency))
+    return slots.hand_over(new.lane[0], places, new)

@@ -11,8 +11,10 @@ import os
 import select
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Protocol
 
 LONGEST_RING = 512
 """Bytes of one wake-up passed on; so short, it is written whole or not at all."""
@@ -21,6 +23,10 @@ SILENCE_SECONDS = 0.5
 
 Work = tuple[str, str]
 """An account of the provider, and an operation."""
+
+
+class HasFileno(Protocol):
+    def fileno(self) -> int: ...
 
 
 class Bell:
@@ -50,11 +56,23 @@ class Bell:
             if not self._closed:
                 os.write(self._hand, b"\n")
 
-    def wait(self, seconds: float) -> list[Work]:
-        """What was woken meanwhile; comes back early for it."""
-        if not self._poll.poll(1000 * seconds):
+    def wait(self, seconds: float, door: HasFileno | None = None) -> list[Work]:
+        """What was woken meanwhile; comes back early for it, or for who is at the
+        ``door``."""
+        also = nullcontext() if door is None else self._watching(door)
+        with also:
+            found = dict(self._poll.poll(1000 * seconds))
+        if self._ear not in found:
             return []
         return self._heard(os.read(self._ear, 65_536))
+
+    @contextmanager
+    def _watching(self, door: HasFileno) -> Iterator[None]:
+        self._poll.register(door, select.POLLIN)
+        try:
+            yield
+        finally:
+            self._poll.unregister(door)
 
     def close(self) -> list[Work]:
         """Fall silent; gives back what was rung and not yet heard."""

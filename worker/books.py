@@ -35,6 +35,7 @@ from ledger.tallies import THROTTLE, count
 from providers.model import Policy
 from worker.accounts import Lane
 from worker.calls import FINE, Asked, longest_call
+from worker.hand import Hand, Kept, keep
 from worker.logs import MOST_NAMED, named
 from worker.runtime import do_nothing, utc_now
 from worker.stopping import stopping
@@ -67,8 +68,12 @@ class Books:
     operation: str
     policy: Policy
     batch: int
+    hand: Hand
+    """What its lane was offered."""
     tell: Callable[[], object] = do_nothing
     """Called when somebody is to be told of an end."""
+    more: bool = True
+    """Whether more orders wait than were claimed, as far as is known."""
     left_open: bool = False
     """Whether an order was written down that something remains to be done for."""
     open: bool = True
@@ -91,8 +96,11 @@ class Books:
             )
         return math.ceil(found / self.batch)
 
-    def turn(self, asked: Sequence[Asked], calls: int, under_way: int) -> list[Claimed]:
-        """Write down what calls brought, and claim for so many more.
+    def turn(
+        self, asked: Sequence[Asked], calls: int, under_way: int, *, look: bool = True
+    ) -> list[Claimed]:
+        """Write down what calls brought, and claim for so many more: of what waits in
+        the ledger, unless it need not ``look``, and then of what is in hand.
 
         ``under_way`` others go on meanwhile. Where the ledger is away for a moment,
         tries again; if it stays away, leases run out and every order is read back.
@@ -100,8 +108,10 @@ class Books:
         give_up = time.monotonic() + RECORD_SECONDS
         while True:
             try:
-                return self._turn(asked, calls, under_way)
+                return self._turn(asked, calls, under_way, look=look)
             except LedgerUnreachableError as error:
+                # It may have been committed even so: not to be kept, or sent, twice.
+                self.hand.refuse()
                 if not asked or time.monotonic() > give_up:
                     raise
                 log.warning(
@@ -109,13 +119,14 @@ class Books:
                 )
                 time.sleep(0.5)
             except Exception:
+                self.hand.refuse()
                 # What was answered must not be lost with what could not be claimed.
                 if asked and calls:
                     self.turn(asked, 0, under_way)
                 raise
 
     def _turn(
-        self, asked: Sequence[Asked], calls: int, under_way: int
+        self, asked: Sequence[Asked], calls: int, under_way: int, *, look: bool
     ) -> list[Claimed]:
         now = utc_now()
         changes = _changes(asked, self.policy)
@@ -125,12 +136,17 @@ class Books:
             record_calls(connection, *self.lane, made)
             _count_throttles(connection, self.lane, asked, recorded.stale)
             lane = self._lane(connection, asked)
-            claimed = self._claim(connection, lane, calls, under_way)
+            may_call = self._may_call(lane, calls, under_way)
+            claimed = self._claim(connection, may_call) if look else []
+            kept = self._keep(connection, may_call, claimed)
+        self.hand.kept(kept)
+        if look:
+            self.more = len(claimed) >= calls * self.batch
         self.left_open |= any(change.to.state in OPEN for change in changes)
         _say_what_came(self.lane, changes, recorded.stale)
         if recorded.to_tell:
             self.tell()
-        return claimed
+        return claimed + kept.claimed
 
     def _lane(self, connection: Connection, asked: Sequence[Asked]) -> LaneState:
         """The lane, after what its calls have told of it."""
@@ -145,18 +161,25 @@ class Books:
             _say(self.lane, was, now_is)
         return now_is
 
-    def _claim(
-        self, connection: Connection, lane: LaneState, calls: int, under_way: int
-    ) -> list[Claimed]:
-        now = utc_now()
-        allowed = self._allowed(lane, now)
+    def _may_call(self, lane: LaneState, calls: int, under_way: int) -> int:
+        allowed = self._allowed(lane, utc_now())
         if not self.open:
             calls = min(calls, allowed - under_way)
         # Looked at here: Redis or the ledger may have kept it waiting for long.
-        if calls <= 0 or stopping():
+        return 0 if stopping() else max(0, calls)
+
+    def _claim(self, connection: Connection, calls: int) -> list[Claimed]:
+        if not calls:
             return []
-        state, lease = STATES[self.operation], lease_of(self.policy)
+        state, lease, now = STATES[self.operation], lease_of(self.policy), utc_now()
         return claim(connection, self.lane, state, calls * self.batch, lease, now)
+
+    def _keep(
+        self, connection: Connection, calls: int, claimed: Sequence[Claimed]
+    ) -> Kept:
+        """What is in hand goes into the calls that are left."""
+        most = (calls - math.ceil(len(claimed) / self.batch)) * self.batch
+        return keep(connection, self.hand, most, lease_of(self.policy), utc_now())
 
     def _allowed(self, lane: LaneState, now: datetime) -> int:
         allowed = may_call(lane, self.policy, now)

@@ -57,6 +57,11 @@ class Crew(Generic[Given]):
             return len(self._ready) + self._calling + len(self._answered)
 
     @property
+    def pace(self) -> float:
+        """Calls a second, of late."""
+        return self._pace
+
+    @property
     def ahead(self) -> int:
         """How many calls beyond ``size`` are worth having in hand."""
         return min(int(self._pace * AHEAD_SECONDS), MOST_AHEAD * self._size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row
 
+from ledger.arrivals import Arrivals, made_ready, may_arrive
 from ledger.database import writing
 from ledger.intake import NewCancellation, beginning, insert_or_find
 from ledger.lanes import register_lanes
@@ -54,6 +55,17 @@ class Taken:
     id: str
     lane: Lane | None = None
     wrong: str | None = None
+    handed_over: bool = False
+    """Whether it is with the child that calls its provider: nobody need be woken."""
+
+
+HandOver = Callable[[Arrivals], frozenset[str] | None]
+"""Offers orders of one lane to a child that serves it; the ids of those whose keys
+stood there already, or None if nobody has kept them: see ``slots.hand_over``."""
+
+
+def nobody(_: Arrivals) -> None:
+    """There is no child to hand anything over to."""
 
 
 def take_in(
@@ -64,17 +76,56 @@ def take_in(
     now: datetime,
     callbacks: Callbacks = NO_CALLBACKS,
     trace: str | Sequence[str | None] | None = None,
+    hand_over: HandOver = nobody,
 ) -> list[Taken]:
-    """Take ``entries`` in, in one transaction; one ``Taken`` for each, in order.
+    """Take ``entries`` in; one ``Taken`` for each, in order.
 
-    ``trace`` is their producer's trace context, where there is one, or each one's own.
+    What ``hand_over`` does not take is kept here, all in one transaction. ``trace`` is
+    their producer's trace context, where there is one, or each one's own.
 
-    Raises ``LedgerUnreachableError`` (then nothing was taken in) and, where something
-    personal has to be sealed or compared, ``SealError``.
+    Raises ``LedgerUnreachableError`` and, where something personal has to be sealed or
+    compared, ``SealError``: then nothing was taken in but what was handed over.
     """
     new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
     if trace is not None:
         new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
+    there = _handed_over(new, now, hand_over)
+    kept = iter(
+        _keep(engine, seal, [one for one in new if one.id not in there], now, callbacks)
+    )
+    return [there.get(one.id) or next(kept) for one in new]
+
+
+def _handed_over(
+    new: Sequence[NewCancellation], now: datetime, hand_over: HandOver
+) -> dict[str, Taken]:
+    """What others have kept, by its id."""
+    good = [one for one in new if not _is_refused(one)]
+    if not all(map(may_arrive, good)):
+        # Of two with one key the first is kept: they must not go two ways.
+        return {}
+    lanes: dict[Lane, list[NewCancellation]] = {}
+    for one in good:
+        lanes.setdefault((one.provider, one.account), []).append(one)
+    taken: dict[str, Taken] = {}
+    for lane, some in lanes.items():
+        if (left_out := hand_over(made_ready(some, now))) is not None:
+            for one in some:
+                if one.id not in left_out:
+                    accepted = Taken(Receipt.ACCEPTED, one.id, lane, handed_over=True)
+                    taken[one.id] = accepted
+    return taken
+
+
+def _keep(
+    engine: Engine,
+    seal: Seal,
+    new: Sequence[NewCancellation],
+    now: datetime,
+    callbacks: Callbacks,
+) -> list[Taken]:
+    if not new:
+        return []
     with writing(engine, crowd="intake") as connection:
         inserted, rows = insert_or_find(connection, new, now)
         taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]

@@ -7,6 +7,7 @@ and the next orders are claimed in the same one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import starmap
@@ -19,6 +20,7 @@ from worker.accounts import Lane, LaneConfig
 from worker.books import Books
 from worker.calls import Asked, Caller
 from worker.crew import Batch, Crew
+from worker.hand import Hand
 from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget, Place
 from worker.runtime import Runtime
 from worker.stopping import pause, stopping
@@ -27,6 +29,8 @@ log = structlog.get_logger("rescind.pump")
 
 LOOK_SECONDS = 0.2
 """How often a pump with slow calls under way looks for new work."""
+SOON_SECONDS = 1.0
+"""What will be sent so soon may stay in hand: it is written once then, not twice."""
 SHORT_WAIT = timedelta(seconds=2)
 """A wait for the lane's rate that is not worth giving way for."""
 
@@ -38,8 +42,17 @@ class Pump:
     """One run of one operation on one lane."""
 
     def __init__(
-        self, runtime: Runtime, lane: Lane, operation: str, config: LaneConfig
+        self,
+        runtime: Runtime,
+        lane: Lane,
+        operation: str,
+        config: LaneConfig,
+        hand: Hand | None = None,
+        *,
+        look: bool = True,
     ) -> None:
+        """``hand`` holds what the lane is offered; without ``look`` it is known that
+        nothing else waits."""
         policy = config.policy
         self.lane = lane
         self.operation = operation
@@ -47,15 +60,24 @@ class Pump:
         self._rates = runtime.rates
         self._threads = runtime.threads
         self._batch = policy.batch if operation == "cancel" else policy.read_batch
+        self._hand = Hand(lane) if hand is None else hand
         self._books = Books(
-            runtime.engine, lane, operation, policy, self._batch, runtime.tell
+            runtime.engine,
+            lane,
+            operation,
+            policy,
+            self._batch,
+            self._hand,
+            runtime.tell,
+            more=look,
         )
         self._caller = Caller(lane, config, operation, runtime.seal, runtime.tokens)
         self._crew = Crew[Paced](runtime.threads, self._ask, policy.concurrency)
         self._home: list[Asked] = []
         """Answers that are not recorded yet."""
-        self._more = True
-        """Whether more orders wait than were claimed, as far as is known."""
+        self._look = look
+        """Whether the ledger may hold what nobody has looked for."""
+        self._ledgers_turn = False
         self._patience = LOOK_SECONDS
 
     @property
@@ -68,8 +90,10 @@ class Pump:
         """Whether it ended without looking for what it was nudged for."""
         return self._crew.nudged
 
-    def nudge(self) -> None:
-        """There may be new work: look at once. From any thread."""
+    def nudge(self, *, look: bool = True) -> None:
+        """There may be new work, and ``look`` if it is in the ledger. From any
+        thread."""
+        self._look |= look
         self._crew.nudge()
 
     def run(self, is_my_turn: Callable[[], bool]) -> bool:
@@ -80,11 +104,10 @@ class Pump:
                 mine = is_my_turn() and not stopping()
                 if not self._step(mine=mine) and not self._crew.under_way:
                     return not mine and not stopping()
-                # While there is room, new work is looked for though slow calls go on.
-                patience = self._patience if self._room() else None
-                self._home += self._crew.take_home(patience)
+                self._home += self._crew.take_home(self._until_next_look())
                 self._crew.check()
         except Exception:
+            self._hand.refuse()
             self._bring_home()
             raise
 
@@ -93,17 +116,22 @@ class Pump:
         stopped = any(one.effect.stops for one in self._home)
         if stopped or not mine or not self._books.open:
             self._home += starmap(self._caller.put_back, self._crew.withdraw())
-        calls = self._wanted() if mine else 0
+        look = self._is_to_look()
+        calls = self._wanted(look=look) if mine else 0
         budget = self._take(calls)
         if not self._home and not budget.calls:
+            self._give_back_offers()
             return calls > 0 and self._sit_out(budget) and not stopping()
+        if look and budget.calls:
+            self._look = False
         home, self._home = self._home, []
         places = list(budget.places)
         try:
-            claimed = self._books.turn(home, budget.calls, self._crew.under_way)
-            self._more = len(claimed) >= budget.calls * self._batch
+            under_way = self._crew.under_way
+            claimed = self._books.turn(home, budget.calls, under_way, look=look)
             self._crew.add(self._batches(claimed, places))
         finally:
+            self._give_back_offers()
             self._give_back([*places, *(one.place for one in home)])
         return bool(home or claimed)
 
@@ -121,13 +149,41 @@ class Pump:
         crew = self._crew
         return max(0, self.config.policy.concurrency + crew.ahead - crew.under_way)
 
-    def _wanted(self) -> int:
+    def _until_next_look(self) -> float | None:
+        """How long to wait for answers alone."""
+        # While there is room, new work is looked for though slow calls go on.
+        patience = self._patience if self._room() else None
+        if not self._hand:
+            return patience
+        return min(self._hand.patience, patience or LOOK_SECONDS)
+
+    def _is_to_look(self) -> bool:
+        """Whether to claim from the ledger first, and only then from what is in hand.
+
+        Where both wait they take turns; what is urgent comes with a nudge.
+        """
+        if self._look or not self._hand:
+            return True
+        self._ledgers_turn = not self._ledgers_turn
+        return self._books.more and self._ledgers_turn
+
+    def _give_back_offers(self) -> None:
+        """What will not be sent soon is better kept by those who offered it."""
+        moves = self._books.open and self._hand.patience > 0
+        soon = self._crew.pace * self._batch * SOON_SECONDS if moves else 0
+        self._hand.give_back(int(soon))
+        self._hand.answer()
+
+    def _wanted(self, *, look: bool) -> int:
         """How many calls to claim for."""
         room = self._room()
         # To claim is also to look, and costs no more where something is recorded.
-        if not room or (not self._limited() and (self._home or self._more)):
+        if not room or (not self._limited() and (self._home or self._books.more)):
             return room
-        return self._books.wanted(room)
+        offered = min(room, math.ceil(len(self._hand) / self._batch))
+        if offered == room or not look:
+            return offered
+        return offered + self._books.wanted(room - offered)
 
     def _limited(self) -> bool:
         """Whether a call that is not made after all would waste the lane's rate."""

@@ -8,9 +8,9 @@ lets another one serve, and brings home the calls that are still under way.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,8 +23,10 @@ from worker.accounts import Accounts
 from worker.bells import Work
 from worker.broker import TASK_SECONDS
 from worker.calls import longest_call
+from worker.hand import MOST_IN_HAND, Hand
+from worker.handoff import Offer
 from worker.pump import LOOK_SECONDS, Pump
-from worker.runtime import Runtime, utc_now
+from worker.runtime import MOST_THREADS, Runtime, utc_now
 from worker.stopping import stopping
 from worker.sweeper import due
 
@@ -42,11 +44,11 @@ class _Running:
     """One pump, and what its thread found at its end."""
 
     pump: Pump
+    hand: Hand
     gave_way: bool = False
     others: list[str] = field(default_factory=list)
     """Operations that its work has made due: a lost answer to verify, say."""
     ended: bool = False
-    thread: threading.Thread | None = None
 
 
 class Service:
@@ -65,6 +67,9 @@ class Service:
         self._wake = wake
         self._linger = linger
         self._running: dict[Work, _Running] = {}
+        self._hands: dict[str, Hand] = {}
+        # Kept from one job to the next: to start one takes longer than to wake one.
+        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="lane")
         self._closed = False
         self._began = time.monotonic()
         self._last = last_call(here.accounts, place.provider)
@@ -77,19 +82,45 @@ class Service:
         self._begin(first)
         try:
             while not self._over():
-                for work in self._place.bell.wait(LOOK_SECONDS):
+                for work in self._listen():
                     self._begin(work)
                 for work in self._ended():
                     self._begin(work)
         finally:
             self._closed = True
+            for hand in self._hands.values():
+                hand.refuse()
             # Who has left may still be busy for long with what is under way.
             self._wake(self._place.unheard())
-            for running in self._running.values():
-                if running.thread is not None:
-                    running.thread.join()
+            self._threads.shutdown()
             self._place.close()
             self._wake(self._ended() | self._place.unheard())
+
+    def _listen(self) -> list[Work]:
+        """Wait a moment for what is rung or offered."""
+        inbox = self._place.inbox
+        heard = self._place.bell.wait(LOOK_SECONDS, inbox if self._has_room() else None)
+        while self._has_room() and (offered := inbox.accept()) is not None:
+            self._take(offered)
+        return heard
+
+    def _has_room(self) -> bool:
+        return sum(map(len, self._hands.values())) < MOST_IN_HAND
+
+    def _take(self, offered: Offer) -> None:
+        account = offered.new.lane[1]
+        self._hand(account).add(offered)
+        work = (account, "cancel")
+        if work in self._running:
+            self._running[work].pump.nudge(look=False)
+        else:
+            self._start(work, look=False)
+
+    def _hand(self, account: str) -> Hand:
+        if account not in self._hands:
+            lane = (self._place.provider, account)
+            self._hands[account] = Hand(lane, self._place.bell.ring)
+        return self._hands[account]
 
     def _over(self) -> bool:
         """Whether this turn is over, because another child can serve, or must."""
@@ -104,19 +135,22 @@ class Service:
     def _begin(self, work: Work) -> None:
         if work in self._running:
             self._running[work].pump.nudge()
-            return
+        else:
+            self._start(work)
+
+    def _start(self, work: Work, *, look: bool = True) -> None:
         account, operation = work
         lane = (self._place.provider, account)
         config = self._here.accounts.lane(lane)
+        # Only cancels are offered.
+        hand = self._hand(account) if operation == "cancel" else Hand(lane)
         if config.account is None:
             log.error("lane cannot be called", lane="/".join(lane), why=config.fault)
+            hand.refuse()
             return
-        running = _Running(Pump(self._here, lane, operation, config))
-        running.thread = threading.Thread(
-            target=self._work, args=(running,), name=" ".join(work), daemon=True
-        )
-        running.thread.start()
-        self._running[work] = running
+        pump = Pump(self._here, lane, operation, config, hand, look=look)
+        self._running[work] = _Running(pump, hand)
+        self._threads.submit(self._work, self._running[work])
 
     def _ended(self) -> set[Work]:
         """Forget the pumps that have ended; what is to be done next."""
@@ -125,7 +159,7 @@ class Service:
             if running.ended:
                 del self._running[account, operation]
                 following.update((account, other) for other in running.others)
-                if running.gave_way or running.pump.nudged:
+                if running.gave_way or running.pump.nudged or running.hand:
                     following.add((account, operation))
         return following
 
@@ -137,13 +171,17 @@ class Service:
             with slots.lane(*pump.lane, pump.operation) as mine:
                 if mine:
                     running.gave_way = pump.run(lambda: not self._closed)
+                else:
+                    running.hand.refuse()
             if pump.left_open:
                 running.others = _made_due(self._here, pump)
         except (LedgerUnreachableError, SealError) as error:
             # What was claimed is found again when its lease runs out.
             log.warning("work stopped", lane="/".join(pump.lane), why=str(error))
+            running.hand.refuse()
         except Exception:
             log.exception("work failed", lane="/".join(pump.lane))
+            running.hand.refuse()
         finally:
             running.ended = True
             self._place.bell.ring()

@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from ledger.arrivals import Arrivals
 from providers.registry import PROVIDERS
-from worker import bells
+from worker import bells, handoff
 from worker.bells import Bell, Work
+from worker.handoff import Inbox
 
 OTHERS = 2
 """Children left for intake and the sweep."""
@@ -46,6 +48,7 @@ class Place:
     provider: str
     leaving: int
     bell: Bell
+    inbox: Inbox
     _serving: ExitStack = field(repr=False)
     _gone: ExitStack = field(default_factory=ExitStack, repr=False)
     _unheard: set[Work] = field(default_factory=set)
@@ -72,6 +75,7 @@ class Place:
 
     def _let_serve(self) -> None:
         # Silent first: whoever comes next hears from then on.
+        self.inbox.close()
         self._unheard.update(self.bell.close())
         self._serving.close()
 
@@ -85,7 +89,8 @@ def serving(provider: str, places: tuple[int, int]) -> Iterator[Place | None]:
         for number in range(serve):
             if _try(stack, f"{provider}-serving-{number}"):
                 bell = Bell(_bell(provider, number))
-                place = Place(provider, leave, bell, stack.pop_all())
+                inbox = Inbox(_inbox(provider, number))
+                place = Place(provider, leave, bell, inbox, stack.pop_all())
                 try:
                     yield place
                 finally:
@@ -99,6 +104,15 @@ def ring(provider: str, places: tuple[int, int], work: Work) -> bool:
     paths = (_bell(provider, number) for number in range(places[0]))
     heard = [bells.ring(path, work) for path in paths]
     return any(heard)
+
+
+def hand_over(
+    provider: str, places: tuple[int, int], new: Arrivals
+) -> frozenset[str] | None:
+    """Offer ``new`` to a child that serves ``provider``: see ``handoff.offer``."""
+    paths = (_inbox(provider, number) for number in range(places[0]))
+    answers = (handoff.offer(path, new) for path in paths)
+    return next((one for one in answers if one is not None), None)
 
 
 @contextmanager
@@ -129,6 +143,10 @@ def _try(stack: ExitStack, name: str) -> bool:
 
 def _bell(provider: str, number: int) -> Path:
     return _folder() / f"{provider}-{number}.bell"
+
+
+def _inbox(provider: str, number: int) -> Path:
+    return _folder() / f"{provider}-{number}.inbox"
 
 
 def _folder() -> Path:

@@ -25,13 +25,14 @@ from tests.ledger.build import LANE, new, policy, take_in
 from worker import books
 from worker.books import Books
 from worker.calls import FINE, Asked, Effect
+from worker.hand import Hand
 
 POLICY = policy(concurrency=4, trip_after=2)
 
 
 @pytest.fixture
 def own(engine: Engine) -> Books:
-    return Books(engine, LANE, "cancel", POLICY, 1)
+    return Books(engine, LANE, "cancel", POLICY, 1, Hand(LANE))
 
 
 def answered(claimed: Sequence[Claimed], effect: Effect = FINE) -> Asked:
@@ -61,7 +62,7 @@ def test_who_tells_is_woken_by_an_end_that_somebody_wants_to_know_of(
     engine: Engine,
 ) -> None:
     woken: list[int] = []
-    own = Books(engine, LANE, "cancel", POLICY, 1, lambda: woken.append(1))
+    own = Books(engine, LANE, "cancel", POLICY, 1, Hand(LANE), lambda: woken.append(1))
     asking = new("2", callback_url="https://shop.example.com/")
     for one, times in ((new("1"), 0), (asking, 1)):
         take_in(engine, [one])

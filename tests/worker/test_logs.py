@@ -20,6 +20,7 @@ from tests.worker.test_books import answered
 from tests.worker.test_calls import GOOD, caller, claimed
 from worker.books import Books
 from worker.calls import Caller
+from worker.hand import Hand
 from worker.logs import FIRST, MOST_NAMED, named, set_up
 
 __all__ = ["caller"]
@@ -192,7 +193,7 @@ def test_what_came_of_calls_is_said_with_lane_and_calls(
 ) -> None:
     ear.listen(logging.DEBUG)
     take_in(engine, map(new, "12"))
-    books = Books(engine, LANE, "cancel", policy(), 2)
+    books = Books(engine, LANE, "cancel", policy(), 2, Hand(LANE))
     asked = answered(books.turn([], 1, 0))
     books.turn([asked], 0, 0)
     books.turn([asked], 0, 0)
@@ -207,7 +208,9 @@ def test_what_came_of_calls_is_said_with_lane_and_calls(
 def test_those_that_are_given_up_are_named(engine: Engine, ear: Ear) -> None:
     ear.listen(logging.INFO)
     [one] = take_in(engine, [new()])
-    own = Books(engine, LANE, "cancel", policy(give_up_after=PLAIN.verify_for), 1)
+    own = Books(
+        engine, LANE, "cancel", policy(give_up_after=PLAIN.verify_for), 1, Hand(LANE)
+    )
     held = own.turn([], 1, 0)
     long_ago = replace(held[0], opened_at=held[0].opened_at.replace(year=2020))
     asked = answered([long_ago])
