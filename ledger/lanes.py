@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from ledger import tallies
 from ledger.inserting import insert_into
@@ -123,11 +124,18 @@ def read_lane(
     connection: Connection, lane: tuple[str, str], *, for_update: bool = False
 ) -> LaneState:
     """One lane; an unknown one is as good as new."""
-    chosen = select(LANE).where(LANE.c.provider == lane[0], LANE.c.account == lane[1])
-    row = connection.execute(
-        chosen.with_for_update() if for_update else chosen
-    ).one_or_none()
+    its = {"its_provider": lane[0], "its_account": lane[1]}
+    row = connection.execute(_one(for_update=for_update), its).one_or_none()
     return LaneState() if row is None else _state(row)
+
+
+@cache  # it is read in each turn of each pump: see ``claims``
+def _one(*, for_update: bool) -> Select[Any]:
+    chosen = select(LANE).where(
+        LANE.c.provider == bindparam("its_provider"),
+        LANE.c.account == bindparam("its_account"),
+    )
+    return chosen.with_for_update() if for_update else chosen
 
 
 def write_lane(connection: Connection, lane: tuple[str, str], state: LaneState) -> None:

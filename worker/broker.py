@@ -11,6 +11,8 @@ from typing import Any
 
 INTAKE = "rescind"
 """The queue of ``rescind.submit``."""
+TAKING = "rescind:taking"
+"""Its messages that are on their way to a worker, or there since a moment."""
 SWEEPS = "rescind.sweep"
 """The sweep's own queue: a flood of submissions must not hold it up."""
 WEBHOOKS = "rescind.webhooks"

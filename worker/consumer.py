@@ -19,6 +19,7 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
+from worker.giving import give_at_once
 from worker.redis_channel import ODD
 
 PLAIN = re.compile(r"[\w.:@-]{1,100}", re.ASCII)
@@ -38,10 +39,7 @@ class Consumer(CeleryConsumer):
 
     def register_with_event_loop(self, hub: Any) -> None:
         super().register_with_event_loop(hub)
-        # Celery gives a task to any child that is free. The same one each time has
-        # all that it needs at hand, and the others need not grow.
-        give = hub.consolidate_callback
-        hub.consolidate_callback = lambda free: give(sorted(free))
+        give_at_once(hub, self.pool._pool)  # noqa: SLF001  (nobody else has it)
 
     def on_send_event_buffered(self) -> None:
         # Celery sends each by itself, before it hands on the task that it tells of.

@@ -5,7 +5,8 @@ worker that is killed between the two, or a reply that never arrives (a half-ope
 connection), loses it (github.com/celery/kombu/issues/305). For wake-ups that does no
 harm. A submission is nowhere else until it is in the ledger. So the intake queue has a
 channel of its own here, which moves each message in one step to a list of those being
-taken, and takes it off that list in the same step that notes it as unacknowledged.
+taken. Most are acknowledged a moment later, and leave that list by it. One that is
+held for longer is noted as unacknowledged, and leaves the list in the same step.
 Whoever finds one left behind there puts it back. Duplicates are harmless: intake is
 idempotent.
 """
@@ -13,6 +14,7 @@ idempotent.
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from queue import Empty
 from time import monotonic, time
 from typing import Any
@@ -22,13 +24,14 @@ from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
-from worker.broker import INTAKE
+from worker.broker import INTAKE, TAKING
 from worker.redis_channel import ODD, RedisChannel
 
 log = structlog.get_logger("rescind.transport")
 
-TAKING = "rescind:taking"
-"""Messages on their way from the queue to a worker."""
+MOMENT_SECONDS = 0.5
+"""So long a message may be held without being noted, which Celery would have to wait
+for before it hands it on: much less than it takes to be found left behind."""
 VISIBILITY_SECONDS = 20
 """After so long a submission that a worker holds goes to another one, too."""
 GATHERED = 200
@@ -37,22 +40,59 @@ WAITING_SECONDS = 580
 """So much longer where its producer asked for a delay: Celery's own ten minutes."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """A message that was taken just now, as it came."""
+
+    arrived: bytes
+    at: float
+    waits: float
+
+
 class IntakeQoS(redis.QoS):
     """Notes what is unacknowledged, and finds what was left behind."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seen: frozenset[bytes] = frozenset()
+        self._fresh: dict[str, _Fresh] = {}
+        """Messages by their tags, the oldest first, that are not noted yet."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        arrived = self.channel.arrived
-        with self.pipe_or_acquire() as pipe:
-            pipe.zadd(self.unacked_index_key, {delivery_tag: time() + _waits(message)})
-            pipe.hset(self.unacked_key, delivery_tag, arrived)
-            pipe.lrem(TAKING, 1, arrived)
-            pipe.execute()
-        # What the Redis QoS adds to it is the above; the rest is in its own parent.
+        fresh = _Fresh(self.channel.arrived, time(), _waits(message))
+        self._fresh[delivery_tag] = fresh
+        # What the Redis QoS adds to it is for later; the rest is in its own parent.
         super(redis.QoS, self).append(message, delivery_tag)
+
+    def note(self) -> None:
+        """Write down what has been held for longer than a moment."""
+        until = time() - MOMENT_SECONDS
+        held = {tag: one for tag, one in self._fresh.items() if one.at <= until}
+        if not held:
+            return
+        with self.pipe_or_acquire() as pipe:
+            for tag, one in held.items():
+                pipe.zadd(self.unacked_index_key, {tag: one.at + one.waits})
+                pipe.hset(self.unacked_key, tag, one.arrived)
+                pipe.lrem(TAKING, 1, one.arrived)
+            pipe.execute()
+        for tag in held:
+            del self._fresh[tag]
+
+    def ack(self, delivery_tag: str) -> None:
+        super().ack(delivery_tag)
+        self._fresh.pop(delivery_tag, None)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        super().reject(delivery_tag, requeue)
+        self._fresh.pop(delivery_tag, None)
+
+    def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:
+        fresh = self._fresh.get(delivery_tag)
+        if fresh is None:
+            return super()._remove_from_indices(delivery_tag, pipe)
+        with self.pipe_or_acquire(pipe) as taken:
+            return taken.lrem(TAKING, 1, fresh.arrived)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:
         """Give to others what was held for too long, or left behind on its way.
@@ -80,8 +120,10 @@ class IntakeQoS(redis.QoS):
         """
         del leftmost
 
+        fresh = self._fresh.get(tag)
+
         def restore(pipe: Any) -> None:
-            arrived = pipe.hget(self.unacked_key, tag)
+            arrived = fresh.arrived if fresh else pipe.hget(self.unacked_key, tag)
             pipe.multi()
             self._remove_from_indices(tag, pipe)
             if arrived:

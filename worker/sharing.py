@@ -13,6 +13,7 @@ from billiard.util import get_pdeathsig
 from sqlalchemy.engine import make_url
 
 from ledger import migrate
+from providers import connection
 from worker import tracing
 from worker.settings import settings
 
@@ -26,6 +27,7 @@ def prepare() -> None:
         # What is wrong with a setting is said where it is used.
         make_url(settings().database).get_dialect().import_dbapi()
     migrate.prepare()
+    connection.prepare()
     tracing.load()
     with suppress(OSError):
         # Children set theirs, and load a parser of C for it.

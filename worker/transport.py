@@ -9,7 +9,7 @@ import structlog
 from kombu.transport import redis
 
 from worker.broker import INTAKE
-from worker.intake_channel import IntakeChannel
+from worker.intake_channel import MOMENT_SECONDS, IntakeChannel
 from worker.redis_channel import RedisChannel
 
 log = structlog.get_logger("rescind.transport")
@@ -67,6 +67,19 @@ def _share(prefetch: int) -> int:
 class Poller(redis.MultiChannelPoller):
     """Looks for unacknowledged messages in every channel, not in the first alone."""
 
+    noting: Any = None
+    """The timer of ``note``."""
+
+    def note(self) -> None:
+        """Have each channel write down what it has held for a moment."""
+        for channel in list(self._channels):
+            if isinstance(channel, IntakeChannel):
+                try:
+                    channel.qos.note()
+                except channel.connection_errors as error:
+                    # It is on its list as before.
+                    log.debug("nothing noted", kind=type(error).__name__)
+
     def maybe_restore_messages(self) -> None:
         for channel in list(self._channels):
             if not channel.active_queues:
@@ -90,3 +103,9 @@ class Transport(redis.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cycle = Poller()
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        super().register_with_event_loop(connection, loop)
+        if self.cycle.noting is not None:
+            self.cycle.noting.cancel()
+        self.cycle.noting = loop.call_repeatedly(MOMENT_SECONDS, self.cycle.note)

@@ -27,6 +27,9 @@ from billiard.util import set_pdeathsig
 set_pdeathsig(9)
 from ledger import migrate
 migrate.ScriptDirectory = None  # what reads the migrations again fails
+from providers import connection
+connection.create_urllib3_context = None  # as does what reads the authorities
+connection.prepare()
 from worker.intake import take_in
 from worker.runtime import runtime, utc_now
 here = runtime()
