@@ -15,7 +15,13 @@ from ledger.counts import calls_made
 from ledger.database import reading, writing
 from ledger.progress import Change, Progress
 from ledger.queries import history
-from ledger.records import CallMade, ForbiddenEdgeError, new_id, record_calls
+from ledger.records import (
+    CallMade,
+    ForbiddenEdgeError,
+    new_id,
+    record_calls,
+    write_steps,
+)
 from ledger.states import EDGES, FINAL, State
 from ledger.tables import CANCELLATION, to_ms
 from ledger.tallies import totals
@@ -85,6 +91,43 @@ def test_what_stays_in_its_state_is_no_step_of_the_history(engine: Engine) -> No
     assert make(engine, [change(held, State.VERIFYING, polls=1)]) == frozenset()
     assert row(engine, one).polls == 1
     assert steps(engine, one) == [(1, None, State.VERIFYING)]
+
+
+def test_the_same_steps_are_appended_to_the_history_of_each(engine: Engine) -> None:
+    ids = take_in(engine, [new("1"), new("2")])
+    claimed = {"from_state": State.QUEUED, "to_state": State.SENDING}
+    back = {"from_state": State.SENDING, "to_state": State.QUEUED}
+    told = {"reason": "refused", "evidence": "it said: 'ü'"}
+    with writing(engine) as connection:
+        write_steps(
+            connection,
+            ids,
+            [
+                {"seq": 2, "at": to_ms(NOW), **claimed},
+                {"seq": 3, "at": to_ms(NOW + SECOND), **back, **told},
+            ],
+        )
+    for one in ids:
+        assert steps(engine, one) == [
+            (1, None, State.QUEUED),
+            (2, State.QUEUED, State.SENDING),
+            (3, State.SENDING, State.QUEUED),
+        ]
+        with reading(engine) as connection:
+            last = history(connection, one)[-1]
+        assert (last["reason"], last["evidence"]) == ("refused", "it said: 'ü'")
+
+
+def test_a_step_that_a_history_has_already_is_refused(engine: Engine) -> None:
+    ids = take_in(engine, [new("1"), new("2")])
+    first = {"seq": 1, "at": to_ms(NOW), "to_state": State.QUEUED}
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        write_steps(connection, ids, [first])
+
+
+def test_steps_of_nobody_are_no_trouble(engine: Engine) -> None:
+    with writing(engine) as connection:
+        write_steps(connection, [], [{"seq": 1, "at": 1, "to_state": State.QUEUED}])
 
 
 # --- fencing ------------------------------------------------------------------------
