@@ -28,7 +28,7 @@ from bench.stage import Stage, run
 from ledger.database import open_ledger
 from ledger.migrate import upgrade
 from ledger.seal import new_key
-from worker.settings import write_private
+from worker.home import write_private
 
 FIRST = 10_000_000
 """The number of the first order: every provider here takes it for one of its own."""

@@ -171,10 +171,14 @@ def standing(
     if not paths:
         return {}
     dialect = connection.dialect.name
-    asked = Rows([{"provider": p, "account": a, "key": k} for p, a, k in paths], _PATH)
+    # Told what lane all of them are of, either database was seen to go through all of
+    # the lane, and to compare each row with all that is asked for.
+    rows = [dict(zip(_PATH, path, strict=True)) for path in paths]
+    asked = Rows(rows, _PATH, apart=_PATH)
     statement = _standing(dialect, asked.differing)
     found = connection.execute(statement, asked.parameters(dialect))
-    return {(row.provider, row.account, row.key): row for row in found}
+    there = (row for row in found if row.id is not None)
+    return {(row.provider, row.account, row.key): row for row in there}
 
 
 @cache
@@ -185,7 +189,8 @@ def _standing(dialect: str, differing: tuple[str, ...]) -> Any:
         C.account == asked.c.account,
         C.key == asked.c.key,
     )
-    return select(CANCELLATION).select_from(CANCELLATION.join(asked, match))
+    # An outer join is gone through in the order in which it is written.
+    return select(CANCELLATION).select_from(asked.outerjoin(CANCELLATION, match))
 
 
 def _row(

@@ -13,9 +13,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger import tallies
+from ledger.inserting import insert_into
 from ledger.tables import LANE, from_ms, to_ms
 from providers.model import Policy
 
@@ -111,8 +111,7 @@ def register_lanes(connection: Connection, lanes: Iterable[tuple[str, str]]) -> 
     """Make sure that each lane has its row."""
     rows = [{"provider": p, "account": a, "failures": 0} for p, a in sorted(set(lanes))]
     if rows:
-        dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-        connection.execute(dialect.insert(LANE).on_conflict_do_nothing(), rows)
+        connection.execute(insert_into(connection, LANE).on_conflict_do_nothing(), rows)
 
 
 def all_lanes(connection: Connection) -> dict[tuple[str, str], LaneState]:

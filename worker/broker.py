@@ -48,7 +48,7 @@ BROKER_OPTIONS: dict[str, Any] = {
     # The same in every app on one broker, or the shortest one redelivers too early.
     "visibility_timeout": 600,
     # Looked for each 5 s, not each 100 s; submissions need not wait for the timeout:
-    # see worker.transport.
+    # see worker.intake_channel.
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     # A worker killed inside the restore must not lock it for five minutes.

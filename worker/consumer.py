@@ -20,7 +20,7 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
 from worker.giving import give_at_once
-from worker.transport import ODD
+from worker.redis_channel import ODD
 
 PLAIN = re.compile(r"[\w.:@-]{1,100}", re.ASCII)
 """What a task's name or id looks like; anything else might be what must not show."""

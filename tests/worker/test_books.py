@@ -19,8 +19,9 @@ from ledger.claims import claim
 from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
 from ledger.decision import Event, Halve, NotSent, PutBack, Wait
 from ledger.lanes import LaneState, hold_for_operator, read_lane, write_lane
+from ledger.listing import Filter, list_rows
 from ledger.progress import Claimed
-from ledger.queries import Filter, history, list_rows
+from ledger.queries import history
 from ledger.records import CallMade, new_id
 from ledger.states import State
 from ledger.tallies import totals

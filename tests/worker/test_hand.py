@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from ledger.arrivals import Arrivals, made_ready
 from ledger.database import reading, writing
 from ledger.lanes import all_lanes
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from tests.ledger.build import LANE, LEASE, NOW, new, row, take_in
 from worker.hand import STILL_SECONDS, Hand, Kept, keep
 from worker.handoff import Offer

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, text
 
 from ledger.arrivals import Arrivals, keep_claimed
 from ledger.database import LedgerUnreachableError, reading, writing
-from ledger.queries import Filter, as_record, find, history, list_rows
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record, find, history
 from ledger.seal import Seal, new_key
 from ledger.told import told_of
 from providers.registry import PROVIDERS

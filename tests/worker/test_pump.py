@@ -19,7 +19,7 @@ from redis import Redis
 
 from ledger.arrivals import made_ready
 from ledger.database import open_ledger, reading
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from ledger.seal import Seal, new_key
 from sandbox.client import running
 from tests.silence import Silence, silence

@@ -18,7 +18,7 @@ from ledger.arrivals import Arrivals, made_ready
 from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
 from ledger.intake import NewCancellation, beginning, insert_new
 from ledger.lanes import register_lanes
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from ledger.records import new_id
 from ledger.seal import Seal, new_key
 from providers.base import Provider

@@ -14,7 +14,7 @@ from kombu import Connection, Consumer, Queue
 from kombu.exceptions import OperationalError
 
 from worker.broker import INTAKE, TAKING
-from worker.transport import VISIBILITY_SECONDS
+from worker.intake_channel import VISIBILITY_SECONDS
 
 OTHER = "notpanel"
 
@@ -107,7 +107,7 @@ def send(url: str, body: Any, queue: str = INTAKE, **options: Any) -> None:
 def a_moment_passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker], None]:
     def pass_for(worker: Worker) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("worker.transport.MOMENT_SECONDS", 0.0)
+            patch.setattr("worker.intake_channel.MOMENT_SECONDS", 0.0)
             worker.note()
 
     return pass_for
