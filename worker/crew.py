@@ -38,8 +38,13 @@ class Crew(Generic[Given]):
     """Makes calls, at most ``size`` at once, and keeps the answers until taken home."""
 
     def __init__(
-        self, threads: Executor, ask: Callable[[Given], Asked], size: int
+        self,
+        threads: Executor,
+        ask: Callable[[Given], Asked],
+        size: int,
+        pace: float = 0.0,
     ) -> None:
+        """``pace`` is that of its calls in a second, as far as it is known before."""
         self._threads = threads
         self._ask = ask
         self._size = size
@@ -50,7 +55,7 @@ class Crew(Generic[Given]):
         self._nudged = False
         self._halted = False
         self._changed = threading.Condition()
-        self._pace = 0.0
+        self._pace = pace
         self._taken_at = self._heard_at = time.monotonic()
 
     @property

@@ -24,6 +24,9 @@ from worker.runtime import do_nothing
 
 MOST_IN_HAND = 1000
 """Orders. Who would offer more waits at the door, and costs nothing."""
+WAIT_SECONDS, EACH_SECONDS = 0.01, 0.0005
+"""An offer may wait so long, and so much longer for each of its orders: about as long
+as all the children of a worker take to keep theirs by themselves."""
 STILL_SECONDS = 1.0
 """Where nothing could be sent for so long, all is given back."""
 
@@ -96,12 +99,18 @@ class Hand:
             self._done += self._advance(what.orders)
             self._moved_at = time.monotonic()
 
-    def give_back(self, most: int = 0) -> None:
-        """Keep the first ones, of no more than ``most`` orders; ``answer`` tells the
-        others that theirs were not kept."""
+    def give_back(self, room: int = 0, pace: float = 0.0) -> None:
+        """Keep what has ``room``, and what will soon, at so many orders a second;
+        ``answer`` tells the others that theirs were not kept."""
         with self._lock:
-            while self._offers and self._waiting() > most:
+            while self._offers and not self._goes_soon(room, pace):
                 self._done.append(self._offers.pop())
+
+    def _goes_soon(self, room: int, pace: float) -> bool:
+        """Whether all up to the last one will be sent before it has waited too long."""
+        orders = len(self._offers[-1].new.rows)
+        beyond = self._waiting() - room
+        return beyond <= pace * (WAIT_SECONDS + orders * EACH_SECONDS)
 
     def answer(self) -> None:
         """Tell whose offers are over; it has time until the calls go out."""

@@ -29,8 +29,8 @@ log = structlog.get_logger("rescind.pump")
 
 LOOK_SECONDS = 0.2
 """How often a pump with slow calls under way looks for new work."""
-SOON_SECONDS = 1.0
-"""What will be sent so soon may stay in hand: it is written once then, not twice."""
+FIRST_PACE = 50.0
+"""Calls a second that a lane without a limit is taken to make, until it is known."""
 SHORT_WAIT = timedelta(seconds=2)
 """A wait for the lane's rate that is not worth giving way for."""
 
@@ -72,7 +72,8 @@ class Pump:
             more=look,
         )
         self._caller = Caller(lane, config, operation, runtime.seal, runtime.tokens)
-        self._crew = Crew[Paced](runtime.threads, self._ask, policy.concurrency)
+        pace = 0.0 if self._limited() else FIRST_PACE
+        self._crew = Crew[Paced](runtime.threads, self._ask, policy.concurrency, pace)
         self._home: list[Asked] = []
         """Answers that are not recorded yet."""
         self._look = look
@@ -172,8 +173,8 @@ class Pump:
     def _give_back_offers(self, room: int = 0) -> None:
         """What will not be sent soon is better kept by those who offered it."""
         moves = self._books.open and self._hand.patience > 0
-        soon = int((room + self._crew.pace * SOON_SECONDS) * self._batch)
-        self._hand.give_back(soon if moves else 0)
+        pace = self._crew.pace if moves else 0.0
+        self._hand.give_back(room if moves else 0, pace * self._batch)
         self._hand.answer()
 
     def _wanted(self, *, look: bool) -> int:
