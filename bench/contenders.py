@@ -28,7 +28,7 @@ from bench.stage import Stage, run
 from ledger.database import open_ledger
 from ledger.migrate import upgrade
 from ledger.seal import new_key
-from worker.settings import write_private
+from worker.settings import CONCURRENCY, write_private
 
 FIRST = 10_000_000
 """The number of the first order: every provider here takes it for one of its own."""
@@ -166,7 +166,7 @@ class Setup:
 
     policy: Mapping[str, Any] = field(default_factory=lambda: {"rate": "none"})
     workers: int = 1
-    children: int = 12
+    children: int = CONCURRENCY
 
 
 class Rescind(Team):

@@ -33,10 +33,10 @@ from worker.demo_report import CallCount
 from worker.demo_seen import seen
 from worker.embedded import EmbeddedError
 from worker.files import FileError, load
+from worker.settings import CONCURRENCY
 from worker.supervisor import Lines
 from worker.system import (
     API_PORT,
-    CONCURRENCY,
     FLOWER_PORT,
     UNREACHABLE,
     StoppedError,

@@ -6,10 +6,12 @@ has a copy of its own from then on.
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 from contextlib import suppress
 
-from billiard.util import get_pdeathsig
+from celery import platforms
 from sqlalchemy.engine import make_url
 
 from ledger import migrate
@@ -27,9 +29,19 @@ def prepare() -> None:
         make_url(settings().database).get_dialect().import_dbapi()
     migrate.prepare()
     tracing.load()
-    with suppress(OSError):
-        # Children set theirs, and load a parser of C for it.
-        get_pdeathsig()
+    if sys.platform == "linux":
+        # Theirs parses a declaration in C first, in every child.
+        platforms._set_pdeathsig = _end_with_parent
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent(number: int) -> None:
+    """Have this process sent the signal when its parent ends; raises ``OSError``."""
+    if _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0):
+        raise OSError("an error occurred while setting pdeathsig")
 
 
 def keep() -> None:

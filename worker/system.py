@@ -22,6 +22,7 @@ from ledger.migrate import LedgerVersionError, upgrade
 from worker.access import access, check_host, make_own, rate_of
 from worker.embedded import EmbeddedRedis, free_port, listens
 from worker.settings import (
+    CONCURRENCY,
     RUNNING,
     Running,
     Settings,
@@ -35,7 +36,6 @@ API_PORT = 0
 """Where ``RESCIND_API_PORT`` says."""
 FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
 """At any other level of the worker's, Flower only says what went wrong."""
-CONCURRENCY = 14
 DOOR_SECONDS, KNOCK_SECONDS = 15.0, 0.1
 WAIT_SECONDS = 1.0
 """Between two looks at whether a service has come up."""

@@ -17,11 +17,16 @@ from worker.cli import output
 from worker.cli.errors import Ending, explain
 from worker.embedded import EmbeddedError
 from worker.schedules.rules import load_schedules
-from worker.settings import Settings, SettingsError, settings, without_password
+from worker.settings import (
+    CONCURRENCY,
+    Settings,
+    SettingsError,
+    settings,
+    without_password,
+)
 from worker.supervisor import Lines, Say
 from worker.system import (
     API_PORT,
-    CONCURRENCY,
     FLOWER_PORT,
     UNREACHABLE,
     WRONG,
