@@ -12,11 +12,9 @@ import sys
 from contextlib import suppress
 
 from celery import platforms
-from sqlalchemy.engine import make_url
 
 from ledger import migrate
-from worker import tracing
-from worker.settings import settings
+from worker import runtime, tracing
 
 
 def prepare() -> None:
@@ -26,12 +24,12 @@ def prepare() -> None:
     """
     with suppress(Exception):
         # What is wrong with a setting is said where it is used.
-        make_url(settings().database).get_dialect().import_dbapi()
+        runtime.prepare()
     migrate.prepare()
     tracing.load()
     if sys.platform == "linux":
-        # Theirs parses a declaration in C first, in every child.
-        platforms._set_pdeathsig = _end_with_parent
+        # Celery's own parses a declaration in C first, in every child.
+        platforms._set_pdeathsig = _end_with_parent  # noqa: SLF001
 
 
 _LIBC = ctypes.CDLL(None)
