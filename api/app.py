@@ -12,7 +12,15 @@ from anyio import to_thread
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from api import cancellations, documents, health, lanes, pages, submissions
+from api import (
+    cancellations,
+    documents,
+    health,
+    lanes,
+    pages,
+    submissions,
+    webhooks,
+)
 from api.callers import Callers
 from api.front import Front
 from api.guard import Guard
@@ -43,7 +51,7 @@ def create_app(front: Front) -> FastAPI:
     app.state.intake = Intake(partial(_take_in, front))
     app.state.alive = health.Remembered(health.alive, health.redis_unreachable)
     app.state.ready = health.Remembered(health.ready, ledger_unreachable)
-    for room in (submissions, cancellations, lanes, health, pages):
+    for room in (submissions, cancellations, lanes, webhooks, health, pages):
         app.include_router(room.router)
     app.include_router(desk, include_in_schema=False)
     add_handlers(app)

@@ -17,7 +17,9 @@ from api.front import Front
 from api.openapi import RETRY, TOKEN_PROBLEMS, problems
 from api.problems import JSON, ProblemError
 from ledger.database import reading
-from ledger.queries import Filter, as_record, history, list_rows, states_of_group
+from ledger.groups import states_of_group
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record, history
 from ledger.states import State
 from providers.model import InvalidRequestError
 from providers.text import storable
@@ -27,7 +29,6 @@ from worker.operations import ChangedError, UnknownError
 from worker.times import parse_time
 
 router = APIRouter(prefix="/v1", tags=["cancellations"], responses=TOKEN_PROBLEMS)
-MOST_LISTED = 1000
 Text = Annotated[str | None, Query(max_length=LONGEST_TEXT)]
 
 
@@ -135,8 +136,8 @@ def list_many(
     account: Text = None,
     group: Text = None,
     order: Text = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: cursors.Limit = 50,
+    cursor: cursors.Cursor = None,
 ) -> Response:
     """All filters must fit. What comes in meanwhile shifts no page."""
     wanted = Filter(

@@ -115,6 +115,33 @@ class Records(Document):
     next: str | None
 
 
+class Delivery(Document):
+    """An outcome that a producer was told, or is still to be told."""
+
+    webhook_id: Annotated[str, Field(description="The header `webhook-id`.")]
+    cancellation: str
+    kind: Literal["webhook", "task"]
+    target: Annotated[str, Field(description="The address's host, or `the broker`.")]
+    type: Annotated[str, Field(description="Such as `cancellation.cancelled`.")]
+    state: Literal["waiting", "given_up", "delivered"]
+    attempts: Count
+    status: Annotated[int | None, Field(description="That of the latest answer.")]
+    detail: str | None
+    due_at: Annotated[Moment | None, Field(description="When it is tried next.")]
+    created_at: Moment
+    updated_at: Moment
+    provider: str
+    account: str
+    order: str
+
+
+class Deliveries(Document):
+    """``next`` is the ``cursor`` of those that follow, if any do."""
+
+    webhooks: list[Delivery]
+    next: str | None
+
+
 class Group(Document):
     group: str
     total: Count

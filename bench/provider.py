@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +41,8 @@ class Books:
     settle: float = 0.0
     """How long notpanel takes to carry a cancel out."""
     calls: list[Call] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    """Calls by ``provider.operation``: it is asked for often, and while others wait."""
     cancelled: dict[str, float] = field(default_factory=dict)
     """When each order's first cancel came."""
     waiting: dict[str, Callable[[float], None]] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class Books:
 
     def note(self, call: Call) -> None:
         self.calls.append(call)
+        self.counts[f"{call.provider}.{call.operation}"] += 1
         if call.operation != "cancel":
             return
         for order in call.orders:
@@ -56,11 +59,7 @@ class Books:
                 self.waiting.pop(order)(call.at)
 
     def summary(self) -> dict[str, Any]:
-        counts: dict[str, int] = {}
-        for call in self.calls:
-            name = f"{call.provider}.{call.operation}"
-            counts[name] = counts.get(name, 0) + 1
-        return {"orders": len(self.cancelled), "calls": counts}
+        return {"orders": len(self.cancelled), "calls": dict(self.counts)}
 
     def listed(self) -> list[list[Any]]:
         return [[c.provider, c.operation, c.at, list(c.orders)] for c in self.calls]

@@ -26,6 +26,13 @@ def most_within(times: Sequence[float], seconds: float) -> int:
     return most
 
 
+def spacing(times: Sequence[float], places: int) -> float:
+    """How long it is from each of ``times`` to the one so many places later; mean."""
+    ordered = sorted(times)
+    pairs = zip(ordered, ordered[places:], strict=False)
+    return statistics.fmean(later - earlier for earlier, later in pairs)
+
+
 def alternate(
     tries: Mapping[str, Callable[[], float]], rounds: int
 ) -> dict[str, list[float]]:

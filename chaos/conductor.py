@@ -19,7 +19,7 @@ from chaos.points import FREEZE
 from chaos.producers import Producer, Start, producers, start
 from chaos.watcher import Watcher
 from ledger.database import LedgerUnreachableError, open_ledger, reading
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 
 LOOK_SECONDS = 0.1
 RETRIED_AT_ONCE = 5

@@ -23,7 +23,7 @@ from ledger.database import open_ledger
 from ledger.migrate import upgrade
 from sandbox.client import Sandbox, running
 from worker.embedded import EmbeddedRedis
-from worker.settings import write_private
+from worker.home import write_private
 from worker.supervisor import Lines, Program, Supervisor
 
 WORKERS = ("worker-1", "worker-2")

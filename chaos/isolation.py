@@ -29,8 +29,8 @@ from ledger.database import open_ledger, reading
 from sandbox import Sandbox, running
 from worker.broker import BROKER_OPTIONS
 from worker.demo_setup import settings_in
+from worker.home import write_private
 from worker.runtime import utc_now
-from worker.settings import write_private
 from worker.system import System
 
 HANGING = "notpanel"

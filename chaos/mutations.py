@@ -54,12 +54,15 @@ def no_fencing() -> None:
     def blind(
         connection: Connection, changes: Sequence[Change], *more: Any
     ) -> records.Recorded:
-        ids = [change.id for change in changes]
+        ids = [one for change in changes for one in change.ids]
         chosen = select(CANCELLATION).where(CANCELLATION.c.id.in_(ids))
         rows = {row.id: row for row in connection.execute(chosen)}
         fitting = [
-            replace(c, version=rows[c.id].version, from_state=State(rows[c.id].state))
+            replace(
+                c, ids=[i], version=rows[i].version, from_state=State(rows[i].state)
+            )
             for c in changes
+            for i in c.ids
         ]
         return inner(connection, fitting, *more)
 

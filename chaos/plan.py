@@ -26,6 +26,8 @@ POINTS = (
     "claimed",
     "taking-in",
     "taken-in",
+    "handed-over",
+    "keeping",
     "swept",
 )
 """Where a worker is made to die: see ``chaos.points``."""

@@ -123,14 +123,17 @@ def install() -> None:
     import tasks.submit
     import tasks.sweep
     import worker.calls
+    import worker.slots
 
     armoury = Armoury(Path(os.environ[FOLDER]))
     here = armoury.passing
     _around(tasks.submit, "take_in", before=lambda *a: _intake(armoury, a))
     _around(tasks.submit, "take_in", after=lambda: here("taken-in"))
+    _around(worker.slots, "hand_over", after=lambda: here("handed-over"))
     _around(tasks.sweep, "sweep_ledger", after=lambda: here("swept"))
     _around(worker.calls, "exchange", before=lambda *a: _calling(armoury))
     _turns(here)
+    _keeping(here)
     worker_ready.connect(lambda **_: armoury.say_ready(), weak=False)
     task_postrun.connect(lambda **_: here("done"), weak=False)
 
@@ -163,6 +166,19 @@ def _turns(here: Callable[[str], None]) -> None:
         (books, "record_calls", recorded),
     ):
         setattr(owner, name, new)
+
+
+def _keeping(here: Callable[[str], None]) -> None:
+    """It keeps what is in hand as well."""
+    from worker import books, hand
+
+    def kept(*given: Any) -> hand.Kept:
+        found = hand.keep(*given)
+        if found.orders:
+            here("keeping")
+        return found
+
+    setattr(books, "keep", kept)  # noqa: B010  (mypy minds the plain way)
 
 
 def _calling(armoury: Armoury) -> None:

@@ -18,7 +18,8 @@ from chaos.oracle import judge
 from chaos.plan import Plan, Scale, plan
 from chaos.report import Report, pauses, tally
 from ledger.database import reading
-from ledger.queries import Filter, as_record, history, list_rows
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record, history
 from worker.accounts import load_accounts
 from worker.demo_oracle import Wish
 from worker.entries import check

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from desk.advice import advice
 from desk.guard import RefusedError
-from ledger.queries import Filter, as_record, list_rows
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record
 from ledger.rounds import REFUSED_KEY
 from ledger.states import State
 from providers.registry import BY_NAME

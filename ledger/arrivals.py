@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import repeat
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, exists, select
 
 from ledger import tallies
 from ledger.intake import OWN, NewCancellation, insert_statement, own_row
@@ -22,7 +22,7 @@ from ledger.progress import Claimed, Progress
 from ledger.records import progress_row, write_steps
 from ledger.rows import Rows, parameters
 from ledger.states import State
-from ledger.tables import CANCELLATION, in_ms, moment
+from ledger.tables import CANCELLATION, TRANSITION, in_ms, moment
 from providers.model import Order
 
 CLAIMED = 2
@@ -71,8 +71,24 @@ class Arrivals:
 
 def from_text(text: str) -> Arrivals:
     """Raises ``ValueError`` for what ``as_text`` has not made."""
-    alike, differing, rows = json.loads(text)
-    return Arrivals(alike, tuple(differing), rows)
+    match json.loads(text):
+        case [dict(alike), [*differing], [_, *_] as rows] if _fit(
+            alike, differing, rows
+        ):
+            return Arrivals(alike, tuple(differing), rows)
+    raise ValueError("these are no arrivals of this version")
+
+
+def _fit(alike: Mapping[str, Any], differing: Sequence[Any], rows: list[Any]) -> bool:
+    columns = [*alike, *differing]
+    width = len(differing)
+    return (
+        # Only what is written in full belongs to a lane.
+        all(isinstance(alike.get(name), str) for name in ("provider", "account"))
+        and all(isinstance(name, str) for name in columns)
+        and sorted(columns) == sorted(OWN)
+        and all(isinstance(row, list) and len(row) == width for row in rows)
+    )
 
 
 def may_arrive(one: NewCancellation) -> bool:
@@ -107,17 +123,10 @@ def keep_claimed(
     return list(_held(kept, progress)), _left_out(new, kept)
 
 
-def _steps(accepted_at: int, claimed_at: int) -> list[dict[str, Any]]:
-    states = {"from_state": State.QUEUED, "to_state": State.SENDING}
-    return [
-        {"seq": 1, "at": accepted_at, "to_state": State.QUEUED},
-        {"seq": CLAIMED, "at": claimed_at, **states},
-    ]
-
-
 def _sending(lease: timedelta, now: datetime) -> Progress:
-    """As ``claims.claim`` would leave it."""
-    return Progress(State.SENDING, attempts=1, spent=1, sent_at=now, due_at=now + lease)
+    """As ``claims.claim`` would leave it, to the millisecond."""
+    sent_at, due_at = (moment(in_ms(at)) for at in (now, now + lease))
+    return Progress(State.SENDING, attempts=1, spent=1, sent_at=sent_at, due_at=due_at)
 
 
 def _insert(
@@ -133,9 +142,17 @@ def _insert(
     )
     if made.rowcount == len(new.rows):
         return new
-    ids = CANCELLATION.c.id
-    found = connection.execute(select(ids).where(ids.in_(new.ids)))
+    found = connection.execute(_WITHOUT_HISTORY, {"ids": new.ids})
     return new.only(frozenset(found.scalars()))
+
+
+# Whoever waited in vain for an answer keeps its orders by itself, under the same ids.
+# What others have inserted has its history, written in the same transaction; what this
+# transaction has inserted has none yet.
+_WITHOUT_HISTORY = select(CANCELLATION.c.id).where(
+    CANCELLATION.c.id.in_(bindparam("ids", expanding=True)),
+    ~exists().where(TRANSITION.c.cancellation_id == CANCELLATION.c.id),
+)
 
 
 def _left_out(new: Arrivals, kept: Arrivals) -> frozenset[str]:

@@ -5,6 +5,8 @@ Statements are built once and cached: to build them anew costs more than to run 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from operator import attrgetter
@@ -15,9 +17,11 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Text,
     and_,
     bindparam,
     case,
+    cast,
     func,
     literal_column,
     not_,
@@ -56,7 +60,7 @@ _PROGRESS = (
 _OWN = (
     C.id,
     C.order_id,
-    C.params,
+    cast(C.params, Text),
     C.version,
     C.opened_at,
     C.cancel_before,
@@ -85,11 +89,11 @@ def claim(
     values = _values(lane, limit, now) | {"lease_ends": in_ms(now + lease)}
     held = connection.execute(_hold(state), values).all()
     if state is State.QUEUED:
-        at = in_ms(now)
-        write_history(connection, (_claimed_row(row, at) for row in held))
-    known: dict[tuple[Any, ...], Progress] = {}
+        write_history(connection, _begun(held, in_ms(now)))
+    # Most of a claim are alike: one object stands for what all of them share.
+    params, known = cache(json.loads), dict[tuple[Any, ...], Progress]()
     ordered = sorted(held, key=attrgetter("urgency", "id"))
-    return [_claimed(row, known) for row in ordered]
+    return [_claimed(row, params, known) for row in ordered]
 
 
 def waiting(
@@ -148,7 +152,7 @@ def _candidates(state: State, *columns: Any) -> Select[Any]:
     )
     if state is State.QUEUED:
         in_time = C.urgency > bindparam("now")
-        return chosen.where(in_time).order_by(C.urgency, C.due_at, C.id)
+        return chosen.where(in_time).order_by(C.urgency, C.due_at)
     return chosen.where(text(LOOKED_AT)).order_by(C.due_at)
 
 
@@ -184,7 +188,9 @@ def _hold(state: State) -> ReturningUpdate[Any]:
 
 def _picked(state: State) -> Select[Any]:
     """The first ones, as far as they have the first one's batch cap."""
-    cap = _candidates(state, C.batch_cap).limit(1).scalar_subquery()
+    # As a CTE it is looked for once, wherever it is named.
+    first = _candidates(state, C.batch_cap).limit(1).cte("first")
+    cap = select(first.c.batch_cap).scalar_subquery()
     most: ColumnElement[int] = bindparam("most")
     return (
         _candidates(state, C.id)
@@ -194,10 +200,18 @@ def _picked(state: State) -> Select[Any]:
     )
 
 
-def _claimed_row(row: Row[Any], at: int) -> dict[str, Any]:
+def _begun(held: Sequence[Row[Any]], at: int) -> list[dict[str, Any]]:
+    """The transitions of what was claimed just now."""
+    versions: dict[int, list[str]] = {}
+    for row in held:
+        versions.setdefault(row.version, []).append(row.id)
+    return [_transition(ids, version, at) for version, ids in versions.items()]
+
+
+def _transition(ids: Sequence[str], version: int, at: int) -> dict[str, Any]:
     return {
-        "cancellation_id": row.id,
-        "seq": row.version,
+        "cancellation_id": ids,
+        "seq": version,
         "at": at,
         "from_state": State.QUEUED,
         "to_state": State.SENDING,
@@ -228,19 +242,23 @@ def progress_of(row: Row[Any]) -> Progress:
     )
 
 
-def _claimed(row: Row[Any], known: dict[tuple[Any, ...], Progress]) -> Claimed:
-    # Most of a claim are alike: one object stands for the progress of all of them.
-    own = tuple(row[len(_OWN) :])
+def _claimed(
+    row: Row[Any],
+    params: Callable[[str], Mapping[str, Any]],
+    known: dict[tuple[Any, ...], Progress],
+) -> Claimed:
+    id_, order, its, version, opened_at, before, _, sealed, trace = row[: len(_OWN)]
+    own = row[len(_OWN) :]
     progress = known.get(own)
     if progress is None:
         progress = known[own] = progress_of(row)
     return Claimed(
-        id=row.id,
-        order=Order(row.order_id, row.params),
-        version=row.version,
-        opened_at=moment(row.opened_at),
+        id=id_,
+        order=Order(order, params(its)),
+        version=version,
+        opened_at=moment(opened_at),
         progress=progress,
-        cancel_before=from_ms(row.cancel_before),
-        sealed=row.sealed,
-        trace=row.trace,
+        cancel_before=from_ms(before),
+        sealed=sealed,
+        trace=trace,
     )

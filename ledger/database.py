@@ -96,7 +96,9 @@ def _open_sqlite(url: str) -> Engine:
         # FULL: a commit that we rely on must survive the machine, too.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA cache_size=-32000")
+        # Whoever writes empties the others' cache: one transaction fills no more, and
+        # each connection of each child keeps all that it ever filled.
+        cursor.execute("PRAGMA cache_size=-8000")
         cursor.close()
 
     @event.listens_for(engine, "begin")

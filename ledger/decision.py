@@ -117,7 +117,7 @@ def _after_lost_answer(known: Claimed, policy: Policy, now: datetime) -> Progres
 def _after_answer(
     known: Claimed, finding: Finding, policy: Policy, now: datetime
 ) -> Progress:
-    was = _worded(replace(known.progress, hint=None), finding)
+    was = _worded(_unhinted(known.progress), finding)
     match finding.outcome:
         case Outcome.CANCELLED:
             return _final(was, State.CANCELLED, _cancelled_by(was, finding), now)
@@ -348,6 +348,10 @@ def _final(
 def _unburnt(was: Progress) -> Progress:
     """The claim counted an attempt that never reached the provider."""
     return replace(was, attempts=was.attempts - 1, spent=was.spent - 1)
+
+
+def _unhinted(was: Progress) -> Progress:
+    return was if was.hint is None else replace(was, hint=None)
 
 
 def _worded(was: Progress, finding: Finding) -> Progress:

@@ -45,6 +45,16 @@ def standing(connection: Connection, name: str) -> Standing | None:
     return Standing(name, counts) if counts else None
 
 
+def states_of_group(connection: Connection, name: str) -> dict[str, int]:
+    """How many of a group are in which state, counted to the last one."""
+    listed = select(C.state, func.count()).where(text(GROUPED), C.group_name == name)
+    counted = connection.execute(listed.group_by(C.state))
+    counts: dict[str, int] = {row[0]: row[1] for row in counted}
+    if under_way := _under_way(connection, name):
+        counts[State.SENDING] = under_way
+    return counts
+
+
 def _counts(connection: Connection, name: str) -> dict[State, int]:
     asked = {"its_group": name, "most": COUNTED + 1}
     found: dict[State, int] = {State.SENDING: _under_way(connection, name)}

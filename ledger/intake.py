@@ -90,7 +90,7 @@ def insert_new(
     inserted = connection.execute(statement, rows.parameters(dialect))
     ids = frozenset(inserted.scalars())
     kept = [one for one in new if one.id in ids]
-    write_history(connection, (_first(one, at) for one in kept))
+    write_history(connection, _firsts(kept, at))
     deliveries.begin(connection, (_ended(one) for one in kept if _is_told(one)))
     _count(connection, kept, now)
     return ids
@@ -171,10 +171,14 @@ def standing(
     if not paths:
         return {}
     dialect = connection.dialect.name
-    asked = Rows([{"provider": p, "account": a, "key": k} for p, a, k in paths], _PATH)
+    # Told what lane all of them are of, either database was seen to go through all of
+    # the lane, and to compare each row with all that is asked for.
+    rows = [dict(zip(_PATH, path, strict=True)) for path in paths]
+    asked = Rows(rows, _PATH, apart=_PATH)
     statement = _standing(dialect, asked.differing)
     found = connection.execute(statement, asked.parameters(dialect))
-    return {(row.provider, row.account, row.key): row for row in found}
+    there = (row for row in found if row.id is not None)
+    return {(row.provider, row.account, row.key): row for row in there}
 
 
 @cache
@@ -185,7 +189,8 @@ def _standing(dialect: str, differing: tuple[str, ...]) -> Any:
         C.account == asked.c.account,
         C.key == asked.c.key,
     )
-    return select(CANCELLATION).select_from(CANCELLATION.join(asked, match))
+    # An outer join is gone through in the order in which it is written.
+    return select(CANCELLATION).select_from(asked.outerjoin(CANCELLATION, match))
 
 
 def _row(
@@ -223,15 +228,25 @@ def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
     }
 
 
-def _first(one: NewCancellation, at: int) -> dict[str, Any]:
+def _firsts(kept: Sequence[NewCancellation], at: int) -> list[dict[str, Any]]:
+    # Most of a message begin alike, as the very same object.
+    alike: dict[int, list[NewCancellation]] = {}
+    for one in kept:
+        alike.setdefault(id(one.progress), []).append(one)
+    return [
+        _first([o.id for o in some], some[0].progress, at) for some in alike.values()
+    ]
+
+
+def _first(ids: Sequence[str], progress: Progress, at: int) -> dict[str, Any]:
     return {
-        "cancellation_id": one.id,
+        "cancellation_id": ids,
         "seq": 1,
         "at": at,
         "from_state": None,
-        "to_state": one.progress.state,
-        "reason": one.progress.reason,
-        "evidence": one.progress.provider_message,
+        "to_state": progress.state,
+        "reason": progress.reason,
+        "evidence": progress.provider_message,
         "call_id": None,
     }
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from ledger import tallies
+from ledger.inserting import insert_into
 from ledger.tables import LANE, from_ms, to_ms
 from providers.model import Policy
 
@@ -110,8 +111,7 @@ def register_lanes(connection: Connection, lanes: Iterable[tuple[str, str]]) -> 
     """Make sure that each lane has its row."""
     rows = [{"provider": p, "account": a, "failures": 0} for p, a in sorted(set(lanes))]
     if rows:
-        dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-        connection.execute(dialect.insert(LANE).on_conflict_do_nothing(), rows)
+        connection.execute(insert_into(connection, LANE).on_conflict_do_nothing(), rows)
 
 
 def all_lanes(connection: Connection) -> dict[tuple[str, str], LaneState]:
@@ -124,11 +124,18 @@ def read_lane(
     connection: Connection, lane: tuple[str, str], *, for_update: bool = False
 ) -> LaneState:
     """One lane; an unknown one is as good as new."""
-    chosen = select(LANE).where(LANE.c.provider == lane[0], LANE.c.account == lane[1])
-    row = connection.execute(
-        chosen.with_for_update() if for_update else chosen
-    ).one_or_none()
+    its = {"its_provider": lane[0], "its_account": lane[1]}
+    row = connection.execute(_one(for_update=for_update), its).one_or_none()
     return LaneState() if row is None else _state(row)
+
+
+@cache  # it is read in each turn of each pump: see ``claims``
+def _one(*, for_update: bool) -> Select[Any]:
+    chosen = select(LANE).where(
+        LANE.c.provider == bindparam("its_provider"),
+        LANE.c.account == bindparam("its_account"),
+    )
+    return chosen.with_for_update() if for_update else chosen
 
 
 def write_lane(connection: Connection, lane: tuple[str, str], state: LaneState) -> None:

@@ -3,7 +3,7 @@ decision replaces."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -43,7 +43,8 @@ class Progress:
     finished_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, which takes four times as long to make: there is one for each order.
+@dataclass(slots=True)
 class Claimed:
     """A cancellation that a worker holds. ``version`` is its fencing token."""
 
@@ -64,16 +65,16 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One decided change, to be made if the cancellation is still as claimed."""
+    """One decided change of all of ``ids``, made of those that are still as claimed."""
 
-    id: str
+    ids: Sequence[str]
     version: int
     from_state: State
     to: Progress
     call_id: str | None = None
     evidence: str | None = None
     attempted: bool = False
-    """Whether it ends an attempt: a cancel that may have reached the provider."""
+    """Whether it ends attempts: cancels that may have reached the provider."""
 
 
 JsonObject = Mapping[str, Any]

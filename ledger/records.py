@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import uuid_utils
@@ -142,14 +142,19 @@ def record(
     marked = _update(connection, changes, now)
     asked = [one[1:] for one in marked if one[0] == ASKED]
     made = marked.union(asked) if asked else marked
-    moved = [c for c in changes if c.id in made and c.from_state != c.to.state]
+    stale = frozenset(chain.from_iterable(c.ids for c in changes)) - made
+    moved = [c for c in _without(stale, changes) if c.from_state != c.to.state]
     at = in_ms(now)
-    write_history(connection, (_transition(change, at) for change in moved))
+    write_history(connection, [_transition(change, at) for change in moved])
     _count(connection, moved, now, lane)
-    return Recorded(
-        stale=frozenset(c.id for c in changes if c.id not in made),
-        to_tell=_begin_telling(connection, asked, moved),
-    )
+    return Recorded(stale, _begin_telling(connection, asked, moved))
+
+
+def _without(stale: frozenset[str], changes: Sequence[Change]) -> Sequence[Change]:
+    if not stale:
+        return changes
+    left = [replace(c, ids=[i for i in c.ids if i not in stale]) for c in changes]
+    return [change for change in left if change.ids]
 
 
 def _begin_telling(
@@ -158,7 +163,8 @@ def _begin_telling(
     if not asked:
         return 0
     wanted = frozenset(asked)
-    ended = [c.id for c in moved if c.id in wanted and c.to.state in FINAL]
+    final = [c for c in moved if c.to.state in FINAL]
+    ended = [one for c in final for one in c.ids if one in wanted]
     return deliveries.begin(connection, deliveries.asked_for(connection, ended))
 
 
@@ -168,14 +174,11 @@ def _count(
     now: datetime,
     lane: tuple[str, str],
 ) -> None:
-    # Most of a batch end alike, as the very same object.
-    alike = Counter(id(change.to) for change in moved)
-    known = {id(change.to): change.to for change in moved}
     ended = [
-        (to.state, to.reason, alike[n]) for n, to in known.items() if to.state in FINAL
+        (c.to.state, c.to.reason, len(c.ids)) for c in moved if c.to.state in FINAL
     ]
     tallies.count_outcomes(connection, lane, ended, now)
-    attempts = sum(change.attempted for change in moved)
+    attempts = sum(len(change.ids) for change in moved if change.attempted)
     tallies.count(connection, tallies.ATTEMPT, lane, by=attempts)
 
 
@@ -191,11 +194,10 @@ def _update(
 ) -> frozenset[str]:
     """The ids of those that were made; behind a mark where their producers want to be
     told."""
-    dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
-    at = in_ms(now)
+    dialect, at = connection.dialect.name, in_ms(now)
     # Told what all of them were, PostgreSQL looks for that first, not for their ids.
     apart = () if dialect == "sqlite" else _GUARD
-    rows = Rows([_change_row(change, at, known) for change in changes], _CHANGE, apart)
+    rows = Rows([_change_row(c, at) for c in changes], _CHANGE, apart, many="id")
     statement = _guarded_update(dialect, rows.differing)
     made = connection.execute(statement, rows.parameters(dialect))
     return frozenset(made.scalars())
@@ -224,20 +226,14 @@ def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate
     )
 
 
-def _change_row(
-    change: Change, at: int, known: dict[int, dict[str, Any]]
-) -> dict[str, Any]:
-    # Most of a batch end alike, as the very same object.
-    progress = known.get(id(change.to))
-    if progress is None:
-        progress = known[id(change.to)] = progress_row(change.to)
-    guard = {
-        "id": change.id,
+def _change_row(change: Change, at: int) -> dict[str, Any]:
+    return {
+        "id": change.ids,
         "version": change.version,
         "from_state": change.from_state,
         "updated_at": at,
+        **progress_row(change.to),
     }
-    return {**guard, **progress}
 
 
 def progress_row(progress: Progress) -> dict[str, Any]:
@@ -263,7 +259,7 @@ def progress_row(progress: Progress) -> dict[str, Any]:
 
 def _transition(change: Change, at: int) -> dict[str, Any]:
     return {
-        "cancellation_id": change.id,
+        "cancellation_id": change.ids,
         "seq": change.version + 1,
         "at": at,
         "from_state": change.from_state,
@@ -274,12 +270,13 @@ def _transition(change: Change, at: int) -> dict[str, Any]:
     }
 
 
-def write_history(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Append transitions, given as their columns."""
-    listed = list(rows)
-    if not listed:
+def write_history(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append transitions, given as their columns: each is that of all the cancellations
+    that it lists as ``cancellation_id``."""
+    if not rows:
         return
-    dialect, new = connection.dialect.name, Rows(listed, _TRANSITION)
+    dialect = connection.dialect.name
+    new = Rows(rows, _TRANSITION, many="cancellation_id")
     connection.execute(_append(dialect, new.differing), new.parameters(dialect))
 
 

@@ -92,7 +92,7 @@ def _transition(
     row: Row[Any], to: Progress, version: int, now: datetime
 ) -> dict[str, Any]:
     return {
-        "cancellation_id": row.id,
+        "cancellation_id": [row.id],
         "seq": version,
         "at": to_ms(now),
         "from_state": row.state,

@@ -6,20 +6,18 @@ the one who holds it from those who held it before.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, Update, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from ledger.queries import stamp
-from ledger.side_tables import SCHEDULE, SCHEDULE_RUN
+from ledger.inserting import insert_into
+from ledger.side_tables import SCHEDULE_RUN
 from ledger.tables import in_ms, moment
 
-S, R = SCHEDULE.c, SCHEDULE_RUN.c
+R = SCHEDULE_RUN.c
 KEPT = 200
 """Runs of each schedule that are kept, the newest."""
 SCHEDULED, OPERATOR = "schedule", "operator"
@@ -57,40 +55,6 @@ class Counts:
     refused: int = 0
 
 
-# --- since when -------------------------------------------------------------------
-
-
-def since_when(connection: Connection) -> dict[str, tuple[str, datetime]]:
-    """Each schedule's timing, and since when it has had that one."""
-    rows = connection.execute(select(S.name, S.timing, S.since))
-    return {row.name: (row.timing, moment(row.since)) for row in rows}
-
-
-def remember(
-    connection: Connection,
-    timings: Mapping[str, str],
-    known: Collection[str],
-    now: datetime,
-) -> None:
-    """Schedules that are new, or have other moments, have them from now on.
-
-    Those that are not even ``known`` are forgotten: their return is a beginning.
-    """
-    connection.execute(delete(SCHEDULE).where(S.name.not_in(known)))
-    for name, timing in sorted(timings.items()):
-        insert = _insert(connection, SCHEDULE)
-        values = {"timing": timing, "since": in_ms(now)}
-        statement = insert.values(name=name, **values).on_conflict_do_update(
-            index_elements=[S.name], set_=values, where=S.timing != timing
-        )
-        connection.execute(statement)
-
-
-def _insert(connection: Connection, into: Any) -> Any:
-    kind: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return kind.insert(into)
-
-
 # --- a run begins -----------------------------------------------------------------
 
 
@@ -106,7 +70,9 @@ def open_run(
     if still_open:
         return in_ms(due_at) in still_open
     row = _new(name, due_at, SCHEDULED, now, lease_ends=now)
-    inserted = _insert(connection, SCHEDULE_RUN).values(row).on_conflict_do_nothing()
+    inserted = (
+        insert_into(connection, SCHEDULE_RUN).values(row).on_conflict_do_nothing()
+    )
     connection.execute(inserted)
     return True
 
@@ -122,7 +88,7 @@ def begin_by_hand(
             due_at += timedelta(milliseconds=1)
         row = _new(name, due_at, OPERATOR, now, lease_ends=now + lease)
         row |= {"attempts": 1}
-        insert = _insert(connection, SCHEDULE_RUN).values(row)
+        insert = insert_into(connection, SCHEDULE_RUN).values(row)
         made = connection.execute(insert.on_conflict_do_nothing().returning(R.name))
         if made.first() is not None:
             return Run(name, moment(in_ms(due_at)), OPERATOR, 1, 1)
@@ -249,48 +215,3 @@ def _prune(connection: Connection, name: str) -> None:
     oldest_kept = newest.offset(KEPT - 1).limit(1).scalar_subquery()
     old = (R.name == name, R.due_at < oldest_kept, R.state != RunState.RUNNING)
     connection.execute(delete(SCHEDULE_RUN).where(*old))
-
-
-# --- what there was ---------------------------------------------------------------
-
-
-def runs_of(connection: Connection, name: str, limit: int) -> list[Row[Any]]:
-    """The newest runs of a schedule, the newest first."""
-    chosen = select(SCHEDULE_RUN).where(R.name == name)
-    return list(connection.execute(chosen.order_by(R.due_at.desc()).limit(limit)))
-
-
-def last_runs(connection: Connection) -> dict[str, Row[Any]]:
-    """The newest run of each schedule."""
-    newest = select(R.name, func.max(R.due_at).label("due_at")).group_by(R.name)
-    last = newest.subquery()
-    both = (R.name == last.c.name) & (R.due_at == last.c.due_at)
-    rows = connection.execute(
-        select(SCHEDULE_RUN).select_from(SCHEDULE_RUN.join(last, both))
-    )
-    return {row.name: row for row in rows}
-
-
-def last_ended(connection: Connection, name: str) -> Row[Any] | None:
-    """The newest run of a schedule that is over."""
-    over = (R.name == name, R.state != RunState.RUNNING)
-    chosen = select(SCHEDULE_RUN).where(*over).order_by(R.due_at.desc()).limit(1)
-    return connection.execute(chosen).one_or_none()
-
-
-def as_document(row: Row[Any]) -> dict[str, Any]:
-    """A run as everybody outside sees it."""
-    return {
-        "name": row.name,
-        "due_at": stamp(row.due_at),
-        "state": row.state,
-        "asked_by": row.asked_by,
-        "attempts": row.attempts,
-        "found": row.found,
-        "accepted": row.accepted,
-        "duplicates": row.duplicates,
-        "refused": row.refused,
-        "why": row.why,
-        "started_at": stamp(row.started_at),
-        "finished_at": stamp(row.finished_at),
-    }

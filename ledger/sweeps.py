@@ -141,5 +141,5 @@ def _change(
     # What was in a call when its worker vanished was counted as it was claimed.
     sent = progress.state is State.SENDING
     return Change(
-        row.id, row.version, progress.state, to, evidence=evidence, attempted=sent
+        [row.id], row.version, progress.state, to, evidence=evidence, attempted=sent
     )

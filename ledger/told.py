@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, text
+from sqlalchemy import Column, Connection, Row, Select, bindparam, select, text, tuple_
 
 from ledger.queries import stamp
 from ledger.side_tables import DELIVERY, GIVEN_UP, WAITING
@@ -16,6 +17,11 @@ from ledger.telling import webhook_id
 
 C, D = CANCELLATION.c, DELIVERY.c
 STATES = ("delivered", "given_up", "waiting")
+_PARTS = {"waiting": WAITING, "given_up": GIVEN_UP}
+"""Those that have an index of their own, in the order in which they are listed."""
+Place = tuple[int | str, ...]
+"""Where a delivery stands in a list: what the list is ordered by."""
+_PLACE = re.compile(r"(?:(\d{1,15}):)?([0-9a-f-]{36}):(\d{1,15}):(task|webhook)")
 MOST_TARGETS = 100
 """Targets that one look goes past; the next look goes on behind them."""
 
@@ -68,26 +74,55 @@ def told_of(connection: Connection, cancellation_id: str) -> list[dict[str, Any]
 
 
 def list_told(
-    connection: Connection, state: str | None, limit: int
-) -> list[dict[str, Any]]:
+    connection: Connection, state: str | None, limit: int, behind: Place | None = None
+) -> list[Row[Any]]:
     """Deliveries with what they are of: those that wait by when they are due, others
-    the newest first."""
+    the newest first. A page begins ``behind`` the last one of the page before."""
     chosen = select(DELIVERY, C.provider, C.account, C.order_id).join(
         CANCELLATION, C.id == D.cancellation_id
     )
-    rows = connection.execute(_ordered(chosen, state).limit(limit))
-    return [{**as_document(row), **_whose(row)} for row in rows]
-
-
-def _ordered(chosen: Select[Any], state: str | None) -> Select[Any]:
-    if state == "waiting":
-        return chosen.where(text(f"delivery.{WAITING}")).order_by(D.due_at)
-    if state == "given_up":
-        return chosen.where(text(f"delivery.{GIVEN_UP}")).order_by(D.updated_at.desc())
-    if state is not None:
+    if state in _PARTS:
+        chosen = chosen.where(text(f"delivery.{_PARTS[state]}"))
+    elif state is not None:
         chosen = chosen.where(D.state == state)
-    newest: Sequence[Any] = (D.cancellation_id, D.seq, D.kind)
-    return chosen.order_by(*(column.desc() for column in newest))
+    columns = _order(state)
+    waiting = state == "waiting"
+    if behind is not None:
+        last = tuple_(*behind)
+        page = tuple_(*columns) > last if waiting else tuple_(*columns) < last
+        chosen = chosen.where(page)
+    ordered = columns if waiting else [column.desc() for column in columns]
+    return list(connection.execute(chosen.order_by(*ordered).limit(limit)))
+
+
+def place_of(row: Row[Any], state: str | None) -> Place:
+    """Where it stands in the list of that state."""
+    return tuple(getattr(row, column.name) for column in _order(state))
+
+
+def written(place: Place) -> str:
+    """As it goes into an address."""
+    return ":".join(map(str, place))
+
+
+def place_in(state: str | None, text: str) -> Place | None:
+    """What was ``written`` of a place in the list of that state, and nothing else."""
+    found = _PLACE.fullmatch(text)
+    if found is None or bool(found[1]) != (state in _PARTS):
+        return None
+    at = [int(found[1])] if found[1] else []
+    return (*at, found[2], int(found[3]), found[4])
+
+
+def _order(state: str | None) -> Sequence[Column[Any]]:
+    first = {"waiting": [D.due_at], "given_up": [D.updated_at]}
+    return [*first.get(state or "", []), D.cancellation_id, D.seq, D.kind]
+
+
+def as_listed(row: Row[Any]) -> dict[str, Any]:
+    """A delivery with what it is of."""
+    whose = {"provider": row.provider, "account": row.account, "order": row.order_id}
+    return {**as_document(row), **whose}
 
 
 def as_document(row: Row[Any]) -> dict[str, Any]:
@@ -107,7 +142,3 @@ def as_document(row: Row[Any]) -> dict[str, Any]:
         "created_at": stamp(row.created_at),
         "updated_at": stamp(row.updated_at),
     }
-
-
-def _whose(row: Row[Any]) -> dict[str, Any]:
-    return {"provider": row.provider, "account": row.account, "order": row.order_id}

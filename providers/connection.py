@@ -33,6 +33,7 @@ MOST_KEPT = 10
 
 _local = threading.local()
 """This thread's session, and the connections that it keeps."""
+_reading = threading.Lock()
 
 
 # --- what is sent -----------------------------------------------------------------
@@ -120,7 +121,19 @@ class _Adapter(HTTPAdapter):
     ) -> tuple[Any, Any]:
         bundle = DEFAULT_CA_BUNDLE_PATH if verify is True else str(verify)
         host, _ = super().build_connection_pool_key_attributes(request, True, cert)
-        return host, {"ssl_context": _trusting(bundle), "cert_reqs": "CERT_REQUIRED"}
+        return host, {"ssl_context": trusting(bundle), "cert_reqs": "CERT_REQUIRED"}
+
+
+def prepare() -> None:
+    """Read the authorities now, for all processes that are forked from here."""
+    trusting(DEFAULT_CA_BUNDLE_PATH)
+
+
+def trusting(bundle: str) -> ssl.SSLContext:
+    """What trusts the authorities in ``bundle``: one for all threads."""
+    # Threads that begin together would each read them, for want of the first one's.
+    with _reading:
+        return _trusting(bundle)
 
 
 @cache  # to read all authorities takes longer than a thousand calls

@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -339,8 +340,12 @@ def _names_another(awb: str, row: Mapping[str, Any]) -> bool:
 
 
 def _row(row: Mapping[str, Any]) -> Finding:
-    status, remark = row.get("status"), without_html(row.get("remark"))
-    word = fold(first_text(status))
+    return _said(first_text(row.get("status")), without_html(row.get("remark")))
+
+
+@lru_cache(maxsize=256)  # most rows of a reply say the same
+def _said(status: str | None, remark: str | None) -> Finding:
+    word = fold(status)
     if word == SUCCESS:
         return _with_words(CANCELLED, status, remark)
     if word not in ERRORS:

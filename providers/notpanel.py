@@ -77,6 +77,7 @@ COMPLETED = Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED)
 NOT_FOUND = Finding(Outcome.REFUSED, Reason.NOT_FOUND)
 CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
 ACTIVE = Finding(Outcome.ACTIVE)
+REQUESTED = Finding(Outcome.REQUESTED)
 
 ERRORS: Mapping[str, Finding] = {
     # By whom, and to what end? Not final, though it names a state: the status tells.
@@ -91,7 +92,7 @@ ERRORS: Mapping[str, Finding] = {
     r"|\b(?:incorrect|invalid|wrong|no such) order(?: ids?)?(?= *[.:(]|$)": NOT_FOUND,
     r"\bnot support": Finding(Outcome.REFUSED, Reason.NOT_SUPPORTED),
     # 2026-11-20 [A]: words of a cancel that an earlier call of ours has asked for.
-    r"\bcancel.*\balready (?:been )?(?:requested|queued)\b": Finding(Outcome.REQUESTED),
+    r"\bcancel.*\balready (?:been )?(?:requested|queued)\b": REQUESTED,
 }
 """What ``error`` says of an order; one that says two things, or none, is unknown."""
 
@@ -302,7 +303,7 @@ def _cancel_row(order: str, row: Mapping[str, Any]) -> Finding:
     if row.get("error") and taken:
         return _with_words(UNKNOWN, None, error)
     if taken:
-        return Finding(Outcome.REQUESTED)
+        return REQUESTED
     return _with_words(_in_words(error), None, error or first_text(cancel))
 
 

@@ -37,7 +37,7 @@ _numbers = count(1)
 
 SLOWEST = (
     "tests/worker/test_up",
-    "tests/test_deployment",
+    "tests/deployment/test_services",
     "tests/tasks/test_stopping",
     "tests/tasks/traps/test_messages",
     "tests/worker/test_demo",
@@ -46,6 +46,7 @@ SLOWEST = (
     "tests/desk/test_browser",
     "tests/tasks/",
     "tests/api/test_process",
+    "tests/deployment/",
     "tests/test_",
     "tests/desk/",
     "tests/ledger/test_promise",

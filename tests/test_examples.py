@@ -14,7 +14,8 @@ from providers.model import InvalidRequestError
 from providers.registry import PROVIDERS
 from worker.accounts import Accounts, LaneConfig
 from worker.entries import Checked, check
-from worker.files import Row, parse
+from worker.files.reading import parse
+from worker.files.rows import Row
 from worker.intake import MOST, Receipt, take_in
 
 ACCOUNTS = Accounts(

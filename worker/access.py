@@ -20,7 +20,8 @@ from pathlib import Path
 import limits
 from limits import RateLimitItem
 
-from worker.settings import Settings, SettingsError, write_private
+from worker.home import write_private
+from worker.settings import Settings, SettingsError
 
 OWN_TOKEN = "api.token"  # noqa: S105  (a file's name)
 SHORTEST = 16

@@ -28,7 +28,7 @@ from ledger.lanes import (
     read_lane,
     write_lane,
 )
-from ledger.progress import Change, Claimed, Progress
+from ledger.progress import Change, Claimed
 from ledger.records import record, record_calls
 from ledger.states import OPEN, State
 from ledger.tallies import THROTTLE, count
@@ -129,7 +129,7 @@ class Books:
         self, asked: Sequence[Asked], calls: int, under_way: int, *, look: bool
     ) -> list[Claimed]:
         now = utc_now()
-        changes = _changes(asked, self.policy)
+        changes = [change for one in asked for change in _changes(one, self.policy)]
         with writing(self.engine) as connection:
             recorded = record(connection, changes, now, self.lane)
             made = [one.call for one in asked if one.call is not None]
@@ -198,40 +198,26 @@ def _count_throttles(
     count(connection, THROTTLE, lane, by=new)
 
 
-def _changes(asked: Sequence[Asked], policy: Policy) -> list[Change]:
-    known: dict[tuple[Any, ...], Progress] = {}
-    return [
-        _change(claimed, one, policy, known) for one in asked for claimed in one.claimed
-    ]
+def _changes(asked: Asked, policy: Policy) -> list[Change]:
+    """What becomes of a call's orders: most are alike, and end alike."""
+    alike: dict[tuple[Any, ...], list[Claimed]] = {}
+    for one in asked.claimed:
+        known = (id(one.progress), one.version, one.opened_at, one.cancel_before)
+        alike.setdefault((*known, asked.events[one.id]), []).append(one)
+    return [_change(some, asked, policy) for some in alike.values()]
 
 
-def _change(
-    claimed: Claimed,
-    asked: Asked,
-    policy: Policy,
-    known: dict[tuple[Any, ...], Progress],
-) -> Change:
-    event = asked.events[claimed.id]
-    # Of a batch most are alike, and all that is alike is decided alike.
-    alike = (
-        id(claimed.progress),
-        claimed.opened_at,
-        claimed.cancel_before,
-        event,
-        asked.at,
-    )
-    to = known.get(alike)
-    if to is None:
-        to = known[alike] = decide(claimed, event, policy, asked.at)
+def _change(alike: Sequence[Claimed], asked: Asked, policy: Policy) -> Change:
+    one = alike[0]
+    was, to = one.progress, decide(one, asked.events[one.id], policy, asked.at)
     return Change(
-        id=claimed.id,
-        version=claimed.version,
-        from_state=claimed.progress.state,
+        ids=[each.id for each in alike],
+        version=one.version,
+        from_state=was.state,
         to=to,
         call_id=asked.call.id if asked.call else None,
         evidence=asked.effect.words,
-        attempted=claimed.progress.state is State.SENDING
-        and to.attempts == claimed.progress.attempts,
+        attempted=was.state is State.SENDING and to.attempts == was.attempts,
     )
 
 
@@ -252,18 +238,19 @@ def _say_what_came(
     where = "/".join(lane)
     if stale:
         log.warning("moved by another meanwhile", lane=where, **named(sorted(stale)))
-    failed = [c.id for c in changes if c.to.state is State.FAILED and c.id not in stale]
+    given_up = (change.ids for change in changes if change.to.state is State.FAILED)
+    failed = [one for ids in given_up for one in ids if one not in stale]
     if failed:
         log.warning("given up: a person must look", lane=where, **named(failed))
     if changes and _events.isEnabledFor(logging.DEBUG):
-        ends = Counter(
-            f"{change.from_state} -> {change.to.state}"
-            + (f" ({change.to.reason})" if change.to.reason else "")
-            for change in changes
-            if change.id not in stale
-        )
+        ends = Counter(_in_words(c) for c in changes for i in c.ids if i not in stale)
         calls = sorted({c.call_id for c in changes if c.call_id})
         log.debug("recorded", lane=where, calls=calls[:MOST_NAMED], moves=dict(ends))
+
+
+def _in_words(change: Change) -> str:
+    why = f" ({change.to.reason})" if change.to.reason else ""
+    return f"{change.from_state} -> {change.to.state}{why}"
 
 
 def _say(lane: Lane, was: LaneState, now_is: LaneState) -> None:

@@ -13,6 +13,8 @@ from worker.settings import CONCURRENCY
 
 INTAKE = "rescind"
 """The queue of ``rescind.submit``."""
+TAKING = "rescind:taking"
+"""Its messages that are on their way to a worker, or there since a moment."""
 SWEEPS = "rescind.sweep"
 """The sweep's own queue: a flood of submissions must not hold it up."""
 WEBHOOKS = "rescind.webhooks"
@@ -48,7 +50,7 @@ BROKER_OPTIONS: dict[str, Any] = {
     # The same in every app on one broker, or the shortest one redelivers too early.
     "visibility_timeout": 600,
     # Looked for each 5 s, not each 100 s; submissions need not wait for the timeout:
-    # see worker.transport.
+    # see worker.intake_channel.
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     # A worker killed inside the restore must not lock it for five minutes.

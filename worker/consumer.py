@@ -19,7 +19,8 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from worker.transport import ODD
+from worker.giving import give_at_once
+from worker.redis_channel import ODD
 
 PLAIN = re.compile(r"[\w.:@-]{1,100}", re.ASCII)
 """What a task's name or id looks like; anything else might be what must not show."""
@@ -38,10 +39,7 @@ class Consumer(CeleryConsumer):
 
     def register_with_event_loop(self, hub: Any) -> None:
         super().register_with_event_loop(hub)
-        # Celery gives a task to any child that is free. The same one each time has
-        # all that it needs at hand, and the others need not grow.
-        give = hub.consolidate_callback
-        hub.consolidate_callback = lambda free: give(sorted(free))
+        give_at_once(hub, self.pool._pool)  # noqa: SLF001  (nobody else has it)
 
     def on_send_event_buffered(self) -> None:
         # Celery sends each by itself, before it hands on the task that it tells of.

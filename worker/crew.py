@@ -26,6 +26,9 @@ never had it. At 50 ms `make chaos` had twice as many of these."""
 MOST_AHEAD = 4
 """Times as many as are made at once, at most."""
 
+HANGS_SECONDS = 0.5
+"""A crew that has heard nothing for so long may have to wait for much longer."""
+
 Batch = Sequence[Claimed]
 Given = TypeVar("Given")
 """What a call is made of: a batch, and what else the call needs."""
@@ -48,7 +51,7 @@ class Crew(Generic[Given]):
         self._halted = False
         self._changed = threading.Condition()
         self._pace = 0.0
-        self._taken_at = time.monotonic()
+        self._taken_at = self._heard_at = time.monotonic()
 
     @property
     def under_way(self) -> int:
@@ -58,8 +61,10 @@ class Crew(Generic[Given]):
 
     @property
     def pace(self) -> float:
-        """Calls a second, of late."""
-        return self._pace
+        """Calls a second, of late; none where answers are waited for in vain."""
+        with self._changed:
+            hangs = self._calling and time.monotonic() - self._heard_at > HANGS_SECONDS
+            return 0.0 if hangs else self._pace
 
     @property
     def ahead(self) -> int:
@@ -68,6 +73,8 @@ class Crew(Generic[Given]):
 
     def add(self, batches: Sequence[Given]) -> None:
         with self._changed:
+            if self._is_idle():
+                self._heard_at = time.monotonic()
             self._ready.extend(batches)
             more = min(len(self._ready), self._size - self._calling)
             for _ in range(more):
@@ -109,6 +116,14 @@ class Crew(Generic[Given]):
     def nudged(self) -> bool:
         return self._nudged
 
+    def rest(self, seconds: float) -> None:
+        """Wait, though not when nudged or told to stop meanwhile."""
+        until = time.monotonic() + seconds
+        while not stopping() and (left := until - time.monotonic()) > 0:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._nudged, min(left, 0.1)):
+                    return
+
     def calm(self) -> None:
         """Forget the nudges so far."""
         self._nudged = False
@@ -147,6 +162,7 @@ class Crew(Generic[Given]):
 
     def _answer(self, asked: Asked) -> None:
         with self._changed:
+            self._heard_at = time.monotonic()
             self._answered.append(asked)
             # Nobody may begin what is in hand until it has been withdrawn: see Pump.
             self._halted |= asked.effect.stops

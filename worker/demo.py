@@ -20,29 +20,26 @@ from sqlalchemy import Engine
 
 from ledger.counts import calls_made
 from ledger.database import LedgerUnreachableError, open_ledger, reading
-from ledger.queries import Filter, as_record, list_rows
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record
 from providers.registry import PROVIDERS
 from sandbox.client import Sandbox, running
 from worker import demo_report, demo_setup
 from worker.access import OWN_TOKEN
 from worker.accounts import Accounts
+from worker.awaiting import StoppedError, UpError
 from worker.cli.errors import Ending, explain
+from worker.cli.statuses import DONE, INTERRUPTED, UNREACHABLE, WRONG
 from worker.demo_oracle import Verdict, compare
 from worker.demo_progress import progress, standings, unfinished
 from worker.demo_report import CallCount
 from worker.demo_seen import seen
 from worker.embedded import EmbeddedError
-from worker.files import FileError, load
+from worker.files.reading import load
+from worker.files.rows import FileError
 from worker.settings import CONCURRENCY
 from worker.supervisor import Lines
-from worker.system import (
-    API_PORT,
-    FLOWER_PORT,
-    UNREACHABLE,
-    StoppedError,
-    System,
-    UpError,
-)
+from worker.system import API_PORT, FLOWER_PORT, System
 from worker.up import refuse, stopped_by_signals
 
 NAMES = tuple(provider.name for provider in PROVIDERS)
@@ -51,7 +48,7 @@ LIMIT_SECONDS = 55.0
 LOOK_SECONDS = 0.25
 EVERYTHING = 10_000_000
 GROUP = "demo"
-DONE, NOT_GOOD, WRONG, INTERRUPTED = 0, 1, 2, 130
+NOT_GOOD = 1
 
 
 class DemoError(RuntimeError):

@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from ledger.counts import outcomes
 from ledger.database import reading
-from ledger.queries import is_final
+from ledger.states import FINAL
 
 LINE_SECONDS = 3.0
 """Between two lines where there is no terminal."""
@@ -58,7 +58,7 @@ def standings(engine: Engine, providers: tuple[str, ...]) -> dict[str, Standing]
         one = found.get(provider)
         if one is None:
             continue
-        if is_final(state):
+        if state in FINAL:
             one.final += count
         else:
             one.waiting[state] = one.waiting.get(state, 0) + count

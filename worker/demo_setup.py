@@ -13,8 +13,10 @@ from providers.model import InvalidRequestError
 from worker.accounts import Accounts, load_accounts
 from worker.demo_oracle import Wish
 from worker.entries import check
-from worker.files import FileError, load
-from worker.settings import Settings, write_private
+from worker.files.reading import load
+from worker.files.rows import FileError
+from worker.home import write_private
+from worker.settings import Settings
 
 EXAMPLE = Path("examples") / "cancellations.csv"
 

@@ -24,7 +24,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from worker.settings import write_private
+from worker.home import write_private
 
 HOST = "127.0.0.1"
 START_SECONDS = 15.0

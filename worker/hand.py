@@ -105,7 +105,8 @@ class Hand:
 
     def answer(self) -> None:
         """Tell whose offers are over; it has time until the calls go out."""
-        done, self._done = self._done, []
+        with self._lock:
+            done, self._done = self._done, []
         for one in done:
             one.answer()
         if done:

@@ -22,7 +22,7 @@ from providers.model import Reason
 from providers.registry import PROVIDERS
 from worker import pulse
 from worker.accounts import Accounts, Lane
-from worker.broker import INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
+from worker.broker import INTAKE, SCHEDULES, SWEEPS, TAKING, WEBHOOKS
 
 Histogram = tuple[list[tuple[str, float]], float]
 Measured = tuple[str, tuple[str, ...], float | Histogram]
@@ -208,16 +208,17 @@ def of_redis(redis: Redis) -> Iterator[Measured]:
     pipe = redis.pipeline(transaction=False)
     for name in lists:
         pipe.llen(name)
+    pipe.llen(TAKING)
     pipe.hlen("rescind:unacked")
     pipe.hlen("unacked")
     pipe.hvals(pulse.KEY)
-    *lengths, intake, others, ticks = pipe.execute()
+    *lengths, taking, held, others, ticks = pipe.execute()
     waiting: defaultdict[str, int] = defaultdict(int)
     for name, length in zip(lists, lengths, strict=True):
         waiting[name.partition("\x06")[0]] += length
     for queue, count in waiting.items():
         yield "rescind_queue_messages", (queue,), count
-    yield "rescind_queue_unacknowledged", (INTAKE,), intake
+    yield "rescind_queue_unacknowledged", (INTAKE,), taking + held
     yield "rescind_queue_unacknowledged", ("others",), others
     yield "rescind_sweep_last_tick_timestamp_seconds", (), _latest(ticks)
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.database import LedgerUnreachableError, reading
 from ledger.lanes import all_lanes
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from ledger.states import State
 from worker.cli.checks import Check, Level
 

@@ -23,7 +23,7 @@ from worker.crew import Batch, Crew
 from worker.hand import Hand
 from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget, Place
 from worker.runtime import Runtime
-from worker.stopping import pause, stopping
+from worker.stopping import stopping
 
 log = structlog.get_logger("rescind.pump")
 
@@ -120,6 +120,8 @@ class Pump:
         calls = self._wanted(look=look) if mine else 0
         budget = self._take(calls)
         if not self._home and not budget.calls:
+            if mine and not calls and self._hand and self._room():
+                return True  # it came since calls were counted
             self._give_back_offers()
             return calls > 0 and self._sit_out(budget) and not stopping()
         if look and budget.calls:
@@ -131,7 +133,7 @@ class Pump:
             claimed = self._books.turn(home, budget.calls, under_way, look=look)
             self._crew.add(self._batches(claimed, places))
         finally:
-            self._give_back_offers()
+            self._give_back_offers(self._room())
             self._give_back([*places, *(one.place for one in home)])
         return bool(home or claimed)
 
@@ -167,11 +169,11 @@ class Pump:
         self._ledgers_turn = not self._ledgers_turn
         return self._books.more and self._ledgers_turn
 
-    def _give_back_offers(self) -> None:
+    def _give_back_offers(self, room: int = 0) -> None:
         """What will not be sent soon is better kept by those who offered it."""
         moves = self._books.open and self._hand.patience > 0
-        soon = self._crew.pace * self._batch * SOON_SECONDS if moves else 0
-        self._hand.give_back(int(soon))
+        soon = int((room + self._crew.pace * SOON_SECONDS) * self._batch)
+        self._hand.give_back(soon if moves else 0)
         self._hand.answer()
 
     def _wanted(self, *, look: bool) -> int:
@@ -214,7 +216,7 @@ class Pump:
     def _sit_out(self, budget: Budget) -> bool:
         if self._crew.under_way or budget.wait > SHORT_WAIT:
             return False
-        pause(budget.wait.total_seconds())
+        self._crew.rest(budget.wait.total_seconds())
         return True
 
     def _batches(self, claimed: Sequence[Claimed], places: list[Place]) -> list[Paced]:
@@ -232,5 +234,8 @@ class Pump:
                     self._books.turn(self._home, 0, 0)
             except Exception:
                 log.exception("not recorded", lane="/".join(self.lane))
+            # Nobody who offers more must wait until the slowest call is home.
+            self._crew.calm()
+            self._hand.refuse()
             self._give_back([one.place for one in self._home])
             self._home = self._crew.take_home(None)

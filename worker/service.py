@@ -88,6 +88,7 @@ class Service:
                     self._begin(work)
         finally:
             self._closed = True
+            self._place.close_inbox()
             for hand in self._hands.values():
                 hand.refuse()
             # Who has left may still be busy for long with what is under way.
@@ -98,9 +99,9 @@ class Service:
 
     def _listen(self) -> list[Work]:
         """Wait a moment for what is rung or offered."""
-        inbox = self._place.inbox
-        heard = self._place.bell.wait(LOOK_SECONDS, inbox if self._has_room() else None)
-        while self._has_room() and (offered := inbox.accept()) is not None:
+        place = self._place
+        heard = place.bell.wait(LOOK_SECONDS, place.inbox if self._has_room() else None)
+        while self._has_room() and (offered := place.offered()) is not None:
             self._take(offered)
         return heard
 
@@ -108,7 +109,11 @@ class Service:
         return sum(map(len, self._hands.values())) < MOST_IN_HAND
 
     def _take(self, offered: Offer) -> None:
-        account = offered.new.lane[1]
+        provider, account = offered.new.lane
+        if provider != self._place.provider:
+            log.error("an offer for another provider", lane=f"{provider}/{account}")
+            offered.answer()
+            return
         self._hand(account).add(offered)
         work = (account, "cancel")
         if work in self._running:

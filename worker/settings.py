@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -16,8 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ledger.seal import Seal, new_key
+from ledger.seal import Seal
 from worker.callbacks import Callbacks, host_patterns
+from worker.home import own_key, running
 from worker.times import parse_age
 
 CONCURRENCY = 14
@@ -138,7 +136,7 @@ class Settings(BaseSettings):
             return self.seal_key.get_secret_value()
         if not self.embedded_database:
             return ""
-        return _own_key(self.home)
+        return own_key(self.home)
 
 
 def retention_of(name: str, text: str) -> timedelta:
@@ -190,70 +188,6 @@ def _verified(url: str) -> str:
         " vouches for your server by ssl_ca_certs=/path/to/ca.pem",
         "redis-url",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """What a ``rescind up`` in this folder has started."""
-
-    redis_url: str
-    flower_url: str | None
-    pid: int
-    api_url: str | None = None
-
-
-RUNNING = "running.json"
-
-
-def running(home: Path) -> Running | None:
-    """What runs in ``home``; ``None`` if nothing is known of it."""
-    try:
-        found = json.loads((home / RUNNING).read_text())
-        return Running(
-            redis_url=found["redis_url"],
-            flower_url=found.get("flower_url"),
-            pid=found["pid"],
-            api_url=found.get("api_url"),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def write_running(home: Path, what: Running) -> None:
-    """Let other commands in this folder find what was started."""
-    document = {
-        "redis_url": what.redis_url,
-        "flower_url": what.flower_url,
-        "api_url": what.api_url,
-        "pid": what.pid,
-    }
-    write_private(home / RUNNING, json.dumps(document))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    partial.replace(path)
-
-
-def _own_key(home: Path) -> str:
-    path = home / "seal.key"
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = home / f"seal.key.{os.getpid()}"
-        write_private(made, new_key())
-        try:
-            # Of two that make a key at once, both use the one that came first.
-            os.link(made, path)
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-    return path.read_text().strip()
 
 
 def _in_words(error: ValidationError) -> str:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from celery import platforms
 
 from ledger import migrate
+from providers import connection
 from worker import runtime, tracing
 
 
@@ -26,6 +27,7 @@ def prepare() -> None:
         # What is wrong with a setting is said where it is used.
         runtime.prepare()
     migrate.prepare()
+    connection.prepare()
     tracing.load()
     if sys.platform == "linux":
         # Celery's own parses a declaration in C first, in every child.

@@ -17,11 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+import structlog
+
 from ledger.arrivals import Arrivals
 from providers.registry import PROVIDERS
 from worker import bells, handoff
 from worker.bells import Bell, Work
-from worker.handoff import Inbox
+from worker.handoff import Inbox, Offer
+
+log = structlog.get_logger("rescind.lanes")
 
 OTHERS = 2
 """Children left for intake and the sweep."""
@@ -48,7 +52,8 @@ class Place:
     provider: str
     leaving: int
     bell: Bell
-    inbox: Inbox
+    inbox: Inbox | None
+    """None where there cannot be one: new orders come by way of the ledger."""
     _serving: ExitStack = field(repr=False)
     _gone: ExitStack = field(default_factory=ExitStack, repr=False)
     _unheard: set[Work] = field(default_factory=set)
@@ -69,13 +74,22 @@ class Place:
         unheard, self._unheard = self._unheard, set()
         return unheard
 
+    def offered(self) -> Offer | None:
+        """The next offer, if there is one."""
+        return None if self.inbox is None else self.inbox.accept()
+
+    def close_inbox(self) -> None:
+        """Be offered nothing more."""
+        if self.inbox is not None:
+            self.inbox.close()
+
     def close(self) -> None:
         self._let_serve()
         self._gone.close()
 
     def _let_serve(self) -> None:
         # Silent first: whoever comes next hears from then on.
-        self.inbox.close()
+        self.close_inbox()
         self._unheard.update(self.bell.close())
         self._serving.close()
 
@@ -89,7 +103,7 @@ def serving(provider: str, places: tuple[int, int]) -> Iterator[Place | None]:
         for number in range(serve):
             if _try(stack, f"{provider}-serving-{number}"):
                 bell = Bell(_bell(provider, number))
-                inbox = Inbox(_inbox(provider, number))
+                inbox = _opened(_inbox(provider, number))
                 place = Place(provider, leave, bell, inbox, stack.pop_all())
                 try:
                     yield place
@@ -149,13 +163,29 @@ def _inbox(provider: str, number: int) -> Path:
     return _folder() / f"{provider}-{number}.inbox"
 
 
+def _opened(path: Path) -> Inbox | None:
+    try:
+        return Inbox(path)
+    except OSError as error:
+        log.warning(
+            "no inbox: new orders go by way of the ledger; is TMPDIR too long a path?",
+            path=str(path),
+            error=str(error),
+        )
+        return None
+
+
 def _folder() -> Path:
     """One folder for each worker: its children have the same parent."""
-    base = Path(tempfile.gettempdir()) / f"rescind-{os.getuid()}"
+    base = _base()
     base.mkdir(mode=0o700, exist_ok=True)
     folder = base / str(_worker)
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _base() -> Path:
+    return Path(tempfile.gettempdir()) / f"rescind-{os.getuid()}"
 
 
 _worker = os.getpid()
@@ -165,6 +195,19 @@ def adopt() -> None:
     """Called once in a worker's parent, before it forks."""
     global _worker  # noqa: PLW0603  (forked children inherit it)
     _worker = os.getpid()
+    _need_to_own(_base())
+
+
+def _need_to_own(base: Path) -> None:
+    """Whoever owns the folder could take orders that are handed over."""
+    if not base.is_symlink():
+        base.mkdir(mode=0o700, exist_ok=True)
+    if base.is_symlink() or base.stat().st_uid != os.getuid():
+        raise SystemExit(
+            f"rescind: {base} belongs to somebody else: remove it, or set TMPDIR to a"
+            " folder of your own"
+        )
+    base.chmod(0o700)
 
 
 def clear() -> None:

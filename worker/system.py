@@ -7,55 +7,23 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
-from redis import Redis
-from redis.exceptions import AuthenticationError, RedisError
-from sqlalchemy import Engine
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
-from ledger.database import LedgerUnreachableError, open_ledger
-from ledger.migrate import LedgerVersionError, upgrade
 from worker.access import access, check_host, make_own, rate_of
+from worker.awaiting import Patience, StoppedError, UpError
 from worker.embedded import EmbeddedRedis, free_port, listens
-from worker.settings import (
-    CONCURRENCY,
-    RUNNING,
-    Running,
-    Settings,
-    without_password,
-    write_running,
-)
+from worker.home import RUNNING, Running, write_running
+from worker.programs import Programs, environment
+from worker.settings import CONCURRENCY, Settings
 from worker.supervisor import Lines, Program, Say, Supervisor
 
 FLOWER_PORT = 5555
 API_PORT = 0
 """Where ``RESCIND_API_PORT`` says."""
-FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
-"""At any other level of the worker's, Flower only says what went wrong."""
 DOOR_SECONDS, KNOCK_SECONDS = 15.0, 0.1
-WAIT_SECONDS = 1.0
-"""Between two looks at whether a service has come up."""
-WRONG, UNREACHABLE = 2, 3
-"""Exit statuses: the settings or the call are wrong; a service cannot be reached."""
-
-
-class UpError(RuntimeError):
-    """The system cannot be started: a sentence for whoever starts it."""
-
-    def __init__(
-        self, why: str, status: int = WRONG, *, problem: str = "up-failed"
-    ) -> None:
-        super().__init__(why)
-        self.status = status
-        self.problem = problem
-
-
-class StoppedError(Exception):
-    """Told to stop before all of it was up."""
 
 
 class System:
@@ -86,6 +54,7 @@ class System:
         self._say = say or Lines(sys.stderr)
         self._supervisor = Supervisor(self._say)
         self._stopping = threading.Event()
+        self._patience = Patience(self._say, self.wait)
         self._cleanup = ExitStack()
 
     def __enter__(self) -> Self:
@@ -131,28 +100,7 @@ class System:
 
     def environment(self) -> dict[str, str]:
         """What other programs need to find this system, wherever they run."""
-        chosen, tokens = self.settings, self.settings.api_tokens
-        secret = chosen.webhook_secret
-        # In full, so that no .env file or folder of theirs says otherwise.
-        told = {
-            "RESCIND_HOME": str(self.home),
-            "RESCIND_ACCOUNTS": str(chosen.accounts.resolve()),
-            "RESCIND_REDIS_URL": self.redis_url,
-            "RESCIND_DATABASE_URL": chosen.database,
-            "RESCIND_SEAL_KEY": chosen.seal_keys(),
-            "RESCIND_API_TOKENS": tokens.get_secret_value() if tokens else "",
-            "RESCIND_API_HOST": chosen.api_host,
-            "RESCIND_API_RATE": chosen.api_rate,
-            "RESCIND_LOG_FORMAT": chosen.log_format,
-            "RESCIND_RETENTION": chosen.retention or "",
-            "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
-            "RESCIND_WEBHOOK_SECRET": secret.get_secret_value() if secret else "",
-            "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
-            "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
-            "RESCIND_CONCURRENCY": str(self._concurrency),
-            "PYTHONUNBUFFERED": "1",
-        }
-        return os.environ | {name: value for name, value in told.items() if value}
+        return environment(self.settings, self.redis_url, self._concurrency)
 
     def _start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -165,12 +113,8 @@ class System:
             self._start_redis()
         else:
             self.redis_url = self.settings.redis
-            self._wait_for("Redis", self._ping)
-        engine = self._open_ledger()
-        try:
-            self._wait_for("the ledger", lambda: self._migrate(engine))
-        finally:
-            engine.dispose()
+            self._patience.for_redis(self.redis_url)
+        self._patience.for_ledger(self.settings.database)
         if self._stopping.is_set():
             raise StoppedError
         self._choose_ports()
@@ -196,16 +140,6 @@ class System:
             port = free_port(self._api_port or self.settings.api_port)
             self.api_url = f"http://{_reached_by(self.settings.api_host)}:{port}"
 
-    def _open_ledger(self) -> Engine:
-        try:
-            return open_ledger(self.settings.database)
-        except (ArgumentError, NoSuchModuleError):
-            raise UpError(
-                "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
-                " postgresql+psycopg://user:password@host/name",
-                problem="database-url",
-            ) from None
-
     def _start_redis(self) -> None:
         server = EmbeddedRedis(self.home)
         server.prepare()
@@ -216,66 +150,14 @@ class System:
         self.redis_url = server.url
 
     def _programs(self) -> Iterator[Program]:
-        celery = (sys.executable, "-m", "celery", "-q", "-A", "worker")
-        worker = (
-            *("worker", "--loglevel", self._loglevel, "-c", str(self._concurrency)),
-            # They serve fleets that revoke tasks; here they only cost a slow start.
-            *("--without-mingle", "--without-gossip"),
-        )
-        schedule = str(self.home / "celerybeat-schedule")
-        beat = ("beat", "-s", schedule, "--pidfile=", "--loglevel", self._loglevel)
-        yield Program("worker", celery + worker, self.environment())
-        yield Program("beat", celery + beat, self.environment())
+        env = self.environment()
+        ours = Programs(self.home, env, self._loglevel, self._concurrency)
+        yield ours.worker()
+        yield ours.beat()
         if self.flower_url is not None:
-            port = self.flower_url.rpartition(":")[2]
-            flower = ("flower", "--address=127.0.0.1", f"--port={port}")
-            quiet = (f"--logging={FLOWER_LEVELS.get(self._loglevel, 'error')}",)
-            yield Program("flower", celery + flower + quiet, self.environment())
+            yield ours.flower(self.flower_url.rpartition(":")[2])
         if self.api_url is not None:
-            here = {"RESCIND_API_PORT": self.api_url.rpartition(":")[2]}
-            door = (sys.executable, "-m", "api")
-            yield Program("api", door, self.environment() | here)
-
-    def _wait_for(self, what: str, reach: Callable[[], str | None]) -> None:
-        """Until ``reach`` returns no complaint, saying so once for each new one."""
-        said: str | None = None
-        while (complaint := reach()) is not None:
-            if complaint != said:
-                self._say("up", f"waiting for {what}: {complaint}")
-                said = complaint
-            if self.wait(WAIT_SECONDS):
-                raise StoppedError
-        if said is not None:
-            self._say("up", f"{what} is there")
-
-    def _ping(self) -> str | None:
-        shown = without_password(self.redis_url)
-        try:
-            with Redis.from_url(
-                self.redis_url, socket_timeout=5, socket_connect_timeout=5
-            ) as client:
-                client.ping()
-        except AuthenticationError as error:
-            why = f"{shown} refuses the password: {error}"
-            raise UpError(why, UNREACHABLE, problem="redis-unreachable") from None
-        except RedisError as error:
-            return f"{shown}: {error}"
-        except ValueError as error:
-            why = f"RESCIND_REDIS_URL is not a Redis URL: {error}"
-            raise UpError(why, problem="redis-url") from None
-        return None
-
-    def _migrate(self, engine: Engine) -> str | None:
-        try:
-            upgrade(engine)
-        except LedgerVersionError:
-            raise
-        except LedgerUnreachableError as error:
-            # A server may come up; a file that cannot be written will not by itself.
-            if engine.dialect.name == "sqlite":
-                raise
-            return str(error)
-        return None
+            yield ours.door(self.api_url.rpartition(":")[2])
 
 
 def _reached_by(host: str) -> str:

@@ -13,8 +13,10 @@ from types import FrameType
 from ledger.database import LedgerUnreachableError
 from worker.access import OWN_TOKEN
 from worker.accounts import Accounts, load_accounts
+from worker.awaiting import StoppedError, UpError
 from worker.cli import output
 from worker.cli.errors import Ending, explain
+from worker.cli.statuses import UNREACHABLE, WRONG
 from worker.embedded import EmbeddedError
 from worker.schedules.rules import load_schedules
 from worker.settings import (
@@ -25,15 +27,7 @@ from worker.settings import (
     without_password,
 )
 from worker.supervisor import Lines, Say
-from worker.system import (
-    API_PORT,
-    FLOWER_PORT,
-    UNREACHABLE,
-    WRONG,
-    StoppedError,
-    System,
-    UpError,
-)
+from worker.system import API_PORT, FLOWER_PORT, System
 
 LOG = "up.log"
 STOPPING = b"\nStopping, once calls under way have ended; Ctrl-C: at once.\n"

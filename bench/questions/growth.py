@@ -21,13 +21,14 @@ from ledger.backlogs import COUNTED, backlogs
 from ledger.claims import claim
 from ledger.database import open_ledger, reading
 from ledger.lanes import all_lanes
+from ledger.listing import Filter, list_rows
 from ledger.migrate import upgrade
-from ledger.queries import Filter, find, history, list_rows
+from ledger.queries import find, history
 from ledger.retention import Pruning
 from ledger.states import State
 from ledger.tables import moment
 from worker.accounts import load_accounts
-from worker.settings import write_private
+from worker.home import write_private
 from worker.sweeper import sweep
 
 SIZES = (1_000, 100_000)

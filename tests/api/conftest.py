@@ -21,7 +21,7 @@ from api.health import Remembered, alive, ready, redis_unreachable
 from api.problems import ledger_unreachable
 from api.server import Server, listen, make_server
 from ledger.database import open_ledger, reading
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from ledger.seal import new_key
 from tests.conftest import free_port
 from worker.accounts import Lane

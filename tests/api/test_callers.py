@@ -15,6 +15,7 @@ NEEDS = {
     ("GET", "/v1/cancellations/notpanel/default/x"): "read",
     ("POST", "/v1/cancellations/x/retry"): "operate",
     ("GET", "/v1/groups/x"): "read",
+    ("GET", "/v1/webhooks"): "read",
     ("GET", "/v1/lanes"): "read",
     ("GET", "/v1/lanes/notpanel/default"): "read",
     ("POST", "/v1/lanes/notpanel/default/hold"): "operate",

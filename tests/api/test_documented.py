@@ -52,10 +52,14 @@ EXAMPLES = [
 def answering(
     tmp_path: Path, sqlite_ledger_url: str, valkey_url: str
 ) -> Iterator[Door]:
-    redis_url = SecretStr(valkey_url)
+    given: dict[str, Any] = {
+        "redis_url": SecretStr(valkey_url),
+        "webhook_hosts": "shop.example.com",
+        "webhook_secret": SecretStr(f"whsec_{'A' * 44}"),
+    }
     with (
         Redis.from_url(valkey_url) as client,
-        opened(settings_for(tmp_path, sqlite_ledger_url, redis_url=redis_url)) as door,
+        opened(settings_for(tmp_path, sqlite_ledger_url, **given)) as door,
     ):
         client.delete(pulse.KEY)
         pulse.leave(client, datetime.now(UTC))

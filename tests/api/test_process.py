@@ -17,7 +17,7 @@ import requests
 
 from api import __main__ as door
 from ledger.database import open_ledger, reading
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from ledger.seal import new_key
 from tests.api.conftest import ACCOUNTS, EVERYTHING, NOWHERE
 from tests.conftest import free_port

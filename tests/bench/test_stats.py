@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.stats import alternate, most_within, percentile, round_to
+from bench.stats import alternate, most_within, percentile, round_to, spacing
 
 times = st.lists(st.integers(0, 1000).map(lambda n: n / 10), min_size=1)
 
@@ -33,6 +33,14 @@ def test_the_most_within_a_window_is_that_of_the_fullest_window(
 
 def test_a_window_does_not_hold_its_own_end() -> None:
     assert most_within([0.0, 0.5, 1.0], 1.0) == 2
+
+
+@given(st.integers(1, 9), st.floats(0.1, 9.0), st.integers(1, 30))
+def test_calls_whose_places_are_used_again_after_so_long_are_so_far_apart(
+    places: int, seconds: float, rounds: int
+) -> None:
+    bursts = [n * seconds + k / 1000 for n in range(rounds + 1) for k in range(places)]
+    assert spacing(bursts, places) == pytest.approx(seconds)
 
 
 def test_contenders_take_turns() -> None:

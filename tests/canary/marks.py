@@ -14,6 +14,8 @@ STEM = "kanaryaQ7vT"
 IBAN = "TR560006100519786457845678"
 SPACED = "TR56 0006 1005 1978 6457 8456 78"
 HOLDER = "Şükrü İğneci-Öztürk"
+MARKS = (STEM, IBAN, HOLDER)
+"""What is looked for in every place."""
 PREFIX = f"{STEM}0token0"
 """Of the tokens that a login brings."""
 

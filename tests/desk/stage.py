@@ -245,12 +245,12 @@ def end_in(
         status=200,
         body=body,
     )
-    path = [Change(one, 1, State.QUEUED, asked)]
+    path = [Change([one], 1, State.QUEUED, asked)]
     if lost:
         words = "the answer never came within 30 s"
-        path.append(Change(one, 2, State.SENDING, looked, evidence=words))
+        path.append(Change([one], 2, State.SENDING, looked, evidence=words))
     before = looked.state if lost else asked.state
-    path.append(Change(one, len(path) + 1, before, ended, call_id=call.id))
+    path.append(Change([one], len(path) + 1, before, ended, call_id=call.id))
     record_calls(connection, *lane, [call])
     for step, change in enumerate(path):
         moment = at if change is path[-1] else began + timedelta(seconds=step)

@@ -12,7 +12,7 @@ import pytest
 from desk import hub
 from ledger.database import reading
 from ledger.lanes import LaneState
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from ledger.states import State
 from providers.model import Reason
 from tests.browser import PHONE, WIDE, opened
@@ -27,6 +27,7 @@ from tests.desk.stage import (
     utc_now,
 )
 from tests.ledger.build import row
+from tests.ledger.telling import GONE, ended, holding, settling
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -39,6 +40,7 @@ PAGES = [
     "/desk/ended",
     "/desk/ended?state=rejected&group=nightly",
     "/desk/ended?state=expired",
+    "/desk/untold",
     "/desk/search?q=8621001",
     "/desk/search?q=nowhere",
     "/desk/groups",
@@ -209,8 +211,10 @@ def test_it_works_without_scripts(chromium: Browser, door: Served) -> None:
 def test_every_page_can_be_read_by_everybody(
     chromium: Browser, door: Served, size: dict[str, int]
 ) -> None:
-    a_day(door.engine, utc_now())
     long = "9" * 200
+    ended(door.engine, long)
+    settling(door.engine, holding(door.engine)[0], GONE)
+    a_day(door.engine, utc_now())
     end(door.engine, PANEL, long, State.FAILED, Reason.UNRESOLVED, message=long)
     one = one_that_failed(door)
     with opened(chromium, base_url=door.base, viewport=size) as page:

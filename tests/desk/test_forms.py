@@ -74,6 +74,7 @@ def test_an_origin_that_is_no_address_is_another_sites(
         ("/desk/search?q=%00x", 200),
         ("/desk/groups?after=%00", 200),
         ("/desk/groups?name=%00", 200),
+        ("/desk/untold?behind=%00", 200),
         ("/desk/lanes/hold?lane=%00", 404),
     ],
 )

@@ -104,7 +104,7 @@ def test_what_else_is_stuck_is_said_with_its_command(
             connection.execute(insert(SCHEDULE_RUN), {**runs, "name": "mended"})
         connection.execute(insert(SCHEDULE_RUN), {**run, "due_at": 1, "state": "held"})
     said = reader.get("/").text
-    assert "<b>1</b> outcome could not be told: <code>rescind webhooks</code>" in said
+    assert '<a href="/desk/untold"><b>1</b> outcome could not be told</a>' in said
     assert "<bdi>nightly &amp; co</bdi></b> held: <code>rescind schedule</code>" in said
     assert "mended" not in said
     assert "Nothing has failed, and" not in said
@@ -340,7 +340,8 @@ def test_any_words_are_shown_as_they_are_and_are_no_elements(words: str) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/desk/ended", "/desk/search?q=1", "/desk/groups"]
+    "path",
+    ["/", "/desk/ended", "/desk/untold", "/desk/search?q=1", "/desk/groups"],
 )
 def test_a_ledger_out_of_reach_is_said_in_words(
     door: Served, reader: Visitor, path: str

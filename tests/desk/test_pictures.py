@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.database import reading
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from tests import pictures
 from tests.browser import PHONE, opened
 from tests.desk.stage import OPERATOR, Served, a_day, utc_now

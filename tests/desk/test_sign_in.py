@@ -30,12 +30,19 @@ from worker.settings import Settings
 PAGES = [
     "/",
     "/desk/ended",
+    "/desk/untold",
     "/desk/search?q=1",
     "/desk/groups",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
 ]
-ACTS = ["/desk/lanes/hold", "/desk/lanes/resume", "/desk/retry", "/desk/retry/now"]
+ACTS = [
+    "/desk/lanes/hold",
+    "/desk/lanes/resume",
+    "/desk/retry",
+    "/desk/retry/now",
+    "/desk/untold/again",
+]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -139,7 +139,7 @@ def change(held: Claimed, state: State, **values: Any) -> Change:
     if state in FINAL:
         keep = replace(keep, reason=REASONS[state], due_at=None, finished_at=NOW)
     to = replace(keep, **values)
-    return Change(held.id, held.version, held.progress.state, to)
+    return Change([held.id], held.version, held.progress.state, to)
 
 
 def make(

@@ -130,6 +130,20 @@ def test_what_comes_together_comes_in_the_order_of_urgency(engine: Engine) -> No
     assert orders(hold(engine)) == ["soon", "late", "none"]
 
 
+def test_what_comes_together_keeps_each_its_own_history_and_params(
+    engine: Engine,
+) -> None:
+    shown = [{"reason": 1}, {"reason": True}, {"reason": 1}]
+    ids = take_in(engine, [new(str(n), params=one) for n, one in enumerate(shown)])
+    [first] = hold(engine, limit=1)
+    make(engine, [change(first, State.QUEUED, due_at=NOW)])
+    held = {one.id: one for one in hold(engine)}
+    assert [repr(held[one].order.params) for one in ids] == [repr(one) for one in shown]
+    assert held[first.id].version == 4
+    for one in held.values():
+        assert steps(engine, one.id)[-1] == (one.version, State.QUEUED, State.SENDING)
+
+
 def test_what_is_past_its_deadline_is_left_to_the_sweep(engine: Engine) -> None:
     add(engine, order="past", cancel_before=NOW)
     add(engine, order="good", cancel_before=NOW + timedelta(milliseconds=1))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,9 +11,17 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 
 from ledger import deliveries
-from ledger import told as questions
 from ledger.database import reading, writing
-from ledger.deliveries import AT_ONCE, Ended, put_off, resend, resend_given_up, settle
+from ledger.deliveries import (
+    BROKER,
+    Ended,
+    begin,
+    resend,
+    resend_all_given_up,
+    resend_given_up_of,
+)
+from ledger.dispatch import hold as hold_told
+from ledger.dispatch import settle
 from ledger.intake import insert_new
 from ledger.queries import as_record
 from ledger.records import record
@@ -25,9 +31,7 @@ from ledger.side_tables import DELIVERY
 from ledger.states import FINAL, RETRYABLE, State
 from ledger.sweeps import sweep_deadlines, sweep_leases
 from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
-from ledger.tallies import WEBHOOK, totals
-from ledger.telling import DELAYS, Heard, Telling, judge
-from ledger.told import anything_due, due_targets, list_told, told_of
+from ledger.telling import Heard, Telling, judge
 from tests.ledger.build import (
     HOUR,
     NOW,
@@ -44,48 +48,19 @@ from tests.ledger.build import (
 from tests.ledger.build import (
     LANE as NOTPANEL,
 )
-
-URL = "https://shop.example.com/hook?key=secret"
-TASK = {"callback_task": "shop.ended", "callback_queue": "shop"}
-LEASE = timedelta(minutes=1)
-TAKEN = Heard(taken=True, status=204)
-NOT_TAKEN = Heard(taken=False, status=500, detail="HTTP 500")
-GONE = Heard(taken=False, status=410, detail="HTTP 410", gone=True)
-
-
-def ended(engine: Engine, order: str = "1", **values: Any) -> str:
-    """One that has failed, whose producer is to be told by a webhook unless said."""
-    asked = values or {"callback_url": URL}
-    with writing(engine) as connection:
-        insert_new(connection, [new(order, **asked)], NOW)
-    [held] = hold(engine)
-    make(engine, [change(held, State.FAILED, provider_message="it broke")])
-    return held.id
-
-
-def holding(
-    engine: Engine,
-    target: str = "shop.example.com",
-    limit: int = 10,
-    now: datetime = NOW,
-) -> list[Telling]:
-    with writing(engine) as connection:
-        return deliveries.hold(connection, target, limit, LEASE, now)
-
-
-def settling(
-    engine: Engine, telling: Telling, heard: Heard, now: datetime = NOW
-) -> int:
-    with writing(engine) as connection:
-        return settle(connection, [judge(telling, heard, now, 0.5)], now)
-
-
-def told(engine: Engine, one: str) -> list[dict[str, Any]]:
-    with reading(engine) as connection:
-        return told_of(connection, one)
-
-
-# --- one for each end ---------------------------------------------------------------
+from tests.ledger.telling import (
+    GONE,
+    HEARD,
+    LEASE,
+    NOT_TAKEN,
+    TAKEN,
+    TASK,
+    URL,
+    ended,
+    holding,
+    settling,
+    told,
+)
 
 WISHES: list[dict[str, Any]] = [
     {},
@@ -100,7 +75,6 @@ BEGINNINGS = [
     State.EXPIRED,
     State.REJECTED,
 ]
-HEARD = [TAKEN, NOT_TAKEN, GONE]
 numbers = st.integers(0, 3)
 places = st.integers(0, 1)
 """From the latest one of those that were claimed or held, backwards."""
@@ -108,7 +82,7 @@ ends = st.sampled_from([*sorted(FINAL), State.VERIFYING, State.QUEUED])
 claiming = st.tuples(st.just("claim"), st.sampled_from([State.QUEUED, State.VERIFYING]))
 ending = st.tuples(st.just("end"), places, ends)
 wishes, beginnings = st.sampled_from(WISHES), st.sampled_from(BEGINNINGS)
-targets = st.sampled_from(["shop.example.com", deliveries.BROKER])
+targets = st.sampled_from(["shop.example.com", BROKER])
 steps = st.one_of(
     st.tuples(st.just("submit"), st.integers(3, 9), wishes, beginnings),
     claiming,
@@ -187,7 +161,7 @@ class Story:
     def begin_again(self) -> None:
         """As after a commit whose acknowledgement was lost."""
         with writing(self.engine) as connection:
-            deliveries.begin(
+            begin(
                 connection,
                 [
                     Ended(one, wish.get("callback_url"), wish.get("callback_task"))
@@ -295,153 +269,6 @@ def test_only_an_end_is_told(engine: Engine) -> None:
     assert told(engine, held.id) == []
 
 
-# --- holding ------------------------------------------------------------------------
-
-
-def test_no_two_hold_one_at_the_same_time(engine: Engine) -> None:
-    for order in range(20):
-        ended(engine, str(order))
-    start, found = threading.Barrier(4), list[Telling]()
-
-    def take() -> None:
-        start.wait()
-        found.extend(holding(engine, limit=7))
-
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({one.cancellation_id for one in found}) == len(found)
-    found += holding(engine, limit=20)
-    assert len(found) == 20
-
-
-def test_whose_holder_vanished_is_told_again_under_the_same_id(engine: Engine) -> None:
-    ended(engine)
-    [lost] = holding(engine)
-    assert holding(engine, now=NOW + LEASE - SECOND) == []
-    [again] = holding(engine, now=NOW + LEASE)
-    assert again.webhook_id == lost.webhook_id
-    assert (lost.attempts, again.attempts) == (1, 2)
-
-
-def test_one_who_comes_late_settles_nothing(engine: Engine) -> None:
-    one = ended(engine)
-    [late] = holding(engine)
-    [other] = holding(engine, now=NOW + LEASE)
-    assert settling(engine, late, GONE) == 0
-    assert told(engine, one)[0]["state"] == "waiting"
-    assert settling(engine, other, TAKEN) == 1
-    assert settling(engine, late, GONE) == 0
-    assert told(engine, one)[0]["state"] == "delivered"
-
-
-@pytest.mark.parametrize("heard", HEARD, ids=["taken", "not taken", "gone"])
-def test_an_attempt_is_written_down_and_counted_once(
-    engine: Engine, heard: Heard
-) -> None:
-    # A commit whose acknowledgement was lost is made again.
-    ended(engine)
-    [telling] = holding(engine)
-    assert settling(engine, telling, heard) == 1
-    assert settling(engine, telling, heard) == 0
-    with reading(engine) as connection:
-        counted = [t for t in totals(connection) if t.metric == WEBHOOK]
-    [one] = counted
-    results = {TAKEN: "delivered", NOT_TAKEN: "failed", GONE: "given_up"}
-    assert (one.first, one.count) == (results[heard], 1)
-
-
-def test_one_that_is_not_taken_is_tried_again_until_it_is_given_up(
-    engine: Engine,
-) -> None:
-    one, now = ended(engine), NOW
-    for attempt, delay in enumerate(DELAYS, 1):
-        [telling] = holding(engine, now=now)
-        assert telling.attempts == attempt
-        settling(engine, telling, NOT_TAKEN, now)
-        assert holding(engine, now=now + delay) == []
-        now += delay * 1.1
-    [last] = holding(engine, now=now)
-    settling(engine, last, NOT_TAKEN, now)
-    [kept] = told(engine, one)
-    assert (kept["state"], kept["attempts"], kept["status"]) == ("given_up", 10, 500)
-    assert (kept["detail"], kept["due_at"]) == ("HTTP 500", None)
-
-
-def test_one_whose_cancellation_was_deleted_by_hand_stops_no_other(
-    engine: Engine,
-) -> None:
-    gone, there = ended(engine, "1"), ended(engine, "2")
-    with writing(engine) as connection:
-        for table in (TRANSITION, CANCELLATION):
-            mine = table.c["id" if table is CANCELLATION else "cancellation_id"] == gone
-            connection.execute(delete(table).where(mine))
-    assert [one.cancellation_id for one in holding(engine)] == [there]
-
-
-def test_only_its_own_target_holds_one_and_the_longest_due_goes_first(
-    engine: Engine,
-) -> None:
-    ids = {ended(engine, "1"), ended(engine, "2")}
-    other = ended(engine, "3", callback_url="https://b.example.com:8443/")
-    task = ended(engine, "4", **TASK)
-    [first] = holding(engine, limit=1)
-    settling(engine, first, replace(NOT_TAKEN, wait=timedelta(seconds=30)))
-    [second] = holding(engine, limit=1, now=NOW + HOUR)
-    [third] = holding(engine, limit=1, now=NOW + HOUR)
-    assert {first.cancellation_id, second.cancellation_id} == ids
-    assert third.cancellation_id == first.cancellation_id
-    assert [t.cancellation_id for t in holding(engine, "b.example.com:8443")] == [other]
-    assert [t.cancellation_id for t in holding(engine, deliveries.BROKER)] == [task]
-
-
-def test_one_that_wants_to_be_left_alone_is_and_nobody_else(engine: Engine) -> None:
-    ended(engine, "1")
-    ended(engine, "2", callback_url="https://b.example.com/")
-    with writing(engine) as connection:
-        put_off(connection, "shop.example.com", NOW + HOUR)
-    with reading(engine) as connection:
-        assert due_targets(connection, "", NOW) == (["b.example.com"], "")
-        both = ["b.example.com", "shop.example.com"]
-        assert due_targets(connection, "", NOW + HOUR) == (both, "")
-
-
-@pytest.mark.parametrize("url", ["https://[/", "https:///x", "nothing"])
-def test_an_address_that_cannot_be_read_is_found_as_well(
-    engine: Engine, url: str
-) -> None:
-    one = ended(engine, callback_url=url)
-    with reading(engine) as connection:
-        (target,), _ = due_targets(connection, "", NOW)
-    assert [held.cancellation_id for held in holding(engine, target)] == [one]
-
-
-def test_targets_are_gone_through_some_at_a_time(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(questions, "MOST_TARGETS", 2)
-    for number in range(5):
-        ended(engine, str(number), callback_url=f"https://h{number}.example.com/")
-    after, seen = "", list[str]()
-    with reading(engine) as connection:
-        for _ in range(3):
-            found, after = due_targets(connection, after, NOW)
-            assert len(found) <= 2
-            seen += found
-    assert (seen, after) == ([f"h{number}.example.com" for number in range(5)], "")
-
-
-def test_something_is_due_when_its_time_has_come(engine: Engine) -> None:
-    with reading(engine) as connection:
-        assert not anything_due(connection, NOW + HOUR)
-    ended(engine)
-    with reading(engine) as connection:
-        assert not anything_due(connection, NOW - SECOND)
-        assert anything_due(connection, NOW)
-
-
 # --- sending again ------------------------------------------------------------------
 
 
@@ -477,40 +304,55 @@ def test_all_that_was_given_up_and_nothing_else_is_told_again(engine: Engine) ->
     )
     settling(engine, holding(engine)[0], GONE)
     settling(engine, holding(engine, "b.example.com")[0], TAKEN)
-    with writing(engine) as connection:
-        assert resend_given_up(connection, NOW) == 1
-        assert resend_given_up(connection, NOW) == 0
+    assert resend_all_given_up(engine, NOW) == 1
+    assert resend_all_given_up(engine, NOW) == 0
     states = [told(engine, one)[0]["state"] for one in (lost, fine)]
     assert states == ["waiting", "delivered"]
-    assert AT_ONCE > 1
 
 
-def test_they_are_listed_by_how_they_stand(engine: Engine) -> None:
-    ids = [ended(engine, str(number)) for number in range(4)]
-    held = {one.cancellation_id: one for one in holding(engine)}
-    settling(engine, held[ids[0]], GONE)
-    settling(engine, held[ids[1]], TAKEN)
-    settling(engine, held[ids[2]], NOT_TAKEN)
-
-    def listed(state: str | None) -> list[str]:
-        with reading(engine) as connection:
-            return [one["cancellation"] for one in list_told(connection, state, 3)]
-
-    assert listed("given_up") == [ids[0]]
-    assert listed("delivered") == [ids[1]]
-    # The one that is held is tried again when its lease has run out.
-    assert listed("waiting") == [ids[2], ids[3]]
-    assert listed(None) == ids[:0:-1]
+def test_all_that_was_given_up_is_told_again_in_several_transactions(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "AT_ONCE", 2)
+    give_up(engine, 5)
+    assert resend_all_given_up(engine, NOW, most=3) == 4
+    assert resend_all_given_up(engine, NOW) == 1
+    assert len(holding(engine)) == 5
 
 
-def test_no_list_shows_more_of_an_address_than_its_host(engine: Engine) -> None:
-    one = ended(engine)
-    with reading(engine) as connection:
-        shown = str([told_of(connection, one), list_told(connection, None, 9)])
-    assert "shop.example.com" in shown
-    assert "/hook" not in shown
-    assert "secret" not in shown
-    assert "secret" not in repr(holding(engine))
+def test_what_is_refused_anew_meanwhile_is_not_told_again_for_ever(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "AT_ONCE", 2)
+    give_up(engine, 3)
+    resend_some = deliveries.resend_given_up_of
+
+    def refused_at_once(connection: Any, ids: Any, now: datetime) -> int:
+        count = resend_some(connection, ids, now)
+        for held in hold_told(connection, "shop.example.com", 9, LEASE, NOW):
+            later = NOW + HOUR
+            settle(connection, [judge(held, GONE, later, 0.5)], later)
+        return count
+
+    monkeypatch.setattr(deliveries, "resend_given_up_of", refused_at_once)
+    assert resend_all_given_up(engine, NOW) == 3
+
+
+def test_of_some_only_what_was_given_up_is_told_again(engine: Engine) -> None:
+    lost, other = give_up(engine, 2)
+    fine = ended(engine, "fine")
+    settling(engine, holding(engine)[0], TAKEN)
+    with writing(engine) as connection:
+        assert resend_given_up_of(connection, [lost, fine, lost, "nobody"], NOW) == 1
+    states = [told(engine, one)[0]["state"] for one in (lost, other, fine)]
+    assert states == ["waiting", "given_up", "delivered"]
+
+
+def give_up(engine: Engine, number: int) -> list[str]:
+    ids = [ended(engine, str(n)) for n in range(number)]
+    for held in holding(engine):
+        settling(engine, held, GONE)
+    return ids
 
 
 # --- retention ----------------------------------------------------------------------
@@ -542,24 +384,3 @@ def prune(engine: Engine) -> int:
         pass
     assert counted == walk.cancellations
     return counted
-
-
-# --- counted ------------------------------------------------------------------------
-
-
-def test_each_attempt_is_counted_by_what_came_of_it_and_a_late_one_is_not(
-    engine: Engine,
-) -> None:
-    ended(engine)
-    [telling] = holding(engine)
-    assert settling(engine, telling, NOT_TAKEN) == 1
-    assert settling(engine, telling, TAKEN) == 0
-    [again] = holding(engine, now=NOW + HOUR)
-    settling(engine, again, TAKEN, NOW + HOUR)
-    ended(engine, "2")
-    [other] = holding(engine)
-    settling(engine, other, GONE)
-    with reading(engine) as connection:
-        of_them = [one for one in totals(connection) if one.metric == WEBHOOK]
-    counted = {one.first: one.count for one in of_them}
-    assert counted == {"delivered": 1, "failed": 1, "given_up": 1}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, event, func, select
 
 from ledger.database import reading, writing
 from ledger.intake import NewCancellation, beginning, insert_new, standing
@@ -16,7 +16,7 @@ from ledger.queries import history
 from ledger.states import State
 from ledger.tables import CANCELLATION, TRANSITION, to_ms
 from providers.model import Reason
-from tests.ledger.build import HOUR, NOW, SECOND, new, row, steps, take_in
+from tests.ledger.build import HOUR, LANE, NOW, SECOND, new, row, steps, take_in
 
 
 def counts(engine: Engine) -> tuple[int, int]:
@@ -133,6 +133,24 @@ def test_those_that_stand_are_found_by_their_paths(engine: Engine) -> None:
         one.path: one.id,
         two.path: two.id,
     }
+
+
+def test_what_stands_is_found_by_its_key_however_many_its_lane_has(
+    engine: Engine,
+) -> None:
+    plans: list[str] = []
+    sqlite = engine.dialect.name == "sqlite"
+
+    def explain(_: object, cursor: Any, statement: str, values: Any, *__: Any) -> None:
+        if statement.startswith("SELECT"):
+            cursor.execute(f"EXPLAIN {'QUERY PLAN ' * sqlite}{statement}", values)
+            plans.append(" ".join(str(line) for line in cursor.fetchall()))
+
+    with reading(engine) as connection:
+        event.listen(connection, "before_cursor_execute", explain)
+        standing(connection, [(*LANE, "1"), (*LANE, "2")])
+    [plan] = plans
+    assert ("account=? AND key=?" if sqlite else "(key = each.key))") in plan
 
 
 def test_a_thousand_come_in_one_statement(engine: Engine) -> None:

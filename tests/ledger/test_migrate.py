@@ -24,6 +24,7 @@ from ledger.database import (
 )
 from ledger.migrate import LedgerVersionError, _config, _known, check, upgrade
 from ledger.queries import find
+from ledger.tables import CANCELLATION
 from tests.conftest import free_port
 from tests.ledger.build import add, hold, row, steps
 
@@ -54,6 +55,15 @@ def test_the_migrations_make_the_checks_of_the_models(engine: Engine) -> None:
 def test_the_migrations_are_named_by_their_versions_in_order() -> None:
     newest_first = ScriptDirectory.from_config(_config()).walk_revisions()
     assert [one.revision for one in newest_first] == [*reversed(_known())]
+
+
+def test_sqlite_checks_rows_as_the_models_do(sqlite_ledger_url: str) -> None:
+    engine = open_ledger(sqlite_ledger_url)
+    checks = CANCELLATION.constraints
+    wanted = {str(c.name): str(c.sqltext) for c in checks if "ck_" in str(c.name)}  # type: ignore[attr-defined]
+    found = inspect(engine).get_check_constraints("cancellation")
+    assert {str(c["name"]): c["sqltext"] for c in found} == wanted
+    engine.dispose()
 
 
 def test_migrating_again_changes_nothing(engine: Engine) -> None:

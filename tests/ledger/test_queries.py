@@ -1,23 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from sqlalchemy import Engine
 
 from ledger.backlogs import backlogs
 from ledger.counts import outcomes
 from ledger.database import reading
-from ledger.queries import (
-    Filter,
-    as_record,
-    find,
-    history,
-    list_rows,
-    rows_of,
-    stamp,
-    states_of,
-)
+from ledger.queries import as_record, find, history, rows_of, stamp
 from ledger.states import State
 from ledger.tables import to_ms
 from tests.ledger.build import (
@@ -35,11 +24,6 @@ from tests.ledger.build import (
 )
 
 OTHER = ("ithink", "b")
-
-
-def listed(engine: Engine, limit: int = 100, **wanted: Any) -> list[str]:
-    with reading(engine) as connection:
-        return [one.order_id for one in list_rows(connection, Filter(**wanted), limit)]
 
 
 def test_a_record_has_the_fields_of_the_contract_and_no_others(engine: Engine) -> None:
@@ -94,27 +78,12 @@ def test_one_is_found_by_its_id_or_its_path(engine: Engine) -> None:
     assert {name: kept and kept.id for name, kept in found.items()} == names
 
 
-def test_lists_are_newest_first_filtered_and_limited(engine: Engine) -> None:
-    add(engine, order="a", group="g")
-    add(engine, State.CANCELLED, order="b", lane=OTHER, group="g")
-    add(engine, State.FAILED, order="c", lane=("ithink", "default"))
-    assert listed(engine) == ["c", "b", "a"]
-    assert listed(engine, limit=2) == ["c", "b"]
-    assert listed(engine, group="g") == ["b", "a"]
-    assert listed(engine, provider="ithink") == ["c", "b"]
-    assert listed(engine, provider="ithink", account="b") == ["b"]
-    assert listed(engine, states=("failed", "queued")) == ["c", "a"]
-    assert listed(engine, states=("failed",), group="g") == []
-
-
 @pytest.mark.parametrize("count", [0, 3, 1203])
 def test_rows_come_in_the_order_of_their_ids(engine: Engine, count: int) -> None:
     ids = take_in(engine, (new(str(n)) for n in range(count)))
     asked = [*reversed(ids), "nobody"]
     with reading(engine) as connection:
         assert [one.id for one in rows_of(connection, asked)] == asked[:-1]
-        states = states_of(connection, asked)
-    assert states == ({"queued": count} if count else {})
 
 
 def test_outcomes_are_counted_over_the_whole_ledger(engine: Engine) -> None:

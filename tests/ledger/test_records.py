@@ -15,9 +15,16 @@ from ledger.counts import calls_made
 from ledger.database import reading, writing
 from ledger.progress import Change, Progress
 from ledger.queries import history
-from ledger.records import CallMade, ForbiddenEdgeError, new_id, record_calls
+from ledger.records import (
+    CallMade,
+    ForbiddenEdgeError,
+    new_id,
+    record_calls,
+    write_steps,
+)
 from ledger.states import EDGES, FINAL, State
 from ledger.tables import CANCELLATION, to_ms
+from ledger.tallies import totals
 from providers.model import Reason
 from tests.ledger.build import (
     HOUR,
@@ -57,7 +64,7 @@ def test_all_that_was_decided_is_kept(engine: Engine) -> None:
     one = add(engine)
     [held] = hold(engine)
     to = replace(WHOLE, state=State.VERIFYING)
-    assert make(engine, [Change(one, held.version, State.SENDING, to)]) == frozenset()
+    assert make(engine, [Change([one], held.version, State.SENDING, to)]) == frozenset()
     kept = row(engine, one)
     assert progress_of(kept) == to
     assert kept.version == held.version + 1
@@ -69,7 +76,7 @@ def test_every_edge_can_be_made_and_is_in_the_history(
     engine: Engine, before: State, after: State
 ) -> None:
     one = add(engine, before)
-    made = Change(one, 1, before, progress(after), evidence="because")
+    made = Change([one], 1, before, progress(after), evidence="because")
     assert make(engine, [made], NOW + SECOND) == frozenset()
     assert row(engine, one).state == after
     assert steps(engine, one) == [(1, None, before), (2, before, after)]
@@ -84,6 +91,43 @@ def test_what_stays_in_its_state_is_no_step_of_the_history(engine: Engine) -> No
     assert make(engine, [change(held, State.VERIFYING, polls=1)]) == frozenset()
     assert row(engine, one).polls == 1
     assert steps(engine, one) == [(1, None, State.VERIFYING)]
+
+
+def test_the_same_steps_are_appended_to_the_history_of_each(engine: Engine) -> None:
+    ids = take_in(engine, [new("1"), new("2")])
+    claimed = {"from_state": State.QUEUED, "to_state": State.SENDING}
+    back = {"from_state": State.SENDING, "to_state": State.QUEUED}
+    told = {"reason": "refused", "evidence": "it said: 'ü'"}
+    with writing(engine) as connection:
+        write_steps(
+            connection,
+            ids,
+            [
+                {"seq": 2, "at": to_ms(NOW), **claimed},
+                {"seq": 3, "at": to_ms(NOW + SECOND), **back, **told},
+            ],
+        )
+    for one in ids:
+        assert steps(engine, one) == [
+            (1, None, State.QUEUED),
+            (2, State.QUEUED, State.SENDING),
+            (3, State.SENDING, State.QUEUED),
+        ]
+        with reading(engine) as connection:
+            last = history(connection, one)[-1]
+        assert (last["reason"], last["evidence"]) == ("refused", "it said: 'ü'")
+
+
+def test_a_step_that_a_history_has_already_is_refused(engine: Engine) -> None:
+    ids = take_in(engine, [new("1"), new("2")])
+    first = {"seq": 1, "at": to_ms(NOW), "to_state": State.QUEUED}
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        write_steps(connection, ids, [first])
+
+
+def test_steps_of_nobody_are_no_trouble(engine: Engine) -> None:
+    with writing(engine) as connection:
+        write_steps(connection, [], [{"seq": 1, "at": 1, "to_state": State.QUEUED}])
 
 
 # --- fencing ------------------------------------------------------------------------
@@ -113,13 +157,13 @@ def test_one_claimed_again_since_is_no_longer_the_first_workers(engine: Engine) 
 
 def test_the_right_version_in_another_state_changes_nothing(engine: Engine) -> None:
     one = add(engine, State.VERIFYING)
-    wrong = Change(one, 1, State.SENDING, progress(State.CANCELLED))
+    wrong = Change([one], 1, State.SENDING, progress(State.CANCELLED))
     assert make(engine, [wrong]) == {one}
     assert row(engine, one).state == State.VERIFYING
 
 
 def test_an_unknown_one_is_named(engine: Engine) -> None:
-    gone = Change("nobody", 1, State.SENDING, progress(State.CANCELLED))
+    gone = Change(["nobody"], 1, State.SENDING, progress(State.CANCELLED))
     assert make(engine, [gone]) == {"nobody"}
 
 
@@ -134,6 +178,22 @@ def test_those_that_are_still_held_are_changed_beside_those_that_are_not(
     assert make(engine, ended) == {second.id}
     states = [row(engine, one.id).state for one in (first, second, third)]
     assert states == [State.CANCELLED, State.VERIFYING, State.CANCELLED]
+
+
+def test_of_those_changed_as_one_only_what_is_still_held_is_changed_and_counted(
+    engine: Engine,
+) -> None:
+    ids = take_in(engine, map(new, "abc"))
+    moved = hold(engine)[1]
+    make(engine, [change(moved, State.VERIFYING)])
+    ended = Change(ids, 2, State.SENDING, progress(State.CANCELLED), attempted=True)
+    assert make(engine, [ended]) == {moved.id}
+    last = {one: steps(engine, one)[-1] for one in ids}
+    assert last.pop(moved.id) == (3, State.SENDING, State.VERIFYING)
+    assert set(last.values()) == {(3, State.SENDING, State.CANCELLED)}
+    with reading(engine) as connection:
+        counted = {one.metric: one.count for one in totals(connection)}
+    assert (counted["outcome"], counted["attempt"]) == (2, 2)
 
 
 def test_of_two_who_end_it_at_once_one_does(engine: Engine) -> None:
@@ -161,16 +221,16 @@ def test_a_final_state_is_never_left(engine: Engine, state: State) -> None:
     one = add(engine, state)
     for to in set(State):
         with pytest.raises(ForbiddenEdgeError, match=f"{state} is final"):
-            make(engine, [Change(one, 1, state, progress(to))])
+            make(engine, [Change([one], 1, state, progress(to))])
     # Nor by one who believes it is something else.
-    believed = Change(one, 1, State.SENDING, progress(State.QUEUED))
+    believed = Change([one], 1, State.SENDING, progress(State.QUEUED))
     assert make(engine, [believed]) == {one}
     assert row(engine, one).state == state
 
 
 def test_a_change_that_does_not_exist_is_refused_aloud(engine: Engine) -> None:
     one = add(engine)
-    wrong = Change(one, 1, State.QUEUED, progress(State.CANCELLED))
+    wrong = Change([one], 1, State.QUEUED, progress(State.CANCELLED))
     with pytest.raises(ForbiddenEdgeError, match="no edge queued -> cancelled"):
         make(engine, [wrong])
     assert row(engine, one).state == State.QUEUED
@@ -235,7 +295,7 @@ def test_a_failure_in_a_transaction_undoes_all_of_it(engine: Engine) -> None:
             engine,
             [
                 change(held, State.CANCELLED),
-                Change(held.id, held.version, State.QUEUED, progress(State.FAILED)),
+                Change([held.id], held.version, State.QUEUED, progress(State.FAILED)),
             ],
         )
     assert row(engine, held.id).state == State.SENDING

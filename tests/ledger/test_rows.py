@@ -17,28 +17,37 @@ from ledger.states import State
 COLUMNS: Columns = {"name": Text, "state": Text, "number": BigInteger, "params": JSON}
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
+SYNTAX = ["", '"', "\\", "{}", "a,b", "null", "NULL"]
+"""What JSON, or an array of PostgreSQL, might be mistaken about."""
+names = st.sampled_from(["a", "b", *SYNTAX]) | texts
 numbers = st.none() | st.integers(-(2**63), 2**63 - 1)
 documents = st.dictionaries(
     texts, st.booleans() | st.integers(0, 1) | texts, max_size=2
 )
+rest = {
+    # Few values each, so that rows are often alike.
+    "state": st.sampled_from(State),
+    "number": st.sampled_from([0, 1]) | numbers,
+    "params": st.sampled_from([{}, {"a": 1}, {"a": True}]) | documents,
+}
 rows = st.lists(
-    st.fixed_dictionaries(
-        {
-            # Few values each, so that rows are often alike.
-            "name": st.none() | st.sampled_from(["a", "b", '"', "null"]) | texts,
-            "state": st.sampled_from(State),
-            "number": st.sampled_from([0, 1]) | numbers,
-            "params": st.sampled_from([{}, {"a": 1}, {"a": True}]) | documents,
-        }
-    ),
+    st.fixed_dictionaries({"name": st.none() | names, **rest}),
     min_size=1,
     max_size=5,
     unique_by=lambda row: json.dumps(row, sort_keys=True),
 )
 
+several = st.lists(
+    st.fixed_dictionaries({"name": st.lists(names, min_size=1, max_size=3), **rest}),
+    min_size=1,
+    max_size=3,
+)
 
-def back(engine: Engine, given_rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    made = Rows(given_rows, COLUMNS)
+
+def back(
+    engine: Engine, given_rows: list[dict[str, Any]], many: str | None = None
+) -> list[dict[str, Any]]:
+    made = Rows(given_rows, COLUMNS, many=many)
     dialect = engine.dialect.name
     chosen = select(incoming(dialect, COLUMNS, made.differing))
     with reading(engine) as connection:
@@ -65,6 +74,15 @@ def test_rows_come_out_as_they_went_in(
     assert as_text(back(engine, given_rows)) == as_text(given_rows)
 
 
+@given(several)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_lists_many_stands_for_each_of_them(
+    engine: Engine, given_rows: list[dict[str, Any]]
+) -> None:
+    each = [row | {"name": name} for row in given_rows for name in row["name"]]
+    assert as_text(back(engine, given_rows, many="name")) == as_text(each)
+
+
 @pytest.mark.parametrize(("one", "other"), [(1, True), (0, False)])
 def test_documents_that_python_takes_for_equal_stay_what_they_are(
     engine: Engine, one: object, other: object
@@ -79,4 +97,4 @@ def test_only_what_differs_is_carried_row_by_row() -> None:
     common = {"state": "queued", "number": 1, "params": {}}
     made = Rows([common | {"name": name} for name in ("a", "b")], COLUMNS)
     assert made.differing == ("name",)
-    assert made.parameters("sqlite")["rows"] == '[["a"],["b"]]'
+    assert made.parameters("sqlite")["rows"] == '["a","b"]'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,24 +12,19 @@ from sqlalchemy import Engine
 
 from ledger import schedule_runs
 from ledger.database import open_ledger, reading, writing
+from ledger.schedule_history import as_document, last_ended, last_runs, runs_of
 from ledger.schedule_runs import (
     KEPT,
     OPERATOR,
     Counts,
     Run,
     RunState,
-    as_document,
     begin_by_hand,
     finish,
     give_back,
-    last_ended,
-    last_runs,
     open_run,
     ready,
-    remember,
     renew,
-    runs_of,
-    since_when,
     take,
 )
 from tests.ledger.build import HOUR, LEASE, NOW, SECOND
@@ -242,31 +237,3 @@ def test_the_newest_run_of_each_and_the_newest_that_is_over(engine: Engine) -> N
     )
     assert over is not None
     assert over.why == "x"
-
-
-# --- since when ---------------------------------------------------------------------
-
-
-def known(
-    engine: Engine, timings: dict[str, str], now: datetime, names: str = "ab"
-) -> dict[str, tuple[str, timedelta]]:
-    with writing(engine) as connection:
-        remember(connection, timings, list(names), now)
-        found = since_when(connection)
-    return {name: (timing, at - NOW) for name, (timing, at) in found.items()}
-
-
-def test_a_schedule_counts_from_when_its_moments_were_first_seen(
-    engine: Engine,
-) -> None:
-    zero = timedelta(0)
-    assert known(engine, {"a": "1", "b": "1"}, NOW) == {
-        "a": ("1", zero),
-        "b": ("1", zero),
-    }
-    later = known(engine, {"a": "1", "b": "2"}, NOW + HOUR)
-    assert later == {"a": ("1", zero), "b": ("2", HOUR)}
-    # What is faulty just now is not forgotten, and what is gone is.
-    assert known(engine, {}, NOW + HOUR, "a") == {"a": ("1", zero)}
-    again = known(engine, {"b": "2"}, NOW + 2 * HOUR)
-    assert again == {"a": ("1", zero), "b": ("2", 2 * HOUR)}

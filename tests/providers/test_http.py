@@ -8,12 +8,14 @@ import ssl
 import threading
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from certifi import where
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
@@ -771,3 +773,26 @@ def test_a_secret_that_is_cut_off_at_the_end_of_what_is_read_is_not_shown(
     filler = SECRET * 2000
     wire.answers(whole(400, filler))
     assert "k3y" not in str(send(wire.url).body)
+
+
+def test_threads_that_connect_at_once_read_the_authorities_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[ssl.SSLContext] = []
+    other = threading.Event()
+
+    def made_slowly() -> ssl.SSLContext:
+        if made:
+            other.set()
+        made.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        # Long enough for another thread to begin, if nothing keeps it from that.
+        other.wait(0.3)
+        return made[-1]
+
+    monkeypatch.setattr(connection, "create_urllib3_context", made_slowly)
+    connection._trusting.cache_clear()
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(connection.trusting, where()) for _ in range(2)]
+        given_to = [one.result() for one in asked]
+    connection._trusting.cache_clear()
+    assert given_to == made * 2

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from ledger.database import open_ledger, reading
-from ledger.queries import Filter, as_record, find, history, list_rows
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record, find, history
 from sandbox import Sandbox, running
 from worker.broker import BROKER_OPTIONS
 from worker.settings import Settings

@@ -102,8 +102,10 @@ def test_none_of_them_stops_a_worker_shows_itself_or_stays(
     worker, heard = system.system.pids["worker"], len(system.said)
     valkey.lpush("rescind", *UNUSABLE.values(), *USABLE.values())
     good_one_ends(system)
+    waiting, taken = "rescind", "rescind:taking"
+    held = "rescind:unacked"
     until(
-        lambda: not valkey.llen("rescind") and not valkey.hlen("rescind:unacked"),
+        lambda: not (valkey.llen(waiting) + valkey.llen(taken) + valkey.hlen(held)),
         "intake",
     )
     said = "\n".join(system.said[heard:])

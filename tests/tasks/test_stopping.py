@@ -18,14 +18,15 @@ from celery import Celery
 from sqlalchemy import Engine
 
 from ledger.database import open_ledger, reading
+from ledger.listing import Filter, list_rows
 from ledger.migrate import upgrade
-from ledger.queries import Filter, as_record, list_rows
+from ledger.queries import as_record
 from sandbox import Sandbox
 from sandbox import running as running_sandbox
 from tests.tasks.conftest import CREDENTIALS, QUICK, until
 from tests.worker.test_up import Up, end
 from worker.embedded import EmbeddedRedis
-from worker.settings import write_private
+from worker.home import write_private
 
 READ_TIMEOUT = 1.0
 GONE_WITHIN = READ_TIMEOUT + 5

@@ -7,22 +7,11 @@ import os
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.worker.test_cli_support import UUID, Home, make_home
-
-
-@pytest.fixture
-def home(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    return make_home(tmp_path, monkeypatch, capsys, valkey_url)
+from tests.worker.test_cli_support import UUID, Home
 
 
 def test_show_by_id_and_by_path(home: Home) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.shop import serving
-from tests.worker.test_cli_support import Home, make_home
+from tests.worker.test_cli_support import Home
 
 RULES = """
 [nightly]
@@ -31,16 +30,10 @@ map = { order = "id" }
 
 
 @pytest.fixture
-def home(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    made = make_home(tmp_path, monkeypatch, capsys, valkey_url)
-    made.write("schedules.toml", RULES)
-    made.write("orders.csv", "id,shop\nord_1,7\nord_2,8\n")
-    return made
+def home(home: Home) -> Home:
+    home.write("schedules.toml", RULES)
+    home.write("orders.csv", "id,shop\nord_1,7\nord_2,8\n")
+    return home
 
 
 def test_the_list_says_when_each_is_due_and_what_is_wrong_with_it(home: Home) -> None:

@@ -6,23 +6,11 @@ import json
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import redis
 
-from tests.worker.test_cli_support import UUID, Home, make_home
-
-
-@pytest.fixture
-def home(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    return make_home(tmp_path, monkeypatch, capsys, valkey_url)
-
+from tests.worker.test_cli_support import UUID, Home
 
 # --- cancel -----------------------------------------------------------------------
 

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from ledger.database import open_ledger, writing
-from ledger.deliveries import hold, settle
+from ledger.dispatch import hold, settle
 from ledger.intake import insert_new
 from ledger.states import State
 from ledger.telling import Heard, judge
 from tests.ledger.build import NOW, new, progress
-from tests.worker.test_cli_support import Home, make_home
+from tests.worker.test_cli_support import Home
 
 LOST = Heard(taken=False, status=410, detail="HTTP 410: it wants no more", gone=True)
 FINE = Heard(taken=True, status=204)
 
 
 @pytest.fixture
-def home(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    made = make_home(tmp_path, monkeypatch, capsys, valkey_url)
-    assert made.run("list").status == 0
-    return made
+def home(home: Home) -> Home:
+    assert home.run("list").status == 0
+    return home
 
 
 @pytest.fixture

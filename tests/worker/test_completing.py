@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from providers.registry import BY_NAME
-from tests.worker.test_cli_support import Home, make_home
+from tests.worker.test_cli_support import Home
 from worker.cli import completing
 
 bash = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
@@ -27,16 +27,6 @@ while IFS= read -r line; do
 done
 """
 """What bash does for each line as if Tab had been pressed at its end."""
-
-
-@pytest.fixture
-def home(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    return make_home(tmp_path, monkeypatch, capsys, valkey_url)
 
 
 def pressed(home: Home, *lines: str) -> list[list[str]]:

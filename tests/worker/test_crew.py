@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ledger.progress import Claimed, Progress
 from ledger.states import State
 from providers.model import Order
+from worker import crew as crews
 from worker.calls import FINE, Asked, Effect
 from worker.crew import MOST_AHEAD, Batch, Crew
 
@@ -217,3 +218,41 @@ def test_where_answers_come_fast_some_are_claimed_ahead(
         crew.add([batch(start + n) for n in range(200)])
         all_home(crew)
     assert 0 < crew.ahead <= MOST_AHEAD * 2
+
+
+def test_a_rest_is_over_when_somebody_nudges(threads: ThreadPoolExecutor) -> None:
+    crew = Crew(threads, answer, 2)
+    threading.Timer(0.05, crew.nudge).start()
+    began = time.monotonic()
+    crew.rest(30)
+    assert time.monotonic() - began < 20
+    assert crew.nudged
+
+
+def test_a_rest_is_over_when_told_to_stop(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    monkeypatch.setattr("worker.crew.stopping", told.is_set)
+    threading.Timer(0.05, told.set).start()
+    began = time.monotonic()
+    Crew(threads, answer, 2).rest(30)
+    assert time.monotonic() - began < 20
+
+
+def test_while_calls_hang_there_is_no_pace(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held()
+    held.go.set()
+    crew = Crew(threads, held.ask, 2)
+    crew.add([batch(n) for n in range(20)])
+    all_home(crew)
+    monkeypatch.setattr(crews, "HANGS_SECONDS", 0.0)
+    assert crew.pace > 0, "nothing is waited for"
+    held.go.clear()
+    crew.add([batch(21)])
+    until(lambda: crew.pace == 0)
+    held.go.set()
+    all_home(crew)
+    assert crew.pace > 0

@@ -7,27 +7,20 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from tests.worker.test_cli_support import Home, make_home
+from tests.worker.test_cli_support import Home
 from worker.cli.checks import Check, Level, clock_check, redis_checks, status
 from worker.problems import PROBLEMS
 
 
 @pytest.fixture
-def home(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    made = make_home(tmp_path, monkeypatch, capsys, valkey_url)
-    made.write("accounts.toml", "")
-    return made
+def home(home: Home) -> Home:
+    home.write("accounts.toml", "")
+    return home
 
 
 def checks(home: Home) -> dict[str, dict[str, Any]]:

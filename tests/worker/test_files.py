@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from worker.files import FileError, Row, load, parse
+from worker.files.reading import load, parse
+from worker.files.rows import FileError, Row
 
 
 def read(data: str | bytes) -> list[Row]:

@@ -20,8 +20,10 @@ from providers.text import storable
 from tests.worker.test_entries import ACCOUNTS, ENTRY, JSON, UUID
 from tests.worker.test_intake import SEAL
 from worker.entries import FIELDS
-from worker.files import FileError, Row, parse
+from worker.files.reading import parse
+from worker.files.rows import FileError, Row
 from worker.intake import MOST, Receipt, Taken, take_in
+from worker.settings import settings as chosen
 
 ON_ONE_LEDGER = settings(
     max_examples=25,
@@ -166,6 +168,8 @@ def entries_of(
     # The same as in the tests of the command line: it is read once for a process.
     url = valkey_url.removesuffix("/0") + "/7"
     monkeypatch.setenv("RESCIND_REDIS_URL", url)
+    # Another test's may be remembered still.
+    chosen.cache_clear()
     from tasks.submit import _entries
 
     return lambda *args, **kwargs: _entries(args, kwargs)

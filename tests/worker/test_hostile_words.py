@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.worker.test_cli_support import UUID, Home, make_home
+from tests.worker.test_cli_support import UUID, Home
 
 COMMANDS = (
     *("cancel", "submit", "show", "list", "retry", "lanes", "hold", "resume"),
@@ -33,19 +33,13 @@ STATUSES = {0, 1, 2, 3, 4}
 
 
 @pytest.fixture
-def home(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    made = make_home(tmp_path, monkeypatch, capsys, valkey_url)
-    made.write("good.csv", "provider,order\nnotpanel,ord_1\nnotpanel,a b\n")
-    made.write("bad.csv", "provider,id\nnotpanel,ord_1\n")
-    made.write("good.jsonl", '{"provider": "notpanel", "order": "ord_2"}\n')
-    made.write("binary", bytes(range(256)) * 16)
+def home(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    home.write("good.csv", "provider,order\nnotpanel,ord_1\nnotpanel,a b\n")
+    home.write("bad.csv", "provider,id\nnotpanel,ord_1\n")
+    home.write("good.jsonl", '{"provider": "notpanel", "order": "ord_2"}\n')
+    home.write("binary", bytes(range(256)) * 16)
     monkeypatch.setattr("sys.stdin", (tmp_path / "good.csv").open())
-    return made
+    return home
 
 
 def check(home: Home, args: list[str]) -> None:

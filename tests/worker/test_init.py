@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 from providers.base import Account
 from providers.registry import BY_NAME
 from tests.worker.terminal import terminal
-from tests.worker.test_cli_support import Home, make_home
+from tests.worker.test_cli_support import Home
 from worker.access import Scope, access
 from worker.accounts import load_accounts
 from worker.settings import Settings
@@ -31,16 +31,10 @@ SECRET = "s3cret-$that 'is' \"odd\""
 
 
 @pytest.fixture
-def home(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    made = make_home(tmp_path, monkeypatch, capsys, valkey_url)
+def home(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     (tmp_path / "accounts.toml").unlink()
     monkeypatch.delenv("RESCIND_REDIS_URL")
-    return made
+    return home
 
 
 def lanes(home: Home) -> dict[str, str | None]:

@@ -287,11 +287,12 @@ def test_queues_are_told_with_what_waits_in_each(engine: Engine, redis: Redis) -
     redis.lpush("rescind\x06\x163", "of a lower priority")
     redis.lpush("notpanel", "a")
     redis.hset("rescind:unacked", "tag", "a")
+    redis.lpush("rescind:taking", "taken just now")
     told = tell(engine, redis)
     assert told.value("rescind_queue_messages", queue="rescind") == 3
     assert told.value("rescind_queue_messages", queue="notpanel") == 1
     assert told.value("rescind_queue_messages", queue="rescind.webhooks") == 0
-    assert told.value("rescind_queue_unacknowledged", queue="rescind") == 1
+    assert told.value("rescind_queue_unacknowledged", queue="rescind") == 2
 
 
 def test_the_latest_tick_of_any_host_counts(engine: Engine, redis: Redis) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.database import open_ledger
-from tests.worker.test_cli_support import Home, make_home
+from tests.worker.test_cli_support import Home
 from worker.cli.checks import Check, Level
 from worker.next_step import (
     FAILED,
@@ -84,16 +82,6 @@ def test_without_accounts_nothing_else_comes_first(found: list[Check]) -> None:
 
 
 # --- as doctor says it ----------------------------------------------------------------
-
-
-@pytest.fixture
-def home(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    return make_home(tmp_path, monkeypatch, capsys, valkey_url)
 
 
 def test_it_is_doctors_last_line(home: Home) -> None:

@@ -17,7 +17,7 @@ from ledger.states import State
 from ledger.tables import CANCELLATION
 from ledger.tallies import SLOT, flow, totals
 from tests.ledger.build import NOW, new, progress
-from tests.worker.test_cli_support import Home, make_home
+from tests.worker.test_cli_support import Home
 from tests.worker.test_entries import ACCOUNTS, GOOD
 from tests.worker.test_intake import SEAL
 from worker import retention
@@ -25,16 +25,6 @@ from worker.intake import Receipt, take_in
 from worker.retention import Retention
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def home(
-    tmp_path: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    valkey_url: str,
-) -> Home:
-    return make_home(tmp_path, monkeypatch, capsys, valkey_url)
 
 
 def end(engine: Engine, count: int, at: datetime, first: int = 0) -> None:

@@ -15,15 +15,8 @@ from sqlalchemy import Engine, delete
 from structlog.testing import capture_logs
 
 from ledger.database import open_ledger, reading, writing
-from ledger.schedule_runs import (
-    Run,
-    RunState,
-    as_document,
-    begin_by_hand,
-    finish,
-    runs_of,
-    take,
-)
+from ledger.schedule_history import as_document, runs_of
+from ledger.schedule_runs import Run, RunState, begin_by_hand, finish, take
 from ledger.side_tables import SCHEDULE, SCHEDULE_RUN
 from tests.ledger.build import HOUR, LEASE, NOW, SECOND
 from worker.schedules.firing import NOBODYS, Firing

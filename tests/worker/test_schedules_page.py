@@ -14,7 +14,7 @@ from worker.schedules.mapping import CONSTANTS
 from worker.schedules.moments import LEAST_INTERVAL
 from worker.schedules.rows import LARGEST, SECONDS
 from worker.schedules.rules import MOST_ROWS, load_schedules
-from worker.schedules.running import DELAYS, LEASE, MOST_ATTEMPTS
+from worker.schedules.running import DELAYS, LEASE, LONGEST, MOST_ATTEMPTS
 
 PAGE = (Path(__file__).parents[2] / "docs/schedules.md").read_text()
 EXAMPLES = re.findall(r"(?ms)^```toml\n(.*?)^```", PAGE)
@@ -57,6 +57,6 @@ def test_its_numbers_are_those_of_the_code() -> None:
     assert (LEAST_INTERVAL.seconds, MOST_ROWS) == (60, 100_000)
     assert (SECONDS, LARGEST) == (60, 32 * 1024 * 1024)
     assert [delay.seconds for delay in DELAYS] == [60, 300]
-    assert (MOST_ATTEMPTS, LEASE.seconds) == (3, 120)
+    assert (MOST_ATTEMPTS, LEASE.seconds, LONGEST.seconds) == (3, 120, 180)
     for words in ("`1m` at least", "100,000 at most", "32 MB", "three times at most"):
         assert words in PAGE

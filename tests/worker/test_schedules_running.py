@@ -11,31 +11,35 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
-from ledger.queries import Filter, as_record, list_rows
-from ledger.schedule_runs import (
-    Run,
-    RunState,
-    as_document,
-    begin_by_hand,
-    open_run,
-    runs_of,
-    take,
-)
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record
+from ledger.schedule_history import as_document, runs_of
+from ledger.schedule_runs import Run, RunState, begin_by_hand, open_run, take
 from ledger.seal import Seal, new_key
 from tests.ledger.build import HOUR, NOW, SECOND
 from tests.worker.test_cli_support import ACCOUNTS
 from worker import stopping
 from worker.accounts import Lane, load_accounts
+from worker.broker import CONFIG
 from worker.intake import Receipt, take_in
 from worker.preview import preview
 from worker.schedules import running
 from worker.schedules.rows import Row
 from worker.schedules.rules import Rule, Schedules, load_schedules
-from worker.schedules.running import DELAYS, LEASE, MOST_ATTEMPTS, Ended, Runner, gather
+from worker.schedules.running import (
+    DELAYS,
+    LEASE,
+    LONGEST,
+    MOST_ATTEMPTS,
+    Ended,
+    Runner,
+    gather,
+)
 from worker.schedules.secrets import Secret
 
 MINUTE = timedelta(minutes=1)
@@ -244,11 +248,44 @@ def test_a_long_run_keeps_its_lease(world: World) -> None:
     run = world.open()
 
     def slow(_lanes: Iterable[Lane]) -> None:
-        world.now += LEASE - SECOND
+        world.now += LONGEST / 4
         assert world.again() is None
+
+    assert LONGEST * 3 / 4 > LEASE
+    world.runner(slow).run(world.rule(most=5000), run)
+    assert world.counts() == ("submitted", 3001, 3001, 0, 0)
+
+
+def test_a_run_that_takes_too_long_ends_and_says_how_far_it_came(world: World) -> None:
+    world.found(*(f"ord_{number}" for number in range(3001)))
+
+    def slow(_lanes: Iterable[Lane]) -> None:
+        world.now += LONGEST / 2
+
+    world.runner(slow).run(world.rule(most=5000), world.open())
+    assert world.counts() == ("failed", 3001, 2000, 0, 0)
+    assert len(world.records) == 2000
+    why = world.last["why"]
+    assert (
+        "ended after 180 s, when 2000 of the 3001 that it found were submitted" in why
+    )
+    assert "`rescind schedule run a` submits the others" in why
+
+
+def test_a_run_by_hand_takes_as_long_as_it_takes(world: World) -> None:
+    world.found(*(f"ord_{number}" for number in range(3001)))
+    with writing(world.engine) as connection:
+        run = begin_by_hand(connection, "a", NOW, LEASE)
+
+    def slow(_lanes: Iterable[Lane]) -> None:
+        world.now += LONGEST
 
     world.runner(slow).run(world.rule(most=5000), run)
     assert world.counts() == ("submitted", 3001, 3001, 0, 0)
+
+
+def test_a_run_ends_by_itself_before_celery_would_end_it() -> None:
+    assert LONGEST.seconds < CONFIG["task_soft_time_limit"]
 
 
 def test_a_worker_that_is_told_to_stop_hands_the_run_on(
@@ -290,7 +327,9 @@ def test_a_run_at_which_workers_die_is_given_up_in_the_end(
     world.found("ord_1")
     waiting(world, Schedules({"a": world.rule()}), deaths)
     assert world.last["state"] == state
-    assert ("each time its worker died" in (world.last["why"] or "")) == (deaths == 3)
+    why = world.last["why"] or ""
+    assert ("each time its worker died" in why) == (deaths == 3)
+    assert ("`rescind schedule run a` submits the others" in why) == (deaths == 3)
 
 
 def test_a_run_of_a_rule_that_is_faulty_by_now_fails_and_says_why(world: World) -> None:
@@ -308,17 +347,34 @@ def test_a_run_of_a_rule_that_another_worker_may_have_is_left_to_it(
     assert (world.last["state"], world.last["attempts"]) == ("running", 0)
 
 
+class Broken:
+    """A source that nothing can be read of."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def read(self, most: int) -> list[Row]:
+        raise self.error
+
+    def secrets(self) -> list[Secret]:
+        return []
+
+
 def test_a_bug_ends_the_run_and_shows_nothing_of_what_was_found(world: World) -> None:
-    class Broken:
-        def read(self, most: int) -> list[Row]:
-            raise KeyError("s3cret")
-
-        def secrets(self) -> list[Secret]:
-            return []
-
-    rule = replace(world.rule(), source=Broken())
+    rule = replace(world.rule(), source=Broken(KeyError("s3cret")))
     waiting(world, Schedules({"a": rule}))
     assert world.last["why"] == "it cannot be run: KeyError"
+
+
+def test_a_run_that_celery_ends_says_what_may_be_slow_and_what_to_do(
+    world: World,
+) -> None:
+    rule = replace(world.rule(), source=Broken(SoftTimeLimitExceeded()))
+    waiting(world, Schedules({"a": rule}))
+    assert world.last["state"] == "failed"
+    why = world.last["why"]
+    assert why.startswith("it was ended in the middle, for its source or the ledger")
+    assert "`rescind schedule run a` submits the others" in why
 
 
 def test_a_ledger_that_goes_away_leaves_the_run_to_its_lease(world: World) -> None:

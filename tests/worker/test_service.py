@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import pytest
 from redis import Redis
 from sqlalchemy import Connection, Engine
 
-from ledger.database import open_ledger, reading, writing
+from ledger.arrivals import Arrivals, made_ready
+from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
 from ledger.intake import NewCancellation, beginning, insert_new
 from ledger.lanes import register_lanes
-from ledger.queries import Filter, list_rows
+from ledger.listing import Filter, list_rows
 from ledger.records import new_id
 from ledger.seal import Seal, new_key
 from providers.base import Provider
@@ -25,10 +26,10 @@ from providers.registry import PROVIDERS
 from sandbox import Sandbox
 from sandbox import running as running_sandbox
 from tests.silence import Silence, silence
-from worker import service, slots, stopping
+from worker import handoff, service, slots, stopping
 from worker.accounts import Accounts, LaneConfig
 from worker.bells import Work
-from worker.books import RECORD_SECONDS
+from worker.books import RECORD_SECONDS, Books
 from worker.broker import REDIS_OPTIONS, TASK_SECONDS
 from worker.calls import longest_call
 from worker.limits import Rates
@@ -94,12 +95,14 @@ def here(
     engine.dispose()
 
 
-def take_in(here: Runtime, account: str, *orders: str) -> None:
+def new_ones(
+    account: str, *orders: str, provider: str = "iletimerkezi"
+) -> list[NewCancellation]:
     now = utc_now()
-    new = [
+    return [
         NewCancellation(
             id=new_id(),
-            provider="iletimerkezi",
+            provider=provider,
             account=account,
             order=order,
             key=order,
@@ -108,8 +111,11 @@ def take_in(here: Runtime, account: str, *orders: str) -> None:
         )
         for order in orders
     ]
+
+
+def take_in(here: Runtime, account: str, *orders: str) -> None:
     with writing(here.engine) as connection:
-        insert_new(connection, new, now)
+        insert_new(connection, new_ones(account, *orders), utc_now())
         register_lanes(connection, [("iletimerkezi", account)])
 
 
@@ -330,3 +336,245 @@ def test_told_to_stop_while_the_ledger_keeps_it_waiting_it_claims_nothing(
     Child(here, "well").join(30)
     assert told.is_set()
     assert states(here, "well") == ["queued"]
+
+
+# --- handing over ---------------------------------------------------------------------
+
+
+def ready(account: str, *orders: str, **where: str) -> Arrivals:
+    return made_ready(new_ones(account, *orders, **where), utc_now())
+
+
+def hand_over(new: Arrivals, places: tuple[int, int] = PLACES) -> Any:
+    return slots.hand_over("iletimerkezi", places, new)
+
+
+def is_given_back(new: Arrivals) -> bool:
+    """Whether it is offered to somebody who keeps none of it."""
+    return bool(hand_over(new) == frozenset(new.ids))
+
+
+def as_intake_does(here: Runtime, new: list[NewCancellation]) -> int:
+    """Offer them, and keep what nobody has kept; gives back how many were."""
+    offered = made_ready(new, utc_now())
+    left = hand_over(offered)
+    rest = [one for one in new if left is None or one.id in left]
+    with writing(here.engine) as connection:
+        insert_new(connection, rest, utc_now())
+    slots.ring("iletimerkezi", PLACES, ("well", "cancel"))
+    return len(new) - len(rest)
+
+
+@contextmanager
+def serving(
+    here: Runtime, monkeypatch: pytest.MonkeyPatch, *accounts: str
+) -> Iterator[Child]:
+    """A child that listens, until the end of the block."""
+    child = Child(here, (accounts or ("well",))[0], linger=True)
+    until(lambda: is_given_back(ready("nobody's", "1")))
+    try:
+        yield child
+    finally:
+        monkeypatch.setattr(service, "TURN_SECONDS", 0.0)
+        child.join(30)
+        assert not child.is_alive()
+
+
+@pytest.fixture
+def aside() -> Iterator[Callable[[Arrivals], Future[Any]]]:
+    """Hands over in a thread, as another child would."""
+    with ThreadPoolExecutor(8) as threads:
+        yield lambda new: threads.submit(hand_over, new)
+
+
+def is_free(account: str) -> bool:
+    with slots.lane("iletimerkezi", account, "cancel") as free:
+        return free
+
+
+def cancels(sandbox: Sandbox, order: str) -> int:
+    events = sandbox.order("iletimerkezi", order)["events"]
+    return sum(event["op"] == "cancel" for event in events)
+
+
+def test_what_is_handed_over_is_kept_and_cancelled(
+    here: Runtime, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = [str(n) for n in range(300, 340)]
+    sandbox.seed("iletimerkezi", orders, "scheduled")
+    with serving(here, monkeypatch):
+        assert hand_over(ready("well", *orders[:2])) == frozenset()
+        assert 0 < as_intake_does(here, new_ones("well", *orders[2:])) < 38
+        until(lambda: states(here, "well") == ["cancelled"] * 40)
+    assert {cancels(sandbox, order) for order in orders} == {1}
+
+
+def test_what_stood_there_is_left_to_whoever_offered_it(
+    here: Runtime, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.seed("iletimerkezi", ["341", "342"], "scheduled")
+    new = ready("well", "341", "342")
+    with serving(here, monkeypatch):
+        take_in(here, "well", "341")
+        assert hand_over(new) == frozenset(new.ids[:1])
+        # What waits in the ledger is woken for by whoever has put it there.
+        assert slots.ring("iletimerkezi", PLACES, ("well", "cancel"))
+        until(lambda: states(here, "well") == ["cancelled"] * 2)
+    assert [cancels(sandbox, order) for order in ("341", "342")] == [1, 1]
+
+
+def test_an_account_that_this_child_does_not_know_is_refused_and_others_are_served(
+    here: Runtime, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.seed("iletimerkezi", "343", "scheduled")
+    with serving(here, monkeypatch):
+        assert is_given_back(ready("gone", "1"))
+        assert is_given_back(ready("gone", "1"))
+        assert hand_over(ready("well", "343")) == frozenset()
+    assert states(here, "gone") == []
+
+
+def test_an_account_that_was_taken_out_of_the_file_is_refused(
+    here: Runtime, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.seed("iletimerkezi", "344", "scheduled")
+    with serving(here, monkeypatch):
+        assert hand_over(ready("well", "344")) == frozenset()
+        until(lambda: states(here, "well") == ["cancelled"])
+        monkeypatch.setattr(Accounts, "lane", Accounts({}).lane)
+        until(lambda: is_free("well"))
+        assert is_given_back(ready("well", "345"))
+        monkeypatch.undo()
+    assert len(states(here, "well")) == 1
+
+
+def test_orders_of_another_provider_are_refused(
+    here: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(here, monkeypatch):
+        assert is_given_back(ready("well", "1", provider="ithink"))
+    assert states(here, "well") == []
+
+
+def test_a_lane_that_another_child_works_on_is_refused(
+    here: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        slots.lane("iletimerkezi", "well", "cancel"),
+        serving(here, monkeypatch, "hangs"),
+    ):
+        assert is_given_back(ready("well", "1"))
+    assert states(here, "well") == []
+
+
+def test_whoever_offers_to_a_lane_that_hangs_waits_for_no_call(
+    here: Runtime, hanging: Silence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = [str(n) for n in range(10)]
+    with serving(here, monkeypatch):
+        assert len(hand_over(ready("hangs", *orders))) == 2
+        until(lambda: hanging.calls == 8)
+        for _ in range(5):
+            assert is_given_back(ready("hangs", "11", "12"))
+        assert states(here, "hangs") == ["sending"] * 8
+        hanging.end()
+
+
+class Gate:
+    """Keeps a pump from writing anything, as a slow ledger does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.open, self.reached, turn = threading.Event(), threading.Event(), Books.turn
+
+        def kept_waiting(*given: Any, **how: Any) -> Any:
+            self.reached.set()
+            assert self.open.wait(30)
+            return turn(*given, **how)
+
+        monkeypatch.setattr(Books, "turn", kept_waiting)
+
+
+@pytest.mark.parametrize("end", ["stop", "turn"])
+def test_what_is_left_in_hand_at_the_end_is_refused_at_once(
+    here: Runtime,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    aside: Callable[[Arrivals], Future[Any]],
+    end: str,
+) -> None:
+    sandbox.seed("iletimerkezi", ["346", "347", "348"], "scheduled")
+    child = Child(here, "hangs", linger=True)
+    until(lambda: is_given_back(ready("nobody's", "1")))
+    gate = Gate(monkeypatch)
+    offered = [ready("well", order) for order in ("346", "347", "348")]
+    answers = [aside(offered[0])]
+    assert gate.reached.wait(30)
+    answers += map(aside, offered[1:])
+    if end == "stop":
+        monkeypatch.setattr(service, "stopping", lambda: True)
+    else:
+        monkeypatch.setattr(service, "TURN_SECONDS", 0.0)
+    for new, answer in zip(offered, answers, strict=True):
+        # Given back, or not even taken.
+        assert answer.result(3) in (frozenset(new.ids), None)
+    assert answers[0].result() is not None
+    assert child.is_alive()
+    assert not slots._inbox("iletimerkezi", 0).exists(), "others would wait in vain"
+    gate.open.set()
+    child.join(30)
+
+
+def test_a_ledger_that_is_away_refuses_loses_nothing_and_sends_nothing_twice(
+    here: Runtime, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = ["351", "352", "353"]
+    sandbox.seed("iletimerkezi", orders, "scheduled")
+    new = new_ones("well", *orders)
+    away = threading.Event()
+
+    @contextmanager
+    def unreachable(engine: Engine) -> Iterator[Connection]:
+        with writing(engine) as connection:
+            yield connection
+            if away.is_set():
+                raise LedgerUnreachableError("the connection broke")
+
+    monkeypatch.setattr("worker.books.writing", unreachable)
+    with serving(here, monkeypatch):
+        away.set()
+        assert is_given_back(made_ready(new, utc_now()))
+        assert states(here, "well") == []
+        away.clear()
+        until(lambda: is_free("well"))
+        as_intake_does(here, new)
+        until(lambda: states(here, "well") == ["cancelled"] * 3)
+    assert {cancels(sandbox, order) for order in orders} == {1}
+
+
+def test_offered_to_two_children_and_kept_by_a_third_each_is_sent_once(
+    here: Runtime, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = [str(n) for n in range(400, 460)]
+    sandbox.seed("iletimerkezi", orders, "scheduled")
+    two, new = (2, 0), new_ones("well", *orders)
+    monkeypatch.setitem(globals(), "PLACES", two)
+    # As workers on two hosts: neither knows that the other works on the lane.
+    monkeypatch.setattr(slots, "lane", lambda *_: nullcontext(True))
+    children = [Child(here, "hangs", linger=True) for _ in range(2)]
+    paths = [slots._inbox("iletimerkezi", number) for number in range(2)]
+    until(lambda: all(path.exists() for path in paths))
+
+    def keep_here() -> None:
+        with writing(here.engine) as connection:
+            insert_new(connection, new, utc_now())
+        slots.ring("iletimerkezi", two, ("well", "cancel"))
+
+    with ThreadPoolExecutor(3) as threads:
+        for path in paths:
+            threads.submit(handoff.offer, path, made_ready(new, utc_now()))
+        threads.submit(keep_here)
+    until(lambda: states(here, "well") == ["cancelled"] * 60)
+    monkeypatch.setattr(service, "TURN_SECONDS", 0.0)
+    for child in children:
+        child.join(30)
+    assert {cancels(sandbox, order) for order in orders} == {1}

@@ -1,23 +1,18 @@
-"""Settings: the environment, ``.env``, and what was started here."""
+"""Settings: the environment and ``.env``."""
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 import pytest
 
 from ledger.seal import SealError
 from worker.settings import (
-    Running,
     Settings,
     SettingsError,
-    running,
     settings,
     without_password,
-    write_private,
-    write_running,
 )
 
 
@@ -59,29 +54,6 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_redis_it_says_what_to_do() -> None:
     with pytest.raises(SettingsError, match=r"set RESCIND_REDIS_URL, or start"):
         _ = Settings().redis
-
-
-def test_what_runs_here_is_found() -> None:
-    what = Running("redis://:p@127.0.0.1:7/0", "http://127.0.0.1:5555", 42)
-    write_running(Path(".rescind"), what)
-    assert running(Path(".rescind")) == what
-    assert Settings().redis == what.redis_url
-    mode = stat.S_IMODE(Path(".rescind/running.json").stat().st_mode)
-    assert mode == 0o600
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"redis_url": 1}', "\x00"])
-def test_a_broken_note_of_what_runs_is_none(text: str) -> None:
-    write_private(Path(".rescind/running.json"), text)
-    assert running(Path(".rescind")) is None
-
-
-def test_the_embedded_ledger_makes_its_own_key_once() -> None:
-    first = Settings().seal_keys()
-    assert first == Settings().seal_keys()
-    mode = stat.S_IMODE(Path(".rescind/seal.key").stat().st_mode)
-    assert mode == 0o600
-    assert Settings().seal().open(Settings().seal().close("x")) == "x"
 
 
 def test_another_ledger_needs_a_key_of_its_own(

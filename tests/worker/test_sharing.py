@@ -29,6 +29,9 @@ from celery.platforms import set_pdeathsig
 set_pdeathsig("SIGKILL")
 from ledger import migrate
 migrate._HERE = None  # what looks at the migrations again fails
+from providers import connection
+connection.create_urllib3_context = None  # as does what reads the authorities
+connection.prepare()
 from worker.intake import take_in
 from worker.runtime import runtime, utc_now
 here = runtime()

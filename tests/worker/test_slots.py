@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
+
+from ledger.arrivals import Arrivals, made_ready
 from providers.registry import PROVIDERS
+from tests.ledger.build import NOW, new
 from worker import slots
+from worker.handoff import Inbox
 
 ONE = (1, 1)
 
@@ -159,3 +168,127 @@ def test_what_is_for_one_child_alone_is_for_one_at_a_time() -> None:
         child.wait()
         with slots.turn("schedules") as mine:
             assert mine is not None
+
+
+# --- handing over ---------------------------------------------------------------------
+
+
+def orders() -> Arrivals:
+    return made_ready([new("1", lane=("akinon", "an/odd name"))], NOW)
+
+
+def answer(inbox: Inbox | None) -> None:
+    """As a child that serves would."""
+    assert inbox is not None
+    assert select.select([inbox], [], [], 10)[0], "nobody came"
+    came = inbox.accept()
+    assert came is not None
+    came.kept = came.waiting
+    came.answer()
+
+
+def test_who_serves_is_handed_new_orders() -> None:
+    with ThreadPoolExecutor(1) as threads, slots.serving("akinon", ONE) as place:
+        assert place
+        kept = threads.submit(slots.hand_over, "akinon", ONE, orders())
+        answer(place.inbox)
+        assert kept.result() == frozenset()
+
+
+def test_where_nobody_serves_nothing_is_handed_over() -> None:
+    assert slots.hand_over("akinon", ONE, orders()) is None
+    with slots.serving("ithink", ONE):
+        assert slots.hand_over("akinon", ONE, orders()) is None
+
+
+def test_who_ends_leaves_the_next_ones_inbox_open() -> None:
+    with ThreadPoolExecutor(1) as threads, slots.serving("akinon", ONE) as first:
+        assert first
+        assert first.leave()
+        with slots.serving("akinon", ONE) as second:
+            assert second
+            first.close()
+            kept = threads.submit(slots.hand_over, "akinon", ONE, orders())
+            answer(second.inbox)
+            assert kept.result() == frozenset()
+
+
+def test_what_one_does_not_answer_another_is_offered() -> None:
+    two = (2, 0)
+    with (
+        ThreadPoolExecutor(1) as threads,
+        slots.serving("akinon", two) as first,
+        slots.serving("akinon", two) as second,
+    ):
+        assert first
+        assert second
+        kept = threads.submit(slots.hand_over, "akinon", two, orders())
+        assert first.inbox
+        assert select.select([first.inbox], [], [], 10)[0]
+        broken = first.inbox.accept()
+        assert broken
+        broken.pipe.close()
+        answer(second.inbox)
+        assert kept.result() == frozenset()
+
+
+def test_where_a_socket_cannot_be_there_is_a_place_without_an_inbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with slots.serving("akinon", ONE) as place:
+        assert place
+        assert place.inbox is None
+        assert "go by way of the ledger" in capsys.readouterr().out
+        assert slots.hand_over("akinon", ONE, orders()) is None
+        assert slots.ring("akinon", ONE, ("one", "cancel"))
+        assert place.bell.wait(5) == [("one", "cancel")]
+        assert place.leave()
+    with slots.serving("akinon", ONE) as place:
+        assert place
+
+
+def test_another_workers_children_are_offered_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with slots.serving("akinon", ONE):
+        monkeypatch.setattr(slots, "_worker", 2**40)
+        assert slots.hand_over("akinon", ONE, orders()) is None
+        slots.clear()
+
+
+def test_nobody_else_on_the_machine_can_come_to_the_door() -> None:
+    with slots.serving("akinon", ONE) as place:
+        assert place
+        folder = slots._inbox("akinon", 0).parent
+        for one in (folder, folder.parent):
+            assert one.stat().st_mode & 0o077 == 0
+
+
+def test_a_worker_begins_in_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    base = tmp_path / f"rescind-{os.getuid()}"
+    base.mkdir()
+    base.chmod(0o777)
+    slots.adopt()
+    assert base.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_worker_does_not_begin_in_somebody_elses_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / f"rescind-{os.getuid()}").symlink_to(elsewhere)
+    with pytest.raises(SystemExit, match="belongs to somebody else: remove it"):
+        slots.adopt()
+    me = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: me + 1)
+    with pytest.raises(SystemExit, match="belongs to somebody else: remove it"):
+        # Made by this user, and so not by that one.
+        slots.adopt()

@@ -13,8 +13,8 @@ import redis
 from kombu import Connection, Consumer, Queue
 from kombu.exceptions import OperationalError
 
-from worker.broker import INTAKE
-from worker.transport import TAKING, VISIBILITY_SECONDS
+from worker.broker import INTAKE, TAKING
+from worker.intake_channel import VISIBILITY_SECONDS
 
 OTHER = "notpanel"
 
@@ -88,6 +88,10 @@ class Worker:
             channel.client.connection.disconnect()
             channel.qos._delivered.clear()
 
+    def note(self) -> None:
+        """As its loop does it each moment."""
+        self.connection.transport.cycle.note()
+
     def look_for_what_was_left(self) -> None:
         self.intake.qos.restore_visible()
 
@@ -97,6 +101,21 @@ def send(url: str, body: Any, queue: str = INTAKE, **options: Any) -> None:
     with Connection(url) as connection:
         producer = connection.Producer(serializer="json")
         producer.publish(body, routing_key=queue, declare=[Queue(queue)], **options)
+
+
+@pytest.fixture
+def a_moment_passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker], None]:
+    def pass_for(worker: Worker) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("worker.intake_channel.MOMENT_SECONDS", 0.0)
+            worker.note()
+
+    return pass_for
+
+
+def unacknowledged(client: redis.Redis) -> int:
+    """Messages that a worker has, noted or not yet."""
+    return int(client.llen(TAKING)) + int(client.hlen("rescind:unacked"))
 
 
 def age(client: redis.Redis, seconds: float) -> None:
@@ -112,11 +131,44 @@ def test_a_message_is_taken_and_acknowledged(
     send(valkey_url, {"n": 1})
     worker.work(lambda: worker.got)
     assert worker.bodies == [{"n": 1}]
+    assert unacknowledged(client) == 1
+    worker.got[0][1].ack()
+    assert unacknowledged(client) == client.llen(INTAKE) == 0
+
+
+def test_a_message_that_is_held_for_a_moment_is_noted_and_acknowledged_all_the_same(
+    client: redis.Redis,
+    valkey_url: str,
+    hire: Hire,
+    a_moment_passes: Callable[[Worker], None],
+) -> None:
+    worker = hire()
+    send(valkey_url, {"n": 1})
+    worker.work(lambda: worker.got)
+    worker.note()
+    assert client.hlen("rescind:unacked") == 0, "it may be over in a moment"
+    a_moment_passes(worker)
     assert client.llen(TAKING) == 0
     assert client.hlen("rescind:unacked") == 1
     worker.got[0][1].ack()
-    assert client.hlen("rescind:unacked") == 0
-    assert client.llen(INTAKE) == 0
+    assert unacknowledged(client) == client.llen(INTAKE) == 0
+
+
+def test_what_was_acknowledged_or_given_back_is_never_noted(
+    client: redis.Redis,
+    valkey_url: str,
+    hire: Hire,
+    a_moment_passes: Callable[[Worker], None],
+) -> None:
+    worker = hire()
+    for n in range(3):
+        send(valkey_url, {"n": n})
+    worker.work(lambda: len(worker.got) == 3)
+    for (_, message), requeue in zip(worker.got, (None, False, True), strict=True):
+        message.ack() if requeue is None else message.reject(requeue=requeue)
+    a_moment_passes(worker)
+    assert client.llen(INTAKE) == 1
+    assert unacknowledged(client) == 0
 
 
 def test_other_queues_are_consumed_beside_it(
@@ -129,7 +181,7 @@ def test_other_queues_are_consumed_beside_it(
     assert sorted(body["n"] for body in worker.bodies) == [1, 2]
     for _, message in worker.got:
         message.ack()
-    assert client.hlen("unacked") == client.hlen("rescind:unacked") == 0
+    assert client.hlen("unacked") == unacknowledged(client) == 0
 
 
 def test_a_message_whose_taker_died_on_the_way_is_queued_again(
@@ -143,6 +195,7 @@ def test_a_message_whose_taker_died_on_the_way_is_queued_again(
     worker.look_for_what_was_left()
     worker.work(lambda: worker.got)
     assert worker.bodies == [{"n": 1}]
+    worker.got[0][1].ack()
     assert client.llen(TAKING) == 0
 
 
@@ -160,12 +213,30 @@ def test_a_message_taken_by_a_connection_that_went_dead_is_not_lost(
     assert worker.bodies == [{"n": 1}]
 
 
-def test_a_message_of_a_worker_that_was_killed_goes_to_another(
+def test_a_message_of_a_worker_that_was_killed_at_once_goes_to_another(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     killed = hire()
     send(valkey_url, {"n": 1})
     killed.work(lambda: killed.got)
+    killed.die()
+    worker = hire()
+    assert client.llen(TAKING) == 1, "it may have been taken just now"
+    worker.look_for_what_was_left()
+    worker.work(lambda: worker.got)
+    assert worker.bodies == [{"n": 1}]
+
+
+def test_a_message_of_a_worker_that_was_killed_later_goes_to_another(
+    client: redis.Redis,
+    valkey_url: str,
+    hire: Hire,
+    a_moment_passes: Callable[[Worker], None],
+) -> None:
+    killed = hire()
+    send(valkey_url, {"n": 1})
+    killed.work(lambda: killed.got)
+    a_moment_passes(killed)
     killed.die()
     worker = hire()
     worker.look_for_what_was_left()
@@ -177,11 +248,15 @@ def test_a_message_of_a_worker_that_was_killed_goes_to_another(
 
 
 def test_a_new_worker_looks_at_once_for_what_a_dead_one_held(
-    client: redis.Redis, valkey_url: str, hire: Hire
+    client: redis.Redis,
+    valkey_url: str,
+    hire: Hire,
+    a_moment_passes: Callable[[Worker], None],
 ) -> None:
     killed = hire()
     send(valkey_url, {"n": 1})
     killed.work(lambda: killed.got)
+    a_moment_passes(killed)
     killed.die()
     age(client, VISIBILITY_SECONDS + 1)
     worker = hire()
@@ -209,7 +284,7 @@ def test_no_more_is_taken_than_was_asked_for(
     with pytest.raises(socket.timeout):
         worker.connection.drain_events(timeout=0.3)
     assert len(worker.got) == 1
-    assert client.llen(INTAKE) + client.llen(TAKING) == 2
+    assert client.llen(INTAKE) + client.llen(TAKING) == 3
 
 
 @pytest.mark.parametrize(("prefetch", "share"), [(1, 1), (6, 1), (8, 2), (14, 3)])
@@ -233,7 +308,22 @@ def test_what_is_given_back_is_taken_again(
     worker.work(lambda: worker.got)
     worker.got[0][1].reject(requeue=True)
     worker.work(lambda: len(worker.got) == 2)
-    assert client.hlen("rescind:unacked") == 1
+    assert unacknowledged(client) == 1
+
+
+def test_what_was_held_for_a_moment_and_is_given_back_is_taken_again(
+    client: redis.Redis,
+    valkey_url: str,
+    hire: Hire,
+    a_moment_passes: Callable[[Worker], None],
+) -> None:
+    worker = hire()
+    send(valkey_url, {"n": 1})
+    worker.work(lambda: worker.got)
+    a_moment_passes(worker)
+    worker.got[0][1].reject(requeue=True)
+    worker.work(lambda: len(worker.got) == 2)
+    assert unacknowledged(client) == 1
 
 
 def test_closing_gives_back_what_was_not_acknowledged(
@@ -244,7 +334,7 @@ def test_closing_gives_back_what_was_not_acknowledged(
     worker.work(lambda: worker.got)
     worker.connection.close()
     assert client.llen(INTAKE) == 1
-    assert client.hlen("rescind:unacked") == 0
+    assert unacknowledged(client) == 0
 
 
 def test_a_consumer_that_was_cancelled_takes_nothing(
@@ -309,4 +399,4 @@ def test_two_messages_of_one_tag_are_two(
         client.lpush(INTAKE, json.dumps(raw))
     worker.work(lambda: len(worker.got) == 2)
     worker.got[0][1].ack()
-    assert client.hlen("rescind:unacked") == 1
+    assert unacknowledged(client) == 1

@@ -21,7 +21,8 @@ from ledger.database import open_ledger
 from ledger.migrate import check
 from worker.accounts import Accounts, load_accounts
 from worker.embedded import EmbeddedRedis, free_port
-from worker.settings import Running, Settings, running
+from worker.home import Running, running
+from worker.settings import Settings
 from worker.system import System
 from worker.up import banner
 

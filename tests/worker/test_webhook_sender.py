@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 from sqlalchemy import Engine, select
 
-from ledger import deliveries
+from ledger import dispatch
 from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
 from ledger.intake import insert_new
 from ledger.records import record
@@ -206,7 +206,7 @@ def test_who_asks_to_be_left_alone_is(here: Runtime, engine: Engine) -> None:
 def test_who_asks_to_be_left_alone_is_however_much_waits_for_it(
     here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "AT_ONCE", 10)
+    monkeypatch.setattr(dispatch, "AT_ONCE", 10)
     ended(engine, "busy", 45)
     asked = Counter[str]()
 
@@ -268,7 +268,7 @@ def test_what_was_told_is_written_down_when_the_ledger_is_back(
     here: Runtime, engine: Engine
 ) -> None:
     [one] = ended(engine, "fine", 1)
-    inner, away = deliveries.settle, [LedgerUnreachableError("gone")] * 2
+    inner, away = dispatch.settle, [LedgerUnreachableError("gone")] * 2
     asked: list[Telling] = []
 
     def settle(*args: Any) -> int:

@@ -6,8 +6,10 @@ import ipaddress
 import json
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -365,10 +367,33 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def certified(certificate: Path) -> Iterator[tuple[Receiver, Path]]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    posting._trusting.cache_clear()
+    posting._authorities.cache_clear()
     with receiving(context) as receiver:
         yield receiver, certificate
-    posting._trusting.cache_clear()
+    posting._authorities.cache_clear()
+
+
+def test_threads_that_tell_at_once_read_the_authorities_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[ssl.SSLContext] = []
+    other = threading.Event()
+
+    def made_slowly() -> ssl.SSLContext:
+        if made:
+            other.set()
+        made.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        # Long enough for another thread to begin, if nothing keeps it from that.
+        other.wait(0.3)
+        return made[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", made_slowly)
+    posting._authorities.cache_clear()
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(posting._trusting) for _ in range(2)]
+        given_to = [one.result() for one in asked]
+    posting._authorities.cache_clear()
+    assert given_to == made * 2
 
 
 def test_whom_nobody_vouches_for_is_told_nothing(

@@ -10,8 +10,8 @@ import typer
 from sqlalchemy import Connection
 
 from ledger.database import reading, writing
-from ledger.deliveries import resend, resend_given_up
-from ledger.told import list_told
+from ledger.deliveries import resend, resend_all_given_up
+from ledger.told import as_listed, list_told
 from worker.cli import output, services
 from worker.cli.statuses import WRONG, CommandError
 from worker.operations import UnknownError, found
@@ -23,16 +23,10 @@ COLUMNS = ("webhook", "lane", "order", "told", "target", "state", "attempts", "d
 def list_deliveries(state: str | None, limit: int, *, as_json: bool) -> None:
     with reading(services.need_ledger()) as connection:
         listed = list_told(connection, state, min(limit, 2**62) + 1)
-    shown = listed[:limit]
-    if as_json:
-        for one in shown:
-            output.emit_json(one)
-    elif shown:
-        output.table(COLUMNS, map(_line, shown))
-    else:
-        output.say("there are none")
-    if len(listed) > limit:
-        output.say(f"these are the first {limit}: --limit shows more")
+    documents = [as_listed(row) for row in listed]
+    output.emit_list(
+        documents, COLUMNS, _line, as_json=as_json, limit=limit, more="first"
+    )
 
 
 def _line(one: dict[str, Any]) -> tuple[object, ...]:
@@ -74,14 +68,8 @@ def _resend(connection: Connection, name: str) -> int:
     return count
 
 
-def resend_all_given_up() -> None:
-    engine, count = services.need_ledger(), 0
-    while True:
-        with writing(engine) as connection:
-            some = resend_given_up(connection, services.utc_now())
-        if not some:
-            break
-        count += some
+def resend_every() -> None:
+    count = resend_all_given_up(services.need_ledger(), services.utc_now())
     if count:
         services.wake_webhooks()
     output.emit(f"{count} to be told again")

@@ -12,13 +12,13 @@ from ledger.database import LedgerUnreachableError
 from ledger.migrate import LedgerVersionError
 from ledger.seal import SealError
 from providers.model import InvalidRequestError
+from worker.awaiting import UpError
 from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
 from worker.embedded import EmbeddedError
-from worker.files import FileError
+from worker.files.rows import FileError
 from worker.operations import ChangedError, UnknownError
 from worker.schedules.rows import SourceError
 from worker.settings import SettingsError
-from worker.system import UpError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 

@@ -40,7 +40,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List cancellations, the newest first."""
-    from ledger.queries import Filter
+    from ledger.listing import Filter
     from providers.registry import provider_named
     from providers.text import storable
     from worker.cli.records import list_many

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
 import typer
@@ -37,6 +37,28 @@ def emit_json(document: Any) -> None:
     """One JSON object on one line."""
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     _write(json.dumps(document, ensure_ascii=plain))
+
+
+def emit_list(
+    documents: Sequence[Any],
+    columns: Sequence[str],
+    line: Callable[[Any], Sequence[object]],
+    *,
+    as_json: bool,
+    limit: int,
+    more: str,
+) -> None:
+    """The first ``limit`` of them as a table, or one JSON object on each line."""
+    shown = documents[:limit]
+    if as_json:
+        for one in shown:
+            emit_json(one)
+    elif shown:
+        table(columns, map(line, shown))
+    else:
+        say("there are none")
+    if len(documents) > limit:
+        say(f"these are the {more} {limit}: --limit shows more")
 
 
 def _write(line: str) -> None:

@@ -10,7 +10,8 @@ import typer
 from sqlalchemy import Row
 
 from ledger.database import reading
-from ledger.queries import Filter, as_record, history, list_rows
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record, history
 from ledger.told import told_of
 from providers.model import InvalidRequestError
 from worker import operations
@@ -19,6 +20,7 @@ from worker.cli.statuses import WRONG
 from worker.cli.values import future_time
 from worker.operations import ChangedError, UnknownError, found
 
+COLUMNS = ("id", "lane", "order", "state", "reason", "attempts", "updated")
 FIRST = ("id", "provider", "account", "order", "key", "group", "state", "reason")
 
 
@@ -86,19 +88,10 @@ def list_many(wanted: Filter, limit: int, *, as_json: bool) -> None:
     with reading(services.need_ledger()) as connection:
         # One more than is shown tells whether there are more; SQLite counts to 2**63.
         rows = list_rows(connection, wanted, min(limit, 2**62) + 1)
-    records = [as_record(row) for row in rows[:limit]]
-    if as_json:
-        for record in records:
-            output.emit_json(record)
-    elif records:
-        output.table(
-            ("id", "lane", "order", "state", "reason", "attempts", "updated"),
-            map(_line, records),
-        )
-    else:
-        output.say("there are none")
-    if len(rows) > limit:
-        output.say(f"these are the newest {limit}: --limit shows more")
+    records = [as_record(row) for row in rows]
+    output.emit_list(
+        records, COLUMNS, _line, as_json=as_json, limit=limit, more="newest"
+    )
 
 
 def _line(record: dict[str, Any]) -> tuple[object, ...]:

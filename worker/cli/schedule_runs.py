@@ -10,14 +10,8 @@ import typer
 from sqlalchemy import Engine
 
 from ledger.database import LedgerUnreachableError, reading, writing
-from ledger.schedule_runs import (
-    KEPT,
-    Run,
-    RunState,
-    as_document,
-    begin_by_hand,
-    runs_of,
-)
+from ledger.schedule_history import as_document, runs_of
+from ledger.schedule_runs import KEPT, Run, RunState, begin_by_hand
 from ledger.tables import in_ms
 from providers.registry import BY_NAME
 from worker.accounts import Lane

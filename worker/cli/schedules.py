@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from ledger.database import reading
 from ledger.queries import stamp
-from ledger.schedule_runs import as_document, last_runs, runs_of
+from ledger.schedule_history import as_document, last_runs, runs_of
 from ledger.tables import to_ms
 from worker.cli import output, services
 from worker.cli.checks import status

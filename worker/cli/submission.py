@@ -8,7 +8,7 @@ from itertools import islice
 
 from worker.cli import output, services
 from worker.cli.statuses import DONE, WRONG
-from worker.files import Row
+from worker.files.rows import Row
 from worker.intake import MOST, Receipt, take_in
 from worker.settings import settings
 

@@ -66,7 +66,7 @@ def cancel(
     from worker.cli import values
     from worker.cli.finishing import finish_few
     from worker.cli.submission import Submission
-    from worker.files import Row
+    from worker.files.rows import Row
 
     if key is not None and len(orders) > 1:
         raise CommandError("--key stands for one order: give each order its own")
@@ -108,7 +108,7 @@ def submit(
     from worker.cli.finishing import finish_many
     from worker.cli.submission import Submission, with_group
     from worker.cli.waiting import lines_bar
-    from worker.files import load
+    from worker.files.reading import load
 
     values.group_name(group)
     document = load(file)

@@ -51,12 +51,12 @@ def resend(
 
     It has the same webhook-id as before, and says what was true at that end.
     """
-    from worker.cli.deliveries import resend_all_given_up, resend_these
+    from worker.cli.deliveries import resend_every, resend_these
 
     if bool(ids) == all_given_up:
         raise CommandError("give the ids of what to send again, or --all-given-up")
     if all_given_up:
-        resend_all_given_up()
+        resend_every()
     else:
         resend_these(ids or [])
 

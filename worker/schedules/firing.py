@@ -20,10 +20,9 @@ from ledger.schedule_runs import (
     finish,
     open_run,
     ready,
-    remember,
-    since_when,
     take,
 )
+from ledger.schedules import remember, since_when
 from ledger.tables import moment
 from worker.schedules.moments import latest
 from worker.schedules.rules import Schedules

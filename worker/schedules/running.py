@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from ledger.database import LedgerUnreachableError, writing
+from ledger.schedule_history import last_ended
 from ledger.schedule_runs import (
     SCHEDULED,
     Counts,
@@ -21,7 +22,6 @@ from ledger.schedule_runs import (
     RunState,
     finish,
     give_back,
-    last_ended,
     renew,
     take,
 )
@@ -29,6 +29,7 @@ from ledger.seal import Seal, SealError
 from worker.accounts import Accounts, Lane
 from worker.callbacks import NO_CALLBACKS, Callbacks
 from worker.intake import MOST, Receipt, Taken, take_in
+from worker.schedules import reasons
 from worker.schedules.rows import SourceError
 from worker.schedules.rules import Rule, Schedules
 from worker.stopping import stopping
@@ -38,7 +39,8 @@ LEASE = timedelta(seconds=120)
 DELAYS = (timedelta(minutes=1), timedelta(minutes=5))
 """When a source that cannot be reached is tried again."""
 MOST_ATTEMPTS = 1 + len(DELAYS)
-DIED = f"it was begun {MOST_ATTEMPTS} times, and each time its worker died at it"
+LONGEST = timedelta(seconds=180)
+"""For a run that workers do: soon after it Celery would end it, wherever it is."""
 
 log = structlog.get_logger("rescind.schedules")
 
@@ -67,14 +69,6 @@ def gather(rule: Rule, due_at: datetime, most: int | None = None) -> Harvest:
     named = rule.named(due_at)
     entries = [rule.recipe.entry(row, named) for row in rows]
     return Harvest(entries, len(rows), most)
-
-
-def too_many(rule: Rule, most: int) -> str:
-    command = f"`rescind schedule run {rule.name}"
-    return (
-        f"it found more than {most}, and may submit no more: nothing was. Look at them"
-        f" with {command} --dry-run`; {command} --max N` lets up to N go"
-    )
 
 
 @dataclass(frozen=True)
@@ -109,33 +103,39 @@ class Runner:
         if run is None:
             return None
         if run.attempts > MOST_ATTEMPTS:
-            return self.end(run, Ended(RunState.FAILED, why=DIED))
+            return self._fail(run, reasons.died(name, MOST_ATTEMPTS))
         if name in found.faults:
-            return self.end(run, Ended(RunState.FAILED, why=found.faults[name]))
+            return self._fail(run, found.faults[name])
         try:
             return self.run(found.rules[name], run)
         except (LedgerUnreachableError, SealError):
             raise
         except Exception as error:  # noqa: BLE001  (one rule must not stop the others)
-            # Its text might hold what was found: the kind must do.
-            why = f"it cannot be run: {type(error).__name__}"
-            return self.end(run, Ended(RunState.FAILED, why=why))
+            return self._fail(run, reasons.unforeseen(name, error))
 
     def run(self, rule: Rule, run: Run, most: int | None = None) -> Ended:
         """All of one run, written down; nothing is submitted but all that was found."""
+        begun = self.clock()
         try:
             harvest = gather(rule, run.due_at, most)
         except SourceError as error:
             ended = Ended(RunState.FAILED, why=str(error), passing=error.passing)
             return self._in_vain(rule, run, ended)
-        counts = Counts(harvest.found)
         if harvest.over:
-            why = too_many(rule, harvest.most)
-            return self.end(run, Ended(RunState.HELD, counts, why))
+            why = reasons.too_many(rule.name, harvest.most)
+            return self.end(run, Ended(RunState.HELD, Counts(harvest.found), why))
+        return self._submit_all(run, harvest, begun + LONGEST)
+
+    def _submit_all(self, run: Run, harvest: Harvest, end_by: datetime) -> Ended:
+        counts = Counts(harvest.found)
         for start in range(0, len(harvest.entries), MOST):
-            chunk = harvest.entries[start : start + MOST]
+            # Whoever asked by hand waits as long as they like.
+            if run.asked_by == SCHEDULED and self.clock() >= end_by:
+                why = reasons.too_long(run.name, counts, LONGEST)
+                return self.end(run, Ended(RunState.FAILED, counts, why))
             if not self._goes_on(run):
                 return Ended(RunState.RUNNING, counts)
+            chunk = harvest.entries[start : start + MOST]
             counts = _added(counts, self._submit(chunk))
         return self.end(run, Ended(RunState.SUBMITTED, counts))
 
@@ -166,6 +166,9 @@ class Runner:
                     give_back(connection, run, again, why=ended.why)
                 return replace(ended, state=RunState.RUNNING)
         return self.end(run, ended)
+
+    def _fail(self, run: Run, why: str) -> Ended:
+        return self.end(run, Ended(RunState.FAILED, why=why))
 
     def end(self, run: Run, ended: Ended) -> Ended:
         """Write down how it ended, and say it if it is news."""

@@ -10,12 +10,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from worker.cli.values import RowError, read_json
-from worker.files import (
-    FileError,
-    check_decoded,
-    check_distinct,
-    parse,
-)
+from worker.files.columns import check_decoded, check_distinct
+from worker.files.reading import parse
+from worker.files.rows import FileError
 from worker.schedules.rows import LARGEST, Row, SourceError, Written
 from worker.schedules.secrets import Secret
 

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 
 from worker.accounts import load_accounts
 from worker.cli.statuses import CommandError
-from worker.settings import write_private
+from worker.home import write_private
 from worker.setup.answers import Answers
 
 ENV = Path(".env")

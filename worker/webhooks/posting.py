@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -23,6 +24,8 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 WHOLE_SECONDS = 20.0
 """Of looking up, connecting, sending and waiting together."""
+
+_reading = threading.Lock()
 
 
 def post(url: Url, headers: Mapping[str, str], body: bytes, *, private: bool) -> Reply:
@@ -94,8 +97,14 @@ def _connect(url: Url, place: Place, seconds: float) -> socket.socket:
     return sock
 
 
-@cache  # to read all authorities takes longer than many a call
 def _trusting() -> ssl.SSLContext:
+    # Threads that begin together would each read them, for want of the first one's.
+    with _reading:
+        return _authorities()
+
+
+@cache  # to read all of them takes longer than many a call
+def _authorities() -> ssl.SSLContext:
     # This system's authorities, so that your own may be among them, and the usual ones.
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from ledger.database import LedgerUnreachableError, reading, writing
-from ledger.deliveries import hold, put_off, settle
+from ledger.dispatch import hold, put_off, settle
 from ledger.telling import LONGEST_WAIT, Attempt, Heard, Result, Telling, judge
 from ledger.told import due_targets
 from worker.runtime import Runtime, utc_now

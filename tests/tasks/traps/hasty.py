@@ -4,10 +4,10 @@ to import it changes what it is imported beside."""
 from __future__ import annotations
 
 from tests.tasks.traps.fleets import SHORTER
-from worker import broker, transport
+from worker import broker, intake_channel
 
-transport.VISIBILITY_SECONDS = SHORTER["visibility_timeout"]
-transport.WAITING_SECONDS = 0
+intake_channel.VISIBILITY_SECONDS = SHORTER["visibility_timeout"]
+intake_channel.WAITING_SECONDS = 0
 broker.BROKER_OPTIONS.update(SHORTER)
 broker.REDIS_OPTIONS.update({k: SHORTER[k] for k in broker.REDIS_OPTIONS})
 

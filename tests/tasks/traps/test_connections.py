@@ -17,7 +17,7 @@ from tests.tasks.traps.acts import (
     worker_that_runs,
 )
 from tests.tasks.traps.conftest import Cuttable
-from worker.transport import VISIBILITY_SECONDS
+from worker.intake_channel import VISIBILITY_SECONDS
 
 CANCELLED = "cannot be acknowledged after a connection loss"
 """What Celery says of a task that it ends when its connection is lost."""

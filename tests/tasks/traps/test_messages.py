@@ -32,7 +32,7 @@ from tests.tasks.traps.conftest import Cuttable
 from tests.tasks.traps.ears import Ears
 from worker.accounts import load_accounts
 from worker.intake import take_in
-from worker.transport import VISIBILITY_SECONDS
+from worker.intake_channel import VISIBILITY_SECONDS
 
 
 def test_an_eta_beyond_the_visibility_timeout_delivers_often_and_cancels_once(

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from ledger.database import reading, writing
-from ledger.schedule_runs import as_document, runs_of
+from ledger.schedule_history import as_document, runs_of
 from ledger.side_tables import SCHEDULE, SCHEDULE_RUN
 from ledger.tables import in_ms
 from tests.shop import Shop, serving

@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 
 from ledger.database import open_ledger
 from tests.conftest import free_port
+from tests.deployment.files import ROOT
 from tests.ledger.build import NOW
 from tests.promtool import needs_promtool, promtool
 from tests.tasks.conftest import until
@@ -28,7 +29,6 @@ from tests.worker.test_metrics import live
 from worker.catalogue import METRICS
 from worker.metrics import CONTENT_TYPE, exposition
 
-ROOT = Path(__file__).parent.parent
 RULES = ROOT / "deploy" / "prometheus"
 DASHBOARD: dict[str, Any] = json.loads(
     (ROOT / "deploy" / "grafana" / "rescind.json").read_text()

@@ -1,0 +1,59 @@
+"""A queue that is walked in a few pages, and text that is compared byte by byte.
+
+The index of what is queued leaves the id out: of a message's thousand orders it was all
+that differed, and without it PostgreSQL keeps them as one entry. What was claimed stays
+in that index until it is vacuumed, and each claim goes past all of it.
+
+A language's order of text costs PostgreSQL up to two fifths of all it does here, and
+changes with the system's library, which leaves a unique index that no longer finds what
+it holds. "C" is the order of the bytes, as SQLite has it.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+QUEUED = "state = 'queued'"
+TO_SEND = ["provider", "account", "urgency", "due_at"]
+SOUGHT = {
+    "cancellation": "id provider account order_id key group_name state",
+    "transition": "cancellation_id",
+    "call": "id",
+    "lane": "provider account",
+    "delivery": "cancellation_id kind target",
+    "schedule": "name",
+    "schedule_run": "name",
+    "tally": "metric provider account first second third",
+}
+"""The columns of text that an index holds."""
+
+
+def upgrade() -> None:
+    op.drop_index("ix_to_send", "cancellation")
+    _collate('"C"')
+    _to_send(TO_SEND)
+
+
+def downgrade() -> None:
+    op.drop_index("ix_to_send", "cancellation")
+    _collate('"default"')
+    _to_send([*TO_SEND, "id"])
+
+
+def _to_send(columns: list[str]) -> None:
+    only = sa.text(QUEUED)
+    op.create_index(
+        "ix_to_send", "cancellation", columns, sqlite_where=only, postgresql_where=only
+    )
+
+
+def _collate(order: str) -> None:
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    for table, columns in SOUGHT.items():
+        changes = (f"ALTER {name} TYPE text COLLATE {order}" for name in columns.split())
+        op.execute(f"ALTER TABLE {table} {', '.join(changes)}")

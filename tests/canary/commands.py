@@ -1,0 +1,62 @@
+"""The command line, and what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from unittest import mock
+
+from tests.canary.world import World
+from worker.cli import main
+from worker.settings import settings
+
+
+def submit(world: World, file: str) -> None:
+    # In a process of its own: this one's Celery app is for another broker.
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.cli", "submit", file, "--json"],
+        env=world.system.environment(),
+        capture_output=True,
+        check=False,
+    )
+    world.seen["submit"] = done.stdout + done.stderr
+
+
+def cli(world: World, *words: str) -> None:
+    """One command that wakes nobody; what it says goes to what was seen."""
+    env = world.system.environment()
+    out = io.StringIO()
+    settings.cache_clear()
+    with (
+        mock.patch.dict(os.environ, env),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(out),
+    ):
+        main(list(words))
+    settings.cache_clear()
+    world.seen[" ".join(words)] = out.getvalue().encode()
+
+
+def from_commands(world: World) -> None:
+    cli(world, "list", "--limit", "10000", "--json")
+    cli(world, "list", "--limit", "10000")
+    found = world.seen["list --limit 10000 --json"].splitlines()
+    for record in map(json.loads, found):
+        if record["provider"] == "akinon" or record["account"] != "default":
+            cli(world, "show", record["id"], "--json")
+    cli(world, "show", json.loads(found[-1])["id"])
+    for words in (["webhooks"], ["webhooks", "--json"]):
+        cli(world, *words)
+    for words in (["lanes"], ["lanes", "--json"], ["doctor"], ["doctor", "--json"]):
+        cli(world, *words)
+    for name in ("by-sql", "by-wrong-url", "by-feed", "by-header", "by-file"):
+        cli(world, "schedule", "run", name, "--dry-run", "--json")
+        if name != "by-file":  # it would wake somebody
+            cli(world, "schedule", "run", name)
+        cli(world, "schedule", "runs", name)
+    cli(world, "schedule", "list", "--json")
+    cli(world, "seal-key", "--rotate")

@@ -1,0 +1,100 @@
+"""Compose's services as processes of this machine, which stands for all containers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ledger.seal import new_key
+from tests.conftest import free_port
+from tests.deployment.files import ROOT, SERVICES, interpolated
+from tests.deployment.processes import BIN, RESCIND, environment, started
+
+API_TOKEN = "0123456789abcdef-shop"
+
+
+def secrets() -> dict[str, str]:
+    """What Compose demands of whoever starts it."""
+    return {
+        "REDIS_PASSWORD": "r",
+        "POSTGRES_PASSWORD": "p",
+        "FLOWER_BASIC_AUTH": "ann:secret",
+        "RESCIND_SEAL_KEY": new_key(),
+        "RESCIND_API_TOKENS": f"shop:submit+read:{API_TOKEN}",
+    }
+
+
+def _port() -> str:
+    return str(free_port())
+
+
+@dataclass
+class Containers:
+    """What Compose would start, with addresses and folders of this machine."""
+
+    home: Path
+    redis_url: str
+    database_url: str
+    given: Mapping[str, str] = field(default_factory=secrets)
+    flower: str = field(default_factory=_port)
+    door: str = field(default_factory=_port)
+    pids: dict[str, int] = field(default_factory=dict)
+
+    def start(
+        self, name: str, log: Path, more: tuple[str, ...] = ()
+    ) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """Its command, with more options, for as long as the context lasts."""
+        return started([*self.command(name), *more], self.environment(name), log)
+
+    def run(self, name: str) -> int:
+        """Its command to its end; returns the exit status."""
+        env = self.environment(name)
+        return subprocess.run(
+            self.command(name), env=env, cwd=ROOT, check=False
+        ).returncode
+
+    def is_healthy(self, name: str) -> bool:
+        kind, *words = map(self._local, SERVICES[name]["healthcheck"]["test"])
+        checked = subprocess.run(
+            ["sh", "-c", *words] if kind == "CMD-SHELL" else words,
+            cwd=ROOT,
+            env=self.environment(name),
+            capture_output=True,
+            check=False,
+        )
+        return checked.returncode == 0
+
+    def command(self, name: str) -> list[str]:
+        words = [self._local(word) for word in SERVICES[name]["command"]]
+        start = RESCIND if words[0] == "rescind" else [str(BIN / words[0])]
+        return [*start, *words[1:]]
+
+    def environment(self, name: str) -> dict[str, str]:
+        its = SERVICES[name]["environment"].items()
+        text = {k: interpolated(str(v), self.given) for k, v in its}
+        here = self._here().items()
+        mine = {k: v for k, v in here if k in text or "RESCIND" not in k}
+        return environment(self.home, **{**text, **mine}, RESCIND_API_PORT=self.door)
+
+    def _here(self) -> dict[str, str]:
+        return {
+            "RESCIND_REDIS_URL": self.redis_url,
+            "RESCIND_DATABASE_URL": self.database_url,
+            "RESCIND_HOME": str(self.home),
+            "RESCIND_ACCOUNTS": str(self.home / "accounts.toml"),
+            "RESCIND_SCHEDULES": str(self.home / "schedules.toml"),
+            "FLOWER_PORT": self.flower,
+            "FLOWER_DB": str(self.home / "flower.db"),
+            "HOSTNAME": os.uname().nodename,
+        }
+
+    def _local(self, text: str) -> str:
+        """Containers have a /tmp and ports of their own, and more patience."""
+        text = interpolated(text, self.given).replace("/tmp", str(self.home))
+        text = text.replace("/proc/1/", f"/proc/{self.pids.get('beat', 0)}/")
+        text = text.replace("5555", self.flower).replace("8080", self.door)
+        return text.replace("--timeout 10", "--timeout 2")

@@ -1,0 +1,43 @@
+"""What Compose and the Procfile start exists."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.util import find_spec
+
+import pytest
+from celery.bin.celery import celery as celery_command
+
+from tests.deployment.files import OURS, PROCFILE, ROOT, SERVICES
+from tests.deployment.processes import RESCIND
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_command_exists(name: str) -> None:
+    _assert_runnable(SERVICES[name]["command"])
+
+
+@pytest.mark.parametrize("name", sorted(PROCFILE))
+def test_every_line_of_the_procfile_exists(name: str) -> None:
+    words = PROCFILE[name].split("exec ")[-1].split()
+    _assert_runnable(words)
+
+
+def _assert_runnable(words: list[str]) -> None:
+    if words[0] == "celery":
+        assert words[1:3] == ["-A", "worker"]
+        assert words[3] in celery_command.commands
+        return
+    if words[0] == "python":
+        assert words[1] == "-m"
+        assert find_spec(f"{words[2]}.__main__")
+        return
+    assert words[0] == "rescind"
+    told = subprocess.run(
+        [*RESCIND, *words[1:], "--help"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert told.returncode == 0
+
+
+def test_the_procfile_starts_what_compose_starts() -> None:
+    assert set(PROCFILE) == OURS - {"migrate"}

@@ -1,0 +1,26 @@
+"""schedules.example.toml is good, and nobody needs such a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.deployment.files import COMPOSE, ROOT, SERVICES, interpolated
+from worker.accounts import Accounts
+from worker.schedules.rules import SOURCES, Schedules, load_schedules
+
+
+def test_the_example_schedules_are_good(accounts: Accounts) -> None:
+    found = load_schedules(ROOT / "schedules.example.toml")
+    assert (found.fault, found.faults, found.warnings) == (None, {}, ())
+    assert {type(rule.source) for rule in found.rules.values()} == set(SOURCES.values())
+    for rule in found.rules.values():
+        constants = rule.recipe.constants
+        lane = (constants["provider"], constants.get("account", "default"))
+        assert accounts.fault_of(lane) is None
+
+
+def test_without_a_schedules_file_compose_schedules_nothing() -> None:
+    file = interpolated(COMPOSE["secrets"]["schedules"]["file"], {})
+    assert load_schedules(Path(file)) == Schedules()
+    given = SERVICES["worker"]["environment"]["RESCIND_SCHEDULES"]
+    assert given == "/run/secrets/schedules.toml"

@@ -1,0 +1,163 @@
+"""One worker at a time tells of an end, and what came of it is written down."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, delete
+
+from ledger.database import reading, writing
+from ledger.deliveries import BROKER
+from ledger.dispatch import put_off
+from ledger.tables import CANCELLATION, TRANSITION
+from ledger.tallies import WEBHOOK, totals
+from ledger.telling import DELAYS, Heard, Telling
+from ledger.told import due_targets
+from tests.ledger.build import (
+    HOUR,
+    NOW,
+    SECOND,
+)
+from tests.ledger.telling import (
+    GONE,
+    HEARD,
+    LEASE,
+    NOT_TAKEN,
+    TAKEN,
+    TASK,
+    ended,
+    holding,
+    settling,
+    told,
+)
+
+
+def test_no_two_hold_one_at_the_same_time(engine: Engine) -> None:
+    for order in range(20):
+        ended(engine, str(order))
+    start, found = threading.Barrier(4), list[Telling]()
+
+    def take() -> None:
+        start.wait()
+        found.extend(holding(engine, limit=7))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({one.cancellation_id for one in found}) == len(found)
+    found += holding(engine, limit=20)
+    assert len(found) == 20
+
+
+def test_whose_holder_vanished_is_told_again_under_the_same_id(engine: Engine) -> None:
+    ended(engine)
+    [lost] = holding(engine)
+    assert holding(engine, now=NOW + LEASE - SECOND) == []
+    [again] = holding(engine, now=NOW + LEASE)
+    assert again.webhook_id == lost.webhook_id
+    assert (lost.attempts, again.attempts) == (1, 2)
+
+
+def test_one_who_comes_late_settles_nothing(engine: Engine) -> None:
+    one = ended(engine)
+    [late] = holding(engine)
+    [other] = holding(engine, now=NOW + LEASE)
+    assert settling(engine, late, GONE) == 0
+    assert told(engine, one)[0]["state"] == "waiting"
+    assert settling(engine, other, TAKEN) == 1
+    assert settling(engine, late, GONE) == 0
+    assert told(engine, one)[0]["state"] == "delivered"
+
+
+@pytest.mark.parametrize("heard", HEARD, ids=["taken", "not taken", "gone"])
+def test_an_attempt_is_written_down_and_counted_once(
+    engine: Engine, heard: Heard
+) -> None:
+    # A commit whose acknowledgement was lost is made again.
+    ended(engine)
+    [telling] = holding(engine)
+    assert settling(engine, telling, heard) == 1
+    assert settling(engine, telling, heard) == 0
+    with reading(engine) as connection:
+        counted = [t for t in totals(connection) if t.metric == WEBHOOK]
+    [one] = counted
+    results = {TAKEN: "delivered", NOT_TAKEN: "failed", GONE: "given_up"}
+    assert (one.first, one.count) == (results[heard], 1)
+
+
+def test_one_that_is_not_taken_is_tried_again_until_it_is_given_up(
+    engine: Engine,
+) -> None:
+    one, now = ended(engine), NOW
+    for attempt, delay in enumerate(DELAYS, 1):
+        [telling] = holding(engine, now=now)
+        assert telling.attempts == attempt
+        settling(engine, telling, NOT_TAKEN, now)
+        assert holding(engine, now=now + delay) == []
+        now += delay * 1.1
+    [last] = holding(engine, now=now)
+    settling(engine, last, NOT_TAKEN, now)
+    [kept] = told(engine, one)
+    assert (kept["state"], kept["attempts"], kept["status"]) == ("given_up", 10, 500)
+    assert (kept["detail"], kept["due_at"]) == ("HTTP 500", None)
+
+
+def test_one_whose_cancellation_was_deleted_by_hand_stops_no_other(
+    engine: Engine,
+) -> None:
+    gone, there = ended(engine, "1"), ended(engine, "2")
+    with writing(engine) as connection:
+        for table in (TRANSITION, CANCELLATION):
+            mine = table.c["id" if table is CANCELLATION else "cancellation_id"] == gone
+            connection.execute(delete(table).where(mine))
+    assert [one.cancellation_id for one in holding(engine)] == [there]
+
+
+def test_only_its_own_target_holds_one_and_the_longest_due_goes_first(
+    engine: Engine,
+) -> None:
+    ids = {ended(engine, "1"), ended(engine, "2")}
+    other = ended(engine, "3", callback_url="https://b.example.com:8443/")
+    task = ended(engine, "4", **TASK)
+    [first] = holding(engine, limit=1)
+    settling(engine, first, replace(NOT_TAKEN, wait=timedelta(seconds=30)))
+    [second] = holding(engine, limit=1, now=NOW + HOUR)
+    [third] = holding(engine, limit=1, now=NOW + HOUR)
+    assert {first.cancellation_id, second.cancellation_id} == ids
+    assert third.cancellation_id == first.cancellation_id
+    assert [t.cancellation_id for t in holding(engine, "b.example.com:8443")] == [other]
+    assert [t.cancellation_id for t in holding(engine, BROKER)] == [task]
+
+
+def test_one_that_wants_to_be_left_alone_is_and_nobody_else(engine: Engine) -> None:
+    ended(engine, "1")
+    ended(engine, "2", callback_url="https://b.example.com/")
+    with writing(engine) as connection:
+        put_off(connection, "shop.example.com", NOW + HOUR)
+    with reading(engine) as connection:
+        assert due_targets(connection, "", NOW) == (["b.example.com"], "")
+        both = ["b.example.com", "shop.example.com"]
+        assert due_targets(connection, "", NOW + HOUR) == (both, "")
+
+
+def test_each_attempt_is_counted_by_what_came_of_it_and_a_late_one_is_not(
+    engine: Engine,
+) -> None:
+    ended(engine)
+    [telling] = holding(engine)
+    assert settling(engine, telling, NOT_TAKEN) == 1
+    assert settling(engine, telling, TAKEN) == 0
+    [again] = holding(engine, now=NOW + HOUR)
+    settling(engine, again, TAKEN, NOW + HOUR)
+    ended(engine, "2")
+    [other] = holding(engine)
+    settling(engine, other, GONE)
+    with reading(engine) as connection:
+        of_them = [one for one in totals(connection) if one.metric == WEBHOOK]
+    counted = {one.first: one.count for one in of_them}
+    assert counted == {"delivered": 1, "failed": 1, "given_up": 1}

@@ -1,0 +1,25 @@
+"""What is said of a group is true of all that is in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from ledger.database import reading
+from ledger.groups import states_of_group
+from tests.ledger.filled import ON_ONE_LEDGER, One, fill, ones
+
+
+@given(given_ones=st.lists(ones, max_size=25))
+@ON_ONE_LEDGER
+def test_a_groups_states_are_what_counting_every_row_comes_to(
+    engine: Engine, given_ones: list[One]
+) -> None:
+    fill(engine, given_ones)
+    for group in ("g", "h"):
+        with reading(engine) as connection:
+            found = states_of_group(connection, group)
+        assert found == Counter(o.state for o in given_ones if o.group == group)

@@ -1,0 +1,82 @@
+"""A list is what reading every row comes to, though only a few are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from ledger import listing
+from ledger.database import reading
+from ledger.listing import Filter, list_rows
+from ledger.states import State
+from tests.ledger.build import add
+from tests.ledger.filled import GROUPS, ON_ONE_LEDGER, ORDERS, One, fill, ones
+
+OTHER = ("ithink", "b")
+
+
+def listed(engine: Engine, limit: int = 100, **wanted: Any) -> list[str]:
+    with reading(engine) as connection:
+        return [one.order_id for one in list_rows(connection, Filter(**wanted), limit)]
+
+
+def test_lists_are_newest_first_filtered_and_limited(engine: Engine) -> None:
+    add(engine, order="a", group="g")
+    add(engine, State.CANCELLED, order="b", lane=OTHER, group="g")
+    add(engine, State.FAILED, order="c", lane=("ithink", "default"))
+    assert listed(engine) == ["c", "b", "a"]
+    assert listed(engine, limit=2) == ["c", "b"]
+    assert listed(engine, group="g") == ["b", "a"]
+    assert listed(engine, provider="ithink") == ["c", "b"]
+    assert listed(engine, provider="ithink", account="b") == ["b"]
+    assert listed(engine, states=("failed", "queued")) == ["c", "a"]
+    assert listed(engine, states=("failed",), group="g") == []
+
+
+@given(
+    given_ones=st.lists(ones, max_size=25),
+    states=st.lists(st.sampled_from(State), max_size=3, unique=True),
+    lane=st.tuples(
+        st.sampled_from([None, "akinon", "ithink", "x"]),
+        st.sampled_from([None, "a", "b"]),
+    ),
+    group=st.sampled_from(GROUPS),
+    order=st.sampled_from([None, *ORDERS]),
+    before=st.none() | st.floats(0, 0.99),
+    limit=st.integers(1, 30),
+    most_lanes=st.sampled_from([1, 200]),
+)
+@ON_ONE_LEDGER
+def test_a_list_is_what_reading_every_row_comes_to(
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    given_ones: list[One],
+    states: list[State],
+    lane: tuple[str | None, str | None],
+    group: str | None,
+    order: str | None,
+    before: float | None,
+    limit: int,
+    most_lanes: int,
+) -> None:
+    monkeypatch.setattr(listing, "MOST_LANES", most_lanes)
+    kept = fill(engine, given_ones)
+    last = kept[int(before * len(kept))][0] if before is not None and kept else None
+    wanted = Filter([str(one) for one in states], *lane, group, order)
+    with reading(engine) as connection:
+        found = [row.id for row in list_rows(connection, wanted, limit, last)]
+    fits = [
+        id_
+        for id_, one in kept
+        if (not states or one.state in states)
+        and lane[0] in (None, one.lane[0])
+        and lane[1] in (None, one.lane[1])
+        and group in (None, one.group)
+        and order in (None, one.order)
+        and (last is None or id_ < last)
+    ]
+    assert found == fits[:limit]

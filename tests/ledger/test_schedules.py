@@ -1,0 +1,36 @@
+"""A schedule counts from when its moments were first seen."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from ledger.database import writing
+from ledger.schedules import remember, since_when
+from tests.ledger.build import HOUR, NOW
+
+
+def known(
+    engine: Engine, timings: dict[str, str], now: datetime, names: str = "ab"
+) -> dict[str, tuple[str, timedelta]]:
+    with writing(engine) as connection:
+        remember(connection, timings, list(names), now)
+        found = since_when(connection)
+    return {name: (timing, at - NOW) for name, (timing, at) in found.items()}
+
+
+def test_a_schedule_counts_from_when_its_moments_were_first_seen(
+    engine: Engine,
+) -> None:
+    zero = timedelta(0)
+    assert known(engine, {"a": "1", "b": "1"}, NOW) == {
+        "a": ("1", zero),
+        "b": ("1", zero),
+    }
+    later = known(engine, {"a": "1", "b": "2"}, NOW + HOUR)
+    assert later == {"a": ("1", zero), "b": ("2", HOUR)}
+    # What is faulty just now is not forgotten, and what is gone is.
+    assert known(engine, {}, NOW + HOUR, "a") == {"a": ("1", zero)}
+    again = known(engine, {"b": "2"}, NOW + 2 * HOUR)
+    assert again == {"a": ("1", zero), "b": ("2", 2 * HOUR)}

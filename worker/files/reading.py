@@ -1,0 +1,57 @@
+"""A file as its rows, whatever it holds: CSV with a header, or JSON Lines."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from worker.cli.values import RowError, read_json
+from worker.files.columns import Cancellations
+from worker.files.delimited import read_csv
+from worker.files.rows import Columns, Document, FileError, Row, cut_off, utf8
+
+
+def load(name: str) -> Document:
+    """The file of that name, ``-`` being standard input; may raise ``FileError``."""
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except FileNotFoundError:
+        raise FileError(f"{name} does not exist") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise FileError(f"{name} cannot be read: {why}") from None
+    return parse(data, "standard input" if name == "-" else name)
+
+
+def parse(data: bytes, name: str, columns: Columns | None = None) -> Document:
+    """``data`` as rows; raises ``FileError`` where nothing of it can be used.
+
+    The columns are those of cancellations, unless they are said to be others.
+    """
+    text = data.decode("utf-8-sig", "surrogateescape")
+    lines = list(io.StringIO(text, newline=""))
+    first = next((n for n, line in enumerate(lines) if line.strip()), None)
+    if first is None:
+        raise FileError(f"{name} is empty: there is nothing to submit")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or "\x00" in lines[first]:
+        raise FileError(f"{name} is UTF-16 or no text at all: save it as UTF-8")
+    if lines[first].lstrip().startswith("{"):
+        return Document(len(lines), _json_rows(lines))
+    if lines[first].lstrip().startswith("["):
+        raise FileError(
+            f"{name} holds a JSON array: write one object on each line instead,"
+            f" such as with `jq -c '.[]'`"
+        )
+    return read_csv(lines, first, name, columns or Cancellations())
+
+
+def _json_rows(lines: Sequence[str]) -> Iterator[Row]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield Row(number, read_json(utf8(line), "it"))
+        except RowError as error:
+            yield Row(number, wrong=f"{error}{cut_off(lines, number)}")
