@@ -29,6 +29,7 @@ from ledger.database import open_ledger
 from ledger.migrate import upgrade
 from ledger.seal import new_key
 from worker.home import write_private
+from worker.settings import CONCURRENCY
 
 FIRST = 10_000_000
 """The number of the first order: every provider here takes it for one of its own."""
@@ -166,7 +167,7 @@ class Setup:
 
     policy: Mapping[str, Any] = field(default_factory=lambda: {"rate": "none"})
     workers: int = 1
-    children: int = 12
+    children: int = CONCURRENCY
 
 
 class Rescind(Team):

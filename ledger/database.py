@@ -34,7 +34,7 @@ class LedgerUnreachableError(RuntimeError):
 
 
 def open_ledger(url: str) -> Engine:
-    """An engine for ``url``. Make it in the process that uses it, never before a fork.
+    """An engine for ``url``. No fork must come between its first use and its last.
 
     Raises ``ValueError`` for a URL of another kind of database.
     """

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from worker.settings import CONCURRENCY
+
 INTAKE = "rescind"
 """The queue of ``rescind.submit``."""
 TAKING = "rescind:taking"
@@ -30,7 +32,7 @@ CHILD_KIB = 500_000
 
 def _concurrency() -> int:
     """Children of a worker: what ``-c`` overrides, and slots are counted by."""
-    given = os.environ.get("RESCIND_CONCURRENCY", "14")
+    given = os.environ.get("RESCIND_CONCURRENCY", str(CONCURRENCY))
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 1000):
         raise SystemExit("rescind: RESCIND_CONCURRENCY must be a number from 1 to 1000")
     return int(given)

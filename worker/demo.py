@@ -37,8 +37,9 @@ from worker.demo_seen import seen
 from worker.embedded import EmbeddedError
 from worker.files.reading import load
 from worker.files.rows import FileError
+from worker.settings import CONCURRENCY
 from worker.supervisor import Lines
-from worker.system import API_PORT, CONCURRENCY, FLOWER_PORT, System
+from worker.system import API_PORT, FLOWER_PORT, System
 from worker.up import refuse, stopped_by_signals
 
 NAMES = tuple(provider.name for provider in PROVIDERS)

@@ -100,12 +100,25 @@ def runtime() -> Runtime:
     return _runtime(os.getpid())
 
 
+def prepare() -> None:
+    """Make the engine now, for all processes that are forked from here.
+
+    It connects to nothing before it is used.
+    """
+    _engine(settings().database)
+
+
+@cache
+def _engine(url: str) -> Engine:
+    return open_ledger(url)
+
+
 @cache
 def _runtime(_pid: int) -> Runtime:
     chosen = settings()
     seal = chosen.seal()
     redis = Redis.from_url(chosen.redis, **REDIS_OPTIONS)
-    engine = open_ledger(chosen.database)
+    engine = _engine(chosen.database)
     # A worker of another version must not touch what it may not understand.
     check(engine)
     threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="call")

@@ -6,16 +6,16 @@ has a copy of its own from then on.
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 from contextlib import suppress
 
-from billiard.util import get_pdeathsig
-from sqlalchemy.engine import make_url
+from celery import platforms
 
 from ledger import migrate
 from providers import connection
-from worker import tracing
-from worker.settings import settings
+from worker import runtime, tracing
 
 
 def prepare() -> None:
@@ -25,13 +25,23 @@ def prepare() -> None:
     """
     with suppress(Exception):
         # What is wrong with a setting is said where it is used.
-        make_url(settings().database).get_dialect().import_dbapi()
+        runtime.prepare()
     migrate.prepare()
     connection.prepare()
     tracing.load()
-    with suppress(OSError):
-        # Children set theirs, and load a parser of C for it.
-        get_pdeathsig()
+    if sys.platform == "linux":
+        # Celery's own parses a declaration in C first, in every child.
+        platforms._set_pdeathsig = _end_with_parent  # noqa: SLF001
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent(number: int) -> None:
+    """Have this process sent the signal when its parent ends; raises ``OSError``."""
+    if _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0):
+        raise OSError("an error occurred while setting pdeathsig")
 
 
 def keep() -> None:

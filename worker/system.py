@@ -17,13 +17,12 @@ from worker.awaiting import Patience, StoppedError, UpError
 from worker.embedded import EmbeddedRedis, free_port, listens
 from worker.home import RUNNING, Running, write_running
 from worker.programs import Programs, environment
-from worker.settings import Settings
+from worker.settings import CONCURRENCY, Settings
 from worker.supervisor import Lines, Program, Say, Supervisor
 
 FLOWER_PORT = 5555
 API_PORT = 0
 """Where ``RESCIND_API_PORT`` says."""
-CONCURRENCY = 14
 DOOR_SECONDS, KNOCK_SECONDS = 15.0, 0.1
 
 

@@ -19,9 +19,15 @@ from worker.cli.errors import Ending, explain
 from worker.cli.statuses import UNREACHABLE, WRONG
 from worker.embedded import EmbeddedError
 from worker.schedules.rules import load_schedules
-from worker.settings import Settings, SettingsError, settings, without_password
+from worker.settings import (
+    CONCURRENCY,
+    Settings,
+    SettingsError,
+    settings,
+    without_password,
+)
 from worker.supervisor import Lines, Say
-from worker.system import API_PORT, CONCURRENCY, FLOWER_PORT, System
+from worker.system import API_PORT, FLOWER_PORT, System
 
 LOG = "up.log"
 STOPPING = b"\nStopping, once calls under way have ended; Ctrl-C: at once.\n"

@@ -10,6 +10,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlmodel import SQLModel
 
@@ -21,7 +22,7 @@ from ledger.database import (
     reading,
     writing,
 )
-from ledger.migrate import LedgerVersionError, _config, check, upgrade
+from ledger.migrate import LedgerVersionError, _config, _known, check, upgrade
 from ledger.queries import find
 from ledger.tables import CANCELLATION
 from tests.conftest import free_port
@@ -49,6 +50,11 @@ def test_the_migrations_make_the_checks_of_the_models(engine: Engine) -> None:
         wanted = {str(c.name) for c in table.constraints if "ck_" in str(c.name)}
         made = {c["name"] for c in inspect(engine).get_check_constraints(name)}
         assert made == wanted
+
+
+def test_the_migrations_are_named_by_their_versions_in_order() -> None:
+    newest_first = ScriptDirectory.from_config(_config()).walk_revisions()
+    assert [one.revision for one in newest_first] == [*reversed(_known())]
 
 
 def test_sqlite_checks_rows_as_the_models_do(sqlite_ledger_url: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from tests.conftest import free_port
-from worker.schedules import sql
+from worker.schedules import postgresql, sql
 from worker.schedules.rows import Row, SourceError
 from worker.schedules.sql import SqlSource
 
@@ -170,7 +170,8 @@ def test_sqlite_makes_no_file(tmp_path: Path) -> None:
 def test_a_query_that_takes_too_long_is_ended(
     shop: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql, "SECONDS", 0.2)
+    for module in (sql, postgresql):
+        monkeypatch.setattr(module, "SECONDS", 0.2)
     endless = "SELECT pg_sleep(60)"
     if shop.dialect.name == "sqlite":
         endless = (

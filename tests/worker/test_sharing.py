@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -23,10 +25,10 @@ sharing.prepare()
 loaded = set(sys.modules)
 if child := os.fork():
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-from billiard.util import set_pdeathsig
-set_pdeathsig(9)
+from celery.platforms import set_pdeathsig
+set_pdeathsig("SIGKILL")
 from ledger import migrate
-migrate.ScriptDirectory = None  # what reads the migrations again fails
+migrate._HERE = None  # what looks at the migrations again fails
 from providers import connection
 connection.create_urllib3_context = None  # as does what reads the authorities
 connection.prepare()
@@ -40,29 +42,69 @@ os._exit(0)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="children differ elsewhere")
-def test_a_child_loads_nothing_that_its_parent_has_not(
-    ledger_url: str, valkey_url: str, tmp_path: Path
-) -> None:
-    accounts = tmp_path / "accounts.toml"
+def said(program: str, home: Path, urls: Mapping[str, str] | None = None) -> str:
+    """What ``program`` prints in a home of its own."""
+    accounts = home / "accounts.toml"
     accounts.write_text('[notpanel.default]\nkey = "k"\n')
     accounts.chmod(0o600)
     told = {
-        "RESCIND_HOME": str(tmp_path),
+        "RESCIND_HOME": str(home),
         "RESCIND_ACCOUNTS": str(accounts),
-        "RESCIND_REDIS_URL": valkey_url,
-        "RESCIND_DATABASE_URL": ledger_url,
+        "RESCIND_REDIS_URL": "redis://127.0.0.1:1/0",
+        "RESCIND_DATABASE_URL": f"sqlite:///{home / 'ledger.db'}",
         "RESCIND_SEAL_KEY": new_key(),
+        **(urls or {}),
     }
     done = subprocess.run(
-        [sys.executable, "-c", IN_A_CHILD],
+        [sys.executable, "-c", program],
         env={**os.environ, **told},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children differ elsewhere")
+def test_a_child_loads_nothing_that_its_parent_has_not(
+    ledger_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    urls = {"RESCIND_REDIS_URL": valkey_url, "RESCIND_DATABASE_URL": ledger_url}
+    assert said(IN_A_CHILD, tmp_path, urls) == ""
+
+
+WITH_ITS_PARENT = """
+import ctypes
+from celery.platforms import set_pdeathsig
+from worker import sharing
+sharing.prepare()
+set_pdeathsig("SIGKILL")
+told = ctypes.c_int()
+PR_GET_PDEATHSIG = 2
+ctypes.CDLL(None).prctl(PR_GET_PDEATHSIG, ctypes.byref(told), 0, 0, 0)
+print(told.value, end="")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that does so")
+def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
+    assert said(WITH_ITS_PARENT, tmp_path) == str(int(signal.SIGKILL))
+
+
+WITH_SQLITE = """
+import sys
+from worker.celery import app
+app.loader.import_default_modules()
+from worker import sharing
+sharing.prepare()
+print(*sorted({"alembic", "psycopg", "pycparser"} & set(sys.modules)), end="")
+"""
+
+
+def test_a_worker_on_sqlite_loads_nothing_that_only_others_need(tmp_path: Path) -> None:
+    assert said(WITH_SQLITE, tmp_path) == ""
 
 
 def test_the_collector_of_a_child_leaves_alone_what_its_parent_made() -> None:

@@ -287,6 +287,19 @@ def test_no_more_is_taken_than_was_asked_for(
     assert client.llen(INTAKE) + client.llen(TAKING) == 3
 
 
+@pytest.mark.parametrize(("prefetch", "share"), [(1, 1), (6, 1), (8, 2), (14, 3)])
+def test_intake_has_a_quarter_of_the_children_and_one_at_least(
+    valkey_url: str, hire: Hire, prefetch: int, share: int
+) -> None:
+    worker = hire(prefetch=prefetch)
+    for n in range(share + 1):
+        send(valkey_url, {"n": n})
+    worker.work(lambda: len(worker.got) == share)
+    with pytest.raises(socket.timeout):
+        worker.connection.drain_events(timeout=0.3)
+    assert len(worker.got) == share
+
+
 def test_what_is_given_back_is_taken_again(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:

@@ -12,18 +12,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import psycopg
 from pydantic import Field
 from sqlalchemy import URL, make_url
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import ArgumentError
 
 from worker.schedules.rows import (
-    CONNECT_SECONDS,
     SECONDS,
     Database,
     Row,
@@ -43,9 +39,6 @@ READS = frozenset(
         sqlite3.SQLITE_RECURSIVE,
     }
 )
-TOLD = frozenset({"08", "25", "28", "3D", "42", "53", "57"})
-"""Kinds of PostgreSQL's errors whose words hold no value of any row."""
-PASSING = frozenset({"08", "53", "57"})
 QUOTED = re.compile(r"( text | near | path: )'.*", re.DOTALL)
 """Where SQLite's words quote what a row holds; names and tokens are in other quotes."""
 NO_ROWS = "the query gives no rows back: it must be one SELECT"
@@ -75,6 +68,13 @@ class SqlSource(Written):
         return reader(url, self.sql, most)
 
 
+def _from_postgresql(url: URL, sql: str, most: int) -> list[Row]:
+    # Its driver is loaded where there is such a database: a worker has many children.
+    from worker.schedules.postgresql import read
+
+    return read(url, sql, most)
+
+
 def _url(text: str) -> URL:
     try:
         return make_url(text)
@@ -85,88 +85,13 @@ def _url(text: str) -> URL:
         ) from None
 
 
-def _named(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
+def named(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
+    """Rows by the columns' names; raises ``SourceError`` for a name that is twice."""
     if len(set(columns)) < len(columns):
         twice = sorted({one for one in columns if columns.count(one) > 1})
         raise SourceError(f"the query names {', '.join(twice)} twice: use AS")
     for number, row in enumerate(rows, 1):
         yield Row(f"row {number}", dict(zip(columns, row, strict=True)))
-
-
-# --- PostgreSQL -------------------------------------------------------------------
-
-
-def _from_postgresql(url: URL, sql: str, most: int) -> list[Row]:
-    dialect: Any = cast("Any", PGDialect_psycopg)()
-    _, given = dialect.create_connect_args(url)
-    limits = {
-        "connect_timeout": int(CONNECT_SECONDS),
-        "tcp_user_timeout": int(SECONDS * 1000),
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 4,
-        "application_name": "rescind schedule",
-    }
-    where = _shown(url)
-    try:
-        connection = psycopg.connect(**{**limits, **given})
-    except psycopg.Error as error:
-        raise _not_connected(error, where) from None
-    with closing(connection):
-        try:
-            connection.read_only = True
-            limit = "SELECT set_config('statement_timeout', %s, true)"
-            connection.execute(limit, (str(int(SECONDS * 1000)),))
-            return _streamed(connection, sql, most)
-        except psycopg.Error as error:
-            raise _refused(error, where) from None
-
-
-def _streamed(connection: psycopg.Connection[Any], sql: str, most: int) -> list[Row]:
-    with connection.cursor() as cursor:
-        # The extended protocol: more than one statement is refused. Row by row: what
-        # is not asked for stays there.
-        stream = cursor.stream(sql.encode())
-        with closing(cast("Any", stream)):
-            rows = list(islice(stream, most))
-            columns = [column.name for column in cursor.description or ()]
-    return list(_named(columns, rows))
-
-
-def _not_connected(error: psycopg.Error, where: str) -> SourceError:
-    # libpq may quote the options that it was given.
-    lines = [x for x in str(error).splitlines() if "connection to server" in x]
-    why = "there is no connection"
-    if lines:
-        why = lines[0].rpartition("failed: ")[2][:300]
-    elif "timeout" in str(error):
-        why = f"no connection within {CONNECT_SECONDS:g} s"
-    passing = isinstance(error, psycopg.OperationalError)
-    return SourceError(f"the database {where}: {why}", passing=passing)
-
-
-def _refused(error: psycopg.Error, where: str) -> SourceError:
-    state = error.sqlstate
-    if state is None:
-        lost = isinstance(error, psycopg.OperationalError)
-        words = f"the database {where}: the connection was lost" if lost else NO_ROWS
-        return SourceError(words, passing=lost)
-    if state == "57014":
-        return SourceError(f"the query takes longer than {SECONDS:g} s", passing=True)
-    kind = type(error).__name__
-    if state[:2] in TOLD:
-        kind = (error.diag.message_primary or kind)[:300]
-    says = f"the database {where} refuses the query: {kind} ({state})"
-    return SourceError(says, passing=state[:2] in PASSING)
-
-
-def _shown(url: URL) -> str:
-    """Which one, without user, password or options."""
-    host = f"{url.host or ''}{f':{url.port}' if url.port else ''}"
-    return f"{host}/{url.database or ''}"
-
-
-# --- SQLite -----------------------------------------------------------------------
 
 
 def _from_sqlite(url: URL, sql: str, most: int) -> list[Row]:
@@ -184,7 +109,7 @@ def _from_sqlite(url: URL, sql: str, most: int) -> list[Row]:
             columns = [column[0] for column in found.description or ()]
             if not columns:
                 raise SourceError(NO_ROWS)
-            return list(_named(columns, found.fetchmany(most)))
+            return list(named(columns, found.fetchmany(most)))
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise _said_by_sqlite(error, path) from None
 
