@@ -19,10 +19,11 @@ from worker.stopping import stopping
 
 GATHER_SECONDS = 0.005
 """How long an answer waits for others, to be recorded with them."""
-AHEAD_SECONDS = 0.01
+AHEAD_SECONDS, BATCHES_AHEAD_SECONDS = 0.01, 0.05
 """So much of the calls' present pace is claimed ahead, and no more: what is claimed
 when a worker is killed has to be read back, and may end unresolved where its provider
-never had it. At 50 ms `make chaos` had twice as many of these."""
+never had it. At 50 ms for all `make chaos` had twice as many of these. Who takes batches
+can be asked for its orders; and to record some hundred takes as long as their calls."""
 MOST_AHEAD = 4
 """Times as many as are made at once, at most."""
 
@@ -43,8 +44,10 @@ class Crew(Generic[Given]):
         ask: Callable[[Given], Asked],
         size: int,
         pace: float = 0.0,
+        ahead: float = AHEAD_SECONDS,
     ) -> None:
-        """``pace`` is that of its calls in a second, as far as it is known before."""
+        """``pace`` is that of its calls in a second, as far as it is known before;
+        ``ahead``, how many seconds of it may be in hand."""
         self._threads = threads
         self._ask = ask
         self._size = size
@@ -56,6 +59,7 @@ class Crew(Generic[Given]):
         self._halted = False
         self._changed = threading.Condition()
         self._pace = pace
+        self._ahead = ahead
         self._taken_at = self._heard_at = time.monotonic()
 
     @property
@@ -74,7 +78,7 @@ class Crew(Generic[Given]):
     @property
     def ahead(self) -> int:
         """How many calls beyond ``size`` are worth having in hand."""
-        return min(int(self._pace * AHEAD_SECONDS), MOST_AHEAD * self._size)
+        return min(int(self._pace * self._ahead), MOST_AHEAD * self._size)
 
     def add(self, batches: Sequence[Given]) -> None:
         with self._changed:

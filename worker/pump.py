@@ -19,7 +19,7 @@ from ledger.progress import Claimed
 from worker.accounts import Lane, LaneConfig
 from worker.books import Books
 from worker.calls import Asked, Caller
-from worker.crew import Batch, Crew
+from worker.crew import AHEAD_SECONDS, BATCHES_AHEAD_SECONDS, Batch, Crew
 from worker.hand import Hand
 from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget, Place
 from worker.runtime import Runtime
@@ -73,7 +73,10 @@ class Pump:
         )
         self._caller = Caller(lane, config, operation, runtime.seal, runtime.tokens)
         pace = 0.0 if self._limited() else FIRST_PACE
-        self._crew = Crew[Paced](runtime.threads, self._ask, policy.concurrency, pace)
+        ahead = AHEAD_SECONDS if self._batch == 1 else BATCHES_AHEAD_SECONDS
+        self._crew = Crew[Paced](
+            runtime.threads, self._ask, policy.concurrency, pace, ahead
+        )
         self._home: list[Asked] = []
         """Answers that are not recorded yet."""
         self._look = look
