@@ -24,9 +24,9 @@ from worker.runtime import do_nothing
 
 MOST_IN_HAND = 1000
 """Orders. Who would offer more waits at the door, and costs nothing."""
-WAIT_SECONDS, EACH_SECONDS = 0.01, 0.0005
-"""An offer may wait so long, and so much longer for each of its orders: about as long
-as all the children of a worker take to keep theirs by themselves."""
+WAIT_SECONDS, EACH_SECONDS = 0.005, 0.0001
+"""An offer may wait so long, and so much longer for each of its orders: some times as
+long as to keep them otherwise. Beyond it a slow lane would slow intake for all."""
 STILL_SECONDS = 1.0
 """Where nothing could be sent for so long, all is given back."""
 

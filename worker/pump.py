@@ -120,6 +120,7 @@ class Pump:
         stopped = any(one.effect.stops for one in self._home)
         if stopped or not mine or not self._books.open:
             self._home += starmap(self._caller.put_back, self._crew.withdraw())
+        self._give_back_offers(self._room())
         look = self._is_to_look()
         calls = self._wanted(look=look) if mine else 0
         budget = self._take(calls)
