@@ -132,7 +132,9 @@ def _ask(
     """The reply. From here on, whatever is raised, the provider may have acted."""
     sock: socket.socket = connection.sock
     try:
-        sock.settimeout(patience.silence)
+        if sock.gettimeout() != patience.silence:
+            # Each time it is a call of the system's, and another thread's turn.
+            sock.settimeout(patience.silence)
         # Who hangs up in the middle of a request may have answered it before.
         with suppress(BrokenPipeError, ConnectionResetError):
             sock.sendall(head.data + body)
