@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from itertools import starmap
+from itertools import groupby, starmap
 
 import structlog
 from redis import RedisError
@@ -226,9 +226,15 @@ class Pump:
 
     def _batches(self, claimed: Sequence[Claimed], places: list[Place]) -> list[Paced]:
         """What was claimed, each call with a place that is taken away from these."""
-        starts = range(0, len(claimed), self._batch)
-        batches = [claimed[start : start + self._batch] for start in starts]
+        # What was refused as a batch stays apart from what was in hand, or it would be
+        # refused with it: see decision.Halve.
+        alike = groupby(claimed, lambda one: one.progress.batch_cap)
+        batches = [batch for _, some in alike for batch in self._filled(list(some))]
         return [(batch, places.pop(0)) for batch in batches]
+
+    def _filled(self, claimed: Batch) -> list[Batch]:
+        starts = range(0, len(claimed), self._batch)
+        return [claimed[start : start + self._batch] for start in starts]
 
     def _bring_home(self) -> None:
         """What is under way must still be recorded, whatever went wrong elsewhere."""

@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from sqlalchemy import update
 
 from ledger.arrivals import made_ready
-from ledger.database import open_ledger, reading
+from ledger.database import open_ledger, reading, writing
 from ledger.listing import Filter, list_rows
 from ledger.seal import Seal, new_key
+from ledger.tables import CANCELLATION
 from sandbox.client import running
 from tests.silence import Silence, silence
 from worker.accounts import Lane
@@ -56,6 +58,10 @@ token = "sandbox-token"
 rate = "none"
 concurrency = 1
 base_url = "{hanging}"
+[notpanel.batches]
+key = "sandbox-key"
+rate = "none"
+base_url = "{panel}"
 """
 PARAMS = {"is_all": True, "reasons": {"101": 2}}
 
@@ -75,7 +81,11 @@ def here(
     with running() as sandbox, Redis.from_url(valkey_url) as client:
         client.flushall()
         accounts.write_text(
-            ACCOUNT.format(sandbox=sandbox.base_url("akinon"), hanging=hanging.url)
+            ACCOUNT.format(
+                sandbox=sandbox.base_url("akinon"),
+                panel=sandbox.base_url("notpanel"),
+                hanging=hanging.url,
+            )
         )
         yield Runtime(
             engine=engine,
@@ -90,7 +100,8 @@ def here(
 
 def entry(lane: Lane, order: str) -> dict[str, Any]:
     provider, account = lane
-    known = {"provider": provider, "account": account, "params": PARAMS}
+    params = PARAMS if provider == "akinon" else {}
+    known = {"provider": provider, "account": account, "params": params}
     return {**known, "order": order}
 
 
@@ -110,6 +121,7 @@ def test_a_rate_counts_the_calls_that_were_made_and_no_others(
 # --- what is in hand ------------------------------------------------------------------
 
 FREE, QUICK, HANGS = (("akinon", name) for name in ("free", "quick", "hangs"))
+BATCHES = ("notpanel", "batches")
 
 
 class Offered:
@@ -189,6 +201,28 @@ def test_no_call_is_made_for_what_is_not_committed(
     Offered(here, hand, *(f"{n}" for n in range(1, 30)))
     pump_of(here, hand).run(lambda: True)
     assert at_the_call == ["sending"] * 29
+
+
+def test_what_was_refused_as_a_batch_is_called_for_apart_from_what_is_offered(
+    here: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, now = [entry(BATCHES, n) for n in "12"], datetime.now(UTC)
+    take_in(here.engine, here.accounts, here.seal, waits, now)
+    with writing(here.engine) as connection:
+        connection.execute(update(CANCELLATION).values(batch_cap=2))
+    ask, together = Caller.ask, list[set[str]]()
+
+    def looked_at(self: Caller, claimed: Sequence[Any], *more: Any) -> Asked:
+        together.append({one.order.id for one in claimed})
+        return ask(self, claimed, *more)
+
+    monkeypatch.setattr(Caller, "ask", looked_at)
+    hand = Hand(BATCHES)
+    offered, pump = Offered(here, hand, "3", "4"), pump_of(here, hand)
+    pump.nudge()
+    pump.run(lambda: True)
+    assert offered.heard() == "[]"
+    assert sorted(map(sorted, together)) == [["1", "2"], ["3", "4"]]
 
 
 def test_who_offers_to_a_lane_that_hangs_is_not_kept_waiting(
