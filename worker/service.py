@@ -37,6 +37,8 @@ TURN_SECONDS = 30.0
 MARGIN_SECONDS = 50.0
 """What a task needs of its time beside its last calls: to log in, to record them."""
 SHORTEST_SECONDS = 10.0
+MOST_OFFERS = 64
+"""Taken between two looks at what else is to be done: offers may come without end."""
 
 
 @dataclass
@@ -101,7 +103,9 @@ class Service:
         """Wait a moment for what is rung or offered."""
         place = self._place
         heard = place.bell.wait(LOOK_SECONDS, place.inbox if self._has_room() else None)
-        while self._has_room() and (offered := place.offered()) is not None:
+        for _ in range(MOST_OFFERS):
+            if not self._has_room() or (offered := place.offered()) is None:
+                break
             self._take(offered)
         return heard
 

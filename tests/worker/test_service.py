@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ from worker.bells import Work
 from worker.books import RECORD_SECONDS, Books
 from worker.broker import REDIS_OPTIONS, TASK_SECONDS
 from worker.calls import longest_call
+from worker.handoff import Offer
 from worker.limits import Rates
 from worker.runtime import AccountsFile, Runtime, utc_now
 from worker.service import Service
@@ -395,6 +397,23 @@ def is_free(account: str) -> bool:
 def cancels(sandbox: Sandbox, order: str) -> int:
     events = sandbox.order("iletimerkezi", order)["events"]
     return sum(event["op"] == "cancel" for event in events)
+
+
+def test_its_turn_ends_however_many_offers_come(
+    here: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[Offer] = []
+
+    def offered(_: slots.Place) -> Offer | None:
+        if len(came) > 2000:
+            return None
+        came.append(Offer(ready("nobody's", "1"), socket.socket(socket.AF_UNIX)))
+        return came[-1]
+
+    monkeypatch.setattr(slots.Place, "offered", offered)
+    child = Child(here, "well")
+    child.join(30)
+    assert 0 < len(came) < 2000
 
 
 def test_what_is_handed_over_is_kept_and_cancelled(
