@@ -38,6 +38,9 @@ GATHERED = 200
 """Messages of each priority that one look brings to the intake queue."""
 WAITING_SECONDS = 580
 """So much longer where its producer asked for a delay: Celery's own ten minutes."""
+MOST_POSTPONED = 1000
+"""Messages that wait for their ``eta`` in a worker and keep no other one out. A single
+one may come to many: it is delivered anew each ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,22 @@ class IntakeQoS(redis.QoS):
         self._seen: frozenset[bytes] = frozenset()
         self._fresh: dict[str, _Fresh] = {}
         """Messages by their tags, the oldest first, that are not noted yet."""
+        self._postponed: set[str] = set()
+
+    @property
+    def postponed(self) -> int:
+        """How many wait for their ``eta``: no child is at them."""
+        return min(len(self._postponed), MOST_POSTPONED)
+
+    def can_consume(self) -> bool:
+        held = len(self._delivered) - len(self._dirty) - self.postponed
+        return not self.prefetch_count or held < self.prefetch_count
 
     def append(self, message: Any, delivery_tag: str) -> None:
         fresh = _Fresh(self.channel.arrived, time(), _waits(message))
         self._fresh[delivery_tag] = fresh
+        if fresh.waits:
+            self._postponed.add(delivery_tag)
         # What the Redis QoS adds to it is for later; the rest is in its own parent.
         super(redis.QoS, self).append(message, delivery_tag)
 
@@ -81,11 +96,15 @@ class IntakeQoS(redis.QoS):
 
     def ack(self, delivery_tag: str) -> None:
         super().ack(delivery_tag)
-        self._fresh.pop(delivery_tag, None)
+        self._forget(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         super().reject(delivery_tag, requeue)
+        self._forget(delivery_tag)
+
+    def _forget(self, delivery_tag: str) -> None:
         self._fresh.pop(delivery_tag, None)
+        self._postponed.discard(delivery_tag)
 
     def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:
         fresh = self._fresh.get(delivery_tag)

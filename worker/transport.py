@@ -38,7 +38,9 @@ class Channel(RedisChannel):
     ) -> None:
         super().basic_qos(prefetch_size, prefetch_count, apply_global)
         if self._intake is not None:
-            self._intake.basic_qos(prefetch_count=_share(prefetch_count))
+            # Celery asks for one more for each that waits for its eta.
+            more = min(self._intake.qos.postponed, max(0, prefetch_count - 1))
+            self._intake.basic_qos(prefetch_count=_share(prefetch_count - more))
 
     def basic_cancel(self, consumer_tag: str) -> Any:
         if self._intake is not None and consumer_tag in self._intake._consumers:

@@ -300,6 +300,24 @@ def test_intake_has_a_quarter_of_the_children_and_one_at_least(
     assert len(worker.got) == share
 
 
+def test_what_waits_for_its_eta_keeps_nothing_else_waiting(
+    valkey_url: str, hire: Hire
+) -> None:
+    worker = hire(prefetch=14)
+    later = {"eta": "2126-11-20T12:00:00+00:00"}
+    for n in range(12):
+        send(valkey_url, {"n": n}, headers=later)
+        worker.work(lambda: len(worker.got) == n + 1)  # noqa: B023  (called at once)
+        # As Celery does it.
+        worker.consumer.qos(prefetch_count=15 + n)
+    for n in range(4):
+        send(valkey_url, {"now": n})
+    worker.work(lambda: len(worker.got) == 15)
+    with pytest.raises(socket.timeout):
+        worker.connection.drain_events(timeout=0.3)
+    assert len(worker.got) == 15, "more than a quarter of the children"
+
+
 def test_what_is_given_back_is_taken_again(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
