@@ -1,4 +1,7 @@
-"""What a process needs to work: made once in each, never before a fork."""
+"""What a process needs to work: made once in each, and opened after the fork.
+
+The engine alone is made before it, unconnected.
+"""
 
 from __future__ import annotations
 
