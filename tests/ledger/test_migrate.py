@@ -88,6 +88,28 @@ def test_what_an_older_version_has_kept_is_there_after_the_upgrade(
     assert held.id == one
 
 
+def test_what_an_operator_has_added_to_sqlite_outlives_the_upgrade(
+    sqlite_ledger_url: str,
+) -> None:
+    engine = open_ledger(sqlite_ledger_url)
+    one = add(engine)
+    with writing(engine) as connection:
+        command.downgrade(_config(connection), "0006")
+        connection.execute(text("CREATE VIEW own AS SELECT id FROM cancellation"))
+        connection.execute(
+            text(
+                "CREATE TRIGGER mine AFTER UPDATE ON cancellation"
+                " BEGIN DELETE FROM schedule; END"
+            )
+        )
+    upgrade(engine)
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT id FROM own")).scalars().all() == [one]
+        kept = "SELECT tbl_name FROM sqlite_master WHERE name = 'mine'"
+        assert connection.execute(text(kept)).scalar() == "cancellation"
+    engine.dispose()
+
+
 def test_postgresql_goes_through_whole_tables_as_it_likes_to_migrate_and_never_again(
     postgres_empty_url: str,
 ) -> None:

@@ -54,21 +54,24 @@ def _write_anew(words: dict[str, str]) -> None:
     """SQLite changes no check of a table: its rows go into a new one."""
     if op.get_bind().dialect.name != "sqlite":
         return
-    table, *indexes = _as_made()
+    table, *others = _as_made()
     for before, after in words.items():
         table = table.replace(before, after)
+    # Else an operator's own views would be of the table that is dropped.
+    op.execute("PRAGMA legacy_alter_table = ON")
     op.rename_table("cancellation", "cancellation_before")
+    op.execute("PRAGMA legacy_alter_table = OFF")
     op.get_bind().exec_driver_sql(table)
     op.execute("INSERT INTO cancellation SELECT * FROM cancellation_before")
     op.drop_table("cancellation_before")
-    for index in indexes:
-        op.get_bind().exec_driver_sql(index)
+    for other in others:
+        op.get_bind().exec_driver_sql(other)
 
 
 def _as_made() -> list[str]:
-    """What made the table, and then its indexes."""
+    """What made the table, and then its indexes and triggers."""
     made = op.get_bind().exec_driver_sql(
         "SELECT sql FROM sqlite_master WHERE tbl_name = 'cancellation'"
-        " AND sql IS NOT NULL ORDER BY type DESC"
+        " AND sql IS NOT NULL ORDER BY type <> 'table'"
     )
     return list(made.scalars())
