@@ -22,9 +22,8 @@ GATHER_SECONDS = 0.005
 AHEAD_SECONDS, BATCHES_AHEAD_SECONDS = 0.01, 0.05
 """So much of the calls' present pace is claimed ahead, and no more: what is claimed
 when a worker is killed has to be read back, and may end unresolved where its provider
-never had it. At 50 ms for all `make chaos` had twice as many of these. Whoever takes
-batches can be asked for its orders; and to record some hundred takes as long as their
-calls."""
+never had it. At 50 ms for all `make chaos` had twice as many of these. Who takes
+batches can be asked for its orders, and to record them takes as long as their calls."""
 MOST_AHEAD = 4
 """Times as many as are made at once, at most."""
 

@@ -490,9 +490,9 @@ def test_a_lane_that_another_child_works_on_is_refused(
 def test_whoever_offers_to_a_lane_that_hangs_waits_for_no_call(
     here: Runtime, hanging: Silence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    orders = [str(n) for n in range(10)]
+    orders = [str(n) for n in range(8)]
     with serving(here, monkeypatch):
-        assert len(hand_over(ready("hangs", *orders))) == 2
+        assert hand_over(ready("hangs", *orders)) == frozenset()
         until(lambda: hanging.calls == 8)
         for _ in range(5):
             assert is_given_back(ready("hangs", "11", "12"))

@@ -107,7 +107,7 @@ def test_what_runs_in_children_that_are_killed_again_and_again_is_not_lost(
             fleet.submit(entry(order))
         for _ in range(2):
             # As many at a time as two workers of this size take.
-            wait_until_held(fleet, 4)
+            wait_until_held(fleet, 2)
             for pid in children(fleet):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
