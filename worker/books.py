@@ -141,7 +141,9 @@ class Books:
             kept = self._keep(connection, may_call, claimed)
         self.hand.kept(kept)
         if look:
-            self.more = len(claimed) >= calls * self.batch
+            # Of those that were refused as a batch few come together.
+            capped = any(one.progress.batch_cap is not None for one in claimed)
+            self.more = capped or len(claimed) >= calls * self.batch
         self.left_open |= any(change.to.state in OPEN for change in changes)
         _say_what_came(self.lane, changes, recorded.stale)
         if recorded.to_tell:
