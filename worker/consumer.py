@@ -19,7 +19,6 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from worker.giving import give_at_once
 from worker.redis_channel import ODD
 
 PLAIN = re.compile(r"[\w.:@-]{1,100}", re.ASCII)
@@ -36,10 +35,6 @@ class Consumer(CeleryConsumer):
     """Celery's consumer, discreet about what it refuses; outlives its connection."""
 
     _events_at = 0.0
-
-    def register_with_event_loop(self, hub: Any) -> None:
-        super().register_with_event_loop(hub)
-        give_at_once(hub, self.pool._pool)  # noqa: SLF001  (nobody else has it)
 
     def on_send_event_buffered(self) -> None:
         # Celery sends each by itself, before it hands on the task that it tells of.

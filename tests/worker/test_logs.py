@@ -165,10 +165,10 @@ def test_a_call_is_a_line_at_debug_and_none_above(caller: Caller, ear: Ear) -> N
     context = f"00-{'a' * 32}-{'b' * 16}-01"
     orders = [replace(claimed(1, GOOD), trace=context), claimed(2, GOOD)]
     ear.listen(logging.INFO)
-    caller.ask(orders)
+    caller.call(orders)
     assert ear.text == ""
     ear.listen(logging.DEBUG)
-    asked = caller.ask(orders)
+    asked = caller.call(orders)
     [said] = [one for one in ear.events if one["event"] == "called"]
     assert asked.call is not None
     assert said["call"] == asked.call.id
@@ -180,7 +180,7 @@ def test_a_call_is_a_line_at_debug_and_none_above(caller: Caller, ear: Ear) -> N
 
 def test_what_cannot_be_built_is_named_with_its_call(caller: Caller, ear: Ear) -> None:
     ear.listen(logging.INFO)
-    caller.ask([claimed(1, GOOD | {"reasons": {101}})])
+    caller.call([claimed(1, GOOD | {"reasons": {101}})])
     [said] = ear.events
     assert said["event"] == "cannot be put into a call"
     assert said["lane"] == "akinon/default"
