@@ -262,20 +262,3 @@ def _claimed(
         sealed=sealed,
         trace=trace,
     )
-
-
-from dataclasses import dataclass
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    lane: tuple[str, str]
-    state: State
-    limit: int
-    lease: timedelta
-
-
-def claim_many(connection, wanted, now):
-    return [claim(connection, w.lane, w.state, w.limit, w.lease, now) for w in wanted]
-
-
-def waiting_many(connection, wanted, now):
-    return [waiting(connection, *w, now) for w in wanted]

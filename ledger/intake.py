@@ -262,19 +262,3 @@ def beginning(not_before: datetime | None, now: datetime) -> Progress:
 def _queued(now: datetime) -> Progress:
     # One object for a whole message, so that its columns are made once: see _row.
     return Progress(State.QUEUED, due_at=now)
-
-
-def may_arrive(one):
-    return one.progress.state is State.QUEUED and one.cancel_before is None
-
-
-def insert_claimed(connection, new, lease_of, now):
-    from ledger import arrivals
-    lanes = {}
-    for one in new:
-        lanes.setdefault((one.provider, one.account), []).append(one)
-    out = {}
-    for lane, some in lanes.items():
-        held, _ = arrivals.keep_claimed(connection, arrivals.made_ready(some, now), lease_of[lane], now)
-        out |= {c.id: c for c in held}
-    return out

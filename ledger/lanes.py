@@ -175,12 +175,3 @@ def _state(row: Any) -> LaneState:
         held_reason=row.held_reason,
         probe_at=from_ms(row.probe_at),
     )
-
-
-def read_lanes(connection, lanes, *, for_update=False):
-    return {l: s for l in sorted(lanes) if (s := read_lane(connection, l, for_update=for_update)) != LaneState()}
-
-
-def write_lanes(connection, lanes):
-    for l, s in lanes.items():
-        write_lane(connection, l, s)

@@ -362,20 +362,3 @@ def _call_row(provider: str, account: str, call: CallMade) -> dict[str, Any]:
         "cancellations": list(call.cancellations),
         "at": to_ms(call.at),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class LaneChanges:
-    lane: tuple[str, str]
-    changes: Sequence[Change]
-    calls: Sequence[CallMade] = ()
-
-
-def record_many(connection, work, now):
-    stale, tell = frozenset(), 0
-    for w in work:
-        r = record(connection, w.changes, now, w.lane)
-        record_calls(connection, *w.lane, w.calls)
-        stale |= r.stale
-        tell += r.to_tell
-    return Recorded(stale, tell)

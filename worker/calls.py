@@ -108,7 +108,9 @@ class Caller:
     tokens: Tokens
     _secrets: tuple[str, ...] = field(default=(), repr=False)
 
-    def call(self, claimed: Sequence[Claimed], place: Place | None = None) -> CallResult:
+    def call(
+        self, claimed: Sequence[Claimed], place: Place | None = None
+    ) -> CallResult:
         """Make the call, in its place in the lane's rate.
 
         Never raises for what a provider, Redis or a key does.
@@ -241,7 +243,9 @@ class Caller:
         )
         if _level.isEnabledFor(logging.DEBUG):
             _say(self.lane, call, trace_id(claimed[0].trace))
-        return CallResult(claimed, _events(claimed, result, now), _effect(result), now, call)
+        return CallResult(
+            claimed, _events(claimed, result, now), _effect(result), now, call
+        )
 
 
 def _say(lane: Lane, call: CallMade, trace: str | None) -> None:

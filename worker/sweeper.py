@@ -24,7 +24,7 @@ from ledger.sweeps import (
 )
 from providers.model import Policy
 from worker.accounts import Accounts, Lane
-from worker.engine.lane_operation import STATES
+from worker.books import STATES
 from worker.logs import named
 
 log = structlog.get_logger("rescind.sweep")
@@ -37,14 +37,7 @@ _said: set[str] = set()
 Wakes = list[tuple[Lane, str]]
 
 
-def sweep(engine, accounts, now, holder=''):
-    found = {}
-    for lane, op in _sweep(engine, accounts, now):
-        found.setdefault(lane, set()).add(op)
-    return found
-
-
-def _sweep(engine: Engine, accounts: Accounts, now: datetime) -> Wakes:
+def sweep(engine: Engine, accounts: Accounts, now: datetime) -> Wakes:
     """Move what time has moved; gives back the lanes and operations to wake."""
     with reading(engine) as connection:
         lanes = all_lanes(connection)
