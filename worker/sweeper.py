@@ -12,7 +12,8 @@ import structlog
 from kombu.exceptions import OperationalError
 from sqlalchemy import Connection, Engine
 
-from ledger.claims import unreadable, waiting
+from ledger.candidates import unreadable
+from ledger.claims import waiting
 from ledger.database import LedgerUnreachableError, reading, writing
 from ledger.lanes import LaneState, all_lanes, may_call
 from ledger.sweeps import (
