@@ -19,10 +19,11 @@ from sqlalchemy import Connection, bindparam, exists, select
 from ledger import tallies
 from ledger.intake import OWN, NewCancellation, insert_statement, own_row
 from ledger.progress import Claimed, Progress
-from ledger.records import progress_row, write_steps
+from ledger.records import progress_row
 from ledger.rows import Rows, parameters
 from ledger.states import State
 from ledger.tables import CANCELLATION, TRANSITION, in_ms, moment
+from ledger.transitions import write_steps
 from providers.model import Order
 
 CLAIMED = 2

@@ -33,10 +33,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from ledger.candidates import due
 from ledger.per_lane import first_ids, number_of
 from ledger.progress import Claimed, Progress
-from ledger.records import write_history
 from ledger.rows import Columns, incoming, parameters
 from ledger.states import State
 from ledger.tables import CANCELLATION, from_ms, in_ms, moment
+from ledger.transitions import write_history
 from providers.model import Order, Reason
 
 C = CANCELLATION.c

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from ledger.arrivals import made_ready
+from ledger.call_log import CallMade
 from ledger.claims import claim
 from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
 from ledger.decision import Event, Halve, NotSent, PutBack, Wait
@@ -22,7 +23,7 @@ from ledger.lanes import LaneState, hold_for_operator, read_lane, write_lane
 from ledger.listing import Filter, list_rows
 from ledger.progress import Claimed
 from ledger.queries import history
-from ledger.records import CallMade, new_id
+from ledger.records import new_id
 from ledger.states import State
 from ledger.tallies import totals
 from providers.model import Finding, Outcome
