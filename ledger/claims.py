@@ -41,6 +41,8 @@ from providers.model import Order, Reason
 
 C = CANCELLATION.c
 Lane = tuple[str, str]
+CLAIMED = (State.QUEUED, State.VERIFYING, State.REQUESTED)
+"""The states in which a cancellation waits for a call."""
 PROGRESS = (
     C.state,
     C.reason,
@@ -91,7 +93,7 @@ class Wanted:
 
     lane: Lane
     state: State
-    """``QUEUED``, ``VERIFYING`` or ``REQUESTED``."""
+    """One of ``CLAIMED``."""
     limit: int
     lease: timedelta
 
@@ -108,13 +110,15 @@ def claim_many(
     No two workers are ever given the same one while its lease lasts.
 
     One statement for each state, and one for the history. Raises ``ValueError`` where
-    a lane is wanted twice in one state.
+    a lane is wanted twice in one state, or in a state that is not to be claimed.
     """
+    if any(one.state not in CLAIMED for one in wanted):
+        raise ValueError(f"only what is {', '.join(CLAIMED)} can be claimed")
     places = {(one.lane, one.state): place for place, one in enumerate(wanted)}
     if len(places) != len(wanted):
         raise ValueError("a lane is wanted twice in one state")
     held: list[list[Claimed]] = [[] for _ in wanted]
-    for state in (State.QUEUED, State.VERIFYING, State.REQUESTED):
+    for state in CLAIMED:
         some = [one for one in wanted if one.state is state and one.limit > 0]
         for lane, claimed in _claim(connection, state, some, now).items():
             held[places[lane, state]] = claimed

@@ -72,6 +72,10 @@ class NewCancellation:
     cancel_before: datetime | None = None
 
     @property
+    def lane(self) -> tuple[str, str]:
+        return (self.provider, self.account)
+
+    @property
     def path(self) -> tuple[str, str, str]:
         return (self.provider, self.account, self.key)
 

@@ -32,7 +32,7 @@ from ledger.side_tables import TALLY
 from ledger.states import State
 from ledger.tables import CANCELLATION, TRANSITION
 from ledger.tallies import totals
-from tests.ledger.build import HOUR, LANE, LEASE, NOW, SECOND, hold, new, steps
+from tests.ledger.build import HOUR, LANE, LEASE, NOW, SECOND, new, steps
 
 LATER = NOW + timedelta(milliseconds=1500)
 """When what was made ready is kept."""
@@ -152,21 +152,6 @@ def test_the_history_says_when_it_came_and_when_it_was_kept(engine: Engine) -> N
     first, second = histories(engine, [one.id])
     assert (first["to_state"], second["to_state"]) == (State.QUEUED, State.SENDING)
     assert second["at"] - first["at"] == 1000
-
-
-def test_what_is_held_is_due_when_its_lease_runs_out(engine: Engine) -> None:
-    keep(engine, made_ready([new()], NOW))
-    assert hold(engine, State.SENDING, now=LATER + LEASE - SECOND) == []
-    assert len(hold(engine, State.SENDING, now=LATER + LEASE)) == 1
-
-
-def test_what_is_held_is_what_the_ledger_holds_to_the_millisecond(
-    engine: Engine,
-) -> None:
-    odd = NOW + timedelta(microseconds=567)
-    [held], _ = keep(engine, made_ready([new()], NOW), odd)
-    [again] = hold(engine, State.SENDING, now=NOW + 2 * LEASE)
-    assert held.progress.sent_at == again.progress.sent_at
 
 
 # --- what stood there -----------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 
 from ledger.candidates import unreadable
-from ledger.claims import Wanted, claim, claim_many, waiting, waiting_many
+from ledger.claims import CLAIMED, Wanted, claim, claim_many, waiting, waiting_many
 from ledger.database import reading, writing
 from ledger.intake import NewCancellation
 from ledger.progress import Claimed
@@ -275,7 +275,6 @@ def test_what_is_readable_or_not_due_is_not_called_unreadable(engine: Engine) ->
 
 # --- of many lanes at once ------------------------------------------------------------
 
-CLAIMED = [State.QUEUED, *READ]
 orders_of_lanes = st.lists(
     st.builds(
         lambda lane, state, cap, due, before: new(
@@ -360,6 +359,17 @@ def test_a_lane_that_is_wanted_twice_in_one_state_is_refused(engine: Engine) -> 
     one = Wanted(LANE, State.QUEUED, 1, LEASE)
     with pytest.raises(ValueError, match="twice"), writing(engine) as connection:
         claim_many(connection, [one, one], NOW)
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - set(CLAIMED)))
+def test_a_state_that_does_not_wait_for_a_call_is_refused(
+    engine: Engine, state: State
+) -> None:
+    with (
+        pytest.raises(ValueError, match="can be claimed"),
+        writing(engine) as connection,
+    ):
+        claim_many(connection, [Wanted(LANE, state, 1, LEASE)], NOW)
 
 
 def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
