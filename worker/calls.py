@@ -11,9 +11,10 @@ from typing import Any
 import structlog
 from redis import RedisError
 
+from ledger.call_log import CallMade
 from ledger.decision import Event, Halve, Lost, NotSent, PutBack, Wait
 from ledger.progress import Claimed
-from ledger.records import CallMade, new_id
+from ledger.records import new_id
 from ledger.seal import Seal, SealError
 from providers.base import Account, WithLogin
 from providers.http import Evidence, Exchange, exchange

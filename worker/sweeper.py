@@ -12,7 +12,8 @@ import structlog
 from kombu.exceptions import OperationalError
 from sqlalchemy import Connection, Engine
 
-from ledger.claims import unreadable, waiting
+from ledger.candidates import unreadable
+from ledger.claims import waiting
 from ledger.database import LedgerUnreachableError, reading, writing
 from ledger.lanes import LaneState, all_lanes, may_call
 from ledger.sweeps import (
@@ -24,7 +25,7 @@ from ledger.sweeps import (
 )
 from providers.model import Policy
 from worker.accounts import Accounts, Lane
-from worker.books import STATES
+from worker.engine.lane_operation import STATES
 from worker.logs import named
 
 log = structlog.get_logger("rescind.sweep")
@@ -37,7 +38,16 @@ _said: set[str] = set()
 Wakes = list[tuple[Lane, str]]
 
 
-def sweep(engine: Engine, accounts: Accounts, now: datetime) -> Wakes:
+def sweep(
+    engine: Engine, accounts: Accounts, now: datetime, _holder: str = ""
+) -> dict[Lane, set[str]]:
+    found: dict[Lane, set[str]] = {}
+    for lane, operation in _sweep(engine, accounts, now):
+        found.setdefault(lane, set()).add(operation)
+    return found
+
+
+def _sweep(engine: Engine, accounts: Accounts, now: datetime) -> Wakes:
     """Move what time has moved; gives back the lanes and operations to wake."""
     with reading(engine) as connection:
         lanes = all_lanes(connection)
