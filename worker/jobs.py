@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from socket import gethostname
@@ -34,6 +35,8 @@ SWEEP_BOUND = 120.0
 """Seconds beyond which a sweep hangs: each of its transactions has a bound."""
 WEBHOOKS_BOUND = 180.0
 """Between two steps: a ledger that is away is waited for."""
+PULSE_SECONDS = 5.0
+"""How often a worker that sweeps says so in Redis: far more often than it is missed."""
 SCHEDULE_BOUND = 900.0
 """A run ends by itself after 180 s, and its source has bounds of its own."""
 
@@ -81,6 +84,7 @@ class SweepJob:
         self._host = host
         self._schedules = schedules
         self._retention = Retention()
+        self._pulse_at = 0.0
         self._holder = f"{gethostname()} {os.getpid()}"
 
     def run(self) -> None:
@@ -105,6 +109,9 @@ class SweepJob:
         )
 
     def _leave_pulse(self) -> None:
+        if time.monotonic() < self._pulse_at:
+            return
+        self._pulse_at = time.monotonic() + PULSE_SECONDS
         try:
             pulse.leave(self._host.here.redis, utc_now())
         except RedisError as error:

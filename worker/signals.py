@@ -40,7 +40,7 @@ def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
 def _starting(sender: Any, **_rest: Any) -> None:
     _need_threads(sender.pool_cls)
     _warn()
-    tracing.load()
+    tracing.start()
 
 
 def _warn() -> None:
