@@ -12,6 +12,7 @@ from ledger.database import LedgerUnreachableError
 from ledger.seal import SealError
 from worker import wake
 from worker.celery import app
+from worker.engine.engine import EngineStoppedError
 from worker.host import host, use
 from worker.jobs import jobs_with
 
@@ -44,5 +45,5 @@ def schedule(name: str) -> None:
 def _notify(job: str) -> None:
     try:
         host().notify(job)
-    except (LedgerUnreachableError, SealError) as error:
+    except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
         log.warning("no work", job=job, why=str(error))

@@ -11,6 +11,7 @@ from ledger.seal import SealError
 from providers.registry import PROVIDERS
 from worker import wake
 from worker.celery import app
+from worker.engine.engine import EngineStoppedError
 from worker.host import host
 
 log = structlog.get_logger("rescind.lanes")
@@ -23,7 +24,7 @@ def notify(provider: str, operation: str, account: object) -> None:
         return
     try:
         host().engine.notify([((provider, account), operation)])
-    except (LedgerUnreachableError, SealError) as error:
+    except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
         log.warning("no work", provider=provider, why=str(error))
 
 

@@ -17,7 +17,7 @@ from worker.accounts import Lane, LaneConfig
 from worker.background import BackgroundJob
 from worker.calls import Caller, longest_call
 from worker.engine.clock import SystemClock
-from worker.engine.engine import Engine
+from worker.engine.engine import Engine, EngineStoppedError
 from worker.engine.executor import ThreadExecutor
 from worker.engine.lane_operation import Call
 from worker.engine.permits import RedisLimiter
@@ -120,11 +120,16 @@ def use(jobs: Jobs) -> None:
 def host() -> Host:
     """This process's host, started at the first call that can start it.
 
-    Raises ``SettingsError``, ``SealError`` or ``LedgerUnreachableError``.
+    Raises ``SettingsError``, ``SealError``, ``LedgerUnreachableError`` or
+    ``EngineStoppedError``.
     """
     with _lock:
         if not _hosts:
+            if stopping.stopping():
+                raise EngineStoppedError("this worker is stopping")
             _hosts.append(Host(runtime(), _jobs[0]))
+            if stopping.stopping():
+                _hosts[0].stop()
         return _hosts[0]
 
 

@@ -19,7 +19,7 @@ from worker.engine.deciding import log_lane
 from worker.engine.lane_operation import Entry, Submission
 from worker.engine.registry import Registry
 from worker.engine.settling import Settling
-from worker.engine.transaction import Share, commit
+from worker.engine.transaction import Committed, Share, commit
 
 log = structlog.get_logger("rescind.engine")
 
@@ -60,18 +60,19 @@ class Committer:
                 self._part_by_part([share])
 
     def _try(self, shares: Sequence[Share], fail: Fail) -> None:
+        now = self._clock.now()
         try:
-            self._write(shares)
+            done = commit(self._ledger, shares, now, stopping=self.stopping)
         except LedgerUnreachableError as error:
             log.warning("the ledger is away", why=str(error))
             for share in shares:
                 self._keep(share)
         except Exception as error:  # noqa: BLE001  (said by ``fail``)
             fail(shares, error)
+        else:
+            self._settle(shares, done)
 
-    def _write(self, shares: Sequence[Share]) -> None:
-        now = self._clock.now()
-        done = commit(self._ledger, shares, now, stopping=self.stopping)
+    def _settle(self, shares: Sequence[Share], done: Committed) -> None:
         for lane, (was, is_now) in done.lanes.items():
             log_lane(lane, was, is_now)
         for share in shares:

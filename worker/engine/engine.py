@@ -122,7 +122,8 @@ class Engine:
         self._committer.commit(plan.shares)
         self._registry.end_turns(plan.shares)
         self._request_permits()
-        self._over = plan.over
+        now = self._clock.monotonic()
+        self._over = plan.over or any(share.continues(now) for share in plan.shares)
 
     def _has_ended(self) -> bool:
         """Whether all is done after ``stop``: from then on nothing is taken."""
@@ -163,8 +164,8 @@ class Engine:
                 times.append(one.not_before)
             elif one.inbox:
                 times.append(now + HELD_LOOK)
-            elif one.limited and one.backlog and not one.asking:
-                times.append(max(one.permits_at, now + HELD_LOOK))
+            elif one.backlog and one.permits_at > now:
+                times.append(one.permits_at)
         return min(times) - now
 
     # --- what has come ---

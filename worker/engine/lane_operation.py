@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ledger.intake import NewCancellation
@@ -57,12 +58,14 @@ class Submission:
         """So many more of them are committed, these by an insert."""
         self._left -= settled
         self._inserted.update(inserted)
-        if not self._left and not self.future.done():
-            self.future.set_result(frozenset(self._inserted))
+        if not self._left:
+            # Its sender may cancel it at this very moment.
+            with suppress(InvalidStateError):
+                self.future.set_result(frozenset(self._inserted))
 
     def fail(self, error: Exception) -> None:
         """They could not be written; the sender decides what becomes of them."""
-        if not self.future.done():
+        with suppress(InvalidStateError):
             self.future.set_exception(error)
 
 
@@ -99,6 +102,8 @@ class LaneOperation:
     """Whether the ledger may hold orders that are due."""
     urgent: bool = False
     """Whether an order with a deadline has come."""
+    passed_over: bool = False
+    """Whether the last transaction had no rows left for it."""
     waiting: int = 0
     """Orders that were due in the ledger, when they were last counted."""
     asking: bool = False

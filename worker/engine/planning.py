@@ -37,7 +37,8 @@ class Plan:
         if not operation.callable:
             # The sweep notifies of it when it can be called.
             operation.backlog = False
-        if self._rows <= 0:
+        operation.passed_over = self._rows <= 0
+        if operation.passed_over:
             self.over = True
             return None
         share = Share(operation, backlog=operation.backlog)
@@ -72,7 +73,6 @@ class Plan:
         affordable = math.ceil(rows / operation.batch)
         share.room = min(room, affordable)
         if share.backlog:
-            self.over |= affordable < room
             self._rows -= share.room * operation.batch
 
     def _take_entries(self, share: Share) -> None:
@@ -87,17 +87,17 @@ class Plan:
             most = min(most, sendable)
         else:
             self.over |= most < len(inbox)
-        share.entries = [inbox.popleft() for _ in range(most)]
-        self._rows -= most
+        taken = [inbox.popleft() for _ in range(most)]
+        share.entries = [one for one in taken if not one.submission.abandoned]
+        self._rows -= len(share.entries)
 
     def _holds(self, operation: LaneOperation) -> bool:
         """Whether the lane's calls will soon have room for all of its new orders."""
-        if self._stopping or not operation.callable or operation.limited:
+        pace = operation.pace_at(self._now)
+        if self._stopping or not operation.callable or operation.limited or not pace:
             return False
-        soon = (
-            operation.pace_at(self._now) * HOLD_SECONDS + operation.policy.concurrency
-        )
-        return len(operation.inbox) <= soon * operation.batch
+        calls = pace * HOLD_SECONDS + operation.policy.concurrency
+        return len(operation.inbox) <= calls * operation.batch
 
     def _looks(self, share: Share) -> bool:
         """Whether it asks the ledger for orders, or for how many there are."""

@@ -37,11 +37,9 @@ class Registry:
 
     @property
     def active(self) -> list[LaneOperation]:
-        """Those with something to do. Urgent ones come first, then those of single
-        calls, then the ones whose last turn is longest ago."""
-        return sorted(
-            self._active.values(), key=lambda one: (not one.urgent, one.batch > 1)
-        )
+        """Those with something to do. Urgent ones come first, then those that were
+        passed over, then those of single calls; else the longest at rest."""
+        return sorted(self._active.values(), key=_rank)
 
     def get(self, lane: Lane, name: str) -> LaneOperation:
         """One operation of a lane, made at its first use."""
@@ -90,6 +88,10 @@ class Registry:
             operation.caller = self._make_caller(lane, operation.config, name)
             if operation.config.fault != was:
                 _log_fault(operation)
+
+
+def _rank(one: LaneOperation) -> tuple[bool, bool, bool]:
+    return (not one.urgent, not one.passed_over, one.batch > 1)
 
 
 def _log_fault(operation: LaneOperation) -> None:
