@@ -19,7 +19,8 @@ from worker.engine.deciding import log_lane
 from worker.engine.lane_operation import Entry, Submission
 from worker.engine.registry import Registry
 from worker.engine.settling import Settling
-from worker.engine.transaction import Committed, Share, commit
+from worker.engine.share import Share
+from worker.engine.transaction import Committed, commit
 
 log = structlog.get_logger("rescind.engine")
 

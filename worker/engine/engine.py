@@ -123,7 +123,8 @@ class Engine:
         self._registry.end_turns(plan.shares)
         self._request_permits()
         now = self._clock.monotonic()
-        self._over = plan.over or any(share.continues(now) for share in plan.shares)
+        more = not stopping and any(share.continues(now) for share in plan.shares)
+        self._over = plan.over or more
 
     def _has_ended(self) -> bool:
         """Whether all is done after ``stop``: from then on nothing is taken."""

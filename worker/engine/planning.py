@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from worker.engine.lane_operation import LaneOperation
-from worker.engine.transaction import Share
+from worker.engine.share import Share
 
 MOST_ROWS = 400
 """Rows that one transaction writes, about."""

@@ -12,7 +12,7 @@ from worker.calls import Caller
 from worker.engine.lane_operation import FIRST_PACE, STATES, LaneOperation
 
 if TYPE_CHECKING:
-    from worker.engine.transaction import Share
+    from worker.engine.share import Share
 
 log = structlog.get_logger("rescind.engine")
 

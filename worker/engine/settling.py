@@ -14,7 +14,8 @@ from worker.engine.dispatcher import Dispatcher
 from worker.engine.lane_operation import STATES, Call, LaneOperation, Submission
 from worker.engine.permits import Limiter
 from worker.engine.registry import Registry
-from worker.engine.transaction import Committed, Share
+from worker.engine.share import Share
+from worker.engine.transaction import Committed
 from worker.limits import Place
 
 LATER_SECONDS = 0.5

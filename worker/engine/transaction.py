@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -25,75 +25,17 @@ from ledger.lanes import (
     write_lanes,
 )
 from ledger.prepared import insert_claimed, may_insert_claimed
-from ledger.progress import Change, Claimed
 from ledger.records import LaneChanges, Recorded, record_many
 from ledger.states import State
 from ledger.tallies import THROTTLE, count
 from worker.accounts import Lane
-from worker.calls import FINE, CallResult
+from worker.calls import FINE
 from worker.engine.deciding import changes_of, lane_after, lease_of, throttles
-from worker.engine.lane_operation import Entry, LaneOperation
+from worker.engine.lane_operation import Entry
+from worker.engine.share import GOOD, Share
 
-GOOD = LaneState()
 MOST_COUNTED = 1000
 """Orders that wait for a lane's rate are counted no further."""
-
-
-@dataclass(eq=False, slots=True)
-class Share:
-    """One operation's part of a transaction, and what came of it."""
-
-    operation: LaneOperation
-    results: list[CallResult] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    room: int = 0
-    """For so many calls it may claim."""
-    backlog: bool = False
-    """Whether the ledger may hold orders that are due."""
-    in_flight: int = 0
-    """Its calls under way, without ``results``."""
-    # --- what came of it: see ``reset`` ---
-    changes: list[Change] = field(default_factory=list)
-    state: LaneState = GOOD
-    allowed: int = 0
-    """Calls that the lane may have under way."""
-    calls: int = 0
-    claims: bool = False
-    direct: int = 0
-    """Entries that were inserted as claimed, from the first one on."""
-    asked: int = 0
-    """For so many orders it asked the ledger."""
-    claimed: list[Claimed] = field(default_factory=list)
-    inserted: list[str] = field(default_factory=list)
-    waiting: int = 0
-    """Due orders left, where the lane has a rate."""
-
-    @property
-    def lane(self) -> Lane:
-        return self.operation.lane
-
-    @property
-    def rows(self) -> int:
-        """Rows that it has written."""
-        results = sum(len(one.claimed) for one in self.results)
-        return results + len(self.entries) + len(self.claimed)
-
-    def continues(self, now: float) -> bool:
-        """Whether it can claim more at once, in another transaction."""
-        one = self.operation
-        unlimited = one.backlog and self.free and not one.limited
-        return unlimited and one.callable and one.room(now, one.in_flight) > 0
-
-    @property
-    def free(self) -> bool:
-        """Whether the lane may be called without restraint."""
-        return self.allowed == self.operation.policy.concurrency
-
-    def reset(self) -> None:
-        """Forget what came of it: the transaction is made once more."""
-        self.calls, self.claims = self.room, self.backlog
-        self.claimed, self.inserted = [], []
-        self.direct = self.asked = self.waiting = 0
 
 
 @dataclass(frozen=True, slots=True)
