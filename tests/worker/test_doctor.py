@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -170,9 +171,16 @@ def test_postgresql(
     monkeypatch.setenv("RESCIND_DATABASE_URL", postgres_ledger_url)
     found = checks(home)
     assert found["ledger"]["level"] == "ok"
-    assert found["ledger clock"]["level"] == "ok"
     assert found["seal key"]["level"] == "wrong"
     assert "make a key with `rescind seal-key`" in found["seal key"]["says"]
+
+
+@pytest.mark.skipif("FAKETIME" in os.environ, reason="PostgreSQL has the true time")
+def test_a_database_whose_clock_is_ours(
+    home: Home, monkeypatch: pytest.MonkeyPatch, postgres_ledger_url: str
+) -> None:
+    monkeypatch.setenv("RESCIND_DATABASE_URL", postgres_ledger_url)
+    assert checks(home)["ledger clock"]["level"] == "ok"
 
 
 def test_sealed_data_that_our_key_does_not_open(
