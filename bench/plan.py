@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.contenders import FIRST, Team
 from bench.processes import PEERS, ROOT, BenchError
 from bench.results import Row
 from bench.stage import Services, Stage
 from bench.stats import alternate
+from bench.team import FIRST, Team
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bench.contenders import FIRST, Rescind, Setup
 from bench.processes import PEERS, ROOT, BenchError
+from bench.rescind import Rescind, Setup
 from bench.stage import DATABASES, Services
+from bench.team import FIRST
 from ledger.arrivals import Arrivals, from_text, made_ready
 from worker.hand import Hand
 from worker.handoff import Offer

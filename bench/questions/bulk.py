@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from bench.contenders import IN_BULK, Peer, PlainCelery, Rescind
+from bench.contenders import IN_BULK, Peer, PlainCelery
 from bench.plan import SPENT, Notes, Plan, bare, noted, rows, throughput
+from bench.rescind import Rescind
 from bench.results import BARE, CELERY, US, Result, Row, Target
 
 Tries = dict[str, Callable[[], float]]

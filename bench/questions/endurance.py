@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.contenders import Rescind
 from bench.plan import SPENT, Plan, say
 from bench.processes import BenchError, memory, processor_seconds
+from bench.rescind import Rescind
 from bench.results import US, Result, Row, Target
 from bench.stage import run
 from worker.service import TURN_SECONDS

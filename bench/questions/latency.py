@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
-from bench.contenders import FIRST, PlainCelery, Rescind, Team
+from bench.contenders import PlainCelery
 from bench.plan import Plan, say
+from bench.rescind import Rescind
 from bench.results import CELERY, US, Result, Row, Target
 from bench.stats import percentile
+from bench.team import FIRST, Team
 
 BLOCK = 25
 """Jobs of one contender before it is the other's turn."""

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.contenders import FIRST, Rescind, Setup
 from bench.plan import Plan, say
 from bench.processes import until
+from bench.rescind import Rescind, Setup
 from bench.results import US, Result, Row, Target
 from bench.stats import median, most_within, spacing
+from bench.team import FIRST
 
 WORKERS = 4
 LIMIT = 100

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from bench.contenders import Rescind, Setup
 from bench.plan import Plan, rows, throughput
+from bench.rescind import Rescind, Setup
 from bench.results import US, Result, Target
 
 WORKERS = (1, 2, 4)

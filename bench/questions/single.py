@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.contenders import PEERS_OF_OURS, Peer, Rescind, Setup, Team
+from bench.contenders import PEERS_OF_OURS, Peer
 from bench.plan import MEMORY, SPENT, Notes, Plan, bare, noted, rows, throughput
+from bench.rescind import Rescind, Setup
 from bench.results import BARE, CELERY, US, Result, Row, Target
+from bench.team import Team
 
 SLOW = 0.05
 """Seconds that the slow provider takes."""

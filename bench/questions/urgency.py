@@ -6,10 +6,11 @@ import time
 
 from sqlalchemy import create_engine, text
 
-from bench.contenders import FIRST, Rescind, Setup
 from bench.plan import Plan, say
 from bench.processes import until
+from bench.rescind import Rescind, Setup
 from bench.results import US, Result, Row, Target
+from bench.team import FIRST
 
 URGENT = 5
 HOW = (
