@@ -13,7 +13,7 @@ from types import FrameType
 from bench.pages import publish, write
 from bench.plan import Plan, say
 from bench.processes import BATCHES, PEERS, ROOT, BenchError
-from bench.questions import QUESTIONS
+from bench.questions import QUESTIONS, WITH_PEERS
 from bench.results import machine
 from bench.stage import DATABASES, Services
 from bench.tables import markdown
@@ -42,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         say(f"bench: no such question: {', '.join(unknown)}; there are {_names()}")
         return 2
-    if not all((place / "python").exists() for place in (PEERS, BATCHES)):
+    asked = [name for name in QUESTIONS if name in options.questions] or [*QUESTIONS]
+    if WITH_PEERS.intersection(asked) and not _peers_are_there():
         say("bench: the peers are not installed: run `make bench`")
         return 2
     signal.signal(signal.SIGTERM, _stop)
@@ -54,7 +55,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
             options.orders,
         )
-        asked = [name for name in QUESTIONS if name in options.questions] or QUESTIONS
         failed = [n for n in asked if not _ask(n, plan, options.to, options.publish)]
     return 1 if failed else 0
 
@@ -73,6 +73,10 @@ def _ask(name: str, plan: Plan, folder: Path, published: bool) -> bool:
     if published:
         publish(result)
     return True
+
+
+def _peers_are_there() -> bool:
+    return all((place / "python").exists() for place in (PEERS, BATCHES))
 
 
 def _names() -> str:

@@ -12,6 +12,8 @@ from bench.stats import median, round_to
 US = "Rescind"
 CELERY = "plain Celery"
 BARE = "bare loop"
+LIGHT_MB = 110.0
+"""The most memory that a worker may take, in every case."""
 
 
 @dataclass(frozen=True, slots=True)
