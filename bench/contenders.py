@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from abc import abstractmethod
 from collections.abc import Iterator
 
-from bench.processes import BATCHES
-from bench.results import CELERY
+from bench.processes import BATCHES, ROOT, BenchError, memory
+from bench.results import CELERY, DBOS, PROCRASTINATE
 from bench.stage import Stage, run
 from bench.team import Team
 
@@ -80,6 +82,65 @@ class Rq(Peer):
         return ("rq", "worker-pool", *size, *kind, *where, "cancellations")
 
 
+class Durable(Peer):
+    """One that keeps its queue in PostgreSQL: in two processes, of many threads."""
+
+    processes = 2
+
+    def prepare(self) -> None:
+        super().prepare()
+        made = subprocess.run(
+            self._program("prepare"),
+            env={**os.environ, **self.environment(), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode:
+            raise BenchError(f"{self.name}: {made.stderr[-1000:]}")
+
+    def commands(self) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
+        for _ in range(self.processes):
+            yield self.worker(), self.environment()
+
+    def worker(self) -> tuple[str, ...]:
+        return self._program("work", str(self.threads))
+
+    @property
+    def threads(self) -> int:
+        """Orders at once of each process."""
+        return max(16, self.at_once // self.processes)
+
+    def memory(self) -> tuple[float, float]:
+        return memory([pid for group in self.groups for pid in group.pids])
+
+    def _program(self, *words: str) -> tuple[str, ...]:
+        return (
+            str(self.programs / "python"),
+            "-m",
+            f"bench.peers.{self.module}",
+            *words,
+        )
+
+
+class Dbos(Durable):
+    name = DBOS
+    module = "dbos_app"
+    count = "SELECT count(*) FROM dbos.workflow_status WHERE status = 'SUCCESS'"
+
+    @property
+    def threads(self) -> int:
+        # As many as end between two looks at its queue, and more.
+        return max(64, super().threads)
+
+
+class Procrastinate(Durable):
+    name = PROCRASTINATE
+    module = "procrastinate_app"
+
+
 PEERS_OF_OURS: tuple[type[Peer], ...] = (PlainCelery, Dramatiq, Taskiq, Rq)
 IN_BULK: tuple[type[Peer], ...] = (*PEERS_OF_OURS, Batches)
 """With those who can call for many orders at once."""
+DURABLE: tuple[type[Durable], ...] = (Dbos, Procrastinate)
+"""Those whose orders outlive the queue, on PostgreSQL alone."""

@@ -12,6 +12,7 @@ from bench.stats import median, round_to
 US = "Rescind"
 CELERY = "plain Celery"
 BARE = "bare loop"
+DBOS, PROCRASTINATE = "DBOS", "procrastinate"
 LIGHT_MB = 110.0
 """The most memory that a worker may take, in every case."""
 
