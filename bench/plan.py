@@ -48,18 +48,23 @@ PATIENCE = 600.0
 
 
 def throughput(
-    make: Callable[[], Team], orders: int, seen: dict[str, Notes] | None = None
+    make: Callable[[], Team],
+    orders: int,
+    seen: dict[str, Notes],
+    who: str | None = None,
 ) -> Callable[[], float]:
-    """A try: fresh workers, warmed up, held until all orders are on the queue."""
+    """A try: fresh workers, warmed up, held until all orders are on the queue.
+
+    What else it shows of them goes to ``seen``, under ``who`` or the contender's name.
+    """
 
     def once() -> float:
         with make() as team:
             team.warm()
             found = team.throughput(orders, PATIENCE)
-            if seen is not None:
-                notes = seen.setdefault(team.name, {})
-                notes.setdefault(SPENT, []).append(team.spent)
-                notes.setdefault(MEMORY, []).append(team.memory()[1])
+            notes = seen.setdefault(who or team.name, {})
+            notes.setdefault(SPENT, []).append(team.spent)
+            notes.setdefault(MEMORY, []).append(team.memory()[1])
             return found
 
     return once

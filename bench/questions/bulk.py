@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 from bench.contenders import IN_BULK, Peer, PlainCelery
-from bench.plan import SPENT, Notes, Plan, bare, noted, rows, throughput
+from bench.plan import MEMORY, SPENT, Notes, Plan, bare, noted, rows, throughput
 from bench.rescind import Rescind
-from bench.results import BARE, CELERY, US, Result, Row, Target
+from bench.results import BARE, CELERY, LIGHT_MB, US, Result, Row, Target
 
 Tries = dict[str, Callable[[], float]]
 Seen = dict[str, Notes]
-TIMES = {"sqlite": 60.0, "postgresql": 40.0}
+TIMES = {"sqlite": 25.0, "postgresql": 20.0}
 HOW = (
     "From messages that lie on the queue to the last final state in the database:"
     " workers are started and warmed up, stopped by a signal while all orders are"
@@ -32,7 +32,7 @@ def ask(plan: Plan) -> Result:
         for name, contest in (("iThink", _ithink), ("notpanel", _notpanel)):
             case, seen = f"{name}, {kind}", dict[str, Notes]()
             found += rows(plan, case, "orders/s", contest(plan, kind, seen))
-            found += noted(case, seen, SPENT)
+            found += noted(case, seen, SPENT, MEMORY)
     return Result(
         "bulk",
         "Bulk lane: 100 orders a call",
@@ -48,6 +48,8 @@ def _targets(kind: str) -> list[Target]:
     return [
         Target(ithink, US, TIMES[kind], CELERY),
         Target(notpanel, US, TIMES[kind] / 2, CELERY, to_case=ithink),
+        Target(f"{ithink}, memory", US, LIGHT_MB, at_most=True),
+        Target(f"{notpanel}, memory", US, LIGHT_MB, at_most=True),
     ]
 
 
