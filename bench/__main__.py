@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -31,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         "--orders", type=int, help="instead of each question's own number"
     )
     made.add_argument("--to", type=Path, default=ROOT / "build" / "bench")
-    made.add_argument("--publish", action="store_true", help="into docs/benchmarks.md")
+    made.add_argument("--publish", action="store_true", help="into docs/benchmarks")
     return made
 
 
@@ -66,6 +67,9 @@ def _ask(name: str, plan: Plan, folder: Path, published: bool) -> bool:
         result = QUESTIONS[name](plan)
     except BenchError as error:
         say(f"bench: {name} could not be measured: {error}")
+        return False
+    except Exception:  # noqa: BLE001  (what was asked beside it is asked all the same)
+        say(f"bench: {name} could not be measured: {traceback.format_exc()}")
         return False
     result.machine.update(before)
     print(f"## {result.title}\n\n{markdown(result)}", flush=True)
