@@ -93,7 +93,7 @@ def bare(stage: Stage, provider: str, orders: int, batch: int, threads: int) -> 
 
 
 def say(words: str) -> None:
-    """What happens now, for whoever waits."""
+    """Tell on standard error what happens now."""
     print(words, file=sys.stderr, flush=True)
 
 

@@ -81,7 +81,7 @@ class Result:
     name: str
     title: str
     how: str
-    """How it was measured, for whoever doubts it."""
+    """How it was measured, in words for its page."""
     rows: Sequence[Row]
     targets: Sequence[Target] = ()
     scale: str = "linear"

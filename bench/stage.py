@@ -1,4 +1,4 @@
-"""What everybody under measurement works with: one Valkey, two databases, a provider.
+"""What all contenders work with: one Valkey, two databases, a provider.
 
 All of it on loopback, started for this run and ended with it.
 """

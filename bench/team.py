@@ -110,7 +110,7 @@ class Team(ABC):
 
     def settle(self, patience: float = START_SECONDS) -> float:
         """Wait until all that was sent is final; the moment at which that was seen."""
-        # The provider is asked first: that costs whoever is measured nothing.
+        # The provider is asked first: that costs the contender nothing.
         until(self._all_seen, f"{self.name}'s calls", patience)
         until(lambda: self.finished() >= self.sent, f"{self.name}'s ends", patience)
         return time.perf_counter()

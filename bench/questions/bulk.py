@@ -21,7 +21,7 @@ HOW = (
     " call for each order and commit its outcome, on a smaller number of orders;"
     " celery-batches gathers 100 of its tasks for a call and a commit. The bare loop"
     " cancels 100 a call, without queue or database. Processor time is that"
-    " of the workers alone: what an order costs, whoever else is on the machine."
+    " of the workers alone."
 )
 
 

@@ -134,7 +134,7 @@ def watch(team: Rescind, seconds: float) -> Seen:
 
 
 def _tell(case: str, seen: Seen) -> None:
-    """What was asked most often, for whoever wants to have it asked less often."""
+    """Tell the statements and commands that were run most often."""
     say(f"  {case}, in {seen.seconds:.0f} s:")
     for counted in (seen.statements, seen.commands):
         for what, times in counted.most_common(12):

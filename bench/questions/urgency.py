@@ -32,7 +32,9 @@ HOW = (
     " iThink account, 100 orders a call and no rate, works off a backlog that the"
     " ledger has taken in before (it was held, and is resumed). From just before the"
     " producer's send to the provider's receiving of the request, by one clock. Orders"
-    " that were sent after the backlog had ended are not among them."
+    " that were sent after the backlog had ended are not among them. Behind an upload:"
+    " one such order, whose message lies on the queue behind those of an upload, 1,000"
+    " orders in each; from the moment at which the worker begins with the first."
 )
 
 
@@ -89,18 +91,23 @@ def _busy(kind: str) -> str:
 
 def _beside(plan: Plan, kind: str) -> Iterator[Row]:
     backlog = plan.size(400_000, 60_000)
+    upload = plan.size(100_000, 20_000)
     samples = SAMPLES // 4 if plan.quick else SAMPLES
     setup = Setup({"rate": "none"}, lanes=[BULK, SINGLE])
     with Rescind(plan.stage(kind), SINGLE[0], setup) as team:
         idle = _idle(team, samples)
         busy = _in_bulk(team, backlog, samples)
         size = team.memory()[1]
+        team.settle(PATIENCE)
+        behind = _behind_an_upload(team, upload)
     for case, waits in ((f"idle, {kind}", idle), (_busy(kind), busy)):
         say(f"  {case}: {len(waits)} orders, {max(waits):.0f} ms at most")
         for name, share in SHARES.items():
             yield Row(f"{case}, {name}", US, "ms", [percentile(waits, share)])
     yield Row(f"{_busy(kind)}, orders", US, "orders", [len(busy)])
     yield Row(f"{_busy(kind)}, memory", US, "MB", [size])
+    say(f"  behind an upload of {upload:,}, {kind}: {behind:.0f} ms")
+    yield Row(f"behind an upload of {upload:,}, {kind}", US, "ms", [behind])
 
 
 def _idle(team: Rescind, samples: int) -> Sequence[float]:
@@ -131,12 +138,27 @@ def _in_bulk(team: Rescind, backlog: int, samples: int) -> Sequence[float]:
     return waits
 
 
+def _behind_an_upload(team: Rescind, upload: int) -> float:
+    """Milliseconds that an order waits for whose message lies behind all of another
+    lane's, 1,000 orders in each."""
+    team.hold()
+    team.spread(upload, [BULK])
+    order, _ = _send(team)
+    at = time.time()
+    team.go()
+    return (team.stage.provider.came(order) - at) * 1000
+
+
 def _wait(team: Rescind) -> float:
     """Submit an urgent order; milliseconds until the provider has it."""
+    order, at = _send(team)
+    came = team.stage.provider.came(order)
+    time.sleep(PAUSE_SECONDS)
+    return (came - at) * 1000
+
+
+def _send(team: Rescind) -> tuple[str, float]:
     order = str(FIRST + team.sent)
     provider, account = SINGLE
     its = {"provider": provider, "account": account, "cancel_before": "+1h"}
-    sent = team.send(1, many=False, **its)
-    came = team.stage.provider.came(order)
-    time.sleep(PAUSE_SECONDS)
-    return (came - sent["at"]) * 1000
+    return order, team.send(1, many=False, **its)["at"]

@@ -10,7 +10,7 @@ CLAIM = f"claim ({ROOT}/ledger/claims.py:20)"
 LIBRARY = "execute (/lib/python3.11/site-packages/sqlalchemy/worker/base.py:30)"
 
 
-def test_a_library_counts_for_whoever_of_ours_called_it() -> None:
+def test_a_library_counts_for_the_function_of_ours_that_called_it() -> None:
     found = shares([f"{LOOP};{CLAIM};{LIBRARY} 3", f"{LOOP};{LIBRARY} 1"])
     assert found == [
         ("worker/loop.py run", 1.0, 0.25),
