@@ -11,7 +11,7 @@ import pytest
 
 from bench.peers import rescind_client
 from bench.plan import Plan
-from bench.questions.accounts import ORDERS, cases
+from bench.questions.accounts import ORDERS, Case, Seen, cases, rows_of
 from bench.questions.concurrency import waits_of
 from bench.questions.single import targets as single_targets
 from bench.rescind import PROVIDERS, Rescind, Setup, lanes_of
@@ -106,3 +106,13 @@ def test_the_better_of_the_durable_queues_is_beaten_where_each_is() -> None:
         ("after 50 ms, postgresql", DBOS, 8.0),
         ("after 50 ms, postgresql", PROCRASTINATE, 8.0),
     }
+
+
+def test_of_several_rounds_the_worst_says_whether_all_was_done() -> None:
+    case = Case("some", 10, lanes_of(2))
+    rounds = [Seen(1.0, 0.5, 10, 0, 90.0), Seen(3.0, 0.8, 8, 1, 94.0)]
+    found = {row.case: row for row in rows_of("sqlite", case, rounds)}
+    assert found["done, sqlite"].median == 8
+    assert found["lanes that failed, sqlite"].median == 1
+    assert found["wall time, sqlite"].median == 2.0
+    assert found["processor time an order, sqlite"].samples == [50.0, 100.0]
