@@ -1,8 +1,8 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-later demo chaos chaos-proof isolation bench screenshots lint format \
-  clean lock
+.PHONY: help setup test test-later demo chaos chaos-proof isolation bench idle \
+  screenshots lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -94,6 +94,9 @@ BATCHES_STAMP := $(BATCHES)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut 
 
 bench: $(BENCH_STAMP) $(BATCHES_STAMP) ## how fast, beside other queues (ARGS="bulk single --quick")
 	@$(BIN)/python -m bench $(ARGS)
+
+idle: $(STAMP) ## what it costs while there is nothing to do (minutes)
+	@$(BIN)/python -m bench idle $(ARGS)
 
 $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 	@echo "Installing the queues we are measured beside into $(BENCH) …" >&2
