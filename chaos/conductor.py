@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from chaos.drain import drained, named
 from chaos.house import House
 from chaos.plan import KILL_EVERY, Blow, Plan
 from chaos.points import FREEZE
@@ -21,7 +22,6 @@ from chaos.watcher import Watcher
 from ledger.database import LedgerUnreachableError, open_ledger, reading
 from ledger.listing import Filter, list_rows
 
-LOOK_SECONDS = 0.1
 RETRIED_AT_ONCE = 5
 THAW_SECONDS = 3.0
 """For so long whoever was frozen is left in peace, to do its harm if it can."""
@@ -61,10 +61,11 @@ class Conductor:
         self._over = threading.Event()
         self._freezing = threading.Event()
         self.finished_in = 0.0
+        self.stalled = False
         self.began: Start
 
     def run(self) -> None:
-        """Returns when everything is final, or the time for that is over."""
+        """Returns when everything is final, or nothing moves any more."""
         for mark in self.plan.doomed:
             for delivery in ("first", "second"):
                 self.house.armoury.arm(f"{delivery}-{mark}", "child")
@@ -73,11 +74,14 @@ class Conductor:
         self.producers = producers(self.house.redis_url, self.began, self.plan.messages)
         for producer in self.producers:
             producer.start()
-        self._aside(self._retry_now_and_then)
+        operator = self._aside(self._retry_now_and_then)
         for blow in self.plan.blows:
             self._wait_until(blow.at)
             self._deal(blow)
-        self._drain()
+        # What is retried is open again: only then can all be final for good.
+        operator.join()
+        expected = named(self.plan.messages)
+        self.stalled = not drained(self.watcher, self.producers, expected)
         self.finished_in = self.began.passed()
         self._over.set()
         for job in self._side_jobs:
@@ -87,21 +91,11 @@ class Conductor:
     def _wait_until(self, at: float) -> None:
         time.sleep(max(0.0, at - self.began.passed()))
 
-    def _aside(self, job: Callable[[], None]) -> None:
+    def _aside(self, job: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=job, daemon=True)
         thread.start()
         self._side_jobs.append(thread)
-
-    def _drain(self) -> None:
-        limit = self.plan.scale.seconds + self.plan.scale.drain
-        entries = (e for message in self.plan.messages for e in message.entries)
-        expected = {(entry["provider"], str(entry["order"])) for entry in entries}
-        for producer in self.producers:
-            producer.join(max(0.0, limit - self.began.passed()))
-        while self.began.passed() < limit:
-            if self.watcher.unfinished() == 0 and expected <= self.watcher.known():
-                return
-            time.sleep(LOOK_SECONDS)
+        return thread
 
     # --- blows ---
 
@@ -185,9 +179,10 @@ class Conductor:
     # --- operators who race with the workers ---
 
     def _retry_now_and_then(self) -> None:
-        while not self._over.wait(self.plan.scale.retry_every):
-            if self.began.passed() > self.plan.scale.seconds:
-                return
+        """As long as anything is submitted."""
+        end, every = self.plan.scale.seconds, self.plan.scale.retry_every
+        while self.began.passed() + every < end:
+            time.sleep(every)
             ids = self._some_to_retry()
             if ids:
                 self._retry(ids)

@@ -41,8 +41,6 @@ class Scale:
     orders: int
     seconds: float
     """From the first submission to the last."""
-    drain: float
-    """How long after the last submission everything has to be final."""
     half_open: float
     database_away: float
     twin_beats: float
@@ -54,8 +52,8 @@ class Scale:
     """Where workers are made to die."""
 
 
-LONG = Scale(5000, 190, 80, 20, 10, 20, 17, 8, 60)
-SHORT = Scale(500, 30, 28, 8, 4, 6, 17, 6, 12)
+LONG = Scale(5000, 190, 20, 10, 20, 17, 8, 60)
+SHORT = Scale(500, 30, 8, 4, 6, 17, 6, 12)
 PROOF = replace(SHORT, points=("answered", "writing", "calling"))
 """To notice mutations in a minute: workers die where it hurts."""
 SEED = 20261121

@@ -21,7 +21,8 @@ from ledger.database import reading
 from ledger.listing import Filter, list_rows
 from ledger.queries import as_record, history
 from worker.accounts import load_accounts
-from worker.demo_oracle import Wish
+from worker.demo_facts import Wish
+from worker.demo_stall import STALL_SECONDS
 from worker.entries import check
 from worker.runtime import utc_now
 
@@ -51,9 +52,10 @@ def _report(
     kind: str, drawn: Plan, mutation: str | None, house: House, conductor: Conductor
 ) -> Report:
     until = time.time()
-    rows = _rows(conductor.engine)
+    rows, read_at = _rows(conductor.engine), utc_now()
     records = house.sandbox.orders()
-    judged = judge(_wishes(drawn, house), rows, records, conductor.watcher.broken)
+    broken = conductor.watcher.broken
+    judged = judge(_wishes(drawn, house), rows, records, broken, read_at)
     calls = sorted(event["t"] for one in records for event in one["events"])
     counts = house.sandbox.calls()
     log = conductor.log
@@ -78,6 +80,8 @@ def _report(
             "retries refused": log.retries_refused,
         },
         outcomes=dict(tally(rows)),
+        unfinished=judged.unfinished,
+        stalled_for=STALL_SECONDS if conductor.stalled else None,
     )
 
 

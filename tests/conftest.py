@@ -23,6 +23,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from ledger.database import open_ledger
 from ledger.migrate import upgrade
 from tests.browser import launched
+from tests.interrupts import interruptible
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("here", parent=settings(**COMMON))  # type: ignore[arg-type]
@@ -63,6 +64,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _turn(item: pytest.Item) -> int:
     found = (n for n, name in enumerate(SLOWEST) if item.nodeid.startswith(name))
     return next(found, len(SLOWEST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """What the tests start reacts to Ctrl-C, whatever the tests were started with."""
+    with interruptible():
+        yield
 
 
 @pytest.fixture
