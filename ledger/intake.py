@@ -15,10 +15,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ledger import deliveries, tallies
 from ledger.deliveries import Ended
 from ledger.progress import Progress
-from ledger.records import PROGRESS, progress_row, write_history
+from ledger.records import PROGRESS, progress_row
 from ledger.rows import Columns, Rows, incoming
 from ledger.states import FINAL, State
 from ledger.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms
+from ledger.transitions import write_history
 
 C = CANCELLATION.c
 
@@ -69,6 +70,10 @@ class NewCancellation:
     trace: str | None = None
     not_before: datetime | None = None
     cancel_before: datetime | None = None
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        return (self.provider, self.account)
 
     @property
     def path(self) -> tuple[str, str, str]:
@@ -262,19 +267,3 @@ def beginning(not_before: datetime | None, now: datetime) -> Progress:
 def _queued(now: datetime) -> Progress:
     # One object for a whole message, so that its columns are made once: see _row.
     return Progress(State.QUEUED, due_at=now)
-
-
-def may_arrive(one):
-    return one.progress.state is State.QUEUED and one.cancel_before is None
-
-
-def insert_claimed(connection, new, lease_of, now):
-    from ledger import arrivals
-    lanes = {}
-    for one in new:
-        lanes.setdefault((one.provider, one.account), []).append(one)
-    out = {}
-    for lane, some in lanes.items():
-        held, _ = arrivals.keep_claimed(connection, arrivals.made_ready(some, now), lease_of[lane], now)
-        out |= {c.id: c for c in held}
-    return out

@@ -21,7 +21,8 @@ from sqlalchemy import (
 )
 
 from ledger import tallies
-from ledger.claims import progress_of, readable
+from ledger.candidates import readable
+from ledger.claims import progress_of
 from ledger.decision import deadline_came, lease_ran_out
 from ledger.progress import Change, Progress
 from ledger.records import record

@@ -19,7 +19,7 @@ from worker.celery import app
 from worker.consumer import plain
 from worker.engine.engine import Engine, EngineStoppedError
 from worker.host import host
-from worker.intake import MOST, Receipt, Taken, take_in
+from worker.intake import MOST, Receipt, Taken, lanes_to_notify, take_in
 from worker.logs import named
 from worker.runtime import utc_now
 from worker.stopping import pause, stopping
@@ -93,7 +93,7 @@ def _take_in(entries: list[object], trace: str | None) -> list[Taken]:
             # Its text might hold what was submitted: the kind must do.
             log.error("intake failed", kind=type(error).__name__)  # noqa: TRY400
         else:
-            own.engine.notify((one.lane, "cancel") for one in taken if one.to_notify)
+            own.engine.notify((lane, "cancel") for lane in lanes_to_notify(taken))
             return taken
         pause(1)
     raise Reject("the ledger is away", requeue=True)

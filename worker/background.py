@@ -1,4 +1,4 @@
-"""Work that a process does beside its lanes: one thread for each kind, woken by name."""
+"""Work that a process does beside its lanes: a thread for each kind of it."""
 
 from __future__ import annotations
 

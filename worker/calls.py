@@ -11,9 +11,10 @@ from typing import Any
 import structlog
 from redis import RedisError
 
+from ledger.call_log import CallMade
 from ledger.decision import Event, Halve, Lost, NotSent, PutBack, Wait
 from ledger.progress import Claimed
-from ledger.records import CallMade, new_id
+from ledger.records import new_id
 from ledger.seal import Seal, SealError
 from providers.base import Account, WithLogin
 from providers.http import Evidence, Exchange, exchange
@@ -108,7 +109,9 @@ class Caller:
     tokens: Tokens
     _secrets: tuple[str, ...] = field(default=(), repr=False)
 
-    def call(self, claimed: Sequence[Claimed], place: Place | None = None) -> CallResult:
+    def call(
+        self, claimed: Sequence[Claimed], place: Place | None = None
+    ) -> CallResult:
         """Make the call, in its place in the lane's rate.
 
         Never raises for what a provider, Redis or a key does.
@@ -241,7 +244,9 @@ class Caller:
         )
         if _level.isEnabledFor(logging.DEBUG):
             _say(self.lane, call, trace_id(claimed[0].trace))
-        return CallResult(claimed, _events(claimed, result, now), _effect(result), now, call)
+        return CallResult(
+            claimed, _events(claimed, result, now), _effect(result), now, call
+        )
 
 
 def _say(lane: Lane, call: CallMade, trace: str | None) -> None:

@@ -44,9 +44,7 @@ class Host:
     def __init__(self, here: Runtime, jobs: Jobs) -> None:
         self.here = here
         self._executor = ThreadExecutor(_call_failed)
-        registry = Registry(
-            lambda: here.accounts_file.current(), partial(_caller, here)
-        )
+        registry = Registry(here.accounts_file.current, partial(_caller, here))
         self.engine = Engine(
             here.engine,
             registry,

@@ -57,15 +57,19 @@ class Taken:
     with_engine: bool = False
     """Whether the engine of this process has inserted it, and so knows of it."""
 
-    @property
-    def to_notify(self) -> bool:
-        """Whether its lane has something to do that no engine knows of."""
-        return self.receipt is Receipt.ACCEPTED and not self.with_engine
-
 
 Insert = Callable[[Sequence[NewCancellation]], frozenset[str]]
 """Inserts new cancellations, no two with one key, and gives back the ids of those whose
 keys were new: ``Engine.submit``, in a worker."""
+
+
+def lanes_to_notify(taken: Iterable[Taken]) -> set[Lane]:
+    """The lanes that have something to do that the engine does not know of."""
+    return {
+        one.lane
+        for one in taken
+        if one.lane and one.receipt is Receipt.ACCEPTED and not one.with_engine
+    }
 
 
 def take_in(

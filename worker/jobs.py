@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from socket import gethostname
-from typing import Any
 
 import structlog
 from redis import RedisError
@@ -45,8 +44,10 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
     def make(host: Host) -> dict[str, BackgroundJob]:
         made: dict[str, BackgroundJob] = {}
         schedules = ScheduleJob(host)
-        webhooks = partial(_deliver, _sender(host.here, send_task, made))
-        made["webhooks"] = BackgroundJob("webhooks", webhooks, WEBHOOKS_BOUND)
+        sender = _sender(host.here, send_task, made)
+        made["webhooks"] = BackgroundJob(
+            "webhooks", partial(_deliver, sender), WEBHOOKS_BOUND
+        )
         made["schedules"] = BackgroundJob("schedules", schedules.run, SCHEDULE_BOUND)
         sweeper = SweepJob(host, schedules)
         made["sweep"] = BackgroundJob("sweep", sweeper.run, SWEEP_BOUND)
@@ -59,7 +60,11 @@ def _sender(
     here: Runtime, send_task: SendTask, jobs: dict[str, BackgroundJob]
 ) -> Sender:
     teller = Teller(here.callbacks, settings().webhook_secrets, send_task)
-    return Sender(here.engine, teller.tell, lambda: jobs["webhooks"].moved())
+
+    def moved() -> None:
+        jobs["webhooks"].moved()
+
+    return Sender(here.engine, teller.tell, moved)
 
 
 def _deliver(sender: Sender) -> None:
@@ -149,7 +154,7 @@ class ScheduleJob:
 
     def _runner(self) -> Runner:
         here = self._host.here
-        known: tuple[Any, ...] = (here.engine, here.accounts, here.seal)
+        known = (here.engine, here.accounts, here.seal)
         return Runner(*known, utc_now, self._wake, here.callbacks)
 
     def _wake(self, lanes: Iterable[Lane]) -> None:

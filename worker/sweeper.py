@@ -12,7 +12,8 @@ import structlog
 from kombu.exceptions import OperationalError
 from sqlalchemy import Connection, Engine
 
-from ledger.claims import unreadable, waiting
+from ledger.candidates import unreadable
+from ledger.claims import waiting
 from ledger.database import LedgerUnreachableError, reading, writing
 from ledger.lanes import LaneState, all_lanes, may_call
 from ledger.sweeps import (
@@ -37,10 +38,12 @@ _said: set[str] = set()
 Wakes = list[tuple[Lane, str]]
 
 
-def sweep(engine, accounts, now, holder=''):
-    found = {}
-    for lane, op in _sweep(engine, accounts, now):
-        found.setdefault(lane, set()).add(op)
+def sweep(
+    engine: Engine, accounts: Accounts, now: datetime, _holder: str = ""
+) -> dict[Lane, set[str]]:
+    found: dict[Lane, set[str]] = {}
+    for lane, operation in _sweep(engine, accounts, now):
+        found.setdefault(lane, set()).add(operation)
     return found
 
 

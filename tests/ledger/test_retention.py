@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Table, delete, select
 
 from ledger import retention
+from ledger.call_log import CallMade
 from ledger.database import open_ledger, reading, writing
 from ledger.intake import insert_new
-from ledger.records import CallMade, new_id, record_calls
+from ledger.records import new_id, record_calls
 from ledger.retention import Pruning, count_ended
 from ledger.rounds import retry
 from ledger.states import FINAL, State

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select, text
 
 from ledger import tallies
+from ledger.call_log import CallMade
 from ledger.database import open_ledger, reading, writing
 from ledger.intake import NewCancellation, insert_or_find
 from ledger.lanes import (
@@ -26,7 +27,7 @@ from ledger.lanes import (
 from ledger.lanes import held as held_by_fault
 from ledger.migrate import _config, upgrade
 from ledger.progress import Change, Claimed
-from ledger.records import CallMade, new_id, record, record_calls
+from ledger.records import new_id, record, record_calls
 from ledger.retention import Pruning
 from ledger.rounds import REFUSED_KEY, retry
 from ledger.side_tables import TALLY

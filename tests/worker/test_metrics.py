@@ -16,9 +16,10 @@ from redis import Redis
 from sqlalchemy import Engine, insert
 
 from ledger import tallies
+from ledger.call_log import CallMade
 from ledger.database import open_ledger, writing
 from ledger.lanes import LaneState, hold_for_operator, register_lanes, write_lane
-from ledger.records import CallMade, new_id, record_calls
+from ledger.records import new_id, record_calls
 from ledger.side_tables import DELIVERY, SCHEDULE_RUN
 from ledger.states import State
 from ledger.sweeps import sweep_leases

@@ -1,4 +1,4 @@
-"""What the results of calls change: the orders, by ``ledger.decision``, and the lane."""
+"""What the results of calls change: their orders, by ``ledger.decision``, and lanes."""
 
 from __future__ import annotations
 

@@ -41,12 +41,11 @@ class Dispatcher:
 
     def start(self, operation: LaneOperation, calls: Iterable[Call]) -> None:
         """Begin these calls as threads come free."""
-        begun = []
         with self._changed:
             operation.ready.extend(calls)
             room = operation.policy.concurrency - operation.running
-            for _ in range(min(room, len(operation.ready))):
-                begun.append(operation.ready.popleft())
+            most = max(0, min(room, len(operation.ready)))
+            begun = [operation.ready.popleft() for _ in range(most)]
             operation.running += len(begun)
             self._calling += len(begun)
         for call in begun:

@@ -16,8 +16,8 @@ from functools import partial
 from sqlalchemy import Engine as Ledger
 
 from ledger.intake import NewCancellation
-from worker.accounts import Lane
 from worker.engine.clock import Clock
+from worker.engine.committing import Committer
 from worker.engine.dispatcher import GATHER_SECONDS, Dispatcher
 from worker.engine.executor import Executor
 from worker.engine.lane_operation import Entry, LaneOperation, Submission
@@ -57,9 +57,8 @@ class Engine:
         self._clock = clock
         self._changed = threading.Condition()
         self._dispatcher = Dispatcher(executor, self._changed)
-        self._settling = Settling(
-            ledger, clock, self._dispatcher, limiter, registry, told
-        )
+        self._settling = Settling(clock, self._dispatcher, limiter, registry)
+        self._committer = Committer(ledger, clock, registry, self._settling, told)
         self._submitted: list[Submission] = []
         self._notified: set[Key] = set()
         self._granted: list[tuple[LaneOperation, Budget]] = []
@@ -113,13 +112,14 @@ class Engine:
         """Take what has come, commit it, and begin the calls that were claimed."""
         self._registry.reload()
         self._drain()
-        if self._stopping:
+        stopping = self._committer.stopping = self._stopping
+        if stopping:
             for operation in self._registry:
                 self._settling.withdraw(operation)
-        plan = Plan(self._clock.monotonic(), stopping=self._stopping)
+        plan = Plan(self._clock.monotonic(), stopping=stopping)
         for operation in self._registry.active:
             plan.take(operation)
-        self._settling.commit(plan.shares, stopping=self._stopping)
+        self._committer.commit(plan.shares)
         self._registry.end_turns(plan.shares)
         self._request_permits()
         self._over = plan.over

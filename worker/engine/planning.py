@@ -94,7 +94,9 @@ class Plan:
         """Whether the lane's calls will soon have room for all of its new orders."""
         if self._stopping or not operation.callable or operation.limited:
             return False
-        soon = operation.pace_at(self._now) * HOLD_SECONDS + operation.policy.concurrency
+        soon = (
+            operation.pace_at(self._now) * HOLD_SECONDS + operation.policy.concurrency
+        )
         return len(operation.inbox) <= soon * operation.batch
 
     def _looks(self, share: Share) -> bool:
@@ -104,4 +106,3 @@ class Plan:
             return False
         counts = operation.limited and not operation.waiting and not operation.asking
         return share.room > 0 or (counts and operation.permits_at <= self._now)
-

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from ledger.claims import Wanted, claim_many, waiting_many
 from ledger.database import writing
-from ledger.intake import insert_claimed, insert_new, may_arrive
+from ledger.intake import insert_new
 from ledger.lanes import (
     LaneState,
     may_call,
@@ -24,6 +24,7 @@ from ledger.lanes import (
     register_lanes,
     write_lanes,
 )
+from ledger.prepared import insert_claimed, may_insert_claimed
 from ledger.progress import Change, Claimed
 from ledger.records import LaneChanges, Recorded, record_many
 from ledger.states import State
@@ -207,7 +208,7 @@ def _insert(connection: Connection, shares: Sequence[Share], now: datetime) -> N
 
 def _direct(share: Share) -> int:
     """How many of its entries can be sent at once, from the first on."""
-    plain = all(may_arrive(one.new) for one in share.entries)
+    plain = all(may_insert_claimed(one.new) for one in share.entries)
     if share.claims or share.operation.limited or not plain:
         return 0
     return min(len(share.entries), share.calls * share.operation.batch)
