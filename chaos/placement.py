@@ -19,7 +19,7 @@ from sqlalchemy import Pool
 from chaos.patching import after, before, put
 from chaos.points import FOLDER, FREEZE, Armoury
 from worker.calls import CallResult
-from worker.engine.transaction import Share
+from worker.engine.share import Share
 
 MIDDLE_SECONDS = 0.015
 """How long after a call began it is in its middle; the providers take 30 ms."""
