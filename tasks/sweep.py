@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from functools import partial
+from socket import gethostname
 
 import structlog
 from redis import RedisError
@@ -17,7 +19,7 @@ from worker.celery import app
 from worker.retention import Retention
 from worker.runtime import Runtime, runtime, utc_now
 from worker.settings import settings
-from worker.sweeper import Wakes, each
+from worker.sweeper import Due, each
 from worker.sweeper import sweep as sweep_ledger
 
 log = structlog.get_logger("rescind.sweep")
@@ -29,7 +31,8 @@ def sweep() -> None:
     """Move what time has moved, and wake the lanes that have something to do."""
     try:
         here = runtime()
-        wakes = sweep_ledger(here.engine, here.accounts, utc_now())
+        holder = f"{gethostname()} {os.getpid()}"
+        due = sweep_ledger(here.engine, here.accounts, utc_now(), holder) or {}
     except (LedgerUnreachableError, SealError) as error:
         log.warning("no sweep", why=str(error))
         return
@@ -37,7 +40,7 @@ def sweep() -> None:
         pulse.leave(here.redis, utc_now())
     each(
         {
-            "not woken: the next sweep does": partial(_wake, wakes),
+            "not woken: the next sweep does": partial(_wake, due),
             "nobody is told": partial(_tell, here),
             "nothing is deleted": partial(_forget, here),
             "nothing is scheduled": schedules.fire,
@@ -45,9 +48,10 @@ def sweep() -> None:
     )
 
 
-def _wake(wakes: Wakes) -> None:
-    for lane, operation in wakes:
-        wake.wake_one(app, lane, operation)
+def _wake(due: Due) -> None:
+    for lane, operations in due.items():
+        for operation in sorted(operations):
+            wake.wake_one(app, lane, operation)
 
 
 def _tell(here: Runtime) -> None:
