@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from typing import Any
@@ -89,7 +88,7 @@ def _end_after(seconds: float) -> None:
     """
     time.sleep(seconds)
     log.warning("stopped before all had ended: what was under way will be read back")
-    os._exit(0)
+    stopping.end(0)
 
 
 @worker_shutdown.connect
