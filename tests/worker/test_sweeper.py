@@ -131,7 +131,7 @@ def test_while_another_sweep_moves_something_this_one_only_says_what_is_due(
 ) -> None:
     one = add(engine, lane=KNOWN, cancel_before=LATE)
     add(engine, lane=KNOWN)
-    with writing(engine) as connection:
+    add(engine, lane=KNOWN, order="312000002", key="312000002")
         assert acquire(connection, "sweep", "another worker", 20.0, LATE)
     assert swept(engine, accounts) == {KNOWN: {"cancel"}}
     assert swept(engine, accounts, LATE) == {KNOWN: {"cancel"}}
