@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from chaos.drain import drained, named
 from chaos.house import House
 from chaos.plan import KILL_EVERY, Blow, Plan
-from chaos.points import FREEZE
+from chaos.points import FREEZE, KILL
 from chaos.producers import Producer, Start, producers, start
 from chaos.watcher import Watcher
 from ledger.database import LedgerUnreachableError, open_ledger, reading
@@ -24,7 +24,7 @@ from ledger.listing import Filter, list_rows
 
 RETRIED_AT_ONCE = 5
 THAW_SECONDS = 3.0
-"""For so long whoever was frozen is left in peace, to do its harm if it can."""
+"""For so long the worker that was frozen is left alone, to do harm if it can."""
 
 
 @dataclass(slots=True)
@@ -41,6 +41,7 @@ class Log:
     """What was done to the system."""
 
     outages: list[Outage] = field(default_factory=list)
+    failed_transactions: int = 0
     resubmitted: int = 0
     retried: int = 0
     retries_refused: int = 0
@@ -59,7 +60,6 @@ class Conductor:
         self.producers: tuple[Producer, ...] = ()
         self._side_jobs: list[threading.Thread] = []
         self._over = threading.Event()
-        self._freezing = threading.Event()
         self.finished_in = 0.0
         self.stalled = False
         self.began: Start
@@ -68,7 +68,7 @@ class Conductor:
         """Returns when everything is final, or nothing moves any more."""
         for mark in self.plan.doomed:
             for delivery in ("first", "second"):
-                self.house.armoury.arm(f"{delivery}-{mark}", "child")
+                self.house.armoury.arm(f"{delivery}-{mark}", KILL)
         self.began = start()
         self.watcher.start()
         self.producers = producers(self.house.redis_url, self.began, self.plan.messages)
@@ -103,6 +103,7 @@ class Conductor:
         house, seconds = self.house, blow.seconds
         deals: dict[str, Callable[[], None]] = {
             "kill worker": lambda: self._kill_worker(blow),
+            "fail transaction": lambda: self._fail_transaction(blow),
             "kill redis": lambda: house.kill("redis"),
             "empty redis": self._empty_redis,
             "half-open redis": lambda: self._half_open(seconds),
@@ -115,23 +116,28 @@ class Conductor:
         self._aside(deals[blow.kind])
 
     def _kill_worker(self, blow: Blow) -> None:
-        # Whoever is frozen has to live to be thawed.
-        freezing = self._freezing.is_set()
-        self.house.armoury.arm(blow.point, "child" if freezing else blow.victim)
+        self.house.armoury.arm(blow.point, KILL)
         self._over.wait(KILL_EVERY * 0.9)
         missed = self.house.armoury.disarm(blow.point)
-        if missed and not (self._over.is_set() or self._freezing.is_set()):
+        if missed and not self._over.is_set():
             self._kill_anywhere()
 
     def _kill_anywhere(self) -> None:
-        """Nobody came by: the worker that has been at work for longest, then.
+        """No worker came by: the one that has been at work for longest, then.
 
-        One that is only starting is let be, or on a slow machine none ever would.
+        One that is only starting is let be, or on a slow machine none ever would. One
+        that is frozen has to live to be thawed.
         """
         name = self.house.oldest_worker()
         if name is not None:
-            self.house.armoury.note("anywhere", "all")
+            self.house.armoury.note("anywhere")
             self.house.kill(name)
+
+    def _fail_transaction(self, blow: Blow) -> None:
+        name = f"{blow.point}-fails"
+        self.house.armoury.arm(name, blow.failure)
+        self._over.wait(KILL_EVERY * 0.9)
+        self.log.failed_transactions += not self.house.armoury.disarm(name)
 
     def _empty_redis(self) -> None:
         self.house.wait_for_redis()
@@ -164,17 +170,19 @@ class Conductor:
         self.log.outages.append(Outage("database away", began, time.time()))
 
     def _freeze(self, seconds: float) -> None:
-        """A child stops in the middle of a call, and goes on when others have taken
-        over: as a machine does that was suspended."""
-        self._freezing.set()
-        self.house.armoury.arm(FREEZE, FREEZE)
-        while self.house.armoury.frozen() is None:
-            if self._over.wait(0.05):
+        """A worker stops in the middle of its calls, and goes on when the other has
+        taken over: as a machine does that was suspended."""
+        armoury = self.house.armoury
+        while armoury.frozen() is None:
+            # Again, should the worker that took the order have been killed since.
+            armoury.arm(FREEZE, FREEZE)
+            if self._over.wait(1.0):
                 return
+        armoury.disarm(FREEZE)
         self._over.wait(seconds)
-        self.house.armoury.thaw()
+        armoury.thaw()
         self._over.wait(THAW_SECONDS)
-        self._freezing.clear()
+        armoury.release()
 
     # --- operators who race with the workers ---
 

@@ -74,6 +74,7 @@ def _report(
         deaths=dict(Counter(_place(point) for _, point, _ in deaths)),
         pauses=pauses(deaths, calls, log.outages, began, until),
         others={
+            "transactions that failed": log.failed_transactions,
             "messages sent again after Redis was emptied": log.resubmitted,
             "sends that failed at first": sum(p.failures for p in conductor.producers),
             "retries": log.retried,

@@ -10,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from ledger.database import open_ledger
 from ledger.migrate import upgrade
 from tests.browser import launched
 from tests.interrupts import interruptible
+from tests.ledger.build import NOW
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("here", parent=settings(**COMMON))  # type: ignore[arg-type]
@@ -76,7 +77,7 @@ def _interruptible() -> Iterator[None]:
 @pytest.fixture
 def now() -> datetime:
     """A moment that does not move, in whole milliseconds as the ledger keeps them."""
-    return datetime(2026, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)
+    return NOW
 
 
 @pytest.fixture(scope="session")

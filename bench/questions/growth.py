@@ -11,12 +11,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine, make_url
 
-from bench.contenders import FIRST
 from bench.ledgers import AT, BRANCH, GROUP, fill
 from bench.plan import Plan, say
 from bench.results import Result, Row, Target
 from bench.stage import Stage, run
 from bench.stats import alternate
+from bench.team import FIRST
 from ledger.backlogs import COUNTED, backlogs
 from ledger.claims import claim
 from ledger.database import open_ledger, reading

@@ -11,7 +11,7 @@ from chaos.oracle import Judgement, judge
 from worker.demo_open import LAPSED
 
 WISH = ("iletimerkezi", "default", "1")
-AT = datetime(2026, 11, 20, 18, 9, tzinfo=UTC)
+AT = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
 """When the ledger was read."""
 
 

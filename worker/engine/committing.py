@@ -50,9 +50,14 @@ class Committer:
         self._told = told
         self.stopping = False
         """Whether nothing more is claimed."""
+        self._away = False
+        """Whether the ledger could not be reached in this step."""
+        self._failed = False
+        """Whether a part of the operation that is written now has failed."""
 
     def commit(self, shares: Sequence[Share]) -> None:
         """Write all of ``shares``, together where that is possible."""
+        self._away = False
         together = [share for share in shares if not share.operation.apart]
         if together:
             self._try(together, self._lane_by_lane)
@@ -61,13 +66,17 @@ class Committer:
                 self._part_by_part([share])
 
     def _try(self, shares: Sequence[Share], fail: Fail) -> None:
+        if self._away:
+            # Each further try could take as long as the first one.
+            self._keep_all(shares)
+            return
         now = self._clock.now()
         try:
             done = commit(self._ledger, shares, now, stopping=self.stopping)
         except LedgerUnreachableError as error:
             log.warning("the ledger is away", why=str(error))
-            for share in shares:
-                self._keep(share)
+            self._away = True
+            self._keep_all(shares)
         except Exception as error:  # noqa: BLE001  (said by ``fail``)
             fail(shares, error)
         else:
@@ -93,24 +102,30 @@ class Committer:
     def _part_by_part(self, shares: Sequence[Share]) -> None:
         """Each result, each submission and the claims by themselves."""
         for share in shares:
-            operation, faults = share.operation, share.operation.faults
-            operation.faults = 0
+            operation = share.operation
+            self._failed = False
             for part in _parts(share):
                 part.in_flight = operation.in_flight - len(part.results)
                 self._try([part], self._fault)
-            if operation.faults:
-                operation.faults = faults + 1
+            if not self._failed and not self._away:
+                operation.faults = 0
 
     def _fault(self, parts: Sequence[Share], error: Exception) -> None:
         """It cannot be written even by itself: its senders learn, the rest waits."""
         for part in parts:
             lane = "/".join(part.lane)
             log.error("not written: tried again later", lane=lane, exc_info=error)
-            part.operation.faults += 1
+            if not self._failed:
+                part.operation.faults += 1
+            self._failed = True
             for submission in {entry.submission for entry in part.entries}:
                 submission.fail(error)
             part.entries = []
             self._keep(part)
+
+    def _keep_all(self, shares: Sequence[Share]) -> None:
+        for share in shares:
+            self._keep(share)
 
     def _keep(self, share: Share) -> None:
         """Try again a little later, as long as the leases last."""
@@ -125,10 +140,13 @@ class Committer:
             operation.in_flight -= dropped
             where = "/".join(operation.lane)
             log.error("results not recorded in time: read back", lane=where, of=dropped)
+            # One of them may have halted the lane, and will never be settled.
+            self._settling.withdraw(operation)
         operation.home.extendleft(reversed(leased))
-        waiting = [one for one in share.entries if not one.submission.abandoned]
-        operation.inbox.extendleft(reversed(waiting))
-        wait = min(RETRY_SECONDS * 2**operation.faults, LONGEST_RETRY)
+        for one in reversed(share.entries):
+            if not one.submission.abandoned:
+                operation.inbox_of(one).appendleft(one)
+        wait = min(RETRY_SECONDS * 2 ** min(operation.faults, 10), LONGEST_RETRY)
         operation.not_before = self._clock.monotonic() + wait
         self._settling.give_back_permits(operation)
         self._registry.activate(operation)
@@ -143,7 +161,7 @@ def _parts(share: Share) -> Iterable[Share]:
         by_submission.setdefault(entry.submission, []).append(entry)
     for entries in by_submission.values():
         yield Share(operation, entries=entries, backlog=True)
-    if share.room and share.backlog:
+    if share.backlog:
         yield Share(operation, room=share.room, backlog=True)
 
 

@@ -44,7 +44,9 @@ class Dispatcher:
         with self._changed:
             operation.ready.extend(calls)
             room = operation.policy.concurrency - operation.running
-            most = max(0, min(room, len(operation.ready)))
+            # A result may have come home meanwhile that forbids further calls.
+            stopped = operation.halted or self._closed
+            most = 0 if stopped else max(0, min(room, len(operation.ready)))
             begun = [operation.ready.popleft() for _ in range(most)]
             operation.running += len(begun)
             self._calling += len(begun)
@@ -80,7 +82,9 @@ class Dispatcher:
         except RuntimeError as error:
             # There may be no more threads: the orders go back unsent.
             log.warning("no thread for a call", why=str(error))
-            self._done(call, call.put_back())
+            following: Call | None = call
+            while following is not None:
+                following = self._done(following, following.put_back())
 
     # --- in the executor's threads ---
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from functools import partial
 
 from sqlalchemy import Engine as Ledger
 
@@ -21,11 +20,12 @@ from worker.engine.committing import Committer
 from worker.engine.dispatcher import GATHER_SECONDS, Dispatcher
 from worker.engine.executor import Executor
 from worker.engine.lane_operation import Entry, LaneOperation, Submission
+from worker.engine.permit_requests import PermitRequests
 from worker.engine.permits import Limiter
 from worker.engine.planning import Plan
 from worker.engine.registry import Key, Registry
 from worker.engine.settling import Settling
-from worker.limits import CONTESTED_SHARE, READ_SHARE, Budget
+from worker.limits import Budget
 
 LONGEST_WAIT = 5.0
 """The loop looks at its clocks at least so often, in seconds."""
@@ -59,6 +59,7 @@ class Engine:
         self._dispatcher = Dispatcher(executor, self._changed)
         self._settling = Settling(clock, self._dispatcher, limiter, registry)
         self._committer = Committer(ledger, clock, registry, self._settling, told)
+        self._requests = PermitRequests(registry, limiter, clock)
         self._submitted: list[Submission] = []
         self._notified: set[Key] = set()
         self._granted: list[tuple[LaneOperation, Budget]] = []
@@ -112,18 +113,26 @@ class Engine:
         """Take what has come, commit it, and begin the calls that were claimed."""
         self._registry.reload()
         self._drain()
-        stopping = self._committer.stopping = self._stopping
+        stopping = self._committer.stopping = self._requests.stopping = self._stopping
         if stopping:
             for operation in self._registry:
                 self._settling.withdraw(operation)
-        plan = Plan(self._clock.monotonic(), stopping=stopping)
-        for operation in self._registry.active:
-            plan.take(operation)
+        active = self._registry.active
+        now = self._clock.monotonic()
+        plan = Plan(now, alone=len(active) == 1, stopping=stopping)
+        for operation in active:
+            share = plan.take(operation)
+            if share is None and operation.permits and not operation.passed_over:
+                self._settling.decline_permits(operation)
         self._committer.commit(plan.shares)
         self._registry.end_turns(plan.shares)
-        self._request_permits()
+        self._requests.request_all(self._receive)
         now = self._clock.monotonic()
-        more = not stopping and any(share.continues(now) for share in plan.shares)
+        more = any(
+            one.home or (not stopping and one.has_work(now))
+            for one in self._registry.active
+            if one.not_before <= now
+        )
         self._over = plan.over or more
 
     def _has_ended(self) -> bool:
@@ -131,7 +140,8 @@ class Engine:
         with self._changed:
             if self._stopping and not self._submitted:
                 self._ended = not any(
-                    one.in_flight or one.inbox or one.home for one in self._registry
+                    one.in_flight or one.urgent or one.inbox or one.home
+                    for one in self._registry
                 )
             return self._ended
 
@@ -163,7 +173,7 @@ class Engine:
         for one in self._registry.active:
             if one.not_before > now:
                 times.append(one.not_before)
-            elif one.inbox:
+            elif one.inbox or one.urgent:
                 times.append(now + HELD_LOOK)
             elif one.backlog and one.permits_at > now:
                 times.append(one.permits_at)
@@ -185,14 +195,15 @@ class Engine:
             operation.permits.extend(budget.places)
             wait = budget.wait.total_seconds()
             operation.permits_at = self._clock.monotonic() + wait
+            self._registry.activate(operation)
         self._come_home()
 
     def _arrive(self, submission: Submission) -> None:
         submission.settle(0, ())
         for new in () if submission.abandoned else submission.new:
             operation = self._registry.get((new.provider, new.account), "cancel")
-            operation.inbox.append(Entry(new, submission))
-            operation.urgent |= new.cancel_before is not None
+            entry = Entry(new, submission)
+            operation.inbox_of(entry).append(entry)
             self._registry.activate(operation)
 
     def _come_home(self) -> None:
@@ -211,31 +222,8 @@ class Engine:
             operation.heard(results, self._clock.monotonic())
         self._limiter.release([call.permit for call, _ in home])
 
-    # --- rates ---
-
-    def _request_permits(self) -> None:
-        now = self._clock.monotonic()
-        for one in self._registry.active:
-            if one.limited and one.waiting and not one.asking and one.permits_at <= now:
-                self._request(one, now)
-
-    def _request(self, one: LaneOperation, now: float) -> None:
-        calls = min(one.room(now, one.in_flight), -(-one.waiting // one.batch))
-        if calls <= 0 or self._stopping or not one.callable:
-            return
-        one.asking = True
-        granted = partial(self._receive, one)
-        share = self._share_of_rate(one)
-        self._limiter.request(one.lane, one.policy, calls, share, granted)
-
-    def _share_of_rate(self, one: LaneOperation) -> float:
-        if one.operation == "cancel":
-            return 1.0
-        cancels = self._registry.get(one.lane, "cancel")
-        contested = cancels.busy or cancels.ready
-        return CONTESTED_SHARE if contested else READ_SHARE
-
-    def _receive(self, one: LaneOperation, budget: Budget) -> None:
+    def _receive(self, operation: LaneOperation, budget: Budget) -> None:
+        """The rate limiter's answer. From any thread."""
         with self._changed:
-            self._granted.append((one, budget))
+            self._granted.append((operation, budget))
             self._changed.notify()

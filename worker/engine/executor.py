@@ -36,14 +36,21 @@ class ThreadExecutor:
         self._begun: dict[int, tuple[float, Call]] = {}
 
     def start(self, call: Call, done: Done) -> None:
-        self._threads.submit(self._run, call, done)
+        waiting = [call]
+        try:
+            self._threads.submit(self._run, waiting, done)
+        except RuntimeError:
+            # The pool queued it before it failed to start a thread, so that a thread
+            # that comes free would make it: whoever takes it out of here has it.
+            if _taken(waiting) is not None:
+                raise
 
     def oldest(self) -> tuple[float, Call] | None:
         """The call that has been under way for longest, and since when (monotonic)."""
         return min(self._begun.copy().values(), key=lambda one: one[0], default=None)
 
-    def _run(self, first: Call, done: Done) -> None:
-        call: Call | None = first
+    def _run(self, waiting: list[Call], done: Done) -> None:
+        call = _taken(waiting)
         while call is not None:
             call = done(call, self._make(call))
 
@@ -56,3 +63,11 @@ class ThreadExecutor:
             return None
         finally:
             del self._begun[id(call)]
+
+
+def _taken(waiting: list[Call]) -> Call | None:
+    """The call, for one taker alone."""
+    try:
+        return waiting.pop()
+    except IndexError:
+        return None

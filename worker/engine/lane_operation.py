@@ -86,8 +86,10 @@ class LaneOperation:
     operation: str
     config: LaneConfig
     caller: Caller
+    urgent: deque[Entry] = field(default_factory=deque)
+    """New cancellations with a deadline, not in the ledger yet."""
     inbox: deque[Entry] = field(default_factory=deque)
-    """New cancellations, not in the ledger yet."""
+    """The other new cancellations that are not in the ledger yet."""
     home: deque[CallResult] = field(default_factory=deque)
     """Results of calls, not in the ledger yet."""
     ready: deque[Call] = field(default_factory=deque)
@@ -100,8 +102,9 @@ class LaneOperation:
     """Calls that were claimed for, and whose results are not in the ledger."""
     backlog: bool = False
     """Whether the ledger may hold orders that are due."""
-    urgent: bool = False
-    """Whether an order with a deadline has come."""
+    restraint: int | None = None
+    """How many calls the lane may have under way, where that is fewer than its
+    concurrency; as of the last transaction."""
     passed_over: bool = False
     """Whether the last transaction had no rows left for it."""
     waiting: int = 0
@@ -154,14 +157,31 @@ class LaneOperation:
     def callable(self) -> bool:
         return self.config.account is not None
 
+    def inbox_of(self, entry: Entry) -> deque[Entry]:
+        """Where this new cancellation waits."""
+        return self.inbox if entry.new.cancel_before is None else self.urgent
+
     @property
     def busy(self) -> bool:
         """Whether the engine has something to do for it, now or later."""
-        return bool(self.inbox or self.home or self.backlog)
+        return bool(self.urgent or self.inbox or self.home or self.backlog)
+
+    def has_work(self, now: float) -> bool:
+        """Whether a transaction would do something for it now, new orders aside."""
+        if self.not_before > now:
+            return False
+        if self.home:
+            return True
+        if not self.backlog or not self.callable:
+            return False
+        if self.limited:
+            return not self.waiting and not self.asking and self.permits_at <= now
+        return self.room(now, self.in_flight) > 0
 
     def room(self, now: float, in_flight: int) -> int:
-        """How many calls could be claimed for beside ``in_flight`` others, if the lane
-        may be called freely."""
+        """How many calls could be claimed for beside ``in_flight`` others."""
+        if self.restraint is not None:
+            return max(0, self.restraint - in_flight)
         ahead = AHEAD_SECONDS if self.batch == 1 else BATCHES_AHEAD_SECONDS
         concurrency = self.policy.concurrency
         spare = min(int(self.pace_at(now) * ahead), MOST_AHEAD * concurrency)

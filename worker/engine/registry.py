@@ -31,14 +31,15 @@ class Registry:
         self._seen: Accounts | None = None
         self._known: dict[Key, LaneOperation] = {}
         self._active: dict[Key, LaneOperation] = {}
+        self._faults: dict[Lane, str | None] = {}
 
     def __iter__(self) -> Iterator[LaneOperation]:
         return iter(list(self._known.values()))
 
     @property
     def active(self) -> list[LaneOperation]:
-        """Those with something to do. Urgent ones come first, then those that were
-        passed over, then those of single calls; else the longest at rest."""
+        """Those with something to do. Those that were passed over come first, then
+        urgent ones, then those of single calls; else the longest at rest."""
         return sorted(self._active.values(), key=_rank)
 
     def get(self, lane: Lane, name: str) -> LaneOperation:
@@ -50,7 +51,7 @@ class Registry:
             found = LaneOperation(lane, name, config, caller)
             found.pace = 0.0 if found.limited else FIRST_PACE
             self._known[lane, name] = found
-            _log_fault(found)
+            self._log_fault(found)
         return found
 
     def of_lane(self, lane: Lane) -> Iterable[LaneOperation]:
@@ -67,6 +68,7 @@ class Registry:
         operation = self.get(lane, name)
         operation.backlog = True
         operation.waiting = 0
+        operation.restraint = None
         self.activate(operation)
 
     def end_turns(self, shares: Iterable[Share]) -> None:
@@ -83,18 +85,18 @@ class Registry:
             return
         self._seen = accounts
         for (lane, name), operation in self._known.items():
-            was = operation.config.fault
             operation.config = accounts.lane(lane)
             operation.caller = self._make_caller(lane, operation.config, name)
-            if operation.config.fault != was:
-                _log_fault(operation)
+            operation.restraint = None
+            self._log_fault(operation)
+
+    def _log_fault(self, operation: LaneOperation) -> None:
+        """Log once why a lane cannot be called."""
+        lane, fault = operation.lane, operation.config.fault
+        if fault is not None and self._faults.get(lane) != fault:
+            log.error("lane cannot be called", lane="/".join(lane), why=fault)
+        self._faults[lane] = fault
 
 
 def _rank(one: LaneOperation) -> tuple[bool, bool, bool]:
-    return (not one.urgent, not one.passed_over, one.batch > 1)
-
-
-def _log_fault(operation: LaneOperation) -> None:
-    fault = operation.config.fault
-    if fault is not None:
-        log.error("lane cannot be called", lane="/".join(operation.lane), why=fault)
+    return (not one.passed_over, not one.urgent, one.batch > 1)

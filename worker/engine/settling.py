@@ -43,7 +43,7 @@ class Settling:
         operation = share.operation
         log_changes(share.lane, share.changes, done.recorded.stale)
         operation.registered |= bool(share.entries)
-        operation.urgent &= bool(operation.inbox)
+        operation.restraint = None if share.free else share.allowed
         if not share.free or any(one.effect.stops for one in share.results):
             for one in self._registry.of_lane(share.lane):
                 self.withdraw(one)
@@ -65,6 +65,11 @@ class Settling:
         if operation.permits:
             permits, operation.permits = operation.permits, []
             self._limiter.release(permits)
+
+    def decline_permits(self, operation: LaneOperation) -> None:
+        """There is nothing to use them for now."""
+        self.give_back_permits(operation)
+        operation.permits_at = self._clock.monotonic() + LATER_SECONDS
 
     def _go_on(self, share: Share) -> None:
         """Whether the ledger may hold more for this operation."""

@@ -52,12 +52,6 @@ class Share:
         results = sum(len(one.claimed) for one in self.results)
         return results + len(self.entries) + len(self.claimed)
 
-    def continues(self, now: float) -> bool:
-        """Whether it can claim more at once, in another transaction."""
-        one = self.operation
-        unlimited = one.backlog and self.free and not one.limited
-        return unlimited and one.callable and one.room(now, one.in_flight) > 0
-
     @property
     def free(self) -> bool:
         """Whether the lane may be called without restraint."""
