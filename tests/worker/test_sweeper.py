@@ -130,8 +130,8 @@ def test_while_another_sweep_moves_something_this_one_only_says_what_is_due(
     engine: Engine, accounts: Accounts
 ) -> None:
     one = add(engine, lane=KNOWN, cancel_before=LATE)
-    add(engine, lane=KNOWN)
     add(engine, lane=KNOWN, order="312000002", key="312000002")
+    with writing(engine) as connection:
         assert acquire(connection, "sweep", "another worker", 20.0, LATE)
     assert swept(engine, accounts) == {KNOWN: {"cancel"}}
     assert swept(engine, accounts, LATE) == {KNOWN: {"cancel"}}
