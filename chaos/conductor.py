@@ -188,9 +188,9 @@ class Conductor:
 
     def _retry_now_and_then(self) -> None:
         """As long as anything is submitted."""
-        end, every = self.plan.scale.seconds, self.plan.scale.retry_every
-        while self.began.passed() + every < end:
-            time.sleep(every)
+        scale = self.plan.scale
+        while (left := scale.seconds - self.began.passed()) > 0:
+            time.sleep(min(left, scale.retry_every))
             ids = self._some_to_retry()
             if ids:
                 self._retry(ids)

@@ -28,20 +28,32 @@ _WORDS: list[ColumnElement[Any]] = [literal_column(f"'{reason}'") for reason in 
 
 
 def due(lanes: FromClause, state: State, *columns: Any) -> Select[Any]:
-    """What can be claimed in ``state`` at the parameter ``now``, in the order in which
-    it is to be claimed, of the lane that a row of ``lanes`` names."""
-    chosen = select(*columns).where(
-        C.provider == lanes.c.provider,
-        C.account == lanes.c.account,
+    """What is due in ``state`` at the parameter ``now``, in the order in which it is to
+    be claimed, of the lane that a row of ``lanes`` names; readable or not.
+
+    What is queued and past its deadline is not due any more: see ``late``.
+    """
+    chosen = _of(lanes, *columns).where(
         # Written out, so that both databases see that the partial index fits.
         C.state == literal_column(f"'{state}'"),
         C.due_at <= bindparam("now"),
-        readable(),
     )
     if state is State.QUEUED:
         in_time = C.urgency > bindparam("now")
         return chosen.where(in_time).order_by(C.urgency, C.due_at)
     return chosen.where(text(LOOKED_AT)).order_by(C.due_at)
+
+
+def late(lanes: FromClause, held: str, *columns: Any) -> Select[Any]:
+    """What is past its deadline at the parameter ``now``, in the index that holds
+    ``held``, of the lane that a row of ``lanes`` names; readable or not."""
+    chosen = _of(lanes, *columns).where(text(held), C.urgency <= bindparam("now"))
+    return chosen.order_by(C.urgency)
+
+
+def _of(lanes: FromClause, *columns: Any) -> Select[Any]:
+    lane = (C.provider == lanes.c.provider, C.account == lanes.c.account)
+    return select(*columns).where(*lane)
 
 
 def readable() -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from ledger.candidates import due
+from ledger.candidates import due, readable
 from ledger.per_lane import first_ids, number_of
 from ledger.progress import Claimed, Progress
 from ledger.rows import Columns, incoming, parameters
@@ -201,7 +201,7 @@ def _by_lane(held: Sequence[Row[Any]]) -> dict[Lane, list[Claimed]]:
 @cache
 def _number(dialect: str, state: State) -> Select[Any]:
     lanes = incoming(dialect, _COUNTED, tuple(_COUNTED))
-    found = due(lanes, state, C.id)
+    found = due(lanes, state, C.id).where(readable())
     return select(
         lanes.c.place,
         number_of(dialect, lanes, found, lanes.c.most, _longest()),
@@ -242,7 +242,7 @@ def _picked(dialect: str, state: State) -> FromClause:
     """For each lane the first ones, as far as they have the first one's batch cap."""
     lanes = _with_caps(dialect, state)
     alike = due(lanes, state, C.id).where(
-        C.batch_cap.is_not_distinct_from(lanes.c.batch_cap)
+        readable(), C.batch_cap.is_not_distinct_from(lanes.c.batch_cap)
     )
     # Its cap is the most that go together.
     least = func.min if dialect == "sqlite" else func.least
@@ -255,8 +255,9 @@ def _picked(dialect: str, state: State) -> FromClause:
 
 def _with_caps(dialect: str, state: State) -> FromClause:
     lanes = incoming(dialect, _WANTED, tuple(_WANTED))
-    first = due(lanes, state, C.batch_cap).correlate(lanes).limit(1)
-    chosen = select(*lanes.c, first.scalar_subquery().label("batch_cap"))
+    first = due(lanes, state, C.batch_cap).where(readable()).limit(1)
+    cap = first.correlate(lanes).scalar_subquery()
+    chosen = select(*lanes.c, cap.label("batch_cap"))
     return chosen.cte("wanted").prefix_with("MATERIALIZED")
 
 

@@ -96,7 +96,7 @@ class SweepJob:
             return
         self._host.engine.notify(
             (lane, operation)
-            for lane, operations in (due or {}).items()
+            for lane, operations in due.items()
             for operation in operations
         )
         each(

@@ -28,27 +28,25 @@ ANSWERED = frozenset(
 )
 """What Flower 2.2, ``celery inspect`` and Celery itself ask."""
 
-INSTEAD = {
-    **dict.fromkeys(
+_INSTEAD_OF = (
+    (
         ("add_consumer", "cancel_consumer"),
         "start the worker with -Q, or hold a lane: `rescind hold`",
     ),
-    **dict.fromkeys(
+    (
         ("autoscale", "pool_grow", "pool_shrink"),
         "start the worker with another -c, or start more workers",
     ),
-    **dict.fromkeys(
-        ("pool_restart", "shutdown"), "send the worker's process a SIGTERM"
-    ),
-    **dict.fromkeys(
+    (("pool_restart", "shutdown"), "send the worker's process a SIGTERM"),
+    (
         ("revoke", "revoke_by_stamped_headers", "terminate"),
-        "an order that was accepted is not withdrawn by a command; hold its lane:"
-        " `rescind hold`",
+        "hold the lane of an order that must not be cancelled: `rescind hold`",
     ),
-    "disable_events": "set worker_send_task_events",
-    "rate_limit": "set `rate` in the accounts file",
-    "time_limit": "set `read_timeout` in the accounts file",
-}
+    (("disable_events",), "set worker_send_task_events"),
+    (("rate_limit",), "set `rate` in the accounts file"),
+    (("time_limit",), "set `read_timeout` in the accounts file"),
+)
+INSTEAD = {name: advice for names, advice in _INSTEAD_OF for name in names}
 """What to do instead of a command that is refused."""
 NOTHING_INSTEAD = "only commands that inspect are answered"
 NAME_AT_MOST = 40

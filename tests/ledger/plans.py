@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Engine, event
 
 @contextmanager
 def statements(on: Connection | Engine) -> Iterator[list[str]]:
-    """Those that are executed meanwhile."""
+    """Those that are executed meanwhile; to begin and to commit is none."""
     seen: list[str] = []
 
     def note(_: object, __: object, statement: str, *___: object) -> None:
-        seen.append(statement)
+        if not statement.startswith("BEGIN"):
+            seen.append(statement)
 
     event.listen(on, "before_cursor_execute", note)
     yield seen

@@ -22,7 +22,7 @@ from ledger.lanes import LaneState, hold_for_operator, register_lanes, write_lan
 from ledger.records import new_id, record_calls
 from ledger.side_tables import DELIVERY, SCHEDULE_RUN
 from ledger.states import State
-from ledger.sweeps import sweep_leases
+from ledger.sweeps import move
 from ledger.tables import in_ms
 from tests.conftest import free_port
 from tests.ledger.build import (
@@ -124,7 +124,7 @@ def live(engine: Engine, redis: Redis) -> None:
     with writing(engine) as connection:
         register_lanes(connection, [LANE])
         record_calls(connection, *LANE, [call("answered", 70, 2)])
-        sweep_leases(connection, LANE, PLAIN, NOW + 2 * LEASE)
+        move(connection, [LANE], lambda _: PLAIN, NOW + 2 * LEASE)
         connection.execute(insert(DELIVERY).values(delivery("webhook", "waiting")))
         connection.execute(insert(SCHEDULE_RUN).values(run_of("nightly", "held", NOW)))
     redis.lpush("rescind", "a message")

@@ -121,7 +121,7 @@ def test_an_order_whose_key_never_comes_back_expires_unsent(
     with runtime(engine, valkey_url, accounts, NEW) as here:
         work(here)
     assert record(engine)["state"] == "queued"
-    sweep(engine, known, before + timedelta(seconds=1))
+    sweep(engine, known, before + timedelta(seconds=1), "this worker")
     found = record(engine)
     assert (found["state"], found["attempts"]) == ("expired", 0)
     assert found["reason"] == "deadline_passed"

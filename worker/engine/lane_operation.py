@@ -25,6 +25,7 @@ STATES = {
     "poll": State.REQUESTED,
 }
 """The state of the orders that each operation works on."""
+OPERATION_OF = {state: operation for operation, state in STATES.items()}
 
 AHEAD_SECONDS, BATCHES_AHEAD_SECONDS = 0.01, 0.05
 """So many seconds of the calls' present pace are claimed ahead, and no more: an order

@@ -11,7 +11,12 @@ from worker.accounts import Lane
 from worker.engine.clock import Clock
 from worker.engine.deciding import log_changes
 from worker.engine.dispatcher import Dispatcher
-from worker.engine.lane_operation import STATES, Call, LaneOperation, Submission
+from worker.engine.lane_operation import (
+    OPERATION_OF,
+    Call,
+    LaneOperation,
+    Submission,
+)
 from worker.engine.permits import Limiter
 from worker.engine.registry import Registry
 from worker.engine.share import Share
@@ -20,7 +25,6 @@ from worker.limits import Place
 
 LATER_SECONDS = 0.5
 """Until permits are asked for that the lane could not use just now."""
-_OPERATION_OF = {state: operation for operation, state in STATES.items()}
 
 
 class Settling:
@@ -111,8 +115,8 @@ class Settling:
             for change in changes
             if change.to.state in OPEN and (change.to.due_at or now) <= now
         }:
-            if state in _OPERATION_OF:
-                self._registry.has_due(lane, _OPERATION_OF[state])
+            if state in OPERATION_OF:
+                self._registry.has_due(lane, OPERATION_OF[state])
 
 
 def _calls(share: Share) -> tuple[list[Call], list[Call]]:

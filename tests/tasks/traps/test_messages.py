@@ -33,6 +33,7 @@ from tests.tasks.traps.ears import Ears
 from worker.accounts import load_accounts
 from worker.intake import take_in
 from worker.intake_channel import VISIBILITY_SECONDS
+from worker.wake import wake_one
 
 
 def test_an_eta_beyond_the_visibility_timeout_delivers_often_and_cancels_once(
@@ -53,16 +54,21 @@ def test_an_eta_beyond_the_visibility_timeout_delivers_often_and_cancels_once(
     assert len(running.events(PROVIDER, order, "cancel")) == 1
 
 
-def test_a_task_longer_than_the_visibility_timeout_sends_nothing_twice(
+def test_a_second_start_of_a_task_beside_the_first_sends_nothing_twice(
     hasty: Cuttable, sandbox: Sandbox
 ) -> None:
-    """Left alone: three overlapping starts of one task."""
+    """Left alone: three overlapping starts of one task, longer than the timeout."""
     running = hasty.running
     sandbox.settings(latency_ms={PROVIDER: 3500.0})
+    lane = "slow-answers"
     with Ears(hasty.direct) as ears:
-        (order,) = submitted(running, 1, "slow-answers")
-        lane = "slow-answers"
-        until(lambda: ears.received(f"{PROVIDER}.cancel", lane) > 1, "a second start")
+        (order,) = submitted(running, 1, lane)
+        until(lambda: record(running, order, lane)["state"] == "sending", order)
+        before = ears.received(f"{PROVIDER}.cancel", lane)
+        wake_one(running.producer, (PROVIDER, lane), "cancel")
+        until(
+            lambda: ears.received(f"{PROVIDER}.cancel", lane) > before, "another start"
+        )
         assert record(running, order, lane)["state"] == "sending"
         cancelled_once(running, [order], lane)
     assert len(running.events(PROVIDER, order, "cancel")) == 1
