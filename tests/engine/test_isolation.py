@@ -76,12 +76,12 @@ def test_what_could_not_be_written_is_tried_again_with_growing_pauses(
     world.end_all()
     world.settle()
     pauses = [pause(world)]
-    for _ in range(7):
+    for _ in range(4):
         world.run(pauses[-1] + 0.001)
         pauses.append(pause(world))
     assert pauses == sorted(pauses)
     assert pauses[1] >= 1.5 * pauses[0]
-    assert pauses[0] <= 1.0
+    assert pauses[0] <= 2.0
     assert max(pauses) <= LONGEST_RETRY
 
 
@@ -267,9 +267,12 @@ def test_calls_behind_a_result_that_is_dropped_are_not_forgotten(
     world.run(LEASE_OVER)
     world.faults.away = False
     world.run(LONGEST_RETRY)
-    assert not world.operation().ready
-    assert world.operation().in_flight == len(world.under_way)
-    assert not world.operation().halted
+    for _ in range(3):
+        world.sweep()
+        world.finish()
+        world.clock.advance(60)
+    assert set(world.states().values()) == {"cancelled"}
+    assert world.operation().in_flight == 0
 
 
 def quicken(world: World) -> None:
@@ -324,7 +327,8 @@ def test_what_is_to_be_tried_again_is_even_if_its_moment_comes_during_a_step(
     world.faults.away = False
     world.submit_orders("2", GOOD)
     world.faults.meanwhile.append(lambda: world.clock.advance(5))
-    world.run(0.1)
+    world.step()
+    world.settle()
     assert world.states()["1"] == "cancelled"
 
 
