@@ -22,9 +22,7 @@ from worker.wake import OPERATIONS
 LEFT = lane(1)
 """Another lane, which all of this leaves alone."""
 PAUSED = LaneState(paused_until=NOW + HOUR, pause_reason="too many")
-HELD = LaneState(
-    held_at=NOW, held_reason="the key is not valid", probe_at=NOW + HOUR
-)
+HELD = LaneState(held_at=NOW, held_reason="the key is not valid", probe_at=NOW + HOUR)
 OPERATORS = hold_for_operator(LaneState(), NOW)
 CLOSED = pytest.mark.parametrize(
     "state", [PAUSED, HELD, OPERATORS], ids=["paused", "held", "by-operator"]
@@ -287,9 +285,7 @@ def test_no_call_of_a_commit_begins_if_the_lane_was_stopped_meanwhile(
     world.settle()
     [first] = world.under_way
     world.submit_orders("2")
-    world.faults.meanwhile.append(
-        lambda: world.end(first, getattr(world.results, how))
-    )
+    world.faults.meanwhile.append(lambda: world.end(first, getattr(world.results, how)))
     world.step()
     assert world.under_way == []
     world.settle()
