@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -392,6 +393,19 @@ def test_closing_gives_back_what_was_not_acknowledged(
     worker.connection.close()
     assert client.llen(INTAKE) == 1
     assert unacknowledged(client) == 0
+
+
+def test_closing_leaves_no_connection_open(
+    client: redis.Redis, valkey_url: str, hire: Hire
+) -> None:
+    send(valkey_url, {"n": 1})
+    before = len(client.client_list())
+    worker = hire()
+    worker.work(lambda: worker.got)
+    worker.connection.close()
+    give_up = time.monotonic() + 10
+    while len(client.client_list()) > before:
+        assert time.monotonic() < give_up, client.client_list()
 
 
 def test_a_consumer_that_was_cancelled_takes_nothing(

@@ -155,7 +155,8 @@ class Engine:
         return self._has_arrivals() or self._dispatcher.has_results()
 
     def _has_arrivals(self) -> bool:
-        return bool(self._submitted or self._notified or self._granted)
+        told = self._stopping and not self._committer.stopping
+        return bool(self._submitted or self._notified or self._granted or told)
 
     def _is_gathered(self) -> bool:
         return self._has_arrivals() or self._dispatcher.is_quiet()

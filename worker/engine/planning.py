@@ -77,6 +77,9 @@ class Plan:
         operation = share.operation
         if self._stopping or not operation.callable:
             return
+        if operation.inbox or share.entries:
+            # The transaction for new orders sees what restrains the lane by now.
+            operation.restraint = None
         room = operation.room(self._now, share.in_flight)
         if operation.limited:
             room = min(room, len(operation.permits))
@@ -107,7 +110,8 @@ class Plan:
     def _holds(self, operation: LaneOperation) -> bool:
         """Whether the lane's calls will soon have room for all of its new orders."""
         pace = operation.pace_at(self._now)
-        if self._stopping or not operation.callable or operation.limited or not pace:
+        restrained = operation.limited or operation.restraint is not None
+        if self._stopping or not operation.callable or restrained or not pace:
             return False
         calls = pace * HOLD_SECONDS + operation.policy.concurrency
         return len(operation.inbox) <= calls * operation.batch
