@@ -10,7 +10,7 @@ from bench.tables import asked, judged, line, measured, number
 
 Results = Mapping[str, Result]
 SQLITE, POSTGRES = "sqlite", "postgresql"
-WORKER = f"{US}, worker"
+WORKER, BEAT = f"{US}, worker", f"{US}, beat"
 NOTHING = "–"
 NOT_YET = "What shows – has not been measured on this code."
 
@@ -73,6 +73,11 @@ WAITS = (
         "beside a bulk lane, {kind}, p99",
     ),
     Shown(
+        "an order behind another account's upload of 100,000",
+        "urgency",
+        "behind an upload of 100,000, {kind}",
+    ),
+    Shown(
         "an order a second with `-c 1`, to accepted, the longest",
         "concurrency",
         "-c 1, {kind}, p99 to accepted",
@@ -81,6 +86,9 @@ WAITS = (
 MEMORY = (
     Shown("idle, 5 accounts", "idle", "5 lanes, {kind}, memory", who=WORKER),
     Shown("idle, 300 accounts", "idle", "300 lanes, {kind}, memory", who=WORKER),
+    Shown(
+        "beat, which is a process of its own", "idle", "5 lanes, {kind}, memory", BEAT
+    ),
     Shown("an order a call, answered at once", "single", "at once, {kind}, memory"),
     Shown("128 calls at once", "single", "after 50 ms, {kind}, memory"),
     Shown("100 orders a call", "bulk", "iThink, {kind}, memory"),

@@ -5,12 +5,10 @@ Statements are built once and cached: to build them anew costs more than to run 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +20,6 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
-    cast,
     func,
     literal_column,
     select,
@@ -32,47 +29,17 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from ledger.candidates import due, readable
 from ledger.per_lane import first_ids, number_of
-from ledger.progress import Claimed, Progress
+from ledger.progress import Claimed
+from ledger.row_values import CLAIM, claimed_by_lane
 from ledger.rows import Columns, incoming, parameters
 from ledger.states import State
-from ledger.tables import CANCELLATION, from_ms, in_ms, moment
+from ledger.tables import CANCELLATION, in_ms
 from ledger.transitions import write_history
-from providers.model import Order, Reason
 
 C = CANCELLATION.c
 Lane = tuple[str, str]
 CLAIMED = (State.QUEUED, State.VERIFYING, State.REQUESTED)
 """The states in which a cancellation waits for a call."""
-PROGRESS = (
-    C.state,
-    C.reason,
-    C.provider_code,
-    C.provider_message,
-    C.attempts,
-    C.spent,
-    C.polls,
-    C.lost,
-    C.hint,
-    C.sent_at,
-    C.since,
-    C.step,
-    C.batch_cap,
-    C.due_at,
-    C.finished_at,
-)
-"""The columns that ``progress_of`` reads."""
-_OWN = (
-    C.id,
-    C.order_id,
-    cast(C.params, Text),
-    C.version,
-    C.opened_at,
-    C.cancel_before,
-    C.urgency,
-    C.sealed,
-    C.trace,
-)
-_LANE = (C.provider, C.account)
 _WANTED: Columns = {
     "provider": Text,
     "account": Text,
@@ -140,7 +107,7 @@ def _claim(
     held = connection.execute(_hold(dialect, state), values).all()
     if state is State.QUEUED:
         write_history(connection, _begun(held, in_ms(now)))
-    return _by_lane(held)
+    return claimed_by_lane(held)
 
 
 def waiting_many(
@@ -188,16 +155,6 @@ def waiting(
     return waiting_many(connection, [(lane, state, limit)], now)[0]
 
 
-def _by_lane(held: Sequence[Row[Any]]) -> dict[Lane, list[Claimed]]:
-    # Most of a claim are alike: one object stands for what all of them share.
-    params, known = cache(json.loads), dict[tuple[Any, ...], Progress]()
-    found: dict[Lane, list[Claimed]] = {}
-    for row in sorted(held, key=attrgetter("urgency", "id")):
-        lane = (row.provider, row.account)
-        found.setdefault(lane, []).append(_claimed(row, params, known))
-    return found
-
-
 @cache
 def _number(dialect: str, state: State) -> Select[Any]:
     lanes = incoming(dialect, _COUNTED, tuple(_COUNTED))
@@ -234,7 +191,7 @@ def _hold(dialect: str, state: State) -> ReturningUpdate[Any]:
         # that are in it and to compare each with all that were picked.
         .where(C.id == picked.c.id)
         .values(values)
-        .returning(*_OWN, *PROGRESS, *_LANE)
+        .returning(*CLAIM)
     )
 
 
@@ -280,46 +237,3 @@ def _transition(ids: Sequence[str], version: int, at: int) -> dict[str, Any]:
         "evidence": None,
         "call_id": None,
     }
-
-
-def progress_of(row: Row[Any]) -> Progress:
-    """The progress that a row of ``cancellation`` holds."""
-    return Progress(
-        state=State(row.state),
-        reason=Reason(row.reason) if row.reason else None,
-        provider_code=row.provider_code,
-        provider_message=row.provider_message,
-        attempts=row.attempts,
-        spent=row.spent,
-        polls=row.polls,
-        lost=bool(row.lost),
-        hint=Reason(row.hint) if row.hint else None,
-        sent_at=from_ms(row.sent_at),
-        since=from_ms(row.since),
-        step=row.step,
-        batch_cap=row.batch_cap,
-        due_at=from_ms(row.due_at),
-        finished_at=from_ms(row.finished_at),
-    )
-
-
-def _claimed(
-    row: Row[Any],
-    params: Callable[[str], Mapping[str, Any]],
-    known: dict[tuple[Any, ...], Progress],
-) -> Claimed:
-    id_, order, its, version, opened_at, before, _, sealed, trace = row[: len(_OWN)]
-    own = row[len(_OWN) : -len(_LANE)]
-    progress = known.get(own)
-    if progress is None:
-        progress = known[own] = progress_of(row)
-    return Claimed(
-        id=id_,
-        order=Order(order, params(its)),
-        version=version,
-        opened_at=moment(opened_at),
-        progress=progress,
-        cancel_before=from_ms(before),
-        sealed=sealed,
-        trace=trace,
-    )

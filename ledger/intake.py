@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ledger import deliveries, tallies
 from ledger.deliveries import Ended
 from ledger.progress import Progress
-from ledger.records import PROGRESS, progress_row
+from ledger.row_values import PROGRESS, progress_row
 from ledger.rows import Columns, Rows, incoming
 from ledger.states import FINAL, State
 from ledger.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, exists, select
 from ledger import tallies
 from ledger.intake import OWN, NewCancellation, insert_statement, own_row
 from ledger.progress import Claimed, Progress
-from ledger.records import progress_row
+from ledger.row_values import progress_row
 from ledger.rows import Columns, Rows, parameters
 from ledger.states import State
 from ledger.tables import CANCELLATION, TRANSITION, in_ms, moment, to_ms

@@ -16,32 +16,14 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from ledger import deliveries, tallies
 from ledger.call_log import CallMade, append_calls
-from ledger.progress import Change, Progress
+from ledger.progress import Change
+from ledger.row_values import PROGRESS, progress_row
 from ledger.rows import Columns, Rows, incoming, parameters
 from ledger.states import EDGES, FINAL, State
-from ledger.tables import CANCELLATION, in_ms, to_ms
+from ledger.tables import CANCELLATION, in_ms
 from ledger.transitions import write_history
 
 Lane = tuple[str, str]
-PROGRESS: Columns = {
-    "state": Text,
-    "reason": Text,
-    "provider_code": Text,
-    "provider_message": Text,
-    "attempts": BigInteger,
-    "spent": BigInteger,
-    "polls": BigInteger,
-    "lost": BigInteger,
-    "hint": Text,
-    "sent_at": BigInteger,
-    "since": BigInteger,
-    "step": BigInteger,
-    "batch_cap": BigInteger,
-    "due_at": BigInteger,
-    "finished_at": BigInteger,
-    "updated_at": BigInteger,
-}
-"""The columns that a decision replaces: see ``progress_row``."""
 ASKED = "+"
 """Before the id of one whose producer wants to be told; no id begins like that."""
 _GUARD: Columns = {"id": Text, "version": BigInteger, "from_state": Text}
@@ -219,27 +201,6 @@ def _change_row(change: Change, at: int) -> dict[str, Any]:
         "from_state": change.from_state,
         "updated_at": at,
         **progress_row(change.to),
-    }
-
-
-def progress_row(progress: Progress) -> dict[str, Any]:
-    """The columns that hold ``progress``."""
-    return {
-        "state": progress.state,
-        "reason": progress.reason,
-        "provider_code": progress.provider_code,
-        "provider_message": progress.provider_message,
-        "attempts": progress.attempts,
-        "spent": progress.spent,
-        "polls": progress.polls,
-        "lost": int(progress.lost),
-        "hint": progress.hint,
-        "sent_at": to_ms(progress.sent_at),
-        "since": to_ms(progress.since),
-        "step": progress.step,
-        "batch_cap": progress.batch_cap,
-        "due_at": to_ms(progress.due_at),
-        "finished_at": to_ms(progress.finished_at),
     }
 
 

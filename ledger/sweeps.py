@@ -28,11 +28,11 @@ from sqlalchemy import (
 
 from ledger import tallies
 from ledger.candidates import due, late, readable
-from ledger.claims import PROGRESS, progress_of
 from ledger.decision import deadline_came, lease_ran_out
 from ledger.per_lane import first_ids
 from ledger.progress import Change, Progress
 from ledger.records import LaneChanges, record_many
+from ledger.row_values import SELECTED, progress_of
 from ledger.rows import Columns, incoming, parameters
 from ledger.states import State
 from ledger.tables import CANCELLATION, WITH_DEADLINE, in_ms
@@ -137,7 +137,7 @@ def _chosen(dialect: str, kind: _Kind) -> Select[Any]:
     found = _found(kind, lanes).where(readable())
     ids = first_ids(dialect, lanes, found, share, share)
     picked = ids.cte("picked").prefix_with("MATERIALIZED")
-    columns = (C.id, C.provider, C.account, C.version, *PROGRESS)
+    columns = (C.id, C.provider, C.account, C.version, *SELECTED)
     return select(*columns).join_from(picked, CANCELLATION, C.id == picked.c.id)
 
 

@@ -176,8 +176,8 @@ def _hush(message: Any) -> None:
             headers[name] = plain(headers[name])
     if "kwargsrepr" in headers:
         headers["kwargsrepr"] = "{...}" if _kwargs(message) else "{}"
-    if "argsrepr" in headers and not _names_an_account(message):
-        headers["argsrepr"] = "(...)"
+    if "argsrepr" in headers:
+        headers["argsrepr"] = _shown(message)
 
 
 def _kwargs(message: Any) -> object:
@@ -185,12 +185,17 @@ def _kwargs(message: Any) -> object:
     return payload[1] if isinstance(payload, list) else payload.get("kwargs")
 
 
-def _names_an_account(message: Any) -> bool:
-    """Whether its one argument is what our own wake-ups carry."""
+def _shown(message: Any) -> str:
+    """Its arguments, if they are what our own wake-ups carry: one account, or none.
+
+    What its producer's header says of them may be something else.
+    """
     args = message.payload[0] if isinstance(message.payload, list) else None
-    if not args:
-        return args == []
-    return len(args) == 1 and bool(ACCOUNT.fullmatch(str(args[0])))
+    if args == []:
+        return "()"
+    if args and len(args) == 1 and ACCOUNT.fullmatch(str(args[0])):
+        return f"({str(args[0])!r},)"
+    return "(...)"
 
 
 def _outside(message: Any) -> dict[str, Any]:

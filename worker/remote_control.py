@@ -40,8 +40,7 @@ _INSTEAD_OF = (
     (("pool_restart", "shutdown"), "send the worker's process a SIGTERM"),
     (
         ("revoke", "revoke_by_stamped_headers", "terminate"),
-        "an order that was accepted is not withdrawn by a command; hold its lane:"
-        " `rescind hold`",
+        "hold the lane of an order that must not be cancelled: `rescind hold`",
     ),
     (("disable_events",), "set worker_send_task_events"),
     (("rate_limit",), "set `rate` in the accounts file"),

@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 
-from ledger.claims import Wanted, claim_many, progress_of
+from ledger.claims import Wanted, claim_many
 from ledger.database import reading, writing
 from ledger.intake import NewCancellation, insert_new
 from ledger.prepared import insert_claimed, may_insert_claimed
 from ledger.progress import Claimed
 from ledger.records import new_id
+from ledger.row_values import progress_of
 from ledger.side_tables import TALLY
 from ledger.states import State
 from ledger.tables import CANCELLATION, TRANSITION, to_ms

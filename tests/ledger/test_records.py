@@ -11,12 +11,12 @@ from sqlalchemy import Engine, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger.call_log import CallMade
-from ledger.claims import progress_of
 from ledger.counts import calls_made
 from ledger.database import reading, writing
 from ledger.progress import Change, Claimed, Progress
 from ledger.queries import history
 from ledger.records import ForbiddenEdgeError, LaneChanges, new_id, record_many
+from ledger.row_values import progress_of
 from ledger.states import EDGES, FINAL, State
 from ledger.tables import CANCELLATION, to_ms
 from ledger.tallies import totals

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, update
 
 from ledger import sweeps
-from ledger.claims import progress_of
 from ledger.database import reading, writing
 from ledger.looking import look
 from ledger.queries import history
+from ledger.row_values import progress_of
 from ledger.states import State
 from ledger.sweeps import AT_ONCE, Moved, move
 from ledger.tables import CANCELLATION, TRANSITION

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from celery import Celery
 from celery.utils.collections import AttributeDict
 from celery.worker.control import Panel
 from flower.inspector import Inspector
+from kombu.exceptions import OperationalError
 from structlog.testing import capture_logs
 
-from tests.worker.threads import Running, started
+from tests.worker.threads import ROOT, Running, started
 from worker.broker import SWEEPS
 from worker.remote_control import ANSWERED, INSTEAD, Node
 
@@ -162,6 +165,29 @@ def test_a_message_that_is_no_command_is_named_and_stops_nothing(
 
 def _exchange(app: Celery) -> Any:
     return app.control.mailbox.exchange
+
+
+def test_a_producer_with_rights_of_its_own_submits_and_does_nothing_else(
+    worker: Running,
+) -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    (line,) = re.findall(r"(?m)^ACL SETUSER (shop .*)$", page)
+    user, *rights = shlex.split(line)
+    as_sent = [right.encode().decode("unicode_escape") for right in rights]
+    ask_redis: Any = worker.redis.execute_command
+    ask_redis("ACL SETUSER", user, *as_sent)
+    port = worker.redis.connection_pool.connection_kwargs["port"]
+    shop = Celery(broker=f"redis://shop:PASSWORD@127.0.0.1:{port}/7")
+    shop.conf.task_publish_retry = False
+    try:
+        shop.send_task("rescind.submit", [77], queue="rescind")
+        worker.until(lambda: 77 in worker.numbers("taken in"), "the submission")
+        with pytest.raises(OperationalError, match="no permissions"):
+            shop.control.broadcast("cancel_consumer", {"queue": SWEEPS})
+        with pytest.raises(OperationalError, match="No permissions"):
+            shop.send_task("rescind.sweep", queue=SWEEPS)
+    finally:
+        worker.redis.acl_deluser("shop")
 
 
 # --- without a worker ---------------------------------------------------------------

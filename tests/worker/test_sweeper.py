@@ -45,9 +45,9 @@ def _nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def swept(
     engine: Engine, accounts: Accounts, now: datetime = NOW
-) -> dict[Lane, set[str]] | None:
+) -> dict[Lane, set[str]]:
     found = sweep(engine, accounts, now, "this worker")
-    return None if found is None else {lane: set(one) for lane, one in found.items()}
+    return {lane: set(one) for lane, one in found.items()}
 
 
 def register(engine: Engine, *lanes: tuple[str, str]) -> None:
@@ -126,18 +126,19 @@ def test_a_backlog_is_moved_by_one_sweep_in_several_transactions(
     assert {row(engine, one).state for one in ids} == {State.EXPIRED}
 
 
-def test_while_another_sweep_moves_something_this_one_does_nothing(
+def test_while_another_sweep_moves_something_this_one_only_says_what_is_due(
     engine: Engine, accounts: Accounts
 ) -> None:
     one = add(engine, lane=KNOWN, cancel_before=LATE)
+    add(engine, lane=KNOWN, order="312000002", key="312000002")
     with writing(engine) as connection:
         assert acquire(connection, "sweep", "another worker", 20.0, LATE)
     assert swept(engine, accounts) == {KNOWN: {"cancel"}}
-    assert swept(engine, accounts, LATE) is None
+    assert swept(engine, accounts, LATE) == {KNOWN: {"cancel"}}
     assert row(engine, one).state == State.QUEUED
     with writing(engine) as connection:
         release(connection, "sweep", "another worker")
-    assert swept(engine, accounts, LATE) == {}
+    assert swept(engine, accounts, LATE) == {KNOWN: {"cancel"}}
     assert row(engine, one).state == State.EXPIRED
 
 

@@ -111,3 +111,36 @@ def test_tasks_that_end_in_no_way_that_celery_knows_take_no_place_for_ever(
         running.submit(1)
         running.until(lambda: running.sweeps, "a sweep")
         running.until(lambda: running.numbers("taken in"), "a submission")
+
+
+MARK = "TR560006100519786457800001"
+
+
+def test_what_tasks_were_called_with_reaches_neither_events_nor_the_log(
+    start: Callable[..., Any],
+) -> None:
+    odd = {
+        "shadow": MARK,
+        "argsrepr": MARK,
+        "kwargsrepr": MARK,
+        "parent_id": f"X {MARK}",
+    }
+    with start("-c", "2", "--loglevel", "debug") as running:
+        seen: list[dict[str, Any]] = []
+        with running.producer.connection() as connection:
+            receiver = running.producer.events.Receiver(
+                connection, handlers={"*": seen.append}
+            )
+            told = receiver.itercapture(limit=None, timeout=PATIENCE, wakeup=False)
+            running.until(lambda: next(told) or seen, "the first event")
+            running.submit(1, kwargs={"gate": MARK}, headers=odd)
+            running.redis.set(MARK, "open")
+            running.submit(2, kwargs={"no-such": MARK}, headers=odd)
+            wanted = {"task-received", "task-started", "task-succeeded", "task-failed"}
+            running.until(
+                lambda: next(told) or wanted <= {one["type"] for one in seen}, "all"
+            )
+            told.close()
+        end(running)
+        assert [one for one in seen if MARK in str(one)] == []
+        assert MARK not in running.said()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -394,6 +395,19 @@ def test_closing_gives_back_what_was_not_acknowledged(
     assert unacknowledged(client) == 0
 
 
+def test_closing_leaves_no_connection_open(
+    client: redis.Redis, valkey_url: str, hire: Hire
+) -> None:
+    send(valkey_url, {"n": 1})
+    before = len(client.client_list())
+    worker = hire()
+    worker.work(lambda: worker.got)
+    worker.connection.close()
+    give_up = time.monotonic() + 10
+    while len(client.client_list()) > before:
+        assert time.monotonic() < give_up, client.client_list()
+
+
 def test_a_consumer_that_was_cancelled_takes_nothing(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
@@ -405,6 +419,21 @@ def test_a_consumer_that_was_cancelled_takes_nothing(
     assert worker.bodies == [{"n": 1}]
     # What its last request may have moved, others find.
     assert client.llen(INTAKE) + client.llen(TAKING) == 1
+
+
+def test_a_worker_that_takes_no_more_leaves_all_messages_to_others_at_once(
+    client: redis.Redis, valkey_url: str, hire: Hire
+) -> None:
+    worker = hire()
+    worker.ask()
+    assert client.info("clients")["blocked_clients"] == 2
+    worker.consumer.cancel()
+    give_up = time.monotonic() + 10
+    while client.info("clients")["blocked_clients"]:
+        assert time.monotonic() < give_up, "it still waits for messages"
+    for queue in (INTAKE, OTHER):
+        send(valkey_url, {"n": 1}, queue)
+        assert client.llen(queue) == 1
 
 
 def test_a_server_that_is_gone_is_said_so(hire: Hire) -> None:

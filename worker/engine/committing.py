@@ -146,7 +146,8 @@ class Committer:
         for one in reversed(share.entries):
             if not one.submission.abandoned:
                 operation.inbox_of(one).appendleft(one)
-        wait = min(RETRY_SECONDS * 2 ** min(operation.faults, 10), LONGEST_RETRY)
+        doublings = min(max(0, operation.faults - 1), 10)
+        wait = min(RETRY_SECONDS * 2**doublings, LONGEST_RETRY)
         operation.not_before = self._clock.monotonic() + wait
         self._settling.give_back_permits(operation)
         self._registry.activate(operation)

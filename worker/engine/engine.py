@@ -127,13 +127,7 @@ class Engine:
         self._committer.commit(plan.shares)
         self._registry.end_turns(plan.shares)
         self._requests.request_all(self._receive)
-        now = self._clock.monotonic()
-        more = any(
-            one.home or (not stopping and one.has_work(now))
-            for one in self._registry.active
-            if one.not_before <= now
-        )
-        self._over = plan.over or more
+        self._over = plan.over
 
     def _has_ended(self) -> bool:
         """Whether all is done after ``stop``: from then on nothing is taken."""
@@ -161,7 +155,8 @@ class Engine:
         return self._has_arrivals() or self._dispatcher.has_results()
 
     def _has_arrivals(self) -> bool:
-        return bool(self._submitted or self._notified or self._granted)
+        told = self._stopping and not self._committer.stopping
+        return bool(self._submitted or self._notified or self._granted or told)
 
     def _is_gathered(self) -> bool:
         return self._has_arrivals() or self._dispatcher.is_quiet()
@@ -173,6 +168,8 @@ class Engine:
         for one in self._registry.active:
             if one.not_before > now:
                 times.append(one.not_before)
+            elif one.home or (one.has_work(now) and not self._stopping):
+                times.append(now)
             elif one.inbox or one.urgent:
                 times.append(now + HELD_LOOK)
             elif one.backlog and one.permits_at > now:

@@ -58,6 +58,7 @@ class Plan:
 
     def _fill(self, operation: LaneOperation) -> Share:
         share = Share(operation, backlog=operation.backlog)
+        share.entries = self._taken(operation.urgent, len(operation.urgent))
         self._take_results(share)
         self._take_calls(share)
         self._take_entries(share)
@@ -76,21 +77,24 @@ class Plan:
         operation = share.operation
         if self._stopping or not operation.callable:
             return
+        if operation.inbox or share.entries:
+            # The transaction for new orders sees what restrains the lane by now.
+            operation.restraint = None
         room = operation.room(self._now, share.in_flight)
         if operation.limited:
             room = min(room, len(operation.permits))
         rows = max(0, self._own)
         if share.backlog and operation.inbox:
             rows //= 2
-        share.room = min(room, math.ceil(rows / operation.batch))
+        # An urgent order is in the very next call, whatever else is to be written.
+        most = max(math.ceil(rows / operation.batch), bool(share.entries))
+        share.room = min(room, most)
         if share.backlog:
             self._own -= share.room * operation.batch
 
     def _take_entries(self, share: Share) -> None:
-        """New orders: urgent ones, those that can be sent now, and the rest unless
-        it soon can be."""
+        """New orders: those that can be sent now, and the rest unless it soon can."""
         operation = share.operation
-        share.entries = self._taken(operation.urgent, len(operation.urgent))
         most = len(operation.inbox)
         if not share.backlog and not share.entries and self._holds(operation):
             most = min(most, share.room * operation.batch)
@@ -106,7 +110,8 @@ class Plan:
     def _holds(self, operation: LaneOperation) -> bool:
         """Whether the lane's calls will soon have room for all of its new orders."""
         pace = operation.pace_at(self._now)
-        if self._stopping or not operation.callable or operation.limited or not pace:
+        restrained = operation.limited or operation.restraint is not None
+        if self._stopping or not operation.callable or restrained or not pace:
             return False
         calls = pace * HOLD_SECONDS + operation.policy.concurrency
         return len(operation.inbox) <= calls * operation.batch

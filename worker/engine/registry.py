@@ -72,11 +72,14 @@ class Registry:
         self.activate(operation)
 
     def end_turns(self, shares: Iterable[Share]) -> None:
-        """Each operation that had a share comes last, or rests if nothing is left."""
+        """Each operation that had a share comes last; those with nothing left rest."""
         for share in shares:
             one = share.operation
-            if self._active.pop((one.lane, one.operation), None) and one.busy:
+            if self._active.pop((one.lane, one.operation), None):
                 self.activate(one)
+        resting = [key for key, one in self._active.items() if not one.busy]
+        for key in resting:
+            del self._active[key]
 
     def reload(self) -> None:
         """Use what the accounts file says now. Calls under way keep what they had."""

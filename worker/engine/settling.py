@@ -81,7 +81,7 @@ class Settling:
         operation.waiting = share.waiting
         if not share.claims:
             return
-        if share.room and not share.calls:
+        if operation.limited and share.room and not share.calls:
             # Permits that the lane cannot use now are asked for a little later.
             operation.permits_at = self._clock.monotonic() + LATER_SECONDS
         if not share.allowed:

@@ -9,10 +9,14 @@ branch_labels = None
 depends_on = None
 
 
+# In the order of the bytes: see 0006.
+NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
 def upgrade() -> None:
     op.create_table(
         "lease",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("ends_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
