@@ -101,8 +101,8 @@ def _call_failed(call: Call, error: Exception) -> None:
 
 
 def _end(why: str) -> None:
-    log.critical("this worker ends itself: its supervisor starts another", why=why)
-    stopping.end(EXIT_HANGING)
+    says = "this worker ends itself: its supervisor starts another"
+    stopping.end(EXIT_HANGING, partial(log.critical, says, why=why))
 
 
 _lock = threading.Lock()
