@@ -85,8 +85,8 @@ def no_sweep() -> None:
     """Only messages wake; nobody looks for what was left behind."""
     from tasks import sweep
 
-    def nothing(*_: Any) -> list[Any]:
-        return []
+    def nothing(*_: Any) -> dict[Any, Any]:
+        return {}
 
     _put(sweep, "sweep_ledger", nothing)
 
