@@ -39,8 +39,8 @@ class Dispatcher:
         with self._changed:
             self._closed = True
 
-    def start(self, operation: LaneOperation, calls: Iterable[Call]) -> None:
-        """Begin these calls as threads come free."""
+    def start(self, operation: LaneOperation, calls: Iterable[Call]) -> bool:
+        """Begin these calls as threads come free; False if there are no threads."""
         with self._changed:
             operation.ready.extend(calls)
             room = operation.policy.concurrency - operation.running
@@ -50,8 +50,7 @@ class Dispatcher:
             begun = [operation.ready.popleft() for _ in range(most)]
             operation.running += len(begun)
             self._calling += len(begun)
-        for call in begun:
-            self._begin(call)
+        return all([self._begin(call) for call in begun])
 
     def withdraw(self, operation: LaneOperation) -> list[Call]:
         """Take back the calls that no thread has begun."""
@@ -76,15 +75,17 @@ class Dispatcher:
         """Whether no call is under way. Under the lock."""
         return not self._calling
 
-    def _begin(self, call: Call) -> None:
+    def _begin(self, call: Call) -> bool:
         try:
             self._executor.start(call, self._done)
+            return True
         except RuntimeError as error:
             # There may be no more threads: the orders go back unsent.
             log.warning("no thread for a call", why=str(error))
             following: Call | None = call
             while following is not None:
                 following = self._done(following, following.put_back())
+            return False
 
     # --- in the executor's threads ---
 
