@@ -7,16 +7,14 @@ function below says what a worker that dies at its points leaves behind.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from celery.signals import task_postrun, worker_ready
 from sqlalchemy import Pool
 
-from chaos.patching import after, before, put
+from chaos.patching import after, before
 from chaos.points import FOLDER, FREEZE, Armoury
 from worker.calls import CallResult
 from worker.engine.share import Share
@@ -155,16 +153,9 @@ def _after_the_commit(here: Here) -> None:
 
 
 def _sweep(here: Here) -> None:
-    """Another worker's sweep, or its own next one, finds the same."""
+    """What it was about to move, or has found, is found by another sweep."""
     import worker.jobs
     import worker.sweeper
 
-    @contextmanager
-    def writing(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        with inner(*args, **kwargs) as connection:
-            yield connection
-            here("sweeping")
-
-    inner = put(worker.sweeper, "writing", writing)
-    wraps(inner)(writing)
+    after(worker.sweeper, "move", lambda *_: here("sweeping"))
     after(worker.jobs, "sweep", lambda *_: here("swept"))

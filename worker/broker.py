@@ -59,10 +59,13 @@ CONFIG: dict[str, Any] = {
     "task_ignore_result": True,
     # Early acks lose what a dying worker was doing.
     "task_acks_late": True,
-    "task_reject_on_worker_lost": True,
     "worker_prefetch_multiplier": 1,
     # One process: the engine makes the calls to providers in threads of its own.
     "worker_pool": "threads",
+    # A thread cannot be told to end its task; the message comes back, and does no harm.
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    # It would be restored one acknowledgement at a time, from several threads.
+    "worker_enable_prefetch_count_reduction": False,
     "worker_concurrency": _concurrency(),
     "worker_send_task_events": True,
     "worker_hijack_root_logger": False,

@@ -5,7 +5,6 @@ Started at the first task that can start them, since the ledger may be away befo
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -102,8 +101,8 @@ def _call_failed(call: Call, error: Exception) -> None:
 
 
 def _end(why: str) -> None:
-    log.critical("this worker ends itself: its supervisor starts another", why=why)
-    os._exit(EXIT_HANGING)
+    says = "this worker ends itself: its supervisor starts another"
+    stopping.end(EXIT_HANGING, partial(log.critical, says, why=why))
 
 
 _lock = threading.Lock()

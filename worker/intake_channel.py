@@ -45,7 +45,6 @@ class IntakeChannel(RedisChannel):
     def basic_cancel(self, consumer_tag: str) -> Any:
         cancelled = super().basic_cancel(consumer_tag)
         if self.do_restore and not self.active_queues:
-            self.stop_asking()
             # No timer of the loop's notes it while the worker waits for its threads.
             self._note_all()
         return cancelled

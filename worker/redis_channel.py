@@ -103,6 +103,13 @@ class RedisChannel(redis.Channel):
         if self.do_restore:
             super().basic_reject(delivery_tag, requeue)
 
+    def basic_cancel(self, consumer_tag: str) -> Any:
+        cancelled = super().basic_cancel(consumer_tag)
+        if self.do_restore and not self.active_queues:
+            # What it still brings would be lost, or late.
+            self.stop_asking()
+        return cancelled
+
     def stop_asking(self) -> None:
         """Drop the connection that waits for a message.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import structlog
@@ -88,8 +88,8 @@ def _end_after(seconds: float) -> None:
     back.
     """
     time.sleep(seconds)
-    log.warning("stopped before all had ended: what was under way will be read back")
-    os._exit(0)
+    says = "stopped before all had ended: what was under way will be read back"
+    stopping.end(0, partial(log.warning, says))
 
 
 @worker_shutdown.connect

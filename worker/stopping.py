@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from billiard import active_children
+
+SAY_SECONDS = 2.0
 
 _told = threading.Event()
 
@@ -19,3 +27,16 @@ def stopping() -> bool:
 def pause(seconds: float) -> None:
     """Wait, unless the worker is told to stop."""
     _told.wait(seconds)
+
+
+def end(status: int, say: Callable[[], None]) -> NoReturn:
+    """End this process now, whatever its threads do; ``say`` logs why."""
+    # What hangs may be the log itself.
+    said = threading.Thread(target=say, daemon=True)
+    with suppress(RuntimeError):
+        said.start()
+        said.join(SAY_SECONDS)
+    # An embedded beat (``celery worker --beat``) is a child, and would go on for ever.
+    for child in active_children():
+        child.terminate()
+    os._exit(status)

@@ -40,7 +40,7 @@ FORM = re.compile(
 LENGTH = 55
 MOST_LINKS = 32
 FINISH_SECONDS = 1.0
-"""A child that ends waits so long for a collector, and no longer."""
+"""A process that ends waits so long for a collector, and no longer."""
 
 
 def from_headers(headers: Mapping[str, Any]) -> str | None:

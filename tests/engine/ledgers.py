@@ -87,7 +87,9 @@ class Faults:
             connection.connection.commit()
             raise _lost()
 
-    def _execute(self, _connection: object, _cursor: object, said: str, *_: Any) -> None:
+    def _execute(
+        self, _connection: object, _cursor: object, said: str, *_: Any
+    ) -> None:
         self.statements.append(said)
 
 

@@ -29,7 +29,7 @@ def events(said: list[Any]) -> list[str]:
     return [line["event"] for line in said]
 
 
-# --- one lane that cannot be written --------------------------------------------------
+# --- one lane that cannot be written ---
 
 
 def test_a_lane_that_cannot_be_written_leaves_the_others_going(world: World) -> None:
@@ -191,7 +191,7 @@ def test_a_count_that_fails_fails_no_transaction_of_others(
     assert len(joint) <= 1
 
 
-# --- the ledger is away -----------------------------------------------------------------
+# --- the ledger is away ---
 
 
 def test_results_and_new_orders_are_kept_while_the_ledger_is_away(

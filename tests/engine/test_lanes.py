@@ -22,9 +22,7 @@ from worker.wake import OPERATIONS
 LEFT = lane(1)
 """Another lane, which all of this leaves alone."""
 PAUSED = LaneState(paused_until=NOW + HOUR, pause_reason="too many")
-HELD = LaneState(
-    held_at=NOW, held_reason="the key is not valid", probe_at=NOW + HOUR
-)
+HELD = LaneState(held_at=NOW, held_reason="the key is not valid", probe_at=NOW + HOUR)
 OPERATORS = hold_for_operator(LaneState(), NOW)
 CLOSED = pytest.mark.parametrize(
     "state", [PAUSED, HELD, OPERATORS], ids=["paused", "held", "by-operator"]
@@ -45,9 +43,10 @@ def let_be(world: World, state: LaneState) -> None:
 
 def put_in(world: World, count: int, state: State = State.QUEUED) -> None:
     """Orders that stand in the ledger already."""
-    sent = {} if state is State.QUEUED else {"attempts": 1, "spent": 1, "sent_at": NOW}
-    since = {} if state is State.QUEUED else {"since": NOW}
-    progress = Progress(state, due_at=NOW, lost=bool(since), **sent, **since)
+    progress = Progress(state, due_at=NOW)
+    if state is not State.QUEUED:
+        asked = replace(progress, attempts=1, spent=1, sent_at=NOW)
+        progress = replace(asked, lost=True, since=NOW)
     names = [f"{state}-{n}" for n in range(count)]
     with writing(world.ledger) as connection:
         new = [world.new(name, progress=progress) for name in names]
@@ -58,7 +57,7 @@ def notify_all(world: World) -> None:
     world.engine.notify((lane(), name) for name in OPERATIONS)
 
 
-# --- closed lanes ---------------------------------------------------------------------
+# --- closed lanes ---
 
 
 @CLOSED
@@ -143,7 +142,7 @@ def test_a_lane_that_an_operator_resumes_takes_new_orders_at_once(
     assert "2" in world.orders_under_way()
 
 
-# --- probes -----------------------------------------------------------------------------
+# --- probes ---
 
 
 def test_a_held_lane_is_probed_by_one_call_when_its_time_has_come(
@@ -201,7 +200,7 @@ def test_new_orders_beside_a_probe_are_kept_and_wait_for_it(world: World) -> Non
     assert set(world.states().values()) == {"cancelled"}
 
 
-# --- what is claimed and not begun ------------------------------------------------------
+# --- what is claimed and not begun ---
 
 
 def quick(memory: Engine, its: Policy) -> World:
@@ -287,9 +286,7 @@ def test_no_call_of_a_commit_begins_if_the_lane_was_stopped_meanwhile(
     world.settle()
     [first] = world.under_way
     world.submit_orders("2")
-    world.faults.meanwhile.append(
-        lambda: world.end(first, getattr(world.results, how))
-    )
+    world.faults.meanwhile.append(lambda: world.end(first, getattr(world.results, how)))
     world.step()
     assert world.under_way == []
     world.settle()

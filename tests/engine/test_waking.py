@@ -137,11 +137,13 @@ def test_an_order_whose_call_failed_by_a_bug_is_read_back(world: World) -> None:
     assert world.states() == {"1": "verifying"}
 
 
-# --- at rest ------------------------------------------------------------------------
+# --- at rest ---
 
 
 def test_a_thousand_lanes_at_rest_cost_nothing(memory: Engine) -> None:
-    lanes = {lane(n): policy(rate="100/second" if n % 2 else "none") for n in range(999)}
+    lanes = {
+        lane(n): policy(rate="100/second" if n % 2 else "none") for n in range(999)
+    }
     world = World(memory, lanes)
     world.engine.notify((one, name) for one in lanes for name in ("cancel", "verify"))
     world.settle()

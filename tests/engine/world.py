@@ -23,7 +23,13 @@ from providers.base import Account
 from providers.model import Policy
 from providers.registry import BY_NAME
 from tests.engine.ledgers import Faults
-from tests.engine.parts import FakeCaller, FakeClock, FakeExecutor, FakeLimiter, UnderWay
+from tests.engine.parts import (
+    FakeCaller,
+    FakeClock,
+    FakeExecutor,
+    FakeLimiter,
+    UnderWay,
+)
 from tests.engine.results import Results
 from tests.ledger.build import policy
 from worker.accounts import Accounts, Lane, LaneConfig
@@ -89,9 +95,7 @@ class World:
             "opened_at": values.get("not_before") or now,
             **values,
         }
-        return NewCancellation(
-            provider=provider, account=account, order=order, **whole
-        )
+        return NewCancellation(provider=provider, account=account, order=order, **whole)
 
     def submit(self, *new: NewCancellation) -> Future[frozenset[str]]:
         future = self.engine.submit(new)

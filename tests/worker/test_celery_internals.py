@@ -21,7 +21,6 @@ ROOT = Path(__file__).parents[2]
 PAIRS = [(path, name) for path, names in TRANSPORT + WORKER for name in names]
 MAY_USE = {"celery_internals", "intake_channel", "intake_qos", "transport"}
 """Modules of ``worker/`` that may use names of others that begin with ``_``."""
-OF_PREFORK = {"sharing"}
 """These go with the prefork pool."""
 
 
@@ -141,7 +140,7 @@ def test_no_other_module_uses_a_private_name() -> None:
         use
         for room in ("worker", "tasks")
         for path in (ROOT / room).rglob("*.py")
-        if path.parent.name != "worker" or path.stem not in MAY_USE | OF_PREFORK
+        if path.parent.name != "worker" or path.stem not in MAY_USE
         for use in _private_uses(path)
     ]
     assert found == []

@@ -421,6 +421,21 @@ def test_a_consumer_that_was_cancelled_takes_nothing(
     assert client.llen(INTAKE) + client.llen(TAKING) == 1
 
 
+def test_a_worker_that_takes_no_more_leaves_all_messages_to_others_at_once(
+    client: redis.Redis, valkey_url: str, hire: Hire
+) -> None:
+    worker = hire()
+    worker.ask()
+    assert client.info("clients")["blocked_clients"] == 2
+    worker.consumer.cancel()
+    give_up = time.monotonic() + 10
+    while client.info("clients")["blocked_clients"]:
+        assert time.monotonic() < give_up, "it still waits for messages"
+    for queue in (INTAKE, OTHER):
+        send(valkey_url, {"n": 1}, queue)
+        assert client.llen(queue) == 1
+
+
 def test_a_server_that_is_gone_is_said_so(hire: Hire) -> None:
     worker = hire()
     worker.ask()

@@ -132,12 +132,6 @@ def worker_that_runs(running: Running, task: str) -> str:
     return found[0]
 
 
-def children(running: Running) -> list[int]:
-    with both_workers(running) as asked:
-        stats = asked.stats() or {}
-    return [pid for one in stats.values() for pid in one["pool"]["processes"]]
-
-
 def kill(running: Running, program: str) -> None:
     """``kill -9``, and wait until it is gone; its supervisor starts it again."""
     pid = running.system.pids[program]

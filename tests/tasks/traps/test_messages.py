@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from celery import Celery
@@ -15,7 +12,6 @@ from tests.tasks.traps.acts import (
     PROVIDER,
     a_while_passes,
     cancelled_once,
-    children,
     client,
     entry,
     kill,
@@ -103,7 +99,7 @@ def test_the_lock_that_a_worker_killed_in_the_restore_leaves_keeps_nothing_back(
     assert redis_client.delete("unacked_mutex") == 1, "it was in the way all the time"
 
 
-def test_what_runs_in_children_that_are_killed_again_and_again_is_not_lost(
+def test_what_runs_in_workers_that_are_killed_again_and_again_is_not_lost(
     fleet: Running,
 ) -> None:
     """Left alone (acknowledged early): of 400, 58 were unfinished after three kills."""
@@ -112,11 +108,10 @@ def test_what_runs_in_children_that_are_killed_again_and_again_is_not_lost(
         for order in orders:
             fleet.submit(entry(order))
         for _ in range(2):
-            # As many at a time as two workers of this size take.
-            wait_until_held(fleet, 2)
-            for pid in children(fleet):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            wait_until_held(fleet, len(orders))
+            for worker in ("worker", "worker-2"):
+                kill(fleet, worker)
+            a_while_passes(fleet, VISIBILITY_SECONDS)
     cancelled_once(fleet, orders)
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import both_workers
-from worker.broker import BROKER_OPTIONS, TASK_SECONDS
-from worker.wake import STALE_SECONDS
+from worker.broker import BROKER_OPTIONS
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("providers", "ledger", "worker", "tasks")
@@ -90,20 +89,12 @@ def test_every_client_of_redis_gives_up_in_time() -> None:
     }
 
 
-def test_no_copy_of_a_wake_up_runs_beside_it() -> None:
-    """A task ends, and a wake-up expires, before its message is given to another."""
-    assert BROKER_OPTIONS["visibility_timeout"] / 2 > TASK_SECONDS
-    assert BROKER_OPTIONS["visibility_timeout"] > STALE_SECONDS
-
-
 WANTED = {
     "task_acks_late": True,
     "task_reject_on_worker_lost": True,
-    "task_acks_on_timeout": False,
     "task_ignore_result": True,
-    "worker_cancel_long_running_tasks_on_connection_loss": True,
     "worker_prefetch_multiplier": 1,
-    "task_time_limit": TASK_SECONDS,
+    "worker_pool": "threads",
     "accept_content": ["json"],
     "broker_transport_options": BROKER_OPTIONS,
     "result_backend": None,
