@@ -80,7 +80,7 @@ class Happenings:
         how(a, b)
         self.observer.check()
 
-    # --- producers ------------------------------------------------------------------
+    # --- producers ---
 
     def submit(self, a: int, b: int) -> None:
         if self.stopped:
@@ -105,7 +105,7 @@ class Happenings:
         if submissions:
             submissions[-1 - a % min(5, len(submissions))][1].cancel()
 
-    # --- the engine and time ---------------------------------------------------------
+    # --- the engine and time ---
 
     def step(self, _a: int, _b: int) -> None:
         self.world.step()
@@ -128,7 +128,7 @@ class Happenings:
             with self.world.faults.none():
                 self.world.sweep()
 
-    # --- providers --------------------------------------------------------------------
+    # --- providers ---
 
     def a_call_ends(self, a: int, b: int) -> None:
         under_way = self.world.under_way
@@ -168,7 +168,7 @@ class Happenings:
         found: CallResult = getattr(results, kind)(one)
         return found
 
-    # --- Redis ------------------------------------------------------------------------
+    # --- Redis ---
 
     def permits_are_granted(self, a: int, b: int) -> None:
         requests = self.world.limiter.requests
@@ -177,7 +177,7 @@ class Happenings:
             wait = (0.05, 1.0, 4.0)[b % 3]
             self.world.limiter.grant(request, min(b % 5, request.calls), wait)
 
-    # --- what goes wrong, and is put right ----------------------------------------------
+    # --- what goes wrong, and is put right ---
 
     def ledger_goes_away(self, _a: int, _b: int) -> None:
         self.world.faults.away = True
@@ -240,7 +240,7 @@ class Happenings:
         self.stopped = True
         self.observer.begun_at_stop = len(self.world.executor.begun)
 
-    # --- the end ----------------------------------------------------------------------
+    # --- the end ---
 
     def make_good(self) -> None:
         """All that is wrong is put right, and each provider does as it is asked."""

@@ -50,7 +50,8 @@ class Dispatcher:
             begun = [operation.ready.popleft() for _ in range(most)]
             operation.running += len(begun)
             self._calling += len(begun)
-        return all([self._begin(call) for call in begun])
+        refused = [call for call in begun if not self._begin(call)]
+        return not refused
 
     def withdraw(self, operation: LaneOperation) -> list[Call]:
         """Take back the calls that no thread has begun."""
@@ -78,7 +79,6 @@ class Dispatcher:
     def _begin(self, call: Call) -> bool:
         try:
             self._executor.start(call, self._done)
-            return True
         except RuntimeError as error:
             # There may be no more threads: the orders go back unsent.
             log.warning("no thread for a call", why=str(error))
@@ -86,6 +86,7 @@ class Dispatcher:
             while following is not None:
                 following = self._done(following, following.put_back())
             return False
+        return True
 
     # --- in the executor's threads ---
 
