@@ -136,25 +136,6 @@ def waiting_many(
     return counted
 
 
-def claim(
-    connection: Connection,
-    lane: Lane,
-    state: State,
-    limit: int,
-    lease: timedelta,
-    now: datetime,
-) -> list[Claimed]:
-    """``claim_many`` of one lane."""
-    return claim_many(connection, [Wanted(lane, state, limit, lease)], now)[0]
-
-
-def waiting(
-    connection: Connection, lane: Lane, state: State, limit: int, now: datetime
-) -> int:
-    """``waiting_many`` of one lane."""
-    return waiting_many(connection, [(lane, state, limit)], now)[0]
-
-
 @cache
 def _number(dialect: str, state: State) -> Select[Any]:
     lanes = incoming(dialect, _COUNTED, tuple(_COUNTED))

@@ -73,20 +73,6 @@ def record_many(
     return recorded
 
 
-def record(
-    connection: Connection, changes: Sequence[Change], now: datetime, lane: Lane
-) -> Recorded:
-    """``record_many`` of one lane."""
-    return record_many(connection, [LaneChanges(lane, changes)], now)
-
-
-def record_calls(
-    connection: Connection, provider: str, account: str, calls: Sequence[CallMade]
-) -> None:
-    """``append_calls`` of one lane."""
-    append_calls(connection, [((provider, account), call) for call in calls])
-
-
 def _record(
     connection: Connection, work: Sequence[LaneChanges], now: datetime
 ) -> Recorded:

@@ -36,8 +36,6 @@ HEARTBEAT_SECONDS = 5
 """How often Flower is told that the worker lives, unless ``--heartbeat-interval``."""
 
 celery_internals.check(celery_internals.WORKER)
-# The pool's threads cannot be told to end a task, so nothing is to be said of that.
-warnings.filterwarnings("ignore", category=CPendingDeprecationWarning, module=__name__)
 
 log = structlog.get_logger("rescind.consumer")
 celery_log = get_logger(__name__)
@@ -89,7 +87,10 @@ class Consumer(CeleryConsumer):
             # Celery 5.7 acknowledges through the very connection that is lost, and
             # ends at that. What was under way is delivered again from Redis.
             self.task_consumer.channel.let_go()
-        super().on_connection_error_after_connected(exc)
+        with warnings.catch_warnings():
+            # It advises to have tasks ended, which threads cannot be told.
+            warnings.simplefilter("ignore", CPendingDeprecationWarning)
+            super().on_connection_error_after_connected(exc)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         handle = super().create_task_handler(*args, **kwargs)

@@ -28,8 +28,9 @@ from worker.logs import named
 log = structlog.get_logger("rescind.sweep")
 
 LEASE = "sweep"
-LEASE_SECONDS = 30.0
-"""A sweep that died keeps others from moving anything for so long."""
+LEASE_SECONDS = 10.0
+"""A sweep that died keeps others from moving anything for so long. Two at once do no
+harm, since each row has its own guard: the lease only saves work."""
 MOVING_SECONDS = 5.0
 """A sweep begins no transaction after this; the next one goes on."""
 MOST_SAID = 10

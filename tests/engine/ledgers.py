@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,18 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from ledger.database import open_ledger, writing
+from ledger.migrate import upgrade
 from worker.accounts import Lane
+
+
+@cache
+def template() -> Path:
+    """A SQLite file with the ledger's tables, for those that have no fixtures."""
+    path = Path(tempfile.mkdtemp(prefix="rescind-world-")) / "ledger.db"
+    ledger = open_ledger(f"sqlite:///{path}")
+    upgrade(ledger)
+    ledger.dispose()
+    return path
 
 
 def in_memory(template: Path) -> Engine:
@@ -39,11 +53,23 @@ class Faults:
         """How often a transaction was begun."""
         self.meanwhile: list[Callable[[], None]] = []
         """What happens while the next transaction is committed."""
+        self.committing = False
+        """Whether a transaction is being committed."""
         self.statements: list[str] = []
         """Each statement since the list was last emptied."""
         event.listen(ledger, "begin", self._begin, insert=True)
         event.listen(ledger, "commit", self._commit)
         event.listen(ledger, "before_cursor_execute", self._execute)
+
+    @contextmanager
+    def none(self) -> Iterator[None]:
+        """Nothing goes wrong, and nothing is counted, while the test looks."""
+        was = (self.away, self.unheard, self.meanwhile, self.tries, self.statements)
+        self.away, self.unheard, self.meanwhile, self.statements = False, 0, [], []
+        try:
+            yield
+        finally:
+            self.away, self.unheard, self.meanwhile, self.tries, self.statements = was
 
     def _begin(self, _connection: Connection) -> None:
         self.tries += 1
@@ -52,8 +78,10 @@ class Faults:
 
     def _commit(self, connection: Connection) -> None:
         happenings, self.meanwhile = self.meanwhile, []
+        self.committing = True
         for one in happenings:
             one()
+        self.committing = False
         if self.unheard:
             self.unheard -= 1
             connection.connection.commit()

@@ -142,8 +142,11 @@ class FakeCaller:
     config: LaneConfig
     operation: str
     clock: FakeClock = field(repr=False)
+    back: set[tuple[str, int]] = field(repr=False)
+    """Every claim that was put back."""
 
     def put_back(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+        self.back.update((one.id, one.version) for one in claimed)
         events = {one.id: PutBack() for one in claimed}
         effect = Effect(why="put back before its turn came")
         return CallResult(claimed, events, effect, self.clock.now(), place=place)

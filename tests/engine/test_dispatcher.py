@@ -1,4 +1,4 @@
-"""Calls on their way: to threads that are reused, and home again, none lost or doubled."""
+"""Calls on their way: to threads that are reused, and home again, none lost."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def calls(of: LaneOperation, count: int, start: int = 0) -> list[Call]:
     return [call(of, n) for n in range(start, start + count)]
 
 
-# --- with real threads ------------------------------------------------------------------
+# --- with real threads ---
 
 
 class Dispatched:
@@ -221,7 +221,7 @@ def test_a_call_without_a_thread_is_put_back_and_never_made(own: Dispatched) -> 
     assert lane.running == 0
 
 
-# --- any order of events ------------------------------------------------------------------
+# --- any order of events ---
 
 
 class Courses(RuleBasedStateMachine):

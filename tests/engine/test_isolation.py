@@ -29,7 +29,7 @@ def events(said: list[Any]) -> list[str]:
     return [line["event"] for line in said]
 
 
-# --- one lane that cannot be written --------------------------------------------------
+# --- one lane that cannot be written ---
 
 
 def test_a_lane_that_cannot_be_written_leaves_the_others_going(world: World) -> None:
@@ -119,6 +119,19 @@ def test_a_lane_that_can_be_written_again_goes_on_with_its_results_and_claims(
     assert world.operation(of=BAD).faults == 0
 
 
+def test_a_result_that_cannot_be_written_is_kept_once(world: World) -> None:
+    world.submit_orders("12", BAD)
+    world.settle()
+    break_lane(world.ledger, BAD)
+    world.end_all()
+    world.step()
+    assert len(world.operation(of=BAD).home) == 2
+    mend_lane(world.ledger)
+    world.run(LONGEST_RETRY)
+    assert world.operation(of=BAD).in_flight == 0
+    assert world.states() == {"1": "cancelled", "2": "cancelled"}
+
+
 def test_claims_that_cannot_be_written_are_tried_again(world: World) -> None:
     with writing(world.ledger) as connection:
         insert_new(connection, [world.new("1", BAD), world.new("2", GOOD)], NOW)
@@ -178,7 +191,7 @@ def test_a_count_that_fails_fails_no_transaction_of_others(
     assert len(joint) <= 1
 
 
-# --- the ledger is away -----------------------------------------------------------------
+# --- the ledger is away ---
 
 
 def test_results_and_new_orders_are_kept_while_the_ledger_is_away(

@@ -43,9 +43,10 @@ def let_be(world: World, state: LaneState) -> None:
 
 def put_in(world: World, count: int, state: State = State.QUEUED) -> None:
     """Orders that stand in the ledger already."""
-    sent = {} if state is State.QUEUED else {"attempts": 1, "spent": 1, "sent_at": NOW}
-    since = {} if state is State.QUEUED else {"since": NOW}
-    progress = Progress(state, due_at=NOW, lost=bool(since), **sent, **since)
+    progress = Progress(state, due_at=NOW)
+    if state is not State.QUEUED:
+        asked = replace(progress, attempts=1, spent=1, sent_at=NOW)
+        progress = replace(asked, lost=True, since=NOW)
     names = [f"{state}-{n}" for n in range(count)]
     with writing(world.ledger) as connection:
         new = [world.new(name, progress=progress) for name in names]
@@ -56,7 +57,7 @@ def notify_all(world: World) -> None:
     world.engine.notify((lane(), name) for name in OPERATIONS)
 
 
-# --- closed lanes ---------------------------------------------------------------------
+# --- closed lanes ---
 
 
 @CLOSED
@@ -141,7 +142,7 @@ def test_a_lane_that_an_operator_resumes_takes_new_orders_at_once(
     assert "2" in world.orders_under_way()
 
 
-# --- probes -----------------------------------------------------------------------------
+# --- probes ---
 
 
 def test_a_held_lane_is_probed_by_one_call_when_its_time_has_come(
@@ -199,7 +200,7 @@ def test_new_orders_beside_a_probe_are_kept_and_wait_for_it(world: World) -> Non
     assert set(world.states().values()) == {"cancelled"}
 
 
-# --- what is claimed and not begun ------------------------------------------------------
+# --- what is claimed and not begun ---
 
 
 def quick(memory: Engine, its: Policy) -> World:

@@ -161,7 +161,11 @@ class Running(NamedTuple):
     thread: threading.Thread
 
     def ends(self) -> None:
-        until(lambda: self.world.end_all() or not self.thread.is_alive(), "the end")
+        until(self._has_ended, "the end")
+
+    def _has_ended(self) -> bool:
+        self.world.end_all()
+        return not self.thread.is_alive()
 
 
 @pytest.fixture

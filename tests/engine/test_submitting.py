@@ -154,7 +154,7 @@ def test_a_lane_is_known_to_the_ledger_once_it_has_had_an_order(world: World) ->
         assert set(all_lanes(connection)) == {lane()}
 
 
-# --- a sender that no longer waits ---------------------------------------------------
+# --- a sender that no longer waits ---
 
 
 def test_an_abandoned_submission_is_not_inserted(world: World) -> None:
@@ -184,7 +184,11 @@ def test_what_is_abandoned_while_it_is_committed_ends_as_it_should(
 ) -> None:
     future = world.submit_orders("12")
     other = world.submit_orders("3")
-    world.faults.meanwhile.append(future.cancel)
+
+    def give_up() -> None:
+        future.cancel()
+
+    world.faults.meanwhile.append(give_up)
     world.finish()
     assert world.states() == dict.fromkeys("123", "cancelled")
     assert other.result(0)
@@ -211,7 +215,7 @@ def test_a_sender_that_gives_up_at_the_last_moment_does_no_harm(world: World) ->
     assert world.operation().in_flight == 0
 
 
-# --- orders wait in memory only for what comes soon ------------------------------------
+# --- orders wait in memory only for what comes soon ---
 
 
 def test_an_order_behind_calls_that_hang_is_in_the_ledger_soon(world: World) -> None:
@@ -242,7 +246,7 @@ def test_an_order_behind_calls_that_end_soon_is_written_once(world: World) -> No
     assert [to for _, _, to in written] == ["queued", "sending"]
 
 
-# --- the end ----------------------------------------------------------------------------
+# --- the end ---
 
 
 def test_nothing_is_taken_once_the_engine_has_ended(world: World) -> None:

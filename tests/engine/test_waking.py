@@ -137,7 +137,7 @@ def test_an_order_whose_call_failed_by_a_bug_is_read_back(world: World) -> None:
     assert world.states() == {"1": "verifying"}
 
 
-# --- at rest ------------------------------------------------------------------------
+# --- at rest ---
 
 
 def test_a_thousand_lanes_at_rest_cost_nothing(memory: Engine) -> None:

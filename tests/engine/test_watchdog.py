@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ NOW = 1000.0
 SECONDS = 30.0
 
 
-# --- what hangs -------------------------------------------------------------------------
+# --- what hangs ---
 
 
 def test_a_thread_that_waits_for_work_does_not_hang() -> None:
@@ -71,7 +72,7 @@ def test_a_watchdog_that_is_stopped_looks_no_more() -> None:
     assert not own._thread.is_alive()
 
 
-# --- work in the background -------------------------------------------------------------
+# --- work in the background ---
 
 
 class Job:
@@ -129,6 +130,10 @@ def until(done: Callable[[], object], what: str) -> None:
         time.sleep(0.001)
 
 
+def has_length(said: list[Any], length: int) -> bool:
+    return len(said) == length
+
+
 def test_work_that_raises_is_logged_and_begun_again(
     own: BackgroundJob, job: Job, said: list[Any]
 ) -> None:
@@ -137,7 +142,7 @@ def test_work_that_raises_is_logged_and_begun_again(
         own.notify()
         job.await_begun()
         job.go.release()
-        until(lambda times=times: len(said) == times, "the log")
+        until(partial(has_length, said, times), "the log")
     assert [one["event"] for one in said] == ["background work failed"] * 2
     assert own.alive
     until(lambda: own.busy_since is None, "rest")
@@ -184,7 +189,7 @@ def test_a_thread_that_ends_by_a_fault_is_not_alive(job: Job) -> None:
     assert job.times == 0
 
 
-# --- the process ------------------------------------------------------------------------
+# --- the process ---
 
 HANGS = """
 import logging, sys, time

@@ -67,6 +67,8 @@ class World:
         """How often producers were to be told of an end."""
         self.submissions: list[tuple[list[NewCancellation], Future[frozenset[str]]]]
         self.submissions = []
+        self.put_back: set[tuple[str, int]] = set()
+        """Claims whose calls were put back, by id and version."""
         self.accounts = Accounts({one: config(its) for one, its in policies.items()})
         self.registry = Registry(lambda: self.accounts, self._caller)
         self.engine = Engine(
@@ -75,7 +77,7 @@ class World:
         self._numbers = count(1)
 
     def _caller(self, of: Lane, its: LaneConfig, operation: str) -> Caller:
-        return cast("Caller", FakeCaller(of, its, operation, self.clock))
+        return cast("Caller", FakeCaller(of, its, operation, self.clock, self.put_back))
 
     def _tell(self) -> None:
         self.told += 1
@@ -118,7 +120,8 @@ class World:
     def sweep(self) -> None:
         """What ``rescind.sweep`` does: time moves orders, and lanes are notified."""
         due = sweep(self.ledger, self.accounts, self.clock.now(), "world") or {}
-        self.engine.notify((one, name) for one, names in due.items() for name in names)
+        named = [(one, name) for one, names in due.items() for name in names]
+        self.engine.notify(sorted(named))
 
     # --- time ---
 

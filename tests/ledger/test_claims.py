@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 
 from ledger.candidates import unreadable
-from ledger.claims import CLAIMED, Wanted, claim, claim_many, waiting, waiting_many
+from ledger.claims import CLAIMED, Wanted, claim_many, waiting_many
 from ledger.database import reading, writing
 from ledger.intake import NewCancellation
 from ledger.progress import Claimed
@@ -36,6 +36,7 @@ from tests.ledger.build import (
 )
 from tests.ledger.filled import LANES, ON_ONE_LEDGER
 from tests.ledger.plans import assert_by_index, plans, statements
+from tests.ledger.single import claim, waiting
 
 READ = [State.VERIFYING, State.REQUESTED]
 

@@ -24,7 +24,6 @@ from ledger.dispatch import hold as hold_told
 from ledger.dispatch import settle
 from ledger.intake import insert_new
 from ledger.queries import as_record
-from ledger.records import record
 from ledger.retention import Pruning, count_ended
 from ledger.rounds import retry
 from ledger.side_tables import DELIVERY
@@ -48,6 +47,7 @@ from tests.ledger.build import (
 from tests.ledger.build import (
     LANE as NOTPANEL,
 )
+from tests.ledger.single import record
 from tests.ledger.telling import (
     GONE,
     HEARD,

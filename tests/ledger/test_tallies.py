@@ -27,7 +27,7 @@ from ledger.lanes import (
 from ledger.lanes import held as held_by_fault
 from ledger.migrate import _config, upgrade
 from ledger.progress import Change, Claimed
-from ledger.records import new_id, record, record_calls
+from ledger.records import new_id
 from ledger.retention import Pruning
 from ledger.rounds import REFUSED_KEY, retry
 from ledger.side_tables import TALLY
@@ -37,6 +37,7 @@ from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
 from ledger.tallies import BEYOND, BUCKETS, NO_LANE, SLOT, flow, totals
 from tests.ledger.build import HOUR, LEASE, NOW, PLAIN, SECOND, change, hold, new
 from tests.ledger.build import progress as in_state
+from tests.ledger.single import record, record_calls
 
 LANES = (("notpanel", "default"), ("ithink", "branch"))
 Counted = Counter[tuple[str, ...]]

@@ -19,7 +19,7 @@ from ledger import tallies
 from ledger.call_log import CallMade
 from ledger.database import open_ledger, writing
 from ledger.lanes import LaneState, hold_for_operator, register_lanes, write_lane
-from ledger.records import new_id, record_calls
+from ledger.records import new_id
 from ledger.side_tables import DELIVERY, SCHEDULE_RUN
 from ledger.states import State
 from ledger.sweeps import move
@@ -39,6 +39,7 @@ from tests.ledger.build import (
     new,
     take_in,
 )
+from tests.ledger.single import record_calls
 from tests.promtool import needs_promtool, promtool
 from tests.worker.test_entries import ACCOUNTS
 from tests.worker.test_intake import SEAL

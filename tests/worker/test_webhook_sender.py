@@ -18,12 +18,12 @@ from sqlalchemy import Engine, select
 from ledger import dispatch
 from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
 from ledger.intake import insert_new
-from ledger.records import record
 from ledger.side_tables import DELIVERY
 from ledger.states import State
 from ledger.telling import Heard, Telling
 from ledger.told import due_targets, told_of
 from tests.ledger.build import LANE, NOW, change, hold, new
+from tests.ledger.single import record
 from tests.tasks.conftest import until
 from worker.webhooks import sender
 from worker.webhooks.sender import MOST_TO_ONE, Pace, Sender
