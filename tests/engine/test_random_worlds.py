@@ -64,7 +64,7 @@ def nothing_is_left(own: Happenings) -> None:
     assert world.limiter.held == []
     for one in world.registry:
         assert one.in_flight == one.running == len(one.ready) == 0
-        assert not (one.inbox or one.urgent or one.home)
+        assert not [*one.inbox, *one.urgent, *one.home]
         assert not one.permits
     with world.ledger.connect() as connection:
         found = connection.exec_driver_sql("SELECT id FROM cancellation")
