@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +11,11 @@ from sqlalchemy import Engine
 
 from ledger.database import writing
 from ledger.decision import Event, NotSent
+from ledger.intake import insert_new
 from ledger.lanes import LaneState, hold_for_operator, write_lane
 from providers.model import Policy, seconds
 from tests.engine.invariants import Observer, in_time
-from tests.engine.ledgers import break_lane, mend_lane
+from tests.engine.ledgers import break_lane, emptied, mend_lane
 from tests.engine.parts import UnderWay
 from tests.engine.results import CANCELLED, FINDINGS
 from tests.engine.world import World, lane
@@ -39,6 +41,7 @@ REST = 100
 LIKELY = {
     "submit": 6,
     "sender_gives_up": 1,
+    "others_insert_and_notify": 2,
     "step": 4,
     "time_passes": 4,
     "work": 6,
@@ -63,6 +66,17 @@ LIKELY = {
 NAMES = [name for name, times in LIKELY.items() for _ in range(times)]
 
 
+@contextmanager
+def happenings(*, may_stop: bool = True) -> Iterator[Happenings]:
+    """A new world, in which nothing has happened yet. One at a time."""
+    with emptied() as ledger:
+        own = Happenings(ledger, may_stop=may_stop)
+        try:
+            yield own
+        finally:
+            own.world.faults.leave()
+
+
 class Happenings:
     """A world of four lanes, and what happens to it. Each takes two numbers."""
 
@@ -80,7 +94,7 @@ class Happenings:
         how(a, b)
         self.observer.check()
 
-    # --- producers ------------------------------------------------------------------
+    # --- producers ---
 
     def submit(self, a: int, b: int) -> None:
         if self.stopped:
@@ -105,7 +119,18 @@ class Happenings:
         if submissions:
             submissions[-1 - a % min(5, len(submissions))][1].cancel()
 
-    # --- the engine and time ---------------------------------------------------------
+    def others_insert_and_notify(self, _a: int, b: int) -> None:
+        """As the HTTP API does, in a process of its own."""
+        new = []
+        for one in LANES:
+            self.orders += 1
+            new += [self.world.new(f"{self.orders:04}", one)] * (b % 2)
+        with self.world.faults.none(), writing(self.ledger) as connection:
+            if self.broken is None:
+                insert_new(connection, new, self.world.clock.now())
+        self.world.engine.notify((one, name) for one in LANES for name in OPERATIONS)
+
+    # --- the engine and time ---
 
     def step(self, _a: int, _b: int) -> None:
         self.world.step()
@@ -128,7 +153,7 @@ class Happenings:
             with self.world.faults.none():
                 self.world.sweep()
 
-    # --- providers --------------------------------------------------------------------
+    # --- providers ---
 
     def a_call_ends(self, a: int, b: int) -> None:
         under_way = self.world.under_way
@@ -168,7 +193,7 @@ class Happenings:
         found: CallResult = getattr(results, kind)(one)
         return found
 
-    # --- Redis ------------------------------------------------------------------------
+    # --- Redis ---
 
     def permits_are_granted(self, a: int, b: int) -> None:
         requests = self.world.limiter.requests
@@ -177,7 +202,7 @@ class Happenings:
             wait = (0.05, 1.0, 4.0)[b % 3]
             self.world.limiter.grant(request, min(b % 5, request.calls), wait)
 
-    # --- what goes wrong, and is put right ----------------------------------------------
+    # --- what goes wrong, and is put right ---
 
     def ledger_goes_away(self, _a: int, _b: int) -> None:
         self.world.faults.away = True
@@ -240,7 +265,7 @@ class Happenings:
         self.stopped = True
         self.observer.begun_at_stop = len(self.world.executor.begun)
 
-    # --- the end ----------------------------------------------------------------------
+    # --- the end ---
 
     def make_good(self) -> None:
         """All that is wrong is put right, and each provider does as it is asked."""
