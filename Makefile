@@ -14,6 +14,9 @@ PYTHON ?=
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python
 ARGS ?=
 
+# Whoever sets it has every process that is started compile our code again.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 

@@ -125,7 +125,8 @@ def shared_system(
     accounts = home / "accounts.toml"
     accounts.write_text(accounts_toml(shared_sandbox))
     accounts.chmod(0o600)
-    with start(home, accounts, shared_sandbox) as found:
+    # One task at a time is enough: calls are made by the engine's own threads.
+    with start(home, accounts, shared_sandbox, concurrency=1) as found:
         yield found
 
 
@@ -133,12 +134,12 @@ def shared_system(
 def spare_system(
     shared_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """For tests that change its accounts, or leave work behind."""
+    """For tests that change its accounts, kill its parts, or leave work behind."""
     home = tmp_path_factory.mktemp("spare")
     accounts = home / "accounts.toml"
     accounts.write_text(accounts_toml(shared_sandbox))
     accounts.chmod(0o600)
-    with start(home, accounts, shared_sandbox) as found:
+    with start(home, accounts, shared_sandbox, concurrency=2) as found:
         yield found
 
 
@@ -175,7 +176,7 @@ class start:  # noqa: N801  (used as a function)
             database_url=None,
         )
         self._accounts = accounts
-        given = {"concurrency": 12, "flower_port": None, **options}
+        given = {"flower_port": None, **options}
         self._system = kind(chosen, say=self._hear, **given)
 
     def _hear(self, name: str, line: str) -> None:

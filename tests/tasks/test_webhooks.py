@@ -22,7 +22,6 @@ from ledger.told import told_of
 from sandbox import Sandbox
 from tests.receivers import Heard, Receiver, receiving, saying
 from tests.tasks.conftest import Running, accounts_toml, start, until
-from tests.tasks.test_crashes import children
 from worker.runtime import utc_now
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"
@@ -95,8 +94,7 @@ def test_one_whose_sender_is_killed_is_sent_again_with_the_same_id(
     receiver.answer = hang
     path = submit(own_system, "ord_w2", callback_url=receiver.url)
     until(lambda: receiver.heard, "a webhook")
-    for pid in children(own_system):
-        os.kill(pid, signal.SIGKILL)
+    os.kill(own_system.system.pids["worker"], signal.SIGKILL)
     receiver.answer = saying(b"HTTP/1.1 200 OK\r\n\r\n")
     assert deliveries(own_system, path)[0]["state"] == "waiting"
     with writing(own_system.engine) as connection:

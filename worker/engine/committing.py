@@ -59,11 +59,10 @@ class Committer:
         """Write all of ``shares``, together where that is possible."""
         self._away = False
         together = [share for share in shares if not share.operation.apart]
+        apart = [share for share in shares if share.operation.apart]
         if together:
             self._try(together, self._lane_by_lane)
-        for share in shares:
-            if share.operation.apart:
-                self._part_by_part([share])
+        self._part_by_part(apart)
 
     def _try(self, shares: Sequence[Share], fail: Fail) -> None:
         if self._away:

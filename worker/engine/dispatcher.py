@@ -39,8 +39,8 @@ class Dispatcher:
         with self._changed:
             self._closed = True
 
-    def start(self, operation: LaneOperation, calls: Iterable[Call]) -> None:
-        """Begin these calls as threads come free."""
+    def start(self, operation: LaneOperation, calls: Iterable[Call]) -> bool:
+        """Begin these calls as threads come free; False if there are no threads."""
         with self._changed:
             operation.ready.extend(calls)
             room = operation.policy.concurrency - operation.running
@@ -50,8 +50,8 @@ class Dispatcher:
             begun = [operation.ready.popleft() for _ in range(most)]
             operation.running += len(begun)
             self._calling += len(begun)
-        for call in begun:
-            self._begin(call)
+        refused = [call for call in begun if not self._begin(call)]
+        return not refused
 
     def withdraw(self, operation: LaneOperation) -> list[Call]:
         """Take back the calls that no thread has begun."""
@@ -76,7 +76,7 @@ class Dispatcher:
         """Whether no call is under way. Under the lock."""
         return not self._calling
 
-    def _begin(self, call: Call) -> None:
+    def _begin(self, call: Call) -> bool:
         try:
             self._executor.start(call, self._done)
         except RuntimeError as error:
@@ -85,6 +85,8 @@ class Dispatcher:
             following: Call | None = call
             while following is not None:
                 following = self._done(following, following.put_back())
+            return False
+        return True
 
     # --- in the executor's threads ---
 

@@ -24,7 +24,7 @@ from worker.engine.transaction import Committed
 from worker.limits import Place
 
 LATER_SECONDS = 0.5
-"""Until permits are asked for that the lane could not use just now."""
+"""Until the lane asks again for permits or threads that it could not have just now."""
 
 
 class Settling:
@@ -104,7 +104,8 @@ class Settling:
             operation.heard_at = self._clock.monotonic()
         operation.in_flight = share.in_flight + len(calls) + len(left)
         operation.home.extend(call.put_back() for call in left)
-        self._dispatcher.start(operation, calls)
+        if not self._dispatcher.start(operation, calls):
+            operation.not_before = self._clock.monotonic() + LATER_SECONDS
         self.give_back_permits(operation)
 
     def _wake_others(self, changes: Sequence[Change], lane: Lane) -> None:

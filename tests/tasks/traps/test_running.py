@@ -18,7 +18,7 @@ from sandbox import Sandbox
 from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import (
     PROVIDER,
-    both_workers,
+    both_say,
     cancelled_once,
     client,
     entry,
@@ -35,10 +35,9 @@ from worker.wake import wake_one
 
 def test_a_worker_starts_with_threads_alone(fleet: Running) -> None:
     """Left alone: a call that hangs holds up all others, or is killed half way."""
-    with both_workers(fleet) as asked:
-        answers = asked.stats() or {}
     # One was told ``--pool prefork``, which is how Celery says "as it is set".
-    pools = [one["pool"]["implementation"] for one in answers.values()]
+    stats = both_say(fleet, "stats")
+    pools = [one["pool"]["implementation"] for one in stats.values()]
     assert pools == ["celery.concurrency.thread:TaskPool"] * 2
     refused = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "worker", "worker", "-P", "solo"],

@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.tasks.conftest import Running, until
-from tests.tasks.traps.acts import both_workers
+from tests.tasks.conftest import Running
+from tests.tasks.traps.acts import both_say
 from worker.broker import BROKER_OPTIONS
 
 ROOT = Path(__file__).parents[3]
@@ -54,9 +53,14 @@ def _names(tree: ast.AST) -> Iterator[str]:
                 )
 
 
+@cache
+def _used() -> list[tuple[str, frozenset[str]]]:
+    return [(place, frozenset(_names(tree))) for place, tree in _trees()]
+
+
 @pytest.mark.parametrize("name", SHUNNED)
 def test_nothing_of_ours_uses(name: str) -> None:
-    found = [place for place, tree in _trees() if name in _names(tree)]
+    found = [place for place, names in _used() if name in names]
     assert found == [], SHUNNED[name]
 
 
@@ -91,7 +95,6 @@ def test_every_client_of_redis_gives_up_in_time() -> None:
 
 WANTED = {
     "task_acks_late": True,
-    "task_reject_on_worker_lost": True,
     "task_ignore_result": True,
     "worker_prefetch_multiplier": 1,
     "worker_pool": "threads",
@@ -104,15 +107,7 @@ WANTED = {
 def test_workers_run_with_the_settings_that_were_tested_together(
     fleet: Running,
 ) -> None:
-    answers: dict[str, Any] = {}
-
-    def both_answer() -> bool:
-        with both_workers(fleet) as asked:
-            answers.update(asked.conf(with_defaults=True) or {})
-        return len(answers) == 2
-
-    until(both_answer, "both workers' settings")
-    for said in answers.values():
+    for said in both_say(fleet, "conf", with_defaults=True).values():
         assert {name: said[name] for name in WANTED} == WANTED
 
 
