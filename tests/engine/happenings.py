@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +11,11 @@ from sqlalchemy import Engine
 
 from ledger.database import writing
 from ledger.decision import Event, NotSent
+from ledger.intake import insert_new
 from ledger.lanes import LaneState, hold_for_operator, write_lane
 from providers.model import Policy, seconds
 from tests.engine.invariants import Observer, in_time
-from tests.engine.ledgers import break_lane, mend_lane
+from tests.engine.ledgers import break_lane, emptied, mend_lane
 from tests.engine.parts import UnderWay
 from tests.engine.results import CANCELLED, FINDINGS
 from tests.engine.world import World, lane
@@ -39,6 +41,7 @@ REST = 100
 LIKELY = {
     "submit": 6,
     "sender_gives_up": 1,
+    "others_insert_and_notify": 2,
     "step": 4,
     "time_passes": 4,
     "work": 6,
@@ -61,6 +64,17 @@ LIKELY = {
 }
 """Every happening, and how often it happens beside the others."""
 NAMES = [name for name, times in LIKELY.items() for _ in range(times)]
+
+
+@contextmanager
+def happenings(*, may_stop: bool = True) -> Iterator[Happenings]:
+    """A new world, in which nothing has happened yet. One at a time."""
+    with emptied() as ledger:
+        own = Happenings(ledger, may_stop=may_stop)
+        try:
+            yield own
+        finally:
+            own.world.faults.leave()
 
 
 class Happenings:
@@ -104,6 +118,17 @@ class Happenings:
         submissions = self.world.submissions
         if submissions:
             submissions[-1 - a % min(5, len(submissions))][1].cancel()
+
+    def others_insert_and_notify(self, _a: int, b: int) -> None:
+        """As the HTTP API does, in a process of its own."""
+        new = []
+        for one in LANES:
+            self.orders += 1
+            new += [self.world.new(f"{self.orders:04}", one)] * (b % 2)
+        with self.world.faults.none(), writing(self.ledger) as connection:
+            if self.broken is None:
+                insert_new(connection, new, self.world.clock.now())
+        self.world.engine.notify((one, name) for one in LANES for name in OPERATIONS)
 
     # --- the engine and time ---
 

@@ -28,7 +28,7 @@ class Observer:
         """How many calls had begun when the engine was told to stop."""
         world.executor.watch = self._watch
 
-    # --- when a call begins ---------------------------------------------------------
+    # --- when a call begins ---
 
     def changed_from_outside(self) -> None:
         """Others have changed a lane: the engine cannot know before its next look, so
@@ -55,7 +55,7 @@ class Observer:
         allowed = may_call(state, operation.policy, now)
         assert others < allowed, f"{state} allows {allowed}, and {others} are at work"
 
-    # --- between two steps ------------------------------------------------------------
+    # --- between two steps ---
 
     def check(self) -> None:
         self._no_order_is_in_two_calls()
@@ -103,7 +103,7 @@ def calls_of(world: World, operation: LaneOperation) -> list[UnderWay]:
     return [one for one in world.executor.under_way if one.call.operation is operation]
 
 
-# --- in the ledger --------------------------------------------------------------------
+# --- in the ledger ---
 
 
 def check_ledger(world: World) -> None:

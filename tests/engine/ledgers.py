@@ -41,6 +41,22 @@ def in_memory(template: Path) -> Engine:
     return ledger
 
 
+@contextmanager
+def emptied() -> Iterator[Engine]:
+    """The same ledger in memory each time, empty: its statements are compiled once."""
+    ledger = _shared()
+    with sqlite3.connect(template()) as source, ledger.connect() as connection:
+        raw: Any = connection.connection.dbapi_connection
+        source.backup(raw)
+    source.close()
+    yield ledger
+
+
+@cache
+def _shared() -> Engine:
+    return in_memory(template())
+
+
 class Faults:
     """What goes wrong with the commits of a ledger, until the test says otherwise."""
 
@@ -60,6 +76,13 @@ class Faults:
         event.listen(ledger, "begin", self._begin, insert=True)
         event.listen(ledger, "commit", self._commit)
         event.listen(ledger, "before_cursor_execute", self._execute)
+        self._ledger = ledger
+
+    def leave(self) -> None:
+        """Nothing goes wrong with this ledger any more."""
+        event.remove(self._ledger, "begin", self._begin)
+        event.remove(self._ledger, "commit", self._commit)
+        event.remove(self._ledger, "before_cursor_execute", self._execute)
 
     @contextmanager
     def none(self) -> Iterator[None]:

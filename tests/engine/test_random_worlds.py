@@ -6,25 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.states import FINAL
-from tests.engine.happenings import NAMES, Happenings
+from tests.engine.happenings import NAMES, Happenings, happenings
 from tests.engine.invariants import check_ledger
-from tests.engine.ledgers import in_memory, template
 
 ROUNDS = 400
 NUMBERS = st.integers(0, 99)
 HAPPENINGS = st.tuples(st.sampled_from(NAMES), NUMBERS, NUMBERS)
 
 
-@given(first=NUMBERS, happenings=st.lists(HAPPENINGS, min_size=20, max_size=80))
+@given(first=NUMBERS, told=st.lists(HAPPENINGS, min_size=20, max_size=80))
 @settings(max_examples=60)
 def test_whatever_happens_each_order_ends_once_and_nothing_is_left_over(
-    first: int, happenings: list[tuple[str, int, int]]
+    first: int, told: list[tuple[str, int, int]]
 ) -> None:
-    ledger = in_memory(template())
-    try:
-        own = Happenings(ledger)
+    with happenings() as own:
         own.submit(first, 0)
-        for name, a, b in happenings:
+        for name, a, b in told:
             own.happen(name, a, b)
         own.make_good()
         if own.stopped:
@@ -33,8 +30,6 @@ def test_whatever_happens_each_order_ends_once_and_nothing_is_left_over(
             all_ends(own)
         check_ledger(own.world)
         nothing_is_left(own)
-    finally:
-        ledger.dispose()
 
 
 def it_ends(own: Happenings) -> None:
@@ -64,8 +59,7 @@ def nothing_is_left(own: Happenings) -> None:
     assert world.limiter.held == []
     for one in world.registry:
         assert one.in_flight == one.running == len(one.ready) == 0
-        assert not [*one.inbox, *one.urgent, *one.home]
-        assert not one.permits
+        assert not any((one.inbox, one.urgent, one.home, one.permits))
     with world.ledger.connect() as connection:
         found = connection.exec_driver_sql("SELECT id FROM cancellation")
         known = set(found.scalars())
