@@ -155,7 +155,7 @@ from providers.model import Request
 from worker import tracing
 # Redis' client has some of it too, where it is installed.
 before = set(sys.modules)
-tracing.load()
+tracing.start()
 context = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
 with tracing.submission(context, "id", 1) as kept:
     assert kept == context, kept
