@@ -126,7 +126,9 @@ def test_a_call_that_was_not_acted_on_is_sent_again_once_that_is_seen(
     record = system.ends(f"iletimerkezi/default/{order}")
     assert (record["state"], record["attempts"]) == ("cancelled", 2)
     kinds = [e["op"] for e in system.sandbox.order("iletimerkezi", order)["events"]]
-    assert kinds == ["cancel", "read", "cancel"]
+    first, *between, last = kinds
+    # A reading that comes before ``active_trusted_after`` is followed by another.
+    assert (first, set(between), last) == ("cancel", {"read"}, "cancel")
 
 
 def test_a_refused_batch_is_halved_until_the_bad_order_stands_alone(
