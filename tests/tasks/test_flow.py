@@ -125,7 +125,9 @@ def test_a_call_that_was_not_acted_on_is_sent_again_once_that_is_seen(
         record = system.ends(f"iletimerkezi/default/{order}")
         assert (record["state"], record["attempts"]) == ("cancelled", 2)
         events = system.sandbox.order("iletimerkezi", order)["events"]
-        assert [event["op"] for event in events] == ["cancel", "read", "cancel"]
+        first, *between, last = [event["op"] for event in events]
+        # A reading that comes before ``active_trusted_after`` is followed by another.
+        assert (first, set(between), last) == ("cancel", {"read"}, "cancel")
         seen.append(events[0]["fault"])
     assert sorted(seen) == faults
 
