@@ -25,8 +25,8 @@ from tests.ledger.build import HOUR, NOW, SECOND
 from tests.worker.test_cli_support import ACCOUNTS
 from worker import stopping
 from worker.accounts import Lane, load_accounts
-from worker.broker import CONFIG
 from worker.intake import Receipt, take_in
+from worker.jobs import SCHEDULE_BOUND
 from worker.preview import preview
 from worker.schedules import running
 from worker.schedules.rows import Row
@@ -284,8 +284,8 @@ def test_a_run_by_hand_takes_as_long_as_it_takes(world: World) -> None:
     assert world.counts() == ("submitted", 3001, 3001, 0, 0)
 
 
-def test_a_run_ends_by_itself_before_celery_would_end_it() -> None:
-    assert LONGEST.seconds < CONFIG["task_soft_time_limit"]
+def test_a_run_ends_by_itself_before_the_watchdog_takes_it_to_hang() -> None:
+    assert LONGEST.seconds < SCHEDULE_BOUND / 2
 
 
 def test_a_worker_that_is_told_to_stop_hands_the_run_on(
