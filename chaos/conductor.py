@@ -23,6 +23,10 @@ from ledger.database import LedgerUnreachableError, open_ledger, reading
 from ledger.listing import Filter, list_rows
 
 RETRIED_AT_ONCE = 5
+AT_WORK_SECONDS = 1.0
+"""A worker makes some progress before it is killed."""
+SETTLED_SECONDS = 6.0
+"""Until then a worker may have come by no point yet, on a slow machine."""
 THAW_SECONDS = 3.0
 """For so long the worker that was frozen is left alone, to do harm if it can."""
 
@@ -60,6 +64,7 @@ class Conductor:
         self.producers: tuple[Producer, ...] = ()
         self._side_jobs: list[threading.Thread] = []
         self._over = threading.Event()
+        self._killing, self._failing = threading.Lock(), threading.Lock()
         self.finished_in = 0.0
         self.stalled = False
         self.began: Start
@@ -116,28 +121,38 @@ class Conductor:
         self._aside(deals[blow.kind])
 
     def _kill_worker(self, blow: Blow) -> None:
-        self.house.armoury.arm(blow.point, KILL)
-        self._over.wait(KILL_EVERY * 0.9)
-        missed = self.house.armoury.disarm(blow.point)
-        if missed and not self._over.is_set():
-            self._kill_anywhere()
+        # One after the other: on a slow machine they are more than workers can start.
+        with self._killing:
+            self._await_work()
+            self.house.armoury.arm(blow.point, KILL)
+            self._over.wait(KILL_EVERY * 0.9)
+            missed = self.house.armoury.disarm(blow.point)
+            if missed and not self._over.is_set():
+                self._kill_anywhere()
 
     def _kill_anywhere(self) -> None:
         """No worker came by: the one that has been at work for longest, then.
 
-        One that is only starting is let be, or on a slow machine none ever would. One
-        that is frozen has to live to be thawed.
+        One that is only starting is let be, or on a slow machine none ever would.
         """
-        name = self.house.oldest_worker()
+        name = self.house.worker_at_work(SETTLED_SECONDS)
         if name is not None:
             self.house.armoury.note("anywhere")
             self.house.kill(name)
 
     def _fail_transaction(self, blow: Blow) -> None:
-        name = f"{blow.point}-fails"
-        self.house.armoury.arm(name, blow.failure)
-        self._over.wait(KILL_EVERY * 0.9)
-        self.log.failed_transactions += not self.house.armoury.disarm(name)
+        with self._failing:
+            name = f"{blow.point}-fails"
+            self.house.armoury.arm(name, blow.failure)
+            while self.house.armoury.is_armed(name):
+                if self._over.wait(0.1):
+                    return
+            self.log.failed_transactions += 1
+
+    def _await_work(self) -> None:
+        while self.house.worker_at_work(AT_WORK_SECONDS) is None:
+            if self._over.wait(0.1):
+                return
 
     def _empty_redis(self) -> None:
         self.house.wait_for_redis()

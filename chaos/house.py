@@ -30,8 +30,6 @@ WORKERS = ("worker-1", "worker-2")
 CONCURRENCY = 12
 RESTART_SECONDS = (0.3,)
 """Whoever dies is started again so soon, however often that is."""
-SETTLED_SECONDS = 6.0
-"""Until then a worker may have made no call yet, on a slow machine."""
 
 SANDBOX: Mapping[str, Any] = {
     "faults": FAULT_RATE,
@@ -138,14 +136,14 @@ class House:
         if pid is not None:
             _killpg(pid)
 
-    def oldest_worker(self) -> str | None:
-        """The worker that has been at work for longest, and for a while; not the one
+    def worker_at_work(self, seconds: float) -> str | None:
+        """The worker that has been at work for longest, if for so long; never the one
         that is frozen."""
         pids, frozen = self.pids, self.armoury.frozen()
-        at_work = [name for name in WORKERS if pids.get(name) != frozen or not frozen]
-        ages = {name: self.armoury.ready_for(pids.get(name)) for name in at_work}
-        name = max(ages, key=lambda one: ages[one])
-        return name if ages[name] >= SETTLED_SECONDS else None
+        running = [name for name in WORKERS if name in pids and pids[name] != frozen]
+        ages = {name: self.armoury.ready_for(pids[name]) for name in running}
+        name = max(ages, key=lambda one: ages[one], default=None)
+        return name if name is not None and ages[name] >= seconds else None
 
     def start_beat(self, number: int) -> Callable[[], None]:
         """One more beat; gives back what ends it for good."""

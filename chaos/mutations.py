@@ -106,7 +106,7 @@ def trust_silence() -> None:
 
 
 def trust_commit() -> None:
-    """A transaction that failed is taken for one whose answer was lost."""
+    """A transaction that failed is taken for one that was made."""
     from worker.engine import committing
     from worker.engine.transaction import Committed
 

@@ -144,6 +144,9 @@ def _after_the_commit(here: Here) -> None:
         ):
             if reached:
                 here(name)
+        if any(share.rows for share in shares):
+            # Its answer is lost.
+            here("committed-fails")
 
     before(committing, "commit", come_home)
     after(committing, "commit", committed)

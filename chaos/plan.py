@@ -18,7 +18,9 @@ KILL_EVERY = 3.0
 FAULT_RATE = 0.15
 
 INSIDE = ("writing", "inserting", "claiming", "committing")
-"""Points inside the engine's transaction, which can be made to fail there as well."""
+"""Points inside the engine's transaction."""
+FAILING = (*INSIDE, "committed")
+"""Where that can be made to fail as well: at the last one its answer is lost."""
 POINTS = (
     "received",
     "taking-in",
@@ -201,8 +203,8 @@ def _kills(random: Random, scale: Scale) -> list[Blow]:
 
 
 def _failures(random: Random, scale: Scale) -> list[Blow]:
-    """A transaction fails between each two kills, at each point inside it in turn."""
-    points = _in_turn(random, INSIDE, _times(scale))
+    """A transaction fails between each two kills, at each point in turn."""
+    points = _in_turn(random, FAILING, _times(scale))
     return [
         Blow(
             KILL_EVERY * (number + 0.5),

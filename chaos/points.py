@@ -53,6 +53,9 @@ class Armoury:
         draft.write_text(order)
         draft.rename(self._armed / name)
 
+    def is_armed(self, name: str) -> bool:
+        return (self._armed / name).exists()
+
     def disarm(self, name: str) -> bool:
         """Whether it was still armed."""
         return self._take(name) is not None

@@ -39,7 +39,7 @@ SLOWEST = (
     "tests/tasks/traps/test_messages",
     "tests/worker/test_demo",
     "tests/canary/",
-    "tests/tasks/test_crashes",
+    "tests/tasks/test_kills",
     "tests/desk/test_browser",
     "tests/tasks/",
     "tests/api/test_process",

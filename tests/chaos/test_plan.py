@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.plan import FAILURES, INSIDE, KILL_EVERY, LONG, POINTS, SHORT, plan
+from chaos.plan import FAILING, FAILURES, KILL_EVERY, LONG, POINTS, SHORT, plan
 
 seeds = st.integers(0, 10_000)
 
@@ -45,7 +45,7 @@ def test_between_kills_a_transaction_fails_at_each_point_in_each_way() -> None:
     failures = [b for b in plan(1, LONG).blows if b.kind == "fail transaction"]
     assert [one.at % KILL_EVERY for one in failures] == [KILL_EVERY / 2] * len(failures)
     assert {(one.point, one.failure) for one in failures} == {
-        (point, failure) for point in INSIDE for failure in FAILURES
+        (point, failure) for point in FAILING for failure in FAILURES
     }
 
 

@@ -24,14 +24,11 @@ from worker.system import System
 
 STEPS = (
     "sweeping",
-    "arrived",
     "committing",
-    "inserted",
     "claimed",
     "granted",
     "calling",
     "answered",
-    "recorded",
     "done",
 )
 """One point for each state of things between the queue and the end. The sweep's is the
