@@ -26,6 +26,8 @@ class Results:
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
+        self.prefix = "call-"
+        """Before the ids of its calls."""
         self._numbers = count(1)
 
     def of(self, one: UnderWay, event: Event, effect: Effect = FINE) -> CallResult:
@@ -38,7 +40,7 @@ class Results:
         """An event for each of its orders."""
         found, now = dict(zip(one.ids, events, strict=True)), self._clock.now()
         call = CallMade(
-            id=f"call-{next(self._numbers)}",
+            id=f"{self.prefix}{next(self._numbers)}",
             operation=one.call.operation.operation,
             evidence="answered",
             took=now - one.since,

@@ -20,6 +20,7 @@ from ledger.progress import Claimed
 from ledger.states import State
 from providers.model import Order
 from tests.engine.parts import FakeClock, FakeExecutor
+from tests.engine.waiting import SECONDS
 from tests.engine.world import config, lane
 from tests.ledger.build import NOW, policy, progress
 from worker.calls import FINE, Caller, CallResult, Effect
@@ -29,7 +30,6 @@ from worker.engine.lane_operation import Call, LaneOperation
 from worker.limits import Place
 
 STOPS = Effect(throttled=timedelta(seconds=30), why="too many")
-SECONDS = 30.0
 
 
 @dataclass

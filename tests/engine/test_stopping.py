@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from ledger.database import open_ledger, writing
 from ledger.intake import insert_new
+from tests.engine.waiting import until
 from tests.engine.world import World, lane
 from tests.ledger.build import NOW, policy
 from worker.engine.engine import LONGEST_WAIT, EngineStoppedError
@@ -179,13 +180,6 @@ def running(sqlite_ledger_url: str) -> Iterator[Running]:
     world.engine.stop()
     own.ends()
     ledger.dispose()
-
-
-def until(done: Callable[[], object], what: str) -> None:
-    give_up = time.monotonic() + 30
-    while not done():
-        assert time.monotonic() < give_up, f"waited for {what}"
-        time.sleep(0.002)
 
 
 def test_run_works_until_it_is_told_to_stop_and_then_ends(running: Running) -> None:

@@ -246,6 +246,23 @@ def test_an_order_behind_calls_that_end_soon_is_written_once(world: World) -> No
     assert [to for _, _, to in written] == ["queued", "sending"]
 
 
+def test_an_order_behind_slow_calls_that_trickle_in_is_in_the_ledger_soon(
+    memory: Engine,
+) -> None:
+    """Of many calls at once one ends now and then, and none is free for the order."""
+    world = World(memory, {lane(): policy(concurrency=64)})
+    world.submit_orders(range(64))
+    world.settle()
+    futures = []
+    for number in range(40):
+        futures.append(world.submit_orders([f"new-{number}"]))
+        world.run(0.1)
+        if number % 4 == 3:
+            world.end(world.under_way[0])
+    waiting = [one for one in futures[:30] if not one.done()]
+    assert waiting == [], "so many senders wait for longer than a second"
+
+
 # --- the end ---
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ledger.seal import new_key
+from tests.engine.waiting import SECONDS, until
 from tests.worker.test_cli_support import ROOT
 from worker import background
 from worker.background import BackgroundJob
@@ -22,7 +23,6 @@ from worker.engine.watchdog import Watchdog, Watched, hanging
 from worker.host import EXIT_HANGING
 
 NOW = 1000.0
-SECONDS = 30.0
 
 
 # --- what hangs ---
@@ -121,13 +121,6 @@ def test_work_is_done_once_however_often_it_was_notified_before(
     job.go.release()
     until(lambda: own.busy_since is None, "rest")
     assert job.times == 2
-
-
-def until(done: Callable[[], object], what: str) -> None:
-    give_up = time.monotonic() + SECONDS
-    while not done():
-        assert time.monotonic() < give_up, f"waited for {what}"
-        time.sleep(0.001)
 
 
 def has_length(said: list[Any], length: int) -> bool:

@@ -36,6 +36,7 @@ from worker.accounts import Accounts, Lane, LaneConfig
 from worker.calls import Caller, CallResult
 from worker.engine.engine import Engine
 from worker.engine.lane_operation import LaneOperation
+from worker.engine.permits import Limiter
 from worker.engine.registry import Registry
 from worker.sweeper import sweep
 
@@ -56,7 +57,13 @@ def lane(number: int = 0) -> Lane:
 class World:
     """An engine and all that is around it."""
 
-    def __init__(self, ledger: Ledger, policies: Mapping[Lane, Policy]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        policies: Mapping[Lane, Policy],
+        limiter: Limiter | None = None,
+    ) -> None:
+        """``limiter`` takes the place of the fake one."""
         self.ledger = ledger
         self.faults = Faults(ledger)
         self.clock = FakeClock()
@@ -71,9 +78,10 @@ class World:
         """Claims whose calls were put back, by id and version."""
         self.accounts = Accounts({one: config(its) for one, its in policies.items()})
         self.registry = Registry(lambda: self.accounts, self._caller)
-        self.engine = Engine(
-            ledger, self.registry, self.executor, self.limiter, self.clock, self._tell
-        )
+        known = (ledger, self.registry, self.executor, limiter or self.limiter)
+        self.engine = Engine(*known, self.clock, self._tell)
+        self.prefix = "id-"
+        """Before the ids of its orders: two worlds of one ledger have two."""
         self._numbers = count(1)
 
     def _caller(self, of: Lane, its: LaneConfig, operation: str) -> Caller:
@@ -89,7 +97,7 @@ class World:
         provider, account = of or lane()
         now = self.clock.now()
         whole: dict[str, Any] = {
-            "id": f"id-{next(self._numbers):06}",
+            "id": f"{self.prefix}{next(self._numbers):06}",
             "key": order,
             "progress": beginning(values.get("not_before"), now),
             "opened_at": values.get("not_before") or now,
