@@ -1,8 +1,8 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo chaos chaos-proof isolation bench screenshots lint format \
-  clean lock
+.PHONY: help setup test test-later demo chaos chaos-proof isolation bench idle \
+  screenshots lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,6 +13,9 @@ STAMP := $(VENV)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
 PYTHON ?=
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python
 ARGS ?=
+
+# Whoever sets it has every process that is started compile our code again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,14 +50,26 @@ $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 	rm -f $(VENV)/.set-up-*; \
 	touch $@
 
-test: lint ## every check and every test (ARGS="-k name" chooses some)
+PYTEST := $(BIN)/python -m pytest --durations=25 --durations-min=0.5
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
-	  -m "not alone"
-	$(BIN)/python -m pytest -n 2 -m alone
+TESTS = $(1) $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" && \
+  $(1) $(PYTEST) -n 2 -m alone
 else
-	$(BIN)/python -m pytest $(ARGS)
+TESTS = $(1) $(PYTEST) $(ARGS)
 endif
+
+test: lint ## every check and every test (ARGS="-k name" chooses some)
+	$(call TESTS,)
+
+# The monotonic clock stays true, or waits would never end. So does PostgreSQL's clock:
+# its timeouts never come where a signal finds the true time.
+LATER := env PYTHONPATH="$(CURDIR)/tests/later" FAKETIME_SKIP_CMDS=postgres,pg_ctl \
+  faketime --exclude-monotonic -f +400d
+
+test-later: $(STAMP) ## every test, 400 days from now (ARGS="-k name" chooses some)
+	@command -v faketime >/dev/null || { echo "make test-later needs faketime:" \
+	  "install it (on Debian and Ubuntu, the package faketime)" >&2; exit 1; }
+	$(call TESTS,$(LATER))
 
 lint: $(STAMP) ## ruff, mypy in strict mode, import-linter
 	$(BIN)/ruff check .
@@ -82,6 +97,9 @@ BATCHES_STAMP := $(BATCHES)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut 
 
 bench: $(BENCH_STAMP) $(BATCHES_STAMP) ## how fast, beside other queues (ARGS="bulk single --quick")
 	@$(BIN)/python -m bench $(ARGS)
+
+idle: $(STAMP) ## what it costs while there is nothing to do (minutes)
+	@$(BIN)/python -m bench idle $(ARGS)
 
 $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 	@echo "Installing the queues we are measured beside into $(BENCH) …" >&2

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -13,7 +14,7 @@ from types import FrameType
 from bench.pages import publish, write
 from bench.plan import Plan, say
 from bench.processes import BATCHES, PEERS, ROOT, BenchError
-from bench.questions import QUESTIONS
+from bench.questions import QUESTIONS, WITH_PEERS
 from bench.results import machine
 from bench.stage import DATABASES, Services
 from bench.tables import markdown
@@ -31,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         "--orders", type=int, help="instead of each question's own number"
     )
     made.add_argument("--to", type=Path, default=ROOT / "build" / "bench")
-    made.add_argument("--publish", action="store_true", help="into docs/benchmarks.md")
+    made.add_argument("--publish", action="store_true", help="into docs/benchmarks")
     return made
 
 
@@ -42,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         say(f"bench: no such question: {', '.join(unknown)}; there are {_names()}")
         return 2
-    if not all((place / "python").exists() for place in (PEERS, BATCHES)):
+    asked = [name for name in QUESTIONS if name in options.questions] or [*QUESTIONS]
+    if WITH_PEERS.intersection(asked) and not _peers_are_there():
         say("bench: the peers are not installed: run `make bench`")
         return 2
     signal.signal(signal.SIGTERM, _stop)
@@ -54,7 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
             options.orders,
         )
-        asked = [name for name in QUESTIONS if name in options.questions] or QUESTIONS
         failed = [n for n in asked if not _ask(n, plan, options.to, options.publish)]
     return 1 if failed else 0
 
@@ -67,12 +68,19 @@ def _ask(name: str, plan: Plan, folder: Path, published: bool) -> bool:
     except BenchError as error:
         say(f"bench: {name} could not be measured: {error}")
         return False
+    except Exception:  # noqa: BLE001  (what was asked beside it is asked all the same)
+        say(f"bench: {name} could not be measured: {traceback.format_exc()}")
+        return False
     result.machine.update(before)
     print(f"## {result.title}\n\n{markdown(result)}", flush=True)
     write(result, folder)
     if published:
         publish(result)
     return True
+
+
+def _peers_are_there() -> bool:
+    return all((place / "python").exists() for place in (PEERS, BATCHES))
 
 
 def _names() -> str:

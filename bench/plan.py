@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.contenders import FIRST, Team
 from bench.processes import PEERS, ROOT, BenchError
 from bench.results import Row
 from bench.stage import Services, Stage
 from bench.stats import alternate
+from bench.team import FIRST, Team
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,23 @@ PATIENCE = 600.0
 
 
 def throughput(
-    make: Callable[[], Team], orders: int, seen: dict[str, Notes] | None = None
+    make: Callable[[], Team],
+    orders: int,
+    seen: dict[str, Notes],
+    who: str | None = None,
 ) -> Callable[[], float]:
-    """A try: fresh workers, warmed up, held until all orders are on the queue."""
+    """A try: fresh workers, warmed up, held until all orders are on the queue.
+
+    What else it shows of them goes to ``seen``, under ``who`` or the contender's name.
+    """
 
     def once() -> float:
         with make() as team:
             team.warm()
             found = team.throughput(orders, PATIENCE)
-            if seen is not None:
-                notes = seen.setdefault(team.name, {})
-                notes.setdefault(SPENT, []).append(team.spent)
-                notes.setdefault(MEMORY, []).append(team.memory()[1])
+            notes = seen.setdefault(who or team.name, {})
+            notes.setdefault(SPENT, []).append(team.spent)
+            notes.setdefault(MEMORY, []).append(team.memory()[1])
             return found
 
     return once
@@ -88,7 +93,7 @@ def bare(stage: Stage, provider: str, orders: int, batch: int, threads: int) -> 
 
 
 def say(words: str) -> None:
-    """What happens now, for whoever waits."""
+    """Tell on standard error what happens now."""
     print(words, file=sys.stderr, flush=True)
 
 

@@ -44,7 +44,7 @@ class Group:
 
     @property
     def pids(self) -> list[int]:
-        """Everybody in it who is alive, wherever they moved to."""
+        """The program and its descendants that are alive now."""
         return _family(self._process.pid)
 
     def check(self) -> None:
@@ -56,14 +56,14 @@ class Group:
         return self._log.read_text(errors="replace")[-2000:]
 
     def hold(self) -> None:
-        """Stop everybody where they are, until ``go``."""
+        """Stop all its processes, with all their threads, until ``go``."""
         self._signal(signal.SIGSTOP)
 
     def go(self) -> None:
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """Ask it to stop, and see to it that nobody is left."""
+        """Ask the program to stop; kill what is left of it after a while."""
         family = self.pids
         self.go()
         self._process.terminate()
@@ -131,7 +131,7 @@ def until(
     give_up = time.monotonic() + patience
     while not condition():
         if time.monotonic() > give_up:
-            raise BenchError(f"in vain for {what}, for {patience:.0f} s")
+            raise BenchError(f"waited {patience:.0f} s in vain for {what}")
         time.sleep(every)
 
 

@@ -1,42 +1,36 @@
-"""Where Rescind's time goes: ``python -m bench.profile bulk --database sqlite``.
+"""Where a worker's time goes: ``python -m bench.profile bulk --database sqlite``.
 
-Intake and pump run in one process here, one after the other and without Celery, so
-that nothing waits for another process; py-spy looks at the main thread and at those
-that call. Shown is the share of samples in which a function of ours was running, or
-something that it had called.
+py-spy looks at a real worker from outside, with all its threads and processes, from
+messages that lie on the queue to the last final state. Shown is the share of samples in
+which a function of ours was running, or something that it had called; waiting threads
+are not sampled.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import re
-import socket
+import signal
 import subprocess
 import sys
-import time
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
-from bench.contenders import FIRST, Rescind, Setup
 from bench.processes import PEERS, ROOT, BenchError
+from bench.rescind import Rescind, Setup
 from bench.stage import DATABASES, Services
-from ledger.arrivals import Arrivals, from_text, made_ready
-from worker.hand import Hand
-from worker.handoff import Offer
-from worker.intake import MOST, as_new
-from worker.pump import Pump
-from worker.runtime import runtime, utc_now
 
-OURS = re.compile(rf"{re.escape(str(ROOT))}/((?:ledger|providers|worker)/.*)")
+OURS = re.compile(
+    rf"{re.escape(str(ROOT))}/((?:rescind|ledger|providers|worker|tasks)/.*)"
+)
 LEAST = 0.02
+PATIENCE = 600.0
 PLANS: dict[str, tuple[str, int, float, dict[str, Any]]] = {
     # Provider, orders, latency, policy.
-    "bulk": ("ithink", 50_000, 0.0, {"rate": "none"}),
-    "single": ("iletimerkezi", 5_000, 0.0, {"rate": "none", "concurrency": 8}),
-    "slow": ("iletimerkezi", 5_000, 0.05, {"rate": "none", "concurrency": 64}),
+    "bulk": ("ithink", 200_000, 0.0, {"rate": "none"}),
+    "single": ("iletimerkezi", 20_000, 0.0, {"rate": "none", "concurrency": 8}),
+    "slow": ("iletimerkezi", 20_000, 0.05, {"rate": "none", "concurrency": 128}),
 }
 
 
@@ -65,85 +59,43 @@ def _name(frame: str) -> str | None:
     return f"{found[1].rpartition(':')[0]} {name}" if found else None
 
 
-def work(provider: str, orders: int) -> Iterator[tuple[str, float]]:
-    """Take orders in and cancel them, in this process; processor seconds of each."""
-
-    here, lane = runtime(), (provider, "default")
-    accounts, config = here.accounts, here.accounts.lane(lane)
-    entries = [{"provider": provider, "order": str(FIRST + n)} for n in range(orders)]
-    began = time.process_time()
-    ready = deque[Arrivals]()
-    for at in range(0, orders, MOST):
-        now, some = utc_now(), entries[at : at + MOST]
-        new = [as_new(entry, accounts, here.seal, now) for entry in some]
-        ready.append(from_text(made_ready(new, now).as_text()))
-    yield "intake", time.process_time() - began
-    began = time.process_time()
-    offers = Offers(ready)
-    hand = offers.hand = Hand(lane, offers.again)
-    offers.again()
-    Pump(here, lane, "cancel", config, hand).run(lambda: True)
-    yield "pump", time.process_time() - began
-
-
-class Offers:
-    """What another child would offer, one after the other, until all is kept."""
-
-    hand: Hand
-
-    def __init__(self, ready: deque[Arrivals]) -> None:
-        self._ready = ready
-        self._pipe: socket.socket | None = None
-
-    def again(self) -> None:
-        """Read the answer to the former offer, and make the next one."""
-        if self._pipe is not None:
-            with self._pipe:
-                not_kept = frozenset(json.loads(self._pipe.recv(1_000_000)))
-            former = self._ready.popleft()
-            if not_kept:
-                self._ready.appendleft(former.only(not_kept))
-            self._pipe = None
-        if self._ready:
-            ours, self._pipe = socket.socketpair()
-            self.hand.add(Offer(self._ready[0], ours))
-
-
-def record(kind: str, name: str) -> tuple[dict[str, float], list[str]]:
-    """Seconds of each part, and the stacks that were seen."""
+def record(kind: str, name: str) -> tuple[float, float, list[str]]:
+    """Orders a second, processor time an order in ms, and the stacks that were seen."""
     provider, orders, latency, policy = PLANS[name]
     with Services() as services:
         stage = services.stage(kind, latency=latency)
-        team = Rescind(stage, provider, Setup(policy))
-        team.prepare()
         raw = stage.home / "stacks"
-        spy = [str(PEERS / "py-spy"), "record", "--format", "raw", "--rate", "200"]
-        how = ["--full-filenames", "--nonblocking", "--output", str(raw), "--"]
-        command = [sys.executable, "-m", "bench.profile", "work", provider, str(orders)]
-        env = {**os.environ, **team.settings(), "PYTHONPATH": str(ROOT)}
-        ended = subprocess.run(
-            [*spy, *how, *command], env=env, capture_output=True, text=True, check=False
-        )
+        with Rescind(stage, provider, Setup(policy)) as team:
+            team.warm()
+            spy = _spy(team.groups[0].pids[0], str(raw))
+            try:
+                rate = team.throughput(orders, PATIENCE)
+            finally:
+                spy.send_signal(signal.SIGINT)
+                _, said = spy.communicate(timeout=60)
         if not raw.exists():
-            raise BenchError(f"py-spy: {ended.stderr[-1000:]}{ended.stdout[-1000:]}")
-        said = next(x for x in ended.stdout.splitlines() if x.startswith("{"))
-        return json.loads(said), raw.read_text().splitlines()
+            raise BenchError(f"py-spy: {said[-1000:]}")
+        return rate, team.spent, raw.read_text().splitlines()
+
+
+def _spy(pid: int, to: str) -> subprocess.Popen[str]:
+    """py-spy at a worker and its children, until it is interrupted."""
+    how = ("--format", "raw", "--rate", "200", "--full-filenames", "--nonblocking")
+    where = ("--subprocesses", "--output", to, "--pid", str(pid))
+    command = [str(PEERS / "py-spy"), "record", *how, *where]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def main() -> int:
     """Print the table."""
-    if sys.argv[1:2] == ["work"]:
-        print(json.dumps(dict(work(sys.argv[2], int(sys.argv[3])))))
-        return 0
     parser = argparse.ArgumentParser(prog="python -m bench.profile")
     parser.add_argument("path", choices=tuple(PLANS))
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
     options = parser.parse_args()
-    seconds, stacks = record(options.database, options.path)
-    orders = PLANS[options.path][1]
-    for part, took in seconds.items():
-        each = took / orders * 1e6
-        print(f"{part}: {orders / took:,.0f} orders/s, {each:.0f} µs each")
+    rate, spent, stacks = record(options.database, options.path)
+    print(f"{rate:,.0f} orders/s under py-spy, {1000 * spent:.0f} µs of processor each")
     print("\n| function | share | of its own |\n| --- | ---: | ---: |")
     for name, within, own in shares(stacks):
         if within >= LEAST:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self, TypeVar
 
+from bench.processes import ROOT
 from bench.stats import median, round_to
 
 US = "Rescind"
 CELERY = "plain Celery"
 BARE = "bare loop"
+DBOS, PROCRASTINATE = "DBOS", "procrastinate"
+LIGHT_MB = 110.0
+"""The most memory that a worker may take, in every case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,19 @@ class Result:
     name: str
     title: str
     how: str
-    """How it was measured, for whoever doubts it."""
+    """How it was measured, in words for its page."""
     rows: Sequence[Row]
     targets: Sequence[Target] = ()
     scale: str = "linear"
     """How its bars are best drawn: ``linear`` or ``log``."""
     machine: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """What ``document`` gave, again."""
+        rows = [_made(Row, one) for one in document["rows"]]
+        targets = [_made(Target, one) for one in document["targets"]]
+        return cls(**{**document, "rows": rows, "targets": targets})
 
     def find(self, case: str, who: str) -> Row | None:
         found = (row for row in self.rows if (row.case, row.who) == (case, who))
@@ -116,6 +128,13 @@ class Result:
         return {**asdict(self), "rows": rows, "targets": verdicts}
 
 
+Made = TypeVar("Made", Row, Target)
+
+
+def _made(kind: type[Made], given: Mapping[str, Any]) -> Made:
+    return kind(**{one.name: given[one.name] for one in fields(kind)})
+
+
 def machine(load: float) -> dict[str, Any]:
     """What it was measured on; ``load`` is that of the minute before."""
     import os
@@ -126,7 +145,20 @@ def machine(load: float) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
         "load_before": round_to(load),
+        "commit": _commit(),
     }
+
+
+def _commit() -> str:
+    """What was measured, where this is a checkout; changed files are told."""
+    asked = ("git", "describe", "--always", "--dirty=, with changes")
+    try:
+        told = subprocess.run(
+            asked, cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return told.stdout.strip()
 
 
 def _processor() -> str:

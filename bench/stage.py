@@ -1,4 +1,4 @@
-"""What everybody under measurement works with: one Valkey, two databases, a provider.
+"""What all contenders work with: one Valkey, two databases, a provider.
 
 All of it on loopback, started for this run and ended with it.
 """
@@ -73,9 +73,33 @@ class Stage:
     redis_url: str
     database_url: str
     provider: Provider
+    server: Postgres | None = None
+    """The server of the database; ``None``: it is a file."""
 
     def redis(self) -> Redis:
         return Redis.from_url(self.redis_url)
+
+    @property
+    def log(self) -> Path | None:
+        """PostgreSQL's log, which holds statements after ``log_statements``."""
+        return self.server.log if self.server else None
+
+    def log_statements(self) -> None:
+        """Have PostgreSQL log each statement of the connections opened from now on."""
+        run(self.database_url, f"ALTER DATABASE {self._name} SET log_statement = 'all'")
+
+    def connections(self) -> int:
+        """How many connections the database has now; SQLite counts none."""
+        if self.server is None:
+            return 0
+        its = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{self._name}'"
+        # Asked from another database, the question is not among them.
+        [(found,)] = run(self.server.url, its)
+        return int(found)
+
+    @property
+    def _name(self) -> str:
+        return str(make_url(self.database_url).database)
 
 
 class Services:
@@ -111,7 +135,8 @@ class Services:
         with Redis.from_url(url) as client:
             client.flushdb()
         database = self._database(kind, home, f"bench_{number}")
-        return Stage(home, kind, url, database, self.provider)
+        server = self._postgres if kind == "postgresql" else None
+        return Stage(home, kind, url, database, self.provider, server)
 
     def _database(self, kind: str, home: Path, name: str) -> str:
         if kind == "sqlite":
@@ -119,16 +144,16 @@ class Services:
             with closing(sqlite3.connect(path)) as made:
                 made.execute("PRAGMA journal_mode=WAL")
             return f"sqlite:///{path}"
-        server = self._server()
+        server = self._server().url
         run(server, f"CREATE DATABASE {name}")
         found = make_url(server).set(database=name)
         return found.render_as_string(hide_password=False)
 
-    def _server(self) -> str:
+    def _server(self) -> Postgres:
         if self._postgres is None:
             self._postgres = Postgres()
             self._cleanup.callback(self._postgres.close)
-        return self._postgres.url
+        return self._postgres
 
 
 def run(url: str, *statements: str) -> list[Any]:

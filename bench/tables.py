@@ -24,13 +24,13 @@ def number(value: float) -> str:
 def _table(result: Result) -> Iterator[str]:
     versus = [to for to in (CELERY, BARE) if _is_compared(result, to)]
     heads = ["", "", "median", "least to most", *(f"× {to}" for to in versus)]
-    yield _line(heads)
-    yield _line(["---", "---", *("---:" for _ in heads[2:])])
+    yield line(heads)
+    yield line(["---", "---", *("---:" for _ in heads[2:])])
     last = ""
     for row in result.rows:
         ratios = [_times(result.ratio(row, to)) for to in versus]
         case, last = ("" if row.case == last else row.case), row.case
-        yield _line(
+        yield line(
             [case, row.who, f"{number(row.median)} {row.unit}", _spread(row), *ratios]
         )
 
@@ -41,7 +41,8 @@ def _is_compared(result: Result, to: str) -> bool:
     )
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A line of a table."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -58,14 +59,15 @@ def _targets(result: Result) -> Iterator[str]:
     verdicts = result.verdicts()
     if not verdicts:
         return
-    yield _line(["target", "measured", ""])
-    yield _line(["---", "---:", "---"])
+    yield line(["target", "measured", ""])
+    yield line(["---", "---:", "---"])
     for one in verdicts:
-        yield _line([_asked(result, one), _measured(result, one), _judged(one)])
+        yield line([asked(result, one), measured(result, one), judged(one)])
     yield ""
 
 
-def _asked(result: Result, verdict: Verdict) -> str:
+def asked(result: Result, verdict: Verdict) -> str:
+    """What a target asks for."""
     target = verdict.target
     bound = "at most" if target.at_most else "at least"
     where = f"{target.case}, {target.who}"
@@ -80,12 +82,14 @@ def _unit(result: Result, verdict: Verdict) -> str:
     return row.unit if row else ""
 
 
-def _measured(result: Result, verdict: Verdict) -> str:
+def measured(result: Result, verdict: Verdict) -> str:
+    """What was measured for it, with its unit."""
     unit = "×" if verdict.target.to else _unit(result, verdict)
     return f"{number(verdict.value)} {unit}"
 
 
-def _judged(verdict: Verdict) -> str:
+def judged(verdict: Verdict) -> str:
+    """Whether it is met, or how far it got."""
     if verdict.met:
         return "met"
     return f"**missed**: {verdict.share:.0%} of the way"
@@ -97,5 +101,10 @@ def _how(result: Result) -> str:
         return result.how
     return (
         f"{result.how} Measured on {made['cores']} cores ({made['processor']}), Python"
-        f" {made['python']}, with a load of {number(made['load_before'])} just before."
+        f" {made['python']}, with a load of {number(made['load_before'])} just"
+        f" before{_of(made.get('commit', ''))}."
     )
+
+
+def _of(commit: str) -> str:
+    return f", on commit {commit}" if commit else ""

@@ -1,7 +1,7 @@
 """The Celery app of the workers under test: Rescind's own, that can be made to die."""
 
 import tasks
-from chaos import mutations, points
+from chaos import mutations, placement
 from ledger import database
 from worker.celery import app
 
@@ -10,5 +10,5 @@ __all__ = ["app", "tasks"]
 # So short that a lock of some seconds is really answered with "locked".
 database.BUSY_SECONDS = 2
 
-points.install()
+placement.install()
 mutations.install()

@@ -13,18 +13,22 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from chaos.drain import drained, named
 from chaos.house import House
 from chaos.plan import KILL_EVERY, Blow, Plan
-from chaos.points import FREEZE
+from chaos.points import FREEZE, KILL
 from chaos.producers import Producer, Start, producers, start
 from chaos.watcher import Watcher
 from ledger.database import LedgerUnreachableError, open_ledger, reading
 from ledger.listing import Filter, list_rows
 
-LOOK_SECONDS = 0.1
 RETRIED_AT_ONCE = 5
+AT_WORK_SECONDS = 1.0
+"""A worker makes some progress before it is killed."""
+SETTLED_SECONDS = 6.0
+"""Until then a worker may have come by no point yet, on a slow machine."""
 THAW_SECONDS = 3.0
-"""For so long whoever was frozen is left in peace, to do its harm if it can."""
+"""For so long the worker that was frozen is left alone, to do harm if it can."""
 
 
 @dataclass(slots=True)
@@ -41,6 +45,7 @@ class Log:
     """What was done to the system."""
 
     outages: list[Outage] = field(default_factory=list)
+    failed_transactions: int = 0
     resubmitted: int = 0
     retried: int = 0
     retries_refused: int = 0
@@ -59,25 +64,29 @@ class Conductor:
         self.producers: tuple[Producer, ...] = ()
         self._side_jobs: list[threading.Thread] = []
         self._over = threading.Event()
-        self._freezing = threading.Event()
+        self._killing, self._failing = threading.Lock(), threading.Lock()
         self.finished_in = 0.0
+        self.stalled = False
         self.began: Start
 
     def run(self) -> None:
-        """Returns when everything is final, or the time for that is over."""
+        """Returns when everything is final, or nothing moves any more."""
         for mark in self.plan.doomed:
             for delivery in ("first", "second"):
-                self.house.armoury.arm(f"{delivery}-{mark}", "child")
+                self.house.armoury.arm(f"{delivery}-{mark}", KILL)
         self.began = start()
         self.watcher.start()
         self.producers = producers(self.house.redis_url, self.began, self.plan.messages)
         for producer in self.producers:
             producer.start()
-        self._aside(self._retry_now_and_then)
+        operator = self._aside(self._retry_now_and_then)
         for blow in self.plan.blows:
             self._wait_until(blow.at)
             self._deal(blow)
-        self._drain()
+        # What is retried is open again: only then can all be final for good.
+        operator.join()
+        expected = named(self.plan.messages)
+        self.stalled = not drained(self.watcher, self.producers, expected)
         self.finished_in = self.began.passed()
         self._over.set()
         for job in self._side_jobs:
@@ -87,21 +96,11 @@ class Conductor:
     def _wait_until(self, at: float) -> None:
         time.sleep(max(0.0, at - self.began.passed()))
 
-    def _aside(self, job: Callable[[], None]) -> None:
+    def _aside(self, job: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=job, daemon=True)
         thread.start()
         self._side_jobs.append(thread)
-
-    def _drain(self) -> None:
-        limit = self.plan.scale.seconds + self.plan.scale.drain
-        entries = (e for message in self.plan.messages for e in message.entries)
-        expected = {(entry["provider"], str(entry["order"])) for entry in entries}
-        for producer in self.producers:
-            producer.join(max(0.0, limit - self.began.passed()))
-        while self.began.passed() < limit:
-            if self.watcher.unfinished() == 0 and expected <= self.watcher.known():
-                return
-            time.sleep(LOOK_SECONDS)
+        return thread
 
     # --- blows ---
 
@@ -109,6 +108,7 @@ class Conductor:
         house, seconds = self.house, blow.seconds
         deals: dict[str, Callable[[], None]] = {
             "kill worker": lambda: self._kill_worker(blow),
+            "fail transaction": lambda: self._fail_transaction(blow),
             "kill redis": lambda: house.kill("redis"),
             "empty redis": self._empty_redis,
             "half-open redis": lambda: self._half_open(seconds),
@@ -121,23 +121,38 @@ class Conductor:
         self._aside(deals[blow.kind])
 
     def _kill_worker(self, blow: Blow) -> None:
-        # Whoever is frozen has to live to be thawed.
-        freezing = self._freezing.is_set()
-        self.house.armoury.arm(blow.point, "child" if freezing else blow.victim)
-        self._over.wait(KILL_EVERY * 0.9)
-        missed = self.house.armoury.disarm(blow.point)
-        if missed and not (self._over.is_set() or self._freezing.is_set()):
-            self._kill_anywhere()
+        # One after the other: on a slow machine they are more than workers can start.
+        with self._killing:
+            self._await_work()
+            self.house.armoury.arm(blow.point, KILL)
+            self._over.wait(KILL_EVERY * 0.9)
+            missed = self.house.armoury.disarm(blow.point)
+            if missed and not self._over.is_set():
+                self._kill_anywhere()
 
     def _kill_anywhere(self) -> None:
-        """Nobody came by: the worker that has been at work for longest, then.
+        """No worker came by: the one that has been at work for longest, then.
 
         One that is only starting is let be, or on a slow machine none ever would.
         """
-        name = self.house.oldest_worker()
+        name = self.house.worker_at_work(SETTLED_SECONDS)
         if name is not None:
-            self.house.armoury.note("anywhere", "all")
+            self.house.armoury.note("anywhere")
             self.house.kill(name)
+
+    def _fail_transaction(self, blow: Blow) -> None:
+        with self._failing:
+            name = f"{blow.point}-fails"
+            self.house.armoury.arm(name, blow.failure)
+            while self.house.armoury.is_armed(name):
+                if self._over.wait(0.1):
+                    return
+            self.log.failed_transactions += 1
+
+    def _await_work(self) -> None:
+        while self.house.worker_at_work(AT_WORK_SECONDS) is None:
+            if self._over.wait(0.1):
+                return
 
     def _empty_redis(self) -> None:
         self.house.wait_for_redis()
@@ -170,24 +185,27 @@ class Conductor:
         self.log.outages.append(Outage("database away", began, time.time()))
 
     def _freeze(self, seconds: float) -> None:
-        """A child stops in the middle of a call, and goes on when others have taken
-        over: as a machine does that was suspended."""
-        self._freezing.set()
-        self.house.armoury.arm(FREEZE, FREEZE)
-        while self.house.armoury.frozen() is None:
-            if self._over.wait(0.05):
+        """A worker stops in the middle of its calls, and goes on when the other has
+        taken over: as a machine does that was suspended."""
+        armoury = self.house.armoury
+        while armoury.frozen() is None:
+            # Again, should the worker that took the order have been killed since.
+            armoury.arm(FREEZE, FREEZE)
+            if self._over.wait(1.0):
                 return
+        armoury.disarm(FREEZE)
         self._over.wait(seconds)
-        self.house.armoury.thaw()
+        armoury.thaw()
         self._over.wait(THAW_SECONDS)
-        self._freezing.clear()
+        armoury.release()
 
     # --- operators who race with the workers ---
 
     def _retry_now_and_then(self) -> None:
-        while not self._over.wait(self.plan.scale.retry_every):
-            if self.began.passed() > self.plan.scale.seconds:
-                return
+        """As long as anything is submitted."""
+        scale = self.plan.scale
+        while (left := scale.seconds - self.began.passed()) > 0:
+            time.sleep(min(left, scale.retry_every))
             ids = self._some_to_retry()
             if ids:
                 self._retry(ids)

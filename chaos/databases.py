@@ -71,6 +71,7 @@ class Postgres(Database):
             self._home = Path(tempfile.mkdtemp(prefix="rescind-chaos-pg-"))
             self._server: Any = get_server(self._home / "data", cleanup_mode="delete")
         self.url = str(self._server.get_uri(driver="psycopg"))
+        self.log = Path(self._server.log)
 
     def go_away(self, seconds: float) -> None:
         with self._lock:

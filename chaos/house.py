@@ -30,8 +30,6 @@ WORKERS = ("worker-1", "worker-2")
 CONCURRENCY = 12
 RESTART_SECONDS = (0.3,)
 """Whoever dies is started again so soon, however often that is."""
-SETTLED_SECONDS = 6.0
-"""Until then a worker's children may still be starting, on a slow machine."""
 
 SANDBOX: Mapping[str, Any] = {
     "faults": FAULT_RATE,
@@ -65,7 +63,8 @@ QUICK: Mapping[str, Any] = {
 """Policy for all accounts: the real shape, for a provider whose minute is a second."""
 
 ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
-    "iletimerkezi": {"key": "chaos-key", "hash": "chaos-hash"},
+    # Without a rate an order can come into the ledger as it is about to be sent.
+    "iletimerkezi": {"key": "chaos-key", "hash": "chaos-hash", "rate": "none"},
     "dukkango": {
         "app_secret_key": "chaos-app",
         "rest_secret_key": "chaos-restaurant",
@@ -73,7 +72,7 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
     },
     "akinon": {"username": "chaos", "password": "chaos-password"},
     "ithink": {"access_token": "chaos-token", "secret_key": "chaos-secret"},
-    "notpanel": {"key": "chaos-panel-key"},
+    "notpanel": {"key": "chaos-panel-key", "rate": "none"},
 }
 
 
@@ -132,16 +131,19 @@ class House:
         }
 
     def kill(self, name: str) -> None:
-        """End one program, and all its children, at once."""
+        """End one program, and all that it has started, at once."""
         pid = self.pids.get(name)
         if pid is not None:
             _killpg(pid)
 
-    def oldest_worker(self) -> str | None:
-        """The worker that has been at work for longest, and for a while."""
-        ages = {name: self.armoury.ready_for(self.pids.get(name)) for name in WORKERS}
-        name = max(ages, key=lambda one: ages[one])
-        return name if ages[name] >= SETTLED_SECONDS else None
+    def worker_at_work(self, seconds: float) -> str | None:
+        """The worker that has been at work for longest, if for so long; never the one
+        that is frozen."""
+        pids, frozen = self.pids, self.armoury.frozen()
+        running = [name for name in WORKERS if name in pids and pids[name] != frozen]
+        ages = {name: self.armoury.ready_for(pids[name]) for name in running}
+        name = max(ages, key=lambda one: ages[one], default=None)
+        return name if name is not None and ages[name] >= seconds else None
 
     def start_beat(self, number: int) -> Callable[[], None]:
         """One more beat; gives back what ends it for good."""

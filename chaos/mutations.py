@@ -10,67 +10,61 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from chaos.patching import put
+from ledger import decision, records, sweeps
+from ledger.progress import Change, Claimed, Progress
+from ledger.records import LaneChanges, Recorded
+from ledger.states import State
+from ledger.tables import CANCELLATION
+from providers.model import Policy, Reason
+
 NAME = "RESCIND_CHAOS_MUTATION"
-
-
-def _put(module: ModuleType, name: str, broken: Any) -> None:
-    """In place of what the module imported under this name."""
-    if not hasattr(module, name):
-        raise LookupError(
-            f"{module.__name__} has no {name} any more: mend the mutation"
-        )
-    setattr(module, name, broken)
 
 
 def no_verify() -> None:
     """An order whose answer was lost is sent again instead of being read back."""
-    from ledger import decision
-    from ledger.progress import Progress
-    from ledger.states import State
-    from providers.model import Policy
 
     def again(was: Progress, policy: Policy, now: datetime) -> Progress:
         due = now + policy.resend_delays[0]
         return replace(was, state=State.QUEUED, lost=False, hint=None, due_at=due)
 
-    _put(decision, "_verify", again)
+    put(decision, "_verify", again)
 
 
 def no_fencing() -> None:
     """A late worker writes over what others have found out since."""
-    from ledger import records
-    from ledger.progress import Change
-    from ledger.states import State
-    from ledger.tables import CANCELLATION
-    from worker import books
-
-    inner = records.record
+    from worker.engine import transaction
 
     def blind(
-        connection: Connection, changes: Sequence[Change], *more: Any
-    ) -> records.Recorded:
-        ids = [one for change in changes for one in change.ids]
-        chosen = select(CANCELLATION).where(CANCELLATION.c.id.in_(ids))
-        rows = {row.id: row for row in connection.execute(chosen)}
+        connection: Connection, work: Sequence[LaneChanges], now: datetime
+    ) -> Recorded:
         fitting = [
-            replace(
-                c, ids=[i], version=rows[i].version, from_state=State(rows[i].state)
-            )
-            for c in changes
-            for i in c.ids
+            replace(one, changes=_as_it_stands(connection, one.changes)) for one in work
         ]
-        return inner(connection, fitting, *more)
+        recorded: Recorded = inner(connection, fitting, now)
+        return recorded
 
     def any_edge(from_state: State, to_state: State) -> None:
         del from_state, to_state
 
-    _put(records, "_check_edge", any_edge)
-    _put(books, "record", blind)
+    put(records, "_check_edge", any_edge)
+    inner = put(transaction, "record_many", blind)
+
+
+def _as_it_stands(connection: Connection, changes: Sequence[Change]) -> list[Change]:
+    """The same changes, from whatever state and version the ledger has now."""
+    ids = [one for change in changes for one in change.ids]
+    chosen = select(CANCELLATION).where(CANCELLATION.c.id.in_(ids))
+    rows = {row.id: row for row in connection.execute(chosen)}
+    return [
+        replace(c, ids=[i], version=rows[i].version, from_state=State(rows[i].state))
+        for c in changes
+        for i in c.ids
+    ]
 
 
 def early_ack() -> None:
@@ -83,40 +77,47 @@ def early_ack() -> None:
 
 def no_sweep() -> None:
     """Only messages wake; nobody looks for what was left behind."""
-    from tasks import sweep
+    from worker import jobs
 
-    def nothing(*_: Any) -> list[Any]:
-        return []
+    def nothing(*_: Any) -> dict[Any, Any]:
+        return {}
 
-    _put(sweep, "sweep_ledger", nothing)
+    put(jobs, "sweep", nothing)
 
 
 def requeue_vanished() -> None:
     """A worker that vanished is taken for one that never called."""
-    from ledger import sweeps
-    from ledger.progress import Progress
-    from ledger.states import State
-    from providers.model import Policy
 
     def again(was: Progress, _policy: Policy, now: datetime) -> Progress:
         return replace(was, state=State.QUEUED, due_at=now)
 
-    _put(sweeps, "lease_ran_out", again)
+    put(sweeps, "lease_ran_out", again)
 
 
 def trust_silence() -> None:
     """A lost answer to a cancel is taken for a success."""
-    from ledger import decision
-    from ledger.progress import Claimed, Progress
-    from ledger.states import State
-    from providers.model import Policy, Reason
 
     def done(known: Claimed, policy: Policy, now: datetime) -> Progress:
         del policy
         was = known.progress
         return decision._final(was, State.CANCELLED, Reason.CONFIRMED, now)
 
-    _put(decision, "_after_lost_answer", done)
+    put(decision, "_after_lost_answer", done)
+
+
+def trust_commit() -> None:
+    """A transaction that failed is taken for one that was made."""
+    from worker.engine import committing
+    from worker.engine.transaction import Committed
+
+    def commit(*given: Any, **how: Any) -> Committed:
+        try:
+            done: Committed = inner(*given, **how)
+        except Exception:  # noqa: BLE001  (this is what is broken)
+            return Committed(Recorded(), {}, 0)
+        return done
+
+    inner = put(committing, "commit", commit)
 
 
 MUTATIONS: Mapping[str, Callable[[], None]] = {
@@ -126,6 +127,7 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "no-sweep": no_sweep,
     "requeue-vanished": requeue_vanished,
     "trust-silence": trust_silence,
+    "trust-commit": trust_commit,
 }
 
 CAUGHT_BY: Mapping[str, frozenset[str]] = {
@@ -135,6 +137,7 @@ CAUGHT_BY: Mapping[str, frozenset[str]] = {
     "no-sweep": frozenset({"lost"}),
     "requeue-vanished": frozenset({"twice"}),
     "trust-silence": frozenset({"untrue"}),
+    "trust-commit": frozenset({"twice"}),
 }
 """What each must be caught by, whatever else it does."""
 

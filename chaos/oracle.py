@@ -9,7 +9,8 @@ from typing import Any
 
 from ledger.states import State
 from providers.model import Reason
-from worker.demo_oracle import DONE, LedgerRow, Offence, Order, Wish, compare
+from worker.demo_facts import LedgerRow, Offence, Order, Wish
+from worker.demo_oracle import DONE, compare
 from worker.demo_seen import seen
 
 LATE_GRACE = 0.05
@@ -25,10 +26,12 @@ TRUE_OF: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Every offence, by kind."""
+    """Every offence, by kind, and what was still open."""
 
     compared: int
     kinds: Mapping[str, Sequence[Offence]]
+    unfinished: Sequence[Offence] = ()
+    """Open at the end, and waiting for a step that is still to come."""
 
     @property
     def caught(self) -> frozenset[str]:
@@ -40,10 +43,14 @@ def judge(
     rows: Sequence[LedgerRow],
     records: Sequence[Mapping[str, Any]],
     reopened: Mapping[str, str],
+    at: datetime,
 ) -> Judgement:
-    """``records`` are the sandbox's; ``reopened`` what the watcher has seen."""
+    """``records`` are the sandbox's; ``reopened`` what the watcher has seen.
+
+    ``at`` is when ``rows`` were read.
+    """
     orders = [seen(record) for record in records]
-    verdict = compare(accepted, rows, orders)
+    verdict = compare(accepted, rows, orders, at)
     truths = {(one.provider, one.order): one for one in orders}
     return Judgement(
         compared=verdict.compared,
@@ -54,6 +61,7 @@ def judge(
             "late": tuple(_late(rows, records)),
             "reopened": tuple(_reopened(rows, reopened)),
         },
+        unfinished=verdict.unfinished,
     )
 
 

@@ -6,7 +6,7 @@ Pure: no clock, no process. Times are seconds from the first submission.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -17,21 +17,31 @@ ITEMS = (101, 102, 103)
 KILL_EVERY = 3.0
 FAULT_RATE = 0.15
 
+INSIDE = ("writing", "inserting", "claiming", "committing")
+"""Points inside the engine's transaction."""
+FAILING = (*INSIDE, "committed")
+"""Where that can be made to fail as well: at the last one its answer is lost."""
 POINTS = (
+    "received",
+    "taking-in",
+    "checked",
+    "arrived",
+    *INSIDE,
+    "recorded",
+    "inserted",
+    "claimed",
+    "granted",
     "calling",
     "answered",
-    "writing",
-    "committed",
-    "done",
-    "claimed",
-    "taking-in",
+    "come-home",
     "taken-in",
-    "handed-over",
-    "keeping",
+    "done",
+    "sweeping",
     "swept",
 )
-"""Where a worker is made to die: see ``chaos.points``."""
-VICTIMS = ("child", "child", "parent", "all")
+"""Where a worker is made to die: see ``chaos.placement``."""
+FAILURES = ("away", "fault")
+"""How a transaction is made to fail: see ``chaos.points``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +51,6 @@ class Scale:
     orders: int
     seconds: float
     """From the first submission to the last."""
-    drain: float
-    """How long after the last submission everything has to be final."""
     half_open: float
     database_away: float
     twin_beats: float
@@ -54,8 +62,8 @@ class Scale:
     """Where workers are made to die."""
 
 
-LONG = Scale(5000, 190, 80, 20, 10, 20, 17, 8, 60)
-SHORT = Scale(500, 30, 28, 8, 4, 6, 17, 6, 12)
+LONG = Scale(5000, 190, 20, 10, 20, 17, 8, 60)
+SHORT = Scale(500, 30, 8, 4, 6, 17, 6, 12)
 PROOF = replace(SHORT, points=("answered", "writing", "calling"))
 """To notice mutations in a minute: workers die where it hurts."""
 SEED = 20261121
@@ -83,7 +91,8 @@ class Blow:
     kind: str
     seconds: float = 0.0
     point: str = ""
-    victim: str = ""
+    failure: str = ""
+    """Of a transaction: one of ``FAILURES``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +189,39 @@ def _blows(random: Random, scale: Scale) -> list[Blow]:
         Blow(0.64 * at, "restart database"),
         Blow(0.56 * at, "freeze worker", scale.frozen),
     ]
-    return sorted(once + _kills(random, scale), key=lambda blow: blow.at)
+    often = _kills(random, scale) + _failures(random, scale)
+    return sorted(once + often, key=lambda blow: blow.at)
 
 
 def _kills(random: Random, scale: Scale) -> list[Blow]:
-    """Every three seconds, each point and each kind of victim in turn."""
-    count = int(scale.seconds / KILL_EVERY)
-    points = [*scale.points] * (count // len(scale.points) + 1)
-    random.shuffle(points)
+    """Every three seconds, at each point in turn."""
+    points = _in_turn(random, scale.points, _times(scale))
+    return [
+        Blow(KILL_EVERY * (number + 1), "kill worker", point=point)
+        for number, point in enumerate(points)
+    ]
+
+
+def _failures(random: Random, scale: Scale) -> list[Blow]:
+    """A transaction fails between each two kills, at each point in turn."""
+    points = _in_turn(random, FAILING, _times(scale))
     return [
         Blow(
-            KILL_EVERY * (number + 1),
-            "kill worker",
-            point=points[number],
-            victim=random.choice(VICTIMS),
+            KILL_EVERY * (number + 0.5),
+            "fail transaction",
+            point=point,
+            failure=FAILURES[number % len(FAILURES)],
         )
-        for number in range(count)
+        for number, point in enumerate(points)
     ]
+
+
+def _times(scale: Scale) -> int:
+    return int(scale.seconds / KILL_EVERY)
+
+
+def _in_turn(random: Random, points: Sequence[str], count: int) -> list[str]:
+    """So many of them, each about as often as the others."""
+    drawn = [*points] * (count // len(points) + 1)
+    random.shuffle(drawn)
+    return drawn[:count]

@@ -1,8 +1,8 @@
-"""Where a worker dies on command: in the middle of a call, between the answer and the
-commit, between the commit and the ack.
+"""Points at which a worker can be made to die, to stand still, or to fail.
 
-Loaded into the workers under test alone (see ``chaos.app``). Whoever conducts the run
-arms a point by a file; the process that comes by first takes the file, and dies there.
+The conductor of a run arms a point by a file. The first process that passes the point
+takes the file, and does there what the file says. ``chaos.placement`` puts the points
+into the workers' code.
 """
 
 from __future__ import annotations
@@ -11,69 +11,70 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from celery.signals import task_postrun, worker_ready
+from ledger.database import LedgerUnreachableError
 
 FOLDER = "RESCIND_CHAOS_FOLDER"
+KILL = "kill"
+"""The worker is ended by SIGKILL."""
 FREEZE = "freeze"
-"""The point, and the victim, that stops itself instead of dying."""
-MIDDLE_SECONDS = 0.015
-"""How long after a call began it is in its middle; the providers take 30 ms."""
+"""The worker stops itself by SIGSTOP. The name of its point, too."""
+AWAY, FAULT = "away", "fault"
+"""The transaction fails: the ledger is away, or for a reason that nothing foresees."""
+
+
+class InjectedError(RuntimeError):
+    """A fault that the conductor of the run has ordered."""
 
 
 class Armoury:
-    """The files by which points are armed, and the record of who died where."""
+    """The files by which points are armed, and the record of the kills."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, is_quiet: Callable[[], bool] = lambda: True
+    ) -> None:
+        """``is_quiet`` says whether this process holds no lock of the ledger: it is
+        frozen only then."""
         self._armed = folder / "armed"
         self._armed.mkdir(parents=True, exist_ok=True)
         self._ready = folder / "ready"
         self._ready.mkdir(exist_ok=True)
         self._deaths = folder / "deaths"
         self._frozen = folder / "frozen"
+        self._is_quiet = is_quiet
 
-    def arm(self, name: str, victim: str) -> None:
+    # --- for the conductor ---
+
+    def arm(self, name: str, order: str) -> None:
         draft = self._armed / f".{name}"
-        draft.write_text(victim)
+        draft.write_text(order)
         draft.rename(self._armed / name)
+
+    def is_armed(self, name: str) -> bool:
+        return (self._armed / name).exists()
 
     def disarm(self, name: str) -> bool:
         """Whether it was still armed."""
         return self._take(name) is not None
 
-    def passing(self, name: str, *, after: float = 0.0) -> None:
-        """Die here, if that is what was ordered."""
-        victim = self._take(name)
-        if victim is None:
-            return
-        if after:
-            threading.Timer(after, self._strike, (name, victim)).start()
-        else:
-            self._strike(name, victim)
-
     def deaths(self) -> list[tuple[float, str, str]]:
-        """When, where and who, so far."""
+        """When, where and how, so far."""
         if not self._deaths.exists():
             return []
         lines = [line.split() for line in self._deaths.read_text().splitlines()]
-        return [(float(at), point, victim) for at, point, victim in lines]
+        return [(float(at), point, order) for at, point, order in lines]
 
-    def note(self, point: str, victim: str) -> None:
-        """Before the blow: whoever deals it may not live to tell."""
-        line = f"{time.time()} {point} {victim}\n".encode()
+    def note(self, point: str) -> None:
+        """Record a kill, before it: a process that kills itself cannot afterwards."""
+        line = f"{time.time()} {point} {KILL}\n".encode()
         out = os.open(self._deaths, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(out, line)
         finally:
             os.close(out)
-
-    def say_ready(self) -> None:
-        """This worker takes messages from now on."""
-        (self._ready / str(os.getpid())).touch()
 
     def ready_for(self, pid: int | None) -> float:
         """For how many seconds that worker has been taking messages."""
@@ -83,15 +84,41 @@ class Armoury:
             return -1.0
 
     def frozen(self) -> int | None:
-        """The process that stopped itself, once one has."""
-        return int(self._frozen.read_text()) if self._frozen.exists() else None
+        """The process that stops itself, once one does, until it is released."""
+        try:
+            return int(self._frozen.read_text())
+        except FileNotFoundError:
+            return None
 
     def thaw(self) -> None:
-        """Let whoever stopped itself go on, if it is still there."""
+        """Let the frozen process go on, if it is still there. No point harms it until
+        it is released: what it knows is old, and it has to act on that."""
         pid = self.frozen()
         if pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+    def release(self) -> None:
+        """From now on the process that was frozen is one like the others."""
+        self._frozen.unlink(missing_ok=True)
+
+    # --- for the workers ---
+
+    def say_ready(self) -> None:
+        """This worker takes messages from now on."""
+        (self._ready / str(os.getpid())).touch()
+
+    def passing(self, name: str, *, after: float = 0.0) -> None:
+        """Do here what was ordered, if anything was; ``after`` so many seconds."""
+        if self.frozen() == os.getpid():
+            return
+        order = self._take(name)
+        if order is None:
+            return
+        if after:
+            threading.Timer(after, self._obey, (name, order)).start()
+        else:
+            self._obey(name, order)
 
     def _take(self, name: str) -> str | None:
         taken = self._armed / f".{name}.{os.getpid()}.{threading.get_ident()}"
@@ -99,114 +126,27 @@ class Armoury:
             (self._armed / name).rename(taken)
         except FileNotFoundError:
             return None
-        victim = taken.read_text()
+        order = taken.read_text()
         taken.unlink()
-        return victim
+        return order
 
-    def _strike(self, point: str, victim: str) -> None:
-        if victim == FREEZE:
-            self._frozen.write_text(str(os.getpid()))
-            os.kill(os.getpid(), signal.SIGSTOP)
+    def _obey(self, point: str, order: str) -> None:
+        if order == FREEZE:
+            self._freeze()
+        elif order == AWAY:
+            raise LedgerUnreachableError(f"ordered at {point}")
+        elif order == FAULT:
+            raise InjectedError(f"ordered at {point}")
+        else:
+            self.note(point)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _freeze(self) -> None:
+        if self.frozen() is not None:
             return
-        self.note(point, victim)
-        match victim:
-            case "parent":
-                os.kill(os.getppid(), signal.SIGKILL)
-            case "all":
-                os.killpg(os.getpgrp(), signal.SIGKILL)
-            case _:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
-def install() -> None:
-    """Put the points into this process's code."""
-    import tasks.submit
-    import tasks.sweep
-    import worker.calls
-    import worker.slots
-
-    armoury = Armoury(Path(os.environ[FOLDER]))
-    here = armoury.passing
-    _around(tasks.submit, "take_in", before=lambda *a: _intake(armoury, a))
-    _around(tasks.submit, "take_in", after=lambda: here("taken-in"))
-    _around(worker.slots, "hand_over", after=lambda: here("handed-over"))
-    _around(tasks.sweep, "sweep_ledger", after=lambda: here("swept"))
-    _around(worker.calls, "exchange", before=lambda *a: _calling(armoury))
-    _turns(here)
-    _keeping(here)
-    worker_ready.connect(lambda **_: armoury.say_ready(), weak=False)
-    task_postrun.connect(lambda **_: here("done"), weak=False)
-
-
-def _turns(here: Callable[[str], None]) -> None:
-    """One transaction records what came home and claims what is next."""
-    from ledger import records
-    from worker import books
-
-    turn, record_calls = books.Books._turn, records.record_calls
-
-    def turned(
-        own: books.Books, asked: Sequence[Any], *more: Any, **how: bool
-    ) -> list[Any]:
-        if asked:
-            here("answered")
-        claimed = turn(own, asked, *more, **how)
-        for name, reached in (("committed", asked), ("claimed", claimed)):
-            if reached:
-                here(name)
-        return claimed
-
-    def recorded(*given: Any) -> None:
-        record_calls(*given)
-        if given[-1]:
-            here("writing")
-
-    for owner, name, new in (
-        (books.Books, "_turn", turned),
-        (books, "record_calls", recorded),
-    ):
-        setattr(owner, name, new)
-
-
-def _keeping(here: Callable[[str], None]) -> None:
-    """It keeps what is in hand as well."""
-    from worker import books, hand
-
-    def kept(*given: Any) -> hand.Kept:
-        found = hand.keep(*given)
-        if found.orders:
-            here("keeping")
-        return found
-
-    setattr(books, "keep", kept)  # noqa: B010  (mypy minds the plain way)
-
-
-def _calling(armoury: Armoury) -> None:
-    for name in ("calling", FREEZE):
-        armoury.passing(name, after=MIDDLE_SECONDS)
-
-
-def _intake(armoury: Armoury, given: tuple[Any, ...]) -> None:
-    armoury.passing("taking-in")
-    entries = given[3]
-    if entries and isinstance(entries[0], dict):
-        for delivery in ("first", "second"):
-            armoury.passing(f"{delivery}-{entries[0].get('order')}")
-
-
-def _around(
-    owner: Any,
-    name: str,
-    *,
-    before: Callable[..., None] = lambda *_: None,
-    after: Callable[[], None] = lambda: None,
-) -> None:
-    inner = getattr(owner, name)
-
-    def outer(*args: Any, **kwargs: Any) -> Any:
-        before(*args)
-        result = inner(*args, **kwargs)
-        after()
-        return result
-
-    setattr(owner, name, outer)
+        draft = self._frozen.with_suffix(f".{os.getpid()}")
+        draft.write_text(str(os.getpid()))
+        draft.rename(self._frozen)
+        while not self._is_quiet():
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGSTOP)

@@ -67,6 +67,11 @@ class Producer(threading.Thread):
                 self.failures += 1
                 time.sleep(AGAIN_SECONDS)
 
+    @property
+    def left(self) -> int:
+        """How many messages it has still to send."""
+        return len(self._due)
+
     def send_again(self, messages: Iterable[Message]) -> int:
         """From the outbox, as whoever keeps one does when the broker lost its data."""
         count = 0

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chaos.conductor import Outage
-from worker.demo_oracle import Offence
+from worker.demo_facts import Offence
 
 PROGRESS_SECONDS = 15.0
 UNRESOLVED_SHARE = 0.001
@@ -54,6 +54,10 @@ class Report:
     """From each death to the next call that a provider received."""
     others: Mapping[str, int]
     outcomes: Mapping[str, int]
+    unfinished: Sequence[Offence] = ()
+    """Still open at the end: no offence, unless nothing moved them any more."""
+    stalled_for: float | None = None
+    """Seconds without progress after which the run was given up, if it was."""
 
     @property
     def failings(self) -> list[str]:
@@ -63,6 +67,9 @@ class Report:
         ]
         if len(self.unresolved) > max(FEW, self.orders * UNRESOLVED_SHARE):
             found.append(f"unresolved {len(self.unresolved)}")
+        if self.stalled_for is not None:
+            open_ones = f"not finished {len(self.unfinished)}"
+            found.append(f"{open_ones}: nothing moved for {self.stalled_for:.0f} s")
         worst = max((pause.seconds for pause in self.pauses), default=0.0)
         if worst >= PROGRESS_SECONDS:
             found.append(f"no progress for {worst:.1f} s")
@@ -83,9 +90,8 @@ class Report:
         lines = [f"{self.database}, seed {self.seed}{broken}"]
         lines += [f"  {what:<28}{value}" for what, value in self._rows().items()]
         for kind, words in KINDS.items():
-            some = self.offences.get(kind, ())
-            lines.append(f"  {words:<28}{len(some)}")
-            lines += [f"    {o.provider} {o.order}: {o.why}" for o in some[:SHOWN]]
+            lines += _listed(words, self.offences.get(kind, ()))
+        lines += _listed("not finished", self.unfinished)
         lines.append(f"  {'unresolved':<28}{len(self.unresolved)}")
         lines += [f"    {one}" for one in self.unresolved[:SHOWN]]
         lines.append(f"  {'; '.join(['NOT GOOD', *self.failings])}")
@@ -103,6 +109,11 @@ class Report:
             "from a kill to progress": _spread(self.pauses),
             "ended": _counts(self.outcomes),
         }
+
+
+def _listed(words: str, some: Sequence[Offence]) -> list[str]:
+    shown = [f"    {one.provider} {one.order}: {one.why}" for one in some[:SHOWN]]
+    return [f"  {words:<28}{len(some)}", *shown]
 
 
 def _counts(some: Mapping[str, int]) -> str:

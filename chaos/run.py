@@ -21,7 +21,8 @@ from ledger.database import reading
 from ledger.listing import Filter, list_rows
 from ledger.queries import as_record, history
 from worker.accounts import load_accounts
-from worker.demo_oracle import Wish
+from worker.demo_facts import Wish
+from worker.demo_stall import STALL_SECONDS
 from worker.entries import check
 from worker.runtime import utc_now
 
@@ -51,9 +52,10 @@ def _report(
     kind: str, drawn: Plan, mutation: str | None, house: House, conductor: Conductor
 ) -> Report:
     until = time.time()
-    rows = _rows(conductor.engine)
+    rows, read_at = _rows(conductor.engine), utc_now()
     records = house.sandbox.orders()
-    judged = judge(_wishes(drawn, house), rows, records, conductor.watcher.broken)
+    broken = conductor.watcher.broken
+    judged = judge(_wishes(drawn, house), rows, records, broken, read_at)
     calls = sorted(event["t"] for one in records for event in one["events"])
     counts = house.sandbox.calls()
     log = conductor.log
@@ -72,12 +74,15 @@ def _report(
         deaths=dict(Counter(_place(point) for _, point, _ in deaths)),
         pauses=pauses(deaths, calls, log.outages, began, until),
         others={
+            "transactions that failed": log.failed_transactions,
             "messages sent again after Redis was emptied": log.resubmitted,
             "sends that failed at first": sum(p.failures for p in conductor.producers),
             "retries": log.retried,
             "retries refused": log.retries_refused,
         },
         outcomes=dict(tally(rows)),
+        unfinished=judged.unfinished,
+        stalled_for=STALL_SECONDS if conductor.stalled else None,
     )
 
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, select
+from sqlalchemy import Connection, Engine, Row, func, select
 
+from ledger.counts import written
 from ledger.database import LedgerUnreachableError, reading
 from ledger.states import FINAL
 from ledger.tables import CANCELLATION
@@ -19,6 +21,8 @@ LOOK_SECONDS = 0.5
 
 Final = tuple[str, str | None, int]
 """State, reason, and when it became final, in ms."""
+Named = tuple[str, str]
+"""Provider and order."""
 
 
 class Watcher(threading.Thread):
@@ -73,24 +77,41 @@ class Watcher(threading.Thread):
             if was is not None and row.state not in FINAL:
                 self.broken[row.id] = f"was {was}, is {row.state}"
 
-    def unfinished(self) -> int | None:
-        """How many are not final; nothing if the ledger cannot be asked."""
+    def has_ended(self, expected: AbstractSet[Named]) -> bool:
+        """Whether all of these are in the ledger, and all that is there is final.
+
+        Not as long as the ledger cannot be asked.
+        """
         chosen = select(func.count()).where(C.finished_at.is_(None))
         try:
             with reading(self._engine) as connection:
-                return int(connection.execute(chosen).scalar_one())
+                if connection.execute(chosen).scalar_one():
+                    return False
+                return expected <= _known(connection)
+        except LedgerUnreachableError:
+            return False
+
+    def written(self) -> tuple[int, int] | None:
+        """See ``ledger.counts``; nothing if the ledger cannot be asked."""
+        try:
+            with reading(self._engine) as connection:
+                return written(connection)
         except LedgerUnreachableError:
             return None
 
-    def known(self) -> set[tuple[str, str]]:
-        """Provider and order of all that is in the ledger; waits until it answers."""
+    def known(self) -> set[Named]:
+        """All that is in the ledger; waits until it answers."""
         while True:
             try:
                 with reading(self._engine) as connection:
-                    found = connection.execute(select(C.provider, C.order_id))
-                    return {(provider, order) for provider, order in found}
+                    return _known(connection)
             except LedgerUnreachableError:
                 time.sleep(0.2)
+
+
+def _known(connection: Connection) -> set[Named]:
+    found = connection.execute(select(C.provider, C.order_id))
+    return {(provider, order) for provider, order in found}
 
 
 def _final(row: Row[Any]) -> Final:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from ledger.tables import CALL, CANCELLATION
+from ledger.tables import CALL, CANCELLATION, TRANSITION
 
 C = CANCELLATION.c
 
@@ -24,3 +24,13 @@ def calls_made(connection: Connection) -> list[tuple[str, str, str, int]]:
     columns = (CALL.c.provider, CALL.c.operation, CALL.c.evidence)
     chosen = select(*columns, func.count()).group_by(*columns).order_by(*columns)
     return [(p, o, e, n) for p, o, e, n in connection.execute(chosen)]
+
+
+def written(connection: Connection) -> tuple[int, int]:
+    """How many changes of state and how many calls the ledger holds.
+
+    It changes whenever a cancellation moves.
+    """
+    changes = connection.execute(select(func.count()).select_from(TRANSITION))
+    calls = connection.execute(select(func.count()).select_from(CALL))
+    return int(changes.scalar_one()), int(calls.scalar_one())

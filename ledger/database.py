@@ -97,7 +97,7 @@ def _open_sqlite(url: str) -> Engine:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         # Whoever writes empties the others' cache: one transaction fills no more, and
-        # each connection of each child keeps all that it ever filled.
+        # each connection keeps all that it ever filled.
         cursor.execute("PRAGMA cache_size=-8000")
         cursor.close()
 

@@ -15,10 +15,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ledger import deliveries, tallies
 from ledger.deliveries import Ended
 from ledger.progress import Progress
-from ledger.records import PROGRESS, progress_row, write_history
+from ledger.row_values import PROGRESS, progress_row
 from ledger.rows import Columns, Rows, incoming
 from ledger.states import FINAL, State
 from ledger.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms
+from ledger.transitions import write_history
 
 C = CANCELLATION.c
 
@@ -69,6 +70,10 @@ class NewCancellation:
     trace: str | None = None
     not_before: datetime | None = None
     cancel_before: datetime | None = None
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        return (self.provider, self.account)
 
     @property
     def path(self) -> tuple[str, str, str]:

@@ -6,20 +6,41 @@ A lane is *paused* when its provider is down or throttles: by itself it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    Text,
+    or_,
+    select,
+    true,
+)
 
 from ledger import tallies
-from ledger.inserting import insert_into
+from ledger.inserting import inserting
+from ledger.rows import Columns, Rows, incoming, parameters
 from ledger.tables import LANE, from_ms, to_ms
 from providers.model import Policy
 
+L = LANE.c
+Lane = tuple[str, str]
 HELD_BY_OPERATOR = "held by an operator"
+_KEY: Columns = {"provider": Text, "account": Text}
+_COLUMNS: Columns = {
+    **_KEY,
+    "failures": BigInteger,
+    "paused_until": BigInteger,
+    "pause_reason": Text,
+    "held_at": BigInteger,
+    "held_reason": Text,
+    "probe_at": BigInteger,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,63 +128,112 @@ def hold_for_operator(lane: LaneState, now: datetime) -> LaneState:
 # --- in the ledger ----------------------------------------------------------------
 
 
-def register_lanes(connection: Connection, lanes: Iterable[tuple[str, str]]) -> None:
+def register_lanes(connection: Connection, lanes: Iterable[Lane]) -> None:
     """Make sure that each lane has its row."""
-    rows = [{"provider": p, "account": a, "failures": 0} for p, a in sorted(set(lanes))]
-    if rows:
-        connection.execute(insert_into(connection, LANE).on_conflict_do_nothing(), rows)
+    _insert(connection, dict.fromkeys(lanes, LaneState()), overwrite=False)
 
 
-def all_lanes(connection: Connection) -> dict[tuple[str, str], LaneState]:
+def all_lanes(connection: Connection) -> dict[Lane, LaneState]:
     """Every lane that ever had work, by provider and account."""
-    rows = connection.execute(select(LANE).order_by(LANE.c.provider, LANE.c.account))
+    rows = connection.execute(select(LANE).order_by(L.provider, L.account))
     return {(row.provider, row.account): _state(row) for row in rows}
 
 
+def read_lanes(
+    connection: Connection, lanes: Iterable[Lane], *, for_update: bool = False
+) -> dict[Lane, LaneState]:
+    """Those of ``lanes`` that are not as good as new; unknown ones are as good as new.
+
+    ``for_update`` locks all of them until the transaction ends: what is to be written
+    must be read so, or another's word, such as an operator's, would be lost.
+    """
+    ordered = sorted(set(lanes))
+    if not ordered:
+        return {}
+    dialect = connection.dialect.name
+    given = parameters(dialect, {}, tuple(_KEY), ordered)
+    rows = connection.execute(_read(dialect, for_update=for_update), given)
+    found = {(row.provider, row.account): _state(row) for row in rows}
+    return {lane: state for lane, state in found.items() if state != LaneState()}
+
+
+@cache
+def _read(dialect: str, *, for_update: bool) -> Select[Any]:
+    asked = incoming(dialect, _KEY, tuple(_KEY))
+    same = (L.provider == asked.c.provider) & (L.account == asked.c.account)
+    chosen = select(LANE).select_from(asked.join(LANE, same))
+    if for_update:
+        # In the order in which they are asked for: see ``_insert``.
+        return chosen.with_for_update(of=LANE)
+    troubled = (column.is_not(None) for column in LANE.c if column.nullable)
+    return chosen.where(or_(L.failures > 0, *troubled))
+
+
 def read_lane(
-    connection: Connection, lane: tuple[str, str], *, for_update: bool = False
+    connection: Connection, lane: Lane, *, for_update: bool = False
 ) -> LaneState:
-    """One lane; an unknown one is as good as new."""
-    its = {"its_provider": lane[0], "its_account": lane[1]}
-    row = connection.execute(_one(for_update=for_update), its).one_or_none()
-    return LaneState() if row is None else _state(row)
+    """``read_lanes`` of one lane; an unknown one is as good as new."""
+    found = read_lanes(connection, [lane], for_update=for_update)
+    return found.get(lane, LaneState())
 
 
-@cache  # it is read in each turn of each pump: see ``claims``
-def _one(*, for_update: bool) -> Select[Any]:
-    chosen = select(LANE).where(
-        LANE.c.provider == bindparam("its_provider"),
-        LANE.c.account == bindparam("its_account"),
-    )
-    return chosen.with_for_update() if for_update else chosen
+def write_lanes(connection: Connection, states: Mapping[Lane, LaneState]) -> None:
+    """Let each lane have this state, whether or not it has a row."""
+    _count_holds(connection, states)
+    _insert(connection, states, overwrite=True)
 
 
-def write_lane(connection: Connection, lane: tuple[str, str], state: LaneState) -> None:
-    register_lanes(connection, [lane])
-    _count_hold(connection, lane, state)
-    connection.execute(
-        update(LANE)
-        .where(LANE.c.provider == lane[0], LANE.c.account == lane[1])
-        .values(
-            failures=state.failures,
-            paused_until=to_ms(state.paused_until),
-            pause_reason=state.pause_reason,
-            held_at=to_ms(state.held_at),
-            held_reason=state.held_reason,
-            probe_at=to_ms(state.probe_at),
-        )
-    )
+def write_lane(connection: Connection, lane: Lane, state: LaneState) -> None:
+    """``write_lanes`` of one lane."""
+    write_lanes(connection, {lane: state})
 
 
-def _count_hold(
-    connection: Connection, lane: tuple[str, str], state: LaneState
+def _insert(
+    connection: Connection, states: Mapping[Lane, LaneState], *, overwrite: bool
 ) -> None:
-    was = read_lane(connection, lane)
-    by_operator = state.held_reason == HELD_BY_OPERATOR
-    anew = by_operator and was.held_reason != HELD_BY_OPERATOR
-    if state.held_at is not None and (was.held_at is None or anew):
-        who = "operator" if by_operator else "fault"
-        tallies.count(connection, tallies.HOLD, lane, who)
+    if states:
+        # All in one order: two that write the same ones must not lock each other.
+        given = [_row(lane, states[lane]) for lane in sorted(states)]
+        dialect, rows = connection.dialect.name, Rows(given, _COLUMNS, _KEY)
+        statement = _write(dialect, rows.differing, overwrite=overwrite)
+        connection.execute(statement, rows.parameters(dialect))
+
+
+@cache
+def _write(dialect: str, differing: tuple[str, ...], *, overwrite: bool) -> Any:
+    new = incoming(dialect, _COLUMNS, differing)
+    # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+    rows = select(new).where(true())
+    made = inserting(dialect, LANE).from_select(list(_COLUMNS), rows)
+    if not overwrite:
+        return made.on_conflict_do_nothing()
+    changed = {n: made.excluded[n] for n in _COLUMNS if n not in _KEY}
+    return made.on_conflict_do_update(index_elements=list(_KEY), set_=changed)
+
+
+def _count_holds(connection: Connection, states: Mapping[Lane, LaneState]) -> None:
+    held = {lane: one for lane, one in states.items() if one.held_at is not None}
+    before = read_lanes(connection, held)
+    for lane, state in held.items():
+        was = before.get(lane, LaneState())
+        by_operator = state.held_reason == HELD_BY_OPERATOR
+        again = by_operator and was.held_reason != HELD_BY_OPERATOR
+        if was.held_at is None or again:
+            who = "operator" if by_operator else "fault"
+            tallies.count(connection, tallies.HOLD, lane, who)
+
+
+def _row(lane: Lane, state: LaneState) -> dict[str, Any]:
+    return {
+        "provider": lane[0],
+        "account": lane[1],
+        "failures": state.failures,
+        "paused_until": to_ms(state.paused_until),
+        "pause_reason": state.pause_reason,
+        "held_at": to_ms(state.held_at),
+        "held_reason": state.held_reason,
+        "probe_at": to_ms(state.probe_at),
+    }
 
 
 def _state(row: Any) -> LaneState:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from heapq import nlargest
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -94,7 +93,7 @@ def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
         return _ranges_of_group(connection, asked, states)
     if not asked and not wanted.states:
         return None
-    found = islice(lanes_in(connection, LISTED), MOST_LANES + 1)
+    found = lanes_in(connection, LISTED, MOST_LANES + 1)
     lanes = {*found, *lanes_in(connection, LOOKED_AT)}
     if len(lanes) > MOST_LANES:
         return None

@@ -61,11 +61,6 @@ def check(engine: Engine) -> None:
     )
 
 
-def prepare() -> None:
-    """Find this program's version now, for all processes that are forked from here."""
-    _known()
-
-
 def _newer(engine: Engine, found: str) -> str:
     where = engine.url.render_as_string(hide_password=True)
     return (

@@ -2,88 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Connection,
-    Insert,
-    Select,
-    Text,
-    bindparam,
-    cast,
-    func,
-    insert,
-    select,
-    true,
-    union_all,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, Connection, Text, func, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ledger import deliveries, tallies
-from ledger.progress import Change, Progress
+from ledger.call_log import CallMade, append_calls
+from ledger.progress import Change
+from ledger.row_values import PROGRESS, progress_row
 from ledger.rows import Columns, Rows, incoming, parameters
 from ledger.states import EDGES, FINAL, State
-from ledger.tables import CALL, CANCELLATION, TRANSITION, in_ms, to_ms
+from ledger.tables import CANCELLATION, in_ms
+from ledger.transitions import write_history
 
-PROGRESS: Columns = {
-    "state": Text,
-    "reason": Text,
-    "provider_code": Text,
-    "provider_message": Text,
-    "attempts": BigInteger,
-    "spent": BigInteger,
-    "polls": BigInteger,
-    "lost": BigInteger,
-    "hint": Text,
-    "sent_at": BigInteger,
-    "since": BigInteger,
-    "step": BigInteger,
-    "batch_cap": BigInteger,
-    "due_at": BigInteger,
-    "finished_at": BigInteger,
-    "updated_at": BigInteger,
-}
-"""The columns that a decision replaces: see ``progress_row``."""
+Lane = tuple[str, str]
 ASKED = "+"
 """Before the id of one whose producer wants to be told; no id begins like that."""
 _GUARD: Columns = {"id": Text, "version": BigInteger, "from_state": Text}
 _CHANGE: Columns = {**_GUARD, **PROGRESS}
-_TRANSITION: Columns = {
-    "cancellation_id": Text,
-    "seq": BigInteger,
-    "at": BigInteger,
-    "from_state": Text,
-    "to_state": Text,
-    "reason": Text,
-    "evidence": Text,
-    "call_id": Text,
-}
-_ID = "cancellation_id"
-_STEP: Columns = {n: kind for n, kind in _TRANSITION.items() if n != _ID}
-_CALL: Columns = {
-    "id": Text,
-    "provider": Text,
-    "account": Text,
-    "operation": Text,
-    "evidence": Text,
-    "status": BigInteger,
-    "took_ms": BigInteger,
-    "detail": Text,
-    "body": Text,
-    "orders": BigInteger,
-    "cancellations": JSON,
-    "at": BigInteger,
-}
 
 
 class ForbiddenEdgeError(AssertionError):
@@ -91,22 +35,12 @@ class ForbiddenEdgeError(AssertionError):
 
 
 @dataclass(frozen=True, slots=True)
-class CallMade:
-    """One provider call, for the record. ``body`` is masked already."""
+class LaneChanges:
+    """What is to be recorded of one lane."""
 
-    id: str
-    operation: str
-    evidence: str
-    took: timedelta
-    at: datetime
-    cancellations: tuple[str, ...]
-    status: int | None = None
-    detail: str | None = None
-    body: str | None = None
-
-    @property
-    def took_ms(self) -> int:
-        return round(self.took.total_seconds() * 1000)
+    lane: Lane
+    changes: Sequence[Change]
+    calls: Sequence[CallMade] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +59,24 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
-def record(
-    connection: Connection,
-    changes: Sequence[Change],
-    now: datetime,
-    lane: tuple[str, str],
+def record_many(
+    connection: Connection, work: Sequence[LaneChanges], now: datetime
 ) -> Recorded:
-    """Make ``changes`` of one lane, each only if it is still as it was claimed.
+    """Make the changes of many lanes, each only if it is still as it was claimed, and
+    append their calls. A lane may come more than once.
 
-    Final states are never left.
+    Final states are never left: raises ``ForbiddenEdgeError`` for a change that does
+    not exist. One statement updates, one appends the history, one the calls.
     """
+    recorded = _record(connection, [one for one in work if one.changes], now)
+    append_calls(connection, [(one.lane, call) for one in work for call in one.calls])
+    return recorded
+
+
+def _record(
+    connection: Connection, work: Sequence[LaneChanges], now: datetime
+) -> Recorded:
+    changes = [change for one in work for change in one.changes]
     if not changes:
         return Recorded()
     for change in changes:
@@ -143,11 +85,18 @@ def record(
     asked = [one[1:] for one in marked if one[0] == ASKED]
     made = marked.union(asked) if asked else marked
     stale = frozenset(chain.from_iterable(c.ids for c in changes)) - made
-    moved = [c for c in _without(stale, changes) if c.from_state != c.to.state]
-    at = in_ms(now)
-    write_history(connection, [_transition(change, at) for change in moved])
-    _count(connection, moved, now, lane)
-    return Recorded(stale, _begin_telling(connection, asked, moved))
+    moved = [(one.lane, list(_moved(one.changes, stale))) for one in work]
+    for lane, some in moved:
+        _count(connection, some, now, lane)
+    at, steps = in_ms(now), [change for _, some in moved for change in some]
+    write_history(connection, [_transition(change, at) for change in steps])
+    return Recorded(stale, _begin_telling(connection, asked, steps))
+
+
+def _moved(changes: Sequence[Change], stale: frozenset[str]) -> Iterator[Change]:
+    """Those that were made and go to another state."""
+    left = _without(stale, changes)
+    return (change for change in left if change.from_state != change.to.state)
 
 
 def _without(stale: frozenset[str], changes: Sequence[Change]) -> Sequence[Change]:
@@ -198,8 +147,13 @@ def _update(
     # Told what all of them were, PostgreSQL looks for that first, not for their ids.
     apart = () if dialect == "sqlite" else _GUARD
     rows = Rows([_change_row(c, at) for c in changes], _CHANGE, apart, many="id")
+    each = rows.apart
+    if dialect != "sqlite":
+        # All in one order: two that change the same ones must not lock each other.
+        each = sorted(each, key=itemgetter(rows.differing.index("id")))
     statement = _guarded_update(dialect, rows.differing)
-    made = connection.execute(statement, rows.parameters(dialect))
+    given = parameters(dialect, rows.alike, rows.differing, each)
+    made = connection.execute(statement, given)
     return frozenset(made.scalars())
 
 
@@ -236,27 +190,6 @@ def _change_row(change: Change, at: int) -> dict[str, Any]:
     }
 
 
-def progress_row(progress: Progress) -> dict[str, Any]:
-    """The columns that hold ``progress``."""
-    return {
-        "state": progress.state,
-        "reason": progress.reason,
-        "provider_code": progress.provider_code,
-        "provider_message": progress.provider_message,
-        "attempts": progress.attempts,
-        "spent": progress.spent,
-        "polls": progress.polls,
-        "lost": int(progress.lost),
-        "hint": progress.hint,
-        "sent_at": to_ms(progress.sent_at),
-        "since": to_ms(progress.since),
-        "step": progress.step,
-        "batch_cap": progress.batch_cap,
-        "due_at": to_ms(progress.due_at),
-        "finished_at": to_ms(progress.finished_at),
-    }
-
-
 def _transition(change: Change, at: int) -> dict[str, Any]:
     return {
         "cancellation_id": change.ids,
@@ -267,98 +200,4 @@ def _transition(change: Change, at: int) -> dict[str, Any]:
         "reason": change.to.reason,
         "evidence": change.evidence,
         "call_id": change.call_id,
-    }
-
-
-def write_history(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append transitions, given as their columns: each is that of all the cancellations
-    that it lists as ``cancellation_id``."""
-    if not rows:
-        return
-    dialect = connection.dialect.name
-    new = Rows(rows, _TRANSITION, many="cancellation_id")
-    connection.execute(_append(dialect, new.differing), new.parameters(dialect))
-
-
-def write_steps(
-    connection: Connection, ids: Sequence[str], steps: Sequence[Mapping[str, Any]]
-) -> None:
-    """Append the same transitions to the history of each."""
-    if not ids:
-        return
-    dialect = connection.dialect.name
-    given = parameters(dialect, {}, (_ID,), [(one,) for one in ids])
-    for place, step in enumerate(steps):
-        given |= {f"{name}_{place}": step.get(name) for name in _STEP}
-    connection.execute(_append_steps(dialect, len(steps)), given)
-
-
-@cache
-def _append_steps(dialect: str, number: int) -> Insert:
-    each = incoming(dialect, {_ID: Text}, (_ID,))
-    steps = union_all(*map(_step, range(number))).subquery("steps")
-    rows = select(each.c[_ID], *steps.c).join_from(each, steps, true())
-    return insert(TRANSITION).from_select([_ID, *_STEP], rows)
-
-
-def _step(place: int) -> Select[Any]:
-    return select(
-        *(
-            cast(bindparam(f"{name}_{place}", type_=kind()), kind()).label(name)
-            for name, kind in _STEP.items()
-        )
-    )
-
-
-@cache
-def _append(dialect: str, differing: tuple[str, ...]) -> Insert:
-    new = incoming(dialect, _TRANSITION, differing)
-    return insert(TRANSITION).from_select(list(_TRANSITION), select(new))
-
-
-def record_calls(
-    connection: Connection, provider: str, account: str, calls: Sequence[CallMade]
-) -> None:
-    """Append one row for each call to the provider."""
-    if not calls:
-        return
-    dialect = connection.dialect.name
-    made = Rows([_call_row(provider, account, call) for call in calls], _CALL)
-    statement = _append_calls(dialect, made.differing)
-    new = set(connection.execute(statement, made.parameters(dialect)).scalars())
-    for call in calls:
-        if call.id in new:
-            sums = (call.took_ms, len(call.cancellations))
-            named = (call.operation, call.evidence)
-            tallies.count_call(connection, (provider, account), *named, *sums)
-
-
-@cache
-def _append_calls(dialect: str, differing: tuple[str, ...]) -> Any:
-    kind: Any = sqlite if dialect == "sqlite" else postgresql
-    new = incoming(dialect, _CALL, differing)
-    return (
-        kind.insert(CALL)
-        # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
-        .from_select(list(_CALL), select(new).where(true()))
-        # A commit whose acknowledgement was lost is made again: once is enough.
-        .on_conflict_do_nothing()
-        .returning(CALL.c.id)
-    )
-
-
-def _call_row(provider: str, account: str, call: CallMade) -> dict[str, Any]:
-    return {
-        "id": call.id,
-        "provider": provider,
-        "account": account,
-        "operation": call.operation,
-        "evidence": call.evidence,
-        "status": call.status,
-        "took_ms": call.took_ms,
-        "detail": call.detail,
-        "body": call.body,
-        "orders": len(call.cancellations),
-        "cancellations": list(call.cancellations),
-        "at": to_ms(call.at),
     }

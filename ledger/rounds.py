@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, update
 
 from ledger import tallies
-from ledger.claims import progress_of
 from ledger.progress import Progress
-from ledger.records import progress_row, write_history
+from ledger.row_values import progress_of, progress_row
 from ledger.states import RETRYABLE, State
 from ledger.tables import CANCELLATION, NO_DEADLINE, from_ms, to_ms
+from ledger.transitions import write_history
 from providers.model import InvalidRequestError
 
 C = CANCELLATION.c

@@ -69,6 +69,10 @@ class Rows:
         """For each row its values of the ``differing`` columns; JSON as text."""
         return list(zip(*map(self._each, self.differing), strict=True))
 
+    def column(self, name: str) -> list[Any]:
+        """What each of the rows that were given has in this column; JSON as text."""
+        return self._values[name]
+
     def parameters(self, dialect: str) -> dict[str, Any]:
         """What ``incoming`` of the same dialect and columns needs."""
         return parameters(dialect, self.alike, self.differing, self.apart)

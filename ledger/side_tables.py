@@ -1,4 +1,5 @@
-"""What stands beside the cancellations: who is told, what was scheduled and counted.
+"""What stands beside the cancellations: who is told, what was scheduled, counted, and
+is at work.
 
 No decision about a cancellation ever rests on them.
 """
@@ -169,7 +170,21 @@ class Tally(SQLModel, table=True):
     took_ms: int = Field(sa_column=_number())
 
 
+class Lease(SQLModel, table=True):
+    """Work that one process at a time does for all, such as the sweep."""
+
+    __tablename__: ClassVar[str] = "lease"
+
+    name: str = Field(sa_column=_text(key=True))
+    """Of the work."""
+    holder: str = Field(sa_column=_text())
+    """The process that does it."""
+    ends_at: int = Field(sa_column=_number())
+    """When another may begin, if the holder has not ended it before."""
+
+
 DELIVERY = table(Delivery)
+LEASE = table(Lease)
 SCHEDULE = table(Schedule)
 SCHEDULE_RUN = table(ScheduleRun)
 TALLY = table(Tally)

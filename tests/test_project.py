@@ -9,6 +9,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,24 @@ def test_no_file_holds(what: str) -> None:
         f"{path.relative_to(ROOT)}: {match.group()}"
         for path in _files()
         for match in pattern.finditer(path.read_text(errors="replace"))
+    ]
+    assert found == []
+
+
+DATE = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)|\bdate(?:time)?\((20\d\d), (\d+), (\d+)")
+
+
+def test_no_test_waits_for_a_date_to_pass() -> None:
+    """One that is still to come would break the test on its day.
+
+    A test takes a date that has passed, or one that it counts from its clock.
+    """
+    today = f"{datetime.now(UTC):%Y%m%d}"
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for match in DATE.finditer(path.read_text())
+        if "".join(part.zfill(2) for part in match.groups() if part) > today
     ]
     assert found == []
 

@@ -22,16 +22,10 @@ WEBHOOKS = "rescind.webhooks"
 SCHEDULES = "rescind.schedules"
 """That of the runs of ``schedules.toml``."""
 SWEEP_SECONDS = 1.0
-TASK_SECONDS = 240
-"""Beyond it a task is killed: a slice, the longest call and its record take less, and
-it is less than half of the visibility timeout."""
-
-CHILD_KIB = 500_000
-"""A child that has grown beyond it is replaced; some 120,000 are usual."""
 
 
 def _concurrency() -> int:
-    """Children of a worker: what ``-c`` overrides, and slots are counted by."""
+    """Celery's own tasks that run at once, unless ``-c`` says otherwise."""
     given = os.environ.get("RESCIND_CONCURRENCY", str(CONCURRENCY))
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 1000):
         raise SystemExit("rescind: RESCIND_CONCURRENCY must be a number from 1 to 1000")
@@ -65,22 +59,18 @@ CONFIG: dict[str, Any] = {
     "task_ignore_result": True,
     # Early acks lose what a dying worker was doing.
     "task_acks_late": True,
-    "task_reject_on_worker_lost": True,
-    # A submission whose worker is killed by the time limit must come back as well.
-    "task_acks_on_timeout": False,
-    "worker_cancel_long_running_tasks_on_connection_loss": True,
     "worker_prefetch_multiplier": 1,
-    # By memory, not after so many tasks: a message that is handed to a child which is
-    # just ending waits until Celery looks again, some 5 s later.
-    "worker_max_memory_per_child": CHILD_KIB,
+    # One process: the engine makes the calls to providers in threads of its own.
+    "worker_pool": "threads",
+    # A thread cannot be told to end its task; the message comes back, and does no harm.
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    # It would be restored one acknowledgement at a time, from several threads.
+    "worker_enable_prefetch_count_reduction": False,
     "worker_concurrency": _concurrency(),
-    "worker_proc_alive_timeout": 30,
     "worker_send_task_events": True,
     "worker_hijack_root_logger": False,
     # Celery's own logs what it cannot use with all that is in it, and may end at it.
     "worker_consumer": "worker.consumer:Consumer",
-    "task_time_limit": TASK_SECONDS,
-    "task_soft_time_limit": TASK_SECONDS - 30,
     "broker_transport_options": BROKER_OPTIONS,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,

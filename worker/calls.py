@@ -11,9 +11,10 @@ from typing import Any
 import structlog
 from redis import RedisError
 
+from ledger.call_log import CallMade
 from ledger.decision import Event, Halve, Lost, NotSent, PutBack, Wait
 from ledger.progress import Claimed
-from ledger.records import CallMade, new_id
+from ledger.records import new_id
 from ledger.seal import Seal, SealError
 from providers.base import Account, WithLogin
 from providers.http import Evidence, Exchange, exchange
@@ -85,8 +86,8 @@ FINE = Effect()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A call that was made, or could not be, with an event for each cancellation."""
+class CallResult:
+    """What came of a call, made or not: an event for each cancellation."""
 
     claimed: Sequence[Claimed]
     events: Mapping[str, Event]
@@ -108,50 +109,52 @@ class Caller:
     tokens: Tokens
     _secrets: tuple[str, ...] = field(default=(), repr=False)
 
-    def ask(self, claimed: Sequence[Claimed], place: Place | None = None) -> Asked:
+    def call(
+        self, claimed: Sequence[Claimed], place: Place | None = None
+    ) -> CallResult:
         """Make the call, in its place in the lane's rate.
 
         Never raises for what a provider, Redis or a key does.
         """
         place = place or Place()
-        return replace(self._ask(claimed, place), place=place)
+        return replace(self._call(claimed, place), place=place)
 
-    def _ask(self, claimed: Sequence[Claimed], place: Place) -> Asked:
+    def _call(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
         now = utc_now()
         if self.operation == "cancel" and self._forbidden(claimed):
             # Queued while the policy still said that the provider does not mind.
             events = {c.id: Lost() if c.progress.lost else Wait(now) for c in claimed}
-            return Asked(claimed, events, FINE, now)
+            return CallResult(claimed, events, FINE, now)
         try:
             orders = [_order(one, self.seal) for one in claimed]
             batch = _Batch(new_id(), claimed, orders)
         except SealError as error:
             # This order's matter alone: the others of its lane need no key.
-            return _unasked(claimed, Wait(now + SEALED_WAIT), Effect(why=str(error)))
+            return _not_made(claimed, Wait(now + SEALED_WAIT), Effect(why=str(error)))
         try:
             limits = limits_of(claimed, self.operation, now, place)
             _need_lease(limits, self.config.policy, now)
             result = self._exchange(batch, limits)
         except TooLateError:
             now = utc_now()
-            return Asked(claimed, too_late(claimed, now), FINE, now)
+            return CallResult(claimed, too_late(claimed, now), FINE, now)
         except _UnbuildableError as error:
             about = {"lane": "/".join(self.lane), "call": batch.call}
             log.exception("cannot be put into a call", **about, **named(_ids(claimed)))
             alone = len(claimed) == 1
             event = Lost() if alone else Halve(len(claimed))
-            return _unasked(claimed, event, Effect(why=str(error)))
+            return _not_made(claimed, event, Effect(why=str(error)))
         except RedisError as error:
             why = f"Redis cannot be reached to log in: {type(error).__name__}"
-            return _unasked(claimed, NotSent(), Effect(failed=why))
+            return _not_made(claimed, NotSent(), Effect(failed=why))
         if isinstance(result, NoToken):
             return self._without_token(claimed, result)
-        return self._asked(batch, result)
+        return self._result_of(batch, result)
 
-    def put_back(self, claimed: Sequence[Claimed], place: Place) -> Asked:
+    def put_back(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
         """They were claimed, and the lane or the worker stopped before their turn."""
         effect = Effect(why="put back before its turn came")
-        return replace(_unasked(claimed, PutBack(), effect), place=place)
+        return replace(_not_made(claimed, PutBack(), effect), place=place)
 
     def _forbidden(self, claimed: Sequence[Claimed]) -> bool:
         lost = any(one.progress.lost for one in claimed)
@@ -215,18 +218,18 @@ class Caller:
         call_made(self.lane, self.operation, batch.call, batch.claimed, request, result)
         return result
 
-    def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> Asked:
+    def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> CallResult:
         if no.held is not None:
-            return _unasked(claimed, Wait(), Effect(held=no.held))
+            return _not_made(claimed, Wait(), Effect(held=no.held))
         parsed = no.exchange.parsed
         if isinstance(parsed, Throttled):
             until = utc_now() + parsed.wait
             effect = Effect(throttled=parsed.wait, why=f"login: {parsed.why}")
-            return _unasked(claimed, Wait(until), effect)
+            return _not_made(claimed, Wait(until), effect)
         why = f"login: {no.exchange.detail or no.exchange.evidence}"
-        return _unasked(claimed, NotSent(), Effect(failed=why))
+        return _not_made(claimed, NotSent(), Effect(failed=why))
 
-    def _asked(self, batch: _Batch, result: Exchange) -> Asked:
+    def _result_of(self, batch: _Batch, result: Exchange) -> CallResult:
         now, claimed = utc_now(), batch.claimed
         call = CallMade(
             id=batch.call,
@@ -241,7 +244,9 @@ class Caller:
         )
         if _level.isEnabledFor(logging.DEBUG):
             _say(self.lane, call, trace_id(claimed[0].trace))
-        return Asked(claimed, _events(claimed, result, now), _effect(result), now, call)
+        return CallResult(
+            claimed, _events(claimed, result, now), _effect(result), now, call
+        )
 
 
 def _say(lane: Lane, call: CallMade, trace: str | None) -> None:
@@ -280,8 +285,8 @@ def _personal(orders: Sequence[Order]) -> Iterator[str]:
                 yield from (v for v in value.values() if isinstance(v, str))
 
 
-def _unasked(claimed: Sequence[Claimed], event: Event, effect: Effect) -> Asked:
-    return Asked(claimed, {one.id: event for one in claimed}, effect, utc_now())
+def _not_made(claimed: Sequence[Claimed], event: Event, effect: Effect) -> CallResult:
+    return CallResult(claimed, {one.id: event for one in claimed}, effect, utc_now())
 
 
 def _events(

@@ -134,7 +134,7 @@ METRICS: dict[str, Kind] = {
     "rescind_queue_unacknowledged": Kind(
         "gauge",
         ("queue",),
-        "Messages that workers have in hand: of the queue rescind, and of all others.",
+        "Submissions that workers have in hand. Wake-ups in hand are kept nowhere.",
     ),
 }
 BEGIN, END = "<!-- metrics: begin -->", "<!-- metrics: end -->"

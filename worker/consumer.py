@@ -10,23 +10,32 @@ would bring it round again. Its producer has to send it anew, put right.
 from __future__ import annotations
 
 import re
+import threading
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import structlog
+from celery.exceptions import CPendingDeprecationWarning
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from worker.giving import give_at_once
+from worker import celery_internals
 from worker.redis_channel import ODD
+from worker.remote_control import Node
+from worker.transport import Transport
 
 PLAIN = re.compile(r"[\w.:@-]{1,100}", re.ASCII)
 """What a task's name or id looks like; anything else might be what must not show."""
 ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 EVENTS_SECONDS = 0.1
 """How long events wait, to be sent together and in nobody's way."""
+HEARTBEAT_SECONDS = 5
+"""How often Flower is told that the worker lives, unless ``--heartbeat-interval``."""
+
+celery_internals.check(celery_internals.WORKER)
 
 log = structlog.get_logger("rescind.consumer")
 celery_log = get_logger(__name__)
@@ -35,18 +44,39 @@ celery_log = get_logger(__name__)
 class Consumer(CeleryConsumer):
     """Celery's consumer, discreet about what it refuses; outlives its connection."""
 
-    _events_at = 0.0
-
-    def register_with_event_loop(self, hub: Any) -> None:
-        super().register_with_event_loop(hub)
-        give_at_once(hub, self.pool._pool)  # noqa: SLF001  (nobody else has it)
+    def __init__(
+        self,
+        on_task_request: Callable[[Any], None],
+        *,
+        app: Any,
+        worker_options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        celery_internals.share_requests()
+        app.control.mailbox.node_cls = Node
+        app.events.dispatcher_cls = "worker.events:Dispatcher"
+        self._events_at = 0.0
+        self._events_lock = threading.Lock()
+        options = _without_neighbours(worker_options or {})
+        super().__init__(on_task_request, app=app, worker_options=options, **kwargs)
+        _need_our_transport(self.conninfo.transport)
 
     def on_send_event_buffered(self) -> None:
         # Celery sends each by itself, before it hands on the task that it tells of.
+        # The pool's threads call this, too, and only the loop may touch its timers.
+        if self.hub and self._is_time_for_events():
+            self.hub.call_soon(self._send_events_later)
+
+    def _is_time_for_events(self) -> bool:
         now = time.monotonic()
-        if self.hub and now >= self._events_at:
+        with self._events_lock:
+            if now < self._events_at:
+                return False
             self._events_at = now + EVENTS_SECONDS
-            self.hub.call_later(EVENTS_SECONDS, self._send_events)
+            return True
+
+    def _send_events_later(self) -> None:
+        self.hub.call_later(EVENTS_SECONDS, self._send_events)
 
     def _send_events(self) -> None:
         if self.event_dispatcher is not None:
@@ -57,7 +87,10 @@ class Consumer(CeleryConsumer):
             # Celery 5.7 acknowledges through the very connection that is lost, and
             # ends at that. What was under way is delivered again from Redis.
             self.task_consumer.channel.let_go()
-        super().on_connection_error_after_connected(exc)
+        with warnings.catch_warnings():
+            # It advises to have tasks ended, which threads cannot be told.
+            warnings.simplefilter("ignore", CPendingDeprecationWarning)
+            super().on_connection_error_after_connected(exc)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         handle = super().create_task_handler(*args, **kwargs)
@@ -97,6 +130,26 @@ class Consumer(CeleryConsumer):
             message.reject_log_error(celery_log, self.connection_errors)
 
 
+def _without_neighbours(options: dict[str, Any]) -> dict[str, Any]:
+    """Workers tell each other nothing: what they need to know is in the ledger.
+
+    What a neighbour says of revoked tasks (``mingle``) or elections (``gossip``) would
+    change this worker, and their connections cost commands.
+    """
+    beats = options.get("heartbeat_interval") or HEARTBEAT_SECONDS
+    none = {"without_mingle": True, "without_gossip": True}
+    return {**options, **none, "heartbeat_interval": beats}
+
+
+def _need_our_transport(transport: Any) -> None:
+    if not isinstance(transport, Transport):
+        raise SystemExit(
+            "rescind: the worker's broker is not reached through worker.transport,"
+            " without which submissions can get lost: use the app of worker.celery, and"
+            " a redis:// or rediss:// URL"
+        )
+
+
 def _is_a_call(message: Any) -> bool:
     """Whether the body is that of a call; raises if it cannot be decoded."""
     payload = message.payload
@@ -113,6 +166,8 @@ def _is_a_call(message: Any) -> bool:
 def _hush(message: Any) -> None:
     """Take out of the headers what tells arguments to events, and so to Flower."""
     headers = message.headers
+    # A name of its producer's own, which Flower would show.
+    headers.pop("shadow", None)
     # Ours are set here; another's need not even be numbers, and the pool ends at that.
     headers.pop("timelimit", None)
     if not isinstance(headers.get("retries"), int):
@@ -122,8 +177,8 @@ def _hush(message: Any) -> None:
             headers[name] = plain(headers[name])
     if "kwargsrepr" in headers:
         headers["kwargsrepr"] = "{...}" if _kwargs(message) else "{}"
-    if "argsrepr" in headers and not _names_an_account(message):
-        headers["argsrepr"] = "(...)"
+    if "argsrepr" in headers:
+        headers["argsrepr"] = _shown(message)
 
 
 def _kwargs(message: Any) -> object:
@@ -131,12 +186,17 @@ def _kwargs(message: Any) -> object:
     return payload[1] if isinstance(payload, list) else payload.get("kwargs")
 
 
-def _names_an_account(message: Any) -> bool:
-    """Whether its one argument is what our own wake-ups carry."""
+def _shown(message: Any) -> str:
+    """Its arguments, if they are what our own wake-ups carry: one account, or none.
+
+    What its producer's header says of them may be something else.
+    """
     args = message.payload[0] if isinstance(message.payload, list) else None
-    if not args:
-        return args == []
-    return len(args) == 1 and bool(ACCOUNT.fullmatch(str(args[0])))
+    if args == []:
+        return "()"
+    if args and len(args) == 1 and ACCOUNT.fullmatch(str(args[0])):
+        return f"({str(args[0])!r},)"
+    return "(...)"
 
 
 def _outside(message: Any) -> dict[str, Any]:

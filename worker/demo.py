@@ -12,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
-from ledger.counts import calls_made
+from ledger.counts import calls_made, written
 from ledger.database import LedgerUnreachableError, open_ledger, reading
 from ledger.listing import Filter, list_rows
 from ledger.queries import as_record
@@ -34,6 +35,7 @@ from worker.demo_oracle import Verdict, compare
 from worker.demo_progress import progress, standings, unfinished
 from worker.demo_report import CallCount
 from worker.demo_seen import seen
+from worker.demo_stall import StallDetector
 from worker.embedded import EmbeddedError
 from worker.files.reading import load
 from worker.files.rows import FileError
@@ -43,8 +45,6 @@ from worker.system import API_PORT, FLOWER_PORT, System
 from worker.up import refuse, stopped_by_signals
 
 NAMES = tuple(provider.name for provider in PROVIDERS)
-LIMIT_SECONDS = 55.0
-"""From the start: what is not final by then counts as lost."""
 LOOK_SECONDS = 0.25
 EVERYTHING = 10_000_000
 GROUP = "demo"
@@ -62,7 +62,6 @@ def demo(
     concurrency: int = CONCURRENCY,
     flower_port: int | None = FLOWER_PORT,
     api_port: int | None = API_PORT,
-    limit: float = LIMIT_SECONDS,
 ) -> int:
     """Run the demo; 0 if the ledger and the providers agree on every order."""
     home = Path(tempfile.mkdtemp(prefix="rescind-demo-"))
@@ -72,9 +71,8 @@ def demo(
         # What is wrong with it is said before anything is started for it.
         load(str(chosen))
         ports = (flower_port, api_port)
-        status = _Demo(home, chosen, concurrency, ports, limit).run(
-            keep_running=keep_running
-        )
+        one = _Demo(home, chosen, concurrency, ports)
+        status = one.run(keep_running=keep_running)
     except (FileError, UpError, EmbeddedError, LedgerUnreachableError) as error:
         status = refuse(explain(error) or Ending(WRONG, str(error), "up-failed"))
     except DemoError as error:
@@ -103,14 +101,12 @@ class _Demo:
         file: Path,
         concurrency: int,
         ports: tuple[int | None, int | None],
-        limit: float,
     ) -> None:
         self._home = home
         self._file = file
         self._concurrency = concurrency
         self._flower_port, self._api_port = ports
         self._began = time.monotonic()
-        self._limit = limit
 
     def run(self, *, keep_running: bool) -> int:
         chosen = demo_setup.settings_in(self._home)
@@ -142,7 +138,7 @@ class _Demo:
         engine = open_ledger(system.settings.database)
         try:
             self._submit(system)
-            self._await_the_end(system, engine)
+            await_the_end(engine, system.wait)
             return self._close(box, engine, accounts, system)
         finally:
             engine.dispose()
@@ -164,24 +160,13 @@ class _Demo:
             raise DemoError(f"submitting failed: {done.stderr.strip()[-500:]}")
         _sum_up(done.stdout.splitlines(), done.stderr.splitlines())
 
-    def _await_the_end(self, system: System, engine: Engine) -> None:
-        with progress() as show:
-            while True:
-                now = standings(engine, NAMES)
-                show(now)
-                if not unfinished(now):
-                    return
-                if time.monotonic() - self._began > self._limit:
-                    return
-                if system.wait(LOOK_SECONDS):
-                    raise StoppedError
-
     def _close(
         self, box: Sandbox, engine: Engine, accounts: Accounts, system: System
     ) -> int:
         rows, calls = _known(engine)
         wishes = demo_setup.accepted(self._file, accounts)
-        verdict = compare(wishes, rows, [seen(one) for one in box.orders()])
+        orders = [seen(one) for one in box.orders()]
+        verdict = compare(wishes, rows, orders, datetime.now(UTC))
         print()
         demo_report.print_tables(
             demo_report.outcomes_table(rows, NAMES),
@@ -202,6 +187,32 @@ class _Demo:
             flush=True,
         )
         system.wait()
+
+
+def await_the_end(
+    engine: Engine,
+    wait: Callable[[float], bool],
+    stall: StallDetector | None = None,
+) -> None:
+    """Until all is final, or nothing moves any more.
+
+    ``wait`` waits for so many seconds, and says whether it was told to stop:
+    ``StoppedError``.
+    """
+    stall = stall or StallDetector()
+    with progress() as show:
+        while True:
+            now = standings(engine, NAMES)
+            show(now)
+            if not unfinished(now) or stall.stalled(_moves(engine)):
+                return
+            if wait(LOOK_SECONDS):
+                raise StoppedError
+
+
+def _moves(engine: Engine) -> tuple[int, int]:
+    with reading(engine) as connection:
+        return written(connection)
 
 
 def _known(engine: Engine) -> tuple[list[dict[str, Any]], list[CallCount]]:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
-from ledger.states import FINAL, State
+from ledger.states import State
 from providers.model import Reason
-
-LedgerRow = Mapping[str, Any]
-"""A cancellation as ``ledger.queries.as_record`` gives it."""
-Wish = tuple[str, str, str]
-"""Provider, account and key: what makes a cancellation one."""
+from worker.demo_facts import LedgerRow, Offence, Order, Seen, Wish
+from worker.demo_open import abandoned, missing, unfinished
 
 DONE = frozenset({"cancelled", "cancelling", "partial"})
 MAY_BE_REPEATED = frozenset({"dukkango"})
@@ -29,104 +26,64 @@ MAY_LAG = frozenset({"ithink"})
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One call about one order, as the provider saw it."""
-
-    op: str
-    acted: bool = False
-    """The provider got as far as deciding about the order."""
-    changed: bool = False
-    """It changed the order."""
-    told: bool = False
-    """An answer that can be read was given to a caller who was still there."""
-    status: int | None = None
-    active: bool | None = None
-    """Whether the answer showed the order as not cancelled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One order's truth at the end, and every call about it, oldest first."""
-
-    provider: str
-    order: str
-    truth: str
-    """cancelled, partial, cancelling, active, completed, unsupported or missing."""
-    calls: Sequence[Seen] = ()
-    items: Mapping[str, str] = field(default_factory=dict)
-    """Akinon: the truth of each item, cancelled and cancelling apart."""
-
-    @property
-    def changed_by_us(self) -> bool:
-        return any(call.op == "cancel" and call.changed for call in self.calls)
-
-
-@dataclass(frozen=True, slots=True)
-class Offence:
-    """One order of which the ledger's word, or our conduct, was not good."""
-
-    provider: str
-    order: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """All offences, by kind. Good when there are none."""
+    """All offences, by kind, and what was still open. Good when there is nothing."""
 
     compared: int
     untrue: tuple[Offence, ...] = ()
     lost: tuple[Offence, ...] = ()
     twice: tuple[Offence, ...] = ()
+    unfinished: tuple[Offence, ...] = ()
+    """Open at the end, and waiting for a step that is still to come."""
 
     @property
     def good(self) -> bool:
-        return not (self.untrue or self.lost or self.twice)
+        return not (self.untrue or self.lost or self.twice or self.unfinished)
 
     @property
     def line(self) -> str:
         return (
             f"orders untrue {len(self.untrue)}, lost {len(self.lost)},"
-            f" sent twice {len(self.twice)}"
+            f" sent twice {len(self.twice)}, not finished {len(self.unfinished)}"
         )
 
     def offences(self) -> Iterator[tuple[str, Offence]]:
-        for kind in ("untrue", "lost", "twice"):
-            for one in getattr(self, kind):
+        kinds = {
+            "untrue": self.untrue,
+            "lost": self.lost,
+            "twice": self.twice,
+            "not finished": self.unfinished,
+        }
+        for kind, found in kinds.items():
+            for one in found:
                 yield kind, one
 
 
 def compare(
-    accepted: Collection[Wish], rows: Sequence[LedgerRow], orders: Sequence[Order]
+    accepted: Collection[Wish],
+    rows: Sequence[LedgerRow],
+    orders: Sequence[Order],
+    at: datetime,
 ) -> Verdict:
-    """What is wrong with ``rows``, given what was ``accepted`` and what happened."""
+    """What is wrong with ``rows``, given what was ``accepted`` and what happened.
+
+    ``at`` is when the rows were read.
+    """
     sent = [row for row in rows if not _was_never_accepted(row)]
     truths = {(one.provider, one.order): one for one in orders}
     wishes = Counter((row["provider"], row["order"]) for row in sent)
     return Verdict(
         compared=len(sent),
         untrue=tuple(_untrue(sent, truths)),
-        lost=tuple(_lost(accepted, sent)),
+        lost=(*missing(accepted, sent), *abandoned(sent, at)),
         twice=tuple(_twice(orders, wishes)),
+        unfinished=tuple(unfinished(sent, at)),
     )
 
 
 def _was_never_accepted(row: LedgerRow) -> bool:
     refused = row["state"] == State.REJECTED and row["reason"] == Reason.INVALID_REQUEST
     return bool(refused and row["attempts"] == 0)
-
-
-# --- lost ---------------------------------------------------------------------------
-
-
-def _lost(accepted: Collection[Wish], rows: Sequence[LedgerRow]) -> Iterator[Offence]:
-    found = {(row["provider"], row["account"], row["key"]) for row in rows}
-    for provider, account, key in sorted(set(accepted) - found):
-        yield Offence(provider, key, f"accepted for {account}, and not in the ledger")
-    for row in rows:
-        if row["state"] not in FINAL:
-            why = f"still {row['state']} at the end"
-            yield Offence(row["provider"], row["order"], why)
 
 
 # --- untrue -------------------------------------------------------------------------

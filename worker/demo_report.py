@@ -9,7 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from worker.demo_oracle import LedgerRow, Verdict
+from worker.demo_facts import LedgerRow
+from worker.demo_oracle import Verdict
 
 EVIDENCE = {
     "maybe_done": "  answer lost",

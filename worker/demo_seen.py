@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from worker.demo_oracle import Order, Seen
+from worker.demo_facts import Order, Seen
 
 READABLE = (None, "row_missing", "slow_after", "slow_before")
 """Faults that leave an answer to be read, if its caller is still there."""

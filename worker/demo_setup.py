@@ -11,7 +11,7 @@ from typing import Any
 
 from providers.model import InvalidRequestError
 from worker.accounts import Accounts, load_accounts
-from worker.demo_oracle import Wish
+from worker.demo_facts import Wish
 from worker.entries import check
 from worker.files.reading import load
 from worker.files.rows import FileError

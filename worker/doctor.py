@@ -19,6 +19,7 @@ from worker.cli.checks import Check, Level, ledger_checks, redis_checks, status
 from worker.cli.credentials import credential_checks
 from worker.cli.schedule_checks import schedule_checks
 from worker.cli.telling import webhook_checks
+from worker.cli.worker_checks import worker_checks
 from worker.next_step import Step, next_step, standing_of
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.tokens import Tokens
@@ -64,6 +65,8 @@ def _checks() -> Iterator[Check]:
         if check.level is Level.UNREACHABLE:
             redis = None
         yield check
+    if redis is not None:
+        yield from worker_checks(redis)
     yield from _ledger(chosen, seal)
     accounts = load_accounts(chosen.accounts)
     yield from _accounts(accounts, chosen.accounts)

@@ -16,7 +16,6 @@ from typing import Any
 
 from sqlalchemy import Engine, Row
 
-from ledger.arrivals import Arrivals, made_ready, may_arrive
 from ledger.database import writing
 from ledger.intake import NewCancellation, beginning, insert_or_find
 from ledger.lanes import register_lanes
@@ -55,17 +54,22 @@ class Taken:
     id: str
     lane: Lane | None = None
     wrong: str | None = None
-    handed_over: bool = False
-    """Whether it is with the child that calls its provider: nobody need be woken."""
+    with_engine: bool = False
+    """Whether the engine of this process has inserted it, and so knows of it."""
 
 
-HandOver = Callable[[Arrivals], frozenset[str] | None]
-"""Offers orders of one lane to a child that serves it; the ids of those whose keys
-stood there already, or None if nobody has kept them: see ``slots.hand_over``."""
+Insert = Callable[[Sequence[NewCancellation]], frozenset[str]]
+"""Inserts new cancellations, no two with one key, and gives back the ids of those whose
+keys were new: ``Engine.submit``, in a worker."""
 
 
-def nobody(_: Arrivals) -> None:
-    """There is no child to hand anything over to."""
+def lanes_to_notify(taken: Iterable[Taken]) -> set[Lane]:
+    """The lanes that have something to do that the engine does not know of."""
+    return {
+        one.lane
+        for one in taken
+        if one.lane and one.receipt is Receipt.ACCEPTED and not one.with_engine
+    }
 
 
 def take_in(
@@ -76,45 +80,38 @@ def take_in(
     now: datetime,
     callbacks: Callbacks = NO_CALLBACKS,
     trace: str | Sequence[str | None] | None = None,
-    hand_over: HandOver = nobody,
+    insert: Insert | None = None,
 ) -> list[Taken]:
     """Take ``entries`` in; one ``Taken`` for each, in order.
 
-    What ``hand_over`` does not take is kept here, all in one transaction. ``trace`` is
+    What ``insert`` does not insert is kept here, all in one transaction. ``trace`` is
     their producer's trace context, where there is one, or each one's own.
 
-    Raises ``LedgerUnreachableError`` and, where something personal has to be sealed or
-    compared, ``SealError``: then nothing was taken in but what was handed over.
+    Raises what ``insert`` raises, ``LedgerUnreachableError`` and, where something
+    personal has to be sealed or compared, ``SealError``: then nothing was taken in but
+    what was inserted by ``insert``.
     """
     new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
     if trace is not None:
         new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
-    there = _handed_over(new, now, hand_over)
-    kept = iter(
-        _keep(engine, seal, [one for one in new if one.id not in there], now, callbacks)
-    )
-    return [there.get(one.id) or next(kept) for one in new]
+    inserted = frozenset[str]() if insert is None else insert(_good(new))
+    rest = [one for one in new if one.id not in inserted]
+    kept = iter(_keep(engine, seal, rest, now, callbacks))
+    return [_accepted(one) if one.id in inserted else next(kept) for one in new]
 
 
-def _handed_over(
-    new: Sequence[NewCancellation], now: datetime, hand_over: HandOver
-) -> dict[str, Taken]:
-    """What others have kept, by its id."""
-    good = [one for one in new if not _is_refused(one)]
-    if not all(map(may_arrive, good)):
-        # Of two with one key the first is kept: they must not go two ways.
-        return {}
-    lanes: dict[Lane, list[NewCancellation]] = {}
-    for one in good:
-        lanes.setdefault((one.provider, one.account), []).append(one)
-    taken: dict[str, Taken] = {}
-    for lane, some in lanes.items():
-        if (left_out := hand_over(made_ready(some, now))) is not None:
-            for one in some:
-                if one.id not in left_out:
-                    accepted = Taken(Receipt.ACCEPTED, one.id, lane, handed_over=True)
-                    taken[one.id] = accepted
-    return taken
+def _good(new: Sequence[NewCancellation]) -> list[NewCancellation]:
+    """Those that are not refused; of several with one key the first."""
+    first: dict[Path, NewCancellation] = {}
+    for one in new:
+        if not _is_refused(one):
+            first.setdefault(one.path, one)
+    return list(first.values())
+
+
+def _accepted(one: NewCancellation) -> Taken:
+    lane = (one.provider, one.account)
+    return Taken(Receipt.ACCEPTED, one.id, lane, with_engine=True)
 
 
 def _keep(

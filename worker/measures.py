@@ -210,16 +210,14 @@ def of_redis(redis: Redis) -> Iterator[Measured]:
         pipe.llen(name)
     pipe.llen(TAKING)
     pipe.hlen("rescind:unacked")
-    pipe.hlen("unacked")
     pipe.hvals(pulse.KEY)
-    *lengths, taking, held, others, ticks = pipe.execute()
+    *lengths, taking, held, ticks = pipe.execute()
     waiting: defaultdict[str, int] = defaultdict(int)
     for name, length in zip(lists, lengths, strict=True):
         waiting[name.partition("\x06")[0]] += length
     for queue, count in waiting.items():
         yield "rescind_queue_messages", (queue,), count
     yield "rescind_queue_unacknowledged", (INTAKE,), taking + held
-    yield "rescind_queue_unacknowledged", ("others",), others
     yield "rescind_sweep_last_tick_timestamp_seconds", (), _latest(ticks)
 
 

@@ -50,11 +50,7 @@ class Programs:
     concurrency: int
 
     def worker(self) -> Program:
-        options = (
-            *("worker", "--loglevel", self.loglevel, "-c", str(self.concurrency)),
-            # They serve fleets that revoke tasks; here they only cost a slow start.
-            *("--without-mingle", "--without-gossip"),
-        )
+        options = ("worker", "--loglevel", self.loglevel, "-c", str(self.concurrency))
         return Program("worker", CELERY + options, self.env)
 
     def beat(self) -> Program:

@@ -5,6 +5,7 @@ So that somebody can see whether work is consumed, and not merely that a process
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from socket import gethostname
 from typing import Any
@@ -19,11 +20,24 @@ FORGOTTEN_MS = 3_600_000
 """A host that has not swept for so long is not shown any more."""
 MOST = 100
 """Hosts beyond which those are looked for that are to be forgotten."""
+TIDY_SECONDS = 60.0
+"""A process looks no more often for what is to be forgotten."""
+_tidy_at = 0.0
 
 
 def leave(redis: Redis, now: datetime) -> None:
-    """Say that this host has swept; raises ``RedisError``."""
-    redis.hset(KEY, gethostname(), in_ms(now))
+    """Say that this host has swept; raises ``RedisError``.
+
+    It is called each second, so most calls are one command.
+    """
+    global _tidy_at  # noqa: PLW0603  (of this process alone)
+    is_new = redis.hset(KEY, gethostname(), in_ms(now))
+    if is_new or time.monotonic() >= _tidy_at:
+        _tidy_at = time.monotonic() + TIDY_SECONDS
+        _tidy(redis, now)
+
+
+def _tidy(redis: Redis, now: datetime) -> None:
     redis.pexpire(KEY, FORGOTTEN_MS)
     if redis.hlen(KEY) > MOST:
         _forget(redis, in_ms(now))

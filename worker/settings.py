@@ -18,8 +18,8 @@ from worker.callbacks import Callbacks, host_patterns
 from worker.home import own_key, running
 from worker.times import parse_age
 
-CONCURRENCY = 14
-"""Children of a worker, unless somebody says otherwise."""
+CONCURRENCY = 16
+"""Tasks of Celery that a worker runs at once, unless ``-c`` says otherwise."""
 LEAST_RETENTION = timedelta(days=1)
 """What producers, Redis and operators may still speak of is not forgotten."""
 

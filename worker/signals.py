@@ -1,29 +1,32 @@
-"""What happens to a worker: it starts, forks, and is told to stop."""
+"""What happens to a worker: it starts, and is told to stop."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+import threading
+import time
+from functools import partial
 from typing import Any
 
 import structlog
 from celery.concurrency import get_implementation
-from celery.concurrency.prefork import TaskPool
+from celery.concurrency.thread import TaskPool
 from celery.signals import (
     setup_logging,
-    worker_before_create_process,
     worker_init,
-    worker_process_shutdown,
     worker_shutdown,
     worker_shutting_down,
 )
 
-from worker import leaving, sharing, slots, stopping, tracing
-from worker.accounts import load_accounts
+from worker import host, stopping, tracing
+from worker.accounts import Accounts, load_accounts
 from worker.logs import set_up
 from worker.settings import settings
 
-log = structlog.get_logger("rescind.accounts")
+log = structlog.get_logger("rescind.worker")
+
+LONGER_SECONDS = 4.5
+"""After the longest answer of a provider: to record it, and for the worker to end."""
 
 
 @setup_logging.connect
@@ -33,26 +36,15 @@ def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
     set_up(number, settings().log_format)
 
 
-_workers: list[Any] = []
-"""This process's worker, once it has begun."""
-
-
 @worker_init.connect
 def _starting(sender: Any, **_rest: Any) -> None:
-    _need_prefork(sender.pool_cls)
-    _workers.append(sender)
-    slots.adopt()
+    _need_threads(sender.pool_cls)
     _warn()
-    sharing.prepare()
-
-
-@worker_before_create_process.connect
-def _forking(**_rest: Any) -> None:
-    sharing.keep()
+    tracing.start()
 
 
 def _warn() -> None:
-    """Say what is amiss with the accounts file, such as that others can read it."""
+    """Log what is amiss with the accounts file, such as that others can read it."""
     accounts = load_accounts(settings().accounts)
     faults = [lane.fault for lane in accounts.lanes.values()]
     for why in (accounts.fault, *faults, *accounts.warnings):
@@ -60,13 +52,13 @@ def _warn() -> None:
             log.warning("accounts", why=why)
 
 
-def _need_prefork(named: type[Any] | str) -> None:
+def _need_threads(named: type[Any] | str) -> None:
     pool: type[Any] = get_implementation(named)
     if not issubclass(pool, TaskPool):
         kind = pool.__module__.rpartition(".")[2]
         raise SystemExit(
-            f"rescind: a worker needs the pool prefork, not {kind}: elsewhere time"
-            " limits do nothing, and a lost connection ends no task; leave out --pool"
+            f"rescind: a worker is one process with threads, so the pool {kind} cannot"
+            " be used: leave out --pool, and start more workers for more cores"
         )
 
 
@@ -75,28 +67,32 @@ def _stopping(**_rest: Any) -> None:
     if stopping.stopping():
         return
     stopping.stop()
-    longest = leaving.longest_answer(load_accounts(settings().accounts))
-    leaving.end_within(longest + leaving.LONGER_SECONDS, _children)
+    host.stop()
+    longest = longest_answer(load_accounts(settings().accounts))
+    limit = threading.Thread(
+        target=_end_after, args=(longest + LONGER_SECONDS,), daemon=True
+    )
+    limit.start()
 
 
-def _children() -> list[int]:
-    # There is no pool yet, or no longer, in a worker that starts or ends.
-    with suppress(Exception):
-        return [pid for one in _workers for pid in _of(one)]
-    return []
+def longest_answer(accounts: Accounts) -> float:
+    """Seconds for which the most patient of the accounts waits for an answer."""
+    waits = (lane.policy.read_timeout for lane in accounts.lanes.values())
+    return max(waits, default=0.0)
 
 
-@worker_process_shutdown.connect
-def _child_ends(**_rest: Any) -> None:
-    tracing.finish()
+def _end_after(seconds: float) -> None:
+    """See that this process ends: Celery's own warm shutdown has no bound.
 
-
-def _of(worker: Any) -> list[int]:
-    """The pool's processes, and that of a beat embedded by ``--beat``."""
-    beat = getattr(getattr(worker, "beat", None), "pid", None)
-    return [*worker.pool.info["processes"], *([] if beat is None else [beat])]
+    What has not ended by then is left as it is. Its lease runs out, and it is read
+    back.
+    """
+    time.sleep(seconds)
+    says = "stopped before all had ended: what was under way will be read back"
+    stopping.end(0, partial(log.warning, says))
 
 
 @worker_shutdown.connect
 def _stopped(**_rest: Any) -> None:
-    slots.clear()
+    host.join()
+    tracing.finish()

@@ -1,29 +1,42 @@
-"""Knowing, in every child of a worker, that the worker was told to stop.
-
-Celery's warm shutdown waits for running tasks without telling them. Ours go on while
-there is work, so they look here before each claim. One shared byte, made before the
-fork, written by the parent: nothing that a killed child could leave locked.
-"""
+"""Whether this worker was told to stop: no new work begins from then on."""
 
 from __future__ import annotations
 
-import mmap
-import time
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
 
-_FLAG = mmap.mmap(-1, 1)
+from billiard import active_children
+
+SAY_SECONDS = 2.0
+
+_told = threading.Event()
 
 
 def stop() -> None:
-    """No new claims from now on, in this process and in all forked from it."""
-    _FLAG[0] = 1
+    """Begin nothing new from now on. Fit for a signal handler."""
+    _told.set()
 
 
 def stopping() -> bool:
-    return _FLAG[0] == 1
+    return _told.is_set()
 
 
 def pause(seconds: float) -> None:
-    """Wait, though not when told to stop meanwhile."""
-    until = time.monotonic() + seconds
-    while not stopping() and (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, 0.1))
+    """Wait, unless the worker is told to stop."""
+    _told.wait(seconds)
+
+
+def end(status: int, say: Callable[[], None]) -> NoReturn:
+    """End this process now, whatever its threads do; ``say`` logs why."""
+    # What hangs may be the log itself.
+    said = threading.Thread(target=say, daemon=True)
+    with suppress(RuntimeError):
+        said.start()
+        said.join(SAY_SECONDS)
+    # An embedded beat (``celery worker --beat``) is a child, and would go on for ever.
+    for child in active_children():
+        child.terminate()
+    os._exit(status)

@@ -1,101 +1,122 @@
-"""The sweep: what time brings, and waking every lane that has something to do.
+"""The sweep: what time brings, and which lanes have something to do.
 
-It may run twice, at once and late. All that is lost with Redis is found again here.
+All lanes are looked at by one statement. Where something is to be moved, one sweep at a
+time moves it, over all workers. All that is lost with Redis is found again here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
-from kombu.exceptions import OperationalError
 from sqlalchemy import Connection, Engine
 
-from ledger.claims import unreadable, waiting
+from ledger.candidates import unreadable
 from ledger.database import LedgerUnreachableError, reading, writing
-from ledger.lanes import LaneState, all_lanes, may_call
-from ledger.sweeps import (
-    lanes_with_deadlines,
-    sweep_deadlines,
-    sweep_leases,
-    sweep_needed,
-    sweep_scheduled,
-)
-from providers.model import Policy
+from ledger.lanes import LaneState, may_call, read_lanes
+from ledger.leases import acquire, release
+from ledger.looking import Look, look
+from ledger.sweeps import AT_ONCE, Moved, move
 from worker.accounts import Accounts, Lane
-from worker.books import STATES
+from worker.engine.lane_operation import OPERATION_OF
 from worker.logs import named
 
 log = structlog.get_logger("rescind.sweep")
 
+LEASE = "sweep"
+LEASE_SECONDS = 10.0
+"""A sweep that died keeps others from moving anything for so long. Two at once do no
+harm, since each row has its own guard: the lease only saves work."""
+MOVING_SECONDS = 5.0
+"""A sweep begins no transaction after this; the next one goes on."""
 MOST_SAID = 10
 """Unreadable rows that are named for each lane."""
-_said: set[str] = set()
-"""Rows that this process has named: once is enough."""
+_said: set[Lane] = set()
+"""Lanes whose unreadable rows this process has named: once is enough."""
 
-Wakes = list[tuple[Lane, str]]
+Due = dict[Lane, frozenset[str]]
 
 
-def sweep(engine: Engine, accounts: Accounts, now: datetime) -> Wakes:
-    """Move what time has moved; gives back the lanes and operations to wake."""
+def sweep(engine: Engine, accounts: Accounts, now: datetime, holder: str) -> Due:
+    """Move what time has moved; gives back which operations have work now, for each
+    lane that may be called.
+
+    ``holder`` names this process among all workers. Where another sweep moves what
+    there is to move, this one moves nothing.
+    """
     with reading(engine) as connection:
-        lanes = all_lanes(connection)
-        # Deadlines are kept whatever became of the lane's account or provider.
-        looked_at = {*lanes, *lanes_with_deadlines(connection)}
-        needy = {lane for lane in looked_at if sweep_needed(connection, lane, now)}
-    for lane in sorted(needy):
-        try:
-            _sweep_lane(engine, lane, accounts.policy(lane), now)
-        except (ValueError, OverflowError):
-            # A row that cannot be read for another reason must not stop other lanes.
-            log.exception("lane not swept", lane="/".join(lane))
+        seen = look(connection, now)
+        if not seen.to_move:
+            return _due(connection, seen, accounts, now)
+    with _alone(engine, holder, now) as alone:
+        if alone:
+            _move(engine, seen.to_move, accounts, now)
     with reading(engine) as connection:
-        return list(_due(connection, lanes, accounts, now))
+        return _due(connection, look(connection, now), accounts, now)
 
 
-def _sweep_lane(engine: Engine, lane: Lane, policy: Policy, now: datetime) -> None:
+@contextmanager
+def _alone(engine: Engine, holder: str, now: datetime) -> Iterator[bool]:
+    """Whether no other sweep moves anything meanwhile."""
     with writing(engine) as connection:
-        vanished = sweep_leases(connection, lane, policy, now)
-        expired = sweep_deadlines(connection, lane, policy, now)
-        sweep_scheduled(connection, lane, policy, now)
-    if vanished:
-        log.warning("leases ran out", lane="/".join(lane), of=vanished)
-    if expired:
-        log.warning("deadlines passed", lane="/".join(lane), of=expired)
+        alone = acquire(connection, LEASE, holder, LEASE_SECONDS, now)
+    try:
+        yield alone
+    finally:
+        if alone:
+            with writing(engine) as connection:
+                release(connection, LEASE, holder)
 
 
-def _due(
-    connection: Connection,
-    lanes: dict[Lane, LaneState],
-    accounts: Accounts,
-    now: datetime,
-) -> Iterator[tuple[Lane, str]]:
-    for lane, state in lanes.items():
-        open_to_calls = may_call(state, accounts.policy(lane), now) > 0
-        if accounts.fault_of(lane) is not None or not open_to_calls:
+def _move(
+    engine: Engine, lanes: Iterable[Lane], accounts: Accounts, now: datetime
+) -> None:
+    give_up, left = time.monotonic() + MOVING_SECONDS, list(lanes)
+    # In no order: where time is short, it is not always the same lanes that wait.
+    random.shuffle(left)
+    while left and time.monotonic() < give_up:
+        some, left = left[:AT_ONCE], left[AT_ONCE:]
+        with writing(engine) as connection:
+            moved = move(connection, some, accounts.policy, now)
+        _say(moved)
+        left += moved.more
+
+
+def _say(moved: Moved) -> None:
+    for lane, number in moved.vanished.items():
+        log.warning("leases ran out", lane="/".join(lane), of=number)
+    for lane, number in moved.expired.items():
+        log.warning("deadlines passed", lane="/".join(lane), of=number)
+    for lane, fault in moved.faults.items():
+        log.error("a row was not swept", lane="/".join(lane), exc_info=fault)
+
+
+def _due(connection: Connection, seen: Look, accounts: Accounts, now: datetime) -> Due:
+    _said.intersection_update(seen.unreadable)
+    lanes = {*seen.due, *(seen.unreadable - _said)}
+    usable = [lane for lane in lanes if accounts.fault_of(lane) is None]
+    states = read_lanes(connection, usable)
+    due: Due = {}
+    for lane in usable:
+        state = states.get(lane, LaneState())
+        if not may_call(state, accounts.policy(lane), now):
             continue
-        operations = due(connection, lane, now)
-        yield from ((lane, operation) for operation in operations)
-        if not operations:
+        if lane in seen.due:
+            due[lane] = frozenset(OPERATION_OF[one] for one in seen.due[lane])
+        else:
             _say_unreadable(lane, unreadable(connection, lane, MOST_SAID, now))
+    return due
 
 
 def _say_unreadable(lane: Lane, ids: list[str]) -> None:
-    new = [one for one in ids if one not in _said]
-    if new:
-        _said.update(new)
+    if ids:
+        _said.add(lane)
         why = "only a newer version can read them: run that one again"
-        log.error("rows left alone", lane="/".join(lane), **named(new), why=why)
-
-
-def due(connection: Connection, lane: Lane, now: datetime) -> list[str]:
-    """The operations that have work on this lane now."""
-    return [
-        operation
-        for operation, state in STATES.items()
-        if waiting(connection, lane, state, 1, now)
-    ]
+        log.error("rows left alone", lane="/".join(lane), **named(ids), why=why)
 
 
 def each(parts: Mapping[str, Callable[[], object]]) -> None:
@@ -103,7 +124,7 @@ def each(parts: Mapping[str, Callable[[], object]]) -> None:
     for said, part in parts.items():
         try:
             part()
-        except (LedgerUnreachableError, OperationalError) as error:
+        except LedgerUnreachableError as error:
             log.warning(said, why=str(error))
         except Exception:
             # Whatever it is must neither stop the others nor be lost without a word.

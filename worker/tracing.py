@@ -40,7 +40,7 @@ FORM = re.compile(
 LENGTH = 55
 MOST_LINKS = 32
 FINISH_SECONDS = 1.0
-"""A child that ends waits so long for a collector, and no longer."""
+"""A process that ends waits so long for a collector, and no longer."""
 
 
 def from_headers(headers: Mapping[str, Any]) -> str | None:
@@ -197,12 +197,9 @@ def configured() -> bool:
     return bool(exporter) or any(given(name) for name in places)
 
 
-def load() -> None:
-    """Load in the parent what its children would each load; begins nothing."""
-    if configured():
-        with suppress(ImportError):
-            import opentelemetry.exporter.otlp.proto.http.trace_exporter
-            import opentelemetry.sdk.trace.export  # noqa: F401
+def start() -> None:
+    """Make this process's tracer now, before several threads ask for it."""
+    _tracer()
 
 
 def finish() -> None:
@@ -219,13 +216,9 @@ _tracers: list[Any] = []
 """This process's provider, once it was needed."""
 
 
-def _tracer() -> Any:
-    return _made(os.getpid())
-
-
 @cache
-def _made(_pid: int) -> Any:
-    """A tracer of this very process, whose threads a fork would lose."""
+def _tracer() -> Any:
+    """This process's tracer; None where no traces are asked for."""
     if not configured():
         return None
     try:

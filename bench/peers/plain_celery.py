@@ -1,7 +1,7 @@
 """Plain Celery: a task an order, prefork.
 
-Late acknowledgement, since an order that is lost with its worker is what nobody wants;
-no results, no events; everything else as it comes.
+Late acknowledgement, so that no order is lost with its worker; no results, no events;
+every other setting as it comes.
 """
 
 from __future__ import annotations

@@ -18,9 +18,25 @@ def send(provider: str, order: str, **more: Any) -> None:
 
 
 def send_many(provider: str, orders: Sequence[str]) -> None:
-    for start in range(0, len(orders), MOST):
-        some = orders[start : start + MOST]
-        _submit([{"provider": provider, "order": order} for order in some])
+    _submit_all([{"provider": provider, "order": order} for order in orders])
+
+
+def send_spread(
+    lanes: Sequence[tuple[str, str]], orders: Sequence[str], **more: Any
+) -> None:
+    """Send each order to the next lane, from the first one again after the last."""
+    chosen = (lanes[number % len(lanes)] for number in range(len(orders)))
+    _submit_all(
+        [
+            {"provider": provider, "account": account, "order": order, **more}
+            for (provider, account), order in zip(chosen, orders, strict=True)
+        ]
+    )
+
+
+def _submit_all(entries: list[dict[str, Any]]) -> None:
+    for start in range(0, len(entries), MOST):
+        _submit(entries[start : start + MOST])
 
 
 def _submit(entries: list[dict[str, Any]]) -> None:

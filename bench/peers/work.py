@@ -29,10 +29,15 @@ _local = threading.local()
 
 def cancel(provider: str, order: str) -> str:
     """Cancel one order and commit what became of it; notpanel only takes it on."""
-    state = CANCELS[provider]([order])[0]
+    state = ask(provider, order)
     if state != "requested":
         commit(provider, order, state)
     return state
+
+
+def ask(provider: str, order: str) -> str:
+    """Cancel one order, and say what became of it."""
+    return CANCELS[provider]([order])[0]
 
 
 def cancel_many(provider: str, orders: Sequence[str]) -> None:

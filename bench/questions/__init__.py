@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 
 from bench.plan import Plan
 from bench.questions import (
+    accounts,
     bulk,
+    concurrency,
     endurance,
     growth,
+    idle,
     latency,
     limit,
     producing,
@@ -19,6 +22,9 @@ from bench.questions import (
 from bench.results import Result
 
 QUESTIONS: Mapping[str, Callable[[Plan], Result]] = {
+    "idle": idle.ask,
+    "accounts": accounts.ask,
+    "concurrency": concurrency.ask,
     "bulk": bulk.ask,
     "single": single.ask,
     "latency": latency.ask,
@@ -29,3 +35,5 @@ QUESTIONS: Mapping[str, Callable[[Plan], Result]] = {
     "endurance": endurance.ask,
     "scaling": scaling.ask,
 }
+WITH_PEERS = frozenset({"bulk", "single", "latency", "producing"})
+"""Those that also measure other queues, which are installed apart."""

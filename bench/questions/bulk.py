@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from bench.contenders import IN_BULK, Peer, PlainCelery, Rescind
-from bench.plan import SPENT, Notes, Plan, bare, noted, rows, throughput
-from bench.results import BARE, CELERY, US, Result, Row, Target
+from bench.contenders import IN_BULK, Peer, PlainCelery
+from bench.plan import MEMORY, SPENT, Notes, Plan, bare, noted, rows, throughput
+from bench.rescind import Rescind
+from bench.results import BARE, CELERY, LIGHT_MB, US, Result, Row, Target
 
 Tries = dict[str, Callable[[], float]]
 Seen = dict[str, Notes]
-TIMES = {"sqlite": 60.0, "postgresql": 40.0}
+TIMES = {"sqlite": 25.0, "postgresql": 20.0}
 HOW = (
     "From messages that lie on the queue to the last final state in the database:"
     " workers are started and warmed up, stopped by a signal while all orders are"
@@ -20,7 +21,7 @@ HOW = (
     " call for each order and commit its outcome, on a smaller number of orders;"
     " celery-batches gathers 100 of its tasks for a call and a commit. The bare loop"
     " cancels 100 a call, without queue or database. Processor time is that"
-    " of the workers alone: what an order costs, whoever else is on the machine."
+    " of the workers alone."
 )
 
 
@@ -31,7 +32,7 @@ def ask(plan: Plan) -> Result:
         for name, contest in (("iThink", _ithink), ("notpanel", _notpanel)):
             case, seen = f"{name}, {kind}", dict[str, Notes]()
             found += rows(plan, case, "orders/s", contest(plan, kind, seen))
-            found += noted(case, seen, SPENT)
+            found += noted(case, seen, SPENT, MEMORY)
     return Result(
         "bulk",
         "Bulk lane: 100 orders a call",
@@ -47,6 +48,8 @@ def _targets(kind: str) -> list[Target]:
     return [
         Target(ithink, US, TIMES[kind], CELERY),
         Target(notpanel, US, TIMES[kind] / 2, CELERY, to_case=ithink),
+        Target(f"{ithink}, memory", US, LIGHT_MB, at_most=True),
+        Target(f"{notpanel}, memory", US, LIGHT_MB, at_most=True),
     ]
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine, make_url
 
-from bench.contenders import FIRST
 from bench.ledgers import AT, BRANCH, GROUP, fill
 from bench.plan import Plan, say
 from bench.results import Result, Row, Target
 from bench.stage import Stage, run
 from bench.stats import alternate
+from bench.team import FIRST
 from ledger.backlogs import COUNTED, backlogs
-from ledger.claims import claim
+from ledger.claims import Wanted, claim_many
 from ledger.database import open_ledger, reading
 from ledger.lanes import all_lanes
 from ledger.listing import Filter, list_rows
@@ -146,14 +146,18 @@ class _Ledger:
     def claim(self) -> None:
         lease = timedelta(seconds=60)
         with self.engine.connect() as connection, connection.begin() as transaction:
-            claim(connection, LANE, State.QUEUED, 100, lease, datetime.now(UTC))
+            claim_many(
+                connection,
+                [Wanted(LANE, State.QUEUED, 100, lease)],
+                datetime.now(UTC),
+            )
             transaction.rollback()
 
     def sweep(self) -> None:
         path = self.stage.home / "accounts.toml"
         if not path.exists():
             write_private(path, ACCOUNTS)
-        sweep(self.engine, load_accounts(path), datetime.now(UTC))
+        sweep(self.engine, load_accounts(path), datetime.now(UTC), "a benchmark")
 
     def list(self, *states: str, **wanted: str) -> None:
         with reading(self.engine) as connection:

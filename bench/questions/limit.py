@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.contenders import FIRST, Rescind, Setup
 from bench.plan import Plan, say
 from bench.processes import until
+from bench.rescind import Rescind, Setup
 from bench.results import US, Result, Row, Target
 from bench.stats import median, most_within, spacing
+from bench.team import FIRST
 
 WORKERS = 4
 LIMIT = 100
@@ -97,7 +98,7 @@ def _used(plan: Plan, kind: str, lane: Lane) -> Iterator[Row]:
         team.send(LIMIT * (lane.first + lane.windows + 2))
         provider = team.stage.provider
         until(lambda: provider.orders() > 0, "a first call", 60)
-        # Asked for all of its calls meanwhile, it would answer nobody else.
+        # While the provider lists all its calls it answers no other request.
         span = lane.seconds * (lane.first + lane.windows)
         over = provider.calls()[0][2] + span
         until(lambda: time.time() > over, "the last window", span + 60, every=0.5)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.contenders import PEERS_OF_OURS, Rescind, Team
+from bench.contenders import PEERS_OF_OURS
 from bench.plan import Plan, rows
+from bench.processes import PEERS
+from bench.rescind import Rescind
 from bench.results import CELERY, US, Result, Target
+from bench.team import Team
 
 ALONE, MANY = "alone", "1,000 at a time"
 HOW = (
@@ -42,5 +45,6 @@ def _try(plan: Plan, team: type[Team], many: bool) -> Callable[[], float]:
 
 
 def _idle(team: type[Team]) -> type[Team]:
-    """The same one without its workers."""
-    return type(team.name, (team,), {"commands": lambda _: iter(())})
+    """The same one without its workers, in the environment of all the others."""
+    changed = {"commands": lambda _: iter(()), "programs": PEERS}
+    return type(team.name, (team,), changed)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from bench.contenders import Rescind, Setup
-from bench.plan import Plan, rows, throughput
-from bench.results import US, Result, Target
+from bench.plan import MEMORY, SPENT, Notes, Plan, noted, rows, throughput
+from bench.rescind import Rescind, Setup
+from bench.results import LIGHT_MB, US, Result, Target
 
 WORKERS = (1, 2, 4)
 AT_ONCE = 16
 """Calls at once of each worker."""
-SHARE = 0.85
+TIMES = {2: 1.9}
+"""How much more so many workers are asked to do than one; four use more cores than
+there may be, and are shown."""
 CORES = os.cpu_count() or 1
 HOW = (
     f"iletiMerkezi after 50 ms, on PostgreSQL; each worker makes {AT_ONCE} calls at"
     " once, so that one of them leaves a core idle. Measured as the single lane is."
+    " Memory is that of the first worker."
 )
 BEYOND = (
     f" This machine has {CORES} cores, which PostgreSQL, Redis and the provider use as"
@@ -27,17 +30,19 @@ BEYOND = (
 
 def ask(plan: Plan) -> Result:
     """1, 2 and 4 workers on one lane; the target goes up to the cores."""
+    case, seen = "after 50 ms, postgresql", dict[str, Notes]()
+    orders = plan.size(5_000, 1_500)
     tries = {
-        _name(many): throughput(partial(_rescind, plan, many), plan.size(5_000, 1_500))
-        for many in WORKERS
+        who: throughput(partial(_rescind, plan, many), orders, seen, who)
+        for many, who in ((many, _name(many)) for many in WORKERS)
     }
-    case = "after 50 ms, postgresql"
     found = rows(plan, case, "orders/s", tries)
+    found += noted(case, seen, SPENT, MEMORY)
     targets = [
-        Target(case, _name(many), SHARE * many, _name(1))
-        for many in WORKERS[1:]
-        if many <= CORES
+        Target(case, _name(many), times, _name(1)) for many, times in TIMES.items()
     ]
+    memory = f"{case}, {MEMORY[0]}"
+    targets += [Target(memory, _name(many), LIGHT_MB, at_most=True) for many in WORKERS]
     how = HOW if max(WORKERS) <= CORES else HOW + BEYOND
     return Result("scaling", "More workers", how, found, targets)
 

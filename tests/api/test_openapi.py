@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonschema_rs
@@ -81,7 +82,7 @@ WHOLE = {
     "params": {},
     "key": "k",
     "not_before": "+1h",
-    "cancel_before": "2027-01-01T00:00:00+03:00",
+    "cancel_before": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
     "group": "g",
     "metadata": {"shop": 1},
 }

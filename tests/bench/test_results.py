@@ -11,7 +11,6 @@ import pytest
 
 from bench import pages
 from bench.plots import bars
-from bench.questions import QUESTIONS
 from bench.results import BARE, CELERY, US, Result, Row, Target
 from bench.tables import markdown, number
 
@@ -101,6 +100,13 @@ def test_results_are_written_in_three_forms(tmp_path: Path) -> None:
     assert [one["met"] for one in document["targets"]] == [True, False, False]
 
 
+def test_a_result_is_read_again_as_it_was_written() -> None:
+    document = json.loads(json.dumps(RESULT.document()))
+    again = Result.of(document)
+    assert again.document() == RESULT.document()
+    assert markdown(again) == markdown(RESULT)
+
+
 def test_a_result_takes_its_place_in_the_page_and_no_other() -> None:
     page = "a\n<!-- bulk -->\nold\n<!-- end of bulk -->\nb <!-- single -->"
     placed = pages.placed(page, "bulk", r"new \1")
@@ -112,8 +118,3 @@ def test_a_result_takes_its_place_in_the_page_and_no_other() -> None:
 def test_a_page_without_the_place_is_not_changed_silently() -> None:
     with pytest.raises(LookupError, match="no place for bulk"):
         pages.placed("nothing", "bulk", "new")
-
-
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_the_page_has_a_place_for_each_question(name: str) -> None:
-    assert pages.placed(pages.PAGE.read_text(), name, "new")

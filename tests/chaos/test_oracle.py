@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chaos.oracle import Judgement, judge
+from worker.demo_open import LAPSED
 
 WISH = ("iletimerkezi", "default", "1")
+AT = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
+"""When the ledger was read."""
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -23,6 +27,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "reason": "confirmed",
         "attempts": 1,
         "cancel_before": None,
+        "due_at": None,
     }
     return {**plain, **changes}
 
@@ -54,7 +59,7 @@ def verdict(
     records: list[dict[str, Any]],
     reopened: dict[str, str] | None = None,
 ) -> Judgement:
-    return judge({WISH}, rows, records, reopened or {})
+    return judge({WISH}, rows, records, reopened or {}, AT)
 
 
 def test_what_was_done_and_said_truly_is_no_offence() -> None:
@@ -65,10 +70,36 @@ def test_a_wish_that_is_not_in_the_ledger_is_lost() -> None:
     assert verdict([], [record(truth="active")]).caught == {"lost"}
 
 
-@pytest.mark.parametrize("state", ["queued", "sending", "verifying", "requested"])
-def test_a_cancellation_that_never_ends_is_lost(state: str) -> None:
-    open_one = row(state=state, reason=None)
-    assert verdict([open_one], [record(event())]).caught == {"lost"}
+def still(state: str, due_in: timedelta) -> dict[str, Any]:
+    """Open when the ledger was read, and due so much later."""
+    return row(state=state, reason=None, due_at=(AT + due_in).isoformat())
+
+
+@pytest.mark.parametrize("due_in", [timedelta(hours=-1), timedelta(hours=1)])
+@pytest.mark.parametrize("state", ["scheduled", "queued", "verifying", "requested"])
+def test_one_that_is_due_again_by_itself_is_not_finished_and_not_lost(
+    state: str, due_in: timedelta
+) -> None:
+    found = verdict([still(state, due_in)], [record(event())])
+    assert found.caught == frozenset()
+    (open_one,) = found.unfinished
+    assert f"still {state} at the end" in open_one.why
+
+
+@pytest.mark.parametrize(
+    ("lease_ends_in", "lost"),
+    [
+        (timedelta(seconds=10), False),
+        (-LAPSED, False),
+        (-LAPSED - timedelta(seconds=1), True),
+    ],
+)
+def test_one_whose_lease_ended_long_ago_is_lost_for_nothing_will_free_it(
+    lease_ends_in: timedelta, lost: bool
+) -> None:
+    found = verdict([still("sending", lease_ends_in)], [record(event())])
+    assert found.caught == ({"lost"} if lost else frozenset())
+    assert len(found.unfinished) == (not lost)
 
 
 def test_cancelled_of_an_order_that_is_not_is_untrue() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.plan import KILL_EVERY, LONG, POINTS, SHORT, plan
+from chaos.plan import FAILING, FAILURES, KILL_EVERY, LONG, POINTS, SHORT, plan
 
 seeds = st.integers(0, 10_000)
 
@@ -40,8 +38,15 @@ def test_a_worker_is_killed_every_three_seconds_and_everywhere() -> None:
         KILL_EVERY * n for n in range(1, len(kills) + 1)
     ]
     assert kills[-1].at > LONG.seconds - 2 * KILL_EVERY
-    assert set(Counter(kill.point for kill in kills)) == set(POINTS)
-    assert {"child", "parent", "all"} == {kill.victim for kill in kills}
+    assert {kill.point for kill in kills} == set(POINTS)
+
+
+def test_between_kills_a_transaction_fails_at_each_point_in_each_way() -> None:
+    failures = [b for b in plan(1, LONG).blows if b.kind == "fail transaction"]
+    assert [one.at % KILL_EVERY for one in failures] == [KILL_EVERY / 2] * len(failures)
+    assert {(one.point, one.failure) for one in failures} == {
+        (point, failure) for point in FAILING for failure in FAILURES
+    }
 
 
 @given(seeds)
@@ -58,6 +63,7 @@ def test_every_kind_of_failure_is_in_it(seed: int) -> None:
     kinds = {blow.kind for blow in plan(seed, SHORT).blows}
     assert kinds == {
         "kill worker",
+        "fail transaction",
         "kill redis",
         "empty redis",
         "half-open redis",

@@ -9,7 +9,7 @@ import pytest
 
 from chaos.conductor import Outage
 from chaos.report import KINDS, Pause, Report, pauses
-from worker.demo_oracle import Offence
+from worker.demo_facts import Offence
 
 GOOD = Report(
     database="sqlite",
@@ -47,6 +47,24 @@ def test_one_unresolved_in_a_thousand_is_allowed_and_shown() -> None:
     assert some.failings == []
     assert "one" in some.text()
     assert replace(some, unresolved=("1", "2", "3")).failings == ["unresolved 3"]
+
+
+def test_what_is_still_open_is_shown_and_is_not_lost() -> None:
+    waits = Offence("ithink", "86210010463", "still verifying at the end")
+    some = replace(GOOD, unfinished=(waits,))
+    assert some.failings == []
+    assert some.caught == frozenset()
+    shown = {line.strip() for line in some.text().splitlines()}
+    assert {"not finished                1", "lost                        0"} <= shown
+    assert "ithink 86210010463: still verifying at the end" in shown
+
+
+@pytest.mark.parametrize("left", [0, 3])
+def test_a_run_in_which_nothing_moves_any_more_is_not_good(left: int) -> None:
+    waits = Offence("ithink", "86210010463", "still verifying at the end")
+    given_up = replace(GOOD, unfinished=(waits,) * left, stalled_for=60.0)
+    assert given_up.failings == [f"not finished {left}: nothing moved for 60 s"]
+    assert given_up.caught == frozenset()
 
 
 def test_no_progress_for_fifteen_seconds_is_not_good() -> None:

@@ -21,15 +21,17 @@ from sqlalchemy import Connection, Engine
 from api.app import create_app
 from api.front import Front
 from api.server import Server
+from ledger.call_log import CallMade
 from ledger.database import open_ledger, writing
 from ledger.intake import insert_new
 from ledger.lanes import LaneState, register_lanes, write_lane
 from ledger.progress import Change, Progress
-from ledger.records import CallMade, new_id, record, record_calls
+from ledger.records import new_id
 from ledger.seal import new_key
 from ledger.states import State
 from providers.model import Reason
 from tests.ledger.build import new
+from tests.ledger.single import record, record_calls
 from worker.access import access
 from worker.accounts import Lane
 from worker.runtime import AccountsFile

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from sandbox import Sandbox, running
 from tests import pictures
@@ -94,7 +95,18 @@ def worked(at_work: Running) -> Running:
             "params": {"is_all": True, "reasons": {"101": 2}},
         },
     ]
-    at_work.submit(*entries)
+    # One by a message, which its worker calls by itself; the others by HTTP, for which
+    # a wake-up is sent to a worker.
+    at_work.submit(entries[0])
+    at_work.system.wait_for_door()
+    token = (at_work.system.home / OWN_TOKEN).read_text().strip()
+    answer = requests.post(
+        f"{at_work.system.api_url}/v1/cancellations",
+        json={"cancellations": entries[1:]},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+    answer.raise_for_status()
     for one in entries:
         at_work.ends(f"{one['provider']}/default/{one['order']}")
     return at_work
@@ -113,6 +125,8 @@ def test_flower_shows_tasks_by_provider_and_operation(
 ) -> None:
     where = pictures.folder(tmp_path)
     flower.goto("/tasks")
+    # A tick each second fills its short page.
+    flower.locator("select[name$=_length]").select_option("100")
     for name in ("rescind.submit", "notpanel.cancel", "ithink.cancel"):
         flower.get_by_text(name, exact=True).first.wait_for()
     assert ORDER not in flower.content()

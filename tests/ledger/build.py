@@ -9,16 +9,17 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select, update
 
-from ledger.claims import claim
 from ledger.database import reading, writing
 from ledger.intake import NewCancellation, beginning, insert_new
 from ledger.progress import Change, Claimed, Progress
-from ledger.records import new_id, record
+from ledger.records import new_id
 from ledger.states import FINAL, State
 from ledger.tables import CANCELLATION, TRANSITION
 from providers.model import Order, Policy, Reason, seconds
+from tests.ledger.single import claim, record
 
-NOW = datetime(2026, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)
+NOW = datetime(2020, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)
+"""Years ago: a test that mixes it with the real clock fails when it is written."""
 LANE = ("notpanel", "default")
 LEASE = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)

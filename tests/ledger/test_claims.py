@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete
 
-from ledger.claims import unreadable, waiting
-from ledger.database import reading
+from ledger.candidates import unreadable
+from ledger.claims import CLAIMED, Wanted, claim_many, waiting_many
+from ledger.database import reading, writing
+from ledger.intake import NewCancellation
 from ledger.progress import Claimed
 from ledger.states import State
-from ledger.tables import from_ms
+from ledger.tables import CANCELLATION, TRANSITION, from_ms
 from providers.model import Order, Reason
 from tests.ledger.build import (
     HOUR,
@@ -23,11 +28,15 @@ from tests.ledger.build import (
     hold,
     make,
     new,
+    progress,
     row,
     say_in_newer_words,
     steps,
     take_in,
 )
+from tests.ledger.filled import LANES, ON_ONE_LEDGER
+from tests.ledger.plans import assert_by_index, plans, statements
+from tests.ledger.single import claim, waiting
 
 READ = [State.VERIFYING, State.REQUESTED]
 
@@ -263,3 +272,156 @@ def test_what_is_readable_or_not_due_is_not_called_unreadable(engine: Engine) ->
     say_in_newer_words(engine, later, "reason")
     with reading(engine) as connection:
         assert unreadable(connection, LANE, 10, NOW) == []
+
+
+# --- of many lanes at once ------------------------------------------------------------
+
+orders_of_lanes = st.lists(
+    st.builds(
+        lambda lane, state, cap, due, before: new(
+            lane=lane,
+            cancel_before=None if before is None else NOW + timedelta(minutes=before),
+            progress=progress(
+                state, batch_cap=cap, due_at=NOW + timedelta(minutes=due)
+            ),
+        ),
+        st.sampled_from(LANES),
+        st.sampled_from(CLAIMED),
+        st.sampled_from([None, None, 1, 2]),
+        st.integers(-9, 1),
+        st.none() | st.integers(-1, 9),
+    ),
+    max_size=30,
+)
+shares = st.lists(
+    st.builds(
+        Wanted,
+        st.sampled_from([*LANES, ("no-such", "lane")]),
+        st.sampled_from(CLAIMED),
+        st.integers(0, 12),
+        st.integers(1, 9).map(lambda minutes: timedelta(minutes=minutes)),
+    ),
+    unique_by=lambda one: (one.lane, one.state),
+)
+
+
+def fresh(engine: Engine, some: Sequence[NewCancellation]) -> None:
+    """A ledger that holds these and nothing else."""
+    with writing(engine) as connection:
+        for table in (TRANSITION, CANCELLATION):
+            connection.execute(delete(table))
+    take_in(engine, [new(str(n), **own(one)) for n, one in enumerate(some)])
+
+
+def own(one: NewCancellation) -> dict[str, object]:
+    lane = (one.provider, one.account)
+    kept = {"progress": one.progress, "cancel_before": one.cancel_before}
+    return {"lane": lane, "id": one.id, **kept}
+
+
+@given(some=orders_of_lanes, wanted=shares)
+@ON_ONE_LEDGER
+def test_a_claim_of_many_lanes_is_as_many_claims_of_one(
+    engine: Engine, some: list[NewCancellation], wanted: list[Wanted]
+) -> None:
+    fresh(engine, some)
+    with engine.connect() as connection, connection.begin() as transaction:
+        alone = [
+            claim(connection, one.lane, one.state, one.limit, one.lease, NOW)
+            for one in wanted
+        ]
+        transaction.rollback()
+    with reading(engine) as connection:
+        asked = [(one.lane, one.state, one.limit) for one in wanted]
+        counted = waiting_many(connection, asked, NOW)
+    with writing(engine) as connection:
+        together = claim_many(connection, wanted, NOW)
+    assert together == alone
+    for one, number, held in zip(wanted, counted, together, strict=True):
+        assert len(held) <= number <= one.limit
+        assert bool(held) == bool(number)
+
+
+def test_each_lane_gets_as_many_as_it_wants(engine: Engine) -> None:
+    limits = [0, 1, 2, 8, 9, 64, 65, 70]
+    lanes = [("notpanel", str(limit)) for limit in limits]
+    take_in(engine, (new(str(n), lane=lane) for lane in lanes for n in range(70)))
+    wanted = [
+        Wanted(lane, State.QUEUED, limit, LEASE)
+        for lane, limit in zip(lanes, limits, strict=True)
+    ]
+    with writing(engine) as connection:
+        asked = [(one.lane, one.state, one.limit) for one in wanted]
+        assert waiting_many(connection, asked, NOW) == limits
+        assert [len(held) for held in claim_many(connection, wanted, NOW)] == limits
+
+
+def test_a_lane_that_is_wanted_twice_in_one_state_is_refused(engine: Engine) -> None:
+    one = Wanted(LANE, State.QUEUED, 1, LEASE)
+    with pytest.raises(ValueError, match="twice"), writing(engine) as connection:
+        claim_many(connection, [one, one], NOW)
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - set(CLAIMED)))
+def test_a_state_that_does_not_wait_for_a_call_is_refused(
+    engine: Engine, state: State
+) -> None:
+    with (
+        pytest.raises(ValueError, match="can be claimed"),
+        writing(engine) as connection,
+    ):
+        claim_many(connection, [Wanted(LANE, state, 1, LEASE)], NOW)
+
+
+def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
+    lanes = [("notpanel", str(n)) for n in range(40)]
+    take_in(engine, (new("1", lane=lane) for lane in lanes))
+    counts = []
+    for some in (lanes[:1], lanes[1:]):
+        wanted = [Wanted(lane, State.QUEUED, 1, LEASE) for lane in some]
+        with writing(engine) as connection, statements(connection) as seen:
+            held = claim_many(connection, wanted, NOW)
+        assert [len(one) for one in held] == [1] * len(some)
+        counts.append(len(seen))
+    assert counts[0] == counts[1] <= 2
+
+
+@pytest.mark.parametrize("state", CLAIMED)
+def test_what_is_claimed_is_found_by_its_index(engine: Engine, state: State) -> None:
+    lanes = [("notpanel", str(n)) for n in range(20)]
+    add(engine, state, lane=lanes[0])
+    wanted = [Wanted(lane, state, 5, LEASE) for lane in lanes]
+    with writing(engine) as connection, plans(connection) as found:
+        waiting_many(connection, [(lane, state, 5) for lane in lanes], NOW)
+        claim_many(connection, wanted, NOW)
+    assert_by_index(found, "ix_to_send" if state is State.QUEUED else "ix_to_look_at")
+
+
+def test_claimed_by_two_at_once_over_many_lanes_nothing_is_given_twice(
+    engine: Engine,
+) -> None:
+    lanes = [("notpanel", str(n)) for n in range(6)]
+    take_in(engine, (new(str(n), lane=lane) for lane in lanes for n in range(20)))
+    start = threading.Barrier(4)
+    taken: list[str] = []
+
+    def work(own: Sequence[tuple[str, str]]) -> None:
+        wanted = [Wanted(lane, State.QUEUED, 3, LEASE) for lane in own]
+        start.wait()
+        while True:
+            with writing(engine) as connection:
+                held = claim_many(connection, wanted, NOW)
+            if not any(held):
+                return
+            taken.extend(one.id for some in held for one in some)
+
+    orders = (lanes, lanes[::-1], lanes[3:] + lanes[:3], lanes)
+    threads = [threading.Thread(target=work, args=(own,)) for own in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Who meets only locked rows goes away empty-handed, so some may be left.
+    rest = [one.id for lane in lanes for one in hold(engine, lane=lane, limit=20)]
+    assert sorted([*taken, *rest]) == sorted({*taken, *rest})
+    assert len(taken) + len(rest) == 120

@@ -24,12 +24,11 @@ from ledger.dispatch import hold as hold_told
 from ledger.dispatch import settle
 from ledger.intake import insert_new
 from ledger.queries import as_record
-from ledger.records import record
 from ledger.retention import Pruning, count_ended
 from ledger.rounds import retry
 from ledger.side_tables import DELIVERY
 from ledger.states import FINAL, RETRYABLE, State
-from ledger.sweeps import sweep_deadlines, sweep_leases
+from ledger.sweeps import move
 from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
 from ledger.telling import Heard, Telling, judge
 from tests.ledger.build import (
@@ -48,6 +47,7 @@ from tests.ledger.build import (
 from tests.ledger.build import (
     LANE as NOTPANEL,
 )
+from tests.ledger.single import record
 from tests.ledger.telling import (
     GONE,
     HEARD,
@@ -143,8 +143,7 @@ class Story:
     def time(self, passes: timedelta) -> None:
         self.now += passes
         with writing(self.engine) as connection:
-            sweep_leases(connection, NOTPANEL, PLAIN, self.now)
-            sweep_deadlines(connection, NOTPANEL, PLAIN, self.now)
+            move(connection, [NOTPANEL], lambda _: PLAIN, self.now)
 
     def hold(self, target: str) -> None:
         self.held += holding(self.engine, target, 2, self.now)

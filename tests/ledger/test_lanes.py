@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import reduce
 
 import pytest
-from sqlalchemy import Engine
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete
 
 from ledger.database import reading, writing
 from ledger.lanes import (
@@ -18,11 +22,18 @@ from ledger.lanes import (
     hold_for_operator,
     may_call,
     read_lane,
+    read_lanes,
     register_lanes,
     write_lane,
+    write_lanes,
 )
+from ledger.side_tables import TALLY
+from ledger.tables import LANE as LANES
+from ledger.tallies import totals
 from providers.model import seconds
 from tests.ledger.build import HOUR, LANE, NOW, SECOND, policy
+from tests.ledger.filled import ON_ONE_LEDGER
+from tests.ledger.plans import statements as executed
 
 RULES = policy(
     concurrency=4,
@@ -139,3 +150,104 @@ def test_registering_again_changes_nothing(engine: Engine) -> None:
         lanes = all_lanes(connection)
     assert list(lanes) == [("ithink", "b"), LANE]
     assert lanes[LANE] == failed(4)
+
+
+# --- of many lanes at once ------------------------------------------------------------
+
+NAMES = [("akinon", "a"), ("akinon", "b"), ("ithink", "a"), LANE]
+moments = st.none() | st.integers(0, 9).map(lambda hours: NOW + hours * HOUR)
+states = st.builds(
+    LaneState,
+    st.integers(0, 3),
+    moments,
+    st.none() | st.just("why"),
+    moments,
+    st.sampled_from([None, "a fault", HELD_BY_OPERATOR]),
+    moments,
+)
+
+
+def empty(engine: Engine) -> None:
+    with writing(engine) as connection:
+        for table in (LANES, TALLY):
+            connection.execute(delete(table))
+
+
+def holds(engine: Engine) -> set[tuple[str, str, str, int]]:
+    with reading(engine) as connection:
+        found = (one for one in totals(connection) if one.metric == "hold")
+        return {(one.provider, one.account, one.first, one.count) for one in found}
+
+
+@given(rounds=st.lists(st.dictionaries(st.sampled_from(NAMES), states), max_size=4))
+@ON_ONE_LEDGER
+def test_written_together_they_are_as_if_written_one_by_one(
+    engine: Engine, rounds: list[dict[tuple[str, str], LaneState]]
+) -> None:
+    known: dict[tuple[str, str], LaneState] = {}
+    empty(engine)
+    for some in rounds:
+        for lane, state in some.items():
+            with writing(engine) as connection:
+                write_lane(connection, lane, state)
+    alone = holds(engine)
+    empty(engine)
+    for some in rounds:
+        known |= some
+        with writing(engine) as connection:
+            write_lanes(connection, some)
+    assert holds(engine) == alone
+    with writing(engine) as connection:
+        assert all_lanes(connection) == known
+        troubled = {lane: one for lane, one in known.items() if one != LaneState()}
+        for locked in (False, True):
+            assert read_lanes(connection, NAMES, for_update=locked) == troubled
+
+
+def test_only_the_lanes_that_were_asked_for_are_read(engine: Engine) -> None:
+    with writing(engine) as connection:
+        write_lanes(connection, {NAMES[0]: failed(4), NAMES[1]: failed(5)})
+        assert read_lanes(connection, [NAMES[1], LANE]) == {NAMES[1]: failed(5)}
+        assert read_lanes(connection, []) == {}
+
+
+def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
+    many = {("notpanel", str(n)): failed(4) for n in range(40)}
+    for some in ({LANE: failed(4)}, many):
+        with writing(engine) as connection, executed(connection) as seen:
+            read_lanes(connection, some)
+            read_lanes(connection, some, for_update=True)
+            write_lanes(connection, some)
+            register_lanes(connection, some)
+            assert len(seen) == 4
+
+
+def test_what_is_read_for_update_waits_for_who_wrote_it(engine: Engine) -> None:
+    # Else what an operator says meanwhile would be lost.
+    register(engine, NAMES)
+    start = threading.Barrier(4)
+
+    def fail(own: Sequence[tuple[str, str]]) -> None:
+        start.wait()
+        for _ in range(10):
+            with writing(engine) as connection:
+                was = read_lanes(connection, own, for_update=True)
+                write_lanes(
+                    connection, {lane: failed(1, was.get(lane)) for lane in own}
+                )
+
+    threads = [
+        threading.Thread(target=fail, args=(own,)) for own in (NAMES, NAMES[::-1]) * 2
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading(engine) as connection:
+        failures = [one.failures for one in all_lanes(connection).values()]
+    assert failures == [40] * len(NAMES)
+
+
+def register(engine: Engine, lanes: Sequence[tuple[str, str]]) -> None:
+    with writing(engine) as connection:
+        register_lanes(connection, lanes)

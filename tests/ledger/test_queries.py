@@ -48,17 +48,17 @@ def test_a_record_has_the_fields_of_the_contract_and_no_others(engine: Engine) -
         "attempts": 0,
         "polls": 0,
         "not_before": None,
-        "cancel_before": "2026-11-20T19:09:00.123Z",
-        "due_at": "2026-11-20T18:09:00.123Z",
-        "created_at": "2026-11-20T18:09:00.123Z",
-        "updated_at": "2026-11-20T18:09:00.123Z",
+        "cancel_before": "2020-11-20T19:09:00.123Z",
+        "due_at": "2020-11-20T18:09:00.123Z",
+        "created_at": "2020-11-20T18:09:00.123Z",
+        "updated_at": "2020-11-20T18:09:00.123Z",
         "finished_at": None,
     }
 
 
 def test_times_are_told_in_utc_to_the_millisecond() -> None:
     assert stamp(0) == "1970-01-01T00:00:00.000Z"
-    assert stamp(to_ms(NOW)) == "2026-11-20T18:09:00.123Z"
+    assert stamp(to_ms(NOW)) == "2020-11-20T18:09:00.123Z"
     assert stamp(None) is None
 
 

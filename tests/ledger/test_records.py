@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,21 +10,17 @@ import pytest
 from sqlalchemy import Engine, insert, update
 from sqlalchemy.exc import IntegrityError
 
-from ledger.claims import progress_of
+from ledger.call_log import CallMade
 from ledger.counts import calls_made
 from ledger.database import reading, writing
-from ledger.progress import Change, Progress
+from ledger.progress import Change, Claimed, Progress
 from ledger.queries import history
-from ledger.records import (
-    CallMade,
-    ForbiddenEdgeError,
-    new_id,
-    record_calls,
-    write_steps,
-)
+from ledger.records import ForbiddenEdgeError, LaneChanges, new_id, record_many
+from ledger.row_values import progress_of
 from ledger.states import EDGES, FINAL, State
 from ledger.tables import CANCELLATION, to_ms
 from ledger.tallies import totals
+from ledger.transitions import write_steps
 from providers.model import Reason
 from tests.ledger.build import (
     HOUR,
@@ -41,7 +37,9 @@ from tests.ledger.build import (
     steps,
     take_in,
 )
+from tests.ledger.plans import assert_by_index, plans, statements
 
+Held = tuple[tuple[str, str], list[Claimed]]
 LIVING = sorted((edge for edge in EDGES if edge[0] not in FINAL), key=str)
 WHOLE = Progress(
     State.VERIFYING,
@@ -319,7 +317,7 @@ def test_a_call_is_kept_with_the_step_that_rests_on_it(engine: Engine) -> None:
     )
     made = replace(change(held, State.REJECTED), call_id=call.id)
     with writing(engine) as connection:
-        record_calls(connection, *LANE, [call])
+        record_many(connection, [LaneChanges(LANE, (), [call])], NOW)
     make(engine, [made])
     with reading(engine) as connection:
         evidence = history(connection, one)[-1]["evidence"]
@@ -346,6 +344,107 @@ def test_a_call_recorded_again_stands_once(engine: Engine) -> None:
     call = CallMade(new_id(), "cancel", "answered", SECOND, NOW, ("one",))
     for _ in range(2):
         with writing(engine) as connection:
-            record_calls(connection, *LANE, [call])
+            record_many(connection, [LaneChanges(LANE, (), [call])], NOW)
     with reading(engine) as connection:
         assert [count for *_, count in calls_made(connection)] == [1]
+
+
+# --- of many lanes at once ------------------------------------------------------------
+
+OTHERS = [("notpanel", "other"), ("ithink", "default"), ("akinon", "a")]
+
+
+def held_in(engine: Engine, lanes: Sequence[tuple[str, str]], each: int) -> list[Held]:
+    take_in(engine, (new(str(n), lane=lane) for lane in lanes for n in range(each)))
+    return [(lane, hold(engine, lane=lane, limit=each)) for lane in lanes]
+
+
+def counted(engine: Engine, metric: str) -> dict[tuple[str, str], int]:
+    with reading(engine) as connection:
+        found = (one for one in totals(connection) if one.metric == metric)
+        return {(one.provider, one.account): one.count for one in found}
+
+
+def a_call(*cancellations: str) -> CallMade:
+    return CallMade(new_id(), "cancel", "answered", SECOND, NOW, cancellations)
+
+
+def test_what_is_stale_in_one_lane_leaves_the_others_right(engine: Engine) -> None:
+    held = held_in(engine, [LANE, *OTHERS], 3)
+    gone = held[1][1][1]
+    make(engine, [change(gone, State.VERIFYING)])
+    ended = [
+        (lane, [change(one, State.CANCELLED) for one in some]) for lane, some in held
+    ]
+    work = [
+        LaneChanges(lane, [replace(one, attempted=True) for one in some])
+        for lane, some in ended
+    ]
+    with writing(engine) as connection:
+        recorded = record_many(connection, work, NOW)
+    assert recorded.stale == {gone.id}
+    for _, some in held:
+        for one in some:
+            expected = State.VERIFYING if one is gone else State.CANCELLED
+            assert row(engine, one.id).state == expected
+            assert len(steps(engine, one.id)) == 3
+    numbers = {lane: 2 if lane == OTHERS[0] else 3 for lane in (LANE, *OTHERS)}
+    assert counted(engine, "outcome") == counted(engine, "attempt") == numbers
+
+
+def test_the_calls_of_each_lane_are_kept_and_counted_as_its_own(engine: Engine) -> None:
+    work = [LaneChanges(lane, (), [a_call("x"), a_call("y")]) for lane in OTHERS]
+    for _ in range(2):
+        with writing(engine) as connection:
+            record_many(connection, work, NOW)
+    assert counted(engine, "call") == dict.fromkeys(OTHERS, 2)
+    with reading(engine) as connection:
+        assert [number for *_, number in calls_made(connection)] == [2, 2, 2]
+
+
+def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
+    held = held_in(engine, [("notpanel", str(n)) for n in range(20)], 1)
+    work = [
+        LaneChanges(lane, [change(one, State.REJECTED)], [a_call(one.id)])
+        for lane, [one] in held
+    ]
+    counts = []
+    for some in (work[:1], work[1:]):
+        with writing(engine) as connection, statements(connection) as seen:
+            assert record_many(connection, some, NOW).stale == frozenset()
+            counts.append(len(seen))
+    assert counts == [3, 3]
+
+
+def test_what_is_changed_is_found_by_its_id(engine: Engine) -> None:
+    [(_, held)] = held_in(engine, [LANE], 30)
+    work = [LaneChanges(LANE, [change(one, State.CANCELLED) for one in held])]
+    with writing(engine) as connection, plans(connection) as found:
+        record_many(connection, work, NOW)
+    by_id = "(id=?)" if engine.dialect.name == "sqlite" else "cancellation_pkey"
+    assert_by_index(found, by_id)
+
+
+def test_two_that_change_the_same_rows_in_other_orders_do_not_lock_each_other(
+    engine: Engine,
+) -> None:
+    held = held_in(engine, [LANE, *OTHERS], 100)
+    work = [
+        LaneChanges(lane, [change(one, State.CANCELLED) for one in some])
+        for lane, some in held
+    ]
+    back = [replace(one, changes=one.changes[::-1]) for one in reversed(work)]
+    start = threading.Barrier(4)
+    stale: list[int] = []
+
+    def run(own: Sequence[LaneChanges]) -> None:
+        start.wait()
+        with writing(engine) as connection:
+            stale.append(len(record_many(connection, own, NOW).stale))
+
+    threads = [threading.Thread(target=run, args=(own,)) for own in (work, back) * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(stale) == [0, 400, 400, 400]

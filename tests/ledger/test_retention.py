@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Table, delete, select
 
 from ledger import retention
+from ledger.call_log import CallMade
 from ledger.database import open_ledger, reading, writing
 from ledger.intake import insert_new
-from ledger.records import CallMade, new_id, record_calls
+from ledger.records import new_id
 from ledger.retention import Pruning, count_ended
 from ledger.rounds import retry
 from ledger.states import FINAL, State
@@ -24,6 +25,7 @@ from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION, in_ms
 from tests.ledger.build import HOUR, NOW, SECOND, change, hold, make, new
 from tests.ledger.build import progress as in_state
 from tests.ledger.build import row as row_of
+from tests.ledger.single import record_calls
 
 BEFORE = NOW - 48 * HOUR
 OLD = BEFORE - SECOND

@@ -6,10 +6,10 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Engine
 
-from ledger.claims import progress_of
 from ledger.database import writing
 from ledger.intake import NewCancellation
 from ledger.rounds import REFUSED_KEY, retry
+from ledger.row_values import progress_of
 from ledger.states import RETRYABLE, State
 from ledger.tables import NO_DEADLINE, from_ms, to_ms
 from providers.model import InvalidRequestError

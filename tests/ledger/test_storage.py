@@ -23,8 +23,8 @@ WHERE relnamespace = 'public'::regnamespace AND collname <> 'C'
 
 
 @pytest.fixture
-def postgres(postgres_ledger_url: str) -> Iterator[Engine]:
-    engine = open_ledger(postgres_ledger_url)
+def postgres(postgres_new_ledger_url: str) -> Iterator[Engine]:
+    engine = open_ledger(postgres_new_ledger_url)
     yield engine
     engine.dispose()
 

@@ -1,24 +1,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Connection, Engine
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete, update
 
-from ledger.claims import progress_of
+from ledger import sweeps
 from ledger.database import reading, writing
+from ledger.looking import look
 from ledger.queries import history
+from ledger.row_values import progress_of
 from ledger.states import State
-from ledger.sweeps import (
-    AT_ONCE,
-    lanes_with_deadlines,
-    sweep_deadlines,
-    sweep_leases,
-    sweep_needed,
-    sweep_scheduled,
-)
+from ledger.sweeps import AT_ONCE, Moved, move
+from ledger.tables import CANCELLATION, TRANSITION
+from ledger.tallies import totals
 from providers.model import Policy, Reason
 from tests.ledger.build import (
     HOUR,
@@ -32,23 +31,63 @@ from tests.ledger.build import (
     hold,
     make,
     new,
+    policy,
     row,
     say_in_newer_words,
+    steps,
     take_in,
 )
+from tests.ledger.filled import LANES, ON_ONE_LEDGER
+from tests.ledger.plans import assert_by_index, plans, statements
 
-Sweep = Callable[[Connection, tuple[str, str], Policy, datetime], int]
-SWEEPS: list[Sweep] = [sweep_leases, sweep_deadlines, sweep_scheduled]
+Lane = tuple[str, str]
+Add = Callable[[Engine, str, Lane], str]
 
 
-def swept(engine: Engine, sweep: Sweep, now: datetime = NOW) -> int:
+def vanished(engine: Engine, order: str, lane: Lane = LANE) -> str:
+    return add(engine, State.SENDING, order=order, lane=lane)
+
+
+def late(engine: Engine, order: str, lane: Lane = LANE) -> str:
+    return add(engine, State.QUEUED, cancel_before=NOW, order=order, lane=lane)
+
+
+def late_planned(engine: Engine, order: str, lane: Lane = LANE) -> str:
+    later = {"cancel_before": NOW, "due_at": NOW + HOUR}
+    return add(engine, State.SCHEDULED, order=order, lane=lane, **later)
+
+
+def come(engine: Engine, order: str, lane: Lane = LANE) -> str:
+    return add(engine, State.SCHEDULED, order=order, lane=lane)
+
+
+MOVED: dict[Add, State] = {
+    vanished: State.VERIFYING,
+    late: State.EXPIRED,
+    late_planned: State.EXPIRED,
+    come: State.QUEUED,
+}
+"""What time moves, and where to."""
+
+
+def plain(_: Lane) -> Policy:
+    return PLAIN
+
+
+def swept(
+    engine: Engine, now: datetime = NOW, lanes: Sequence[Lane] = (LANE,)
+) -> Moved:
     with writing(engine) as connection:
-        return sweep(connection, LANE, PLAIN, now)
+        return move(connection, lanes, plain, now)
 
 
-def needed(engine: Engine, now: datetime = NOW) -> bool:
+def needed(engine: Engine, now: datetime = NOW) -> frozenset[Lane]:
     with reading(engine) as connection:
-        return sweep_needed(connection, LANE, now)
+        return look(connection, now).to_move
+
+
+def states(engine: Engine, ids: Sequence[str]) -> list[State]:
+    return [State(row(engine, one).state) for one in ids]
 
 
 def evidence(engine: Engine, one: str) -> object:
@@ -61,21 +100,21 @@ def test_a_worker_that_vanished_has_its_order_verified_never_resent(
 ) -> None:
     one = add(engine)
     hold(engine)
-    late = NOW + LEASE
-    assert not needed(engine, late - SECOND)
-    assert swept(engine, sweep_leases, late - SECOND) == 0
-    assert needed(engine, late)
-    assert swept(engine, sweep_leases, late) == 1
+    end = NOW + LEASE
+    assert not needed(engine, end - SECOND)
+    assert swept(engine, end - SECOND).vanished == {}
+    assert needed(engine, end) == {LANE}
+    assert swept(engine, end).vanished == {LANE: 1}
     was = progress_of(row(engine, one))
     assert (was.state, was.lost, was.attempts) == (State.VERIFYING, True, 1)
-    assert was.sent_at == late
+    assert was.sent_at == end
     assert evidence(engine, one) == "the lease ran out"
 
 
 def test_what_the_vanished_worker_says_at_last_changes_nothing(engine: Engine) -> None:
     add(engine)
     [slow] = hold(engine)
-    swept(engine, sweep_leases, NOW + LEASE)
+    swept(engine, NOW + LEASE)
     assert make(engine, [change(slow, State.REJECTED)]) == {slow.id}
     assert row(engine, slow.id).state == State.VERIFYING
 
@@ -84,26 +123,36 @@ def test_what_the_vanished_worker_says_at_last_changes_nothing(engine: Engine) -
 def test_a_reading_whose_lease_ran_out_needs_no_sweep(
     engine: Engine, state: State
 ) -> None:
-    add(engine, state)
+    one = add(engine, state)
     hold(engine, state)
-    assert [swept(engine, sweep, NOW + HOUR) for sweep in SWEEPS] == [0, 0, 0]
+    before = row(engine, one)
+    assert not needed(engine, NOW + HOUR)
+    swept(engine, NOW + HOUR)
+    assert row(engine, one) == before
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.SCHEDULED])
 def test_what_was_never_sent_in_time_has_expired(engine: Engine, state: State) -> None:
     one = add(engine, state, cancel_before=NOW + HOUR, due_at=NOW + 2 * HOUR)
-    assert swept(engine, sweep_deadlines, NOW + HOUR - SECOND) == 0
-    assert needed(engine, NOW + HOUR)
-    assert swept(engine, sweep_deadlines, NOW + HOUR) == 1
+    assert not needed(engine, NOW + HOUR - SECOND)
+    assert swept(engine, NOW + HOUR - SECOND).expired == {}
+    assert needed(engine, NOW + HOUR) == {LANE}
+    assert swept(engine, NOW + HOUR).expired == {LANE: 1}
     kept = row(engine, one)
     assert (kept.state, kept.reason) == (State.EXPIRED, Reason.DEADLINE_PASSED)
     assert kept.attempts == 0
     assert evidence(engine, one) == "cancel_before passed"
 
 
+def test_what_comes_too_late_has_expired_and_was_never_queued(engine: Engine) -> None:
+    one = add(engine, State.SCHEDULED, cancel_before=NOW, due_at=NOW)
+    swept(engine)
+    assert steps(engine, one)[1:] == [(2, State.SCHEDULED, State.EXPIRED)]
+
+
 def test_what_may_have_worked_is_asked_about_at_its_deadline(engine: Engine) -> None:
     one = add(engine, lost=True, cancel_before=NOW)
-    assert swept(engine, sweep_deadlines) == 1
+    assert swept(engine).expired == {LANE: 1}
     assert row(engine, one).state == State.VERIFYING
 
 
@@ -112,91 +161,179 @@ def test_the_deadline_does_not_end_what_is_under_way(
     engine: Engine, state: State
 ) -> None:
     one = add(engine, state, cancel_before=NOW - HOUR, due_at=NOW + HOUR)
-    assert swept(engine, sweep_deadlines) == 0
+    assert not needed(engine)
+    swept(engine)
     assert row(engine, one).state == state
 
 
 def test_what_waited_for_its_time_is_queued_when_it_comes(engine: Engine) -> None:
     [one] = take_in(engine, [new(not_before=NOW + HOUR)])
     assert hold(engine, now=NOW + HOUR) == []
-    assert swept(engine, sweep_scheduled, NOW + HOUR - SECOND) == 0
-    assert swept(engine, sweep_scheduled, NOW + HOUR) == 1
+    swept(engine, NOW + HOUR - SECOND)
+    assert row(engine, one).state == State.SCHEDULED
+    swept(engine, NOW + HOUR)
+    assert evidence(engine, one) == "not_before came"
     assert [held.id for held in hold(engine, now=NOW + HOUR)] == [one]
 
 
-@pytest.mark.parametrize("sweep", SWEEPS)
-def test_a_sweep_leaves_other_lanes_alone(engine: Engine, sweep: Sweep) -> None:
-    lane = ("notpanel", "other")
-    add(engine, State.SENDING, lane=lane, order="1")
-    add(engine, cancel_before=NOW, lane=lane, order="2")
-    add(engine, State.SCHEDULED, lane=lane, order="3")
+def test_each_lane_is_swept_by_its_own_policy(engine: Engine) -> None:
+    ids = {lane: vanished(engine, "1", lane) for lane in LANES}
+    waits = {lane: n * SECOND for n, lane in enumerate(LANES, start=1)}
+    with writing(engine) as connection:
+        move(connection, LANES, lambda lane: policy(verify_delays=(waits[lane],)), NOW)
+    for lane, one in ids.items():
+        assert progress_of(row(engine, one)).due_at == NOW + waits[lane]
+
+
+def test_lanes_that_were_not_asked_for_are_left_alone(engine: Engine) -> None:
+    other = ("notpanel", "other")
+    ids = [kind(engine, str(n), other) for n, kind in enumerate(MOVED)]
+    before = states(engine, ids)
+    assert needed(engine) == {other}
+    swept(engine)
+    swept(engine, lanes=[])
+    assert states(engine, ids) == before
+
+
+def test_a_second_sweep_finds_nothing(engine: Engine) -> None:
+    ids = [kind(engine, str(n), LANE) for n, kind in enumerate(MOVED)]
+    swept(engine)
+    assert states(engine, ids) == list(MOVED.values())
+    before = [row(engine, one) for one in ids]
     assert not needed(engine)
-    assert swept(engine, sweep) == 0
+    moved = swept(engine)
+    assert (moved.vanished, moved.expired, moved.more) == ({}, {}, frozenset())
+    assert [row(engine, one) for one in ids] == before
 
 
-@pytest.mark.parametrize("sweep", SWEEPS)
-def test_a_second_sweep_finds_nothing(engine: Engine, sweep: Sweep) -> None:
-    add(engine, State.SENDING, order="1")
-    add(engine, State.QUEUED, cancel_before=NOW, order="2")
-    add(engine, State.SCHEDULED, order="3")
-    assert (swept(engine, sweep), swept(engine, sweep)) == (1, 0)
-
-
-@pytest.mark.parametrize("sweep", SWEEPS)
-def test_sweeps_at_once_move_each_row_once(engine: Engine, sweep: Sweep) -> None:
-    for n in range(40):
-        add(engine, State.SENDING, order=f"a{n}")
-        add(engine, State.QUEUED, cancel_before=NOW, order=f"b{n}")
-        add(engine, State.SCHEDULED, order=f"c{n}")
+def test_sweeps_at_once_move_each_row_once(engine: Engine) -> None:
+    lanes = [LANE, *LANES]
+    ids = [
+        kind(engine, f"{kind.__name__} {n}", lane)
+        for kind in MOVED
+        for lane in lanes
+        for n in range(5)
+    ]
     start = threading.Barrier(3)
-    moved: list[int] = []
+    moved: list[Moved] = []
 
-    def run() -> None:
+    def run(own: Sequence[Lane]) -> None:
         start.wait()
-        moved.append(swept(engine, sweep))
+        moved.append(swept(engine, lanes=own))
 
-    threads = [threading.Thread(target=run) for _ in range(3)]
+    orders = (lanes, lanes[::-1], lanes)
+    threads = [threading.Thread(target=run, args=(own,)) for own in orders]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(moved) == 40
+    for lane in lanes:
+        assert sum(one.vanished.get(lane, 0) for one in moved) == 5
+        assert sum(one.expired.get(lane, 0) for one in moved) == 10
+    assert all(len(steps(engine, one)) == 2 for one in ids)
 
 
 def test_a_long_backlog_is_swept_in_pieces(engine: Engine) -> None:
     take_in(engine, (new(str(n), cancel_before=NOW) for n in range(AT_ONCE + 5)))
-    counts = [swept(engine, sweep_deadlines) for _ in range(3)]
-    assert counts == [AT_ONCE, 5, 0]
+    moved = [swept(engine) for _ in range(2)]
+    assert [one.expired for one in moved] == [{LANE: AT_ONCE}, {LANE: 5}]
+    assert [one.more for one in moved] == [{LANE}, frozenset()]
     assert not needed(engine)
 
 
-@pytest.mark.parametrize("sweep", SWEEPS)
-def test_what_only_a_newer_version_can_read_keeps_no_other_from_being_swept(
-    engine: Engine, sweep: Sweep
+def test_lanes_with_a_long_backlog_share_a_piece(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = [
-        add(engine, State.SENDING, order="1"),
-        add(engine, State.QUEUED, cancel_before=NOW, order="2"),
-        add(engine, State.SCHEDULED, order="3"),
-    ]
-    was = [say_in_newer_words(engine, one) for one in newer]
+    monkeypatch.setattr(sweeps, "AT_ONCE", 6)
+    for lane in LANES:
+        take_in(engine, (new(str(n), lane=lane, cancel_before=NOW) for n in range(5)))
+    first = swept(engine, lanes=LANES)
+    assert first.expired == dict.fromkeys(LANES, 2)
+    assert first.more == set(LANES)
+
+
+@pytest.mark.parametrize("kind", MOVED)
+def test_what_only_a_newer_version_can_read_keeps_no_other_from_being_swept(
+    engine: Engine, kind: Add
+) -> None:
+    newer = kind(engine, "1", LANE)
+    was = say_in_newer_words(engine, newer)
     assert not needed(engine)
-    add(engine, State.SENDING, order="4")
-    add(engine, State.QUEUED, cancel_before=NOW, order="5")
-    add(engine, State.SCHEDULED, order="6")
-    assert swept(engine, sweep) == 1
-    assert [row(engine, one) for one in newer] == was
+    other = kind(engine, "2", LANE)
+    assert needed(engine) == {LANE}
+    swept(engine)
+    assert states(engine, [other]) == [MOVED[kind]]
+    assert row(engine, newer) == was
 
 
-def test_lanes_where_a_deadline_can_pass_are_found_whoever_they_are(
+def test_a_row_that_cannot_be_read_keeps_no_other_from_being_swept(
     engine: Engine,
 ) -> None:
-    gone, waits = ("no-provider", "default"), ("ithink", "waits")
-    add(engine, State.SCHEDULED, cancel_before=NOW, lane=gone, order="1")
-    add(engine, cancel_before=NOW, order="2")
-    add(engine, cancel_before=NOW + SECOND, lane=waits, order="3")
-    add(engine, State.SENDING, cancel_before=NOW, lane=("ithink", "sent"), order="4")
+    bad, good = vanished(engine, "1"), vanished(engine, "2")
+    other = vanished(engine, "3", LANES[0])
+    with writing(engine) as connection:
+        # A time that no datetime can hold.
+        beyond = update(CANCELLATION).where(CANCELLATION.c.id == bad)
+        connection.execute(beyond.values(since=2**62))
+    moved = swept(engine, lanes=[LANE, LANES[0]])
+    assert moved.vanished == {LANE: 1, LANES[0]: 1}
+    assert list(moved.faults) == [LANE]
+    assert states(engine, [bad, good, other]) == [State.SENDING, *[State.VERIFYING] * 2]
+
+
+@given(
+    kinds=st.lists(
+        st.tuples(st.sampled_from(list(MOVED)), st.sampled_from(LANES)), max_size=12
+    )
+)
+@ON_ONE_LEDGER
+def test_many_lanes_together_are_swept_as_each_alone(
+    engine: Engine, kinds: list[tuple[Add, Lane]]
+) -> None:
+    with writing(engine) as connection:
+        for table in (TRANSITION, CANCELLATION):
+            connection.execute(delete(table))
+    ids = [kind(engine, str(n), lane) for n, (kind, lane) in enumerate(kinds)]
+    lanes = {lane for _, lane in kinds}
+    assert needed(engine) == lanes
+    with engine.connect() as connection, connection.begin() as transaction:
+        alone = [move(connection, [lane], plain, NOW) for lane in sorted(lanes)]
+        transaction.rollback()
+    together = swept(engine, lanes=sorted(lanes))
+    assert states(engine, ids) == [MOVED[kind] for kind, _ in kinds]
+    assert together.vanished == {k: n for one in alone for k, n in one.vanished.items()}
+    assert together.expired == {k: n for one in alone for k, n in one.expired.items()}
+
+
+def test_leases_that_ran_out_are_counted_for_their_lanes(engine: Engine) -> None:
+    for lane in LANES:
+        vanished(engine, "1", lane)
+        late(engine, "2", lane)
+    swept(engine, lanes=LANES)
     with reading(engine) as connection:
-        assert lanes_with_deadlines(connection) == {gone, LANE, waits}
-        needy = [sweep_needed(connection, one, NOW) for one in (gone, LANE, waits)]
-    assert needy == [True, True, False]
+        found = [one for one in totals(connection) if one.metric == "lease"]
+    assert [(one.provider, one.account, one.count) for one in found] == [
+        (*lane, 1) for lane in sorted(LANES)
+    ]
+
+
+def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
+    lanes = [("notpanel", str(n)) for n in range(20)]
+    for lane in lanes:
+        for n, kind in enumerate(MOVED):
+            kind(engine, str(n), lane)
+    counts = []
+    for some in (lanes[:1], lanes[1:]):
+        with writing(engine) as connection, statements(connection) as seen:
+            move(connection, some, plain, NOW)
+            counts.append(len(seen))
+    assert counts[0] == counts[1] <= 6
+
+
+def test_what_is_moved_is_found_by_its_index(engine: Engine) -> None:
+    lanes = [("notpanel", str(n)) for n in range(5)]
+    for n, kind in enumerate(MOVED):
+        kind(engine, str(n), lanes[0])
+    with writing(engine) as connection, plans(connection) as found:
+        move(connection, lanes, plain, NOW)
+    assert_by_index(found, "ix_to_send", "ix_to_look_at", "ix_deadline")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select, text
 
 from ledger import tallies
+from ledger.call_log import CallMade
 from ledger.database import open_ledger, reading, writing
 from ledger.intake import NewCancellation, insert_or_find
 from ledger.lanes import (
@@ -26,16 +27,17 @@ from ledger.lanes import (
 from ledger.lanes import held as held_by_fault
 from ledger.migrate import _config, upgrade
 from ledger.progress import Change, Claimed
-from ledger.records import CallMade, new_id, record, record_calls
+from ledger.records import new_id
 from ledger.retention import Pruning
 from ledger.rounds import REFUSED_KEY, retry
 from ledger.side_tables import TALLY
 from ledger.states import FINAL, RETRYABLE, State
-from ledger.sweeps import sweep_deadlines, sweep_leases
+from ledger.sweeps import move
 from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
 from ledger.tallies import BEYOND, BUCKETS, NO_LANE, SLOT, flow, totals
 from tests.ledger.build import HOUR, LEASE, NOW, PLAIN, SECOND, change, hold, new
 from tests.ledger.build import progress as in_state
+from tests.ledger.single import record, record_calls
 
 LANES = (("notpanel", "default"), ("ithink", "branch"))
 Counted = Counter[tuple[str, ...]]
@@ -78,16 +80,16 @@ def history(engine: Engine) -> Counted:
     for row in rows.values():
         sent = row.attempts - (row.state == State.SENDING)
         counted["attempt", row.provider, row.account, "", "", ""] += sent
-    for move in moves:
-        row = rows[move.cancellation_id]
+    for step in moves:
+        row = rows[step.cancellation_id]
         refused = row.key.startswith(REFUSED_KEY)
         lane = NO_LANE if refused else (row.provider, row.account)
-        if move.to_state in FINAL:
-            counted["outcome", *lane, move.to_state, move.reason, ""] += 1
-        if move.from_state is None and not refused:
+        if step.to_state in FINAL:
+            counted["outcome", *lane, step.to_state, step.reason, ""] += 1
+        if step.from_state is None and not refused:
             counted["accepted", *lane, "", "", ""] += 1
         for evidence, metric in (("retry", "retry"), ("the lease ran out", "lease")):
-            if move.evidence == evidence:
+            if step.evidence == evidence:
                 counted[metric, *lane, "", "", ""] += 1
     for call in calls:
         bucket = next((str(ms) for ms in BUCKETS if call.took_ms <= ms), BEYOND)
@@ -101,7 +103,10 @@ def history(engine: Engine) -> Counted:
 def flowed(engine: Engine) -> Counted:
     with reading(engine) as connection:
         found = flow(connection, NOW - HOUR, NOW + HOUR)
-    return Counter({(one.state, one.reason): one.count for one in found})
+    counted: Counted = Counter()
+    for one in found:
+        counted[one.state, one.reason] += one.count
+    return counted
 
 
 def empty(engine: Engine) -> None:
@@ -199,11 +204,12 @@ class World:
     def _vanish(self, number: int) -> None:
         lane, later = self._lane(number), NOW + 2 * LEASE
         with writing(self.engine) as connection:
-            sweep_leases(connection, lane, PLAIN, later)
+            move(connection, [lane], lambda _: PLAIN, later)
 
     def _expire(self, number: int) -> None:
+        lane, later = self._lane(number), NOW + 2 * SECOND
         with writing(self.engine) as connection:
-            sweep_deadlines(connection, self._lane(number), PLAIN, NOW + 2 * SECOND)
+            move(connection, [lane], lambda _: PLAIN, later)
 
     def _retry(self, number: int) -> None:
         ended = CANCELLATION.c.state.in_(RETRYABLE)

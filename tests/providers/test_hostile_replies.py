@@ -36,7 +36,7 @@ from tests.providers.test_hostile_sockets import ON_ONE_WIRE, PATIENT
 NAMES = sorted(BY_NAME)
 LOGINS = [one.name for one in PROVIDERS if isinstance(one, WithLogin)]
 CALLS = ("cancel", "read")
-NOW = datetime(2026, 11, 20, 18, 9, tzinfo=UTC)
+NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
 
 
 def parser(name: str, call: str) -> Any:
@@ -143,7 +143,7 @@ def test_what_says_the_same_thing_twice_is_read() -> None:
 LOGIN = {
     "key": "a" * 40,
     "status": True,
-    "data": {"access_token": "f" * 64, "expiration_date": "2026-11-21 18:09:00"},
+    "data": {"access_token": "f" * 64, "expiration_date": "2020-11-21 18:09:00"},
 }
 ODD_LOGINS = [*ODD_VALUES, "a\nb", "a b", "9999-12-31T23:59:59-23:59", "0001-01-01"]
 

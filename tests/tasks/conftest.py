@@ -26,6 +26,8 @@ from worker.system import System
 PATIENCE = 45.0
 """Far longer than anything here takes: what waits so long has failed."""
 
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"
+
 QUICK = """
 connect_timeout = 2
 read_timeout = 1
@@ -125,7 +127,8 @@ def shared_system(
     accounts = home / "accounts.toml"
     accounts.write_text(accounts_toml(shared_sandbox))
     accounts.chmod(0o600)
-    with start(home, accounts, shared_sandbox) as found:
+    # One task at a time is enough: calls are made by the engine's own threads.
+    with start(home, accounts, shared_sandbox, concurrency=1) as found:
         yield found
 
 
@@ -133,12 +136,18 @@ def shared_system(
 def spare_system(
     shared_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """For tests that change its accounts, or leave work behind."""
+    """For tests that change its accounts, kill its parts, or leave work behind. It may
+    tell producers who listen on this machine."""
     home = tmp_path_factory.mktemp("spare")
     accounts = home / "accounts.toml"
     accounts.write_text(accounts_toml(shared_sandbox))
     accounts.chmod(0o600)
-    with start(home, accounts, shared_sandbox) as found:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESCIND_WEBHOOK_SECRET", WEBHOOK_SECRET)
+        patch.setenv("RESCIND_WEBHOOK_HOSTS", "127.0.0.1:*")
+        patch.setenv("RESCIND_WEBHOOK_PRIVATE", "true")
+        spare = start(home, accounts, shared_sandbox, concurrency=2)
+    with spare as found:
         yield found
 
 
@@ -175,7 +184,7 @@ class start:  # noqa: N801  (used as a function)
             database_url=None,
         )
         self._accounts = accounts
-        given = {"concurrency": 12, "flower_port": None, **options}
+        given = {"flower_port": None, **options}
         self._system = kind(chosen, say=self._hear, **given)
 
     def _hear(self, name: str, line: str) -> None:

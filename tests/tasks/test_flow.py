@@ -9,7 +9,6 @@ import uuid
 import pytest
 import redis
 
-from sandbox import Sandbox
 from tests.tasks.conftest import Running, until
 
 _numbers = itertools.count(500_000_001)
@@ -74,59 +73,63 @@ def test_an_order_submitted_many_times_is_cancelled_once(system: Running) -> Non
     assert len(system.events("iletimerkezi", order, "cancel")) == 1
 
 
-@pytest.mark.parametrize(
-    ("state", "reason"),
-    [
-        ("sending", "window_closed"),
-        ("finished", "already_completed"),
-        ("missing", "not_found"),
-    ],
-)
-def test_the_three_meanings_of_455_are_told_apart(
-    system: Running, state: str, reason: str
-) -> None:
-    order = sms(system, state)
-    system.submit({"provider": "iletimerkezi", "order": order})
-    record = system.ends(f"iletimerkezi/default/{order}")
-    assert (record["state"], record["reason"]) == ("rejected", reason)
+def test_the_three_meanings_of_455_are_told_apart(system: Running) -> None:
+    meanings = {
+        sms(system, "sending"): "window_closed",
+        sms(system, "finished"): "already_completed",
+        sms(system, "missing"): "not_found",
+    }
+    system.submit(*({"provider": "iletimerkezi", "order": one} for one in meanings))
+    for order, reason in meanings.items():
+        record = system.ends(f"iletimerkezi/default/{order}")
+        assert (record["state"], record["reason"]) == ("rejected", reason)
 
 
 @pytest.mark.parametrize(
     "fault", ["drop_after", "error_500_after", "garbage", "slow_after"]
 )
-@pytest.mark.parametrize("provider", ["iletimerkezi", "notpanel", "ithink", "akinon"])
 def test_an_answer_that_is_lost_is_read_back_and_never_sent_again(
-    system: Running, provider: str, fault: str
-) -> None:
-    order = f"ord_{number()}" if provider == "notpanel" else number()
-    state = {
-        "iletimerkezi": "scheduled",
-        "notpanel": "pending",
-        "ithink": "manifested",
-        "akinon": "approved",
-    }
-    system.sandbox.seed(provider, order, state[provider])
-    system.sandbox.script(provider, "cancel", fault)
-    params = {"is_all": True, "reasons": {"101": 2}} if provider == "akinon" else {}
-    system.submit({"provider": provider, "order": order, "params": params})
-    record = system.ends(f"{provider}/default/{order}")
-    assert record["state"] == "cancelled", record
-    cancels = system.events(provider, order, "cancel")
-    assert [event["fault"] for event in cancels] == [fault]
-    assert record["attempts"] == 1
-
-
-@pytest.mark.parametrize("fault", ["drop_before", "error_503_before", "slow_before"])
-def test_a_call_that_was_not_acted_on_is_sent_again_once_that_is_seen(
     system: Running, fault: str
 ) -> None:
-    order = sms(system)
-    system.sandbox.script("iletimerkezi", "cancel", fault)
-    system.submit({"provider": "iletimerkezi", "order": order})
-    record = system.ends(f"iletimerkezi/default/{order}")
-    assert (record["state"], record["attempts"]) == ("cancelled", 2)
-    kinds = [e["op"] for e in system.sandbox.order("iletimerkezi", order)["events"]]
-    assert kinds == ["cancel", "read", "cancel"]
+    parcel, web = number(), number()
+    system.sandbox.seed("ithink", parcel, "manifested")
+    system.sandbox.seed("akinon", web, "approved")
+    orders = {
+        "iletimerkezi": sms(system),
+        "notpanel": panel(system),
+        "ithink": parcel,
+        "akinon": web,
+    }
+    for provider, order in orders.items():
+        system.sandbox.script(provider, "cancel", fault)
+        whole = {"is_all": True, "reasons": {"101": 2}} if order == web else {}
+        system.submit({"provider": provider, "order": order, "params": whole})
+    for provider, order in orders.items():
+        record = system.ends(f"{provider}/default/{order}")
+        assert record["state"] == "cancelled", record
+        cancels = system.events(provider, order, "cancel")
+        assert [event["fault"] for event in cancels] == [fault]
+        assert record["attempts"] == 1
+
+
+def test_a_call_that_was_not_acted_on_is_sent_again_once_that_is_seen(
+    system: Running,
+) -> None:
+    faults = ["drop_before", "error_503_before", "slow_before"]
+    orders = [sms(system) for _ in faults]
+    for fault in faults:
+        system.sandbox.script("iletimerkezi", "cancel", fault)
+    system.submit(*({"provider": "iletimerkezi", "order": one} for one in orders))
+    seen = []
+    for order in orders:
+        record = system.ends(f"iletimerkezi/default/{order}")
+        assert (record["state"], record["attempts"]) == ("cancelled", 2)
+        events = system.sandbox.order("iletimerkezi", order)["events"]
+        first, *between, last = [event["op"] for event in events]
+        # A reading that comes before ``active_trusted_after`` is followed by another.
+        assert (first, set(between), last) == ("cancel", {"read"}, "cancel")
+        seen.append(events[0]["fault"])
+    assert sorted(seen) == faults
 
 
 def test_a_refused_batch_is_halved_until_the_bad_order_stands_alone(
@@ -287,14 +290,3 @@ def test_params_do_not_show_in_what_celery_tells(system: Running) -> None:
     record = system.ends(f"akinon/default/{web}")
     assert "TR3300" not in json.dumps(record)
     assert record["state"] == "cancelled"
-
-
-def test_lanes_answer_celery_inspect(system: Running) -> None:
-    answers = system.producer.control.inspect(timeout=5).registered()
-    assert answers
-    registered = {name for names in answers.values() for name in names}
-    assert {"rescind.submit", "rescind.sweep", "notpanel.poll"} <= registered
-
-
-def test_the_sandbox_is_reached_through_the_control_api(sandbox: Sandbox) -> None:
-    assert sandbox.health()

@@ -40,7 +40,6 @@ def on_postgres(
     said: list[str] = []
     system = System(
         chosen,
-        concurrency=12,
         flower_port=None,
         say=lambda name, line: said.append(f"{name}: {line}"),
     )

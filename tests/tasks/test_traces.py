@@ -22,7 +22,7 @@ def test_one_trace_from_the_producers_header_to_the_call_and_logs_in_json(
     accounts.write_text(accounts_toml(sandbox))
     accounts.chmod(0o600)
     monkeypatch.setenv("RESCIND_LOG_FORMAT", "json")
-    # So that nothing is sent until children end, and all of it then.
+    # So that nothing is sent until the worker ends, and all of it then.
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000")
     with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)

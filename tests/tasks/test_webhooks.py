@@ -21,28 +21,8 @@ from ledger.tables import in_ms
 from ledger.told import told_of
 from sandbox import Sandbox
 from tests.receivers import Heard, Receiver, receiving, saying
-from tests.tasks.conftest import Running, accounts_toml, start, until
-from tests.tasks.test_crashes import children
+from tests.tasks.conftest import WEBHOOK_SECRET, Running, until
 from worker.runtime import utc_now
-
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"
-
-
-@pytest.fixture(scope="module")
-def own_system(
-    shared_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    """A system that may tell whoever listens on this machine."""
-    home = tmp_path_factory.mktemp("webhooks")
-    accounts = home / "accounts.toml"
-    accounts.write_text(accounts_toml(shared_sandbox))
-    accounts.chmod(0o600)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESCIND_WEBHOOK_SECRET", SECRET)
-        patch.setenv("RESCIND_WEBHOOK_HOSTS", "127.0.0.1:*")
-        patch.setenv("RESCIND_WEBHOOK_PRIVATE", "true")
-        with start(home, accounts, shared_sandbox) as found:
-            yield found
 
 
 @pytest.fixture
@@ -68,44 +48,43 @@ def is_told(running: Running, path: str) -> bool:
 
 
 def test_a_webhook_tells_what_the_record_says_and_is_signed(
-    sandbox: Sandbox, own_system: Running, receiver: Receiver
+    sandbox: Sandbox, spare_system: Running, receiver: Receiver
 ) -> None:
-    path = submit(own_system, "ord_w1", callback_url=receiver.url)
+    path = submit(spare_system, "ord_w1", callback_url=receiver.url)
     until(lambda: receiver.heard, "a webhook")
     [heard] = receiver.heard
-    told = Webhook(SECRET).verify(heard.body, heard.headers)
-    record = own_system.ends(path)
+    told = Webhook(WEBHOOK_SECRET).verify(heard.body, heard.headers)
+    record = spare_system.ends(path)
     del record["history"]
     assert told == {
         "type": "cancellation.cancelled",
         "timestamp": record["finished_at"],
         "data": record,
     }
-    until(lambda: is_told(own_system, path), path)
-    assert deliveries(own_system, path)[0]["webhook_id"] == receiver.ids()[0]
+    until(lambda: is_told(spare_system, path), path)
+    assert deliveries(spare_system, path)[0]["webhook_id"] == receiver.ids()[0]
     assert heard.line == "POST /hook?key=1 HTTP/1.1"
 
 
 def test_one_whose_sender_is_killed_is_sent_again_with_the_same_id(
-    sandbox: Sandbox, own_system: Running, receiver: Receiver
+    sandbox: Sandbox, spare_system: Running, receiver: Receiver
 ) -> None:
     def hang(_sock: socket.socket, _heard: Heard) -> None:
         receiver.wait()
 
     receiver.answer = hang
-    path = submit(own_system, "ord_w2", callback_url=receiver.url)
+    path = submit(spare_system, "ord_w2", callback_url=receiver.url)
     until(lambda: receiver.heard, "a webhook")
-    for pid in children(own_system):
-        os.kill(pid, signal.SIGKILL)
+    os.kill(spare_system.system.pids["worker"], signal.SIGKILL)
     receiver.answer = saying(b"HTTP/1.1 200 OK\r\n\r\n")
-    assert deliveries(own_system, path)[0]["state"] == "waiting"
-    with writing(own_system.engine) as connection:
+    assert deliveries(spare_system, path)[0]["state"] == "waiting"
+    with writing(spare_system.engine) as connection:
         lapsed = update(DELIVERY).where(DELIVERY.c.state == "waiting")
         connection.execute(lapsed.values(due_at=in_ms(utc_now())))
-    until(lambda: is_told(own_system, path), path)
+    until(lambda: is_told(spare_system, path), path)
     assert receiver.ids() == [receiver.ids()[0]] * 2
     assert receiver.heard[0].body == receiver.heard[1].body
-    assert deliveries(own_system, path)[0]["attempts"] == 2
+    assert deliveries(spare_system, path)[0]["attempts"] == 2
 
 
 @contextmanager
@@ -125,22 +104,22 @@ def consuming(running: Running, queue: str) -> Iterator[list[tuple[Any, Any]]]:
 
 
 def test_a_task_of_another_app_gets_the_record(
-    sandbox: Sandbox, own_system: Running
+    sandbox: Sandbox, spare_system: Running
 ) -> None:
     named = {"callback_task": "shop.ended", "callback_queue": "shop"}
-    path = submit(own_system, "ord_w3", **named)
-    with consuming(own_system, "shop") as got:
+    path = submit(spare_system, "ord_w3", **named)
+    with consuming(spare_system, "shop") as got:
         until(lambda: got, "a task")
-    record = own_system.ends(path)
+    record = spare_system.ends(path)
     del record["history"]
-    until(lambda: is_told(own_system, path), path)
-    assert got == [(deliveries(own_system, path)[0]["webhook_id"], record)]
+    until(lambda: is_told(spare_system, path), path)
+    assert got == [(deliveries(spare_system, path)[0]["webhook_id"], record)]
 
 
 def test_a_producer_is_told_of_what_was_refused(
-    sandbox: Sandbox, own_system: Running, receiver: Receiver
+    sandbox: Sandbox, spare_system: Running, receiver: Receiver
 ) -> None:
-    own_system.submit(
+    spare_system.submit(
         {"provider": "notpanel", "order": "a b", "callback_url": receiver.url}
     )
     until(lambda: receiver.heard, "a webhook")
@@ -150,9 +129,11 @@ def test_a_producer_is_told_of_what_was_refused(
     assert told["data"]["order"] == "a b"
 
 
-def test_nobody_is_told_who_did_not_ask(sandbox: Sandbox, own_system: Running) -> None:
-    path = submit(own_system, "ord_w4")
-    one = own_system.ends(path)["id"]
-    with reading(own_system.engine) as connection:
+def test_nobody_is_told_who_did_not_ask(
+    sandbox: Sandbox, spare_system: Running
+) -> None:
+    path = submit(spare_system, "ord_w4")
+    one = spare_system.ends(path)["id"]
+    with reading(spare_system.engine) as connection:
         its = select(DELIVERY).where(DELIVERY.c.cancellation_id == one)
         assert connection.execute(its).all() == []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from providers.base import Provider
 from providers.registry import PROVIDERS
+from worker import accounts
 from worker.accounts import Accounts, _lane, load_accounts
 
 GOOD = '[notpanel.default]\nkey = "hush-hush"\n'
@@ -100,8 +101,35 @@ def test_credentials_from_elsewhere(
         '[notpanel.a]\nkey = { env = "NOTPANEL_KEY" }\n'
         f'[notpanel.b]\nkey = {{ file = "{tmp_path / "secret"}" }}\n'
     )
-    accounts = [one.account for one in load(tmp_path, text).lanes.values()]
-    assert [a.secrets() for a in accounts if a] == [("from-env",), ("from-file",)]
+    found = [one.account for one in load(tmp_path, text).lanes.values()]
+    assert [a.secrets() for a in found if a] == [("from-env",), ("from-file",)]
+
+
+def test_an_env_file_that_cannot_be_read_is_a_fault_of_the_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: str) -> dict[str, str]:
+        raise PermissionError(13, "Permission denied", ".env")
+
+    monkeypatch.setattr(accounts, "dotenv_values", refuse)
+    found = load(tmp_path, '[notpanel.default]\nkey = { env = "NOT_SET" }\n')
+    fault = found.lane(("notpanel", "default")).fault
+    assert fault is not None
+    assert ".env cannot be read" in fault
+
+
+def test_a_file_that_goes_away_while_it_is_read_harms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = accounts._read
+
+    def read_and_delete(path: Path) -> dict[str, Any]:
+        found = read(path)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(accounts, "_read", read_and_delete)
+    assert load(tmp_path, GOOD).lane(("notpanel", "default")).fault is None
 
 
 def test_warnings(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def caller() -> Caller:
 
 
 def test_a_provider_that_refuses_connections_was_sent_nothing(caller: Caller) -> None:
-    asked = caller.ask([claimed(1, GOOD)])
+    asked = caller.call([claimed(1, GOOD)])
     assert asked.events == {"id-1": NotSent()}
     assert asked.effect.failed
 
@@ -61,9 +61,9 @@ def test_a_provider_that_refuses_connections_was_sent_nothing(caller: Caller) ->
 def test_an_order_that_cannot_be_built_is_set_apart_from_its_batch(
     caller: Caller,
 ) -> None:
-    broken = caller.ask([claimed(1, GOOD | {"reasons": {101}}), claimed(2, GOOD)])
+    broken = caller.call([claimed(1, GOOD | {"reasons": {101}}), claimed(2, GOOD)])
     assert broken.events == {"id-1": Halve(2), "id-2": Halve(2)}
-    alone = caller.ask([claimed(1, GOOD | {"reasons": {101}})])
+    alone = caller.call([claimed(1, GOOD | {"reasons": {101}})])
     assert alone.events == {"id-1": Lost()}
     assert alone.effect.held is None
     assert alone.effect.failed is None
@@ -74,7 +74,7 @@ def test_params_that_our_key_does_not_open_keep_back_their_order_alone(
     caller: Caller,
 ) -> None:
     sealed = Seal(new_key()).close({"ibans": {"101": "TR00"}})
-    asked = caller.ask([claimed(1, GOOD, sealed=sealed)])
+    asked = caller.call([claimed(1, GOOD, sealed=sealed)])
     (event,) = asked.events.values()
     assert isinstance(event, Wait)
     assert event.until is not None
@@ -85,7 +85,7 @@ def test_params_that_our_key_does_not_open_keep_back_their_order_alone(
 
 def test_nothing_is_sent_past_the_deadline(caller: Caller) -> None:
     late = datetime.now(UTC) - timedelta(seconds=1)
-    asked = caller.ask([claimed(1, GOOD, cancel_before=late)])
+    asked = caller.call([claimed(1, GOOD, cancel_before=late)])
     assert asked.call is None
     assert isinstance(asked.events["id-1"], PutBack)
 
@@ -117,12 +117,12 @@ def test_a_deadline_that_comes_while_it_logs_in_is_kept(
     before, after = (clock.now + timedelta(seconds=s) for s in (2, 60))
     slow = replace(caller, tokens=cast("Tokens", SlowLogin(clock, 3)))
     late = claimed(1, GOOD, cancel_before=before)
-    asked = slow.ask([late, claimed(2, GOOD, cancel_before=after)])
+    asked = slow.call([late, claimed(2, GOOD, cancel_before=after)])
     assert asked.call is None
     assert asked.events == {"id-1": PutBack(before), "id-2": PutBack(clock.now)}
     assert asked.effect == FINE, "the lane has done nothing wrong"
     reading = replace(slow, operation="verify")
-    assert reading.ask([late]).call is not None, "past it, it is still read back"
+    assert reading.call([late]).call is not None, "past it, it is still read back"
 
 
 def test_nothing_is_sent_after_a_login_that_took_too_long_for_its_lease(
@@ -131,7 +131,7 @@ def test_nothing_is_sent_after_a_login_that_took_too_long_for_its_lease(
     clock = Clock(monkeypatch)
     slow = replace(caller, tokens=cast("Tokens", SlowLogin(clock, 20)))
     lease = longest_call(AKINON.policy) + timedelta(seconds=10)
-    asked = slow.ask([claimed(1, GOOD, lease=lease)])
+    asked = slow.call([claimed(1, GOOD, lease=lease)])
     assert asked.events == {"id-1": NotSent()}
     assert "lease" in str(asked.effect.failed)
 
@@ -142,7 +142,7 @@ def test_a_call_whose_thread_starts_after_the_deadline_is_not_made(
     clock = Clock(monkeypatch)
     late = claimed(1, GOOD, cancel_before=clock.now + timedelta(seconds=2))
     clock.now += timedelta(seconds=3)
-    asked = caller.ask([late])
+    asked = caller.call([late])
     assert asked.call is None
     done = decide(late, asked.events["id-1"], AKINON.policy, asked.at)
     assert (done.state, done.attempts) == (State.EXPIRED, 0)
@@ -152,7 +152,7 @@ def test_what_was_in_hand_for_too_long_is_put_back_and_is_nobodys_failure(
     caller: Caller,
 ) -> None:
     lease = longest_call(AKINON.policy) - timedelta(seconds=1)
-    asked = caller.ask([claimed(1, GOOD, lease=lease)])
+    asked = caller.call([claimed(1, GOOD, lease=lease)])
     assert isinstance(asked.events["id-1"], PutBack)
     assert asked.effect == FINE
     assert asked.call is None
@@ -163,21 +163,21 @@ def test_a_place_that_was_kept_for_too_long_is_not_used(
 ) -> None:
     clock = Clock(monkeypatch)
     place = Place(send_by=clock.now)
-    asked = caller.ask([claimed(1, GOOD)], place)
+    asked = caller.call([claimed(1, GOOD)], place)
     assert asked.events == {"id-1": PutBack(clock.now)}
     assert asked.effect == FINE, "the lane has done nothing wrong"
     assert not asked.place.used
 
 
 def test_a_call_that_was_not_answered_has_used_its_place(caller: Caller) -> None:
-    asked = caller.ask([claimed(1, GOOD)], Place())
+    asked = caller.call([claimed(1, GOOD)], Place())
     assert asked.place.used
     assert asked.place.ended is not None
 
 
 def test_a_call_does_not_begin_before_its_place_is_free(caller: Caller) -> None:
     place = Place(not_before=time.monotonic() + 0.2)
-    asked = caller.ask([claimed(1, GOOD)], place)
+    asked = caller.call([claimed(1, GOOD)], place)
     assert asked.place.ended is not None
     assert asked.place.ended >= place.not_before
 
@@ -203,7 +203,7 @@ def test_with_a_new_token_a_call_is_sent_again_where_the_rate_has_room(
     config = LaneConfig(AKINON, AKINON.policy, account)
     here = replace(caller, config=config, tokens=cast("Tokens", Renewed()))
     place = Place(more=lambda: [Place()] if room else [])
-    asked = here.ask([claimed(1, GOOD)], place)
+    asked = here.call([claimed(1, GOOD)], place)
     assert len(wire.requests) == (2 if room else 1)
     assert isinstance(asked.events["id-1"], Wait if room else NotSent)
 

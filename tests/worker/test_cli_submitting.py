@@ -73,7 +73,7 @@ WRONG_WORDS = {
         "--cancel-before 2020-01-01T00:00:00Z has passed",
     ),
     "a time without an offset": (
-        ["--not-before", "2036-01-01T00:00:00"],
+        ["--not-before", "2020-01-01T00:00:00"],
         "--not-before has no offset from UTC: it must be ISO 8601",
     ),
     "no time at all": (["--not-before", "tomorrow"], "--not-before must be ISO 8601"),

@@ -86,7 +86,11 @@ class Home:
 
     def sweep(self) -> Result:
         """One tick of beat's, as a worker takes it."""
-        code = "from tasks.sweep import sweep; sweep()"
+        code = (
+            "from tasks import jobs; from worker import host;"
+            " from worker.jobs import ScheduleJob, SweepJob; own = host.host();"
+            " SweepJob(own, ScheduleJob(own)).run(); own.stop(); own.join()"
+        )
         done = subprocess.run(
             [sys.executable, "-c", code],
             cwd=self.path,

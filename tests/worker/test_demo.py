@@ -9,20 +9,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
+from sqlalchemy import Engine
 
+from ledger.states import State
 from sandbox.client import running
+from tests.ledger.build import NOW, change, hold, make, new, take_in
 from worker import demo, demo_report, demo_setup
-from worker.demo_oracle import Offence, Order, Seen, Verdict, compare
+from worker.awaiting import StoppedError
+from worker.demo_facts import LedgerRow, Offence, Order, Seen, Wish
+from worker.demo_oracle import Verdict, compare
 from worker.demo_progress import Standing, progress
 from worker.demo_seen import seen
+from worker.demo_stall import STALL_SECONDS, StallDetector
 
 CANCEL = Seen("cancel", acted=True, changed=True, told=True, status=200)
 UNSENT = Seen("cancel")
@@ -40,8 +47,15 @@ def order(truth: str, *calls: Seen, **more: Any) -> Order:
     return Order(truth=truth, calls=calls, **named)
 
 
+def compared(
+    accepted: Collection[Wish], rows: Sequence[LedgerRow], orders: Sequence[Order]
+) -> Verdict:
+    """As the ledger was at ``NOW``."""
+    return compare(accepted, rows, orders, NOW)
+
+
 def judge(ledger: dict[str, Any], truth: Order | None) -> Verdict:
-    return compare((), [ledger], [] if truth is None else [truth])
+    return compared((), [ledger], [] if truth is None else [truth])
 
 
 # --- untrue -------------------------------------------------------------------------
@@ -159,27 +173,39 @@ def test_of_an_akinon_order_the_named_items_count(
     assert judge(ledger, held).good is good
 
 
-# --- lost ---------------------------------------------------------------------------
+# --- lost, and not finished ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "state", ["scheduled", "queued", "sending", "verifying", "requested"]
 )
-def test_one_that_is_not_final_is_lost(state: str) -> None:
-    (offence,) = judge(row(state), order("active")).lost
-    assert offence == Offence("notpanel", "o1", f"still {state} at the end")
+def test_one_that_is_due_again_is_not_finished_and_not_lost(state: str) -> None:
+    due = NOW.isoformat()
+    verdict = judge(row(state, due_at=due), order("active"))
+    why = f"still {state} at the end, due at {due}"
+    assert verdict.unfinished == (Offence("notpanel", "o1", why),)
+    assert not verdict.lost
+    assert not verdict.good
+
+
+def test_one_that_a_worker_took_with_it_is_lost() -> None:
+    lease_ended = (NOW - timedelta(minutes=1)).isoformat()
+    verdict = judge(row("sending", due_at=lease_ended), order("active"))
+    (offence,) = verdict.lost
+    assert offence.why == f"its lease ended at {lease_ended}, and nothing has freed it"
+    assert not verdict.unfinished
 
 
 def test_one_that_was_accepted_and_is_in_no_row_is_lost() -> None:
     accepted = {("notpanel", "default", "o1"), ("notpanel", "default", "o2")}
     held = order("cancelled", CANCEL)
-    (offence,) = compare(accepted, [row("cancelled", "confirmed")], [held]).lost
+    (offence,) = compared(accepted, [row("cancelled", "confirmed")], [held]).lost
     assert offence.order == "o2"
 
 
 def test_one_that_was_accepted_and_is_kept_as_wrong_is_lost() -> None:
     ledger = row("rejected", "invalid_request", attempts=0)
-    assert compare({("notpanel", "default", "o1")}, [ledger], []).lost
+    assert compared({("notpanel", "default", "o1")}, [ledger], []).lost
 
 
 # --- sent twice ---------------------------------------------------------------------
@@ -232,9 +258,9 @@ def test_each_cancellation_of_an_order_has_a_call_of_its_own() -> None:
     ]
     items = {"1": "cancelled", "2": "cancelled"}
     held = {"provider": "akinon", "items": items}
-    assert compare((), rows, [order("cancelled", CANCEL, CANCEL, **held)]).good
+    assert compared((), rows, [order("cancelled", CANCEL, CANCEL, **held)]).good
     thrice = order("cancelled", CANCEL, CANCEL, CANCEL, **held)
-    assert len(compare((), rows, [thrice]).twice) == 1
+    assert len(compared((), rows, [thrice]).twice) == 1
 
 
 # --- what is said of it -------------------------------------------------------------
@@ -244,10 +270,13 @@ def test_the_last_line_counts_and_every_offence_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     bad = Offence("ithink", "86210010463", "the ledger says cancelled: it is active")
-    demo_report.print_verdict(Verdict(3, untrue=(bad,), twice=(bad, bad)))
+    waits = Offence("ithink", "86210010464", "still verifying at the end")
+    verdict = Verdict(3, untrue=(bad,), twice=(bad, bad), unfinished=(waits,))
+    demo_report.print_verdict(verdict)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("untrue: ithink 86210010463: the ledger says")
-    assert lines[-1] == "orders untrue 1, lost 0, sent twice 2"
+    assert lines[-2] == "not finished: ithink 86210010464: still verifying at the end"
+    assert lines[-1] == "orders untrue 1, lost 0, sent twice 2, not finished 1"
 
 
 def test_tables_add_up() -> None:
@@ -282,6 +311,76 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
         show({"ithink": Standing(3)})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("s  ")[1] for line in lines] == ["ithink 1/3", "ithink 3/3"]
+
+
+# --- how long it waits --------------------------------------------------------------
+
+EVERY = 10.0
+"""Seconds that each wait takes."""
+
+
+class Run:
+    """A run whose time passes only while it is waited for.
+
+    In each of these waits one cancellation ends.
+    """
+
+    def __init__(self, engine: Engine, ends_in: Collection[int]) -> None:
+        self.engine = engine
+        self.ends_in = ends_in
+        self.waits = 0
+        take_in(engine, [new(str(n)) for n in ends_in])
+
+    def clock(self) -> float:
+        return self.waits * EVERY
+
+    def wait(self, seconds: float) -> bool:
+        assert seconds == demo.LOOK_SECONDS
+        self.waits += 1
+        if self.waits in self.ends_in:
+            (held,) = hold(self.engine, limit=1)
+            make(self.engine, [change(held, State.CANCELLED)])
+        return False
+
+    def seconds(self) -> float:
+        """For how long it is waited for."""
+        stall = StallDetector(STALL_SECONDS, self.clock)
+        demo.await_the_end(self.engine, self.wait, stall)
+        return self.clock()
+
+
+def test_it_waits_as_long_as_anything_moves(engine: Engine) -> None:
+    slow = range(5, 41, 5)
+    assert Run(engine, slow).seconds() == 40 * EVERY
+
+
+def test_it_waits_no_longer_than_a_minute_for_what_does_not_move(
+    engine: Engine,
+) -> None:
+    stuck = Run(engine, (1, 5, 1000))
+    assert stuck.seconds() == 5 * EVERY + STALL_SECONDS
+
+
+def test_it_waits_for_nothing_where_all_has_ended(engine: Engine) -> None:
+    assert Run(engine, ()).seconds() == 0
+
+
+def test_told_to_stop_it_waits_no_more(engine: Engine) -> None:
+    take_in(engine, [new()])
+    with pytest.raises(StoppedError):
+        demo.await_the_end(engine, lambda _: True)
+
+
+def test_what_cannot_be_seen_is_no_progress() -> None:
+    now = 0.0
+    stall = StallDetector(60, lambda: now)
+    assert not stall.stalled("one")
+    now = 59.0
+    assert not stall.stalled(None)
+    now = 60.0
+    assert stall.stalled(None)
+    assert stall.stalled("one")
+    assert not stall.stalled("another")
 
 
 # --- the file, the accounts, the record ----------------------------------------------
@@ -354,7 +453,7 @@ def test_the_sandbox_is_understood() -> None:
     assert (first.op, first.acted, first.told) == ("cancel", True, True)
     assert (second.op, second.acted, second.told) == ("cancel", False, True)
     ledger = row("cancelled", "confirmed", provider="iletimerkezi", order="312891245")
-    verdict = compare((), [ledger], [found])
+    verdict = compared((), [ledger], [found])
     assert [kind for kind, _ in verdict.offences()] == ["twice"]
 
 
@@ -415,18 +514,21 @@ def started(small_file: Path) -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate()
 
 
+@pytest.mark.timeout(600)  # it ends by itself, a minute after nothing moves
 def test_a_small_file_is_pushed_through_and_all_agrees(
     small_file: Path, started: list[subprocess.Popen[str]]
 ) -> None:
     process = _demo(small_file)
     started.append(process)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate()
     assert process.returncode == 0, out + err
-    assert out.splitlines()[-1] == "orders untrue 0, lost 0, sent twice 0"
+    last = out.splitlines()[-1]
+    assert last == "orders untrue 0, lost 0, sent twice 0, not finished 0"
     assert "61 rows taken in, 1 of them refused as wrong" in out
     assert "  line 61: " in out
 
 
+@pytest.mark.timeout(600)
 def test_kept_running_it_stays_until_it_is_interrupted(
     small_file: Path, started: list[subprocess.Popen[str]]
 ) -> None:

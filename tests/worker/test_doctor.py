@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
 from tests.worker.test_cli_support import Home
+from tests.worker.threads import started
+from worker import pulse
+from worker.broker import INTAKE, SWEEPS
 from worker.cli.checks import Check, Level, clock_check, redis_checks, status
+from worker.cli.worker_checks import queue_checks
 from worker.problems import PROBLEMS
 
 
@@ -105,6 +112,54 @@ def test_a_redis_that_forgets_is_wrong(home: Home) -> None:
     assert home.run("doctor").status == 2
 
 
+# --- workers ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_url(home: Home) -> str:
+    return os.environ["RESCIND_REDIS_URL"]
+
+
+@pytest.fixture
+def client(own_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(own_url, client_name="test") as client:
+        client.delete(pulse.KEY)
+        yield client
+        client.delete(pulse.KEY)
+
+
+def test_no_worker_has_been_seen_yet(home: Home, client: redis.Redis) -> None:
+    found = checks(home)["workers"]
+    assert found["level"] == "warning"
+    assert "`rescind up` starts one" in found["says"]
+
+
+def test_a_worker_that_was_seen_and_does_not_answer(
+    home: Home, client: redis.Redis
+) -> None:
+    pulse.leave(client, datetime.now(UTC))
+    found = checks(home)["workers"]
+    assert (found["level"], found["problem"]) == ("wrong", "queue-unserved")
+
+
+def test_a_worker_says_which_queues_it_takes_messages_from(
+    home: Home, client: redis.Redis, own_url: str, tmp_path: Path
+) -> None:
+    pulse.leave(client, datetime.now(UTC))
+    with started(own_url, client, tmp_path / "worker.log", "-Q", INTAKE):
+        found = checks(home)
+    assert found["workers"]["level"] == "ok"
+    assert found[f"queue {SWEEPS}"]["level"] == "wrong"
+    assert f"queue {INTAKE}" not in found
+    assert home.run("doctor").status == 2
+
+
+def test_a_queue_is_served_if_any_worker_takes_its_messages() -> None:
+    answers = {"a": [{"name": "x"}], "b": [{"name": "y"}], "c": {"error": "no"}}
+    found = {one.what: one.level for one in queue_checks(["x", "y", "z"], answers)}
+    assert found == {"workers": Level.OK, "queue z": Level.WRONG}
+
+
 class Told(redis.Redis):
     """A real client that is told other things."""
 
@@ -170,9 +225,16 @@ def test_postgresql(
     monkeypatch.setenv("RESCIND_DATABASE_URL", postgres_ledger_url)
     found = checks(home)
     assert found["ledger"]["level"] == "ok"
-    assert found["ledger clock"]["level"] == "ok"
     assert found["seal key"]["level"] == "wrong"
     assert "make a key with `rescind seal-key`" in found["seal key"]["says"]
+
+
+@pytest.mark.skipif("FAKETIME" in os.environ, reason="PostgreSQL has the true time")
+def test_a_database_whose_clock_is_ours(
+    home: Home, monkeypatch: pytest.MonkeyPatch, postgres_ledger_url: str
+) -> None:
+    monkeypatch.setenv("RESCIND_DATABASE_URL", postgres_ledger_url)
+    assert checks(home)["ledger clock"]["level"] == "ok"
 
 
 def test_sealed_data_that_our_key_does_not_open(

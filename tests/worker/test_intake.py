@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, text
 
-from ledger.arrivals import Arrivals, keep_claimed
 from ledger.database import LedgerUnreachableError, reading, writing
+from ledger.intake import NewCancellation, insert_new
 from ledger.listing import Filter, list_rows
 from ledger.queries import as_record, find, history
 from ledger.seal import Seal, new_key
@@ -21,7 +22,7 @@ from providers.registry import PROVIDERS
 from tests.worker.test_entries import ACCOUNTS, ENTRY, GOOD, JSON, UUID
 from worker.accounts import Accounts
 from worker.callbacks import Callbacks, host_patterns
-from worker.intake import Receipt, Taken, take_in
+from worker.intake import Receipt, Taken, lanes_to_notify, take_in
 
 SEAL = Seal(new_key())
 
@@ -278,162 +279,108 @@ def test_what_is_not_even_json_harms_nobody_else(
     assert [one.receipt for one in taken] == [Receipt.REFUSED, Receipt.ACCEPTED]
 
 
-# --- handing over ---------------------------------------------------------------------
+# --- with an engine -------------------------------------------------------------------
 
 
-class Child:
-    """One that serves providers, and keeps what it is handed over as its own."""
+class Inserting:
+    """An engine that inserts what it is given, and what it was given."""
 
-    def __init__(self, engine: Engine, now: datetime, *lanes: str) -> None:
-        self.offered: list[list[str]] = []
-        """The orders of each offer."""
-        self._engine, self._now, self._lanes = engine, now, lanes
+    def __init__(self, engine: Engine, now: datetime) -> None:
+        self.given: list[list[str]] = []
+        self._engine, self._now = engine, now
 
-    def hand_over(self, new: Arrivals) -> frozenset[str] | None:
-        self.offered.append([order for (order,) in new.columns("order_id")])
-        if self._lanes and "/".join(new.lane) not in self._lanes:
-            return None
-        lease = timedelta(minutes=5)
+    def __call__(self, new: Sequence[NewCancellation]) -> frozenset[str]:
+        self.given.append([one.order for one in new])
         with writing(self._engine) as connection:
-            return keep_claimed(connection, new, lease, self._now)[1]
+            return insert_new(connection, new, self._now)
 
 
-def hand(child: Child, engine: Engine, now: datetime, *entries: object) -> list[Taken]:
-    given = (engine, ACCOUNTS, SEAL, entries, now)
-    return take_in(*given, hand_over=child.hand_over)
-
-
-def states(engine: Engine) -> dict[str, str]:
-    with reading(engine) as connection:
-        rows = list_rows(connection, Filter(), 10_000)
-    return {row.order_id: row.state for row in rows}
+def take_with(
+    engine: Engine, now: datetime, *entries: object
+) -> tuple[list[Taken], Inserting]:
+    insert = Inserting(engine, now)
+    taken = take_in(engine, ACCOUNTS, SEAL, entries, now, insert=insert)
+    return taken, insert
 
 
 def some(*names: str, **values: Any) -> list[dict[str, Any]]:
     return [{**GOOD, "order": name, **values} for name in names]
 
 
-def test_what_was_handed_over_is_accepted_and_not_kept_here_as_well(
+def test_what_the_engine_inserted_is_accepted_and_its_lane_needs_no_notification(
     engine: Engine, now: datetime
 ) -> None:
-    child = Child(engine, now)
-    taken = hand(child, engine, now, *some("o1", "o2"))
-    assert [(t.receipt, t.handed_over) for t in taken] == [(Receipt.ACCEPTED, True)] * 2
-    assert child.offered == [["o1", "o2"]]
-    assert states(engine) == dict.fromkeys(("o1", "o2"), "sending")
-    assert [record(engine, one)["order"] for one in taken] == ["o1", "o2"]
+    taken, insert = take_with(engine, now, *some("o1", "o2"))
+    assert [(t.receipt, t.with_engine) for t in taken] == [(Receipt.ACCEPTED, True)] * 2
+    assert insert.given == [["o1", "o2"]]
+    assert count(engine) == 2
+    assert lanes_to_notify(taken) == set()
 
 
-def test_what_nobody_takes_is_kept_here(engine: Engine, now: datetime) -> None:
-    child = Child(engine, now, "nobody's")
-    taken = hand(child, engine, now, *some("o1", "o2"))
-    assert [(t.receipt, t.handed_over) for t in taken] == [
-        (Receipt.ACCEPTED, False)
-    ] * 2
-    assert states(engine) == dict.fromkeys(("o1", "o2"), "queued")
-
-
-def test_what_was_left_out_is_a_duplicate_or_refused_as_ever(
+def test_what_is_inserted_without_an_engine_has_its_lane_notified(
     engine: Engine, now: datetime
 ) -> None:
-    child = Child(engine, now)
+    taken = take(engine, now, *some("o1"), {"provider": "x"})
+    assert lanes_to_notify(taken) == {("notpanel", "default")}
+
+
+def test_what_the_engine_did_not_insert_is_a_duplicate_or_refused_as_ever(
+    engine: Engine, now: datetime
+) -> None:
     old, keyed = take(engine, now, *some("o6"), *some("o8", key="mine"))
     entries = [*some("o5", "o6"), *some("o9", key="mine"), {"provider": "x"}]
-    taken = hand(child, engine, now, *entries)
+    taken, insert = take_with(engine, now, *entries)
     assert [t.receipt for t in taken] == [
         Receipt.ACCEPTED,
         Receipt.DUPLICATE,
         Receipt.REFUSED,
         Receipt.REFUSED,
     ]
-    assert [t.handed_over for t in taken] == [True, False, False, False]
+    assert insert.given == [["o5", "o6", "o9"]]
     assert taken[1].id == old.id
     assert "stands for order 'o8' already" in (taken[2].wrong or "")
-    assert record(engine, keyed)["state"] == "queued"
-    assert states(engine)["o5"] == "sending"
+    assert record(engine, keyed)["order"] == "o8"
 
 
-def test_of_two_with_one_key_the_first_is_handed_over(
+def test_of_two_with_one_key_the_engine_is_given_the_first(
     engine: Engine, now: datetime
 ) -> None:
-    child = Child(engine, now)
-    first, second, third = hand(
-        child, engine, now, *some("o1", "o1"), *some("o2", key="o1")
-    )
-    assert (first.receipt, first.handed_over) == (Receipt.ACCEPTED, True)
+    entries = [*some("o1", "o1"), *some("o2", key="o1")]
+    (first, second, third), insert = take_with(engine, now, *entries)
+    assert insert.given == [["o1"]]
+    assert (first.receipt, first.with_engine) == (Receipt.ACCEPTED, True)
     assert (second.receipt, second.id) == (Receipt.DUPLICATE, first.id)
     assert third.receipt is Receipt.REFUSED
-    assert record(engine, first)["state"] == "sending"
 
 
-@pytest.mark.parametrize(
-    "odd", [{"cancel_before": "+1h"}, {"not_before": "+1h"}, {"cancel_before": "-1h"}]
-)
-def test_a_message_with_a_time_in_it_hands_nothing_over(
-    engine: Engine, now: datetime, odd: dict[str, str]
-) -> None:
-    if odd == {"cancel_before": "-1h"}:
-        odd = {"cancel_before": (now - timedelta(hours=1)).isoformat()}
-    child = Child(engine, now)
-    taken = hand(child, engine, now, *some("o1"), *some("o2", **odd))
-    assert child.offered == []
-    assert [t.handed_over for t in taken] == [False, False]
-    assert states(engine)["o1"] == "queued"
-
-
-def test_a_message_of_several_lanes_goes_to_each_of_them(
+def test_what_was_refused_is_not_given_to_the_engine(
     engine: Engine, now: datetime
 ) -> None:
-    other = {"provider": "ithink", "order": "86210010463"}
-    branch = {**GOOD, "account": "branch-7", "order": "o3"}
-    child = Child(engine, now, "notpanel/default", "notpanel/branch-7")
-    entries = [*some("o1"), other, branch, *some("o2")]
-    taken = hand(child, engine, now, *entries)
-    assert sorted(child.offered) == [["86210010463"], ["o1", "o2"], ["o3"]]
-    assert [t.handed_over for t in taken] == [True, False, True, True]
-    lanes = [("notpanel", "default"), ("ithink", "default"), ("notpanel", "branch-7")]
-    assert [t.lane for t in taken] == [*lanes, lanes[0]]
-    assert states(engine) == {
-        **dict.fromkeys(("o1", "o2", "o3"), "sending"),
-        other["order"]: "queued",
-    }
-
-
-def test_what_was_refused_is_offered_to_nobody(engine: Engine, now: datetime) -> None:
-    child = Child(engine, now)
-    taken = hand(child, engine, now, {"provider": "x"}, 5)
-    assert child.offered == []
+    taken, insert = take_with(engine, now, {"provider": "x"}, 5)
+    assert insert.given == [[]]
     assert {t.receipt for t in taken} == {Receipt.REFUSED}
 
 
-def test_what_is_kept_without_an_answer_is_found_and_changed_by_nobody(
+def test_an_insert_whose_answer_was_lost_is_found_by_its_id(
     engine: Engine, now: datetime
 ) -> None:
-    child = Child(engine, now)
+    insert = Inserting(engine, now)
 
-    def unheard(new: Arrivals) -> None:
-        child.hand_over(new)
+    def lost(new: Sequence[NewCancellation]) -> frozenset[str]:
+        insert(new)
+        return frozenset()
 
-    entries = some("o1", "o2")
-    taken = take_in(engine, ACCOUNTS, SEAL, entries, now, hand_over=unheard)
+    taken = take_in(engine, ACCOUNTS, SEAL, some("o1", "o2"), now, insert=lost)
     assert {t.receipt for t in taken} == {Receipt.DUPLICATE}
     assert [record(engine, t)["order"] for t in taken] == ["o1", "o2"]
-    assert states(engine) == dict.fromkeys(("o1", "o2"), "sending")
+    assert count(engine) == 2
 
 
 def test_each_has_the_trace_that_its_producer_gave_it(
     engine: Engine, now: datetime
 ) -> None:
-    child, traces = Child(engine, now), ["00-one", None]
-    taken = take_in(
-        engine,
-        ACCOUNTS,
-        SEAL,
-        some("o1", "o2"),
-        now,
-        trace=traces,
-        hand_over=child.hand_over,
-    )
+    traces = ["00-one", None]
+    taken = take_in(engine, ACCOUNTS, SEAL, some("o1", "o2"), now, trace=traces)
     with reading(engine) as connection:
         found = [find(connection, one.id) for one in taken]
     assert [row.trace for row in found if row] == traces

@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy import Engine
 
-from ledger.decision import NotSent
-from tests.ledger.build import LANE, PLAIN, new, policy, take_in
-from tests.worker.test_books import answered
+from ledger.progress import Change, Progress
+from ledger.states import State
+from providers.model import Reason
+from tests.ledger.build import LANE
 from tests.worker.test_calls import GOOD, caller, claimed
-from worker.books import Books
 from worker.calls import Caller
-from worker.hand import Hand
+from worker.engine.deciding import log_changes
 from worker.logs import FIRST, MOST_NAMED, named, set_up
 
 __all__ = ["caller"]
@@ -165,10 +164,10 @@ def test_a_call_is_a_line_at_debug_and_none_above(caller: Caller, ear: Ear) -> N
     context = f"00-{'a' * 32}-{'b' * 16}-01"
     orders = [replace(claimed(1, GOOD), trace=context), claimed(2, GOOD)]
     ear.listen(logging.INFO)
-    caller.ask(orders)
+    caller.call(orders)
     assert ear.text == ""
     ear.listen(logging.DEBUG)
-    asked = caller.ask(orders)
+    asked = caller.call(orders)
     [said] = [one for one in ear.events if one["event"] == "called"]
     assert asked.call is not None
     assert said["call"] == asked.call.id
@@ -180,7 +179,7 @@ def test_a_call_is_a_line_at_debug_and_none_above(caller: Caller, ear: Ear) -> N
 
 def test_what_cannot_be_built_is_named_with_its_call(caller: Caller, ear: Ear) -> None:
     ear.listen(logging.INFO)
-    caller.ask([claimed(1, GOOD | {"reasons": {101}})])
+    caller.call([claimed(1, GOOD | {"reasons": {101}})])
     [said] = ear.events
     assert said["event"] == "cannot be put into a call"
     assert said["lane"] == "akinon/default"
@@ -188,33 +187,25 @@ def test_what_cannot_be_built_is_named_with_its_call(caller: Caller, ear: Ear) -
     assert said["call"]
 
 
-def test_what_came_of_calls_is_said_with_lane_and_calls(
-    engine: Engine, ear: Ear
-) -> None:
+def ended(to: Progress, *ids: str) -> Change:
+    return Change(ids, 2, State.SENDING, to, call_id="call-1")
+
+
+def test_what_came_of_calls_is_said_with_lane_and_calls(ear: Ear) -> None:
     ear.listen(logging.DEBUG)
-    take_in(engine, map(new, "12"))
-    books = Books(engine, LANE, "cancel", policy(), 2, Hand(LANE))
-    asked = answered(books.turn([], 1, 0))
-    books.turn([asked], 0, 0)
-    books.turn([asked], 0, 0)
+    cancelled = ended(Progress(State.CANCELLED, Reason.CONFIRMED), "id-1", "id-2")
+    log_changes(LANE, [cancelled], frozenset())
+    log_changes(LANE, [cancelled], frozenset({"id-1", "another's"}))
     recorded, stale, *_ = ear.events
-    assert asked.call is not None
-    assert recorded["calls"] == [asked.call.id]
+    assert (recorded["lane"], recorded["calls"]) == (LANE_NAME, ["call-1"])
     assert recorded["moves"] == {"sending -> cancelled (confirmed)": 2}
-    assert stale["event"] == "moved by another meanwhile"
-    assert set(stale["cancellations"]) == set(asked.events)
+    assert stale["event"] == "moved by another worker meanwhile"
+    assert stale["cancellations"] == ["id-1"]
 
 
-def test_those_that_are_given_up_are_named(engine: Engine, ear: Ear) -> None:
+def test_those_that_are_given_up_are_named(ear: Ear) -> None:
     ear.listen(logging.INFO)
-    [one] = take_in(engine, [new()])
-    own = Books(
-        engine, LANE, "cancel", policy(give_up_after=PLAIN.verify_for), 1, Hand(LANE)
-    )
-    held = own.turn([], 1, 0)
-    long_ago = replace(held[0], opened_at=held[0].opened_at.replace(year=2020))
-    asked = answered([long_ago])
-    own.turn([replace(asked, events={one: NotSent()})], 0, 0)
-    [said] = ear.events
-    assert said["event"] == "given up: a person must look"
-    assert (said["lane"], said["cancellations"]) == (LANE_NAME, [one])
+    failed = Progress(State.FAILED, Reason.ATTEMPTS_EXHAUSTED)
+    log_changes(LANE, [ended(failed, "id-1", "id-2")], frozenset({"id-2"}))
+    [said] = [one for one in ear.events if "given up" in one["event"]]
+    assert (said["lane"], said["cancellations"]) == (LANE_NAME, ["id-1"])

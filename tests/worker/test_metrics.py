@@ -16,12 +16,13 @@ from redis import Redis
 from sqlalchemy import Engine, insert
 
 from ledger import tallies
+from ledger.call_log import CallMade
 from ledger.database import open_ledger, writing
 from ledger.lanes import LaneState, hold_for_operator, register_lanes, write_lane
-from ledger.records import CallMade, new_id, record_calls
+from ledger.records import new_id
 from ledger.side_tables import DELIVERY, SCHEDULE_RUN
 from ledger.states import State
-from ledger.sweeps import sweep_leases
+from ledger.sweeps import move
 from ledger.tables import in_ms
 from tests.conftest import free_port
 from tests.ledger.build import (
@@ -38,6 +39,7 @@ from tests.ledger.build import (
     new,
     take_in,
 )
+from tests.ledger.single import record_calls
 from tests.promtool import needs_promtool, promtool
 from tests.worker.test_entries import ACCOUNTS
 from tests.worker.test_intake import SEAL
@@ -123,7 +125,7 @@ def live(engine: Engine, redis: Redis) -> None:
     with writing(engine) as connection:
         register_lanes(connection, [LANE])
         record_calls(connection, *LANE, [call("answered", 70, 2)])
-        sweep_leases(connection, LANE, PLAIN, NOW + 2 * LEASE)
+        move(connection, [LANE], lambda _: PLAIN, NOW + 2 * LEASE)
         connection.execute(insert(DELIVERY).values(delivery("webhook", "waiting")))
         connection.execute(insert(SCHEDULE_RUN).values(run_of("nightly", "held", NOW)))
     redis.lpush("rescind", "a message")

@@ -32,6 +32,7 @@ REASONS = {
 INSIDE = {
     "AccountsError": "becomes the fault of all lanes",
     "DemoError": "ends the demo, by its own sentence",
+    "EngineStoppedError": "sends a message back to its queue",
     "ForbiddenEdgeError": "a bug of ours",
     "LostError": "becomes evidence of a call",
     "RowError": "becomes what is wrong with one row",

@@ -64,3 +64,22 @@ def test_of_too_many_hosts_the_latest_are_kept(
     kept = pulse.ages(client, now)
     assert len(kept) == pulse.MOST
     assert list(kept)[:2] == ["here", "host-1"]
+
+
+def test_a_pulse_is_one_command_most_of_the_time(
+    client: Redis, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    beat(client, monkeypatch, "here", now)
+    before = commands(client)
+    for _ in range(20):
+        beat(client, monkeypatch, "here", now)
+    # And what this test asks.
+    assert commands(client) - before == 20 + 1
+    client.persist(pulse.KEY)
+    monkeypatch.setattr(pulse, "_tidy_at", 0.0)
+    beat(client, monkeypatch, "here", now)
+    assert client.pttl(pulse.KEY) > 0
+
+
+def commands(client: Redis) -> int:
+    return int(client.info("stats")["total_commands_processed"])

@@ -19,7 +19,8 @@ from ledger.schedule_history import as_document, runs_of
 from ledger.schedule_runs import Run, RunState, begin_by_hand, finish, take
 from ledger.side_tables import SCHEDULE, SCHEDULE_RUN
 from tests.ledger.build import HOUR, LEASE, NOW, SECOND
-from worker.schedules.firing import NOBODYS, Firing
+from tests.ledger.plans import statements
+from worker.schedules.firing import NOBODYS, RARELY, Firing
 from worker.schedules.rules import Schedules, load_schedules
 
 MINUTE = timedelta(minutes=1)
@@ -241,13 +242,29 @@ def test_a_run_whose_rule_is_gone_everywhere_is_given_up(
     with reading(engine) as connection:
         (row,) = runs_of(connection, "a", 10)
     assert row.state == "running"
-    firing.tick(engine, gone, NEXT + NOBODYS)
+    firing.tick(engine, gone, NEXT + NOBODYS + RARELY)
     with reading(engine) as connection:
         (row,) = runs_of(connection, "a", 10)
     assert (row.state, row.why) == (
         "failed",
         "[a] is in no worker's schedules file any more",
     )
+
+
+def test_without_rules_a_tick_costs_nothing_but_now_and_then(
+    engine: Engine, write: Any
+) -> None:
+    firing, none, some = Firing(), write(""), write(HOURLY)
+    firing.tick(engine, none, NOW)
+    with statements(engine) as seen:
+        firing.tick(engine, none, NOW + RARELY - SECOND)
+        assert seen == []
+        firing.tick(engine, none, NOW + RARELY)
+        assert len(seen) == 1
+    firing.tick(engine, some, NOW + RARELY)
+    with statements(engine) as seen:
+        firing.tick(engine, some, NOW + RARELY + SECOND)
+        assert len(seen) == 1
 
 
 # --- whatever happens -----------------------------------------------------------------

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,10 +25,11 @@ from sandbox import Sandbox, running
 from tests.ledger import build
 from tests.worker.test_cli_support import Home, make_home
 from worker.accounts import load_accounts
+from worker.background import BackgroundJob
 from worker.broker import REDIS_OPTIONS
+from worker.host import Host
 from worker.intake import Receipt, take_in
 from worker.limits import Rates
-from worker.pump import Pump
 from worker.runtime import AccountsFile, Runtime, SayingSeal
 from worker.sweeper import sweep
 from worker.tokens import Tokens
@@ -56,14 +56,13 @@ def sandbox() -> Iterator[Sandbox]:
 def runtime(
     engine: Engine, valkey_url: str, accounts: Path, keys: str
 ) -> Iterator[Runtime]:
-    with ThreadPoolExecutor(4) as threads, Redis.from_url(valkey_url) as client:
+    with Redis.from_url(valkey_url) as client:
         yield Runtime(
             engine=engine,
             seal=SayingSeal(keys),
             rates=Rates(valkey_url, REDIS_OPTIONS),
             tokens=Tokens(client, Seal(OTHER)),
             accounts_file=AccountsFile(accounts),
-            threads=threads,
         )
 
 
@@ -77,7 +76,17 @@ def accounts(tmp_path: Path, sandbox: Sandbox) -> Path:
 
 
 def work(here: Runtime) -> None:
-    Pump(here, LANE, "cancel", here.accounts.lane(LANE)).run(lambda: True)
+    """Have the order called, or found uncallable, and that recorded."""
+    jobs: dict[str, BackgroundJob] = {}
+    host = Host(here, lambda _: jobs)
+    before = len(record(here.engine)["history"])
+    host.engine.notify([(LANE, "cancel")])
+    give_up = time.monotonic() + 30
+    while len(record(here.engine)["history"]) < before + 2:
+        assert time.monotonic() < give_up, "nothing was recorded"
+        time.sleep(0.01)
+    host.stop()
+    host.join()
 
 
 def record(engine: Engine) -> dict[str, Any]:
@@ -121,7 +130,7 @@ def test_an_order_whose_key_never_comes_back_expires_unsent(
     with runtime(engine, valkey_url, accounts, NEW) as here:
         work(here)
     assert record(engine)["state"] == "queued"
-    sweep(engine, known, before + timedelta(seconds=1))
+    sweep(engine, known, before + timedelta(seconds=1), "this worker")
     found = record(engine)
     assert (found["state"], found["attempts"]) == ("expired", 0)
     assert found["reason"] == "deadline_passed"

@@ -16,9 +16,9 @@ from worker.times import parse_time
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("2026-11-20T21:00:00+03:00", datetime(2026, 11, 20, 18, tzinfo=UTC)),
-        (" 2026-11-20T18:00:00Z ", datetime(2026, 11, 20, 18, tzinfo=UTC)),
-        ("20261120T180000Z", datetime(2026, 11, 20, 18, tzinfo=UTC)),
+        ("2020-11-20T21:00:00+03:00", datetime(2020, 11, 20, 18, tzinfo=UTC)),
+        (" 2020-11-20T18:00:00Z ", datetime(2020, 11, 20, 18, tzinfo=UTC)),
+        ("20201120T180000Z", datetime(2020, 11, 20, 18, tzinfo=UTC)),
     ],
 )
 def test_iso_8601_with_an_offset(value: str, expected: datetime, now: datetime) -> None:
@@ -41,8 +41,8 @@ def test_from_now(value: str, later: timedelta, now: datetime) -> None:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ("2026-11-20T18:00:00", "has no offset from UTC: it must be ISO 8601"),
-        ("2026-11-20", "has no offset from UTC"),
+        ("2020-11-20T18:00:00", "has no offset from UTC: it must be ISO 8601"),
+        ("2020-11-20", "has no offset from UTC"),
         ("tomorrow", "must be ISO 8601 with an offset, such as 2026-11-20T18"),
         ("15m", "must be ISO 8601"),
         ("+15", "must be ISO 8601"),
@@ -61,7 +61,7 @@ def test_what_is_no_time(value: Any, sentence: str, now: datetime) -> None:
 @given(st.text() | st.datetimes(timezones=st.timezones()).map(datetime.isoformat))
 def test_any_time_can_be_kept_and_read_again(value: str) -> None:
     try:
-        moment = parse_time(value, datetime(2026, 11, 20, tzinfo=UTC))
+        moment = parse_time(value, datetime(2020, 11, 20, tzinfo=UTC))
     except ValueError:
         return
     kept = from_ms(to_ms(moment))

@@ -52,11 +52,11 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     """One that is configured, for a process that has not traced yet."""
     with collecting() as found:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", found.url)
-        tracing._made.cache_clear()
+        tracing._tracer.cache_clear()
         yield found
         tracing.finish()
         tracing._tracers.clear()
-        tracing._made.cache_clear()
+        tracing._tracer.cache_clear()
 
 
 # --- the context --------------------------------------------------------------------
@@ -155,7 +155,7 @@ from providers.model import Request
 from worker import tracing
 # Redis' client has some of it too, where it is installed.
 before = set(sys.modules)
-tracing.load()
+tracing.start()
 context = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
 with tracing.submission(context, "id", 1) as kept:
     assert kept == context, kept
@@ -294,7 +294,7 @@ def test_a_collector_that_never_answers_keeps_nobody(
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
         monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "512")
-        tracing._made.cache_clear()
+        tracing._tracer.cache_clear()
         for _ in range(3_000):
             answer = Exchange(Evidence.ANSWERED)
             call_made(LANE, "cancel", "id", held(None), REQUEST, answer)
@@ -304,4 +304,4 @@ def test_a_collector_that_never_answers_keeps_nobody(
         silent.accept()[0].close()
     provider.shutdown()
     tracing._tracers.clear()
-    tracing._made.cache_clear()
+    tracing._tracer.cache_clear()

@@ -1,4 +1,4 @@
-"""A turn of telling producers: everybody in time, whatever one of them does."""
+"""Delivering webhooks: to each receiver in time, whatever another one does."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -19,15 +18,13 @@ from sqlalchemy import Engine, select
 from ledger import dispatch
 from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
 from ledger.intake import insert_new
-from ledger.records import record
 from ledger.side_tables import DELIVERY
 from ledger.states import State
 from ledger.telling import Heard, Telling
 from ledger.told import due_targets, told_of
 from tests.ledger.build import LANE, NOW, change, hold, new
+from tests.ledger.single import record
 from tests.tasks.conftest import until
-from worker.runtime import AccountsFile, Runtime, do_nothing
-from worker.stopping import _FLAG
 from worker.webhooks import sender
 from worker.webhooks.sender import MOST_TO_ONE, Pace, Sender
 
@@ -38,7 +35,6 @@ Tell = Callable[[Telling], Heard]
 
 @pytest.fixture(autouse=True)
 def _brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender, "LINGER_SECONDS", 0.05)
     monkeypatch.setattr(sender, "LOOK_SECONDS", 0.01)
 
 
@@ -47,14 +43,6 @@ def engine(sqlite_ledger_url: str) -> Iterator[Engine]:
     engine = open_ledger(sqlite_ledger_url)
     yield engine
     engine.dispose()
-
-
-@pytest.fixture
-def here(engine: Engine) -> Iterator[Runtime]:
-    nothing: Any = None
-    with ThreadPoolExecutor(64) as threads:
-        file = AccountsFile(Path("accounts.toml"))
-        yield Runtime(engine, nothing, nothing, nothing, file, threads)
 
 
 def ended(engine: Engine, host: str, count: int) -> list[str]:
@@ -75,22 +63,24 @@ def states(engine: Engine) -> Counter[tuple[str, str]]:
         return Counter((t, s) for t, s in connection.execute(chosen))
 
 
+def seen(engine: Engine, what: tuple[str, str]) -> bool:
+    return states(engine)[what] > 0
+
+
 def waiting(engine: Engine) -> int:
     return sum(n for (_, state), n in states(engine).items() if state == "waiting")
 
 
 @contextmanager
-def at_work(
-    here: Runtime, tell: Tell, leave: Callable[[], None] = do_nothing
-) -> Iterator[None]:
-    """A turn under way; at the end it has ended."""
-    turn = threading.Thread(target=Sender(here, tell).run, args=(leave,))
-    turn.start()
+def at_work(engine: Engine, tell: Tell) -> Iterator[None]:
+    """One that delivers meanwhile; at the end it has delivered all that was due."""
+    job = threading.Thread(target=Sender(engine, tell).run)
+    job.start()
     try:
         yield
     finally:
-        turn.join(30)
-        assert not turn.is_alive()
+        job.join(30)
+        assert not job.is_alive()
 
 
 class Slow:
@@ -115,15 +105,13 @@ class Slow:
         return self.then if telling.target == self.host else TAKEN
 
 
-def test_one_that_hangs_keeps_nobody_else_waiting(
-    here: Runtime, engine: Engine
-) -> None:
+def test_one_that_hangs_keeps_nobody_else_waiting(engine: Engine) -> None:
     # It would be first in every order that there is.
     ended(engine, "a.slow", 40)
     ended(engine, "b.fine", 40)
     ended(engine, "c.fine", 40)
     tell = Slow("a.slow")
-    with at_work(here, tell):
+    with at_work(engine, tell):
         until(lambda: states(engine)["c.fine", "delivered"] == 40, "the others")
         assert states(engine)["b.fine", "delivered"] == 40
         assert tell.most["a.slow"] == 1
@@ -134,7 +122,7 @@ def test_one_that_hangs_keeps_nobody_else_waiting(
 
 
 def test_who_takes_them_gets_more_at_once_and_no_more_than_so_many(
-    here: Runtime, engine: Engine
+    engine: Engine,
 ) -> None:
     ended(engine, "fine", 60)
     go, at_once, done = threading.Event(), Counter[str](), Counter[str]()
@@ -149,16 +137,14 @@ def test_who_takes_them_gets_more_at_once_and_no_more_than_so_many(
             go.wait(30)
         return TAKEN
 
-    with at_work(here, tell):
+    with at_work(engine, tell):
         until(lambda: at_once["fine"] == MOST_TO_ONE, "as many as may be")
         assert states(engine)["fine", "delivered"] <= 20
         go.set()
     assert states(engine) == {("fine", "delivered"): 60}
 
 
-def test_who_does_not_take_them_is_asked_one_at_a_time(
-    here: Runtime, engine: Engine
-) -> None:
+def test_who_does_not_take_them_is_asked_one_at_a_time(engine: Engine) -> None:
     ended(engine, "broken", 12)
     asked = Slow("nobody")
 
@@ -166,7 +152,7 @@ def test_who_does_not_take_them_is_asked_one_at_a_time(
         asked(telling)
         return BUSY
 
-    with at_work(here, tell):
+    with at_work(engine, tell):
         pass
     assert asked.most["broken"] == 1
     assert states(engine) == {("broken", "waiting"): 12}
@@ -183,7 +169,7 @@ def test_one_that_was_not_taken_ends_all_haste() -> None:
     assert pace.room() == 1
 
 
-def test_who_asks_to_be_left_alone_is(here: Runtime, engine: Engine) -> None:
+def test_who_asks_to_be_left_alone_is(engine: Engine) -> None:
     ended(engine, "busy", 20)
     ended(engine, "fine", 5)
     asked = Counter[str]()
@@ -194,17 +180,17 @@ def test_who_asks_to_be_left_alone_is(here: Runtime, engine: Engine) -> None:
             return TAKEN
         return Heard(taken=False, status=429, wait=timedelta(hours=1))
 
-    with at_work(here, tell):
+    with at_work(engine, tell):
         pass
     assert asked == {"busy": 1, "fine": 5}
     # Nor by anybody else.
-    with at_work(here, tell):
+    with at_work(engine, tell):
         pass
     assert asked == {"busy": 1, "fine": 5}
 
 
 def test_who_asks_to_be_left_alone_is_however_much_waits_for_it(
-    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "AT_ONCE", 10)
     ended(engine, "busy", 45)
@@ -215,58 +201,52 @@ def test_who_asks_to_be_left_alone_is_however_much_waits_for_it(
         return Heard(taken=False, status=429, wait=timedelta(hours=1))
 
     for _ in range(2):
-        with at_work(here, tell):
+        with at_work(engine, tell):
             pass
     assert asked == {"busy": 1}
 
 
-def test_what_ends_meanwhile_is_told_in_the_same_turn(
-    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_what_ends_while_a_receiver_hangs_is_delivered_beside_it(
+    engine: Engine,
 ) -> None:
-    monkeypatch.setattr(sender, "LINGER_SECONDS", 30.0)
-    began = threading.Event()
-    with at_work(here, lambda _: TAKEN, began.set):
+    ended(engine, "slow", 3)
+    tell = Slow("slow")
+    with at_work(engine, tell):
+        until(lambda: tell.at_once["slow"], "the one that hangs")
         for number in range(3):
             ended(engine, f"h{number}", 1)
-            until(lambda: not waiting(engine), "being told")
-        assert not began.is_set()
-        _FLAG[0] = 1
-    _FLAG[0] = 0
-
-
-def test_when_its_turn_is_over_another_may_begin_and_it_brings_home_what_it_has(
-    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "TURN_SECONDS", 0.2)
-    ended(engine, "slow", 3)
-    tell, left = Slow("slow"), threading.Event()
-    with at_work(here, tell, left.set):
-        until(left.is_set, "leaving")
-        assert states(engine) == {("slow", "waiting"): 3}
-        ended(engine, "fine", 1)
-        with at_work(here, lambda _: TAKEN):
-            until(lambda: states(engine)["fine", "delivered"] == 1, "the other one")
-        assert states(engine)["slow", "waiting"] == 1
+            delivered = (f"h{number}", "delivered")
+            until(partial(seen, engine, delivered), "the others")
+        assert states(engine)["slow", "waiting"] == 3
         tell.go.set()
     assert states(engine)["slow", "delivered"] == 3
 
 
+def test_it_says_that_it_moves_while_a_receiver_hangs(engine: Engine) -> None:
+    ended(engine, "slow", 1)
+    tell, moves = Slow("slow"), list[float]()
+    moving = Sender(engine, tell, lambda: moves.append(time.monotonic()))
+    job = threading.Thread(target=moving.run)
+    job.start()
+    until(lambda: tell.at_once["slow"], "the one that hangs")
+    before = len(moves)
+    until(lambda: len(moves) > before + 3, "another move")
+    tell.go.set()
+    job.join(30)
+    assert not job.is_alive()
+
+
 def test_a_worker_that_was_told_to_stop_begins_nothing(
-    here: Runtime, engine: Engine
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended(engine, "fine", 1)
-    _FLAG[0] = 1
-    try:
-        with at_work(here, lambda _: TAKEN):
-            pass
-    finally:
-        _FLAG[0] = 0
+    monkeypatch.setattr(sender, "stopping", lambda: True)
+    with at_work(engine, lambda _: TAKEN):
+        pass
     assert states(engine) == {("fine", "waiting"): 1}
 
 
-def test_what_was_told_is_written_down_when_the_ledger_is_back(
-    here: Runtime, engine: Engine
-) -> None:
+def test_what_was_told_is_written_down_when_the_ledger_is_back(engine: Engine) -> None:
     [one] = ended(engine, "fine", 1)
     inner, away = dispatch.settle, [LedgerUnreachableError("gone")] * 2
     asked: list[Telling] = []
@@ -280,7 +260,7 @@ def test_what_was_told_is_written_down_when_the_ledger_is_back(
         asked.append(telling)
         return TAKEN
 
-    with mock.patch.object(sender, "settle", settle), at_work(here, tell):
+    with mock.patch.object(sender, "settle", settle), at_work(engine, tell):
         pass
     with reading(engine) as connection:
         assert told_of(connection, one)[0]["state"] == "delivered"
@@ -288,7 +268,7 @@ def test_what_was_told_is_written_down_when_the_ledger_is_back(
 
 
 def test_what_is_under_way_when_the_ledger_goes_is_written_down_when_it_is_back(
-    here: Runtime, engine: Engine
+    engine: Engine,
 ) -> None:
     [one] = ended(engine, "slow", 1)
     tell, looked = Slow("slow"), threading.Event()
@@ -300,14 +280,14 @@ def test_what_is_under_way_when_the_ledger_goes_is_written_down_when_it_is_back(
             raise LedgerUnreachableError("gone")
         return inner(*args)
 
-    with mock.patch.object(sender, "due_targets", away), at_work(here, tell):
+    with mock.patch.object(sender, "due_targets", away), at_work(engine, tell):
         assert looked.wait(30)
         tell.go.set()
     with reading(engine) as connection:
         assert told_of(connection, one)[0]["state"] == "delivered"
 
 
-def test_several_at_once_tell_each_once(here: Runtime, engine: Engine) -> None:
+def test_several_at_once_tell_each_once(engine: Engine) -> None:
     ids = [one for n in range(4) for one in ended(engine, f"h{n}", 25)]
     told: list[str] = []
 
@@ -315,33 +295,6 @@ def test_several_at_once_tell_each_once(here: Runtime, engine: Engine) -> None:
         told.append(telling.cancellation_id)
         return TAKEN
 
-    with at_work(here, tell), at_work(here, tell), at_work(here, tell):
+    with at_work(engine, tell), at_work(engine, tell), at_work(engine, tell):
         pass
     assert sorted(told) == sorted(ids)
-
-
-def test_a_turn_ends_soon_where_no_child_is_to_spare(
-    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "LINGER_SECONDS", 30.0)
-    ended(engine, "fine", 1)
-    began = time.monotonic()
-    Sender(here, lambda _: TAKEN, brief=True).run(do_nothing)
-    assert time.monotonic() - began < 10
-    assert states(engine) == {("fine", "delivered"): 1}
-
-
-def test_where_no_child_is_to_spare_one_at_most_waits_for_a_receiver_that_hangs(
-    here: Runtime, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "SHORT_SECONDS", 0.05)
-    ended(engine, "slow", 1)
-    left, meanwhile = threading.Event(), list[bool]()
-
-    def tell(_: Telling) -> Heard:
-        meanwhile.append(left.wait(0.5))
-        return TAKEN
-
-    Sender(here, tell, brief=True).run(left.set)
-    assert meanwhile == [False]
-    assert states(engine) == {("slow", "delivered"): 1}

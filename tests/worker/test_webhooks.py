@@ -58,7 +58,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def telling(url: str | None = None, **values: Any) -> Telling:
     plain = Telling(
-        "one", 3, Kind.WEBHOOK, "host", 1, 1, "2026-11-20T18:09:00.123Z", RECORD
+        "one", 3, Kind.WEBHOOK, "host", 1, 1, "2020-11-20T18:09:00.123Z", RECORD
     )
     return replace(plain, url=url, **values)
 
@@ -89,7 +89,7 @@ def test_what_is_sent_is_signed_by_every_secret_in_force(receiver: Receiver) -> 
         told = Webhook(secret).verify(request.body, request.headers)
         assert told == {
             "type": "cancellation.cancelled",
-            "timestamp": "2026-11-20T18:09:00.123Z",
+            "timestamp": "2020-11-20T18:09:00.123Z",
             "data": RECORD,
         }
     other = Webhook(SECRETS[0][:-4] + "AAAA")

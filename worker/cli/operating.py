@@ -133,7 +133,8 @@ def seal_key(
 
 
 Concurrency = Annotated[
-    int | None, typer.Option(min=1, max=256, help="Worker processes.")
+    int | None,
+    typer.Option(min=1, max=256, help="Celery tasks that the worker runs at once."),
 ]
 FlowerPort = Annotated[
     int | None, typer.Option(min=1, max=65_535, help="Where Flower listens.")

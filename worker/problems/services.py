@@ -42,6 +42,16 @@ SERVICES = Group(
             "Set `maxmemory-policy noeviction`: a full Redis then refuses aloud.",
         ),
         Problem(
+            "queue-unserved",
+            "A queue has no worker",
+            "No worker that answers takes messages from this queue: no worker runs,"
+            " each was started for other queues (`-Q`), or it hangs. What is submitted"
+            " waits in Redis. What was accepted is in the ledger, and waits for a"
+            " sweep.",
+            "Start a worker without `-Q` (`rescind up`, or `celery -A worker worker`)."
+            " Restart one that runs and does not answer: nothing is lost by that.",
+        ),
+        Problem(
             "clock",
             "Clocks differ",
             "The clock of Redis or of the database is more than two seconds from this"

@@ -1,7 +1,7 @@
 """What is due: looked at in each sweep, by any number of workers, and fired once.
 
 Each process remembers when each rule is due next, so that most looks cost nothing but
-one look at the ledger for runs that nobody has.
+one look at the ledger for runs that nobody has; and without rules hardly that.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from worker.schedules.rules import Schedules
 NOBODYS = timedelta(minutes=10)
 """A run whose rule no worker has is given up."""
 SECOND = timedelta(seconds=1)
+RARELY = timedelta(minutes=1)
+"""A process without rules looks so often for runs that nobody will take."""
 
 log = structlog.get_logger("rescind.schedules")
 
@@ -41,6 +43,7 @@ class Firing:
     _schedules: Schedules = field(default_factory=Schedules)
     _since: dict[str, datetime] = field(default_factory=dict)
     _next: dict[str, datetime] = field(default_factory=dict)
+    _looked_at: datetime | None = None
 
     def tick(self, engine: Engine, schedules: Schedules, now: datetime) -> list[str]:
         """Open a run for each rule that is due; gives back whose runs are to be had."""
@@ -49,12 +52,18 @@ class Firing:
         for name, at in list(self._next.items()):
             if at <= now:
                 self._fire(engine, name, now)
+        if not schedules.names and self._looked_since(now - RARELY):
+            return []
+        self._looked_at = now
         with reading(engine) as connection:
             waiting = ready(connection, now)
         for row in waiting:
             self._give_up(engine, row, now)
         ours = {row.name for row in waiting if row.asked_by == SCHEDULED}
         return sorted(ours & schedules.names)
+
+    def _looked_since(self, then: datetime) -> bool:
+        return self._looked_at is not None and self._looked_at > then
 
     def _begin(self, engine: Engine, schedules: Schedules, now: datetime) -> None:
         """The file is new to this process."""

@@ -40,7 +40,7 @@ DELAYS = (timedelta(minutes=1), timedelta(minutes=5))
 """When a source that cannot be reached is tried again."""
 MOST_ATTEMPTS = 1 + len(DELAYS)
 LONGEST = timedelta(seconds=180)
-"""For a run that workers do: soon after it Celery would end it, wherever it is."""
+"""For a run that workers do: others of the same worker wait for its end."""
 
 log = structlog.get_logger("rescind.schedules")
 

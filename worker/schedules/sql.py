@@ -69,7 +69,7 @@ class SqlSource(Written):
 
 
 def _from_postgresql(url: URL, sql: str, most: int) -> list[Row]:
-    # Its driver is loaded where there is such a database: a worker has many children.
+    # Its driver is loaded only where there is such a database: it takes 9 MB.
     from worker.schedules.postgresql import read
 
     return read(url, sql, most)

@@ -1,4 +1,4 @@
-"""One child's turn of telling producers: fair between them, whatever one of them does.
+"""Delivering webhooks: fair between receivers, whatever one of them does.
 
 Deliveries are held and settled in one transaction, as calls to providers are. To each
 target so many go at once as it has shown that it can take: the first one alone, then
@@ -11,30 +11,24 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
 import structlog
+from sqlalchemy import Engine
 
 from ledger.database import LedgerUnreachableError, reading, writing
 from ledger.dispatch import hold, put_off, settle
 from ledger.telling import LONGEST_WAIT, Attempt, Heard, Result, Telling, judge
 from ledger.told import due_targets
-from worker.runtime import Runtime, utc_now
+from worker.runtime import utc_now
 from worker.stopping import stopping
 from worker.webhooks.posting import WHOLE_SECONDS
 
 log = structlog.get_logger("rescind.webhooks")
 
-TURN_SECONDS = 30.0
-"""Then another child begins, while this one brings home what is under way: for less
-than such a turn."""
-LINGER_SECONDS = 1.0
-"""How long it looks for more when there is none: longer than ``wake`` keeps quiet."""
-SHORT_SECONDS = 2.0
-"""A turn in a worker that has no child to spare. It ends when all has come home: no
-second child may begin to wait for a receiver that hangs."""
 LOOK_SECONDS = 0.1
 MOST_TO_ONE = 8
 MOST_AT_ONCE = 64
@@ -72,38 +66,41 @@ class Pace:
 
 
 class Sender:
-    """One turn: ``run`` it once. ``tell`` makes an attempt, in a thread of its own."""
+    """Delivers what is due, for one process. ``tell`` makes an attempt, in a thread of
+    its own."""
 
     def __init__(
-        self, here: Runtime, tell: Callable[[Telling], Heard], *, brief: bool = False
+        self,
+        engine: Engine,
+        tell: Callable[[Telling], Heard],
+        moved: Callable[[], object] = lambda: None,
     ) -> None:
-        self._here = here
+        """``moved`` is called at each step."""
+        self._engine = engine
         self._tell = tell
-        self._brief = brief
-        self._turn_seconds = SHORT_SECONDS if brief else TURN_SECONDS
-        self._linger_seconds = 0.0 if brief else LINGER_SECONDS
+        self._moved = moved
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="webhook")
         self._paces: dict[str, Pace] = {}
         self._home: SimpleQueue[tuple[Telling, Heard]] = SimpleQueue()
         self._under_way = 0
         self._after = ""
         """The target behind which the next look begins."""
 
-    def run(self, leave: Callable[[], None]) -> None:
-        """Tell what is due, until nothing is or the turn is over; then ``leave``, so
-        that another child may begin, and bring home what is under way."""
-        began = last = time.monotonic()
+    def run(self) -> None:
+        """Deliver what is due, until nothing is and all attempts have ended.
+
+        A receiver that hangs keeps only its own attempts: what comes due meanwhile is
+        delivered beside it.
+        """
         home: list[Attempt] = []
-        while not stopping() and time.monotonic() - began < self._turn_seconds:
-            busy = self._step(home) or self._under_way or self._after
-            if busy:
-                last = time.monotonic()
-            elif time.monotonic() - last >= self._linger_seconds:
-                break
+        while not stopping():
+            self._moved()
+            if not (self._step(home) or self._under_way or self._after):
+                return
             home = self._come_home(LOOK_SECONDS)
-        if not self._brief:
-            leave()
         self._write(home, [])
         while self._under_way:
+            self._moved()
             self._write(self._come_home(LOOK_SECONDS), [])
 
     def _step(self, home: list[Attempt]) -> bool:
@@ -120,14 +117,14 @@ class Sender:
         for telling in held:
             self._under_way += 1
             self._paces[telling.target].under_way += 1
-            self._here.threads.submit(self._attempt, telling)
+            self._threads.submit(self._attempt, telling)
         return bool(home or targets)
 
     def _targets(self) -> list[str]:
         """Those that something is due to, and that take it now, or want none of it."""
         if self._under_way >= MOST_AT_ONCE:
             return []
-        with reading(self._here.engine) as connection:
+        with reading(self._engine) as connection:
             found, self._after = due_targets(connection, self._after, utc_now())
         return [one for one in found if self._pace(one).is_asked_for()]
 
@@ -157,7 +154,7 @@ class Sender:
 
     def _written(self, home: list[Attempt], targets: list[str]) -> list[Telling]:
         now, held = utc_now(), list[Telling]()
-        with writing(self._here.engine, crowd="webhooks") as connection:
+        with writing(self._engine, crowd="webhooks") as connection:
             settle(connection, home, now)
             came = {one.telling.target for one in home}
             for target in sorted(came.union(targets)):

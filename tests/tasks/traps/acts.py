@@ -117,6 +117,19 @@ def both_workers(running: Running) -> Iterator[Inspect]:
         yield running.producer.control.inspect(timeout=3, limit=2, connection=fresh)
 
 
+def both_say(running: Running, command: str, **how: Any) -> dict[str, Any]:
+    """What both workers answer to a command that inspects, once both are there."""
+    said: dict[str, Any] = {}
+
+    def both_have_said() -> bool:
+        with both_workers(running) as asked:
+            said.update(getattr(asked, command)(**how) or {})
+        return len(said) == 2
+
+    until(both_have_said, f"both workers' {command}")
+    return said
+
+
 def worker_that_runs(running: Running, task: str) -> str:
     """The program (``worker`` or ``worker-2``) that is at such a task."""
     found: list[str] = []
@@ -132,14 +145,9 @@ def worker_that_runs(running: Running, task: str) -> str:
     return found[0]
 
 
-def children(running: Running) -> list[int]:
-    with both_workers(running) as asked:
-        stats = asked.stats() or {}
-    return [pid for one in stats.values() for pid in one["pool"]["processes"]]
-
-
 def kill(running: Running, program: str) -> None:
     """``kill -9``, and wait until it is gone; its supervisor starts it again."""
+    until(lambda: program in running.system.pids, program)
     pid = running.system.pids[program]
     os.kill(pid, signal.SIGKILL)
     until(lambda: running.system.pids.get(program) != pid, f"the end of {program}")

@@ -38,7 +38,8 @@ class Fleet(System):
     def _second(self, one: Program) -> Program:
         name = f"{one.name}-2"
         if one.name == "worker":
-            return replace(one, name=name, command=(*one.command, "-n", "second@%h"))
+            options = ("-n", "second@%h", "--pool", "prefork")
+            return replace(one, name=name, command=(*one.command, *options))
         schedule = str(self.home / "celerybeat-schedule")
         own = (f"{schedule}-2" if part == schedule else part for part in one.command)
         return replace(one, name=name, command=tuple(own))

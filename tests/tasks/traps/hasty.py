@@ -4,10 +4,10 @@ to import it changes what it is imported beside."""
 from __future__ import annotations
 
 from tests.tasks.traps.fleets import SHORTER
-from worker import broker, intake_channel
+from worker import broker, intake_channel, intake_qos
 
 intake_channel.VISIBILITY_SECONDS = SHORTER["visibility_timeout"]
-intake_channel.WAITING_SECONDS = 0
+intake_qos.WAITING_SECONDS = 0
 broker.BROKER_OPTIONS.update(SHORTER)
 broker.REDIS_OPTIONS.update({k: SHORTER[k] for k in broker.REDIS_OPTIONS})
 

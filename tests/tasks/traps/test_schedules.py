@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +16,7 @@ from ledger.side_tables import SCHEDULE, SCHEDULE_RUN
 from ledger.tables import in_ms
 from tests.shop import Shop, serving
 from tests.tasks.conftest import Running, until
-from tests.tasks.traps.acts import PROVIDER, cancelled_once, new_orders
+from tests.tasks.traps.acts import PROVIDER, cancelled_once, kill, new_orders
 from tests.tasks.traps.ears import Ears
 
 
@@ -78,8 +76,8 @@ def test_a_run_whose_worker_is_killed_at_it_is_done_by_another(
     shop.answers.clear()
     missed(fleet, "killed", shop, orders)
     until(lambda: shop.asked, "the feed to be asked")
-    for pid in _children(fleet):
-        os.kill(pid, signal.SIGKILL)
+    for worker in ("worker", "worker-2"):
+        kill(fleet, worker)
     shop.answers.set()
     until(lambda: _is_open(fleet), "its run")
     _leases_run_out(fleet)
@@ -87,18 +85,6 @@ def test_a_run_whose_worker_is_killed_at_it_is_done_by_another(
     assert (run["state"], run["accepted"], run["attempts"]) == ("submitted", 3, 2)
     assert len(shop.asked) == 2
     cancelled_once(fleet, orders)
-
-
-def _children(fleet: Running) -> list[int]:
-    found: list[int] = []
-
-    def both() -> bool:
-        stats = fleet.producer.control.inspect(timeout=2).stats() or {}
-        found[:] = [p for one in stats.values() for p in one["pool"]["processes"]]
-        return len(stats) == 2
-
-    until(both, "both workers")
-    return found
 
 
 def _is_open(fleet: Running) -> bool:

@@ -7,14 +7,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.tasks.conftest import Running, until
-from tests.tasks.traps.acts import both_workers
-from worker.broker import BROKER_OPTIONS, TASK_SECONDS
-from worker.wake import STALE_SECONDS
+from tests.tasks.conftest import Running
+from tests.tasks.traps.acts import both_say
+from worker.broker import BROKER_OPTIONS
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("providers", "ledger", "worker", "tasks")
@@ -55,9 +53,14 @@ def _names(tree: ast.AST) -> Iterator[str]:
                 )
 
 
+@cache
+def _used() -> list[tuple[str, frozenset[str]]]:
+    return [(place, frozenset(_names(tree))) for place, tree in _trees()]
+
+
 @pytest.mark.parametrize("name", SHUNNED)
 def test_nothing_of_ours_uses(name: str) -> None:
-    found = [place for place, tree in _trees() if name in _names(tree)]
+    found = [place for place, names in _used() if name in names]
     assert found == [], SHUNNED[name]
 
 
@@ -90,20 +93,11 @@ def test_every_client_of_redis_gives_up_in_time() -> None:
     }
 
 
-def test_no_copy_of_a_wake_up_runs_beside_it() -> None:
-    """A task ends, and a wake-up expires, before its message is given to another."""
-    assert BROKER_OPTIONS["visibility_timeout"] / 2 > TASK_SECONDS
-    assert BROKER_OPTIONS["visibility_timeout"] > STALE_SECONDS
-
-
 WANTED = {
     "task_acks_late": True,
-    "task_reject_on_worker_lost": True,
-    "task_acks_on_timeout": False,
     "task_ignore_result": True,
-    "worker_cancel_long_running_tasks_on_connection_loss": True,
     "worker_prefetch_multiplier": 1,
-    "task_time_limit": TASK_SECONDS,
+    "worker_pool": "threads",
     "accept_content": ["json"],
     "broker_transport_options": BROKER_OPTIONS,
     "result_backend": None,
@@ -113,15 +107,7 @@ WANTED = {
 def test_workers_run_with_the_settings_that_were_tested_together(
     fleet: Running,
 ) -> None:
-    answers: dict[str, Any] = {}
-
-    def both_answer() -> bool:
-        with both_workers(fleet) as asked:
-            answers.update(asked.conf(with_defaults=True) or {})
-        return len(answers) == 2
-
-    until(both_answer, "both workers' settings")
-    for said in answers.values():
+    for said in both_say(fleet, "conf", with_defaults=True).values():
         assert {name: said[name] for name in WANTED} == WANTED
 
 

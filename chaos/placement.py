@@ -1,0 +1,164 @@
+"""Where in a worker each point is: from the queue to the acknowledgement.
+
+Loaded into the workers under test alone (see ``chaos.app``). The docstring of each
+function below says what a worker that dies at its points leaves behind.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from celery.signals import task_postrun, worker_ready
+from sqlalchemy import Pool
+
+from chaos.patching import after, before
+from chaos.points import FOLDER, FREEZE, Armoury
+from worker.calls import CallResult
+from worker.engine.share import Share
+
+MIDDLE_SECONDS = 0.015
+"""How long after a call began it is in its middle; the providers take 30 ms."""
+
+Here = Callable[[str], None]
+
+
+def install() -> None:
+    """Put the points into this process's code."""
+    armoury = Armoury(Path(os.environ[FOLDER]), is_quiet=_holds_no_lock)
+    here = armoury.passing
+    _intake(armoury)
+    _calls(armoury)
+    _transaction(here)
+    _after_the_commit(here)
+    _sweep(here)
+    worker_ready.connect(lambda **_: armoury.say_ready(), weak=False)
+    task_postrun.connect(lambda sender, **_: _task_is_over(here, sender), weak=False)
+
+
+def _holds_no_lock() -> bool:
+    """Whether no connection to the ledger is in use: each may hold a lock, and a frozen
+    worker would keep all others from the ledger."""
+    from worker.runtime import runtime
+
+    pool: Any = runtime().engine.pool
+    return isinstance(pool, Pool) and not pool.checkedout()  # type: ignore[attr-defined]
+
+
+# --- a submission, from the queue to the engine -----------------------------------
+
+
+def _intake(armoury: Armoury) -> None:
+    """Its message is not acknowledged, and comes to another worker."""
+    import tasks.submit
+    import worker.intake
+    import worker.intake_channel
+    from worker.engine.engine import Engine
+
+    here = armoury.passing
+    after(worker.intake_channel, "loads", lambda *_: here("received"))
+    before(tasks.submit, "take_in", lambda *given: _delivered(armoury, given[3]))
+    after(worker.intake, "_good", lambda *_: here("checked"))
+    after(Engine, "_arrive", lambda *_: here("arrived"))
+    after(tasks.submit, "take_in", lambda *_: here("taken-in"))
+
+
+def _delivered(armoury: Armoury, entries: Sequence[Any]) -> None:
+    armoury.passing("taking-in")
+    if entries and isinstance(entries[0], dict):
+        for delivery in ("first", "second"):
+            armoury.passing(f"{delivery}-{entries[0].get('order')}")
+
+
+def _task_is_over(here: Here, task: Any) -> None:
+    """All of it is in the ledger, and the message is not acknowledged."""
+    if task.name == "rescind.submit":
+        here("done")
+
+
+# --- a call -----------------------------------------------------------------------
+
+
+def _calls(armoury: Armoury) -> None:
+    """Its orders are claimed; whether the provider has acted on them nobody knows."""
+    import worker.calls
+    from worker.engine.dispatcher import Dispatcher
+    from worker.engine.engine import Engine
+
+    here = armoury.passing
+
+    def in_its_middle(*_: Any) -> None:
+        for name in ("calling", FREEZE):
+            armoury.passing(name, after=MIDDLE_SECONDS)
+
+    def answered(_own: Any, _call: Any, result: CallResult | None) -> None:
+        if result is not None and result.call is not None:
+            here("answered")
+
+    def granted(_own: Any, _operation: Any, budget: Any) -> None:
+        if budget.places:
+            here("granted")
+
+    before(worker.calls, "exchange", in_its_middle)
+    before(Dispatcher, "_done", answered)
+    before(Engine, "_receive", granted)
+
+
+# --- the shared transaction -------------------------------------------------------
+
+
+def _transaction(here: Here) -> None:
+    """Nothing of it has happened. At the same points it can be made to fail."""
+    from worker.engine import transaction
+
+    def inside(function: str, name: str, concerns: Callable[[Share], object]) -> None:
+        def passing(_connection: Any, shares: Sequence[Share], *_: Any) -> None:
+            if any(concerns(share) for share in shares):
+                here(name)
+                here(f"{name}-fails")
+
+        after(transaction, function, passing)
+
+    inside("_record", "writing", lambda share: share.results)
+    inside("_insert", "inserting", lambda share: share.entries)
+    inside("_claim", "claiming", lambda share: share.claimed)
+    inside("_count", "committing", lambda share: share.rows)
+
+
+def _after_the_commit(here: Here) -> None:
+    """All of it has happened: no claimed call has begun, no producer's message is
+    acknowledged. Before it, results have come home that are not in the ledger."""
+    from worker.engine import committing
+
+    def come_home(_ledger: Any, shares: Sequence[Share], *_: Any) -> None:
+        if any(share.results for share in shares):
+            here("come-home")
+
+    def committed(_ledger: Any, shares: Sequence[Share], *_: Any) -> None:
+        for name, reached in (
+            ("recorded", any(share.results for share in shares)),
+            ("inserted", any(share.entries for share in shares)),
+            ("claimed", any(share.claimed for share in shares)),
+        ):
+            if reached:
+                here(name)
+        if any(share.rows for share in shares):
+            # Its answer is lost.
+            here("committed-fails")
+
+    before(committing, "commit", come_home)
+    after(committing, "commit", committed)
+
+
+# --- the sweep --------------------------------------------------------------------
+
+
+def _sweep(here: Here) -> None:
+    """What it was about to move, or has found, is found by another sweep."""
+    import worker.jobs
+    import worker.sweeper
+
+    after(worker.sweeper, "move", lambda *_: here("sweeping"))
+    after(worker.jobs, "sweep", lambda *_: here("swept"))

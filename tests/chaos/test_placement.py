@@ -1,0 +1,46 @@
+"""Each point is where it says in the code of today."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from chaos import points
+from chaos.patching import after, before, put
+
+
+def test_all_points_can_be_put_into_a_worker(tmp_path: Path) -> None:
+    env = {points.FOLDER: str(tmp_path), "RESCIND_REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from chaos import placement; placement.install()"],
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_function_that_is_gone_is_missed_by_name() -> None:
+    module = types.ModuleType("worker.somewhere")
+    with pytest.raises(LookupError, match=r"worker\.somewhere has no commit any more"):
+        put(module, "commit", print)
+
+
+def test_what_is_put_around_a_function_sees_its_arguments_in_order() -> None:
+    seen: list[object] = []
+
+    class Owner:
+        def double(self, number: int) -> int:
+            seen.append("double")
+            return 2 * number
+
+    before(Owner, "double", lambda _own, number: seen.append(("before", number)))
+    after(Owner, "double", lambda _own, number: seen.append(("after", number)))
+    assert Owner().double(4) == 8
+    assert seen == [("before", 4), "double", ("after", 4)]

@@ -1,0 +1,152 @@
+"""What a world hands to the engine in place of time, threads, Redis and providers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ledger.decision import PutBack
+from ledger.progress import Claimed
+from providers.model import Policy
+from tests.ledger.build import NOW
+from worker.accounts import Lane, LaneConfig
+from worker.calls import CallResult, Effect
+from worker.engine.executor import Done
+from worker.engine.lane_operation import Call
+from worker.engine.permits import Granted
+from worker.limits import Budget, Place, Rule
+
+BEGAN = 1000.0
+"""What the monotonic clock of a world says at first."""
+
+
+class FakeClock:
+    """It moves when a test moves it."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+        self.since = BEGAN
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.since
+
+    def advance(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+        self.since += seconds
+
+
+@dataclass(eq=False, slots=True)
+class UnderWay:
+    """A call that a thread makes."""
+
+    call: Call
+    done: Done
+    since: datetime
+
+    @property
+    def ids(self) -> list[str]:
+        return [one.id for one in self.call.claimed]
+
+    @property
+    def orders(self) -> list[str]:
+        return [one.order.id for one in self.call.claimed]
+
+
+class FakeExecutor:
+    """Keeps each call until the test ends it."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.under_way: list[UnderWay] = []
+        self.begun: list[UnderWay] = []
+        """Every call that ever began."""
+        self.full = False
+        """Whether there is no thread for a call."""
+        self.watch: Callable[[Call], None] = lambda _: None
+        """Told of each call before it begins."""
+
+    def start(self, call: Call, done: Done) -> None:
+        if self.full:
+            raise RuntimeError("can't start new thread")
+        self._begin(call, done)
+
+    def end(self, one: UnderWay, result: CallResult | None) -> None:
+        """The call is over; its thread makes the next one, if there is one."""
+        self.under_way.remove(one)
+        following = one.done(one.call, result)
+        if following is not None:
+            self._begin(following, one.done)
+
+    def _begin(self, call: Call, done: Done) -> None:
+        self.watch(call)
+        begun = UnderWay(call, done, self._clock.now())
+        self.under_way.append(begun)
+        self.begun.append(begun)
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """Permits that were asked for, and are not granted yet."""
+
+    lane: Lane
+    calls: int
+    share: float
+    granted: Granted
+
+
+class FakeLimiter:
+    """Grants permits when the test says so, and knows what became of each."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.asked = 0
+        """Requests that were ever made."""
+        self.held: list[Place] = []
+        """Permits that were granted and have not been released."""
+
+    def request(
+        self, lane: Lane, _policy: Policy, calls: int, share: float, granted: Granted
+    ) -> None:
+        self.asked += 1
+        self.requests.append(Request(lane, calls, share, granted))
+
+    def release(self, permits: Sequence[Place]) -> None:
+        for one in permits:
+            if one.rules:
+                assert any(one is held for held in self.held), "released twice"
+                self.held = [held for held in self.held if held is not one]
+
+    def grant(self, request: Request, calls: int, wait: float = 0.0) -> None:
+        """Answer ``request`` with so many permits, and when to ask again."""
+        self.requests.remove(request)
+        rule = Rule("/".join(request.lane), 1, timedelta(seconds=1))
+        permits = tuple(Place((rule,)) for _ in range(calls))
+        self.held += permits
+        request.granted(Budget(permits, timedelta(seconds=wait)))
+
+    def grant_all(self) -> None:
+        """Answer every request with all that it asks for."""
+        for request in list(self.requests):
+            self.grant(request, request.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeCaller:
+    """Makes no call: a test says what came of each."""
+
+    lane: Lane
+    config: LaneConfig
+    operation: str
+    clock: FakeClock = field(repr=False)
+    back: set[tuple[str, int]] = field(repr=False)
+    """Every claim that was put back."""
+
+    def put_back(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+        self.back.update((one.id, one.version) for one in claimed)
+        events = {one.id: PutBack() for one in claimed}
+        effect = Effect(why="put back before its turn came")
+        return CallResult(claimed, events, effect, self.clock.now(), place=place)

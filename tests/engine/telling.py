@@ -1,0 +1,53 @@
+"""Histories of seeds as text: ``python -m tests.engine.telling SEED ...``."""
+
+from __future__ import annotations
+
+import random
+import sys
+
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from ledger.database import reading
+from ledger.tables import CANCELLATION, TRANSITION
+from tests.engine.happenings import NAMES, Happenings, happenings
+
+LENGTH = 120
+
+
+def history_of(seed: int) -> str:
+    """Everything that a world of this seed comes to: each transition, each call."""
+    chance = random.Random(seed)
+    # The sweep goes through lanes by chance.
+    random.seed(seed)
+    with happenings(may_stop=False) as own:
+        own.submit(chance.randrange(100), 0)
+        for _ in range(LENGTH):
+            name = chance.choice(NAMES)
+            own.happen(name, chance.randrange(100), chance.randrange(100))
+        return "\n".join([*_transitions(own), *_calls(own)])
+
+
+def _transitions(own: Happenings) -> list[str]:
+    c, t = CANCELLATION.c, TRANSITION.c
+    chosen = (
+        select(c.provider, c.account, c.key, t.seq, t.at, t.from_state, t.to_state)
+        .join_from(TRANSITION, CANCELLATION, t.cancellation_id == c.id)
+        .order_by(t.at, c.provider, c.account, c.key, t.seq)
+    )
+    with own.world.faults.none(), reading(own.ledger) as connection:
+        return [" ".join(map(str, row)) for row in connection.execute(chosen)]
+
+
+def _calls(own: Happenings) -> list[str]:
+    """In the order in which they began."""
+    return [
+        f"{one.since} {one.call.operation.lane} {one.call.operation.operation}"
+        f" {' '.join(one.orders)}"
+        for one in own.world.executor.begun
+    ]
+
+
+if __name__ == "__main__":
+    with capture_logs():
+        print(*(history_of(int(seed)) for seed in sys.argv[1:]), sep="\n")

@@ -1,0 +1,208 @@
+"""A world for the engine: a real ledger, and time, threads, Redis and providers that do
+what a test says.
+
+``step`` is one step of the engine; ``run`` lets time pass, with steps when the engine
+would make them; ``settle`` is all that it does without any time passing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from itertools import count
+from typing import Any, cast
+
+from sqlalchemy import Engine as Ledger
+from sqlalchemy import select
+
+from ledger.database import reading
+from ledger.intake import NewCancellation, beginning
+from ledger.lanes import read_lane
+from ledger.tables import CANCELLATION
+from providers.base import Account
+from providers.model import Policy
+from providers.registry import BY_NAME
+from tests.engine.ledgers import Faults
+from tests.engine.parts import (
+    FakeCaller,
+    FakeClock,
+    FakeExecutor,
+    FakeLimiter,
+    UnderWay,
+)
+from tests.engine.results import Results
+from tests.ledger.build import policy
+from worker.accounts import Accounts, Lane, LaneConfig
+from worker.calls import Caller, CallResult
+from worker.engine.engine import Engine
+from worker.engine.lane_operation import LaneOperation
+from worker.engine.permits import Limiter
+from worker.engine.registry import Registry
+from worker.sweeper import sweep
+
+PROVIDER = BY_NAME["notpanel"]
+ACCOUNT = Account(base_url="https://provider.example")
+MOST_STEPS = 1000
+"""Steps without any time passing: more of them are a loop that does not rest."""
+INSTANT = 1e-6
+"""Seconds. What is due at a moment is due just after it, whatever floats make of it."""
+
+End = Callable[[UnderWay], CallResult | None]
+
+
+def lane(number: int = 0) -> Lane:
+    return (PROVIDER.name, f"a{number}")
+
+
+class World:
+    """An engine and all that is around it."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        policies: Mapping[Lane, Policy],
+        limiter: Limiter | None = None,
+    ) -> None:
+        """``limiter`` takes the place of the fake one."""
+        self.ledger = ledger
+        self.faults = Faults(ledger)
+        self.clock = FakeClock()
+        self.executor = FakeExecutor(self.clock)
+        self.limiter = FakeLimiter()
+        self.results = Results(self.clock)
+        self.told = 0
+        """How often producers were to be told of an end."""
+        self.submissions: list[tuple[list[NewCancellation], Future[frozenset[str]]]]
+        self.submissions = []
+        self.put_back: set[tuple[str, int]] = set()
+        """Claims whose calls were put back, by id and version."""
+        self.accounts = Accounts({one: config(its) for one, its in policies.items()})
+        self.registry = Registry(lambda: self.accounts, self._caller)
+        known = (ledger, self.registry, self.executor, limiter or self.limiter)
+        self.engine = Engine(*known, self.clock, self._tell)
+        self.prefix = "id-"
+        """Before the ids of its orders: two worlds of one ledger have two."""
+        self._numbers = count(1)
+
+    def _caller(self, of: Lane, its: LaneConfig, operation: str) -> Caller:
+        return cast("Caller", FakeCaller(of, its, operation, self.clock, self.put_back))
+
+    def _tell(self) -> None:
+        self.told += 1
+
+    # --- what comes from outside ---
+
+    def new(self, order: str, of: Lane | None = None, **values: Any) -> NewCancellation:
+        """A good cancellation that comes now."""
+        provider, account = of or lane()
+        now = self.clock.now()
+        whole: dict[str, Any] = {
+            "id": f"{self.prefix}{next(self._numbers):06}",
+            "key": order,
+            "progress": beginning(values.get("not_before"), now),
+            "opened_at": values.get("not_before") or now,
+            **values,
+        }
+        return NewCancellation(provider=provider, account=account, order=order, **whole)
+
+    def submit(self, *new: NewCancellation) -> Future[frozenset[str]]:
+        future = self.engine.submit(new)
+        self.submissions.append((list(new), future))
+        return future
+
+    def submit_orders(
+        self, orders: Iterable[object], of: Lane | None = None
+    ) -> Future[frozenset[str]]:
+        """Plain ones, of one lane, in one submission."""
+        return self.submit(*(self.new(str(one), of) for one in orders))
+
+    def reload(self, policies: Mapping[Lane, Policy | None]) -> None:
+        """The accounts file is another now; a lane without a policy has a fault."""
+        self.accounts = Accounts(
+            {
+                one: config(its or policy(), fault=None if its else "no key")
+                for one, its in policies.items()
+            }
+        )
+
+    def sweep(self) -> None:
+        """What ``rescind.sweep`` does: time moves orders, and lanes are notified."""
+        due = sweep(self.ledger, self.accounts, self.clock.now(), "world") or {}
+        named = [(one, name) for one, names in due.items() for name in names]
+        self.engine.notify(sorted(named))
+
+    # --- time ---
+
+    def step(self) -> None:
+        self.engine.step()
+
+    def patience(self) -> float:
+        """For how long the engine would wait now."""
+        if self.engine._over or self.engine._has_work():
+            return 0.0
+        return self.engine._patience()
+
+    def settle(self, most: int = MOST_STEPS) -> int:
+        """Steps until the engine waits; says how many there were."""
+        return self.run(0.0, most)
+
+    def run(self, seconds: float, most: int = MOST_STEPS) -> int:
+        """Let so much time pass; says how many steps there were in the end."""
+        end, steps, restless = self.clock.since + seconds, 0, 0
+        while (wait := self.patience()) <= end - self.clock.since:
+            restless = 0 if wait else restless + 1
+            assert restless <= most, "the engine does not rest"
+            self.clock.advance(wait + INSTANT if wait else 0.0)
+            self.step()
+            steps += 1
+        self.clock.advance(max(0.0, end - self.clock.since))
+        return steps
+
+    # --- calls ---
+
+    @property
+    def under_way(self) -> list[UnderWay]:
+        return list(self.executor.under_way)
+
+    def orders_under_way(self, of: Lane | None = None) -> list[str]:
+        calls = (one for one in self.under_way if of in (None, one.call.operation.lane))
+        return [order for one in calls for order in one.orders]
+
+    def end(self, one: UnderWay, how: End | None = None) -> None:
+        self.executor.end(one, (how or self.results.cancelled)(one))
+
+    def end_all(self, how: End | None = None) -> None:
+        """End what is under way now, not what begins by that."""
+        for one in self.under_way:
+            self.end(one, how)
+
+    def finish(self, how: End | None = None, most: int = MOST_STEPS) -> None:
+        """Let the engine work until it waits and no call is under way."""
+        for _ in range(most):
+            self.settle()
+            if not self.under_way:
+                return
+            self.end_all(how)
+        raise AssertionError("calls without end")
+
+    # --- what is so ---
+
+    def operation(self, name: str = "cancel", of: Lane | None = None) -> LaneOperation:
+        return self.registry.get(of or lane(), name)
+
+    def states(self) -> dict[str, str]:
+        """The state of each order in the ledger, by its number at the provider."""
+        chosen = select(CANCELLATION.c.order_id, CANCELLATION.c.state)
+        with reading(self.ledger) as connection:
+            rows = connection.execute(chosen.order_by(CANCELLATION.c.order_id))
+            return {row.order_id: row.state for row in rows}
+
+    def lane_state(self, of: Lane | None = None) -> Any:
+        with reading(self.ledger) as connection:
+            return read_lane(connection, of or lane())
+
+
+def config(its: Policy, fault: str | None = None) -> LaneConfig:
+    """An account of a world: one that can be called, unless it has a fault."""
+    account = None if fault else ACCOUNT
+    return LaneConfig(PROVIDER, its, account, fault)

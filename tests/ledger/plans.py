@@ -1,0 +1,50 @@
+"""What a database does for each statement, as it says itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+
+@contextmanager
+def statements(on: Connection | Engine) -> Iterator[list[str]]:
+    """Those that are executed meanwhile; to begin and to commit is none."""
+    seen: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append(statement)
+
+    event.listen(on, "before_cursor_execute", note)
+    yield seen
+    event.remove(on, "before_cursor_execute", note)
+
+
+@contextmanager
+def plans(connection: Connection) -> Iterator[list[str]]:
+    """The plan of each statement over cancellations that is executed meanwhile."""
+    sqlite = connection.dialect.name == "sqlite"
+    found: list[str] = []
+
+    def explain(_: object, __: object, statement: str, values: Any, *___: Any) -> None:
+        if "FROM cancellation" in statement or "UPDATE cancellation" in statement:
+            cursor = connection.connection.cursor()
+            cursor.execute(f"EXPLAIN {'QUERY PLAN ' * sqlite}{statement}", values)
+            found.append("\n".join(str(line) for line in cursor.fetchall()))
+
+    event.listen(connection, "before_cursor_execute", explain)
+    yield found
+    event.remove(connection, "before_cursor_execute", explain)
+
+
+def assert_by_index(found: list[str], *names: str) -> None:
+    """No table of cancellations is gone through, and these indexes are used."""
+    assert found
+    for plan in found:
+        assert "Seq Scan on cancellation" not in plan
+        assert "SCAN cancellation" not in plan
+    for name in names:
+        assert any(name in plan for plan in found), (name, found)

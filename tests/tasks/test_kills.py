@@ -1,0 +1,125 @@
+"""A worker that is killed at any step delays orders, and neither loses nor doubles one.
+
+``make chaos`` kills at more points, by chance and beside all else that can fail.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from chaos import points
+from chaos.plan import POINTS
+from chaos.points import KILL, Armoury
+from sandbox import Sandbox
+from tests.tasks.conftest import QUICK, Running, accounts_toml, start, until
+from tests.tasks.traps.acts import a_while_passes
+from worker.intake_channel import VISIBILITY_SECONDS
+from worker.supervisor import Program, Supervisor
+from worker.system import System
+
+STEPS = (
+    "sweeping",
+    "committing",
+    "claimed",
+    "granted",
+    "calling",
+    "answered",
+    "done",
+)
+"""One point for each state of things between the queue and the end. The sweep's is the
+first, since its lease has to run out."""
+PACE_SECONDS = 0.5
+"""Between two messages."""
+_numbers = itertools.count(800_000_001)
+
+
+class Mortal(System):
+    """Two workers that die where they are told to, and are soon there again."""
+
+    def __init__(self, *given: object, **options: object) -> None:
+        super().__init__(*given, **options)  # type: ignore[arg-type]
+        self._supervisor = Supervisor(self._say, delays=(0.1,))
+
+    def _programs(self) -> Iterator[Program]:
+        for one in super()._programs():
+            words = list(one.command)
+            if one.name != "worker":
+                yield one
+                continue
+            words[words.index("-A") + 1] = "chaos.app"
+            env = {**one.env, points.FOLDER: str(self.home)}
+            yield replace(one, command=tuple(words), env=env)
+            second = (*words, "-n", "second@%h")
+            yield replace(one, name="worker-2", command=second, env=env)
+
+
+@pytest.fixture(scope="module")
+def mortal(
+    shared_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("kills")
+    accounts = home / "accounts.toml"
+    base = shared_sandbox.base_url("iletimerkezi")
+    rate = QUICK.replace('\nrate = "none"', '\nrate = "100/second"')
+    limited = f'\n[iletimerkezi.limited]\nkey = "a"\nhash = "b"\nbase_url = "{base}"'
+    accounts.write_text(accounts_toml(shared_sandbox) + limited + rate)
+    accounts.chmod(0o600)
+    with start(home, accounts, shared_sandbox, Mortal) as found:
+        yield found
+        found.system.kill()
+
+
+def submit(running: Running) -> list[str]:
+    """One that can be sent at once, one in a lane with a rate, and one for later."""
+    orders = [str(next(_numbers)) for _ in range(3)]
+    running.sandbox.seed("iletimerkezi", orders, "scheduled")
+    kinds = [{}, {"account": "limited"}, {"not_before": "+1s"}]
+    running.submit(
+        *(
+            {"provider": "iletimerkezi", "order": order, **kind}
+            for order, kind in zip(orders, kinds, strict=True)
+        )
+    )
+    accounts = [kind.get("account", "default") for kind in kinds]
+    pairs = zip(accounts, orders, strict=True)
+    return [f"iletimerkezi/{account}/{order}" for account, order in pairs]
+
+
+def kill_a_worker(running: Running, point: str) -> list[str]:
+    """Submit until one has died there; the paths of all that was submitted."""
+    armoury, submitted = Armoury(running.system.home), list[str]()
+    next_at = 0.0
+
+    def has_died() -> bool:
+        nonlocal next_at
+        if time.monotonic() >= next_at:
+            # Not at once again: what was submitted must have time to come by.
+            submitted.extend(submit(running))
+            next_at = time.monotonic() + PACE_SECONDS
+        return point in [where for _, where, _ in armoury.deaths()]
+
+    armoury.arm(point, KILL)
+    until(has_died, f"a worker at {point}")
+    return submitted
+
+
+def test_a_worker_that_is_killed_at_each_step_loses_nothing(
+    sandbox: Sandbox, mortal: Running
+) -> None:
+    del sandbox
+    assert set(STEPS) <= set(POINTS)
+    submitted = [path for step in STEPS for path in kill_a_worker(mortal, step)]
+    # What the killed had taken need not be waited for as long as it would be.
+    a_while_passes(mortal, VISIBILITY_SECONDS)
+    for path in submitted:
+        record = mortal.ends(path)
+        assert record["state"] == "cancelled", record
+        events = mortal.events("iletimerkezi", record["order"], "cancel")
+        acted = [event["acted"] for event in events]
+        assert acted.count(True) == 1, acted
+        assert acted[-1], "after the one that acted, none was sent"
