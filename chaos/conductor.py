@@ -86,7 +86,8 @@ class Conductor:
         # What is retried is open again: only then can all be final for good.
         operator.join()
         expected = named(self.plan.messages)
-        self.stalled = not drained(self.watcher, self.producers, expected)
+        most = self.plan.scale.drain
+        self.stalled = not drained(self.watcher, self.producers, expected, most=most)
         self.finished_in = self.began.passed()
         self._over.set()
         for job in self._side_jobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -27,14 +28,17 @@ def drained(
     expected: AbstractSet[Named],
     stall: StallDetector | None = None,
     pause: Callable[[float], None] = time.sleep,
+    most: float = math.inf,
+    clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Wait for the end for as long as anything moves, however slowly.
+    """Wait for the end for as long as anything moves, however slowly; but no longer
+    than ``most`` seconds.
 
     Whether it has come: all that is ``expected`` is in the ledger, and final.
     """
-    stall = stall or StallDetector()
+    stall, give_up = stall or StallDetector(), clock() + most
     while _unsent(producers) or not watcher.has_ended(expected):
-        if stall.stalled(_moves(watcher, producers)):
+        if stall.stalled(_moves(watcher, producers)) or clock() >= give_up:
             return False
         pause(LOOK_SECONDS)
     return True

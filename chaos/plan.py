@@ -5,6 +5,7 @@ Pure: no clock, no process. Times are seconds from the first submission.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,12 +61,15 @@ class Scale:
     """After so long what the provider will not tell is given up as unresolved."""
     points: tuple[str, ...] = POINTS
     """Where workers are made to die."""
+    drain: float = math.inf
+    """So long after the last submission the run is over, whatever still moves."""
 
 
 LONG = Scale(5000, 190, 20, 10, 20, 17, 8, 60)
 SHORT = Scale(500, 30, 8, 4, 6, 17, 6, 12)
-PROOF = replace(SHORT, points=("answered", "writing", "calling"))
-"""To notice mutations in a minute: workers die where it hurts."""
+PROOF = replace(SHORT, points=("answered", "writing", "calling"), drain=90)
+"""To notice mutations soon: workers die where it hurts. What is broken may never
+end."""
 SEED = 20261121
 
 
