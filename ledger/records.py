@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -68,9 +68,35 @@ def record_many(
     Final states are never left: raises ``ForbiddenEdgeError`` for a change that does
     not exist. One statement updates, one appends the history, one the calls.
     """
-    recorded = _record(connection, [one for one in work if one.changes], now)
+    latest = _latest([one for one in work if one.changes])
+    recorded = _record(connection, latest, now)
     append_calls(connection, [(one.lane, call) for one in work for call in one.calls])
     return recorded
+
+
+def _latest(work: Sequence[LaneChanges]) -> Sequence[LaneChanges]:
+    """Without changes of an order of which there is a later one among them.
+
+    A call may outlast its lease, and come home together with the next one. Only the
+    later of the two can still be as it was claimed.
+    """
+    versions: dict[str, int] = {}
+    number = 0
+    for change in chain.from_iterable(one.changes for one in work):
+        number += len(change.ids)
+        for one in change.ids:
+            versions[one] = max(change.version, versions.get(one, 0))
+    if len(versions) == number:
+        return work
+    return [replace(one, changes=_of(versions, one.changes)) for one in work]
+
+
+def _of(versions: Mapping[str, int], changes: Sequence[Change]) -> Sequence[Change]:
+    left = [
+        replace(c, ids=[one for one in c.ids if versions[one] == c.version])
+        for c in changes
+    ]
+    return [change for change in left if change.ids]
 
 
 def _record(

@@ -64,6 +64,10 @@ class Host:
         """There is something to do for this job."""
         self._jobs[job].notify()
 
+    def moved(self, job: str) -> None:
+        """This job does not hang, though it takes long."""
+        self._jobs[job].moved()
+
     def stop(self) -> None:
         """Begin nothing new. Fit for a signal handler; ``join`` waits for the end."""
         self.engine.stop()

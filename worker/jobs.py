@@ -19,7 +19,7 @@ from worker.accounts import Lane
 from worker.background import BackgroundJob
 from worker.host import Host
 from worker.retention import Retention
-from worker.runtime import Runtime, utc_now
+from worker.runtime import utc_now
 from worker.schedules.firing import Firing
 from worker.schedules.rules import Schedules, load_schedules
 from worker.schedules.running import Runner
@@ -47,7 +47,7 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
     def make(host: Host) -> dict[str, BackgroundJob]:
         made: dict[str, BackgroundJob] = {}
         schedules = ScheduleJob(host)
-        sender = _sender(host.here, send_task, made)
+        sender = _sender(host, send_task)
         made["webhooks"] = BackgroundJob(
             "webhooks", partial(_deliver, sender), WEBHOOKS_BOUND
         )
@@ -59,15 +59,9 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
     return make
 
 
-def _sender(
-    here: Runtime, send_task: SendTask, jobs: dict[str, BackgroundJob]
-) -> Sender:
-    teller = Teller(here.callbacks, settings().webhook_secrets, send_task)
-
-    def moved() -> None:
-        jobs["webhooks"].moved()
-
-    return Sender(here.engine, teller.tell, moved)
+def _sender(host: Host, send_task: SendTask) -> Sender:
+    teller = Teller(host.here.callbacks, settings().webhook_secrets, send_task)
+    return Sender(host.here.engine, teller.tell, partial(host.moved, "webhooks"))
 
 
 def _deliver(sender: Sender) -> None:
@@ -153,6 +147,7 @@ class ScheduleJob:
     def run(self) -> None:
         while self._asked:
             name = self._asked.pop()
+            self._host.moved("schedules")
             try:
                 self._runner().run_waiting(name, self._file.current())
             except (LedgerUnreachableError, SealError) as error:

@@ -48,8 +48,6 @@ class Committer:
         self._registry = registry
         self._settling = settling
         self._told = told
-        self.stopping = False
-        """Whether nothing more is claimed."""
         self._away = False
         """Whether the ledger could not be reached in this step."""
         self._failed = False
@@ -71,7 +69,7 @@ class Committer:
             return
         now = self._clock.now()
         try:
-            done = commit(self._ledger, shares, now, stopping=self.stopping)
+            done = commit(self._ledger, shares, now)
         except LedgerUnreachableError as error:
             log.warning("the ledger is away", why=str(error))
             self._away = True

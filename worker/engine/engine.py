@@ -61,9 +61,11 @@ class Engine:
         self._committer = Committer(ledger, clock, registry, self._settling, told)
         self._requests = PermitRequests(registry, limiter, clock)
         self._submitted: list[Submission] = []
-        self._notified: set[Key] = set()
+        self._notified: dict[Key, None] = {}
         self._granted: list[tuple[LaneOperation, Budget]] = []
         self._stopping = self._ended = self._over = False
+        self._heeded = False
+        """Whether a step has begun since ``stop``."""
         self.busy_since: float | None = None
         """When the present step began, by the monotonic clock; None between steps."""
 
@@ -87,7 +89,7 @@ class Engine:
     def notify(self, due: Iterable[Key]) -> None:
         """The ledger may hold something to do for these lanes and operations."""
         with self._changed:
-            self._notified.update(due)
+            self._notified.update(dict.fromkeys(due))
             self._changed.notify()
 
     def stop(self) -> None:
@@ -113,7 +115,7 @@ class Engine:
         """Take what has come, commit it, and begin the calls that were claimed."""
         self._registry.reload()
         self._drain()
-        stopping = self._committer.stopping = self._requests.stopping = self._stopping
+        stopping = self._heeded = self._requests.stopping = self._stopping
         if stopping:
             for operation in self._registry:
                 self._settling.withdraw(operation)
@@ -155,7 +157,7 @@ class Engine:
         return self._has_arrivals() or self._dispatcher.has_results()
 
     def _has_arrivals(self) -> bool:
-        told = self._stopping and not self._committer.stopping
+        told = self._stopping and not self._heeded
         return bool(self._submitted or self._notified or self._granted or told)
 
     def _is_gathered(self) -> bool:
@@ -181,7 +183,7 @@ class Engine:
     def _drain(self) -> None:
         with self._changed:
             submitted, self._submitted = self._submitted, []
-            notified, self._notified = self._notified, set()
+            notified, self._notified = self._notified, {}
             granted, self._granted = self._granted, []
         for submission in submitted:
             self._arrive(submission)

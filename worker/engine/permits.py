@@ -5,9 +5,11 @@ A Redis that hangs keeps neither results nor new orders from the ledger.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
+from queue import SimpleQueue
 from typing import Protocol
 
 import structlog
@@ -37,11 +39,15 @@ class Limiter(Protocol):
 
 
 class RedisLimiter:
-    """Asks ``worker.limits`` from threads of its own."""
+    """Asks ``worker.limits`` from threads of its own, which are started at once: later
+    there may be no more threads, and the engine must not end by that."""
 
     def __init__(self, rates: Rates) -> None:
         self._rates = rates
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="permits")
+        self._asked: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        for number in range(THREADS):
+            name = f"permits-{number}"
+            threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def request(
         self, lane: Lane, policy: Policy, calls: int, share: float, granted: Granted
@@ -49,21 +55,27 @@ class RedisLimiter:
         def ask() -> None:
             granted(self._take(lane, policy, calls, share))
 
-        self._threads.submit(ask)
+        self._asked.put(ask)
 
     def release(self, permits: Sequence[Place]) -> None:
         counted = [one for one in permits if one.rules]
         if counted:
-            self._threads.submit(self._rates.release, counted)
+            self._asked.put(partial(self._rates.release, counted))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._asked.get()()
+            except Exception:
+                # What is not released is free when its worker would be taken for dead.
+                log.exception("permits were not released")
 
     def _take(self, lane: Lane, policy: Policy, calls: int, share: float) -> Budget:
         try:
             return self._rates.take(lane, policy, calls, share)
         except RedisError as error:
-            kind = type(error).__name__
-            log.warning(
-                "Redis is away: no call is made", lane="/".join(lane), error=kind
-            )
+            where, kind = "/".join(lane), type(error).__name__
+            log.warning("Redis is away: no call is made", lane=where, error=kind)
             return Budget((), AWAY)
         except Exception:
             # The lane must not wait for an answer that never comes.

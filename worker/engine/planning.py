@@ -96,7 +96,7 @@ class Plan:
         """New orders: those that can be sent now, and the rest unless it soon can."""
         operation = share.operation
         most = len(operation.inbox)
-        if not share.backlog and not share.entries and self._holds(operation):
+        if not share.backlog and not share.entries and self._holds(share):
             most = min(most, share.room * operation.batch)
         share.entries += self._taken(operation.inbox, most)
 
@@ -107,13 +107,14 @@ class Plan:
         self._own -= len(taken)
         return [one for one in taken if not one.submission.abandoned]
 
-    def _holds(self, operation: LaneOperation) -> bool:
+    def _holds(self, share: Share) -> bool:
         """Whether the lane's calls will soon have room for all of its new orders."""
+        operation = share.operation
         pace = operation.pace_at(self._now)
         restrained = operation.limited or operation.restraint is not None
         if self._stopping or not operation.callable or restrained or not pace:
             return False
-        calls = pace * HOLD_SECONDS + operation.policy.concurrency
+        calls = share.room + pace * HOLD_SECONDS
         return len(operation.inbox) <= calls * operation.batch
 
     def _looks(self, share: Share) -> bool:

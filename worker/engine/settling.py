@@ -111,11 +111,12 @@ class Settling:
     def _wake_others(self, changes: Sequence[Change], lane: Lane) -> None:
         """What these changes have made due need not wait for the sweep."""
         now = self._clock.now()
-        for state in {
+        due = (
             change.to.state
             for change in changes
             if change.to.state in OPEN and (change.to.due_at or now) <= now
-        }:
+        )
+        for state in dict.fromkeys(due):
             if state in OPERATION_OF:
                 self._registry.has_due(lane, OPERATION_OF[state])
 

@@ -48,9 +48,7 @@ class Committed:
     rows: int
 
 
-def commit(
-    ledger: Engine, shares: Sequence[Share], now: datetime, *, stopping: bool
-) -> Committed:
+def commit(ledger: Engine, shares: Sequence[Share], now: datetime) -> Committed:
     """Make one transaction of ``shares``. Raises what the ledger raises; then nothing
     of it has happened, or all of it where the commit's answer was lost."""
     for share in shares:
@@ -59,7 +57,7 @@ def commit(
         recorded = _record(connection, shares, now)
         lanes = _lanes(connection, shares)
         for share in shares:
-            _allow(share, now, stopping=stopping)
+            _allow(share, now)
         _insert(connection, shares, now)
         _claim(connection, shares, now)
         _count(connection, shares, now)
@@ -114,11 +112,11 @@ def _may_change_lane(share: Share) -> bool:
     return bool(share.results) and not fine
 
 
-def _allow(share: Share, now: datetime, *, stopping: bool) -> None:
+def _allow(share: Share, now: datetime) -> None:
     """Reduce its calls to what the lane may make now."""
     operation = share.operation
     share.allowed = may_call(share.state, operation.policy, now)
-    if stopping or not operation.callable:
+    if not operation.callable:
         share.calls = 0
     elif not share.free:
         share.calls = max(0, min(share.calls, share.allowed - share.in_flight))
