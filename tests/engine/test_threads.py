@@ -1,4 +1,4 @@
-"""The engine as a worker has it: in its own thread, with threads that make the calls."""
+"""The engine as a worker has it: its own thread, and threads that make the calls."""
 
 from __future__ import annotations
 
