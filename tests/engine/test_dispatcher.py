@@ -300,4 +300,4 @@ class Courses(RuleBasedStateMachine):
 
 
 TestCourses = Courses.TestCase
-TestCourses.settings = settings(max_examples=300, stateful_step_count=30)
+TestCourses.settings = settings(max_examples=100, stateful_step_count=30)

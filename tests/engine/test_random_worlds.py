@@ -15,7 +15,7 @@ HAPPENINGS = st.tuples(st.sampled_from(NAMES), NUMBERS, NUMBERS)
 
 
 @given(first=NUMBERS, told=st.lists(HAPPENINGS, min_size=20, max_size=80))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_whatever_happens_each_order_ends_once_and_nothing_is_left_over(
     first: int, told: list[tuple[str, int, int]]
 ) -> None:

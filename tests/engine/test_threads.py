@@ -1,0 +1,207 @@
+"""The engine as a worker has it: its own thread, and threads that make the calls."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import cast
+
+import pytest
+from sqlalchemy import Engine as Ledger
+
+from ledger.database import open_ledger, reading
+from ledger.decision import Event, NotSent, PutBack, Wait
+from ledger.intake import NewCancellation, beginning
+from ledger.progress import Claimed
+from ledger.tables import CANCELLATION
+from providers.model import Finding, Outcome, Policy, Reason, seconds
+from tests.engine.parts import FakeLimiter
+from tests.engine.waiting import SECONDS, until
+from tests.engine.world import config, lane
+from tests.ledger.build import policy
+from worker.accounts import Accounts, Lane, LaneConfig
+from worker.calls import FINE, Caller, CallResult, Effect
+from worker.engine.clock import SystemClock
+from worker.engine.engine import Engine, EngineStoppedError
+from worker.engine.executor import ThreadExecutor
+from worker.engine.lane_operation import Call
+from worker.engine.registry import Registry
+from worker.limits import Place
+from worker.sweeper import sweep
+
+CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
+SHORTLY = timedelta(milliseconds=20)
+QUICK = seconds(0, 0.05)
+LANES: dict[Lane, Policy] = {
+    lane(0): policy(concurrency=3, resend_delays=QUICK, backoff=seconds(0.02)),
+    lane(1): policy(concurrency=2, batch=5, resend_delays=QUICK),
+    lane(2): policy(concurrency=1, resend_delays=QUICK, trip_after=1000),
+}
+
+
+@dataclass
+class Provider:
+    """Answers after a moment; sometimes it wants to be left alone, or is not there."""
+
+    at_work: Counter[str] = field(default_factory=Counter)
+    claims: Counter[tuple[str, int]] = field(default_factory=Counter)
+    overlaps: list[str] = field(default_factory=list)
+    most: Counter[Lane] = field(default_factory=Counter)
+    under_way: Counter[Lane] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def call(self, its: Lane, claimed: Sequence[Claimed]) -> tuple[Event, Effect]:
+        with self.lock:
+            self.under_way[its] += 1
+            self.most[its] = max(self.most[its], self.under_way[its])
+            self.claims.update((one.id, one.version) for one in claimed)
+            self.overlaps += [one.id for one in claimed if self.at_work[one.id]]
+            self.at_work.update(one.id for one in claimed)
+            fate, wait = self.chance.random(), self.chance.random() * 0.003
+        time.sleep(wait)
+        with self.lock:
+            self.under_way[its] -= 1
+            self.at_work.subtract(one.id for one in claimed)
+        if fate < 0.02:
+            until_then = datetime.now(UTC) + SHORTLY
+            return Wait(until_then), Effect(throttled=SHORTLY, why="too many")
+        if fate < 0.1:
+            return NotSent(), Effect(failed="connection refused")
+        return CANCELLED, FINE
+
+
+@dataclass(frozen=True)
+class Calling:
+    """Calls of one lane to that provider."""
+
+    its: Lane
+    provider: Provider
+
+    def call(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+        event, effect = self.provider.call(self.its, claimed)
+        events, now = {one.id: event for one in claimed}, datetime.now(UTC)
+        return CallResult(claimed, events, effect, now, place=place)
+
+    def put_back(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+        events = {one.id: PutBack() for one in claimed}
+        return CallResult(claimed, events, FINE, datetime.now(UTC), place=place)
+
+
+@dataclass
+class Worker:
+    """An engine at work in its own thread."""
+
+    ledger: Ledger
+    provider: Provider = field(default_factory=Provider)
+    bugs: list[Exception] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.accounts = Accounts({one: config(its) for one, its in LANES.items()})
+        registry = Registry(lambda: self.accounts, self._caller)
+        threads, limiter = ThreadExecutor(self._failed), FakeLimiter()
+        told = partial(bool)
+        self.engine = Engine(
+            self.ledger, registry, threads, limiter, SystemClock(), told
+        )
+        self.thread = threading.Thread(target=self.engine.run, name="engine")
+        self.thread.start()
+
+    def _failed(self, _call: Call, error: Exception) -> None:
+        self.bugs.append(error)
+
+    def _caller(self, its: Lane, _config: LaneConfig, _operation: str) -> Caller:
+        return cast("Caller", Calling(its, self.provider))
+
+    def submit(self, names: Sequence[str]) -> Future[frozenset[str]]:
+        return self.engine.submit([new(name) for name in names])
+
+    def sweep(self) -> None:
+        due = sweep(self.ledger, self.accounts, datetime.now(UTC), "test")
+        self.engine.notify((one, name) for one, names in due.items() for name in names)
+
+    def states(self) -> Counter[str]:
+        chosen = CANCELLATION.select()
+        with reading(self.ledger) as connection:
+            return Counter(row.state for row in connection.execute(chosen))
+
+
+def new(name: str) -> NewCancellation:
+    provider, account = lane(int(name) % len(LANES))
+    now = datetime.now(UTC)
+    return NewCancellation(
+        id=f"{name}-{time.monotonic_ns()}-{threading.get_ident()}",
+        provider=provider,
+        account=account,
+        order=name,
+        key=name,
+        progress=beginning(None, now),
+        opened_at=now,
+    )
+
+
+@pytest.fixture
+def worker(sqlite_ledger_url: str) -> Iterator[Worker]:
+    ledger = open_ledger(sqlite_ledger_url)
+    made = Worker(ledger)
+    yield made
+    made.engine.stop()
+    made.thread.join(SECONDS)
+    assert not made.thread.is_alive()
+    assert made.bugs == []
+    ledger.dispose()
+
+
+def send(worker: Worker, names: list[str]) -> int:
+    """Submit in small messages and wait for each, as a task does; says how many were
+    inserted."""
+    inserted = 0
+    for start in range(0, len(names), 5):
+        inserted += len(worker.submit(names[start : start + 5]).result(SECONDS))
+    return inserted
+
+
+def test_whatever_threads_do_each_order_is_inserted_once_and_ends_once(
+    worker: Worker,
+) -> None:
+    names = [str(number) for number in range(400)]
+    # Four senders; each order is sent by two of them.
+    parts = (names[:200], names[200:], names[100:300], names[300:] + names[:100])
+    with ThreadPoolExecutor(4) as senders:
+        found = senders.map(partial(send, worker), parts)
+        assert sum(found) == len(names)
+
+    def is_done() -> bool:
+        worker.sweep()
+        return worker.states() == {"cancelled": len(names)}
+
+    until(is_done, "all to end")
+    assert worker.provider.overlaps == []
+    assert set(worker.provider.claims.values()) == {1}
+    for one, most in worker.provider.most.items():
+        assert most <= LANES[one].concurrency
+
+
+def test_a_stop_amid_all_of_it_leaves_each_order_where_it_can_go_on(
+    worker: Worker,
+) -> None:
+    names = [str(number) for number in range(300)]
+    with ThreadPoolExecutor(1) as sender:
+        sending = sender.submit(send, worker, names)
+        until(lambda: worker.states()["cancelled"] > 50, "some to end")
+        worker.engine.stop()
+        with suppress(EngineStoppedError):
+            sending.result(SECONDS)
+    worker.thread.join(SECONDS)
+    assert not worker.thread.is_alive()
+    assert set(worker.states()) <= {"cancelled", "queued"}
+    assert worker.provider.under_way.total() == 0
+    assert set(worker.provider.claims.values()) == {1}
