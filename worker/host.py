@@ -44,11 +44,12 @@ class Host:
         self.here = here
         self._executor = ThreadExecutor(_call_failed)
         registry = Registry(here.accounts_file.current, partial(_caller, here))
+        self._limiter = RedisLimiter(here.rates)
         self.engine = Engine(
             here.engine,
             registry,
             self._executor,
-            RedisLimiter(here.rates),
+            self._limiter,
             SystemClock(),
             lambda: self.notify("webhooks"),
         )
@@ -79,6 +80,7 @@ class Host:
         self._thread.join()
         for job in self._jobs.values():
             job.join()
+        self._limiter.close()
         self._watchdog.stop()
 
     def _watched(self) -> Iterator[Watched]:

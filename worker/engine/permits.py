@@ -44,7 +44,7 @@ class RedisLimiter:
 
     def __init__(self, rates: Rates) -> None:
         self._rates = rates
-        self._asked: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         for number in range(THREADS):
             name = f"permits-{number}"
             threading.Thread(target=self._run, name=name, daemon=True).start()
@@ -62,10 +62,15 @@ class RedisLimiter:
         if counted:
             self._asked.put(partial(self._rates.release, counted))
 
+    def close(self) -> None:
+        """End its threads when they have done what was asked before."""
+        for _ in range(THREADS):
+            self._asked.put(None)
+
     def _run(self) -> None:
-        while True:
+        while (asked := self._asked.get()) is not None:
             try:
-                self._asked.get()()
+                asked()
             except Exception:
                 # What is not released is free when its worker would be taken for dead.
                 log.exception("permits were not released")
