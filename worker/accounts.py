@@ -117,7 +117,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 def readable_by_others(path: Path) -> list[str]:
     """A sentence, if anybody but its owner can read the file."""
-    mode = path.stat().st_mode
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        # It was replaced just now: the next look sees the new one.
+        return []
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         return [f"{path} can be read by others: run `chmod 600 {path}`"]
     return []
@@ -168,7 +172,7 @@ def value_of(name: str, value: object) -> object:
         return value
     match value:
         case {"env": str(variable)} if len(value) == 1:
-            found = os.environ.get(variable) or dotenv_values(".env").get(variable)
+            found = os.environ.get(variable) or _from_env_file(name, variable)
             if not found:
                 raise ValueError(f"{name}: the variable {variable} is not set")
             return found
@@ -181,3 +185,12 @@ def value_of(name: str, value: object) -> object:
             raise ValueError(
                 f'{name} must be a value, {{ env = "NAME" }} or {{ file = "path" }}'
             )
+
+
+def _from_env_file(name: str, variable: str) -> str | None:
+    try:
+        return dotenv_values(".env").get(variable)
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(
+            f"{name}: {variable} is not set, and the file .env cannot be read"
+        ) from None
