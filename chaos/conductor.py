@@ -21,12 +21,15 @@ from chaos.producers import Producer, Start, producers, start
 from chaos.watcher import Watcher
 from ledger.database import LedgerUnreachableError, open_ledger, reading
 from ledger.listing import Filter, list_rows
+from ledger.states import OPEN, State
 
 RETRIED_AT_ONCE = 5
 AT_WORK_SECONDS = 1.0
 """A worker makes some progress before it is killed."""
 SETTLED_SECONDS = 6.0
 """Until then a worker may have come by no point yet, on a slow machine."""
+TAKE_OVER_SECONDS = 40.0
+"""Until what a frozen worker had has been read back, on a slow machine."""
 THAW_SECONDS = 3.0
 """For so long the worker that was frozen is left alone, to do harm if it can."""
 
@@ -46,6 +49,7 @@ class Log:
 
     outages: list[Outage] = field(default_factory=list)
     failed_transactions: int = 0
+    frozen: int = 0
     resubmitted: int = 0
     retried: int = 0
     retries_refused: int = 0
@@ -151,7 +155,10 @@ class Conductor:
             self.log.failed_transactions += 1
 
     def _await_work(self) -> None:
-        while self.house.worker_at_work(AT_WORK_SECONDS) is None:
+        """Until a worker is at work. While one is frozen the other one has to live, to
+        take over: what is late then is late by that, and nothing else."""
+        house = self.house
+        while house.armoury.frozen() or not house.worker_at_work(AT_WORK_SECONDS):
             if self._over.wait(0.1):
                 return
 
@@ -186,8 +193,8 @@ class Conductor:
         self.log.outages.append(Outage("database away", began, time.time()))
 
     def _freeze(self, seconds: float) -> None:
-        """A worker stops in the middle of its calls, and goes on when the other has
-        taken over: as a machine does that was suspended."""
+        """A worker stops with an answer that is not recorded, and goes on when the
+        other has taken over: as a machine does that was suspended."""
         armoury = self.house.armoury
         while armoury.frozen() is None:
             # Again, should the worker that took the order have been killed since.
@@ -195,10 +202,16 @@ class Conductor:
             if self._over.wait(1.0):
                 return
         armoury.disarm(FREEZE)
+        held = self.watcher.in_states(State.SENDING)
         self._over.wait(seconds)
+        give_up = time.monotonic() + TAKE_OVER_SECONDS
+        while held & self.watcher.in_states(*OPEN):
+            if self._over.wait(0.2) or time.monotonic() > give_up:
+                break
         armoury.thaw()
         self._over.wait(THAW_SECONDS)
         armoury.release()
+        self.log.frozen += 1
 
     # --- operators who race with the workers ---
 

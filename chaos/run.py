@@ -75,6 +75,7 @@ def _report(
         pauses=pauses(deaths, calls, log.outages, began, until),
         others={
             "transactions that failed": log.failed_transactions,
+            "workers frozen": log.frozen,
             "messages sent again after Redis was emptied": log.resubmitted,
             "sends that failed at first": sum(p.failures for p in conductor.producers),
             "retries": log.retried,

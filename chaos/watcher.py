@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, func, select
 
 from ledger.counts import written
 from ledger.database import LedgerUnreachableError, reading
-from ledger.states import FINAL
+from ledger.states import FINAL, State
 from ledger.tables import CANCELLATION
 
 C = CANCELLATION.c
@@ -90,6 +90,16 @@ class Watcher(threading.Thread):
                 return expected <= _known(connection)
         except LedgerUnreachableError:
             return False
+
+    def in_states(self, *states: State) -> frozenset[str]:
+        """The ids of all that are in one of these; waits until the ledger answers."""
+        chosen = select(C.id).where(C.state.in_(states))
+        while True:
+            try:
+                with reading(self._engine) as connection:
+                    return frozenset(connection.execute(chosen).scalars())
+            except LedgerUnreachableError:
+                time.sleep(0.2)
 
     def written(self) -> tuple[int, int] | None:
         """See ``ledger.counts``; nothing if the ledger cannot be asked."""
