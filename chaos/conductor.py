@@ -14,24 +14,20 @@ from typing import Any
 from sqlalchemy import Engine
 
 from chaos.drain import drained, named
+from chaos.freezing import freeze
 from chaos.house import House
 from chaos.plan import KILL_EVERY, Blow, Plan
-from chaos.points import FREEZE, KILL
+from chaos.points import KILL
 from chaos.producers import Producer, Start, producers, start
 from chaos.watcher import Watcher
 from ledger.database import LedgerUnreachableError, open_ledger, reading
 from ledger.listing import Filter, list_rows
-from ledger.states import OPEN, State
 
 RETRIED_AT_ONCE = 5
 AT_WORK_SECONDS = 1.0
 """A worker makes some progress before it is killed."""
 SETTLED_SECONDS = 6.0
 """Until then a worker may have come by no point yet, on a slow machine."""
-TAKE_OVER_SECONDS = 40.0
-"""Until what a frozen worker had has been read back, on a slow machine."""
-THAW_SECONDS = 3.0
-"""For so long the worker that was frozen is left alone, to do harm if it can."""
 
 
 @dataclass(slots=True)
@@ -67,6 +63,8 @@ class Conductor:
         self._random = random.Random(plan.seed)  # noqa: S311
         self.producers: tuple[Producer, ...] = ()
         self._side_jobs: list[threading.Thread] = []
+        self._operations: list[threading.Thread] = []
+        """Those whose end is waited for before the drain."""
         self._over = threading.Event()
         self._killing, self._failing = threading.Lock(), threading.Lock()
         self.finished_in = 0.0
@@ -83,12 +81,14 @@ class Conductor:
         self.producers = producers(self.house.redis_url, self.began, self.plan.messages)
         for producer in self.producers:
             producer.start()
-        operator = self._aside(self._retry_now_and_then)
+        self._operations.append(self._aside(self._retry_now_and_then))
         for blow in self.plan.blows:
             self._wait_until(blow.at)
             self._deal(blow)
-        # What is retried is open again: only then can all be final for good.
-        operator.join()
+        # What is retried is open again, and a frozen worker may open what it had: only
+        # then can all be final for good.
+        for operation in self._operations:
+            operation.join()
         expected = named(self.plan.messages)
         most = self.plan.scale.drain
         self.stalled = not drained(self.watcher, self.producers, expected, most=most)
@@ -123,7 +123,9 @@ class Conductor:
             "restart database": lambda: self._database_away(None),
             "freeze worker": lambda: self._freeze(seconds),
         }
-        self._aside(deals[blow.kind])
+        job = self._aside(deals[blow.kind])
+        if blow.kind == "freeze worker":
+            self._operations.append(job)
 
     def _kill_worker(self, blow: Blow) -> None:
         # One after the other: on a slow machine they are more than workers can start.
@@ -193,25 +195,8 @@ class Conductor:
         self.log.outages.append(Outage("database away", began, time.time()))
 
     def _freeze(self, seconds: float) -> None:
-        """A worker stops with an answer that is not recorded, and goes on when the
-        other has taken over: as a machine does that was suspended."""
-        armoury = self.house.armoury
-        while armoury.frozen() is None:
-            # Again, should the worker that took the order have been killed since.
-            armoury.arm(FREEZE, FREEZE)
-            if self._over.wait(1.0):
-                return
-        armoury.disarm(FREEZE)
-        held = self.watcher.in_states(State.SENDING)
-        self._over.wait(seconds)
-        give_up = time.monotonic() + TAKE_OVER_SECONDS
-        while held & self.watcher.in_states(*OPEN):
-            if self._over.wait(0.2) or time.monotonic() > give_up:
-                break
-        armoury.thaw()
-        self._over.wait(THAW_SECONDS)
-        armoury.release()
-        self.log.frozen += 1
+        house = self.house
+        self.log.frozen += freeze(house.armoury, self.watcher, seconds, self._over)
 
     # --- operators who race with the workers ---
 
