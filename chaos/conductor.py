@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from chaos.drain import drained, named
+from chaos.freezing import freeze
 from chaos.house import House
 from chaos.plan import KILL_EVERY, Blow, Plan
-from chaos.points import FREEZE, KILL
+from chaos.points import KILL
 from chaos.producers import Producer, Start, producers, start
 from chaos.watcher import Watcher
 from ledger.database import LedgerUnreachableError, open_ledger, reading
@@ -27,8 +28,6 @@ AT_WORK_SECONDS = 1.0
 """A worker makes some progress before it is killed."""
 SETTLED_SECONDS = 6.0
 """Until then a worker may have come by no point yet, on a slow machine."""
-THAW_SECONDS = 3.0
-"""For so long the worker that was frozen is left alone, to do harm if it can."""
 
 
 @dataclass(slots=True)
@@ -46,6 +45,7 @@ class Log:
 
     outages: list[Outage] = field(default_factory=list)
     failed_transactions: int = 0
+    frozen: int = 0
     resubmitted: int = 0
     retried: int = 0
     retries_refused: int = 0
@@ -63,6 +63,8 @@ class Conductor:
         self._random = random.Random(plan.seed)  # noqa: S311
         self.producers: tuple[Producer, ...] = ()
         self._side_jobs: list[threading.Thread] = []
+        self._operations: list[threading.Thread] = []
+        """Those whose end is waited for before the drain."""
         self._over = threading.Event()
         self._killing, self._failing = threading.Lock(), threading.Lock()
         self.finished_in = 0.0
@@ -79,12 +81,14 @@ class Conductor:
         self.producers = producers(self.house.redis_url, self.began, self.plan.messages)
         for producer in self.producers:
             producer.start()
-        operator = self._aside(self._retry_now_and_then)
+        self._operations.append(self._aside(self._retry_now_and_then))
         for blow in self.plan.blows:
             self._wait_until(blow.at)
             self._deal(blow)
-        # What is retried is open again: only then can all be final for good.
-        operator.join()
+        # What is retried is open again, and a frozen worker may open what it had: only
+        # then can all be final for good.
+        for operation in self._operations:
+            operation.join()
         expected = named(self.plan.messages)
         most = self.plan.scale.drain
         self.stalled = not drained(self.watcher, self.producers, expected, most=most)
@@ -119,7 +123,9 @@ class Conductor:
             "restart database": lambda: self._database_away(None),
             "freeze worker": lambda: self._freeze(seconds),
         }
-        self._aside(deals[blow.kind])
+        job = self._aside(deals[blow.kind])
+        if blow.kind == "freeze worker":
+            self._operations.append(job)
 
     def _kill_worker(self, blow: Blow) -> None:
         # One after the other: on a slow machine they are more than workers can start.
@@ -151,7 +157,10 @@ class Conductor:
             self.log.failed_transactions += 1
 
     def _await_work(self) -> None:
-        while self.house.worker_at_work(AT_WORK_SECONDS) is None:
+        """Until a worker is at work. While one is frozen the other one has to live, to
+        take over: what is late then is late by that, and nothing else."""
+        house = self.house
+        while house.armoury.frozen() or not house.worker_at_work(AT_WORK_SECONDS):
             if self._over.wait(0.1):
                 return
 
@@ -186,19 +195,8 @@ class Conductor:
         self.log.outages.append(Outage("database away", began, time.time()))
 
     def _freeze(self, seconds: float) -> None:
-        """A worker stops in the middle of its calls, and goes on when the other has
-        taken over: as a machine does that was suspended."""
-        armoury = self.house.armoury
-        while armoury.frozen() is None:
-            # Again, should the worker that took the order have been killed since.
-            armoury.arm(FREEZE, FREEZE)
-            if self._over.wait(1.0):
-                return
-        armoury.disarm(FREEZE)
-        self._over.wait(seconds)
-        armoury.thaw()
-        self._over.wait(THAW_SECONDS)
-        armoury.release()
+        house = self.house
+        self.log.frozen += freeze(house.armoury, self.watcher, seconds, self._over)
 
     # --- operators who race with the workers ---
 

@@ -17,6 +17,7 @@ from sqlalchemy import Pool
 from chaos.patching import after, before
 from chaos.points import FOLDER, FREEZE, Armoury
 from worker.calls import CallResult
+from worker.engine.lane_operation import Call
 from worker.engine.share import Share
 
 MIDDLE_SECONDS = 0.015
@@ -90,12 +91,15 @@ def _calls(armoury: Armoury) -> None:
     here = armoury.passing
 
     def in_its_middle(*_: Any) -> None:
-        for name in ("calling", FREEZE):
-            armoury.passing(name, after=MIDDLE_SECONDS)
+        armoury.passing("calling", after=MIDDLE_SECONDS)
 
-    def answered(_own: Any, _call: Any, result: CallResult | None) -> None:
-        if result is not None and result.call is not None:
-            here("answered")
+    def answered(_own: Any, call: Call, result: CallResult | None) -> None:
+        if result is None or result.call is None:
+            return
+        here("answered")
+        if call.operation.operation == "cancel":
+            # Others will have read its orders back when it goes on and records this.
+            here(FREEZE)
 
     def granted(_own: Any, _operation: Any, budget: Any) -> None:
         if budget.places:

@@ -140,7 +140,8 @@ def pauses(
 ) -> list[Pause]:
     """From each death to the next of ``calls``, which ascend.
 
-    Where a service was away meanwhile, from its return.
+    Where a service was away meanwhile, from its return; where nothing was due, from
+    when something was.
     """
     found = []
     for at, point, _ in deaths:

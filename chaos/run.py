@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from chaos.conductor import Conductor
+from chaos.conductor import Conductor, Outage
 from chaos.house import House
 from chaos.oracle import judge
 from chaos.plan import Plan, Scale, plan
@@ -60,6 +60,8 @@ def _report(
     counts = house.sandbox.calls()
     log = conductor.log
     deaths = house.armoury.deaths()
+    idle = conductor.watcher.idleness.intervals
+    excused = [*log.outages, *(Outage("nothing was due", *one) for one in idle)]
     began = conductor.began.wall.timestamp()
     return Report(
         database=kind,
@@ -72,9 +74,10 @@ def _report(
         offences=judged.kinds,
         unresolved=list(_unresolved(conductor.engine, rows)),
         deaths=dict(Counter(_place(point) for _, point, _ in deaths)),
-        pauses=pauses(deaths, calls, log.outages, began, until),
+        pauses=pauses(deaths, calls, excused, began, until),
         others={
             "transactions that failed": log.failed_transactions,
+            "workers frozen": log.frozen,
             "messages sent again after Redis was emptied": log.resubmitted,
             "sends that failed at first": sum(p.failures for p in conductor.producers),
             "retries": log.retried,

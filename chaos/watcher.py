@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, select
 
+from chaos.idleness import Idleness
 from ledger.counts import written
 from ledger.database import LedgerUnreachableError, reading
-from ledger.states import FINAL
+from ledger.states import FINAL, State
 from ledger.tables import CANCELLATION
 
 C = CANCELLATION.c
@@ -34,6 +35,7 @@ class Watcher(threading.Thread):
         self._over = threading.Event()
         self._since = 0
         self._finals: dict[tuple[str, int], Final] = {}
+        self.idleness = Idleness()
         self.broken: dict[str, str] = {}
         """Cancellations that left a final state, other than by a retry."""
 
@@ -51,12 +53,17 @@ class Watcher(threading.Thread):
     def _look(self) -> None:
         chosen = select(CANCELLATION).where(C.updated_at >= self._since)
         chosen = chosen.where(C.finished_at.is_not(None))
+        now = time.time()
+        due = select(C.id).where(C.finished_at.is_(None), C.due_at <= now * 1000)
         try:
             with reading(self._engine) as connection:
                 rows = connection.execute(chosen).all()
+                is_due = connection.execute(due.limit(1)).first() is not None
         except LedgerUnreachableError:
+            self.idleness.end()
             return
         self._note(rows)
+        self.idleness.note(now, due=is_due)
 
     def _note(self, rows: Sequence[Row[Any]]) -> None:
         for row in rows:
@@ -90,6 +97,16 @@ class Watcher(threading.Thread):
                 return expected <= _known(connection)
         except LedgerUnreachableError:
             return False
+
+    def in_states(self, *states: State) -> frozenset[str]:
+        """The ids of all that are in one of these; waits until the ledger answers."""
+        chosen = select(C.id).where(C.state.in_(states))
+        while True:
+            try:
+                with reading(self._engine) as connection:
+                    return frozenset(connection.execute(chosen).scalars())
+            except LedgerUnreachableError:
+                time.sleep(0.2)
 
     def written(self) -> tuple[int, int] | None:
         """See ``ledger.counts``; nothing if the ledger cannot be asked."""

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from ledger.database import reading
 from ledger.tables import CANCELLATION, TRANSITION
-from tests.engine.happenings import NAMES, Happenings, happenings
+from tests.engine.choices import NAMES
+from tests.engine.happenings import Happenings, happenings
 
 LENGTH = 120
 

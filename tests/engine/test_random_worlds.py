@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.states import FINAL
-from tests.engine.happenings import NAMES, Happenings, happenings
+from tests.engine.choices import NAMES
+from tests.engine.happenings import Happenings, happenings
 from tests.engine.invariants import check_ledger
 
 ROUNDS = 400

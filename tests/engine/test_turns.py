@@ -12,7 +12,6 @@ from ledger.intake import insert_new
 from providers.model import Policy
 from tests.engine.world import World, lane
 from tests.ledger.build import HOUR, NOW, SECOND, policy
-from worker.engine.planning import MOST_ROWS
 from worker.engine.transaction import MOST_COUNTED
 
 BULK, OTHER = lane(0), lane(1)
@@ -116,17 +115,57 @@ def test_an_urgent_order_passes_its_lanes_own_backlog_in_memory(
     assert "urgent" in world.executor.begun[begun].orders, "and in the next call"
 
 
-def test_a_transaction_is_bounded_whatever_is_submitted(memory: Engine) -> None:
-    lanes = {lane(n): SINGLE for n in range(20)}
-    world = World(memory, lanes)
-    for one in lanes:
-        world.submit_orders(range(300), one)
-    while world.patience() == 0.0:
-        before = len(world.states())
+def bulky(memory: Engine, bulk: Policy, *, lanes: int, deadline: bool) -> World:
+    """More lanes in bulk than one transaction has rows for, and another at rest."""
+    policies = {lane(n): bulk for n in range(10, 10 + lanes)}
+    world = World(memory, {OTHER: BATCH, **policies})
+    before = NOW + HOUR if deadline else None
+    for one in policies:
+        orders = (world.new(f"{n}", one, cancel_before=before) for n in range(1000))
+        world.submit(*orders)
+    for _ in range(4):
         world.step()
-        assert len(world.states()) - before <= MOST_ROWS + len(lanes)
-    assert len(world.states()) == 300
-    assert rows(world) == 20 * 300
+    return world
+
+
+@pytest.mark.parametrize("bulk", [SINGLE, BATCH], ids=["single", "batch"])
+def test_an_urgent_order_is_called_in_the_next_step_whatever_number_of_lanes_waits(
+    memory: Engine, bulk: Policy
+) -> None:
+    world = bulky(memory, bulk, lanes=30, deadline=False)
+    world.submit(world.new("urgent", OTHER, cancel_before=soon(world)))
+    assert steps_until_called(world, "urgent", OTHER) == 1
+
+
+@pytest.mark.parametrize("bulk", [SINGLE, BATCH], ids=["single", "batch"])
+@pytest.mark.parametrize("deadline", [False, True], ids=["plain", "urgent-bulk"])
+def test_a_single_order_has_its_turn_among_many_lanes_in_bulk(
+    memory: Engine, bulk: Policy, deadline: bool
+) -> None:
+    world = bulky(memory, bulk, lanes=30, deadline=deadline)
+    world.submit_orders(["lonely"], OTHER)
+    assert steps_until_called(world, "lonely", OTHER) <= 10
+
+
+@pytest.mark.parametrize("deadline", [False, True], ids=["plain", "urgent-bulk"])
+def test_each_of_many_lanes_in_bulk_has_its_turn(
+    memory: Engine, deadline: bool
+) -> None:
+    world = bulky(memory, SINGLE, lanes=30, deadline=deadline)
+    for _ in range(10):
+        world.step()
+    assert len({one.call.operation.lane for one in world.executor.begun}) == 30
+
+
+def test_a_transaction_is_bounded_whatever_is_submitted(memory: Engine) -> None:
+    world = bulky(memory, SINGLE, lanes=30, deadline=False)
+    most = 0
+    while world.patience() == 0.0:
+        before = rows(world)
+        world.step()
+        most = max(most, rows(world) - before)
+    assert 300 <= most <= 450
+    assert rows(world) == 30 * 1000
 
 
 def soon(world: World) -> datetime:
