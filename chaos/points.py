@@ -149,4 +149,7 @@ class Armoury:
         draft.rename(self._frozen)
         while not self._is_quiet():
             time.sleep(0.001)
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # A signal to this thread stops the process here and now. One to the process is
+        # heeded when its main thread runs next: another thread may have begun a
+        # transaction by then, and would keep its locks while it stands still.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)

@@ -56,7 +56,7 @@ class Host:
         self._jobs: dict[str, BackgroundJob] = {}
         self._jobs.update(jobs(self))
         self._thread = threading.Thread(
-            target=self.engine.run, name="engine", daemon=True
+            target=self._run_engine, name="engine", daemon=True
         )
         self._thread.start()
         self._watchdog = Watchdog(self._watched, _end)
@@ -82,6 +82,13 @@ class Host:
             job.join()
         self._limiter.close()
         self._watchdog.stop()
+
+    def _run_engine(self) -> None:
+        try:
+            self.engine.run()
+        except Exception as error:
+            # The watchdog sees that the thread is gone, and ends the process.
+            log.critical("the engine ended by a bug of ours", exc_info=error)
 
     def _watched(self) -> Iterator[Watched]:
         alive = self._thread.is_alive() or stopping.stopping()

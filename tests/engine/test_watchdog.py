@@ -207,10 +207,26 @@ time.sleep(600)
 FILL = 'while True: structlog.get_logger("rescind.x").warning("x" * 1000)'
 
 
-@pytest.mark.parametrize("work", ["", FILL], ids=["sleeps", "cannot-log"])
-def test_a_worker_in_which_a_thread_hangs_ends_itself_for_its_supervisor(
-    tmp_path: Path, valkey_url: str, sqlite_ledger_url: str, work: str
-) -> None:
+FAILS = """
+import logging, time
+from worker import host
+from worker.engine.engine import Engine
+from worker.logs import set_up
+
+set_up(logging.INFO, "logfmt")
+
+def step(self):
+    raise LookupError("a bug")
+
+Engine.step = step
+host.use(lambda _: {})
+host.host().engine.notify([(("akinon", "shop"), "cancel")])
+time.sleep(600)
+"""
+
+
+def ended(program: str, tmp_path: Path, valkey_url: str, ledger_url: str) -> str:
+    """What a worker wrote that ended as its supervisor expects of one that hangs."""
     accounts = tmp_path / "accounts.toml"
     accounts.write_text("")
     accounts.chmod(0o600)
@@ -218,12 +234,12 @@ def test_a_worker_in_which_a_thread_hangs_ends_itself_for_its_supervisor(
         "PYTHONPATH": str(ROOT),
         "PATH": "/usr/bin:/bin",
         "RESCIND_REDIS_URL": valkey_url,
-        "RESCIND_DATABASE_URL": sqlite_ledger_url,
+        "RESCIND_DATABASE_URL": ledger_url,
         "RESCIND_ACCOUNTS": str(accounts),
         "RESCIND_SEAL_KEY": new_key(),
     }
     with subprocess.Popen(
-        [sys.executable, "-c", HANGS.format(work=work)],
+        [sys.executable, "-c", program],
         cwd=tmp_path,
         env=environment,
         stderr=subprocess.PIPE,
@@ -235,5 +251,22 @@ def test_a_worker_in_which_a_thread_hangs_ends_itself_for_its_supervisor(
         assert process.stderr is not None
         said = process.stderr.read().decode()
     assert status == EXIT_HANGING, said[-2000:]
+    return said
+
+
+@pytest.mark.parametrize("work", ["", FILL], ids=["sleeps", "cannot-log"])
+def test_a_worker_in_which_a_thread_hangs_ends_itself_for_its_supervisor(
+    tmp_path: Path, valkey_url: str, sqlite_ledger_url: str, work: str
+) -> None:
+    said = ended(HANGS.format(work=work), tmp_path, valkey_url, sqlite_ledger_url)
     if not work:
         assert "sweep has not moved for" in said
+
+
+def test_a_worker_whose_engine_fails_logs_why_and_ends_itself(
+    tmp_path: Path, valkey_url: str, sqlite_ledger_url: str
+) -> None:
+    said = ended(FAILS, tmp_path, valkey_url, sqlite_ledger_url)
+    assert "the engine ended by a bug of ours" in said
+    assert "LookupError: a bug" in said
+    assert "Exception in thread" not in said

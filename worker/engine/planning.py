@@ -33,28 +33,40 @@ class Plan:
         self._alone = alone
         self._stopping = stopping
         self._rows = MOST_ROWS
+        self._urgent_rows = MOST_ROWS if alone else MOST_ROWS // 2
+        """Rows that operations with urgent orders may have of them, together."""
         self._own = 0
         """Rows left for the operation that takes its share now."""
 
     def take(self, operation: LaneOperation) -> Share | None:
         """This operation's share, taken from it; None if it has nothing to do now."""
-        operation.passed_over = self._rows <= 0
-        if operation.not_before > self._now:
-            return None
-        if operation.passed_over:
-            self.over = True
-            return None
         if not operation.callable:
             # The sweep notifies of it when it can be called.
             operation.backlog = False
-        allowed = self._rows if self._alone else max(1, self._rows // 2)
+        operation.passed_over = False
+        if operation.not_before > self._now or not self._is_wanted(operation):
+            return None
+        urgent = bool(operation.urgent)
+        left = min(self._rows, self._urgent_rows) if urgent else self._rows
+        operation.passed_over = left <= 0
+        if operation.passed_over:
+            self.over = True
+            return None
+        allowed = left if self._alone else max(1, left // 2)
         self._own = allowed
         share = self._fill(operation)
         self._rows -= allowed - self._own
+        if urgent:
+            self._urgent_rows -= allowed - self._own
         if not (share.results or share.entries or self._looks(share)):
             return None
         self.shares.append(share)
         return share
+
+    def _is_wanted(self, operation: LaneOperation) -> bool:
+        """Whether there is anything to do for it now; most wait for their calls."""
+        new = operation.inbox or operation.urgent
+        return bool(new or operation.permits or operation.has_work(self._now))
 
     def _fill(self, operation: LaneOperation) -> Share:
         share = Share(operation, backlog=operation.backlog)

@@ -38,8 +38,8 @@ class Registry:
 
     @property
     def active(self) -> list[LaneOperation]:
-        """Those with something to do. Those that were passed over come first, then
-        urgent ones, then those of single calls; else the longest at rest."""
+        """Those with something to do: urgent ones first, then the longest at rest.
+        Batches come after single calls, unless they were passed over."""
         return sorted(self._active.values(), key=_rank)
 
     def get(self, lane: Lane, name: str) -> LaneOperation:
@@ -101,5 +101,6 @@ class Registry:
         self._faults[lane] = fault
 
 
-def _rank(one: LaneOperation) -> tuple[bool, bool, bool]:
-    return (not one.passed_over, not one.urgent, one.batch > 1)
+def _rank(one: LaneOperation) -> tuple[bool, bool]:
+    batches = one.batch > 1 and not one.passed_over
+    return (not one.urgent, batches)
