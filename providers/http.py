@@ -8,20 +8,16 @@ When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent bli
 
 from __future__ import annotations
 
-import socket
-import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from http.client import HTTPException
 
 import requests
-from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from providers.connection import Head, connected, forget, head_of, keep
+from providers.connection import head_of
 from providers.masking import mask, masked_body, masked_words
 from providers.model import (
     Held,
@@ -32,11 +28,9 @@ from providers.model import (
     Throttled,
     UnreadableReplyError,
 )
-from providers.receiving import LostError, Patience, receive
+from providers.receiving import LostError, Patience
 from providers.throttling import throttle_wait
-
-LARGEST_BODY = 4 * 1024 * 1024
-"""Bytes of a reply that are read; 100 orders take some 20 kB."""
+from providers.wire import SOCKETS, Wire
 
 
 class Evidence(StrEnum):
@@ -67,21 +61,16 @@ def exchange(
     policy: Policy,
     secrets: tuple[str, ...] = (),
     send_by: datetime | None = None,
+    wire: Wire = SOCKETS,
 ) -> Exchange:
     """Send ``request`` once and say what it is evidence of. Never raises for a
     provider's behaviour; never sends twice, nor after ``send_by``."""
-    began = time.monotonic()
-    result = _exchange(request, parse, policy, secrets, send_by)
+    began = wire.monotonic()
+    result = _exchange(request, parse, policy, secrets, send_by, wire)
     if result.evidence is Evidence.MAYBE_DONE:
         # Whatever still comes must not be taken for the answer to the next call.
-        forget()
-    return _timed(result, timedelta(seconds=time.monotonic() - began))
-
-
-def _timed(result: Exchange, took: timedelta) -> Exchange:
-    return Exchange(
-        result.evidence, result.parsed, result.status, took, result.detail, result.body
-    )
+        wire.forget()
+    return replace(result, took=timedelta(seconds=wire.monotonic() - began))
 
 
 def _exchange(
@@ -90,63 +79,49 @@ def _exchange(
     policy: Policy,
     secrets: tuple[str, ...],
     send_by: datetime | None,
+    wire: Wire,
 ) -> Exchange:
-    latest, patience = _moments(policy, send_by)
+    latest, patience = _moments(policy, send_by, wire)
     try:
         head = head_of(request)
     except (requests.RequestException, HTTPException, ValueError) as error:
         return _not_sent(f"it cannot be sent: {error}", secrets)
     try:
-        connection = connected(head, policy.connect_timeout)
+        connection = wire.connect(head, policy.connect_timeout)
     except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
         return _not_sent(_in_words(error, policy), secrets)
-    if time.monotonic() > latest:
-        keep(head, connection)
-        return _not_sent("connected too late to be sent", secrets)
     try:
-        reply = _ask(connection, head, request.body, patience)
+        connection.prepare(patience)
+        if _is_late(wire, latest, send_by):
+            connection.leave()
+            return _not_sent("connected too late to be sent", secrets)
+        reply = connection.ask(request.body, patience)
     except LostError as error:
         return Exchange(Evidence.MAYBE_DONE, detail=str(error))
     except Exception as error:  # noqa: BLE001  (the same)
         detail = mask(f"connection lost: {_root(error)}"[:240], secrets)
         return Exchange(Evidence.MAYBE_DONE, detail=detail)
-    return _read(reply, parse, policy, secrets)
+    return _read(reply, parse, policy, secrets, wire.now())
 
 
-def _moments(policy: Policy, send_by: datetime | None) -> tuple[float, Patience]:
+def _moments(
+    policy: Policy, send_by: datetime | None, wire: Wire
+) -> tuple[float, Patience]:
     """When it must be sent at the latest, and until when it is waited for."""
-    now = time.monotonic()
+    now = wire.monotonic()
     # A name with several addresses, or a slow look-up, may take longer to connect
     # than connect_timeout. One reading's time must be left for the answer.
     latest = now + policy.connect_timeout + policy.read_timeout
     end_by = latest + policy.read_timeout
     if send_by is not None:
-        left = (send_by - datetime.now(UTC)).total_seconds()
-        latest = min(latest, now + left)
+        latest = min(latest, now + (send_by - wire.now()).total_seconds())
     return latest, Patience(end_by, policy.read_timeout)
 
 
-def _ask(
-    connection: HTTPConnection, head: Head, body: bytes, patience: Patience
-) -> Reply:
-    """The reply. From here on, whatever is raised, the provider may have acted."""
-    sock: socket.socket = connection.sock
-    try:
-        if sock.gettimeout() != patience.silence:
-            # Each time it is a call of the system's, and another thread's turn.
-            sock.settimeout(patience.silence)
-        # Who hangs up in the middle of a request may have answered it before.
-        with suppress(BrokenPipeError, ConnectionResetError):
-            sock.sendall(head.data + body)
-        reply, stays = receive(sock, patience, LARGEST_BODY)
-    except BaseException:
-        connection.close()
-        raise
-    if stays:
-        keep(head, connection)
-    else:
-        connection.close()
-    return reply
+def _is_late(wire: Wire, latest: float, send_by: datetime | None) -> bool:
+    """By either clock. Only the time of day shows that the machine was suspended
+    while it connected, and only the other clock goes on where that one is set back."""
+    return wire.monotonic() > latest or (send_by is not None and wire.now() > send_by)
 
 
 def _not_sent(why: str, secrets: tuple[str, ...]) -> Exchange:
@@ -158,10 +133,11 @@ def _read(
     parse: Callable[[Reply], Parsed],
     policy: Policy,
     secrets: tuple[str, ...],
+    now: datetime,
 ) -> Exchange:
     body = None if reply.ok else masked_body(reply, secrets)
     if reply.status == 429:
-        wait = throttle_wait(reply.headers, datetime.now(UTC), policy.throttle_wait)
+        wait = throttle_wait(reply.headers, now, policy.throttle_wait)
         parsed = Throttled(wait, f"HTTP 429, wait {wait.total_seconds():.0f} s")
         return Exchange(Evidence.THROTTLED, parsed, 429, body=body)
     if reply.status in (301, 302, 307, 308):

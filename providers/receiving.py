@@ -56,6 +56,19 @@ def receive(
     return reply, incoming.stays
 
 
+def read_bytes(data: bytes, largest: int) -> Reply:
+    """The reply that these bytes are, where no more of them will come."""
+    incoming = _Incoming(largest)
+    try:
+        if data:
+            incoming.feed(data)
+        if not incoming.whole:
+            incoming.end()
+    finally:
+        del incoming.parser
+    return Reply(incoming.status, incoming.headers, bytes(incoming.body))
+
+
 def receive_head(sock: socket.socket, patience: Patience) -> Reply:
     """The status and headers of a reply; its body is not waited for, nor given back."""
     incoming = _Incoming(0)

@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
 from sandbox.echo import quoting
 from sandbox.faults import Faults
@@ -38,9 +40,30 @@ class Job:
     request: Request
     kind: str | None
     skip: str | None = None
+    drop: str | None = None
     era: int = 0
     """What was begun before a reset is not to act after it."""
     events: dict[str, Event] = field(default_factory=dict)
+
+
+class Timing(Protocol):
+    """The time that the providers live by."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def later(self, seconds: float, do: Callable[[], None]) -> None:
+        """Have this done after so long."""
+
+
+class RealTime:
+    """That of this process, whose event loop is running."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def later(self, seconds: float, do: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(seconds, do)
 
 
 class Exchange:
@@ -52,7 +75,9 @@ class Exchange:
         settings: Settings,
         faults: Faults,
         refuse: Callable[[float], None],
+        timing: Timing,
     ) -> None:
+        self._timing = timing
         self._simulations = simulations
         self._settings = settings
         self.faults = faults
@@ -99,13 +124,15 @@ class Exchange:
         connection: Connection,
         request: Request,
     ) -> Job:
-        name, now = simulation.name, time.time()
+        name, now = simulation.name, self._timing.now()
         hangs = name in self._settings.hang
         rows = len(set(call.ids)) if simulation.batches else 0
         kind = "hang" if hangs else self.faults.choose(name, call.op, rows)
         job = Job(simulation, call, connection, request, kind, era=self._era)
         if kind == "row_missing":
             job.skip = self.faults.one_of(call.ids)
+        if kind == "row_dropped":
+            job.drop = self.faults.one_of(call.ids)
         for order_id in dict.fromkeys(call.ids):
             event = simulation.event(order_id, now, call.op, kind)
             job.events[order_id] = event
@@ -134,7 +161,7 @@ class Exchange:
 
     def _run(self, job: Job) -> Reply:
         """Let the provider act and answer."""
-        notes = Notes(time.time(), job.skip)
+        notes = Notes(self._timing.now(), job.skip, job.drop)
         reply = job.call.run(notes)
         if job.skip is not None:
             notes.active.pop(job.skip, None)
@@ -180,9 +207,8 @@ class Exchange:
             if not told or (reply is not None and reply.status >= 500):
                 event.active = None
 
-    @staticmethod
-    def _later(delay: float, do: Callable[..., None], *given: object) -> None:
+    def _later(self, delay: float, do: Callable[..., None], *given: object) -> None:
         if delay > 0:
-            asyncio.get_running_loop().call_later(delay, do, *given)
+            self._timing.later(delay, partial(do, *given))
         else:
             do(*given)

@@ -135,6 +135,8 @@ class NotPanel(Simulation):
         if order.dues:
             # It is queued already: asked again, nothing changes.
             return None
+        if order.state == "in_progress" and order.id == notes.drop:
+            return None
         if order.state == "pending":
             order.state = "cancelled"
         else:

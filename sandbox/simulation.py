@@ -22,6 +22,8 @@ class Notes:
     now: float
     skip: str | None = None
     """The order whose row is to be left out of the answer."""
+    drop: str | None = None
+    """The order that is said to be taken on, and then is not."""
     acted: set[str] = field(default_factory=set)
     active: dict[str, bool] = field(default_factory=dict)
     throttled: bool = False

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from sandbox.akinon import Akinon
 from sandbox.dukkango import Dukkango
-from sandbox.exchange import Exchange
+from sandbox.exchange import Exchange, RealTime, Timing
 from sandbox.faults import KINDS, Faults
 from sandbox.iletimerkezi import IletiMerkezi
 from sandbox.ithink import IThink
@@ -26,6 +26,7 @@ class World:
         rate: float = 0.0,
         kinds: Sequence[str] = KINDS,
         refuse: Callable[[float], None] = lambda seconds: None,
+        timing: Timing | None = None,
     ) -> None:
         self.settings = settings
         self._first = deepcopy(settings)
@@ -40,7 +41,8 @@ class World:
         ]
         self.simulations = {one.name: one for one in made}
         faults = self._new_faults()
-        self.exchange = Exchange(self.simulations, settings, faults, refuse)
+        time = timing or RealTime()
+        self.exchange = Exchange(self.simulations, settings, faults, refuse, time)
 
     def logins(self) -> dict[str, int]:
         """How many tokens each provider has issued."""

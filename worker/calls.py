@@ -28,11 +28,11 @@ from providers.model import (
     Throttled,
     TokenRefused,
 )
+from providers.wire import SOCKETS, Wire
 from worker.accounts import Lane, LaneConfig
 from worker.deadlines import Limits, TooLateError, limits_of, too_late
 from worker.limits import Place
 from worker.logs import named
-from worker.runtime import utc_now
 from worker.tokens import NoToken, Tokens
 from worker.tracing import call_made, trace_id
 
@@ -107,7 +107,7 @@ class Caller:
     operation: str
     seal: Seal
     tokens: Tokens
-    _secrets: tuple[str, ...] = field(default=(), repr=False)
+    wire: Wire = SOCKETS
 
     def call(
         self, claimed: Sequence[Claimed], place: Place | None = None
@@ -120,7 +120,7 @@ class Caller:
         return replace(self._call(claimed, place), place=place)
 
     def _call(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
-        now = utc_now()
+        now = self.wire.now()
         if self.operation == "cancel" and self._forbidden(claimed):
             # Queued while the policy still said that the provider does not mind.
             events = {c.id: Lost() if c.progress.lost else Wait(now) for c in claimed}
@@ -130,23 +130,24 @@ class Caller:
             batch = _Batch(new_id(), claimed, orders)
         except SealError as error:
             # This order's matter alone: the others of its lane need no key.
-            return _not_made(claimed, Wait(now + SEALED_WAIT), Effect(why=str(error)))
+            why = Effect(why=str(error))
+            return self._not_made(claimed, Wait(now + SEALED_WAIT), why)
         try:
             limits = limits_of(claimed, self.operation, now, place)
             _need_lease(limits, self.config.policy, now)
             result = self._exchange(batch, limits)
         except TooLateError:
-            now = utc_now()
+            now = self.wire.now()
             return CallResult(claimed, too_late(claimed, now), FINE, now)
         except _UnbuildableError as error:
             about = {"lane": "/".join(self.lane), "call": batch.call}
             log.exception("cannot be put into a call", **about, **named(_ids(claimed)))
             alone = len(claimed) == 1
             event = Lost() if alone else Halve(len(claimed))
-            return _not_made(claimed, event, Effect(why=str(error)))
+            return self._not_made(claimed, event, Effect(why=str(error)))
         except RedisError as error:
             why = f"Redis cannot be reached to log in: {type(error).__name__}"
-            return _not_made(claimed, NotSent(), Effect(failed=why))
+            return self._not_made(claimed, NotSent(), Effect(failed=why))
         if isinstance(result, NoToken):
             return self._without_token(claimed, result)
         return self._result_of(batch, result)
@@ -154,7 +155,7 @@ class Caller:
     def put_back(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
         """They were claimed, and the lane or the worker stopped before their turn."""
         effect = Effect(why="put back before its turn came")
-        return replace(_not_made(claimed, PutBack(), effect), place=place)
+        return replace(self._not_made(claimed, PutBack(), effect), place=place)
 
     def _forbidden(self, claimed: Sequence[Claimed]) -> bool:
         lost = any(one.progress.lost for one in claimed)
@@ -192,7 +193,7 @@ class Caller:
         orders = batch.orders
         limits.place.wait()
         # Looked at here, and not before: a login may have taken its time.
-        provider, now = self.config.provider, utc_now()
+        provider, now = self.config.provider, self.wire.now()
         policy = self.config.policy
         send_by = limits.send_by(policy, now)
         if now + longest_call(policy) > limits.lease_ends:
@@ -214,23 +215,23 @@ class Caller:
             why = f"a bug of ours: {type(error).__name__} while building the call"
             raise _UnbuildableError(why) from error
         with limits.place.in_use():
-            result = exchange(request, read, policy, secrets, send_by)
+            result = exchange(request, read, policy, secrets, send_by, self.wire)
         call_made(self.lane, self.operation, batch.call, batch.claimed, request, result)
         return result
 
     def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> CallResult:
         if no.held is not None:
-            return _not_made(claimed, Wait(), Effect(held=no.held))
+            return self._not_made(claimed, Wait(), Effect(held=no.held))
         parsed = no.exchange.parsed
         if isinstance(parsed, Throttled):
-            until = utc_now() + parsed.wait
+            until = self.wire.now() + parsed.wait
             effect = Effect(throttled=parsed.wait, why=f"login: {parsed.why}")
-            return _not_made(claimed, Wait(until), effect)
+            return self._not_made(claimed, Wait(until), effect)
         why = f"login: {no.exchange.detail or no.exchange.evidence}"
-        return _not_made(claimed, NotSent(), Effect(failed=why))
+        return self._not_made(claimed, NotSent(), Effect(failed=why))
 
     def _result_of(self, batch: _Batch, result: Exchange) -> CallResult:
-        now, claimed = utc_now(), batch.claimed
+        now, claimed = self.wire.now(), batch.claimed
         call = CallMade(
             id=batch.call,
             operation=self.operation,
@@ -247,6 +248,12 @@ class Caller:
         return CallResult(
             claimed, _events(claimed, result, now), _effect(result), now, call
         )
+
+    def _not_made(
+        self, claimed: Sequence[Claimed], event: Event, effect: Effect
+    ) -> CallResult:
+        events: dict[str, Event] = {one.id: event for one in claimed}
+        return CallResult(claimed, events, effect, self.wire.now())
 
 
 def _say(lane: Lane, call: CallMade, trace: str | None) -> None:
@@ -283,10 +290,6 @@ def _personal(orders: Sequence[Order]) -> Iterator[str]:
         for value in order.params.values():
             if isinstance(value, dict):
                 yield from (v for v in value.values() if isinstance(v, str))
-
-
-def _not_made(claimed: Sequence[Claimed], event: Event, effect: Effect) -> CallResult:
-    return CallResult(claimed, {one.id: event for one in claimed}, effect, utc_now())
 
 
 def _events(

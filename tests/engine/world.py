@@ -138,9 +138,7 @@ class World:
 
     def patience(self) -> float:
         """For how long the engine would wait now."""
-        if self.engine._over or self.engine._has_work():
-            return 0.0
-        return self.engine._patience()
+        return self.engine.patience()
 
     def settle(self, most: int = MOST_STEPS) -> int:
         """Steps until the engine waits; says how many there were."""

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.base import Provider, Token, WithLogin
-from providers.http import LARGEST_BODY, Evidence, exchange
+from providers.http import Evidence, exchange
 from providers.model import (
     BatchRefused,
     Finding,

@@ -23,7 +23,6 @@ from urllib3.connection import HTTPConnection
 import providers.http
 from providers import connection
 from providers.http import (
-    LARGEST_BODY,
     Evidence,
     Exchange,
     exchange,
@@ -543,7 +542,7 @@ def test_a_call_that_is_broken_off_leaves_no_connection_behind(
 
     wire.keeps_saying("")
     with monkeypatch.context() as broken:
-        broken.setattr(providers.http, "receive", stop)
+        broken.setattr(providers.wire, "receive", stop)
         with pytest.raises(SystemExit):
             send(wire.url)
     wire.keeps_saying(GOOD)

@@ -131,6 +131,13 @@ class Engine:
         self._requests.request_all(self._receive)
         self._over = plan.over
 
+    def patience(self) -> float:
+        """Seconds until ``step`` has something to do, unless something comes before;
+        no more than ``LONGEST_WAIT``."""
+        with self._changed:
+            ready = self._over or self._has_work()
+        return 0.0 if ready else self._patience()
+
     def _has_ended(self) -> bool:
         """Whether all is done after ``stop``: from then on nothing is taken."""
         with self._changed:

@@ -1,0 +1,81 @@
+"""``python -m simulate``: random worlds, in each of which everything may go wrong.
+
+Prints the seed of each world that fails, makes the first one smaller, and tells what
+happened in it. Exit status 0 if none did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+from simulate.plan import Plan, plan
+from simulate.shrink import shrink
+from simulate.tell import told
+from simulate.world import run
+
+WORLDS = 20_000
+AT_ONCE = 50
+"""Worlds that a process is given at once."""
+
+
+def offences(seeds: Sequence[int]) -> list[tuple[int, list[str]]]:
+    """The seeds whose worlds fail, each with what is wrong."""
+    found = ((seed, run(plan(seed)).offences) for seed in seeds)
+    return [(seed, wrong) for seed, wrong in found if wrong]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the worlds that were asked for."""
+    made = argparse.ArgumentParser(prog="python -m simulate", description=__doc__)
+    made.add_argument("--worlds", type=int, default=WORLDS)
+    made.add_argument("--first", type=int, default=0, help="the first world's seed")
+    made.add_argument("--seed", type=int, help="one world, and all that happens in it")
+    made.add_argument("--whole", action="store_true", help="do not make it smaller")
+    options = made.parse_args(argv)
+    if options.seed is not None:
+        return _one(options.seed, whole=options.whole)
+    return _many(range(options.first, options.first + options.worlds))
+
+
+def _one(seed: int, *, whole: bool = False) -> int:
+    outcome = run(plan(seed))
+    if outcome.offences and not whole:
+        smaller = shrink(outcome.plan, partial(_fails_by, outcome.kinds))
+        print(f"seed {seed} fails; this much of it is enough:\n")
+        outcome = run(smaller)
+    print(told(outcome))
+    return 1 if outcome.offences else 0
+
+
+def _fails_by(kinds: frozenset[str], smaller: Plan) -> bool:
+    return bool(kinds & run(smaller).kinds)
+
+
+def _many(seeds: range) -> int:
+    began, failed = time.monotonic(), list[int]()
+    for seed, wrong in _failing(seeds):
+        failed.append(seed)
+        print(f"seed {seed}: {wrong[0]}", flush=True)
+    took = time.monotonic() - began
+    print(f"{len(seeds)} worlds in {took:.0f} s, {len(failed)} failed", flush=True)
+    if not failed:
+        return 0
+    print()
+    return _one(failed[0]) or 1
+
+
+def _failing(seeds: range) -> Iterator[tuple[int, list[str]]]:
+    parts = [seeds[start : start + AT_ONCE] for start in range(0, len(seeds), AT_ONCE)]
+    with ProcessPoolExecutor(os.cpu_count()) as processes:
+        for found in processes.map(offences, parts):
+            yield from found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""The queue and beat of a world: messages come at least once, ticks at most once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from simulate.hub import Hub
+from simulate.machine import Machine
+
+VISIBILITY = 60.0
+"""Seconds until a message that is not acknowledged is given to another worker."""
+AGAIN = 1.0
+"""Seconds until a producer tries again that could not send."""
+
+Entries = Sequence[Mapping[str, Any]]
+Give = Callable[[int, Entries], bool]
+"""Gives a message to a worker; False where there is none."""
+
+
+class Broker:
+    """Keeps each message until it is acknowledged."""
+
+    def __init__(self, hub: Hub, give: Give) -> None:
+        self._hub = hub
+        self._give = give
+        self._numbers = count(1)
+        self._waiting: deque[tuple[int, Entries]] = deque()
+        self._given: dict[int, Entries] = {}
+        self._away_until = 0.0
+        self._trying = 0
+        """Messages that their producers could not send yet."""
+        self.acks_late = True
+        """Whether messages are acknowledged when they are worked on, not before."""
+
+    @property
+    def away(self) -> bool:
+        return self._hub.time < self._away_until
+
+    @property
+    def idle(self) -> bool:
+        """Whether no message is left."""
+        return not (self._waiting or self._given or self._trying)
+
+    def send(self, entries: Entries) -> None:
+        """Take a message; while it is away, its producer tries again."""
+        if self.away:
+            self._trying += 1
+            self._hub.later(AGAIN, lambda: self._try_again(entries))
+            return
+        self._waiting.append((next(self._numbers), entries))
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Give out what waits."""
+        while self._waiting and not self.away:
+            number, entries = self._waiting[0]
+            if not self._give(number, entries):
+                # A worker that comes up asks again.
+                return
+            self._waiting.popleft()
+            if self.acks_late:
+                self._given[number] = entries
+                self._hub.later(VISIBILITY, lambda n=number: self._restore(n))
+
+    def acknowledge(self, number: int) -> None:
+        """It has been worked on. What Redis is not told is given out again."""
+        if not self.away:
+            self._given.pop(number, None)
+
+    def give_back(self, number: int) -> None:
+        """It could not be worked on."""
+        self._restore(number)
+
+    def go_away(self, seconds: float) -> None:
+        self._away_until = max(self._away_until, self._hub.time + seconds)
+        self._hub.later(seconds, self.deliver)
+
+    def lose_all(self) -> None:
+        """As a Redis does that keeps nothing and starts again."""
+        self._waiting.clear()
+        self._given.clear()
+
+    def _try_again(self, entries: Entries) -> None:
+        self._trying -= 1
+        self.send(entries)
+
+    def _restore(self, number: int) -> None:
+        entries = self._given.pop(number, None)
+        if entries is not None:
+            self._waiting.append((number, entries))
+            self.deliver()
+
+
+class Beat:
+    """Ticks each second while anything moves, and less often while nothing does.
+
+    ``rescind.beat`` itself ticks each second for ever, which no simulation of days can
+    afford; a tick more changes nothing where nothing is due.
+    """
+
+    def __init__(
+        self, hub: Hub, tick: Callable[[], None], next_due: Callable[[], float | None]
+    ) -> None:
+        """``next_due``: when something is due next, if anything is."""
+        self._hub = hub
+        self._tick = tick
+        self._next_due = next_due
+        self._wait = 1.0
+        self._turn = 0
+        self.quicken()
+
+    def quicken(self) -> None:
+        """Something has moved."""
+        self._wait = 1.0
+        self._schedule(self._hub.time + 1.0)
+
+    def _schedule(self, when: float) -> None:
+        self._turn += 1
+        turn = self._turn
+        self._hub.at(when, lambda: self._run(turn))
+
+    def _run(self, turn: int) -> None:
+        if turn != self._turn:
+            return
+        self._tick()
+        now, due = self._hub.time, self._next_due()
+        if due is not None and due > now:
+            self._schedule(max(due, now + 1.0))
+            return
+        # What is due and does not move is of a lane that may not be called now.
+        self._wait = min(2 * self._wait, 60.0)
+        self._schedule(now + self._wait)

@@ -1,0 +1,25 @@
+"""Which call of a world goes wrong, and how: as its plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sandbox.faults import Faults
+
+WITH_ROWS = frozenset({"row_missing", "row_dropped"})
+
+
+class PlannedFaults(Faults):
+    """The fault of each call, by its number among all that arrive."""
+
+    def __init__(self, planned: Mapping[int, str], seed: int) -> None:
+        super().__init__(seed)
+        self._planned = planned
+        self._calls = 0
+
+    def choose(self, provider: str, op: str, rows: int) -> str | None:
+        self._calls += 1
+        kind = self._planned.get(self._calls)
+        if kind in WITH_ROWS and rows < 2:
+            return None
+        return kind

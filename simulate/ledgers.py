@@ -1,0 +1,72 @@
+"""The ledger of a world: one SQLite database in memory, empty at first.
+
+It is one for the process, so that its statements are compiled once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
+
+from ledger.database import open_ledger
+from ledger.migrate import upgrade
+
+
+class Guard(Protocol):
+    """What a world does to the transactions of its machines."""
+
+    def begins(self) -> bool:
+        """Whether the machine that runs now can reach the ledger."""
+
+    def commits(self, commit: Callable[[], object]) -> None:
+        """A transaction is about to be committed; ``commit`` does it."""
+
+
+@contextmanager
+def empty_ledger(guard: Guard) -> Iterator[Engine]:
+    """One at a time in each process."""
+    engine, template = _shared(), _template()
+    with engine.connect() as target, template.connect() as source:
+        raw(source).backup(raw(target))
+
+    def begin(_connection: Connection) -> None:
+        if not guard.begins():
+            lost = sqlite3.OperationalError("connection lost")
+            raise OperationalError("", None, lost)
+
+    def commit(connection: Connection) -> None:
+        if not connection.get_execution_options().get("reading", False):
+            guard.commits(connection.connection.commit)
+
+    event.listen(engine, "begin", begin, insert=True)
+    event.listen(engine, "commit", commit)
+    try:
+        yield engine
+    finally:
+        event.remove(engine, "begin", begin)
+        event.remove(engine, "commit", commit)
+
+
+def raw(connection: Connection) -> sqlite3.Connection:
+    found = connection.connection.dbapi_connection
+    assert isinstance(found, sqlite3.Connection)  # noqa: S101
+    return found
+
+
+@cache
+def _template() -> Engine:
+    """The ledger's tables, empty."""
+    made = open_ledger("sqlite://")
+    upgrade(made)
+    return made
+
+
+@cache
+def _shared() -> Engine:
+    return open_ledger("sqlite://")

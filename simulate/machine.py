@@ -1,0 +1,97 @@
+"""A machine: its clocks, its tasks, and how it dies, stands still and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from simulate.hub import Do, Hub, Killed, Task
+
+Passing = Callable[["Machine", str], None]
+
+
+class Machine:
+    """What a worker process runs on. One that died never comes back: another one with
+    another number takes its place."""
+
+    def __init__(self, hub: Hub, number: int, passing: Passing) -> None:
+        """``passing`` is told of each point that is passed here, and may do harm."""
+        self.hub = hub
+        self.number = number
+        self.alive = True
+        self.skew = 0.0
+        """How far its time of day is from the true time, in seconds."""
+        self._slept = 0.0
+        """For how long its monotonic clock stood still."""
+        self._frozen_until: float | None = None
+        self._tasks: list[Task] = []
+        self._kept: list[Do] = []
+        self._passing = passing
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.hub.time + self.skew, UTC)
+
+    def monotonic(self) -> float:
+        return self.hub.time - self._slept
+
+    def spawn(self, work: Do) -> Task:
+        self._tasks = [one for one in self._tasks if not one.over]
+        task = Task(self.hub, work, self._hold)
+        self._tasks.append(task)
+        return task
+
+    def current(self) -> Task:
+        """The task that runs now."""
+        return next(one for one in self._tasks if one.running)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the current task wait for so long."""
+        self.current().park(seconds)
+
+    def passes(self, point: str) -> None:
+        """The current task is at this point. Raises ``Killed`` where it dies there."""
+        if self.alive:
+            self._passing(self, point)
+        if not self.alive:
+            raise Killed
+        if self.frozen:
+            self.sleep(0.0)
+
+    def kill(self) -> None:
+        """End it at once. Its current task, if it is one of its own, ends at its next
+        ``passes``, or where it waits."""
+        self.alive = False
+        self._kept.clear()
+        for task in self._tasks:
+            task.kill()
+
+    def freeze(self, seconds: float, *, suspended: bool) -> None:
+        """Have it stand still for so long; a suspended one's monotonic clock too."""
+        self._frozen_until = self.hub.time + seconds
+        if suspended:
+            self._slept += seconds
+        self.hub.later(seconds, self._thaw)
+
+    def _thaw(self) -> None:
+        if self._frozen_until is not None and self.hub.time >= self._frozen_until:
+            self._frozen_until = None
+            kept, self._kept = self._kept, []
+            for do in kept:
+                do()
+
+    def _hold(self, do: Do) -> bool:
+        if not self.alive:
+            return True
+        if self._frozen_until is not None:
+            self._kept.append(do)
+            return True
+        return False
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a task of its own runs now."""
+        return any(one.running for one in self._tasks)
+
+    @property
+    def frozen(self) -> bool:
+        return self._frozen_until is not None

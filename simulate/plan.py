@@ -1,0 +1,195 @@
+"""What a world is made of, drawn from its seed before anything runs.
+
+Pure values: a plan that fails is made smaller by leaving some of it out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from simulate.wire import Delays
+
+SPAN = 40.0
+"""Seconds from the first submission to the last, and from the first trouble to the
+last."""
+CALLS = 60
+"""Calls, from the first one on, of which each may have a fault."""
+FAULTS = (
+    "drop_before",
+    "drop_after",
+    "error_500_before",
+    "error_502_after",
+    "garbage",
+    "throttle",
+    "row_missing",
+    "row_dropped",
+    "refuse",
+)
+LATEST = 25.0
+"""A request that was sent may be acted on so much later, in seconds: less than any
+policy waits before it believes that an order is still active."""
+POINTS = (
+    "delivered",
+    "step",
+    "connecting",
+    "connected",
+    "sent",
+    "answered",
+    "come-home",
+    "acknowledging",
+    "sweeping",
+    "swept",
+)
+"""Where a machine may die or stand still."""
+INSIDE = ("committing", "committed")
+"""Where it may die: in a transaction, and when it is made and nothing else is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Entries that a producer sends at one moment, and once more at another."""
+
+    at: float
+    entries: tuple[Mapping[str, Any], ...]
+    again: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What happens to a machine that passes a point for the ``nth`` time, counted over
+    all machines; or, where there is no point, at a moment."""
+
+    kind: str
+    """die, freeze, suspend, set-clock; redis-away, redis-emptied, ledger-away."""
+    point: str = ""
+    nth: int = 0
+    at: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    seed: int
+    messages: tuple[Message, ...]
+    troubles: tuple[Trouble, ...]
+    faults: Mapping[int, str]
+    """What goes wrong with the nth call."""
+    delays: Mapping[int, Delays]
+    workers: int = 2
+    settle: float = 1.5
+    """Seconds until a cancel that a provider only queued is through."""
+    lag: float = 1.0
+    """Seconds by which the readings of iThink lag behind a cancel."""
+
+    @property
+    def size(self) -> int:
+        """How much there is in it."""
+        entries = sum(len(one.entries) for one in self.messages)
+        return entries + len(self.troubles) + len(self.faults) + len(self.delays)
+
+
+def plan(seed: int, *, second_keys: bool = False) -> Plan:
+    """The same for the same seed. ``second_keys``: two producers may each have a key of
+    their own for one order."""
+    random = Random(seed)  # noqa: S311  (a world, not a secret)
+    return Plan(
+        seed=seed,
+        messages=tuple(_messages(random, 0.15 if second_keys else 0.0)),
+        troubles=tuple(_troubles(random)),
+        faults={n: random.choice(FAULTS) for n in _some(random, 0.25)},
+        delays={n: _delays(random) for n in _some(random, 0.15)},
+        workers=random.choice((1, 2, 2, 3)),
+        settle=random.choice((0.5, 1.5, 20.0, 600.0)),
+        lag=random.choice((0.0, 1.0, 60.0, 400.0)),
+    )
+
+
+def _some(random: Random, share: float) -> list[int]:
+    return [n for n in range(1, CALLS + 1) if random.random() < share]
+
+
+def _delays(random: Random) -> Delays:
+    kind = random.choice(("connecting", "there", "there", "back"))
+    longest = {"connecting": 6.0, "there": LATEST, "back": 70.0}[kind]
+    return Delays(**{kind: random.uniform(0.0, longest)})
+
+
+# --- what is submitted --------------------------------------------------------------
+
+
+def _messages(random: Random, second_keys: float) -> list[Message]:
+    entries: list[Mapping[str, Any]] = []
+    for number in range(random.randint(2, 14)):
+        entry = _entry(random, number)
+        entries.append(entry)
+        if random.random() < second_keys:
+            # Another producer's wish for the same order, under a key of its own.
+            entries.append({**entry, "key": f"second-{number}"})
+    if random.random() < 0.5:
+        random.shuffle(entries)
+    made = []
+    while entries:
+        size = random.choice((1, 1, 2, 3, 8))
+        some, entries = entries[:size], entries[size:]
+        at = random.choice((0.0, 0.0, random.uniform(0, SPAN)))
+        again = random.choice((None, None, at, random.uniform(at, 2 * SPAN)))
+        made.append(Message(at, tuple(some), again))
+    return made
+
+
+def _entry(random: Random, number: int) -> dict[str, Any]:
+    """Its times, where it has any, are seconds from the beginning."""
+    provider, order, params = _wish(random, number)
+    entry: dict[str, Any] = {"provider": provider, "order": order, "params": params}
+    drawn = random.random()
+    if drawn < 0.12:
+        entry["cancel_before"] = random.choice((1, 5, 30, 90))
+    elif drawn < 0.2:
+        entry["not_before"] = random.choice((3, 20, 3600))
+    return entry
+
+
+def _wish(random: Random, number: int) -> tuple[str, str, dict[str, Any]]:
+    match random.choices(range(5), (30, 30, 15, 15, 10))[0]:
+        case 0:
+            return "notpanel", f"ord_{random.randrange(10**9):09}", {}
+        case 1:
+            return "ithink", str(86_300_000_000 + random.randrange(10**9)), {}
+        case 2:
+            return "iletimerkezi", str(400_000_000 + random.randrange(10**8)), {}
+        case 3:
+            key = uuid.UUID(int=random.getrandbits(128), version=4)
+            return "dukkango", str(key), {"reason_id": 1 + number % 8}
+        case _:
+            order = str(2_000_000 + random.randrange(10**6))
+            return "akinon", order, {"is_all": True, "reasons": {"101": 2}}
+
+
+# --- what goes wrong ----------------------------------------------------------------
+
+
+def _troubles(random: Random) -> list[Trouble]:
+    made = [_at_point(random) for _ in range(random.randint(0, 4))]
+    made += [_at_moment(random) for _ in range(random.randint(0, 2))]
+    return made
+
+
+def _at_point(random: Random) -> Trouble:
+    nth = random.choice((1, 1, 2, 3, random.randint(1, 25)))
+    kind = random.choice(("die", "die", "freeze", "suspend"))
+    if kind == "die":
+        return Trouble("die", random.choice(POINTS + INSIDE), nth)
+    seconds = random.choice((2.0, 30.0, 90.0, 1800.0))
+    return Trouble(kind, random.choice(POINTS), nth, seconds=seconds)
+
+
+def _at_moment(random: Random) -> Trouble:
+    kind = random.choice(("set-clock", "redis-away", "redis-emptied", "ledger-away"))
+    seconds = random.choice((1.0, 10.0, 40.0))
+    if kind == "set-clock":
+        seconds = random.choice((-3600.0, -5.0, 5.0))
+    return Trouble(kind, at=random.uniform(0, SPAN), seconds=seconds)

@@ -1,0 +1,85 @@
+"""Whether what the ledger says is what happened: the providers' own record judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from chaos.oracle import Judgement, judge
+from ledger.database import reading
+from ledger.listing import Filter, list_rows
+from ledger.queries import as_record
+from ledger.states import FINAL, State
+from ledger.tables import TRANSITION
+from simulate.accounts import accounts
+from simulate.plan import Plan
+from simulate.wire import Network
+from worker.demo_facts import Offence, Wish
+from worker.entries import check
+
+EVERYTHING = 1_000_000
+UNTOLD = {
+    ("ithink", "missing"),
+    *(("dukkango", truth) for truth in ("missing", "completed", "cancelled")),
+}
+"""What a provider's reading does not tell apart from others."""
+Records = Sequence[Mapping[str, Any]]
+
+
+def verdict(
+    plan: Plan, ledger: Engine, network: Network, at: datetime
+) -> tuple[Judgement, Records, Records]:
+    """The judgement, the ledger's rows and the providers' records."""
+    with reading(ledger) as connection:
+        found = list_rows(connection, Filter(), EVERYTHING)
+        rows = [as_record(row) for row in found]
+        reopened = dict(_reopened(connection))
+    records = [
+        _sent(simulation.record(order, at.timestamp()), network)
+        for simulation in network.sandbox.simulations.values()
+        for order in simulation.orders.values()
+        if order.events
+    ]
+    wishes = set(_wishes(plan, at))
+    return judge(wishes, rows, records, reopened, at), rows, records
+
+
+def given_up(rows: Records, records: Records) -> Iterator[Offence]:
+    """Failed, though the provider would have told: in the end all of them answer."""
+    truths = {(one["provider"], one["id"]): one["truth"] for one in records}
+    for row in rows:
+        truth = truths.get((row["provider"], row["order"]), "missing")
+        if row["state"] == State.FAILED and (row["provider"], truth) not in UNTOLD:
+            why = f"given up as {row['reason']}, and it is {truth}"
+            yield Offence(row["provider"], row["order"], why)
+
+
+def _sent(record: dict[str, Any], network: Network) -> Mapping[str, Any]:
+    """The record, with the moments at which each call was sent: how long it was on its
+    way then is not ours to answer for."""
+    path = (record["provider"], record["id"])
+    events = [
+        {**event, "t": network.sent.get((*path, place), event["t"])}
+        for place, event in enumerate(record["events"])
+    ]
+    return {**record, "events": events}
+
+
+def _wishes(plan: Plan, at: datetime) -> Iterator[Wish]:
+    for message in plan.messages:
+        for entry in message.entries:
+            lasting = {k: v for k, v in entry.items() if not k.endswith("_before")}
+            checked = check(lasting, accounts(), at)
+            yield checked.provider.name, checked.account, checked.key
+
+
+def _reopened(connection: Connection) -> Iterator[tuple[str, str]]:
+    t = TRANSITION.c
+    left = select(t.cancellation_id, t.from_state, t.to_state).where(
+        t.from_state.in_(FINAL)
+    )
+    for row in connection.execute(left):
+        yield row.cancellation_id, f"{row.from_state} was left for {row.to_state}"

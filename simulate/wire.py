@@ -1,0 +1,204 @@
+"""Connections of a simulated machine to the simulated providers.
+
+The bytes are those that a socket would carry: both ends read them with what they read
+sockets with. How long they take, and which never come, the plan says, call by call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from providers.connection import Head
+from providers.model import Reply
+from providers.receiving import LostError, Patience, read_bytes
+from providers.wire import LARGEST_BODY, Connected
+from sandbox.wire import Connection, Request
+from sandbox.world import World
+from simulate.hub import Hub
+from simulate.machine import Machine
+
+SOON = 0.02
+"""Seconds that bytes take, where the plan says nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """How long the steps of one call take, in seconds."""
+
+    connecting: float = SOON
+    there: float = SOON
+    back: float = SOON
+
+
+Asked = tuple[str, str, int]
+"""A provider, an order and the number of a call about it, from 0 on."""
+
+
+class Network:
+    """All calls of a world, by their numbers, and when each of them was sent."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        sandbox: World,
+        delays: Mapping[int, Delays],
+        note: Callable[[str], None],
+    ) -> None:
+        self.hub = hub
+        self.sandbox = sandbox
+        self.calls = 0
+        self.sent: dict[Asked, float] = {}
+        """When what a provider was asked of an order was sent."""
+        self._delays = delays
+        self._note = note
+        self._refused_until = 0.0
+
+    def next(self) -> tuple[int, Delays]:
+        """The number of a new call, and how long its steps take."""
+        self.calls += 1
+        return self.calls, self._delays.get(self.calls, Delays())
+
+    def refuse(self, seconds: float) -> None:
+        """Providers refuse connections for so long."""
+        self._refused_until = self.hub.time + seconds
+
+    @property
+    def refused(self) -> bool:
+        return self.hub.time < self._refused_until
+
+    def handle(
+        self, number: int, sent: float, request: Request, connection: Connection
+    ) -> None:
+        """A request arrives that was sent a while ago."""
+        before = self._asked()
+        self.sandbox.exchange.handle(request, connection)
+        new = {one: sent for one in self._asked() - before}
+        self.sent |= new
+        for provider, order, place in sorted(new):
+            event = self.sandbox.simulations[provider].orders[order].events[place]
+            acts = " and acts" if event.acted else ""
+            fault = f" ({event.fault})" if event.fault else ""
+            self._note(f"call {number}: {provider} has {event.op} {order}{acts}{fault}")
+
+    def _asked(self) -> set[Asked]:
+        return {
+            (provider, order.id, place)
+            for provider, simulation in self.sandbox.simulations.items()
+            for order in simulation.orders.values()
+            for place in range(len(order.events))
+        }
+
+
+class MachineWire:
+    """A ``providers.wire.Wire``: what one machine connects by."""
+
+    def __init__(self, machine: Machine, network: Network) -> None:
+        self._machine = machine
+        self._network = network
+
+    def now(self) -> datetime:
+        return self._machine.now()
+
+    def monotonic(self) -> float:
+        return self._machine.monotonic()
+
+    def connect(self, head: Head, seconds: float) -> Connected:
+        number, delays = self._network.next()
+        self._machine.passes("connecting")
+        self._machine.sleep(min(delays.connecting, seconds))
+        if delays.connecting > seconds:
+            raise TimeoutError("no connection in time")
+        if self._network.refused:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return _Line(head, self._machine, self._network, number, delays)
+
+    def forget(self) -> None:
+        """Each call has a connection of its own."""
+
+
+class _Line:
+    """One connection, for one call."""
+
+    def __init__(
+        self,
+        head: Head,
+        machine: Machine,
+        network: Network,
+        number: int,
+        delays: Delays,
+    ) -> None:
+        self._number = number
+        self._head = head
+        self._machine = machine
+        self._network = network
+        self._delays = delays
+
+    def prepare(self, patience: Patience) -> None:
+        self._machine.passes("connected")
+
+    def leave(self) -> None:
+        pass
+
+    def ask(self, body: bytes, patience: Patience) -> Reply:
+        hub, machine = self._network.hub, self._machine
+        task = machine.current()
+        far = _Far(task.resume, lambda do: hub.later(self._delays.back, do))
+        # By the machine's own clock: one that is wrong is not ours to know of.
+        sent = machine.now().timestamp()
+        handle = partial(self._network.handle, self._number, sent)
+        connection = Connection(handle)
+        connection.connection_made(far)
+        data = self._head.data + body
+        # Once it is on its way, nothing that becomes of this machine takes it back.
+        hub.later(self._delays.there, lambda: connection.data_received(data))
+        machine.passes("sent")
+        left = min(patience.silence, patience.end_by - machine.monotonic())
+        while not far.closed and not far.received:
+            if not task.park(left):
+                break
+        machine.passes("answered")
+        far.gone = True
+        connection.connection_lost(None)
+        if not far.received and not far.closed:
+            raise LostError(f"no answer within {patience.silence:g} s")
+        return read_bytes(bytes(far.received), LARGEST_BODY)
+
+
+class _Far(asyncio.Transport):
+    """The provider's end. What it writes arrives at ours a little later."""
+
+    def __init__(
+        self, resume: Callable[[], None], later: Callable[[Callable[[], None]], None]
+    ) -> None:
+        super().__init__()
+        self._resume = resume
+        self._later = later
+        self._closing = False
+        self.gone = False
+        """Whether our end has hung up."""
+        self.closed = False
+        """Whether our end has seen that this one did."""
+        self.received = bytearray()
+
+    def is_closing(self) -> bool:
+        return self._closing or self.gone
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        whole = bytes(data)
+        self._later(lambda: self._arrive(whole))
+
+    def close(self) -> None:
+        self._closing = True
+        self._later(self._end)
+
+    def _arrive(self, data: bytes) -> None:
+        self.received += data
+        self._resume()
+
+    def _end(self) -> None:
+        self.closed = True
+        self._resume()

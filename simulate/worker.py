@@ -1,0 +1,205 @@
+"""A simulated worker: the real engine, intake and sweep on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import Engine as Ledger
+
+from ledger.database import LedgerUnreachableError
+from ledger.intake import NewCancellation
+from ledger.seal import Seal
+from providers.base import Account, WithLogin
+from providers.model import Policy
+from sandbox.tokens import STATIC
+from simulate.machine import Machine
+from simulate.wire import MachineWire, Network
+from worker import jobs
+from worker.accounts import Accounts, Lane, LaneConfig
+from worker.calls import Caller
+from worker.engine.engine import LONGEST_WAIT, Engine
+from worker.engine.executor import Done
+from worker.engine.lane_operation import Call
+from worker.engine.permits import Granted
+from worker.engine.registry import Registry
+from worker.intake import lanes_to_notify, take_in
+from worker.limits import Budget, Place
+from worker.tokens import Tokens
+
+PATIENCE = 15.0
+"""Seconds of trying until a message goes back to its queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the workers of a world share."""
+
+    ledger: Ledger
+    accounts: Accounts
+    seal: Seal
+    network: Network
+    redis_away: Callable[[], bool]
+
+
+class Worker:
+    """Everything that a worker process does, in tasks of one machine."""
+
+    def __init__(self, machine: Machine, around: Surroundings) -> None:
+        self.machine = machine
+        self._around = around
+        wire = MachineWire(machine, around.network)
+
+        def caller(lane: Lane, config: LaneConfig, operation: str) -> Caller:
+            tokens = cast("Tokens", _Tokens())
+            return Caller(lane, config, operation, around.seal, tokens, wire)
+
+        self.engine = Engine(
+            around.ledger,
+            Registry(lambda: around.accounts, caller),
+            _Executor(machine, self._moved),
+            _Limiter(machine, around.redis_away, self._moved),
+            machine,
+            lambda: None,
+        )
+        self._loop = machine.spawn(self._run)
+
+    def take(
+        self,
+        entries: Sequence[Mapping[str, Any]],
+        acknowledge: Callable[[], None],
+        give_back: Callable[[], None],
+    ) -> None:
+        """Work on a message: ``rescind.submit``."""
+
+        def work() -> None:
+            self.machine.passes("delivered")
+            taken = self._take_in(entries)
+            if taken is None:
+                give_back()
+                return
+            self.notify((lane, "cancel") for lane in taken)
+            self.machine.passes("acknowledging")
+            acknowledge()
+
+        self.machine.spawn(work)
+
+    def sweep(self) -> None:
+        """Work on a tick: ``rescind.sweep``."""
+        self.machine.spawn(self._sweep)
+
+    def notify(self, due: Iterable[tuple[Lane, str]]) -> None:
+        self.engine.notify(due)
+        self._moved()
+
+    def _moved(self) -> None:
+        self._loop.resume()
+
+    def _run(self) -> None:
+        while True:
+            patience = self.engine.patience()
+            if patience > 0:
+                # With nothing to do it would look at its clocks, for ever.
+                self._loop.park(None if patience >= LONGEST_WAIT else patience)
+            self.machine.passes("step")
+            self.engine.step()
+
+    def _take_in(self, entries: Sequence[Mapping[str, Any]]) -> set[Lane] | None:
+        give_up = self.machine.monotonic() + PATIENCE
+        around = self._around
+        known = (around.ledger, around.accounts, around.seal)
+        while self.machine.monotonic() < give_up:
+            now = self.machine.now()
+            try:
+                taken = take_in(*known, entries, now, insert=self._insert)
+            except LedgerUnreachableError:
+                self.machine.sleep(1.0)
+            else:
+                return lanes_to_notify(taken)
+        return None
+
+    def _insert(self, new: Sequence[NewCancellation]) -> frozenset[str]:
+        task = self.machine.current()
+        future = self.engine.submit(new)
+        future.add_done_callback(lambda _: task.resume())
+        self._moved()
+        give_up = self.machine.monotonic() + PATIENCE
+        while not future.done():
+            if not task.park(give_up - self.machine.monotonic()):
+                future.cancel()
+                raise LedgerUnreachableError("the ledger does not answer in time")
+        return future.result()
+
+    def _sweep(self) -> None:
+        self.machine.passes("sweeping")
+        around, name = self._around, f"machine {self.machine.number}"
+        now = self.machine.now()
+        try:
+            # Looked up here, where a mutation may have put another one.
+            due = jobs.sweep(around.ledger, around.accounts, now, name)
+        except LedgerUnreachableError:
+            return
+        self.machine.passes("swept")
+        self.notify((lane, one) for lane, some in due.items() for one in sorted(some))
+
+
+class _Executor:
+    """Makes each call in a task of the machine."""
+
+    def __init__(self, machine: Machine, moved: Callable[[], None]) -> None:
+        self._machine = machine
+        self._moved = moved
+
+    def start(self, call: Call, done: Done) -> None:
+        def work() -> None:
+            following: Call | None = call
+            while following is not None:
+                result = following.make()
+                self._machine.passes("come-home")
+                following = done(following, result)
+                self._moved()
+
+        self._machine.spawn(work)
+
+
+class _Limiter:
+    """Grants what is asked for, while Redis is there."""
+
+    def __init__(
+        self, machine: Machine, away: Callable[[], bool], moved: Callable[[], None]
+    ) -> None:
+        self._machine = machine
+        self._away = away
+        self._moved = moved
+
+    def request(
+        self, _lane: Lane, _policy: Policy, calls: int, _share: float, granted: Granted
+    ) -> None:
+        def answer() -> None:
+            if self._away():
+                granted(Budget((), timedelta(seconds=4)))
+            else:
+                granted(Budget(tuple(Place() for _ in range(calls))))
+            self._moved()
+
+        self._machine.spawn(answer)
+
+    def release(self, permits: Sequence[Place]) -> None:
+        """They cost nothing."""
+
+
+class _Tokens:
+    """A token that is always good: logins are not what is simulated."""
+
+    def get(
+        self,
+        _lane: Lane,
+        _provider: WithLogin[Any],
+        _account: Account,
+        _policy: Policy,
+        refused: str | None = None,
+    ) -> str:
+        del refused
+        return STATIC
