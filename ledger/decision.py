@@ -205,7 +205,7 @@ def _after_active(
     """Shown as not cancelled, and still cancellable."""
     may_lag = was.lost or was.hint is Reason.ALREADY_CANCELLED
     if may_lag and was.sent_at is not None:
-        trusted = was.sent_at + policy.active_trusted_after
+        trusted = was.sent_at + _doubted_for(known, was, policy, now)
         if now < trusted:
             # The reading may lag behind a cancel that worked.
             later = now + _at(policy.verify_delays, was.step + 1)
@@ -213,6 +213,16 @@ def _after_active(
     if not was.lost and was.hint not in (None, Reason.ALREADY_CANCELLED):
         return _final(was, State.REJECTED, was.hint, now)
     return _not_done(known, replace(was, lost=False), policy, now)
+
+
+def _doubted_for(
+    known: Claimed, was: Progress, policy: Policy, now: datetime
+) -> timedelta:
+    """How old our last call must be before "still active" is believed. To send it again
+    takes less than to say that none of our calls did anything."""
+    ends = known.past_deadline(now) or was.spent >= policy.max_attempts
+    queued = policy.queued_for if ends and was.lost else timedelta(0)
+    return max(policy.active_trusted_after, queued)
 
 
 def _after_gone(
@@ -245,8 +255,17 @@ def _after_poll(
             return _final(worded, State.REJECTED, event.reason, now)
         case Outcome.GONE if policy.cancelled_may_vanish:
             return _final(worded, State.CANCELLED, Reason.INFERRED, now)
+        case Outcome.ACTIVE if _was_dropped(was, policy, now):
+            return _not_done(known, replace(was, lost=False), policy, now)
         case _:
             return _look_again(worded, policy.poll_delays, policy.poll_for, now)
+
+
+def _was_dropped(was: Progress, policy: Policy, now: datetime) -> bool:
+    """Whether the provider, which took the cancel on, can no longer be at it though it
+    shows the order as active."""
+    lasts = max(policy.queued_for, policy.active_trusted_after)
+    return was.since is not None and now >= was.since + lasts
 
 
 def _put_back(known: Claimed, due: datetime, policy: Policy, now: datetime) -> Progress:

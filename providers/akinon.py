@@ -74,6 +74,9 @@ POLICY = Policy(
     refusal_is_final=False,
     # A call whose answer was lost may still be at work for as long as it took [A].
     active_trusted_after=timedelta(seconds=60),
+    # What waits has a status of its own, "cancellation waiting" [D]; a shop that says
+    # no sets it back [A, 2026-11-29]. The hour is for items that follow one by one.
+    queued_for=timedelta(hours=1),
 )
 
 CLOSED = Finding(Outcome.REFUSED, Reason.WINDOW_CLOSED)

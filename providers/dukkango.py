@@ -65,6 +65,8 @@ POLICY = Policy(
     verify_for=timedelta(hours=1),
     # Nothing is ever "taken on" here; asked for by the type, and harmless.
     poll_delays=seconds(30, 60),
+    # A call whose answer was lost may be at work for as long as that [A, 2026-11-29].
+    active_trusted_after=timedelta(seconds=30),
     # A second cancel finds a cancelled order and changes nothing [A]; there is no
     # read-back that could tell instead.
     repeatable=True,

@@ -259,6 +259,9 @@ class Policy(BaseModel):
     """Whether the provider may say "no such order" of one that we cancelled."""
     active_trusted_after: timedelta = timedelta(0)
     """How old our last call must be before "not cancelled" is believed."""
+    queued_for: timedelta = timedelta(0)
+    """For so long a cancel that the provider took on may leave its order shown as
+    active. Shown as active for longer, the cancel was dropped."""
     throttle_wait: timedelta = timedelta(seconds=30)
     """The lane's wait after a 429 that does not say how long."""
     trip_after: int = Field(default=5, ge=1)

@@ -69,6 +69,9 @@ POLICY = Policy(
     repeatable=False,
     # A call whose answer was lost may be at work for as long as that [A].
     active_trusted_after=timedelta(seconds=30),
+    # The upstream takes minutes to days, and the status goes on naming the order's own
+    # state meanwhile [A, 2026-11-29]. After a day a request is taken for dropped.
+    queued_for=timedelta(days=1),
     # The limit is by the minute; a 429 says more exactly [D].
     throttle_wait=timedelta(seconds=60),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from providers.akinon import Akinon
@@ -19,6 +20,23 @@ PROVIDERS: tuple[Provider[Any], ...] = (
     IThink(),
     NotPanel(),
 )
+LEAST_DOUBT = timedelta(seconds=30)
+"""A call whose answer was lost may take effect for so long, unless a source says
+otherwise: a reading that is believed sooner may say the contrary of what comes."""
+
+
+def check_policy(provider: Provider[Any]) -> None:
+    """Raises ``ValueError`` for a policy under which what we say might become untrue."""
+    if provider.policy.active_trusted_after < LEAST_DOUBT:
+        raise ValueError(
+            f"{provider.name}: active_trusted_after must be at least"
+            f" {LEAST_DOUBT.total_seconds():.0f} s, for a call whose answer was lost"
+            " may still take effect"
+        )
+
+
+for _provider in PROVIDERS:
+    check_policy(_provider)
 BY_NAME = {provider.name: provider for provider in PROVIDERS}
 
 

@@ -8,15 +8,18 @@ from dataclasses import replace
 from simulate.plan import Message, Plan
 
 Fails = Callable[[Plan], bool]
+MOST = 300
+"""Plans that are tried."""
 
 
-def shrink(plan: Plan, fails: Fails) -> Plan:
+def shrink(plan: Plan, fails: Fails, most: int = MOST) -> Plan:
     """Leave out whatever can be left out, one thing after the other, until nothing
     can. ``fails`` says whether a plan still fails as the first one does."""
-    smaller = next((one for one in _smaller(plan) if fails(one)), None)
-    while smaller is not None:
-        plan = smaller
-        smaller = next((one for one in _smaller(plan) if fails(one)), None)
+    left, candidates = most, _smaller(plan)
+    while left > 0 and (smaller := next(candidates, None)) is not None:
+        left -= 1
+        if fails(smaller):
+            plan, candidates = smaller, _smaller(smaller)
     return plan
 
 

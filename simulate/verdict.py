@@ -12,8 +12,9 @@ from chaos.oracle import Judgement, judge
 from ledger.database import reading
 from ledger.listing import Filter, list_rows
 from ledger.queries import as_record
-from ledger.states import FINAL, State
+from ledger.states import FINAL
 from ledger.tables import TRANSITION
+from providers.model import Reason
 from simulate.accounts import accounts
 from simulate.plan import Plan
 from simulate.wire import Network
@@ -48,12 +49,13 @@ def verdict(
 
 
 def given_up(rows: Records, records: Records) -> Iterator[Offence]:
-    """Failed, though the provider would have told: in the end all of them answer."""
+    """Unresolved, though the provider would have told: in the end all of them answer."""
     truths = {(one["provider"], one["id"]): one["truth"] for one in records}
     for row in rows:
         truth = truths.get((row["provider"], row["order"]), "missing")
-        if row["state"] == State.FAILED and (row["provider"], truth) not in UNTOLD:
-            why = f"given up as {row['reason']}, and it is {truth}"
+        unresolved = row["reason"] == Reason.UNRESOLVED
+        if unresolved and (row["provider"], truth) not in UNTOLD:
+            why = f"given up as unresolved, and it is {truth}"
             yield Offence(row["provider"], row["order"], why)
 
 

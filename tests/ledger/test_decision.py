@@ -30,12 +30,14 @@ BY_TABLE = {
     "may be sent twice": policy(repeatable=True),
     "a refusal is read back": policy(refusal_is_final=False),
     "a reading lags": policy(active_trusted_after=10 * SECOND),
+    "a cancel may be queued": policy(queued_for=HOUR),
     "plain": PLAIN,
 }
 VANISH = BY_TABLE["one code for three things"]
 REPEAT = BY_TABLE["may be sent twice"]
 DOUBT = BY_TABLE["a refusal is read back"]
 LAGS = BY_TABLE["a reading lags"]
+QUEUES = BY_TABLE["a cancel may be queued"]
 
 CONFIRMED = Finding(Said.CANCELLED, R.CONFIRMED)
 ALREADY = Finding(Said.CANCELLED, R.ALREADY_CANCELLED)
@@ -128,7 +130,7 @@ TABLE: dict[str, Row] = {
     "shown as being cancelled": (PLAIN, S.VERIFYING, True, TAKEN_ON, S.REQUESTED, None),
     "still being cancelled": (PLAIN, S.REQUESTED, True, TAKEN_ON, S.REQUESTED, None),
     "polled as active: it is not refused": (
-        PLAIN,
+        QUEUES,
         S.REQUESTED,
         True,
         ACTIVE,
@@ -373,6 +375,33 @@ def test_seen_active_it_is_believed_only_once_our_call_is_old_enough() -> None:
     assert early.due_at == NOW + LAGS.active_trusted_after
     late = decide(known, ACTIVE, LAGS, NOW + 10 * SECOND)
     assert (late.state, late.lost) == (S.QUEUED, False)
+
+
+def test_what_was_taken_on_and_stays_active_for_too_long_was_dropped() -> None:
+    known = claimed(S.REQUESTED, lost=True)
+    assert decide(known, ACTIVE, QUEUES, NOW + HOUR - SECOND).state is S.REQUESTED
+    dropped = decide(known, ACTIVE, QUEUES, NOW + HOUR)
+    assert (dropped.state, dropped.lost) == (S.QUEUED, False)
+
+
+def test_what_was_dropped_past_its_deadline_is_not_sent_again() -> None:
+    known = claimed(S.REQUESTED, lost=True, cancel_before=NOW + SECOND)
+    assert decide(known, ACTIVE, QUEUES, NOW + HOUR - SECOND).state is S.REQUESTED
+    assert decide(known, ACTIVE, QUEUES, NOW + HOUR).state is S.EXPIRED
+
+
+def test_that_nothing_was_done_is_said_only_when_no_queue_can_hold_our_call() -> None:
+    late = claimed(S.VERIFYING, lost=True, cancel_before=NOW + SECOND)
+    spent = claimed(S.VERIFYING, lost=True, spent=QUEUES.max_attempts)
+    for known, end in ((late, S.EXPIRED), (spent, S.FAILED)):
+        early = decide(known, ACTIVE, QUEUES, NOW + HOUR - SECOND)
+        assert (early.state, early.lost) == (S.VERIFYING, True)
+        assert decide(known, ACTIVE, QUEUES, NOW + HOUR).state is end
+
+
+def test_to_send_again_need_not_wait_for_the_queue() -> None:
+    known = claimed(S.VERIFYING, lost=True)
+    assert decide(known, ACTIVE, QUEUES, NOW + SECOND).state is S.QUEUED
 
 
 def test_a_refusal_that_speaks_of_a_cancellation_is_not_overruled_too_early() -> None:
