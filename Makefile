@@ -1,8 +1,8 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-later demo chaos chaos-proof isolation bench idle \
-  screenshots lint format clean lock
+.PHONY: help setup test test-later demo simulate simulate-proof chaos chaos-proof \
+  isolation bench idle screenshots lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -79,6 +79,12 @@ lint: $(STAMP) ## ruff, mypy in strict mode, import-linter
 
 demo: $(STAMP) ## the whole system at work (ARGS="--keep-running" leaves it up)
 	@$(BIN)/rescind demo $(ARGS)
+
+simulate: $(STAMP) ## 20,000 random worlds in simulated time (SEED=… tells of one)
+	@$(BIN)/python -m simulate $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+simulate-proof: $(STAMP) ## whether `make simulate` notices when Rescind is broken
+	@$(BIN)/python -m simulate.proving $(ARGS)
 
 chaos: $(STAMP) ## everything fails, and nothing is lost or untrue (10 minutes)
 	@$(BIN)/python -m chaos $(ARGS)

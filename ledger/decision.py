@@ -207,9 +207,11 @@ def _after_active(
     if may_lag and was.sent_at is not None:
         trusted = was.sent_at + _doubted_for(known, was, policy, now)
         if now < trusted:
-            # The reading may lag behind a cancel that worked.
+            # The reading may lag behind a cancel that worked. It was a reading all the
+            # same: that nothing can be read any more counts from here.
             later = now + _at(policy.verify_delays, was.step + 1)
-            return replace(was, step=was.step + 1, due_at=min(later, trusted))
+            due = min(later, trusted)
+            return replace(was, step=was.step + 1, since=now, due_at=due)
     if not was.lost and was.hint not in (None, Reason.ALREADY_CANCELLED):
         return _final(was, State.REJECTED, was.hint, now)
     return _not_done(known, replace(was, lost=False), policy, now)

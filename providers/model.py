@@ -250,7 +250,8 @@ class Policy(BaseModel):
     verify_delays: tuple[timedelta, ...] = Field(min_length=1)
     """Wait before each reading of an order nobody knows about; the last repeats."""
     verify_for: timedelta = timedelta(hours=6)
-    """Verifying gives up this long after it began."""
+    """Verifying gives up this long after it began, or after the last reading that
+    showed the order."""
     repeatable: bool = False
     """Whether a cancel that may have worked may be sent again."""
     refusal_is_final: bool = True

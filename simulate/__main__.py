@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from simulate.plan import Plan, plan
+from simulate.breakages import MUTATIONS
+from simulate.scenario import Scenario, scenario
 from simulate.shrink import shrink
-from simulate.tell import told
-from simulate.world import run
+from simulate.simulator import run
+from simulate.story import told
 
 WORLDS = 20_000
 AT_ONCE = 50
@@ -26,7 +27,7 @@ AT_ONCE = 50
 
 def offences(seeds: Sequence[int]) -> list[tuple[int, list[str]]]:
     """The seeds whose worlds fail, each with what is wrong."""
-    found = ((seed, run(plan(seed)).offences) for seed in seeds)
+    found = ((seed, run(scenario(seed)).offences) for seed in seeds)
     return [(seed, wrong) for seed, wrong in found if wrong]
 
 
@@ -37,24 +38,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--first", type=int, default=0, help="the first world's seed")
     made.add_argument("--seed", type=int, help="one world, and all that happens in it")
     made.add_argument("--whole", action="store_true", help="do not make it smaller")
+    made.add_argument("--briefly", action="store_true", help="end at the first")
+    made.add_argument("--mutation", choices=sorted(MUTATIONS), help="broken so")
     options = made.parse_args(argv)
+    if options.mutation is not None:
+        MUTATIONS[options.mutation]()
     if options.seed is not None:
         return _one(options.seed, whole=options.whole)
-    return _many(range(options.first, options.first + options.worlds))
+    seeds = range(options.first, options.first + options.worlds)
+    return _briefly(seeds) if options.briefly else _many(seeds)
 
 
 def _one(seed: int, *, whole: bool = False) -> int:
-    outcome = run(plan(seed))
+    outcome = run(scenario(seed))
     if outcome.offences and not whole:
-        smaller = shrink(outcome.plan, partial(_fails_by, outcome.kinds))
+        smaller = shrink(outcome.scenario, partial(_fails_by, outcome.kinds))
         print(f"seed {seed} fails; this much of it is enough:\n")
         outcome = run(smaller)
     print(told(outcome))
     return 1 if outcome.offences else 0
 
 
-def _fails_by(kinds: frozenset[str], smaller: Plan) -> bool:
+def _fails_by(kinds: frozenset[str], smaller: Scenario) -> bool:
     return bool(kinds & run(smaller).kinds)
+
+
+def _briefly(seeds: range) -> int:
+    """In this process, until one fails."""
+    for number, seed in enumerate(seeds, 1):
+        if wrong := run(scenario(seed)).offences:
+            print(f"seed {seed}, after {number} worlds: {wrong[0]}")
+            return 1
+    print(f"{len(seeds)} worlds, none failed")
+    return 0
 
 
 def _many(seeds: range) -> int:

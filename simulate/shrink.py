@@ -1,54 +1,66 @@
-"""A smaller plan that fails in the same way: what is left is what it takes."""
+"""A smaller scenario that fails in the same way: what is left is what it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
-from simulate.plan import Message, Plan
+from simulate.scenario import Message, Scenario
 
-Fails = Callable[[Plan], bool]
+T = TypeVar("T")
+Fails = Callable[[Scenario], bool]
 MOST = 300
-"""Plans that are tried."""
+"""Scenarios that are tried."""
 
 
-def shrink(plan: Plan, fails: Fails, most: int = MOST) -> Plan:
+def shrink(scenario: Scenario, fails: Fails, most: int = MOST) -> Scenario:
     """Leave out whatever can be left out, one thing after the other, until nothing
-    can. ``fails`` says whether a plan still fails as the first one does."""
-    left, candidates = most, _smaller(plan)
+    can. ``fails`` says whether a scenario still fails as the first one does."""
+    left, candidates = most, _smaller(scenario)
     while left > 0 and (smaller := next(candidates, None)) is not None:
         left -= 1
         if fails(smaller):
-            plan, candidates = smaller, _smaller(smaller)
-    return plan
+            scenario, candidates = smaller, _smaller(smaller)
+    return scenario
 
 
-def _smaller(plan: Plan) -> Iterator[Plan]:
-    """The plans that have a little less in them, the smallest first."""
-    if plan.faults:
-        yield replace(plan, faults={})
-    if plan.delays:
-        yield replace(plan, delays={})
-    if plan.troubles:
-        yield replace(plan, troubles=())
-    if plan.workers > 1:
-        yield replace(plan, workers=1)
-    for place in range(len(plan.messages)):
-        others = (*plan.messages[:place], *plan.messages[place + 1 :])
-        yield replace(plan, messages=others)
-    for place in range(len(plan.troubles)):
-        left = (*plan.troubles[:place], *plan.troubles[place + 1 :])
-        yield replace(plan, troubles=left)
-    for number in plan.faults:
-        kept = {n: kind for n, kind in plan.faults.items() if n != number}
-        yield replace(plan, faults=kept)
-    for number in plan.delays:
-        rest = {n: delay for n, delay in plan.delays.items() if n != number}
-        yield replace(plan, delays=rest)
-    for place, message in enumerate(plan.messages):
+def _smaller(scenario: Scenario) -> Iterator[Scenario]:
+    """The scenarios that have a little less in them, the smallest first."""
+    yield from _without_all(scenario)
+    for place in range(len(scenario.messages)):
+        yield replace(scenario, messages=_without(scenario.messages, place))
+    for place in range(len(scenario.troubles)):
+        yield replace(scenario, troubles=_without(scenario.troubles, place))
+    for number in scenario.faults:
+        yield replace(scenario, faults=_lacking(scenario.faults, number))
+    for number in scenario.delays:
+        yield replace(scenario, delays=_lacking(scenario.delays, number))
+    for place, message in enumerate(scenario.messages):
         for lesser in _lesser(message):
-            changed = (*plan.messages[:place], lesser, *plan.messages[place + 1 :])
-            yield replace(plan, messages=changed)
+            changed = [*scenario.messages]
+            changed[place] = lesser
+            yield replace(scenario, messages=tuple(changed))
+
+
+def _without_all(scenario: Scenario) -> Iterator[Scenario]:
+    """Without anything of one kind."""
+    if scenario.faults:
+        yield replace(scenario, faults={})
+    if scenario.delays:
+        yield replace(scenario, delays={})
+    if scenario.troubles:
+        yield replace(scenario, troubles=())
+    if scenario.workers > 1:
+        yield replace(scenario, workers=1)
+
+
+def _without(some: tuple[T, ...], place: int) -> tuple[T, ...]:
+    return (*some[:place], *some[place + 1 :])
+
+
+def _lacking(some: Mapping[int, T], number: int) -> dict[int, T]:
+    return {n: one for n, one in some.items() if n != number}
 
 
 def _lesser(message: Message) -> Iterator[Message]:
@@ -56,5 +68,4 @@ def _lesser(message: Message) -> Iterator[Message]:
         yield replace(message, again=None)
     if len(message.entries) > 1:
         for place in range(len(message.entries)):
-            kept = (*message.entries[:place], *message.entries[place + 1 :])
-            yield replace(message, entries=kept)
+            yield replace(message, entries=_without(message.entries, place))

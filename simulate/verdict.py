@@ -15,9 +15,9 @@ from ledger.queries import as_record
 from ledger.states import FINAL
 from ledger.tables import TRANSITION
 from providers.model import Reason
-from simulate.accounts import accounts
-from simulate.plan import Plan
-from simulate.wire import Network
+from simulate.network import Network
+from simulate.scenario import Scenario
+from simulate.simulated_accounts import accounts
 from worker.demo_facts import Offence, Wish
 from worker.entries import check
 
@@ -31,7 +31,7 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def verdict(
-    plan: Plan, ledger: Engine, network: Network, at: datetime
+    plan: Scenario, ledger: Engine, network: Network, at: datetime
 ) -> tuple[Judgement, Records, Records]:
     """The judgement, the ledger's rows and the providers' records."""
     with reading(ledger) as connection:
@@ -49,7 +49,7 @@ def verdict(
 
 
 def given_up(rows: Records, records: Records) -> Iterator[Offence]:
-    """Unresolved, though the provider would have told: in the end all of them answer."""
+    """Unresolved, though the provider would have told: in the end all answer."""
     truths = {(one["provider"], one["id"]): one["truth"] for one in records}
     for row in rows:
         truth = truths.get((row["provider"], row["order"]), "missing")
@@ -70,7 +70,7 @@ def _sent(record: dict[str, Any], network: Network) -> Mapping[str, Any]:
     return {**record, "events": events}
 
 
-def _wishes(plan: Plan, at: datetime) -> Iterator[Wish]:
+def _wishes(plan: Scenario, at: datetime) -> Iterator[Wish]:
     for message in plan.messages:
         for entry in message.entries:
             lasting = {k: v for k, v in entry.items() if not k.endswith("_before")}

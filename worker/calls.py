@@ -130,8 +130,8 @@ class Caller:
             batch = _Batch(new_id(), claimed, orders)
         except SealError as error:
             # This order's matter alone: the others of its lane need no key.
-            why = Effect(why=str(error))
-            return self._not_made(claimed, Wait(now + SEALED_WAIT), why)
+            sealed = Effect(why=str(error))
+            return self._not_made(claimed, Wait(now + SEALED_WAIT), sealed)
         try:
             limits = limits_of(claimed, self.operation, now, place)
             _need_lease(limits, self.config.policy, now)

@@ -399,6 +399,17 @@ def test_that_nothing_was_done_is_said_only_when_no_queue_can_hold_our_call() ->
         assert decide(known, ACTIVE, QUEUES, NOW + HOUR).state is end
 
 
+def test_it_is_given_up_only_when_nothing_has_been_read_for_too_long() -> None:
+    rules = policy(queued_for=2 * PLAIN.verify_for)
+    known = claimed(S.VERIFYING, lost=True, cancel_before=NOW + SECOND)
+    seen = decide(known, ACTIVE, rules, NOW + PLAIN.verify_for - SECOND)
+    again = replace(known, progress=seen)
+    unread = decide(again, UNKNOWN, rules, NOW + PLAIN.verify_for)
+    assert unread.state is S.VERIFYING
+    later = decide(again, UNKNOWN, rules, NOW + 2 * PLAIN.verify_for)
+    assert (later.state, later.reason) == (S.FAILED, R.UNRESOLVED)
+
+
 def test_to_send_again_need_not_wait_for_the_queue() -> None:
     known = claimed(S.VERIFYING, lost=True)
     assert decide(known, ACTIVE, QUEUES, NOW + SECOND).state is S.QUEUED

@@ -1,7 +1,7 @@
 """Connections of a simulated machine to the simulated providers.
 
 The bytes are those that a socket would carry: both ends read them with what they read
-sockets with. How long they take, and which never come, the plan says, call by call.
+sockets with. How long they take, and which never come, the scenario says, call by call.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from simulate.hub import Hub
 from simulate.machine import Machine
 
 SOON = 0.02
-"""Seconds that bytes take, where the plan says nothing else."""
+"""Seconds that bytes take, where the scenario says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Network:
         """A request arrives that was sent a while ago."""
         before = self._asked()
         self.sandbox.exchange.handle(request, connection)
-        new = {one: sent for one in self._asked() - before}
+        new = dict.fromkeys(self._asked() - before, sent)
         self.sent |= new
         for provider, order, place in sorted(new):
             event = self.sandbox.simulations[provider].orders[order].events[place]

@@ -1,4 +1,4 @@
-"""Which call of a world goes wrong, and how: as its plan says."""
+"""Which call of a world goes wrong, and how: as its scenario says."""
 
 from __future__ import annotations
 

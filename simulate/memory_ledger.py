@@ -37,8 +37,7 @@ def empty_ledger(guard: Guard) -> Iterator[Engine]:
 
     def begin(_connection: Connection) -> None:
         if not guard.begins():
-            lost = sqlite3.OperationalError("connection lost")
-            raise OperationalError("", None, lost)
+            raise lost()
 
     def commit(connection: Connection) -> None:
         if not connection.get_execution_options().get("reading", False):
@@ -51,6 +50,11 @@ def empty_ledger(guard: Guard) -> Iterator[Engine]:
     finally:
         event.remove(engine, "begin", begin)
         event.remove(engine, "commit", commit)
+
+
+def lost() -> OperationalError:
+    """What a connection raises that was lost."""
+    return OperationalError("", None, sqlite3.OperationalError("connection lost"))
 
 
 def raw(connection: Connection) -> sqlite3.Connection:

@@ -1,6 +1,6 @@
 """What a world is made of, drawn from its seed before anything runs.
 
-Pure values: a plan that fails is made smaller by leaving some of it out.
+Pure values: a scenario that fails is made smaller by leaving some of it out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from simulate.wire import Delays
+from simulate.network import Delays
 
 SPAN = 40.0
 """Seconds from the first submission to the last, and from the first trouble to the
@@ -46,7 +46,8 @@ POINTS = (
 )
 """Where a machine may die or stand still."""
 INSIDE = ("committing", "committed")
-"""Where it may die: in a transaction, and when it is made and nothing else is."""
+"""Where it may die: in a transaction, and when it is made and nothing else is. A
+transaction may fail there, too, or only seem to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Trouble:
     all machines; or, where there is no point, at a moment."""
 
     kind: str
-    """die, freeze, suspend, set-clock; redis-away, redis-emptied, ledger-away."""
+    """die, fail, freeze, suspend; set-clock, redis-away, redis-emptied, ledger-away."""
     point: str = ""
     nth: int = 0
     at: float = 0.0
@@ -72,7 +73,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Scenario:
     seed: int
     messages: tuple[Message, ...]
     troubles: tuple[Trouble, ...]
@@ -92,16 +93,16 @@ class Plan:
         return entries + len(self.troubles) + len(self.faults) + len(self.delays)
 
 
-def plan(seed: int, *, second_keys: bool = False) -> Plan:
+def scenario(seed: int, *, second_keys: bool = False) -> Scenario:
     """The same for the same seed. ``second_keys``: two producers may each have a key of
     their own for one order."""
     random = Random(seed)  # noqa: S311  (a world, not a secret)
-    return Plan(
+    return Scenario(
         seed=seed,
         messages=tuple(_messages(random, 0.15 if second_keys else 0.0)),
         troubles=tuple(_troubles(random)),
         faults={n: random.choice(FAULTS) for n in _some(random, 0.25)},
-        delays={n: _delays(random) for n in _some(random, 0.15)},
+        delays={n: _delays(random) for n in _some(random, 0.25)},
         workers=random.choice((1, 2, 2, 3)),
         settle=random.choice((0.5, 1.5, 20.0, 600.0)),
         lag=random.choice((0.0, 1.0, 60.0, 400.0)),
@@ -115,7 +116,9 @@ def _some(random: Random, share: float) -> list[int]:
 def _delays(random: Random) -> Delays:
     kind = random.choice(("connecting", "there", "there", "back"))
     longest = {"connecting": 6.0, "there": LATEST, "back": 70.0}[kind]
-    return Delays(**{kind: random.uniform(0.0, longest)})
+    # Most that goes wrong goes wrong at the very end of what is allowed.
+    shortest = random.choice((0.0, 0.8 * longest))
+    return Delays(**{kind: random.uniform(shortest, longest)})
 
 
 # --- what is submitted --------------------------------------------------------------
@@ -146,15 +149,15 @@ def _entry(random: Random, number: int) -> dict[str, Any]:
     provider, order, params = _wish(random, number)
     entry: dict[str, Any] = {"provider": provider, "order": order, "params": params}
     drawn = random.random()
-    if drawn < 0.12:
-        entry["cancel_before"] = random.choice((1, 5, 30, 90))
-    elif drawn < 0.2:
+    if drawn < 0.2:
+        entry["cancel_before"] = random.choice((1, 5, 20, 30, 90))
+    elif drawn < 0.28:
         entry["not_before"] = random.choice((3, 20, 3600))
     return entry
 
 
 def _wish(random: Random, number: int) -> tuple[str, str, dict[str, Any]]:
-    match random.choices(range(5), (30, 30, 15, 15, 10))[0]:
+    match random.choices(range(5), (28, 26, 14, 20, 12))[0]:
         case 0:
             return "notpanel", f"ord_{random.randrange(10**9):09}", {}
         case 1:
@@ -175,14 +178,20 @@ def _wish(random: Random, number: int) -> tuple[str, str, dict[str, Any]]:
 def _troubles(random: Random) -> list[Trouble]:
     made = [_at_point(random) for _ in range(random.randint(0, 4))]
     made += [_at_moment(random) for _ in range(random.randint(0, 2))]
+    if any(one.kind == "suspend" for one in made):
+        # Both clocks of a machine that is set back while it is suspended say that no
+        # time has passed: nothing on that machine can know better.
+        made = [one for one in made if one.kind != "set-clock" or one.seconds > 0]
     return made
 
 
 def _at_point(random: Random) -> Trouble:
     nth = random.choice((1, 1, 2, 3, random.randint(1, 25)))
-    kind = random.choice(("die", "die", "freeze", "suspend"))
+    kind = random.choice(("die", "die", "fail", "freeze", "suspend"))
     if kind == "die":
         return Trouble("die", random.choice(POINTS + INSIDE), nth)
+    if kind == "fail":
+        return Trouble("fail", random.choice(INSIDE), nth)
     seconds = random.choice((2.0, 30.0, 90.0, 1800.0))
     return Trouble(kind, random.choice(POINTS), nth, seconds=seconds)
 

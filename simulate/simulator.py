@@ -1,4 +1,4 @@
-"""One world: what its plan says, carried out; and what came of it."""
+"""One world: what its scenario says, carried out; and what came of it."""
 
 from __future__ import annotations
 
@@ -6,126 +6,79 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from itertools import count
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Engine as Ledger
 from structlog.testing import capture_logs
 
-from chaos.oracle import Judgement
-from ledger import records
 from ledger.seal import Seal, new_key
 from sandbox.settings import Settings
 from sandbox.world import World as Sandbox
-from simulate.accounts import accounts
-from simulate.broker import Beat, Broker
-from simulate.faults import PlannedFaults
 from simulate.hub import Hub
-from simulate.ledgers import empty_ledger, raw
+from simulate.ledger_view import LedgerView
 from simulate.machine import Machine
-from simulate.plan import INSIDE, Message, Plan, Trouble
-from simulate.verdict import given_up, verdict
-from simulate.wire import Network
-from simulate.worker import Surroundings, Worker
+from simulate.memory_ledger import empty_ledger, lost
+from simulate.message_queue import Beat, Broker
+from simulate.network import Network
+from simulate.numbered_ids import numbered_ids
+from simulate.outcome import Outcome
+from simulate.planned_faults import PlannedFaults
+from simulate.scenario import INSIDE, LATEST, Message, Scenario, Trouble
+from simulate.simulated_accounts import accounts
+from simulate.simulated_worker import Surroundings, Worker
+from simulate.verdict import verdict
 
 BEGAN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LONGEST = timedelta(days=12).total_seconds()
 """No policy goes on for longer."""
+MOST_CALLS = 2000
+"""Of a world: what calls without end is not to be waited for."""
 STALLED = timedelta(days=1).total_seconds()
 """Where nothing moves for so long, nothing ever will."""
-DUE = (
-    ("cancellation", "due_at"),
-    ("lane", "paused_until"),
-    ("lane", "probe_at"),
-)
-"""Where the ledger says when something is due."""
 RESTART_SECONDS = 2.0
+REFUSED_SECONDS = 3.0
 AGAIN_SECONDS = 300.0
 """After Redis has lost everything, producers send all of it again from their outbox."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a world."""
-
-    plan: Plan
-    judged: Judgement
-    seconds: float
-    """How much simulated time it took."""
-    calls: int
-    trace: Sequence[str]
-    rows: Sequence[Mapping[str, Any]]
-    records: Sequence[Mapping[str, Any]]
-
-    @property
-    def offences(self) -> list[str]:
-        """What is wrong, each with its kind before it."""
-        kinds = {
-            **self.judged.kinds,
-            "not finished": self.judged.unfinished,
-            "given up": tuple(given_up(self.rows, self.records)),
-        }
-        return [
-            f"{kind}: {one.provider} {one.order}: {one.why}"
-            for kind, found in kinds.items()
-            for one in found
-        ]
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        return frozenset(line.partition(":")[0] for line in self.offences)
-
-
-def run(plan: Plan) -> Outcome:
-    """Carry a plan out. The same for the same plan."""
+def run(scenario: Scenario) -> Outcome:
+    """Carry a scenario out. The same for the same scenario."""
     with ExitStack() as stack:
-        world = _World(plan)
+        simulator = _Simulator(scenario)
         logs = stack.enter_context(capture_logs())
-        stack.enter_context(_numbered_ids())
-        world.ledger = stack.enter_context(empty_ledger(world))
-        random.seed(plan.seed)
-        world.logs = logs
-        return world.run()
+        stack.enter_context(numbered_ids())
+        simulator.ledger = stack.enter_context(empty_ledger(simulator))
+        random.seed(scenario.seed)
+        simulator.logs = logs
+        return simulator.run()
 
 
-class _numbered_ids:  # noqa: N801  (a context manager, used as a function)
-    """Ids that follow each other, in place of random ones."""
-
-    def __enter__(self) -> None:
-        numbers = count(1)
-        self._former = records.uuid_utils
-        made = lambda: f"{next(numbers):08}"  # noqa: E731
-        records.uuid_utils = SimpleNamespace(uuid7=made)  # type: ignore[assignment]
-
-    def __exit__(self, *_: object) -> None:
-        records.uuid_utils = self._former
-
-
-class _World:
+class _Simulator:
     ledger: Ledger
     logs: Sequence[Mapping[str, Any]]
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
         self.trace: list[str] = []
         self.hub = Hub(BEGAN.timestamp())
-        settings = Settings(plan.seed, settle=plan.settle, lag=plan.lag, cooldown=0.0)
+        settings = Settings(
+            scenario.seed, settle=scenario.settle, lag=scenario.lag, cooldown=0.0
+        )
         settings.notpanel_limit = 0
         settings.refuse_seconds = 3.0
         self.sandbox = Sandbox(settings, refuse=self._refuse, timing=self.hub)
-        self.sandbox.exchange.faults = PlannedFaults(plan.faults, plan.seed)
-        self.network = Network(self.hub, self.sandbox, plan.delays, self.note)
+        self.sandbox.exchange.faults = PlannedFaults(scenario.faults, scenario.seed)
+        self.network = Network(self.hub, self.sandbox, scenario.delays, self.note)
         self.broker = Broker(self.hub, self._give)
         self.workers: list[Worker] = []
         self._numbers = count(1)
         self._turns = count()
         self._passed: Counter[str] = Counter()
         self._at_point = {
-            (one.point, one.nth): one for one in plan.troubles if one.point
+            (one.point, one.nth): one for one in scenario.troubles if one.point
         }
         self._ledger_away_until = 0.0
         self._moved_at, self._dirty = self.hub.time, True
@@ -133,22 +86,31 @@ class _World:
         """Messages that are still to be sent."""
 
     def run(self) -> Outcome:
-        with self.ledger.connect() as connection:
-            self._raw = raw(connection)
-        for _ in range(self.plan.workers):
+        self._view = LedgerView(self.ledger)
+        for _ in range(self.scenario.workers):
             self._start_worker()
         self.beat = Beat(self.hub, self._tick, self._next_due)
-        for message in self.plan.messages:
+        self._open_shops()
+        for message in self.scenario.messages:
             self._submit(message, message.at)
             if message.again is not None:
                 self._submit(message, message.again)
-        for one in self.plan.troubles:
+        for one in self.scenario.troubles:
             if not one.point:
                 self._later(one.at, partial(self._happen, one))
         self.hub.run(BEGAN.timestamp() + LONGEST, self._over)
+        # What is on its way still takes effect.
+        self.hub.run(self.hub.time + LATEST, lambda: False)
         for worker in self.workers:
             worker.machine.kill()
         return self._outcome()
+
+    def _open_shops(self) -> None:
+        """Each order is at its provider before anything is asked of it."""
+        for message in self.scenario.messages:
+            for entry in message.entries:
+                simulation = self.sandbox.simulations[entry["provider"]]
+                simulation.order(simulation.key(entry["order"]), self.hub.time)
 
     def note(self, what: str) -> None:
         self.trace.append(f"{self.hub.time - BEGAN.timestamp():12.3f}  {what}")
@@ -208,6 +170,8 @@ class _World:
         self.note(f"machine {machine.number}: {trouble.kind} at {point}")
         if trouble.kind == "die":
             self._kill(machine)
+        elif trouble.kind == "fail":
+            raise lost()
         else:
             suspended = trouble.kind == "suspend"
             machine.freeze(trouble.seconds, suspended=suspended)
@@ -230,7 +194,7 @@ class _World:
                 self.broker.go_away(trouble.seconds)
             case "redis-emptied":
                 self.broker.lose_all()
-                for message in self.plan.messages:
+                for message in self.scenario.messages:
                     self._submit(message, AGAIN_SECONDS)
             case "ledger-away":
                 self._ledger_away_until = self.hub.time + trouble.seconds
@@ -264,37 +228,23 @@ class _World:
     # --- the end ---
 
     def _next_due(self) -> float | None:
-        """When time moves something next, as far as the ledger knows; none where
-        something is due already, or nothing will be."""
-        now = int(self.hub.time * 1000)
-        if self._look(f"SELECT 1 FROM cancellation WHERE due_at <= {now} LIMIT 1"):
-            return None
-        times = [
-            self._look(f"SELECT min({column}) FROM {table} WHERE {column} > {now}")
-            for table, column in DUE
-        ]
-        due = min((one for one in times if one), default=None)
-        return None if due is None else due / 1000
+        return self._view.next_due(self.hub.time)
 
     def _over(self) -> bool:
-        if self.hub.time > self._moved_at + STALLED:
+        stalled = self.hub.time > self._moved_at + STALLED
+        if stalled or self.network.calls > MOST_CALLS:
             return True
-        if self._left or not self.broker.idle or not self._dirty:
+        taking = any(one.taking for one in self.workers)
+        if self._left or taking or not self.broker.idle or not self._dirty:
             return False
         self._dirty = False
-        open_ = "SELECT 1 FROM cancellation WHERE finished_at IS NULL LIMIT 1"
-        return self._look(open_) is None
-
-    def _look(self, statement: str) -> int | None:
-        """What the ledger holds, at no cost."""
-        found = self._raw.execute(statement).fetchone()
-        return None if found is None else found[0]
+        return not self._view.has_open()
 
     def _outcome(self) -> Outcome:
         at = datetime.fromtimestamp(self.hub.time, UTC)
-        judged, rows, found = verdict(self.plan, self.ledger, self.network, at)
+        judged, rows, found = verdict(self.scenario, self.ledger, self.network, at)
         return Outcome(
-            self.plan,
+            self.scenario,
             judged,
             self.hub.time - BEGAN.timestamp(),
             self.network.calls,

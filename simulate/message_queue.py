@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any
 
 from simulate.hub import Hub
-from simulate.machine import Machine
 
 VISIBILITY = 60.0
 """Seconds until a message that is not acknowledged is given to another worker."""
+ACKS_LATE = True
+"""Whether messages are acknowledged when they have been worked on, not before."""
 AGAIN = 1.0
 """Seconds until a producer tries again that could not send."""
 
@@ -32,8 +34,6 @@ class Broker:
         self._away_until = 0.0
         self._trying = 0
         """Messages that their producers could not send yet."""
-        self.acks_late = True
-        """Whether messages are acknowledged when they are worked on, not before."""
 
     @property
     def away(self) -> bool:
@@ -61,9 +61,9 @@ class Broker:
                 # A worker that comes up asks again.
                 return
             self._waiting.popleft()
-            if self.acks_late:
+            if ACKS_LATE:
                 self._given[number] = entries
-                self._hub.later(VISIBILITY, lambda n=number: self._restore(n))
+                self._hub.later(VISIBILITY, partial(self._restore, number))
 
     def acknowledge(self, number: int) -> None:
         """It has been worked on. What Redis is not told is given out again."""

@@ -16,7 +16,7 @@ from providers.base import Account, WithLogin
 from providers.model import Policy
 from sandbox.tokens import STATIC
 from simulate.machine import Machine
-from simulate.wire import MachineWire, Network
+from simulate.network import MachineWire, Network
 from worker import jobs
 from worker.accounts import Accounts, Lane, LaneConfig
 from worker.calls import Caller
@@ -27,6 +27,7 @@ from worker.engine.permits import Granted
 from worker.engine.registry import Registry
 from worker.intake import lanes_to_notify, take_in
 from worker.limits import Budget, Place
+from worker.sweeper import Due
 from worker.tokens import Tokens
 
 PATIENCE = 15.0
@@ -49,6 +50,8 @@ class Worker:
 
     def __init__(self, machine: Machine, around: Surroundings) -> None:
         self.machine = machine
+        self.taking = 0
+        """Messages that it works on."""
         self._around = around
         wire = MachineWire(machine, around.network)
 
@@ -77,6 +80,7 @@ class Worker:
         def work() -> None:
             self.machine.passes("delivered")
             taken = self._take_in(entries)
+            self.taking -= 1
             if taken is None:
                 give_back()
                 return
@@ -84,6 +88,7 @@ class Worker:
             self.machine.passes("acknowledging")
             acknowledge()
 
+        self.taking += 1
         self.machine.spawn(work)
 
     def sweep(self) -> None:
@@ -137,8 +142,9 @@ class Worker:
         around, name = self._around, f"machine {self.machine.number}"
         now = self.machine.now()
         try:
-            # Looked up here, where a mutation may have put another one.
-            due = jobs.sweep(around.ledger, around.accounts, now, name)
+            # By its name there, where a mutation may have put another one.
+            sweep = vars(jobs)["sweep"]
+            due: Due = sweep(around.ledger, around.accounts, now, name)
         except LedgerUnreachableError:
             return
         self.machine.passes("swept")

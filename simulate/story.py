@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pprint import pformat
 
-from simulate.plan import Plan
-from simulate.world import Outcome
+from simulate.outcome import Outcome
+from simulate.scenario import Scenario
 
 
 def told(outcome: Outcome) -> str:
-    """The plan, all that happened, where each order ended, and what is wrong."""
+    """The scenario, all that happened, where each order ended, and what is wrong."""
     return "\n".join(_lines(outcome))
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:
-    yield from _plan(outcome.plan)
+    yield from _scenario(outcome.scenario)
     yield ""
     yield from outcome.trace
     yield ""
@@ -29,18 +29,19 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     yield from outcome.offences or ["nothing is wrong"]
 
 
-def _plan(plan: Plan) -> Iterator[str]:
-    workers = "a worker" if plan.workers == 1 else f"{plan.workers} workers"
-    yield f"seed {plan.seed}: {workers}, settle {plan.settle:g} s, lag {plan.lag:g} s"
-    for message in plan.messages:
+def _scenario(scenario: Scenario) -> Iterator[str]:
+    workers = "a worker" if scenario.workers == 1 else f"{scenario.workers} workers"
+    times = f"settle {scenario.settle:g} s, lag {scenario.lag:g} s"
+    yield f"seed {scenario.seed}: {workers}, {times}"
+    for message in scenario.messages:
         again = "" if message.again is None else f", and again at {message.again:.3f}"
         yield f"  message at {message.at:.3f}{again}"
         for entry in message.entries:
             yield f"    {pformat(dict(entry), width=1000)}"
-    for one in plan.troubles:
+    for one in scenario.troubles:
         where = f"at {one.point} number {one.nth}" if one.point else f"at {one.at:.3f}"
         yield f"  {one.kind} {where} ({one.seconds:g} s)"
-    for number, kind in plan.faults.items():
+    for number, kind in scenario.faults.items():
         yield f"  call {number}: {kind}"
-    for number, delay in plan.delays.items():
+    for number, delay in scenario.delays.items():
         yield f"  call {number}: {delay}"

@@ -1,0 +1,71 @@
+"""Rescind broken on purpose, to see that random worlds notice.
+
+Those of ``chaos.mutations`` that are not about sockets, and those of faults that were
+found from outside before there was a simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chaos import mutations as chaos
+from chaos.patching import put
+from providers import http
+from providers.registry import BY_NAME
+from providers.wire import Wire
+from simulate import message_queue
+from simulate.simulated_accounts import accounts
+
+
+def early_ack() -> None:
+    """Messages are acknowledged before they are worked on: Celery's default."""
+    message_queue.ACKS_LATE = False
+
+
+def trust_at_once() -> None:
+    """Dükkango's list is believed at once, while our own call may still take effect."""
+    _change("dukkango", active_trusted_after=timedelta(0))
+
+
+def forget_queues() -> None:
+    """What notpanel shows as active is taken to hold no cancel of ours in a queue."""
+    _change("notpanel", queued_for=timedelta(0))
+
+
+def trap_requested() -> None:
+    """What was taken on is polled until it is given up, and never sent again."""
+    from ledger import decision
+
+    put(decision, "_was_dropped", lambda *_: False)
+
+
+def one_clock() -> None:
+    """Only the monotonic clock says whether it is too late to send."""
+
+    def late(wire: Wire, latest: float, send_by: datetime | None) -> bool:
+        del send_by
+        return wire.monotonic() > latest
+
+    put(http, "_is_late", late)
+
+
+def _change(name: str, **values: timedelta) -> None:
+    lanes = accounts().lanes
+    for lane, config in list(lanes.items()):
+        if lane[0] == name:
+            policy = config.policy.model_copy(update=values)
+            changed = replace(config, policy=policy)
+            lanes[lane] = changed  # type: ignore[index]
+    assert name in BY_NAME  # noqa: S101
+
+
+MUTATIONS: Mapping[str, Callable[[], None]] = {
+    **{name: break_ for name, break_ in chaos.MUTATIONS.items() if name != "early-ack"},
+    "early-ack": early_ack,
+    "trust-at-once": trust_at_once,
+    "forget-queues": forget_queues,
+    "trap-requested": trap_requested,
+    "one-clock": one_clock,
+}

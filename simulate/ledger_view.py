@@ -1,0 +1,41 @@
+"""What a simulation sees of the ledger from outside, at no cost to the world."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from simulate.memory_ledger import raw
+
+IS_OPEN = "SELECT 1 FROM cancellation WHERE finished_at IS NULL LIMIT 1"
+IS_DUE = "SELECT 1 FROM cancellation WHERE due_at <= ? LIMIT 1"
+WILL_BE_DUE = (
+    "SELECT min(due_at) FROM cancellation WHERE due_at > ?",
+    "SELECT min(paused_until) FROM lane WHERE paused_until > ?",
+    "SELECT min(probe_at) FROM lane WHERE probe_at > ?",
+)
+
+
+class LedgerView:
+    """Looks at one ledger without any transaction of its own."""
+
+    def __init__(self, ledger: Engine) -> None:
+        with ledger.connect() as connection:
+            self._raw = raw(connection)
+
+    def has_open(self) -> bool:
+        """Whether any cancellation has not ended."""
+        return self._look(IS_OPEN) is not None
+
+    def next_due(self, now: float) -> float | None:
+        """When time moves something next (since the epoch, as ``now`` is). None where
+        something is due already, or nothing will be."""
+        moment = int(now * 1000)
+        if self._look(IS_DUE, moment):
+            return None
+        times = [self._look(one, moment) for one in WILL_BE_DUE]
+        due = min((one for one in times if one), default=None)
+        return None if due is None else due / 1000
+
+    def _look(self, statement: str, *values: int) -> int | None:
+        found = self._raw.execute(statement, values).fetchone()
+        return None if found is None else found[0]

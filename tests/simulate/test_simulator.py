@@ -1,0 +1,91 @@
+"""The simulator: the same world each time, and worlds that notice what is broken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simulate.breakages import MUTATIONS
+from simulate.network import Delays
+from simulate.scenario import Message, Scenario, Trouble, scenario
+from simulate.shrink import shrink
+from simulate.simulator import run
+from simulate.story import told
+
+ROOT = Path(__file__).parents[2]
+MOST = 150
+"""Worlds within which each mutation is noticed."""
+ORDER = {"provider": "ithink", "order": "86300000001", "params": {}}
+CALM = Scenario(
+    seed=1, messages=(Message(0.0, (ORDER,)),), troubles=(), faults={}, delays={}
+)
+
+
+def python(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=ROOT,
+        env={**os.environ, **more},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def test_in_a_calm_world_an_order_is_called_once() -> None:
+    outcome = run(CALM)
+    assert outcome.offences == []
+    assert outcome.calls == 1
+    assert [row["state"] for row in outcome.rows] == ["cancelled"]
+
+
+def test_a_world_is_the_same_each_time() -> None:
+    first, second = told(run(scenario(11))), told(run(scenario(11)))
+    assert first == second
+
+
+def test_a_world_is_the_same_in_every_process() -> None:
+    command = ("-m", "simulate", "--seed", "11", "--whole")
+    said = {python(*command, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")}
+    assert len(said) == 1
+    assert "nothing is wrong" in said.pop()
+
+
+@pytest.mark.parametrize("point", ["delivered", "connecting", "sent", "committed"])
+def test_a_worker_that_dies_anywhere_is_followed_by_another(point: str) -> None:
+    outcome = run(replace(CALM, troubles=(Trouble("die", point, 1),)))
+    assert outcome.offences == []
+    assert any(f"die at {point}" in line for line in outcome.trace)
+    assert [row["state"] for row in outcome.rows] == ["cancelled"]
+
+
+def test_what_arrives_late_still_takes_effect() -> None:
+    outcome = run(replace(CALM, delays={1: Delays(there=40.0)}))
+    (order,) = outcome.records
+    assert order["events"][-1]["acted"] or order["truth"] == "cancelled"
+
+
+def test_a_smaller_scenario_is_one_that_fails_as_well() -> None:
+    def fails(one: Scenario) -> bool:
+        return 7 in one.faults and len(one.messages) > 1
+
+    whole = replace(scenario(3), faults={1: "garbage", 7: "refuse"})
+    assert fails(whole)
+    smallest = shrink(whole, fails)
+    assert fails(smallest)
+    assert smallest.faults == {7: "refuse"}
+    assert (len(smallest.messages), smallest.troubles) == (2, ())
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_worlds_notice_what_is_broken(mutation: str) -> None:
+    command = ("-m", "simulate", "--briefly", "--worlds", str(MOST))
+    done = python(*command, "--mutation", mutation)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("seed ")

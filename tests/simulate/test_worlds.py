@@ -1,0 +1,23 @@
+"""Random worlds, in which nothing may be lost, untrue or sent twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulate.scenario import scenario
+from simulate.simulator import run
+
+WORLDS = 300
+PART = 25
+
+
+@pytest.mark.parametrize("first", range(0, WORLDS, PART))
+def test_whatever_happens_every_accepted_cancellation_ends_once_and_truly(
+    first: int,
+) -> None:
+    wrong = {
+        seed: offences
+        for seed in range(first, first + PART)
+        if (offences := run(scenario(seed)).offences)
+    }
+    assert not wrong, f"make simulate SEED={min(wrong)} tells what happens there"
