@@ -33,6 +33,22 @@ class PutBack:
 
 
 @dataclass(frozen=True, slots=True)
+class DoneAlready:
+    """It was claimed, and another cancellation has had its order cancelled: nothing
+    was sent. ``reason`` says no more than is known of the other one."""
+
+    by: str
+    """The other one's id."""
+    reason: Reason = Reason.ALREADY_CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
+class AskFirst:
+    """It was claimed, and another cancellation may have had its order cancelled and
+    could not find out: nothing was sent, and the provider is to be asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """The lane must wait: throttled (``until`` is set), or held for an operator."""
 
@@ -52,7 +68,8 @@ class Lost:
 
 
 Tried = NotSent | Wait | Halve | Lost | Finding
-Event = Tried | PutBack
+Unsent = DoneAlready | AskFirst
+Event = Tried | PutBack | Unsent
 
 
 def decide(known: Claimed, event: Event, policy: Policy, now: datetime) -> Progress:
@@ -67,6 +84,8 @@ def decide(known: Claimed, event: Event, policy: Policy, now: datetime) -> Progr
         raise ValueError(f"nothing is decided of a cancellation that is {state}")
     if isinstance(event, PutBack):
         return _put_back(known, event.until or now, policy, now)
+    if isinstance(event, DoneAlready | AskFirst):
+        return _unsent(known, event, policy, now)
     return decided(known, event, policy, now)
 
 
@@ -278,6 +297,17 @@ def _put_back(known: Claimed, due: datetime, policy: Policy, now: datetime) -> P
     if known.past_deadline(now):
         return deadline_came(was, policy, now)
     return replace(was, state=State.QUEUED, due_at=due)
+
+
+def _unsent(known: Claimed, event: Unsent, policy: Policy, now: datetime) -> Progress:
+    """Another cancellation of the same order makes it needless to send this one."""
+    if known.progress.state is not State.SENDING:
+        raise ValueError(f"{known.id} is {known.progress.state}: it has been sent")
+    was = _unburnt(known.progress)
+    if isinstance(event, AskFirst):
+        return _verify(replace(was, lost=True, sent_at=now), policy, now)
+    said = replace(was, provider_message=f"cancelled by {event.by}")
+    return _final(said, State.CANCELLED, event.reason, now)
 
 
 # --- the moves ----------------------------------------------------------------------

@@ -42,9 +42,11 @@ EDGES: dict[tuple[State, State], str] = {
     (S.VERIFYING, S.REJECTED): "shown as not cancelled, and past it",
     (S.VERIFYING, S.EXPIRED): "shown as not done, and cancel_before has passed",
     (S.VERIFYING, S.FAILED): "cannot be established, or attempts ran out",
+    (S.REQUESTED, S.QUEUED): "shown as active for too long: dropped",
     (S.REQUESTED, S.CANCELLED): "shown as cancelled",
     (S.REQUESTED, S.REJECTED): "ended otherwise",
-    (S.REQUESTED, S.FAILED): "never became final",
+    (S.REQUESTED, S.EXPIRED): "dropped, and cancel_before has passed",
+    (S.REQUESTED, S.FAILED): "never became final, or attempts ran out",
     # Only an operator's retry leaves a final state: it opens a new round.
     (S.FAILED, S.QUEUED): "retry",
     (S.FAILED, S.VERIFYING): "retry, and an earlier call may have worked",

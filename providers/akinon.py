@@ -171,6 +171,14 @@ class Akinon(WithLogin[AkinonAccount]):
         items = ",".join(map(str, sorted(params.get("cancel_items", ()))))
         return f"{order}:{items}" if items else order
 
+    def overlap(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        some, others = _items(one), _items(other)
+        return not some or not others or bool(some & others)
+
+    def covers(self, done: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+        items = _items(done)
+        return not items or (bool(_items(wanted)) and _items(wanted) <= items)
+
     def build_cancel(
         self, account: AkinonAccount, token: str | None, orders: Sequence[Order]
     ) -> Request:
@@ -383,3 +391,8 @@ def _unsealed(order: Order, words: str) -> str:
             for form in {value, value.replace(" ", "")} - {""}:
                 words = re.sub(re.escape(form), "***", words, flags=re.IGNORECASE)
     return IBAN.sub("***", words)
+
+
+def _items(params: Mapping[str, Any]) -> frozenset[str]:
+    """The items that a cancellation is about; none where it is about all of them."""
+    return frozenset(map(str, params.get("cancel_items") or ()))

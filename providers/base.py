@@ -140,6 +140,18 @@ class Provider(ABC, Generic[A]):
             raise InvalidRequestError(f"params: {explain(error)}") from None
         return checked.model_dump(exclude_unset=True)
 
+    def overlap(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        """Whether two cancellations of one order, with these params, are about the same
+        goods, so that the second has to wait for the first."""
+        del one, other
+        return True
+
+    def covers(self, done: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+        """Whether a cancellation with the params ``done``, once cancelled, has done all
+        that one of the same order with the params ``wanted`` asks for."""
+        del done, wanted
+        return True
+
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
         """What makes this cancellation the same one when it comes again."""
         del params

@@ -26,7 +26,7 @@ otherwise: a reading that is believed sooner may say the contrary of what comes.
 
 
 def check_policy(provider: Provider[Any]) -> None:
-    """Raises ``ValueError`` for a policy under which what we say might become untrue."""
+    """Raises ``ValueError`` for a policy by which what we say might become untrue."""
     if provider.policy.active_trusted_after < LEAST_DOUBT:
         raise ValueError(
             f"{provider.name}: active_trusted_after must be at least"

@@ -93,13 +93,12 @@ class Scenario:
         return entries + len(self.troubles) + len(self.faults) + len(self.delays)
 
 
-def scenario(seed: int, *, second_keys: bool = False) -> Scenario:
-    """The same for the same seed. ``second_keys``: two producers may each have a key of
-    their own for one order."""
+def scenario(seed: int) -> Scenario:
+    """The same for the same seed."""
     random = Random(seed)  # noqa: S311  (a world, not a secret)
     return Scenario(
         seed=seed,
-        messages=tuple(_messages(random, 0.15 if second_keys else 0.0)),
+        messages=tuple(_messages(random)),
         troubles=tuple(_troubles(random)),
         faults={n: random.choice(FAULTS) for n in _some(random, 0.25)},
         delays={n: _delays(random) for n in _some(random, 0.25)},
@@ -124,12 +123,12 @@ def _delays(random: Random) -> Delays:
 # --- what is submitted --------------------------------------------------------------
 
 
-def _messages(random: Random, second_keys: float) -> list[Message]:
+def _messages(random: Random) -> list[Message]:
     entries: list[Mapping[str, Any]] = []
     for number in range(random.randint(2, 14)):
         entry = _entry(random, number)
         entries.append(entry)
-        if random.random() < second_keys:
+        if random.random() < 0.15:
             # Another producer's wish for the same order, under a key of its own.
             entries.append({**entry, "key": f"second-{number}"})
     if random.random() < 0.5:

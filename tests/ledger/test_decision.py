@@ -695,6 +695,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Wait, st.none() | times),
     st.builds(Halve, st.integers(1, 1000)),
     st.builds(Lost),
+    st.builds(PutBack, st.none() | times),
 )
 policies = st.builds(
     lambda *flags: policy(
@@ -703,10 +704,12 @@ policies = st.builds(
         cancelled_may_vanish=flags[2],
         active_trusted_after=timedelta(seconds=flags[3]),
         max_attempts=flags[4],
+        queued_for=timedelta(seconds=flags[5]),
     ),
     *[st.booleans()] * 3,
     st.integers(0, 600),
     st.integers(1, 4),
+    st.sampled_from([0, 3600]),
 )
 
 

@@ -16,6 +16,7 @@ from ledger.database import LedgerUnreachableError
 from worker.accounts import Lane
 from worker.engine.clock import Clock
 from worker.engine.deciding import log_lane
+from worker.engine.duplicates import DuplicateGuard
 from worker.engine.lane_operation import Entry, Submission
 from worker.engine.registry import Registry
 from worker.engine.settling import Settling
@@ -47,6 +48,7 @@ class Committer:
         self._clock = clock
         self._registry = registry
         self._settling = settling
+        self._guard = DuplicateGuard(ledger, clock)
         self._told = told
         self._away = False
         """Whether the ledger could not be reached in this step."""
@@ -82,6 +84,7 @@ class Committer:
     def _settle(self, shares: Sequence[Share], done: Committed) -> None:
         for lane, (was, is_now) in done.lanes.items():
             log_lane(lane, was, is_now)
+        self._guard.hold_back(shares)
         for share in shares:
             self._settling.settle(share, done)
         if done.recorded.to_tell:

@@ -92,7 +92,8 @@ class Settling:
         elif share.asked:
             # Orders of a refused batch come in few: more may wait behind them.
             capped = any(one.progress.batch_cap for one in share.claimed)
-            full = len(share.claimed) - share.direct >= share.asked
+            claimed = len(share.claimed) + len(share.held_back)
+            full = claimed - share.direct >= share.asked
             operation.backlog = full or capped
         else:
             operation.backlog = True
@@ -102,8 +103,9 @@ class Settling:
         calls, left = _calls(share)
         if calls and not share.in_flight:
             operation.heard_at = self._clock.monotonic()
-        operation.in_flight = share.in_flight + len(calls) + len(left)
-        operation.home.extend(call.put_back() for call in left)
+        back = [*(call.put_back() for call in left), *share.held_back]
+        operation.in_flight = share.in_flight + len(calls) + len(back)
+        operation.home.extend(back)
         if not self._dispatcher.start(operation, calls):
             operation.not_before = self._clock.monotonic() + LATER_SECONDS
         self.give_back_permits(operation)

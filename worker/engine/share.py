@@ -38,6 +38,8 @@ class Share:
     asked: int = 0
     """For so many orders it asked the ledger."""
     claimed: list[Claimed] = field(default_factory=list)
+    held_back: list[CallResult] = field(default_factory=list)
+    """Of what was claimed, what is not to be called now."""
     inserted: list[str] = field(default_factory=list)
     waiting: int = 0
     """Due orders left, where the lane has a rate."""
@@ -60,5 +62,5 @@ class Share:
     def reset(self) -> None:
         """Forget what came of it: the transaction is made once more."""
         self.calls, self.claims = self.room, self.backlog
-        self.claimed, self.inserted = [], []
+        self.claimed, self.held_back, self.inserted = [], [], []
         self.direct = self.asked = self.waiting = 0
