@@ -13,7 +13,16 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, text
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    or_,
+    select,
+    text,
+)
 
 from ledger.states import State
 from ledger.tables import CANCELLATION, OTHER_KEY, from_ms
@@ -67,7 +76,7 @@ def _with_keys() -> Any:
 def _of_one() -> Any:
     """One of them has the order for its key, the others not: each has its index."""
     its = and_(C.provider == bindparam("provider"), C.account == bindparam("account"))
-    order = bindparam("order")
+    order: BindParameter[str] = bindparam("order")
     keyed = and_(its, C.key == order, C.order_id == order)
     others = and_(its, text(OTHER_KEY), C.order_id == order)
     chosen = select(C.id, C.state, C.reason, C.due_at, C.params)

@@ -172,12 +172,12 @@ class Akinon(WithLogin[AkinonAccount]):
         return f"{order}:{items}" if items else order
 
     def overlap(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-        some, others = _items(one), _items(other)
+        some, others = _named(one), _named(other)
         return not some or not others or bool(some & others)
 
     def covers(self, done: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-        items = _items(done)
-        return not items or (bool(_items(wanted)) and _items(wanted) <= items)
+        items, asked = _named(done), _named(wanted)
+        return not items or (bool(asked) and asked <= items)
 
     def build_cancel(
         self, account: AkinonAccount, token: str | None, orders: Sequence[Order]
@@ -393,6 +393,6 @@ def _unsealed(order: Order, words: str) -> str:
     return IBAN.sub("***", words)
 
 
-def _items(params: Mapping[str, Any]) -> frozenset[str]:
+def _named(params: Mapping[str, Any]) -> frozenset[str]:
     """The items that a cancellation is about; none where it is about all of them."""
     return frozenset(map(str, params.get("cancel_items") or ()))

@@ -41,6 +41,13 @@ def trap_requested() -> None:
     put(decision, "_was_dropped", lambda *_: False)
 
 
+def blind_to_others() -> None:
+    """Each cancellation is sent, whatever others there are of its order."""
+    from worker.engine.duplicates import DuplicateGuard
+
+    put(DuplicateGuard, "hold_back", lambda *_: None)
+
+
 def one_clock() -> None:
     """Only the monotonic clock says whether it is too late to send."""
 
@@ -68,4 +75,5 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "forget-queues": forget_queues,
     "trap-requested": trap_requested,
     "one-clock": one_clock,
+    "blind-to-others": blind_to_others,
 }

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.decision import (
+    AskFirst,
+    DoneAlready,
     Event,
     Halve,
     Lost,
@@ -783,3 +785,28 @@ def test_the_diagram_shows_every_edge() -> None:
     for (a, b), why in EDGES.items():
         assert f"    {a} --> {b}: {why}\n" in shown
     assert shown.count("--> [*]") == len(FINAL)
+
+
+# --- another cancellation of the same order -------------------------------------------
+
+
+@pytest.mark.parametrize("reason", [R.ALREADY_CANCELLED, R.PARTIAL, R.INFERRED])
+def test_what_another_one_had_cancelled_ends_unsent_and_as_sure(reason: Reason) -> None:
+    known = claimed(S.SENDING, attempts=1, spent=1)
+    after = decide(known, DoneAlready("other", reason), PLAIN, NOW)
+    assert (after.state, after.reason) == (S.CANCELLED, reason)
+    assert (after.attempts, after.provider_message) == (0, "cancelled by other")
+
+
+def test_what_another_one_may_have_cancelled_is_read_back_unsent() -> None:
+    after = decide(claimed(S.SENDING, attempts=1, spent=1), AskFirst(), PLAIN, NOW)
+    assert (after.state, after.lost, after.attempts) == (S.VERIFYING, True, 0)
+
+
+@pytest.mark.parametrize("event", [DoneAlready("other"), AskFirst()], ids=str)
+@pytest.mark.parametrize("state", [S.VERIFYING, S.REQUESTED])
+def test_only_what_was_not_sent_can_be_left_to_another(
+    event: Event, state: State
+) -> None:
+    with pytest.raises(ValueError, match="it has been sent"):
+        decide(claimed(state), event, PLAIN, NOW)

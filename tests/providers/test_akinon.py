@@ -587,3 +587,43 @@ def test_any_login_is_a_token_held_or_unreadable(status: int, body: bytes) -> No
         AKINON.parse_login(Reply(status, {}, body), NOW)
     except UnreadableReplyError:
         return
+
+
+ALL_ITEMS, ONE_ITEM, TWO_ITEMS, ANOTHER = (
+    {"is_all": True},
+    {"cancel_items": [1]},
+    {"cancel_items": [1, 2]},
+    {"cancel_items": [3]},
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        (ALL_ITEMS, ONE_ITEM, True),
+        (ONE_ITEM, ALL_ITEMS, True),
+        (ONE_ITEM, TWO_ITEMS, True),
+        (ONE_ITEM, ANOTHER, False),
+    ],
+)
+def test_parts_of_an_order_wait_for_each_other_where_they_share_an_item(
+    one: dict[str, Any], other: dict[str, Any], overlap: bool
+) -> None:
+    assert Akinon().overlap(one, other) is overlap
+
+
+@pytest.mark.parametrize(
+    ("done", "wanted", "covers"),
+    [
+        (ALL_ITEMS, ONE_ITEM, True),
+        (ALL_ITEMS, ALL_ITEMS, True),
+        (TWO_ITEMS, ONE_ITEM, True),
+        (ONE_ITEM, ONE_ITEM, True),
+        (ONE_ITEM, TWO_ITEMS, False),
+        (ONE_ITEM, ALL_ITEMS, False),
+    ],
+)
+def test_a_part_does_what_another_asks_for_where_it_has_all_of_its_items(
+    done: dict[str, Any], wanted: dict[str, Any], covers: bool
+) -> None:
+    assert Akinon().covers(done, wanted) is covers

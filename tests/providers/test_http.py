@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
 
-import providers.http
+import providers.wire
 from providers import connection
 from providers.http import (
     Evidence,
@@ -44,6 +44,7 @@ from providers.model import (
     seconds,
 )
 from providers.throttling import LONGEST_WAIT, throttle_wait
+from providers.wire import LARGEST_BODY
 from tests.providers.conftest import Tls, Wire
 
 BODY = b'{"order":"1"}'
@@ -795,3 +796,61 @@ def test_threads_that_connect_at_once_read_the_authorities_once(
         given_to = [one.result() for one in asked]
     connection._trusting.cache_clear()
     assert given_to == made * 2
+
+
+# --- both clocks ----------------------------------------------------------------------
+
+
+class Clocks:
+    """A wire that never sends, whose clocks move while it connects."""
+
+    def __init__(self, of_day: float, monotonic: float) -> None:
+        self.at, self.since = datetime(2026, 11, 20, 12, tzinfo=UTC), 100.0
+        self._moves = (of_day, monotonic)
+        self.sent = self.left = False
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.since
+
+    def connect(self, head: object, seconds: float) -> Clocks:
+        del head, seconds
+        of_day, monotonic = self._moves
+        self.at += timedelta(seconds=of_day)
+        self.since += monotonic
+        return self
+
+    def prepare(self, patience: object) -> None:
+        pass
+
+    def ask(self, body: bytes, patience: object) -> Reply:
+        self.sent = True
+        return Reply(200, {}, b"{}")
+
+    def leave(self) -> None:
+        self.left = True
+
+    def forget(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("of_day", "monotonic", "sent"),
+    [
+        pytest.param(1.0, 1.0, True, id="in time"),
+        pytest.param(3.0, 3.0, False, id="too late"),
+        pytest.param(1800.0, 0.5, False, id="the machine was suspended"),
+        pytest.param(-3600.0, 3.0, False, id="the time of day was set back"),
+    ],
+)
+def test_it_is_sent_only_where_both_clocks_say_that_it_is_in_time(
+    of_day: float, monotonic: float, sent: bool
+) -> None:
+    clocks = Clocks(of_day, monotonic)
+    send_by = clocks.at + timedelta(seconds=2)
+    request = Request("POST", "https://provider.example", {}, b"{}")
+    result = exchange(request, parse, POLICY, (), send_by, clocks)
+    assert (clocks.sent, clocks.left) == (sent, not sent)
+    assert result.evidence is (Evidence.ANSWERED if sent else Evidence.NOT_SENT)

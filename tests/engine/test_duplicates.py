@@ -1,0 +1,177 @@
+"""Several cancellations of one order: its provider is asked once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+
+from ledger.database import reading
+from ledger.decision import Event
+from ledger.tables import CANCELLATION
+from tests.engine.results import ACTIVE, CANCELLED, REFUSED
+from tests.engine.world import World, lane
+from tests.ledger.build import policy
+from worker.engine.duplicates import LEAST_WAIT
+
+AGAIN = LEAST_WAIT.total_seconds()
+PARTS = 4
+
+
+@pytest.fixture
+def world(memory: Engine) -> World:
+    return World(memory, {lane(): policy(batch=PARTS)})
+
+
+def ends(world: World) -> dict[str, tuple[str, str | None, int]]:
+    """The state, reason and attempts of each cancellation, by its key."""
+    c = CANCELLATION.c
+    chosen = select(c.key, c.state, c.reason, c.attempts)
+    with reading(world.ledger) as connection:
+        rows = connection.execute(chosen)
+        return {row.key: (row.state, row.reason, row.attempts) for row in rows}
+
+
+def called(world: World) -> Counter[str]:
+    """How often each order was in a call."""
+    return Counter(order for one in world.executor.begun for order in one.orders)
+
+
+def end_all_by(world: World, event: Event) -> None:
+    world.end_all(lambda one: world.results.of(one, event))
+
+
+def go_on(world: World) -> None:
+    """Until the one that gave way is looked at again."""
+    world.settle()
+    world.run(AGAIN + 0.1)
+    world.sweep()
+    world.settle()
+
+
+def until_called(world: World) -> None:
+    """Until a call begins: its lane may back off meanwhile."""
+    for _ in range(200):
+        world.settle()
+        if world.under_way:
+            return
+        world.run(1.0)
+        world.sweep()
+    raise AssertionError("no call begins")
+
+
+def test_in_one_message_one_is_called_and_the_other_ends_as_it_does(
+    world: World,
+) -> None:
+    world.submit(world.new("1"), world.new("1", key="own"), world.new("2"))
+    world.settle()
+    assert sorted(world.orders_under_way()) == ["1", "2"]
+    world.end_all()
+    go_on(world)
+    assert called(world) == {"1": 1, "2": 1}
+    assert ends(world) == {
+        "1": ("cancelled", "confirmed", 1),
+        "own": ("cancelled", "already_cancelled", 0),
+        "2": ("cancelled", "confirmed", 1),
+    }
+
+
+def test_while_one_is_at_its_provider_the_other_waits(world: World) -> None:
+    world.submit_orders(["1"])
+    world.settle()
+    world.submit(world.new("1", key="own"))
+    for _ in range(3):
+        go_on(world)
+    assert called(world) == {"1": 1}
+    world.end_all()
+    go_on(world)
+    assert ends(world)["own"] == ("cancelled", "already_cancelled", 0)
+
+
+def test_once_it_is_cancelled_it_is_not_sent_again(world: World) -> None:
+    world.submit(world.new("1", key="first"))
+    world.finish()
+    world.submit(world.new("1"), world.new("1", key="third"))
+    world.finish()
+    assert called(world) == {"1": 1}
+    assert {end for key, end in ends(world).items() if key != "first"} == {
+        ("cancelled", "already_cancelled", 0)
+    }
+
+
+def test_where_the_first_one_is_refused_the_other_goes_its_own_way(
+    world: World,
+) -> None:
+    world.submit(world.new("1"), world.new("1", key="own"))
+    world.settle()
+    end_all_by(world, REFUSED)
+    go_on(world)
+    assert world.orders_under_way() == ["1"]
+    world.end_all()
+    world.settle()
+    assert ends(world)["own"] == ("cancelled", "confirmed", 1)
+
+
+def test_one_that_may_have_been_cancelled_is_asked_for_first(world: World) -> None:
+    world.reload({lane(): policy(give_up_after=timedelta(seconds=1))})
+    world.submit_orders(["1"])
+    for _ in range(5):
+        world.finish(world.results.lost)
+        world.run(60.0)
+        world.sweep()
+    assert ends(world)["1"][:2] == ("failed", "unresolved")
+    sent = called(world)["1"]
+    world.reload({lane(): policy()})
+    world.submit(world.new("1", key="own"))
+    until_called(world)
+    (reading_call,) = world.under_way
+    assert reading_call.call.operation.operation == "verify"
+    end_all_by(world, ACTIVE)
+    until_called(world)
+    assert called(world)["1"] == sent + 2
+    assert world.under_way[0].call.operation.operation == "cancel"
+    end_all_by(world, CANCELLED)
+    world.settle()
+    assert ends(world)["own"] == ("cancelled", "confirmed", 1)
+
+
+def test_no_order_is_twice_in_one_call_nor_in_two_at_once(world: World) -> None:
+    """As the issue's call of AWB1, AWB1, AWB9 was."""
+    for key in range(3):
+        new = [world.new(str(n), key=f"{key}-{n}") for n in range(2 * PARTS)]
+        world.submit(*new)
+    world.settle()
+    for _ in range(4):
+        assert max(Counter(world.orders_under_way()).values(), default=1) == 1
+        world.end_all()
+        go_on(world)
+    assert called(world) == {str(n): 1 for n in range(2 * PARTS)}
+    assert {state for state, _, _ in ends(world).values()} == {"cancelled"}
+
+
+def test_the_same_order_of_another_account_is_another_one(memory: Engine) -> None:
+    world = World(memory, {lane(0): policy(), lane(1): policy()})
+    world.submit(world.new("1", lane(0)), world.new("1", lane(1), key="own"))
+    world.settle()
+    assert sorted(world.orders_under_way()) == ["1", "1"]
+
+
+def test_what_cannot_be_looked_up_is_not_sent(world: World) -> None:
+    """The ledger goes away between the claim and the look."""
+    world.submit_orders(["1"])
+    tries = world.faults.tries
+
+    def go_away() -> None:
+        world.faults.away = True
+
+    world.faults.meanwhile.append(go_away)
+    world.step()
+    assert world.faults.tries > tries
+    assert not world.under_way
+    world.faults.away = False
+    world.run(AGAIN)
+    world.sweep()
+    world.settle()
+    assert world.orders_under_way() == ["1"]

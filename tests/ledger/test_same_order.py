@@ -1,0 +1,93 @@
+"""All cancellations of one order are found, and those of no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.database import reading, writing
+from ledger.intake import insert_new
+from ledger.same_order import wishes
+from ledger.states import State
+from providers.model import Reason
+from tests.ledger.build import NOW, new, progress
+
+ORDER = ("notpanel", "default", "1")
+
+
+def kept(engine: Engine, *keys: str, order: str = "1", **values: Any) -> list[str]:
+    some = [replace(new(key), order=order, **values) for key in keys]
+    with writing(engine) as connection:
+        insert_new(connection, some, NOW)
+    return [one.id for one in some]
+
+
+def found(engine: Engine, *orders: tuple[str, str, str]) -> dict[str, list[str]]:
+    with reading(engine) as connection:
+        return {
+            order: [one.id for one in some]
+            for (_, _, order), some in wishes(connection, orders or [ORDER]).items()
+        }
+
+
+def test_where_each_order_is_its_own_key_there_is_nothing_to_find(
+    engine: Engine,
+) -> None:
+    kept(engine, "1")
+    assert found(engine) == {}
+
+
+def test_those_of_one_order_are_found_whatever_their_keys(engine: Engine) -> None:
+    ids = kept(engine, "1", "first", "second")
+    kept(engine, "3", order="3")
+    assert found(engine, ORDER, ("notpanel", "default", "3")) == {"1": sorted(ids)}
+
+
+def test_another_account_and_another_provider_have_their_own(engine: Engine) -> None:
+    kept(engine, "own")
+    kept(engine, "own", account="other")
+    kept(engine, "1", provider="ithink")
+    assert found(engine, ("ithink", "default", "1")) == {}
+    assert len(found(engine)["1"]) == 1
+
+
+def test_an_order_whose_number_is_the_key_of_another_is_not_it(engine: Engine) -> None:
+    kept(engine, "1", order="2")
+    kept(engine, "own")
+    assert len(found(engine)["1"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "lost", "matters"),
+    [
+        (State.QUEUED, False, True),
+        (State.SENDING, False, True),
+        (State.VERIFYING, True, True),
+        (State.REQUESTED, True, True),
+        (State.CANCELLED, False, True),
+        (State.FAILED, True, True),
+        (State.FAILED, False, False),
+        (State.SCHEDULED, False, False),
+        (State.REJECTED, False, False),
+        (State.EXPIRED, False, False),
+    ],
+)
+def test_one_that_can_do_nothing_to_another_is_left_out(
+    engine: Engine, state: State, lost: bool, matters: bool
+) -> None:
+    kept(engine, "own", progress=progress(state, lost=lost))
+    assert bool(found(engine).get("1")) is matters
+
+
+def test_what_is_known_of_one_is_told(engine: Engine, now: datetime) -> None:
+    del now
+    inferred = progress(State.CANCELLED, reason=Reason.INFERRED)
+    kept(engine, "own", progress=inferred, params={"cancel_items": [1]})
+    with reading(engine) as connection:
+        (one,) = wishes(connection, [ORDER])[ORDER]
+    assert (one.state, one.reason) == (State.CANCELLED, Reason.INFERRED)
+    assert one.params == {"cancel_items": [1]}
