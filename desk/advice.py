@@ -34,6 +34,11 @@ ANYWHERE: Mapping[Reason, str] = {
         " were answered, and whether the lane is open now; then retry. If it is"
         " urgent, cancel it by hand in {panel}."
     ),
+    _R.NEVER_SENT: (
+        "No call for it could be sent for as long as its policy allows: the provider"
+        " has never heard of it. Its history says why. Retry once the provider can be"
+        " reached; if it is urgent, cancel it by hand in {panel}."
+    ),
     _R.DEADLINE_PASSED: (
         "Its cancel_before came first, and nothing that was sent took effect. If it"
         " still matters, retry with a new deadline."

@@ -367,7 +367,8 @@ def _send_later(
     if now >= known.opened_at + policy.give_up_after:
         if was.lost:
             return _verify(was, policy, now)
-        return _final(was, State.FAILED, Reason.ATTEMPTS_EXHAUSTED, now)
+        tried = Reason.ATTEMPTS_EXHAUSTED if was.attempts else Reason.NEVER_SENT
+        return _final(was, State.FAILED, tried, now)
     return replace(was, state=State.QUEUED, due_at=due)
 
 

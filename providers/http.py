@@ -53,6 +53,8 @@ class Exchange:
     """What went wrong, in words, when something did."""
     body: str | None = None
     """The reply's body, masked and cut, where it was refused or unreadable."""
+    unreadable: bool = False
+    """Whether the provider answered, in words that cannot be read."""
 
 
 def exchange(
@@ -156,7 +158,11 @@ def _read(
         words = str(error) if known else f"a bug of ours: {kind} while reading it"
         detail = mask(words, secrets)
         return Exchange(
-            Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
+            Evidence.MAYBE_DONE,
+            status=reply.status,
+            detail=detail,
+            body=body,
+            unreadable=True,
         )
     return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
 

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
     DEADLINE_PASSED = "deadline_passed"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    NEVER_SENT = "never_sent"
     UNRESOLVED = "unresolved"
 
 

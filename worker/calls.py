@@ -71,6 +71,9 @@ class Effect:
     throttled: timedelta | None = None
     held: str | None = None
     why: str = ""
+    unreadable: bool = False
+    """Whether it failed by an answer that cannot be read: of one order alone, that is
+    the order's fault, not its lane's."""
 
     @property
     def stops(self) -> bool:
@@ -329,7 +332,8 @@ def _effect(result: Exchange) -> Effect:
         case TokenRefused(why):
             return Effect(held=f"{why} (also just after a login)")
         case None:
-            return Effect(failed=result.detail or str(result.evidence))
+            failed = result.detail or str(result.evidence)
+            return Effect(failed=failed, unreadable=result.unreadable)
         case _:
             return FINE
 

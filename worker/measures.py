@@ -44,7 +44,11 @@ ENDS: dict[State, tuple[Reason, ...]] = {
         Reason.REFUSED,
     ),
     State.EXPIRED: (Reason.DEADLINE_PASSED,),
-    State.FAILED: (Reason.ATTEMPTS_EXHAUSTED, Reason.UNRESOLVED),
+    State.FAILED: (
+        Reason.ATTEMPTS_EXHAUSTED,
+        Reason.NEVER_SENT,
+        Reason.UNRESOLVED,
+    ),
 }
 BY_LANE = {
     tallies.ACCEPTED: "rescind_accepted_total",

@@ -55,6 +55,9 @@ class Results:
     def lost(self, one: UnderWay) -> CallResult:
         return self.of(one, Lost(), Effect(failed="the connection was reset"))
 
+    def unreadable(self, one: UnderWay) -> CallResult:
+        return self.of(one, Lost(), Effect(failed="no JSON", unreadable=True))
+
     def not_sent(self, one: UnderWay) -> CallResult:
         return self.of(one, NotSent(), Effect(failed="connection refused"))
 

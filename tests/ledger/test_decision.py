@@ -571,7 +571,7 @@ def test_a_provider_that_cannot_be_asked_is_not_asked_for_ever(
 def test_what_could_never_be_sent_is_given_up(event: Event) -> None:
     known = claimed(S.SENDING)
     after = decide(known, event, PLAIN, NOW + PLAIN.give_up_after)
-    assert (after.state, after.reason) == (S.FAILED, R.ATTEMPTS_EXHAUSTED)
+    assert (after.state, after.reason) == (S.FAILED, R.NEVER_SENT)
     assert after.attempts == 0
 
 
@@ -810,3 +810,13 @@ def test_only_what_was_not_sent_can_be_left_to_another(
 ) -> None:
     with pytest.raises(ValueError, match="it has been sent"):
         decide(claimed(state), event, PLAIN, NOW)
+
+
+def test_what_could_never_be_sent_fails_as_never_sent() -> None:
+    known = claimed(S.SENDING, attempts=1, spent=1)
+    late = NOW + PLAIN.give_up_after
+    after = decide(known, NotSent(), PLAIN, late)
+    assert (after.state, after.reason) == (S.FAILED, R.NEVER_SENT)
+    tried = claimed(S.SENDING, attempts=3, spent=2)
+    after = decide(tried, NotSent(), PLAIN, late)
+    assert (after.state, after.reason) == (S.FAILED, R.ATTEMPTS_EXHAUSTED)

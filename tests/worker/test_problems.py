@@ -27,7 +27,7 @@ REASONS = {
         *("not_supported", "invalid_request", "refused"),
     ),
     State.EXPIRED: ("deadline_passed",),
-    State.FAILED: ("attempts_exhausted", "unresolved"),
+    State.FAILED: ("attempts_exhausted", "never_sent", "unresolved"),
 }
 INSIDE = {
     "AccountsError": "becomes the fault of all lanes",

@@ -221,7 +221,7 @@ class Engine:
                 # Its orders are read back when their lease has run out.
                 operation.in_flight -= 1
                 continue
-            operation.home.append(result)
+            operation.home.append(operation.attributed(result))
             heard[operation] = heard.get(operation, 0) + 1
             self._registry.activate(operation)
         for operation, results in heard.items():

@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ledger.intake import NewCancellation
 from ledger.progress import Claimed
 from ledger.states import State
 from providers.model import Policy
 from worker.accounts import Lane, LaneConfig
-from worker.calls import Caller, CallResult
+from worker.calls import Caller, CallResult, Effect
 from worker.limits import Place
 
 STATES = {
@@ -118,6 +118,8 @@ class LaneOperation:
     """Until when it is useless to ask the rate limiter."""
     halted: bool = False
     """Whether a result says that no further call must begin."""
+    unreadable: set[str] = field(default_factory=set)
+    """Orders about which answers could not be read, since the last that could."""
     faults: int = 0
     """How often in a row its part of a transaction could not be written."""
     registered: bool = False
@@ -192,6 +194,18 @@ class LaneOperation:
         """Calls a second; none where all are silent."""
         hangs = self.in_flight > 0 and now - self.heard_at > HANGS_SECONDS
         return 0.0 if hangs else self.pace
+
+    def attributed(self, result: CallResult) -> CallResult:
+        """The same result; no fault of the lane's, where it is about the one order
+        alone whose answers cannot be read."""
+        effect = result.effect
+        if effect.unreadable:
+            self.unreadable.update(one.order.id for one in result.claimed)
+            if len(self.unreadable) == 1:
+                return replace(result, effect=Effect(why=effect.failed or ""))
+        elif result.call is not None and effect.failed is None:
+            self.unreadable.clear()
+        return result
 
     def heard(self, results: int, now: float) -> None:
         """So many results came home."""

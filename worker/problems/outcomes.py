@@ -93,6 +93,15 @@ OUTCOMES = Group(
             " retry ID`.",
         ),
         Problem(
+            "failed-never-sent",
+            "failed, never_sent",
+            "For as long as the account's policy allows, no call for it could be sent:"
+            " the provider has never heard of it.",
+            "See why in its history (`rescind show ID`) and in `rescind lanes`: a"
+            " provider that is down, or a lane that is held. Mend it, then `rescind"
+            " retry ID`.",
+        ),
+        Problem(
             "failed-unresolved",
             "failed, unresolved",
             "A call may have worked, and the provider could not be brought to say. The"
