@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -120,6 +120,22 @@ def trust_commit() -> None:
     inner = put(committing, "commit", commit)
 
 
+def trust_at_once() -> None:
+    """An order that is read as active is active, however late our own call may act."""
+
+    def none(*_: Any) -> timedelta:
+        return timedelta(0)
+
+    put(decision, "_doubted_for", none)
+
+
+def blind_to_others() -> None:
+    """Each cancellation is sent, whatever others there are of its order."""
+    from worker.engine.duplicates import DuplicateGuard
+
+    put(DuplicateGuard, "hold_back", lambda *_: None)
+
+
 MUTATIONS: Mapping[str, Callable[[], None]] = {
     "no-verify": no_verify,
     "no-fencing": no_fencing,
@@ -128,6 +144,8 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "requeue-vanished": requeue_vanished,
     "trust-silence": trust_silence,
     "trust-commit": trust_commit,
+    "trust-at-once": trust_at_once,
+    "blind-to-others": blind_to_others,
 }
 
 CAUGHT_BY: Mapping[str, frozenset[str]] = {
@@ -138,6 +156,8 @@ CAUGHT_BY: Mapping[str, frozenset[str]] = {
     "requeue-vanished": frozenset({"twice"}),
     "trust-silence": frozenset({"untrue"}),
     "trust-commit": frozenset({"twice"}),
+    "trust-at-once": frozenset({"twice"}),
+    "blind-to-others": frozenset({"twice"}),
 }
 """What each must be caught by, whatever else it does."""
 

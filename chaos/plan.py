@@ -17,6 +17,7 @@ ITEMS = (101, 102, 103)
 """The items that each of the sandbox's Akinon orders has."""
 KILL_EVERY = 3.0
 FAULT_RATE = 0.15
+TENTH = 10
 
 INSIDE = ("writing", "inserting", "claiming", "committing")
 """Points inside the engine's transaction."""
@@ -123,6 +124,8 @@ def plan(seed: int, scale: Scale) -> Plan:
 
 def _messages(random: Random, scale: Scale) -> list[Message]:
     entries = [_entry(random, number) for number in range(scale.orders)]
+    # Another producer's wish for some of these orders, under a key of its own.
+    entries += [_again(random, one) for one in entries[::TENTH]]
     random.shuffle(entries)
     made = []
     size = max(2, round(scale.orders / (scale.seconds * 4)))
@@ -146,6 +149,12 @@ def _entry(random: Random, number: int) -> dict[str, Any]:
     elif drawn < 0.07:
         entry["not_before"] = random.choice((1, 3))
     return entry
+
+
+def _again(random: Random, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The same order once more, whenever it may come."""
+    kept = {name: entry[name] for name in ("provider", "order", "params")}
+    return {**kept, "key": f"second-{random.getrandbits(40):010x}"}
 
 
 def _wish(random: Random, number: int) -> tuple[str, str, dict[str, Any]]:

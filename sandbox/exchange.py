@@ -145,6 +145,8 @@ class Exchange:
         elif kind == "refuse":
             job.connection.drop()
             self._refuse(self._settings.refuse_seconds)
+        elif kind == "late":
+            self._later(self._settings.slow_seconds, self._run_unheard, job)
         elif kind == "slow_before":
             self._later(self._settings.slow_seconds, self._start_late, job)
         else:
@@ -157,6 +159,11 @@ class Exchange:
     def _start_late(self, job: Job) -> None:
         # What nobody waits for any more never happens.
         if job.connection.is_open and job.era == self._era:
+            self._deliver(job, self._run(job))
+
+    def _run_unheard(self, job: Job) -> None:
+        """Act, whether anybody still waits or not."""
+        if job.era == self._era:
             self._deliver(job, self._run(job))
 
     def _run(self, job: Job) -> Reply:

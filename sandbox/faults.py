@@ -23,8 +23,9 @@ KINDS = (
     "row_missing",
     "refuse",
 )
-ON_REQUEST = ("row_dropped",)
-"""Only where it is asked for by name: notpanel takes a batch on, and forgets one."""
+ON_REQUEST = ("row_dropped", "late")
+"""Only where it is asked for by name: notpanel takes a batch on, and forgets one; a
+provider acts when its caller has long hung up."""
 OPS = ("cancel", "read", "login")
 
 

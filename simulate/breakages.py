@@ -24,7 +24,7 @@ def early_ack() -> None:
     message_queue.ACKS_LATE = False
 
 
-def trust_at_once() -> None:
+def hasty_dukkango() -> None:
     """Dükkango's list is believed at once, while our own call may still take effect."""
     _change("dukkango", active_trusted_after=timedelta(0))
 
@@ -39,13 +39,6 @@ def trap_requested() -> None:
     from ledger import decision
 
     put(decision, "_was_dropped", lambda *_: False)
-
-
-def blind_to_others() -> None:
-    """Each cancellation is sent, whatever others there are of its order."""
-    from worker.engine.duplicates import DuplicateGuard
-
-    put(DuplicateGuard, "hold_back", lambda *_: None)
 
 
 def one_clock() -> None:
@@ -71,9 +64,8 @@ def _change(name: str, **values: timedelta) -> None:
 MUTATIONS: Mapping[str, Callable[[], None]] = {
     **{name: break_ for name, break_ in chaos.MUTATIONS.items() if name != "early-ack"},
     "early-ack": early_ack,
-    "trust-at-once": trust_at_once,
+    "hasty-dukkango": hasty_dukkango,
     "forget-queues": forget_queues,
     "trap-requested": trap_requested,
     "one-clock": one_clock,
-    "blind-to-others": blind_to_others,
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from worker.demo_facts import Order, Seen
 
-READABLE = (None, "row_missing", "row_dropped", "slow_after", "slow_before")
+READABLE = (None, "row_missing", "row_dropped", "slow_after", "slow_before", "late")
 """Faults that leave an answer to be read, if its caller is still there."""
 
 

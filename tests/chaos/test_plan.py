@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.plan import FAILING, FAILURES, KILL_EVERY, LONG, POINTS, SHORT, plan
+from chaos.plan import FAILING, FAILURES, KILL_EVERY, LONG, POINTS, SHORT, TENTH, plan
 
 seeds = st.integers(0, 10_000)
 
@@ -20,8 +20,12 @@ def test_every_order_is_in_one_message_and_every_message_is_sent_twice(
     seed: int,
 ) -> None:
     drawn = plan(seed, SHORT)
-    orders = [(e["provider"], e["order"]) for m in drawn.messages for e in m.entries]
-    assert len(orders) == len(set(orders)) == SHORT.orders
+    entries = [entry for message in drawn.messages for entry in message.entries]
+    orders = {(one["provider"], one["order"]) for one in entries if "key" not in one}
+    assert len(orders) == SHORT.orders
+    second = [one for one in entries if "key" in one]
+    assert len(second) == len(entries) - SHORT.orders == SHORT.orders // TENTH
+    assert {(one["provider"], one["order"]) for one in second} <= orders
     for message in drawn.messages:
         assert 0 <= message.first <= message.second <= SHORT.seconds
 
