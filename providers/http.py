@@ -33,6 +33,7 @@ from providers.model import (
     UnreadableReplyError,
 )
 from providers.receiving import LostError, Patience, receive
+from providers.redirects import REDIRECTS, only_upgrades
 from providers.throttling import throttle_wait
 
 LARGEST_BODY = 4 * 1024 * 1024
@@ -52,7 +53,9 @@ class Exchange:
 
     evidence: Evidence
     parsed: Parsed | None = None
-    """What the reply means; set for ``ANSWERED`` and ``THROTTLED``."""
+    """What the reply means; set for ``ANSWERED`` and ``THROTTLED``. With
+    ``MAYBE_DONE`` it is ``None`` or a ``Held``: whatever became of the orders, an
+    operator must act."""
     status: int | None = None
     took: timedelta = timedelta(0)
     detail: str | None = None
@@ -110,7 +113,7 @@ def _exchange(
     except Exception as error:  # noqa: BLE001  (the same)
         detail = mask(f"connection lost: {_root(error)}"[:240], secrets)
         return Exchange(Evidence.MAYBE_DONE, detail=detail)
-    return _read(reply, parse, policy, secrets)
+    return _read(request, reply, parse, policy, secrets)
 
 
 def _moments(policy: Policy, send_by: datetime | None) -> tuple[float, Patience]:
@@ -154,6 +157,7 @@ def _not_sent(why: str, secrets: tuple[str, ...]) -> Exchange:
 
 
 def _read(
+    request: Request,
     reply: Reply,
     parse: Callable[[Reply], Parsed],
     policy: Policy,
@@ -164,9 +168,9 @@ def _read(
         wait = throttle_wait(reply.headers, datetime.now(UTC), policy.throttle_wait)
         parsed = Throttled(wait, f"HTTP 429, wait {wait.total_seconds():.0f} s")
         return Exchange(Evidence.THROTTLED, parsed, 429, body=body)
-    if reply.status in (301, 302, 307, 308):
-        return Exchange(Evidence.ANSWERED, _redirected(reply), reply.status)
-    if not 200 <= reply.status < 500 or reply.status in (303, 304, 408):
+    if reply.status in REDIRECTS:
+        return _redirected(request, reply, body)
+    if not (reply.ok or 400 <= reply.status < 500) or reply.status == 408:
         detail = f"HTTP {reply.status}"
         return Exchange(
             Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
@@ -185,12 +189,16 @@ def _read(
     return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
 
 
-def _redirected(reply: Reply) -> Held:
+def _redirected(request: Request, reply: Reply, body: str | None) -> Exchange:
     # Followed, it would carry credentials to wherever it points.
-    return Held(
+    why = (
         f"the provider answers with a redirect (HTTP {reply.status}), which is never"
         " followed: set base_url to the address that it moved to"
     )
+    if only_upgrades(request.url, reply):
+        return Exchange(Evidence.ANSWERED, Held(why), reply.status, body=body)
+    # Post/redirect/get: the answer to a form that was acted on is a redirect too.
+    return Exchange(Evidence.MAYBE_DONE, Held(why), reply.status, detail=why, body=body)
 
 
 def _in_words(error: Exception, policy: Policy) -> str:

@@ -44,6 +44,7 @@ from providers.model import (
     UnreadableReplyError,
     seconds,
 )
+from providers.redirects import only_upgrades
 from providers.throttling import LONGEST_WAIT, throttle_wait
 from tests.providers.conftest import Tls, Wire
 
@@ -277,7 +278,7 @@ def test_no_method_is_sent_twice(wire: Wire, method: str) -> None:
     assert only_one_was_made(wire)
 
 
-@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599, 408, 303, 304])
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599, 408, 300, 303, 304])
 def test_a_status_that_decides_nothing_may_be_done_and_is_never_sent_again(
     wire: Wire, status: int
 ) -> None:
@@ -628,19 +629,56 @@ def test_whatever_a_429_asks_for_the_wait_is_within_reason(value: str) -> None:
 # --- redirects ------------------------------------------------------------------------
 
 
+ELSEWHERE = ["{url}", "//[::1", "http://a b/", "", "ftp://x", "/%zz", "http://:x/"]
+NEARLY = [
+    "https://{host}:{port}/done",
+    "https://{host}:{port}/cancel?done=1",
+    "https://other.example/cancel",
+    "https://somebody@{host}:{port}/cancel",
+    "https://{host}:{port}/CANCEL",
+    "https:/cancel",
+]
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-@pytest.mark.parametrize(
-    "where", ["{url}", "//[::1", "http://a b/", "", "ftp://x", "/%zz", "http://:x/"]
-)
-def test_a_redirect_holds_the_lane_and_is_never_followed(
+@pytest.mark.parametrize("where", ELSEWHERE + NEARLY)
+def test_a_redirect_holds_the_lane_may_be_done_and_is_never_followed(
     wire: Wire, status: int, where: str
 ) -> None:
-    wire.answers(whole(status, "", f"Location: {where.format(url=wire.url)}"))
+    target = where.format(url=wire.url, host=wire.host, port=wire.port)
+    wire.answers(whole(status, "", f"Location: {target}"))
     result = send(wire.url)
-    assert (result.evidence, result.status) == (Evidence.ANSWERED, status)
+    assert (result.evidence, result.status) == (Evidence.MAYBE_DONE, status)
     assert isinstance(result.parsed, Held)
     assert f"HTTP {status}" in result.parsed.why
     assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+@pytest.mark.parametrize("where", ["https://{host}:{port}", "HTTPS://{host}"])
+def test_a_redirect_to_https_of_the_same_place_cannot_have_acted(
+    wire: Wire, status: int, where: str
+) -> None:
+    target = where.format(host=wire.host, port=wire.port)
+    wire.answers(whole(status, "", f"Location: {target}/cancel"))
+    result = send(wire.url)
+    assert (result.evidence, result.status) == (Evidence.ANSWERED, status)
+    assert isinstance(result.parsed, Held)
+    assert only_one_was_made(wire)
+
+
+@given(
+    st.sampled_from([301, 302, 303, 307, 308]),
+    st.sampled_from(["http", "https"]),
+    st.sampled_from(["https://shop.example/a?b", "https://shop.example/a", "/a?b"]),
+)
+def test_no_redirect_but_an_upgrade_proves_that_nothing_was_done(
+    status: int, scheme: str, location: str
+) -> None:
+    reply = Reply(status, {"location": location})
+    upgrade = scheme == "http" and location == "https://shop.example/a?b"
+    proves = upgrade and status in (301, 307, 308)
+    assert only_upgrades(f"{scheme}://shop.example/a?b", reply) is proves
 
 
 # --- what is kept between calls, and where calls go -----------------------------------
