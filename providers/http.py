@@ -163,7 +163,7 @@ def _read(
     policy: Policy,
     secrets: tuple[str, ...],
 ) -> Exchange:
-    body = None if reply.ok else masked_body(reply, secrets)
+    body = None if reply.ok else masked_body(request, reply, secrets)
     if reply.status == 429:
         wait = throttle_wait(reply.headers, datetime.now(UTC), policy.throttle_wait)
         parsed = Throttled(wait, f"HTTP 429, wait {wait.total_seconds():.0f} s")
@@ -178,7 +178,7 @@ def _read(
     try:
         parsed_reply = masked_words(parse(reply), secrets)
     except Exception as error:  # noqa: BLE001  (a parser's bug must not lose others)
-        body = masked_body(reply, secrets)
+        body = masked_body(request, reply, secrets)
         known = isinstance(error, UnreadableReplyError)
         kind = type(error).__name__
         words = str(error) if known else f"a bug of ours: {kind} while reading it"
