@@ -53,6 +53,7 @@ from providers.model import (
     json_request,
     seconds,
 )
+from providers.pages import turned_away, turned_away_login
 from providers.text import as_number, as_object, first_text, fold
 
 POLICY = Policy(
@@ -184,6 +185,8 @@ class Akinon(WithLogin[AkinonAccount]):
         return _call(account, token, "POST", f"{_path(order)}cancel/", document)
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         if fault := _fault(reply.status):
             return fault
         order = orders[0]
@@ -206,6 +209,8 @@ class Akinon(WithLogin[AkinonAccount]):
         return _call(account, token, "GET", _path(orders[0]))
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         if fault := _fault(reply.status):
             return fault
         order, document = orders[0], reply.json_object()
@@ -228,6 +233,8 @@ class Akinon(WithLogin[AkinonAccount]):
         return _call(account, None, "POST", "auth/login/", document)
 
     def parse_login(self, reply: Reply, now: datetime) -> Token | Held:
+        if page := turned_away_login(reply):
+            return page
         if reply.status >= 400:
             return Held(
                 f"Akinon refused the login ({reply.status}): check username, password,"

@@ -45,6 +45,7 @@ from providers.model import (
     json_request,
     seconds,
 )
+from providers.pages import turned_away, turned_away_login
 from providers.text import as_number, as_object, first_text, fold, plain_text
 
 POLICY = Policy(
@@ -169,6 +170,8 @@ class Dukkango(WithLogin[DukkangoAccount]):
         return json_request("PUT", url, document, _headers(token))
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         if reply.status == 401:
             return _token_refused()
         document = reply.json_object()
@@ -183,6 +186,8 @@ class Dukkango(WithLogin[DukkangoAccount]):
         return json_request("GET", url, headers=_headers(token))
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         if reply.status == 401:
             return _token_refused()
         document = reply.json_object()
@@ -211,6 +216,8 @@ class Dukkango(WithLogin[DukkangoAccount]):
         return json_request("POST", _url(account, "auth/login"), document)
 
     def parse_login(self, reply: Reply, now: datetime) -> Token | Held:
+        if page := turned_away_login(reply):
+            return page
         if reply.status >= 400:
             return Held(
                 f"Dükkango refused the login ({reply.status}): check app_secret_key,"

@@ -1,9 +1,7 @@
-"""One call to a provider, and the only place that turns an exception or an HTTP
-status into evidence of what may have happened.
+"""One call to a provider, and the only place that turns an exception into evidence of
+what may have happened.
 
-``NOT_SENT``: the provider cannot have acted. ``ANSWERED``: it said something that can
-be read. ``THROTTLED``: it did nothing, and says to wait. ``MAYBE_DONE``: nobody knows.
-When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent blindly.
+What was answered is judged by ``providers.replies``.
 """
 
 from __future__ import annotations
@@ -12,9 +10,8 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from http.client import HTTPException
 
 import requests
@@ -22,46 +19,13 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from providers.connection import Head, connected, forget, head_of, keep
-from providers.masking import mask, masked_body, masked_words
-from providers.model import (
-    Held,
-    Parsed,
-    Policy,
-    Reply,
-    Request,
-    Throttled,
-    UnreadableReplyError,
-)
+from providers.evidence import Evidence, Exchange
+from providers.masking import mask
+from providers.model import Parsed, Policy, Reply, Request
 from providers.receiving import LostError, Patience, receive
-from providers.redirects import REDIRECTS, only_upgrades
-from providers.throttling import throttle_wait
+from providers.replies import LARGEST_BODY, evidence_of, received
 
-LARGEST_BODY = 4 * 1024 * 1024
-"""Bytes of a reply that are read; 100 orders take some 20 kB."""
-
-
-class Evidence(StrEnum):
-    NOT_SENT = "not_sent"
-    ANSWERED = "answered"
-    THROTTLED = "throttled"
-    MAYBE_DONE = "maybe_done"
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One call, and what it is evidence of. Holds no secret."""
-
-    evidence: Evidence
-    parsed: Parsed | None = None
-    """What the reply means; set for ``ANSWERED`` and ``THROTTLED``. With
-    ``MAYBE_DONE`` it is ``None`` or a ``Held``: whatever became of the orders, an
-    operator must act."""
-    status: int | None = None
-    took: timedelta = timedelta(0)
-    detail: str | None = None
-    """What went wrong, in words, when something did."""
-    body: str | None = None
-    """The reply's body, masked and cut, where it was refused or unreadable."""
+__all__ = ["LARGEST_BODY", "Evidence", "Exchange", "exchange"]
 
 
 def exchange(
@@ -82,9 +46,7 @@ def exchange(
 
 
 def _timed(result: Exchange, took: timedelta) -> Exchange:
-    return Exchange(
-        result.evidence, result.parsed, result.status, took, result.detail, result.body
-    )
+    return replace(result, took=took)
 
 
 def _exchange(
@@ -113,7 +75,7 @@ def _exchange(
     except Exception as error:  # noqa: BLE001  (the same)
         detail = mask(f"connection lost: {_root(error)}"[:240], secrets)
         return Exchange(Evidence.MAYBE_DONE, detail=detail)
-    return _read(request, reply, parse, policy, secrets)
+    return evidence_of(received(request, reply, secrets), parse, policy)
 
 
 def _moments(policy: Policy, send_by: datetime | None) -> tuple[float, Patience]:
@@ -154,51 +116,6 @@ def _ask(
 
 def _not_sent(why: str, secrets: tuple[str, ...]) -> Exchange:
     return Exchange(Evidence.NOT_SENT, detail=mask(why, secrets))
-
-
-def _read(
-    request: Request,
-    reply: Reply,
-    parse: Callable[[Reply], Parsed],
-    policy: Policy,
-    secrets: tuple[str, ...],
-) -> Exchange:
-    body = None if reply.ok else masked_body(request, reply, secrets)
-    if reply.status == 429:
-        wait = throttle_wait(reply.headers, datetime.now(UTC), policy.throttle_wait)
-        parsed = Throttled(wait, f"HTTP 429, wait {wait.total_seconds():.0f} s")
-        return Exchange(Evidence.THROTTLED, parsed, 429, body=body)
-    if reply.status in REDIRECTS:
-        return _redirected(request, reply, body)
-    if not (reply.ok or 400 <= reply.status < 500) or reply.status == 408:
-        detail = f"HTTP {reply.status}"
-        return Exchange(
-            Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
-        )
-    try:
-        parsed_reply = masked_words(parse(reply), secrets)
-    except Exception as error:  # noqa: BLE001  (a parser's bug must not lose others)
-        body = masked_body(request, reply, secrets)
-        known = isinstance(error, UnreadableReplyError)
-        kind = type(error).__name__
-        words = str(error) if known else f"a bug of ours: {kind} while reading it"
-        detail = mask(words, secrets)
-        return Exchange(
-            Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
-        )
-    return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
-
-
-def _redirected(request: Request, reply: Reply, body: str | None) -> Exchange:
-    # Followed, it would carry credentials to wherever it points.
-    why = (
-        f"the provider answers with a redirect (HTTP {reply.status}), which is never"
-        " followed: set base_url to the address that it moved to"
-    )
-    if only_upgrades(request.url, reply):
-        return Exchange(Evidence.ANSWERED, Held(why), reply.status, body=body)
-    # Post/redirect/get: the answer to a form that was acted on is a redirect too.
-    return Exchange(Evidence.MAYBE_DONE, Held(why), reply.status, detail=why, body=body)
 
 
 def _in_words(error: Exception, policy: Policy) -> str:

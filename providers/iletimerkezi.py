@@ -43,6 +43,7 @@ from providers.model import (
     json_request,
     seconds,
 )
+from providers.pages import turned_away
 from providers.text import as_number, as_object, first_text, plain_text
 
 POLICY = Policy(
@@ -118,6 +119,8 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
         return _call(account, "cancel-order", {"order": {"id": orders[0].id}})
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         code, message = _status(reply)
         if held := _fault(code):
             return held
@@ -132,6 +135,8 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
         return _call(account, "get-report", {"order": order})
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         code, message = _status(reply)
         if held := _fault(code):
             return held
@@ -147,6 +152,8 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
         return _call(account, "get-balance", {})
 
     def parse_probe(self, reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         code, _ = _status(reply)
         return _fault(code) or Findings({PROBE.id: Finding(Outcome.UNKNOWN)})
 

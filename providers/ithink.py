@@ -48,6 +48,7 @@ from providers.model import (
     json_request,
     seconds,
 )
+from providers.pages import turned_away
 from providers.text import as_number, as_object, first_text, fold, without_html
 
 POLICY = Policy(
@@ -185,6 +186,8 @@ class IThink(Provider[IThinkAccount]):
         return _call(account, account.base_url, "cancel", "awb_numbers", orders)
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         document = _document(reply)
         words = _words(document)
         if held := _fault(document, words, reply):
@@ -203,6 +206,8 @@ class IThink(Provider[IThinkAccount]):
         return _call(account, account.track_url, "track", "awb_number_list", orders)
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         document = _document(reply)
         words = _words(document)
         if held := _fault(document, words, reply):

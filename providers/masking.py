@@ -168,8 +168,8 @@ def masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
             return Findings({k: _masked_one(f, masked) for k, f in by_order.items()})
         case BatchRefused(finding):
             return BatchRefused(_masked_one(finding, partial(mask, secrets=secrets)))
-        case Held(why):
-            return Held(mask(why, secrets))
+        case Held(why, by_gateway):
+            return Held(mask(why, secrets), by_gateway)
         case TokenRefused(why):
             return TokenRefused(mask(why, secrets))
         case Throttled():

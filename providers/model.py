@@ -102,6 +102,8 @@ class Held:
     """The fault is the account's, not the orders': an operator must act."""
 
     why: str
+    by_gateway: bool = False
+    """Whether something before the provider is at fault, and not the credentials."""
 
 
 @dataclass(frozen=True, slots=True)

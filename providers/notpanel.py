@@ -46,6 +46,7 @@ from providers.model import (
     UnreadableReplyError,
     seconds,
 )
+from providers.pages import turned_away
 from providers.text import as_object, first_text, fold
 
 POLICY = Policy(
@@ -152,6 +153,8 @@ class NotPanel(Provider[NotPanelAccount]):
         return _call(account, "cancel", orders)
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         document = _document(reply)
         words = _error(document, reply)
         if held := _fault(words, reply):
@@ -169,6 +172,8 @@ class NotPanel(Provider[NotPanelAccount]):
         return _call(account, "status", orders)
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         document = _document(reply)
         words = _error(document, reply)
         if held := _fault(words, reply):

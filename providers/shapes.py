@@ -15,6 +15,7 @@ BETWEEN = r"(?:[\s().+/-]|\\u00a0|&nbsp;|&#160;|%20){0,4}"
 BEGINS = r"(?:(?<![\w])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2}))"
 """Where a number may begin. A letter before it belongs to an escape, or the number
 is part of a name such as ``SF1234567890``."""
+CUT = r"(?:[&\\%][#\w]{0,5})?"
 YEAR, MONTH, DAY = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
 CLOCK = r"(?:[T ]\d\d:\d\d(?::\d\d)?)?(?!\d)"
 LOCAL = r"[^\s\"'<>,;:()\[\]{}\\/=&|@%]"
@@ -30,8 +31,8 @@ SHAPES = re.compile(
     rf"|(?P<iban>{BEGINS}[A-Za-z]{{2}}\d{{2}}(?:{BETWEEN}[0-9A-Za-z]){{11,30}}(?!\w))"
     # A phone number has ten digits or more, and a card up to nineteen.
     rf"|(?P<number>{BEGINS}[+(]{{0,2}}\d(?:{BETWEEN}\d){{9,}}"
-    # The body may have been cut in the middle of one.
-    rf"|{BEGINS}(?:[A-Za-z]{{2}})?[+(]{{0,2}}\d(?:{BETWEEN}\d){{5,}}{BETWEEN}\Z)"
+    # The body may have been cut in the middle of one, or of an escape in it.
+    rf"|{BEGINS}(?:[A-Za-z]{{2}})?[+(]{{0,2}}\d(?:{BETWEEN}\d){{5,}}{BETWEEN}{CUT}\Z)"
 )
 OWN = re.compile(r"(?<!\w)[0-9A-Za-z]{6,}(?!\w)")
 BARE = re.compile(r"[^0-9A-Za-z]")

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -327,16 +328,52 @@ def test_what_is_not_http_may_be_done_and_is_never_sent_again(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
-def test_a_compressed_reply_may_be_done_and_is_not_unpacked(
+def test_a_compressed_bomb_may_be_done_is_not_unpacked_and_holds_the_lane(
     wire: Wire, encoding: str
 ) -> None:
-    bomb = gzip.compress(b"[" * 10_000_000)
-    wire.answers(whole(200, bomb, f"Content-Encoding: {encoding}"))
-    result = send(wire.url)
+    bomb = b"[" * 10_000_000
+    coded = zlib.compress(bomb) if encoding == "deflate" else gzip.compress(bomb)
+    wire.answers(whole(200, coded, f"Content-Encoding: {encoding}"))
+    tracemalloc.start()
+    try:
+        result = send(wire.url)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert result.evidence is Evidence.MAYBE_DONE
-    assert "compressed" in str(result.detail)
+    assert isinstance(result.parsed, Held)
+    assert result.parsed.by_gateway
+    assert f"compressed reply ({encoding}" in result.parsed.why
+    assert peak < 4 * LARGEST_BODY
     assert b"Accept-Encoding: identity" in wire.requests[0]
     assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "Identity", "none", "UTF-8", "br"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_status_is_read_whatever_its_body_is_coded_in(
+    wire: Wire, encoding: str, status: int
+) -> None:
+    wire.answers(whole(status, b"x", f"Content-Encoding: {encoding}"))
+    expected = Evidence.THROTTLED if status == 429 else Evidence.MAYBE_DONE
+    assert send(wire.url).evidence is expected
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", "none", "", "identity"])
+def test_a_reply_in_a_coding_that_can_be_read_is_an_answer(
+    wire: Wire, encoding: str
+) -> None:
+    plain = b'{"order": 1}'
+    coded = gzip.compress(plain) if "gzip" in encoding.lower() else plain
+    seen: list[bytes] = []
+
+    def look(reply: Reply) -> Parsed:
+        seen.append(reply.body)
+        return DONE
+
+    wire.answers(whole(200, coded, f"Content-Encoding: {encoding}"))
+    assert send(wire.url, look).evidence is Evidence.ANSWERED
+    assert seen == [plain]
 
 
 @pytest.mark.parametrize("status", [200, 302, 429, 500])

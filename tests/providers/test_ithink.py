@@ -280,7 +280,7 @@ def test_an_awb_that_is_not_accessible_does_not_hold_the_lane() -> None:
     ("http", "named"), [(401, "secret_key"), (403, "IP"), (404, "base_url")]
 )
 def test_401_403_and_404_hold_the_lane(http: int, named: str) -> None:
-    for body in (b"", b"<html>", b"{}"):
+    for body in (b"", b"{}"):
         for parse in (ITHINK.parse_cancel, ITHINK.parse_read):
             held = parse([A], Reply(http, {}, body))
             assert isinstance(held, Held)
