@@ -95,15 +95,24 @@ STATUSES: Mapping[int, Finding] = {
 }
 """Status of an order and of an item. Anything else is unknown."""
 
+DONE = r"(?:di|en|mis(?:ti|tir)?|digi icin|diginden)"
+"""Endings of a Turkish past, whole: *edildikten sonra* (after it was) and *edilmedi*
+(was not) share its beginning."""
 NAMES_A_CANCELLATION = re.compile(
     r"already (?:been )?cancel|cancell?ation\b.*\b(?:progress|waiting|exists?)\b"
     r"|\biptal edil(?:di|mis)|\biptal (?:islemi|talebi)"
 )
-HEDGED = re.compile(r"\b(?:not|only|or|until|degil|sadece|yalnizca|veya|kadar)\b")
+HEDGED = re.compile(
+    r"\b(?:not|never|only|or|until|unless|before|after|if|when|will|being|to be"
+    r"|degil|sadece|yalnizca|veya|ya da|kadar|eger|ise|sonra|(?<!daha )once)\b"
+)
 """With these a sentence names a status without saying that it is the order's."""
 REFUSAL_WORDS: tuple[tuple[re.Pattern[str], Reason], ...] = (
-    (re.compile(r"\bdelivered\b|\bteslim edil(?:di|mis)"), Reason.ALREADY_COMPLETED),
-    (re.compile(r"\bshipped\b|\bkargoya veril(?:di|mis)"), Reason.WINDOW_CLOSED),
+    (
+        re.compile(rf"\bdelivered\b|\bteslim edil{DONE}\b"),
+        Reason.ALREADY_COMPLETED,
+    ),
+    (re.compile(rf"\bshipped\b|\bkargoya veril{DONE}\b"), Reason.WINDOW_CLOSED),
     (
         re.compile(r"can(?:not|['’]t) be cancel.*status|\biptal edilem"),
         Reason.WINDOW_CLOSED,

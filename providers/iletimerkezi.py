@@ -15,6 +15,8 @@ in clients, [A] assumed):
   message goes out.
 - 401 is configuration (key, hash, the panel's API switch, an IP restriction) and 404
   is "no such method": neither says anything of the order [D].
+- A gateway of its kind repeats the body's code as HTTP status [D], now and then with a
+  body in Windows-1254 or in XML [C]: a 455 or 456 counts where the body cannot be read.
 - There is no 429; 503 is the one transient code documented [D].
 """
 
@@ -29,6 +31,7 @@ from pydantic import SecretStr
 
 from providers.base import PROBE, Account, Provider
 from providers.model import (
+    ContradictoryReplyError,
     Finding,
     Findings,
     Held,
@@ -76,6 +79,10 @@ CANCEL_CODES: Mapping[int, Finding] = {
     455: Finding(Outcome.REFUSED),
 }
 """``response.status.code`` of cancel-order. Anything else is unknown."""
+
+OWN_STATUSES = frozenset({455, 456})
+"""HTTP statuses that are nobody's but its own: they repeat the body's code [D], and
+count where the body cannot be read."""
 
 REPORT_CODES: Mapping[int, Finding] = {
     455: Finding(Outcome.GONE),
@@ -186,8 +193,10 @@ def _status(reply: Reply) -> tuple[int, str | None]:
 def _document(reply: Reply) -> dict[str, Any]:
     try:
         return reply.json_object()
-    except UnreadableReplyError:
-        if reply.status in ACCOUNT_FAULTS:
+    except UnreadableReplyError as error:
+        contradictory = isinstance(error, ContradictoryReplyError)
+        own = reply.status in OWN_STATUSES and not contradictory
+        if own or reply.status in ACCOUNT_FAULTS:
             return {}  # a gateway's own page: its status says enough
         raise
 

@@ -1,4 +1,4 @@
-"""What ``rescind doctor`` says of credentials: a firewall's page blames none of them."""
+"""What ``rescind doctor`` says of credentials: a firewall's page blames none."""
 
 from __future__ import annotations
 
