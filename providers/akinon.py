@@ -34,7 +34,7 @@ from pydantic import (
     model_validator,
 )
 
-from providers.akinon_params import AkinonParams, item_id
+from providers.akinon_params import AkinonParams, canonical, item_id
 from providers.base import Account, Params, Token, WithLogin
 from providers.model import (
     UNKNOWN,
@@ -173,6 +173,9 @@ class Akinon(WithLogin[AkinonAccount]):
     sealed_params: ClassVar[frozenset[str]] = frozenset({"ibans", "holder_names"})
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[1-9][0-9]{0,17}")
     order_form: ClassVar[str] = "the order's id (not its order number): 1 to 18 digits"
+
+    def canonical_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return canonical(super().canonical_params(params))
 
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
         items = ",".join(map(str, sorted(params.get("cancel_items", ()))))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from providers.model import (
     Held,
@@ -140,6 +141,23 @@ class Provider(ABC, Generic[A]):
             raise InvalidRequestError(f"params: {explain(error)}") from None
         return checked.model_dump(exclude_unset=True)
 
+    def canonical_order(self, order: str) -> str:
+        """``order``, which was checked, in the one form that all its spellings share.
+
+        In this form it is kept, sent and compared: the provider knows it by that.
+        """
+        return order
+
+    def canonical_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """``params``, which were checked, in the one form that all of their spellings
+        share: without what is the default anyhow. Takes what is stored, too."""
+        fields = self.params_model.model_fields
+        return {
+            name: value
+            for name, value in params.items()
+            if name not in fields or not _is_default(fields[name], value)
+        }
+
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
         """What makes this cancellation the same one when it comes again."""
         del params
@@ -170,6 +188,12 @@ class Provider(ABC, Generic[A]):
     def parse_probe(self, reply: Reply) -> Parsed:
         """What the probe's reply says: ``Held`` or ``TokenRefused`` if they are bad."""
         return self.parse_read([PROBE], reply)
+
+
+def _is_default(field: FieldInfo, value: object) -> bool:
+    if field.is_required():
+        return False
+    return bool(value == field.get_default(call_default_factory=True))
 
 
 class WithLogin(Provider[A]):

@@ -130,6 +130,10 @@ class Dukkango(WithLogin[DukkangoAccount]):
     order_form: ClassVar[str] = "the order's payment_key: a UUID with its hyphens"
     refresh_early: ClassVar[timedelta] = timedelta(hours=1)  # as its page advises [D]
 
+    def canonical_order(self, order: str) -> str:
+        # A UUID is the same in capitals, and is written in small letters (RFC 9562).
+        return order.lower()
+
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
         return order.lower()
 

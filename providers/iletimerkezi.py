@@ -120,6 +120,10 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,20}")
     order_form: ClassVar[str] = "the orderId that send-sms returned: 1 to 20 digits"
 
+    def canonical_order(self, order: str) -> str:
+        # The id is a number [D], which some programs fill up with zeros.
+        return order.lstrip("0") or "0"
+
     def build_cancel(
         self, account: IletiMerkeziAccount, token: str | None, orders: Sequence[Order]
     ) -> Request:

@@ -131,6 +131,11 @@ class IThink(Provider[IThinkAccount]):
         "the shipment's AWB number: 4 to 40 letters, digits and hyphens"
     )
 
+    def canonical_order(self, order: str) -> str:
+        # 2026-11-29 [A]: couriers print AWBs in capitals, and no two differ in their
+        # case alone. A zero in front of one is part of it.
+        return order.upper()
+
     def build_cancel(
         self, account: IThinkAccount, token: str | None, orders: Sequence[Order]
     ) -> Request:

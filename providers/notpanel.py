@@ -93,6 +93,8 @@ HTTP_FAULTS: Mapping[int, str] = {
 REFUSED_WHOLE = frozenset({400, 404, 413, 422})
 ID = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
+ULID = re.compile(r"(?i:ord)_[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}")
+
 
 class NotPanelAccount(Account):
     """The key is made on the dashboard's API page; it travels in the form."""
@@ -110,6 +112,15 @@ class NotPanel(Provider[NotPanelAccount]):
         "the order's id, such as ord_01HG9X7KJP4N: up to 64 letters, digits, _ and -,"
         " with at least one digit"
     )
+
+    def canonical_order(self, order: str) -> str:
+        if order.isdecimal():
+            # Panels count their orders, and their ids are numbers [C].
+            return order.lstrip("0") or "0"
+        # What follows ord_ is a ULID by its look [A], which knows no case. Any other id
+        # may differ from another in its case alone.
+        prefix, _, rest = order.partition("_")
+        return f"{prefix.lower()}_{rest.upper()}" if ULID.fullmatch(order) else order
 
     def build_cancel(
         self, account: NotPanelAccount, token: str | None, orders: Sequence[Order]

@@ -71,7 +71,7 @@ def page_held(reply: Reply) -> Held:
     found = TITLE.search(_text(reply))
     title = without_html(found[2]) if found else None
     shown = f', "{title[:80]}"' if title else ""
-    advice = "allow this server's IP address there"
+    advice = "allow this server's address there (IP allowlist)"
     if reply.status in ADDRESS_WRONG:
         advice = f"check base_url, and {advice}"
     return Held(

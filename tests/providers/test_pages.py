@@ -60,7 +60,7 @@ def check(held: object) -> None:
     assert isinstance(held, Held)
     assert held.by_gateway
     assert "web page or firewall answered" in held.why
-    assert "allow this server's IP address" in held.why
+    assert "allow this server's address there (IP" in held.why
     words = held.why.lower()
     assert not [word for word in FORBIDDEN if word in words]
 
