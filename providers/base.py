@@ -32,6 +32,13 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 ADDRESS = re.compile(r"[^\s\\\x00-\x1f\x7f]+")
 """Spaces, backslashes and control characters mean another host to each program."""
 
+ROUNDED = re.compile(r"[0-9](?:[.,][0-9]{1,20})?[Ee]\+?[0-9]{1,3}")
+ROUNDED_HINT = (
+    "; {} is what a spreadsheet has left of a long number, which it rounded: take the"
+    " orders from their source again, format their column as Text before they are"
+    " pasted or imported, and export it as text"
+)
+
 
 class Account(BaseModel):
     """One account's credentials and address. Subclasses add the credentials.
@@ -130,7 +137,8 @@ class Provider(ABC, Generic[A]):
         """The order's identifier as text, or ``InvalidRequestError``."""
         text = (plain_text(order) or "").strip()
         if not self.order_pattern.fullmatch(text):
-            raise InvalidRequestError(f"order must be {self.order_form}")
+            hint = ROUNDED_HINT.format(text) if ROUNDED.fullmatch(text) else ""
+            raise InvalidRequestError(f"order must be {self.order_form}{hint}")
         return text
 
     def check_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
