@@ -70,6 +70,8 @@ class NewCancellation:
     trace: str | None = None
     not_before: datetime | None = None
     cancel_before: datetime | None = None
+    former_key: str | None = None
+    """The key that an older version may have kept it under. Not kept itself."""
 
     @property
     def lane(self) -> tuple[str, str]:

@@ -34,7 +34,7 @@ from pydantic import (
     model_validator,
 )
 
-from providers.akinon_params import AkinonParams, item_id
+from providers.akinon_params import AkinonParams, canonical, item_id
 from providers.base import Account, Params, Token, WithLogin
 from providers.model import (
     UNKNOWN,
@@ -53,6 +53,7 @@ from providers.model import (
     json_request,
     seconds,
 )
+from providers.pages import turned_away, turned_away_login
 from providers.text import as_number, as_object, first_text, fold
 
 POLICY = Policy(
@@ -97,15 +98,24 @@ STATUSES: Mapping[int, Finding] = {
 }
 """Status of an order and of an item. Anything else is unknown."""
 
+DONE = r"(?:di|en|mis(?:ti|tir)?|digi icin|diginden)"
+"""Endings of a Turkish past, whole: *edildikten sonra* (after it was) and *edilmedi*
+(was not) share its beginning."""
 NAMES_A_CANCELLATION = re.compile(
     r"already (?:been )?cancel|cancell?ation\b.*\b(?:progress|waiting|exists?)\b"
     r"|\biptal edil(?:di|mis)|\biptal (?:islemi|talebi)"
 )
-HEDGED = re.compile(r"\b(?:not|only|or|until|degil|sadece|yalnizca|veya|kadar)\b")
+HEDGED = re.compile(
+    r"\b(?:not|never|only|or|until|unless|before|after|if|when|will|being|to be"
+    r"|degil|sadece|yalnizca|veya|ya da|kadar|eger|ise|sonra|(?<!daha )once)\b"
+)
 """With these a sentence names a status without saying that it is the order's."""
 REFUSAL_WORDS: tuple[tuple[re.Pattern[str], Reason], ...] = (
-    (re.compile(r"\bdelivered\b|\bteslim edil(?:di|mis)"), Reason.ALREADY_COMPLETED),
-    (re.compile(r"\bshipped\b|\bkargoya veril(?:di|mis)"), Reason.WINDOW_CLOSED),
+    (
+        re.compile(rf"\bdelivered\b|\bteslim edil{DONE}\b"),
+        Reason.ALREADY_COMPLETED,
+    ),
+    (re.compile(rf"\bshipped\b|\bkargoya veril{DONE}\b"), Reason.WINDOW_CLOSED),
     (
         re.compile(r"can(?:not|['’]t) be cancel.*status|\biptal edilem"),
         Reason.WINDOW_CLOSED,
@@ -167,6 +177,9 @@ class Akinon(WithLogin[AkinonAccount]):
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[1-9][0-9]{0,17}")
     order_form: ClassVar[str] = "the order's id (not its order number): 1 to 18 digits"
 
+    def canonical_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return canonical(super().canonical_params(params))
+
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
         items = ",".join(map(str, sorted(params.get("cancel_items", ()))))
         return f"{order}:{items}" if items else order
@@ -195,6 +208,8 @@ class Akinon(WithLogin[AkinonAccount]):
         return _call(account, token, "POST", f"{_path(order)}cancel/", document)
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         if fault := _fault(reply.status):
             return fault
         order = orders[0]
@@ -217,6 +232,8 @@ class Akinon(WithLogin[AkinonAccount]):
         return _call(account, token, "GET", _path(orders[0]))
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         if fault := _fault(reply.status):
             return fault
         order, document = orders[0], reply.json_object()
@@ -239,6 +256,8 @@ class Akinon(WithLogin[AkinonAccount]):
         return _call(account, None, "POST", "auth/login/", document)
 
     def parse_login(self, reply: Reply, now: datetime) -> Token | Held:
+        if page := turned_away_login(reply):
+            return page
         if reply.status >= 400:
             return Held(
                 f"Akinon refused the login ({reply.status}): check username, password,"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -76,3 +77,49 @@ class AkinonParams(Params):
         if items and items != set(self.reasons):
             raise ValueError("reasons must name the items of cancel_items, no others")
         return self
+
+
+# --- one form for all spellings ------------------------------------------------------
+
+IBAN = re.compile(r"[A-Za-z]{2}[0-9]{2}[0-9A-Za-z]{11,30}")
+
+
+def canonical(params: Mapping[str, Any]) -> dict[str, Any]:
+    """``params``, which were checked, in the one form that their spellings share."""
+    return {
+        name: CANONICAL[name](value) if name in CANONICAL else value
+        for name, value in params.items()
+    }
+
+
+def _items(value: list[int]) -> list[int]:
+    return sorted(value)
+
+
+def _amount(value: str) -> str:
+    """``12.50`` and ``012.5`` are one amount, written with two decimals or more."""
+    amount = Decimal(value).normalize()
+    rounded = amount.quantize(Decimal("0.01"))
+    return f"{rounded if rounded == amount else amount:f}"
+
+
+def _ibans(value: Mapping[str, str]) -> dict[str, str]:
+    return {item: _iban(one) for item, one in value.items()}
+
+
+def _iban(value: str) -> str:
+    """In its electronic form, which has no spaces, if it looks like one."""
+    bare = "".join(value.split())
+    return bare.upper() if IBAN.fullmatch(bare) else value
+
+
+def _names(value: Mapping[str, str]) -> dict[str, str]:
+    return {item: " ".join(one.split()) or one for item, one in value.items()}
+
+
+CANONICAL: Mapping[str, Callable[[Any], Any]] = {
+    "cancel_items": _items,
+    "forced_refund_amount": _amount,
+    "ibans": _ibans,
+    "holder_names": _names,
+}

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from providers.model import (
     Held,
@@ -30,6 +31,13 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 """As they are written. Another name of this machine's may be another's tomorrow."""
 ADDRESS = re.compile(r"[^\s\\\x00-\x1f\x7f]+")
 """Spaces, backslashes and control characters mean another host to each program."""
+
+ROUNDED = re.compile(r"[0-9](?:[.,][0-9]{1,20})?[Ee]\+?[0-9]{1,3}")
+ROUNDED_HINT = (
+    "; {} is what a spreadsheet has left of a long number, which it rounded: take the"
+    " orders from their source again, format their column as Text before they are"
+    " pasted or imported, and export it as text"
+)
 
 
 class Account(BaseModel):
@@ -129,7 +137,8 @@ class Provider(ABC, Generic[A]):
         """The order's identifier as text, or ``InvalidRequestError``."""
         text = (plain_text(order) or "").strip()
         if not self.order_pattern.fullmatch(text):
-            raise InvalidRequestError(f"order must be {self.order_form}")
+            hint = ROUNDED_HINT.format(text) if ROUNDED.fullmatch(text) else ""
+            raise InvalidRequestError(f"order must be {self.order_form}{hint}")
         return text
 
     def check_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,6 +160,23 @@ class Provider(ABC, Generic[A]):
         that one of the same order with the params ``wanted`` asks for."""
         del done, wanted
         return True
+
+    def canonical_order(self, order: str) -> str:
+        """``order``, which was checked, in the one form that all its spellings share.
+
+        In this form it is kept, sent and compared: the provider knows it by that.
+        """
+        return order
+
+    def canonical_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """``params``, which were checked, in the one form that all of their spellings
+        share: without what is the default anyhow. Takes what is stored, too."""
+        fields = self.params_model.model_fields
+        return {
+            name: value
+            for name, value in params.items()
+            if name not in fields or not _is_default(fields[name], value)
+        }
 
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
         """What makes this cancellation the same one when it comes again."""
@@ -182,6 +208,12 @@ class Provider(ABC, Generic[A]):
     def parse_probe(self, reply: Reply) -> Parsed:
         """What the probe's reply says: ``Held`` or ``TokenRefused`` if they are bad."""
         return self.parse_read([PROBE], reply)
+
+
+def _is_default(field: FieldInfo, value: object) -> bool:
+    if field.is_required():
+        return False
+    return bool(value == field.get_default(call_default_factory=True))
 
 
 class WithLogin(Provider[A]):

@@ -28,6 +28,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from providers.base import Account, Params, Token, WithLogin
+from providers.dukkango_words import of_refusal
 from providers.model import (
     UNKNOWN,
     Finding,
@@ -45,7 +46,8 @@ from providers.model import (
     json_request,
     seconds,
 )
-from providers.text import as_number, as_object, first_text, fold, plain_text
+from providers.pages import turned_away, turned_away_login
+from providers.text import as_number, as_object, first_text, plain_text
 
 POLICY = Policy(
     # No limit is documented for the cancel; 5 a second is our own courtesy [A].
@@ -72,13 +74,6 @@ POLICY = Policy(
     repeatable=True,
 )
 
-HTTP_REFUSALS: Mapping[int, Reason] = {
-    400: Reason.INVALID_REQUEST,  # "eksik alan"
-    403: Reason.NOT_FOUND,  # "URL hatalı": no such id, or not this restaurant's
-    404: Reason.NOT_FOUND,  # "sipariş bulunamadı"
-}
-"""Why a cancel is refused, by HTTP status; any other 4xx is plainly refused."""
-
 ORDER_STATUSES: Mapping[int, Finding] = {
     1: Finding(Outcome.ACTIVE),
     2: Finding(Outcome.ACTIVE),
@@ -87,28 +82,6 @@ ORDER_STATUSES: Mapping[int, Finding] = {
     6: Finding(Outcome.CANCELLED, Reason.CONFIRMED),
 }
 """``status_id`` in get-current. Anything else is unknown."""
-
-NOT_THE_ORDER = re.compile(
-    r"\b(?:islem|odeme|iade|talep|talebi|istek|istegi|payment|refund|request|operation"
-    r"|transaction|cancell?ation)\w*(?: \w+){0,3}?"
-    r" (?:iptal edil|tamamlan|cancel|complet)\w*"
-    r"|\biptal(?:i\w*)? (?:zaten )?tamamlan\w*"
-)
-"""Something else that was cancelled or completed: an operation, a payment."""
-UNSURE = re.compile(
-    r"\b(?:degil|yalnizca|sadece|veya|ya da|ve|not|never|only|or|and|if)\b|/"
-)
-"""Words with which a sentence names a state without saying that it is this one."""
-SAYS_CANCELLED = re.compile(
-    r"\biptal (?:edil(?:di|en|mis(?:tir)?|digi icin|diginden)|oldu|olmus(?:tur)?)\b"
-    r"|\balready\b.*(?<!be )\bcancell?ed\b"
-)
-SAYS_COMPLETED = re.compile(
-    r"\bteslim edil(?:di|en|mis(?:tir)?|digi icin|diginden)\b"
-    r"|\btamamlan(?:di|an|mis(?:tir)?|digi icin|digindan)\b"
-    r"|\balready\b.*(?<!be )(?<!being )\b(?:completed|delivered)\b"
-)
-"""The two states, in folded words: whole forms, for their negations share the stem."""
 
 TURKISH_TIME = timezone(timedelta(hours=3))
 UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -159,6 +132,10 @@ class Dukkango(WithLogin[DukkangoAccount]):
     order_form: ClassVar[str] = "the order's payment_key: a UUID with its hyphens"
     refresh_early: ClassVar[timedelta] = timedelta(hours=1)  # as its page advises [D]
 
+    def canonical_order(self, order: str) -> str:
+        # A UUID is the same in capitals, and is written in small letters (RFC 9562).
+        return order.lower()
+
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
         return order.lower()
 
@@ -171,6 +148,8 @@ class Dukkango(WithLogin[DukkangoAccount]):
         return json_request("PUT", url, document, _headers(token))
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         if reply.status == 401:
             return _token_refused()
         document = reply.json_object()
@@ -185,6 +164,8 @@ class Dukkango(WithLogin[DukkangoAccount]):
         return json_request("GET", url, headers=_headers(token))
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         if reply.status == 401:
             return _token_refused()
         document = reply.json_object()
@@ -213,6 +194,8 @@ class Dukkango(WithLogin[DukkangoAccount]):
         return json_request("POST", _url(account, "auth/login"), document)
 
     def parse_login(self, reply: Reply, now: datetime) -> Token | Held:
+        if page := turned_away_login(reply):
+            return page
         if reply.status >= 400:
             return Held(
                 f"Dükkango refused the login ({reply.status}): check app_secret_key,"
@@ -247,24 +230,7 @@ def _cancel_finding(http: int, status: object, words: str | None) -> Finding:
     if status is not False:
         # Not the provider's own form: a gateway's page, or a wrong base_url.
         return UNKNOWN
-    if state := _state_named(words):
-        return state
-    if http < 400:
-        return UNKNOWN
-    return Finding(Outcome.REFUSED, HTTP_REFUSALS.get(http, Reason.REFUSED))
-
-
-def _state_named(words: str | None) -> Finding | None:
-    """The state that a refusal says the order is in, if it says one and only one."""
-    # What an order can *not* be is no state: "cannot be cancelled" has a "not" too.
-    said = re.sub(r"\bcan(?:not| not|['’]t) be \w+", "", fold(words))
-    said = NOT_THE_ORDER.sub("", said)
-    cancelled, completed = SAYS_CANCELLED.search(said), SAYS_COMPLETED.search(said)
-    if UNSURE.search(said) or bool(cancelled) == bool(completed):
-        return None
-    if cancelled:
-        return Finding(Outcome.CANCELLED, Reason.ALREADY_CANCELLED)
-    return Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED)
+    return of_refusal(http, words)
 
 
 def _listed(data: object) -> dict[str, set[int | None]]:

@@ -1,60 +1,28 @@
-"""One call to a provider, and the only place that turns an exception or an HTTP
-status into evidence of what may have happened.
+"""One call to a provider, and the only place that turns an exception into evidence of
+what may have happened.
 
-``NOT_SENT``: the provider cannot have acted. ``ANSWERED``: it said something that can
-be read. ``THROTTLED``: it did nothing, and says to wait. ``MAYBE_DONE``: nobody knows.
-When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent blindly.
+What was answered is judged by ``providers.replies``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from http.client import HTTPException
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from providers.connection import head_of
-from providers.masking import mask, masked_body, masked_words
-from providers.model import (
-    Held,
-    Parsed,
-    Policy,
-    Reply,
-    Request,
-    Throttled,
-    UnreadableReplyError,
-)
+from providers.evidence import Evidence, Exchange
+from providers.masking import mask
+from providers.model import Parsed, Policy, Reply, Request
 from providers.receiving import LostError, Patience
-from providers.throttling import throttle_wait
+from providers.replies import evidence_of, received
 from providers.wire import SOCKETS, Wire
 
-
-class Evidence(StrEnum):
-    NOT_SENT = "not_sent"
-    ANSWERED = "answered"
-    THROTTLED = "throttled"
-    MAYBE_DONE = "maybe_done"
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One call, and what it is evidence of. Holds no secret."""
-
-    evidence: Evidence
-    parsed: Parsed | None = None
-    """What the reply means; set for ``ANSWERED`` and ``THROTTLED``."""
-    status: int | None = None
-    took: timedelta = timedelta(0)
-    detail: str | None = None
-    """What went wrong, in words, when something did."""
-    body: str | None = None
-    """The reply's body, masked and cut, where it was refused or unreadable."""
-    unreadable: bool = False
-    """Whether the provider answered, in words that cannot be read."""
+__all__ = ["Evidence", "Exchange", "exchange"]
 
 
 def exchange(
@@ -103,7 +71,8 @@ def _exchange(
     except Exception as error:  # noqa: BLE001  (the same)
         detail = mask(f"connection lost: {_root(error)}"[:240], secrets)
         return Exchange(Evidence.MAYBE_DONE, detail=detail)
-    return _read(reply, parse, policy, secrets, wire.now())
+    answer = received(request, reply, secrets)
+    return evidence_of(answer, parse, policy, wire.now())
 
 
 def _moments(
@@ -128,51 +97,6 @@ def _is_late(wire: Wire, latest: float, send_by: datetime | None) -> bool:
 
 def _not_sent(why: str, secrets: tuple[str, ...]) -> Exchange:
     return Exchange(Evidence.NOT_SENT, detail=mask(why, secrets))
-
-
-def _read(
-    reply: Reply,
-    parse: Callable[[Reply], Parsed],
-    policy: Policy,
-    secrets: tuple[str, ...],
-    now: datetime,
-) -> Exchange:
-    body = None if reply.ok else masked_body(reply, secrets)
-    if reply.status == 429:
-        wait = throttle_wait(reply.headers, now, policy.throttle_wait)
-        parsed = Throttled(wait, f"HTTP 429, wait {wait.total_seconds():.0f} s")
-        return Exchange(Evidence.THROTTLED, parsed, 429, body=body)
-    if reply.status in (301, 302, 307, 308):
-        return Exchange(Evidence.ANSWERED, _redirected(reply), reply.status)
-    if not 200 <= reply.status < 500 or reply.status in (303, 304, 408):
-        detail = f"HTTP {reply.status}"
-        return Exchange(
-            Evidence.MAYBE_DONE, None, reply.status, detail=detail, body=body
-        )
-    try:
-        parsed_reply = masked_words(parse(reply), secrets)
-    except Exception as error:  # noqa: BLE001  (a parser's bug must not lose others)
-        body = masked_body(reply, secrets)
-        known = isinstance(error, UnreadableReplyError)
-        kind = type(error).__name__
-        words = str(error) if known else f"a bug of ours: {kind} while reading it"
-        detail = mask(words, secrets)
-        return Exchange(
-            Evidence.MAYBE_DONE,
-            status=reply.status,
-            detail=detail,
-            body=body,
-            unreadable=True,
-        )
-    return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
-
-
-def _redirected(reply: Reply) -> Held:
-    # Followed, it would carry credentials to wherever it points.
-    return Held(
-        f"the provider answers with a redirect (HTTP {reply.status}), which is never"
-        " followed: set base_url to the address that it moved to"
-    )
 
 
 def _in_words(error: Exception, policy: Policy) -> str:

@@ -15,6 +15,8 @@ in clients, [A] assumed):
   message goes out.
 - 401 is configuration (key, hash, the panel's API switch, an IP restriction) and 404
   is "no such method": neither says anything of the order [D].
+- A gateway of its kind repeats the body's code as HTTP status [D], now and then with a
+  body in Windows-1254 or in XML [C]: a 455 or 456 counts where the body cannot be read.
 - There is no 429; 503 is the one transient code documented [D].
 """
 
@@ -29,6 +31,7 @@ from pydantic import SecretStr
 
 from providers.base import PROBE, Account, Provider
 from providers.model import (
+    ContradictoryReplyError,
     Finding,
     Findings,
     Held,
@@ -43,6 +46,7 @@ from providers.model import (
     json_request,
     seconds,
 )
+from providers.pages import turned_away
 from providers.text import as_number, as_object, first_text, plain_text
 
 POLICY = Policy(
@@ -75,6 +79,10 @@ CANCEL_CODES: Mapping[int, Finding] = {
     455: Finding(Outcome.REFUSED),
 }
 """``response.status.code`` of cancel-order. Anything else is unknown."""
+
+OWN_STATUSES = frozenset({455, 456})
+"""HTTP statuses that are nobody's but its own: they repeat the body's code [D], and
+count where the body cannot be read."""
 
 REPORT_CODES: Mapping[int, Finding] = {
     455: Finding(Outcome.GONE),
@@ -112,12 +120,18 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,20}")
     order_form: ClassVar[str] = "the orderId that send-sms returned: 1 to 20 digits"
 
+    def canonical_order(self, order: str) -> str:
+        # The id is a number [D], which some programs fill up with zeros.
+        return order.lstrip("0") or "0"
+
     def build_cancel(
         self, account: IletiMerkeziAccount, token: str | None, orders: Sequence[Order]
     ) -> Request:
         return _call(account, "cancel-order", {"order": {"id": orders[0].id}})
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         code, message = _status(reply)
         if held := _fault(code):
             return held
@@ -132,6 +146,8 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
         return _call(account, "get-report", {"order": order})
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         code, message = _status(reply)
         if held := _fault(code):
             return held
@@ -147,6 +163,8 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
         return _call(account, "get-balance", {})
 
     def parse_probe(self, reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         code, _ = _status(reply)
         return _fault(code) or Findings({PROBE.id: Finding(Outcome.UNKNOWN)})
 
@@ -179,8 +197,10 @@ def _status(reply: Reply) -> tuple[int, str | None]:
 def _document(reply: Reply) -> dict[str, Any]:
     try:
         return reply.json_object()
-    except UnreadableReplyError:
-        if reply.status in ACCOUNT_FAULTS:
+    except UnreadableReplyError as error:
+        contradictory = isinstance(error, ContradictoryReplyError)
+        own = reply.status in OWN_STATUSES and not contradictory
+        if own or reply.status in ACCOUNT_FAULTS:
             return {}  # a gateway's own page: its status says enough
         raise
 

@@ -5,7 +5,8 @@ and how sure we are of each ([D] documented, [C] seen in clients, [A] assumed):
 
 - Errors come as HTTP 200 with ``status: error``; so success is HTTP 2xx *and*
   ``status: success`` *and* the row's own "Success", whatever the capitals [C].
-- Rows are an object keyed "1", "2", … ("0" seen) or an array [C]. They name no AWB
+- Rows are an object keyed "1", "2", … ("0" seen) or by AWB, or an array [C]. The others
+  name no AWB
   (``refnum`` is the merchant's number [D + A]): the n-th row is the n-th AWB's only
   where there are as many rows as AWBs and no gap in their keys [A]. Else nothing is
   known of any of them, and tracking tells.
@@ -13,9 +14,11 @@ and how sure we are of each ([D] documented, [C] seen in clients, [A] assumed):
   a breakdown may have: it decides nothing.
 - Cancelling and tracking live on two hosts [C]; the page's sample that switches TLS
   verification off is not followed.
-- Tracking says Cancelled (CN) after a cancel, and may lag behind it [C]. From
-  Manifested to Undelivered all is UD, so the words are read, not the code; an
-  "RTO Delivered" is DL [D]. A shipment can be cancelled until it is picked up [D].
+- Tracking says Cancelled after a cancel, with the codes CN, UD, CA and 36, and may lag
+  behind it [C]. From Manifested to Undelivered all is UD, so the words are read before
+  the code; a code that contradicts them makes it unknown. An "RTO Delivered" is DL [D].
+- ``cancel_status: "Approved"`` is the surest sign of a cancel, whatever else is said
+  [C]. A shipment can be cancelled until it is picked up [D].
 - Whether a second cancel of the same AWB does no harm is not known.
 """
 
@@ -31,6 +34,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from providers.base import LOOPBACK, Account, Provider
+from providers.ithink_words import BREAKDOWN, CANCELLED, of_remark, of_tracking
 from providers.model import (
     UNKNOWN,
     BatchRefused,
@@ -48,6 +52,7 @@ from providers.model import (
     json_request,
     seconds,
 )
+from providers.pages import turned_away
 from providers.text import as_number, as_object, first_text, fold, without_html
 
 POLICY = Policy(
@@ -74,64 +79,11 @@ POLICY = Policy(
     active_trusted_after=timedelta(minutes=10),
 )
 
-CLOSED = Finding(Outcome.REFUSED, Reason.WINDOW_CLOSED)
-COMPLETED = Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED)
-MISSING = Finding(Outcome.REFUSED, Reason.NOT_FOUND)
-CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
-
-REMARKS: Mapping[str, Finding] = {
-    # Cancelled by whom, and really? Tracking tells.
-    r"\b(?:already|been|was|is|or|status) (?:been )?cancell?ed\b"
-    r"|\bcancell?ed (?:already|or)\b": Finding(
-        Outcome.REFUSED, Reason.ALREADY_CANCELLED
-    ),
-    r"(?<!not )(?<!rto )(?<!be )\bdelivered\b": COMPLETED,
-    r"(?<!not )\bpicked\b|\btransit\b|\bout for delivery\b|\bdispatched\b|\bshipped\b"
-    r"|\bundelivered\b|\brto\b": CLOSED,
-    r"\bnot found\b|\bnot exists?\b|\bno such\b|\b(?:invalid|wrong|incorrect) awb\b"
-    r"|\bawb(?: no| number)?(?: is)? (?:invalid|incorrect|wrong|not valid)\b": MISSING,
-    r"\bnot support": Finding(Outcome.REFUSED, Reason.NOT_SUPPORTED),
-}
-"""What a failed row's remark, or a top-level error, says of a shipment [A].
-
-One that says two different things says nothing for certain."""
-
-BREAKDOWN = re.compile(
-    r"try again|went wrong|server error|internal error|time(?:d )?out|temporar"
-    r"|unavailable|exception|too many|maintenance|in progress"
-)
-"""Words of a breakdown: it may have been acted on all the same."""
 ACCOUNT_WORDS = re.compile(
     r"token|secret|credential|authenticat"
     r"|^(?!.*\b(?:awb|order|shipment)).*\b(?:access|unauthori[sz]ed)\b"
 )
 """A top-level error that is about the account: "Access Token Not Match." [C]"""
-
-TRACKED: Mapping[str, Finding] = {
-    "manifested": Finding(Outcome.ACTIVE),
-    "not picked": Finding(Outcome.ACTIVE),
-    "picked up": CLOSED,
-    "in transit": CLOSED,
-    "reached at destination": CLOSED,
-    "out for delivery": CLOSED,
-    "undelivered": CLOSED,
-    "out of delivery area": CLOSED,
-    "misrouted": CLOSED,
-    "reached at origin": CLOSED,
-    "rto pending": CLOSED,
-    "rto processing": CLOSED,
-    "rto in transit": CLOSED,
-    "rto out for delivery": CLOSED,
-    "rto undelivered": CLOSED,
-    "rto delivered": CLOSED,
-    "delivered": COMPLETED,
-    "cancelled": CANCELLED,
-    "canceled": CANCELLED,
-}
-"""``current_status`` of a tracked shipment [D]. Anything else goes by the code."""
-
-TRACKED_CODES: Mapping[str, Finding] = {"CN": CANCELLED, "DL": COMPLETED, "RT": CLOSED}
-"""``current_status_code`` [D]. UD is shared by too many to say anything."""
 
 HTTP_FAULTS: Mapping[int, str] = {
     401: "check access_token and secret_key",
@@ -179,12 +131,19 @@ class IThink(Provider[IThinkAccount]):
         "the shipment's AWB number: 4 to 40 letters, digits and hyphens"
     )
 
+    def canonical_order(self, order: str) -> str:
+        # 2026-11-29 [A]: couriers print AWBs in capitals, and no two differ in their
+        # case alone. A zero in front of one is part of it.
+        return order.upper()
+
     def build_cancel(
         self, account: IThinkAccount, token: str | None, orders: Sequence[Order]
     ) -> Request:
         return _call(account, account.base_url, "cancel", "awb_numbers", orders)
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         document = _document(reply)
         words = _words(document)
         if held := _fault(document, words, reply):
@@ -203,6 +162,8 @@ class IThink(Provider[IThinkAccount]):
         return _call(account, account.track_url, "track", "awb_number_list", orders)
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         document = _document(reply)
         words = _words(document)
         if held := _fault(document, words, reply):
@@ -267,7 +228,9 @@ def _is_error(document: Mapping[str, Any], reply: Reply) -> bool:
 def _succeeded(document: Mapping[str, Any], reply: Reply) -> bool:
     word = fold(first_text(document.get("status")))
     code = document.get("status_code")
-    return reply.ok and word == SUCCESS and (code is None or as_number(code) == 200)
+    # 2026-11-29 [C]: a client expects a success to say 1.
+    good = code is None or as_number(code) in (200, 1)
+    return reply.ok and word == SUCCESS and good
 
 
 def _refused(
@@ -281,7 +244,7 @@ def _refused(
     if document.get("data") or not _is_refusal(document, words, reply):
         return _nothing_known(orders, document, words)
     default = Reason.INVALID_REQUEST if reply.status == 400 else Reason.REFUSED
-    finding = _in_words(words, Finding(Outcome.REFUSED, default))
+    finding = of_remark(words, Finding(Outcome.REFUSED, default))
     finding = _with_words(finding, document.get("status") or reply.status, words)
     if len(orders) > 1:
         return BatchRefused(finding)
@@ -321,6 +284,10 @@ def _nothing_known(
 def _rows(orders: Sequence[Order], data: object) -> dict[str, dict[str, Any]]:
     """Each AWB's row, or nothing at all where they cannot be told for certain."""
     count = len(orders)
+    if isinstance(data, dict) and data and data.keys() <= {o.id for o in orders}:
+        # 2026-11-29 [C]: rows keyed by AWB. One that is missing stays unknown.
+        by_awb = {awb: as_object(row) for awb, row in data.items()}
+        return {} if any(_names_another(*one) for one in by_awb.items()) else by_awb
     if isinstance(data, list):
         rows = data if len(data) == count else []
     else:
@@ -350,7 +317,7 @@ def _said(status: str | None, remark: str | None) -> Finding:
         return _with_words(CANCELLED, status, remark)
     if word not in ERRORS:
         return _with_words(UNKNOWN, status, remark)
-    finding = _in_words(remark, Finding(Outcome.REFUSED, Reason.REFUSED))
+    finding = of_remark(remark, Finding(Outcome.REFUSED, Reason.REFUSED))
     return _with_words(finding, status, remark)
 
 
@@ -359,14 +326,6 @@ def _row_of_error(row: Mapping[str, Any]) -> Finding:
     if finding.outcome is Outcome.CANCELLED:
         return _with_words(UNKNOWN, finding.code, finding.message)
     return finding
-
-
-def _in_words(words: str | None, default: Finding) -> Finding:
-    folded = fold(words)
-    if BREAKDOWN.search(folded):
-        return UNKNOWN
-    said = {finding for form, finding in REMARKS.items() if re.search(form, folded)}
-    return said.pop() if len(said) == 1 else UNKNOWN if said else default
 
 
 # --- a tracked shipment -----------------------------------------------------------
@@ -389,12 +348,11 @@ def _tracked(awb: str, entry: Mapping[str, Any]) -> Finding:
     message = first_text(entry.get("message"))
     if fold(message) not in ("", SUCCESS) or _names_another(awb, entry):
         return _with_words(UNKNOWN, status or code, message)
-    by_words, by_code = TRACKED.get(fold(status)), TRACKED_CODES.get(code)
-    finding = by_words or by_code or UNKNOWN
-    differ = by_code is not None and by_code.outcome is not finding.outcome
-    # A cancelled shipment has the code CN and no other [D].
-    odd = finding.outcome is Outcome.CANCELLED and code not in ("", "CN")
-    finding = UNKNOWN if differ or odd else finding
+    cancel_status = first_text(entry.get("cancel_status"))
+    finding = of_tracking(status, code, cancel_status)
+    if cancel_status is not None:
+        shown = ", ".join(filter(None, (status or code, f"cancel {cancel_status}")))
+        return _with_words(finding, shown, None)
     return _with_words(finding, status or code, None)
 
 

@@ -17,9 +17,11 @@ from providers.model import (
     Held,
     Parsed,
     Reply,
+    Request,
     Throttled,
     TokenRefused,
 )
+from providers.shapes import masked_shapes, own_words
 
 LEAST = 4
 """Characters of a secret; anything shorter stands in too many words."""
@@ -42,8 +44,16 @@ class _Sought:
     """Characters of the longest of ``beginnings``."""
 
 
+LONGEST = 1000
+"""Characters of what is kept: what a person will read."""
+
+
 def mask(text: str, secrets: tuple[str, ...]) -> str:
     """``text`` without any of ``secrets``, cut to what a person will read."""
+    return _masked(text, secrets)[:LONGEST]
+
+
+def _masked(text: str, secrets: tuple[str, ...]) -> str:
     text = text.replace("\x00", "")
     if len(text) < LEAST:
         return text
@@ -52,7 +62,7 @@ def mask(text: str, secrets: tuple[str, ...]) -> str:
     # The pattern is slow, and nothing that it finds is not found by this.
     if any(form in bare for form in sought.bare):
         text = _pattern(secrets).sub("***", text)
-    return _without_beginning(text, sought)[:1000]
+    return _without_beginning(text, sought)
 
 
 def _bare(text: str) -> str:
@@ -142,10 +152,12 @@ def _cut(text: str, head: str, forms: Sequence[str]) -> int:
     return len(text)
 
 
-def masked_body(reply: Reply, secrets: tuple[str, ...]) -> str:
+def masked_body(request: Request, reply: Reply, secrets: tuple[str, ...]) -> str:
+    """The reply's body as it may be kept: no secret of ours, and nothing that looks
+    like a person's number or address. The words of ``request`` stay."""
     # Cut before and after: a secret must not survive by being cut in half.
-    text = reply.body[:16_384].decode("utf-8", "replace")
-    return mask(text, secrets)
+    text = _masked(reply.body[:16_384].decode("utf-8", "replace"), secrets)
+    return masked_shapes(text, own_words(request))[:LONGEST]
 
 
 def masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
@@ -156,8 +168,8 @@ def masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
             return Findings({k: _masked_one(f, masked) for k, f in by_order.items()})
         case BatchRefused(finding):
             return BatchRefused(_masked_one(finding, partial(mask, secrets=secrets)))
-        case Held(why):
-            return Held(mask(why, secrets))
+        case Held(why, by_gateway):
+            return Held(mask(why, secrets), by_gateway)
         case TokenRefused(why):
             return TokenRefused(mask(why, secrets))
         case Throttled():

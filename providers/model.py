@@ -103,6 +103,8 @@ class Held:
     """The fault is the account's, not the orders': an operator must act."""
 
     why: str
+    by_gateway: bool = False
+    """Whether something before the provider is at fault, and not the credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,10 @@ class UnreadableReplyError(ValueError):
     """A reply that cannot be understood; says nothing of any order."""
 
 
+class ContradictoryReplyError(UnreadableReplyError):
+    """A reply that says two things under one name; no part of it counts."""
+
+
 class InvalidRequestError(ValueError):
     """A job that can never be sent, with a sentence for whoever submitted it."""
 
@@ -169,8 +175,9 @@ class Reply:
     def json(self) -> Any:
         """The body as JSON; raises ``UnreadableReplyError`` whatever is wrong."""
         try:
-            text = self.body.decode("utf-8-sig")
-            return _READER.decode(text)
+            return _READER.decode(_text(self.body))
+        except UnreadableReplyError:
+            raise
         except (ValueError, RecursionError) as error:
             raise UnreadableReplyError(
                 f"HTTP {self.status} with a body that is not JSON"
@@ -186,11 +193,20 @@ class Reply:
         return document
 
 
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # 2026-11-29 [C]: Turkish gateways answer in Windows-1254, and do not say so.
+        # What JSON is made of, codes and English words are the same in both.
+        return body.decode("cp1254", "replace")
+
+
 def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; raises ``ValueError`` where one name is given two values."""
+    """An object; raises ``ContradictoryReplyError`` where a name has two values."""
     found = dict(pairs)
     if len(found) < len(pairs) and any(found[name] != value for name, value in pairs):
-        raise ValueError("a name with two values")
+        raise ContradictoryReplyError("JSON in which a name has two values")
     return found
 
 

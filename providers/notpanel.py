@@ -46,6 +46,16 @@ from providers.model import (
     UnreadableReplyError,
     seconds,
 )
+from providers.notpanel_words import (
+    BREAKDOWN,
+    NOT_FOUND,
+    OF_A_CALL,
+    OF_AN_ORDER,
+    REQUESTED,
+    STATUSES,
+    of_error,
+)
+from providers.pages import turned_away
 from providers.text import as_object, first_text, fold
 
 POLICY = Policy(
@@ -76,53 +86,8 @@ POLICY = Policy(
     throttle_wait=timedelta(seconds=60),
 )
 
-COMPLETED = Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED)
-NOT_FOUND = Finding(Outcome.REFUSED, Reason.NOT_FOUND)
-CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
-ACTIVE = Finding(Outcome.ACTIVE)
-REQUESTED = Finding(Outcome.REQUESTED)
-
-ERRORS: Mapping[str, Finding] = {
-    # By whom, and to what end? Not final, though it names a state: the status tells.
-    r"\balready (?:been )?cancell?ed\b|\( ?cancell?ed ?\)": Finding(
-        Outcome.REFUSED, Reason.ALREADY_CANCELLED
-    ),
-    r"\balready (?:been )?(?:refunded|partial\w*|failed)\b": Finding(Outcome.REFUSED),
-    # Two states in one breath.
-    r"(?:\bor|[/,]) ?(?:cancell?ed|refunded)\b|\b(?:cancell?ed|refunded) or\b": UNKNOWN,
-    r"\balready (?:been )?completed?\b|\( ?completed ?\)": COMPLETED,
-    r"\border\b.*(?:\bnot found\b|\bnot exists?\b|n.t exist\b)"
-    r"|\b(?:incorrect|invalid|wrong|no such) order(?: ids?)?(?= *[.:(]|$)": NOT_FOUND,
-    r"\bnot support": Finding(Outcome.REFUSED, Reason.NOT_SUPPORTED),
-    # 2026-11-20 [A]: words of a cancel that an earlier call of ours has asked for.
-    r"\bcancel.*\balready (?:been )?(?:requested|queued)\b": REQUESTED,
-}
-"""What ``error`` says of an order; one that says two things, or none, is unknown."""
-
-STATUSES: Mapping[str, Finding] = {
-    "pending": ACTIVE,
-    "processing": ACTIVE,
-    "in progress": ACTIVE,
-    "inprogress": ACTIVE,
-    "completed": COMPLETED,
-    "cancelled": CANCELLED,
-    "canceled": CANCELLED,
-    "refunded": CANCELLED,
-    "partial": Finding(Outcome.CANCELLED, Reason.PARTIAL),
-    # 2026-11-20 [A]: it has ended by itself. Nobody cancelled it and nobody refused
-    # to; there is just nothing left to cancel.
-    "failed": Finding(Outcome.REFUSED, Reason.WINDOW_CLOSED),
-}
-"""``status`` of an order; only ``in_progress`` is documented, the rest is [A]."""
-
 ACCOUNT_WORDS = re.compile(r"\bkey\b|\baccount\b.*\b(?:suspended|blocked|disabled)\b")
 """An error that is about the account: "Account suspended" [D], an invalid key [A]."""
-BREAKDOWN = re.compile(
-    r"try again|went wrong|server error|internal|time(?:d )?out|temporar|unavailable"
-    r"|too many requests|maintenance"
-)
-"""An error that does not say that nothing was done."""
-
 HTTP_FAULTS: Mapping[int, str] = {
     401: "check the key",
     403: "check the key, and on the dashboard whether the account is suspended",
@@ -130,6 +95,8 @@ HTTP_FAULTS: Mapping[int, str] = {
 }
 REFUSED_WHOLE = frozenset({400, 404, 413, 422})
 ID = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+
+ULID = re.compile(r"(?i:ord)_[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}")
 
 
 class NotPanelAccount(Account):
@@ -149,18 +116,29 @@ class NotPanel(Provider[NotPanelAccount]):
         " with at least one digit"
     )
 
+    def canonical_order(self, order: str) -> str:
+        if order.isdecimal():
+            # Panels count their orders, and their ids are numbers [C].
+            return order.lstrip("0") or "0"
+        # What follows ord_ is a ULID by its look [A], which knows no case. Any other id
+        # may differ from another in its case alone.
+        prefix, _, rest = order.partition("_")
+        return f"{prefix.lower()}_{rest.upper()}" if ULID.fullmatch(order) else order
+
     def build_cancel(
         self, account: NotPanelAccount, token: str | None, orders: Sequence[Order]
     ) -> Request:
         return _call(account, "cancel", orders)
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         document = _document(reply)
         words = _error(document, reply)
         if held := _fault(words, reply):
             return held
         if words is not None:
-            finding = _with_words(_in_words(words), reply.status, words)
+            finding = _with_words(of_error(words), reply.status, words)
             return _refused(orders, reply, words, finding)
         if not reply.ok:
             return _nothing_known(orders, reply, None)
@@ -172,6 +150,8 @@ class NotPanel(Provider[NotPanelAccount]):
         return _call(account, "status", orders)
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        if page := turned_away(reply):
+            return page
         document = _document(reply)
         words = _error(document, reply)
         if held := _fault(words, reply):
@@ -218,14 +198,14 @@ def _document(reply: Reply) -> Any:
 def _error(document: object, reply: Reply) -> str | None:
     """The words of an error that stands alone, for all that was asked."""
     whole = as_object(document)
-    if whole.get("cancel") or _status(whole) in STATUSES:
+    if whole.get("cancel") or _of_status(whole) is not None:
         return None
     return first_text(whole.get("error"), None if reply.ok else whole.get("message"))
 
 
 def _fault(words: str | None, reply: Reply) -> Held | None:
     # Words, or a 404, that are about an order are not about the account.
-    of_an_order = _in_words(words) != UNKNOWN and reply.status not in (401, 403)
+    of_an_order = of_error(words) != UNKNOWN and reply.status not in (401, 403)
     named = ACCOUNT_WORDS.search(fold(words))
     if of_an_order or not (named or reply.status in HTTP_FAULTS):
         return None
@@ -251,14 +231,6 @@ def _nothing_known(
 ) -> Findings:
     nothing = _with_words(UNKNOWN, reply.status, words)
     return Findings({order.id: nothing for order in orders})
-
-
-def _in_words(words: str | None) -> Finding:
-    folded = fold(words)
-    if BREAKDOWN.search(folded):
-        return UNKNOWN
-    said = {finding for form, finding in ERRORS.items() if re.search(form, folded)}
-    return said.pop() if len(said) == 1 else UNKNOWN
 
 
 # --- each order's row -------------------------------------------------------------
@@ -307,7 +279,7 @@ def _cancel_row(order: str, row: Mapping[str, Any]) -> Finding:
         return _with_words(UNKNOWN, None, error)
     if taken:
         return REQUESTED
-    return _with_words(_in_words(error), None, error or first_text(cancel))
+    return _with_words(of_error(error), None, error or first_text(cancel))
 
 
 def _taken_on(cancel: object, order: str) -> bool:
@@ -326,7 +298,7 @@ def _prefix(text: str) -> str:
 def _status_row(order: str, row: Mapping[str, Any]) -> Finding:
     del order
     raw, error = first_text(row.get("status")), first_text(row.get("error"))
-    finding = STATUSES.get(_status(row))
+    finding = _of_status(row)
     if row.get("error") and finding:
         return _with_words(UNKNOWN, raw, error)
     if finding is None:
@@ -335,12 +307,15 @@ def _status_row(order: str, row: Mapping[str, Any]) -> Finding:
     return _with_words(finding, raw, _remains(row) if partial else None)
 
 
-def _status(row: Mapping[str, Any]) -> str:
-    return fold((first_text(row.get("status")) or "").replace("-", " "))
+def _of_status(row: Mapping[str, Any]) -> Finding | None:
+    """What the row's status says of an order, if it is one."""
+    word = fold((first_text(row.get("status")) or "").replace("-", " "))
+    failed_call = word in OF_A_CALL and not OF_AN_ORDER & row.keys()
+    return None if failed_call else STATUSES.get(word)
 
 
 def _read_error(words: str | None, code: str | int | None) -> Finding:
-    gone = _in_words(words) == NOT_FOUND
+    gone = of_error(words) == NOT_FOUND
     return _with_words(Finding(Outcome.GONE) if gone else UNKNOWN, code, words)
 
 

@@ -16,9 +16,7 @@ from urllib3.connection import HTTPConnection
 from providers.connection import Head, connected, forget, keep
 from providers.model import Reply
 from providers.receiving import Patience, receive
-
-LARGEST_BODY = 4 * 1024 * 1024
-"""Bytes of a reply that are read; 100 orders take some 20 kB."""
+from providers.replies import LARGEST_BODY
 
 
 class Connected(Protocol):

@@ -19,6 +19,8 @@ SHOWN = {
     "rto": ("RTO In Transit", "RT"),
     "cancelled": ("Cancelled", "CN"),
 }
+CANCEL_CODES = ("CN", "UD", "CA")
+"""What tracking shows beside "Cancelled"."""
 REMARKS = {
     "picked": "Shipment is already Picked Up",
     "in_transit": "Shipment is In Transit",
@@ -124,9 +126,19 @@ class IThink(Simulation):
                 continue
             state = self._tracked(order, notes.now)
             notes.active[awb] = state != "cancelled"
-            found[awb] = _scan(awb, state)
+            found[awb] = self._scan(order, state)
         # As it is where there is nothing: a list, not an object.
         return json_reply(200, {**_said("success"), "data": found or []})
+
+    def _scan(self, order: Order, state: str) -> dict[str, Any]:
+        scan = _scan(order.id, state)
+        if state == "cancelled":
+            # Its codes vary from courier to courier, and some show what was approved.
+            which = int(self.share(order, "code") * len(CANCEL_CODES))
+            scan["current_status_code"] = CANCEL_CODES[which]
+            if which:
+                scan["cancel_status"] = "Approved"
+        return scan
 
     def _tracked(self, order: Order, now: float) -> str:
         lags = order.ends and now - order.changed < self.settings.lag

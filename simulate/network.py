@@ -15,7 +15,8 @@ from functools import partial
 from providers.connection import Head
 from providers.model import Reply
 from providers.receiving import LostError, Patience, read_bytes
-from providers.wire import LARGEST_BODY, Connected
+from providers.replies import LARGEST_BODY
+from providers.wire import Connected
 from sandbox.wire import Connection, Request
 from sandbox.world import World
 from simulate.hub import Hub

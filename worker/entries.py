@@ -43,7 +43,8 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A good entry. ``personal`` is to be sealed."""
+    """A good entry, order and params in their canonical form. ``personal`` is to be
+    sealed."""
 
     provider: Provider[Any]
     account: str
@@ -54,6 +55,8 @@ class Checked:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
     callback: Wanted = NOBODY
+    former_key: str | None = None
+    """Its default key before orders were made canonical, under which it may stand."""
     not_before: datetime | None = None
     cancel_before: datetime | None = None
 
@@ -78,15 +81,19 @@ def check(
             raise InvalidRequestError(f"{name} is required")
     provider = provider_named(entry["provider"])
     account = _account(provider, entry.get("account"), accounts)
-    order = provider.check_order(entry["order"])
-    params = provider.check_params(_object(entry, "params"))
+    written = provider.check_order(entry["order"])
+    order = provider.canonical_order(written)
+    checked = provider.check_params(_object(entry, "params"))
+    params = provider.canonical_params(checked)
     personal = {k: v for k, v in params.items() if k in provider.sealed_params}
     not_before, cancel_before = _times(entry, now)
+    key = _text(entry, "key")
     return Checked(
         provider=provider,
         account=account,
         order=order,
-        key=_text(entry, "key") or provider.default_key(order, params),
+        key=key or provider.default_key(order, params),
+        former_key=None if key else provider.default_key(written, checked),
         params={k: v for k, v in params.items() if k not in personal},
         personal=personal,
         metadata=_object(entry, "metadata"),

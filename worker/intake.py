@@ -22,13 +22,14 @@ from ledger.lanes import register_lanes
 from ledger.progress import Progress
 from ledger.records import new_id
 from ledger.rounds import REFUSED_KEY
-from ledger.seal import Seal, SealError
+from ledger.seal import Seal
 from ledger.states import State
 from providers.model import InvalidRequestError, Reason
 from providers.text import plain_text, storable
 from worker.accounts import Accounts, Lane
 from worker.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
 from worker.entries import FIELDS, Checked, check
+from worker.spellings import same_order, same_params, under_former_keys
 
 Path = tuple[str, str, str]
 """Provider, account and key."""
@@ -94,6 +95,7 @@ def take_in(
     new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
     if trace is not None:
         new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
+    new = under_former_keys(engine, new)
     inserted = frozenset[str]() if insert is None else insert(_good(new))
     rest = [one for one in new if one.id not in inserted]
     kept = iter(_keep(engine, seal, rest, now, callbacks))
@@ -186,6 +188,7 @@ def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
         callback_queue=checked.callback.queue,
         not_before=checked.not_before,
         cancel_before=checked.cancel_before,
+        former_key=checked.former_key,
     )
 
 
@@ -268,21 +271,11 @@ def _is_refused(one: NewCancellation) -> bool:
 def _conflict(one: NewCancellation, row: Row[Any], seal: Seal) -> str | None:
     """Why ``one`` is not the cancellation that has its key already."""
     where = f"key {one.key!r} of {one.provider}/{one.account}"
-    if row.order_id != one.order:
+    if not same_order(one, row):
         return f"{where} stands for order {row.order_id!r} already: use another key"
-    if row.params != dict(one.params) or not _same_sealed(one.sealed, row.sealed, seal):
+    if not same_params(one, row, seal):
         return f"{where} was submitted with other params ({row.id}): use another key"
     return None
-
-
-def _same_sealed(new: str | None, old: str | None, seal: Seal) -> bool:
-    if new is None or old is None:
-        return new is old
-    try:
-        return bool(seal.open(new) == seal.open(old))
-    except SealError:
-        # Its key is gone: what cannot be compared changes nothing.
-        return True
 
 
 def _refused_anew(

@@ -26,6 +26,7 @@ from ledger.queries import find, stamp
 from ledger.states import State
 from ledger.tables import to_ms
 from providers.model import Policy
+from providers.registry import BY_NAME
 from providers.text import storable
 from worker.accounts import Accounts, Lane
 
@@ -183,12 +184,25 @@ def _known(connection: Connection, accounts: Accounts, asked: Lane) -> None:
 def found(connection: Connection, name: str) -> Row[Any]:
     """The row of an id or of provider/account/key; raises ``UnknownError``."""
     row = find(connection, storable(name))
+    row = _by_its_order(connection, storable(name)) if row is None else row
     if row is None:
         raise UnknownError(
             f"{storable(name)[:100]}: there is no such cancellation; an ID is a"
             " record's id, or provider/account/key (`rescind list` shows them)"
         )
     return row
+
+
+def _by_its_order(connection: Connection, name: str) -> Row[Any] | None:
+    """The row whose key is the order that ``name`` spells in another way."""
+    provider, _, rest = name.partition("/")
+    account, slash, written = rest.partition("/")
+    if provider not in BY_NAME or not slash:
+        return None
+    order = BY_NAME[provider].canonical_order(written)
+    row = find(connection, f"{provider}/{account}/{order}")
+    # A key that somebody gave is no order, and has one spelling.
+    return row if row is not None and row.order_id == order else None
 
 
 def retry(

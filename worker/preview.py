@@ -15,6 +15,7 @@ from ledger.seal import Seal
 from worker.accounts import Accounts
 from worker.callbacks import NO_CALLBACKS, Callbacks
 from worker.intake import MOST, Path, Taken, as_new, settled
+from worker.spellings import under_former_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ def preview(
 ) -> list[Taken]:
     """One ``Taken`` for each, as ``take_in`` would give it; ids of new ones mean
     nothing. May raise ``LedgerUnreachableError`` and ``SealError``."""
-    new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
+    written = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
+    new = under_former_keys(engine, written)
     there = _there(engine, new)
     taken = []
     for one in new:

@@ -115,16 +115,23 @@ def _is(item: Any, wanted: str) -> bool:
 def _ithink_good(reply: Reply, document: Any) -> bool:
     code = document.get("status_code")
     said = plain(document.get("status")) == "success"
-    return reply.ok and said and (code is None or plain(code) == "200")
+    return reply.ok and said and (code is None or plain(code) in ("200", "1"))
 
 
 def _ithink_cancel(
     order: Order, asked: Sequence[Order], reply: Reply, document: Any
 ) -> list[str]:
     data = document.get("data")
-    if not _ithink_good(reply, document) or len(rows(data)) != len(asked):
+    keyed = isinstance(data, dict) and order.id in data
+    fits = keyed or len(rows(data)) == len(asked)
+    if not _ithink_good(reply, document) or not fits:
         return []
     at = asked.index(order)
+    if isinstance(data, dict) and order.id in data:
+        named = plain(inside(data[order.id], "awb_no"))
+        strange = set(data) - {one.id for one in asked}
+        good = named in ("", order.id) and not strange
+        return [plain(inside(data[order.id], "status"))] if good else []
     if isinstance(data, dict):
         return [plain(inside(data, str(at if "0" in data else at + 1), "status"))]
     return [plain(inside(data[at], "status"))]
@@ -142,8 +149,10 @@ def _ithink_read(
     word, code = (plain(inside(entry, f"current_status{end}")) for end in ("", "_code"))
     if plain(inside(entry, "awb_no")) not in ("", order.id):
         return []
-    if word.startswith("cancel") and code not in ("", "cn"):
+    if word.startswith("cancel") and code in ("dl", "rt", "rto", "it", "pp"):
         return [f"{word}, but {code}"]
+    if plain(inside(entry, "cancel_status")) in ("approved", "cancelled"):
+        return [word if word == "delivered" or code == "dl" else "cancelled"]
     # The code speaks where the words are none that anybody knows.
     return [code if code == "cn" and word not in ("manifested", "not picked") else word]
 
@@ -223,14 +232,19 @@ READINGS: dict[str, tuple[Shown, dict[Outcome, set[str]]]] = {
 """Where a reading shows an order's status, and the words for each outcome."""
 
 
+def _decoded(body: bytes) -> str:
+    """What JSON is made of is ASCII, whatever the words in it were written in."""
+    return body.decode("utf-8-sig", "replace")
+
+
 def holds(
     shown: Shown, good: set[str], order: Order, asked: Sequence[Order], reply: Reply
 ) -> bool:
     """Whether ``reply`` shows this very order, and in none but ``good`` words."""
     try:
-        document = json.loads(reply.body.decode("utf-8-sig"))
+        document = json.loads(_decoded(reply.body))
         words = shown(order, asked, reply, document)
     except (ValueError, AttributeError, TypeError, KeyError, IndexError):
-        # Not even of the documented form.
-        return False
+        # Not even of the documented form; these statuses are one provider's own.
+        return str(reply.status) in good & {"455", "456"}
     return bool(words) and set(words) <= good

@@ -76,6 +76,11 @@ CANCELS: dict[str, list[Any]] = {
             },
         },
         {"status": "success", "data": [row("Success", awb_no=A)]},
+        {
+            "status": "success",
+            "status_code": 1,
+            "data": {A: row("Success"), B: row("")},
+        },
         {"status": "error", "status_code": 200, "html_message": "<b>No such AWB</b>"},
     ],
     "notpanel": [
@@ -119,6 +124,12 @@ READS: dict[str, list[Any]] = {
             },
         },
         {"status": "success", "data": [tracked(A, "Canceled", "")]},
+        {
+            "status": "success",
+            "data": {
+                A: {**tracked(A, "Manifested", "UD"), "cancel_status": "Approved"}
+            },
+        },
     ],
     "notpanel": [
         {N1: panel("cancelled"), N2: panel("in_progress"), N3: panel("Partial")},

@@ -375,9 +375,10 @@ def test_a_login_brings_a_token_without_an_end() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refused_login_holds_the_lane(status: int) -> None:
-    held = AKINON.parse_login(Reply(status, {}, b"<html>"), NOW)
-    assert isinstance(held, Held)
-    assert "password" in held.why
+    for body in (b'{"non_field_errors": ["no"]}', b""):
+        held = AKINON.parse_login(Reply(status, {}, body), NOW)
+        assert isinstance(held, Held)
+        assert "password" in held.why
 
 
 @pytest.mark.parametrize("key", [None, "", 7, "two words", "line\nbreak", "ş"])

@@ -140,12 +140,16 @@ def test_anything_but_the_documented_forms_decides_nothing(
         (400, "eksik alan", Reason.INVALID_REQUEST),
         (403, "URL hatalı", Reason.NOT_FOUND),
         (404, "sipariş bulunamadı", Reason.NOT_FOUND),
-        (409, "çakışma", Reason.REFUSED),
         (422, "geçersiz", Reason.REFUSED),
+        # Nothing says in which state the order is: it is read back.
+        (409, "çakışma", None),
+        (422, "Sipariş daha önce işlenmiş", None),
+        (400, "Sipariş daha önce işlenmiş", None),
+        (400, "Bu durumda iptal edilemez", None),
     ],
 )
 def test_a_refusal_says_why_and_keeps_the_words(
-    status: int, error: str, reason: Reason
+    status: int, error: str, reason: Reason | None
 ) -> None:
     said = cancel(refused(status, error, "more of it"))
     assert said == Finding(Outcome.REFUSED, reason, str(status), f"{error}: more of it")
@@ -211,11 +215,6 @@ def test_words_that_say_completed_are_read_as_completed(words: str) -> None:
         "İşlem tamamlanamadı",
         "Teslimat adresi bulunamadı",
         "Sipariş teslim edilmek üzere",
-        "Tamamlanmış veya iptal edilmiş siparişler iptal edilemez",
-        "İptal ya da teslim edilmiş sipariş",
-        "Yalnızca teslim edilmiş siparişler",
-        "Order already completed/canceled",
-        "Order already cancelled or completed",
         "Order is not already cancelled",
         "Order already being delivered",
         "Order cannot be cancelled",
@@ -225,6 +224,26 @@ def test_words_that_say_completed_are_read_as_completed(words: str) -> None:
 def test_words_that_could_mean_otherwise_name_no_state(words: str) -> None:
     said = cancel(refused(400, words))
     assert said == Finding(Outcome.REFUSED, Reason.INVALID_REQUEST, "400", words)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Tamamlanmış veya iptal edilmiş siparişler iptal edilemez",
+        "İptal ya da teslim edilmiş sipariş",
+        "Yalnızca teslim edilmiş siparişler",
+        "Order already completed/canceled",
+        "Order already cancelled or completed",
+        "Sipariş iptal edildi mi?",
+        "Eğer iptal edilmiş ise tekrar edilemez",
+    ],
+)
+def test_words_that_may_name_the_orders_state_are_final_of_none(
+    status: int, words: str
+) -> None:
+    said = cancel(refused(status, words))
+    assert said == Finding(Outcome.REFUSED, None, str(status), words)
 
 
 @pytest.mark.parametrize("parse", [DUKKANGO.parse_cancel, DUKKANGO.parse_read])

@@ -27,7 +27,7 @@ from providers.model import (
     UnreadableReplyError,
 )
 from providers.registry import BY_NAME, PROVIDERS
-from providers.wire import LARGEST_BODY
+from providers.replies import LARGEST_BODY
 from tests.providers.conftest import Wire
 from tests.providers.evidence import CANCEL_CALLS, READINGS, holds
 from tests.providers.samples import ASKED, CANCELS, ODD_VALUES, READS, places, replies

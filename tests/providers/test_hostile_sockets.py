@@ -22,7 +22,7 @@ import providers.wire
 from providers import connection
 from providers.http import Evidence
 from providers.model import Parsed, Policy, Reply
-from providers.wire import LARGEST_BODY
+from providers.replies import LARGEST_BODY
 from tests.providers.conftest import Tls, Wire
 from tests.providers.test_http import DONE, POLICY, SECRET, read_whole, send, whole
 

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -43,8 +44,9 @@ from providers.model import (
     UnreadableReplyError,
     seconds,
 )
+from providers.redirects import only_upgrades
+from providers.replies import LARGEST_BODY
 from providers.throttling import LONGEST_WAIT, throttle_wait
-from providers.wire import LARGEST_BODY
 from tests.providers.conftest import Tls, Wire
 
 BODY = b'{"order":"1"}'
@@ -277,7 +279,7 @@ def test_no_method_is_sent_twice(wire: Wire, method: str) -> None:
     assert only_one_was_made(wire)
 
 
-@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599, 408, 303, 304])
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599, 408, 300, 303, 304])
 def test_a_status_that_decides_nothing_may_be_done_and_is_never_sent_again(
     wire: Wire, status: int
 ) -> None:
@@ -326,16 +328,52 @@ def test_what_is_not_http_may_be_done_and_is_never_sent_again(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
-def test_a_compressed_reply_may_be_done_and_is_not_unpacked(
+def test_a_compressed_bomb_may_be_done_is_not_unpacked_and_holds_the_lane(
     wire: Wire, encoding: str
 ) -> None:
-    bomb = gzip.compress(b"[" * 10_000_000)
-    wire.answers(whole(200, bomb, f"Content-Encoding: {encoding}"))
-    result = send(wire.url)
+    bomb = b"[" * 10_000_000
+    coded = zlib.compress(bomb) if encoding == "deflate" else gzip.compress(bomb)
+    wire.answers(whole(200, coded, f"Content-Encoding: {encoding}"))
+    tracemalloc.start()
+    try:
+        result = send(wire.url)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert result.evidence is Evidence.MAYBE_DONE
-    assert "compressed" in str(result.detail)
+    assert isinstance(result.parsed, Held)
+    assert result.parsed.by_gateway
+    assert f"compressed reply ({encoding}" in result.parsed.why
+    assert peak < 4 * LARGEST_BODY
     assert b"Accept-Encoding: identity" in wire.requests[0]
     assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "Identity", "none", "UTF-8", "br"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_status_is_read_whatever_its_body_is_coded_in(
+    wire: Wire, encoding: str, status: int
+) -> None:
+    wire.answers(whole(status, b"x", f"Content-Encoding: {encoding}"))
+    expected = Evidence.THROTTLED if status == 429 else Evidence.MAYBE_DONE
+    assert send(wire.url).evidence is expected
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", "none", "", "identity"])
+def test_a_reply_in_a_coding_that_can_be_read_is_an_answer(
+    wire: Wire, encoding: str
+) -> None:
+    plain = b'{"order": 1}'
+    coded = gzip.compress(plain) if "gzip" in encoding.lower() else plain
+    seen: list[bytes] = []
+
+    def look(reply: Reply) -> Parsed:
+        seen.append(reply.body)
+        return DONE
+
+    wire.answers(whole(200, coded, f"Content-Encoding: {encoding}"))
+    assert send(wire.url, look).evidence is Evidence.ANSWERED
+    assert seen == [plain]
 
 
 @pytest.mark.parametrize("status", [200, 302, 429, 500])
@@ -628,19 +666,56 @@ def test_whatever_a_429_asks_for_the_wait_is_within_reason(value: str) -> None:
 # --- redirects ------------------------------------------------------------------------
 
 
+ELSEWHERE = ["{url}", "//[::1", "http://a b/", "", "ftp://x", "/%zz", "http://:x/"]
+NEARLY = [
+    "https://{host}:{port}/done",
+    "https://{host}:{port}/cancel?done=1",
+    "https://other.example/cancel",
+    "https://somebody@{host}:{port}/cancel",
+    "https://{host}:{port}/CANCEL",
+    "https:/cancel",
+]
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-@pytest.mark.parametrize(
-    "where", ["{url}", "//[::1", "http://a b/", "", "ftp://x", "/%zz", "http://:x/"]
-)
-def test_a_redirect_holds_the_lane_and_is_never_followed(
+@pytest.mark.parametrize("where", ELSEWHERE + NEARLY)
+def test_a_redirect_holds_the_lane_may_be_done_and_is_never_followed(
     wire: Wire, status: int, where: str
 ) -> None:
-    wire.answers(whole(status, "", f"Location: {where.format(url=wire.url)}"))
+    target = where.format(url=wire.url, host=wire.host, port=wire.port)
+    wire.answers(whole(status, "", f"Location: {target}"))
     result = send(wire.url)
-    assert (result.evidence, result.status) == (Evidence.ANSWERED, status)
+    assert (result.evidence, result.status) == (Evidence.MAYBE_DONE, status)
     assert isinstance(result.parsed, Held)
     assert f"HTTP {status}" in result.parsed.why
     assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+@pytest.mark.parametrize("where", ["https://{host}:{port}", "HTTPS://{host}"])
+def test_a_redirect_to_https_of_the_same_place_cannot_have_acted(
+    wire: Wire, status: int, where: str
+) -> None:
+    target = where.format(host=wire.host, port=wire.port)
+    wire.answers(whole(status, "", f"Location: {target}/cancel"))
+    result = send(wire.url)
+    assert (result.evidence, result.status) == (Evidence.ANSWERED, status)
+    assert isinstance(result.parsed, Held)
+    assert only_one_was_made(wire)
+
+
+@given(
+    st.sampled_from([301, 302, 303, 307, 308]),
+    st.sampled_from(["http", "https"]),
+    st.sampled_from(["https://shop.example/a?b", "https://shop.example/a", "/a?b"]),
+)
+def test_no_redirect_but_an_upgrade_proves_that_nothing_was_done(
+    status: int, scheme: str, location: str
+) -> None:
+    reply = Reply(status, {"location": location})
+    upgrade = scheme == "http" and location == "https://shop.example/a?b"
+    proves = upgrade and status in (301, 307, 308)
+    assert only_upgrades(f"{scheme}://shop.example/a?b", reply) is proves
 
 
 # --- what is kept between calls, and where calls go -----------------------------------

@@ -134,7 +134,8 @@ def test_as_many_rows_as_awbs_are_read_by_their_place(data: object) -> None:
         {"1": DONE, "2": DONE, "3": DONE, "4": DONE},
         {"0": DONE, "1": DONE, "3": DONE},
         {"01": DONE, "02": DONE, "03": DONE},
-        {A.id: DONE, B.id: DONE, C.id: DONE},
+        {A.id: DONE, B.id: DONE, "12345678": DONE},
+        {A.id: {**DONE, "awb_no": B.id}, B.id: DONE},
         [DONE, DONE],
         [DONE, DONE, DONE, DONE],
         DONE,
@@ -147,6 +148,16 @@ def test_as_many_rows_as_awbs_are_read_by_their_place(data: object) -> None:
 def test_rows_that_do_not_match_say_nothing_of_any(data: object) -> None:
     parsed = ITHINK.parse_cancel(THREE, rows(data))
     assert outcomes(parsed) == [Outcome.UNKNOWN] * 3
+
+
+def test_rows_keyed_by_awb_are_read_by_it_and_one_that_is_missing_is_unknown() -> None:
+    parsed = ITHINK.parse_cancel(THREE, rows({C.id: DONE, A.id: FAILED}))
+    assert outcomes(parsed) == [Outcome.REFUSED, Outcome.UNKNOWN, Outcome.CANCELLED]
+
+
+def test_a_success_may_call_itself_1() -> None:
+    document = {"status": "success", "status_code": 1, "data": {"1": DONE}}
+    assert cancel(reply(document)).outcome is Outcome.CANCELLED
 
 
 def test_a_row_that_names_another_awb_makes_all_places_doubtful() -> None:
@@ -280,7 +291,7 @@ def test_an_awb_that_is_not_accessible_does_not_hold_the_lane() -> None:
     ("http", "named"), [(401, "secret_key"), (403, "IP"), (404, "base_url")]
 )
 def test_401_403_and_404_hold_the_lane(http: int, named: str) -> None:
-    for body in (b"", b"<html>", b"{}"):
+    for body in (b"", b"{}"):
         for parse in (ITHINK.parse_cancel, ITHINK.parse_read):
             held = parse([A], Reply(http, {}, body))
             assert isinstance(held, Held)
@@ -352,12 +363,22 @@ TRACKED = [
     ("RTO Pending", "RT", CLOSED),
     ("RTO Something New", "RT", CLOSED),
     ("RTO Delivered", "DL", CLOSED),
-    ("Cancelled", "UD", (Outcome.UNKNOWN, None)),
+    ("Cancelled", "UD", (Outcome.CANCELLED, Reason.CONFIRMED)),
+    ("Cancelled", "CA", (Outcome.CANCELLED, Reason.CONFIRMED)),
+    ("Cancelled", "36", (Outcome.CANCELLED, Reason.CONFIRMED)),
+    ("Cancelled", "DL", (Outcome.UNKNOWN, None)),
+    ("Cancelled", "IT", (Outcome.UNKNOWN, None)),
+    ("", "CA", (Outcome.UNKNOWN, None)),
+    ("Pickup Cancelled", "UD", (Outcome.UNKNOWN, None)),
+    ("Lost", "UD", CLOSED),
+    ("Shipment In-Transit", "IT", CLOSED),
+    ("Bagged At Hub", "PP", CLOSED),
+    ("RTO Shortage", "UD", CLOSED),
     ("Manifested", "CN", (Outcome.UNKNOWN, None)),
     ("In Transit", "CN", (Outcome.UNKNOWN, None)),
     ("Manifested", "DL", (Outcome.UNKNOWN, None)),
     ("Cancellation requested", "UD", (Outcome.UNKNOWN, None)),
-    ("Delayed", "UD", (Outcome.UNKNOWN, None)),
+    ("Delayed", "UD", CLOSED),
     ("", "UD", (Outcome.UNKNOWN, None)),
     (None, None, (Outcome.UNKNOWN, None)),
 ]
@@ -545,6 +566,9 @@ def test_no_json_is_read_as_cancelled_without_a_row_that_says_so(
             data = document["data"]
             assert status in range(200, 300)
             assert document["status"].lower() == "success"
+            if isinstance(data, dict) and order.id in data:
+                assert data[order.id]["status"].lower() == "success"
+                continue
             assert len(data) == len(orders)
             first = 1 if isinstance(data, dict) and "0" not in data else 0
             row = data[str(first + place)] if isinstance(data, dict) else data[place]

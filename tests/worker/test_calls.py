@@ -182,6 +182,24 @@ def test_a_call_does_not_begin_before_its_place_is_free(caller: Caller) -> None:
     assert asked.place.ended >= place.not_before
 
 
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_after_a_cancel_leaves_it_open_and_holds_the_lane(
+    caller: Caller, wire: Wire, status: int
+) -> None:
+    head = f"HTTP/1.1 {status} Found\r\nLocation: /done\r\nConnection: close\r\n"
+    wire.answers(f"{head}Content-Length: 0\r\n\r\n")
+    asked = directed(caller, wire).call([claimed(1, GOOD)])
+    assert asked.events == {"id-1": Lost()}
+    assert "redirect" in str(asked.effect.held)
+
+
+def directed(caller: Caller, wire: Wire) -> Caller:
+    """The same, with an account whose provider is ``wire``."""
+    values = {"base_url": f"http://{wire.host}:{wire.port}", "token": "the-token"}
+    account = AKINON.account_model.model_validate(values)
+    return replace(caller, config=LaneConfig(AKINON, AKINON.policy, account))
+
+
 class Renewed:
     """Tokens of which every one is new."""
 
@@ -198,10 +216,7 @@ def test_with_a_new_token_a_call_is_sent_again_where_the_rate_has_room(
     # Closed, as it says: a call on one that is just closing may get no answer.
     head = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
     wire.answers(head + "{}")
-    values = {"base_url": f"http://{wire.host}:{wire.port}", "token": "the-token"}
-    account = AKINON.account_model.model_validate(values)
-    config = LaneConfig(AKINON, AKINON.policy, account)
-    here = replace(caller, config=config, tokens=cast("Tokens", Renewed()))
+    here = replace(directed(caller, wire), tokens=cast("Tokens", Renewed()))
     place = Place(more=lambda: [Place()] if room else [])
     asked = here.call([claimed(1, GOOD)], place)
     assert len(wire.requests) == (2 if room else 1)

@@ -31,6 +31,8 @@ REASONS = {
 }
 INSIDE = {
     "AccountsError": "becomes the fault of all lanes",
+    "CodedError": "becomes evidence of a call",
+    "ContradictoryReplyError": "becomes evidence of a call",
     "DemoError": "ends the demo, by its own sentence",
     "EngineStoppedError": "sends a message back to its queue",
     "ForbiddenEdgeError": "a bug of ours",

@@ -73,17 +73,23 @@ def _without_probe(provider: Any, account: Account) -> str:
 
 
 def _unhad(what: str, missing: NoToken) -> Check:
-    if missing.held is not None:
-        says = f"{missing.held}: mend its credentials in the accounts file"
-        return Check(what, Level.WRONG, says, "credentials-refused")
+    refused = missing.exchange.parsed
+    if missing.held is not None and not isinstance(refused, Held):
+        return _refused(what, missing.held)
     return _verdict(what, missing.exchange)
+
+
+def _refused(what: str, why: str) -> Check:
+    says = f"{why}: mend its credentials in the accounts file"
+    return Check(what, Level.WRONG, says, "credentials-refused")
 
 
 def _verdict(what: str, answer: Exchange) -> Check:
     match answer.parsed:
+        case Held(why, by_gateway=True):
+            return Check(what, Level.WRONG, why, "provider-gateway")
         case Held(why) | TokenRefused(why):
-            says = f"{why}: mend its credentials in the accounts file"
-            return Check(what, Level.WRONG, says, "credentials-refused")
+            return _refused(what, why)
     if answer.evidence is Evidence.ANSWERED:
         return Check(what, Level.OK, "the credentials are good")
     if answer.evidence is Evidence.THROTTLED:

@@ -95,7 +95,7 @@ def submit(
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
-    """Submit a file of cancellations: CSV with a header, or JSON Lines.
+    """Submit a file of cancellations: CSV with a header, JSON Lines, or .xlsx.
 
     Columns: provider, order, account, key, not_before, cancel_before, group,
     callback_url, param.NAME and metadata.NAME, or params and metadata as JSON; only

@@ -9,10 +9,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from providers.registry import BY_NAME
+from providers.text import fold
 from worker.cli.statuses import CommandError
 from worker.times import parse_time
 
 LONGEST_GROUP = 200
+TRUTHS = {
+    fold(word): truth
+    for truth, words in {
+        True: ("true", "doğru", "सत्य", "सही"),
+        False: ("false", "yanlış", "असत्य", "गलत"),
+    }.items()
+    for word in words
+}
+"""Excel's two words in English, Turkish and Hindi, as ``fold`` leaves them."""
 
 
 class RowError(ValueError):
@@ -39,20 +49,24 @@ def read_json(text: str, what: str) -> Any:
 
 def param_value(provider: object, name: str, text: str) -> Any:
     """``text`` as JSON if it is JSON, unless the parameter itself is a text."""
+    known = _annotation(provider, name)
+    if known is bool and fold(text) in TRUTHS:
+        return TRUTHS[fold(text)]
     try:
         value = json.loads(text, parse_constant=no_constant)
     except (ValueError, RecursionError):
         return text
     if isinstance(value, str) or value is None:
         return value
-    return text if _is_text(provider, name) else value
-
-
-def _is_text(provider: object, name: str) -> bool:
     # 12.50 is a JSON number and, for a provider that wants its amounts as text, a text.
+    return text if known in (str, str | None) else value
+
+
+def _annotation(provider: object, name: str) -> object:
+    """The type of a provider's parameter, if there is such a one."""
     known = BY_NAME.get(provider) if isinstance(provider, str) else None
     found = known.params_model.model_fields.get(name) if known else None
-    return found is not None and found.annotation in (str, str | None)
+    return found.annotation if found else None
 
 
 def named_values(given: Sequence[str], option: str) -> dict[str, str]:

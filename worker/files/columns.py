@@ -7,6 +7,7 @@ from typing import Any
 
 from worker.cli.values import RowError, param_value, read_json
 from worker.entries import FIELDS
+from worker.files.cells import bare, order_of, whole
 from worker.files.rows import NOT_UTF8, UNDECODED, FileError
 
 REQUIRED = ("provider", "order")
@@ -78,14 +79,18 @@ def check_distinct(header: Sequence[str], name: str) -> None:
 
 
 def _entry(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
-    given = {
-        name: cell.strip()
+    texts = (
+        (name, bare(cell, quoted=not name.startswith("metadata")))
         for name, cell in zip(header, cells, strict=True)
-        if cell.strip()
-    }
+    )
+    given = {name: text for name, text in texts if text}
     entry: dict[str, Any] = {}
     for name, text in given.items():
         entry[name] = read_json(text, name) if name in OBJECTS else text
+    if "order" in entry:
+        entry["order"] = order_of(entry["order"])
+    if "params" in entry:
+        entry["params"] = whole(entry["params"])
     for name in [name for name in entry if name not in FIELDS]:
         _nest(entry, name, entry.pop(name))
     return entry
@@ -101,4 +106,14 @@ def _nest(entry: dict[str, Any], column: str, text: str) -> None:
     if name in values:
         raise RowError(f"{where} and {column} both give {name}")
     is_param = where == "params"
-    values[name] = param_value(entry.get("provider"), name, text) if is_param else text
+    value = param_value(entry.get("provider"), name, text) if is_param else text
+    values[name] = whole(value)
+
+
+def whole_entry(entry: Any) -> Any:
+    """An entry of JSON Lines, as pandas may have written it: with floats for numbers
+    that are whole."""
+    if not isinstance(entry, dict):
+        return entry
+    named = entry.keys() & {"order", "params"}
+    return {**entry, **{name: whole(entry[name]) for name in named}}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 
 from worker.cli.values import RowError
+from worker.files.cells import fitting, without_trailing
 from worker.files.rows import Columns, Document, FileError, Row, cut_off, utf8
 
 DELIMITERS = (",", ";", "\t")
+SEPARATOR = re.compile(r'"?sep=([^"\w\s]|\t)"?', re.IGNORECASE)
+"""A first line that tells Excel what stands between the cells."""
 LONGEST_RECORD = 200
 """Lines of one quoted CSV record; a quote that is open for longer was never closed."""
 
@@ -20,8 +24,12 @@ def read_csv(lines: Sequence[str], first: int, name: str, columns: Columns) -> D
         cells = lines[first].strip().split(delimiter)
         return sum(columns.known(cell.strip('"')) for cell in cells)
 
-    delimiter = max(DELIMITERS, key=known)
-    header = columns.header(_cells([lines[first]], delimiter, name), name)
+    said = SEPARATOR.fullmatch(lines[first].strip("\r\n "))
+    if said:
+        first = next((n for n in range(first + 1, len(lines)) if lines[n].strip()), 0)
+    delimiter = said[1] if said else max(DELIMITERS, key=known)
+    cells = _cells([lines[first]], delimiter, name)
+    header = columns.header(without_trailing(cells), name)
     columns.check_rows(lines[first + 1 :], name)
     rows = _csv_rows(lines, first + 1, delimiter, header, columns)
     return Document(len(lines), rows)
@@ -81,8 +89,4 @@ def _record(
         raise RowError(f"cannot be read as CSV: {error}") from None
     if len(rows) != 1:
         raise RowError('has a quote (") inside a value: double it, and quote the value')
-    if len(rows[0]) != columns:
-        raise RowError(
-            f"has {len(rows[0])} columns, and the header {columns}{cut_off(lines, end)}"
-        )
-    return rows[0]
+    return fitting(rows[0], columns, lines, end)

@@ -1,4 +1,5 @@
-"""A file as its rows, whatever it holds: CSV with a header, or JSON Lines."""
+"""A file as its rows, whatever it holds: CSV with a header, JSON Lines or an Excel
+workbook, in gzip or not."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from worker.cli.values import RowError, read_json
-from worker.files.columns import Cancellations
+from worker.files.columns import Cancellations, whole_entry
 from worker.files.delimited import read_csv
+from worker.files.packed import is_workbook, unpacked
 from worker.files.rows import Columns, Document, FileError, Row, cut_off, utf8
 
 
@@ -30,6 +32,12 @@ def parse(data: bytes, name: str, columns: Columns | None = None) -> Document:
 
     The columns are those of cancellations, unless they are said to be others.
     """
+    data = unpacked(data, name)
+    if is_workbook(data, name):
+        # Most files are none, and it takes a while to import.
+        from worker.files.workbook import read_workbook
+
+        return read_workbook(data, name, columns or Cancellations())
     text = data.decode("utf-8-sig", "surrogateescape")
     lines = list(io.StringIO(text, newline=""))
     first = next((n for n, line in enumerate(lines) if line.strip()), None)
@@ -52,6 +60,6 @@ def _json_rows(lines: Sequence[str]) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            yield Row(number, read_json(utf8(line), "it"))
+            yield Row(number, whole_entry(read_json(utf8(line), "it")))
         except RowError as error:
             yield Row(number, wrong=f"{error}{cut_off(lines, number)}")

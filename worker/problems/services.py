@@ -129,6 +129,16 @@ SERVICES = Group(
             " provider is down there is nothing to do.",
         ),
         Problem(
+            "provider-gateway",
+            "Something else answers for the provider",
+            "A firewall, a web page, a redirect, or a gateway that compresses answered,"
+            " and not the provider's API. The lane is held, and one careful call tries"
+            " it again every 15 minutes. The credentials may well be good.",
+            "The sentence has the page's title and the HTTP status. Ask the provider to"
+            " let this server's IP address in, or correct `base_url` in the accounts"
+            " file; then `rescind resume LANE`.",
+        ),
+        Problem(
             "provider-throttles",
             "The provider asks to wait, or could not be asked",
             "The provider said that it was called too often, or a login needs a"

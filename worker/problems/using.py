@@ -41,10 +41,11 @@ USING = Group(
         Problem(
             "file-wrong",
             "The file of cancellations cannot be used",
-            "It cannot be read, is empty, not UTF-8, or neither CSV with a header nor"
-            " JSON Lines. Nothing of it was submitted.",
-            "Save it as UTF-8, with the columns that the sentence names; only"
-            " `provider` and `order` are required.",
+            "It cannot be read, is empty, not UTF-8, or neither CSV with a header, JSON"
+            " Lines nor an Excel workbook (.xlsx), in gzip or not. Nothing of it was"
+            " submitted.",
+            'Save it as "CSV UTF-8", or as .xlsx, with the columns that the sentence'
+            " names; only `provider` and `order` are required.",
         ),
         Problem(
             "time-wrong",

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from providers.coding import CodedError, uncoded
 from providers.connection import connected, head_of
 from providers.model import Reply, Request
 from providers.receiving import LostError, Patience, receive
@@ -63,6 +64,10 @@ class FeedSource(Written):
         reply = _get(url, headers, shown)
         if reply.status != 200:
             raise _refused(reply, shown)
+        try:
+            reply = uncoded(reply, LARGEST)
+        except CodedError as error:
+            raise SourceError(f"{shown}: {error}") from None
         return table(reply.body, shown, self.format, self.items, most)
 
 

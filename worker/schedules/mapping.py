@@ -14,6 +14,7 @@ from uuid import UUID
 from providers.registry import provider_named
 from worker.cli.values import RowError, param_value, read_json
 from worker.entries import FIELDS
+from worker.files.cells import bare, order_of, whole
 from worker.schedules.rows import Row, SourceError
 from worker.schedules.tables import NOT_THERE, value_at
 from worker.times import parse_time
@@ -74,14 +75,16 @@ def _column(row: Row, column: str) -> Any:
 def _put(entry: dict[str, Any], target: str, value: Any, row: Row) -> None:
     where, _, name = target.partition(".")
     if not name:
-        entry[target] = _read(value, row, target)
+        read = order_of if target == "order" else whole if target == "params" else None
+        found = _read(value, row, target)
+        entry[target] = read(found) if read else found
         return
     values = entry.setdefault(where, {})
     if not isinstance(values, dict):
         raise SourceError(f"{row.where}: {where} is not an object with named values")
     if where == "params" and not row.typed:
-        value = param_value(entry.get("provider"), name, value)
-    values[name] = value
+        value = param_value(entry.get("provider"), name, bare(value))
+    values[name] = whole(value) if where == "params" else value
 
 
 def _read(value: Any, row: Row, target: str) -> Any:

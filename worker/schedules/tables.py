@@ -11,6 +11,7 @@ from pydantic import Field
 
 from worker.cli.values import RowError, read_json
 from worker.files.columns import check_decoded, check_distinct
+from worker.files.packed import unpacked
 from worker.files.reading import parse
 from worker.files.rows import FileError
 from worker.schedules.rows import LARGEST, Row, SourceError, Written
@@ -61,6 +62,7 @@ def table(
 
 
 def _lines(data: bytes, name: str, form: Format | None) -> Iterator[Row]:
+    data = unpacked(data, name)
     if form == "jsonl" and not data.strip():
         return
     is_json = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"

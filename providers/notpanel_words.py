@@ -1,0 +1,127 @@
+"""notpanel's words, which are those of its trade, and what each of them says.
+
+Certainty: [D] documented, [C] seen in clients of such panels, [A] assumed. Read again
+on 2026-11-29.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from providers.model import UNKNOWN, Finding, Outcome, Reason
+from providers.text import fold
+
+COMPLETED = Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED)
+NOT_FOUND = Finding(Outcome.REFUSED, Reason.NOT_FOUND)
+NOT_SUPPORTED = Finding(Outcome.REFUSED, Reason.NOT_SUPPORTED)
+CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
+ACTIVE = Finding(Outcome.ACTIVE)
+REQUESTED = Finding(Outcome.REQUESTED)
+ENDED = Finding(Outcome.REFUSED, Reason.WINDOW_CLOSED)
+
+# --- what an error says of an order -------------------------------------------------
+
+CANCEL = r"cancel(?:l?ation|l?ing|s)?(?: (?:button|option|request|feature|function))?s?"
+"""The cancel as a thing: of an order that *is* cancelled it is not said so."""
+NO_CANCEL = (
+    r"(?:(?:is|are|was)? ?(?:not|n['’]t)(?: currently)? (?:available|allowed|enabled"
+    r"|permitted|possible|offered|supported|active|provided)"
+    r"|(?:is |are |was |has been )?(?:unavailable|disabled|disallowed|forbidden"
+    r"|deactivated|inactive|switched off|turned off))"
+)
+SUPPORTS = (
+    r"(?:\bnot|n['’]t) (?:support|allow|permit|offer|have|accept|include|provide)"
+)
+FOUND_NO_ORDER = (
+    r"\borders?\b(?!['’])(?:(?!\b(?:service|user|provider|link|refill|cancel|page"
+    r"|action|method)\b).)*?(?:\bnot(?: be| been)? found|\bnot exists?|n.t exist)\b"
+)
+
+ERRORS: Mapping[str, Finding] = {
+    # By whom, and to what end? Not final, though it names a state: the status tells.
+    r"\balready (?:been )?cancell?ed\b|\( ?cancell?ed ?\)": Finding(
+        Outcome.REFUSED, Reason.ALREADY_CANCELLED
+    ),
+    r"\balready (?:been )?(?:refunded|partial\w*|failed)\b": Finding(Outcome.REFUSED),
+    # Two states in one breath.
+    r"(?:\bor|[/,]) ?(?:cancell?ed|refunded)\b|\b(?:cancell?ed|refunded) or\b": UNKNOWN,
+    r"\balready (?:been )?completed?\b|\( ?completed ?\)": COMPLETED,
+    rf"{FOUND_NO_ORDER}|\bno (?:such )?orders? (?:was |were )?found\b"
+    r"|\b(?:incorrect|invalid|wrong|no such|unknown) order(?: ids?)?(?= *[.:(]|$)": (
+        NOT_FOUND
+    ),
+    # 2026-11-29 [C]: this service, or this order, takes no cancel, in many wordings.
+    rf"\bnot support|\bunsupported\b|\b{CANCEL} {NO_CANCEL}\b"
+    rf"|\bno {CANCEL} (?:for|on)\b|{SUPPORTS}\b.*\bcancel"
+    r"|\b(?:not |non ?-?|un)cancell?able\b": NOT_SUPPORTED,
+    # 2026-11-29 [C]: a cancel that an earlier call of ours may have asked for.
+    r"\bcancel.*\balready (?:been )?(?:requested|queued|submitted|placed|sent)\b"
+    r"|\b(?:cancell?ation|cancel (?:request|task)|cancel(?= (?:is|was|has|already)\b))"
+    r"(?: (?:request|task|is|was|has|been|already|currently|still|for|of|this|order))*"
+    r" (?:in progress|pending|requested|queued|submitted|processing|being processed"
+    r"|in process|under ?way|initiated|in queue|accepted|received)\b"
+    r"|\balready (?:requested|submitted|queued|placed|sent)(?: \w+){0,3} cancel"
+    r"|\b(?:already|is|being) (?:being )?cancell?ing\b|\bbeing cancell?ed\b": REQUESTED,
+}
+"""What ``error`` says of an order; one that says two things, or none, is unknown."""
+
+BREAKDOWN = re.compile(
+    r"try again|went wrong|server error|internal|time(?:d )?out|temporar"
+    r"|^(?!.*\bcancel).*\bunavailable\b"
+    r"|too many requests|maintenance|\bbusy\b|\bretry\b"
+)
+"""An error that does not say that nothing was done."""
+UNSURE = re.compile(
+    r"\b(?:currently|right now|at (?:the|this) moment|for now|yet|later|until|till"
+    r"|before|after|once|unless|if|when|only|except|maybe|may|might)\b"
+    # "Not available for completed orders" tells of a rule; the status tells the rest.
+    r"|\b(?:for|in|on|while|during)\b.*\b(?:completed|in progress|processing|pending"
+    r"|partial|processed|started|status|state)\b"
+)
+"""With these, "no cancel" or "in progress" is said of a time, or of other orders."""
+DENIED = re.compile(
+    r"\b(?:no|not|without|never)\b(?: (?:a|any|yet|being|already))*"
+    r" (?:cancell?ation|cancel (?:request|task)|cancell?ed|cancell?ing)\b"
+)
+
+
+def of_error(words: str | None) -> Finding:
+    """What an error says of one order."""
+    text = fold(words)
+    if BREAKDOWN.search(text):
+        return UNKNOWN
+    said = {finding for form, finding in ERRORS.items() if re.search(form, text)}
+    if len(said) != 1:
+        return UNKNOWN
+    finding = said.pop()
+    unsure = finding == NOT_SUPPORTED and UNSURE.search(text)
+    denied = finding == REQUESTED and DENIED.search(text)
+    return UNKNOWN if unsure or denied else finding
+
+
+# --- what a status says -------------------------------------------------------------
+
+STATUSES: Mapping[str, Finding] = {
+    "pending": ACTIVE,
+    "processing": ACTIVE,
+    "in progress": ACTIVE,
+    "inprogress": ACTIVE,
+    "completed": COMPLETED,
+    "complete": COMPLETED,
+    "cancelled": CANCELLED,
+    "canceled": CANCELLED,
+    "refunded": CANCELLED,
+    "partial": Finding(Outcome.CANCELLED, Reason.PARTIAL),
+    # 2026-11-20 [A]: it has ended by itself. Nobody cancelled it and nobody refused
+    # to; there is just nothing left to cancel.
+    "failed": ENDED,
+    # 2026-11-29 [C]: the same, in two other words of the trade.
+    "fail": ENDED,
+    "error": ENDED,
+}
+"""``status`` of an order; only ``in_progress`` is documented, the rest is [A]."""
+OF_A_CALL = frozenset({"fail", "error", "failed"})
+"""Words that are also said of a call that went wrong."""
+OF_AN_ORDER = frozenset({"charge", "start_count", "remains", "currency"})
+"""Members that an order's status has beside it, and a failed call has not [D]."""
