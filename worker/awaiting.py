@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from redis import Redis
 from redis.exceptions import AuthenticationError, RedisError
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -12,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from ledger.database import LedgerUnreachableError, open_ledger
 from ledger.migrate import LedgerVersionError, upgrade
 from worker.cli.statuses import UNREACHABLE, WRONG
+from worker.redis_client import client_of
 from worker.settings import without_password
 from worker.supervisor import Say
 
@@ -68,7 +68,7 @@ class Patience:
 def _ping(url: str) -> str | None:
     shown = without_password(url)
     try:
-        with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+        with client_of(url, socket_timeout=5, socket_connect_timeout=5) as client:
             client.ping()
     except AuthenticationError as error:
         why = f"{shown} refuses the password: {error}"

@@ -21,6 +21,7 @@ from worker.cli.schedule_checks import schedule_checks
 from worker.cli.telling import webhook_checks
 from worker.cli.worker_checks import worker_checks
 from worker.next_step import Step, next_step, standing_of
+from worker.redis_client import client_of
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.tokens import Tokens
 
@@ -163,7 +164,7 @@ def _seal(chosen: Settings) -> tuple[Seal | None, Check]:
 def _redis(chosen: Settings) -> Iterator[tuple[Check, Redis | None]]:
     try:
         url = chosen.redis
-        client = Redis.from_url(
+        client = client_of(
             url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
         )
     except SettingsError as error:

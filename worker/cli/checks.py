@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from redis import Redis, RedisError
+from redis.exceptions import ResponseError
 from sqlalchemy import Connection, Engine, Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,8 +18,11 @@ from ledger.migrate import LedgerVersionError, check
 from ledger.seal import Seal, SealError
 from ledger.tables import CANCELLATION, SEALED
 from worker.problems import anchor
+from worker.redis_client import refusal
 
 C = CANCELLATION.c
+REFUSES = "redis-refuses"
+UNSAID = "Redis does not say (its user may need +info): make sure"
 SEALED_AT_MOST = 2_000
 """Sealed params that are tried: a rotation may have been left half done."""
 ALL_SEALED = select(C.sealed).where(text(SEALED))
@@ -70,18 +74,47 @@ def status(found: Iterable[Check]) -> int:
 def redis_checks(client: Redis, shown: str, advice: str) -> Iterator[Check]:
     """Whether Redis answers, keeps what it is given, and has our time."""
     try:
-        info: dict[str, Any] = client.info()
-        clock = _clock(client)
+        client.ping()
+    except ResponseError as error:
+        yield Check("redis", Level.WRONG, f"{shown}: {refusal(error)}", REFUSES)
+        return
     except (RedisError, OSError) as error:
         says = f"{shown} cannot be reached: {error}; {advice}"
         yield Check("redis", Level.UNREACHABLE, says, "redis-unreachable")
         return
+    info = _info(client)
     name = info.get("server_name", "redis")
     version = info.get(f"{name}_version") or info.get("redis_version", "")
-    yield Check("redis", Level.OK, f"{shown} answers: {name} {version}")
+    yield Check("redis", Level.OK, f"{shown} answers: {name} {version}".rstrip())
+    yield _writes(client)
     yield _persistence(info)
     yield _eviction(info)
-    yield clock_check("redis clock", clock)
+    yield _times(client)
+
+
+def _info(client: Redis) -> dict[str, Any]:
+    """What it says of itself; nothing, if its user may not ask."""
+    try:
+        return dict(client.info())
+    except ResponseError:
+        return {}
+
+
+def _writes(client: Redis) -> Check:
+    """Whether it takes a write now: it may be full, a replica, or have a user of few
+    rights."""
+    try:
+        client.set("rescind:doctor", "1", px=1)
+    except RedisError as error:
+        return Check("redis writes", Level.WRONG, refusal(error), REFUSES)
+    return Check("redis writes", Level.OK, "it takes them")
+
+
+def _times(client: Redis) -> Check:
+    try:
+        return clock_check("redis clock", _clock(client))
+    except RedisError as error:
+        return Check("redis clock", Level.WRONG, refusal(error), REFUSES)
 
 
 def _clock(client: Redis) -> float:
@@ -92,7 +125,7 @@ def _clock(client: Redis) -> float:
 def _persistence(info: dict[str, Any]) -> Check:
     what = "redis persistence"
     if "aof_enabled" not in info:
-        says = "Redis does not say: make sure that it runs with appendonly yes"
+        says = f"{UNSAID} that it runs with appendonly yes"
         return Check(what, Level.WARNING, says, "redis-persistence")
     if not info["aof_enabled"]:
         says = (
@@ -109,7 +142,7 @@ def _persistence(info: dict[str, Any]) -> Check:
 def _eviction(info: dict[str, Any]) -> Check:
     what, policy = "redis eviction", info.get("maxmemory_policy")
     if policy is None:
-        says = "Redis does not say: make sure that maxmemory-policy is noeviction"
+        says = f"{UNSAID} that maxmemory-policy is noeviction"
         return Check(what, Level.WARNING, says, "redis-eviction")
     if policy != "noeviction":
         says = (

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from redis import Redis, RedisError
+from redis.exceptions import ResponseError
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import ArgumentError
 
@@ -14,6 +15,7 @@ from ledger.migrate import check, upgrade
 from worker.accounts import Accounts, Lane, load_accounts
 from worker.cli.output import say
 from worker.cli.statuses import UNREACHABLE, CommandError
+from worker.redis_client import client_of, refusal
 from worker.settings import Settings, SettingsError, settings, without_password
 
 PING_SECONDS = 3
@@ -26,7 +28,7 @@ def utc_now() -> datetime:
 def redis_client(url: str) -> Redis:
     """A client that gives up soon; raises ``CommandError`` for a URL that is none."""
     try:
-        return Redis.from_url(
+        return client_of(
             url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS
         )
     except ValueError as error:
@@ -47,6 +49,9 @@ def need_redis() -> None:
         raise CommandError(str(error), UNREACHABLE, problem=error.problem) from None
     try:
         redis_client(url).ping()
+    except ResponseError as error:
+        says = f"{without_password(url)}: {refusal(error)}"
+        raise CommandError(says, UNREACHABLE, problem="redis-refuses") from None
     except (RedisError, OSError) as error:
         advice = "set RESCIND_REDIS_URL to one that runs"
         if chosen.embedded_redis:

@@ -28,6 +28,17 @@ SERVICES = Group(
             " one is started by `rescind up`. Submitting again does no harm.",
         ),
         Problem(
+            "redis-refuses",
+            "Redis answers, and refuses",
+            "It is full (`OOM`), cannot write to its disk (`MISCONF`), is a replica"
+            " (`READONLY`), or its user lacks a right (`NOPERM`). Workers wait, and"
+            " connect again and again. Nothing that is queued is lost. While Redis is"
+            " full they go on to take in what is queued, which makes room.",
+            "The sentence names the cause. Give it memory or disk; let"
+            " `RESCIND_REDIS_URL` lead to the master; give its user the right (`ACL"
+            " SETUSER`). Workers need no restart.",
+        ),
+        Problem(
             "redis-persistence",
             "Redis may forget what is queued",
             "`appendonly` is off, or its last write failed: a restart of Redis would"
