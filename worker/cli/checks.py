@@ -17,6 +17,7 @@ from ledger.database import LedgerUnreachableError, ping, reading
 from ledger.migrate import LedgerVersionError, check
 from ledger.seal import Seal, SealError
 from ledger.tables import CANCELLATION, SEALED
+from ledger.unreachable import shown
 from worker.problems import anchor
 from worker.redis_client import refusal
 
@@ -170,7 +171,7 @@ def clock_check(what: str, ahead: float) -> Check:
 
 def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
     """Whether the ledger answers, is of our version, and opens with our key."""
-    where = engine.url.render_as_string(hide_password=True)
+    where = shown(engine)
     try:
         ping(engine)
         check(engine)
