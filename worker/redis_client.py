@@ -50,6 +50,24 @@ def client_of(url: str, **options: Any) -> redis.Redis:
     return redis.Redis.from_url(url, **options)
 
 
+KINDS = {
+    "cluster": "it is part of a Redis Cluster, which cannot be used: give one Redis,"
+    " with a replica that takes its place",
+    "sentinel": "it is a Sentinel, which keeps no messages: give the address of the"
+    " master, a name or an address that moves with it",
+}
+
+
+def kind_fault(client: redis.Redis) -> str | None:
+    """Why this is no Redis that can be used, if it says so; raises ``RedisError``."""
+    try:
+        info: dict[str, Any] = client.info("server")
+    except ResponseError as error:
+        # Not to be asked is no fault; a database other than 0 is refused by a cluster.
+        return KINDS["cluster"] if "cluster mode" in str(error) else None
+    return KINDS.get(str(info.get("server_mode") or info.get("redis_mode")))
+
+
 REFUSALS = {
     "OOM": "it has reached maxmemory: give it more, or remove what fills it",
     "MISCONF": "it cannot write to its disk: look at its log, and make room there",
@@ -58,6 +76,7 @@ REFUSALS = {
     "NOREPLICAS": "too few replicas follow it: see min-replicas-to-write",
     "NOPERM": "the user in RESCIND_REDIS_URL may not do this: see its ACL",
     "MOVED": "it is part of a Redis Cluster, which Rescind cannot use",
+    "DB": "it has no database of the number in RESCIND_REDIS_URL",
     "CROSSSLOT": "it is part of a Redis Cluster, which Rescind cannot use",
 }
 """What Redis refuses, by the code that its reply begins with, and what to do."""

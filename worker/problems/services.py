@@ -66,8 +66,11 @@ SERVICES = Group(
             "clock",
             "Clocks differ",
             "The clock of Redis or of the database is more than two seconds from this"
-            " machine's. Deadlines, rates and the life of tokens go by clocks.",
-            "Synchronise all machines (NTP; `timedatectl` shows whether it is on).",
+            " machine's, or a clock was set back: the ledger holds what came in the"
+            " future. Deadlines, rates and the life of tokens go by clocks. All that"
+            " was to happen at a time waits for as long as the clock was set back.",
+            "Synchronise all machines (NTP; `timedatectl` shows whether it is on). By a"
+            " clock that is right, what was due is sent at once.",
         ),
         Problem(
             "ledger-unreachable",
