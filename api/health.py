@@ -74,11 +74,14 @@ def alive(front: Front) -> dict[str, Any]:
     """Who has swept lately; raises ``ProblemError`` if nobody has."""
     try:
         ages = pulse.ages(front.redis, datetime.now(UTC))
+        ahead = pulse.ahead(front.redis)
     except (RedisError, OSError, SettingsError, ValueError) as error:
         log.warning("no pulse can be read", why=type(error).__name__)
         raise redis_unreachable() from None
     # Not by name: anybody may ask.
     seconds = list(ages.values())
+    if ahead:
+        raise clock_set_back(ahead)
     if seconds and seconds[0] <= ALIVE_SECONDS:
         return {"alive": True, "swept_seconds_ago": seconds}
     raise ProblemError(
@@ -88,6 +91,15 @@ def alive(front: Front) -> dict[str, Any]:
         " run (`rescind up`, `celery -A worker worker`, `celery -A worker beat`), and"
         " at their logs. What is submitted is accepted, and waits.",
         swept_seconds_ago=seconds,
+    )
+
+
+def clock_set_back(seconds: float) -> ProblemError:
+    return ProblemError(
+        503,
+        "clock",
+        f"A clock was set back: the ledger holds what comes {seconds:.0f} s from now."
+        " What waits for its time waits so much longer: set the clocks right (NTP).",
     )
 
 

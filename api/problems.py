@@ -18,7 +18,10 @@ from worker.problems import problem
 from worker.problems.door import DOOR
 
 MEDIA_TYPE = "application/problem+json"
-OTHERS = ("invalid-request", "conflict", "redis-unreachable", "ledger-unreachable")
+OTHERS = (
+    *("invalid-request", "conflict"),
+    *("redis-unreachable", "ledger-unreachable", "clock"),
+)
 """Problems that the door shares with the command line."""
 TITLES = {
     slug: problem(slug).title

@@ -16,9 +16,9 @@ from starlette.types import Message
 from desk.context import Desk, the_desk
 from desk.pages import page
 from desk.sessions import Session
-from ledger.database import LedgerUnreachableError, in_words
 from ledger.migrate import LedgerVersionError
 from ledger.seal import SealError
+from ledger.unreachable import LedgerUnreachableError, in_words
 from providers.model import InvalidRequestError
 from worker.settings import SettingsError
 

@@ -12,15 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import (
-    DatabaseError,
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ledger import tallies
+from ledger.postgres import DEADLINE_SECONDS, bound, open_postgres
+from ledger.unreachable import LedgerUnreachableError, translated
+
+__all__ = ["LedgerUnreachableError", "open_ledger", "ping", "reading", "writing"]
 
 TURN_SECONDS = 5.0
 """How long a writer of SQLite waits in the queue, before it goes without a turn."""
@@ -29,55 +26,21 @@ BUSY_SECONDS = 30
 """How long SQLite waits for another writer before it says that it is locked."""
 
 
-class LedgerUnreachableError(RuntimeError):
-    """The database cannot be reached or used just now; says what to do."""
-
-
 def open_ledger(url: str) -> Engine:
     """An engine for ``url``. No fork must come between its first use and its last.
 
-    Raises ``ValueError`` for a URL of another kind of database.
+    Raises ``ValueError`` for a URL of another kind of database, or with an option that
+    does not exist.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(url)
-    if parsed.get_backend_name() == "postgresql":
-        arguments = {
-            "connect_timeout": 5,
-            # A connection that goes dead unnoticed is given up after so many ms.
-            "tcp_user_timeout": 30_000,
-            "application_name": "rescind",
-        }
-        engine = create_engine(
-            parsed.set(drivername="postgresql+psycopg"),
-            pool_size=4,
-            max_overflow=12,
-            pool_pre_ping=True,
-            connect_args=arguments,
-            hide_parameters=True,
-        )
-        event.listen(engine, "connect", _go_by_indexes)
-        return engine
+    if parsed.get_backend_name() in ("postgresql", "postgres"):
+        return open_postgres(parsed)
     raise ValueError(
         f"RESCIND_DATABASE_URL names {parsed.get_backend_name()}: only sqlite:/// and"
-        " postgresql+psycopg:// are supported"
+        " postgresql+psycopg:// (or postgresql://, postgres://) are supported"
     )
-
-
-OFF = (
-    "enable_seqscan enable_bitmapscan enable_sort enable_hashjoin enable_mergejoin jit"
-)
-BY_INDEX = "; ".join(f"SET {name} = off" for name in OFF.split())
-"""Each statement has the index that it is to go by, in its order. PostgreSQL's own
-choice rests on counts of a minute ago or more, before a backlog came: it was seen to
-sort all of a lane for each claim, at 3 s each."""
-WHOLE = "; ".join(f"SET LOCAL {name} TO DEFAULT" for name in OFF.split())
-"""For a transaction that goes through whole tables: row by row it takes far longer."""
-
-
-def _go_by_indexes(connection: Any, _record: object) -> None:
-    connection.execute(BY_INDEX)
-    connection.commit()
 
 
 def _open_sqlite(url: str) -> Engine:
@@ -125,8 +88,15 @@ def _to_wal(cursor: sqlite3.Cursor) -> None:
 
 
 @contextmanager
-def writing(engine: Engine, *, crowd: str | None = None) -> Iterator[Connection]:
+def writing(
+    engine: Engine,
+    *,
+    crowd: str | None = None,
+    seconds: float | None = DEADLINE_SECONDS,
+) -> Iterator[Connection]:
     """One transaction that writes; commits at the end, or not at all.
+
+    PostgreSQL may take so many ``seconds`` for it; then it is given up.
 
     In SQLite one writes at a time, and who waits naps for up to 100 ms. So writers
     queue here first, each ``crowd`` (of many that do the same) as if it were one.
@@ -134,7 +104,8 @@ def writing(engine: Engine, *, crowd: str | None = None) -> Iterator[Connection]
     with ExitStack() as queue:
         for name in _queues(engine, crowd):
             queue.enter_context(_turn(name))
-        with _translated(engine), engine.begin() as connection:
+        with translated(engine), engine.begin() as connection:
+            bound(connection, seconds)
             tallies.begin(connection)
             yield connection
             tallies.finish(connection)
@@ -189,50 +160,12 @@ _READING: dict[str, dict[str, Any]] = {
 def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads, and never waits for writers."""
     with (
-        _translated(engine),
+        translated(engine),
         engine.connect().execution_options(**_READING[engine.dialect.name]) as found,
         found.begin(),
     ):
+        bound(found, DEADLINE_SECONDS)
         yield found
-
-
-@contextmanager
-def _translated(engine: Engine) -> Iterator[None]:
-    try:
-        yield
-    except PoolTimeoutError as error:
-        # Too many wait for too slow a ledger: it is as good as away.
-        raise LedgerUnreachableError(f"the ledger is too slow: {error}") from error
-    except (OperationalError, InterfaceError) as error:
-        raise LedgerUnreachableError(in_words(engine, error)) from error
-    except DatabaseError as error:
-        # The bare class is SQLite's: a file that is no database, or is damaged.
-        if type(error) is not DatabaseError and not _has_no_tables(error):
-            raise
-        raise LedgerUnreachableError(in_words(engine, error)) from error
-
-
-def _has_no_tables(error: DBAPIError) -> bool:
-    # PostgreSQL's "undefined table"; a database that does not exist is another thing.
-    undefined = getattr(error.orig, "sqlstate", None) == "42P01"
-    return undefined or "no such table" in str(error.orig)
-
-
-def in_words(engine: Engine, error: DBAPIError) -> str:
-    """A database's error as a sentence for whoever runs it; shows no value."""
-    where = engine.url.render_as_string(hide_password=True)
-    cause = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
-    if "disk is full" in cause or "No space left" in cause:
-        return (
-            f"the ledger {where} cannot be written: the disk is full; make room on it"
-        )
-    if _has_no_tables(error):
-        return f"the ledger {where} has no tables yet: run `rescind migrate`"
-    if "not a database" in cause:
-        return f"{where} is not a ledger: {cause}; check RESCIND_DATABASE_URL"
-    if "locked" in cause:
-        return f"the ledger {where} is locked by another program: {cause}"
-    return f"the ledger {where} cannot be reached: {cause}"
 
 
 def ping(engine: Engine) -> None:

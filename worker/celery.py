@@ -14,6 +14,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from providers.registry import PROVIDERS
 from worker.broker import CONFIG, INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
 from worker.problems import anchor
+from worker.redis_url import for_celery
 from worker.settings import SettingsError, settings
 
 TRANSPORT = "worker.transport:Transport"
@@ -21,7 +22,7 @@ TRANSPORT = "worker.transport:Transport"
 
 def _broker() -> str:
     try:
-        return settings().redis
+        return for_celery(settings().redis)
     except SettingsError as error:
         raise SystemExit(f"rescind: {error}\n  see {anchor(error.problem)}") from None
 

@@ -32,7 +32,8 @@ TRANSPORT: tuple[Hooked, ...] = (
             *("basic_consume", "basic_qos", "basic_reject", "brpop_timeout", "client"),
             *("close", "conn_or_acquire", "connection_errors", "do_restore"),
             *("priority_steps", "unacked_index_key", "unacked_key"),
-            *("visibility_timeout", "_consumers"),
+            *("visibility_timeout", "_consumers", "_fanout_queues", "_queue_bind"),
+            *("connection_class", "connection_class_ssl"),
         ),
     ),
     (
@@ -51,12 +52,15 @@ TRANSPORT: tuple[Hooked, ...] = (
         "kombu.transport.redis:Transport",
         (
             *("Channel", "_callbacks", "_deliver", "brpop_timeout", "channels"),
-            *("cycle", "register_with_event_loop"),
+            *("connection_errors", "cycle", "register_with_event_loop"),
         ),
     ),
     ("kombu.transport", ("TRANSPORT_ALIASES",)),
     ("redis:Redis", ("parse_response", "connection", "pipeline")),
-    ("redis:Connection", ("disconnect", "send_command")),
+    (
+        "redis:Connection",
+        ("disconnect", "mark_for_reconnect", "read_response", "send_command"),
+    ),
 )
 """What the transport of every process hooks into."""
 

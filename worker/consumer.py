@@ -21,9 +21,11 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.exceptions import ContentDisallowed, DecodeError
+from redis.exceptions import ResponseError
 
 from worker import celery_internals
 from worker.redis_channel import ODD
+from worker.refusals import Refusals, without_command
 from worker.remote_control import Node
 from worker.transport import Transport
 
@@ -57,6 +59,7 @@ class Consumer(CeleryConsumer):
         app.events.dispatcher_cls = "worker.events:Dispatcher"
         self._events_at = 0.0
         self._events_lock = threading.Lock()
+        self._refusals = Refusals()
         options = _without_neighbours(worker_options or {})
         super().__init__(on_task_request, app=app, worker_options=options, **kwargs)
         _need_our_transport(self.conninfo.transport)
@@ -90,7 +93,9 @@ class Consumer(CeleryConsumer):
         with warnings.catch_warnings():
             # It advises to have tasks ended, which threads cannot be told.
             warnings.simplefilter("ignore", CPendingDeprecationWarning)
-            super().on_connection_error_after_connected(exc)
+            super().on_connection_error_after_connected(without_command(exc))
+        if isinstance(exc, ResponseError):
+            self._refusals.wait(exc)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         handle = super().create_task_handler(*args, **kwargs)

@@ -9,18 +9,19 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 from redis import Redis
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from ledger.database import open_ledger
 from ledger.seal import Seal, SealError
 from worker.access import access, check_host, rate_of
 from worker.accounts import Accounts, load_accounts, readable_by_others
-from worker.cli.checks import Check, Level, ledger_checks, redis_checks, status
+from worker.cli.checks import Check, Level, redis_checks, status
 from worker.cli.credentials import credential_checks
+from worker.cli.ledger_checks import ledger_checks
 from worker.cli.schedule_checks import schedule_checks
 from worker.cli.telling import webhook_checks
 from worker.cli.worker_checks import worker_checks
+from worker.ledger_url import opened
 from worker.next_step import Step, next_step, standing_of
+from worker.redis_client import client_of
 from worker.settings import Settings, SettingsError, settings, without_password
 from worker.tokens import Tokens
 
@@ -46,7 +47,7 @@ def examine() -> Iterator[Check | Step]:
 def _next(chosen: Settings, found: Sequence[Check]) -> Step:
     standing = None
     if any(one.what == "ledger" and one.level is Level.OK for one in found):
-        engine = open_ledger(chosen.database)
+        engine = opened(chosen.database)
         standing = standing_of(engine)
         engine.dispose()
     return next_step(found, standing)
@@ -102,8 +103,8 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
     """Each setting as it may be shown, and where it comes from if nobody set it."""
     try:
         redis = without_password(chosen.redis)
-    except SettingsError:
-        redis = "none is known"
+    except SettingsError as error:
+        redis = "none is known" if error.problem == "redis-unknown" else "***"
     tokens = chosen.api_tokens.get_secret_value() if chosen.api_tokens else ""
     return {
         "RESCIND_HOME": (str(chosen.home.resolve()), DEFAULT),
@@ -163,15 +164,11 @@ def _seal(chosen: Settings) -> tuple[Seal | None, Check]:
 def _redis(chosen: Settings) -> Iterator[tuple[Check, Redis | None]]:
     try:
         url = chosen.redis
-        client = Redis.from_url(
+        client = client_of(
             url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
         )
     except SettingsError as error:
-        yield Check("redis", Level.UNREACHABLE, str(error), error.problem), None
-        return
-    except ValueError as error:
-        says = f"RESCIND_REDIS_URL is not the URL of a Redis: {error}"
-        yield Check("redis", Level.WRONG, says, "redis-url"), None
+        yield Check("redis", Level(error.status), str(error), error.problem), None
         return
     advice = "set RESCIND_REDIS_URL to one that runs"
     if chosen.embedded_redis:
@@ -187,15 +184,9 @@ def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
         yield Check("ledger", Level.WARNING, says, "ledger-missing")
         return
     try:
-        engine = open_ledger(chosen.database)
-    except ArgumentError:
-        says = (
-            "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
-            " postgresql+psycopg://user:password@host/name"
-        )
-        yield Check("ledger", Level.WRONG, says, "database-url")
-    except (ValueError, SQLAlchemyError) as error:
-        yield Check("ledger", Level.WRONG, str(error), "database-url")
+        engine = opened(chosen.database)
+    except SettingsError as error:
+        yield Check("ledger", Level.WRONG, str(error), error.problem)
     else:
         yield from ledger_checks(engine, seal)
 

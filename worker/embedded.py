@@ -25,6 +25,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from worker.home import write_private
+from worker.redis_client import client_of
 
 HOST = "127.0.0.1"
 START_SECONDS = 15.0
@@ -199,7 +200,7 @@ class EmbeddedRedis:
 
 
 def _client(url: str) -> Redis:
-    return Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    return client_of(url, socket_timeout=2, socket_connect_timeout=2)
 
 
 def _quoted(path: Path) -> str:

@@ -27,7 +27,7 @@ from worker.runtime import Runtime, runtime
 log = structlog.get_logger("rescind.worker")
 
 STEP_SECONDS = 120.0
-"""Beyond it a step of the engine hangs: SQLite is waited for 35 s, PostgreSQL 35 s."""
+"""Beyond it a step of the engine hangs: SQLite is waited for 35 s, PostgreSQL 95 s."""
 CALL_SECONDS = 120.0
 """So much longer than its policy allows a call may take, with a login before it and a
 look-up of a name, which nothing can bound."""

@@ -82,17 +82,22 @@ def take_in(
     callbacks: Callbacks = NO_CALLBACKS,
     trace: str | Sequence[str | None] | None = None,
     insert: Insert | None = None,
+    *,
+    late: str | None = None,
 ) -> list[Taken]:
     """Take ``entries`` in; one ``Taken`` for each, in order.
 
     What ``insert`` does not insert is kept here, all in one transaction. ``trace`` is
-    their producer's trace context, where there is one, or each one's own.
+    their producer's trace context, where there is one, or each one's own. ``late``
+    says why all of them come too late: then those that are new are kept as expired.
 
     Raises what ``insert`` raises, ``LedgerUnreachableError`` and, where something
     personal has to be sealed or compared, ``SealError``: then nothing was taken in but
     what was inserted by ``insert``.
     """
     new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
+    if late is not None:
+        new = [one if _is_refused(one) else _expired(one, late, now) for one in new]
     if trace is not None:
         new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
     new = under_former_keys(engine, new)
@@ -196,12 +201,17 @@ def _beginning(checked: Checked, now: datetime) -> Progress:
     if checked.cancel_before is None or checked.cancel_before > now:
         return beginning(checked.not_before, now)
     # It may have waited in the queue for too long: the wish was good, and late.
+    return _too_late("cancel_before had passed when it arrived", now)
+
+
+def _too_late(why: str, now: datetime) -> Progress:
     return Progress(
-        State.EXPIRED,
-        Reason.DEADLINE_PASSED,
-        provider_message="cancel_before had passed when it arrived",
-        finished_at=now,
+        State.EXPIRED, Reason.DEADLINE_PASSED, provider_message=why, finished_at=now
     )
+
+
+def _expired(one: NewCancellation, why: str, now: datetime) -> NewCancellation:
+    return replace(one, progress=_too_late(why, now), opened_at=now)
 
 
 def _invalid(entry: object, wrong: str, now: datetime, told: Wanted) -> NewCancellation:

@@ -19,15 +19,21 @@ from typing import Any
 import structlog
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
+from redis.exceptions import ResponseError
 
+from worker import intake_scripts
 from worker.broker import INTAKE, TAKING
 from worker.intake_qos import IntakeQoS
 from worker.redis_channel import ODD, RedisChannel
+from worker.redis_client import is_full
 
 log = structlog.get_logger("rescind.transport")
 
 VISIBILITY_SECONDS = 20
 """After so long a submission that a worker holds goes to another one, too."""
+FULL_SECONDS = 0.5
+"""A full Redis lets nobody wait for a message, so it is asked again after so long."""
+SAY_SECONDS = 60.0
 
 
 class IntakeChannel(RedisChannel):
@@ -41,6 +47,8 @@ class IntakeChannel(RedisChannel):
         self.unacked_key = "rescind:unacked"
         self.unacked_index_key = "rescind:unacked_index"
         self.arrived = b""
+        self._asks_at = self._says_at = 0.0
+        """Until when a full Redis is left alone, and until when that was said."""
 
     def basic_cancel(self, consumer_tag: str) -> Any:
         cancelled = super().basic_cancel(consumer_tag)
@@ -56,20 +64,38 @@ class IntakeChannel(RedisChannel):
             log.debug("nothing noted", kind=type(error).__name__)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
+        if monotonic() < self._asks_at:
+            return
         self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
         seconds = self.brpop_timeout if timeout is None else timeout
         self._in_poll.send_command("BLMOVE", INTAKE, TAKING, "RIGHT", "LEFT", seconds)
 
-    def _take(self, **options: Any) -> bool:
+    def _answer(self, **options: Any) -> Any:
+        """What Redis has moved; nothing, if there was nothing."""
         connection = self.client.connection
         try:
-            item = self.client.parse_response(connection, "BLMOVE", **options)
-        except self.connection_errors:
+            return self.client.parse_response(connection, "BLMOVE", **options)
+        except self.connection_errors as error:
+            if isinstance(error, ResponseError) and is_full(error):
+                return self._moved_without_room()
             connection.disconnect()
             raise
         finally:
             self._in_poll = None
+
+    def _moved_without_room(self) -> Any:
+        if monotonic() >= self._says_at:
+            self._says_at = monotonic() + SAY_SECONDS
+            log.warning("Redis is full: what is queued is taken, nothing can be added")
+        with self.conn_or_acquire() as client:
+            found = intake_scripts.move(client, INTAKE, TAKING)
+        if not found:
+            self._asks_at = monotonic() + FULL_SECONDS
+        return found
+
+    def _take(self, **options: Any) -> bool:
+        item = self._answer(**options)
         if not item:
             raise Empty
         self.arrived = item

@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from kombu.transport import redis
 
+from worker import intake_scripts as scripts
 from worker.broker import INTAKE, TAKING
 
 log = structlog.get_logger("rescind.transport")
@@ -98,24 +99,32 @@ class IntakeQoS(redis.QoS):
         if not self._done:
             return
         done = [self._done.popleft() for _ in range(len(self._done))]
-        # What is given back must be in its queue before it leaves the other lists.
-        back = [held.arrived for _, held, requeue in done if requeue]
         with (
             self.channel.conn_or_acquire() as client,
-            client.pipeline(transaction=bool(back)) as pipe,
+            client.pipeline(transaction=False) as pipe,
         ):
-            if back:
-                # Kombu would send it where its producer's exchange and routing key
-                # point, which need be nowhere, or everywhere.
-                pipe.lpush(INTAKE, *back)
-            for _, held, _ in done:
-                if not held.noted:
+            for tag, held, requeue in done:
+                if requeue:
+                    self._give_back(pipe, tag, held)
+                elif not held.noted:
                     pipe.lrem(TAKING, 1, held.arrived)
-            if noted := [tag for tag, held, _ in done if held.noted]:
+            if noted := [tag for tag, held, back in done if held.noted and not back]:
                 # In this order: what is in the index alone is cleared away later.
                 pipe.hdel(self.unacked_key, *noted)
                 pipe.zrem(self.unacked_index_key, *noted)
             pipe.execute()
+
+    def _give_back(self, pipe: Any, tag: str, held: Held) -> None:
+        # Kombu would send it where its producer's exchange and routing key point,
+        # which need be nowhere, or everywhere.
+        if held.noted:
+            scripts.restore(pipe, self._keys, tag)
+        else:
+            scripts.give_back(pipe, held.arrived)
+
+    @property
+    def _keys(self) -> tuple[str, str]:
+        return self.unacked_key, self.unacked_index_key
 
     def note(self, moment: float = MOMENT_SECONDS) -> None:
         """Write down what has been held for longer than a moment."""
@@ -127,11 +136,10 @@ class IntakeQoS(redis.QoS):
         ]
         if not those:
             return
-        with self.channel.conn_or_acquire() as client, client.pipeline() as pipe:
+        with self.channel.conn_or_acquire() as client, client.pipeline(False) as pipe:
             for tag, held in those:
-                pipe.zadd(self.unacked_index_key, {tag: held.at + held.waits})
-                pipe.hset(self.unacked_key, tag, held.arrived)
-                pipe.lrem(TAKING, 1, held.arrived)
+                since = held.at + held.waits
+                scripts.note(pipe, self._keys, tag, since, held.arrived)
             pipe.execute()
         for _, held in those:
             held.noted = True
@@ -152,7 +160,7 @@ class IntakeQoS(redis.QoS):
         """Give to others what was held for too long, or left behind on its way.
 
         Kombu does this under a lock, which a worker that is killed leaves behind. Two
-        at once are harmless here: each step is a transaction, and duplicates are no
+        at once are harmless here: each step is one script, and duplicates are no
         matter.
         """
         del args, kwargs
@@ -173,27 +181,15 @@ class IntakeQoS(redis.QoS):
     ) -> None:
         """Put a message that is noted back to the end of its queue, as it came."""
         del leftmost
-
-        def restore(pipe: Any) -> None:
-            arrived = pipe.hget(self.unacked_key, tag)
-            pipe.multi()
-            pipe.hdel(self.unacked_key, tag)
-            pipe.zrem(self.unacked_index_key, tag)
-            if arrived:
-                pipe.lpush(INTAKE, arrived)
-
         with self.channel.conn_or_acquire(client) as connection:
-            connection.transaction(restore, self.unacked_key)
+            scripts.restore(connection, self._keys, tag)
 
     def _put_back(self, client: Any) -> None:
         """What has been on its way since we last looked, some seconds ago."""
         taking = frozenset(client.lrange(TAKING, 0, -1))
         for left_behind in taking & self._seen:
-            pipe = client.pipeline()
-            pipe.rpush(INTAKE, left_behind)
-            pipe.lrem(TAKING, 1, left_behind)
-            pipe.execute()
-            log.warning("a submission was left behind on its way: queued again")
+            if scripts.put_back(client, left_behind):
+                log.warning("a submission was left behind on its way: queued again")
         self._seen = taking
 
     def _gather(self, client: Any) -> None:
@@ -201,7 +197,7 @@ class IntakeQoS(redis.QoS):
         for step in self.channel.priority_steps[1:]:
             other = self.channel._q_for_pri(INTAKE, step)
             for _ in range(GATHERED):
-                if not client.lmove(other, INTAKE, "RIGHT", "LEFT"):
+                if not scripts.move(client, other, INTAKE):
                     break
 
 

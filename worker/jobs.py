@@ -11,6 +11,7 @@ from socket import gethostname
 import structlog
 from redis import RedisError
 
+from ledger import clock
 from ledger.database import LedgerUnreachableError, reading
 from ledger.seal import SealError
 from ledger.told import anything_due
@@ -106,8 +107,14 @@ class SweepJob:
         if time.monotonic() < self._pulse_at:
             return
         self._pulse_at = time.monotonic() + PULSE_SECONDS
+        here, now = self._host.here, utc_now()
+        with reading(here.engine) as connection:
+            ahead = clock.ahead(connection, now)
+        if ahead.total_seconds() > pulse.AHEAD_SECONDS:
+            log.error("the clock was set back: what is due waits", by=str(ahead))
         try:
-            pulse.leave(self._host.here.redis, utc_now())
+            pulse.leave(here.redis, now)
+            pulse.say_ahead(here.redis, ahead)
         except RedisError as error:
             log.debug("no pulse", kind=type(error).__name__)
 

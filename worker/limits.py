@@ -17,11 +17,12 @@ from functools import lru_cache
 from time import monotonic, sleep
 
 from limits import parse
-from redis import Redis, RedisError
+from redis import RedisError
 
 from providers.model import Policy
 from worker.accounts import Lane
 from worker.rate_scripts import RELEASE, SERVER_TIME, TAKE
+from worker.redis_client import client_of
 
 READ_SHARE = 0.8
 """Reads never take more of a lane's rate than this: a cancel may come any time."""
@@ -105,7 +106,7 @@ class Rates:
     def __init__(
         self, redis_url: str, options: dict[str, object], clock: str = SERVER_TIME
     ) -> None:
-        redis = Redis.from_url(redis_url, **options)
+        redis = client_of(redis_url, **options)
         self._take = redis.register_script(TAKE % clock)
         self._release = redis.register_script(RELEASE % clock)
 

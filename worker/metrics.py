@@ -32,6 +32,7 @@ from ledger.database import LedgerUnreachableError
 from worker.accounts import Accounts
 from worker.catalogue import METRICS
 from worker.measures import Measured, of_ledger, of_redis
+from worker.redis_client import client_of
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FAMILIES: dict[str, Any] = {
@@ -49,7 +50,7 @@ log = structlog.get_logger("rescind.metrics")
 def impatient(url: str) -> Redis:
     """A client that says within seconds, and once, that Redis is away."""
     once = Retry(NoBackoff(), 0)
-    return Redis.from_url(
+    return client_of(
         url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once
     )
 

@@ -6,7 +6,7 @@ So that somebody can see whether work is consumed, and not merely that a process
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from socket import gethostname
 from typing import Any
 
@@ -16,6 +16,12 @@ from ledger.tables import in_ms
 
 KEY = "rescind:pulse"
 """A hash: a worker's host, and the time of its latest sweep in milliseconds."""
+AHEAD = "rescind:ahead"
+"""By how many milliseconds the ledger is ahead of the clock of the worker that has
+looked last."""
+AHEAD_SECONDS = 60.0
+"""So far may the clocks of several machines be apart, before it is said. What a worker
+has seen is good for so long, too."""
 FORGOTTEN_MS = 3_600_000
 """A host that has not swept for so long is not shown any more."""
 MOST = 100
@@ -60,6 +66,21 @@ def ages(redis: Redis, now: datetime) -> dict[str, float]:
     found = {host: (in_ms(now) - at) / 1000 for host, at in _times(redis).items()}
     shown = {host: max(0.0, age) for host, age in found.items()}
     return dict(sorted(shown.items(), key=lambda one: one[1]))
+
+
+def say_ahead(redis: Redis, ahead: timedelta) -> None:
+    """Leave how far the ledger is ahead of this worker's clock; raises
+    ``RedisError``."""
+    milliseconds = int(ahead.total_seconds() * 1000)
+    redis.set(AHEAD, milliseconds, px=int(AHEAD_SECONDS * 1000))
+
+
+def ahead(redis: Redis) -> float:
+    """Seconds by which a clock was set back, as a worker has seen it lately; 0 if by no
+    more than machines differ. Raises ``RedisError``."""
+    kept: Any = redis.get(AHEAD)
+    seconds = int(kept or 0) / 1000
+    return seconds if seconds > AHEAD_SECONDS else 0.0
 
 
 def _times(redis: Redis) -> dict[str, int]:

@@ -8,8 +8,10 @@ from typing import Any
 
 import structlog
 from kombu.transport import redis
+from redis.exceptions import ResponseError
 
 from worker import celery_internals
+from worker.redis_client import Connection, SSLConnection, is_full
 
 celery_internals.check(celery_internals.TRANSPORT)
 
@@ -77,7 +79,19 @@ class RedisChannel(redis.Channel):
     """Closes at once, however its connection is; what is no message stops nobody."""
 
     QoS = LocalQoS
+    connection_class = Connection
+    connection_class_ssl = SSLConnection
     _in_poll: Any = None
+
+    def _queue_bind(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super()._queue_bind(*args, **kwargs)
+        except ResponseError as error:
+            # Nothing is routed by a worker's own bindings: producers make theirs. A
+            # worker that needed them could not start while Redis is full.
+            if not is_full(error):
+                raise
+            log.debug("no queue was bound: Redis is full")
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
@@ -132,3 +146,6 @@ class RedisChannel(redis.Channel):
             super().close()
         except self.connection_errors as error:
             log.debug("not closed in order", kind=type(error).__name__)
+            # These alone are deleted in Redis. They expire.
+            self._fanout_queues.clear()
+            super().close()

@@ -13,13 +13,14 @@ import structlog
 from redis import Redis
 from sqlalchemy import Engine
 
-from ledger.database import open_ledger
 from ledger.migrate import check
 from ledger.seal import Seal, SealError
 from worker.accounts import Accounts, load_accounts
 from worker.broker import REDIS_OPTIONS
 from worker.callbacks import NO_CALLBACKS, Callbacks
+from worker.ledger_url import opened
 from worker.limits import Rates
+from worker.redis_client import client_of
 from worker.settings import settings
 from worker.tokens import Tokens
 from worker.watched import Watched
@@ -86,7 +87,7 @@ def runtime() -> Runtime:
     """
     chosen = settings()
     seal = chosen.seal()
-    redis = Redis.from_url(chosen.redis, **REDIS_OPTIONS)
+    redis = client_of(chosen.redis, **REDIS_OPTIONS)
     engine = _ledger(chosen.database)
     # A worker of another version must not touch what it may not understand.
     check(engine)
@@ -102,4 +103,4 @@ def runtime() -> Runtime:
 
 @cache
 def _ledger(url: str) -> Engine:
-    return open_ledger(url)
+    return opened(url)

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ledger.seal import Seal
 from worker.callbacks import Callbacks, host_patterns
 from worker.home import own_key, running
+from worker.redis_url import usable
 from worker.times import parse_age
 
 CONCURRENCY = 16
@@ -30,6 +31,11 @@ class SettingsError(RuntimeError):
     def __init__(self, sentence: str, problem: str = "setting-wrong") -> None:
         super().__init__(sentence)
         self.problem = problem
+
+    @property
+    def status(self) -> int:
+        """How a command ends by it: what was not found may come, what is wrong not."""
+        return 3 if self.problem == "redis-unknown" else 2
 
 
 class Settings(BaseSettings):
@@ -64,7 +70,7 @@ class Settings(BaseSettings):
     def redis(self) -> str:
         """The broker's URL: as set, or that of the server that ``rescind up`` runs."""
         if self.redis_url is not None and self.redis_url.get_secret_value():
-            return _verified(self.redis_url.get_secret_value())
+            return _usable(self.redis_url.get_secret_value())
         found = running(self.home)
         if found is None:
             raise SettingsError(
@@ -168,12 +174,17 @@ def _is_webhook_secret(text: str) -> bool:
     return prefix == "whsec" and 24 <= size <= 64
 
 
+def _usable(url: str) -> str:
+    """``url`` as each of our clients takes it."""
+    try:
+        return _verified(usable(url))
+    except ValueError as error:
+        raise SettingsError(f"RESCIND_REDIS_URL {error}", "redis-url") from None
+
+
 def _verified(url: str) -> str:
     """``url``, unless it would have TLS not verify whom the password goes to."""
-    try:
-        given = parse_qs(urlsplit(url).query)
-    except ValueError:
-        return url
+    given = parse_qs(urlsplit(url).query)
     lax = [
         v
         for v in given.get("ssl_cert_reqs", ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,11 +18,16 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
+from redis import RedisError
 
 from worker import host, stopping, tracing
 from worker.accounts import Accounts, load_accounts
+from worker.ledger_url import opened
 from worker.logs import set_up
-from worker.settings import settings
+from worker.metrics import impatient
+from worker.problems import anchor
+from worker.redis_client import kind_fault
+from worker.settings import SettingsError, settings
 
 log = structlog.get_logger("rescind.worker")
 
@@ -39,8 +45,24 @@ def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
 @worker_init.connect
 def _starting(sender: Any, **_rest: Any) -> None:
     _need_threads(sender.pool_cls)
+    _need_services()
     _warn()
     tracing.start()
+
+
+def _need_services() -> None:
+    """What can never be used is said once, and not at each message. It may be away."""
+    try:
+        opened(settings().database).dispose()
+        _need_one_redis(settings().redis)
+    except SettingsError as error:
+        raise SystemExit(f"rescind: {error}\n  see {anchor(error.problem)}") from None
+
+
+def _need_one_redis(url: str) -> None:
+    with suppress(RedisError, OSError), impatient(url) as client:
+        if (fault := kind_fault(client)) is not None:
+            raise SettingsError(f"RESCIND_REDIS_URL: {fault}", "redis-url")
 
 
 def _warn() -> None:

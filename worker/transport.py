@@ -10,11 +10,13 @@ from typing import Any
 
 import structlog
 from kombu.transport import redis
+from redis.exceptions import ResponseError
 
 from worker.broker import INTAKE
 from worker.intake_channel import IntakeChannel
 from worker.intake_qos import MOMENT_SECONDS
 from worker.redis_channel import RedisChannel
+from worker.redis_client import refusal
 
 log = structlog.get_logger("rescind.transport")
 
@@ -114,6 +116,9 @@ class Transport(redis.Transport):
 
     Channel = Channel
     brpop_timeout = ASK_SECONDS
+    # Kombu lets an error reply end the worker. Each may be over when it has connected
+    # again: a demotion, a full disk, no memory.
+    connection_errors = (*redis.Transport.connection_errors, ResponseError)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -134,8 +139,12 @@ class Transport(redis.Transport):
         if queue != INTAKE and _is_submission(message):
             # Its producer named another queue, whose messages a worker that is
             # killed takes with it.
-            self.channels[0]._put(INTAKE, message)
-            return
+            try:
+                self.channels[0]._put(INTAKE, message)
+            except ResponseError as error:
+                log.warning("a submission is taken in unsafely", why=refusal(error))
+            else:
+                return
         super()._deliver(message, queue)
 
 

@@ -55,6 +55,19 @@ def test_it_is_alive_as_long_as_somebody_sweeps(
     assert answer.json()["swept_seconds_ago"][0] < 30
 
 
+def test_a_clock_that_was_set_back_is_said(
+    with_redis: Door, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.health.FRESH_SECONDS", 0)
+    pulse.leave(client, datetime.now(UTC))
+    pulse.say_ahead(client, timedelta(seconds=pulse.AHEAD_SECONDS - 1))
+    assert with_redis.get("/healthz", token=None).status_code == 200
+    pulse.say_ahead(client, timedelta(hours=1))
+    told = problem(with_redis.get("/healthz", token=None), 503, "clock")
+    assert "3600 s from now" in told["detail"]
+    client.delete(pulse.AHEAD)
+
+
 def test_without_redis_nobody_can_tell_and_that_is_said(door: Door) -> None:
     told = problem(door.get("/healthz", token=None), 503, "redis-unreachable")
     assert "`rescind doctor` says more" in told["detail"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from ledger.database import writing
+from ledger.database import open_ledger, writing
 from ledger.intake import insert_new
 from tests.engine.ledgers import break_lane, mend_lane
 from tests.engine.world import World, lane
@@ -356,3 +358,53 @@ def test_no_submission_waits_for_ever(world: World) -> None:
     world.faults.away, world.faults.unheard = False, 0
     world.run(20)
     assert all(one.done() for one in futures)
+
+
+# --- PostgreSQL is read-only ---
+
+
+def test_results_are_kept_while_postgresql_is_read_only(
+    postgres_ledger_url: str,
+) -> None:
+    """As after a failover: what was the primary is a standby, and takes no write."""
+    ledger = open_ledger(postgres_ledger_url)
+    world = World(ledger, {lane(): policy()})
+    world.submit_orders("12")
+    world.settle()
+    with read_only(postgres_ledger_url):
+        world.end_all()
+        late = world.submit_orders("34")
+        world.run(10)
+        assert not late.done()
+    world.run(1)
+    world.finish()
+    assert len(late.result(0)) == 2
+    assert world.states() == dict.fromkeys("1234", "cancelled")
+    assert all(len(one.orders) == 1 for one in world.executor.begun)
+    ledger.dispose()
+
+
+@contextmanager
+def read_only(url: str) -> Iterator[None]:
+    """Every session of before ends, and those that begin can write nothing."""
+    admin = open_ledger(f"{url}&options=-c%20default_transaction_read_only%3Doff")
+    with writing(admin) as connection:
+        connection.execute(text(ALTER.format("SET default_transaction_read_only = on")))
+        connection.execute(text(END_OTHERS))
+    try:
+        yield
+    finally:
+        with writing(admin) as connection:
+            connection.execute(text(ALTER.format("RESET ALL")))
+        admin.dispose()
+
+
+ALTER = """
+DO $$ BEGIN
+  EXECUTE 'ALTER DATABASE ' || current_database() || ' {}';
+END $$
+"""
+END_OTHERS = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""

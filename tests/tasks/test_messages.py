@@ -70,7 +70,6 @@ UNUSABLE: dict[str, str] = {
     "a task that is an IBAN with spaces": message(body(), headers("TR56 " + MARK)),
     "no id": message(body(MARK), {"task": "rescind.submit"}),
     "a bad eta": message(body(MARK), headers(eta=MARK)),
-    "a bad expiry": message(body(MARK), headers(expires=MARK)),
     "no properties": json.dumps({"body": MARK, "headers": {}}),
     "no message": "nonsense " + MARK,
     "a list": json.dumps([MARK]),
@@ -79,6 +78,7 @@ USABLE: dict[str, str] = {
     "a keyword misspelt": message(body(cancelations=[MARK]), headers()),
     "time limits that are none": message(body(MARK), headers(timelimit=[MARK, MARK])),
     "retries that are none": message(body(MARK), headers(retries=MARK)),
+    "a bad expiry": message(body(MARK), headers(expires=MARK)),
     "an entry that is none": message(body(cancellations=[MARK]), headers()),
 }
 
@@ -152,3 +152,47 @@ def test_what_another_producer_tells_of_arguments_reaches_no_event(
         )
     assert any(event["kwargs"] == "{...}" for event in seen)
     assert MARK not in str(seen)
+
+
+def told(system: Running, order: str, raw: str) -> dict[str, Any]:
+    """The record that comes of a raw message about ``order``."""
+    redis.Redis.from_url(system.system.redis_url).lpush("rescind", raw)
+    return system.ends(f"iletimerkezi/default/{order}")
+
+
+def entry_of(system: Running) -> tuple[str, dict[str, Any]]:
+    order = str(next(_numbers))
+    system.sandbox.seed("iletimerkezi", order, "scheduled")
+    return order, {"cancellations": [{"provider": "iletimerkezi", "order": order}]}
+
+
+PAST, FUTURE = "2020-01-01T00:00:00+00:00", "2999-01-01T00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("expires", "state"),
+    [(PAST, "expired"), (FUTURE, "cancelled"), ("soon", "cancelled")],
+)
+def test_a_message_with_expires_is_taken_in_whatever_it_says(
+    system: Running, expires: str, state: str
+) -> None:
+    order, kwargs = entry_of(system)
+    raw = message(body(**kwargs), headers(expires=expires))
+    found = told(system, order, raw)
+    assert found["state"] == state
+    assert len(system.events("iletimerkezi", order, "cancel")) == (state != "expired")
+
+
+def test_so_is_one_in_the_former_protocol(system: Running) -> None:
+    order, kwargs = entry_of(system)
+    former = {**FORMER, "id": str(uuid.uuid4()), "kwargs": kwargs, "expires": PAST}
+    assert told(system, order, message(json.dumps(former).encode(), {}))[
+        "provider_message"
+    ] == ("the message's expires had passed when it was taken in")
+
+
+def test_a_stray_keyword_costs_no_entry(system: Running) -> None:
+    order, kwargs = entry_of(system)
+    raw = message(body(**kwargs, dry_run=True), headers())
+    assert told(system, order, raw)["state"] == "cancelled"
+    assert any("not ours" in one and "dry_run" in one for one in system.said)

@@ -156,7 +156,9 @@ def test_the_linter_lets_no_other_module_either() -> None:
     assert ours == [f"worker/{{{','.join(sorted(MAY_USE))}}}.py"]
 
 
-@pytest.mark.parametrize("package", [*WRITTEN_FOR, "httptools", "urllib3"])
+@pytest.mark.parametrize(
+    "package", [*WRITTEN_FOR, "httptools", "psycopg[binary]", "urllib3"]
+)
 def test_what_is_hooked_into_has_an_upper_bound(package: str) -> None:
     asked = _pyproject()["project"]["dependencies"]
     (one,) = [line for line in asked if line.partition(">=")[0] == package]

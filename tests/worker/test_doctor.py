@@ -5,22 +5,32 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import redis
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
 
+from ledger.seal import Seal, new_key
 from tests.worker.test_cli_support import Home
+from tests.worker.test_entries import ACCOUNTS, GOOD
 from tests.worker.threads import started
 from worker import pulse
 from worker.broker import INTAKE, SWEEPS
 from worker.cli.checks import Check, Level, clock_check, redis_checks, status
+from worker.cli.ledger_checks import ledger_checks
 from worker.cli.worker_checks import queue_checks
+from worker.host import Host
+from worker.intake import take_in
+from worker.jobs import ScheduleJob, SweepJob
 from worker.problems import PROBLEMS
 
 
@@ -349,6 +359,37 @@ def test_a_clock_that_is_off() -> None:
     assert clock_check("x", 0.5).level is Level.OK
     assert "5.0 s ahead of this machine" in clock_check("x", 5).says
     assert "5.0 s behind this machine" in clock_check("x", -5).says
+
+
+def test_a_clock_that_was_set_back_is_wrong(engine: Engine) -> None:
+    seal = Seal(new_key())
+    take_in(engine, ACCOUNTS, seal, [GOOD], datetime.now(UTC))
+    assert found_of(engine)["clock"].level is Level.OK
+    later = datetime.now(UTC) + timedelta(hours=1)
+    take_in(engine, ACCOUNTS, seal, [{**GOOD, "order": "ord_2"}], later)
+    found = found_of(engine)["clock"]
+    assert found.level is Level.WRONG
+    assert re.search(r"comes (3600|3599|3598) s from now", found.says)
+
+
+def test_a_worker_whose_clock_was_set_back_tells_the_others(
+    engine: Engine, client: redis.Redis
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    take_in(engine, ACCOUNTS, Seal(new_key()), [GOOD], later)
+    here = SimpleNamespace(engine=engine, redis=client)
+    host = cast("Host", SimpleNamespace(here=here))
+    with capture_logs() as lines:
+        SweepJob(host, cast("ScheduleJob", None))._leave_pulse()
+    assert [one["event"] for one in lines] == [
+        "the clock was set back: what is due waits"
+    ]
+    assert 3590 < pulse.ahead(client) <= 3600
+    client.delete(pulse.AHEAD)
+
+
+def found_of(engine: Engine) -> dict[str, Check]:
+    return {one.what: one for one in ledger_checks(engine, None)}
 
 
 def test_the_exit_status() -> None:

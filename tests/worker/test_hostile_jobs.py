@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
+from structlog.testing import capture_logs
 
 from ledger.database import reading
 from ledger.queries import as_record, find
@@ -194,6 +195,52 @@ def test_a_message_that_is_too_long_is_kept_as_one_that_says_so(
     assert one.receipt is Receipt.REFUSED
     (record,) = kept(engine, [one])
     assert record["state"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("args", "more"),
+    [
+        ((), {"dry_run": True}),
+        ((), {"a": 1, "b": 2}),
+        (([],), {}),
+        (([], 1), {"x": 1}),
+    ],
+)
+def test_arguments_beside_the_cancellations_are_named_and_cost_no_entry(
+    entries_of: Callable[..., list[object]], args: tuple[Any, ...], more: dict[str, Any]
+) -> None:
+    entries = [good(1), good(2)]
+    with capture_logs() as lines:
+        assert entries_of(*args, cancellations=entries, **more) == entries
+    (line,) = [one for one in lines if "not ours" in one["event"]]
+    assert set(line["named"]) == {*more, *(["positional"] if args else [])}
+
+
+def test_a_name_that_may_be_somebodys_own_is_not_logged(
+    entries_of: Callable[..., list[object]],
+) -> None:
+    with capture_logs() as lines:
+        entries_of(cancellations=[good(1)], **{"TR56 0006 1005 1978 6457 8000 01": 1})
+    assert "TR56" not in str(lines)
+
+
+def test_one_cancellation_outside_of_a_list_is_one(
+    entries_of: Callable[..., list[object]],
+) -> None:
+    assert entries_of(cancellations=good(1)) == [good(1)]
+    assert entries_of([good(1)]) == [good(1)]
+
+
+def test_messages_without_cancellations_are_each_kept(
+    entries_of: Callable[..., list[object]], engine: Engine, now: datetime
+) -> None:
+    taken = [
+        one
+        for _ in range(2)
+        for one in take_in(engine, ACCOUNTS, SEAL, entries_of(x=1), now)
+    ]
+    assert [one.receipt for one in taken] == [Receipt.REFUSED] * 2
+    assert len({one.id for one in taken}) == 2
 
 
 # --- files ----------------------------------------------------------------------------

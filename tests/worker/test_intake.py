@@ -43,6 +43,21 @@ def count(engine: Engine) -> int:
         return len(list_rows(connection, Filter(), 10_000))
 
 
+def test_what_comes_too_late_is_kept_as_expired_and_changes_nothing_that_stands(
+    engine: Engine, now: datetime
+) -> None:
+    before = take_in(engine, ACCOUNTS, SEAL, [GOOD], now)
+    later = {**GOOD, "order": "ord_2", "not_before": "+1h"}
+    bad = {"provider": "notpanel"}
+    taken = take_in(engine, ACCOUNTS, SEAL, [GOOD, later, bad], now, late="too late")
+    assert taken[0].id == before[0].id
+    records = [record(engine, one) for one in taken]
+    assert [one["state"] for one in records] == ["queued", "expired", "rejected"]
+    assert records[1]["reason"] == "deadline_passed"
+    assert records[1]["provider_message"] == "too late"
+    assert records[1]["finished_at"] is not None
+
+
 def test_each_is_answered_for_in_order(engine: Engine, now: datetime) -> None:
     entries = [GOOD, {"provider": "x"}, {**GOOD, "order": "ord_2"}, GOOD, 5]
     taken = take(engine, now, *entries)

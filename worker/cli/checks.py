@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from redis import Redis, RedisError
-from sqlalchemy import Connection, Engine, Select, func, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from redis.exceptions import ResponseError
 
-from ledger.database import LedgerUnreachableError, ping, reading
-from ledger.migrate import LedgerVersionError, check
-from ledger.seal import Seal, SealError
-from ledger.tables import CANCELLATION, SEALED
 from worker.problems import anchor
+from worker.redis_client import kind_fault, refusal
 
-C = CANCELLATION.c
-SEALED_AT_MOST = 2_000
-"""Sealed params that are tried: a rotation may have been left half done."""
-ALL_SEALED = select(C.sealed).where(text(SEALED))
-# Ordered as the index is: PostgreSQL does not see that NULLs are all alike.
-NEWEST_SEALED = ALL_SEALED.order_by(C.finished_at.desc(), C.id.desc())
-OPEN_SEALED = NEWEST_SEALED.where(C.finished_at.is_(None))
-ENDED_SEALED = NEWEST_SEALED.where(C.finished_at.is_not(None))
+REFUSES = "redis-refuses"
+UNSAID = "Redis does not say (its user may need +info): make sure"
 CLOCK_SECONDS = 2.0
 """Clocks that differ by more make rates, tokens and deadlines wrong."""
 
@@ -70,18 +60,51 @@ def status(found: Iterable[Check]) -> int:
 def redis_checks(client: Redis, shown: str, advice: str) -> Iterator[Check]:
     """Whether Redis answers, keeps what it is given, and has our time."""
     try:
-        info: dict[str, Any] = client.info()
-        clock = _clock(client)
+        client.ping()
+        fault = kind_fault(client)
+    except ResponseError as error:
+        yield Check("redis", Level.WRONG, f"{shown}: {refusal(error)}", REFUSES)
+        return
     except (RedisError, OSError) as error:
         says = f"{shown} cannot be reached: {error}; {advice}"
         yield Check("redis", Level.UNREACHABLE, says, "redis-unreachable")
         return
+    if fault:
+        yield Check("redis", Level.WRONG, f"{shown}: {fault}", "redis-url")
+        return
+    info = _info(client)
     name = info.get("server_name", "redis")
     version = info.get(f"{name}_version") or info.get("redis_version", "")
-    yield Check("redis", Level.OK, f"{shown} answers: {name} {version}")
+    yield Check("redis", Level.OK, f"{shown} answers: {name} {version}".rstrip())
+    yield _writes(client)
     yield _persistence(info)
     yield _eviction(info)
-    yield clock_check("redis clock", clock)
+    yield _times(client)
+
+
+def _info(client: Redis) -> dict[str, Any]:
+    """What it says of itself; nothing, if its user may not ask."""
+    try:
+        return dict(client.info())
+    except ResponseError:
+        return {}
+
+
+def _writes(client: Redis) -> Check:
+    """Whether it takes a write now: it may be full, a replica, or have a user of few
+    rights."""
+    try:
+        client.set("rescind:doctor", "1", px=1)
+    except RedisError as error:
+        return Check("redis writes", Level.WRONG, refusal(error), REFUSES)
+    return Check("redis writes", Level.OK, "it takes them")
+
+
+def _times(client: Redis) -> Check:
+    try:
+        return clock_check("redis clock", _clock(client))
+    except RedisError as error:
+        return Check("redis clock", Level.WRONG, refusal(error), REFUSES)
 
 
 def _clock(client: Redis) -> float:
@@ -92,7 +115,7 @@ def _clock(client: Redis) -> float:
 def _persistence(info: dict[str, Any]) -> Check:
     what = "redis persistence"
     if "aof_enabled" not in info:
-        says = "Redis does not say: make sure that it runs with appendonly yes"
+        says = f"{UNSAID} that it runs with appendonly yes"
         return Check(what, Level.WARNING, says, "redis-persistence")
     if not info["aof_enabled"]:
         says = (
@@ -109,7 +132,7 @@ def _persistence(info: dict[str, Any]) -> Check:
 def _eviction(info: dict[str, Any]) -> Check:
     what, policy = "redis eviction", info.get("maxmemory_policy")
     if policy is None:
-        says = "Redis does not say: make sure that maxmemory-policy is noeviction"
+        says = f"{UNSAID} that maxmemory-policy is noeviction"
         return Check(what, Level.WARNING, says, "redis-eviction")
     if policy != "noeviction":
         says = (
@@ -130,68 +153,3 @@ def clock_check(what: str, ahead: float) -> Check:
         )
         return Check(what, Level.WRONG, says, "clock")
     return Check(what, Level.OK, f"within {CLOCK_SECONDS:g} s of this machine")
-
-
-# --- the ledger -------------------------------------------------------------------
-
-
-def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
-    """Whether the ledger answers, is of our version, and opens with our key."""
-    where = engine.url.render_as_string(hide_password=True)
-    try:
-        ping(engine)
-        check(engine)
-        clock = _ledger_clock(engine)
-        sealed = _sealed(engine)
-    except LedgerVersionError as error:
-        yield Check("ledger", Level.WRONG, str(error), "ledger-version")
-        return
-    except (LedgerUnreachableError, SQLAlchemyError, OSError) as error:
-        known = isinstance(error, LedgerUnreachableError)
-        says = str(error) if known else f"{where} cannot be used: {_first_line(error)}"
-        yield Check("ledger", Level.UNREACHABLE, says, "ledger-unreachable")
-        return
-    yield Check("ledger", Level.OK, f"{where} is up to date")
-    if clock is not None:
-        yield clock_check("ledger clock", clock)
-    if seal is not None and sealed:
-        yield _opens(seal, sealed)
-
-
-def _ledger_clock(engine: Engine) -> float | None:
-    """How far the database's clock is ahead; SQLite has none of its own."""
-    if engine.dialect.name != "postgresql":
-        return None
-    with reading(engine) as connection:
-        now = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return float(now.timestamp() - time.time())
-
-
-def _sealed(engine: Engine) -> Sequence[str]:
-    """What is sealed: first what is still to be sent, the newest first."""
-    with reading(engine) as connection:
-        found = _some_sealed(connection, OPEN_SEALED, SEALED_AT_MOST)
-        rest = SEALED_AT_MOST - len(found)
-        return [*found, *_some_sealed(connection, ENDED_SEALED, rest)]
-
-
-def _some_sealed(connection: Connection, chosen: Select[Any], most: int) -> list[str]:
-    return list(connection.execute(chosen.limit(most)).scalars())
-
-
-def _opens(seal: Seal, sealed: Sequence[str]) -> Check:
-    shut, why = 0, ""
-    for one in sealed:
-        try:
-            seal.open(one)
-        except SealError as error:
-            shut, why = shut + 1, str(error)
-    if not shut:
-        return Check("sealed data", Level.OK, "RESCIND_SEAL_KEY opens it")
-    says = f"{why} ({shut} of the latest {len(sealed)}: they wait, and are not sent)"
-    return Check("sealed data", Level.WRONG, says, "sealed-data")
-
-
-def _first_line(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error
-    return str(cause).strip().partition("\n")[0]

@@ -7,7 +7,6 @@ import shlex
 import typer
 
 from worker.cli import output
-from worker.cli.statuses import UNREACHABLE
 from worker.settings import Settings, SettingsError, settings
 
 
@@ -19,7 +18,7 @@ def show_environment() -> None:
         output.emit(f"RESCIND_REDIS_URL={shlex.quote(chosen.redis)}")
     except SettingsError as error:
         output.say(str(error), error.problem)
-        raise typer.Exit(UNREACHABLE) from None
+        raise typer.Exit(error.status) from None
 
 
 def _fixed(chosen: Settings) -> dict[str, str]:

@@ -6,6 +6,7 @@ import errno
 from dataclasses import dataclass
 
 from redis import RedisError
+from redis.exceptions import ResponseError
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from ledger.database import LedgerUnreachableError
@@ -17,6 +18,7 @@ from worker.cli.statuses import UNREACHABLE, WRONG, CommandError
 from worker.embedded import EmbeddedError
 from worker.files.rows import FileError
 from worker.operations import ChangedError, UnknownError
+from worker.redis_client import refusal
 from worker.schedules.rows import SourceError
 from worker.settings import SettingsError
 
@@ -74,6 +76,8 @@ def _ledger(error: Exception) -> Ending | None:
 
 
 def _redis(error: Exception) -> Ending | None:
+    if isinstance(error, ResponseError):
+        return Ending(UNREACHABLE, refusal(error), "redis-refuses")
     if isinstance(error, RedisError):
         says = f"Redis cannot be used: {error}"
         return Ending(UNREACHABLE, says, "redis-unreachable")

@@ -80,13 +80,13 @@ def doctor(as_json: Json = False) -> None:
 def migrate() -> None:
     """Bring the ledger's tables to the version that this program knows."""
     from ledger.migrate import upgrade
+    from ledger.unreachable import shown
     from worker.cli.services import open_engine
     from worker.settings import settings
 
     engine = open_engine(settings())
     upgrade(engine)
-    where = engine.url.render_as_string(hide_password=True)
-    output.emit(f"the ledger {where} is up to date")
+    output.emit(f"the ledger {shown(engine)} is up to date")
 
 
 def prune(

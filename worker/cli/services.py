@@ -6,14 +6,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from redis import Redis, RedisError
+from redis.exceptions import ResponseError
 from sqlalchemy import Engine, inspect
-from sqlalchemy.exc import ArgumentError
 
-from ledger.database import open_ledger, reading
+from ledger.database import reading
 from ledger.migrate import check, upgrade
 from worker.accounts import Accounts, Lane, load_accounts
 from worker.cli.output import say
 from worker.cli.statuses import UNREACHABLE, CommandError
+from worker.ledger_url import opened
+from worker.redis_client import client_of, kind_fault, refusal
 from worker.settings import Settings, SettingsError, settings, without_password
 
 PING_SECONDS = 3
@@ -24,17 +26,10 @@ def utc_now() -> datetime:
 
 
 def redis_client(url: str) -> Redis:
-    """A client that gives up soon; raises ``CommandError`` for a URL that is none."""
-    try:
-        return Redis.from_url(
-            url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS
-        )
-    except ValueError as error:
-        raise CommandError(
-            f"RESCIND_REDIS_URL is not the URL of a Redis ({error}): it must be such as"
-            " redis://:password@host:6379/0",
-            problem="redis-url",
-        ) from None
+    """A client that gives up soon."""
+    return client_of(
+        url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS
+    )
 
 
 def need_redis() -> None:
@@ -44,9 +39,14 @@ def need_redis() -> None:
     try:
         url = chosen.redis
     except SettingsError as error:
-        raise CommandError(str(error), UNREACHABLE, problem=error.problem) from None
+        raise CommandError(str(error), error.status, problem=error.problem) from None
     try:
-        redis_client(url).ping()
+        client = redis_client(url)
+        client.ping()
+        fault = kind_fault(client)
+    except ResponseError as error:
+        says = f"{without_password(url)}: {refusal(error)}"
+        raise CommandError(says, UNREACHABLE, problem="redis-refuses") from None
     except (RedisError, OSError) as error:
         advice = "set RESCIND_REDIS_URL to one that runs"
         if chosen.embedded_redis:
@@ -56,6 +56,8 @@ def need_redis() -> None:
             UNREACHABLE,
             problem="redis-unreachable",
         ) from None
+    if fault:
+        raise CommandError(f"{without_password(url)}: {fault}", problem="redis-url")
 
 
 def open_engine(chosen: Settings) -> Engine:
@@ -63,16 +65,7 @@ def open_engine(chosen: Settings) -> Engine:
 
     if chosen.embedded_database:
         chosen.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        return open_ledger(chosen.database)
-    except ArgumentError:
-        raise CommandError(
-            "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
-            " postgresql+psycopg://user:password@host/name",
-            problem="database-url",
-        ) from None
-    except ValueError as error:
-        raise CommandError(str(error), problem="database-url") from None
+    return opened(chosen.database)
 
 
 def need_ledger() -> Engine:

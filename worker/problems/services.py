@@ -28,6 +28,17 @@ SERVICES = Group(
             " one is started by `rescind up`. Submitting again does no harm.",
         ),
         Problem(
+            "redis-refuses",
+            "Redis answers, and refuses",
+            "It is full (`OOM`), cannot write to its disk (`MISCONF`), is a replica"
+            " (`READONLY`), or its user lacks a right (`NOPERM`). Workers wait, and"
+            " connect again and again. Nothing that is queued is lost. While Redis is"
+            " full they go on to take in what is queued, which makes room.",
+            "The sentence names the cause. Give it memory or disk; let"
+            " `RESCIND_REDIS_URL` lead to the master; give its user the right (`ACL"
+            " SETUSER`). Workers need no restart.",
+        ),
+        Problem(
             "redis-persistence",
             "Redis may forget what is queued",
             "`appendonly` is off, or its last write failed: a restart of Redis would"
@@ -55,8 +66,11 @@ SERVICES = Group(
             "clock",
             "Clocks differ",
             "The clock of Redis or of the database is more than two seconds from this"
-            " machine's. Deadlines, rates and the life of tokens go by clocks.",
-            "Synchronise all machines (NTP; `timedatectl` shows whether it is on).",
+            " machine's, or a clock was set back: the ledger holds what came in the"
+            " future. Deadlines, rates and the life of tokens go by clocks. All that"
+            " was to happen at a time waits for as long as the clock was set back.",
+            "Synchronise all machines (NTP; `timedatectl` shows whether it is on). By a"
+            " clock that is right, what was due is sent at once.",
         ),
         Problem(
             "ledger-unreachable",

@@ -36,10 +36,13 @@ SETUP = Group(
         Problem(
             "redis-url",
             "RESCIND_REDIS_URL is not the URL of a Redis",
-            "The URL cannot be read, or switches the verification of TLS off, which is"
-            " never done: the password would go to whoever answers.",
-            "Write it as `redis://:password@host:6379/0`, or `rediss://…` for TLS; an"
-            " authority of your own is named by `?ssl_ca_certs=/path/to/ca.pem`.",
+            "The URL cannot be read, names what cannot be used (Sentinel, a Redis"
+            " Cluster, RabbitMQ, an unknown option), or switches the verification of"
+            " TLS off, which is never done: the password would go to whoever answers.",
+            "Write it as `redis://:password@host:6379/0`, `rediss://…` for TLS, or"
+            " `unix:///path/to/socket?db=0` (or `redis+socket://…`). An authority of"
+            " your own is named by `?ssl_ca_certs=/path/to/ca.pem`. For a Redis with"
+            " Sentinel, give a name or an address that moves with the master.",
         ),
         Problem(
             "database-url",

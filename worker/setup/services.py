@@ -8,13 +8,11 @@ import secrets
 from collections.abc import Iterator, Mapping
 
 from pydantic import SecretStr
-from sqlalchemy.exc import ArgumentError
 
-from ledger.database import open_ledger
 from ledger.seal import new_key
 from worker.access import access
-from worker.cli.services import redis_client
 from worker.cli.statuses import CommandError
+from worker.ledger_url import opened
 from worker.settings import Settings, SettingsError
 from worker.setup.asking import Asker
 from worker.setup.given import Given
@@ -76,8 +74,8 @@ def _url(ask: Asker, name: str, what: str, given: str | None) -> str:
 def redis_fault(url: str) -> str | None:
     """What is wrong with the URL of a Redis."""
     try:
-        redis_client(Settings(redis_url=SecretStr(url)).redis).close()
-    except (CommandError, SettingsError) as error:
+        _ = Settings(redis_url=SecretStr(url)).redis
+    except SettingsError as error:
         return str(error)
     return None
 
@@ -85,10 +83,8 @@ def redis_fault(url: str) -> str | None:
 def database_fault(url: str) -> str | None:
     """What is wrong with the URL of a ledger."""
     try:
-        open_ledger(url).dispose()
-    except ArgumentError:
-        return "it must be such as postgresql+psycopg://user:password@host/name"
-    except (ValueError, ImportError) as error:
+        opened(url).dispose()
+    except (SettingsError, ImportError) as error:
         return str(error)
     return None
 

@@ -83,7 +83,7 @@ def test_every_client_of_redis_gives_up_in_time() -> None:
         f"{place}:{node.lineno}": {keyword.arg for keyword in node.keywords}
         for place, tree in _trees()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("from_url")
+        if isinstance(node, ast.Call) and _makes_a_client(node)
     }
     bounded = {"socket_timeout", "socket_connect_timeout"}
     # None stands for **REDIS_OPTIONS.
@@ -91,6 +91,21 @@ def test_every_client_of_redis_gives_up_in_time() -> None:
     assert {at for at, given in clients.items() if not given >= bounded} == {
         at for at, given in clients.items() if given == {None}
     }
+
+
+def test_every_client_of_redis_leaves_a_server_that_was_demoted() -> None:
+    """Left alone, it is refused for ever by what is a replica now."""
+    made = [
+        place
+        for place, tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("from_url")
+    ]
+    assert made == ["worker/redis_client.py"]
+
+
+def _makes_a_client(node: ast.Call) -> bool:
+    return ast.unparse(node.func).endswith(("from_url", "client_of"))
 
 
 WANTED = {

@@ -1,0 +1,88 @@
+"""Which errors of a database mean that it is away, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+AWAY = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
+"""Classes of SQLSTATE that tell of the server, and not of what it was asked: it has
+lost a connection, is read-only, has undone a transaction, lacks memory or room, has
+something locked, is told to stop, cannot read its files, or has a fault of its own."""
+READ_ONLY = "25006"
+NO_TABLE = "42P01"
+
+
+class LedgerUnreachableError(RuntimeError):
+    """The database cannot be reached or used just now; says what to do."""
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Raise ``LedgerUnreachableError`` for what a database raises that is away."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        # Too many wait for too slow a ledger: it is as good as away.
+        raise LedgerUnreachableError(f"the ledger is too slow: {error}") from error
+    except DBAPIError as error:
+        if not _is_away(error):
+            raise
+        if _sqlstate(error) == READ_ONLY:
+            # After a failover every connection leads to what is a standby now.
+            engine.dispose()
+        raise LedgerUnreachableError(in_words(engine, error)) from error
+
+
+def _is_away(error: DBAPIError) -> bool:
+    if isinstance(error, OperationalError | InterfaceError) or _has_no_tables(error):
+        return True
+    # The bare class is SQLite's: a file that is no database, or is damaged.
+    return type(error) is DatabaseError or _sqlstate(error)[:2] in AWAY
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _has_no_tables(error: DBAPIError) -> bool:
+    # A database that does not exist is another thing.
+    return _sqlstate(error) == NO_TABLE or "no such table" in str(error.orig)
+
+
+def shown(engine: Engine) -> str:
+    """Its URL without what is secret."""
+    secret = [name for name in engine.url.query if "password" in name]
+    url = engine.url.difference_update_query(secret)
+    return url.render_as_string(hide_password=True)
+
+
+def in_words(engine: Engine, error: DBAPIError) -> str:
+    """A database's error as a sentence for whoever runs it; shows no value."""
+    where = shown(engine)
+    cause = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
+    if "disk is full" in cause or "No space left" in cause:
+        return (
+            f"the ledger {where} cannot be written: the disk is full; make room on it"
+        )
+    if _sqlstate(error) == READ_ONLY:
+        return (
+            f"the ledger {where} cannot be written: it is read-only, as a standby is;"
+            " RESCIND_DATABASE_URL must lead to the primary"
+        )
+    if _has_no_tables(error):
+        return f"the ledger {where} has no tables yet: run `rescind migrate`"
+    if "not a database" in cause:
+        return f"{where} is not a ledger: {cause}; check RESCIND_DATABASE_URL"
+    if "locked" in cause:
+        return f"the ledger {where} is locked by another program: {cause}"
+    return f"the ledger {where} cannot be reached: {cause}"

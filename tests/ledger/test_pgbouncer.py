@@ -1,0 +1,60 @@
+"""A ledger behind a PgBouncer that gives each transaction another session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+
+from ledger.database import open_ledger, reading, writing
+from ledger.listing import Filter, list_rows
+from ledger.migrate import check, upgrade
+from tests.ledger.build import new, take_in
+from tests.pgbouncer import pooled
+
+CLIENTS, EACH = 6, 12
+"""More clients than sessions, and more of each statement than are left unprepared."""
+
+
+@pytest.fixture
+def bouncer(postgres_empty_url: str) -> Iterator[str]:
+    with pooled(postgres_empty_url) as url:
+        yield url
+
+
+@pytest.fixture
+def ledger(bouncer: str) -> Iterator[Engine]:
+    engine = open_ledger(f"{bouncer}?prepare_threshold=none")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_many_clients_work_in_few_sessions(ledger: Engine) -> None:
+    check(ledger)
+
+    def work(client: int) -> None:
+        for number in range(EACH):
+            assert take_in(ledger, [new(f"{client}-{number}")])
+            with reading(ledger) as connection:
+                assert list_rows(connection, Filter(), 5)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(work, range(CLIENTS)))
+    with reading(ledger) as connection:
+        assert len(list_rows(connection, Filter(), 1000)) == CLIENTS * EACH
+
+
+def test_a_transaction_goes_by_indexes_and_leaves_nothing_in_its_session(
+    ledger: Engine, bouncer: str
+) -> None:
+    for transaction in (writing, reading):
+        with transaction(ledger) as connection:
+            assert connection.execute(text("SHOW enable_seqscan")).scalar() == "off"
+    with psycopg.connect(bouncer, prepare_threshold=None) as other:
+        for name in ("enable_seqscan", "jit", "default_transaction_isolation"):
+            query = "SELECT setting = reset_val FROM pg_settings WHERE name = %s"
+            assert other.execute(query, [name]).fetchone() == (True,), name

