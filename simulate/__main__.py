@@ -38,15 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--first", type=int, default=0, help="the first world's seed")
     made.add_argument("--seed", type=int, help="one world, and all that happens in it")
     made.add_argument("--whole", action="store_true", help="do not make it smaller")
-    made.add_argument("--briefly", action="store_true", help="end at the first")
     made.add_argument("--mutation", choices=sorted(MUTATIONS), help="broken so")
     options = made.parse_args(argv)
     if options.mutation is not None:
         MUTATIONS[options.mutation]()
     if options.seed is not None:
         return _one(options.seed, whole=options.whole)
-    seeds = range(options.first, options.first + options.worlds)
-    return _briefly(seeds) if options.briefly else _many(seeds)
+    return _many(range(options.first, options.first + options.worlds))
 
 
 def _one(seed: int, *, whole: bool = False) -> int:
@@ -61,16 +59,6 @@ def _one(seed: int, *, whole: bool = False) -> int:
 
 def _fails_by(kinds: frozenset[str], smaller: Scenario) -> bool:
     return bool(kinds & run(smaller).kinds)
-
-
-def _briefly(seeds: range) -> int:
-    """In this process, until one fails."""
-    for number, seed in enumerate(seeds, 1):
-        if wrong := run(scenario(seed)).offences:
-            print(f"seed {seed}, after {number} worlds: {wrong[0]}")
-            return 1
-    print(f"{len(seeds)} worlds, none failed")
-    return 0
 
 
 def _many(seeds: range) -> int:

@@ -69,3 +69,6 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "trap-requested": trap_requested,
     "one-clock": one_clock,
 }
+
+KNOWN: Mapping[str, int] = dict.fromkeys(MUTATIONS, 0)
+"""A seed whose world notices each of them: `make simulate-proof` finds others."""

@@ -43,6 +43,10 @@ QUICK: Mapping[str, object] = {
     "backoff": [0.2, 0.5, 1.0, 2.0],
     "throttle_wait": 1.0,
     "max_attempts": 12,
+    # Beyond the slowest answer: an order read as active by then is active.
+    "active_trusted_after": 3.0,
+    # Beyond what a cancel takes at notpanel that is only queued.
+    "queued_for": 5.0,
     # What the provider will never tell is given up as "failed/unresolved".
     "verify_for": 15.0,
     "poll_for": 20.0,
@@ -54,8 +58,6 @@ ACCOUNTS: Mapping[str, Mapping[str, object]] = {
         "key": "demo-key",
         "hash": "demo-hash",
         "rate": "100/second",
-        # Beyond the slowest answer, as for Akinon.
-        "active_trusted_after": 3.0,
     },
     "dukkango": {
         "app_secret_key": "demo-app-secret",
@@ -69,8 +71,6 @@ ACCOUNTS: Mapping[str, Mapping[str, object]] = {
         "password": "demo-password",
         "rate": "100/second",
         "concurrency": 8,
-        # Beyond the slowest answer: an order read as active by then is active.
-        "active_trusted_after": 3.0,
     },
     "ithink": {
         "access_token": "demo-token",
@@ -84,7 +84,6 @@ ACCOUNTS: Mapping[str, Mapping[str, object]] = {
         "key": "demo-panel-key",
         "rate": "270/minute",
         "read_rate": "180/minute",
-        "active_trusted_after": 3.0,
     },
 }
 """Each provider's demo credentials, and what else its account needs to be quick."""
