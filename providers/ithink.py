@@ -350,10 +350,8 @@ def _tracked(awb: str, entry: Mapping[str, Any]) -> Finding:
         return _with_words(UNKNOWN, status or code, message)
     cancel_status = first_text(entry.get("cancel_status"))
     finding = of_tracking(status, code, cancel_status)
-    if cancel_status is not None:
-        shown = ", ".join(filter(None, (status or code, f"cancel {cancel_status}")))
-        return _with_words(finding, shown, None)
-    return _with_words(finding, status or code, None)
+    beside = cancel_status and first_text(f"cancel_status: {cancel_status}")
+    return _with_words(finding, status or code, beside)
 
 
 def _with_words(finding: Finding, code: object, message: str | None) -> Finding:

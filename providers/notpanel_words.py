@@ -52,8 +52,11 @@ ERRORS: Mapping[str, Finding] = {
         NOT_FOUND
     ),
     # 2026-11-29 [C]: this service, or this order, takes no cancel, in many wordings.
-    rf"\bnot support|\bunsupported\b|\b{CANCEL} {NO_CANCEL}\b"
-    rf"|\bno {CANCEL} (?:for|on)\b|{SUPPORTS}\b.*\bcancel"
+    rf"\bnot support|\bunsupported\b|\b{CANCEL}[:,]? {NO_CANCEL}\b"
+    rf"|\b(?:no|without)(?: \w+ or)? {CANCEL} (?:for|on)\b|\bhas no {CANCEL}\b"
+    rf"|{SUPPORTS}\b.*\bcancel|\bnot eligible for {CANCEL}\b"
+    rf"|^(?!.*\brefill).*\b{NO_CANCEL} for this (?:service|order)\b"
+    r"|^(?=.*\bservice\b).*\bcan(?:not| not|['’]?t) (?:be )?cancel"
     r"|\b(?:not |non ?-?|un)cancell?able\b": NOT_SUPPORTED,
     # 2026-11-29 [C]: a cancel that an earlier call of ours may have asked for.
     r"\bcancel.*\balready (?:been )?(?:requested|queued|submitted|placed|sent)\b"
@@ -62,6 +65,9 @@ ERRORS: Mapping[str, Finding] = {
     r" (?:in progress|pending|requested|queued|submitted|processing|being processed"
     r"|in process|under ?way|initiated|in queue|accepted|received)\b"
     r"|\balready (?:requested|submitted|queued|placed|sent)(?: \w+){0,3} cancel"
+    r"|\bcancell?(?:ation)?(?: \w+){0,5} already (?:been )?(?:exists?|created|made)\b"
+    r"|\balready an? (?:pending |open |active )?cancel|^cancel in progress\W*$"
+    r"|\bin (?:the )?cancel(?:l?ation)? (?:queue|process)\b"
     r"|\b(?:already|is|being) (?:being )?cancell?ing\b|\bbeing cancell?ed\b": REQUESTED,
 }
 """What ``error`` says of an order; one that says two things, or none, is unknown."""

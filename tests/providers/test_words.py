@@ -133,6 +133,11 @@ def test_an_approved_cancel_is_cancelled_whatever_stands_beside_it(
         assert tracked(word, code, asked).outcome is CANCELLED
 
 
+def test_a_cancel_status_is_kept_beside_the_status() -> None:
+    found = tracked("Manifested", "UD", "Approved")
+    assert (found.code, found.message) == ("Manifested", "cancel_status: Approved")
+
+
 def test_an_approved_cancel_of_what_was_delivered_is_unknown() -> None:
     assert tracked("Delivered", "DL", "Approved").outcome is Outcome.UNKNOWN
 
@@ -199,6 +204,14 @@ NO_CANCELS = (
     "Order is non-cancelable",
     "No cancel for this service",
     "Cancel option not enabled for this service",
+    "Cancel: not available",
+    "Disabled for this service",
+    "Order has no cancel button",
+    "No refund or cancel for this service",
+    "Orders of this service cannot be cancelled",
+    "You can't cancel orders of this service",
+    "This order is not eligible for cancellation",
+    "cancel_not_available",
 )
 MAY_CHANGE = (
     "Cancel is currently not available for this order",
@@ -224,6 +237,10 @@ UNDER_WAY = (
     "Already in queue: cancel is already queued",
     "Order is being cancelled",
     "Order is already cancelling",
+    "Cancel in progress",
+    "There is already a pending cancellation",
+    "A cancel request for this order already exists",
+    "Order already in cancellation queue",
 )
 NOT_UNDER_WAY = (
     "Order cannot be cancelled (in progress)",
@@ -233,6 +250,8 @@ NOT_UNDER_WAY = (
     "No cancellation in progress",
     "No cancel request is pending",
     "Order is not being cancelled",
+    "Order cannot be cancelled",
+    "Refill is disabled for this service",
     "Order was never cancelled",
 )
 ERRORS = {
