@@ -67,6 +67,7 @@ class Conductor:
         """Those whose end is waited for before the drain."""
         self._over = threading.Event()
         self._killing, self._failing = threading.Lock(), threading.Lock()
+        self._freezing = threading.Lock()
         self.finished_in = 0.0
         self.stalled = False
         self.began: Start
@@ -195,8 +196,10 @@ class Conductor:
         self.log.outages.append(Outage("database away", began, time.time()))
 
     def _freeze(self, seconds: float) -> None:
-        house = self.house
-        self.log.frozen += freeze(house.armoury, self.watcher, seconds, self._over)
+        armoury = self.house.armoury
+        # One after the other: the other worker has to take over.
+        with self._freezing:
+            self.log.frozen += freeze(armoury, self.watcher, seconds, self._over)
 
     # --- operators who race with the workers ---
 

@@ -61,15 +61,22 @@ class Scale:
     """After so long what the provider will not tell is given up as unresolved."""
     points: tuple[str, ...] = POINTS
     """Where workers are made to die."""
+    freezes: tuple[float, ...] = (0.56,)
+    """When a worker stands still, as parts of the time until the last submission."""
     drain: float = math.inf
     """So long after the last submission the run is over, whatever still moves."""
 
 
 LONG = Scale(5000, 190, 20, 10, 20, 17, 8, 60)
 SHORT = Scale(500, 30, 8, 4, 6, 17, 6, 12)
-PROOF = replace(SHORT, points=("answered", "writing", "calling"), drain=90)
-"""To notice mutations soon: workers die where it hurts. What is broken may never
-end."""
+PROOF = replace(
+    SHORT,
+    points=("answered", "writing", "calling"),
+    freezes=(0.3, 0.56, 0.8),
+    drain=90,
+)
+"""To notice mutations soon: workers die where it hurts, and stand still more than once.
+What is broken may never end."""
 SEED = 20261121
 
 
@@ -191,8 +198,8 @@ def _blows(random: Random, scale: Scale) -> list[Blow]:
         Blow(0.46 * at, "database away", scale.database_away),
         Blow(0.60 * at, "second beat", scale.twin_beats),
         Blow(0.64 * at, "restart database"),
-        Blow(0.56 * at, "freeze worker", scale.frozen),
     ]
+    once += [Blow(part * at, "freeze worker", scale.frozen) for part in scale.freezes]
     often = _kills(random, scale) + _failures(random, scale)
     return sorted(once + often, key=lambda blow: blow.at)
 

@@ -45,6 +45,18 @@ def test_cancel_wakes_the_lane(home: Home, valkey_url: str) -> None:
     assert client.llen("notpanel") == 1
 
 
+def test_a_command_wakes_at_the_redis_that_its_settings_name(
+    home: Home, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for database in ("7", "8"):
+        url = f"{valkey_url.removesuffix('/0')}/{database}"
+        monkeypatch.setenv("RESCIND_REDIS_URL", url)
+        with redis.Redis.from_url(url) as client:
+            client.delete("notpanel")
+            home.run("cancel", "notpanel", f"ord_{database}")
+            assert client.llen("notpanel") == 1
+
+
 def test_params_are_json_or_else_text(home: Home) -> None:
     done = home.run("cancel", "dukkango", UUID, "--param", "reason_id=4", "--json")
     assert done.records[0]["params"] == {"reason_id": 4}

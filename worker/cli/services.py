@@ -102,12 +102,13 @@ def wake_up(lanes: Iterable[Lane], *operations: str) -> None:
     # Celery takes longer to import than most commands take to run.
     from kombu.exceptions import OperationalError
 
-    from worker.celery import app
+    from worker.celery import make_app
     from worker.wake import wake
 
     try:
-        for operation in operations or ("cancel",):
-            wake(app, listed, operation)
+        with make_app() as app:
+            for operation in operations or ("cancel",):
+                wake(app, listed, operation)
     except (OperationalError, RedisError, OSError) as error:
         why = f"the workers could not be woken ({error}); their next sweep sends it"
         say(why, "redis-unreachable")
@@ -122,11 +123,12 @@ def wake_webhooks() -> None:
         return
     from kombu.exceptions import OperationalError
 
-    from worker.celery import app
+    from worker.celery import make_app
     from worker.wake import tell_now
 
     try:
-        tell_now(app)
+        with make_app() as app:
+            tell_now(app)
     except (OperationalError, RedisError, OSError) as error:
         why = f"the workers could not be woken ({error}); their next sweep sends it"
         say(why, "redis-unreachable")
