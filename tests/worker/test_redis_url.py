@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -35,15 +33,21 @@ def _aliases(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(TRANSPORT_ALIASES, name, "worker.transport:Transport")
 
 
-def begun() -> None:
+@pytest.fixture
+def begin(home: Home) -> Callable[[], None]:
     """What a worker looks at before it does anything."""
+    del home
     settings.cache_clear()
-    # It makes the app as it is imported.
-    sys.modules.pop("worker.celery", None)
-    importlib.import_module("worker.celery")
+    # Its own app needs a broker's address, which is a good one as yet.
+    from worker.celery import make_app
     from worker.signals import _need_services
 
-    _need_services()
+    def begin() -> None:
+        settings.cache_clear()
+        make_app().close()
+        _need_services()
+
+    return begin
 
 
 # --- one form -----------------------------------------------------------------------
@@ -152,11 +156,15 @@ REFUSED = [
 
 @pytest.mark.parametrize(("url", "sentence"), REFUSED)
 def test_what_cannot_be_used_is_refused_by_all_in_the_same_sentence(
-    url: str, sentence: str, home: Home, monkeypatch: pytest.MonkeyPatch
+    url: str,
+    sentence: str,
+    home: Home,
+    begin: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("RESCIND_REDIS_URL", url)
     with pytest.raises(SystemExit) as stopped:
-        begun()
+        begin()
     said = [str(stopped.value)]
     for words in (("cancel", "notpanel", "ord_1"), ("env",)):
         done = home.run(*words)
@@ -178,7 +186,9 @@ def found_wrong(home: Home, what: str) -> str:
 
 def cluster(home: Path) -> Iterator[str]:
     home.mkdir()
-    with valkey_server(home, "--cluster-enabled", "yes") as url:
+    # Unless it is named, its second port is the first and 10,000: often there is none.
+    ports = ("--cluster-port", str(free_port()))
+    with valkey_server(home, "--cluster-enabled", "yes", *ports) as url:
         with redis.Redis.from_url(url) as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
         yield url
@@ -200,13 +210,14 @@ def test_a_server_of_another_kind_is_refused_by_all(
     kind: Callable[[Path], Iterator[str]],
     sentence: str,
     home: Home,
+    begin: Callable[[], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for url in kind(tmp_path / "other"):
         monkeypatch.setenv("RESCIND_REDIS_URL", url)
         with pytest.raises(SystemExit, match=sentence):
-            begun()
+            begin()
         done = home.run("cancel", "notpanel", "ord_1")
         assert (done.status, sentence in done.err) == (2, True)
         assert sentence in found_wrong(home, "redis")
@@ -221,9 +232,11 @@ def test_a_database_that_does_not_exist_is_said(
     assert sentence in found_wrong(home, "redis")
 
 
-def test_a_worker_begins_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_begins_while_redis_is_away(
+    begin: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RESCIND_REDIS_URL", "redis://127.0.0.1:1/0")
-    begun()
+    begin()
 
 
 @pytest.mark.parametrize(
@@ -235,11 +248,15 @@ def test_a_worker_begins_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_a_url_of_no_ledger_is_refused_by_all(
-    url: str, sentence: str, home: Home, monkeypatch: pytest.MonkeyPatch
+    url: str,
+    sentence: str,
+    home: Home,
+    begin: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("RESCIND_DATABASE_URL", url)
     with pytest.raises(SystemExit, match="RESCIND_DATABASE_URL") as stopped:
-        begun()
+        begin()
     done = home.run("lanes")
     assert done.status == 2
     for one in (str(stopped.value), done.err, found_wrong(home, "ledger")):
