@@ -52,7 +52,7 @@ $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 
 PYTEST := $(BIN)/python -m pytest --durations=25 --durations-min=0.5
 ifeq ($(strip $(ARGS)),)
-TESTS = $(1) $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" && \
+TESTS = $(1) $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not alone" && \
   $(1) $(PYTEST) -n 2 -m alone
 else
 TESTS = $(1) $(PYTEST) $(ARGS)

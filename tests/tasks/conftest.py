@@ -38,6 +38,7 @@ verify_delays = [0.1, 0.3]
 poll_delays = [0.2, 0.3]
 active_trusted_after = 0.5
 backoff = [0.2]
+queued_for = 2
 """
 
 CREDENTIALS = {

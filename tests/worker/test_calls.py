@@ -95,7 +95,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = datetime.now(UTC)
-        monkeypatch.setattr("worker.calls.utc_now", lambda: self.now)
+        monkeypatch.setattr("providers.wire.Sockets.now", lambda _: self.now)
 
 
 class SlowLogin:

@@ -302,7 +302,7 @@ def test_a_postgresql_that_is_down_is_waited_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("RESCIND_REDIS_URL", "http://here", "Redis URL"),
+        ("RESCIND_REDIS_URL", "http://here", "is not the URL of a Redis"),
         ("RESCIND_DATABASE_URL", "mysql://here/x", "only sqlite:/// and"),
         ("RESCIND_DATABASE_URL", "nonsense", "RESCIND_DATABASE_URL"),
         (
