@@ -39,6 +39,7 @@ SLOWEST = (
     "tests/worker/test_demo",
     "tests/canary/",
     "tests/tasks/test_kills",
+    "tests/simulate/",
     "tests/desk/test_browser",
     "tests/tasks/",
     "tests/api/test_process",
@@ -46,6 +47,7 @@ SLOWEST = (
     "tests/test_",
     "tests/desk/",
     "tests/ledger/test_promise",
+    "tests/engine/test_random_worlds",
     "tests/worker/test_init",
 )
 """The longest first, as they were measured."""
