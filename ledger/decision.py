@@ -194,7 +194,7 @@ def _after_finding(
         case Outcome.REFUSED if finding.reason is not None:
             return _final(worded, State.REJECTED, finding.reason, now)
         case Outcome.ACTIVE:
-            return _after_active(known, was, policy, now)
+            return _after_active(known, was, finding.asked_at or now, policy, now)
         case Outcome.GONE:
             return _after_gone(was, worded, policy, now)
         case Outcome.UNKNOWN if _may_ask_anew(known, was, policy, now):
@@ -219,17 +219,17 @@ def _shown_cancelled(was: Progress, finding: Finding) -> Reason:
 
 
 def _after_active(
-    known: Claimed, was: Progress, policy: Policy, now: datetime
+    known: Claimed, was: Progress, asked_at: datetime, policy: Policy, now: datetime
 ) -> Progress:
-    """Shown as not cancelled, and still cancellable."""
+    """Shown as not cancelled, and still cancellable, when the provider was asked."""
     may_lag = was.lost or was.hint is Reason.ALREADY_CANCELLED
     if may_lag and was.sent_at is not None:
         trusted = was.sent_at + _doubted_for(known, was, policy, now)
-        if now < trusted:
+        if asked_at < trusted:
             # The reading may lag behind a cancel that worked. It was a reading all the
             # same: that nothing can be read any more counts from here.
             later = now + _at(policy.verify_delays, was.step + 1)
-            due = min(later, trusted)
+            due = min(later, max(trusted, now))
             return replace(was, step=was.step + 1, since=now, due_at=due)
     if not was.lost and was.hint not in (None, Reason.ALREADY_CANCELLED):
         return _final(was, State.REJECTED, was.hint, now)
@@ -276,17 +276,17 @@ def _after_poll(
             return _final(worded, State.REJECTED, event.reason, now)
         case Outcome.GONE if policy.cancelled_may_vanish:
             return _final(worded, State.CANCELLED, Reason.INFERRED, now)
-        case Outcome.ACTIVE if _was_dropped(was, policy, now):
+        case Outcome.ACTIVE if _was_dropped(was, policy, event.asked_at or now):
             return _not_done(known, replace(was, lost=False), policy, now)
         case _:
             return _look_again(worded, policy.poll_delays, policy.poll_for, now)
 
 
-def _was_dropped(was: Progress, policy: Policy, now: datetime) -> bool:
+def _was_dropped(was: Progress, policy: Policy, asked_at: datetime) -> bool:
     """Whether the provider, which took the cancel on, can no longer be at it though it
     shows the order as active."""
     lasts = max(policy.queued_for, policy.active_trusted_after)
-    return was.since is not None and now >= was.since + lasts
+    return was.since is not None and asked_at >= was.since + lasts
 
 
 def _put_back(known: Claimed, due: datetime, policy: Policy, now: datetime) -> Progress:

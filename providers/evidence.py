@@ -8,7 +8,7 @@ When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent bli
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from providers.model import Parsed
@@ -36,5 +36,7 @@ class Exchange:
     """What went wrong, in words, when something did."""
     body: str | None = None
     """The reply's body, masked and cut, where it was refused or unreadable."""
+    asked_at: datetime | None = None
+    """When the call began, before it was sent."""
     unreadable: bool = False
     """Whether the provider answered, in words that cannot be read."""

@@ -35,12 +35,13 @@ def exchange(
 ) -> Exchange:
     """Send ``request`` once and say what it is evidence of. Never raises for a
     provider's behaviour; never sends twice, nor after ``send_by``."""
-    began = wire.monotonic()
+    asked_at, began = wire.now(), wire.monotonic()
     result = _exchange(request, parse, policy, secrets, send_by, wire)
     if result.evidence is Evidence.MAYBE_DONE:
         # Whatever still comes must not be taken for the answer to the next call.
         wire.forget()
-    return replace(result, took=timedelta(seconds=wire.monotonic() - began))
+    took = timedelta(seconds=wire.monotonic() - began)
+    return replace(result, took=took, asked_at=asked_at)
 
 
 def _exchange(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -71,6 +71,8 @@ class Finding:
     reason: Reason | None = None
     code: str | None = None
     message: str | None = None
+    asked_at: datetime | None = field(default=None, compare=False)
+    """When a reading was sent: what it shows may be no younger, whenever it is read."""
 
 
 UNKNOWN = Finding(Outcome.UNKNOWN)

@@ -20,9 +20,11 @@ from providers.base import Account, WithLogin
 from providers.http import Evidence, Exchange, exchange
 from providers.model import (
     BatchRefused,
+    Finding,
     Findings,
     Held,
     Order,
+    Outcome,
     Policy,
     Reply,
     Throttled,
@@ -301,8 +303,17 @@ def _events(
     """What the call tells of each; most of what it may be, it is of all alike."""
     told = result.evidence not in (Evidence.NOT_SENT, Evidence.MAYBE_DONE)
     if told and isinstance(result.parsed, Findings):
-        return {one.id: result.parsed.of(one.order.id) for one in claimed}
+        found = {one.id: result.parsed.of(one.order.id) for one in claimed}
+        return {name: _dated(one, result) for name, one in found.items()}
     return dict.fromkeys(_ids(claimed), _event(result, len(claimed), now))
+
+
+def _dated(finding: Finding, result: Exchange) -> Finding:
+    """What was shown as active was so when it was asked for, not when it is read: the
+    worker may have stood still in between."""
+    if finding.outcome is not Outcome.ACTIVE:
+        return finding
+    return replace(finding, asked_at=result.asked_at)
 
 
 def _event(result: Exchange, size: int, now: datetime) -> Event:

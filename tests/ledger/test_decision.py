@@ -820,3 +820,15 @@ def test_what_could_never_be_sent_fails_as_never_sent() -> None:
     tried = claimed(S.SENDING, attempts=3, spent=2)
     after = decide(tried, NotSent(), PLAIN, late)
     assert (after.state, after.reason) == (S.FAILED, R.ATTEMPTS_EXHAUSTED)
+
+
+def test_a_reading_is_as_old_as_its_question_however_late_it_is_read() -> None:
+    known = claimed(S.VERIFYING, lost=True)
+    late = NOW + HOUR
+    early = replace(ACTIVE, asked_at=NOW + SECOND)
+    assert decide(known, early, LAGS, late).state is S.VERIFYING
+    assert decide(known, early, LAGS, late).due_at == late
+    again = replace(ACTIVE, asked_at=NOW + 10 * SECOND)
+    assert decide(known, again, LAGS, late).state is S.QUEUED
+    taken_on = claimed(S.REQUESTED, lost=True)
+    assert decide(taken_on, early, QUEUES, NOW + 2 * HOUR).state is S.REQUESTED
