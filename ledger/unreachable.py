@@ -67,7 +67,7 @@ def shown(engine: Engine) -> str:
 
 
 def in_words(engine: Engine, error: DBAPIError) -> str:
-    """A database's error as a sentence for whoever runs it; shows no value."""
+    """A database's error as a sentence for the operator; shows no value."""
     where = shown(engine)
     cause = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
     if "disk is full" in cause or "No space left" in cause:

@@ -36,7 +36,8 @@ default_pool_size = {sessions}
 @contextmanager
 def pooled(url: str) -> Iterator[str]:
     """The URL of the same database through PgBouncer; skips where there is none."""
-    program = shutil.which("pgbouncer")
+    # Debian keeps it where an ordinary user's PATH does not look.
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("PgBouncer is not installed (the package pgbouncer)")
     direct = make_url(url)

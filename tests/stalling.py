@@ -1,4 +1,4 @@
-"""A way to PostgreSQL on which nothing passes any more, and nobody is told."""
+"""A way to PostgreSQL on which nothing passes any more, without any error."""
 
 from __future__ import annotations
 
