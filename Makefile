@@ -121,8 +121,8 @@ $(BATCHES_STAMP): $(STAMP) requirements/bench-batches.txt
 	@touch $@
 
 screenshots: $(STAMP) ## the pictures of docs/images anew, from real pages in Chromium
-	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/desk/test_pictures.py \
-	  tests/desk/test_at_work.py
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/dashboard/test_pictures.py \
+	  tests/dashboard/test_at_work.py
 
 format: $(STAMP) ## put the code in its form
 	$(BIN)/ruff check --fix .

@@ -14,7 +14,7 @@ from typing import Any
 
 from tornado.options import options
 
-from worker.settings import settings
+from rescind.config.settings import settings
 
 _HOME = settings().home
 with suppress(OSError):  # then it says itself that it cannot save

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from bench.pages import publish, write
-from bench.plan import Plan, say
+from bench.bench_plan import Plan, say
+from bench.markdown_tables import markdown
 from bench.processes import BATCHES, PEERS, ROOT, BenchError
 from bench.questions import QUESTIONS, WITH_PEERS
+from bench.result_pages import publish, write
 from bench.results import machine
 from bench.stage import DATABASES, Services
-from bench.tables import markdown
 
 ROUNDS, QUICK_ROUNDS = 3, 1
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from html import escape
 
+from bench.markdown_tables import number
 from bench.results import US, Result, Row
-from bench.tables import number
 
 WIDTH, LEFT, RIGHT = 760, 200, 130
 BAR, GAP, HEAD = 18, 6, 30

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.processes import PEERS, ROOT, BenchError
-from bench.rescind import Rescind, Setup
+from bench.rescind_contender import Rescind, Setup
 from bench.stage import DATABASES, Services
 
 OURS = re.compile(

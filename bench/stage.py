@@ -21,16 +21,16 @@ from sqlalchemy import create_engine, make_url, text
 
 from bench.processes import Talking
 from chaos.databases import Postgres
-from worker.embedded import EmbeddedRedis
+from rescind.system.embedded_redis import EmbeddedRedis
 
 DATABASES = ("sqlite", "postgresql")
 
 
 class Provider:
-    """The stub of ``bench.provider``, seen from here."""
+    """The stub of ``bench.stub_provider``, seen from here."""
 
     def __init__(self) -> None:
-        command = (sys.executable, "-u", "-m", "bench.provider")
+        command = (sys.executable, "-u", "-m", "bench.stub_provider")
         self._process = Talking(command, {})
         self.url = self._process.first
         self._session = requests.Session()

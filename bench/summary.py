@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.markdown_tables import asked, judged, line, measured, number
 from bench.results import BARE, CELERY, DBOS, PROCRASTINATE, US, Result
-from bench.tables import asked, judged, line, measured, number
 
 Results = Mapping[str, Result]
 SQLITE, POSTGRES = "sqlite", "postgresql"

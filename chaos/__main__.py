@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from chaos.fault_plan import LONG, SEED, SHORT
 from chaos.mutations import MUTATIONS
-from chaos.plan import LONG, SEED, SHORT
 from chaos.run import DATABASES, run
 
 

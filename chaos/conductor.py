@@ -14,14 +14,18 @@ from typing import Any
 from sqlalchemy import Engine
 
 from chaos.drain import drained, named
+from chaos.fault_plan import KILL_EVERY, Blow, Plan
 from chaos.freezing import freeze
-from chaos.house import House
-from chaos.plan import KILL_EVERY, Blow, Plan
 from chaos.points import KILL
 from chaos.producers import Producer, Start, producers, start
+from chaos.system_under_test import House
 from chaos.watcher import Watcher
-from ledger.database import LedgerUnreachableError, open_ledger, reading
-from ledger.listing import Filter, list_rows
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.storage.transactions import (
+    LedgerUnreachableError,
+    open_ledger,
+    reading,
+)
 
 RETRIED_AT_ONCE = 5
 AT_WORK_SECONDS = 1.0
@@ -225,7 +229,7 @@ class Conductor:
     def _retry(self, ids: list[str]) -> None:
         """Exactly what an operator would type."""
         done = subprocess.run(
-            [sys.executable, "-m", "worker.cli", "retry", "--json", *ids],
+            [sys.executable, "-m", "rescind.cli", "retry", "--json", *ids],
             env=self.house.environment(),
             capture_output=True,
             text=True,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from chaos.plan import Message
+from chaos.fault_plan import Message
 from chaos.watcher import Named, Watcher
-from worker.demo_stall import StallDetector
+from rescind.demo.stall import StallDetector
 
 LOOK_SECONDS = 0.1
 

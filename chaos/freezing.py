@@ -8,7 +8,7 @@ import time
 
 from chaos.points import FREEZE, Armoury
 from chaos.watcher import Watcher
-from ledger.states import OPEN, State
+from rescind.ledger.states import OPEN, State
 
 ARMED_SECONDS = 30.0
 """So long a worker may take to come by."""

@@ -24,14 +24,14 @@ from typing import Any
 from celery import Celery
 from sqlalchemy import Engine
 
-from ledger.backlogs import backlogs
-from ledger.database import open_ledger, reading
-from sandbox import Sandbox, running
+from rescind.config.home import write_private
+from rescind.demo.demo_setup import settings_in
+from rescind.ledger.reading.backlogs import backlogs
+from rescind.ledger.storage.transactions import open_ledger, reading
+from rescind.runtime.resources import utc_now
+from rescind.sandbox import Sandbox, running
+from rescind.system.local_system import System
 from worker.broker import BROKER_OPTIONS
-from worker.demo_setup import settings_in
-from worker.home import write_private
-from worker.runtime import utc_now
-from worker.system import System
 
 HANGING = "notpanel"
 WAITING = 1000

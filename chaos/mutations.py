@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from chaos.patching import put
-from ledger import decision, records, sweeps
-from ledger.progress import Change, Claimed, Progress
-from ledger.records import LaneChanges, Recorded
-from ledger.states import State
-from ledger.tables import CANCELLATION
-from providers.model import Policy, Reason
+from rescind.ledger import decision
+from rescind.ledger.changes import recording, sweeps
+from rescind.ledger.changes.recording import LaneChanges, Recorded
+from rescind.ledger.progress import Change, Claimed, Progress
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.provider.model import Policy, Reason
 
 NAME = "RESCIND_CHAOS_MUTATION"
 
@@ -37,7 +38,7 @@ def no_verify() -> None:
 
 def no_fencing() -> None:
     """A late worker writes over what others have found out since."""
-    from worker.engine import transaction
+    from rescind.engine import transaction
 
     def blind(
         connection: Connection, work: Sequence[LaneChanges], now: datetime
@@ -51,7 +52,7 @@ def no_fencing() -> None:
     def any_edge(from_state: State, to_state: State) -> None:
         del from_state, to_state
 
-    put(records, "_check_edge", any_edge)
+    put(recording, "_check_edge", any_edge)
     inner = put(transaction, "record_many", blind)
 
 
@@ -77,12 +78,12 @@ def early_ack() -> None:
 
 def no_sweep() -> None:
     """Only messages wake; nobody looks for what was left behind."""
-    from worker import jobs
+    from rescind.runtime import periodic_jobs
 
     def nothing(*_: Any) -> dict[Any, Any]:
         return {}
 
-    put(jobs, "sweep", nothing)
+    put(periodic_jobs, "sweep", nothing)
 
 
 def requeue_vanished() -> None:
@@ -107,8 +108,8 @@ def trust_silence() -> None:
 
 def trust_commit() -> None:
     """A transaction that failed is taken for one that was made."""
-    from worker.engine import committing
-    from worker.engine.transaction import Committed
+    from rescind.engine import committing
+    from rescind.engine.transaction import Committed
 
     def commit(*given: Any, **how: Any) -> Committed:
         try:
@@ -131,7 +132,7 @@ def trust_at_once() -> None:
 
 def blind_to_others() -> None:
     """Each cancellation is sent, whatever others there are of its order."""
-    from worker.engine.duplicates import DuplicateGuard
+    from rescind.engine.duplicates import DuplicateGuard
 
     put(DuplicateGuard, "hold_back", lambda *_: None)
 

@@ -1,6 +1,6 @@
 """Where in a worker each point is: from the queue to the acknowledgement.
 
-Loaded into the workers under test alone (see ``chaos.app``). The docstring of each
+Loaded into the workers under test alone (see ``chaos.chaos_app``). The docstring of each
 function below says what a worker that dies at its points leaves behind.
 """
 
@@ -16,9 +16,9 @@ from sqlalchemy import Pool
 
 from chaos.patching import after, before
 from chaos.points import FOLDER, FREEZE, Armoury
-from worker.calls import CallResult
-from worker.engine.lane_operation import Call
-from worker.engine.share import Share
+from rescind.engine.calls import CallResult
+from rescind.engine.lane_operation import Call
+from rescind.engine.lane_share import Share
 
 MIDDLE_SECONDS = 0.015
 """How long after a call began it is in its middle; the providers take 30 ms."""
@@ -42,7 +42,7 @@ def install() -> None:
 def _holds_no_lock() -> bool:
     """Whether no connection to the ledger is in use: each may hold a lock, and a frozen
     worker would keep all others from the ledger."""
-    from worker.runtime import runtime
+    from rescind.runtime.resources import runtime
 
     pool: Any = runtime().engine.pool
     return isinstance(pool, Pool) and not pool.checkedout()  # type: ignore[attr-defined]
@@ -53,15 +53,15 @@ def _holds_no_lock() -> bool:
 
 def _intake(armoury: Armoury) -> None:
     """Its message is not acknowledged, and comes to another worker."""
+    import rescind.intake.submissions
     import tasks.submit
-    import worker.intake
     import worker.intake_channel
-    from worker.engine.engine import Engine
+    from rescind.engine.engine import Engine
 
     here = armoury.passing
     after(worker.intake_channel, "loads", lambda *_: here("received"))
     before(tasks.submit, "take_in", lambda *given: _delivered(armoury, given[3]))
-    after(worker.intake, "_good", lambda *_: here("checked"))
+    after(rescind.intake.submissions, "_good", lambda *_: here("checked"))
     after(Engine, "_arrive", lambda *_: here("arrived"))
     after(tasks.submit, "take_in", lambda *_: here("taken-in"))
 
@@ -84,9 +84,9 @@ def _task_is_over(here: Here, task: Any) -> None:
 
 def _calls(armoury: Armoury) -> None:
     """Its orders are claimed; whether the provider has acted on them nobody knows."""
-    import worker.calls
-    from worker.engine.dispatcher import Dispatcher
-    from worker.engine.engine import Engine
+    import rescind.engine.calls
+    from rescind.engine.dispatcher import Dispatcher
+    from rescind.engine.engine import Engine
 
     here = armoury.passing
 
@@ -105,7 +105,7 @@ def _calls(armoury: Armoury) -> None:
         if budget.places:
             here("granted")
 
-    before(worker.calls, "exchange", in_its_middle)
+    before(rescind.engine.calls, "exchange", in_its_middle)
     before(Dispatcher, "_done", answered)
     before(Engine, "_receive", granted)
 
@@ -115,7 +115,7 @@ def _calls(armoury: Armoury) -> None:
 
 def _transaction(here: Here) -> None:
     """Nothing of it has happened. At the same points it can be made to fail."""
-    from worker.engine import transaction
+    from rescind.engine import transaction
 
     def inside(function: str, name: str, concerns: Callable[[Share], object]) -> None:
         def passing(_connection: Any, shares: Sequence[Share], *_: Any) -> None:
@@ -134,7 +134,7 @@ def _transaction(here: Here) -> None:
 def _after_the_commit(here: Here) -> None:
     """All of it has happened: no claimed call has begun, no producer's message is
     acknowledged. Before it, results have come home that are not in the ledger."""
-    from worker.engine import committing
+    from rescind.engine import committing
 
     def come_home(_ledger: Any, shares: Sequence[Share], *_: Any) -> None:
         if any(share.results for share in shares):
@@ -161,8 +161,8 @@ def _after_the_commit(here: Here) -> None:
 
 def _sweep(here: Here) -> None:
     """What it was about to move, or has found, is found by another sweep."""
-    import worker.jobs
-    import worker.sweeper
+    import rescind.engine.sweeper
+    import rescind.runtime.periodic_jobs
 
-    after(worker.sweeper, "move", lambda *_: here("sweeping"))
-    after(worker.jobs, "sweep", lambda *_: here("swept"))
+    after(rescind.engine.sweeper, "move", lambda *_: here("sweeping"))
+    after(rescind.runtime.periodic_jobs, "sweep", lambda *_: here("swept"))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ledger.database import LedgerUnreachableError
+from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 FOLDER = "RESCIND_CHAOS_FOLDER"
 KILL = "kill"

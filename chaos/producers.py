@@ -14,7 +14,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from chaos.plan import Message
+from chaos.fault_plan import Message
 from worker.broker import BROKER_OPTIONS
 
 AGAIN_SECONDS = 0.3

@@ -10,9 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from chaos.chaos_report import KINDS
+from chaos.fault_plan import PROOF, SEED
 from chaos.mutations import CAUGHT_BY, MUTATIONS
-from chaos.plan import PROOF, SEED
-from chaos.report import KINDS
 from chaos.run import DATABASES, run
 
 

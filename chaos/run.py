@@ -12,19 +12,19 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from chaos.chaos_oracle import judge
+from chaos.chaos_report import Report, pauses, tally
 from chaos.conductor import Conductor, Outage
-from chaos.house import House
-from chaos.oracle import judge
-from chaos.plan import Plan, Scale, plan
-from chaos.report import Report, pauses, tally
-from ledger.database import reading
-from ledger.listing import Filter, list_rows
-from ledger.queries import as_record, history
-from worker.accounts import load_accounts
-from worker.demo_facts import Wish
-from worker.demo_stall import STALL_SECONDS
-from worker.entries import check
-from worker.runtime import utc_now
+from chaos.fault_plan import Plan, Scale, plan
+from chaos.system_under_test import House
+from rescind.config.accounts import load_accounts
+from rescind.demo.facts import Wish
+from rescind.demo.stall import STALL_SECONDS
+from rescind.intake.validation import check
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.queries import as_record, history
+from rescind.ledger.storage.transactions import reading
+from rescind.runtime.resources import utc_now
 
 DATABASES = ("sqlite", "postgresql")
 EVERYTHING = 10_000_000

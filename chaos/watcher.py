@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from chaos.idleness import Idleness
-from ledger.counts import written
-from ledger.database import LedgerUnreachableError, reading
-from ledger.states import FINAL, State
-from ledger.tables import CANCELLATION
+from rescind.ledger.reading.counts import written
+from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 
 C = CANCELLATION.c
 LOOK_SECONDS = 0.5
@@ -109,7 +109,7 @@ class Watcher(threading.Thread):
                 time.sleep(0.2)
 
     def written(self) -> tuple[int, int] | None:
-        """See ``ledger.counts``; nothing if the ledger cannot be asked."""
+        """See ``rescind.ledger.reading.counts``; nothing if the ledger cannot be asked."""
         try:
             with reading(self._engine) as connection:
                 return written(connection)

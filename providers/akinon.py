@@ -35,8 +35,9 @@ from pydantic import (
 )
 
 from providers.akinon_params import AkinonParams, canonical, item_id
-from providers.base import Account, Params, Token, WithLogin
-from providers.model import (
+from rescind.provider.error_pages import turned_away, turned_away_login
+from rescind.provider.interface import Account, Params, Token, WithLogin
+from rescind.provider.model import (
     UNKNOWN,
     Finding,
     Findings,
@@ -53,8 +54,7 @@ from providers.model import (
     json_request,
     seconds,
 )
-from providers.pages import turned_away, turned_away_login
-from providers.text import as_number, as_object, first_text, fold
+from rescind.provider.text import as_number, as_object, first_text, fold
 
 POLICY = Policy(
     # No limit is documented, and each shop has its own host: a courtesy [A].

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from providers.base import Params
+from rescind.provider.interface import Params
 
 
 def item_id(value: object) -> int:

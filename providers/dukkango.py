@@ -27,9 +27,10 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from providers.base import Account, Params, Token, WithLogin
 from providers.dukkango_words import of_refusal
-from providers.model import (
+from rescind.provider.error_pages import turned_away, turned_away_login
+from rescind.provider.interface import Account, Params, Token, WithLogin
+from rescind.provider.model import (
     UNKNOWN,
     Finding,
     Findings,
@@ -46,8 +47,7 @@ from providers.model import (
     json_request,
     seconds,
 )
-from providers.pages import turned_away, turned_away_login
-from providers.text import as_number, as_object, first_text, plain_text
+from rescind.provider.text import as_number, as_object, first_text, plain_text
 
 POLICY = Policy(
     # No limit is documented for the cancel; 5 a second is our own courtesy [A].

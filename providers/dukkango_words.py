@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from providers.model import Finding, Outcome, Reason
-from providers.text import fold
+from rescind.provider.model import Finding, Outcome, Reason
+from rescind.provider.text import fold
 
 HTTP_REFUSALS: Mapping[int, Reason] = {
     400: Reason.INVALID_REQUEST,  # "eksik alan"

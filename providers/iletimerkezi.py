@@ -29,8 +29,9 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
-from providers.base import PROBE, Account, Provider
-from providers.model import (
+from rescind.provider.error_pages import turned_away
+from rescind.provider.interface import PROBE, Account, Provider
+from rescind.provider.model import (
     ContradictoryReplyError,
     Finding,
     Findings,
@@ -46,8 +47,7 @@ from providers.model import (
     json_request,
     seconds,
 )
-from providers.pages import turned_away
-from providers.text import as_number, as_object, first_text, plain_text
+from rescind.provider.text import as_number, as_object, first_text, plain_text
 
 POLICY = Policy(
     # No limit is documented for either call; 20 a second is our own courtesy [A].

@@ -33,9 +33,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from providers.base import LOOPBACK, Account, Provider
 from providers.ithink_words import BREAKDOWN, CANCELLED, of_remark, of_tracking
-from providers.model import (
+from rescind.provider.error_pages import turned_away
+from rescind.provider.interface import LOOPBACK, Account, Provider
+from rescind.provider.model import (
     UNKNOWN,
     BatchRefused,
     Finding,
@@ -52,8 +53,7 @@ from providers.model import (
     json_request,
     seconds,
 )
-from providers.pages import turned_away
-from providers.text import as_number, as_object, first_text, fold, without_html
+from rescind.provider.text import as_number, as_object, first_text, fold, without_html
 
 POLICY = Policy(
     # Both are the pages' own maximum [D].

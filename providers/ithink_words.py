@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from providers.model import UNKNOWN, Finding, Outcome, Reason
-from providers.text import fold
-from providers.wording import asserted
+from rescind.provider.model import UNKNOWN, Finding, Outcome, Reason
+from rescind.provider.text import fold
+from rescind.provider.wording import asserted
 
 ACTIVE = Finding(Outcome.ACTIVE)
 CLOSED = Finding(Outcome.REFUSED, Reason.WINDOW_CLOSED)

@@ -29,8 +29,18 @@ from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
-from providers.base import Account, Provider
-from providers.model import (
+from providers.notpanel_words import (
+    BREAKDOWN,
+    NOT_FOUND,
+    OF_A_CALL,
+    OF_AN_ORDER,
+    REQUESTED,
+    STATUSES,
+    of_error,
+)
+from rescind.provider.error_pages import turned_away
+from rescind.provider.interface import Account, Provider
+from rescind.provider.model import (
     UNKNOWN,
     BatchRefused,
     Finding,
@@ -46,17 +56,7 @@ from providers.model import (
     UnreadableReplyError,
     seconds,
 )
-from providers.notpanel_words import (
-    BREAKDOWN,
-    NOT_FOUND,
-    OF_A_CALL,
-    OF_AN_ORDER,
-    REQUESTED,
-    STATUSES,
-    of_error,
-)
-from providers.pages import turned_away
-from providers.text import as_object, first_text, fold
+from rescind.provider.text import as_object, first_text, fold
 
 POLICY = Policy(
     # Both are the page's own maximum, and a batch counts as one call [D].

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from providers.model import UNKNOWN, Finding, Outcome, Reason
-from providers.text import fold
+from rescind.provider.model import UNKNOWN, Finding, Outcome, Reason
+from rescind.provider.text import fold
 
 COMPLETED = Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED)
 NOT_FOUND = Finding(Outcome.REFUSED, Reason.NOT_FOUND)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from providers.akinon import Akinon
-from providers.base import Provider
 from providers.dukkango import Dukkango
 from providers.iletimerkezi import IletiMerkezi
 from providers.ithink import IThink
-from providers.model import InvalidRequestError
 from providers.notpanel import NotPanel
+from rescind.provider.interface import Provider
+from rescind.provider.model import InvalidRequestError
 
 PROVIDERS: tuple[Provider[Any], ...] = (
     IletiMerkezi(),

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from chaos import mutations as chaos
 from chaos.patching import put
-from providers import http
 from providers.registry import BY_NAME
-from providers.wire import Wire
+from rescind.provider import http
+from rescind.provider.wire import Wire
 from simulate import message_queue
 from simulate.simulated_accounts import accounts
 
@@ -36,7 +36,7 @@ def forget_queues() -> None:
 
 def trap_requested() -> None:
     """What was taken on is polled until it is given up, and never sent again."""
-    from ledger import decision
+    from rescind.ledger import decision
 
     put(decision, "_was_dropped", lambda *_: False)
 

@@ -14,8 +14,8 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
-from ledger.database import open_ledger
-from ledger.migrate import upgrade
+from rescind.ledger.storage.migrate import upgrade
+from rescind.ledger.storage.transactions import open_ledger
 
 
 class Guard(Protocol):

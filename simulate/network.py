@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from providers.connection import Head
-from providers.model import Reply
-from providers.receiving import LostError, Patience, read_bytes
-from providers.replies import LARGEST_BODY
-from providers.wire import Connected
-from sandbox.wire import Connection, Request
-from sandbox.world import World
+from rescind.provider.connection import Head
+from rescind.provider.model import Reply
+from rescind.provider.replies import LARGEST_BODY
+from rescind.provider.response_reader import LostError, Patience, read_bytes
+from rescind.provider.wire import Connected
+from rescind.sandbox.raw_http import Connection, Request
+from rescind.sandbox.world import World
 from simulate.hub import Hub
 from simulate.machine import Machine
 
@@ -95,7 +95,7 @@ class Network:
 
 
 class MachineWire:
-    """A ``providers.wire.Wire``: what one machine connects by."""
+    """A ``rescind.provider.wire.Wire``: what one machine connects by."""
 
     def __init__(self, machine: Machine, network: Network) -> None:
         self._machine = machine

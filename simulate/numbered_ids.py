@@ -8,7 +8,7 @@ from itertools import count
 from types import SimpleNamespace
 
 from chaos.patching import put
-from ledger import records
+from rescind.ledger.changes import recording
 
 
 @contextmanager
@@ -16,8 +16,8 @@ def numbered_ids() -> Iterator[None]:
     """As long as it lasts, ids are the same in each run."""
     numbers = count(1)
     numbered = SimpleNamespace(uuid7=lambda: f"{next(numbers):08}")
-    former = put(records, "uuid_utils", numbered)
+    former = put(recording, "uuid_utils", numbered)
     try:
         yield
     finally:
-        put(records, "uuid_utils", former)
+        put(recording, "uuid_utils", former)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.oracle import Judgement
+from chaos.chaos_oracle import Judgement
 from simulate.scenario import Scenario
 from simulate.verdict import given_up
 

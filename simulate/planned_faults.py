@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sandbox.faults import Faults
+from rescind.sandbox.faults import Faults
 
 WITH_ROWS = frozenset({"row_missing", "row_dropped"})
 

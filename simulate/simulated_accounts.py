@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from providers.registry import BY_NAME
-from worker.accounts import Accounts, Lane, LaneConfig
+from rescind.config.accounts import Accounts, Lane, LaneConfig
 
 HOST = "http://127.0.0.1"
 SECRETS = {

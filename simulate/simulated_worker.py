@@ -9,26 +9,26 @@ from typing import Any, cast
 
 from sqlalchemy import Engine as Ledger
 
-from ledger.database import LedgerUnreachableError
-from ledger.intake import NewCancellation
-from ledger.seal import Seal
-from providers.base import Account, WithLogin
-from providers.model import Policy
-from sandbox.tokens import STATIC
+from rescind.config.accounts import Accounts, Lane, LaneConfig
+from rescind.engine.calls import Caller
+from rescind.engine.engine import LONGEST_WAIT, Engine
+from rescind.engine.executor import Done
+from rescind.engine.lane_operation import Call
+from rescind.engine.permits import Granted
+from rescind.engine.provider_tokens import Tokens
+from rescind.engine.rate_limiter import Budget, Place
+from rescind.engine.registry import Registry
+from rescind.engine.sweeper import Due
+from rescind.intake.submissions import lanes_to_notify, take_in
+from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.seal import Seal
+from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.provider.interface import Account, WithLogin
+from rescind.provider.model import Policy
+from rescind.runtime import periodic_jobs
+from rescind.sandbox.login_tokens import STATIC
 from simulate.machine import Machine
 from simulate.network import MachineWire, Network
-from worker import jobs
-from worker.accounts import Accounts, Lane, LaneConfig
-from worker.calls import Caller
-from worker.engine.engine import LONGEST_WAIT, Engine
-from worker.engine.executor import Done
-from worker.engine.lane_operation import Call
-from worker.engine.permits import Granted
-from worker.engine.registry import Registry
-from worker.intake import lanes_to_notify, take_in
-from worker.limits import Budget, Place
-from worker.sweeper import Due
-from worker.tokens import Tokens
 
 PATIENCE = 15.0
 """Seconds of trying until a message goes back to its queue."""
@@ -143,7 +143,7 @@ class Worker:
         now = self.machine.now()
         try:
             # By its name there, where a mutation may have put another one.
-            sweep = vars(jobs)["sweep"]
+            sweep = vars(periodic_jobs)["sweep"]
             due: Due = sweep(around.ledger, around.accounts, now, name)
         except LedgerUnreachableError:
             return

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Engine as Ledger
 from structlog.testing import capture_logs
 
-from ledger.seal import Seal, new_key
-from sandbox.settings import Settings
-from sandbox.world import World as Sandbox
+from rescind.ledger.seal import Seal, new_key
+from rescind.sandbox.sandbox_settings import Settings
+from rescind.sandbox.world import World as Sandbox
 from simulate.hub import Hub
 from simulate.ledger_view import LedgerView
 from simulate.machine import Machine

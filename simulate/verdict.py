@@ -8,18 +8,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from chaos.oracle import Judgement, judge
-from ledger.database import reading
-from ledger.listing import Filter, list_rows
-from ledger.queries import as_record
-from ledger.states import FINAL
-from ledger.tables import TRANSITION
-from providers.model import Reason
+from chaos.chaos_oracle import Judgement, judge
+from rescind.demo.facts import Offence, Wish
+from rescind.intake.validation import check
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.queries import as_record
+from rescind.ledger.states import FINAL
+from rescind.ledger.storage.tables import TRANSITION
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.model import Reason
 from simulate.network import Network
 from simulate.scenario import Scenario
 from simulate.simulated_accounts import accounts
-from worker.demo_facts import Offence, Wish
-from worker.entries import check
 
 EVERYTHING = 1_000_000
 UNTOLD = {

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import structlog
 
-from ledger.database import LedgerUnreachableError
-from ledger.seal import SealError
-from worker import wake
+from rescind.engine.engine import EngineStoppedError
+from rescind.ledger.seal import SealError
+from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.runtime.host import host, use
+from rescind.runtime.periodic_jobs import jobs_with
+from worker import notifications
 from worker.celery import app
-from worker.engine.engine import EngineStoppedError
-from worker.host import host, use
-from worker.jobs import jobs_with
 
 log = structlog.get_logger("rescind.worker")
 
@@ -27,7 +27,7 @@ def sweep() -> None:
     _notify("sweep")
 
 
-@app.task(name=wake.TELL)
+@app.task(name=notifications.TELL)
 def webhooks() -> None:
     """Deliver the webhooks that are due."""
     _notify("webhooks")

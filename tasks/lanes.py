@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import structlog
 
-from ledger.database import LedgerUnreachableError
-from ledger.seal import SealError
 from providers.registry import PROVIDERS
-from worker import wake
+from rescind.engine.engine import EngineStoppedError
+from rescind.ledger.seal import SealError
+from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.runtime.host import host
+from worker import notifications
 from worker.celery import app
-from worker.engine.engine import EngineStoppedError
-from worker.host import host
 
 log = structlog.get_logger("rescind.lanes")
 
@@ -37,7 +37,7 @@ def _task(provider: str, operation: str) -> Callable[[str], None]:
 
 
 for _provider in PROVIDERS:
-    for _operation in wake.OPERATIONS:
-        app.task(name=wake.task_name(_provider.name, _operation))(
+    for _operation in notifications.OPERATIONS:
+        app.task(name=notifications.task_name(_provider.name, _operation))(
             _task(_provider.name, _operation)
         )

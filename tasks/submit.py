@@ -13,20 +13,20 @@ from celery.exceptions import Reject
 from celery.worker.request import Request
 from structlog.contextvars import bound_contextvars
 
-from ledger.database import LedgerUnreachableError
-from ledger.intake import NewCancellation
-from ledger.records import new_id
-from ledger.seal import SealError
-from providers.text import field_name
+from rescind.engine.engine import Engine, EngineStoppedError
+from rescind.intake.submissions import MOST, Receipt, Taken, lanes_to_notify, take_in
+from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.changes.recording import new_id
+from rescind.ledger.seal import SealError
+from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.provider.text import field_name
+from rescind.runtime.host import host
+from rescind.runtime.resources import utc_now
+from rescind.runtime.shutdown_flag import pause, stopping
+from rescind.telemetry.logs import named
+from rescind.telemetry.tracing import from_headers, submission
 from worker.celery import app
 from worker.consumer import plain
-from worker.engine.engine import Engine, EngineStoppedError
-from worker.host import host
-from worker.intake import MOST, Receipt, Taken, lanes_to_notify, take_in
-from worker.logs import named
-from worker.runtime import utc_now
-from worker.stopping import pause, stopping
-from worker.tracing import from_headers, submission
 
 log = structlog.get_logger("rescind.submit")
 

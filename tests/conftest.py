@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
-from ledger.database import open_ledger
-from ledger.migrate import upgrade
+from rescind.ledger.storage.migrate import upgrade
+from rescind.ledger.storage.transactions import open_ledger
 from tests.browser import launched
 from tests.interrupts import interruptible
 from tests.ledger.build import NOW

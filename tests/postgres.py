@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
-from ledger.database import open_ledger
-from ledger.migrate import upgrade
+from rescind.ledger.storage.migrate import upgrade
+from rescind.ledger.storage.transactions import open_ledger
 
 MOST_BYTES = 2**20
 """A database that has grown beyond this is made again, and not cleared."""

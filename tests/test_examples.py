@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from examples.make_cancellations import CSV, rendered
-from ledger.database import open_ledger
-from ledger.seal import Seal, new_key
-from providers.model import InvalidRequestError
 from providers.registry import PROVIDERS
-from worker.accounts import Accounts, LaneConfig
-from worker.entries import Checked, check
-from worker.files.reading import parse
-from worker.files.rows import Row
-from worker.intake import MOST, Receipt, take_in
+from rescind.config.accounts import Accounts, LaneConfig
+from rescind.intake.files.file_reading import parse
+from rescind.intake.files.file_rows import Row
+from rescind.intake.submissions import MOST, Receipt, take_in
+from rescind.intake.validation import Checked, check
+from rescind.ledger.seal import Seal, new_key
+from rescind.ledger.storage.transactions import open_ledger
+from rescind.provider.model import InvalidRequestError
 
 ACCOUNTS = Accounts(
     {(p.name, "default"): LaneConfig(provider=p, policy=p.policy) for p in PROVIDERS}

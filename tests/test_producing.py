@@ -20,10 +20,10 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from sandbox import running as simulated
+from rescind.cli.setup.service_questions import webhook_secret
+from rescind.sandbox import running as simulated
 from tests.conftest import free_port
 from tests.tasks.conftest import Running, accounts_toml, start, until
-from worker.setup.services import webhook_secret
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = ROOT / "examples" / "producers"

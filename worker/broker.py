@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from worker.settings import CONCURRENCY
+from rescind.config.settings import CONCURRENCY
 
 INTAKE = "rescind"
 """The queue of ``rescind.submit``."""

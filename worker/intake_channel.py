@@ -21,11 +21,11 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from redis.exceptions import ResponseError
 
+from rescind.config.redis_client import is_full
 from worker import intake_scripts
 from worker.broker import INTAKE, TAKING
 from worker.intake_qos import IntakeQoS
 from worker.redis_channel import ODD, RedisChannel
-from worker.redis_client import is_full
 
 log = structlog.get_logger("rescind.transport")
 

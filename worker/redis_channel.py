@@ -10,8 +10,8 @@ import structlog
 from kombu.transport import redis
 from redis.exceptions import ResponseError
 
+from rescind.config.redis_client import Connection, SSLConnection, is_full
 from worker import celery_internals
-from worker.redis_client import Connection, SSLConnection, is_full
 
 celery_internals.check(celery_internals.TRANSPORT)
 

@@ -12,8 +12,8 @@ from time import monotonic
 import structlog
 from redis.exceptions import ResponseError
 
-from worker import stopping
-from worker.redis_client import refusal
+from rescind.config.redis_client import refusal
+from rescind.runtime import shutdown_flag
 
 log = structlog.get_logger("rescind.consumer")
 
@@ -26,7 +26,7 @@ STEADY_SECONDS = 30.0
 class Refusals:
     """Counts what Redis has refused lately. Used by one thread."""
 
-    def __init__(self, pause: Callable[[float], None] = stopping.pause) -> None:
+    def __init__(self, pause: Callable[[float], None] = shutdown_flag.pause) -> None:
         self._pause = pause
         self._count = 0
         self._last = 0.0

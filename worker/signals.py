@@ -20,14 +20,15 @@ from celery.signals import (
 )
 from redis import RedisError
 
-from worker import host, stopping, tracing
-from worker.accounts import Accounts, load_accounts
-from worker.ledger_url import opened
-from worker.logs import set_up
-from worker.metrics import impatient
-from worker.problems import anchor
-from worker.redis_client import kind_fault
-from worker.settings import SettingsError, settings
+from rescind.config.accounts import Accounts, load_accounts
+from rescind.config.ledger_url import opened
+from rescind.config.redis_client import kind_fault
+from rescind.config.settings import SettingsError, settings
+from rescind.errors import anchor
+from rescind.runtime import host, shutdown_flag
+from rescind.telemetry import tracing
+from rescind.telemetry.exposition import impatient
+from rescind.telemetry.logs import set_up
 
 log = structlog.get_logger("rescind.worker")
 
@@ -86,9 +87,9 @@ def _need_threads(named: type[Any] | str) -> None:
 
 @worker_shutting_down.connect
 def _stopping(**_rest: Any) -> None:
-    if stopping.stopping():
+    if shutdown_flag.stopping():
         return
-    stopping.stop()
+    shutdown_flag.stop()
     host.stop()
     longest = longest_answer(load_accounts(settings().accounts))
     limit = threading.Thread(
@@ -111,7 +112,7 @@ def _end_after(seconds: float) -> None:
     """
     time.sleep(seconds)
     says = "stopped before all had ended: what was under way will be read back"
-    stopping.end(0, partial(log.warning, says))
+    shutdown_flag.end(0, partial(log.warning, says))
 
 
 @worker_shutdown.connect

@@ -12,11 +12,11 @@ import structlog
 from kombu.transport import redis
 from redis.exceptions import ResponseError
 
+from rescind.config.redis_client import refusal
 from worker.broker import INTAKE
 from worker.intake_channel import IntakeChannel
 from worker.intake_qos import MOMENT_SECONDS
 from worker.redis_channel import RedisChannel
-from worker.redis_client import refusal
 
 log = structlog.get_logger("rescind.transport")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bench.plan import Plan
+from bench.bench_plan import Plan
 from bench.questions import (
     accounts,
     bulk,

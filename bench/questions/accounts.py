@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.plan import SPENT, Plan, say
+from bench.bench_plan import SPENT, Plan, say
 from bench.processes import BenchError, until
-from bench.rescind import PROVIDERS, Lane, Rescind, Setup, lanes_of
+from bench.rescind_contender import PROVIDERS, Lane, Rescind, Setup, lanes_of
 from bench.results import LIGHT_MB, Result, Row, Target
 
 ORDERS, LANES = 3_000, 300

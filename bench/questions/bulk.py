@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from bench.bench_plan import MEMORY, SPENT, Notes, Plan, bare, noted, rows, throughput
 from bench.contenders import IN_BULK, Peer, PlainCelery
-from bench.plan import MEMORY, SPENT, Notes, Plan, bare, noted, rows, throughput
-from bench.rescind import Rescind
+from bench.rescind_contender import Rescind
 from bench.results import BARE, CELERY, LIGHT_MB, US, Result, Row, Target
 
 Tries = dict[str, Callable[[], float]]

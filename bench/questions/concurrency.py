@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.plan import Plan, say
+from bench.bench_plan import Plan, say
 from bench.processes import until
-from bench.rescind import Rescind, Setup, lanes_of
+from bench.rescind_contender import Rescind, Setup, lanes_of
 from bench.results import LIGHT_MB, US, Result, Row, Target
 from bench.stage import run
 from bench.stats import median, percentile

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.plan import SPENT, Plan, say
+from bench.bench_plan import SPENT, Plan, say
 from bench.processes import BenchError, memory, processor_seconds
-from bench.rescind import Rescind
+from bench.rescind_contender import Rescind
 from bench.results import LIGHT_MB, US, Result, Row, Target
 from bench.stage import run
 

@@ -11,25 +11,25 @@ from pathlib import Path
 
 from sqlalchemy import Engine, make_url
 
+from bench.bench_plan import Plan, say
 from bench.ledgers import AT, BRANCH, GROUP, fill
-from bench.plan import Plan, say
 from bench.results import Result, Row, Target
 from bench.stage import Stage, run
 from bench.stats import alternate
 from bench.team import FIRST
-from ledger.backlogs import COUNTED, backlogs
-from ledger.claims import Wanted, claim_many
-from ledger.database import open_ledger, reading
-from ledger.lanes import all_lanes
-from ledger.listing import Filter, list_rows
-from ledger.migrate import upgrade
-from ledger.queries import find, history
-from ledger.retention import Pruning
-from ledger.states import State
-from ledger.tables import moment
-from worker.accounts import load_accounts
-from worker.home import write_private
-from worker.sweeper import sweep
+from rescind.config.accounts import load_accounts
+from rescind.config.home import write_private
+from rescind.engine.sweeper import sweep
+from rescind.ledger.changes.claims import Wanted, claim_many
+from rescind.ledger.changes.deletion import Pruning
+from rescind.ledger.changes.lane_states import all_lanes
+from rescind.ledger.reading.backlogs import COUNTED, backlogs
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.queries import find, history
+from rescind.ledger.states import State
+from rescind.ledger.storage.migrate import upgrade
+from rescind.ledger.storage.tables import moment
+from rescind.ledger.storage.transactions import open_ledger, reading
 
 SIZES = (1_000, 100_000)
 LARGEST = 5_000_000

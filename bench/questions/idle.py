@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bench.bench_plan import Plan, say
 from bench.counting import between, commands
-from bench.plan import Plan, say
 from bench.processes import BenchError, memory, processor_seconds, until
-from bench.rescind import Lane, Rescind, Setup, lanes_of
+from bench.rescind_contender import Lane, Rescind, Setup, lanes_of
 from bench.results import LIGHT_MB, US, Result, Row, Target
 
 LANES = (5, 300)

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from bench.bench_plan import Plan, say
 from bench.contenders import DURABLE, PlainCelery
-from bench.plan import Plan, say
-from bench.rescind import Rescind
+from bench.rescind_contender import Rescind
 from bench.results import CELERY, US, Result, Row, Target
 from bench.stats import percentile
 from bench.team import FIRST, Team

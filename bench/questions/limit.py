@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.plan import Plan, say
+from bench.bench_plan import Plan, say
 from bench.processes import until
-from bench.rescind import Rescind, Setup
+from bench.rescind_contender import Rescind, Setup
 from bench.results import US, Result, Row, Target
 from bench.stats import median, most_within, spacing
 from bench.team import FIRST

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bench.bench_plan import Plan, rows
 from bench.contenders import PEERS_OF_OURS
-from bench.plan import Plan, rows
 from bench.processes import PEERS
-from bench.rescind import Rescind
+from bench.rescind_contender import Rescind
 from bench.results import CELERY, US, Result, Target
 from bench.team import Team
 

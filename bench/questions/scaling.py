@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from bench.plan import MEMORY, SPENT, Notes, Plan, noted, rows, throughput
-from bench.rescind import Rescind, Setup
+from bench.bench_plan import MEMORY, SPENT, Notes, Plan, noted, rows, throughput
+from bench.rescind_contender import Rescind, Setup
 from bench.results import LIGHT_MB, US, Result, Target
 
 WORKERS = (1, 2, 4)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bench.bench_plan import MEMORY, SPENT, Notes, Plan, bare, noted, rows, throughput
 from bench.contenders import DURABLE, PEERS_OF_OURS, Peer
-from bench.plan import MEMORY, SPENT, Notes, Plan, bare, noted, rows, throughput
-from bench.rescind import Rescind, Setup
+from bench.rescind_contender import Rescind, Setup
 from bench.results import BARE, CELERY, LIGHT_MB, US, Result, Row, Target
 from bench.team import Team
 

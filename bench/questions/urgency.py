@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from bench.plan import Plan, say
+from bench.bench_plan import Plan, say
 from bench.processes import BenchError, until
-from bench.rescind import Rescind, Setup
+from bench.rescind_contender import Rescind, Setup
 from bench.results import LIGHT_MB, US, Result, Row, Target
 from bench.stats import percentile
 from bench.team import FIRST

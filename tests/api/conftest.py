@@ -15,18 +15,18 @@ import requests
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from api.app import create_app
-from api.front import Front, open_front
-from api.health import Remembered, alive, ready, redis_unreachable
-from api.problems import ledger_unreachable
-from api.server import Server, listen, make_server
-from ledger.database import open_ledger, reading
-from ledger.listing import Filter, list_rows
-from ledger.seal import new_key
+from rescind.api.api_context import Front, open_front
+from rescind.api.application import create_app
+from rescind.api.health import Remembered, alive, ready, redis_unreachable
+from rescind.api.http_server import Server, listen, make_server
+from rescind.api.problem_details import ledger_unreachable
+from rescind.config.accounts import Lane
+from rescind.config.settings import Settings
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.seal import new_key
+from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.conftest import free_port
-from worker.accounts import Lane
-from worker.settings import Settings
-from worker.waker import Waker
+from worker.background_notifier import Waker
 
 TOKENS = {name: f"{name}-0123456789abcdef" for name in ("submit", "read", "operate")}
 """One for each scope, of callers named after it."""

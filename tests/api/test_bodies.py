@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from api import bodies, server
-from api.bodies import LARGEST, SMALL
+from rescind.api import bodies, http_server
+from rescind.api.bodies import LARGEST, SMALL
+from rescind.intake.validation import FIELDS
 from tests.api.conftest import EVERYTHING, SERVING, Door, problem
-from worker.entries import FIELDS
 
 JSON = st.recursive(
     st.none()
@@ -155,7 +155,7 @@ def head(*lines: str) -> bytes:
 def test_a_request_that_never_comes_whole_is_given_up(
     door: Door, monkeypatch: pytest.MonkeyPatch, part: bytes
 ) -> None:
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
     with open_socket(door) as client:
         client.sendall(part)
         try:
@@ -169,7 +169,7 @@ def test_a_request_that_never_comes_whole_is_given_up(
 def test_one_that_came_whole_is_not_given_up_while_it_is_worked_on(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
     take = door.app.state.intake._take
 
     with open_socket(door) as other:
@@ -234,7 +234,7 @@ def test_a_failure_of_ours_tells_nothing_of_itself(
     def broken(*_: object) -> None:
         raise RuntimeError("TR330006100519786457841326")
 
-    monkeypatch.setattr("api.lanes.operations.lanes", broken)
+    monkeypatch.setattr("rescind.api.lane_routes.operations.lanes", broken)
     answer = door.get("/v1/lanes")
     problem(answer, 500, "internal-error")
     assert "TR33" not in answer.text + caplog.text
@@ -243,7 +243,7 @@ def test_a_failure_of_ours_tells_nothing_of_itself(
 def test_too_many_at_once_are_told_to_come_again(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.guard.MOST_AT_ONCE", 0)
+    monkeypatch.setattr("rescind.api.middleware.MOST_AT_ONCE", 0)
     answer = door.get("/v1/lanes")
     problem(answer, 503, "not-ready")
     assert answer.headers["Retry-After"] == "1"

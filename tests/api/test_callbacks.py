@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ledger.database import reading
-from ledger.told import list_told
+from rescind.ledger.deliveries.delivery_queries import list_told
+from rescind.ledger.storage.transactions import reading
 from tests.api.conftest import Door, opened, problem, settings_for
 
 GOOD = {"provider": "notpanel", "order": "ord_1"}

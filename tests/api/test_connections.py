@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from api import server
+from rescind.api import http_server
 from tests.api.conftest import Door
 from tests.api.test_bodies import open_socket
 from tests.tasks.conftest import until
@@ -33,7 +33,7 @@ def is_over(client: socket.socket) -> bool:
 def test_empty_lines_keep_no_connection_open(
     door: Door, monkeypatch: pytest.MonkeyPatch, more: bytes
 ) -> None:
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
     with open_socket(door) as client:
         client.sendall(ASKED)
         assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
@@ -44,7 +44,7 @@ def test_empty_lines_keep_no_connection_open(
 def test_a_body_that_comes_after_its_answer_keeps_no_connection_open(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
     with open_socket(door) as client:
         client.sendall(HEAD + b"Content-Length: 2\r\n\r\n")
         assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
@@ -63,7 +63,7 @@ def test_who_does_not_read_an_answer_has_it_no_more(
         connections = door.server.server_state.connections
         until(lambda: len(connections) == 1, "the door to take it")
         (theirs,) = connections
-        monkeypatch.setattr(server, "READER_SECONDS", 0.2)
+        monkeypatch.setattr(http_server, "READER_SECONDS", 0.2)
         client.sendall(LARGE * 400)
         until(lambda: theirs not in connections)
     until(lambda: not door.server.server_state.tasks)

@@ -14,13 +14,13 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
-from api.bodies import LARGEST
-from api.guard import MOST_AT_ONCE
-from api.problems import TITLES
-from api.server import GRACE_SECONDS, MOST_CONNECTIONS, REQUEST_SECONDS
+from rescind.api.bodies import LARGEST
+from rescind.api.http_server import GRACE_SECONDS, MOST_CONNECTIONS, REQUEST_SECONDS
+from rescind.api.middleware import MOST_AT_ONCE
+from rescind.api.problem_details import TITLES
+from rescind.config.settings import Settings
+from rescind.telemetry import heartbeat
 from tests.api.conftest import Door, opened, settings_for
-from worker import pulse
-from worker.settings import Settings
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
 EXAMPLE = re.compile(r"```http\n(.*?)\n```\n(.*?)```json (\d+)\n(.*?)\n```", re.DOTALL)
@@ -61,10 +61,10 @@ def answering(
         Redis.from_url(valkey_url) as client,
         opened(settings_for(tmp_path, sqlite_ledger_url, **given)) as door,
     ):
-        client.delete(pulse.KEY)
-        pulse.leave(client, datetime.now(UTC))
+        client.delete(heartbeat.KEY)
+        heartbeat.leave(client, datetime.now(UTC))
         yield door
-        client.delete(pulse.KEY)
+        client.delete(heartbeat.KEY)
 
 
 def test_every_example_is_answered_as_the_guide_says(answering: Door) -> None:

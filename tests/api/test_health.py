@@ -13,19 +13,19 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
-from api.app import THREADS
-from ledger.database import LedgerUnreachableError, open_ledger
+from rescind.api.application import THREADS
+from rescind.ledger.storage.transactions import LedgerUnreachableError, open_ledger
+from rescind.telemetry import heartbeat
 from tests.api.conftest import Door, opened, problem, settings_for
 from tests.tasks.conftest import until
-from worker import pulse
 
 
 @pytest.fixture
 def client(valkey_url: str) -> Iterator[Redis]:
     with Redis.from_url(valkey_url) as client:
-        client.delete(pulse.KEY)
+        client.delete(heartbeat.KEY)
         yield client
-        client.delete(pulse.KEY)
+        client.delete(heartbeat.KEY)
 
 
 @pytest.fixture
@@ -41,14 +41,14 @@ def test_it_is_alive_as_long_as_somebody_sweeps(
     with_redis: Door, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Each look is a new one.
-    monkeypatch.setattr("api.health.FRESH_SECONDS", 0)
+    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
     now = datetime.now(UTC)
     told = problem(with_redis.get("/healthz", token=None), 503, "no-worker")
     assert "look whether workers and beat run" in told["detail"]
-    pulse.leave(client, now - timedelta(seconds=60))
+    heartbeat.leave(client, now - timedelta(seconds=60))
     told = problem(with_redis.get("/healthz", token=None), 503, "no-worker")
     assert told["swept_seconds_ago"][0] >= 60
-    pulse.leave(client, now)
+    heartbeat.leave(client, now)
     answer = with_redis.get("/healthz", token=None)
     assert answer.status_code == 200
     assert answer.json()["alive"] is True
@@ -58,14 +58,14 @@ def test_it_is_alive_as_long_as_somebody_sweeps(
 def test_a_clock_that_was_set_back_is_said(
     with_redis: Door, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.health.FRESH_SECONDS", 0)
-    pulse.leave(client, datetime.now(UTC))
-    pulse.say_ahead(client, timedelta(seconds=pulse.AHEAD_SECONDS - 1))
+    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    heartbeat.leave(client, datetime.now(UTC))
+    heartbeat.say_ahead(client, timedelta(seconds=heartbeat.AHEAD_SECONDS - 1))
     assert with_redis.get("/healthz", token=None).status_code == 200
-    pulse.say_ahead(client, timedelta(hours=1))
+    heartbeat.say_ahead(client, timedelta(hours=1))
     told = problem(with_redis.get("/healthz", token=None), 503, "clock")
     assert "3600 s from now" in told["detail"]
-    client.delete(pulse.AHEAD)
+    client.delete(heartbeat.AHEAD)
 
 
 def test_without_redis_nobody_can_tell_and_that_is_said(door: Door) -> None:
@@ -98,7 +98,7 @@ def test_it_is_not_ready_without_a_ledger_of_this_version(
 def test_a_door_that_was_shut_out_goes_on_once_the_ledger_is_there(
     tmp_path: Path, sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.health.FRESH_SECONDS", 0)
+    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
     with opened(settings_for(tmp_path, f"sqlite:///{tmp_path}/none.db")) as door:
         problem(door.get("/readyz", token=None), 503, "ledger-unreachable")
         door.front.engine.dispose()
@@ -110,7 +110,7 @@ def test_who_asks_often_is_told_what_was_just_seen(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert door.get("/readyz", token=None).status_code == 200
-    monkeypatch.setattr("api.health.ping", lambda _: 1 / 0)
+    monkeypatch.setattr("rescind.api.health.ping", lambda _: 1 / 0)
     assert door.get("/readyz", token=None).status_code == 200
 
 
@@ -140,7 +140,7 @@ def hanging() -> Iterator[Hanging]:
 def test_readers_that_hang_keep_nobody_from_asking_how_it_is(
     door: Door, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.operations.lanes", hanging)
+    monkeypatch.setattr("rescind.operations.actions.lanes", hanging)
     with ThreadPoolExecutor(THREADS + 1) as readers:
         asked = [readers.submit(door.get, "/v1/lanes") for _ in range(THREADS + 1)]
         try:
@@ -155,8 +155,8 @@ def test_readers_that_hang_keep_nobody_from_asking_how_it_is(
 def test_a_ledger_that_hangs_is_as_good_as_away(
     door: Door, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.health.PATIENCE", 0.1)
-    monkeypatch.setattr("api.health.ping", hanging)
+    monkeypatch.setattr("rescind.api.health.PATIENCE", 0.1)
+    monkeypatch.setattr("rescind.api.health.ping", hanging)
     for _ in range(2):
         problem(door.get("/readyz", token=None), 503, "ledger-unreachable")
     assert len(hanging.asked) == 1
@@ -165,7 +165,7 @@ def test_a_ledger_that_hangs_is_as_good_as_away(
 def test_too_many_requests_at_once_hide_not_how_it_is(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.guard.MOST_AT_ONCE", 0)
+    monkeypatch.setattr("rescind.api.middleware.MOST_AT_ONCE", 0)
     problem(door.get("/v1/lanes"), 503, "not-ready")
     assert door.get("/readyz", token=None).status_code == 200
     problem(door.get("/healthz", token=None), 503, "redis-unreachable")

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from rescind.operations import actions
 from tests.api.conftest import Door, problem
 from tests.tasks.conftest import until
-from worker import operations
 
 LANE = ("notpanel", "default")
 PATH = "/v1/lanes/notpanel/default"
@@ -18,7 +18,7 @@ def test_every_lane_is_told_as_the_command_line_tells_it(either: Door) -> None:
     either.submit({"provider": "notpanel", "order": "ord_1"})
     told = either.get("/v1/lanes").json()["lanes"]
     front, now = either.front, datetime.now(UTC)
-    views = operations.lanes(front.engine, front.accounts, now)
+    views = actions.lanes(front.engine, front.accounts, now)
     expected = [one.document(now) for one in views]
     moving = {"oldest_seconds": None}
     assert [{**one, **moving} for one in told] == [{**o, **moving} for o in expected]
@@ -38,7 +38,7 @@ def test_a_lane_is_held_and_goes_on_when_it_is_resumed(either: Door) -> None:
     resumed = either.post(f"{PATH}/resume").json()
     assert (resumed["status"], resumed["held_at"]) == ("open", None)
     until(lambda: len(either.woken) == 3)
-    every = {(LANE, operation) for operation in operations.EVERY_OPERATION}
+    every = {(LANE, operation) for operation in actions.EVERY_OPERATION}
     assert set(either.woken) == every
 
 
@@ -51,7 +51,7 @@ def test_what_the_accounts_file_holds_stays_held(door: Door) -> None:
 def test_a_backlog_is_counted_to_a_bound_unless_all_of_it_is_asked_for(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.lanes.COUNTED", 2)
+    monkeypatch.setattr("rescind.api.lane_routes.COUNTED", 2)
     door.submit(*({"provider": "notpanel", "order": f"ord_{n}"} for n in range(3)))
     some = door.get(PATH).json()
     assert (some["backlog"], some["backlog_more"]) == ({"queued": 2}, ["queued"])

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from ledger.database import writing
-from ledger.queries import as_record
-from ledger.states import State
-from ledger.tables import CANCELLATION
+from rescind.ledger.reading.queries import as_record
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import writing
 from tests.api.conftest import Door, problem
 from tests.ledger.build import HOUR, NOW, SECOND, add, change, hold, make
 from tests.tasks.conftest import until

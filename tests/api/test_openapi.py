@@ -21,8 +21,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from providers.registry import PROVIDERS
+from rescind.intake.validation import FIELDS
 from tests.api.conftest import EVERYTHING, Door
-from worker.entries import FIELDS
 
 CHECKS = [
     not_a_server_error,

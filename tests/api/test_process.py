@@ -1,4 +1,4 @@
-"""``python -m api`` as a real process: how it begins, lives without Redis, and ends."""
+"""``python -m rescind.api`` as a real process: how it begins, lives without Redis, and ends."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 import requests
 
-from api import __main__ as door
-from ledger.database import open_ledger, reading
-from ledger.listing import Filter, list_rows
-from ledger.seal import new_key
+from rescind.api import __main__ as door
+from rescind.config.settings import settings
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.seal import new_key
+from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.api.conftest import ACCOUNTS, EVERYTHING, NOWHERE
 from tests.conftest import free_port
 from tests.silence import silence
 from tests.tasks.conftest import until
-from worker.settings import settings
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"provider": "notpanel", "order": "ord_1"}
@@ -224,7 +224,7 @@ def test_the_operators_own_token_opens_no_door_to_others(tmp_path: Path) -> None
     (tmp_path / "api.token").write_text(EVERYTHING)
     env = environment(tmp_path, RESCIND_API_TOKENS="", RESCIND_API_HOST="0.0.0.0")
     done = subprocess.run(
-        [sys.executable, "-m", "worker.cli", "api"],
+        [sys.executable, "-m", "rescind.cli", "api"],
         env=env,
         cwd=tmp_path,
         capture_output=True,

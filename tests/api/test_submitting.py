@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ledger.database import LedgerUnreachableError
+from rescind.intake.submissions import MOST
+from rescind.ledger.storage.transactions import LedgerUnreachableError
 from tests.api.conftest import Door, problem
 from tests.tasks.conftest import until
-from worker.intake import MOST
 
 GOOD = {"provider": "notpanel", "order": "ord_1"}
 LANE = ("notpanel", "default")

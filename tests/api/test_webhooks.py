@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import reading
-from ledger.told import as_listed, list_told
+from rescind.ledger.deliveries.delivery_queries import as_listed, list_told
+from rescind.ledger.storage.transactions import reading
 from tests.api.conftest import Door, problem
 from tests.ledger.telling import GONE, NOT_TAKEN, TAKEN, ended, holding, settling
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import pages
+from bench import result_pages
 from bench.questions import QUESTIONS
 from bench.results import US, Result, Row, Target
 from bench.summary import COLUMNS, IDLE, MEMORY, RATES, SUMMARIES, WAITS, Shown
@@ -45,7 +45,7 @@ def _places(names: object) -> str:
 
 
 def test_a_result_is_published_in_its_page_and_in_the_summary(docs: Path) -> None:
-    pages.publish(SINGLE, docs)
+    result_pages.publish(SINGLE, docs)
     page = (docs / "benchmarks" / "throughput.md").read_text()
     assert "| at once, sqlite | Rescind | 2,000 orders/s |" in page
     assert "![Single lane](single.svg)" in page
@@ -59,11 +59,11 @@ def test_a_result_is_published_in_its_page_and_in_the_summary(docs: Path) -> Non
 def test_the_summary_names_targets_that_are_missed_and_counts_the_others(
     docs: Path,
 ) -> None:
-    pages.publish(SINGLE, docs)
+    result_pages.publish(SINGLE, docs)
     first = (docs / "benchmarks.md").read_text()
     assert "2 of 2 targets are met." in first
     rows = [Row("at once, sqlite", US, "orders/s", [900.0])]
-    pages.publish(
+    result_pages.publish(
         Result("bulk", "Bulk", "", rows, [Target("at once, sqlite", US, 1000.0)]), docs
     )
     first = (docs / "benchmarks.md").read_text()
@@ -72,7 +72,7 @@ def test_the_summary_names_targets_that_are_missed_and_counts_the_others(
 
 
 def test_what_was_not_measured_is_a_dash_and_is_told(docs: Path) -> None:
-    pages.refresh(docs)
+    result_pages.refresh(docs)
     first = (docs / "benchmarks.md").read_text()
     assert "| processor time, 5 accounts | – | – |" in first
     assert "has not been measured on this code" in first
@@ -81,7 +81,7 @@ def test_what_was_not_measured_is_a_dash_and_is_told(docs: Path) -> None:
 
 def test_a_question_without_a_place_is_not_published_silently(docs: Path) -> None:
     with pytest.raises(LookupError, match="no page of benchmarks has a place for odd"):
-        pages.publish(Result("odd", "Odd", "", []), docs)
+        result_pages.publish(Result("odd", "Odd", "", []), docs)
     assert not (docs / "benchmarks" / "odd.json").exists()
 
 
@@ -89,8 +89,8 @@ def test_a_question_without_a_place_is_not_published_silently(docs: Path) -> Non
 
 
 def _texts() -> Iterator[str]:
-    yield (pages.DOCS / pages.FIRST_PAGE).read_text()
-    for page in (pages.DOCS / pages.FOLDER).glob("*.md"):
+    yield (result_pages.DOCS / result_pages.FIRST_PAGE).read_text()
+    for page in (result_pages.DOCS / result_pages.FOLDER).glob("*.md"):
         yield page.read_text()
 
 
@@ -101,17 +101,19 @@ def test_there_is_one_place_for_each_question_and_summary(name: str) -> None:
 
 
 def test_the_first_page_says_what_the_published_results_say() -> None:
-    text = (pages.DOCS / pages.FIRST_PAGE).read_text()
-    results = pages.published()
+    text = (result_pages.DOCS / result_pages.FIRST_PAGE).read_text()
+    results = result_pages.published()
     for name, summary in SUMMARIES.items():
-        assert pages.placed(text, name, summary(results)) == text, name
+        assert result_pages.placed(text, name, summary(results)) == text, name
 
 
-@pytest.mark.parametrize("result", pages.published().values(), ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "result", result_pages.published().values(), ids=lambda one: one.name
+)
 def test_each_page_says_what_its_result_says(result: Result) -> None:
-    text = pages.page_of(result.name).read_text()
+    text = result_pages.page_of(result.name).read_text()
     # The way of measuring may be told better since; its numbers may not.
-    told = pages.section(result)
+    told = result_pages.section(result)
     table = told[: told.index(result.how)]
     assert table in text
 
@@ -123,17 +125,17 @@ def test_a_number_of_the_first_page_is_among_its_questions_results(
     shown: Shown,
 ) -> None:
     assert shown.question in QUESTIONS
-    result = pages.published().get(shown.question)
+    result = result_pages.published().get(shown.question)
     if result is None:
         pytest.skip("not measured on this code yet")
-    assert shown.on(pages.published(), "postgresql") != "–"
+    assert shown.on(result_pages.published(), "postgresql") != "–"
 
 
 def test_all_links_between_the_pages_lead_somewhere() -> None:
     link = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
     for page in [
-        pages.DOCS / pages.FIRST_PAGE,
-        *(pages.DOCS / pages.FOLDER).glob("*.md"),
+        result_pages.DOCS / result_pages.FIRST_PAGE,
+        *(result_pages.DOCS / result_pages.FOLDER).glob("*.md"),
     ]:
         for target in link.findall(page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -6,7 +6,7 @@ from bench.processes import ROOT
 from bench.profile import shares
 
 LOOP = f"run ({ROOT}/worker/loop.py:10)"
-CLAIM = f"claim ({ROOT}/ledger/claims.py:20)"
+CLAIM = f"claim ({ROOT}/rescind/ledger/changes/claims.py:20)"
 LIBRARY = "execute (/lib/python3.11/site-packages/sqlalchemy/worker/base.py:30)"
 
 
@@ -14,12 +14,14 @@ def test_a_library_counts_for_the_function_of_ours_that_called_it() -> None:
     found = shares([f"{LOOP};{CLAIM};{LIBRARY} 3", f"{LOOP};{LIBRARY} 1"])
     assert found == [
         ("worker/loop.py run", 1.0, 0.25),
-        ("ledger/claims.py claim", 0.75, 0.75),
+        ("rescind/ledger/changes/claims.py claim", 0.75, 0.75),
     ]
 
 
 def test_a_function_that_calls_itself_counts_once() -> None:
-    assert shares([f"{CLAIM};{CLAIM} 2"]) == [("ledger/claims.py claim", 1.0, 1.0)]
+    assert shares([f"{CLAIM};{CLAIM} 2"]) == [
+        ("rescind/ledger/changes/claims.py claim", 1.0, 1.0)
+    ]
 
 
 def test_what_is_not_ours_does_not_count() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bench.peers import work
-from bench.provider import Books, answer
-from providers.model import Findings, Order, Outcome, Reply
+from bench.stub_provider import Books, answer
 from providers.registry import BY_NAME
+from rescind.provider.model import Findings, Order, Outcome, Reply
 
 ACCOUNTS: dict[str, dict[str, str]] = {
     "iletimerkezi": {"key": "k", "hash": "h"},

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench.bench_plan import Plan
 from bench.peers import rescind_client
-from bench.plan import Plan
 from bench.questions.accounts import ORDERS, Case, Seen, cases, rows_of
 from bench.questions.concurrency import waits_of
 from bench.questions.single import targets as single_targets
-from bench.rescind import PROVIDERS, Rescind, Setup, lanes_of
+from bench.rescind_contender import PROVIDERS, Rescind, Setup, lanes_of
 from bench.results import DBOS, PROCRASTINATE
 from bench.stage import Stage
-from worker.accounts import load_accounts
+from rescind.config.accounts import load_accounts
 
 
 def test_lanes_are_spread_evenly_and_each_is_another() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import pages
+from bench import result_pages
+from bench.markdown_tables import markdown, number
 from bench.plots import bars
 from bench.results import BARE, CELERY, US, Result, Row, Target
-from bench.tables import markdown, number
 
 RESULT = Result(
     "bulk",
@@ -89,7 +89,7 @@ def test_a_longer_bar_is_a_larger_number() -> None:
 
 
 def test_results_are_written_in_three_forms(tmp_path: Path) -> None:
-    pages.write(RESULT, tmp_path)
+    result_pages.write(RESULT, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "bulk.json",
         "bulk.md",
@@ -109,7 +109,7 @@ def test_a_result_is_read_again_as_it_was_written() -> None:
 
 def test_a_result_takes_its_place_in_the_page_and_no_other() -> None:
     page = "a\n<!-- bulk -->\nold\n<!-- end of bulk -->\nb <!-- single -->"
-    placed = pages.placed(page, "bulk", r"new \1")
+    placed = result_pages.placed(page, "bulk", r"new \1")
     assert placed == (
         "a\n<!-- bulk -->\n\nnew \\1\n\n<!-- end of bulk -->\nb <!-- single -->"
     )
@@ -117,4 +117,4 @@ def test_a_result_takes_its_place_in_the_page_and_no_other() -> None:
 
 def test_a_page_without_the_place_is_not_changed_silently() -> None:
     with pytest.raises(LookupError, match="no place for bulk"):
-        pages.placed("nothing", "bulk", "new")
+        result_pages.placed("nothing", "bulk", "new")

@@ -10,15 +10,15 @@ import subprocess
 import sys
 from unittest import mock
 
+from rescind.cli import main
+from rescind.config.settings import settings
 from tests.canary.world import World
-from worker.cli import main
-from worker.settings import settings
 
 
 def submit(world: World, file: str) -> None:
     # In a process of its own: this one's Celery app is for another broker.
     done = subprocess.run(
-        [sys.executable, "-m", "worker.cli", "submit", file, "--json"],
+        [sys.executable, "-m", "rescind.cli", "submit", file, "--json"],
         env=world.system.environment(),
         capture_output=True,
         check=False,

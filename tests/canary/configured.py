@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
 from tests.canary.entries import refund
 from tests.canary.marks import AWKWARD, STEM, marked
 from tests.conftest import free_port

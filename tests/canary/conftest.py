@@ -10,9 +10,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from ledger.seal import new_key
-from sandbox import Sandbox, running
-from sandbox.faults import KINDS
+from rescind.config.settings import Settings
+from rescind.ledger.seal import new_key
+from rescind.sandbox import Sandbox, running
+from rescind.sandbox.faults import KINDS
+from rescind.system.local_system import System
 from tests.canary.commands import from_commands
 from tests.canary.configured import API_TOKEN, ENVIRONMENT, accounts, schedules
 from tests.canary.door import from_door
@@ -22,8 +24,6 @@ from tests.canary.stores import from_files, from_ledger, from_redis
 from tests.canary.working import work
 from tests.canary.world import World
 from tests.conftest import free_port
-from worker.settings import Settings
-from worker.system import System
 
 FAULTS = [kind for kind in KINDS if not kind.startswith(("slow", "throttle"))]
 """Those that take no time: what is waited for says nothing new."""

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 from sqlalchemy import Engine, inspect, text
 
-from ledger.database import open_ledger
+from rescind.ledger.storage.transactions import open_ledger
 from tests.canary.world import World
 
 ON_PURPOSE = {

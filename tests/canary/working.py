@@ -9,8 +9,8 @@ from typing import Any
 import redis
 from celery import Celery
 
-from ledger.database import open_ledger, reading
-from ledger.listing import Filter, list_rows
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.canary.commands import submit
 from tests.canary.door import ask, knocked
 from tests.canary.entries import OTHERS, REFUNDS, entries, refund

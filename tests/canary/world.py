@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
+from rescind.system.local_system import System
 from tests.canary.marks import STEM
-from worker.system import System
 
 PATIENCE = 40.0
 

@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 
 from chaos.drain import drained
 from chaos.watcher import Watcher
-from ledger.database import open_ledger
-from ledger.states import State
+from rescind.demo.stall import STALL_SECONDS, StallDetector
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import open_ledger
 from tests.ledger.build import LANE, change, hold, make, new, take_in
-from worker.demo_stall import STALL_SECONDS, StallDetector
 
 EVERY = 10.0
 """Seconds that pass in each pause."""

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from chaos.chaos_report import KINDS
 from chaos.mutations import CAUGHT_BY, MUTATIONS, NAME
-from chaos.report import KINDS
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

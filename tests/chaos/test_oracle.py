@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chaos.oracle import Judgement, judge
-from worker.demo_open import LAPSED
+from chaos.chaos_oracle import Judgement, judge
+from rescind.demo.unfinished import LAPSED
 
 WISH = ("iletimerkezi", "default", "1")
 AT = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)

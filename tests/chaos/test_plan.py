@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.plan import FAILING, FAILURES, KILL_EVERY, LONG, POINTS, SHORT, TENTH, plan
+from chaos.fault_plan import (
+    FAILING,
+    FAILURES,
+    KILL_EVERY,
+    LONG,
+    POINTS,
+    SHORT,
+    TENTH,
+    plan,
+)
 
 seeds = st.integers(0, 10_000)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chaos.points import AWAY, FAULT, FREEZE, KILL, Armoury, InjectedError
-from ledger.database import LedgerUnreachableError
+from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 COME_BY = """
 import sys, time

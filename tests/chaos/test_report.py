@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from chaos.chaos_report import KINDS, Pause, Report, pauses
 from chaos.conductor import Outage
-from chaos.report import KINDS, Pause, Report, pauses
-from worker.demo_facts import Offence
+from rescind.demo.facts import Offence
 
 GOOD = Report(
     database="sqlite",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.plan import SEED, SHORT
+from chaos.fault_plan import SEED, SHORT
 from chaos.run import DATABASES, run
 
 

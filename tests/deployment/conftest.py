@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from rescind.config.accounts import Accounts, load_accounts
 from tests.deployment.files import ACCOUNTS, ROOT
-from worker.accounts import Accounts, load_accounts
 
 
 @pytest.fixture

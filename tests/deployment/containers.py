@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.seal import new_key
+from rescind.ledger.seal import new_key
 from tests.conftest import free_port
 from tests.deployment.files import ROOT, SERVICES, interpolated
 from tests.deployment.processes import BIN, RESCIND, environment, started

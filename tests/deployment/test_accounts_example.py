@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from providers.model import Policy
 from providers.registry import BY_NAME
+from rescind.config.accounts import Accounts
+from rescind.provider.model import Policy
 from tests.deployment.files import ACCOUNTS, ENV_TEXT, SCHEDULES
-from worker.accounts import Accounts
 
 
 def test_the_example_accounts_are_good_for_all_providers(

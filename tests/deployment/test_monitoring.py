@@ -19,15 +19,15 @@ import yaml
 from redis import Redis
 from sqlalchemy import Engine
 
-from ledger.database import open_ledger
+from rescind.ledger.storage.transactions import open_ledger
+from rescind.telemetry.exposition import CONTENT_TYPE, exposition
+from rescind.telemetry.metric_catalogue import METRICS
 from tests.conftest import free_port
 from tests.deployment.files import ROOT
 from tests.ledger.build import NOW
 from tests.promtool import needs_promtool, promtool
 from tests.tasks.conftest import until
-from tests.worker.test_metrics import live
-from worker.catalogue import METRICS
-from worker.metrics import CONTENT_TYPE, exposition
+from tests.telemetry.test_metrics import live
 
 RULES = ROOT / "deploy" / "prometheus"
 DASHBOARD: dict[str, Any] = json.loads(

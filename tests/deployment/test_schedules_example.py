@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rescind.config.accounts import Accounts
+from rescind.schedules.rules import SOURCES, Schedules, load_schedules
 from tests.deployment.files import COMPOSE, ROOT, SERVICES, interpolated
-from worker.accounts import Accounts
-from worker.schedules.rules import SOURCES, Schedules, load_schedules
 
 
 def test_the_example_schedules_are_good(accounts: Accounts) -> None:

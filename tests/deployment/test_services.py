@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from sandbox import Sandbox, running
+from rescind.sandbox import Sandbox, running
 from tests.deployment.containers import API_TOKEN, Containers
 from tests.deployment.processes import status_of, until
 

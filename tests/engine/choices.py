@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from providers.model import Policy, seconds
+from rescind.config.accounts import Lane
+from rescind.provider.model import Policy, seconds
 from tests.engine.world import lane
 from tests.ledger.build import policy
-from worker.accounts import Lane
 
 LANES = [lane(n) for n in range(4)]
 POLICIES: dict[Lane, Policy] = {

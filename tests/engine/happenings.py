@@ -9,19 +9,19 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ledger.database import writing
-from ledger.decision import Event, NotSent
-from ledger.intake import insert_new
-from ledger.lanes import LaneState, hold_for_operator, write_lane
+from rescind.config.accounts import Lane
+from rescind.engine.calls import CallResult
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
+from rescind.ledger.decision import Event, NotSent
+from rescind.ledger.storage.transactions import writing
 from tests.engine.choices import AFTER, BEFORE, KINDS, LANES, POLICIES, REST, SPANS
 from tests.engine.invariants import Observer, in_time
 from tests.engine.ledgers import break_lane, emptied, mend_lane
 from tests.engine.parts import UnderWay
 from tests.engine.results import CANCELLED, FINDINGS
 from tests.engine.world import World
-from worker.accounts import Lane
-from worker.calls import CallResult
-from worker.wake import OPERATIONS
+from worker.notifications import OPERATIONS
 
 
 @contextmanager

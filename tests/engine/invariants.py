@@ -7,14 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from ledger.database import reading
-from ledger.lanes import may_call, read_lane
-from ledger.states import EDGES, FINAL, State
-from ledger.tables import CANCELLATION, TRANSITION
+from rescind.engine.calls import longest_call
+from rescind.engine.lane_operation import Call, LaneOperation
+from rescind.ledger.changes.lane_states import may_call, read_lane
+from rescind.ledger.states import EDGES, FINAL, State
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
+from rescind.ledger.storage.transactions import reading
 from tests.engine.parts import UnderWay
 from tests.engine.world import World
-from worker.calls import longest_call
-from worker.engine.lane_operation import Call, LaneOperation
 
 
 class Observer:
@@ -94,7 +94,7 @@ def is_on_the_wire(one: UnderWay, now: datetime) -> bool:
 
 
 def in_time(one: UnderWay) -> bool:
-    """Whether it began early enough to be made at all: see ``worker.calls``."""
+    """Whether it began early enough to be made at all: see ``rescind.engine.calls``."""
     ends = min(claimed.progress.due_at or one.since for claimed in one.call.claimed)
     return one.since + longest_call(one.call.operation.policy) <= ends
 

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
-from ledger.database import open_ledger, writing
-from ledger.migrate import upgrade
-from worker.accounts import Lane
+from rescind.config.accounts import Lane
+from rescind.ledger.storage.migrate import upgrade
+from rescind.ledger.storage.transactions import open_ledger, writing
 
 
 @cache

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ledger.decision import PutBack
-from ledger.progress import Claimed
-from providers.model import Policy
+from rescind.config.accounts import Lane, LaneConfig
+from rescind.engine.calls import CallResult, Effect
+from rescind.engine.executor import Done
+from rescind.engine.lane_operation import Call
+from rescind.engine.permits import Granted
+from rescind.engine.rate_limiter import Budget, Place, Rule
+from rescind.ledger.decision import PutBack
+from rescind.ledger.progress import Claimed
+from rescind.provider.model import Policy
 from tests.ledger.build import NOW
-from worker.accounts import Lane, LaneConfig
-from worker.calls import CallResult, Effect
-from worker.engine.executor import Done
-from worker.engine.lane_operation import Call
-from worker.engine.permits import Granted
-from worker.limits import Budget, Place, Rule
 
 BEGAN = 1000.0
 """What the monotonic clock of a world says at first."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import count
 
-from ledger.call_log import CallMade
-from ledger.decision import Event, Halve, Lost, NotSent, Wait
-from providers.model import Finding, Outcome, Reason
+from rescind.engine.call_deadlines import too_late
+from rescind.engine.calls import FINE, CallResult, Effect
+from rescind.ledger.changes.call_log import CallMade
+from rescind.ledger.decision import Event, Halve, Lost, NotSent, Wait
+from rescind.provider.model import Finding, Outcome, Reason
 from tests.engine.parts import FakeClock, UnderWay
-from worker.calls import FINE, CallResult, Effect
-from worker.deadlines import too_late
 
 CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
 REQUESTED = Finding(Outcome.REQUESTED)

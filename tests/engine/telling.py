@@ -8,8 +8,8 @@ import sys
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from ledger.database import reading
-from ledger.tables import CANCELLATION, TRANSITION
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
+from rescind.ledger.storage.transactions import reading
 from tests.engine.choices import NAMES
 from tests.engine.happenings import Happenings, happenings
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from tests.cli.test_cli_support import ROOT
 from tests.engine.telling import history_of
-from tests.worker.test_cli_support import ROOT
 
 SEEDS = ("2", "3", "5")
 

@@ -15,19 +15,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ledger.decision import Lost, PutBack
-from ledger.progress import Claimed
-from ledger.states import State
-from providers.model import Order
+from rescind.engine.calls import FINE, Caller, CallResult, Effect
+from rescind.engine.dispatcher import Dispatcher
+from rescind.engine.executor import ThreadExecutor
+from rescind.engine.lane_operation import Call, LaneOperation
+from rescind.engine.rate_limiter import Place
+from rescind.ledger.decision import Lost, PutBack
+from rescind.ledger.progress import Claimed
+from rescind.ledger.states import State
+from rescind.provider.model import Order
 from tests.engine.parts import FakeClock, FakeExecutor
 from tests.engine.waiting import SECONDS
 from tests.engine.world import config, lane
 from tests.ledger.build import NOW, policy, progress
-from worker.calls import FINE, Caller, CallResult, Effect
-from worker.engine.dispatcher import Dispatcher
-from worker.engine.executor import ThreadExecutor
-from worker.engine.lane_operation import Call, LaneOperation
-from worker.limits import Place
 
 STOPS = Effect(throttled=timedelta(seconds=30), why="too many")
 

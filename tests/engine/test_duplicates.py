@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select
 
-from ledger.database import reading
-from ledger.decision import Event
-from ledger.tables import CANCELLATION
+from rescind.engine.duplicates import LEAST_WAIT
+from rescind.ledger.decision import Event
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import reading
 from tests.engine.results import ACTIVE, CANCELLED, REFUSED
 from tests.engine.world import World, lane
 from tests.ledger.build import policy
-from worker.engine.duplicates import LEAST_WAIT
 
 AGAIN = LEAST_WAIT.total_seconds()
 PARTS = 4

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from ledger.database import open_ledger, writing
-from ledger.intake import insert_new
+from rescind.engine.committing import LONGEST_RETRY
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.engine.ledgers import break_lane, mend_lane
 from tests.engine.world import World, lane
 from tests.ledger.build import NOW, policy
-from worker.engine.committing import LONGEST_RETRY
 
 BAD, GOOD = lane(0), lane(1)
 LEASE_OVER = 120.0

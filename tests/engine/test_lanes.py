@@ -8,16 +8,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import writing
-from ledger.intake import insert_new
-from ledger.lanes import LaneState, hold_for_operator, write_lane
-from ledger.progress import Progress
-from ledger.states import State
-from providers.model import Policy, seconds
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
+from rescind.ledger.progress import Progress
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import writing
+from rescind.provider.model import Policy, seconds
 from tests.engine.results import UNCLEAR
 from tests.engine.world import World, lane
 from tests.ledger.build import HOUR, NOW, policy
-from worker.wake import OPERATIONS
+from worker.notifications import OPERATIONS
 
 LEFT = lane(1)
 """Another lane, which all of this leaves alone."""

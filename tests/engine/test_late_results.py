@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import reading
-from ledger.tallies import OUTCOME, totals
-from providers.model import seconds
+from rescind.ledger.changes.counters import OUTCOME, totals
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.model import seconds
 from tests.engine.invariants import check_ledger
 from tests.engine.results import CANCELLED, GONE, UNCLEAR
 from tests.engine.world import World, lane

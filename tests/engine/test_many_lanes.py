@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import writing
-from ledger.intake import insert_new
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.storage.transactions import writing
 from tests.engine.world import World, lane
 from tests.ledger.build import NOW, policy
 

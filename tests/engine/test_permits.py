@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import writing
-from ledger.intake import insert_new
-from ledger.lanes import LaneState, write_lane
-from ledger.states import State
-from providers.model import seconds
+from rescind.engine.rate_limiter import CONTESTED_SHARE, READ_SHARE
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.lane_states import LaneState, write_lane
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import writing
+from rescind.provider.model import seconds
 from tests.engine.ledgers import break_lane, mend_lane
 from tests.engine.results import UNCLEAR
 from tests.engine.world import World, lane
 from tests.ledger.build import HOUR, NOW, policy
-from worker.limits import CONTESTED_SHARE, READ_SHARE
 
 LIMITED, FREE = lane(0), lane(1)
 ITS = policy(concurrency=4, rate="5/second", verify_delays=seconds(0, 60))

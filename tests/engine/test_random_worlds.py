@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.states import FINAL
+from rescind.ledger.states import FINAL
 from tests.engine.choices import NAMES
 from tests.engine.happenings import Happenings, happenings
 from tests.engine.invariants import check_ledger

@@ -8,15 +8,15 @@ from queue import SimpleQueue
 import pytest
 from sqlalchemy import Engine
 
-from providers.model import Policy
+from rescind.config.accounts import Lane
+from rescind.engine.permits import AWAY, RedisLimiter
+from rescind.engine.rate_limiter import Budget, Place, Rates
+from rescind.provider.model import Policy
 from tests.conftest import free_port
 from tests.engine.waiting import SECONDS, until
 from tests.engine.world import World, lane
 from tests.ledger.build import policy
-from worker.accounts import Lane
 from worker.broker import REDIS_OPTIONS
-from worker.engine.permits import AWAY, RedisLimiter
-from worker.limits import Budget, Place, Rates
 
 LIMITED = policy(rate="4/minute")
 

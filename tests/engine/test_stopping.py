@@ -10,12 +10,12 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import open_ledger, writing
-from ledger.intake import insert_new
+from rescind.engine.engine import LONGEST_WAIT, EngineStoppedError
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.engine.waiting import until
 from tests.engine.world import World, lane
 from tests.ledger.build import NOW, policy
-from worker.engine.engine import LONGEST_WAIT, EngineStoppedError
 
 
 @pytest.fixture

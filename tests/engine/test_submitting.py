@@ -7,15 +7,15 @@ from concurrent.futures import Future
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import reading
-from ledger.lanes import all_lanes
-from ledger.progress import Progress
-from ledger.states import State
-from providers.model import Reason
+from rescind.engine.engine import EngineStoppedError
+from rescind.ledger.changes.lane_states import all_lanes
+from rescind.ledger.progress import Progress
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.model import Reason
 from tests.engine.results import REQUESTED
 from tests.engine.world import World, lane
 from tests.ledger.build import NOW, SECOND, policy, steps
-from worker.engine.engine import EngineStoppedError
 
 Inserted = Future[frozenset[str]]
 

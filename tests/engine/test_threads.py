@@ -17,25 +17,25 @@ from typing import cast
 import pytest
 from sqlalchemy import Engine as Ledger
 
-from ledger.database import open_ledger, reading
-from ledger.decision import Event, NotSent, PutBack, Wait
-from ledger.intake import NewCancellation, beginning
-from ledger.progress import Claimed
-from ledger.tables import CANCELLATION
-from providers.model import Finding, Outcome, Policy, Reason, seconds
+from rescind.config.accounts import Accounts, Lane, LaneConfig
+from rescind.engine.calls import FINE, Caller, CallResult, Effect
+from rescind.engine.clock import SystemClock
+from rescind.engine.engine import Engine, EngineStoppedError
+from rescind.engine.executor import ThreadExecutor
+from rescind.engine.lane_operation import Call
+from rescind.engine.rate_limiter import Place
+from rescind.engine.registry import Registry
+from rescind.engine.sweeper import sweep
+from rescind.ledger.changes.insertion import NewCancellation, beginning
+from rescind.ledger.decision import Event, NotSent, PutBack, Wait
+from rescind.ledger.progress import Claimed
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import open_ledger, reading
+from rescind.provider.model import Finding, Outcome, Policy, Reason, seconds
 from tests.engine.parts import FakeLimiter
 from tests.engine.waiting import SECONDS, until
 from tests.engine.world import config, lane
 from tests.ledger.build import policy
-from worker.accounts import Accounts, Lane, LaneConfig
-from worker.calls import FINE, Caller, CallResult, Effect
-from worker.engine.clock import SystemClock
-from worker.engine.engine import Engine, EngineStoppedError
-from worker.engine.executor import ThreadExecutor
-from worker.engine.lane_operation import Call
-from worker.engine.registry import Registry
-from worker.limits import Place
-from worker.sweeper import sweep
 
 CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
 SHORTLY = timedelta(milliseconds=20)

@@ -7,12 +7,12 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import writing
-from ledger.intake import insert_new
-from providers.model import Policy
+from rescind.engine.transaction import MOST_COUNTED
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.storage.transactions import writing
+from rescind.provider.model import Policy
 from tests.engine.world import World, lane
 from tests.ledger.build import HOUR, NOW, SECOND, policy
-from worker.engine.transaction import MOST_COUNTED
 
 BULK, OTHER = lane(0), lane(1)
 SINGLE, BATCH = policy(concurrency=4), policy(concurrency=4, batch=100)

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from ledger.database import open_ledger, writing
-from ledger.intake import insert_new
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.engine.invariants import check_ledger
 from tests.engine.world import World, lane
 from tests.ledger.build import NOW, policy

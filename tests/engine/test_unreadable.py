@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
+from rescind.engine.lane_operation import LaneOperation
 from tests.engine.world import World
 from tests.ledger.build import policy
-from worker.engine.lane_operation import LaneOperation
 
 TRIES = 8
 

@@ -7,16 +7,16 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from ledger.database import writing
-from ledger.intake import insert_new
-from ledger.lanes import write_lane
-from providers.model import seconds
+from rescind.engine.calls import CallResult
+from rescind.engine.engine import LONGEST_WAIT
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.lane_states import write_lane
+from rescind.ledger.storage.transactions import writing
+from rescind.provider.model import seconds
 from tests.engine.parts import UnderWay
 from tests.engine.results import UNCLEAR
 from tests.engine.world import World, lane
 from tests.ledger.build import NOW, policy
-from worker.calls import CallResult
-from worker.engine.engine import LONGEST_WAIT
 
 SOON = 0.1
 """Much sooner than the sweep, which comes each second."""

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from ledger.seal import new_key
+from rescind.engine import watchdog
+from rescind.engine.watchdog import Watchdog, Watched, hanging
+from rescind.ledger.seal import new_key
+from rescind.runtime import background_job
+from rescind.runtime.background_job import BackgroundJob
+from rescind.runtime.host import EXIT_HANGING
+from tests.cli.test_cli_support import ROOT
 from tests.engine.waiting import SECONDS, until
-from tests.worker.test_cli_support import ROOT
-from worker import background
-from worker.background import BackgroundJob
-from worker.engine import watchdog
-from worker.engine.watchdog import Watchdog, Watched, hanging
-from worker.host import EXIT_HANGING
 
 NOW = 1000.0
 
@@ -149,7 +149,7 @@ def test_it_is_known_since_when_work_has_not_moved(
     job.await_begun()
     began = own.busy_since
     assert began is not None
-    monkeypatch.setattr(background.time, "monotonic", lambda: began + 60)
+    monkeypatch.setattr(background_job.time, "monotonic", lambda: began + 60)
     own.moved()
     assert own.busy_since == began + 60
     monkeypatch.undo()
@@ -187,8 +187,8 @@ def test_a_thread_that_ends_by_a_fault_is_not_alive(job: Job) -> None:
 HANGS = """
 import logging, sys, time
 from worker import host
-from worker.background import BackgroundJob
-from worker.logs import set_up
+from rescind.runtime.background_job import BackgroundJob
+from rescind.telemetry.logs import set_up
 import structlog
 
 set_up(logging.INFO, "logfmt")
@@ -210,8 +210,8 @@ FILL = 'while True: structlog.get_logger("rescind.x").warning("x" * 1000)'
 FAILS = """
 import logging, time
 from worker import host
-from worker.engine.engine import Engine
-from worker.logs import set_up
+from rescind.engine.engine import Engine
+from rescind.telemetry.logs import set_up
 
 set_up(logging.INFO, "logfmt")
 

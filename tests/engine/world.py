@@ -15,13 +15,20 @@ from typing import Any, cast
 from sqlalchemy import Engine as Ledger
 from sqlalchemy import select
 
-from ledger.database import reading
-from ledger.intake import NewCancellation, beginning
-from ledger.lanes import read_lane
-from ledger.tables import CANCELLATION
-from providers.base import Account
-from providers.model import Policy
 from providers.registry import BY_NAME
+from rescind.config.accounts import Accounts, Lane, LaneConfig
+from rescind.engine.calls import Caller, CallResult
+from rescind.engine.engine import Engine
+from rescind.engine.lane_operation import LaneOperation
+from rescind.engine.permits import Limiter
+from rescind.engine.registry import Registry
+from rescind.engine.sweeper import sweep
+from rescind.ledger.changes.insertion import NewCancellation, beginning
+from rescind.ledger.changes.lane_states import read_lane
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.interface import Account
+from rescind.provider.model import Policy
 from tests.engine.ledgers import Faults
 from tests.engine.parts import (
     FakeCaller,
@@ -32,13 +39,6 @@ from tests.engine.parts import (
 )
 from tests.engine.results import Results
 from tests.ledger.build import policy
-from worker.accounts import Accounts, Lane, LaneConfig
-from worker.calls import Caller, CallResult
-from worker.engine.engine import Engine
-from worker.engine.lane_operation import LaneOperation
-from worker.engine.permits import Limiter
-from worker.engine.registry import Registry
-from worker.sweeper import sweep
 
 PROVIDER = BY_NAME["notpanel"]
 ACCOUNT = Account(base_url="https://provider.example")

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select, update
 
-from ledger.database import reading, writing
-from ledger.intake import NewCancellation, beginning, insert_new
-from ledger.progress import Change, Claimed, Progress
-from ledger.records import new_id
-from ledger.states import FINAL, State
-from ledger.tables import CANCELLATION, TRANSITION
-from providers.model import Order, Policy, Reason, seconds
+from rescind.ledger.changes.insertion import NewCancellation, beginning, insert_new
+from rescind.ledger.changes.recording import new_id
+from rescind.ledger.progress import Change, Claimed, Progress
+from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.provider.model import Order, Policy, Reason, seconds
 from tests.ledger.single import claim, record
 
 NOW = datetime(2020, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 
-from ledger.database import writing
-from ledger.intake import insert_new
-from ledger.states import State
-from ledger.tables import CANCELLATION, TRANSITION
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
+from rescind.ledger.storage.transactions import writing
 from tests.ledger.build import HOUR, NOW, new, progress
 
 LANES = [("akinon", "a"), ("akinon", "b"), ("ithink", "a")]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
 
-from providers.model import Finding, Outcome, Policy, Reason
+from rescind.provider.model import Finding, Outcome, Policy, Reason
 
 
 class Truth(StrEnum):

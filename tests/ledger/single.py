@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from ledger.call_log import CallMade, append_calls
-from ledger.claims import Wanted, claim_many, waiting_many
-from ledger.progress import Change, Claimed
-from ledger.records import LaneChanges, Recorded, record_many
-from ledger.states import State
+from rescind.ledger.changes.call_log import CallMade, append_calls
+from rescind.ledger.changes.claims import Wanted, claim_many, waiting_many
+from rescind.ledger.changes.recording import LaneChanges, Recorded, record_many
+from rescind.ledger.progress import Change, Claimed
+from rescind.ledger.states import State
 
 Lane = tuple[str, str]
 

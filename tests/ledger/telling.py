@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ledger import dispatch
-from ledger.database import reading, writing
-from ledger.dispatch import settle
-from ledger.intake import insert_new
-from ledger.states import State
-from ledger.telling import Heard, Telling, judge
-from ledger.told import told_of
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.deliveries import dispatch
+from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.deliveries.dispatch import settle
+from rescind.ledger.deliveries.retry_policy import Heard, Telling, judge
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import (
     NOW,
     change,

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from ledger import backlogs as asked
-from ledger.backlogs import Backlog, backlogs
-from ledger.database import reading
-from ledger.states import FINAL, OPEN, State
-from ledger.walk import QUEUED, lanes_in
+from rescind.ledger.reading import backlogs as asked
+from rescind.ledger.reading.backlogs import Backlog, backlogs
+from rescind.ledger.reading.index_walk import QUEUED, lanes_in
+from rescind.ledger.states import FINAL, OPEN, State
+from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import HOUR, LANE, NOW, add
 from tests.ledger.filled import LANES, ON_ONE_LEDGER, One, fill, ones
 

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 
-from ledger.candidates import unreadable
-from ledger.claims import CLAIMED, Wanted, claim_many, waiting_many
-from ledger.database import reading, writing
-from ledger.intake import NewCancellation
-from ledger.progress import Claimed
-from ledger.states import State
-from ledger.tables import CANCELLATION, TRANSITION, from_ms
-from providers.model import Order, Reason
+from rescind.ledger.changes.candidates import unreadable
+from rescind.ledger.changes.claims import CLAIMED, Wanted, claim_many, waiting_many
+from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.progress import Claimed
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, from_ms
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.provider.model import Order, Reason
 from tests.ledger.build import (
     HOUR,
     LANE,

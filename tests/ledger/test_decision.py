@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.decision import (
+from rescind.ledger.decision import (
     AskFirst,
     DoneAlready,
     Event,
@@ -20,9 +20,9 @@ from ledger.decision import (
     decide,
     lease_ran_out,
 )
-from ledger.progress import Claimed
-from ledger.states import EDGES, FINAL, OPEN, RETRYABLE, State, diagram
-from providers.model import Finding, Outcome, Policy, Reason
+from rescind.ledger.progress import Claimed
+from rescind.ledger.states import EDGES, FINAL, OPEN, RETRYABLE, State, diagram
+from rescind.provider.model import Finding, Outcome, Policy, Reason
 from tests.ledger.build import HOUR, NOW, PLAIN, SECOND, claimed, policy, progress
 
 S, R, Said = State, Reason, Outcome

@@ -10,9 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 
-from ledger import deliveries
-from ledger.database import reading, writing
-from ledger.deliveries import (
+from rescind.ledger.changes.deletion import Pruning, count_ended
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.retries import retry
+from rescind.ledger.changes.sweeps import move
+from rescind.ledger.deliveries import store
+from rescind.ledger.deliveries.dispatch import hold as hold_told
+from rescind.ledger.deliveries.dispatch import settle
+from rescind.ledger.deliveries.retry_policy import Heard, Telling, judge
+from rescind.ledger.deliveries.store import (
     BROKER,
     Ended,
     begin,
@@ -20,17 +26,11 @@ from ledger.deliveries import (
     resend_all_given_up,
     resend_given_up_of,
 )
-from ledger.dispatch import hold as hold_told
-from ledger.dispatch import settle
-from ledger.intake import insert_new
-from ledger.queries import as_record
-from ledger.retention import Pruning, count_ended
-from ledger.rounds import retry
-from ledger.side_tables import DELIVERY
-from ledger.states import FINAL, RETRYABLE, State
-from ledger.sweeps import move
-from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
-from ledger.telling import Heard, Telling, judge
+from rescind.ledger.reading.queries import as_record
+from rescind.ledger.states import FINAL, RETRYABLE, State
+from rescind.ledger.storage.side_tables import DELIVERY
+from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
+from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import (
     HOUR,
     NOW,
@@ -235,7 +235,7 @@ def test_an_end_and_its_delivery_are_made_together_or_not_at_all(
 def test_where_nobody_asked_nobody_is_looked_for(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "asked_for", None)
+    monkeypatch.setattr(store, "asked_for", None)
     add(engine)
     [held] = hold(engine)
     with writing(engine) as connection:
@@ -312,7 +312,7 @@ def test_all_that_was_given_up_and_nothing_else_is_told_again(engine: Engine) ->
 def test_all_that_was_given_up_is_told_again_in_several_transactions(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "AT_ONCE", 2)
+    monkeypatch.setattr(store, "AT_ONCE", 2)
     give_up(engine, 5)
     assert resend_all_given_up(engine, NOW, most=3) == 4
     assert resend_all_given_up(engine, NOW) == 1
@@ -322,9 +322,9 @@ def test_all_that_was_given_up_is_told_again_in_several_transactions(
 def test_what_is_refused_anew_meanwhile_is_not_told_again_for_ever(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "AT_ONCE", 2)
+    monkeypatch.setattr(store, "AT_ONCE", 2)
     give_up(engine, 3)
-    resend_some = deliveries.resend_given_up_of
+    resend_some = store.resend_given_up_of
 
     def refused_at_once(connection: Any, ids: Any, now: datetime) -> int:
         count = resend_some(connection, ids, now)
@@ -333,7 +333,7 @@ def test_what_is_refused_anew_meanwhile_is_not_told_again_for_ever(
             settle(connection, [judge(held, GONE, later, 0.5)], later)
         return count
 
-    monkeypatch.setattr(deliveries, "resend_given_up_of", refused_at_once)
+    monkeypatch.setattr(store, "resend_given_up_of", refused_at_once)
     assert resend_all_given_up(engine, NOW) == 3
 
 

@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, delete
 
-from ledger.database import reading, writing
-from ledger.deliveries import BROKER
-from ledger.dispatch import put_off
-from ledger.tables import CANCELLATION, TRANSITION
-from ledger.tallies import WEBHOOK, totals
-from ledger.telling import DELAYS, Heard, Telling
-from ledger.told import due_targets
+from rescind.ledger.changes.counters import WEBHOOK, totals
+from rescind.ledger.deliveries.delivery_queries import due_targets
+from rescind.ledger.deliveries.dispatch import put_off
+from rescind.ledger.deliveries.retry_policy import DELAYS, Heard, Telling
+from rescind.ledger.deliveries.store import BROKER
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
+from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import (
     HOUR,
     NOW,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from ledger.database import reading
-from ledger.groups import states_of_group
+from rescind.ledger.reading.groups import states_of_group
+from rescind.ledger.storage.transactions import reading
 from tests.ledger.filled import ON_ONE_LEDGER, One, fill, ones
 
 

@@ -9,13 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, select
 
-from ledger.database import reading, writing
-from ledger.intake import NewCancellation, beginning, insert_new, standing
-from ledger.progress import Progress
-from ledger.queries import history
-from ledger.states import State
-from ledger.tables import CANCELLATION, TRANSITION, to_ms
-from providers.model import Reason
+from rescind.ledger.changes.insertion import (
+    NewCancellation,
+    beginning,
+    insert_new,
+    standing,
+)
+from rescind.ledger.progress import Progress
+from rescind.ledger.reading.queries import history
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, to_ms
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.provider.model import Reason
 from tests.ledger.build import HOUR, LANE, NOW, SECOND, new, row, steps, take_in
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 
-from ledger.database import reading, writing
-from ledger.lanes import (
+from rescind.ledger.changes.counters import totals
+from rescind.ledger.changes.lane_states import (
     HELD_BY_OPERATOR,
     LaneState,
     after_failure,
@@ -27,10 +27,10 @@ from ledger.lanes import (
     write_lane,
     write_lanes,
 )
-from ledger.side_tables import TALLY
-from ledger.tables import LANE as LANES
-from ledger.tallies import totals
-from providers.model import seconds
+from rescind.ledger.storage.side_tables import TALLY
+from rescind.ledger.storage.tables import LANE as LANES
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.provider.model import seconds
 from tests.ledger.build import HOUR, LANE, NOW, SECOND, policy
 from tests.ledger.filled import ON_ONE_LEDGER
 from tests.ledger.plans import statements as executed

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from ledger.database import writing
-from ledger.leases import acquire, release
+from rescind.ledger.changes.leases import acquire, release
+from rescind.ledger.storage.transactions import writing
 from tests.ledger.build import NOW, SECOND
 
 SECONDS = 20.0

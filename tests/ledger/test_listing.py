@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from ledger import listing
-from ledger.database import reading
-from ledger.listing import Filter, list_rows
-from ledger.states import State
+from rescind.ledger.reading import listing
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import add
 from tests.ledger.filled import GROUPS, ON_ONE_LEDGER, ORDERS, One, fill, ones
 

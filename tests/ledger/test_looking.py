@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, Row, delete
 
-from ledger.claims import CLAIMED, waiting_many
-from ledger.database import reading, writing
-from ledger.intake import NewCancellation
-from ledger.looking import Look, look
-from ledger.states import FINAL, State
-from ledger.tables import (
+from rescind.ledger.changes.claims import CLAIMED, waiting_many
+from rescind.ledger.changes.due_lanes import Look, look
+from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.reading.index_walk import QUEUED, lanes_in
+from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.tables import (
     CANCELLATION,
     LISTED,
     LOOKED_AT,
@@ -21,7 +21,7 @@ from ledger.tables import (
     WITH_DEADLINE,
     to_ms,
 )
-from ledger.walk import QUEUED, lanes_in
+from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import (
     HOUR,
     LANE,

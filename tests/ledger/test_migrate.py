@@ -14,17 +14,23 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlmodel import SQLModel
 
-from ledger import database
-from ledger.database import (
+from rescind.ledger.reading.queries import find
+from rescind.ledger.storage import transactions
+from rescind.ledger.storage.migrate import (
+    LedgerVersionError,
+    _config,
+    _known,
+    check,
+    upgrade,
+)
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import (
     LedgerUnreachableError,
     open_ledger,
     ping,
     reading,
     writing,
 )
-from ledger.migrate import LedgerVersionError, _config, _known, check, upgrade
-from ledger.queries import find
-from ledger.tables import CANCELLATION
 from tests.conftest import free_port
 from tests.ledger.build import add, hold, row, steps
 
@@ -266,7 +272,7 @@ def test_all_that_is_read_together_is_of_one_moment(engine: Engine) -> None:
 def test_a_writer_that_is_frozen_in_its_turn_keeps_nobody_for_ever(
     sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(transactions, "TURN_SECONDS", 0.05)
     engine = open_ledger(sqlite_ledger_url)
     with Path(f"{engine.url.database}-turn").open("w") as frozen:
         fcntl.flock(frozen, fcntl.LOCK_EX)

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from ledger.database import open_ledger, reading, writing
-from ledger.listing import Filter, list_rows
-from ledger.migrate import check, upgrade
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.storage.migrate import check, upgrade
+from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import new, take_in
 from tests.pgbouncer import pooled
 

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from ledger import database, postgres
-from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
+from rescind.ledger.storage import postgres, transactions
+from rescind.ledger.storage.transactions import (
+    LedgerUnreachableError,
+    open_ledger,
+    reading,
+    writing,
+)
 from tests.stalling import Stalling
 
 PROMPTLY = 5.0
@@ -76,7 +81,7 @@ def test_what_is_never_answered_is_given_up_and_the_next_transaction_goes_on(
     started: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(database, "DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr(transactions, "DEADLINE_SECONDS", 0.2)
     with pytest.raises(LedgerUnreachableError, match="does not answer in time"):
         what(ledger, way)
     # The answer of before is never taken for this one's.

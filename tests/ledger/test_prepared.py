@@ -15,17 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 
-from ledger.claims import Wanted, claim_many
-from ledger.database import reading, writing
-from ledger.intake import NewCancellation, insert_new
-from ledger.prepared import insert_claimed, may_insert_claimed
-from ledger.progress import Claimed
-from ledger.records import new_id
-from ledger.row_values import progress_of
-from ledger.side_tables import TALLY
-from ledger.states import State
-from ledger.tables import CANCELLATION, TRANSITION, to_ms
-from ledger.tallies import totals
+from rescind.ledger.changes.claims import Wanted, claim_many
+from rescind.ledger.changes.counters import totals
+from rescind.ledger.changes.insert_claimed import insert_claimed, may_insert_claimed
+from rescind.ledger.changes.insertion import NewCancellation, insert_new
+from rescind.ledger.changes.recording import new_id
+from rescind.ledger.progress import Claimed
+from rescind.ledger.states import State
+from rescind.ledger.storage.cancellation_rows import progress_of
+from rescind.ledger.storage.side_tables import TALLY
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, to_ms
+from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import HOUR, LANE, LEASE, NOW, SECOND, new, row, steps
 from tests.ledger.plans import statements
 

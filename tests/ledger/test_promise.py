@@ -21,7 +21,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from ledger.decision import (
+from rescind.ledger.changes.retries import _reopened
+from rescind.ledger.decision import (
     Event,
     Halve,
     Lost,
@@ -32,10 +33,9 @@ from ledger.decision import (
     decide,
     lease_ran_out,
 )
-from ledger.progress import Claimed, Progress
-from ledger.rounds import _reopened
-from ledger.states import EDGES, FINAL, RETRYABLE, State
-from providers.model import Finding, Order, Outcome, Policy, Reason, seconds
+from rescind.ledger.progress import Claimed, Progress
+from rescind.ledger.states import EDGES, FINAL, RETRYABLE, State
+from rescind.provider.model import Finding, Order, Outcome, Policy, Reason, seconds
 from tests.ledger.build import LEASE, NOW
 from tests.ledger.model import Fate, ModelProvider, Truth
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from ledger.backlogs import backlogs
-from ledger.counts import outcomes
-from ledger.database import reading
-from ledger.queries import as_record, find, history, rows_of, stamp
-from ledger.states import State
-from ledger.tables import to_ms
+from rescind.ledger.reading.backlogs import backlogs
+from rescind.ledger.reading.counts import outcomes
+from rescind.ledger.reading.queries import as_record, find, history, rows_of, stamp
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import to_ms
+from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import (
     HOUR,
     LANE,

@@ -10,18 +10,23 @@ import pytest
 from sqlalchemy import Engine, insert, update
 from sqlalchemy.exc import IntegrityError
 
-from ledger.call_log import CallMade
-from ledger.counts import calls_made
-from ledger.database import reading, writing
-from ledger.progress import Change, Claimed, Progress
-from ledger.queries import history
-from ledger.records import ForbiddenEdgeError, LaneChanges, new_id, record_many
-from ledger.row_values import progress_of
-from ledger.states import EDGES, FINAL, State
-from ledger.tables import CANCELLATION, to_ms
-from ledger.tallies import totals
-from ledger.transitions import write_steps
-from providers.model import Reason
+from rescind.ledger.changes.call_log import CallMade
+from rescind.ledger.changes.counters import totals
+from rescind.ledger.changes.recording import (
+    ForbiddenEdgeError,
+    LaneChanges,
+    new_id,
+    record_many,
+)
+from rescind.ledger.changes.transitions import write_steps
+from rescind.ledger.progress import Change, Claimed, Progress
+from rescind.ledger.reading.counts import calls_made
+from rescind.ledger.reading.queries import history
+from rescind.ledger.states import EDGES, FINAL, State
+from rescind.ledger.storage.cancellation_rows import progress_of
+from rescind.ledger.storage.tables import CANCELLATION, to_ms
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.provider.model import Reason
 from tests.ledger.build import (
     HOUR,
     LANE,

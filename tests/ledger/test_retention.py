@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, Table, delete, select
 
-from ledger import retention
-from ledger.call_log import CallMade
-from ledger.database import open_ledger, reading, writing
-from ledger.intake import insert_new
-from ledger.records import new_id
-from ledger.retention import Pruning, count_ended
-from ledger.rounds import retry
-from ledger.states import FINAL, State
-from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION, in_ms
+from rescind.ledger.changes import deletion
+from rescind.ledger.changes.call_log import CallMade
+from rescind.ledger.changes.deletion import Pruning, count_ended
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.recording import new_id
+from rescind.ledger.changes.retries import retry
+from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION, in_ms
+from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import HOUR, NOW, SECOND, change, hold, make, new
 from tests.ledger.build import progress as in_state
 from tests.ledger.build import row as row_of
@@ -35,8 +35,8 @@ Dump = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "AT_ONCE", 3)
-    monkeypatch.setattr(retention, "CALLS_AT_ONCE", 2)
+    monkeypatch.setattr(deletion, "AT_ONCE", 3)
+    monkeypatch.setattr(deletion, "CALLS_AT_ONCE", 2)
 
 
 def prune(engine: Engine, before: datetime = BEFORE) -> tuple[int, int]:
@@ -207,7 +207,7 @@ def test_what_is_retried_after_it_was_found_old_is_left_alone(engine: Engine) ->
         assert retry(connection, row_of(engine, one), NOW)
     was = dump(engine)
     with writing(engine) as connection:
-        assert retention._delete(connection, [one], in_ms(BEFORE)) == 0
+        assert deletion._delete(connection, [one], in_ms(BEFORE)) == 0
     assert dump(engine) == was
 
 

@@ -6,13 +6,13 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import writing
-from ledger.intake import NewCancellation
-from ledger.rounds import REFUSED_KEY, retry
-from ledger.row_values import progress_of
-from ledger.states import RETRYABLE, State
-from ledger.tables import NO_DEADLINE, from_ms, to_ms
-from providers.model import InvalidRequestError
+from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.changes.retries import REFUSED_KEY, retry
+from rescind.ledger.states import RETRYABLE, State
+from rescind.ledger.storage.cancellation_rows import progress_of
+from rescind.ledger.storage.tables import NO_DEADLINE, from_ms, to_ms
+from rescind.ledger.storage.transactions import writing
+from rescind.provider.model import InvalidRequestError
 from tests.ledger.build import (
     HOUR,
     NOW,

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import JSON, BigInteger, Engine, Text, select
 
-from ledger.database import reading
-from ledger.rows import Columns, Rows, incoming
-from ledger.states import State
+from rescind.ledger.states import State
+from rescind.ledger.storage.row_sets import Columns, Rows, incoming
+from rescind.ledger.storage.transactions import reading
 
 COLUMNS: Columns = {"name": Text, "state": Text, "number": BigInteger, "params": JSON}
 

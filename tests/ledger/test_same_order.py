@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger.database import reading, writing
-from ledger.intake import insert_new
-from ledger.same_order import wishes
-from ledger.states import State
-from providers.model import Reason
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.same_order import wishes
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.provider.model import Reason
 from tests.ledger.build import NOW, new, progress
 
 ORDER = ("notpanel", "default", "1")

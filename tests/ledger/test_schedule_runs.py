@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger import schedule_runs
-from ledger.database import open_ledger, reading, writing
-from ledger.schedule_history import as_document, last_ended, last_runs, runs_of
-from ledger.schedule_runs import (
+from rescind.ledger.scheduling import schedule_runs
+from rescind.ledger.scheduling.schedule_history import (
+    as_document,
+    last_ended,
+    last_runs,
+    runs_of,
+)
+from rescind.ledger.scheduling.schedule_runs import (
     KEPT,
     OPERATOR,
     Counts,
@@ -27,6 +31,7 @@ from ledger.schedule_runs import (
     renew,
     take,
 )
+from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import HOUR, LEASE, NOW, SECOND
 
 DUE = NOW.replace(microsecond=0)

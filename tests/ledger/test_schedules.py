@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from ledger.database import writing
-from ledger.schedules import remember, since_when
+from rescind.ledger.scheduling.schedule_starts import remember, since_when
+from rescind.ledger.storage.transactions import writing
 from tests.ledger.build import HOUR, NOW
 
 

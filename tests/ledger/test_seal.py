@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.seal import Seal, SealError, new_key
+from rescind.ledger.seal import Seal, SealError, new_key
 
 OLD, NEW = new_key(), new_key()
 PERSONAL = {

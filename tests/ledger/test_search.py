@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from ledger.database import reading
-from ledger.endings import ended
-from ledger.groups import COUNTED, groups_from, standing
-from ledger.search import search
-from ledger.states import State
+from rescind.ledger.reading.endings import ended
+from rescind.ledger.reading.groups import COUNTED, groups_from, standing
+from rescind.ledger.reading.search import search
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import LANE, add, hold, new, take_in
 
 OTHER = ("akinon", "shop")

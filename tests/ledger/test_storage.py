@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from ledger.database import open_ledger, reading
+from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.ledger.build import hold, new, take_in
 
 PAGE = 8192

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, update
 
-from ledger import sweeps
-from ledger.database import reading, writing
-from ledger.looking import look
-from ledger.queries import history
-from ledger.row_values import progress_of
-from ledger.states import State
-from ledger.sweeps import AT_ONCE, Moved, move
-from ledger.tables import CANCELLATION, TRANSITION
-from ledger.tallies import totals
-from providers.model import Policy, Reason
+from rescind.ledger.changes import sweeps
+from rescind.ledger.changes.counters import totals
+from rescind.ledger.changes.due_lanes import look
+from rescind.ledger.changes.sweeps import AT_ONCE, Moved, move
+from rescind.ledger.reading.queries import history
+from rescind.ledger.states import State
+from rescind.ledger.storage.cancellation_rows import progress_of
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.provider.model import Policy, Reason
 from tests.ledger.build import (
     HOUR,
     LANE,

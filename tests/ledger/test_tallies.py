@@ -14,27 +14,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select, text
 
-from ledger import tallies
-from ledger.call_log import CallMade
-from ledger.database import open_ledger, reading, writing
-from ledger.intake import NewCancellation, insert_or_find
-from ledger.lanes import (
+from rescind.ledger.changes import counters
+from rescind.ledger.changes.call_log import CallMade
+from rescind.ledger.changes.counters import BEYOND, BUCKETS, NO_LANE, SLOT, flow, totals
+from rescind.ledger.changes.deletion import Pruning
+from rescind.ledger.changes.insertion import NewCancellation, insert_or_find
+from rescind.ledger.changes.lane_states import (
     LaneState,
     hold_for_operator,
     read_lane,
     write_lane,
 )
-from ledger.lanes import held as held_by_fault
-from ledger.migrate import _config, upgrade
-from ledger.progress import Change, Claimed
-from ledger.records import new_id
-from ledger.retention import Pruning
-from ledger.rounds import REFUSED_KEY, retry
-from ledger.side_tables import TALLY
-from ledger.states import FINAL, RETRYABLE, State
-from ledger.sweeps import move
-from ledger.tables import CALL, CANCELLATION, LANE, TRANSITION
-from ledger.tallies import BEYOND, BUCKETS, NO_LANE, SLOT, flow, totals
+from rescind.ledger.changes.lane_states import held as held_by_fault
+from rescind.ledger.changes.recording import new_id
+from rescind.ledger.changes.retries import REFUSED_KEY, retry
+from rescind.ledger.changes.sweeps import move
+from rescind.ledger.progress import Change, Claimed
+from rescind.ledger.states import FINAL, RETRYABLE, State
+from rescind.ledger.storage.migrate import _config, upgrade
+from rescind.ledger.storage.side_tables import TALLY
+from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
+from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import HOUR, LEASE, NOW, PLAIN, SECOND, change, hold, new
 from tests.ledger.build import progress as in_state
 from tests.ledger.single import record, record_calls
@@ -64,7 +64,7 @@ def told(engine: Engine) -> Counted:
     for one in found:
         names = (one.metric, one.provider, one.account, one.first, one.second)
         counted[*names, one.third] = one.count
-        if one.metric == tallies.CALL:
+        if one.metric == counters.CALL:
             counted[*names, one.third, "orders"] = one.orders
             counted[*names, one.third, "took_ms"] = one.took_ms
     return +counted
@@ -252,14 +252,14 @@ def test_the_tallies_are_what_the_history_says_and_said_of_what_is_deleted(
     assert ever == history(engine) + world.gone
     ended: Counted = Counter()
     for (metric, *names), count in ever.items():
-        if metric == tallies.OUTCOME:
+        if metric == counters.OUTCOME:
             ended[names[2], names[3]] += count
     assert flowed(engine) == ended
 
 
 @given(took_ms=st.integers(0, 90_000))
 def test_a_call_falls_into_the_bucket_that_holds_its_time(took_ms: int) -> None:
-    bucket = tallies._bucket(took_ms)
+    bucket = counters._bucket(took_ms)
     limits = [0, *BUCKETS]
     if bucket == BEYOND:
         assert took_ms > BUCKETS[-1]
@@ -273,7 +273,7 @@ def end_at(engine: Engine, *moments: Any) -> None:
     for at in moments:
         with writing(engine) as connection:
             ended = [("cancelled", "confirmed", 1)]
-            tallies.count_outcomes(connection, LANES[0], ended, at)
+            counters.count_outcomes(connection, LANES[0], ended, at)
 
 
 def test_the_flow_is_by_quarters_of_an_hour_the_oldest_first(engine: Engine) -> None:
@@ -290,11 +290,11 @@ def test_the_flow_is_by_quarters_of_an_hour_the_oldest_first(engine: Engine) -> 
 
 
 def test_what_flowed_long_ago_is_forgotten_and_stays_counted(engine: Engine) -> None:
-    old, older = NOW - tallies.KEPT - SLOT, NOW - tallies.KEPT - 3 * SLOT
+    old, older = NOW - counters.KEPT - SLOT, NOW - counters.KEPT - 3 * SLOT
     end_at(engine, NOW, old, older)
     for forgotten in (True, True, False):
         with writing(engine) as connection:
-            assert tallies.forget_flow(connection, NOW) is forgotten
+            assert counters.forget_flow(connection, NOW) is forgotten
     with reading(engine) as connection:
         assert len(flow(connection, older, NOW)) == 1
     assert told(engine).total() == 3
@@ -304,14 +304,14 @@ def test_what_is_counted_outside_of_a_transaction_of_ours_is_counted_too(
     engine: Engine,
 ) -> None:
     with engine.begin() as connection:
-        tallies.count(connection, tallies.THROTTLE, LANES[0], by=2)
+        counters.count(connection, counters.THROTTLE, LANES[0], by=2)
     assert told(engine) == {("throttle", *LANES[0], "", "", ""): 2}
 
 
 def test_a_webhook_is_counted_by_what_came_of_it(engine: Engine) -> None:
     for result in ("delivered", "failed", "delivered"):
         with writing(engine) as connection:
-            tallies.count_webhook(connection, result)
+            counters.count_webhook(connection, result)
     assert told(engine) == {
         ("webhook", "", "", "delivered", "", ""): 2,
         ("webhook", "", "", "failed", "", ""): 1,
@@ -348,8 +348,8 @@ def test_those_who_count_the_same_at_once_lose_nothing_and_lock_nobody(
             for _ in range(25):
                 with writing(own) as connection:
                     for lane in LANES[::order]:
-                        tallies.count(connection, tallies.THROTTLE, lane)
-                        tallies.count(connection, tallies.ACCEPTED, lane, crowd=True)
+                        counters.count(connection, counters.THROTTLE, lane)
+                        counters.count(connection, counters.ACCEPTED, lane, crowd=True)
         except Exception as error:  # noqa: BLE001
             failed.append(error)
         finally:

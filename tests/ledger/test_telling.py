@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.telling import (
+from rescind.ledger.deliveries.retry_policy import (
     DELAYS,
     JITTER,
     LONGEST_WAIT,

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger import told as questions
-from ledger.database import reading
-from ledger.told import (
+from rescind.ledger.deliveries import delivery_queries as questions
+from rescind.ledger.deliveries.delivery_queries import (
     STATES,
     Place,
     anything_due,
@@ -19,6 +18,7 @@ from ledger.told import (
     place_of,
     told_of,
 )
+from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import (
     HOUR,
     NOW,

@@ -8,7 +8,12 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ledger.database import LedgerUnreachableError, open_ledger, reading, writing
+from rescind.ledger.storage.transactions import (
+    LedgerUnreachableError,
+    open_ledger,
+    reading,
+    writing,
+)
 
 AWAY = (
     *("08006", "25006", "25P02", "40001", "40P01", "53100", "53200", "53300"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from providers.base import Account
-from providers.model import Order
 from providers.registry import BY_NAME
+from rescind.provider.interface import Account
+from rescind.provider.model import Order
 
 MARK = "MARKED-SECRET"
 

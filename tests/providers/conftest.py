@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from providers import connection
+from rescind.provider import connection
 
 Handler = Callable[[socket.socket], None]
 Tls = Callable[[Callable[[ssl.SSLSocket, socket.socket], None]], str]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from providers.model import Order, Outcome, Reply
+from rescind.provider.model import Order, Outcome, Reply
 
 Shown = Callable[[Order, Sequence[Order], Reply, Any], list[str]]
 """The words, in small letters, that stand where this order's status stands."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from providers.model import Order, Reply
+from rescind.provider.model import Order, Reply
 from tests.providers.accounts import ORDERS
 
 UUID = ORDERS["dukkango"][0].id

@@ -12,8 +12,8 @@ from limits import parse as parse_rate
 from pydantic import ValidationError
 
 from providers.akinon import Akinon, AkinonAccount
-from providers.base import Token
-from providers.model import (
+from rescind.provider.interface import Token
+from rescind.provider.model import (
     Finding,
     Findings,
     Held,

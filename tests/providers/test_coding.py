@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.coding import CODINGS, MOST_TIMES, SMALL, CodedError, uncoded
-from providers.model import Reply
+from rescind.provider.content_coding import (
+    CODINGS,
+    MOST_TIMES,
+    SMALL,
+    CodedError,
+    uncoded,
+)
+from rescind.provider.model import Reply
 
 LARGEST = 1_000_000
 BODY = '{"response":{"status":{"code":200,"message":"İşlem başarılı"}}}'.encode()

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.base import Provider, WithLogin
-from providers.model import (
+from providers.registry import BY_NAME, PROVIDERS, provider_named
+from rescind.provider.interface import Provider, WithLogin
+from rescind.provider.model import (
     BatchRefused,
     Findings,
     Held,
@@ -24,7 +25,6 @@ from providers.model import (
     TokenRefused,
     UnreadableReplyError,
 )
-from providers.registry import BY_NAME, PROVIDERS, provider_named
 from tests.providers.accounts import CREDENTIALS, MARK, ORDERS, account
 
 json_values = st.recursive(

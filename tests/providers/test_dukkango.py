@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from limits import parse as parse_rate
 from pydantic import ValidationError
 
-from providers.base import Token
 from providers.dukkango import Dukkango, DukkangoAccount
-from providers.model import (
+from rescind.provider.interface import Token
+from rescind.provider.model import (
     Finding,
     Findings,
     Held,

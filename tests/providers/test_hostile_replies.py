@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.base import Provider, Token, WithLogin
-from providers.http import Evidence, exchange
-from providers.model import (
+from providers.registry import BY_NAME, PROVIDERS
+from rescind.provider.http import Evidence, exchange
+from rescind.provider.interface import Provider, Token, WithLogin
+from rescind.provider.model import (
     BatchRefused,
     Finding,
     Findings,
@@ -26,8 +27,7 @@ from providers.model import (
     Request,
     UnreadableReplyError,
 )
-from providers.registry import BY_NAME, PROVIDERS
-from providers.replies import LARGEST_BODY
+from rescind.provider.replies import LARGEST_BODY
 from tests.providers.conftest import Wire
 from tests.providers.evidence import CANCEL_CALLS, READINGS, holds
 from tests.providers.samples import ASKED, CANCELS, ODD_VALUES, READS, places, replies

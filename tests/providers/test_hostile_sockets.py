@@ -18,11 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import providers.wire
-from providers import connection
-from providers.http import Evidence
-from providers.model import Parsed, Policy, Reply
-from providers.replies import LARGEST_BODY
+import rescind.provider.wire
+from rescind.provider import connection
+from rescind.provider.http import Evidence
+from rescind.provider.model import Parsed, Policy, Reply
+from rescind.provider.replies import LARGEST_BODY
 from tests.providers.conftest import Tls, Wire
 from tests.providers.test_http import DONE, POLICY, SECRET, read_whole, send, whole
 
@@ -205,7 +205,7 @@ def test_crumbs_take_no_more_than_one_loaf(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     largest = LARGEST_BODY // 32
-    monkeypatch.setattr(providers.wire, "LARGEST_BODY", largest)
+    monkeypatch.setattr(rescind.provider.wire, "LARGEST_BODY", largest)
     wire.answers(CHUNKED, b"3\r\n[[[\r\n" * largest)
     assert highest(lambda: send(wire.url, policy=PATIENT)) < 4 * largest
 
@@ -312,7 +312,7 @@ def test_an_error_that_no_library_announces_may_be_done(
     def fail(*_: object) -> None:
         raise RecursionError(f"while reading {SECRET}")
 
-    monkeypatch.setattr(providers.wire, "receive", fail)
+    monkeypatch.setattr(rescind.provider.wire, "receive", fail)
     result = send(wire.url)
     assert result.evidence is Evidence.MAYBE_DONE
     assert SECRET not in repr(result)

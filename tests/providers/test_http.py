@@ -21,15 +21,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
 
-import providers.wire
-from providers import connection
-from providers.http import (
-    Evidence,
-    Exchange,
-    exchange,
-)
-from providers.masking import mask
-from providers.model import (
+import rescind.provider.wire
+from rescind.provider import connection
+from rescind.provider.http import Evidence, Exchange, exchange
+from rescind.provider.masking import mask
+from rescind.provider.model import (
     BatchRefused,
     Finding,
     Findings,
@@ -44,9 +40,9 @@ from providers.model import (
     UnreadableReplyError,
     seconds,
 )
-from providers.redirects import only_upgrades
-from providers.replies import LARGEST_BODY
-from providers.throttling import LONGEST_WAIT, throttle_wait
+from rescind.provider.redirects import only_upgrades
+from rescind.provider.replies import LARGEST_BODY
+from rescind.provider.throttling import LONGEST_WAIT, throttle_wait
 from tests.providers.conftest import Tls, Wire
 
 BODY = b'{"order":"1"}'
@@ -581,7 +577,7 @@ def test_a_call_that_is_broken_off_leaves_no_connection_behind(
 
     wire.keeps_saying("")
     with monkeypatch.context() as broken:
-        broken.setattr(providers.wire, "receive", stop)
+        broken.setattr(rescind.provider.wire, "receive", stop)
         with pytest.raises(SystemExit):
             send(wire.url)
     wire.keeps_saying(GOOD)

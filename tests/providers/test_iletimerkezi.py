@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.iletimerkezi import IletiMerkezi, IletiMerkeziAccount
-from providers.model import (
+from rescind.provider.model import (
     Finding,
     Findings,
     Held,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from providers.ithink import IThink, IThinkAccount
-from providers.model import (
+from rescind.provider.model import (
     BatchRefused,
     Finding,
     Findings,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.masking import mask
+from rescind.provider.masking import mask
 
 IBAN = "TR560006100519786457841326"
 SPACED = "TR56 0006 1005 1978 6457 8413 26"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from limits import parse as parse_rate
 from pydantic import ValidationError
 
-from providers.model import (
+from providers.notpanel import NotPanel, NotPanelAccount
+from rescind.provider.model import (
     BatchRefused,
     Finding,
     Findings,
@@ -23,7 +24,6 @@ from providers.model import (
     UnreadableReplyError,
     explain,
 )
-from providers.notpanel import NotPanel, NotPanelAccount
 
 A, B, C = Order("ord_01HG9X7KJP4N"), Order("ord_01HG9X7KJP4P"), Order("9")
 THREE = [A, B, C]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from providers.base import Provider, WithLogin
-from providers.http import Evidence, Exchange, exchange
-from providers.model import Held, Parsed, Reply, Request, TokenRefused
 from providers.registry import PROVIDERS
+from rescind.provider.http import Evidence, Exchange, exchange
+from rescind.provider.interface import Provider, WithLogin
+from rescind.provider.model import Held, Parsed, Reply, Request, TokenRefused
 from tests.providers.accounts import ORDERS
 from tests.providers.conftest import Wire
 from tests.providers.test_http import POLICY, whole

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.receiving import LostError, Patience, _Incoming, receive
+from rescind.provider.response_reader import LostError, Patience, _Incoming, receive
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 PLAIN = b'HTTP/1.1 200 OK\r\nRETRY-AFTER: 7\r\nContent-Length: 8\r\n\r\n{"a": 1}'

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from providers.base import Provider
 from providers.registry import LEAST_DOUBT, PROVIDERS, check_policy
+from rescind.provider.interface import Provider
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: one.name)

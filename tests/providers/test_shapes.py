@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.http import Exchange, exchange
-from providers.masking import masked_body
-from providers.model import Reply, Request
-from providers.shapes import masked_shapes
+from rescind.provider.http import Exchange, exchange
+from rescind.provider.masking import masked_body
+from rescind.provider.model import Reply, Request
+from rescind.provider.personal_data import masked_shapes
 from tests.providers.conftest import Wire
 from tests.providers.test_http import POLICY, parse, whole
 

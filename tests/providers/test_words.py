@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from providers import ithink_words, notpanel_words
 from providers.dukkango_words import of_refusal
-from providers.model import Finding, Findings, Order, Outcome, Reason, Reply
 from providers.registry import BY_NAME
-from providers.wording import asserted
+from rescind.provider.model import Finding, Findings, Order, Outcome, Reason, Reply
+from rescind.provider.wording import asserted
 from tests.providers.accounts import ORDERS
 
 CANCELLED, REFUSED = Outcome.CANCELLED, Outcome.REFUSED

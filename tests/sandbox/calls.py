@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
 
 KEY = "3e9caf87-5cb7-4c4e-adcb-fc2ec54cf24e"
 TIMEOUT = 5.0

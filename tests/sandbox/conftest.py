@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import Sandbox, running
+from rescind.sandbox import Sandbox, running
 
 
 @pytest.fixture(scope="module")

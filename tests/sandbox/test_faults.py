@@ -5,10 +5,10 @@ import threading
 import pytest
 import requests
 
-from sandbox import Sandbox, running
-from sandbox.client import SandboxError
-from sandbox.faults import KINDS
-from sandbox.server import parser
+from rescind.sandbox import Sandbox, running
+from rescind.sandbox.faults import KINDS
+from rescind.sandbox.sandbox_client import SandboxError
+from rescind.sandbox.sandbox_server import parser
 from tests.sandbox.calls import akinon, dukkango, ithink, panel, sms, until
 
 ANSWERED = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
 from tests.sandbox.calls import (
     KEY,
     akinon,

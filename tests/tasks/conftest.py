@@ -15,13 +15,13 @@ from celery import Celery
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from ledger.database import open_ledger, reading
-from ledger.listing import Filter, list_rows
-from ledger.queries import as_record, find, history
-from sandbox import Sandbox, running
+from rescind.config.settings import Settings
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.queries import as_record, find, history
+from rescind.ledger.storage.transactions import open_ledger, reading
+from rescind.sandbox import Sandbox, running
+from rescind.system.local_system import System
 from worker.broker import BROKER_OPTIONS
-from worker.settings import Settings
-from worker.system import System
 
 PATIENCE = 45.0
 """Far longer than anything here takes: what waits so long has failed."""

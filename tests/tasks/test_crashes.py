@@ -11,7 +11,7 @@ import signal
 import sqlite3
 from typing import Any
 
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
 from tests.tasks.conftest import Running, until
 
 _numbers = itertools.count(700_000_001)

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import redis
 
-from ledger.database import writing
-from ledger.lanes import LaneState, hold_for_operator, write_lane
-from sandbox import Sandbox
+from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
+from rescind.ledger.storage.transactions import writing
+from rescind.runtime.resources import utc_now
+from rescind.sandbox import Sandbox
 from tests.tasks.conftest import QUICK, Running, accounts_toml, until, written
-from worker.runtime import utc_now
 
 GRAIN = 0.25
 """Seconds by which the provider may see a call later than we saw the clock."""

@@ -11,9 +11,9 @@ from pathlib import Path
 import requests
 from redis import Redis
 
+from rescind.telemetry import heartbeat
 from tests.conftest import free_port
 from tests.tasks.conftest import Running, until
-from worker import pulse
 
 TOKEN = "0123456789abcdef-shop"
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -64,4 +64,4 @@ def test_what_was_accepted_while_redis_is_away_is_swept_up_and_cancelled(
 
 def test_a_worker_that_sweeps_leaves_its_pulse(system: Running) -> None:
     with Redis.from_url(system.system.redis_url) as client:
-        until(lambda: pulse.ages(client, datetime.now(UTC)), "a pulse")
+        until(lambda: heartbeat.ages(client, datetime.now(UTC)), "a pulse")

@@ -170,16 +170,16 @@ def test_bad_credentials_hold_their_lane_alone_and_burn_no_attempt(
 
 
 def _held(system: Running, provider: str) -> bool:
-    from ledger.database import reading
-    from ledger.lanes import read_lane
+    from rescind.ledger.changes.lane_states import read_lane
+    from rescind.ledger.storage.transactions import reading
 
     with reading(system.engine) as connection:
         return read_lane(connection, (provider, "default")).held_at is not None
 
 
 def _resume(system: Running, provider: str) -> None:
-    from ledger.database import writing
-    from ledger.lanes import LaneState, write_lane
+    from rescind.ledger.changes.lane_states import LaneState, write_lane
+    from rescind.ledger.storage.transactions import writing
 
     with writing(system.engine) as connection:
         write_lane(connection, (provider, "default"), LaneState())

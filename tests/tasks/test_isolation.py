@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ledger.database import reading
-from ledger.lanes import read_lane
-from sandbox import Sandbox
+from rescind.ledger.changes.lane_states import read_lane
+from rescind.ledger.storage.transactions import reading
+from rescind.sandbox import Sandbox
 from tests.conftest import free_port
 from tests.silence import silence
 from tests.tasks.conftest import QUICK, Running, accounts_toml, until, written

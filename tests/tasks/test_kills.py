@@ -13,14 +13,14 @@ from dataclasses import replace
 import pytest
 
 from chaos import points
-from chaos.plan import POINTS
+from chaos.fault_plan import POINTS
 from chaos.points import KILL, Armoury
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
+from rescind.system.local_system import System
+from rescind.system.supervisor import Program, Supervisor
 from tests.tasks.conftest import QUICK, Running, accounts_toml, start, until
 from tests.tasks.traps.acts import a_while_passes
 from worker.intake_channel import VISIBILITY_SECONDS
-from worker.supervisor import Program, Supervisor
-from worker.system import System
 
 STEPS = (
     "sweeping",
@@ -51,7 +51,7 @@ class Mortal(System):
             if one.name != "worker":
                 yield one
                 continue
-            words[words.index("-A") + 1] = "chaos.app"
+            words[words.index("-A") + 1] = "chaos.chaos_app"
             env = {**one.env, points.FOLDER: str(self.home)}
             yield replace(one, command=tuple(words), env=env)
             second = (*words, "-n", "second@%h")

@@ -12,12 +12,12 @@ from celery import Celery
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
-from ledger.database import open_ledger
-from ledger.seal import new_key
-from sandbox import Sandbox
+from rescind.config.settings import Settings
+from rescind.ledger.seal import new_key
+from rescind.ledger.storage.transactions import open_ledger
+from rescind.sandbox import Sandbox
+from rescind.system.local_system import System
 from tests.tasks.conftest import Running, accounts_toml, until
-from worker.settings import Settings
-from worker.system import System
 
 _numbers = itertools.count(800_000_001)
 

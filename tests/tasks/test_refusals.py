@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 import redis
 
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
 from tests.tasks.conftest import Running, accounts_toml, start, until
 from tests.tasks.traps.acts import cancelled_once, record, submitted
 from tests.valkey import fill_disk, make_full, make_replica, recover, valkey_server

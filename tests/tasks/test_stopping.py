@@ -17,18 +17,18 @@ import pytest
 from celery import Celery
 from sqlalchemy import Engine, update
 
-from ledger.database import open_ledger, reading, writing
-from ledger.listing import Filter, list_rows
-from ledger.migrate import upgrade
-from ledger.queries import as_record
-from ledger.states import State
-from ledger.tables import CANCELLATION
-from sandbox import Sandbox
-from sandbox import running as running_sandbox
+from rescind.config.home import write_private
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.queries import as_record
+from rescind.ledger.states import State
+from rescind.ledger.storage.migrate import upgrade
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import open_ledger, reading, writing
+from rescind.sandbox import Sandbox
+from rescind.sandbox import running as running_sandbox
+from rescind.system.embedded_redis import EmbeddedRedis
+from tests.system.test_up import Up, end
 from tests.tasks.conftest import CREDENTIALS, QUICK, until
-from tests.worker.test_up import Up, end
-from worker.embedded import EmbeddedRedis
-from worker.home import write_private
 
 READ_TIMEOUT = 1.0
 PATIENT = 30.0

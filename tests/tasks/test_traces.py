@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
 from tests.collector import attributes, collecting
 from tests.tasks.conftest import accounts_toml, start
 

@@ -15,14 +15,14 @@ from celery.contrib.testing.worker import start_worker
 from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
-from ledger.database import reading, writing
-from ledger.side_tables import DELIVERY
-from ledger.tables import in_ms
-from ledger.told import told_of
-from sandbox import Sandbox
+from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.storage.side_tables import DELIVERY
+from rescind.ledger.storage.tables import in_ms
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.runtime.resources import utc_now
+from rescind.sandbox import Sandbox
 from tests.receivers import Heard, Receiver, receiving, saying
 from tests.tasks.conftest import WEBHOOK_SECRET, Running, until
-from worker.runtime import utc_now
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
+from rescind.config.redis_client import client_of, refusal
+from rescind.operations.findings import Check, Level, redis_checks
 from tests.valkey import (
     REFUSALS,
     fill_disk,
@@ -35,9 +37,7 @@ from tests.worker.test_transport import (
 )
 from worker import intake_channel, refusals
 from worker.broker import INTAKE, TAKING
-from worker.cli.checks import Check, Level, redis_checks
 from worker.intake_channel import VISIBILITY_SECONDS
-from worker.redis_client import client_of, refusal
 from worker.refusals import STEADY_SECONDS, WAITS, Refusals, without_command
 
 __all__ = ["hire"]

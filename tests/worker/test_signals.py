@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from worker.accounts import load_accounts
-from worker.settings import Settings, settings
-from worker.system import System
-from worker.up import banner
+from rescind.config.accounts import load_accounts
+from rescind.config.settings import Settings, settings
+from rescind.system.local_system import System
+from rescind.system.up import banner
 
 GOOD = '[notpanel.default]\nkey = "hush-hush"\n'
 

@@ -14,9 +14,9 @@ import redis
 from celery.app.control import Inspect
 from sqlalchemy import update
 
-from ledger.database import writing
-from ledger.states import State
-from ledger.tables import CANCELLATION
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import writing
 from tests.tasks.conftest import Running, until
 
 PROVIDER = "iletimerkezi"

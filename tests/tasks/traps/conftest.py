@@ -13,7 +13,7 @@ import redis
 from celery import Celery
 
 from chaos.proxy import Proxy
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
 from tests.tasks.conftest import QUICK, Running, accounts_toml, start
 from tests.tasks.traps.fleets import SHORTER, Fleet, Hasty
 

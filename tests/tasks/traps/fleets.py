@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from rescind.system.local_system import System
+from rescind.system.supervisor import Program
 from worker.broker import BROKER_OPTIONS
-from worker.supervisor import Program
-from worker.system import System
 
 ROOT = Path(__file__).parents[3]
 SHORTER = {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from providers.iletimerkezi import IletiMerkezi
-from providers.model import Order, Request
+from rescind.provider.model import Order, Request
 
 DEADLY = "666"
 """What the numbers of such orders begin with."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox import Sandbox
+from rescind.sandbox import Sandbox
 from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import (
     PROVIDER,

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 from celery import Celery
 
-from sandbox import Sandbox
+from rescind.config.accounts import load_accounts
+from rescind.intake.submissions import take_in
+from rescind.sandbox import Sandbox
 from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import (
     PROVIDER,
@@ -24,10 +26,8 @@ from tests.tasks.traps.acts import (
 )
 from tests.tasks.traps.conftest import Cuttable
 from tests.tasks.traps.ears import Ears
-from worker.accounts import load_accounts
-from worker.intake import take_in
 from worker.intake_channel import VISIBILITY_SECONDS
-from worker.wake import wake_one
+from worker.notifications import wake_one
 
 
 def test_an_eta_beyond_the_visibility_timeout_delivers_often_and_cancels_once(

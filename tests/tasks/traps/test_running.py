@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from ledger.database import writing
-from ledger.lanes import LaneState, hold_for_operator, write_lane
-from ledger.states import FINAL, State
-from ledger.tables import CANCELLATION, to_ms
-from sandbox import Sandbox
+from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
+from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.tables import CANCELLATION, to_ms
+from rescind.ledger.storage.transactions import writing
+from rescind.operations.findings import Level, redis_checks
+from rescind.sandbox import Sandbox
 from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import (
     PROVIDER,
@@ -29,8 +30,7 @@ from tests.tasks.traps.acts import (
 )
 from tests.tasks.traps.ears import Ears
 from tests.tasks.traps.poison import DEADLY
-from worker.cli.checks import Level, redis_checks
-from worker.wake import wake_one
+from worker.notifications import wake_one
 
 
 def test_a_worker_starts_with_threads_alone(fleet: Running) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
-from ledger.database import reading, writing
-from ledger.schedule_history import as_document, runs_of
-from ledger.side_tables import SCHEDULE, SCHEDULE_RUN
-from ledger.tables import in_ms
+from rescind.ledger.scheduling.schedule_history import as_document, runs_of
+from rescind.ledger.storage.side_tables import SCHEDULE, SCHEDULE_RUN
+from rescind.ledger.storage.tables import in_ms
+from rescind.ledger.storage.transactions import reading, writing
 from tests.shop import Shop, serving
 from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import PROVIDER, cancelled_once, kill, new_orders

@@ -101,7 +101,7 @@ def test_every_client_of_redis_leaves_a_server_that_was_demoted() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("from_url")
     ]
-    assert made == ["worker/redis_client.py"]
+    assert made == ["rescind/config/redis_client.py"]
 
 
 def _makes_a_client(node: ast.Call) -> bool:

@@ -1,0 +1,107 @@
+"""Whether the ledger's word and our conduct were good: the providers are the judges."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rescind.demo.facts import LedgerRow, Offence, Order, Wish
+from rescind.demo.order_oracle import DONE, compare
+from rescind.demo.sandbox_record import seen
+from rescind.ledger.states import State
+from rescind.provider.model import Reason
+
+LATE_GRACE = 0.05
+"""Seconds that a call which left in time may take to be received."""
+TRUE_OF: Mapping[str, frozenset[str]] = {
+    Reason.NOT_FOUND: frozenset({"missing"}),
+    Reason.ALREADY_COMPLETED: frozenset({"completed"}),
+    Reason.WINDOW_CLOSED: frozenset({"completed"}),
+    Reason.NOT_SUPPORTED: frozenset({"unsupported"}),
+}
+"""What an order has to be for a refusal's reason to be true of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Every offence, by kind, and what was still open."""
+
+    compared: int
+    kinds: Mapping[str, Sequence[Offence]]
+    unfinished: Sequence[Offence] = ()
+    """Open at the end, and waiting for a step that is still to come."""
+
+    @property
+    def caught(self) -> frozenset[str]:
+        return frozenset(kind for kind, found in self.kinds.items() if found)
+
+
+def judge(
+    accepted: Collection[Wish],
+    rows: Sequence[LedgerRow],
+    records: Sequence[Mapping[str, Any]],
+    reopened: Mapping[str, str],
+    at: datetime,
+) -> Judgement:
+    """``records`` are the sandbox's; ``reopened`` what the watcher has seen.
+
+    ``at`` is when ``rows`` were read.
+    """
+    orders = [seen(record) for record in records]
+    verdict = compare(accepted, rows, orders, at)
+    truths = {(one.provider, one.order): one for one in orders}
+    return Judgement(
+        compared=verdict.compared,
+        kinds={
+            "lost": verdict.lost,
+            "untrue": (*verdict.untrue, *_wrong_reasons(rows, truths)),
+            "twice": verdict.twice,
+            "late": tuple(_late(rows, records)),
+            "reopened": tuple(_reopened(rows, reopened)),
+        },
+        unfinished=verdict.unfinished,
+    )
+
+
+def _wrong_reasons(
+    rows: Sequence[LedgerRow], truths: Mapping[tuple[str, str], Order]
+) -> Iterator[Offence]:
+    """Rejected, and rightly so, but for a reason that is not true."""
+    for row in rows:
+        order = truths.get((row["provider"], row["order"]))
+        fitting = TRUE_OF.get(str(row["reason"]))
+        if row["state"] != State.REJECTED or fitting is None or order is None:
+            continue
+        if order.truth not in fitting | DONE:
+            why = f"the ledger says {row['reason']}, and the order is {order.truth}"
+            yield Offence(row["provider"], row["order"], why)
+
+
+def _late(
+    rows: Sequence[LedgerRow], records: Sequence[Mapping[str, Any]]
+) -> Iterator[Offence]:
+    """Sent a cancel after its ``cancel_before`` had passed; where another wish of the
+    same order may have been sent, nobody can tell which it was."""
+    wishes = Counter((row["provider"], row["order"]) for row in rows)
+    events = {(one["provider"], one["id"]): one["events"] for one in records}
+    for row in rows:
+        alone = wishes[row["provider"], row["order"]] == 1
+        if row["cancel_before"] is None or not alone:
+            continue
+        limit = datetime.fromisoformat(row["cancel_before"]).timestamp() + LATE_GRACE
+        for event in events.get((row["provider"], row["order"]), ()):
+            if event["op"] == "cancel" and event["t"] > limit:
+                late = event["t"] - limit
+                why = f"a cancel arrived {late:.2f} s after its cancel_before"
+                yield Offence(row["provider"], row["order"], why)
+
+
+def _reopened(
+    rows: Sequence[LedgerRow], reopened: Mapping[str, str]
+) -> Iterator[Offence]:
+    for row in rows:
+        if row["id"] in reopened:
+            yield Offence(row["provider"], row["order"], reopened[row["id"]])

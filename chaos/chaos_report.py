@@ -1,0 +1,162 @@
+"""What a run has shown, in numbers; good or not."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chaos.conductor import Outage
+from rescind.demo.facts import Offence
+
+PROGRESS_SECONDS = 15.0
+UNRESOLVED_SHARE = 0.001
+FEW = 2
+"""So many are allowed in a run that is too short for a share to mean anything."""
+SHOWN = 10
+KINDS = {
+    "lost": "lost",
+    "untrue": "untrue",
+    "twice": "sent twice",
+    "late": "sent too late",
+    "reopened": "final states left again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing happened for some seconds after a worker died, ``at`` seconds in."""
+
+    at: float
+    point: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    database: str
+    seed: int
+    mutation: str | None
+    orders: int
+    seconds: float
+    calls: int
+    faults: int
+    offences: Mapping[str, Sequence[Offence]]
+    unresolved: Sequence[str]
+    """Each with its evidence."""
+    deaths: Mapping[str, int]
+    """How many workers died, by where."""
+    pauses: Sequence[Pause]
+    """From each death to the next call that a provider received."""
+    others: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    unfinished: Sequence[Offence] = ()
+    """Still open at the end: no offence, unless nothing moved them any more."""
+    stalled_for: float | None = None
+    """Seconds without progress after which the run was given up, if it was."""
+
+    @property
+    def failings(self) -> list[str]:
+        """Why the run is not good, if it is not."""
+        found = [
+            f"{KINDS[kind]} {len(some)}" for kind, some in self.offences.items() if some
+        ]
+        if len(self.unresolved) > max(FEW, self.orders * UNRESOLVED_SHARE):
+            found.append(f"unresolved {len(self.unresolved)}")
+        if self.stalled_for is not None:
+            open_ones = f"not finished {len(self.unfinished)}"
+            found.append(f"{open_ones}: nothing moved for {self.stalled_for:.0f} s")
+        worst = max((pause.seconds for pause in self.pauses), default=0.0)
+        if worst >= PROGRESS_SECONDS:
+            found.append(f"no progress for {worst:.1f} s")
+        return found
+
+    @property
+    def caught(self) -> frozenset[str]:
+        return frozenset(kind for kind, some in self.offences.items() if some)
+
+    def text(self) -> str:
+        return "\n".join(self._lines())
+
+    def document(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    def _lines(self) -> list[str]:
+        broken = f", broken on purpose: {self.mutation}" if self.mutation else ""
+        lines = [f"{self.database}, seed {self.seed}{broken}"]
+        lines += [f"  {what:<28}{value}" for what, value in self._rows().items()]
+        for kind, words in KINDS.items():
+            lines += _listed(words, self.offences.get(kind, ()))
+        lines += _listed("not finished", self.unfinished)
+        lines.append(f"  {'unresolved':<28}{len(self.unresolved)}")
+        lines += [f"    {one}" for one in self.unresolved[:SHOWN]]
+        lines.append(f"  {'; '.join(['NOT GOOD', *self.failings])}")
+        if not self.failings:
+            lines[-1] = "  good"
+        return lines
+
+    def _rows(self) -> dict[str, str]:
+        return {
+            "cancellations": f"{self.orders:,}, each submitted twice",
+            "from start to end": f"{self.seconds:.0f} s",
+            "provider calls": f"{self.calls:,}, {self.faults:,} of them faulty",
+            "workers killed": f"{sum(self.deaths.values())}: {_counts(self.deaths)}",
+            "besides": _counts(self.others),
+            "from a kill to progress": _spread(self.pauses),
+            "ended": _counts(self.outcomes),
+        }
+
+
+def _listed(words: str, some: Sequence[Offence]) -> list[str]:
+    shown = [f"    {one.provider} {one.order}: {one.why}" for one in some[:SHOWN]]
+    return [f"  {words:<28}{len(some)}", *shown]
+
+
+def _counts(some: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in sorted(some.items()))
+
+
+def _spread(pauses: Sequence[Pause]) -> str:
+    if not pauses:
+        return "nobody was killed"
+    median = statistics.median(pause.seconds for pause in pauses)
+    worst = max(pauses, key=lambda pause: pause.seconds)
+    return (
+        f"median {median:.2f} s, worst {worst.seconds:.2f} s"
+        f" ({worst.point}, {worst.at:.0f} s after the start)"
+    )
+
+
+def pauses(
+    deaths: Sequence[tuple[float, str, str]],
+    calls: Sequence[float],
+    outages: Sequence[Outage],
+    began: float,
+    until: float,
+) -> list[Pause]:
+    """From each death to the next of ``calls``, which ascend.
+
+    Where a service was away meanwhile, from its return; where nothing was due, from
+    when something was.
+    """
+    found = []
+    for at, point, _ in deaths:
+        start, ended = at, _next(calls, at, until)
+        for outage in sorted(outages, key=lambda one: one.began):
+            if outage.began < ended and outage.ended > start:
+                start, ended = outage.ended, _next(calls, outage.ended, until)
+        found.append(Pause(at - began, point, ended - start))
+    return found
+
+
+def _next(calls: Sequence[float], after: float, until: float) -> float:
+    number = bisect_right(calls, after)
+    return calls[number] if number < len(calls) else max(after, until)
+
+
+def tally(rows: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    return Counter(f"{row['state']}/{row['reason']}" for row in rows)

@@ -1,0 +1,1 @@
+"""Rescind: cancellations that end exactly once, and what is said of them is true."""

@@ -1,0 +1,88 @@
+"""Who is calling: bearer tokens, what each may do, and how often."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from limits import RateLimitItem
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from rescind.api.problem_details import ProblemError
+from rescind.config.access_tokens import Access, Scope, Token
+
+REALM = 'Bearer realm="rescind"'
+_bearer = HTTPBearer(auto_error=False, scheme_name="token")
+
+
+class Callers:
+    """The tokens that open the door, and how often each may come."""
+
+    def __init__(self, access: Access, rate: RateLimitItem) -> None:
+        self._access, self._rate = access, rate
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def admit(self, shown: str | None, scope: Scope) -> Token:
+        """Whose token it is; raises ``ProblemError`` for one that may not come in."""
+        token = self._access.token(shown) if shown else None
+        if token is None:
+            raise _unauthorized(shown)
+        self._count(token)
+        if scope not in token.scopes:
+            raise _forbidden(token, scope)
+        return token
+
+    def _count(self, token: Token) -> None:
+        if self._limiter.hit(self._rate, token.name):
+            return
+        free_at = self._limiter.get_window_stats(self._rate, token.name).reset_time
+        wait = max(1, math.ceil(free_at - time.time()))
+        raise ProblemError(
+            429,
+            "too-many-requests",
+            f"The token {token.name} may be used {self._rate}; wait {wait} s. Up to"
+            " 1,000 cancellations go in one request.",
+            {"Retry-After": str(wait)},
+        )
+
+
+def _unauthorized(shown: str | None) -> ProblemError:
+    if shown:
+        says, why = "No caller has the token that was sent.", ', error="invalid_token"'
+    else:
+        says, why = "Send a token: Authorization: Bearer TOKEN.", ""
+    return ProblemError(401, "unauthorized", says, {"WWW-Authenticate": REALM + why})
+
+
+def _forbidden(token: Token, scope: Scope) -> ProblemError:
+    return ProblemError(
+        403,
+        "forbidden",
+        f"The token {token.name} lacks the scope {scope}; it has"
+        f" {', '.join(sorted(token.scopes))}.",
+        {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{scope}"'},
+    )
+
+
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def needs(scope: Scope) -> Callable[..., Token]:
+    """A dependency: the caller, who must have ``scope``."""
+
+    # Not in a thread: it waits for nothing, and comes with every request.
+    async def caller(request: Request, shown: Credentials) -> Token:
+        callers: Callers = request.app.state.callers
+        return callers.admit(shown.credentials if shown else None, scope)
+
+    return caller  # type: ignore[return-value]
+
+
+Submitter = Annotated[Token, Depends(needs(Scope.SUBMIT))]
+Reader = Annotated[Token, Depends(needs(Scope.READ))]
+Operator = Annotated[Token, Depends(needs(Scope.OPERATE))]

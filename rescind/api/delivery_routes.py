@@ -1,0 +1,48 @@
+"""Deliveries listed: what producers were told, or are still to be told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from rescind.api import cursors
+from rescind.api.callers import Reader
+from rescind.api.cancellation_routes import the_front
+from rescind.api.openapi import TOKEN_PROBLEMS
+from rescind.api.problem_details import JSON
+from rescind.api.response_models import Deliveries
+from rescind.ledger.deliveries.delivery_queries import as_listed, list_told, place_of
+from rescind.ledger.storage.transactions import reading
+
+router = APIRouter(prefix="/v1", tags=["webhooks"], responses=TOKEN_PROBLEMS)
+
+
+@router.get(
+    "/webhooks",
+    summary="What producers were told, the newest first",
+    responses={200: {"model": Deliveries}},
+)
+def list_many(
+    request: Request,
+    _caller: Reader,
+    state: Annotated[
+        Literal["waiting", "given_up", "delivered"] | None,
+        Query(description="Only these. Those that wait come by when they are due."),
+    ] = None,
+    limit: cursors.Limit = 50,
+    cursor: cursors.Cursor = None,
+) -> Response:
+    """Of an address its host alone is shown, for the rest may hold a secret."""
+    behind = cursors.behind(cursor, state)
+    with reading(the_front(request).ledger()) as connection:
+        # One more than is shown tells whether there are more.
+        rows = list_told(connection, state, limit + 1, behind)
+    last = place_of(rows[limit - 1], state) if len(rows) > limit else None
+    return JSON(
+        {
+            "webhooks": [as_listed(row) for row in rows[:limit]],
+            "next": None if last is None else cursors.after_place(state, last),
+        }
+    )

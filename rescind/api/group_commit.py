@@ -1,0 +1,111 @@
+"""Intake for many callers at once: what comes during a commit goes into the next one.
+
+So a cancellation that comes alone costs what one of a thousand costs, as soon as there
+are many of them; and when there are few, it waits for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+
+from rescind.intake.submissions import MOST, Taken
+from rescind.ledger.storage.transactions import LedgerUnreachableError
+
+log = structlog.get_logger("rescind.api")
+
+Entries = Sequence[object]
+Traces = Sequence[str | None]
+Take = Callable[[Entries, Traces], list[Taken]]
+"""Takes entries in, each with its producer's trace context, if it has one."""
+
+
+@dataclass
+class _Ask:
+    """One request's entries, and who waits to hear what became of them."""
+
+    entries: Entries
+    trace: str | None = None
+    answer: asyncio.Future[list[Taken]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Intake:
+    """Takes requests in, a transaction for all that wait; of one event loop."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._waiting: deque[_Ask] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
+        self._running: asyncio.Task[None] | None = None
+
+    async def take_in(self, entries: Entries, trace: str | None = None) -> list[Taken]:
+        """What became of each entry, once the ledger has committed.
+
+        Raises what ``take`` raises: then nothing was taken in.
+        """
+        ask = _Ask(entries, trace)
+        self._waiting.append(ask)
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
+        return await asyncio.shield(ask.answer)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    async def _run(self) -> None:
+        while self._waiting:
+            await self._together(self._gathered())
+
+    def _gathered(self) -> list[_Ask]:
+        """Those that came first, as many as go into one message."""
+        asks = [self._waiting.popleft()]
+        room = MOST - len(asks[0].entries)
+        while self._waiting and len(self._waiting[0].entries) <= room:
+            asks.append(self._waiting.popleft())
+            room -= len(asks[-1].entries)
+        return asks
+
+    async def _together(self, asks: list[_Ask]) -> None:
+        entries = [entry for ask in asks for entry in ask.entries]
+        try:
+            taken = iter(await self._in_thread(entries, _traces(asks)))
+        except LedgerUnreachableError as error:
+            log.warning("nothing is taken in", why=str(error))
+            _fail(asks, error)
+        except Exception as error:  # noqa: BLE001  (each learns what its own did)
+            if len(asks) == 1:
+                _fail(asks, error)
+                return
+            # What one of them holds must not harm the others.
+            for ask in asks:
+                await self._together([ask])
+        else:
+            for ask in asks:
+                _answer(ask, [next(taken) for _ in ask.entries])
+
+    async def _in_thread(self, entries: Entries, traces: Traces) -> list[Taken]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._take, entries, traces)
+
+
+def _traces(asks: list[_Ask]) -> Traces:
+    """Each entry's; mostly there are none."""
+    return [ask.trace for ask in asks for _ in ask.entries]
+
+
+def _answer(ask: _Ask, taken: list[Taken]) -> None:
+    if not ask.answer.done():
+        ask.answer.set_result(taken)
+
+
+def _fail(asks: list[_Ask], error: Exception) -> None:
+    for ask in asks:
+        if not ask.answer.done():
+            ask.answer.set_exception(error)

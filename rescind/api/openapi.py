@@ -1,0 +1,214 @@
+"""The OpenAPI file: what FastAPI knows of the routes, and cancellations in full.
+
+What a cancellation looks like is built from what checks it: the providers' own
+patterns and params, and the limits of ``rescind.intake.validation``.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from providers.registry import PROVIDERS
+from rescind.api.problem_details import MEDIA_TYPE
+from rescind.intake.submissions import MOST
+from rescind.intake.validation import FIELDS, LONGEST_TEXT
+from rescind.provider.interface import Provider
+
+Schema = dict[str, Any]
+REFERENCE = "#/components/schemas/{model}"
+DESCRIPTION = (
+    "Cancels orders at five providers, durably. What is answered with 202 is in the"
+    " ledger, and ends exactly once. Submitting again changes nothing."
+)
+
+
+def reference(name: str) -> Schema:
+    return {"$ref": REFERENCE.format(model=name)}
+
+
+def product_version() -> str:
+    try:
+        return version("rescind")
+    except PackageNotFoundError:
+        return "0"
+
+
+# --- a cancellation -----------------------------------------------------------------
+
+
+def _nullable(schema: Schema, says: str) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}], "description": says}
+
+
+def _text(says: str) -> Schema:
+    limits = {"minLength": 1, "maxLength": LONGEST_TEXT}
+    return _nullable({"type": "string", **limits}, f"{says} Printable characters.")
+
+
+def _time(says: str) -> Schema:
+    form = "ISO 8601 with an offset from UTC, or such as `+15m`."
+    return _nullable({"type": "string"}, f"{says} {form}")
+
+
+COMMON: dict[str, Schema] = {
+    "account": _nullable(
+        {"type": "string", "pattern": r"^[A-Za-z0-9_.\-]{1,64}$"},
+        "One of the provider's accounts in the accounts file; `default` unless given.",
+    ),
+    "key": _text("What makes it the same one when it comes again: the order, if null."),
+    "not_before": _time("Nothing is sent earlier."),
+    "cancel_before": _time("Given up if it was not sent by then."),
+    "group": _text("A name to find them by."),
+    "metadata": _nullable(
+        {"type": "object"}, "Kept with it and given back; 16,384 bytes at most."
+    ),
+    "callback_url": _nullable(
+        {"type": "string", "maxLength": 2000}, "Told of the outcome by a webhook."
+    ),
+    "callback_task": _text("Refused by HTTP: for those who submit by the broker."),
+    "callback_queue": _text("Refused by HTTP, as callback_task is."),
+}
+"""All fields but ``provider``, ``order`` and ``params``: those are the provider's."""
+
+
+def _entry(provider: Provider[Any]) -> Schema:
+    params = provider.params_model.model_json_schema(ref_template=REFERENCE)
+    own: dict[str, Schema] = {
+        "provider": {"type": "string", "const": provider.name},
+        "order": {
+            "type": "string",
+            "pattern": f"^(?:{provider.order_pattern.pattern})$",
+            "description": provider.order_form,
+        },
+        "params": params if "required" in params else _nullable(params, "None."),
+    }
+    required = ["provider", "order", *(["params"] if "required" in params else [])]
+    return {
+        "type": "object",
+        "title": provider.name,
+        "properties": {name: {**COMMON, **own}[name] for name in FIELDS},
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _name(provider: Provider[Any]) -> str:
+    return f"{provider.name.capitalize()}Cancellation"
+
+
+def _entries() -> dict[str, Schema]:
+    found = {_name(one): _entry(one) for one in PROVIDERS}
+    mapping = {one.name: reference(_name(one))["$ref"] for one in PROVIDERS}
+    found["Cancellation"] = {
+        "oneOf": [reference(name) for name in found],
+        "discriminator": {"propertyName": "provider", "mapping": mapping},
+    }
+    found["Cancellations"] = {
+        "type": "object",
+        "properties": {
+            "cancellations": {
+                "type": "array",
+                "items": reference("Cancellation"),
+                "minItems": 1,
+                "maxItems": MOST,
+            }
+        },
+        "required": ["cancellations"],
+        "additionalProperties": False,
+    }
+    return found
+
+
+SUBMISSION: Schema = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [reference("Cancellation"), reference("Cancellations")]
+                }
+            }
+        },
+    }
+}
+"""``openapi_extra`` of what takes cancellations."""
+
+RETRY: Schema = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "cancel_before": _time("A deadline in place of the former.")
+                    },
+                    "additionalProperties": False,
+                }
+            }
+        },
+    }
+}
+
+
+# --- problems -----------------------------------------------------------------------
+
+_SAYS = {
+    400: "The body cannot be read.",
+    401: "No token, or none that is known.",
+    403: "The token lacks the scope.",
+    404: "There is no such thing.",
+    409: "It cannot be done as things stand.",
+    413: "More bytes, or more cancellations, than one request takes.",
+    415: "The body is not JSON.",
+    422: "Something in the request is wrong.",
+    429: "The token's rate is used up.",
+    500: "A fault of ours.",
+    503: "The ledger cannot be used just now, or too much is under way.",
+}
+_HEADERS = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 429: "Retry-After"}
+
+
+def problems(*statuses: int, model: str = "Problem") -> dict[int | str, Schema]:
+    """``responses`` for these statuses."""
+    return {status: _problem(status, model) for status in statuses}
+
+
+def _problem(status: int, model: str) -> Schema:
+    found: Schema = {
+        "description": _SAYS[status],
+        "content": {MEDIA_TYPE: {"schema": reference(model)}},
+    }
+    if name := _HEADERS.get(status):
+        found["headers"] = {name: {"required": True, "schema": {"type": "string"}}}
+    return found
+
+
+TOKEN_PROBLEMS = problems(401, 403, 422, 429, 500, 503)
+"""What any request with a token may end in."""
+
+
+# --- the file -----------------------------------------------------------------------
+
+
+def describe(app: FastAPI, schemas: dict[str, Schema]) -> None:
+    """Let ``app`` tell of ``schemas`` too, which no route of FastAPI's own names."""
+
+    def openapi() -> Schema:
+        if not app.openapi_schema:
+            found = get_openapi(
+                title="Rescind",
+                version=product_version(),
+                description=DESCRIPTION,
+                routes=app.routes,
+            )
+            components = found.setdefault("components", {}).setdefault("schemas", {})
+            components.update({**schemas, **_entries()})
+            app.openapi_schema = found
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,26 @@
+"""What stands behind the ``type`` of a problem, for whoever opens it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse, Response
+
+from rescind.api.openapi import problems
+from rescind.api.problem_details import ProblemError
+from rescind.errors import PROBLEMS
+
+router = APIRouter(tags=["errors"])
+
+
+@router.get(
+    "/errors/{slug}",
+    summary="What a kind of problem means",
+    response_class=PlainTextResponse,
+    responses=problems(404),
+)
+async def explain(slug: str) -> Response:
+    found = PROBLEMS.get(slug)
+    if found is None:
+        says = f"There is no such problem; they are {', '.join(PROBLEMS)}."
+        raise ProblemError(404, "not-found", says)
+    return PlainTextResponse(f"{found.title}\n\n{found.meaning}\n\n{found.todo}\n")

@@ -1,0 +1,186 @@
+"""What the door answers, described for the OpenAPI file.
+
+These describe and do not check: what goes out is what the ledger says, as it stands.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rescind.ledger.states import State
+from rescind.provider.model import Reason
+
+Json = dict[str, Any]
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Document(BaseModel):
+    """Fields are added in later versions, never changed."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Problem(Document):
+    """What went wrong (RFC 9457)."""
+
+    type: Annotated[str, Field(description="Where it is written about.")]
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: Annotated[str, Field(description="What, where, and what to do.")]
+
+
+class Receipt(Document):
+    """What became of one cancellation. A duplicate changed nothing."""
+
+    id: str
+    receipt: Literal["accepted", "duplicate"]
+
+
+class AnyReceipt(Document):
+    """What became of one of many; one that is refused is kept as ``rejected``."""
+
+    id: str
+    receipt: Literal["accepted", "duplicate", "refused"]
+    wrong: Annotated[str | None, Field(description="Why it was refused.")]
+
+
+class Counts(Document):
+    accepted: Count
+    duplicate: Count
+    refused: Count
+
+
+class Receipts(Document):
+    """What became of each of many, in their order."""
+
+    counts: Counts
+    cancellations: list[AnyReceipt]
+
+
+class Refusal(Problem):
+    """A cancellation that was refused; it is kept as ``rejected`` under ``id``."""
+
+    id: str | None = None
+    receipt: Literal["refused"] | None = None
+
+
+class Record(Document):
+    """A cancellation. No personal data."""
+
+    id: str
+    provider: str
+    account: str
+    order: str
+    key: str
+    group: str | None
+    params: Json
+    metadata: Json
+    state: State
+    reason: Reason | None
+    provider_code: str | None
+    provider_message: str | None
+    attempts: Annotated[
+        Count, Field(description="Cancel calls that may have reached the provider.")
+    ]
+    polls: Count
+    not_before: Moment | None
+    cancel_before: Moment | None
+    due_at: Moment | None
+    created_at: Moment
+    updated_at: Moment
+    finished_at: Moment | None
+
+
+class Step(Document):
+    """One change of state, with the call that it rests on."""
+
+    at: Moment
+    from_: Annotated[State | None, Field(alias="from")]
+    to: State
+    reason: str | None
+    evidence: Json | str | None
+
+
+class RecordWithHistory(Record):
+    history: Annotated[list[Step], Field(description="Oldest first.")]
+
+
+class Records(Document):
+    """The newest first; ``next`` is the ``cursor`` of those that follow, if any do."""
+
+    cancellations: list[Record]
+    next: str | None
+
+
+class Delivery(Document):
+    """An outcome that a producer was told, or is still to be told."""
+
+    webhook_id: Annotated[str, Field(description="The header `webhook-id`.")]
+    cancellation: str
+    kind: Literal["webhook", "task"]
+    target: Annotated[str, Field(description="The address's host, or `the broker`.")]
+    type: Annotated[str, Field(description="Such as `cancellation.cancelled`.")]
+    state: Literal["waiting", "given_up", "delivered"]
+    attempts: Count
+    status: Annotated[int | None, Field(description="That of the latest answer.")]
+    detail: str | None
+    due_at: Annotated[Moment | None, Field(description="When it is tried next.")]
+    created_at: Moment
+    updated_at: Moment
+    provider: str
+    account: str
+    order: str
+
+
+class Deliveries(Document):
+    """``next`` is the ``cursor`` of those that follow, if any do."""
+
+    webhooks: list[Delivery]
+    next: str | None
+
+
+class Group(Document):
+    group: str
+    total: Count
+    states: Annotated[dict[State, Count], Field(description="Every state, and zeros.")]
+
+
+class Lane(Document):
+    """A provider and account: whether it may be called, and what waits for it."""
+
+    lane: str
+    provider: str
+    account: str
+    status: Literal["open", "paused", "held"]
+    why: str | None
+    backlog: Annotated[dict[State, Count], Field(description="Open ones, by state.")]
+    backlog_more: Annotated[
+        list[State], Field(description="States that have more than was counted.")
+    ]
+    oldest: Moment | None
+    oldest_seconds: float | None
+    rate: str
+    read_rate: str | None
+    failures: Count
+    paused_until: Moment | None
+    held_at: Moment | None
+    probe_at: Moment | None
+    fault: str | None
+
+
+class Lanes(Document):
+    lanes: list[Lane]
+
+
+class Alive(Document):
+    alive: Literal[True]
+    swept_seconds_ago: Annotated[
+        list[float], Field(description="Of each worker's host, the latest first.")
+    ]
+
+
+class Ready(Document):
+    ready: Literal[True]

@@ -1,0 +1,168 @@
+"""``POST /v1/cancellations``: one, or many; answered once the ledger has them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response
+
+from rescind.api.api_context import Front
+from rescind.api.bodies import read_json
+from rescind.api.callers import Submitter
+from rescind.api.group_commit import Intake
+from rescind.api.openapi import SUBMISSION, TOKEN_PROBLEMS, problems
+from rescind.api.problem_details import JSON, ProblemError
+from rescind.api.response_models import Receipt as OneReceipt
+from rescind.api.response_models import Receipts
+from rescind.intake.submissions import MOST, Receipt, Taken
+from rescind.provider.text import plain_text
+from rescind.telemetry.tracing import from_headers
+
+router = APIRouter(prefix="/v1", tags=["cancellations"])
+LONGEST_KEY = 200
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="The `key` of a single cancellation: printable ASCII, in quotes"
+        " or without.",
+    ),
+]
+
+
+@router.post(
+    "/cancellations",
+    status_code=202,
+    summary="Cancel one order, or up to 1,000",
+    response_description="It is in the ledger, and ends exactly once.",
+    responses={
+        202: {
+            "model": OneReceipt | Receipts,
+            "headers": {
+                "Location": {
+                    "description": "Of a single one.",
+                    "schema": {"type": "string"},
+                }
+            },
+        },
+        **TOKEN_PROBLEMS,
+        **problems(400, 413, 415),
+        **problems(422, model="Refusal"),
+    },
+    openapi_extra=SUBMISSION,
+)
+async def submit(
+    request: Request, _caller: Submitter, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Answers 202 only after the ledger has committed.
+
+    Of many, each has its receipt, in order; one that is wrong is refused, is kept as
+    `rejected`, and harms none of the others. A single one that is wrong is answered
+    with 422. What was submitted before is a `duplicate`, and changes nothing.
+    """
+    del idempotency_key  # looked for in all the headers there are
+    body = await read_json(request)
+    if isinstance(body, dict) and "cancellations" in body:
+        entries = _many(body, request)
+        return _receipts(await _take_in(request, entries))
+    entry = _single(body, request)
+    return _receipt((await _take_in(request, [entry]))[0])
+
+
+async def _take_in(request: Request, entries: list[object]) -> list[Taken]:
+    intake: Intake = request.app.state.intake
+    front: Front = request.app.state.front
+    taken = await intake.take_in(entries, from_headers(request.headers))
+    front.waker.wake(_new_lanes(taken))
+    return taken
+
+
+def _new_lanes(taken: Iterable[Taken]) -> set[tuple[str, str]]:
+    return {t.lane for t in taken if t.receipt is Receipt.ACCEPTED and t.lane}
+
+
+# --- what was sent ------------------------------------------------------------------
+
+
+def _many(body: dict[str, Any], request: Request) -> list[object]:
+    if request.headers.getlist("idempotency-key"):
+        raise _bad_key("It stands for one cancellation: give each of many its own key.")
+    entries = body["cancellations"]
+    if len(body) > 1 or not isinstance(entries, list) or not entries:
+        raise _wrong('{"cancellations": [...]} holds a list of them, and nothing else.')
+    if len(entries) > MOST:
+        raise ProblemError(
+            413,
+            "body-too-large",
+            f"{len(entries):,} cancellations: at most {MOST:,} go in one request, and"
+            " none of these was taken in.",
+        )
+    return entries
+
+
+def _single(body: Any, request: Request) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise _wrong(
+            "The body must be a cancellation, an object with named fields, or"
+            ' {"cancellations": [...]}.'
+        )
+    key = _header_key(request)
+    if key is None:
+        return body
+    its_own = body.get("key")
+    if its_own is not None and plain_text(its_own) != key:
+        raise _bad_key("It differs from the key in the body: send one of the two.")
+    return {**body, "key": key}
+
+
+def _header_key(request: Request) -> str | None:
+    given = set(request.headers.getlist("idempotency-key"))
+    if not given:
+        return None
+    key = given.pop().strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        # As a structured field, which the header's draft standard has it be.
+        key = key[1:-1]
+    good = key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY
+    if given or not good:
+        raise _bad_key(f"It must be one text of 1 to {LONGEST_KEY} ASCII characters.")
+    return key
+
+
+def _wrong(says: str) -> ProblemError:
+    return ProblemError(400, "invalid-request", says)
+
+
+def _bad_key(says: str) -> ProblemError:
+    return ProblemError(400, "idempotency-key", f"Idempotency-Key: {says}")
+
+
+# --- what is answered ---------------------------------------------------------------
+
+
+def _receipt(taken: Taken) -> Response:
+    if taken.receipt is Receipt.REFUSED:
+        raise ProblemError(
+            422,
+            "invalid-request",
+            taken.wrong or "",
+            id=taken.id,
+            receipt=taken.receipt,
+        )
+    return JSON(
+        {"id": taken.id, "receipt": taken.receipt},
+        status_code=202,
+        headers={"Location": f"/v1/cancellations/{taken.id}"},
+    )
+
+
+def _receipts(taken: list[Taken]) -> Response:
+    counts = Counter(one.receipt for one in taken)
+    listed = [{"id": t.id, "receipt": t.receipt, "wrong": t.wrong} for t in taken]
+    return JSON(
+        {"counts": {r: counts[r] for r in Receipt}, "cancellations": listed},
+        status_code=202,
+    )

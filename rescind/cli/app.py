@@ -1,0 +1,122 @@
+"""The commands' list, and what runs one of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from rescind.cli import admin, output, schedule, show, webhook_commands
+from rescind.cli.init import init
+from rescind.cli.options import WithWait
+from rescind.cli.submit import cancel, submit
+from rescind.errors.exit_statuses import INTERRUPTED, PIPE_CLOSED
+
+app = typer.Typer(
+    name="rescind",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            output.emit(f"rescind {version('rescind')}")
+        except PackageNotFoundError:
+            output.emit("rescind (run from its source, not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def rescind(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show it, and stop."
+        ),
+    ] = False,
+) -> None:
+    """Cancel orders at five providers, durably: accepted once, ended once, and truly.
+
+    Results go to standard output, everything else to standard error. Exit status: 0
+    done; 1 (with --wait) something ended other than cancelled; 2 the words or the input
+    are wrong; 3 a service cannot be reached; 4 the wait ran out.
+    """
+
+
+app.command()(init)
+app.command(cls=WithWait)(cancel)
+app.command(cls=WithWait)(submit)
+app.command()(show.show)
+app.command("list")(show.list_)
+app.command()(show.retry)
+app.command()(admin.lanes)
+app.command()(admin.hold)
+app.command()(admin.resume)
+app.add_typer(webhook_commands.app, name="webhooks")
+app.command()(admin.up)
+app.command()(admin.api)
+app.command()(admin.demo)
+app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(admin.sandbox)
+app.command()(admin.env)
+app.command()(admin.doctor)
+app.command()(admin.migrate)
+app.command()(admin.prune)
+app.command("seal-key")(admin.seal_key)
+app.add_typer(schedule.app)
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command line: the one place where errors become exit statuses."""
+    for stream in (sys.stdout, sys.stderr):
+        output.tolerate(stream)
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        status = PIPE_CLOSED
+    if status == PIPE_CLOSED:
+        _swallow_output()
+    return status
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    command = typer.main.get_command(app)
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        command.main(args=argv, prog_name="rescind")
+    except SystemExit as ended:
+        # What Typer has just said itself; `rescind` alone shows its help instead.
+        if words and hasattr(ended.__context__, "format_message"):
+            output.see("usage")
+        return (
+            ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        )
+    except Exception as error:
+        from rescind.errors.exceptions import explain
+
+        ending = explain(error)
+        if ending is None:
+            raise
+        output.say(ending.says, ending.problem)
+        return ending.status
+    return 0
+
+
+def _swallow_output() -> None:
+    """What is still to be written at the interpreter's end has nobody to read it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

@@ -1,0 +1,75 @@
+"""Deliveries listed, shown and sent again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from sqlalchemy import Connection
+
+from rescind.cli import connections, output
+from rescind.errors.exit_statuses import WRONG, CommandError
+from rescind.ledger.deliveries.delivery_queries import as_listed, list_told
+from rescind.ledger.deliveries.store import resend, resend_all_given_up
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.operations.actions import UnknownError, found
+
+_WEBHOOK_ID = re.compile(r"msg_(.+)_\d+")
+COLUMNS = ("webhook", "lane", "order", "told", "target", "state", "attempts", "detail")
+
+
+def list_deliveries(state: str | None, limit: int, *, as_json: bool) -> None:
+    with reading(connections.need_ledger()) as connection:
+        listed = list_told(connection, state, min(limit, 2**62) + 1)
+    documents = [as_listed(row) for row in listed]
+    output.emit_list(
+        documents, COLUMNS, _line, as_json=as_json, limit=limit, more="first"
+    )
+
+
+def _line(one: dict[str, Any]) -> tuple[object, ...]:
+    lane = f"{one['provider']}/{one['account']}"
+    detail = one["detail"] or ""
+    if one["due_at"]:
+        detail = f"{detail}{'; ' if detail else ''}next at {one['due_at']}"
+    ended = one["type"].rpartition(".")[2]
+    names = (one["target"], one["state"], one["attempts"], detail)
+    return (one["webhook_id"], lane, one["order"], ended, *names)
+
+
+def resend_these(names: Sequence[str]) -> None:
+    """One that cannot be sent again stops none of the others."""
+    engine, wrong, began = connections.need_ledger(), False, 0
+    for name in dict.fromkeys(names):
+        try:
+            with writing(engine) as connection:
+                count = _resend(connection, name)
+        except (CommandError, UnknownError) as error:
+            wrong = True
+            output.say(str(error), error.problem)
+        else:
+            began += count
+            output.emit(f"{name}  {count} to be told again")
+    if began:
+        connections.wake_webhooks()
+    if wrong:
+        raise typer.Exit(WRONG)
+
+
+def _resend(connection: Connection, name: str) -> int:
+    told = _WEBHOOK_ID.fullmatch(name)
+    row = found(connection, told[1] if told else name)
+    count = resend(connection, row.id, connections.utc_now())
+    if not count:
+        why = f"{name}: nobody was to be told of an end of it"
+        raise CommandError(why, problem="nobody-to-tell")
+    return count
+
+
+def resend_every() -> None:
+    count = resend_all_given_up(connections.need_ledger(), connections.utc_now())
+    if count:
+        connections.wake_webhooks()
+    output.emit(f"{count} to be told again")

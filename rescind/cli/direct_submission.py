@@ -1,0 +1,92 @@
+"""Submitting: straight into the ledger, by the thousand; then the lanes are woken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from rescind.cli import connections, output
+from rescind.config.settings import settings
+from rescind.errors.exit_statuses import DONE, WRONG
+from rescind.intake.files.file_rows import Row
+from rescind.intake.submissions import MOST, Receipt, take_in
+
+
+@dataclass
+class Submitted:
+    """What became of each row, in order."""
+
+    ids: list[str] = field(default_factory=list)
+    """Of those that are in the ledger, refused ones and repeated ones among them."""
+    counts: dict[Receipt, int] = field(default_factory=dict)
+    wrong: list[tuple[int, str]] = field(default_factory=list)
+    """The row's line, and what is wrong with it."""
+    unread: int = 0
+    """Rows that could not be read, and are kept nowhere."""
+
+    @property
+    def status(self) -> int:
+        return WRONG if self.wrong else DONE
+
+    def count(self, receipt: Receipt) -> int:
+        return self.counts.get(receipt, 0)
+
+
+class Submission:
+    """One run of submitting: opens what it needs before anything is taken in."""
+
+    def __init__(self) -> None:
+        connections.need_redis()
+        self.engine = connections.need_ledger()
+        self.accounts = connections.need_accounts()
+        self.seal = settings().seal()
+        # Whoever runs a command is told on the spot what is refused.
+        self.callbacks = replace(settings().callbacks, of_refused=False)
+        self.result = Submitted()
+
+    def run(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Take ``rows`` in, a thousand at a time; yields each thousand's last one."""
+        source = iter(rows)
+        while chunk := list(islice(source, MOST)):
+            try:
+                self._take(chunk)
+            except Exception:
+                self._stopped()
+                raise
+            yield chunk[-1]
+
+    def _stopped(self) -> None:
+        if self.result.ids:
+            output.say(
+                f"stopped after {len(self.result.ids)} were taken in: submit the same"
+                " again, and what was taken in is not taken twice"
+            )
+
+    def _take(self, chunk: Sequence[Row]) -> None:
+        readable = [row for row in chunk if row.wrong is None]
+        entries = [row.entry for row in readable]
+        known = (self.engine, self.accounts, self.seal)
+        taken = take_in(
+            *known, entries, connections.utc_now(), callbacks=self.callbacks
+        )
+        wrong = {row.line: row.wrong for row in chunk if row.wrong is not None}
+        self.result.unread += len(wrong)
+        for row, one in zip(readable, taken, strict=True):
+            self.result.ids.append(one.id)
+            counts = self.result.counts
+            counts[one.receipt] = counts.get(one.receipt, 0) + 1
+            if one.wrong is not None:
+                wrong[row.line] = one.wrong
+        self.result.wrong += sorted(wrong.items())
+        connections.wake_up(one.lane for one in taken if one.lane is not None)
+
+
+def with_group(rows: Iterable[Row], group: str | None) -> Iterator[Row]:
+    """``rows``, of which those that name no group belong to ``group``."""
+    for row in rows:
+        entry = row.entry
+        if group is not None and isinstance(entry, dict) and not entry.get("group"):
+            yield Row(row.line, {**entry, "group": group}, row.wrong)
+        else:
+            yield row

@@ -1,0 +1,44 @@
+"""The settings in force, for other programs."""
+
+from __future__ import annotations
+
+import shlex
+
+import typer
+
+from rescind.cli import output
+from rescind.config.settings import Settings, SettingsError, settings
+
+
+def show_environment() -> None:
+    chosen = settings()
+    for name, value in _fixed(chosen).items():
+        output.emit(f"{name}={shlex.quote(value)}")
+    try:
+        output.emit(f"RESCIND_REDIS_URL={shlex.quote(chosen.redis)}")
+    except SettingsError as error:
+        output.say(str(error), error.problem)
+        raise typer.Exit(error.status) from None
+
+
+def _fixed(chosen: Settings) -> dict[str, str]:
+    found = {
+        "RESCIND_HOME": str(chosen.home.resolve()),
+        "RESCIND_ACCOUNTS": str(chosen.accounts.resolve()),
+        "RESCIND_DATABASE_URL": chosen.database,
+        # With the ledger's URL set, nothing would find the embedded ledger's own key.
+        "RESCIND_SEAL_KEY": chosen.seal_keys(),
+        "RESCIND_LOG_FORMAT": chosen.log_format,
+        "RESCIND_RETENTION": chosen.retention or "",
+        "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
+        "RESCIND_API_HOST": chosen.api_host,
+        "RESCIND_API_PORT": str(chosen.api_port),
+        "RESCIND_API_RATE": chosen.api_rate,
+        "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
+        "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
+    }
+    if chosen.api_tokens is not None:
+        found["RESCIND_API_TOKENS"] = chosen.api_tokens.get_secret_value()
+    if chosen.webhook_secret is not None:
+        found["RESCIND_WEBHOOK_SECRET"] = chosen.webhook_secret.get_secret_value()
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,88 @@
+"""Lanes shown, held and let go: behind ``rescind lanes``, ``hold`` and ``resume``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rescind.cli import connections, output
+from rescind.config.accounts import Lane
+from rescind.ledger.reading.backlogs import COUNTED, Backlog
+from rescind.operations import actions
+from rescind.operations.actions import LaneView, age
+
+
+def show_lanes(*, exact: bool | None, as_json: bool) -> None:
+    engine, accounts = connections.need_ledger(), connections.need_accounts()
+    now = connections.utc_now()
+    # A program that knows of no more than the numbers takes them as they are.
+    most = None if (as_json if exact is None else exact) else COUNTED
+    shown = actions.lanes(engine, accounts, now, most)
+    if as_json:
+        for one in shown:
+            output.emit_json(one.document(now))
+    elif shown:
+        columns = ("lane", "status", "backlog", "oldest", "rate", "why")
+        output.table(columns, [_row(one, now) for one in shown])
+    else:
+        output.say(
+            "there are no lanes: the accounts file has no account", "accounts-missing"
+        )
+
+
+def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
+    status, why = one.status(now)
+    backlog = _told(one.backlog)
+    oldest = "" if one.backlog.oldest is None else _span(one.backlog.oldest, now)
+    until = ""
+    if status == "paused" and one.state.paused_until is not None:
+        until = f" for {_span(now, one.state.paused_until)}"
+    rate = one.policy.rate
+    return (
+        one.name,
+        f"{status}{until}",
+        backlog or "-",
+        oldest or "-",
+        rate,
+        why or "",
+    )
+
+
+def _told(backlog: Backlog) -> str:
+    more = dict.fromkeys(backlog.more, "more than ")
+    each = backlog.by_state.items()
+    return ", ".join(f"{more.get(state, '')}{n} {state}" for state, n in each)
+
+
+def _span(since: datetime, until: datetime) -> str:
+    """How long, as a person says it."""
+    seconds = round(age(since, until))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+# --- holding and letting go -------------------------------------------------------
+
+
+def hold_lane(name: str) -> None:
+    engine, accounts = connections.need_ledger(), connections.need_accounts()
+    actions.hold(engine, accounts, _lane(name), connections.utc_now())
+    output.emit(f"{name} is held: `rescind resume {name}` lets it go")
+
+
+def resume_lane(name: str) -> None:
+    engine, accounts = connections.need_ledger(), connections.need_accounts()
+    lane = _lane(name)
+    fault = actions.resume(engine, accounts, lane)
+    if fault is None:
+        connections.wake_up([lane], *actions.EVERY_OPERATION)
+    output.emit(f"{name} goes on")
+    if fault is not None:
+        why = f"{name} stays held until the accounts file is mended: {fault}"
+        output.say(why, "lane-held")
+
+
+def _lane(name: str) -> Lane:
+    provider, _, account = name.partition("/")
+    return provider, account

@@ -1,0 +1,137 @@
+"""What a command shows: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TextIO
+
+import typer
+
+from rescind.errors import anchor
+from rescind.errors.exit_statuses import PIPE_CLOSED
+
+COLOURS = {
+    "cancelled": "green",
+    "rejected": "yellow",
+    "expired": "yellow",
+    "failed": "red",
+    "delivered": "green",
+    "given_up": "red",
+    "held": "red",
+    "paused": "yellow",
+    "wrong": "red",
+    "unreachable": "red",
+    "warning": "yellow",
+    "ok": "green",
+}
+
+
+def emit(text: str = "") -> None:
+    """One line of result."""
+    _write(printable(text))
+
+
+def emit_json(document: Any) -> None:
+    """One JSON object on one line."""
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    _write(json.dumps(document, ensure_ascii=plain))
+
+
+def emit_list(
+    documents: Sequence[Any],
+    columns: Sequence[str],
+    line: Callable[[Any], Sequence[object]],
+    *,
+    as_json: bool,
+    limit: int,
+    more: str,
+) -> None:
+    """The first ``limit`` of them as a table, or one JSON object on each line."""
+    shown = documents[:limit]
+    if as_json:
+        for one in shown:
+            emit_json(one)
+    elif shown:
+        table(columns, map(line, shown))
+    else:
+        say("there are none")
+    if len(documents) > limit:
+        say(f"these are the {more} {limit}: --limit shows more")
+
+
+def _write(line: str) -> None:
+    try:
+        print(line)
+    except BrokenPipeError:
+        # Whoever read has seen enough, as `head` does.
+        raise typer.Exit(PIPE_CLOSED) from None
+
+
+def say(text: str, problem: str | None = None) -> None:
+    """One line for the person: a note, a warning, what is wrong; and its page."""
+    print(f"rescind: {printable(text)}", file=sys.stderr)
+    if problem is not None:
+        see(problem)
+
+
+def see(problem: str) -> None:
+    """Where more is written of what was just said."""
+    print(f"  see {anchor(problem)}", file=sys.stderr)
+
+
+def printable(text: object) -> str:
+    """``text`` without what could move a terminal's cursor or break a line."""
+    shown = "" if text is None else str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else _escaped(c) for c in shown)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def on_terminal() -> bool:
+    """Whether a person watches: only then are there colours and bars."""
+    return sys.stdout.isatty() and sys.stderr.isatty()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table: drawn on a terminal, plain columns elsewhere; nothing is cut off."""
+    listed = [[printable(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _drawn(columns, listed)
+        return
+    widths = [max(map(len, column)) for column in zip(columns, *listed, strict=True)]
+    for row in [[name.upper() for name in columns], *listed]:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        _write("  ".join(cells).rstrip())
+
+
+def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        drawn.add_column(name, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    try:
+        Console().print(drawn)
+    except BrokenPipeError:
+        raise typer.Exit(PIPE_CLOSED) from None
+
+
+def _style(cell: str) -> str:
+    return COLOURS.get(cell.partition(" ")[0], "")
+
+
+def tolerate(stream: TextIO) -> None:
+    """Let no character that the stream's encoding lacks end a command."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")

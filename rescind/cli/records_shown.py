@@ -1,0 +1,127 @@
+"""Cancellations shown, listed, and opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from sqlalchemy import Row
+
+from rescind.cli import connections, output
+from rescind.errors.exit_statuses import WRONG
+from rescind.intake.values import future_time
+from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.queries import as_record, history
+from rescind.ledger.storage.transactions import reading
+from rescind.operations import actions
+from rescind.operations.actions import ChangedError, UnknownError, found
+from rescind.provider.model import InvalidRequestError
+
+COLUMNS = ("id", "lane", "order", "state", "reason", "attempts", "updated")
+FIRST = ("id", "provider", "account", "order", "key", "group", "state", "reason")
+
+
+def show_one(name: str, *, as_json: bool) -> None:
+    with reading(connections.need_ledger()) as connection:
+        row = found(connection, name)
+        steps = history(connection, row.id)
+        told = told_of(connection, row.id)
+    record = as_record(row)
+    if as_json:
+        output.emit_json({**record, "history": steps, "deliveries": told})
+        return
+    _describe(record)
+    for one in told:
+        output.emit(f"{'told':<17} {_told(one)}")
+    output.emit()
+    for step in steps:
+        output.emit(_step(step))
+
+
+def _describe(record: dict[str, Any]) -> None:
+    rest = [name for name in record if name not in FIRST]
+    for name in (*FIRST, *rest):
+        value = record[name]
+        if value not in (None, {}):
+            output.emit(f"{name.replace('_', ' '):<17} {_shown(value)}")
+
+
+def _told(one: dict[str, Any]) -> str:
+    """How far its producer has been told of an end."""
+    times = f"{one['attempts']} attempt{'s' if one['attempts'] != 1 else ''}"
+    state = one["state"].replace("_", " ")
+    why = f": {one['detail']}" if one["detail"] else ""
+    then = f"; next at {one['due_at']}" if one["due_at"] else ""
+    how = f"{one['type']} by {one['kind']} to {one['target']}"
+    return f"{how}, {state} after {times}{why}{then}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    return str(value)
+
+
+def _step(step: dict[str, Any]) -> str:
+    before = f"{step['from']} -> " if step["from"] else ""
+    reason = f" ({step['reason']})" if step["reason"] else ""
+    words = _evidence(step["evidence"])
+    return f"{step['at']}  {before}{step['to']}{reason}{': ' if words else ''}{words}"
+
+
+def _evidence(evidence: dict[str, Any] | str | None) -> str:
+    if not isinstance(evidence, dict):
+        return evidence or ""
+    parts = [f"{evidence['operation']} {evidence['evidence'].replace('_', ' ')}"]
+    if "status" in evidence:
+        parts.append(f"HTTP {evidence['status']}")
+    if "took_ms" in evidence:
+        parts.append(f"{evidence['took_ms']} ms")
+    parts += [evidence[name] for name in ("detail", "body") if name in evidence]
+    return ", ".join(parts)
+
+
+def list_many(wanted: Filter, limit: int, *, as_json: bool) -> None:
+    with reading(connections.need_ledger()) as connection:
+        # One more than is shown tells whether there are more; SQLite counts to 2**63.
+        rows = list_rows(connection, wanted, min(limit, 2**62) + 1)
+    records = [as_record(row) for row in rows]
+    output.emit_list(
+        records, COLUMNS, _line, as_json=as_json, limit=limit, more="newest"
+    )
+
+
+def _line(record: dict[str, Any]) -> tuple[object, ...]:
+    lane = f"{record['provider']}/{record['account']}"
+    names = ("order", "state", "reason", "attempts", "updated_at")
+    return (record["id"], lane, *(record[name] for name in names))
+
+
+# --- retrying ---------------------------------------------------------------------
+
+
+def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> None:
+    """A new round for each; one that cannot have it stops none of the others."""
+    before = future_time(deadline, "--cancel-before", datetime.now(UTC))
+    connections.need_redis()
+    engine = connections.need_ledger()
+    wrong = False
+    rows: list[Row[Any]] = []
+    for name in dict.fromkeys(names):
+        try:
+            rows.append(actions.retry(engine, name, datetime.now(UTC), before))
+        except (InvalidRequestError, UnknownError, ChangedError) as error:
+            wrong = True
+            output.say(str(error), getattr(error, "problem", "not-retryable"))
+    for operation, lanes in actions.woken(rows).items():
+        connections.wake_up(lanes, operation)
+    for row in rows:
+        if as_json:
+            output.emit_json(as_record(row))
+        else:
+            output.emit(f"{row.id}  {row.state}")
+    if wrong:
+        raise typer.Exit(WRONG)

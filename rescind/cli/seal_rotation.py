@@ -1,0 +1,69 @@
+"""Sealing everything anew with the first key, so that the former can be dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+from sqlalchemy import Connection, Row, bindparam, select, update
+
+from rescind.cli import connections, output
+from rescind.config.settings import settings
+from rescind.errors.exit_statuses import WRONG
+from rescind.ledger.seal import Seal, SealError
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import reading, writing
+
+AT_ONCE = 500
+C = CANCELLATION.c
+
+
+def rotate_all() -> None:
+    """Seal every sealed row anew; what no key opens is left as it is, and said."""
+    engine, seal = connections.need_ledger(), settings().seal()
+    renewed, unread, last = 0, 0, ""
+    while True:
+        with reading(engine) as connection:
+            rows = _sealed_after(connection, last)
+        if not rows:
+            break
+        last = rows[-1].id
+        new = [one for row in rows if (one := _renewed(row, seal)) is not None]
+        unread += len(rows) - len(new)
+        if new:
+            with writing(engine) as connection:
+                connection.execute(_STORE, new)
+        renewed += len(new)
+    output.emit(f"{renewed} sealed anew with the first key")
+    if unread:
+        output.say(
+            f"{unread} could not be opened by any key: put the key that sealed them"
+            " behind the others in RESCIND_SEAL_KEY, and run this again",
+            "sealed-data",
+        )
+        raise typer.Exit(WRONG)
+
+
+_STORE = (
+    update(CANCELLATION)
+    # Only what is still as it was read: a worker may have changed it meanwhile.
+    .where(C.id == bindparam("row_id"), C.sealed == bindparam("was"))
+    .values(sealed=bindparam("new"))
+)
+
+
+def _sealed_after(connection: Connection, last: str) -> Sequence[Row[str, str]]:
+    chosen = (
+        select(C.id, C.sealed)
+        .where(C.sealed.is_not(None), C.id > last)
+        .order_by(C.id)
+        .limit(AT_ONCE)
+    )
+    return connection.execute(chosen).all()
+
+
+def _renewed(row: Row[str, str], seal: Seal) -> dict[str, str] | None:
+    try:
+        return {"row_id": row.id, "was": row.sealed, "new": seal.renew(row.sealed)}
+    except SealError:
+        return None

@@ -1,0 +1,111 @@
+"""Two files put in place, whole and checked, or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from rescind.cli.setup.answers import Answers
+from rescind.config.accounts import load_accounts
+from rescind.config.home import write_private
+from rescind.errors.exit_statuses import CommandError
+
+ENV = Path(".env")
+HEAD = (
+    "# The accounts, as `rescind init` wrote them: accounts.example.toml says more.\n"
+)
+
+
+def refuse_to_overwrite(accounts: Path, *, add: bool) -> None:
+    """Raises ``CommandError`` where a file is there, unless it is added to."""
+    there = [str(path) for path in (accounts, ENV) if path.exists()]
+    if there and not add:
+        raise CommandError(
+            f"{' and '.join(there)} {'are' if len(there) > 1 else 'is'} there already,"
+            " and nothing was written: `rescind init --add` adds to what is there",
+            problem="already-there",
+        )
+
+
+def place(accounts: Path, answers: Answers) -> list[Path]:
+    """Write what was answered behind what is there; gives back the files written."""
+    table = _behind(accounts, answers.accounts_toml(), HEAD)
+    variables = _behind(ENV, answers.env_text(), "")
+    _check(table, variables, answers)
+    written = []
+    for path, text in ((ENV, variables), (accounts, table)):
+        if text is not None:
+            write_private(path, text)
+            written.append(path)
+    return written
+
+
+def _behind(path: Path, text: str, head: str) -> str | None:
+    """What is in ``path`` with ``text`` behind it; ``None`` if there is no text."""
+    if not text:
+        return None
+    try:
+        before = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return f"{head}\n{text}" if head else text
+    except UnicodeDecodeError:
+        raise CommandError(
+            f"{path} is not UTF-8: save it as UTF-8", problem="file-unusable"
+        ) from None
+    gap = "" if before.endswith("\n") or not before else "\n"
+    return f"{before}{gap}\n{text}"
+
+
+def _check(table: str | None, variables: str | None, answers: Answers) -> None:
+    """Read both as the workers will; raises ``CommandError`` where that fails."""
+    with tempfile.TemporaryDirectory(prefix="rescind-init-") as folder:
+        read = _read(Path(folder) / ".env", variables)
+        wanted = answers.variables()
+        lost = [name for name, value in wanted.items() if read.get(name) != value]
+        if lost:
+            raise CommandError(
+                f"{', '.join(lost)} cannot be kept in .env as it is: keep it in the"
+                " accounts file, or in a file of its own",
+                problem="account-wrong",
+            )
+        if table is not None:
+            path = Path(folder) / "accounts.toml"
+            write_private(path, table)
+            with _environment(wanted):
+                _check_accounts(path, answers)
+
+
+def _read(path: Path, text: str | None) -> Mapping[str, str | None]:
+    write_private(path, text or "")
+    return dotenv_values(path)
+
+
+def _check_accounts(path: Path, answers: Answers) -> None:
+    found = load_accounts(path)
+    if found.fault is not None:
+        why = found.fault.replace(str(path), "")
+        raise CommandError(f"nothing was written: {why}", problem="accounts-file")
+    for one in answers.accounts:
+        fault = found.lane((one.provider, one.account)).fault
+        if fault is not None:
+            raise CommandError(f"nothing was written: {fault}", problem="account-wrong")
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """As if ``.env`` held these already."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

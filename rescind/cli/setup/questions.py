@@ -1,0 +1,83 @@
+"""Questions on a terminal; elsewhere what was given has to be enough."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import typer
+
+from rescind.cli import output
+from rescind.errors.exit_statuses import CommandError
+
+Fault = Callable[[str], str | None]
+"""What is wrong with an answer; ``None`` if nothing is."""
+
+
+def _nothing_wrong(_answer: str) -> None:
+    return None
+
+
+class Asker:
+    """Asks for what was not given, until the answer is good."""
+
+    def __init__(self, *, interactive: bool | None = None) -> None:
+        self.interactive = sys.stdin.isatty() if interactive is None else interactive
+
+    def text(
+        self,
+        question: str,
+        *,
+        option: str,
+        given: str | None = None,
+        default: str | None = None,
+        hidden: bool = False,
+        fault: Fault = _nothing_wrong,
+    ) -> str:
+        """One answer. ``option`` says how it is given where nobody can be asked."""
+        if given is not None:
+            return self._good(given, option, fault)
+        if not self.interactive:
+            if default is not None:
+                return self._good(default, option, fault)
+            raise CommandError(
+                f"{question} is not known, and there is no terminal to ask on: give"
+                f" {option}"
+            )
+        while True:
+            answer = str(
+                typer.prompt(question, default, hide_input=hidden, err=True)
+            ).strip()
+            why = fault(answer)
+            if why is None:
+                return answer
+            output.say(why)
+
+    def choice(
+        self,
+        question: str,
+        among: Sequence[str],
+        *,
+        option: str,
+        given: str | None = None,
+        default: str | None = None,
+    ) -> str:
+        def fault(answer: str) -> str | None:
+            return None if answer in among else f"it must be one of {', '.join(among)}"
+
+        listed = f"{question} ({', '.join(among)})"
+        return self.text(
+            listed, option=option, given=given, default=default, fault=fault
+        )
+
+    def confirm(self, question: str, *, given: bool | None = None) -> bool:
+        """Yes or no; no where nobody can be asked."""
+        if given is not None or not self.interactive:
+            return bool(given)
+        return bool(typer.confirm(question, default=False, err=True))
+
+    def _good(self, given: str, option: str, fault: Fault) -> str:
+        why = fault(given)
+        if why is not None:
+            raise CommandError(f"{option}: {why}")
+        return given

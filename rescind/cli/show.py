@@ -1,0 +1,75 @@
+"""``rescind show``, ``rescind list`` and ``rescind retry``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rescind.cli.completion import account_names, provider_names
+from rescind.cli.options import Group, Json
+from rescind.ledger.states import State
+
+
+def show(
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="An id, or provider/account/key.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show one cancellation and its history, in the provider's own words."""
+    from rescind.cli.records_shown import show_one
+
+    show_one(id_, as_json=as_json)
+
+
+def list_(
+    state: Annotated[
+        list[State] | None, typer.Option(help="Only these; may be given repeatedly.")
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(help="Only this provider's.", autocompletion=provider_names),
+    ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(help="Only this account's.", autocompletion=account_names),
+    ] = None,
+    group: Group = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List cancellations, the newest first."""
+    from providers.registry import provider_named
+    from rescind.cli.records_shown import list_many
+    from rescind.ledger.reading.listing import Filter
+    from rescind.provider.text import storable
+
+    if provider is not None:
+        provider_named(provider)
+    wanted = Filter(
+        states=[str(one) for one in state or []],
+        provider=provider,
+        account=None if account is None else storable(account),
+        group=None if group is None else storable(group),
+    )
+    list_many(wanted, limit, as_json=as_json)
+
+
+def retry(
+    ids: Annotated[
+        list[str], typer.Argument(metavar="ID", help="Ids, or provider/account/key.")
+    ],
+    cancel_before: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="A new deadline, in place of the former."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Open a new round for cancellations that failed, expired or were rejected.
+
+    Where an earlier call may have worked, the provider is asked first.
+    """
+    from rescind.cli.records_shown import retry_many
+
+    retry_many(ids, cancel_before, as_json=as_json)

@@ -1,0 +1,131 @@
+"""How a submission ends: what is shown of it, and its exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import typer
+from sqlalchemy import Engine
+
+from rescind.cli import output
+from rescind.cli.direct_submission import Submission, Submitted
+from rescind.cli.wait import wait, worst
+from rescind.errors.exit_statuses import DONE
+from rescind.intake.submissions import MOST, Receipt
+from rescind.ledger.reading.queries import as_record, rows_of
+from rescind.ledger.storage.transactions import reading
+
+MOST_SHOWN = 20
+"""Sentences about wrong rows that are shown; the ledger keeps them all."""
+LONGEST_ORDER = 60
+
+
+def finish_few(
+    submission: Submission,
+    orders: Sequence[str],
+    seconds: float | None,
+    *,
+    as_json: bool,
+) -> None:
+    """The end of ``rescind cancel``: a line for each order."""
+    for number, why in submission.result.wrong:
+        output.say(f"order {_short(orders[number])}: {why}")
+    _say_where(submission.result)
+    status = _waited(submission, seconds)
+    found = records(submission.engine, submission.result.ids)
+    if as_json:
+        _emit_all(found)
+    else:
+        output.table(
+            ("id", "lane", "order", "state", "reason", "message"), map(_line, found)
+        )
+    _end(status)
+
+
+def finish_many(
+    submission: Submission, seconds: float | None, *, as_json: bool
+) -> None:
+    """The end of ``rescind submit``: records, or how many of what."""
+    _say_wrong(submission.result)
+    if not as_json:
+        output.emit(_summary(submission.result))
+    status = _waited(submission, seconds)
+    if as_json:
+        _emit_all(records(submission.engine, submission.result.ids))
+    elif seconds is not None:
+        _outcomes(submission)
+    _end(status)
+
+
+def records(engine: Engine, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The records of these ids as they stand now, in their order."""
+    for start in range(0, len(ids), MOST):
+        with reading(engine) as connection:
+            found = rows_of(connection, ids[start : start + MOST])
+        yield from (as_record(row) for row in found)
+
+
+def _waited(submission: Submission, seconds: float | None) -> int:
+    result = submission.result
+    if seconds is None or not result.ids:
+        return result.status
+    return worst(result.status, wait(submission.engine, result.ids, seconds))
+
+
+def _end(status: int) -> None:
+    if status != DONE:
+        raise typer.Exit(status)
+
+
+def _emit_all(found: Iterator[dict[str, Any]]) -> None:
+    for record in found:
+        output.emit_json(record)
+
+
+def _line(record: dict[str, Any]) -> tuple[object, ...]:
+    lane = f"{record['provider']}/{record['account']}"
+    names = ("order", "state", "reason", "provider_message")
+    return (record["id"], lane, *(record[name] for name in names))
+
+
+def _short(order: str) -> str:
+    return order if len(order) <= LONGEST_ORDER else f"{order[:LONGEST_ORDER]}…"
+
+
+def _say_wrong(result: Submitted) -> None:
+    for line, why in result.wrong[:MOST_SHOWN]:
+        output.say(f"line {line}: {why}")
+    more = len(result.wrong) - MOST_SHOWN
+    if more > 0:
+        output.say(
+            f"and {more} more; those that could be read are kept:"
+            " rescind list --state rejected"
+        )
+    _say_where(result)
+
+
+def _say_where(result: Submitted) -> None:
+    if result.wrong:
+        output.see("invalid-request")
+
+
+def _summary(result: Submitted) -> str:
+    words = [
+        f"{result.count(Receipt.ACCEPTED)} accepted",
+        f"{result.count(Receipt.DUPLICATE)} submitted before",
+        f"{result.count(Receipt.REFUSED)} refused",
+    ]
+    if result.unread:
+        words.append(f"{result.unread} that could not be read")
+    return f"{len(result.ids) + result.unread} rows: {', '.join(words)}"
+
+
+def _outcomes(submission: Submission) -> None:
+    """How many ended how, at which provider."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for one in records(submission.engine, list(dict.fromkeys(submission.result.ids))):
+        ended = (one["provider"], one["state"], one["reason"] or "")
+        counts[ended] = counts.get(ended, 0) + 1
+    rows = [(*ended, count) for ended, count in sorted(counts.items())]
+    output.table(("provider", "state", "reason", "orders"), rows)

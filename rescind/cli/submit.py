@@ -1,0 +1,119 @@
+"""``rescind cancel`` and ``rescind submit``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rescind.cli.completion import account_names, provider_names
+from rescind.cli.options import Group, Json, Wait
+from rescind.errors.exit_statuses import CommandError
+
+
+def cancel(
+    provider: Annotated[
+        str,
+        typer.Argument(
+            help="iletimerkezi, dukkango, akinon, ithink or notpanel.",
+            autocompletion=provider_names,
+        ),
+    ],
+    orders: Annotated[
+        list[str], typer.Argument(metavar="ORDER", help="The provider's own ids.")
+    ],
+    account: Annotated[
+        str | None,
+        typer.Option(
+            help="Which of the provider's accounts.", autocompletion=account_names
+        ),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="What the provider takes beside the order; JSON, or else a text.",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="What makes it the same one if it comes again.")
+    ] = None,
+    not_before: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="ISO 8601 with an offset, or such as +15m."),
+    ] = None,
+    cancel_before: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Given up if it was not sent by then."),
+    ] = None,
+    group: Group = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Kept with it, and given back."),
+    ] = None,
+    wait: Wait = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel orders at one provider.
+
+    Each is in the ledger before anything is sent, and ends exactly once. What was
+    submitted before changes nothing when it comes again.
+
+    Exit status: 0 done; 1 (with --wait) something ended other than cancelled; 2 an
+    entry is wrong (the others are submitted); 3 a service cannot be reached; 4 the
+    wait ran out.
+    """
+    from rescind.cli.direct_submission import Submission
+    from rescind.cli.submission_result import finish_few
+    from rescind.intake import values
+    from rescind.intake.files.file_rows import Row
+
+    if key is not None and len(orders) > 1:
+        raise CommandError("--key stands for one order: give each order its own")
+    values.check_times(not_before, cancel_before)
+    params = values.named_values(param or [], "--param")
+    entry = {
+        "provider": provider,
+        "account": account,
+        "params": {k: values.param_value(provider, k, v) for k, v in params.items()},
+        "key": key,
+        "not_before": not_before,
+        "cancel_before": cancel_before,
+        "group": values.group_name(group),
+        "metadata": values.named_values(metadata or [], "--metadata"),
+    }
+    rows = [Row(n, {**entry, "order": order}) for n, order in enumerate(orders)]
+    submission = Submission()
+    for _ in submission.run(rows):
+        pass
+    finish_few(submission, orders, wait, as_json=as_json)
+
+
+def submit(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="- is standard input.")],
+    group: Group = None,
+    wait: Wait = None,
+    as_json: Json = False,
+) -> None:
+    """Submit a file of cancellations: CSV with a header, JSON Lines, or .xlsx.
+
+    Columns: provider, order, account, key, not_before, cancel_before, group,
+    callback_url, param.NAME and metadata.NAME, or params and metadata as JSON; only
+    provider and order are required. A wrong row never stops the others.
+
+    Exit status: 0 done; 1 (with --wait) something ended other than cancelled; 2 the
+    file or a row is wrong; 3 a service cannot be reached; 4 the wait ran out.
+    """
+    from rescind.cli.direct_submission import Submission, with_group
+    from rescind.cli.submission_result import finish_many
+    from rescind.cli.wait import lines_bar
+    from rescind.intake import values
+    from rescind.intake.files.file_reading import load
+
+    values.group_name(group)
+    document = load(file)
+    submission = Submission()
+    with lines_bar(document.lines) as advance:
+        for last in submission.run(with_group(document.rows, group)):
+            advance(last.line)
+    finish_many(submission, wait, as_json=as_json)

@@ -1,0 +1,143 @@
+"""``--wait``: until everything that was submitted is final, or time is up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from sqlalchemy import Engine, select
+
+from rescind.cli import output
+from rescind.errors.exit_statuses import DONE, NOT_ALL_CANCELLED, TIMED_OUT, WRONG
+from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 1.0
+AT_ONCE = 500
+
+
+class Shown(Protocol):
+    """Somewhere that progress is shown."""
+
+    def __call__(self, counts: dict[str, int]) -> None: ...
+
+
+def wait(engine: Engine, ids: Sequence[str], seconds: float) -> int:
+    """Wait for ``ids`` to be final; gives back the exit status they ask for."""
+    deadline = time.monotonic() + seconds
+    states: dict[str, str] = dict.fromkeys(ids, State.QUEUED)
+    with _shown(len(states)) as show:
+        pause = FIRST_PAUSE
+        while True:
+            last = time.monotonic() >= deadline
+            _look(engine, states, last=last)
+            counts = _counted(states)
+            show(counts)
+            if last or not _unfinished(counts):
+                break
+            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+    if _unfinished(counts):
+        _say_unfinished(counts, seconds)
+        return TIMED_OUT
+    others = any(state != State.CANCELLED for state in counts)
+    return NOT_ALL_CANCELLED if others else DONE
+
+
+def worst(submitted: int, waited: int) -> int:
+    """One exit status of two: wrong input is said even where the rest ended well."""
+    return WRONG if WRONG in (submitted, waited) else max(submitted, waited)
+
+
+def _look(engine: Engine, states: dict[str, str], *, last: bool) -> None:
+    """Read those that were not final anew; a ledger that is away is waited for."""
+    pending = [one for one, state in states.items() if state not in FINAL]
+    try:
+        for start in range(0, len(pending), AT_ONCE):
+            states.update(_states(engine, pending[start : start + AT_ONCE]))
+    except LedgerUnreachableError:
+        if last:
+            raise
+
+
+def _states(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
+    columns = CANCELLATION.c
+    chosen = select(columns.id, columns.state).where(columns.id.in_(ids))
+    with reading(engine) as connection:
+        return {row.id: row.state for row in connection.execute(chosen)}
+
+
+def _counted(states: dict[str, str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for state in states.values():
+        counts[state] = counts.get(state, 0) + 1
+    return {state: counts[state] for state in State if state in counts}
+
+
+def _unfinished(counts: dict[str, int]) -> dict[str, int]:
+    return {state: n for state, n in counts.items() if state not in FINAL}
+
+
+def _say_unfinished(counts: dict[str, int], seconds: float) -> None:
+    rest = _unfinished(counts)
+    listed = ", ".join(f"{n} {state}" for state, n in rest.items())
+    output.say(
+        f"after {seconds:g} s {sum(rest.values())} are not final yet ({listed}): they"
+        " go on; `rescind lanes` says what holds them up, and whether workers run",
+        "not-final-yet",
+    )
+
+
+@contextmanager
+def _shown(total: int) -> Iterator[Shown]:
+    if not output.on_terminal():
+        yield lambda counts: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+    )
+
+    bar = Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=total)
+
+        def show(counts: dict[str, int]) -> None:
+            words = " · ".join(f"{n} {state}" for state, n in counts.items())
+            done = total - sum(_unfinished(counts).values())
+            bar.update(task, completed=done, description=words)
+
+        yield show
+
+
+class Advance(Protocol):
+    """Told how many lines have been dealt with."""
+
+    def __call__(self, line: int) -> None: ...
+
+
+@contextmanager
+def lines_bar(total: int) -> Iterator[Advance]:
+    """A bar over the lines of a file."""
+    if not output.on_terminal():
+        yield lambda line: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("submitting", total=total)
+        yield lambda line: bar.update(task, completed=line)

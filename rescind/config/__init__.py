@@ -1,0 +1,1 @@
+"""What an operator has set, and how Redis and the ledger are opened."""

@@ -1,0 +1,172 @@
+"""Who may come in through the HTTP door, and what for: named tokens with scopes.
+
+``RESCIND_API_TOKENS`` lists them as ``name:scope+scope:token``, separated by commas or
+spaces. Where it is not set, ``rescind up`` makes one for the operator of this machine,
+in ``RESCIND_HOME``, and the door keeps to the loopback interface.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from ipaddress import ip_address
+from pathlib import Path
+
+import limits
+from limits import RateLimitItem
+
+from rescind.config.home import write_private
+from rescind.config.settings import Settings, SettingsError
+
+OWN_TOKEN = "api.token"  # noqa: S105  (a file's name)
+SHORTEST = 16
+"""Characters of a token: it can be tried from afar."""
+_NAME = re.compile(r"[\w.-]{1,40}", re.ASCII)
+FORM = "name:scope+scope:token"
+
+
+class Scope(StrEnum):
+    SUBMIT = "submit"
+    """Hand cancellations in."""
+    READ = "read"
+    """See cancellations, groups and lanes."""
+    OPERATE = "operate"
+    """Hold and resume lanes, retry, resend."""
+
+
+ALL = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One caller. What it must show is known by its digest alone."""
+
+    name: str
+    scopes: frozenset[Scope]
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The tokens that open the door."""
+
+    tokens: Sequence[Token] = ()
+
+    def token(self, shown: str) -> Token | None:
+        """Whose token this is; takes as long for a wrong one as for a good one."""
+        digest, found = _digest(shown), None
+        for one in self.tokens:
+            if hmac.compare_digest(one.digest, digest):
+                found = one
+        return found
+
+
+def access(chosen: Settings) -> Access:
+    """Who may come in; raises ``SettingsError`` in a sentence that shows no token."""
+    listed = chosen.api_tokens.get_secret_value() if chosen.api_tokens else ""
+    if listed.strip():
+        return Access(_parsed(listed))
+    own = _own(chosen.home / OWN_TOKEN)
+    if own is None:
+        return Access()
+    return Access((Token("operator", ALL, _digest(own)),))
+
+
+def check_host(chosen: Settings) -> None:
+    """Raises ``SettingsError`` where the door would open to others without tokens."""
+    if _is_loopback(chosen.api_host) or _has_tokens(chosen):
+        return
+    raise SettingsError(
+        f"the HTTP door would listen on {chosen.api_host} without tokens: set"
+        " RESCIND_API_TOKENS to name:scope+scope:token (several, separated by"
+        " commas), or leave RESCIND_API_HOST unset",
+        "api-tokens",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _has_tokens(chosen: Settings) -> bool:
+    # The token of this machine's operator is for this machine.
+    listed = chosen.api_tokens.get_secret_value() if chosen.api_tokens else ""
+    return bool(listed.strip())
+
+
+def rate_of(text: str) -> RateLimitItem:
+    """How often each token may come; raises ``SettingsError``."""
+    try:
+        return limits.parse(text)
+    except ValueError:
+        raise SettingsError(
+            f"RESCIND_API_RATE {text[:40]!r} must be such as 600/minute or 20/second"
+        ) from None
+
+
+def make_own(home: Path) -> Path:
+    """The file of this machine's own token, made unless it is there."""
+    path = home / OWN_TOKEN
+    if _own(path) is None:
+        write_private(path, f"{secrets.token_urlsafe(24)}\n")
+    return path
+
+
+def _own(path: Path) -> str | None:
+    try:
+        return path.read_text().strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{path} cannot be read: remove it", "api-tokens") from None
+
+
+def _parsed(listed: str) -> tuple[Token, ...]:
+    found = [
+        _token(place, one)
+        for place, one in enumerate(re.split(r"[,\s]+", listed.strip(", \t\n")), 1)
+    ]
+    for said in ("name", "digest"):
+        if len({getattr(one, said) for one in found}) < len(found):
+            raise SettingsError(
+                f"two of RESCIND_API_TOKENS have the same"
+                f" {'name' if said == 'name' else 'token'}: each is of one caller",
+                "api-tokens",
+            )
+    return tuple(found)
+
+
+def _token(place: int, written: str) -> Token:
+    # What is wrong is said without what was written: it may hold a token.
+    where = f"RESCIND_API_TOKENS, number {place}"
+    name, _, rest = written.partition(":")
+    scopes, _, secret = rest.partition(":")
+    if not secret or not _NAME.fullmatch(name):
+        raise SettingsError(f"{where}: must be such as {FORM}", "api-tokens")
+    try:
+        allowed = frozenset(Scope(one) for one in scopes.split("+"))
+    except ValueError:
+        known = ", ".join(Scope)
+        raise SettingsError(
+            f"{where} ({name}): its scopes must be of {known}, joined by +",
+            "api-tokens",
+        ) from None
+    if len(secret) < SHORTEST or not secret.isascii():
+        raise SettingsError(
+            f"{where} ({name}): the token must have at least {SHORTEST} characters, of"
+            " ASCII alone; `openssl rand -hex 24` makes one",
+            "api-tokens",
+        )
+    return Token(name, allowed, _digest(secret))
+
+
+def _digest(secret: str) -> bytes:
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()

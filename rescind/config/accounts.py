@@ -1,0 +1,196 @@
+"""The accounts file: each account's credentials, address and overridden policy."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import limits
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from providers.registry import BY_NAME
+from rescind.provider.interface import Account, Provider
+from rescind.provider.model import Policy, explain, seconds
+
+Lane = tuple[str, str]
+POLICY_FIELDS = frozenset(Policy.model_fields)
+NOBODYS = Policy(
+    resend_delays=seconds(60), poll_delays=seconds(60), verify_delays=seconds(60)
+)
+"""Of a provider that is not registered any more: nothing of it is ever called."""
+
+
+class AccountsError(RuntimeError):
+    """The accounts file cannot be used: a sentence for whoever writes it."""
+
+    def __init__(self, sentence: str, problem: str = "accounts-file") -> None:
+        super().__init__(sentence)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class LaneConfig:
+    """One account, ready to be called, or ``fault``: why it cannot be."""
+
+    provider: Provider[Any]
+    policy: Policy
+    account: Account | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """All lanes of the accounts file. One bad account never harms another."""
+
+    lanes: Mapping[Lane, LaneConfig] = field(default_factory=dict)
+    fault: str | None = None
+    """Why the whole file could not be used."""
+    problem: str | None = None
+    """Which kind of problem that is: ``rescind.errors`` lists them."""
+    warnings: tuple[str, ...] = ()
+
+    def lane(self, lane: Lane) -> LaneConfig:
+        """The lane's configuration; one without it has a ``fault``."""
+        found = self.lanes.get(lane)
+        if found is not None:
+            return found
+        provider = BY_NAME[lane[0]]
+        why = (
+            self.fault or f"account {lane[1]} of {lane[0]} is not in the accounts file"
+        )
+        return LaneConfig(provider, provider.policy, fault=why)
+
+    def policy(self, lane: Lane) -> Policy:
+        return self.lane(lane).policy if lane[0] in BY_NAME else NOBODYS
+
+    def fault_of(self, lane: Lane) -> str | None:
+        """Why the lane cannot be called; ``None`` if it can."""
+        if lane[0] in BY_NAME:
+            return self.lane(lane).fault
+        known = ", ".join(BY_NAME)
+        return f"{lane[0]} is no provider of this version; they are {known}"
+
+
+def load_accounts(path: Path) -> Accounts:
+    """Read the accounts file. Never raises: what is wrong is said by ``fault``."""
+    try:
+        document = _read(path)
+    except AccountsError as error:
+        return Accounts(fault=str(error), problem=error.problem)
+    lanes: dict[Lane, LaneConfig] = {}
+    warnings = readable_by_others(path)
+    for name, accounts in document.items():
+        provider = BY_NAME.get(name)
+        if provider is None or not isinstance(accounts, dict):
+            known = ", ".join(BY_NAME)
+            warnings.append(f"{path}: [{name}] is no provider; they are {known}")
+            continue
+        for account, values in accounts.items():
+            lanes[name, account] = _lane(provider, account, values)
+    return Accounts(lanes, warnings=tuple(warnings))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AccountsError(
+            f"the accounts file {path} does not exist: `rescind init` writes one, or"
+            " set RESCIND_ACCOUNTS",
+            "accounts-missing",
+        ) from None
+    except OSError as error:
+        raise AccountsError(
+            f"the accounts file {path} cannot be read: {error.strerror}"
+        ) from None
+    except UnicodeDecodeError:
+        raise AccountsError(f"the accounts file {path} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise AccountsError(f"the accounts file {path} is not TOML: {error}") from None
+
+
+def readable_by_others(path: Path) -> list[str]:
+    """A sentence, if anybody but its owner can read the file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        # It was replaced just now: the next look sees the new one.
+        return []
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        return [f"{path} can be read by others: run `chmod 600 {path}`"]
+    return []
+
+
+def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
+    where = f"[{provider.name}.{name}]"
+    if not isinstance(values, dict):
+        fault = f"{where} must be a table of settings"
+        return LaneConfig(provider, provider.policy, fault=fault)
+    policy = provider.policy
+    try:
+        overrides = {k: v for k, v in values.items() if k in POLICY_FIELDS}
+        policy = provider.policy.overridden(overrides)
+        _check_rates(policy)
+        _check_batches(policy, provider.policy)
+        rest = {k: value_of(k, v) for k, v in values.items() if k not in POLICY_FIELDS}
+        account = provider.account_model.model_validate(rest)
+    except ValidationError as error:
+        return LaneConfig(provider, policy, fault=f"{where}: {explain(error)}")
+    except ValueError as error:
+        return LaneConfig(provider, policy, fault=f"{where}: {error}")
+    return LaneConfig(provider, policy, account)
+
+
+def _check_rates(policy: Policy) -> None:
+    for name in ("rate", "read_rate"):
+        value = getattr(policy, name)
+        if value == "none":
+            continue
+        try:
+            limits.parse(value)
+        except ValueError:
+            raise ValueError(
+                f'{name} must be such as "90/minute" or "1/30 second", or "none"'
+            ) from None
+
+
+def _check_batches(policy: Policy, most: Policy) -> None:
+    for name in ("batch", "read_batch"):
+        if getattr(policy, name) > getattr(most, name):
+            raise ValueError(f"{name} must be at most {getattr(most, name)}")
+
+
+def value_of(name: str, value: object) -> object:
+    """A value as written, from the environment (or ``.env``), or from a file."""
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"env": str(variable)} if len(value) == 1:
+            found = os.environ.get(variable) or _from_env_file(name, variable)
+            if not found:
+                raise ValueError(f"{name}: the variable {variable} is not set")
+            return found
+        case {"file": str(path)} if len(value) == 1:
+            try:
+                return Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                raise ValueError(f"{name}: the file {path} cannot be read") from None
+        case _:
+            raise ValueError(
+                f'{name} must be a value, {{ env = "NAME" }} or {{ file = "path" }}'
+            )
+
+
+def _from_env_file(name: str, variable: str) -> str | None:
+    try:
+        return dotenv_values(".env").get(variable)
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(
+            f"{name}: {variable} is not set, and the file .env cannot be read"
+        ) from None

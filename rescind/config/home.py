@@ -1,0 +1,74 @@
+"""The folder of ``rescind up``: what runs in it, and files that nobody else reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rescind.ledger.seal import new_key
+
+RUNNING = "running.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a ``rescind up`` in this folder has started."""
+
+    redis_url: str
+    flower_url: str | None
+    pid: int
+    api_url: str | None = None
+
+
+def running(home: Path) -> Running | None:
+    """What runs in ``home``; ``None`` if nothing is known of it."""
+    try:
+        found = json.loads((home / RUNNING).read_text())
+        return Running(
+            redis_url=found["redis_url"],
+            flower_url=found.get("flower_url"),
+            pid=found["pid"],
+            api_url=found.get("api_url"),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_running(home: Path, what: Running) -> None:
+    """Let other commands in this folder find what was started."""
+    document = {
+        "redis_url": what.redis_url,
+        "flower_url": what.flower_url,
+        "api_url": what.api_url,
+        "pid": what.pid,
+    }
+    write_private(home / RUNNING, json.dumps(document))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    partial.replace(path)
+
+
+def own_key(home: Path) -> str:
+    """The key that an embedded ledger is sealed by, made when it is first asked for."""
+    path = home / "seal.key"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = home / f"seal.key.{os.getpid()}"
+        write_private(made, new_key())
+        try:
+            # Of two that make a key at once, both use the one that came first.
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return path.read_text().strip()

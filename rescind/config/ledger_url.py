@@ -1,0 +1,23 @@
+"""The ledger that a URL names, or a sentence that says why there can be none."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import ArgumentError
+
+from rescind.config.settings import SettingsError
+from rescind.ledger.storage.transactions import open_ledger
+
+
+def opened(url: str) -> Engine:
+    """Its engine, not yet connected; raises ``SettingsError``."""
+    try:
+        return open_ledger(url)
+    except ArgumentError:
+        says = (
+            "RESCIND_DATABASE_URL is not the URL of a database: it must be such as"
+            " postgresql+psycopg://user:password@host/name"
+        )
+    except ValueError as error:
+        says = str(error)
+    raise SettingsError(says, "database-url")

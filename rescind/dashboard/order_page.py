@@ -1,0 +1,68 @@
+"""One cancellation: how it stands, and how it came to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from rescind.dashboard.advice import advice
+from rescind.dashboard.page_guard import DeskRoute, Reader, RefusedError, TheDesk
+from rescind.dashboard.rendering import page
+from rescind.dashboard.selection import may_be_retried
+from rescind.ledger.reading.queries import as_record, find, history
+from rescind.ledger.states import EDGES, State
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.text import storable
+
+SAID = {"retried": "A new round has begun: its next steps appear below."}
+MEANS = {
+    "answered": "was answered",
+    "not_sent": "never reached the provider",
+    "throttled": "was asked to wait",
+    "maybe_done": "was made, and its answer lost: it may have been done",
+}
+
+router = APIRouter(route_class=DeskRoute)
+
+
+@router.get("/desk/cancellations/{name}")
+def one(
+    request: Request, desk: TheDesk, who: Reader, name: str, done: str = ""
+) -> Response:
+    del who
+    with reading(desk.engine) as connection:
+        row = find(connection, storable(name))
+        steps = [] if row is None else history(connection, row.id)
+    if row is None:
+        raise RefusedError("There is no such cancellation: it may be deleted.", 404)
+    record = as_record(row)
+    return page(
+        request,
+        "one.html",
+        record=record,
+        steps=[_step(step) for step in steps],
+        advice=advice(record["provider"], record["state"], record["reason"]),
+        retryable=may_be_retried(record),
+        notice=SAID.get(done),
+    )
+
+
+def _step(step: dict[str, Any]) -> dict[str, Any]:
+    """A change of state, with the reason that such a change has."""
+    evidence = step["evidence"]
+    call = evidence if isinstance(evidence, dict) else None
+    return {
+        **step,
+        "edge": _edge(step["from"], step["to"]),
+        "call": call,
+        "means": MEANS.get(call["evidence"], call["evidence"]) if call else None,
+        "words": None if call else evidence,
+    }
+
+
+def _edge(before: str | None, after: str) -> str | None:
+    try:
+        return EDGES.get((State(before or ""), State(after)))
+    except ValueError:
+        return None

@@ -1,0 +1,53 @@
+"""Templates, and a page made of one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from rescind.dashboard import formatting
+from rescind.dashboard.static_files import version
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+_templates = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters |= {
+    "at": formatting.at,
+    "plain": formatting.plain,
+    "shown": formatting.shown,
+    "mark": formatting.mark,
+    "many": formatting.many,
+    "rate": formatting.rate,
+}
+_templates.globals |= {"age": formatting.age, "static_version": version()}
+
+
+def render(template: str, **values: Any) -> str:
+    values.setdefault("now", datetime.now(UTC))
+    return _templates.get_template(template).render(values)
+
+
+def page(
+    request: Request, template: str, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """A whole page; what it says of the session comes from the request."""
+    session = getattr(request.state, "session", None)
+    text = render(
+        template,
+        session=session,
+        operates=session is not None and session.operates,
+        here=request.url.path,
+        **values,
+    )
+    return HTMLResponse(text, status)

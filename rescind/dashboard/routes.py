@@ -1,0 +1,31 @@
+"""All of the desk's pages, for the app that serves them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from rescind.dashboard import (
+    event_stream,
+    lane_actions,
+    lists,
+    order_page,
+    overview,
+    retry_pages,
+    sign_in,
+    static_files,
+    undelivered,
+)
+
+router = APIRouter()
+for part in (
+    overview,
+    lists,
+    order_page,
+    lane_actions,
+    retry_pages,
+    sign_in,
+    event_stream,
+    static_files,
+    undelivered,
+):
+    router.include_router(part.router)

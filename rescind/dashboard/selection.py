@@ -1,0 +1,106 @@
+"""Which of what has ended is meant: by a filter, or ticked one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import Connection
+
+from providers.registry import BY_NAME
+from rescind.dashboard.advice import advice
+from rescind.dashboard.page_guard import RefusedError
+from rescind.ledger.changes.retries import REFUSED_KEY
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.queries import as_record
+from rescind.ledger.states import State
+from rescind.provider.text import storable
+
+PAGE = 50
+ENDED = (State.FAILED, State.EXPIRED, State.REJECTED)
+MOST = 1_000
+"""How many are opened again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One that is listed, with what to do about it."""
+
+    record: dict[str, Any]
+
+    @property
+    def advice(self) -> str:
+        one = self.record
+        return advice(one["provider"], one["state"], one["reason"])
+
+    @property
+    def retryable(self) -> bool:
+        return may_be_retried(self.record)
+
+
+def may_be_retried(record: dict[str, Any]) -> bool:
+    """Whether a new round can be opened: not for what was never valid."""
+    return record["state"] in ENDED and not record["key"].startswith(REFUSED_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of what fits, the newest first."""
+
+    rows: Sequence[Listed]
+    older: str | None
+    """Where the next page begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A filter, as its form has it."""
+
+    state: State
+    provider: str
+    account: str
+    group: str
+
+    def filter(self) -> Filter:
+        return Filter(
+            states=[self.state],
+            provider=self.provider or None,
+            account=self.account or None,
+            group=self.group or None,
+        )
+
+    def fields(self) -> dict[str, str]:
+        whole = {
+            "state": str(self.state),
+            "provider": self.provider,
+            "account": self.account,
+            "group": self.group,
+        }
+        return {name: value for name, value in whole.items() if value}
+
+    def query(self, **more: str) -> str:
+        """As it stands in an address."""
+        return urlencode({**self.fields(), **more})
+
+    def read(self, connection: Connection, before: str = "") -> Page:
+        rows = list_rows(connection, self.filter(), PAGE + 1, before or None)
+        shown = [Listed(as_record(row)) for row in rows[:PAGE]]
+        older = rows[PAGE - 1].id if len(rows) > PAGE else None
+        return Page(shown, older)
+
+    def newest(self, connection: Connection) -> list[dict[str, Any]]:
+        """The newest that fit: one more than ``MOST`` where there are more."""
+        return [as_record(r) for r in list_rows(connection, self.filter(), MOST + 1)]
+
+
+def listing_of(state: str, provider: str, account: str, group: str) -> Listing:
+    """The filter of an address or a form; raises ``RefusedError`` in a sentence."""
+    if state not in ENDED:
+        listed = ", ".join(ENDED)
+        raise RefusedError(f"There is no such list: it must be of {listed}.", 422)
+    if provider and provider not in BY_NAME:
+        listed = ", ".join(sorted(BY_NAME))
+        raise RefusedError(f"There is no such provider: there are {listed}.", 422)
+    return Listing(State(state), provider, storable(account), storable(group))

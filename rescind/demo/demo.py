@@ -1,0 +1,241 @@
+"""``rescind demo``: everything at once, on one machine, against simulated providers.
+
+A real Redis, a real ledger, real workers; providers that fail in a tenth of their
+calls. At the end the providers' own record is laid beside the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from providers.registry import PROVIDERS
+from rescind.config.access_tokens import OWN_TOKEN
+from rescind.config.accounts import Accounts
+from rescind.config.settings import CONCURRENCY
+from rescind.demo import demo_report, demo_setup
+from rescind.demo.demo_report import CallCount
+from rescind.demo.order_oracle import Verdict, compare
+from rescind.demo.progress_display import progress, standings, unfinished
+from rescind.demo.sandbox_record import seen
+from rescind.demo.stall import StallDetector
+from rescind.errors.exceptions import Ending, explain
+from rescind.errors.exit_statuses import DONE, INTERRUPTED, UNREACHABLE, WRONG
+from rescind.intake.files.file_reading import load
+from rescind.intake.files.file_rows import FileError
+from rescind.ledger.reading.counts import calls_made, written
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.queries import as_record
+from rescind.ledger.storage.transactions import (
+    LedgerUnreachableError,
+    open_ledger,
+    reading,
+)
+from rescind.sandbox.sandbox_client import Sandbox, running
+from rescind.system.embedded_redis import EmbeddedError
+from rescind.system.local_system import API_PORT, FLOWER_PORT, System
+from rescind.system.service_wait import StoppedError, UpError
+from rescind.system.supervisor import Lines
+from rescind.system.up import refuse, stopped_by_signals
+
+NAMES = tuple(provider.name for provider in PROVIDERS)
+LOOK_SECONDS = 0.25
+EVERYTHING = 10_000_000
+GROUP = "demo"
+NOT_GOOD = 1
+
+
+class DemoError(RuntimeError):
+    """The demo cannot go on: a sentence."""
+
+
+def demo(
+    *,
+    keep_running: bool = False,
+    file: Path | None = None,
+    concurrency: int = CONCURRENCY,
+    flower_port: int | None = FLOWER_PORT,
+    api_port: int | None = API_PORT,
+) -> int:
+    """Run the demo; 0 if the ledger and the providers agree on every order."""
+    home = Path(tempfile.mkdtemp(prefix="rescind-demo-"))
+    status = DONE
+    try:
+        chosen = file or demo_setup.example()
+        # What is wrong with it is said before anything is started for it.
+        load(str(chosen))
+        ports = (flower_port, api_port)
+        one = _Demo(home, chosen, concurrency, ports)
+        status = one.run(keep_running=keep_running)
+    except (FileError, UpError, EmbeddedError, LedgerUnreachableError) as error:
+        status = refuse(explain(error) or Ending(WRONG, str(error), "up-failed"))
+    except DemoError as error:
+        status = refuse(Ending(UNREACHABLE, str(error), "up-failed"))
+    except StoppedError:
+        status = INTERRUPTED
+    finally:
+        _tidy(home, status)
+    return status
+
+
+def _tidy(home: Path, status: int) -> None:
+    """Leave nothing behind, unless there is something to look into."""
+    if status in (DONE, INTERRUPTED, WRONG):
+        shutil.rmtree(home, ignore_errors=True)
+    else:
+        print(f"rescind: what it left is in {home}", file=sys.stderr)
+
+
+class _Demo:
+    """One run."""
+
+    def __init__(
+        self,
+        home: Path,
+        file: Path,
+        concurrency: int,
+        ports: tuple[int | None, int | None],
+    ) -> None:
+        self._home = home
+        self._file = file
+        self._concurrency = concurrency
+        self._flower_port, self._api_port = ports
+        self._began = time.monotonic()
+
+    def run(self, *, keep_running: bool) -> int:
+        chosen = demo_setup.settings_in(self._home)
+        with (
+            running(**demo_setup.SANDBOX) as box,
+            (self._home / "demo.log").open("w", encoding="utf-8") as log,
+        ):
+            accounts = demo_setup.write_accounts(chosen.accounts, box.base_url)
+            system = System(
+                chosen,
+                concurrency=self._concurrency,
+                flower_port=self._flower_port,
+                api_port=self._api_port,
+                say=Lines(log),
+            )
+            with stopped_by_signals(system), system:
+                status = self._push_through(system, box, accounts)
+                if keep_running:
+                    self._stay(system, box)
+            return status
+
+    def _push_through(self, system: System, box: Sandbox, accounts: Accounts) -> int:
+        print(
+            f"{demo_setup.shown(self._file)} goes to five simulated providers, which"
+            f" fail in a tenth of all calls.\nFlower: {system.flower_url or 'off'}"
+            f" · desk: {system.api_url or 'off'}\n",
+            flush=True,
+        )
+        engine = open_ledger(system.settings.database)
+        try:
+            self._submit(system)
+            await_the_end(engine, system.wait)
+            return self._close(box, engine, accounts, system)
+        finally:
+            engine.dispose()
+
+    def _submit(self, system: System) -> None:
+        """Exactly what a user would type."""
+        command = [sys.executable, "-m", "rescind.cli", "submit", str(self._file)]
+        done = subprocess.run(
+            [*command, "--group", GROUP, "--json"],
+            env=system.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if system.wait(0):
+            raise StoppedError
+        # 2 says that rows are wrong: those were refused, and the others submitted.
+        if done.returncode not in (0, 2) or (done.returncode and not done.stdout):
+            raise DemoError(f"submitting failed: {done.stderr.strip()[-500:]}")
+        _sum_up(done.stdout.splitlines(), done.stderr.splitlines())
+
+    def _close(
+        self, box: Sandbox, engine: Engine, accounts: Accounts, system: System
+    ) -> int:
+        rows, calls = _known(engine)
+        wishes = demo_setup.accepted(self._file, accounts)
+        orders = [seen(one) for one in box.orders()]
+        verdict = compare(wishes, rows, orders, datetime.now(UTC))
+        print()
+        demo_report.print_tables(
+            demo_report.outcomes_table(rows, NAMES),
+            demo_report.calls_table(calls, NAMES),
+        )
+        took = time.monotonic() - self._began
+        where = system.flower_url
+        print(f"{took:.1f} s from start to end; Flower was at {where or 'no address'}")
+        return _judge(verdict)
+
+    def _stay(self, system: System, box: Sandbox) -> None:
+        print(
+            f"\nStill up, until Ctrl-C: Flower at {system.flower_url or 'no address'},"
+            f" the providers at {box.url},\n"
+            f"the desk at {system.api_url or 'no address'}; to sign in:"
+            f" cat {system.home / OWN_TOKEN}\n"
+            f"RESCIND_HOME={system.home} rescind list --limit 20",
+            flush=True,
+        )
+        system.wait()
+
+
+def await_the_end(
+    engine: Engine,
+    wait: Callable[[float], bool],
+    stall: StallDetector | None = None,
+) -> None:
+    """Until all is final, or nothing moves any more.
+
+    ``wait`` waits for so many seconds, and says whether it was told to stop:
+    ``StoppedError``.
+    """
+    stall = stall or StallDetector()
+    with progress() as show:
+        while True:
+            now = standings(engine, NAMES)
+            show(now)
+            if not unfinished(now) or stall.stalled(_moves(engine)):
+                return
+            if wait(LOOK_SECONDS):
+                raise StoppedError
+
+
+def _moves(engine: Engine) -> tuple[int, int]:
+    with reading(engine) as connection:
+        return written(connection)
+
+
+def _known(engine: Engine) -> tuple[list[dict[str, Any]], list[CallCount]]:
+    """All that the ledger says: of cancellations, and of calls."""
+    with reading(engine) as connection:
+        found = list_rows(connection, Filter(), EVERYTHING)
+        return [as_record(row) for row in found], calls_made(connection)
+
+
+def _judge(verdict: Verdict) -> int:
+    demo_report.print_verdict(verdict)
+    return DONE if verdict.good else NOT_GOOD
+
+
+def _sum_up(records: Sequence[str], notes: Sequence[str]) -> None:
+    taken = [json.loads(line) for line in records]
+    refused = sum(one["reason"] == "invalid_request" for one in taken)
+    print(f"{len(taken):,} rows taken in, {refused:,} of them refused as wrong:")
+    wrong = [note.removeprefix("rescind: ") for note in notes if ": line " in note]
+    for note in wrong[:3]:
+        print(f"  {note[:100]}")
+    print(flush=True)

@@ -1,0 +1,158 @@
+"""What the demo sets up: a home of its own, accounts at the sandbox, and a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rescind.config.accounts import Accounts, load_accounts
+from rescind.config.home import write_private
+from rescind.config.settings import Settings
+from rescind.demo.facts import Wish
+from rescind.intake.files.file_reading import load
+from rescind.intake.files.file_rows import FileError
+from rescind.intake.validation import check
+from rescind.provider.model import InvalidRequestError
+
+EXAMPLE = Path("examples") / "cancellations.csv"
+
+SANDBOX: Mapping[str, object] = {
+    "faults": 0.1,
+    "settle": 1.5,
+    "lag": 1.0,
+    "slow_seconds": 2.5,
+    "refuse_seconds": 0.15,
+    # Half a minute, in truth: the demo has no time to show a lane wait for that.
+    "cooldown": 3.0,
+    # Nor for a minute's window to pass, when a bad id has had batches halved.
+    "notpanel_limit": 300,
+}
+"""How the simulated providers behave: all kinds of faults, in a tenth of the calls."""
+
+QUICK: Mapping[str, object] = {
+    # Less than a slow answer takes, so that slow answers are lost answers.
+    "connect_timeout": 1.0,
+    "read_timeout": 2.0,
+    "resend_delays": [0.2, 0.5, 1.0, 2.0],
+    "poll_delays": [0.5, 1.0, 1.5],
+    "verify_delays": [0.2, 1.0, 1.5, 2.0],
+    "backoff": [0.2, 0.5, 1.0, 2.0],
+    "throttle_wait": 1.0,
+    "max_attempts": 12,
+    # Beyond the slowest answer: an order read as active by then is active.
+    "active_trusted_after": 3.0,
+    # Beyond what a cancel takes at notpanel that is only queued.
+    "queued_for": 5.0,
+    # What the provider will never tell is given up as "failed/unresolved".
+    "verify_for": 15.0,
+    "poll_for": 20.0,
+}
+"""Policy for all accounts: the real delays, for a provider whose minute is a second."""
+
+ACCOUNTS: Mapping[str, Mapping[str, object]] = {
+    "iletimerkezi": {
+        "key": "demo-key",
+        "hash": "demo-hash",
+        "rate": "100/second",
+    },
+    "dukkango": {
+        "app_secret_key": "demo-app-secret",
+        "rest_secret_key": "demo-restaurant-secret",
+        "rate": "60/second",
+        "read_rate": "1/4 second",
+        "concurrency": 8,
+    },
+    "akinon": {
+        "username": "demo",
+        "password": "demo-password",
+        "rate": "100/second",
+        "concurrency": 8,
+    },
+    "ithink": {
+        "access_token": "demo-token",
+        "secret_key": "demo-secret",
+        "rate": "100/second",
+        "read_rate": "50/second",
+        # Beyond the sandbox's lag of tracking, too.
+        "active_trusted_after": 4.0,
+    },
+    "notpanel": {
+        "key": "demo-panel-key",
+        "rate": "270/minute",
+        "read_rate": "180/minute",
+    },
+}
+"""Each provider's demo credentials, and what else its account needs to be quick."""
+
+
+def example() -> Path:
+    """The file of 2,000 cancellations: in a checkout, or as it was installed."""
+    here = Path(__file__).resolve().parent
+    for folder in (here.parent, here, Path.cwd()):
+        if (folder / EXAMPLE).is_file():
+            return folder / EXAMPLE
+    raise FileError(f"{EXAMPLE} is not here: name a file of cancellations instead")
+
+
+def settings_in(home: Path) -> Settings:
+    """Settings for a system that is all in ``home``, whatever the environment says."""
+    return Settings(
+        home=home,
+        accounts=home / "accounts.toml",
+        redis_url=None,
+        database_url=None,
+        api_tokens=None,
+        api_host="127.0.0.1",
+        seal_key=None,
+        retention=None,
+        webhook_secret=None,
+        webhook_hosts=None,
+        webhook_private=False,
+    )
+
+
+def write_accounts(path: Path, base_url: Callable[[str], str]) -> Accounts:
+    """Write the accounts file of the demo, and read it back."""
+    tables = []
+    for provider, own in ACCOUNTS.items():
+        values = {"base_url": base_url(provider), **QUICK, **own}
+        lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+        tables.append("\n".join([f"[{provider}.default]", *lines]))
+    write_private(path, "\n\n".join(tables) + "\n")
+    accounts = load_accounts(path)
+    faults = [lane.fault for lane in accounts.lanes.values() if lane.fault]
+    if faults or accounts.fault:
+        raise FileError(
+            f"the demo's accounts file is wrong: {accounts.fault or faults}"
+        )
+    return accounts
+
+
+def accepted(file: Path, accounts: Accounts) -> set[Wish]:
+    """What of ``file`` has to be accepted: each row that is good by itself."""
+    now = datetime.now(UTC)
+    found = set()
+    for row in load(str(file)).rows:
+        if row.wrong is None:
+            wish = _wish(row.entry, accounts, now)
+            if wish is not None:
+                found.add(wish)
+    return found
+
+
+def _wish(entry: Any, accounts: Accounts, now: datetime) -> Wish | None:
+    try:
+        checked = check(entry, accounts, now)
+    except InvalidRequestError:
+        return None
+    return checked.provider.name, checked.account, checked.key
+
+
+def shown(path: Path) -> str:
+    """``path`` as short as it can be said from here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

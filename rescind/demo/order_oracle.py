@@ -1,0 +1,208 @@
+"""Whether what the ledger says is what happened, order by order.
+
+The judge is the simulated providers' own record of each order and of every call that
+reached them. Nothing that the ledger says of itself counts here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rescind.demo.facts import LedgerRow, Offence, Order, Seen, Wish
+from rescind.demo.unfinished import abandoned, missing, unfinished
+from rescind.ledger.states import State
+from rescind.provider.model import Reason
+
+DONE = frozenset({"cancelled", "cancelling", "partial"})
+MAY_BE_REPEATED = frozenset({"dukkango"})
+"""A second cancel is known to do no harm there."""
+MAY_BE_ASKED_AGAIN = frozenset({"notpanel"})
+"""A queued cancel may be asked for again there, once the status has been read."""
+MAY_LAG = frozenset({"ithink"})
+"""Tracking may go on showing an order as active for a while after its cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All offences, by kind, and what was still open. Good when there is nothing."""
+
+    compared: int
+    untrue: tuple[Offence, ...] = ()
+    lost: tuple[Offence, ...] = ()
+    twice: tuple[Offence, ...] = ()
+    unfinished: tuple[Offence, ...] = ()
+    """Open at the end, and waiting for a step that is still to come."""
+
+    @property
+    def good(self) -> bool:
+        return not (self.untrue or self.lost or self.twice or self.unfinished)
+
+    @property
+    def line(self) -> str:
+        return (
+            f"orders untrue {len(self.untrue)}, lost {len(self.lost)},"
+            f" sent twice {len(self.twice)}, not finished {len(self.unfinished)}"
+        )
+
+    def offences(self) -> Iterator[tuple[str, Offence]]:
+        kinds = {
+            "untrue": self.untrue,
+            "lost": self.lost,
+            "twice": self.twice,
+            "not finished": self.unfinished,
+        }
+        for kind, found in kinds.items():
+            for one in found:
+                yield kind, one
+
+
+def compare(
+    accepted: Collection[Wish],
+    rows: Sequence[LedgerRow],
+    orders: Sequence[Order],
+    at: datetime,
+) -> Verdict:
+    """What is wrong with ``rows``, given what was ``accepted`` and what happened.
+
+    ``at`` is when the rows were read.
+    """
+    sent = [row for row in rows if not _was_never_accepted(row)]
+    truths = {(one.provider, one.order): one for one in orders}
+    wishes = Counter((row["provider"], row["order"]) for row in sent if _is_part(row))
+    return Verdict(
+        compared=len(sent),
+        untrue=tuple(_untrue(sent, truths)),
+        lost=(*missing(accepted, sent), *abandoned(sent, at)),
+        twice=tuple(_twice(orders, wishes)),
+        unfinished=tuple(unfinished(sent, at)),
+    )
+
+
+def _is_part(row: LedgerRow) -> bool:
+    """Whether it is about some items of an order: others of it are another's."""
+    return bool(row["params"].get("cancel_items"))
+
+
+def _was_never_accepted(row: LedgerRow) -> bool:
+    refused = row["state"] == State.REJECTED and row["reason"] == Reason.INVALID_REQUEST
+    return bool(refused and row["attempts"] == 0)
+
+
+# --- untrue -------------------------------------------------------------------------
+
+
+def _untrue(
+    rows: Sequence[LedgerRow], truths: Mapping[tuple[str, str], Order]
+) -> Iterator[Offence]:
+    number = Counter(map(_of, rows))
+    for row in rows:
+        # That one came too late is no lie where another one of the same order was sent.
+        unsent = row["state"] == State.EXPIRED and not row["attempts"]
+        if unsent and number[_of(row)] > 1:
+            continue
+        order = truths.get((row["provider"], row["order"]))
+        why = _lie(row, order)
+        if why is not None:
+            said = f"the ledger says {row['state']}/{row['reason']}: {why}"
+            yield Offence(row["provider"], row["order"], said)
+
+
+def _of(row: LedgerRow) -> tuple[str, str, str]:
+    return (row["provider"], row["account"], row["order"])
+
+
+def _lie(row: LedgerRow, order: Order | None) -> str | None:
+    """Why the ledger's word of this order is not true."""
+    match row["state"]:
+        case State.CANCELLED:
+            return _not_cancelled(row, order)
+        case State.REJECTED if order is not None:
+            done = _standing(row, order)
+            return f"it is {done}" if done in DONE and not _hidden(row, order) else None
+        case State.EXPIRED if order is not None:
+            done = _standing(row, order)
+            ours = order.changed_by_us and done in DONE
+            return f"our call made it {done}" if ours else None
+        case _:
+            return None
+
+
+def _hidden(row: LedgerRow, order: Order) -> bool:
+    """Cancelled before we came, by an iletiMerkezi that has forgotten it since.
+
+    It answers "no such order" to the cancel and to the report: no caller can tell
+    such an order from one that never was.
+    """
+    forgotten = any(c.op == "read" and c.told and c.status == 455 for c in order.calls)
+    here = row["provider"] == "iletimerkezi" and row["reason"] == Reason.NOT_FOUND
+    return here and forgotten and not order.changed_by_us
+
+
+def _not_cancelled(row: LedgerRow, order: Order | None) -> str | None:
+    if order is None:
+        return "the provider was never asked about it"
+    standing = _standing(row, order)
+    if standing == "partial":
+        said = row["reason"] == Reason.PARTIAL
+        return None if said else "only a part of it is cancelled"
+    if standing == "missing" and row["provider"] == "iletimerkezi":
+        # There is no such order, so nothing will be sent: what "inferred" says.
+        return None if row["reason"] == Reason.INFERRED else "there is no such order"
+    return None if standing == "cancelled" else f"it is {standing}"
+
+
+def _standing(row: LedgerRow, order: Order) -> str:
+    """The truth of what this row wishes: of the whole order, or of some items."""
+    if row["provider"] != "akinon":
+        return order.truth
+    wanted = row["params"].get("cancel_items")
+    if not wanted:
+        return "active" if order.truth == "partial" else order.truth
+    states = {order.items.get(str(item), "") for item in wanted}
+    if states == {"cancelled"} or "cancelling" in states:
+        return "cancelling" if "cancelling" in states else "cancelled"
+    return "active" if order.truth in DONE else order.truth
+
+
+# --- sent twice ---------------------------------------------------------------------
+
+
+def _twice(
+    orders: Sequence[Order], wishes: Mapping[tuple[str, str], int]
+) -> Iterator[Offence]:
+    for one in orders:
+        if one.provider in MAY_BE_REPEATED:
+            continue
+        # Each further part of the same order has a call of its own.
+        free = max(0, wishes.get((one.provider, one.order), 0) - 1)
+        for first, second in list(_repeats(one))[free:]:
+            why = (
+                f"its call {second} was a cancel again, though its call {first} was"
+                " one that the provider had acted on, and no reading had cleared it"
+            )
+            yield Offence(one.provider, one.order, why)
+
+
+def _repeats(order: Order) -> Iterator[tuple[int, int]]:
+    """Pairs of cancels of which the second was not free to be sent."""
+    acted: tuple[int, Seen] | None = None
+    for number, call in enumerate(order.calls, 1):
+        if call.op == "cancel":
+            if acted is not None:
+                yield acted[0], number
+            acted = (number, call) if call.acted else acted
+        elif acted is not None and _clears(order, acted[1], call):
+            acted = None
+
+
+def _clears(order: Order, cancel: Seen, call: Seen) -> bool:
+    """Whether this reading showed, or may have, that the order can still be sent."""
+    if call.op != "read" or not call.told:
+        return False
+    if not cancel.changed or order.provider in MAY_BE_ASKED_AGAIN:
+        return True
+    # A cancel that worked can only be read as "not cancelled" where readings lag.
+    return order.provider in MAY_LAG and call.active is True

@@ -1,0 +1,361 @@
+"""One provider call for some claimed cancellations, and what it means for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from redis import RedisError
+
+from rescind.config.accounts import Lane, LaneConfig
+from rescind.engine.call_deadlines import Limits, TooLateError, limits_of, too_late
+from rescind.engine.provider_tokens import NoToken, Tokens
+from rescind.engine.rate_limiter import Place
+from rescind.ledger.changes.call_log import CallMade
+from rescind.ledger.changes.recording import new_id
+from rescind.ledger.decision import Event, Halve, Lost, NotSent, PutBack, Wait
+from rescind.ledger.progress import Claimed
+from rescind.ledger.seal import Seal, SealError
+from rescind.provider.http import Evidence, Exchange, exchange
+from rescind.provider.interface import Account, WithLogin
+from rescind.provider.model import (
+    BatchRefused,
+    Finding,
+    Findings,
+    Held,
+    Order,
+    Outcome,
+    Policy,
+    Reply,
+    Throttled,
+    TokenRefused,
+)
+from rescind.provider.wire import SOCKETS, Wire
+from rescind.telemetry.logs import named
+from rescind.telemetry.tracing import call_made, trace_id
+
+
+def longest_call(policy: Policy) -> timedelta:
+    """The time that ``rescind.provider.http`` gives one call, from connecting to its end."""
+    return timedelta(seconds=policy.connect_timeout + 2 * policy.read_timeout)
+
+
+log = structlog.get_logger("rescind.calls")
+_level = logging.getLogger("rescind.calls")
+
+SEALED_WAIT = timedelta(minutes=5)
+"""Until an order whose sealed params cannot be opened is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What goes into one call."""
+
+    call: str
+    """The id that the call will have."""
+    claimed: Sequence[Claimed]
+    orders: Sequence[Order]
+
+
+class _UnbuildableError(Exception):
+    """The orders could not be put into a request; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a call says of the lane as a whole, and ``why``."""
+
+    failed: str | None = None
+    throttled: timedelta | None = None
+    held: str | None = None
+    why: str = ""
+    unreadable: bool = False
+    """Whether it failed by an answer that cannot be read: of one order alone, that is
+    the order's fault, not its lane's."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing more must be sent until the lane has been looked at."""
+        return self.held is not None or self.throttled is not None
+
+    @property
+    def words(self) -> str | None:
+        return self.held or self.failed or self.why or None
+
+
+FINE = Effect()
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What came of a call, made or not: an event for each cancellation."""
+
+    claimed: Sequence[Claimed]
+    events: Mapping[str, Event]
+    effect: Effect
+    at: datetime
+    call: CallMade | None = None
+    place: Place = field(default_factory=Place)
+    """Where it was, or would have been, in its lane's rate: to be given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Makes calls of one operation on one lane. Shared by threads; holds no state."""
+
+    lane: Lane
+    config: LaneConfig
+    operation: str
+    seal: Seal
+    tokens: Tokens
+    wire: Wire = SOCKETS
+
+    def call(
+        self, claimed: Sequence[Claimed], place: Place | None = None
+    ) -> CallResult:
+        """Make the call, in its place in the lane's rate.
+
+        Never raises for what a provider, Redis or a key does.
+        """
+        place = place or Place()
+        return replace(self._call(claimed, place), place=place)
+
+    def _call(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+        now = self.wire.now()
+        if self.operation == "cancel" and self._forbidden(claimed):
+            # Queued while the policy still said that the provider does not mind.
+            events = {c.id: Lost() if c.progress.lost else Wait(now) for c in claimed}
+            return CallResult(claimed, events, FINE, now)
+        try:
+            orders = [_order(one, self.seal) for one in claimed]
+            batch = _Batch(new_id(), claimed, orders)
+        except SealError as error:
+            # This order's matter alone: the others of its lane need no key.
+            sealed = Effect(why=str(error))
+            return self._not_made(claimed, Wait(now + SEALED_WAIT), sealed)
+        try:
+            limits = limits_of(claimed, self.operation, now, place)
+            _need_lease(limits, self.config.policy, now)
+            result = self._exchange(batch, limits)
+        except TooLateError:
+            now = self.wire.now()
+            return CallResult(claimed, too_late(claimed, now), FINE, now)
+        except _UnbuildableError as error:
+            about = {"lane": "/".join(self.lane), "call": batch.call}
+            log.exception("cannot be put into a call", **about, **named(_ids(claimed)))
+            alone = len(claimed) == 1
+            event = Lost() if alone else Halve(len(claimed))
+            return self._not_made(claimed, event, Effect(why=str(error)))
+        except RedisError as error:
+            why = f"Redis cannot be reached to log in: {type(error).__name__}"
+            return self._not_made(claimed, NotSent(), Effect(failed=why))
+        if isinstance(result, NoToken):
+            return self._without_token(claimed, result)
+        return self._result_of(batch, result)
+
+    def put_back(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+        """They were claimed, and the lane or the worker stopped before their turn."""
+        effect = Effect(why="put back before its turn came")
+        return replace(self._not_made(claimed, PutBack(), effect), place=place)
+
+    def _forbidden(self, claimed: Sequence[Claimed]) -> bool:
+        lost = any(one.progress.lost for one in claimed)
+        return lost and not self.config.policy.repeatable
+
+    def _exchange(self, batch: _Batch, limits: Limits) -> Exchange | NoToken:
+        provider, account = self.config.provider, self.config.account
+        if account is None:
+            raise LookupError(f"{self.lane} has no usable account")
+        if not isinstance(provider, WithLogin):
+            return self._send(batch, account, None, limits)
+        token = self._token(account)
+        if isinstance(token, NoToken):
+            return token
+        result = self._send(batch, account, token, limits)
+        if not isinstance(result.parsed, TokenRefused):
+            return result
+        token = self._token(account, refused=token)
+        if isinstance(token, NoToken):
+            return token
+        if not limits.place.again():
+            full = "a new token is there, and no room in the lane's rate to use it now"
+            return Exchange(Evidence.NOT_SENT, detail=full)
+        return self._send(batch, account, token, limits)
+
+    def _token(self, account: Account, refused: str | None = None) -> str | NoToken:
+        provider: WithLogin[Any] = self.config.provider  # type: ignore[assignment]
+        return self.tokens.get(
+            self.lane, provider, account, self.config.policy, refused
+        )
+
+    def _send(
+        self, batch: _Batch, account: Account, token: str | None, limits: Limits
+    ) -> Exchange:
+        orders = batch.orders
+        limits.place.wait()
+        # Looked at here, and not before: a login may have taken its time.
+        provider, now = self.config.provider, self.wire.now()
+        policy = self.config.policy
+        send_by = limits.send_by(policy, now)
+        if now + longest_call(policy) > limits.lease_ends:
+            late = "the login before it took too long for its lease"
+            return Exchange(Evidence.NOT_SENT, detail=late)
+        cancelling = self.operation == "cancel"
+        build = provider.build_cancel if cancelling else provider.build_read
+        parse = provider.parse_cancel if cancelling else provider.parse_read
+        secrets = (*account.secrets(), *((token,) if token else ()), *_personal(orders))
+
+        def read(reply: Reply) -> Any:
+            return parse(orders, reply)
+
+        try:
+            request = build(account, token, orders)
+        except Exception as error:
+            # What an older version accepted, say. One such order must not keep back
+            # the others of its batch, nor the lane: alone, it runs out of attempts.
+            why = f"a bug of ours: {type(error).__name__} while building the call"
+            raise _UnbuildableError(why) from error
+        with limits.place.in_use():
+            result = exchange(request, read, policy, secrets, send_by, self.wire)
+        call_made(self.lane, self.operation, batch.call, batch.claimed, request, result)
+        return result
+
+    def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> CallResult:
+        if no.held is not None:
+            return self._not_made(claimed, Wait(), Effect(held=no.held))
+        parsed = no.exchange.parsed
+        if isinstance(parsed, Throttled):
+            until = self.wire.now() + parsed.wait
+            effect = Effect(throttled=parsed.wait, why=f"login: {parsed.why}")
+            return self._not_made(claimed, Wait(until), effect)
+        why = f"login: {no.exchange.detail or no.exchange.evidence}"
+        return self._not_made(claimed, NotSent(), Effect(failed=why))
+
+    def _result_of(self, batch: _Batch, result: Exchange) -> CallResult:
+        now, claimed = self.wire.now(), batch.claimed
+        call = CallMade(
+            id=batch.call,
+            operation=self.operation,
+            evidence=result.evidence,
+            took=result.took,
+            at=now - result.took,
+            cancellations=_ids(claimed),
+            status=result.status,
+            detail=result.detail or _words(result),
+            body=result.body,
+        )
+        if _level.isEnabledFor(logging.DEBUG):
+            _say(self.lane, call, trace_id(claimed[0].trace))
+        return CallResult(
+            claimed, _events(claimed, result, now), _effect(result), now, call
+        )
+
+    def _not_made(
+        self, claimed: Sequence[Claimed], event: Event, effect: Effect
+    ) -> CallResult:
+        events: dict[str, Event] = {one.id: event for one in claimed}
+        return CallResult(claimed, events, effect, self.wire.now())
+
+
+def _say(lane: Lane, call: CallMade, trace: str | None) -> None:
+    log.debug(
+        "called",
+        lane="/".join(lane),
+        call=call.id,
+        operation=call.operation,
+        evidence=str(call.evidence),
+        status=call.status,
+        took_ms=call.took_ms,
+        orders=len(call.cancellations),
+        trace=trace,
+        **named(call.cancellations),
+    )
+
+
+def _need_lease(limits: Limits, policy: Policy, now: datetime) -> None:
+    """Those in hand for too long, behind calls that hung, are nobody's failure."""
+    if now + longest_call(policy) > limits.lease_ends:
+        raise TooLateError
+
+
+def _order(claimed: Claimed, seal: Seal) -> Order:
+    if claimed.sealed is None:
+        return claimed.order
+    personal = seal.open(claimed.sealed)
+    return Order(claimed.order.id, {**claimed.order.params, **personal})
+
+
+def _personal(orders: Sequence[Order]) -> Iterator[str]:
+    """Every text within params that are dicts of texts: IBANs and names."""
+    for order in orders:
+        for value in order.params.values():
+            if isinstance(value, dict):
+                yield from (v for v in value.values() if isinstance(v, str))
+
+
+def _events(
+    claimed: Sequence[Claimed], result: Exchange, now: datetime
+) -> Mapping[str, Event]:
+    """What the call tells of each; most of what it may be, it is of all alike."""
+    told = result.evidence not in (Evidence.NOT_SENT, Evidence.MAYBE_DONE)
+    if told and isinstance(result.parsed, Findings):
+        found = {one.id: result.parsed.of(one.order.id) for one in claimed}
+        return {name: _dated(one, result) for name, one in found.items()}
+    return dict.fromkeys(_ids(claimed), _event(result, len(claimed), now))
+
+
+def _dated(finding: Finding, result: Exchange) -> Finding:
+    """What was shown as active was so when it was asked for, not when it is read: the
+    worker may have stood still in between."""
+    if finding.outcome is not Outcome.ACTIVE:
+        return finding
+    return replace(finding, asked_at=result.asked_at)
+
+
+def _event(result: Exchange, size: int, now: datetime) -> Event:
+    match result.evidence, result.parsed:
+        case Evidence.NOT_SENT, _:
+            return NotSent()
+        case Evidence.MAYBE_DONE, _:
+            return Lost()
+        case _, Throttled(wait):
+            return Wait(now + wait)
+        case _, BatchRefused(finding):
+            return Halve(size) if size > 1 else finding
+        case _:
+            return Wait()
+
+
+def _ids(claimed: Sequence[Claimed]) -> tuple[str, ...]:
+    return tuple(one.id for one in claimed)
+
+
+def _effect(result: Exchange) -> Effect:
+    match result.parsed:
+        case Throttled(wait, why):
+            return Effect(throttled=wait, why=why)
+        case Held(why):
+            return Effect(held=why)
+        case TokenRefused(why):
+            return Effect(held=f"{why} (also just after a login)")
+        case None:
+            failed = result.detail or str(result.evidence)
+            return Effect(failed=failed, unreadable=result.unreadable)
+        case _:
+            return FINE
+
+
+def _words(result: Exchange) -> str | None:
+    match result.parsed:
+        case Held(why) | TokenRefused(why):
+            return why
+        case Throttled(_, why):
+            return why
+        case BatchRefused(finding):
+            return f"the whole batch was refused: {finding.message or finding.code}"
+        case _:
+            return None

@@ -1,0 +1,170 @@
+"""Writing the shares of a step: in one transaction for all lanes, where that works.
+
+Where it fails for a reason that may be one lane's, it is made again lane by lane, and
+then part by part, so that one lane's trouble stays its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+import structlog
+from sqlalchemy import Engine as Ledger
+
+from rescind.config.accounts import Lane
+from rescind.engine.clock import Clock
+from rescind.engine.deciding import log_lane
+from rescind.engine.duplicates import DuplicateGuard
+from rescind.engine.lane_operation import Entry, Submission
+from rescind.engine.lane_share import Share
+from rescind.engine.registry import Registry
+from rescind.engine.settling import Settling
+from rescind.engine.transaction import Committed, commit
+from rescind.ledger.storage.transactions import LedgerUnreachableError
+
+log = structlog.get_logger("rescind.engine")
+
+RETRY_SECONDS, LONGEST_RETRY = 0.5, 16.0
+"""Until what could not be written is tried again; twice as long each time, where the
+fault is one lane's."""
+
+Fail = Callable[[Sequence[Share], Exception], None]
+"""What is to be done with shares that cannot be written together."""
+
+
+class Committer:
+    """Writes shares to the ledger; each is settled, or kept for later."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        registry: Registry,
+        settling: Settling,
+        told: Callable[[], object],
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._registry = registry
+        self._settling = settling
+        self._guard = DuplicateGuard(ledger, clock)
+        self._told = told
+        self._away = False
+        """Whether the ledger could not be reached in this step."""
+        self._failed = False
+        """Whether a part of the operation that is written now has failed."""
+
+    def commit(self, shares: Sequence[Share]) -> None:
+        """Write all of ``shares``, together where that is possible."""
+        self._away = False
+        together = [share for share in shares if not share.operation.apart]
+        apart = [share for share in shares if share.operation.apart]
+        if together:
+            self._try(together, self._lane_by_lane)
+        self._part_by_part(apart)
+
+    def _try(self, shares: Sequence[Share], fail: Fail) -> None:
+        if self._away:
+            # Each further try could take as long as the first one.
+            self._keep_all(shares)
+            return
+        now = self._clock.now()
+        try:
+            done = commit(self._ledger, shares, now)
+        except LedgerUnreachableError as error:
+            log.warning("the ledger is away", why=str(error))
+            self._away = True
+            self._keep_all(shares)
+        except Exception as error:  # noqa: BLE001  (said by ``fail``)
+            fail(shares, error)
+        else:
+            self._settle(shares, done)
+
+    def _settle(self, shares: Sequence[Share], done: Committed) -> None:
+        for lane, (was, is_now) in done.lanes.items():
+            log_lane(lane, was, is_now)
+        self._guard.hold_back(shares)
+        for share in shares:
+            self._settling.settle(share, done)
+        if done.recorded.to_tell:
+            self._told()
+
+    # --- what fails ---
+
+    def _lane_by_lane(self, shares: Sequence[Share], error: Exception) -> None:
+        log.error(
+            "a transaction failed: each lane is written by itself", exc_info=error
+        )
+        for _, some in groupby(sorted(shares, key=_lane), key=_lane):
+            self._try(list(some), lambda lane, _error: self._part_by_part(lane))
+
+    def _part_by_part(self, shares: Sequence[Share]) -> None:
+        """Each result, each submission and the claims by themselves."""
+        for share in shares:
+            operation = share.operation
+            self._failed = False
+            for part in _parts(share):
+                part.in_flight = operation.in_flight - len(part.results)
+                self._try([part], self._fault)
+            if not self._failed and not self._away:
+                operation.faults = 0
+
+    def _fault(self, parts: Sequence[Share], error: Exception) -> None:
+        """It cannot be written even by itself: its senders learn, the rest waits."""
+        for part in parts:
+            lane = "/".join(part.lane)
+            log.error("not written: tried again later", lane=lane, exc_info=error)
+            if not self._failed:
+                part.operation.faults += 1
+            self._failed = True
+            for submission in {entry.submission for entry in part.entries}:
+                submission.fail(error)
+            part.entries = []
+            self._keep(part)
+
+    def _keep_all(self, shares: Sequence[Share]) -> None:
+        for share in shares:
+            self._keep(share)
+
+    def _keep(self, share: Share) -> None:
+        """Try again a little later, as long as the leases last."""
+        operation, now = share.operation, self._clock.now()
+        leased = [
+            one
+            for one in share.results
+            if any((c.progress.due_at or now) >= now for c in one.claimed)
+        ]
+        dropped = len(share.results) - len(leased)
+        if dropped:
+            operation.in_flight -= dropped
+            where = "/".join(operation.lane)
+            log.error("results not recorded in time: read back", lane=where, of=dropped)
+            # One of them may have halted the lane, and will never be settled.
+            self._settling.withdraw(operation)
+        operation.home.extendleft(reversed(leased))
+        for one in reversed(share.entries):
+            if not one.submission.abandoned:
+                operation.inbox_of(one).appendleft(one)
+        doublings = min(max(0, operation.faults - 1), 10)
+        wait = min(RETRY_SECONDS * 2**doublings, LONGEST_RETRY)
+        operation.not_before = self._clock.monotonic() + wait
+        self._settling.give_back_permits(operation)
+        self._registry.activate(operation)
+
+
+def _parts(share: Share) -> Iterable[Share]:
+    """Its results one by one, its entries by submission, and its claims."""
+    operation = share.operation
+    yield from (Share(operation, [one]) for one in share.results)
+    by_submission: dict[Submission, list[Entry]] = {}
+    for entry in share.entries:
+        by_submission.setdefault(entry.submission, []).append(entry)
+    for entries in by_submission.values():
+        yield Share(operation, entries=entries, backlog=True)
+    if share.backlog:
+        yield Share(operation, room=share.room, backlog=True)
+
+
+def _lane(share: Share) -> Lane:
+    return share.lane

@@ -1,0 +1,130 @@
+"""Several cancellations of one order: which of them may call its provider now.
+
+They are looked at after the claims are committed, and so by each of two workers that
+claimed two of them at once: at least the later one sees the other, and gives way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine as Ledger
+
+from rescind.engine.calls import CallResult, Effect
+from rescind.engine.clock import Clock
+from rescind.engine.lane_share import Share
+from rescind.ledger.changes.same_order import IN_FLIGHT, OrderOf, Wish, wishes
+from rescind.ledger.decision import AskFirst, DoneAlready, Event, PutBack
+from rescind.ledger.progress import Claimed
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
+from rescind.provider.model import Reason
+
+LEAST_WAIT = timedelta(seconds=5)
+"""Until one that gave way is looked at again, where the other one may soon end."""
+LONGEST_WAIT = timedelta(minutes=15)
+LEDGER_AWAY = timedelta(seconds=1)
+
+
+class DuplicateGuard:
+    """Holds back claimed cancellations whose order another one cancels, or has."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    def hold_back(self, shares: Iterable[Share]) -> None:
+        """Move what must not be called now from ``claimed`` to ``held_back``."""
+        cancels = [s for s in shares if s.claimed and s.operation.operation == "cancel"]
+        if not cancels:
+            return
+        now = self._clock.now()
+        orders = {_order(share, one) for share in cancels for one in share.claimed}
+        try:
+            with reading(self._ledger) as connection:
+                found = wishes(connection, orders)
+        except LedgerUnreachableError as error:
+            _hold_back_all(cancels, str(error), now)
+            return
+        if found:
+            for share in cancels:
+                _divide(share, found, now)
+
+
+def _hold_back_all(shares: Iterable[Share], why: str, now: datetime) -> None:
+    back = PutBack(now + LEDGER_AWAY)
+    for share in shares:
+        share.held_back += [_result(one, back, why, now) for one in share.claimed]
+        share.claimed = []
+
+
+def _divide(share: Share, found: dict[OrderOf, list[Wish]], now: datetime) -> None:
+    own, free = {one.id for one in share.claimed}, list[Claimed]()
+    for one in share.claimed:
+        others = found.get(_order(share, one), ())
+        held = next(_reasons(share, one, others, own, now), None)
+        if held is None:
+            free.append(one)
+        else:
+            share.held_back.append(_result(one, *held, now))
+    share.claimed = free
+
+
+def _reasons(
+    share: Share,
+    one: Claimed,
+    others: Sequence[Wish],
+    own: set[str],
+    now: datetime,
+) -> Iterator[tuple[Event, str]]:
+    """Why ``one`` is not sent now, the best reason first."""
+    provider, wanted = share.operation.config.provider, one.order.params
+    others = [
+        other
+        for other in others
+        if other.id != one.id and provider.overlap(other.params, wanted)
+    ]
+    for other in others:
+        done = other.state is State.CANCELLED
+        if done and provider.covers(other.params, wanted):
+            yield DoneAlready(other.id, _as_sure(other)), f"cancelled by {other.id}"
+    for other in others:
+        if _goes_first(other, one, own, now):
+            yield PutBack(_until(other, now)), f"waits for {other.id}"
+    for other in others:
+        if other.state is State.FAILED and not one.progress.polls:
+            yield AskFirst(), f"{other.id} may have cancelled it"
+
+
+def _as_sure(other: Wish) -> Reason:
+    """What is said of one is what is known of the other, and no more."""
+    known = other.reason in (Reason.PARTIAL, Reason.INFERRED)
+    return other.reason if known and other.reason else Reason.ALREADY_CANCELLED
+
+
+def _goes_first(other: Wish, one: Claimed, own: set[str], now: datetime) -> bool:
+    """Whether ``one`` waits for the other: whichever is at it, or came first."""
+    came_first = other.id < one.id
+    if other.id in own:
+        return came_first
+    due = other.due_at is None or other.due_at <= now
+    return other.state in IN_FLIGHT or (
+        other.state is State.QUEUED and came_first and due
+    )
+
+
+def _until(other: Wish, now: datetime) -> datetime:
+    """When to look again: once the other one has been looked at."""
+    latest, due = now + LONGEST_WAIT, other.due_at or now
+    if other.state is State.SENDING:
+        return now + LEAST_WAIT
+    return max(now + LEAST_WAIT, min(due + timedelta(seconds=1), latest))
+
+
+def _order(share: Share, one: Claimed) -> OrderOf:
+    return (*share.lane, one.order.id)
+
+
+def _result(one: Claimed, event: Event, why: str, now: datetime) -> CallResult:
+    return CallResult([one], {one.id: event}, Effect(why=why), now)

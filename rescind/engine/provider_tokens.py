@@ -1,0 +1,135 @@
+"""Access tokens: one for each account, shared by every worker through Redis, sealed.
+
+Refreshed early, renewed once on a 401, and never fetched by two workers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import LockError
+
+from rescind.config.accounts import Lane
+from rescind.ledger.seal import Seal, SealError
+from rescind.provider.http import Evidence, Exchange, exchange
+from rescind.provider.interface import Account, Token, WithLogin
+from rescind.provider.model import Findings, Held, Parsed, Policy, Reply
+
+PAUSE = 0.05
+"""Seconds between two looks at whether another worker has logged in by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """No token can be had just now. ``held`` is set when an operator must act."""
+
+    exchange: Exchange
+    held: str | None = None
+
+
+class Tokens:
+    """Tokens of the accounts that need a login."""
+
+    def __init__(self, redis: Redis, seal: Seal) -> None:
+        self.redis = redis
+        self._seal = seal
+
+    def get(
+        self,
+        lane: Lane,
+        provider: WithLogin[Any],
+        account: Account,
+        policy: Policy,
+        refused: str | None = None,
+    ) -> str | NoToken:
+        """A token that is good, logging in if need be; never ``refused`` again."""
+        static = provider.static_token(account)
+        if static is not None:
+            if refused is None:
+                return static
+            return _nobody(f"{provider.name} refuses the token in the accounts file")
+        # As long as one login may take, and a little.
+        patience = policy.connect_timeout + 2 * policy.read_timeout + 5
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            known = self._stored(lane, refused)
+            if known is not None:
+                return known
+            with self._locked(lane, patience) as mine:
+                if mine:
+                    # Another may have logged in since we looked.
+                    known = self._stored(lane, refused)
+                    return known or self._log_in(lane, provider, account, policy)
+            time.sleep(PAUSE)
+        detail = "another worker's login did not end in time"
+        return NoToken(Exchange(Evidence.NOT_SENT, detail=detail))
+
+    @contextlib.contextmanager
+    def _locked(self, lane: Lane, seconds: float) -> Iterator[bool]:
+        """Whether it is for this worker to log in; if so, for it alone."""
+        lock = self.redis.lock(_lock(lane), timeout=seconds)
+        mine = lock.acquire(blocking=False)
+        try:
+            yield mine
+        finally:
+            # Somebody else's by now, if the login took too long.
+            with contextlib.suppress(LockError):
+                if mine:
+                    lock.release()
+
+    def _stored(self, lane: Lane, refused: str | None) -> str | None:
+        sealed = self.redis.get(_name(lane))
+        if not isinstance(sealed, bytes):
+            return None
+        try:
+            token = str(self._seal.open(sealed.decode()))
+        except SealError:
+            # Sealed with a key that is gone: a login costs less than a riddle.
+            return None
+        return None if token == refused else token
+
+    def _log_in(
+        self, lane: Lane, provider: WithLogin[Any], account: Account, policy: Policy
+    ) -> str | NoToken:
+        found: list[Token] = []
+
+        def parse(reply: Reply) -> Parsed:
+            read = provider.parse_login(reply, datetime.now(UTC))
+            if isinstance(read, Held):
+                return read
+            found.append(read)
+            return Findings({})
+
+        request = provider.build_login(account)
+        result = exchange(request, parse, policy, account.secrets())
+        if isinstance(result.parsed, Held):
+            return NoToken(result, held=result.parsed.why)
+        if not found:
+            return NoToken(result)
+        self._store(lane, provider, found[0])
+        return found[0].value
+
+    def _store(self, lane: Lane, provider: WithLogin[Any], token: Token) -> None:
+        lifetime = provider.token_lifetime
+        if token.expires_at is not None:
+            lifetime = token.expires_at - datetime.now(UTC)
+        keep = max(lifetime - provider.refresh_early, timedelta(seconds=30))
+        self.redis.set(_name(lane), self._seal.close(token.value), ex=keep)
+
+
+def _nobody(why: str) -> NoToken:
+    return NoToken(Exchange(Evidence.ANSWERED, Held(why)), held=why)
+
+
+def _name(lane: Lane) -> str:
+    return f"rescind-token:{lane[0]}:{lane[1]}"
+
+
+def _lock(lane: Lane) -> str:
+    return f"rescind-login:{lane[0]}:{lane[1]}"

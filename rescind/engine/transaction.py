@@ -1,0 +1,195 @@
+"""One transaction for many lanes: what came home goes in, then what is new, and then
+what is next is claimed.
+
+The order within it keeps two workers on PostgreSQL from locking each other: results,
+lanes, new orders, claims, each set in the order of its keys.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from rescind.config.accounts import Lane
+from rescind.engine.calls import FINE
+from rescind.engine.deciding import changes_of, lane_after, lease_of, throttles
+from rescind.engine.lane_operation import Entry
+from rescind.engine.lane_share import GOOD, Share
+from rescind.ledger.changes.claims import Wanted, claim_many, waiting_many
+from rescind.ledger.changes.counters import THROTTLE, count
+from rescind.ledger.changes.insert_claimed import insert_claimed, may_insert_claimed
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.lane_states import (
+    LaneState,
+    may_call,
+    read_lanes,
+    register_lanes,
+    write_lanes,
+)
+from rescind.ledger.changes.recording import LaneChanges, Recorded, record_many
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import writing
+
+MOST_COUNTED = 1000
+"""Orders that wait for a lane's rate are counted no further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a transaction did beside what its shares know."""
+
+    recorded: Recorded
+    lanes: Mapping[Lane, tuple[LaneState, LaneState]]
+    """Lanes whose state it changed: what it was, and what it is now."""
+    rows: int
+
+
+def commit(ledger: Engine, shares: Sequence[Share], now: datetime) -> Committed:
+    """Make one transaction of ``shares``. Raises what the ledger raises; then nothing
+    of it has happened, or all of it where the commit's answer was lost."""
+    for share in shares:
+        share.reset()
+    with writing(ledger) as connection:
+        recorded = _record(connection, shares, now)
+        lanes = _lanes(connection, shares)
+        for share in shares:
+            _allow(share, now)
+        _insert(connection, shares, now)
+        _claim(connection, shares, now)
+        _count(connection, shares, now)
+    return Committed(recorded, lanes, sum(share.rows for share in shares))
+
+
+# --- results ----------------------------------------------------------------------
+
+
+def _record(connection: Connection, shares: Sequence[Share], now: datetime) -> Recorded:
+    work = []
+    for share in shares:
+        if share.results:
+            share.changes = changes_of(share.results, share.operation.policy)
+            calls = [one.call for one in share.results if one.call is not None]
+            work.append(LaneChanges(share.lane, share.changes, calls))
+    if not work:
+        return Recorded()
+    recorded = record_many(connection, work, now)
+    for share in shares:
+        new = throttles(share.results, recorded.stale)
+        count(connection, THROTTLE, share.lane, by=new)
+    return recorded
+
+
+def _lanes(
+    connection: Connection, shares: Sequence[Share]
+) -> dict[Lane, tuple[LaneState, LaneState]]:
+    """Read the lanes of all shares, and write what their results have changed."""
+    found = read_lanes(connection, {share.lane for share in shares})
+    for share in shares:
+        share.state = found.get(share.lane, GOOD)
+    concerned = {share.lane for share in shares if _may_change_lane(share)}
+    if not concerned:
+        return {}
+    was = read_lanes(connection, concerned, for_update=True)
+    new = {lane: was.get(lane, GOOD) for lane in concerned}
+    for share in shares:
+        if share.lane in new:
+            policy = share.operation.policy
+            new[share.lane] = lane_after(new[share.lane], share.results, policy)
+    for share in shares:
+        share.state = new.get(share.lane, share.state)
+    pairs = {lane: (was.get(lane, GOOD), state) for lane, state in new.items()}
+    changed = {lane: pair for lane, pair in pairs.items() if pair[0] != pair[1]}
+    write_lanes(connection, {lane: state for lane, (_, state) in changed.items()})
+    return changed
+
+
+def _may_change_lane(share: Share) -> bool:
+    fine = share.state == GOOD and all(one.effect == FINE for one in share.results)
+    return bool(share.results) and not fine
+
+
+def _allow(share: Share, now: datetime) -> None:
+    """Reduce its calls to what the lane may make now."""
+    operation = share.operation
+    share.allowed = may_call(share.state, operation.policy, now)
+    if not operation.callable:
+        share.calls = 0
+    elif not share.free:
+        share.calls = max(0, min(share.calls, share.allowed - share.in_flight))
+
+
+# --- new orders -------------------------------------------------------------------
+
+
+def _insert(connection: Connection, shares: Sequence[Share], now: datetime) -> None:
+    """Insert new orders: as ``sending`` where they can be sent at once, else as what
+    they are."""
+    direct: list[Entry] = []
+    queued: list[Entry] = []
+    leases: dict[Lane, timedelta] = {}
+    for share in shares:
+        if not share.entries:
+            continue
+        most = share.direct = _direct(share)
+        direct += share.entries[:most]
+        queued += share.entries[most:]
+        share.calls -= math.ceil(most / share.operation.batch)
+        share.claims |= any(_is_due(one, now) for one in share.entries[most:])
+        leases[share.lane] = lease_of(share.operation.policy)
+    held = insert_claimed(connection, [one.new for one in direct], leases, now)
+    kept = insert_new(connection, [one.new for one in queued], now)
+    register_lanes(
+        connection,
+        {s.lane for s in shares if s.entries and not s.operation.registered},
+    )
+    for share in shares:
+        ids = [one.new.id for one in share.entries]
+        share.claimed = [held[one] for one in ids if one in held]
+        share.inserted = [one for one in ids if one in held or one in kept]
+
+
+def _direct(share: Share) -> int:
+    """How many of its entries can be sent at once, from the first on."""
+    plain = all(may_insert_claimed(one.new) for one in share.entries)
+    if share.claims or share.operation.limited or not plain:
+        return 0
+    return min(len(share.entries), share.calls * share.operation.batch)
+
+
+def _is_due(entry: Entry, now: datetime) -> bool:
+    progress = entry.new.progress
+    return progress.state is State.QUEUED and (progress.due_at or now) <= now
+
+
+# --- claims -----------------------------------------------------------------------
+
+
+def _claim(connection: Connection, shares: Sequence[Share], now: datetime) -> None:
+    claiming = [share for share in shares if share.claims and share.calls > 0]
+    wanted = []
+    for share in claiming:
+        operation = share.operation
+        share.asked = share.calls * operation.batch
+        lease = lease_of(operation.policy)
+        wanted.append(Wanted(share.lane, operation.state, share.asked, lease))
+    if not wanted:
+        return
+    found = claim_many(connection, wanted, now)
+    for share, claimed in zip(claiming, found, strict=True):
+        share.claimed = share.claimed + claimed
+
+
+def _count(connection: Connection, shares: Sequence[Share], now: datetime) -> None:
+    """What a lane with a rate has left to do, so that no permit is taken in vain."""
+    limited = [s for s in shares if s.claims and s.operation.limited and s.allowed]
+    if not limited:
+        return
+    asked = [(share.lane, share.operation.state, MOST_COUNTED) for share in limited]
+    for share, waiting in zip(
+        limited, waiting_many(connection, asked, now), strict=True
+    ):
+        share.waiting = waiting

@@ -1,0 +1,94 @@
+"""What ends a command early, as an exit status and a sentence. The only such place."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from redis import RedisError
+from redis.exceptions import ResponseError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+
+from rescind.config.redis_client import refusal
+from rescind.config.settings import SettingsError
+from rescind.errors.exit_statuses import UNREACHABLE, WRONG, CommandError
+from rescind.intake.files.file_rows import FileError
+from rescind.ledger.seal import SealError
+from rescind.ledger.storage.migrate import LedgerVersionError
+from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.operations.actions import ChangedError, UnknownError
+from rescind.provider.model import InvalidRequestError
+from rescind.schedules.source_rows import SourceError
+from rescind.system.embedded_redis import EmbeddedError
+from rescind.system.service_wait import UpError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a command ends that could not go on."""
+
+    status: int
+    says: str
+    problem: str
+    """The name of its section in ``docs/errors.md``."""
+
+
+def explain(error: Exception) -> Ending | None:
+    """How a command ends at ``error``; ``None`` if it is a bug of ours."""
+    found = (kind(error) for kind in (_ours, _ledger, _redis, _system))
+    return next((one for one in found if one is not None), None)
+
+
+def _ours(error: Exception) -> Ending | None:
+    match error:
+        case CommandError() | UpError():
+            return Ending(error.status, str(error), error.problem)
+        case EmbeddedError():
+            return Ending(UNREACHABLE, str(error), error.problem)
+        case FileError() | SettingsError() | UnknownError() | ChangedError():
+            return Ending(WRONG, str(error), error.problem)
+        case InvalidRequestError():
+            return Ending(WRONG, str(error), "invalid-request")
+        case SourceError():
+            status = UNREACHABLE if error.passing else WRONG
+            return Ending(status, str(error), "schedule-source")
+        case SealError():
+            return Ending(WRONG, str(error), "seal-key")
+    return None
+
+
+def _ledger(error: Exception) -> Ending | None:
+    match error:
+        case LedgerVersionError():
+            return Ending(UNREACHABLE, str(error), "ledger-version")
+        case LedgerUnreachableError():
+            return Ending(UNREACHABLE, str(error), "ledger-unreachable")
+        case NoSuchModuleError():
+            says = "RESCIND_DATABASE_URL names a database that is not supported"
+            return Ending(WRONG, says, "database-url")
+        case DBAPIError():
+            cause = str(error.orig).strip().partition("\n")[0]
+            says = f"the ledger cannot be used: {cause}"
+            return Ending(UNREACHABLE, says, "ledger-unreachable")
+    return None
+
+
+def _redis(error: Exception) -> Ending | None:
+    if isinstance(error, ResponseError):
+        return Ending(UNREACHABLE, refusal(error), "redis-refuses")
+    if isinstance(error, RedisError):
+        says = f"Redis cannot be used: {error}"
+        return Ending(UNREACHABLE, says, "redis-unreachable")
+    return None
+
+
+def _system(error: Exception) -> Ending | None:
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in _NO_ROOM:
+        says = f"{where}the disk is full; make room on it"
+        return Ending(UNREACHABLE, says, "disk-full")
+    return Ending(WRONG, f"{where}{error.strerror}", "file-unusable")

@@ -1,0 +1,1 @@
+"""From what a producer wrote to checked entries of the ledger."""

@@ -1,0 +1,119 @@
+"""The columns of a file of cancellations, and what a row of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rescind.intake.files.cells import bare, order_of, whole
+from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
+from rescind.intake.validation import FIELDS
+from rescind.intake.values import RowError, param_value, read_json
+
+REQUIRED = ("provider", "order")
+OBJECTS = ("params", "metadata")
+PREFIXES = {"param.": "params", "metadata.": "metadata"}
+"""Columns such as ``param.reason_id`` and ``metadata.shop_order``."""
+
+
+class Cancellations:
+    """A column for each field of a cancellation, by its name."""
+
+    def known(self, cell: str) -> bool:
+        return _is_column(_column(cell))
+
+    def header(self, cells: Sequence[str], name: str) -> list[str]:
+        header = [_column(cell) for cell in cells]
+        _check_header(header, name)
+        return header
+
+    def entry(self, header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+        return _entry(header, cells)
+
+    def check_rows(self, lines: Sequence[str], name: str) -> None:
+        if not any(line.strip() for line in lines):
+            raise FileError(
+                f"{name} has a header and no rows: there is nothing to submit"
+            )
+
+
+def _column(cell: str) -> str:
+    """A column's name; capitals matter only in a parameter's own name."""
+    text = cell.strip()
+    before, dot, after = text.partition(".")
+    return f"{before.lower()}{dot}{after}"
+
+
+def _is_column(name: str) -> bool:
+    if name in FIELDS:
+        return True
+    return any(name.startswith(p) and len(name) > len(p) for p in PREFIXES)
+
+
+def _check_header(header: Sequence[str], name: str) -> None:
+    known = f"{', '.join(FIELDS)}, param.NAME and metadata.NAME"
+    check_decoded(header, name)
+    missing = [column for column in REQUIRED if column not in header]
+    if missing:
+        raise FileError(
+            f"{name}: its first line must name the columns, and lacks"
+            f" {' and '.join(missing)}; they are {known}"
+        )
+    unknown = [repr(column[:40]) for column in header if not _is_column(column)]
+    if unknown:
+        raise FileError(
+            f"{name}: no such column: {', '.join(unknown[:10])}; they are {known}"
+        )
+    check_distinct(header, name)
+
+
+def check_decoded(header: Sequence[str], name: str) -> None:
+    if UNDECODED.search("".join(header)):
+        raise FileError(f"{name}: its header {NOT_UTF8}")
+
+
+def check_distinct(header: Sequence[str], name: str) -> None:
+    twice = sorted({column for column in header if header.count(column) > 1})
+    if twice:
+        raise FileError(f"{name}: its header names {', '.join(twice)} twice")
+
+
+def _entry(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    texts = (
+        (name, bare(cell, quoted=not name.startswith("metadata")))
+        for name, cell in zip(header, cells, strict=True)
+    )
+    given = {name: text for name, text in texts if text}
+    entry: dict[str, Any] = {}
+    for name, text in given.items():
+        entry[name] = read_json(text, name) if name in OBJECTS else text
+    if "order" in entry:
+        entry["order"] = order_of(entry["order"])
+    if "params" in entry:
+        entry["params"] = whole(entry["params"])
+    for name in [name for name in entry if name not in FIELDS]:
+        _nest(entry, name, entry.pop(name))
+    return entry
+
+
+def _nest(entry: dict[str, Any], column: str, text: str) -> None:
+    """Move a column such as ``param.reason_id`` to where it belongs."""
+    prefix = f"{column.partition('.')[0]}."
+    where, name = PREFIXES[prefix], column[len(prefix) :]
+    values = entry.setdefault(where, {})
+    if not isinstance(values, dict):
+        raise RowError(f"{where} must be an object with named values")
+    if name in values:
+        raise RowError(f"{where} and {column} both give {name}")
+    is_param = where == "params"
+    value = param_value(entry.get("provider"), name, text) if is_param else text
+    values[name] = whole(value)
+
+
+def whole_entry(entry: Any) -> Any:
+    """An entry of JSON Lines, as pandas may have written it: with floats for numbers
+    that are whole."""
+    if not isinstance(entry, dict):
+        return entry
+    named = entry.keys() & {"order", "params"}
+    return {**entry, **{name: whole(entry[name]) for name in named}}

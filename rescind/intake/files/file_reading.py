@@ -1,0 +1,72 @@
+"""A file as its rows, whatever it holds: CSV with a header, JSON Lines or an Excel
+workbook, in gzip or not."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rescind.intake.files.columns import Cancellations, whole_entry
+from rescind.intake.files.delimited import read_csv
+from rescind.intake.files.file_rows import (
+    Columns,
+    Document,
+    FileError,
+    Row,
+    cut_off,
+    utf8,
+)
+from rescind.intake.files.packed import is_workbook, unpacked
+from rescind.intake.values import RowError, read_json
+
+
+def load(name: str) -> Document:
+    """The file of that name, ``-`` being standard input; may raise ``FileError``."""
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except FileNotFoundError:
+        raise FileError(f"{name} does not exist") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise FileError(f"{name} cannot be read: {why}") from None
+    return parse(data, "standard input" if name == "-" else name)
+
+
+def parse(data: bytes, name: str, columns: Columns | None = None) -> Document:
+    """``data`` as rows; raises ``FileError`` where nothing of it can be used.
+
+    The columns are those of cancellations, unless they are said to be others.
+    """
+    data = unpacked(data, name)
+    if is_workbook(data, name):
+        # Most files are none, and it takes a while to import.
+        from rescind.intake.files.workbook import read_workbook
+
+        return read_workbook(data, name, columns or Cancellations())
+    text = data.decode("utf-8-sig", "surrogateescape")
+    lines = list(io.StringIO(text, newline=""))
+    first = next((n for n, line in enumerate(lines) if line.strip()), None)
+    if first is None:
+        raise FileError(f"{name} is empty: there is nothing to submit")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or "\x00" in lines[first]:
+        raise FileError(f"{name} is UTF-16 or no text at all: save it as UTF-8")
+    if lines[first].lstrip().startswith("{"):
+        return Document(len(lines), _json_rows(lines))
+    if lines[first].lstrip().startswith("["):
+        raise FileError(
+            f"{name} holds a JSON array: write one object on each line instead,"
+            f" such as with `jq -c '.[]'`"
+        )
+    return read_csv(lines, first, name, columns or Cancellations())
+
+
+def _json_rows(lines: Sequence[str]) -> Iterator[Row]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield Row(number, whole_entry(read_json(utf8(line), "it")))
+        except RowError as error:
+            yield Row(number, wrong=f"{error}{cut_off(lines, number)}")

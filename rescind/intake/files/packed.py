@@ -1,0 +1,78 @@
+"""Files as they are handed over: in gzip, or as a workbook, or as they are."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+
+from rescind.intake.files.file_rows import FileError
+
+LARGEST = 256 * 1024 * 1024
+"""Bytes that a file may become; a million rows take some 60 MB."""
+GZIP = b"\x1f\x8b"
+ZIP = b"PK\x03\x04"
+OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+AS_CSV = 'save it as "CSV UTF-8", or as .xlsx'
+
+
+def unpacked(data: bytes, name: str) -> bytes:
+    """``data`` without gzip; raises ``FileError`` where that is broken or too large."""
+    if not data.startswith(GZIP):
+        return data
+    found = bytearray()
+    try:
+        while data.startswith(GZIP) and len(found) <= LARGEST:
+            stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            found += stream.decompress(data, LARGEST + 1 - len(found))
+            if not stream.eof and len(found) <= LARGEST:
+                raise FileError(f"{name} is cut off: its gzip has no end")
+            data = stream.unused_data
+    except zlib.error:
+        raise FileError(f"{name} is broken: its gzip cannot be unpacked") from None
+    if len(found) > LARGEST:
+        raise FileError(f"{name} is larger than {LARGEST >> 20} MB when it is unpacked")
+    return bytes(found)
+
+
+def is_workbook(data: bytes, name: str) -> bool:
+    """Whether it is a workbook that can be read; ``FileError`` names what cannot."""
+    if data.startswith(OLD_EXCEL):
+        raise FileError(
+            f"{name} is an old Excel workbook (.xls), or has a password: {AS_CSV}"
+        )
+    return data.startswith(ZIP)
+
+
+def bounded_zip(data: bytes, name: str) -> io.BytesIO:
+    """The same archive with its members as they are, so that whoever reads it unpacks
+    nothing; raises ``FileError`` where it holds no workbook, or too much."""
+    clean = io.BytesIO()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            _copy(packed, clean, name)
+    except FileError:
+        raise
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error):
+        raise FileError(f"{name} is a broken Excel workbook: {AS_CSV}") from None
+    except (RuntimeError, ValueError):
+        raise FileError(f"{name} has a password, or is broken: {AS_CSV}") from None
+    return clean
+
+
+def _copy(packed: zipfile.ZipFile, clean: io.BytesIO, name: str) -> None:
+    names = packed.namelist()
+    if "xl/workbook.xml" not in names:
+        kind = "an OpenDocument sheet" if "content.xml" in names else "a ZIP"
+        raise FileError(f"{name} is {kind}, and no .xlsx workbook: {AS_CSV}")
+    left = LARGEST
+    with zipfile.ZipFile(clean, "w", zipfile.ZIP_STORED) as copied:
+        for member in packed.infolist():
+            with packed.open(member) as source:
+                content = source.read(left + 1)
+            left -= len(content)
+            if left < 0:
+                megabytes = LARGEST >> 20
+                why = f"is larger than {megabytes} MB when it is unpacked"
+                raise FileError(f"{name} {why}")
+            copied.writestr(member.filename, content)

@@ -1,0 +1,63 @@
+"""One cancellation in several spellings: ``0312`` and ``312``, items in another order.
+
+What comes in is made canonical before it is kept (``rescind.intake.validation``). What an older
+version kept as it was written is made canonical here, when it is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Engine, Row
+
+from providers.registry import provider_named
+from rescind.ledger.changes.insertion import NewCancellation, standing
+from rescind.ledger.seal import Seal, SealError
+from rescind.ledger.storage.transactions import reading
+
+AT_ONCE = 1000
+"""Keys that are looked up in one statement."""
+
+
+def same_order(one: NewCancellation, row: Row[Any]) -> bool:
+    """Whether ``row`` is about the order of ``one``, whose key it has."""
+    return provider_named(one.provider).canonical_order(row.order_id) == one.order
+
+
+def same_params(one: NewCancellation, row: Row[Any], seal: Seal) -> bool:
+    """Whether ``row`` was submitted with the params of ``one``."""
+    canonical = provider_named(one.provider).canonical_params
+    if canonical(row.params) != dict(one.params):
+        return False
+    if one.sealed is None or row.sealed is None:
+        return one.sealed is row.sealed
+    try:
+        return bool(seal.open(one.sealed) == canonical(seal.open(row.sealed)))
+    except SealError:
+        # Its key is gone: what cannot be compared changes nothing.
+        return True
+
+
+def under_former_keys(
+    engine: Engine, new: Sequence[NewCancellation]
+) -> list[NewCancellation]:
+    """``new``, each under the key that an older version kept its order under, if one
+    did. Asks nothing where all are written in their canonical form, as most are.
+
+    May raise ``LedgerUnreachableError``.
+    """
+    former = {
+        (one.provider, one.account, one.former_key): one.path
+        for one in new
+        if one.former_key is not None and one.former_key != one.key
+    }
+    if not former:
+        return list(new)
+    paths, kept = list(former), dict[tuple[str, str, str], str]()
+    with reading(engine) as connection:
+        for start in range(0, len(paths), AT_ONCE):
+            there = standing(connection, paths[start : start + AT_ONCE])
+            kept |= {former[path]: path[2] for path in there}
+    return [replace(one, key=kept.get(one.path, one.key)) for one in new]

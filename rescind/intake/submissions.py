@@ -1,0 +1,308 @@
+"""Taking submissions in: every entry is checked, kept and answered for, by itself.
+
+One bad entry never harms the others. It is kept too, ``rejected``, with what is wrong
+with it, under a key of its own: the corrected one is not taken for a repetition.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Engine, Row
+
+from rescind.config.accounts import Accounts, Lane
+from rescind.config.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
+from rescind.intake.spellings import same_order, same_params, under_former_keys
+from rescind.intake.validation import FIELDS, Checked, check
+from rescind.ledger.changes.insertion import NewCancellation, beginning, insert_or_find
+from rescind.ledger.changes.lane_states import register_lanes
+from rescind.ledger.changes.recording import new_id
+from rescind.ledger.changes.retries import REFUSED_KEY
+from rescind.ledger.progress import Progress
+from rescind.ledger.seal import Seal
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import writing
+from rescind.provider.model import InvalidRequestError, Reason
+from rescind.provider.text import plain_text, storable
+
+Path = tuple[str, str, str]
+"""Provider, account and key."""
+
+MOST = 1000
+"""Entries in one message."""
+
+
+class Receipt(StrEnum):
+    ACCEPTED = "accepted"
+    """New, and in the ledger."""
+    DUPLICATE = "duplicate"
+    """It stood there already; nothing was changed."""
+    REFUSED = "refused"
+    """Kept as ``rejected``, with what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one entry."""
+
+    receipt: Receipt
+    id: str
+    lane: Lane | None = None
+    wrong: str | None = None
+    with_engine: bool = False
+    """Whether the engine of this process has inserted it, and so knows of it."""
+
+
+Insert = Callable[[Sequence[NewCancellation]], frozenset[str]]
+"""Inserts new cancellations, no two with one key, and gives back the ids of those whose
+keys were new: ``Engine.submit``, in a worker."""
+
+
+def lanes_to_notify(taken: Iterable[Taken]) -> set[Lane]:
+    """The lanes that have something to do that the engine does not know of."""
+    return {
+        one.lane
+        for one in taken
+        if one.lane and one.receipt is Receipt.ACCEPTED and not one.with_engine
+    }
+
+
+def take_in(
+    engine: Engine,
+    accounts: Accounts,
+    seal: Seal,
+    entries: Sequence[object],
+    now: datetime,
+    callbacks: Callbacks = NO_CALLBACKS,
+    trace: str | Sequence[str | None] | None = None,
+    insert: Insert | None = None,
+    *,
+    late: str | None = None,
+) -> list[Taken]:
+    """Take ``entries`` in; one ``Taken`` for each, in order.
+
+    What ``insert`` does not insert is kept here, all in one transaction. ``trace`` is
+    their producer's trace context, where there is one, or each one's own. ``late``
+    says why all of them come too late: then those that are new are kept as expired.
+
+    Raises what ``insert`` raises, ``LedgerUnreachableError`` and, where something
+    personal has to be sealed or compared, ``SealError``: then nothing was taken in but
+    what was inserted by ``insert``.
+    """
+    new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
+    if late is not None:
+        new = [one if _is_refused(one) else _expired(one, late, now) for one in new]
+    if trace is not None:
+        new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
+    new = under_former_keys(engine, new)
+    inserted = frozenset[str]() if insert is None else insert(_good(new))
+    rest = [one for one in new if one.id not in inserted]
+    kept = iter(_keep(engine, seal, rest, now, callbacks))
+    return [_accepted(one) if one.id in inserted else next(kept) for one in new]
+
+
+def _good(new: Sequence[NewCancellation]) -> list[NewCancellation]:
+    """Those that are not refused; of several with one key the first."""
+    first: dict[Path, NewCancellation] = {}
+    for one in new:
+        if not _is_refused(one):
+            first.setdefault(one.path, one)
+    return list(first.values())
+
+
+def _accepted(one: NewCancellation) -> Taken:
+    lane = (one.provider, one.account)
+    return Taken(Receipt.ACCEPTED, one.id, lane, with_engine=True)
+
+
+def _keep(
+    engine: Engine,
+    seal: Seal,
+    new: Sequence[NewCancellation],
+    now: datetime,
+    callbacks: Callbacks,
+) -> list[Taken]:
+    if not new:
+        return []
+    with writing(engine, crowd="intake") as connection:
+        inserted, rows = insert_or_find(connection, new, now)
+        taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]
+        refused = [
+            _refused_anew(one, t, now, callbacks)
+            for one, t in zip(new, taken, strict=True)
+        ]
+        anew = [one for one in refused if one is not None]
+        _, kept = insert_or_find(connection, anew, now)
+        register_lanes(connection, (t.lane for t in taken if t.lane is not None))
+    return [
+        t if one is None else Taken(t.receipt, _id(one, kept), None, t.wrong)
+        for t, one in zip(taken, refused, strict=True)
+    ]
+
+
+def _traced(
+    new: Iterable[NewCancellation], traces: Iterable[str | None]
+) -> list[NewCancellation]:
+    given = zip(new, traces, strict=True)
+    return [one if trace is None else replace(one, trace=trace) for one, trace in given]
+
+
+def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
+    row = standing.get(one.path)
+    return one.id if row is None else str(row.id)
+
+
+def as_new(
+    entry: object,
+    accounts: Accounts,
+    seal: Seal,
+    now: datetime,
+    callbacks: Callbacks = NO_CALLBACKS,
+) -> NewCancellation:
+    """``entry`` as it is to be kept, ``rejected`` if it is wrong."""
+    try:
+        checked = check(entry, accounts, now, callbacks)
+    except InvalidRequestError as error:
+        told = callbacks.of_what_is_refused(entry)
+        return _invalid(entry, str(error), now, told)
+    return _valid(checked, seal, now)
+
+
+def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
+    sealed = seal.close(checked.personal) if checked.personal else None
+    return NewCancellation(
+        id=new_id(),
+        provider=checked.provider.name,
+        account=checked.account,
+        order=checked.order,
+        key=checked.key,
+        progress=_beginning(checked, now),
+        opened_at=max(checked.not_before or now, now),
+        group=checked.group,
+        params=checked.params,
+        sealed=sealed,
+        metadata=checked.metadata,
+        callback_url=checked.callback.url,
+        callback_task=checked.callback.task,
+        callback_queue=checked.callback.queue,
+        not_before=checked.not_before,
+        cancel_before=checked.cancel_before,
+        former_key=checked.former_key,
+    )
+
+
+def _beginning(checked: Checked, now: datetime) -> Progress:
+    if checked.cancel_before is None or checked.cancel_before > now:
+        return beginning(checked.not_before, now)
+    # It may have waited in the queue for too long: the wish was good, and late.
+    return _too_late("cancel_before had passed when it arrived", now)
+
+
+def _too_late(why: str, now: datetime) -> Progress:
+    return Progress(
+        State.EXPIRED, Reason.DEADLINE_PASSED, provider_message=why, finished_at=now
+    )
+
+
+def _expired(one: NewCancellation, why: str, now: datetime) -> NewCancellation:
+    return replace(one, progress=_too_late(why, now), opened_at=now)
+
+
+def _invalid(entry: object, wrong: str, now: datetime, told: Wanted) -> NewCancellation:
+    shown = entry if isinstance(entry, dict) else {}
+    return NewCancellation(
+        id=new_id(),
+        provider=_shown(shown.get("provider"), "unknown"),
+        account=_shown(shown.get("account"), "default"),
+        order=_shown(shown.get("order"), ""),
+        key=f"{REFUSED_KEY}{_digest(entry, wrong)[:32]}",
+        group=_shown(shown.get("group"), "") or None,
+        progress=Progress(
+            State.REJECTED,
+            Reason.INVALID_REQUEST,
+            provider_message=storable(wrong),
+            finished_at=now,
+        ),
+        opened_at=now,
+        callback_url=told.url,
+        callback_task=told.task,
+        callback_queue=told.queue,
+    )
+
+
+def _digest(entry: object, wrong: str) -> str:
+    """The same for the same wrong entry, whatever it holds."""
+    try:
+        text = json.dumps([entry, wrong], sort_keys=True, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        # Too deep, or a number too long, to be written: its outside must do.
+        shown = entry if isinstance(entry, dict) else {}
+        text = json.dumps([_shown(shown.get(name), "") for name in FIELDS] + [wrong])
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _shown(value: object, otherwise: str) -> str:
+    return storable(plain_text(value) or "")[:200] or otherwise
+
+
+def settled(
+    one: NewCancellation,
+    inserted: frozenset[str],
+    row: Row[Any] | None,
+    seal: Seal,
+) -> Taken:
+    """What became of ``one``, whose key ``row`` has if it was not inserted."""
+    wrong = one.progress.provider_message if _is_refused(one) else None
+    lane = (one.provider, one.account)
+    if one.id in inserted:
+        if wrong is not None:
+            return Taken(Receipt.REFUSED, one.id, None, wrong)
+        return Taken(Receipt.ACCEPTED, one.id, lane)
+    if row is None:
+        raise LookupError(f"{one.path} was neither inserted nor found")
+    if wrong is not None:
+        return Taken(Receipt.REFUSED, row.id, None, wrong)
+    conflict = _conflict(one, row, seal)
+    if conflict is None:
+        return Taken(Receipt.DUPLICATE, row.id, lane)
+    return Taken(Receipt.REFUSED, one.id, None, conflict)
+
+
+def _is_refused(one: NewCancellation) -> bool:
+    return one.key.startswith(REFUSED_KEY)
+
+
+def _conflict(one: NewCancellation, row: Row[Any], seal: Seal) -> str | None:
+    """Why ``one`` is not the cancellation that has its key already."""
+    where = f"key {one.key!r} of {one.provider}/{one.account}"
+    if not same_order(one, row):
+        return f"{where} stands for order {row.order_id!r} already: use another key"
+    if not same_params(one, row, seal):
+        return f"{where} was submitted with other params ({row.id}): use another key"
+    return None
+
+
+def _refused_anew(
+    one: NewCancellation, taken: Taken, now: datetime, callbacks: Callbacks
+) -> NewCancellation | None:
+    """The row that keeps an entry whose key stands for something else."""
+    if taken.receipt is not Receipt.REFUSED or _is_refused(one):
+        return None
+    entry = {
+        "provider": one.provider,
+        "account": one.account,
+        "order": one.order,
+        "key": one.key,
+        "group": one.group,
+        "params": dict(one.params),
+    }
+    told = Wanted(one.callback_url, one.callback_task, one.callback_queue)
+    return _invalid(
+        entry, taken.wrong or "", now, told if callbacks.of_refused else NOBODY
+    )

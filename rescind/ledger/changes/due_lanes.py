@@ -1,0 +1,124 @@
+"""Where time has brought something: one question, whatever the number of lanes.
+
+Each lane that has open rows is read off their indexes (``rescind.ledger.reading.index_walk``), and is looked
+at by a few steps into these indexes. A lane at rest has no row in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    case,
+    cast,
+    literal_column,
+    null,
+    select,
+    true,
+    union_all,
+)
+
+from rescind.ledger.changes.candidates import due, late, readable
+from rescind.ledger.changes.claims import CLAIMED
+from rescind.ledger.reading.index_walk import QUEUED, lanes_of
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION, LOOKED_AT, WITH_DEADLINE, in_ms
+
+C = CANCELLATION.c
+Lane = tuple[str, str]
+LATE = "late"
+MOVED = (LATE, State.SENDING, State.SCHEDULED)
+"""What time moves: past its deadline, its lease has run out, or it has come."""
+_KINDS = (*MOVED, *CLAIMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there is to do, by lane."""
+
+    to_move: frozenset[Lane] = frozenset()
+    """A lease ran out, a deadline passed, or something scheduled has come."""
+    due: Mapping[Lane, frozenset[State]] = field(default_factory=dict)
+    """In which states something can be claimed now; no lane without any."""
+    unreadable: frozenset[Lane] = frozenset()
+    """Some that is due or late is for a newer version to read."""
+
+
+def look(connection: Connection, now: datetime) -> Look:
+    """Look at all lanes that have open rows. Only reads: by one statement, or by two
+    where a row is for a newer version to read."""
+    found = list(_ask(connection, now, readable_only=False))
+    unreadable = {lane for lane, kinds in found if False in kinds.values()}
+    if unreadable:
+        found = list(_ask(connection, now, readable_only=True))
+    moved = set[Lane]()
+    claimed: dict[Lane, frozenset[State]] = {}
+    for lane, kinds in found:
+        states = frozenset(state for state in CLAIMED if kinds.get(state))
+        if states:
+            claimed[lane] = claimed.get(lane, frozenset()) | states
+        if any(kinds.get(kind) for kind in MOVED):
+            moved.add(lane)
+    return Look(frozenset(moved), claimed, frozenset(unreadable))
+
+
+def _ask(
+    connection: Connection, now: datetime, *, readable_only: bool
+) -> Iterator[tuple[Lane, dict[str, bool]]]:
+    """Of which kinds lanes have rows, and whether the first of them can be read."""
+    rows = connection.execute(_look(readable_only=readable_only), {"now": in_ms(now)})
+    for provider, account, *said in rows:
+        kinds = zip(_KINDS, said, strict=True)
+        found = {kind: bool(one) for kind, one in kinds if one is not None}
+        yield (provider, account), found
+
+
+@cache
+def _look(*, readable_only: bool) -> CompoundSelect[Any]:
+    queued, others = lanes_of(QUEUED), lanes_of(LOOKED_AT)
+    of_queued = {
+        LATE: late(queued, QUEUED, C.id),
+        State.QUEUED: due(queued, State.QUEUED, C.id),
+    }
+    of_others = {
+        LATE: late(others, WITH_DEADLINE, C.id),
+        State.SENDING: due(others, State.SENDING, C.id),
+        State.SCHEDULED: due(others, State.SCHEDULED, C.id),
+        State.VERIFYING: due(others, State.VERIFYING, C.id),
+        State.REQUESTED: due(others, State.REQUESTED, C.id),
+    }
+    both = ((queued, of_queued), (others, of_others))
+    return union_all(
+        *(_said(lanes, kinds, readable_only=readable_only) for lanes, kinds in both)
+    )
+
+
+def _said(
+    lanes: CTE, kinds: Mapping[str, Select[Any]], *, readable_only: bool
+) -> Select[Any]:
+    nothing = cast(null(), BigInteger)
+    said = (
+        _first(kinds[kind].where(readable() if readable_only else true()), lanes)
+        if kind in kinds
+        else nothing
+        for kind in _KINDS
+    )
+    named = (one.label(kind) for kind, one in zip(_KINDS, said, strict=True))
+    return select(lanes.c.provider, lanes.c.account, *named)
+
+
+def _first(found: Select[Any], lanes: CTE) -> ColumnElement[Any]:
+    """Whether the first of these rows can be read: 1, 0, or NULL if there is none."""
+    can_be = case((readable(), literal_column("1")), else_=literal_column("0"))
+    first = found.with_only_columns(can_be).correlate(lanes).limit(1)
+    return cast(first.scalar_subquery(), BigInteger)

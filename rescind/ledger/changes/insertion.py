@@ -1,0 +1,272 @@
+"""Taking cancellations in by the thousand: each accepted once, however often sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
+from sqlalchemy.dialects import postgresql, sqlite
+
+from rescind.ledger.changes import counters
+from rescind.ledger.changes.transitions import write_history
+from rescind.ledger.deliveries import store
+from rescind.ledger.deliveries.store import Ended
+from rescind.ledger.progress import Progress
+from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.cancellation_rows import PROGRESS, progress_row
+from rescind.ledger.storage.row_sets import Columns, Rows, incoming
+from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms
+
+C = CANCELLATION.c
+
+OWN: Columns = {
+    "id": Text,
+    "provider": Text,
+    "account": Text,
+    "order_id": Text,
+    "key": Text,
+    "group_name": Text,
+    "params": JSON,
+    "sealed": Text,
+    "meta": JSON,
+    "callback_url": Text,
+    "callback_task": Text,
+    "callback_queue": Text,
+    "trace": Text,
+    "urgency": BigInteger,
+    "not_before": BigInteger,
+    "cancel_before": BigInteger,
+    "opened_at": BigInteger,
+    "created_at": BigInteger,
+}
+"""The columns that no decision changes: see ``own_row``."""
+_COLUMNS: Columns = {**OWN, **PROGRESS, "version": BigInteger}
+
+_PATH: Columns = {"provider": Text, "account": Text, "key": Text}
+
+
+@dataclass(frozen=True, slots=True)
+class NewCancellation:
+    """One cancellation as it is to be kept; ``progress`` says how it begins."""
+
+    id: str
+    provider: str
+    account: str
+    order: str
+    key: str
+    progress: Progress
+    opened_at: datetime
+    group: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    sealed: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    callback_url: str | None = None
+    callback_task: str | None = None
+    callback_queue: str | None = None
+    trace: str | None = None
+    not_before: datetime | None = None
+    cancel_before: datetime | None = None
+    former_key: str | None = None
+    """The key that an older version may have kept it under. Not kept itself."""
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        return (self.provider, self.account)
+
+    @property
+    def path(self) -> tuple[str, str, str]:
+        return (self.provider, self.account, self.key)
+
+
+def insert_new(
+    connection: Connection, new: Sequence[NewCancellation], now: datetime
+) -> frozenset[str]:
+    """Insert those whose ``(provider, account, key)`` is new; gives back their ids."""
+    if not new:
+        return frozenset()
+    # All in one order: two that take in the same ones at once must not lock each other.
+    dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
+    ordered = sorted(new, key=lambda one: one.path)
+    at = in_ms(now)
+    rows = Rows([_row(one, at, known) for one in ordered], _COLUMNS)
+    statement = _insert(dialect, rows.differing)
+    inserted = connection.execute(statement, rows.parameters(dialect))
+    ids = frozenset(inserted.scalars())
+    kept = [one for one in new if one.id in ids]
+    write_history(connection, _firsts(kept, at))
+    store.begin(connection, (_ended(one) for one in kept if _is_told(one)))
+    _count(connection, kept, now)
+    return ids
+
+
+def _count(
+    connection: Connection, kept: Sequence[NewCancellation], now: datetime
+) -> None:
+    accepted = Counter(
+        (one.provider, one.account)
+        for one in kept
+        if one.progress.state is not State.REJECTED
+    )
+    for lane, number in accepted.items():
+        counters.count(connection, counters.ACCEPTED, lane, by=number, crowd=True)
+    for one in kept:
+        if one.progress.state in FINAL:
+            refused = one.progress.state is State.REJECTED
+            lane = counters.NO_LANE if refused else (one.provider, one.account)
+            ended = [(one.progress.state, one.progress.reason, 1)]
+            counters.count_outcomes(connection, lane, ended, now, crowd=True)
+
+
+def _is_told(one: NewCancellation) -> bool:
+    """Whether it ended as it began, and somebody wants to know."""
+    asked = one.callback_url is not None or one.callback_task is not None
+    return asked and one.progress.state in FINAL
+
+
+def _ended(one: NewCancellation) -> Ended:
+    return Ended(one.id, one.callback_url, one.callback_task)
+
+
+@cache
+def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
+    return insert_statement(dialect, differing).returning(C.id)
+
+
+@cache
+def insert_statement(dialect: str, differing: tuple[str, ...]) -> Any:
+    """Inserts the rows whose keys are new; ``rows.parameters`` of all columns go in."""
+    kind: Any = sqlite if dialect == "sqlite" else postgresql
+    rows = incoming(dialect, _COLUMNS, differing)
+    return (
+        kind.insert(CANCELLATION)
+        # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+        .from_select(list(_COLUMNS), select(rows).where(true()))
+        .on_conflict_do_nothing()
+    )
+
+
+ROUNDS = 3
+"""Retention may delete a row between two looks at it; hardly ever twice."""
+
+
+def insert_or_find(
+    connection: Connection, new: Sequence[NewCancellation], now: datetime
+) -> tuple[frozenset[str], dict[tuple[str, str, str], Row[Any]]]:
+    """The ids of those that are new, and the rows of those that stood there already."""
+    inserted = insert_new(connection, new, now)
+    rows: dict[tuple[str, str, str], Row[Any]] = {}
+    missing = [one for one in new if one.id not in inserted]
+    for _ in range(ROUNDS):
+        if not missing:
+            break
+        rows |= standing(connection, [one.path for one in missing])
+        # Deleted by retention between the two: its key is free again.
+        gone = [one for one in missing if one.path not in rows]
+        inserted |= insert_new(connection, gone, now)
+        missing = [one for one in gone if one.id not in inserted]
+    return inserted, rows
+
+
+def standing(
+    connection: Connection, paths: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Row[Any]]:
+    """The rows that have these ``(provider, account, key)`` already."""
+    if not paths:
+        return {}
+    dialect = connection.dialect.name
+    # Told what lane all of them are of, either database was seen to go through all of
+    # the lane, and to compare each row with all that is asked for.
+    rows = [dict(zip(_PATH, path, strict=True)) for path in paths]
+    asked = Rows(rows, _PATH, apart=_PATH)
+    statement = _standing(dialect, asked.differing)
+    found = connection.execute(statement, asked.parameters(dialect))
+    there = (row for row in found if row.id is not None)
+    return {(row.provider, row.account, row.key): row for row in there}
+
+
+@cache
+def _standing(dialect: str, differing: tuple[str, ...]) -> Any:
+    asked = incoming(dialect, _PATH, differing)
+    match = and_(
+        C.provider == asked.c.provider,
+        C.account == asked.c.account,
+        C.key == asked.c.key,
+    )
+    # An outer join is gone through in the order in which it is written.
+    return select(CANCELLATION).select_from(asked.outerjoin(CANCELLATION, match))
+
+
+def _row(
+    one: NewCancellation, at: int, known: dict[int, dict[str, Any]]
+) -> dict[str, Any]:
+    # Most of a message begin alike, as the very same object.
+    progress = known.get(id(one.progress))
+    if progress is None:
+        progress = known[id(one.progress)] = progress_row(one.progress)
+    return {**own_row(one, at), **progress, "updated_at": at, "version": 1}
+
+
+def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
+    """The columns that no decision changes."""
+    before = to_ms(one.cancel_before)
+    return {
+        "id": one.id,
+        "provider": one.provider,
+        "account": one.account,
+        "order_id": one.order,
+        "key": one.key,
+        "group_name": one.group,
+        "params": one.params,
+        "sealed": one.sealed,
+        "meta": one.metadata,
+        "callback_url": one.callback_url,
+        "callback_task": one.callback_task,
+        "callback_queue": one.callback_queue,
+        "trace": one.trace,
+        "urgency": NO_DEADLINE if before is None else before,
+        "not_before": to_ms(one.not_before),
+        "cancel_before": before,
+        "opened_at": to_ms(one.opened_at),
+        "created_at": at,
+    }
+
+
+def _firsts(kept: Sequence[NewCancellation], at: int) -> list[dict[str, Any]]:
+    # Most of a message begin alike, as the very same object.
+    alike: dict[int, list[NewCancellation]] = {}
+    for one in kept:
+        alike.setdefault(id(one.progress), []).append(one)
+    return [
+        _first([o.id for o in some], some[0].progress, at) for some in alike.values()
+    ]
+
+
+def _first(ids: Sequence[str], progress: Progress, at: int) -> dict[str, Any]:
+    return {
+        "cancellation_id": ids,
+        "seq": 1,
+        "at": at,
+        "from_state": None,
+        "to_state": progress.state,
+        "reason": progress.reason,
+        "evidence": progress.provider_message,
+        "call_id": None,
+    }
+
+
+def beginning(not_before: datetime | None, now: datetime) -> Progress:
+    """How a good cancellation begins: queued, or scheduled for later."""
+    if not_before is not None and not_before > now:
+        return Progress(State.SCHEDULED, due_at=not_before)
+    return _queued(now)
+
+
+@lru_cache(maxsize=4)
+def _queued(now: datetime) -> Progress:
+    # One object for a whole message, so that its columns are made once: see _row.
+    return Progress(State.QUEUED, due_at=now)

@@ -1,0 +1,247 @@
+"""Lanes: whether a provider's account may be called just now, and why not.
+
+A lane is *paused* when its provider is down or throttles: by itself it goes on. It is
+*held* when an operator must act; after a while one careful call probes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    Text,
+    or_,
+    select,
+    true,
+)
+
+from rescind.ledger.changes import counters
+from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
+from rescind.ledger.storage.tables import LANE, from_ms, to_ms
+from rescind.ledger.storage.upsert import inserting
+from rescind.provider.model import Policy
+
+L = LANE.c
+Lane = tuple[str, str]
+HELD_BY_OPERATOR = "held by an operator"
+_KEY: Columns = {"provider": Text, "account": Text}
+_COLUMNS: Columns = {
+    **_KEY,
+    "failures": BigInteger,
+    "paused_until": BigInteger,
+    "pause_reason": Text,
+    "held_at": BigInteger,
+    "held_reason": Text,
+    "probe_at": BigInteger,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """What is known of one lane's provider."""
+
+    failures: int = 0
+    """Calls that failed in a row."""
+    paused_until: datetime | None = None
+    pause_reason: str | None = None
+    held_at: datetime | None = None
+    held_reason: str | None = None
+    probe_at: datetime | None = None
+
+
+def may_call(lane: LaneState, policy: Policy, now: datetime) -> int:
+    """How many calls may be under way at once just now: 0, one probe, or all."""
+    if lane.paused_until is not None and now < lane.paused_until:
+        return 0
+    if lane.held_at is not None:
+        return 1 if lane.probe_at is not None and now >= lane.probe_at else 0
+    if lane.failures >= policy.trip_after:
+        return 1
+    return policy.concurrency
+
+
+def after_success(lane: LaneState) -> LaneState:
+    """A call was answered sensibly: whatever was wrong is over."""
+    # A throttle that another call met meanwhile stays in force, and an operator's hold.
+    over = lane.failures > 0
+    lane = replace(
+        lane,
+        failures=0,
+        paused_until=None if over else lane.paused_until,
+        pause_reason=None if over else lane.pause_reason,
+    )
+    if lane.held_reason == HELD_BY_OPERATOR:
+        return lane
+    return replace(lane, held_at=None, held_reason=None, probe_at=None)
+
+
+def after_failure(
+    lane: LaneState, why: str, policy: Policy, now: datetime
+) -> LaneState:
+    """A call never arrived, or its answer never came."""
+    failures = lane.failures + 1
+    if failures < policy.trip_after:
+        return replace(lane, failures=failures)
+    step = min(failures - policy.trip_after, len(policy.backoff) - 1)
+    return replace(
+        lane,
+        failures=failures,
+        paused_until=now + policy.backoff[step],
+        pause_reason=f"{failures} calls failed in a row; the last: {why}",
+    )
+
+
+def after_throttle(
+    lane: LaneState, wait: timedelta, why: str, now: datetime
+) -> LaneState:
+    """The provider asked the whole lane to wait."""
+    until = now + wait
+    if lane.paused_until is not None and lane.paused_until > until:
+        return lane
+    return replace(lane, paused_until=until, pause_reason=why)
+
+
+def held(lane: LaneState, why: str, policy: Policy, now: datetime) -> LaneState:
+    """The fault is the account's: an operator must act."""
+    if lane.held_reason == HELD_BY_OPERATOR:
+        return lane
+    return replace(
+        lane,
+        held_at=lane.held_at or now,
+        held_reason=why,
+        probe_at=now + policy.probe_after,
+    )
+
+
+def hold_for_operator(lane: LaneState, now: datetime) -> LaneState:
+    """Held until ``rescind resume``: no probe lets it go."""
+    return replace(lane, held_at=now, held_reason=HELD_BY_OPERATOR, probe_at=None)
+
+
+# --- in the ledger ----------------------------------------------------------------
+
+
+def register_lanes(connection: Connection, lanes: Iterable[Lane]) -> None:
+    """Make sure that each lane has its row."""
+    _insert(connection, dict.fromkeys(lanes, LaneState()), overwrite=False)
+
+
+def all_lanes(connection: Connection) -> dict[Lane, LaneState]:
+    """Every lane that ever had work, by provider and account."""
+    rows = connection.execute(select(LANE).order_by(L.provider, L.account))
+    return {(row.provider, row.account): _state(row) for row in rows}
+
+
+def read_lanes(
+    connection: Connection, lanes: Iterable[Lane], *, for_update: bool = False
+) -> dict[Lane, LaneState]:
+    """Those of ``lanes`` that are not as good as new; unknown ones are as good as new.
+
+    ``for_update`` locks all of them until the transaction ends: what is to be written
+    must be read so, or another's word, such as an operator's, would be lost.
+    """
+    ordered = sorted(set(lanes))
+    if not ordered:
+        return {}
+    dialect = connection.dialect.name
+    given = parameters(dialect, {}, tuple(_KEY), ordered)
+    rows = connection.execute(_read(dialect, for_update=for_update), given)
+    found = {(row.provider, row.account): _state(row) for row in rows}
+    return {lane: state for lane, state in found.items() if state != LaneState()}
+
+
+@cache
+def _read(dialect: str, *, for_update: bool) -> Select[Any]:
+    asked = incoming(dialect, _KEY, tuple(_KEY))
+    same = (L.provider == asked.c.provider) & (L.account == asked.c.account)
+    chosen = select(LANE).select_from(asked.join(LANE, same))
+    if for_update:
+        # In the order in which they are asked for: see ``_insert``.
+        return chosen.with_for_update(of=LANE)
+    troubled = (column.is_not(None) for column in LANE.c if column.nullable)
+    return chosen.where(or_(L.failures > 0, *troubled))
+
+
+def read_lane(
+    connection: Connection, lane: Lane, *, for_update: bool = False
+) -> LaneState:
+    """``read_lanes`` of one lane; an unknown one is as good as new."""
+    found = read_lanes(connection, [lane], for_update=for_update)
+    return found.get(lane, LaneState())
+
+
+def write_lanes(connection: Connection, states: Mapping[Lane, LaneState]) -> None:
+    """Let each lane have this state, whether or not it has a row."""
+    _count_holds(connection, states)
+    _insert(connection, states, overwrite=True)
+
+
+def write_lane(connection: Connection, lane: Lane, state: LaneState) -> None:
+    """``write_lanes`` of one lane."""
+    write_lanes(connection, {lane: state})
+
+
+def _insert(
+    connection: Connection, states: Mapping[Lane, LaneState], *, overwrite: bool
+) -> None:
+    if states:
+        # All in one order: two that write the same ones must not lock each other.
+        given = [_row(lane, states[lane]) for lane in sorted(states)]
+        dialect, rows = connection.dialect.name, Rows(given, _COLUMNS, _KEY)
+        statement = _write(dialect, rows.differing, overwrite=overwrite)
+        connection.execute(statement, rows.parameters(dialect))
+
+
+@cache
+def _write(dialect: str, differing: tuple[str, ...], *, overwrite: bool) -> Any:
+    new = incoming(dialect, _COLUMNS, differing)
+    # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+    rows = select(new).where(true())
+    made = inserting(dialect, LANE).from_select(list(_COLUMNS), rows)
+    if not overwrite:
+        return made.on_conflict_do_nothing()
+    changed = {n: made.excluded[n] for n in _COLUMNS if n not in _KEY}
+    return made.on_conflict_do_update(index_elements=list(_KEY), set_=changed)
+
+
+def _count_holds(connection: Connection, states: Mapping[Lane, LaneState]) -> None:
+    held = {lane: one for lane, one in states.items() if one.held_at is not None}
+    before = read_lanes(connection, held)
+    for lane, state in held.items():
+        was = before.get(lane, LaneState())
+        by_operator = state.held_reason == HELD_BY_OPERATOR
+        again = by_operator and was.held_reason != HELD_BY_OPERATOR
+        if was.held_at is None or again:
+            who = "operator" if by_operator else "fault"
+            counters.count(connection, counters.HOLD, lane, who)
+
+
+def _row(lane: Lane, state: LaneState) -> dict[str, Any]:
+    return {
+        "provider": lane[0],
+        "account": lane[1],
+        "failures": state.failures,
+        "paused_until": to_ms(state.paused_until),
+        "pause_reason": state.pause_reason,
+        "held_at": to_ms(state.held_at),
+        "held_reason": state.held_reason,
+        "probe_at": to_ms(state.probe_at),
+    }
+
+
+def _state(row: Any) -> LaneState:
+    return LaneState(
+        failures=row.failures,
+        paused_until=from_ms(row.paused_until),
+        pause_reason=row.pause_reason,
+        held_at=from_ms(row.held_at),
+        held_reason=row.held_reason,
+        probe_at=from_ms(row.probe_at),
+    )

@@ -1,0 +1,103 @@
+"""Retrying: the only way out of a final state, by an operator's word alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, update
+
+from rescind.ledger.changes import counters
+from rescind.ledger.changes.transitions import write_history
+from rescind.ledger.progress import Progress
+from rescind.ledger.states import RETRYABLE, State
+from rescind.ledger.storage.cancellation_rows import progress_of, progress_row
+from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE, from_ms, to_ms
+from rescind.provider.model import InvalidRequestError
+
+C = CANCELLATION.c
+REFUSED_KEY = "refused:"
+"""What the key of an entry that was never valid begins with."""
+
+
+def retry(
+    connection: Connection,
+    row: Row[Any],
+    now: datetime,
+    cancel_before: datetime | None = None,
+) -> bool:
+    """Open a new round for ``row``; False if somebody else has just done so.
+
+    Where an earlier call may have worked, the round begins by asking the provider.
+    Raises ``InvalidRequestError`` in a sentence where no new round can be opened.
+    """
+    _check(row, now, cancel_before)
+    before = to_ms(cancel_before) if cancel_before else row.cancel_before
+    to = _reopened(progress_of(row), now)
+    statement = (
+        update(CANCELLATION)
+        .where(C.id == row.id, C.version == row.version, C.state == row.state)
+        .values(
+            **progress_row(to),
+            version=C.version + 1,
+            opened_at=to_ms(now),
+            updated_at=to_ms(now),
+            cancel_before=before,
+            urgency=NO_DEADLINE if before is None else before,
+        )
+        .returning(C.version)
+    )
+    version = connection.execute(statement).scalar_one_or_none()
+    if version is None:
+        return False
+    write_history(connection, [_transition(row, to, version, now)])
+    counters.count(connection, counters.RETRY, (row.provider, row.account))
+    return True
+
+
+def _check(row: Row[Any], now: datetime, cancel_before: datetime | None) -> None:
+    state = State(row.state)
+    if state not in RETRYABLE:
+        raise InvalidRequestError(
+            f"{row.id} is {state}: only failed, expired and rejected ones are retried"
+        )
+    if row.key.startswith(REFUSED_KEY):
+        raise InvalidRequestError(
+            f"{row.id} was never a valid cancellation ({row.provider_message}):"
+            " submit it again, corrected"
+        )
+    deadline = cancel_before or from_ms(row.cancel_before)
+    if deadline is not None and deadline <= now:
+        raise InvalidRequestError(
+            f"{row.id} had to be cancelled before {deadline.isoformat()}, which has"
+            " passed: give a new time with --cancel-before"
+        )
+
+
+def _reopened(was: Progress, now: datetime) -> Progress:
+    state = State.VERIFYING if was.lost else State.QUEUED
+    fresh = Progress(state, due_at=now)
+    return replace(
+        fresh,
+        attempts=was.attempts,
+        polls=was.polls,
+        lost=was.lost,
+        sent_at=was.sent_at,
+        since=now if was.lost else None,
+    )
+
+
+def _transition(
+    row: Row[Any], to: Progress, version: int, now: datetime
+) -> dict[str, Any]:
+    return {
+        "cancellation_id": [row.id],
+        "seq": version,
+        "at": to_ms(now),
+        "from_state": row.state,
+        "to_state": to.state,
+        "reason": None,
+        "evidence": "retry",
+        "call_id": None,
+    }

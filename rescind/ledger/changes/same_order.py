@@ -1,0 +1,91 @@
+"""Other cancellations of one order: two producers may each have a key of their own.
+
+A provider is asked to cancel an order once. So before it is asked, all other
+cancellations of the order are looked at: at the cost of one look into an index that
+holds keys of producers' own alone, and is mostly empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    or_,
+    select,
+    text,
+)
+
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION, OTHER_KEY, from_ms
+from rescind.provider.model import Reason
+
+C = CANCELLATION.c
+IN_FLIGHT = frozenset({State.SENDING, State.VERIFYING, State.REQUESTED})
+OrderOf = tuple[str, str, str]
+"""Provider, account and order."""
+MATTERS = (State.CANCELLED, State.QUEUED, *sorted(IN_FLIGHT))
+"""The states that matter to another cancellation of the same order; and failed, where
+it was never known what a call of ours did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A cancellation of an order, as another one of the same order sees it."""
+
+    id: str
+    state: State
+    reason: Reason | None
+    due_at: datetime | None
+    params: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def wishes(
+    connection: Connection, orders: Collection[OrderOf]
+) -> dict[OrderOf, list[Wish]]:
+    """All cancellations of those among ``orders`` of which there may be several."""
+    numbers = sorted({order for _, _, order in orders})
+    with_keys = {
+        (row.provider, row.account, row.order_id)
+        for row in connection.execute(_with_keys(), {"orders": numbers})
+    }
+    found: dict[OrderOf, list[Wish]] = {}
+    for one in sorted(with_keys.intersection(orders)):
+        given = dict(zip(("provider", "account", "order"), one, strict=True))
+        rows = connection.execute(_of_one(), given)
+        found[one] = [_wish(row) for row in rows]
+    return found
+
+
+@cache
+def _with_keys() -> Any:
+    """Those of some orders that have keys of producers' own."""
+    asked = C.order_id.in_(bindparam("orders", expanding=True))
+    return select(C.provider, C.account, C.order_id).where(text(OTHER_KEY), asked)
+
+
+@cache
+def _of_one() -> Any:
+    """One of them has the order for its key, the others not: each has its index."""
+    its = and_(C.provider == bindparam("provider"), C.account == bindparam("account"))
+    order: BindParameter[str] = bindparam("order")
+    keyed = and_(its, C.key == order, C.order_id == order)
+    others = and_(its, text(OTHER_KEY), C.order_id == order)
+    chosen = select(C.id, C.state, C.reason, C.due_at, C.params)
+    failed = and_(C.state == State.FAILED, C.lost == 1)
+    matters = or_(C.state.in_(MATTERS), failed)
+    return chosen.where(or_(keyed, others), matters).order_by(C.id)
+
+
+def _wish(row: Row[Any]) -> Wish:
+    reason = Reason(row.reason) if row.reason else None
+    due_at = from_ms(row.due_at)
+    return Wish(row.id, State(row.state), reason, due_at, row.params or {})

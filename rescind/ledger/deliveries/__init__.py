@@ -1,0 +1,1 @@
+"""Deliveries of outcomes to producers: made, claimed, retried and listed."""

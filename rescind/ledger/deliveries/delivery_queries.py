@@ -1,0 +1,144 @@
+"""Questions about deliveries: what is due, what is given up, what was told of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Column, Connection, Row, Select, bindparam, select, text, tuple_
+
+from rescind.ledger.deliveries.retry_policy import webhook_id
+from rescind.ledger.reading.queries import stamp
+from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP, WAITING
+from rescind.ledger.storage.tables import CANCELLATION, in_ms
+
+C, D = CANCELLATION.c, DELIVERY.c
+STATES = ("delivered", "given_up", "waiting")
+_PARTS = {"waiting": WAITING, "given_up": GIVEN_UP}
+"""Those that have an index of their own, in the order in which they are listed."""
+Place = tuple[int | str, ...]
+"""Where a delivery stands in a list: what the list is ordered by."""
+_PLACE = re.compile(r"(?:(\d{1,15}):)?([0-9a-f-]{36}):(\d{1,15}):(task|webhook)")
+MOST_TARGETS = 100
+"""Targets that one look goes past; the next look goes on behind them."""
+
+
+def anything_due(connection: Connection, now: datetime) -> bool:
+    """Whether anybody is to be told of anything now."""
+    due = select(D.due_at).where(text(WAITING), D.due_at <= in_ms(now))
+    # Ordered as the index is that it is to go by.
+    return connection.execute(due.order_by(D.due_at).limit(1)).first() is not None
+
+
+def due_targets(
+    connection: Connection, after: str, now: datetime
+) -> tuple[list[str], str]:
+    """Some targets behind ``after`` that something is due to, and where to go on:
+    ``""`` is the beginning, and what comes behind the last one."""
+    found: list[str] = []
+    for _ in range(MOST_TARGETS):
+        target = connection.execute(_next(), {"after": after}).scalar_one_or_none()
+        if target is None:
+            return found, ""
+        after = target
+        its = {"its_target": target, "now": in_ms(now)}
+        if connection.execute(_due(), its).first() is not None:
+            found.append(target)
+    return found, after
+
+
+@cache
+def _next() -> Select[Any]:
+    behind = select(D.target).where(text(WAITING), D.target > bindparam("after"))
+    return behind.order_by(D.target).limit(1)
+
+
+@cache
+def _due() -> Select[Any]:
+    its = D.target == bindparam("its_target")
+    return (
+        select(D.due_at)
+        .where(text(WAITING), its, D.due_at <= bindparam("now"))
+        .limit(1)
+    )
+
+
+def told_of(connection: Connection, cancellation_id: str) -> list[dict[str, Any]]:
+    """What its producer was or will be told of one cancellation, oldest first."""
+    its = select(DELIVERY).where(D.cancellation_id == cancellation_id)
+    rows = connection.execute(its.order_by(D.cancellation_id, D.seq, D.kind))
+    return [as_document(row) for row in rows]
+
+
+def list_told(
+    connection: Connection, state: str | None, limit: int, behind: Place | None = None
+) -> list[Row[Any]]:
+    """Deliveries with what they are of: those that wait by when they are due, others
+    the newest first. A page begins ``behind`` the last one of the page before."""
+    chosen = select(DELIVERY, C.provider, C.account, C.order_id).join(
+        CANCELLATION, C.id == D.cancellation_id
+    )
+    if state in _PARTS:
+        chosen = chosen.where(text(f"delivery.{_PARTS[state]}"))
+    elif state is not None:
+        chosen = chosen.where(D.state == state)
+    columns = _order(state)
+    waiting = state == "waiting"
+    if behind is not None:
+        last = tuple_(*behind)
+        page = tuple_(*columns) > last if waiting else tuple_(*columns) < last
+        chosen = chosen.where(page)
+    ordered = columns if waiting else [column.desc() for column in columns]
+    return list(connection.execute(chosen.order_by(*ordered).limit(limit)))
+
+
+def place_of(row: Row[Any], state: str | None) -> Place:
+    """Where it stands in the list of that state."""
+    return tuple(getattr(row, column.name) for column in _order(state))
+
+
+def written(place: Place) -> str:
+    """As it goes into an address."""
+    return ":".join(map(str, place))
+
+
+def place_in(state: str | None, text: str) -> Place | None:
+    """What was ``written`` of a place in the list of that state, and nothing else."""
+    found = _PLACE.fullmatch(text)
+    if found is None or bool(found[1]) != (state in _PARTS):
+        return None
+    at = [int(found[1])] if found[1] else []
+    return (*at, found[2], int(found[3]), found[4])
+
+
+def _order(state: str | None) -> Sequence[Column[Any]]:
+    first = {"waiting": [D.due_at], "given_up": [D.updated_at]}
+    return [*first.get(state or "", []), D.cancellation_id, D.seq, D.kind]
+
+
+def as_listed(row: Row[Any]) -> dict[str, Any]:
+    """A delivery with what it is of."""
+    whose = {"provider": row.provider, "account": row.account, "order": row.order_id}
+    return {**as_document(row), **whose}
+
+
+def as_document(row: Row[Any]) -> dict[str, Any]:
+    """A delivery as everybody outside sees it: the address's host, and no more of it,
+    for the rest may hold a secret."""
+    return {
+        "webhook_id": webhook_id(row.cancellation_id, row.seq),
+        "cancellation": row.cancellation_id,
+        "kind": row.kind,
+        "target": row.target,
+        "type": f"cancellation.{row.ended_state}",
+        "state": row.state,
+        "attempts": row.attempts,
+        "status": row.status,
+        "detail": row.detail,
+        "due_at": stamp(row.due_at),
+        "created_at": stamp(row.created_at),
+        "updated_at": stamp(row.updated_at),
+    }

@@ -1,0 +1,205 @@
+"""Deliveries dispatched: held by a worker, settled by what came of it, or put off.
+
+``due_at`` says when to try next, and while a worker tries, when that worker is taken
+for lost; ``version`` is the fencing token.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Text,
+    bindparam,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from rescind.ledger.changes import counters
+from rescind.ledger.deliveries.retry_policy import Attempt, Kind, Result, Telling
+from rescind.ledger.reading.queries import as_record, rows_of, stamp
+from rescind.ledger.storage.row_sets import Columns, Rows, incoming
+from rescind.ledger.storage.side_tables import DELIVERY, WAITING
+from rescind.ledger.storage.tables import in_ms, to_ms
+
+D = DELIVERY.c
+KEY = (D.cancellation_id, D.seq, D.kind)
+AT_ONCE = 500
+"""Rows that are put off by one statement."""
+
+_SETTLED: Columns = {
+    "cancellation_id": Text,
+    "seq": BigInteger,
+    "kind": Text,
+    "version": BigInteger,
+    "state": Text,
+    "due_at": BigInteger,
+    "status": BigInteger,
+    "detail": Text,
+}
+_GUARD = ("cancellation_id", "seq", "kind", "version")
+_STATES = {
+    Result.DELIVERED: "delivered",
+    Result.RETRIED: "waiting",
+    Result.GIVEN_UP: "given_up",
+}
+_RESULTS = {"delivered": "delivered", "waiting": "failed", "given_up": "given_up"}
+"""What an attempt came to, as it is counted."""
+
+
+# --- holding ----------------------------------------------------------------------
+
+
+def hold(
+    connection: Connection, target: str, limit: int, lease: timedelta, now: datetime
+) -> list[Telling]:
+    """Hold up to ``limit`` due deliveries to one target, the longest due first."""
+    values = {
+        "its_target": target,
+        "most": limit,
+        "now": in_ms(now),
+        "lease_ends": in_ms(now + lease),
+    }
+    held = connection.execute(_hold(), values).all()
+    rows = rows_of(connection, list({one.cancellation_id for one in held}))
+    ended = {row.id: row for row in rows}
+    # One whose cancellation somebody has deleted by hand must not stop the others.
+    known = (one for one in held if one.cancellation_id in ended)
+    return [_telling(one, ended[one.cancellation_id]) for one in known]
+
+
+@cache
+def _hold() -> ReturningUpdate[Any]:
+    due = (
+        select(*KEY)
+        .where(
+            text(WAITING),
+            D.target == bindparam("its_target"),
+            D.due_at <= bindparam("now"),
+        )
+        .order_by(D.due_at)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        # As a subquery PostgreSQL may run it for every row, whatever the limit.
+        .cte("due")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    return (
+        update(DELIVERY)
+        .where(tuple_(*KEY).in_(select(due)))
+        .values(
+            version=D.version + 1,
+            # Counted before it is sent: a worker that dies in it has made an attempt.
+            attempts=D.attempts + 1,
+            due_at=bindparam("lease_ends"),
+            updated_at=bindparam("now"),
+        )
+        .returning(*D)
+    )
+
+
+def _telling(held: Any, row: Any) -> Telling:
+    return Telling(
+        cancellation_id=held.cancellation_id,
+        seq=held.seq,
+        kind=Kind(held.kind),
+        target=held.target,
+        version=held.version,
+        attempts=held.attempts,
+        ended_at=stamp(held.ended_at) or "",
+        record=_as_it_ended(held, row),
+        url=row.callback_url,
+        task=row.callback_task,
+        queue=row.callback_queue,
+    )
+
+
+def _as_it_ended(held: Any, row: Any) -> dict[str, Any]:
+    """The record as it was then: a new round may have begun since."""
+    return {
+        **as_record(row),
+        "state": held.ended_state,
+        "reason": held.ended_reason,
+        "provider_code": held.ended_code,
+        "provider_message": held.ended_message,
+        "attempts": held.ended_attempts,
+        "polls": held.ended_polls,
+        "cancel_before": stamp(held.ended_cancel_before),
+        "due_at": None,
+        "updated_at": stamp(held.created_at),
+        "finished_at": stamp(held.ended_at),
+    }
+
+
+# --- settling ---------------------------------------------------------------------
+
+
+def settle(connection: Connection, attempts: Sequence[Attempt], now: datetime) -> int:
+    """Write down what attempts came to; says how many. The only place that does.
+
+    Those that somebody else holds by now, or has sent again, are left to them.
+    """
+    if not attempts:
+        return 0
+    dialect = connection.dialect.name
+    # Told what all of them are, PostgreSQL looks for that first, not for their keys.
+    apart = () if dialect == "sqlite" else _GUARD
+    new = Rows([_settled_row(one) for one in attempts], _SETTLED, apart)
+    statement = _settle(dialect, new.differing)
+    given = {**new.parameters(dialect), "now": in_ms(now)}
+    settled = Counter(connection.execute(statement, given).scalars())
+    for state, number in settled.items():
+        counters.count_webhook(connection, _RESULTS[state], number)
+    return settled.total()
+
+
+def _settled_row(one: Attempt) -> dict[str, Any]:
+    held = one.telling
+    return {
+        "cancellation_id": held.cancellation_id,
+        "seq": held.seq,
+        "kind": held.kind,
+        "version": held.version,
+        "state": _STATES[one.result],
+        "due_at": to_ms(one.due_at),
+        "status": one.heard.status,
+        "detail": one.heard.detail,
+    }
+
+
+@cache
+def _settle(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate[Any]:
+    new = incoming(dialect, _SETTLED, differing)
+    outcome = {name: new.c[name] for name in _SETTLED if name not in _GUARD}
+    return (
+        update(DELIVERY)
+        .values(**outcome, version=D.version + 1, updated_at=bindparam("now"))
+        # Whatever else changes it changes its version; told of its state as well,
+        # PostgreSQL would go through all that wait.
+        .where(*(D[name] == new.c[name] for name in _GUARD))
+        .returning(D.state)
+    )
+
+
+def put_off(connection: Connection, target: str, until: datetime) -> None:
+    """The target wants to be left alone: others that are due to it wait as well."""
+    chosen = (
+        select(*KEY)
+        .where(text(WAITING), D.target == target, D.due_at < in_ms(until))
+        .order_by(D.due_at)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    later = update(DELIVERY).where(tuple_(*KEY).in_(select(chosen)))
+    connection.execute(later.values(due_at=in_ms(until)))

@@ -1,0 +1,188 @@
+"""Who is to be told of what has ended: made with the end itself, and begun anew.
+
+A delivery is made in the very transaction that makes its cancellation final, so there
+is one for each end, whatever crashes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Text,
+    false,
+    literal_column,
+    select,
+    text,
+    true,
+    update,
+)
+
+from rescind.ledger.deliveries.retry_policy import Kind
+from rescind.ledger.storage.row_sets import Columns, Rows, incoming
+from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP
+from rescind.ledger.storage.tables import CANCELLATION, in_ms
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.ledger.storage.upsert import inserting
+
+C, D = CANCELLATION.c, DELIVERY.c
+BROKER = "the broker"
+"""The target of every task: it is there for all of them, or for none."""
+NO_HOST = "?"
+"""That of an address which cannot be read."""
+AT_ONCE = 500
+"""Rows that one statement reads or sends again."""
+
+_NEW: Columns = {"cancellation_id": Text, "kind": Text, "target": Text}
+
+
+class Ended(NamedTuple):
+    """One that is final now, and whom its producer wants to be told by."""
+
+    id: str
+    callback_url: str | None
+    callback_task: str | None
+
+
+def begin(connection: Connection, ended: Iterable[Ended]) -> int:
+    """Make the deliveries of what is final in this transaction; says how many.
+
+    Their cancellations' rows stand as they ended. Made again, they change nothing.
+    """
+    rows = [row for one in ended for row in _new(one)]
+    if rows:
+        dialect, new = connection.dialect.name, Rows(rows, _NEW)
+        connection.execute(_insert(dialect, new.differing), new.parameters(dialect))
+    return len(rows)
+
+
+def asked_for(connection: Connection, ids: Sequence[str]) -> list[Ended]:
+    """Whom the producers of these want to be told by."""
+    found: list[Ended] = []
+    for start in range(0, len(ids), AT_ONCE):
+        wanted = select(C.id, C.callback_url, C.callback_task)
+        some = wanted.where(C.id.in_(ids[start : start + AT_ONCE]))
+        found += [Ended(*row) for row in connection.execute(some)]
+    return found
+
+
+def _new(one: Ended) -> Iterable[dict[str, str]]:
+    made = {"cancellation_id": one.id}
+    if one.callback_url is not None:
+        target = target_of(one.callback_url)
+        yield {**made, "kind": str(Kind.WEBHOOK), "target": target}
+    if one.callback_task is not None:
+        yield {**made, "kind": str(Kind.TASK), "target": BROKER}
+
+
+def target_of(url: str) -> str:
+    """Host and port of a callback's address, as it is written there."""
+    try:
+        host = urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        host = ""
+    # Targets are gone through from "" on: one of that name would never be found.
+    return host or NO_HOST
+
+
+@cache
+def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
+    new = incoming(dialect, _NEW, differing)
+    zero: ColumnElement[int] = literal_column("0")
+    values = {
+        D.cancellation_id: C.id,
+        D.seq: C.version,
+        D.kind: new.c.kind,
+        D.target: new.c.target,
+        D.state: literal_column("'waiting'"),
+        D.attempts: zero,
+        D.due_at: C.updated_at,
+        D.version: zero,
+        D.created_at: C.updated_at,
+        D.updated_at: C.updated_at,
+        D.ended_state: C.state,
+        D.ended_reason: C.reason,
+        D.ended_code: C.provider_code,
+        D.ended_message: C.provider_message,
+        D.ended_attempts: C.attempts,
+        D.ended_polls: C.polls,
+        D.ended_cancel_before: C.cancel_before,
+        D.ended_at: C.finished_at,
+    }
+    ended = (
+        select(*values.values())
+        .select_from(CANCELLATION.join(new, C.id == new.c.cancellation_id))
+        .where(C.finished_at.is_not(None))
+    )
+    made = inserting(dialect, DELIVERY).from_select(
+        [column.name for column in values], ended
+    )
+    return made.on_conflict_do_nothing()
+
+
+# --- sending again ----------------------------------------------------------------
+
+
+def resend(connection: Connection, cancellation_id: str, now: datetime) -> int:
+    """Send all that was told of one cancellation again; says how much that is."""
+    return _resend(connection, [cancellation_id], true(), now)
+
+
+def resend_all_given_up(engine: Engine, now: datetime, most: float = math.inf) -> int:
+    """Begin anew with what was given up so far, some in each transaction, until about
+    ``most``; says how much that is."""
+    newest = select(D.updated_at).where(text(GIVEN_UP)).order_by(D.updated_at.desc())
+    with reading(engine) as connection:
+        last = connection.execute(newest.limit(1)).scalar()
+    count = 0
+    while last is not None and count < most:
+        with writing(engine) as connection:
+            some = _resend_oldest(connection, last, now)
+        if not some:
+            break
+        count += some
+    return count
+
+
+def _resend_oldest(connection: Connection, last: int, now: datetime) -> int:
+    # Not of what a receiver refuses anew meanwhile, or it would never end.
+    chosen = select(D.cancellation_id).where(text(GIVEN_UP), D.updated_at <= last)
+    oldest = chosen.order_by(D.updated_at).limit(AT_ONCE)
+    ids = connection.execute(oldest).scalars().all()
+    return resend_given_up_of(connection, ids, now)
+
+
+def resend_given_up_of(
+    connection: Connection, ids: Sequence[str], now: datetime
+) -> int:
+    """Begin anew with what was given up of these cancellations; says how much."""
+    return _resend(connection, sorted(set(ids)), D.state == "given_up", now)
+
+
+def _resend(
+    connection: Connection, ids: Sequence[str], which: Any, now: datetime
+) -> int:
+    # Held, so that retention does not delete what is just beginning to wait.
+    held = select(C.id).where(C.id.in_(ids)).order_by(C.id).with_for_update()
+    found = connection.execute(held).scalars().all()
+    begun = (
+        update(DELIVERY)
+        .where(D.cancellation_id.in_(found), which if found else false())
+        .values(
+            state="waiting",
+            version=D.version + 1,
+            attempts=0,
+            due_at=in_ms(now),
+            updated_at=in_ms(now),
+        )
+        .returning(D.cancellation_id)
+    )
+    return len(connection.execute(begun).all())

@@ -1,0 +1,1 @@
+"""Questions about the ledger. Nothing in here writes."""

@@ -1,0 +1,91 @@
+"""Groups: their names off an index, and what became of what is in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, select, text
+
+from rescind.ledger.reading.index_walk import lanes_in
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION, GROUPED, LOOKED_AT
+
+C = CANCELLATION.c
+LISTED_ONES = tuple(state for state in State if state is not State.SENDING)
+COUNTED = 1_000
+"""How far each state of a group is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What became of a group: how many in each state; ``COUNTED`` + 1 means more."""
+
+    name: str
+    counts: Mapping[State, int]
+
+
+def groups_from(connection: Connection, after: str, most: int) -> list[Standing]:
+    """The groups whose names come after ``after``, in order."""
+    found: list[Standing] = []
+    while len(found) < most:
+        name = connection.execute(_next(), {"after": after}).scalar()
+        if name is None:
+            break
+        found.append(Standing(name, _counts(connection, name)))
+        after = name
+    return found
+
+
+def standing(connection: Connection, name: str) -> Standing | None:
+    """One group, if anything is in it."""
+    counts = _counts(connection, name)
+    return Standing(name, counts) if counts else None
+
+
+def states_of_group(connection: Connection, name: str) -> dict[str, int]:
+    """How many of a group are in which state, counted to the last one."""
+    listed = select(C.state, func.count()).where(text(GROUPED), C.group_name == name)
+    counted = connection.execute(listed.group_by(C.state))
+    counts: dict[str, int] = {row[0]: row[1] for row in counted}
+    if under_way := _under_way(connection, name):
+        counts[State.SENDING] = under_way
+    return counts
+
+
+def _counts(connection: Connection, name: str) -> dict[State, int]:
+    asked = {"its_group": name, "most": COUNTED + 1}
+    found: dict[State, int] = {State.SENDING: _under_way(connection, name)}
+    for state in LISTED_ONES:
+        found[state] = connection.execute(_count(state), asked).scalar_one()
+    return {state: found[state] for state in State if found[state]}
+
+
+def _under_way(connection: Connection, name: str) -> int:
+    # No index of groups has what is in this state of a moment; it is few.
+    chosen = select(func.count()).where(
+        text(LOOKED_AT),
+        C.provider == bindparam("its_provider"),
+        C.account == bindparam("its_account"),
+        text(f"state = '{State.SENDING}'"),
+        C.group_name == name,
+    )
+    lanes = lanes_in(connection, LOOKED_AT)
+    named = ({"its_provider": p, "its_account": a} for p, a in lanes)
+    return sum(connection.execute(chosen, lane).scalar_one() for lane in named)
+
+
+@cache
+def _next() -> Select[Any]:
+    after = C.group_name > bindparam("after")
+    chosen = select(C.group_name).where(text(GROUPED), after)
+    return chosen.order_by(C.group_name).limit(1)
+
+
+@cache
+def _count(state: State) -> Select[Any]:
+    its = C.group_name == bindparam("its_group")
+    few = select(C.id).where(text(GROUPED), text(f"state = '{state}'"), its)
+    return select(func.count()).select_from(few.limit(bindparam("most")).subquery())

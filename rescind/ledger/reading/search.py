@@ -1,0 +1,36 @@
+"""Looking for what a person has in hand: an order, a key, an id, a path. By index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text
+
+from rescind.ledger.reading.index_walk import lanes_in
+from rescind.ledger.reading.queries import find, rows_of
+from rescind.ledger.storage.tables import CANCELLATION, LISTED, LOOKED_AT, OTHER_KEY
+
+C = CANCELLATION.c
+
+
+def search(connection: Connection, words: str, most: int) -> list[Row[Any]]:
+    """The newest ``most`` whose id, path, key or order is exactly ``words``."""
+    exact = find(connection, words)
+    ids = {exact.id} if exact is not None else set()
+    ids |= {*_by_key(connection, words), *_by_order(connection, words, most)}
+    return rows_of(connection, sorted(ids, reverse=True)[:most])
+
+
+def _by_key(connection: Connection, key: str) -> Iterator[str]:
+    """At most one of each lane; mostly the key is the order."""
+    lanes = {*lanes_in(connection, LISTED), *lanes_in(connection, LOOKED_AT)}
+    for provider, account in lanes:
+        path = (C.provider == provider, C.account == account, C.key == key)
+        yield from connection.execute(select(C.id).where(*path)).scalars()
+
+
+def _by_order(connection: Connection, order: str, most: int) -> Iterator[str]:
+    asked = (text(OTHER_KEY), C.order_id == order)
+    chosen = select(C.id).where(*asked).order_by(C.id.desc()).limit(most)
+    yield from connection.execute(chosen).scalars()

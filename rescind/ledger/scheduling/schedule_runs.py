@@ -1,0 +1,216 @@
+"""The runs of schedules: each due moment is run once, whoever sees it and dies at it.
+
+An open run is taken when its lease has ended, for a lease of its own; ``version`` tells
+the one who holds it from those who held it before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Update, delete, func, select, text, update
+
+from rescind.ledger.storage.side_tables import RUN_OPEN, SCHEDULE_RUN
+from rescind.ledger.storage.tables import in_ms, moment
+from rescind.ledger.storage.upsert import insert_into
+
+R = SCHEDULE_RUN.c
+KEPT = 200
+"""Runs of each schedule that are kept, the newest."""
+SCHEDULED, OPERATOR = "schedule", "operator"
+"""Who may have asked for a run."""
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    """Waits for somebody to take it, or somebody is at it."""
+    SUBMITTED = "submitted"
+    HELD = "held"
+    """It found too many: nothing was submitted, and an operator has to look."""
+    FAILED = "failed"
+    """Its source could not be read, or used: nothing more was submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, held by whoever took it."""
+
+    name: str
+    due_at: datetime
+    asked_by: str
+    attempts: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many orders were found, and what became of them."""
+
+    found: int
+    accepted: int = 0
+    duplicates: int = 0
+    refused: int = 0
+
+
+# --- a run begins -----------------------------------------------------------------
+
+
+def open_run(
+    connection: Connection, name: str, due_at: datetime, now: datetime
+) -> bool:
+    """See to it that this moment has a run.
+
+    False: another run of the schedule is still open, and this moment has to wait.
+    """
+    other = select(R.due_at).where(R.name == name, R.state == RunState.RUNNING)
+    still_open = connection.execute(other).scalars().all()
+    if still_open:
+        return in_ms(due_at) in still_open
+    row = _new(name, due_at, SCHEDULED, now, lease_ends=now)
+    inserted = (
+        insert_into(connection, SCHEDULE_RUN).values(row).on_conflict_do_nothing()
+    )
+    connection.execute(inserted)
+    return True
+
+
+def begin_by_hand(
+    connection: Connection, name: str, now: datetime, lease: timedelta
+) -> Run:
+    """A run of its own, held by the operator who asked for it."""
+    due_at = now
+    while True:
+        # Whole seconds are the schedule's own moments.
+        if due_at.microsecond // 1000 == 0:
+            due_at += timedelta(milliseconds=1)
+        row = _new(name, due_at, OPERATOR, now, lease_ends=now + lease)
+        row |= {"attempts": 1}
+        insert = insert_into(connection, SCHEDULE_RUN).values(row)
+        made = connection.execute(insert.on_conflict_do_nothing().returning(R.name))
+        if made.first() is not None:
+            return Run(name, moment(in_ms(due_at)), OPERATOR, 1, 1)
+        due_at += timedelta(milliseconds=1)
+
+
+def _new(
+    name: str, due_at: datetime, asked_by: str, now: datetime, lease_ends: datetime
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "due_at": in_ms(due_at),
+        "state": RunState.RUNNING.value,
+        "asked_by": asked_by,
+        "attempts": 0,
+        "lease_ends": in_ms(lease_ends),
+        "version": 1,
+        "started_at": in_ms(now),
+    }
+
+
+# --- whose it is ------------------------------------------------------------------
+
+
+def ready(connection: Connection, now: datetime) -> list[Row[Any]]:
+    """Open runs that nobody has, or whose holder is taken for dead."""
+    # Written out, so that SQLite sees that the partial index fits.
+    chosen = select(SCHEDULE_RUN).where(text(RUN_OPEN), R.lease_ends <= in_ms(now))
+    return list(connection.execute(chosen.order_by(R.lease_ends)))
+
+
+def take(
+    connection: Connection,
+    name: str,
+    now: datetime,
+    lease: timedelta,
+    asked_by: str = SCHEDULED,
+) -> Run | None:
+    """The oldest run of ``name`` that is to be had, for so long."""
+    mine = (R.name == name, R.asked_by == asked_by, R.state == RunState.RUNNING)
+    free = (*mine, R.lease_ends <= in_ms(now))
+    oldest = select(func.min(R.due_at)).where(*free).scalar_subquery()
+    taken = connection.execute(
+        update(SCHEDULE_RUN)
+        # Of two at once the second looks again at what the first has made of it.
+        .where(*free, R.due_at == oldest)
+        .values(
+            attempts=R.attempts + 1,
+            version=R.version + 1,
+            lease_ends=in_ms(now + lease),
+            started_at=in_ms(now),
+        )
+        .returning(SCHEDULE_RUN)
+    ).one_or_none()
+    return None if taken is None else run_of(taken)
+
+
+def run_of(row: Row[Any]) -> Run:
+    return Run(row.name, moment(row.due_at), row.asked_by, row.attempts, row.version)
+
+
+def _held(run: Run) -> Update:
+    return update(SCHEDULE_RUN).where(
+        R.name == run.name,
+        R.due_at == in_ms(run.due_at),
+        R.version == run.version,
+        R.state == RunState.RUNNING,
+    )
+
+
+def renew(connection: Connection, run: Run, until: datetime) -> bool:
+    """Hold it for longer; False if it is somebody else's by now."""
+    longer = _held(run).values(lease_ends=in_ms(until))
+    return connection.execute(longer).rowcount == 1
+
+
+def give_back(
+    connection: Connection, run: Run, at: datetime, *, why: str | None = None
+) -> bool:
+    """Let somebody take it at that time; without ``why`` it was not even tried."""
+    tried = run.attempts - (why is None)
+    back = _held(run).values(lease_ends=in_ms(at), attempts=tried, why=why)
+    return connection.execute(back).rowcount == 1
+
+
+# --- a run ends -------------------------------------------------------------------
+
+
+def finish(
+    connection: Connection,
+    run: Run,
+    state: RunState,
+    now: datetime,
+    *,
+    counts: Counts | None = None,
+    why: str | None = None,
+) -> bool:
+    """End it; False, and nothing is changed, if it is somebody else's by now.
+
+    The one way out: whoever counts runs by their results counts them here.
+    """
+    told = counts and {
+        "found": counts.found,
+        "accepted": counts.accepted,
+        "duplicates": counts.duplicates,
+        "refused": counts.refused,
+    }
+    ended = _held(run).values(
+        state=state.value,
+        lease_ends=None,
+        finished_at=in_ms(now),
+        why=why,
+        **(told or {}),
+    )
+    if connection.execute(ended).rowcount != 1:
+        return False
+    _prune(connection, run.name)
+    return True
+
+
+def _prune(connection: Connection, name: str) -> None:
+    newest = select(R.due_at).where(R.name == name).order_by(R.due_at.desc())
+    oldest_kept = newest.offset(KEPT - 1).limit(1).scalar_subquery()
+    old = (R.name == name, R.due_at < oldest_kept, R.state != RunState.RUNNING)
+    connection.execute(delete(SCHEDULE_RUN).where(*old))

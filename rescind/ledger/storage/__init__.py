@@ -1,0 +1,1 @@
+"""The ledger's tables, its connections and its migrations."""

@@ -1,0 +1,17 @@
+"""What Alembic runs: the migrations, on the connection that it is handed."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+import rescind.ledger.storage.side_tables  # noqa: F401  (the models register themselves)
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=SQLModel.metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,190 @@
+"""What stands beside the cancellations: who is told, what was scheduled, counted, and
+is at work.
+
+No decision about a cancellation ever rests on them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    SmallInteger,
+    Text,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+from rescind.ledger.storage.tables import table
+
+WAITING = "state = 'waiting'"
+GIVEN_UP = "state = 'given_up'"
+RUN_OPEN = "state = 'running'"
+
+
+def _text(*, null: bool = False, key: bool = False) -> Any:
+    return Column(Text, nullable=null, primary_key=key)
+
+
+def _number(*, null: bool = False, key: bool = False) -> Any:
+    return Column(BigInteger, nullable=null, primary_key=key)
+
+
+class Delivery(SQLModel, table=True):
+    """One final outcome that its producer is to be told, and how far that has come.
+
+    What the outcome was is kept as it was: a new round may have begun since.
+    """
+
+    __tablename__: ClassVar[str] = "delivery"
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("kind IN ('task', 'webhook')", name="ck_delivery_kind"),
+        CheckConstraint(
+            "state IN ('delivered', 'given_up', 'waiting')", name="ck_delivery_state"
+        ),
+        CheckConstraint(
+            "(due_at IS NOT NULL) = (state = 'waiting')", name="ck_delivery_due"
+        ),
+        Index(
+            "ix_delivery_due",
+            "due_at",
+            sqlite_where=text(WAITING),
+            postgresql_where=text(WAITING),
+        ),
+        Index(
+            "ix_delivery_target",
+            "target",
+            "due_at",
+            sqlite_where=text(WAITING),
+            postgresql_where=text(WAITING),
+        ),
+        Index(
+            "ix_delivery_given_up",
+            "updated_at",
+            sqlite_where=text(GIVEN_UP),
+            postgresql_where=text(GIVEN_UP),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+    cancellation_id: str = Field(sa_column=_text(key=True))
+    seq: int = Field(sa_column=_number(key=True))
+    """That of the transition that made it final."""
+    kind: str = Field(sa_column=_text(key=True))
+    target: str = Field(sa_column=_text())
+    """Whoever has to wait for whom: the host, or the broker."""
+    state: str = Field(sa_column=_text())
+    attempts: int = Field(sa_column=_number())
+    due_at: int | None = Field(default=None, sa_column=_number(null=True))
+    """When to try next; while somebody tries, when that is taken for lost."""
+    version: int = Field(sa_column=_number())
+    status: int | None = Field(default=None, sa_column=_number(null=True))
+    detail: str | None = Field(default=None, sa_column=_text(null=True))
+    created_at: int = Field(sa_column=_number())
+    updated_at: int = Field(sa_column=_number())
+    ended_state: str = Field(sa_column=_text())
+    ended_reason: str | None = Field(default=None, sa_column=_text(null=True))
+    ended_code: str | None = Field(default=None, sa_column=_text(null=True))
+    ended_message: str | None = Field(default=None, sa_column=_text(null=True))
+    ended_attempts: int = Field(sa_column=_number())
+    ended_polls: int = Field(sa_column=_number())
+    ended_cancel_before: int | None = Field(default=None, sa_column=_number(null=True))
+    ended_at: int = Field(sa_column=_number())
+
+
+class Schedule(SQLModel, table=True):
+    """Since when a schedule has had the moments that it has: it missed none before."""
+
+    __tablename__: ClassVar[str] = "schedule"
+
+    name: str = Field(sa_column=_text(key=True))
+    timing: str = Field(sa_column=_text())
+    since: int = Field(sa_column=_number())
+
+
+class ScheduleRun(SQLModel, table=True):
+    """One run of a schedule: each of its moments has one, whoever inserts it first."""
+
+    __tablename__: ClassVar[str] = "schedule_run"
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint(
+            "state IN ('failed', 'held', 'running', 'submitted')",
+            name="ck_schedule_run_state",
+        ),
+        CheckConstraint(
+            "(lease_ends IS NOT NULL) = (state = 'running')",
+            name="ck_schedule_run_lease",
+        ),
+        CheckConstraint(
+            "(finished_at IS NULL) = (state = 'running')",
+            name="ck_schedule_run_finished",
+        ),
+        Index(
+            "ix_schedule_run_open",
+            "lease_ends",
+            sqlite_where=text(RUN_OPEN),
+            postgresql_where=text(RUN_OPEN),
+        ),
+    )
+
+    name: str = Field(sa_column=_text(key=True))
+    due_at: int = Field(sa_column=_number(key=True))
+    """The moment of its schedule that it stands for."""
+    state: str = Field(sa_column=_text())
+    asked_by: str = Field(sa_column=_text())
+    attempts: int = Field(sa_column=_number())
+    lease_ends: int | None = Field(default=None, sa_column=_number(null=True))
+    """When to take it (again), while it is open."""
+    version: int = Field(sa_column=_number())
+    found: int | None = Field(default=None, sa_column=_number(null=True))
+    accepted: int | None = Field(default=None, sa_column=_number(null=True))
+    duplicates: int | None = Field(default=None, sa_column=_number(null=True))
+    refused: int | None = Field(default=None, sa_column=_number(null=True))
+    why: str | None = Field(default=None, sa_column=_text(null=True))
+    started_at: int = Field(sa_column=_number())
+    finished_at: int | None = Field(default=None, sa_column=_number(null=True))
+
+
+class Tally(SQLModel, table=True):
+    """How often something happened, counted in the transaction that made it happen."""
+
+    __tablename__: ClassVar[str] = "tally"
+    __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
+
+    slot: int = Field(sa_column=_number(key=True))
+    """0: ever; or the quarter of an hour it fell into, by its beginning."""
+    metric: str = Field(sa_column=_text(key=True))
+    provider: str = Field(sa_column=_text(key=True))
+    account: str = Field(sa_column=_text(key=True))
+    first: str = Field(sa_column=_text(key=True))
+    second: str = Field(sa_column=_text(key=True))
+    third: str = Field(sa_column=_text(key=True))
+    shard: int = Field(sa_column=Column(SmallInteger, primary_key=True))
+    """Those who count at the same time count apart, and wait for nobody."""
+    count: int = Field(sa_column=_number())
+    orders: int = Field(sa_column=_number())
+    took_ms: int = Field(sa_column=_number())
+
+
+class Lease(SQLModel, table=True):
+    """Work that one process at a time does for all, such as the sweep."""
+
+    __tablename__: ClassVar[str] = "lease"
+
+    name: str = Field(sa_column=_text(key=True))
+    """Of the work."""
+    holder: str = Field(sa_column=_text())
+    """The process that does it."""
+    ends_at: int = Field(sa_column=_number())
+    """When another may begin, if the holder has not ended it before."""
+
+
+DELIVERY = table(Delivery)
+LEASE = table(Lease)
+SCHEDULE = table(Schedule)
+SCHEDULE_RUN = table(ScheduleRun)
+TALLY = table(Tally)

@@ -1,0 +1,258 @@
+"""The ledger's tables, with its invariants in the database itself.
+
+Times are integers, milliseconds since 1970 UTC: the same in SQLite, in PostgreSQL and
+in the JSON that set-wise statements take.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+from rescind.ledger.states import FINAL, State
+
+NO_DEADLINE = 2**62
+"""``urgency`` of a cancellation without ``cancel_before``: after all the others."""
+
+
+# What partial indexes hold. SQLite takes one only for a query that says the same.
+LOOKED_AT = "finished_at IS NULL AND state <> 'queued'"
+WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"
+# In a state of a moment, and in ix_to_look_at: it would be written twice more.
+LISTED = "state <> 'sending'"
+GROUPED = "group_name IS NOT NULL AND state <> 'sending'"
+SEALED = "sealed IS NOT NULL"
+# Where the order itself is the key, the constraint's own index finds it.
+OTHER_KEY = "order_id <> key"
+
+
+def in_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 UTC."""
+    return round(moment.timestamp() * 1000)
+
+
+def to_ms(moment: datetime | None) -> int | None:
+    return None if moment is None else in_ms(moment)
+
+
+def from_ms(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+@lru_cache(maxsize=1024)  # what came together has its times in common
+def moment(value: int) -> datetime:
+    return datetime.fromtimestamp(value / 1000, UTC)
+
+
+def _is_one_of(states: frozenset[State] | set[State]) -> str:
+    # Not IN, for whose list SQLite makes a table anew in each check of each row: that
+    # was three tenths of an UPDATE.
+    each = " OR ".join(f"state = '{state}'" for state in sorted(states))
+    return f"({each})"
+
+
+def _text(*, null: bool = True) -> Any:
+    return Column(Text, nullable=null)
+
+
+def _time(*, null: bool = True) -> Any:
+    return Column(BigInteger, nullable=null)
+
+
+class Cancellation(SQLModel, table=True):
+    """One wish to cancel one order at one provider: the row that is the truth."""
+
+    __tablename__: ClassVar[str] = "cancellation"
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("provider", "account", "key", name="uq_cancellation_key"),
+        CheckConstraint(_is_one_of(set(State)), name="ck_state"),
+        CheckConstraint(
+            f"(finished_at IS NOT NULL) = {_is_one_of(FINAL)}",
+            name="ck_finished_when_final",
+        ),
+        CheckConstraint(
+            f"(due_at IS NULL) = {_is_one_of(FINAL)}", name="ck_due_when_open"
+        ),
+        CheckConstraint(
+            f"reason IS NOT NULL OR NOT {_is_one_of(FINAL)}",
+            name="ck_reason_when_final",
+        ),
+        CheckConstraint("attempts >= 0 AND spent >= 0", name="ck_attempts"),
+        Index(
+            "ix_to_send",
+            "provider",
+            "account",
+            "urgency",
+            "due_at",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+        # What is queued has the index above: most rows never see this one but once.
+        Index(
+            "ix_to_look_at",
+            "provider",
+            "account",
+            "state",
+            "due_at",
+            sqlite_where=text(LOOKED_AT),
+            postgresql_where=text(LOOKED_AT),
+        ),
+        # What is queued is found by its deadline in ix_to_send.
+        Index(
+            "ix_deadline",
+            "provider",
+            "account",
+            "urgency",
+            sqlite_where=text(WITH_DEADLINE),
+            postgresql_where=text(WITH_DEADLINE),
+        ),
+        Index(
+            "ix_group",
+            "group_name",
+            "state",
+            "id",
+            sqlite_where=text(GROUPED),
+            postgresql_where=text(GROUPED),
+        ),
+        Index(
+            "ix_state",
+            "provider",
+            "account",
+            "state",
+            "id",
+            sqlite_where=text(LISTED),
+            postgresql_where=text(LISTED),
+        ),
+        Index(
+            "ix_order",
+            "order_id",
+            "id",
+            sqlite_where=text(OTHER_KEY),
+            postgresql_where=text(OTHER_KEY),
+        ),
+        # Open ones first, as they are looked at; few rows hold anything sealed.
+        Index(
+            "ix_sealed",
+            "finished_at",
+            "id",
+            sqlite_where=text(SEALED),
+            postgresql_where=text(SEALED),
+        ),
+    )
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    provider: str = Field(sa_column=_text(null=False))
+    account: str = Field(sa_column=_text(null=False))
+    order_id: str = Field(sa_column=_text(null=False))
+    key: str = Field(sa_column=_text(null=False))
+    group_name: str | None = Field(default=None, sa_column=_text())
+    params: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    sealed: str | None = Field(default=None, sa_column=_text())
+    meta: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    callback_url: str | None = Field(default=None, sa_column=_text())
+    callback_task: str | None = Field(default=None, sa_column=_text())
+    callback_queue: str | None = Field(default=None, sa_column=_text())
+    trace: str | None = Field(default=None, sa_column=_text())
+    """The producer's trace context (W3C ``traceparent``)."""
+    state: str = Field(sa_column=_text(null=False))
+    reason: str | None = Field(default=None, sa_column=_text())
+    provider_code: str | None = Field(default=None, sa_column=_text())
+    provider_message: str | None = Field(default=None, sa_column=_text())
+    attempts: int = Field(sa_column=Column(BigInteger, nullable=False))
+    spent: int = Field(sa_column=Column(BigInteger, nullable=False))
+    polls: int = Field(sa_column=Column(BigInteger, nullable=False))
+    lost: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    hint: str | None = Field(default=None, sa_column=_text())
+    sent_at: int | None = Field(default=None, sa_column=_time())
+    since: int | None = Field(default=None, sa_column=_time())
+    step: int = Field(sa_column=Column(BigInteger, nullable=False))
+    batch_cap: int | None = Field(default=None, sa_column=_time())
+    due_at: int | None = Field(default=None, sa_column=_time())
+    urgency: int = Field(sa_column=_time(null=False))
+    not_before: int | None = Field(default=None, sa_column=_time())
+    cancel_before: int | None = Field(default=None, sa_column=_time())
+    opened_at: int = Field(sa_column=_time(null=False))
+    created_at: int = Field(sa_column=_time(null=False))
+    updated_at: int = Field(sa_column=_time(null=False))
+    finished_at: int | None = Field(default=None, sa_column=_time())
+    version: int = Field(sa_column=_time(null=False))
+
+
+class Transition(SQLModel, table=True):
+    """One change of state; never updated, never deleted with its cancellation open."""
+
+    __tablename__: ClassVar[str] = "transition"
+    # One tree for each instead of two.
+    __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
+
+    cancellation_id: str = Field(sa_column=Column(Text, primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    at: int = Field(sa_column=_time(null=False))
+    from_state: str | None = Field(default=None, sa_column=_text())
+    to_state: str = Field(sa_column=_text(null=False))
+    reason: str | None = Field(default=None, sa_column=_text())
+    evidence: str | None = Field(default=None, sa_column=_text())
+    call_id: str | None = Field(default=None, sa_column=_text())
+
+
+class Call(SQLModel, table=True):
+    """One call to a provider: what was asked, and what it is evidence of."""
+
+    __tablename__: ClassVar[str] = "call"
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    provider: str = Field(sa_column=_text(null=False))
+    account: str = Field(sa_column=_text(null=False))
+    operation: str = Field(sa_column=_text(null=False))
+    evidence: str = Field(sa_column=_text(null=False))
+    status: int | None = Field(default=None, sa_column=_time())
+    took_ms: int = Field(sa_column=_time(null=False))
+    detail: str | None = Field(default=None, sa_column=_text())
+    body: str | None = Field(default=None, sa_column=_text())
+    orders: int = Field(sa_column=Column(BigInteger, nullable=False))
+    cancellations: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    at: int = Field(sa_column=_time(null=False))
+
+
+class Lane(SQLModel, table=True):
+    """One provider and account: whether it may be called at present, and why not."""
+
+    __tablename__: ClassVar[str] = "lane"
+
+    provider: str = Field(sa_column=Column(Text, primary_key=True))
+    account: str = Field(sa_column=Column(Text, primary_key=True))
+    failures: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default="0")
+    )
+    paused_until: int | None = Field(default=None, sa_column=_time())
+    pause_reason: str | None = Field(default=None, sa_column=_text())
+    held_at: int | None = Field(default=None, sa_column=_time())
+    held_reason: str | None = Field(default=None, sa_column=_text())
+    probe_at: int | None = Field(default=None, sa_column=_time())
+
+
+def table(model: type[SQLModel]) -> Table:
+    """The Core table of a model, for statements over sets."""
+    found: Table = model.__table__  # type: ignore[attr-defined]
+    return found
+
+
+CANCELLATION = table(Cancellation)
+TRANSITION = table(Transition)
+CALL = table(Call)
+LANE = table(Lane)

@@ -1,0 +1,1 @@
+"""What an operator asks and does: hold, resume, retry, doctor."""

@@ -1,0 +1,237 @@
+"""What an operator does, behind the command line, the HTTP door and the desk.
+
+Nothing here speaks to Redis: who changes something wakes the lanes afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row
+
+from providers.registry import BY_NAME
+from rescind.config.accounts import Accounts, Lane
+from rescind.ledger.changes import retries
+from rescind.ledger.changes.lane_states import (
+    LaneState,
+    all_lanes,
+    hold_for_operator,
+    read_lane,
+    write_lane,
+)
+from rescind.ledger.reading.backlogs import (
+    COUNTED,
+    Backlog,
+    backlog_of,
+    backlogs,
+    busy_lanes,
+)
+from rescind.ledger.reading.queries import find, stamp
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import to_ms
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.provider.model import Policy
+from rescind.provider.text import storable
+
+EVERY_OPERATION = ("cancel", "verify", "poll")
+
+
+class UnknownError(LookupError):
+    """There is no such lane or cancellation: a sentence."""
+
+    def __init__(self, sentence: str, problem: str = "no-such-cancellation") -> None:
+        super().__init__(sentence)
+        self.problem = problem
+
+
+class ChangedError(RuntimeError):
+    """Somebody else has just changed it: a sentence."""
+
+    problem = "changed-meanwhile"
+
+
+# --- lanes ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """One lane, with all that is known of it."""
+
+    lane: Lane
+    fault: str | None
+    policy: Policy
+    state: LaneState
+    backlog: Backlog
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.lane)
+
+    def status(self, now: datetime) -> tuple[str, str | None]:
+        """``open``, ``paused`` or ``held``, and why."""
+        if self.fault is not None:
+            return "held", self.fault
+        if self.state.held_at is not None:
+            return "held", self.state.held_reason
+        if self.state.paused_until is not None and now < self.state.paused_until:
+            return "paused", self.state.pause_reason
+        return "open", None
+
+    def document(self, now: datetime) -> dict[str, Any]:
+        """As ``rescind lanes --json`` and ``GET /v1/lanes`` tell it."""
+        status, why = self.status(now)
+        oldest, state = self.backlog.oldest, self.state
+        return {
+            "lane": self.name,
+            "provider": self.lane[0],
+            "account": self.lane[1],
+            "status": status,
+            "why": why,
+            "backlog": self.backlog.by_state,
+            "backlog_more": sorted(self.backlog.more),
+            "oldest": stamp(to_ms(oldest)),
+            "oldest_seconds": None if oldest is None else age(oldest, now),
+            "rate": self.policy.rate,
+            "read_rate": self.policy.read_rate,
+            "failures": state.failures,
+            "paused_until": stamp(to_ms(state.paused_until)),
+            "held_at": stamp(to_ms(state.held_at)),
+            "probe_at": stamp(to_ms(state.probe_at)),
+            "fault": self.fault,
+        }
+
+
+def age(since: datetime, now: datetime) -> float:
+    """Seconds from ``since`` to ``now``, to the millisecond."""
+    return round(max(0.0, (now - since).total_seconds()), 3)
+
+
+def lanes(
+    engine: Engine, accounts: Accounts, now: datetime, most: int | None = COUNTED
+) -> list[LaneView]:
+    """Every lane that is in the accounts file or in the ledger, in order.
+
+    Of each state ``most`` are counted, or all of them.
+    """
+    with reading(engine) as connection:
+        states = all_lanes(connection)
+        open_work = backlogs(connection, now, most)
+    return [
+        _view(accounts, lane, states.get(lane), open_work.get(lane))
+        for lane in sorted({*accounts.lanes, *states, *open_work})
+    ]
+
+
+def lane(
+    engine: Engine,
+    accounts: Accounts,
+    asked: Lane,
+    now: datetime,
+    most: int | None = COUNTED,
+) -> LaneView:
+    """One lane; raises ``UnknownError``."""
+    with reading(engine) as connection:
+        _known(connection, accounts, asked)
+        state = read_lane(connection, asked)
+        backlog = backlog_of(connection, asked, now, most)
+    return _view(accounts, asked, state, backlog)
+
+
+def hold(engine: Engine, accounts: Accounts, asked: Lane, now: datetime) -> None:
+    """Send nothing more on a lane until ``resume``; raises ``UnknownError``."""
+    with writing(engine) as connection:
+        _known(connection, accounts, asked)
+        state = read_lane(connection, asked, for_update=True)
+        write_lane(connection, asked, hold_for_operator(state, now))
+
+
+def resume(engine: Engine, accounts: Accounts, asked: Lane) -> str | None:
+    """Forget a lane's hold, pause and failures; raises ``UnknownError``.
+
+    Gives back what still holds it, if the accounts file does. Else wake the lane, for
+    ``EVERY_OPERATION``.
+    """
+    with writing(engine) as connection:
+        _known(connection, accounts, asked)
+        read_lane(connection, asked, for_update=True)
+        write_lane(connection, asked, LaneState())
+    return accounts.fault_of(asked)
+
+
+def _view(
+    accounts: Accounts, lane: Lane, state: LaneState | None, backlog: Backlog | None
+) -> LaneView:
+    return LaneView(
+        lane=lane,
+        fault=accounts.fault_of(lane),
+        policy=accounts.policy(lane),
+        state=state or LaneState(),
+        backlog=backlog or Backlog(),
+    )
+
+
+def _known(connection: Connection, accounts: Accounts, asked: Lane) -> None:
+    known = {*accounts.lanes, *all_lanes(connection), *busy_lanes(connection)}
+    if asked not in known:
+        listed = ", ".join("/".join(lane) for lane in sorted(known)) or "none"
+        raise UnknownError(
+            f"{storable('/'.join(asked))[:100]} is no lane: give provider/account;"
+            f" there are: {listed}",
+            "no-such-lane",
+        )
+
+
+# --- cancellations ----------------------------------------------------------------
+
+
+def found(connection: Connection, name: str) -> Row[Any]:
+    """The row of an id or of provider/account/key; raises ``UnknownError``."""
+    row = find(connection, storable(name))
+    row = _by_its_order(connection, storable(name)) if row is None else row
+    if row is None:
+        raise UnknownError(
+            f"{storable(name)[:100]}: there is no such cancellation; an ID is a"
+            " record's id, or provider/account/key (`rescind list` shows them)"
+        )
+    return row
+
+
+def _by_its_order(connection: Connection, name: str) -> Row[Any] | None:
+    """The row whose key is the order that ``name`` spells in another way."""
+    provider, _, rest = name.partition("/")
+    account, slash, written = rest.partition("/")
+    if provider not in BY_NAME or not slash:
+        return None
+    order = BY_NAME[provider].canonical_order(written)
+    row = find(connection, f"{provider}/{account}/{order}")
+    # A key that somebody gave is no order, and has one spelling.
+    return row if row is not None and row.order_id == order else None
+
+
+def retry(
+    engine: Engine, name: str, now: datetime, cancel_before: datetime | None = None
+) -> Row[Any]:
+    """Open a new round; gives back the row as it is then. Wake what ``woken`` says.
+
+    Raises ``UnknownError``, ``ChangedError`` or, where no new round can be opened,
+    ``InvalidRequestError``: each in a sentence.
+    """
+    with writing(engine) as connection:
+        row = found(connection, name)
+        if not retries.retry(connection, row, now, cancel_before):
+            raise ChangedError(f"{name}: somebody else has just changed it: look again")
+        return found(connection, row.id)
+
+
+def woken(rows: Iterable[Row[Any]]) -> dict[str, set[Lane]]:
+    """The lanes to wake for rows that were opened again, by operation."""
+    operations = {State.QUEUED: "cancel", State.VERIFYING: "verify"}
+    asked: dict[str, set[Lane]] = {}
+    for row in rows:
+        operation = operations.get(State(row.state))
+        if operation is not None:
+            asked.setdefault(operation, set()).add((row.provider, row.account))
+    return asked

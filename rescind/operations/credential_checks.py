@@ -1,0 +1,99 @@
+"""Whether each account's credentials are good, without a side effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from redis import RedisError
+
+from rescind.config.accounts import Accounts, Lane, LaneConfig
+from rescind.engine.provider_tokens import NoToken, Tokens
+from rescind.operations.findings import Check, Level
+from rescind.provider.http import Evidence, Exchange, exchange
+from rescind.provider.interface import Account, WithLogin
+from rescind.provider.model import Held, TokenRefused
+
+AT_ONCE = 8
+
+
+def credential_checks(accounts: Accounts, tokens: Tokens | None) -> Iterator[Check]:
+    """One check for each account; ``tokens`` is missing where Redis is."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        lanes = sorted(accounts.lanes.items())
+        yield from threads.map(lambda item: _lane(item[0], item[1], tokens), lanes)
+
+
+def _lane(lane: Lane, config: LaneConfig, tokens: Tokens | None) -> Check:
+    what = "/".join(lane)
+    if config.fault is not None or config.account is None:
+        says = f"{config.fault}; until then it is held"
+        return Check(what, Level.WRONG, says, "account-wrong")
+    try:
+        return _probed(what, lane, config, config.account, tokens)
+    except (RedisError, OSError) as error:
+        says = f"its token is not to be had: {error}"
+        return Check(what, Level.UNREACHABLE, says, "redis-unreachable")
+
+
+def _probed(
+    what: str,
+    lane: Lane,
+    config: LaneConfig,
+    account: Account,
+    tokens: Tokens | None,
+) -> Check:
+    token: str | None = None
+    for _ in range(2):
+        if isinstance(config.provider, WithLogin):
+            if tokens is None:
+                says = "not tried: its login needs Redis and a seal key"
+                return Check(what, Level.WARNING, says, "provider-throttles")
+            had = tokens.get(lane, config.provider, account, config.policy, token)
+            if isinstance(had, NoToken):
+                return _unhad(what, had)
+            token = had
+        request = config.provider.build_probe(account, token)
+        if request is None:
+            return Check(what, Level.OK, _without_probe(config.provider, account))
+        secrets = (*account.secrets(), *([token] if token else []))
+        answer = exchange(request, config.provider.parse_probe, config.policy, secrets)
+        # A stored token may have been revoked: the second round logs in anew.
+        if token is None or not isinstance(answer.parsed, TokenRefused):
+            break
+    return _verdict(what, answer)
+
+
+def _without_probe(provider: Any, account: Account) -> str:
+    static = isinstance(provider, WithLogin) and provider.static_token(account)
+    if static:
+        return "not tried: nothing can be asked without using up a call"
+    return "the login is good"
+
+
+def _unhad(what: str, missing: NoToken) -> Check:
+    refused = missing.exchange.parsed
+    if missing.held is not None and not isinstance(refused, Held):
+        return _refused(what, missing.held)
+    return _verdict(what, missing.exchange)
+
+
+def _refused(what: str, why: str) -> Check:
+    says = f"{why}: mend its credentials in the accounts file"
+    return Check(what, Level.WRONG, says, "credentials-refused")
+
+
+def _verdict(what: str, answer: Exchange) -> Check:
+    match answer.parsed:
+        case Held(why, by_gateway=True):
+            return Check(what, Level.WRONG, why, "provider-gateway")
+        case Held(why) | TokenRefused(why):
+            return _refused(what, why)
+    if answer.evidence is Evidence.ANSWERED:
+        return Check(what, Level.OK, "the credentials are good")
+    if answer.evidence is Evidence.THROTTLED:
+        says = "it asks to wait: try again later"
+        return Check(what, Level.WARNING, says, "provider-throttles")
+    says = f"it cannot be reached: {answer.detail}; check base_url and the network"
+    return Check(what, Level.UNREACHABLE, says, "provider-unreachable")

@@ -1,0 +1,204 @@
+"""Is everything as it must be? Asked without a side effect at any provider."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from dotenv import dotenv_values
+from redis import Redis
+
+from rescind.config.access_tokens import access, check_host, rate_of
+from rescind.config.accounts import Accounts, load_accounts, readable_by_others
+from rescind.config.ledger_url import opened
+from rescind.config.redis_client import client_of
+from rescind.config.settings import Settings, SettingsError, settings, without_password
+from rescind.engine.provider_tokens import Tokens
+from rescind.ledger.seal import Seal, SealError
+from rescind.operations.credential_checks import credential_checks
+from rescind.operations.findings import Check, Level, redis_checks, status
+from rescind.operations.ledger_checks import ledger_checks
+from rescind.operations.next_step import Step, next_step, standing_of
+from rescind.operations.schedule_checks import schedule_checks
+from rescind.operations.webhook_checks import webhook_checks
+from rescind.operations.worker_checks import worker_checks
+
+__all__ = ["Check", "Level", "examine", "status"]
+
+REDIS_SECONDS = 3
+DEFAULT = "the default"
+NAMES = tuple(f"RESCIND_{name.upper()}" for name in Settings.model_fields)
+
+
+def examine() -> Iterator[Check | Step]:
+    """Every check there is, as it is made, and then what to do next.
+
+    Raises ``SettingsError`` alone.
+    """
+    found: list[Check] = []
+    for check in _checks():
+        found.append(check)
+        yield check
+    yield _next(settings(), found)
+
+
+def _next(chosen: Settings, found: Sequence[Check]) -> Step:
+    standing = None
+    if any(one.what == "ledger" and one.level is Level.OK for one in found):
+        engine = opened(chosen.database)
+        standing = standing_of(engine)
+        engine.dispose()
+    return next_step(found, standing)
+
+
+def _checks() -> Iterator[Check]:
+    chosen = settings()
+    yield from _settings(chosen)
+    yield _door(chosen)
+    seal, sealing = _seal(chosen)
+    yield sealing
+    yield from webhook_checks(chosen)
+    redis: Redis | None = None
+    for check, client in _redis(chosen):
+        redis = redis or client
+        if check.level is Level.UNREACHABLE:
+            redis = None
+        yield check
+    if redis is not None:
+        yield from worker_checks(redis)
+    yield from _ledger(chosen, seal)
+    accounts = load_accounts(chosen.accounts)
+    yield from _accounts(accounts, chosen.accounts)
+    yield from schedule_checks(chosen.schedules)
+    tokens = Tokens(redis, seal) if redis is not None and seal is not None else None
+    yield from credential_checks(accounts, tokens)
+
+
+# --- settings ---------------------------------------------------------------------
+
+
+def _settings(chosen: Settings) -> Iterator[Check]:
+    origins = _origins()
+    for name, (value, otherwise) in _in_force(chosen).items():
+        origin = origins.get(name, otherwise)
+        yield Check(name, Level.OK, f"{value} (from {origin})")
+    for name in sorted(origins.keys() - set(NAMES)):
+        near = get_close_matches(name, NAMES, 1, cutoff=0.8)
+        if near:
+            says = f"there is no such setting: is {near[0]} meant?"
+            yield Check(name, Level.WARNING, says, "setting-unknown")
+
+
+def _origins() -> dict[str, str]:
+    """Where each variable of ours that is set comes from; the environment wins."""
+    written = {name.upper() for name, value in dotenv_values(".env").items() if value}
+    found = dict.fromkeys(written, ".env")
+    found |= {name.upper(): "the environment" for name, v in os.environ.items() if v}
+    return {name: o for name, o in found.items() if name.startswith("RESCIND_")}
+
+
+def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
+    """Each setting as it may be shown, and where it comes from if nobody set it."""
+    try:
+        redis = without_password(chosen.redis)
+    except SettingsError as error:
+        redis = "none is known" if error.problem == "redis-unknown" else "***"
+    tokens = chosen.api_tokens.get_secret_value() if chosen.api_tokens else ""
+    return {
+        "RESCIND_HOME": (str(chosen.home.resolve()), DEFAULT),
+        "RESCIND_REDIS_URL": (redis, "`rescind up` in this folder"),
+        "RESCIND_DATABASE_URL": (
+            without_password(chosen.database),
+            f"{DEFAULT}: SQLite in RESCIND_HOME",
+        ),
+        "RESCIND_ACCOUNTS": (str(chosen.accounts.resolve()), DEFAULT),
+        "RESCIND_API_TOKENS": (
+            "***" if tokens else "none: the HTTP door stays shut",
+            DEFAULT,
+        ),
+        "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
+        "RESCIND_API_PORT": (str(chosen.api_port), DEFAULT),
+        "RESCIND_API_RATE": (chosen.api_rate, DEFAULT),
+        "RESCIND_LOG_FORMAT": (chosen.log_format, DEFAULT),
+        "RESCIND_WEBHOOK_SECRET": (
+            "***" if chosen.webhook_secrets else "none: no callback_url is accepted",
+            DEFAULT,
+        ),
+        "RESCIND_WEBHOOK_HOSTS": (
+            chosen.webhook_hosts or "none: no callback_url is accepted",
+            DEFAULT,
+        ),
+        "RESCIND_WEBHOOK_PRIVATE": (str(chosen.webhook_private).lower(), DEFAULT),
+        "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
+        "RESCIND_SCHEDULES": (str(chosen.schedules.resolve()), DEFAULT),
+        "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
+    }
+
+
+def _door(chosen: Settings) -> Check:
+    """Who may come in through the HTTP door."""
+    try:
+        check_host(chosen)
+        rate_of(chosen.api_rate)
+        tokens = access(chosen).tokens
+    except SettingsError as error:
+        return Check("http door", Level.WRONG, str(error), error.problem)
+    if not tokens:
+        return Check("http door", Level.OK, "nobody has a token, so nobody may come in")
+    allowed = (f"{one.name} ({', '.join(sorted(one.scopes))})" for one in tokens)
+    return Check("http door", Level.OK, f"it lets in {', '.join(allowed)}")
+
+
+def _seal(chosen: Settings) -> tuple[Seal | None, Check]:
+    try:
+        return chosen.seal(), Check("seal key", Level.OK, "it is a good one")
+    except SealError as error:
+        return None, Check("seal key", Level.WRONG, str(error), "seal-key")
+
+
+# --- services ---------------------------------------------------------------------
+
+
+def _redis(chosen: Settings) -> Iterator[tuple[Check, Redis | None]]:
+    try:
+        url = chosen.redis
+        client = client_of(
+            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        )
+    except SettingsError as error:
+        yield Check("redis", Level(error.status), str(error), error.problem), None
+        return
+    advice = "set RESCIND_REDIS_URL to one that runs"
+    if chosen.embedded_redis:
+        advice = "start it with `rescind up`"
+    for check in redis_checks(client, without_password(url), advice):
+        yield check, client
+
+
+def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
+    file = chosen.home / "ledger.db"
+    if chosen.embedded_database and not file.exists():
+        says = f"{file} does not exist yet: `rescind up` or `rescind migrate` makes it"
+        yield Check("ledger", Level.WARNING, says, "ledger-missing")
+        return
+    try:
+        engine = opened(chosen.database)
+    except SettingsError as error:
+        yield Check("ledger", Level.WRONG, str(error), error.problem)
+    else:
+        yield from ledger_checks(engine, seal)
+
+
+def _accounts(accounts: Accounts, path: Path) -> Iterator[Check]:
+    if accounts.fault is not None:
+        says = f"{accounts.fault}; until then every lane is held"
+        yield Check("accounts", Level.WRONG, says, accounts.problem)
+    elif not accounts.lanes:
+        says = "the accounts file names no account: `rescind init --add` adds one"
+        yield Check("accounts", Level.WRONG, says, "accounts-missing")
+    for warning in accounts.warnings:
+        readable = warning in readable_by_others(path)
+        slug = "accounts-readable" if readable else "account-wrong"
+        yield Check("accounts", Level.WARNING, warning, slug)

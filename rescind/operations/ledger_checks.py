@@ -1,0 +1,106 @@
+"""What `rescind doctor` finds out about the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from rescind.ledger.seal import Seal, SealError
+from rescind.ledger.storage import clock_skew
+from rescind.ledger.storage.migrate import LedgerVersionError, check
+from rescind.ledger.storage.tables import CANCELLATION, SEALED
+from rescind.ledger.storage.transactions import LedgerUnreachableError, ping, reading
+from rescind.ledger.storage.unreachable import shown
+from rescind.operations.findings import CLOCK_SECONDS, Check, Level, clock_check
+
+C = CANCELLATION.c
+SEALED_AT_MOST = 2_000
+"""Sealed params that are tried: a rotation may have been left half done."""
+ALL_SEALED = select(C.sealed).where(text(SEALED))
+# Ordered as the index is: PostgreSQL does not see that NULLs are all alike.
+NEWEST_SEALED = ALL_SEALED.order_by(C.finished_at.desc(), C.id.desc())
+OPEN_SEALED = NEWEST_SEALED.where(C.finished_at.is_(None))
+ENDED_SEALED = NEWEST_SEALED.where(C.finished_at.is_not(None))
+
+
+def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
+    """Whether the ledger answers, is of our version, and opens with our key."""
+    where = shown(engine)
+    try:
+        ping(engine)
+        check(engine)
+        server, ahead = _ledger_clock(engine), _ahead(engine)
+        sealed = _sealed(engine)
+    except LedgerVersionError as error:
+        yield Check("ledger", Level.WRONG, str(error), "ledger-version")
+        return
+    except (LedgerUnreachableError, SQLAlchemyError, OSError) as error:
+        known = isinstance(error, LedgerUnreachableError)
+        says = str(error) if known else f"{where} cannot be used: {_first_line(error)}"
+        yield Check("ledger", Level.UNREACHABLE, says, "ledger-unreachable")
+        return
+    yield Check("ledger", Level.OK, f"{where} is up to date")
+    if server is not None:
+        yield clock_check("ledger clock", server)
+    yield _not_set_back(ahead)
+    if seal is not None and sealed:
+        yield _opens(seal, sealed)
+
+
+def _ahead(engine: Engine) -> float:
+    with reading(engine) as connection:
+        return clock_skew.ahead(connection, datetime.now(UTC)).total_seconds()
+
+
+def _not_set_back(ahead: float) -> Check:
+    if ahead > CLOCK_SECONDS:
+        says = (
+            f"it was set back: the newest cancellation comes {ahead:.0f} s from now."
+            " What waits for its time waits so much longer: set the clock right (NTP)"
+        )
+        return Check("clock", Level.WRONG, says, "clock")
+    return Check("clock", Level.OK, "nothing in the ledger comes from the future")
+
+
+def _ledger_clock(engine: Engine) -> float | None:
+    """How far the database's clock is ahead; SQLite has none of its own."""
+    if engine.dialect.name != "postgresql":
+        return None
+    with reading(engine) as connection:
+        now = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return float(now.timestamp() - time.time())
+
+
+def _sealed(engine: Engine) -> Sequence[str]:
+    """What is sealed: first what is still to be sent, the newest first."""
+    with reading(engine) as connection:
+        found = _some_sealed(connection, OPEN_SEALED, SEALED_AT_MOST)
+        rest = SEALED_AT_MOST - len(found)
+        return [*found, *_some_sealed(connection, ENDED_SEALED, rest)]
+
+
+def _some_sealed(connection: Connection, chosen: Select[Any], most: int) -> list[str]:
+    return list(connection.execute(chosen.limit(most)).scalars())
+
+
+def _opens(seal: Seal, sealed: Sequence[str]) -> Check:
+    shut, why = 0, ""
+    for one in sealed:
+        try:
+            seal.open(one)
+        except SealError as error:
+            shut, why = shut + 1, str(error)
+    if not shut:
+        return Check("sealed data", Level.OK, "RESCIND_SEAL_KEY opens it")
+    says = f"{why} ({shut} of the latest {len(sealed)}: they wait, and are not sent)"
+    return Check("sealed data", Level.WRONG, says, "sealed-data")
+
+
+def _first_line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().partition("\n")[0]

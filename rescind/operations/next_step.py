@@ -1,0 +1,121 @@
+"""What to do next: one step, derived from what ``rescind doctor`` has found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from rescind.ledger.changes.lane_states import all_lanes
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
+from rescind.operations.findings import Check, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the work stands, as far as it decides what is to be done next."""
+
+    begun: bool = False
+    """Whether anything was ever submitted."""
+    held: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do next, and the command that does it, if there is one."""
+
+    says: str
+    run: str | None = None
+
+    def line(self) -> str:
+        return f"{'next':<35} {self.says}"
+
+    def document(self) -> dict[str, Any]:
+        named = {"what": "next", "level": "ok", "says": self.says, "problem": None}
+        return {**named, "next": self.run}
+
+
+INIT = Step(
+    "`rescind init` asks for your accounts, and writes them down", "rescind init"
+)
+ADD = Step("`rescind init --add` adds an account", "rescind init --add")
+UP = Step("`rescind up`, in a terminal of its own, starts everything", "rescind up")
+MIGRATE = Step("`rescind migrate` makes the ledger's tables anew", "rescind migrate")
+HELD = Step("a lane is held: `rescind lanes` says why", "rescind lanes")
+FAILED = Step(
+    "some have failed: `rescind list --state failed` shows which, and `rescind show ID`"
+    " why",
+    "rescind list --state failed",
+)
+NOTHING = Step("nothing: all is well")
+ORDER = ("accounts-missing", "accounts-file", "database-url", "redis-url", "seal-key")
+"""What comes first: without accounts nothing else is good for anything, and what is
+wrong in the settings keeps the rest from being started."""
+
+
+def next_step(found: Sequence[Check], standing: Standing | None) -> Step:
+    """The one step to take now; ``standing`` is missing where the ledger is."""
+    wrong = sorted((check for check in found if check.problem), key=_urgency)
+    for check in wrong:
+        # A warning waits, but for a ledger that is still to be made.
+        if check.level >= Level.WRONG or check.problem == "ledger-missing":
+            return _against(check)
+    return _going_on(standing or Standing(), found)
+
+
+def _urgency(check: Check) -> tuple[int, int]:
+    slug = check.problem or ""
+    return (ORDER.index(slug) if slug in ORDER else len(ORDER), -check.level)
+
+
+def _against(check: Check) -> Step:
+    match check.problem:
+        case "accounts-missing":
+            return ADD if "names no account" in check.says else INIT
+        case "redis-unknown" | "ledger-missing":
+            return UP
+        case "redis-unreachable" if "`rescind up`" in check.says:
+            return UP
+        case "ledger-version" if "`rescind migrate`" in check.says:
+            return MIGRATE
+    return Step(f"put right {check.what}: {check.says}")
+
+
+def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
+    if standing.failed:
+        return FAILED
+    if standing.held:
+        return HELD
+    if standing.begun:
+        return NOTHING
+    first = f"rescind cancel {_lane(found)} --wait"
+    return Step(f"all is well: `{first}` cancels a first order", first)
+
+
+def _lane(found: Sequence[Check]) -> str:
+    """A lane that works, as it is typed."""
+    good = (c.what.split("/") for c in found if c.level is Level.OK and "/" in c.what)
+    provider, account = next(good, ["PROVIDER", "default"])
+    named = "" if account == "default" else f" --account {account}"
+    return f"{provider} ORDER{named}"
+
+
+def standing_of(engine: Engine) -> Standing | None:
+    """How the work stands in the ledger; ``None`` where it cannot be read."""
+    try:
+        with reading(engine) as connection:
+            failed = list_rows(connection, Filter(states=[State.FAILED]), 1)
+            lanes = all_lanes(connection).values()
+            return Standing(
+                begun=bool(list_rows(connection, Filter(), 1)),
+                held=any(lane.held_at is not None for lane in lanes),
+                failed=bool(failed),
+            )
+    except (LedgerUnreachableError, SQLAlchemyError, OSError):
+        return None

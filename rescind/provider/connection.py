@@ -1,0 +1,206 @@
+"""The connections under ``rescind.provider.http``: what ``requests`` trusts and connects to,
+kept by each thread from one call to its next.
+
+``requests`` prepares what is sent, and its adapter makes the connections. Its session
+does not send: no redirect, cookie, hook or retry must ever touch a cancel, and to
+arrange for none of them takes longer than the call itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+from rescind.provider.model import Request
+
+# What it warns of quotes the provider's bytes, which may hold a secret of ours.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+MOST_KEPT = 10
+"""Connections that a thread keeps, of which there is one for each address."""
+
+_local = threading.local()
+"""This thread's session, and the connections that it keeps."""
+_reading = threading.Lock()
+
+
+# --- what is sent -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request without its body, as ``requests`` prepared it. Holds credentials."""
+
+    prepared: requests.PreparedRequest = field(repr=False)
+    origin: str
+    data: bytes = field(repr=False)
+    """The very bytes that go before the body."""
+
+
+def head_of(request: Request) -> Head:
+    """Raises ``ValueError`` or one of ``requests``' errors if it cannot be sent."""
+    headers = tuple(request.headers.items())
+    return _head(request.method, request.url, headers, len(request.body))
+
+
+@lru_cache(maxsize=256)  # most of an account's calls differ in their bodies alone
+def _head(
+    method: str, url: str, headers: tuple[tuple[str, str], ...], length: int
+) -> Head:
+    fixed = {
+        "User-Agent": "rescind/0.1",
+        # A compressed bomb cannot be sent to one who takes no compression.
+        "Accept-Encoding": "identity",
+        **dict(headers),
+    }
+    if length:
+        fixed["Content-Length"] = str(length)
+    asked = requests.Request(method, url, headers=fixed)
+    prepared = session().prepare_request(asked)
+    parts = urlsplit(str(prepared.url))
+    return Head(prepared, f"{parts.scheme}://{parts.netloc}", _written(prepared))
+
+
+def _written(prepared: requests.PreparedRequest) -> bytes:
+    parts = urlsplit(str(prepared.url))
+    writer_class = _SecureWriter if parts.scheme == "https" else _Writer
+    writer = writer_class(parts.hostname or "", parts.port)
+    headers = {str(name): str(value) for name, value in prepared.headers.items()}
+    writer.request(str(prepared.method), prepared.path_url, headers=headers)
+    return bytes(writer.written)
+
+
+class _Writer(HTTPConnection):
+    """Keeps what it would send, which ``http.client`` has checked byte by byte."""
+
+    def __init__(self, host: str, port: int | None) -> None:
+        super().__init__(host, port)
+        self.written = bytearray()
+
+    def send(self, data: Any) -> None:
+        self.written += data
+
+
+class _SecureWriter(_Writer, HTTPSConnection):
+    pass
+
+
+# --- the session ------------------------------------------------------------------
+
+
+class _Pool(HTTPConnectionPool):
+    def connection(self) -> Any:
+        """A connection that is not connected yet."""
+        return self._new_conn()
+
+
+class _SecurePool(_Pool, HTTPSConnectionPool):
+    pass
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools = {"http": _Pool, "https": _SecurePool}
+        self.poolmanager.pool_classes_by_scheme = pools
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        bundle = DEFAULT_CA_BUNDLE_PATH if verify is True else str(verify)
+        host, _ = super().build_connection_pool_key_attributes(request, True, cert)
+        return host, {"ssl_context": trusting(bundle), "cert_reqs": "CERT_REQUIRED"}
+
+
+def trusting(bundle: str) -> ssl.SSLContext:
+    """What trusts the authorities in ``bundle``: one for all threads."""
+    # Threads that begin together would each read them, for want of the first one's.
+    with _reading:
+        return _trusting(bundle)
+
+
+@cache  # to read all authorities takes longer than a thousand calls
+def _trusting(bundle: str) -> ssl.SSLContext:
+    context = create_urllib3_context()
+    context.load_verify_locations(bundle)
+    return context
+
+
+def session() -> requests.Session:
+    """This thread's session: threads that share one slow each other down."""
+    found: requests.Session | None = getattr(_local, "session", None)
+    return found or _new_session()
+
+
+def _new_session() -> requests.Session:
+    session = _local.session = requests.Session()
+    # No proxies, .netrc or CA bundles from the environment: nothing outside the
+    # accounts file decides where credentials go.
+    session.trust_env = False
+    adapter = _Adapter(max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers.clear()
+    return session
+
+
+# --- the connections --------------------------------------------------------------
+
+
+def connected(head: Head, timeout: float) -> HTTPConnection:
+    """The kept connection, if its other end has not closed it, or else a new one.
+    Whatever it raises, nothing was sent."""
+    kept = _kept().pop(head.origin, None)
+    if kept is not None and kept.is_connected:
+        return kept
+    if kept is not None:
+        kept.close()
+    return _connect(head, timeout)
+
+
+def _connect(head: Head, timeout: float) -> HTTPConnection:
+    chosen = session()
+    adapter: Any = chosen.get_adapter(head.origin)
+    pool = adapter.get_connection_with_tls_context(head.prepared, chosen.verify)
+    connection: HTTPConnection = pool.connection()
+    connection.timeout = timeout
+    try:
+        connection.connect()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def keep(head: Head, connection: HTTPConnection) -> None:
+    """For this thread's next call to the same address."""
+    kept = _kept()
+    kept[head.origin] = connection
+    if len(kept) > MOST_KEPT:
+        kept.pop(next(iter(kept))).close()
+
+
+def forget() -> None:
+    """Close this thread's connections: what still comes on them is nobody's answer."""
+    kept = _kept()
+    while kept:
+        kept.popitem()[1].close()
+
+
+def _kept() -> dict[str, HTTPConnection]:
+    found: dict[str, HTTPConnection] | None = getattr(_local, "kept", None)
+    if found is None:
+        found = _local.kept = {}
+    return found

@@ -1,0 +1,118 @@
+"""One call to a provider, and the only place that turns an exception into evidence of
+what may have happened.
+
+What was answered is judged by ``rescind.provider.replies``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http.client import HTTPException
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from rescind.provider.connection import head_of
+from rescind.provider.evidence import Evidence, Exchange
+from rescind.provider.masking import mask
+from rescind.provider.model import Parsed, Policy, Reply, Request
+from rescind.provider.replies import evidence_of, received
+from rescind.provider.response_reader import LostError, Patience
+from rescind.provider.wire import SOCKETS, Wire
+
+__all__ = ["Evidence", "Exchange", "exchange"]
+
+
+def exchange(
+    request: Request,
+    parse: Callable[[Reply], Parsed],
+    policy: Policy,
+    secrets: tuple[str, ...] = (),
+    send_by: datetime | None = None,
+    wire: Wire = SOCKETS,
+) -> Exchange:
+    """Send ``request`` once and say what it is evidence of. Never raises for a
+    provider's behaviour; never sends twice, nor after ``send_by``."""
+    asked_at, began = wire.now(), wire.monotonic()
+    result = _exchange(request, parse, policy, secrets, send_by, wire)
+    if result.evidence is Evidence.MAYBE_DONE:
+        # Whatever still comes must not be taken for the answer to the next call.
+        wire.forget()
+    took = timedelta(seconds=wire.monotonic() - began)
+    return replace(result, took=took, asked_at=asked_at)
+
+
+def _exchange(
+    request: Request,
+    parse: Callable[[Reply], Parsed],
+    policy: Policy,
+    secrets: tuple[str, ...],
+    send_by: datetime | None,
+    wire: Wire,
+) -> Exchange:
+    latest, patience = _moments(policy, send_by, wire)
+    try:
+        head = head_of(request)
+    except (requests.RequestException, HTTPException, ValueError) as error:
+        return _not_sent(f"it cannot be sent: {error}", secrets)
+    try:
+        connection = wire.connect(head, policy.connect_timeout)
+    except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
+        return _not_sent(_in_words(error, policy), secrets)
+    try:
+        connection.prepare(patience)
+        if _is_late(wire, latest, send_by):
+            connection.leave()
+            return _not_sent("connected too late to be sent", secrets)
+        reply = connection.ask(request.body, patience)
+    except LostError as error:
+        return Exchange(Evidence.MAYBE_DONE, detail=str(error))
+    except Exception as error:  # noqa: BLE001  (the same)
+        detail = mask(f"connection lost: {_root(error)}"[:240], secrets)
+        return Exchange(Evidence.MAYBE_DONE, detail=detail)
+    answer = received(request, reply, secrets)
+    return evidence_of(answer, parse, policy, wire.now())
+
+
+def _moments(
+    policy: Policy, send_by: datetime | None, wire: Wire
+) -> tuple[float, Patience]:
+    """When it must be sent at the latest, and until when it is waited for."""
+    now = wire.monotonic()
+    # A name with several addresses, or a slow look-up, may take longer to connect
+    # than connect_timeout. One reading's time must be left for the answer.
+    latest = now + policy.connect_timeout + policy.read_timeout
+    end_by = latest + policy.read_timeout
+    if send_by is not None:
+        latest = min(latest, now + (send_by - wire.now()).total_seconds())
+    return latest, Patience(end_by, policy.read_timeout)
+
+
+def _is_late(wire: Wire, latest: float, send_by: datetime | None) -> bool:
+    """By either clock. Only the time of day shows that the machine was suspended
+    while it connected, and only the other clock goes on where that one is set back."""
+    return wire.monotonic() > latest or (send_by is not None and wire.now() > send_by)
+
+
+def _not_sent(why: str, secrets: tuple[str, ...]) -> Exchange:
+    return Exchange(Evidence.NOT_SENT, detail=mask(why, secrets))
+
+
+def _in_words(error: Exception, policy: Policy) -> str:
+    """Why there is no connection."""
+    timed_out = isinstance(error, TimeoutError | ConnectTimeoutError)
+    if timed_out and not isinstance(error, NewConnectionError):
+        return f"no connection within {policy.connect_timeout:g} s"
+    return f"not connected: {str(_root(error))[:200]}"
+
+
+def _root(error: BaseException) -> BaseException:
+    """The system's own error, whatever libraries have wrapped it into."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno:
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error

@@ -1,0 +1,239 @@
+"""What every provider offers: the contract that the other rooms, and one test
+suite over all five, hold a provider to."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+
+from rescind.provider.model import (
+    Held,
+    InvalidRequestError,
+    Order,
+    Parsed,
+    Policy,
+    Reply,
+    Request,
+    explain,
+)
+from rescind.provider.text import plain_text
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""As they are written. Another name of this machine's may be another's tomorrow."""
+ADDRESS = re.compile(r"[^\s\\\x00-\x1f\x7f]+")
+"""Spaces, backslashes and control characters mean another host to each program."""
+
+ROUNDED = re.compile(r"[0-9](?:[.,][0-9]{1,20})?[Ee]\+?[0-9]{1,3}")
+ROUNDED_HINT = (
+    "; {} is what a spreadsheet has left of a long number, which it rounded: take the"
+    " orders from their source again, format their column as Text before they are"
+    " pasted or imported, and export it as text"
+)
+
+
+class Account(BaseModel):
+    """One account's credentials and address. Subclasses add the credentials.
+
+    Secrets are ``SecretStr``: they do not show in logs, errors or ``repr``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    base_url: str
+    allow_plain_http: bool = False
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_base(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a scheme and a host, such as https://host")
+        if parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("must have no query, fragment, user name or password")
+        if not ADDRESS.fullmatch(value):
+            raise ValueError("must have no spaces, backslashes or control characters")
+        if not _has_good_port(parts):
+            raise ValueError("must have a port from 1 to 65535, or none")
+        return value.rstrip("/")
+
+    def model_post_init(self, _context: object, /) -> None:
+        parts = urlsplit(self.base_url)
+        plain = parts.scheme == "http" and parts.hostname not in LOOPBACK
+        if plain and not self.allow_plain_http:
+            raise ValueError(
+                "base_url is plain http: credentials would travel unencrypted;"
+                " use https, or set allow_plain_http = true"
+            )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value of this account, for masking."""
+        return self._secrets
+
+    @cached_property
+    def _secrets(self) -> tuple[str, ...]:
+        values = (getattr(self, name) for name in type(self).model_fields)
+        found = (v.get_secret_value() for v in values if isinstance(v, SecretStr))
+        return tuple(value for value in found if value)
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
+class Params(BaseModel):
+    """What a provider's cancel takes beside the order; none by default."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token a login brought; ``expires_at`` is aware, or unknown."""
+
+    value: str
+    expires_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"Token(expires_at={self.expires_at})"
+
+
+A = TypeVar("A", bound=Account)
+
+
+class Provider(ABC, Generic[A]):
+    """One provider's API: builds requests and reads replies, and does nothing else.
+
+    ``parse_*`` raise ``UnreadableReplyError`` alone, whatever they are given.
+    They are shown answers only: throttling by 429, 5xx, 408 and redirects are
+    dealt with by ``rescind.provider.http``.
+    """
+
+    name: ClassVar[str]
+    policy: ClassVar[Policy]
+    account_model: ClassVar[type[Account]]
+    params_model: ClassVar[type[Params]] = Params
+    sealed_params: ClassVar[frozenset[str]] = frozenset()
+    """Params that are personal data: sealed at rest, never shown."""
+    order_pattern: ClassVar[re.Pattern[str]]
+    """What an order identifier looks like, whole."""
+    order_form: ClassVar[str]
+    """The same, in words, for whoever sent another."""
+
+    def check_order(self, order: object) -> str:
+        """The order's identifier as text, or ``InvalidRequestError``."""
+        text = (plain_text(order) or "").strip()
+        if not self.order_pattern.fullmatch(text):
+            hint = ROUNDED_HINT.format(text) if ROUNDED.fullmatch(text) else ""
+            raise InvalidRequestError(f"order must be {self.order_form}{hint}")
+        return text
+
+    def check_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The params as they are kept and sent, or ``InvalidRequestError``."""
+        try:
+            checked = self.params_model.model_validate(dict(params))
+        except ValidationError as error:
+            raise InvalidRequestError(f"params: {explain(error)}") from None
+        return checked.model_dump(exclude_unset=True)
+
+    def overlap(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        """Whether two cancellations of one order, with these params, are about the same
+        goods, so that the second has to wait for the first."""
+        del one, other
+        return True
+
+    def covers(self, done: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+        """Whether a cancellation with the params ``done``, once cancelled, has done all
+        that one of the same order with the params ``wanted`` asks for."""
+        del done, wanted
+        return True
+
+    def canonical_order(self, order: str) -> str:
+        """``order``, which was checked, in the one form that all its spellings share.
+
+        In this form it is kept, sent and compared: the provider knows it by that.
+        """
+        return order
+
+    def canonical_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """``params``, which were checked, in the one form that all of their spellings
+        share: without what is the default anyhow. Takes what is stored, too."""
+        fields = self.params_model.model_fields
+        return {
+            name: value
+            for name, value in params.items()
+            if name not in fields or not _is_default(fields[name], value)
+        }
+
+    def default_key(self, order: str, params: Mapping[str, Any]) -> str:
+        """What makes this cancellation the same one when it comes again."""
+        del params
+        return order
+
+    @abstractmethod
+    def build_cancel(
+        self, account: A, token: str | None, orders: Sequence[Order]
+    ) -> Request:
+        """The cancel call for ``orders`` (1 to ``policy.batch``)."""
+
+    @abstractmethod
+    def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed: ...
+
+    @abstractmethod
+    def build_read(
+        self, account: A, token: str | None, orders: Sequence[Order]
+    ) -> Request:
+        """The call that reads ``orders`` back (1 to ``policy.read_batch``)."""
+
+    @abstractmethod
+    def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed: ...
+
+    @abstractmethod
+    def build_probe(self, account: A, token: str | None) -> Request | None:
+        """A call with no side effect that proves the credentials, if there is one."""
+
+    def parse_probe(self, reply: Reply) -> Parsed:
+        """What the probe's reply says: ``Held`` or ``TokenRefused`` if they are bad."""
+        return self.parse_read([PROBE], reply)
+
+
+def _is_default(field: FieldInfo, value: object) -> bool:
+    if field.is_required():
+        return False
+    return bool(value == field.get_default(call_default_factory=True))
+
+
+class WithLogin(Provider[A]):
+    """A provider whose calls carry a token that a login brings."""
+
+    refresh_early: ClassVar[timedelta] = timedelta(minutes=5)
+    """How long before its expiry a token is renewed."""
+    token_lifetime: ClassVar[timedelta] = timedelta(hours=24)
+    """How long a token is kept when the login does not say."""
+
+    @abstractmethod
+    def static_token(self, account: A) -> str | None:
+        """The token written in the accounts file, which no login can renew."""
+
+    @abstractmethod
+    def build_login(self, account: A) -> Request: ...
+
+    @abstractmethod
+    def parse_login(self, reply: Reply, now: datetime) -> Token | Held:
+        """The token, or ``Held`` when the credentials are refused."""
+
+
+PROBE = Order("0")

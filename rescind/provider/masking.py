@@ -1,0 +1,186 @@
+"""Keeping secrets and personal data out of whatever is kept or shown of a reply."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
+from urllib.parse import quote, quote_plus
+
+from rescind.provider.model import (
+    BatchRefused,
+    Finding,
+    Findings,
+    Held,
+    Parsed,
+    Reply,
+    Request,
+    Throttled,
+    TokenRefused,
+)
+from rescind.provider.personal_data import masked_shapes, own_words
+
+LEAST = 4
+"""Characters of a secret; anything shorter stands in too many words."""
+BETWEEN = r"[\s-]*"
+"""What a number may be grouped by, such as an IBAN by fours."""
+SEPARATORS = re.compile(r"[\s-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What some secrets look like, wherever they stand and wherever they are cut."""
+
+    forms: Sequence[str]
+    """Spellings in small letters, the longest first."""
+    bare: frozenset[str]
+    """The same, as ``_bare`` leaves them."""
+    beginnings: Mapping[str, Sequence[str]]
+    """The same, as ``_small`` leaves them, by their first ``LEAST`` characters."""
+    longest: int
+    """Characters of the longest of ``beginnings``."""
+
+
+LONGEST = 1000
+"""Characters of what is kept: what a person will read."""
+
+
+def mask(text: str, secrets: tuple[str, ...]) -> str:
+    """``text`` without any of ``secrets``, cut to what a person will read."""
+    return _masked(text, secrets)[:LONGEST]
+
+
+def _masked(text: str, secrets: tuple[str, ...]) -> str:
+    text = text.replace("\x00", "")
+    if len(text) < LEAST:
+        return text
+    sought = _sought(secrets)
+    bare = _bare(text)
+    # The pattern is slow, and nothing that it finds is not found by this.
+    if any(form in bare for form in sought.bare):
+        text = _pattern(secrets).sub("***", text)
+    return _without_beginning(text, sought)
+
+
+def _bare(text: str) -> str:
+    """``text`` without what may stand between, and whatever its case."""
+    small = text.casefold().replace("ı", "i").replace("\u0307", "")
+    return SEPARATORS.sub("", small)
+
+
+@lru_cache(maxsize=64)  # making them takes longer than a call
+def _sought(secrets: tuple[str, ...]) -> _Sought:
+    spelt = {form.lower() for one in secrets for form in _spellings(one)}
+    # The longest first: what is left of one must not be the rest of another.
+    forms = sorted((f for f in spelt if len(f) >= LEAST), key=len, reverse=True)
+    beginnings = _beginnings(forms)
+    longest = max((len(one) for same in beginnings.values() for one in same), default=0)
+    return _Sought(forms, frozenset(map(_bare, forms)), beginnings, longest)
+
+
+@lru_cache(maxsize=8)
+def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str]:
+    forms = _sought(secrets).forms
+    sought = "|".join(BETWEEN.join(map(re.escape, form)) for form in forms)
+    return re.compile(sought, re.IGNORECASE)
+
+
+def _beginnings(forms: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for form in dict.fromkeys(_small(one) for f in forms for one in (f, _dotless(f))):
+        grouped = " ".join(re.findall(".{1,4}", form, re.DOTALL))
+        for one in (form, grouped):
+            found.setdefault(one[:LEAST], []).append(one)
+    return found
+
+
+def _small(text: str) -> str:
+    """In small letters, every kind of i the same, and as long as it was."""
+    return text.replace("İ", "i").replace("ı", "i").lower()
+
+
+def _dotless(text: str) -> str:
+    # What Python makes of a small İ: an i, and a dot of its own above it.
+    return text.replace("i\u0307", "i")
+
+
+def _spellings(secret: str) -> set[str]:
+    """``secret`` as it stands in JSON (PHP's too), a form, a URL and HTML, in small
+    letters or capitals, Turkish ones too; and without spaces, as an IBAN may come."""
+    if len(secret) < LEAST:
+        return set()
+    found = set()
+    for one in (secret, *_cases(secret)):
+        bare, ascii_only = (
+            json.dumps(one, ensure_ascii=flag)[1:-1] for flag in (False, True)
+        )
+        slashed = {form.replace("/", "\\/") for form in (bare, ascii_only)}
+        encoded = one.encode("utf-8", "replace")
+        in_urls = {quote(encoded), quote(encoded, safe=""), quote_plus(encoded)}
+        together = "".join(one.split())
+        found |= {one, together, bare, ascii_only, html.escape(one)}
+        found |= slashed | in_urls
+    return found
+
+
+def _cases(secret: str) -> set[str]:
+    """Capitals and small letters that differ from those by more than their case."""
+    small = secret.replace("İ", "i").replace("I", "ı").lower()
+    capital = secret.replace("i", "İ").replace("ı", "I").upper()
+    return {small, capital, secret.lower(), secret.upper()}
+
+
+def _without_beginning(text: str, sought: _Sought) -> str:
+    """``text`` without the beginning of a secret, where it was cut in the middle."""
+    tail = _small(text[-sought.longest :])
+    cuts = (_cut(tail, *one) for one in sought.beginnings.items())
+    rest = len(tail) - min(cuts, default=len(tail))
+    return f"{text[:-rest]}***" if rest else text
+
+
+def _cut(text: str, head: str, forms: Sequence[str]) -> int:
+    """Where the beginning of one of ``forms`` begins, with which ``text`` ends."""
+    at = text.find(head)
+    while at >= 0:
+        rest = text[at:]
+        if any(form.startswith(rest) for form in forms):
+            return at
+        at = text.find(head, at + 1)
+    return len(text)
+
+
+def masked_body(request: Request, reply: Reply, secrets: tuple[str, ...]) -> str:
+    """The reply's body as it may be kept: no secret of ours, and nothing that looks
+    like a person's number or address. The words of ``request`` stay."""
+    # Cut before and after: a secret must not survive by being cut in half.
+    text = _masked(reply.body[:16_384].decode("utf-8", "replace"), secrets)
+    return masked_shapes(text, own_words(request))[:LONGEST]
+
+
+def masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
+    match parsed:
+        case Findings(by_order):
+            # Most of a batch's answers are alike.
+            masked = cache(partial(mask, secrets=secrets))
+            return Findings({k: _masked_one(f, masked) for k, f in by_order.items()})
+        case BatchRefused(finding):
+            return BatchRefused(_masked_one(finding, partial(mask, secrets=secrets)))
+        case Held(why, by_gateway):
+            return Held(mask(why, secrets), by_gateway)
+        case TokenRefused(why):
+            return TokenRefused(mask(why, secrets))
+        case Throttled():
+            return parsed
+
+
+def _masked_one(finding: Finding, masked: Callable[[str], str]) -> Finding:
+    if not finding.message and not finding.code:
+        return finding
+    message = finding.message and masked(finding.message)
+    code = finding.code and masked(finding.code)
+    if (code, message) == (finding.code, finding.message):
+        return finding
+    return Finding(finding.outcome, finding.reason, code, message)

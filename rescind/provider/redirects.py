@@ -1,0 +1,29 @@
+"""Which redirects prove that the provider did not act."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin, urlsplit
+
+from rescind.provider.model import Reply
+
+REDIRECTS = frozenset({301, 302, 307, 308})
+"""Statuses that hold the lane: calls go to an address that answers with another one."""
+KEEP_THE_REQUEST = frozenset({301, 307, 308})
+"""Statuses that ask for the same request elsewhere. A 302 or 303 may be the answer to
+a form that was acted on (post/redirect/get)."""
+
+
+def only_upgrades(url: str, reply: Reply) -> bool:
+    """Whether ``reply`` sends a plain http request for ``url`` to https, and changes
+    nothing else: what does so stands before the provider, and acts on nothing."""
+    location = reply.headers.get("location", "")
+    if reply.status not in KEEP_THE_REQUEST:
+        return False
+    try:
+        asked, told = urlsplit(url), urlsplit(urljoin(url, location))
+        same_host = asked.hostname == told.hostname and "@" not in told.netloc
+    except ValueError:
+        return False
+    same_place = (asked.path, asked.query) == (told.path, told.query)
+    upgraded = (asked.scheme, told.scheme) == ("http", "https")
+    return upgraded and same_host and same_place

@@ -1,0 +1,113 @@
+"""What one reply is evidence of: by its status, its coding, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from rescind.provider.content_coding import CodedError, uncoded
+from rescind.provider.error_pages import for_an_operator, is_page, page_held
+from rescind.provider.evidence import Evidence, Exchange
+from rescind.provider.masking import mask, masked_body, masked_words
+from rescind.provider.model import (
+    Held,
+    Parsed,
+    Policy,
+    Reply,
+    Request,
+    Throttled,
+    UnreadableReplyError,
+)
+from rescind.provider.redirects import REDIRECTS, only_upgrades
+from rescind.provider.throttling import throttle_wait
+
+LARGEST_BODY = 4 * 1024 * 1024
+"""Bytes of a reply that are read; 100 orders take some 20 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One reply, and the request that it answers."""
+
+    request: Request
+    reply: Reply
+    """With its body as it was before it was compressed."""
+    coded: str | None
+    """Why its body could not be had; it is then empty."""
+    secrets: tuple[str, ...]
+
+    def kept(self) -> str:
+        """The body as it may be kept."""
+        return masked_body(self.request, self.reply, self.secrets)
+
+    def maybe_done(
+        self, detail: str, parsed: Held | None = None, *, unreadable: bool = False
+    ) -> Exchange:
+        return Exchange(
+            Evidence.MAYBE_DONE,
+            parsed and Held(mask(parsed.why, self.secrets), parsed.by_gateway),
+            self.reply.status,
+            detail=mask(detail, self.secrets),
+            body=self.kept(),
+            unreadable=unreadable,
+        )
+
+
+def received(request: Request, reply: Reply, secrets: tuple[str, ...]) -> Received:
+    try:
+        return Received(request, uncoded(reply, LARGEST_BODY), None, secrets)
+    except CodedError as error:
+        return Received(request, replace(reply, body=b""), str(error), secrets)
+
+
+def evidence_of(
+    answer: Received,
+    parse: Callable[[Reply], Parsed],
+    policy: Policy,
+    now: datetime,
+) -> Exchange:
+    """What ``answer`` is evidence of, which came ``now``. Never raises for what is in
+    it."""
+    reply = answer.reply
+    if reply.status == 429:
+        wait = throttle_wait(reply.headers, now, policy.throttle_wait)
+        parsed = Throttled(wait, f"HTTP 429, wait {wait.total_seconds():.0f} s")
+        return Exchange(Evidence.THROTTLED, parsed, 429, body=answer.kept())
+    if reply.status in REDIRECTS:
+        return _redirected(answer)
+    if not (reply.ok or 400 <= reply.status < 500) or reply.status == 408:
+        return answer.maybe_done(f"HTTP {reply.status}", for_an_operator(reply))
+    try:
+        parsed_reply = masked_words(parse(reply), answer.secrets)
+    except UnreadableReplyError as error:
+        return _unreadable(answer, str(error))
+    except Exception as error:  # noqa: BLE001  (a parser's bug must not lose others)
+        kind = type(error).__name__
+        why = f"a bug of ours: {kind} while reading it"
+        return answer.maybe_done(why, unreadable=True)
+    body = None if reply.ok else answer.kept()
+    return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
+
+
+def _redirected(answer: Received) -> Exchange:
+    # Followed, it would carry credentials to wherever it points.
+    reply = answer.reply
+    why = (
+        f"the provider answers with a redirect (HTTP {reply.status}), which is never"
+        " followed: set base_url to the address that it moved to"
+    )
+    held = Held(why, by_gateway=True)
+    if only_upgrades(answer.request.url, reply):
+        return Exchange(Evidence.ANSWERED, held, reply.status, body=answer.kept())
+    # Post/redirect/get: the answer to a form that was acted on is a redirect too.
+    return answer.maybe_done(why, held)
+
+
+def _unreadable(answer: Received, why: str) -> Exchange:
+    if answer.coded is not None:
+        return answer.maybe_done(answer.coded, Held(answer.coded, by_gateway=True))
+    if is_page(answer.reply):
+        why = f"{why}: {page_held(answer.reply).why}"
+    held = for_an_operator(answer.reply)
+    return answer.maybe_done(why, held, unreadable=True)

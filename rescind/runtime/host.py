@@ -1,0 +1,157 @@
+"""The threads of a worker: the engine, the sweep, webhooks, schedules, the watchdog.
+
+Started at the first task that can start them, since the ledger may be away before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import structlog
+
+from rescind.config.accounts import Lane, LaneConfig
+from rescind.engine.calls import Caller, longest_call
+from rescind.engine.clock import SystemClock
+from rescind.engine.engine import Engine, EngineStoppedError
+from rescind.engine.executor import ThreadExecutor
+from rescind.engine.lane_operation import Call
+from rescind.engine.permits import RedisLimiter
+from rescind.engine.registry import Registry
+from rescind.engine.watchdog import Watchdog, Watched
+from rescind.runtime import shutdown_flag
+from rescind.runtime.background_job import BackgroundJob
+from rescind.runtime.resources import Runtime, runtime
+
+log = structlog.get_logger("rescind.worker")
+
+STEP_SECONDS = 120.0
+"""Beyond it a step of the engine hangs: SQLite is waited for 35 s, PostgreSQL 95 s."""
+CALL_SECONDS = 120.0
+"""So much longer than its policy allows a call may take, with a login before it and a
+look-up of a name, which nothing can bound."""
+EXIT_HANGING = 70
+"""How the process ends by the watchdog: an internal error, as sysexits.h has it."""
+
+Jobs = Callable[["Host"], dict[str, BackgroundJob]]
+
+
+class Host:
+    """The engine of this process, and the jobs beside it, each in its own thread."""
+
+    def __init__(self, here: Runtime, jobs: Jobs) -> None:
+        self.here = here
+        self._executor = ThreadExecutor(_call_failed)
+        registry = Registry(here.accounts_file.current, partial(_caller, here))
+        self._limiter = RedisLimiter(here.rates)
+        self.engine = Engine(
+            here.engine,
+            registry,
+            self._executor,
+            self._limiter,
+            SystemClock(),
+            lambda: self.notify("webhooks"),
+        )
+        self._jobs: dict[str, BackgroundJob] = {}
+        self._jobs.update(jobs(self))
+        self._thread = threading.Thread(
+            target=self._run_engine, name="engine", daemon=True
+        )
+        self._thread.start()
+        self._watchdog = Watchdog(self._watched, _end)
+
+    def notify(self, job: str) -> None:
+        """There is something to do for this job."""
+        self._jobs[job].notify()
+
+    def moved(self, job: str) -> None:
+        """This job does not hang, though it takes long."""
+        self._jobs[job].moved()
+
+    def stop(self) -> None:
+        """Begin nothing new. Fit for a signal handler; ``join`` waits for the end."""
+        self.engine.stop()
+        for job in self._jobs.values():
+            job.stop()
+
+    def join(self) -> None:
+        """Until all that was under way is recorded."""
+        self._thread.join()
+        for job in self._jobs.values():
+            job.join()
+        self._limiter.close()
+        self._watchdog.stop()
+
+    def _run_engine(self) -> None:
+        try:
+            self.engine.run()
+        except Exception as error:
+            # The watchdog sees that the thread is gone, and ends the process.
+            log.critical("the engine ended by a bug of ours", exc_info=error)
+
+    def _watched(self) -> Iterator[Watched]:
+        alive = self._thread.is_alive() or shutdown_flag.stopping()
+        yield Watched("engine", self.engine.busy_since, STEP_SECONDS, alive)
+        for job in self._jobs.values():
+            alive = job.alive or shutdown_flag.stopping()
+            yield Watched(job.name, job.busy_since, job.bound, alive)
+        oldest = self._executor.oldest()
+        if oldest is not None:
+            began, call = oldest
+            policy = call.operation.policy
+            bound = longest_call(policy).total_seconds() + CALL_SECONDS
+            yield Watched(f"a call of {'/'.join(call.operation.lane)}", began, bound)
+
+
+def _caller(here: Runtime, lane: Lane, config: LaneConfig, operation: str) -> Caller:
+    return Caller(lane, config, operation, here.seal, here.tokens)
+
+
+def _call_failed(call: Call, error: Exception) -> None:
+    where = "/".join(call.operation.lane)
+    log.error("a call failed by a bug of ours", lane=where, exc_info=error)
+
+
+def _end(why: str) -> None:
+    says = "this worker ends itself: its supervisor starts another"
+    shutdown_flag.end(EXIT_HANGING, partial(log.critical, says, why=why))
+
+
+_lock = threading.Lock()
+_hosts: list[Host] = []
+"""This process's own, once it has started."""
+_jobs: list[Jobs] = []
+
+
+def use(jobs: Jobs) -> None:
+    """What else a host does, and how. Called once, by ``tasks``."""
+    _jobs[:] = [jobs]
+
+
+def host() -> Host:
+    """This process's host, started at the first call that can start it.
+
+    Raises ``SettingsError``, ``SealError``, ``LedgerUnreachableError`` or
+    ``EngineStoppedError``.
+    """
+    with _lock:
+        if not _hosts:
+            if shutdown_flag.stopping():
+                raise EngineStoppedError("this worker is stopping")
+            _hosts.append(Host(runtime(), _jobs[0]))
+            if shutdown_flag.stopping():
+                _hosts[0].stop()
+        return _hosts[0]
+
+
+def stop() -> None:
+    """Have this process's host, if it has started, begin nothing new."""
+    for one in _hosts:
+        one.stop()
+
+
+def join() -> None:
+    """Until this process's host has recorded all that was under way."""
+    for one in _hosts:
+        one.join()

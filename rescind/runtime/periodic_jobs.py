@@ -1,0 +1,170 @@
+"""What a worker does beside its lanes: the sweep, webhooks, and runs of schedules."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from socket import gethostname
+
+import structlog
+from redis import RedisError
+
+from rescind.config.accounts import Lane
+from rescind.config.settings import settings
+from rescind.config.watched_file import Watched
+from rescind.engine.sweeper import each, sweep
+from rescind.ledger.deliveries.delivery_queries import anything_due
+from rescind.ledger.seal import SealError
+from rescind.ledger.storage import clock_skew
+from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
+from rescind.runtime.background_job import BackgroundJob
+from rescind.runtime.host import Host
+from rescind.runtime.resources import utc_now
+from rescind.runtime.retention import Retention
+from rescind.schedules.firing import Firing
+from rescind.schedules.rules import Schedules, load_schedules
+from rescind.schedules.runner import Runner
+from rescind.telemetry import heartbeat
+from rescind.webhooks.attempt import SendTask, Teller
+from rescind.webhooks.sender import Sender
+
+log = structlog.get_logger("rescind.worker")
+
+SWEEP_BOUND = 120.0
+"""Seconds beyond which a sweep hangs: each of its transactions has a bound."""
+WEBHOOKS_BOUND = 180.0
+"""Between two steps: a ledger that is away is waited for."""
+PULSE_SECONDS = 5.0
+"""How often a worker that sweeps says so in Redis: far more often than it is missed."""
+SCHEDULE_BOUND = 900.0
+"""A run ends by itself after 180 s, and its source has bounds of its own."""
+
+
+def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]:
+    """The jobs of a host; ``send_task`` sends messages to producers' own tasks."""
+
+    def make(host: Host) -> dict[str, BackgroundJob]:
+        made: dict[str, BackgroundJob] = {}
+        schedules = ScheduleJob(host)
+        sender = _sender(host, send_task)
+        made["webhooks"] = BackgroundJob(
+            "webhooks", partial(_deliver, sender), WEBHOOKS_BOUND
+        )
+        made["schedules"] = BackgroundJob("schedules", schedules.run, SCHEDULE_BOUND)
+        sweeper = SweepJob(host, schedules)
+        made["sweep"] = BackgroundJob("sweep", sweeper.run, SWEEP_BOUND)
+        return made
+
+    return make
+
+
+def _sender(host: Host, send_task: SendTask) -> Sender:
+    teller = Teller(host.here.callbacks, settings().webhook_secrets, send_task)
+    return Sender(host.here.engine, teller.tell, partial(host.moved, "webhooks"))
+
+
+def _deliver(sender: Sender) -> None:
+    try:
+        sender.run()
+    except LedgerUnreachableError as error:
+        log.warning("no webhook is delivered", why=str(error))
+
+
+class SweepJob:
+    """One sweep: what time has moved, and then what else comes by the clock."""
+
+    def __init__(self, host: Host, schedules: ScheduleJob) -> None:
+        self._host = host
+        self._schedules = schedules
+        self._retention = Retention()
+        self._pulse_at = 0.0
+        self._holder = f"{gethostname()} {os.getpid()}"
+
+    def run(self) -> None:
+        here = self._host.here
+        try:
+            due = sweep(here.engine, here.accounts, utc_now(), self._holder)
+        except LedgerUnreachableError as error:
+            log.warning("no sweep", why=str(error))
+            return
+        self._host.engine.notify(
+            (lane, operation)
+            for lane, operations in due.items()
+            for operation in operations
+        )
+        each(
+            {
+                "no pulse": self._leave_pulse,
+                "no webhook is delivered": self._deliver,
+                "nothing is deleted": self._forget,
+                "nothing is scheduled": self._schedules.fire,
+            }
+        )
+
+    def _leave_pulse(self) -> None:
+        if time.monotonic() < self._pulse_at:
+            return
+        self._pulse_at = time.monotonic() + PULSE_SECONDS
+        here, now = self._host.here, utc_now()
+        with reading(here.engine) as connection:
+            ahead = clock_skew.ahead(connection, now)
+        if ahead.total_seconds() > heartbeat.AHEAD_SECONDS:
+            log.error("the clock was set back: what is due waits", by=str(ahead))
+        try:
+            heartbeat.leave(here.redis, now)
+            heartbeat.say_ahead(here.redis, ahead)
+        except RedisError as error:
+            log.debug("no pulse", kind=type(error).__name__)
+
+    def _deliver(self) -> None:
+        with reading(self._host.here.engine) as connection:
+            waits = anything_due(connection, utc_now())
+        if waits:
+            self._host.notify("webhooks")
+
+    def _forget(self) -> None:
+        engine = self._host.here.engine
+        self._retention.tick(engine, settings().keep_for, utc_now())
+
+
+class ScheduleJob:
+    """Opens the runs that are due, and makes those that wait, one after the other."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._firing = Firing()
+        self._file: Watched[Schedules] = Watched(settings().schedules, load_schedules)
+        self._asked: set[str] = set()
+
+    def fire(self) -> None:
+        """Open the runs that are due, and have those made that wait."""
+        here = self._host.here
+        names = self._firing.tick(here.engine, self._file.current(), utc_now())
+        self.ask(names)
+
+    def ask(self, names: Iterable[str]) -> None:
+        """Have what waits of these rules made. From any thread."""
+        new = set(names)
+        if new:
+            self._asked |= new
+            self._host.notify("schedules")
+
+    def run(self) -> None:
+        while self._asked:
+            name = self._asked.pop()
+            self._host.moved("schedules")
+            try:
+                self._runner().run_waiting(name, self._file.current())
+            except (LedgerUnreachableError, SealError) as error:
+                # Its lease runs out, and the sweep finds it.
+                log.warning("no scheduled work", schedule=name, why=str(error))
+
+    def _runner(self) -> Runner:
+        here = self._host.here
+        known = (here.engine, here.accounts, here.seal)
+        return Runner(*known, utc_now, self._wake, here.callbacks)
+
+    def _wake(self, lanes: Iterable[Lane]) -> None:
+        self._host.engine.notify((lane, "cancel") for lane in lanes)

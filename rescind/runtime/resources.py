@@ -1,0 +1,106 @@
+"""What a process needs to work, made once: ledger, seal, Redis, accounts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import structlog
+from redis import Redis
+from sqlalchemy import Engine
+
+from rescind.config.accounts import Accounts, load_accounts
+from rescind.config.callbacks import NO_CALLBACKS, Callbacks
+from rescind.config.ledger_url import opened
+from rescind.config.redis_client import client_of
+from rescind.config.settings import settings
+from rescind.config.watched_file import Watched
+from rescind.engine.provider_tokens import Tokens
+from rescind.engine.rate_limiter import Rates
+from rescind.ledger.seal import Seal, SealError
+from rescind.ledger.storage.migrate import check
+from worker.broker import REDIS_OPTIONS
+
+SAY_SECONDS = 60.0
+"""A wrong key is said by each process no more often."""
+
+log = structlog.get_logger("rescind.seal")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SayingSeal(Seal):
+    """A seal that says in the log, now and then, that its key is the wrong one."""
+
+    _quiet_until = 0.0
+
+    def open(self, sealed: str) -> Any:
+        try:
+            return super().open(sealed)
+        except SealError as error:
+            if time.monotonic() >= self._quiet_until:
+                self._quiet_until = time.monotonic() + SAY_SECONDS
+                says = "sealed params cannot be opened: their orders wait, unsent"
+                log.error(says, why=str(error))  # noqa: TRY400  (it is a sentence)
+            raise
+
+
+class AccountsFile(Watched[Accounts]):
+    """The accounts file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, load_accounts)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The ledger, Redis and accounts of this process."""
+
+    engine: Engine
+    seal: Seal
+    rates: Rates
+    tokens: Tokens
+    accounts_file: AccountsFile
+    callbacks: Callbacks = NO_CALLBACKS
+    """By what producers may ask to be told."""
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.accounts_file.current()
+
+    @property
+    def redis(self) -> Redis:
+        return self.tokens.redis
+
+
+@cache
+def runtime() -> Runtime:
+    """This process's runtime, made at the first call that can make it.
+
+    Raises ``SettingsError``, ``SealError`` or ``LedgerUnreachableError``.
+    """
+    chosen = settings()
+    seal = chosen.seal()
+    redis = client_of(chosen.redis, **REDIS_OPTIONS)
+    engine = _ledger(chosen.database)
+    # A worker of another version must not touch what it may not understand.
+    check(engine)
+    return Runtime(
+        engine=engine,
+        seal=SayingSeal(chosen.seal_keys()),
+        rates=Rates(chosen.redis, REDIS_OPTIONS),
+        tokens=Tokens(redis, seal),
+        accounts_file=AccountsFile(chosen.accounts),
+        callbacks=chosen.callbacks,
+    )
+
+
+@cache
+def _ledger(url: str) -> Engine:
+    return opened(url)

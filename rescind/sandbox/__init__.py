@@ -1,0 +1,22 @@
+"""The five providers, simulated on one port: for tests, demos, chaos and benchmarks.
+
+``sandbox.running()`` starts one in a process of its own and yields its control client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rescind.sandbox.sandbox_client import Sandbox, running
+
+__all__ = ["Sandbox", "running"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazily: the server itself has no use for the client.
+    if name in __all__:
+        from rescind.sandbox import sandbox_client
+
+        return getattr(sandbox_client, name)
+    raise AttributeError(f"module 'sandbox' has no attribute {name!r}")

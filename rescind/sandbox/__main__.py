@@ -1,0 +1,5 @@
+"""``python -m rescind.sandbox``."""
+
+from rescind.sandbox.sandbox_server import main
+
+raise SystemExit(main())

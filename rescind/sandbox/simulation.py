@@ -1,0 +1,156 @@
+"""What the five simulated providers have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from rescind.sandbox.orders import Event, Order, pick, share
+from rescind.sandbox.raw_http import Reply, Request, html_reply, json_reply
+from rescind.sandbox.sandbox_settings import Settings
+
+NOBODYS = "0"
+"""An id that no order ever has, so that it can be asked for as a probe."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a call did, for the record."""
+
+    now: float
+    skip: str | None = None
+    """The order whose row is to be left out of the answer."""
+    drop: str | None = None
+    """The order that is said to be taken on, and then is not."""
+    acted: set[str] = field(default_factory=set)
+    active: dict[str, bool] = field(default_factory=dict)
+    throttled: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """A call that was understood as far as its operation and its orders."""
+
+    op: str
+    ids: Sequence[str]
+    run: Callable[[Notes], Reply]
+
+
+class Simulation(ABC):
+    """One provider: its orders, and how it answers."""
+
+    name: ClassVar[str]
+    truths: ClassVar[Mapping[str, str]]
+    """Each of its states, and what that comes to."""
+    cancellable: ClassVar[Mapping[str, int]]
+    """States that a cancel works from, by weight, for orders of auto mode."""
+    others: ClassVar[Mapping[str, int]]
+    batches: ClassVar[bool] = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.orders: dict[str, Order] = {}
+
+    @abstractmethod
+    def open(self, request: Request, path: str) -> Call | None:
+        """What the request asks; nothing if there is no such call."""
+
+    def throttled(self) -> Reply:
+        """The answer to one call too many."""
+        return json_reply(429, {"error": "Too many requests"}, ("Retry-After", "1"))
+
+    def broken(self, status: int) -> Reply:
+        """An answer of the gateway's rather than the provider's."""
+        words = {500: "Internal Server Error", 502: "Bad Gateway"}
+        return html_reply(
+            status, f"{status} {words.get(status, 'Service Unavailable')}"
+        )
+
+    def no_such_call(self) -> Reply:
+        return html_reply(404, "404 Not Found")
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.orders.clear()
+
+    # --- orders ---
+
+    def key(self, order_id: str) -> str:
+        """The id as it is kept."""
+        return order_id
+
+    def order(self, order_id: str, now: float) -> Order:
+        """The order as it stands now; it springs into being if need be."""
+        order = self.orders.get(order_id)
+        if order is None:
+            return self._new(order_id)
+        if order.dues:
+            order.settle(now)
+        return order
+
+    def event(self, order_id: str, now: float, op: str, fault: str | None) -> Event:
+        """A new entry in the order's record."""
+        event = Event(now, op, fault)
+        self.order(order_id, now).events.append(event)
+        return event
+
+    def seed(self, order_id: str, state: str, options: Mapping[str, Any]) -> None:
+        if state not in self.truths:
+            raise ValueError(f"{self.name} has no state {state!r}")
+        order = Order(self.key(order_id), state)
+        order.options = dict(options)
+        self.prepare(order)
+        self._keep(order)
+
+    def prepare(self, order: Order) -> None:
+        """Give a new order what it needs besides its state."""
+        order.items = None
+
+    def truth(self, order: Order, now: float) -> str:
+        """What the order comes to, in the words that all providers share."""
+        if order.dues:
+            order.settle(now)
+        return "cancelling" if order.dues else self.truths[order.state]
+
+    def share(self, order: Order, what: str) -> float:
+        return share(self.settings.seed, self.name, order.id, what)
+
+    def record(self, order: Order, now: float) -> dict[str, Any]:
+        """All that is known of the order, as the control API shows it."""
+        truth = self.truth(order, now)
+        shown: dict[str, Any] = {
+            "provider": self.name,
+            "id": order.id,
+            "state": order.state,
+            "was": order.was,
+            "truth": truth,
+            "events": [event.shown() for event in order.events],
+        }
+        if order.items is not None:
+            shown["items"] = dict(order.items)
+        return shown
+
+    def _new(self, order_id: str) -> Order:
+        if order_id == NOBODYS:
+            return self._judged(Order(order_id, "missing"))
+        order = Order(order_id, "missing", self.settings.auto)
+        if self.settings.auto:
+            order.state = self._auto_state(order)
+        self.prepare(order)
+        self._keep(order)
+        return order
+
+    def _auto_state(self, order: Order) -> str:
+        fraction, line = self.share(order, "state"), self.settings.cancellable
+        if fraction < line:
+            return pick(self.cancellable, fraction / line)
+        return pick(self.others, (fraction - line) / (1 - line))
+
+    def _keep(self, order: Order) -> None:
+        self.orders[order.id] = self._judged(order)
+
+    def _judged(self, order: Order) -> Order:
+        order.was = self.truth(order, 0.0)
+        return order

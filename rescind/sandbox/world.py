@@ -1,0 +1,70 @@
+"""The five providers together, as they were started and as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import fields
+
+from rescind.sandbox.akinon import Akinon
+from rescind.sandbox.dukkango import Dukkango
+from rescind.sandbox.exchange import Exchange, RealTime, Timing
+from rescind.sandbox.faults import KINDS, Faults
+from rescind.sandbox.iletimerkezi import IletiMerkezi
+from rescind.sandbox.ithink import IThink
+from rescind.sandbox.notpanel import NotPanel
+from rescind.sandbox.sandbox_settings import PROVIDERS, Settings
+from rescind.sandbox.simulation import Simulation
+
+
+class World:
+    """Everything but the sockets."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rate: float = 0.0,
+        kinds: Sequence[str] = KINDS,
+        refuse: Callable[[float], None] = lambda seconds: None,
+        timing: Timing | None = None,
+    ) -> None:
+        self.settings = settings
+        self._first = deepcopy(settings)
+        self._rate, self._kinds = rate, tuple(kinds)
+        self._dukkango, self._akinon = Dukkango(settings), Akinon(settings)
+        made: list[Simulation] = [
+            IletiMerkezi(settings),
+            self._dukkango,
+            self._akinon,
+            IThink(settings),
+            NotPanel(settings),
+        ]
+        self.simulations = {one.name: one for one in made}
+        faults = self._new_faults()
+        time = timing or RealTime()
+        self.exchange = Exchange(self.simulations, settings, faults, refuse, time)
+
+    def logins(self) -> dict[str, int]:
+        """How many tokens each provider has issued."""
+        both = (self._dukkango, self._akinon)
+        return {one.name: one.tokens.issued for one in both}
+
+    def expire_tokens(self) -> int:
+        return self._dukkango.tokens.expire() + self._akinon.tokens.expire()
+
+    def reset(self) -> None:
+        """All as it was at the start."""
+        for one in self.simulations.values():
+            one.reset()
+        for field in fields(Settings):
+            setattr(
+                self.settings, field.name, deepcopy(getattr(self._first, field.name))
+            )
+        self.exchange.reset()
+        self.exchange.faults = self._new_faults()
+
+    def _new_faults(self) -> Faults:
+        faults = Faults(self.settings.seed)
+        faults.rates = dict.fromkeys(PROVIDERS, self._rate)
+        faults.kinds = dict.fromkeys(PROVIDERS, self._kinds)
+        return faults

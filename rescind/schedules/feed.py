@@ -1,0 +1,150 @@
+"""Orders from an HTTP feed: one GET, read whole, in its time, and of a limited size.
+
+The connection is made and read as those to providers are: nothing of the environment
+decides where headers go, no redirect is followed, and a reply that drips has an end.
+"""
+
+from __future__ import annotations
+
+import time
+from ipaddress import ip_address
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from rescind.provider.connection import connected, head_of
+from rescind.provider.content_coding import CodedError, uncoded
+from rescind.provider.model import Reply, Request
+from rescind.provider.response_reader import LostError, Patience, receive
+from rescind.schedules.rule_secrets import Secret
+from rescind.schedules.source_rows import (
+    CONNECT_SECONDS,
+    LARGEST,
+    SECONDS,
+    Address,
+    Headers,
+    Row,
+    SourceError,
+    Written,
+    secret_value,
+)
+from rescind.schedules.tabular import Format, table
+
+SILENCE = 30.0
+"""Seconds that a feed may say nothing."""
+
+
+class FeedSource(Written):
+    """``url``, what it answers in, and what it wants to be shown."""
+
+    url: Address
+    format: Format
+    headers: Headers = Field(default_factory=dict)
+    items: str | None = None
+    insecure: bool = False
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        if self.url.literal:
+            _check(self.url.value(), insecure=self.insecure)
+        return self
+
+    def secrets(self) -> list[Secret]:
+        return [self.url, *self.headers.values()]
+
+    def read(self, most: int) -> list[Row]:
+        url = secret_value(self.url)
+        try:
+            _check(url, insecure=self.insecure)
+        except ValueError as error:
+            raise SourceError(str(error)) from None
+        shown = _shown(url)
+        headers = {name: secret_value(one) for name, one in self.headers.items()}
+        reply = _get(url, headers, shown)
+        if reply.status != 200:
+            raise _refused(reply, shown)
+        try:
+            reply = uncoded(reply, LARGEST)
+        except CodedError as error:
+            raise SourceError(f"{shown}: {error}") from None
+        return table(reply.body, shown, self.format, self.items, most)
+
+
+def _check(url: str, *, insecure: bool) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    good = parts.scheme in ("http", "https") and host and url.isprintable()
+    if not good or " " in url:
+        raise ValueError("url must be an http or https address")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("url must hold no user and password: use headers")
+    if parts.scheme == "http" and not insecure and not _is_loopback(str(host)):
+        raise ValueError("url is plain http: use https, or set insecure = true")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(url: str) -> str:
+    """The host: the rest of an address may hold a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _get(url: str, headers: dict[str, str], shown: str) -> Reply:
+    # Libraries' own words may quote the headers: theirs are never told.
+    end_by = time.monotonic() + SECONDS
+    try:
+        head = head_of(Request("GET", url, headers))
+    except Exception:  # noqa: BLE001
+        raise SourceError(f"{shown} cannot be asked: a header is wrong") from None
+    try:
+        connection = connected(head, CONNECT_SECONDS)
+    except Exception as error:  # noqa: BLE001
+        says = f"{shown} cannot be reached: {_system_says(error)}"
+        raise SourceError(says, passing=True) from None
+    try:
+        sock = connection.sock
+        sock.settimeout(SILENCE)
+        sock.sendall(head.data)
+        reply, _ = receive(sock, Patience(end_by, SILENCE), LARGEST)
+    except LostError as error:
+        raise SourceError(f"{shown}: {error}", passing=True) from None
+    except OSError as error:
+        says = f"{shown} hung up: {_system_says(error)}"
+        raise SourceError(says, passing=True) from None
+    finally:
+        connection.close()
+    return reply
+
+
+def _system_says(error: BaseException) -> str:
+    """The system's own reason, whatever libraries have wrapped it into."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        if isinstance(cause, TimeoutError):
+            return f"no connection within {CONNECT_SECONDS:g} s"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
+
+
+def _refused(reply: Reply, shown: str) -> SourceError:
+    if 300 <= reply.status < 400:
+        return SourceError(
+            f"{shown} answers with a redirect (HTTP {reply.status}), which is never"
+            " followed: set url to the address that it moved to"
+        )
+    advice = ": check its headers" if reply.status in (401, 403) else ""
+    passing = reply.status >= 500 or reply.status in (408, 429)
+    says = f"{shown} answers with HTTP {reply.status}{advice}"
+    return SourceError(says, passing=passing)

@@ -1,0 +1,130 @@
+"""Orders by an SQL query, which is there to read.
+
+One statement, in a transaction that only reads, for a limited time. No more rows leave
+the database than are asked for. A superuser of PostgreSQL may do more than that holds
+back (``COPY … TO PROGRAM``): ``docs/schedules.md`` asks for one who may only SELECT.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from rescind.schedules.rule_secrets import Secret
+from rescind.schedules.source_rows import (
+    SECONDS,
+    Database,
+    Row,
+    SourceError,
+    Written,
+    secret_value,
+)
+
+STEPS = 10_000
+"""Steps of SQLite's machine between two looks at the clock."""
+READS = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+    }
+)
+QUOTED = re.compile(r"( text | near | path: )'.*", re.DOTALL)
+"""Where SQLite's words quote what a row holds; names and tokens are in other quotes."""
+NO_ROWS = "the query gives no rows back: it must be one SELECT"
+
+
+class SqlSource(Written):
+    """``sql`` and ``database``."""
+
+    sql: str = Field(min_length=1)
+    database: Database
+
+    def secrets(self) -> list[Secret]:
+        return [self.database]
+
+    def read(self, most: int) -> list[Row]:
+        url = _url(secret_value(self.database))
+        readers: dict[str, Callable[[URL, str, int], list[Row]]] = {
+            "sqlite": _from_sqlite,
+            "postgresql": _from_postgresql,
+        }
+        reader = readers.get(url.get_backend_name())
+        if reader is None:
+            raise SourceError(
+                f"database names {url.get_backend_name()}: only sqlite:/// and"
+                " postgresql:// are supported"
+            )
+        return reader(url, self.sql, most)
+
+
+def _from_postgresql(url: URL, sql: str, most: int) -> list[Row]:
+    # Its driver is loaded only where there is such a database: it takes 9 MB.
+    from rescind.schedules.postgresql import read
+
+    return read(url, sql, most)
+
+
+def _url(text: str) -> URL:
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        raise SourceError(
+            "database is not the URL of a database: it must be such as"
+            " postgresql://user:password@host/name or sqlite:////data/shop.db"
+        ) from None
+
+
+def named(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
+    """Rows by the columns' names; raises ``SourceError`` for a name that is twice."""
+    if len(set(columns)) < len(columns):
+        twice = sorted({one for one in columns if columns.count(one) > 1})
+        raise SourceError(f"the query names {', '.join(twice)} twice: use AS")
+    for number, row in enumerate(rows, 1):
+        yield Row(f"row {number}", dict(zip(columns, row, strict=True)))
+
+
+def _from_sqlite(url: URL, sql: str, most: int) -> list[Row]:
+    path = Path(url.database or "")
+    if not url.database or not path.is_file():
+        raise SourceError(f"the database {path} does not exist", passing=True)
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    give_up = time.monotonic() + SECONDS
+    try:
+        with closing(sqlite3.connect(address, uri=True, timeout=5)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            connection.set_authorizer(_only_reading)
+            connection.set_progress_handler(lambda: time.monotonic() > give_up, STEPS)
+            found = connection.execute(sql)
+            columns = [column[0] for column in found.description or ()]
+            if not columns:
+                raise SourceError(NO_ROWS)
+            return list(named(columns, found.fetchmany(most)))
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise _said_by_sqlite(error, path) from None
+
+
+def _only_reading(action: int, *_what: object) -> int:
+    # ATTACH would make a file.
+    return sqlite3.SQLITE_OK if action in READS else sqlite3.SQLITE_DENY
+
+
+def _said_by_sqlite(error: Exception, path: Path) -> SourceError:
+    words = str(error)
+    if words == "interrupted":
+        return SourceError(f"the query takes longer than {SECONDS:g} s", passing=True)
+    if words == "not authorized":
+        words = "it would do more than read"
+    words = QUOTED.sub(r"\1…", words)
+    says = f"the database {path} refuses the query: {words[:300]}"
+    return SourceError(says, passing="locked" in words or "unable to open" in words)

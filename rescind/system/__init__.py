@@ -1,0 +1,1 @@
+"""The whole system on one machine: embedded Redis, supervisor, ``rescind up``."""

@@ -1,0 +1,68 @@
+"""The programs of the system: how each is started, and what all of them are told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rescind.config.settings import Settings
+from rescind.system.supervisor import Program
+
+CELERY = (sys.executable, "-m", "celery", "-q", "-A", "worker")
+FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
+"""At any other level of the worker's, Flower only says what went wrong."""
+
+
+def environment(chosen: Settings, redis_url: str, concurrency: int) -> dict[str, str]:
+    """What other programs need to find this system, wherever they run."""
+    tokens, secret = chosen.api_tokens, chosen.webhook_secret
+    # In full, so that no .env file or folder of theirs says otherwise.
+    told = {
+        "RESCIND_HOME": str(chosen.home.resolve()),
+        "RESCIND_ACCOUNTS": str(chosen.accounts.resolve()),
+        "RESCIND_REDIS_URL": redis_url,
+        "RESCIND_DATABASE_URL": chosen.database,
+        "RESCIND_SEAL_KEY": chosen.seal_keys(),
+        "RESCIND_API_TOKENS": tokens.get_secret_value() if tokens else "",
+        "RESCIND_API_HOST": chosen.api_host,
+        "RESCIND_API_RATE": chosen.api_rate,
+        "RESCIND_LOG_FORMAT": chosen.log_format,
+        "RESCIND_RETENTION": chosen.retention or "",
+        "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
+        "RESCIND_WEBHOOK_SECRET": secret.get_secret_value() if secret else "",
+        "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
+        "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
+        "RESCIND_CONCURRENCY": str(concurrency),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return os.environ | {name: value for name, value in told.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """All that the supervisor starts once Redis and the ledger are there."""
+
+    home: Path
+    env: dict[str, str]
+    loglevel: str
+    concurrency: int
+
+    def worker(self) -> Program:
+        options = ("worker", "--loglevel", self.loglevel, "-c", str(self.concurrency))
+        return Program("worker", CELERY + options, self.env)
+
+    def beat(self) -> Program:
+        schedule = str(self.home / "celerybeat-schedule")
+        options = ("beat", "-s", schedule, "--pidfile=", "--loglevel", self.loglevel)
+        return Program("beat", CELERY + options, self.env)
+
+    def flower(self, port: str) -> Program:
+        options = ("flower", "--address=127.0.0.1", f"--port={port}")
+        quiet = (f"--logging={FLOWER_LEVELS.get(self.loglevel, 'error')}",)
+        return Program("flower", CELERY + options + quiet, self.env)
+
+    def door(self, port: str) -> Program:
+        here = {"RESCIND_API_PORT": port}
+        return Program("api", (sys.executable, "-m", "api"), self.env | here)

@@ -1,0 +1,121 @@
+"""What Prometheus reads at ``/metrics``: counted in the ledger, so by all workers.
+
+Whoever answers need not be a worker, nor remember anything. Where the ledger or Redis
+is away the other's part is told, and ``rescind_up`` says so. No label ever holds what
+a producer may choose: no order, no key, no words.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from prometheus_client import generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import Engine
+
+from rescind.config.accounts import Accounts
+from rescind.config.redis_client import client_of
+from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.telemetry.collector import Measured, of_ledger, of_redis
+from rescind.telemetry.metric_catalogue import METRICS
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+FAMILIES: dict[str, Any] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+
+PATIENCE = 3
+"""Less than Prometheus waits, which is 10 s."""
+
+log = structlog.get_logger("rescind.metrics")
+
+
+def impatient(url: str) -> Redis:
+    """A client that says within seconds, and once, that Redis is away."""
+    once = Retry(NoBackoff(), 0)
+    return client_of(
+        url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once
+    )
+
+
+def exposition(
+    engine: Engine, redis: Redis, now: datetime, accounts: Accounts | None = None
+) -> bytes:
+    """All metrics, in Prometheus' text format; never raises for a service's absence.
+
+    ``redis`` is best an ``impatient`` one. With ``accounts`` it also tells which lanes
+    have no usable account.
+    """
+    parts: dict[str, Callable[[], Iterable[Measured]]] = {
+        "ledger": lambda: of_ledger(engine, now, accounts),
+        "redis": lambda: of_redis(redis),
+    }
+    # At once: one that is away takes its whole timeout.
+    with ThreadPoolExecutor(len(parts)) as threads:
+        asked = {name: threads.submit(_ask, name, ask) for name, ask in parts.items()}
+        told = {name: answer.result() for name, answer in asked.items()}
+    found = list(_own({name: answer is not None for name, answer in told.items()}))
+    for answer in told.values():
+        found += answer or []
+    return generate_latest(_Told(_families(found)))
+
+
+def _ask(part: str, ask: Callable[[], Iterable[Measured]]) -> list[Measured] | None:
+    try:
+        return list(ask())
+    except (LedgerUnreachableError, RedisError) as error:
+        log.warning("metrics are missing", part=part, why=type(error).__name__)
+        return None
+
+
+def _own(up: dict[str, bool]) -> Iterator[Measured]:
+    for part, answers in up.items():
+        yield "rescind_up", (part,), int(answers)
+    yield "rescind_build_info", (version("rescind"), platform.python_version()), 1
+
+
+class _Told(Collector):
+    """What was found, as prometheus_client takes it."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _families(found: Iterable[Measured]) -> list[Metric]:
+    families: dict[str, Any] = {}
+    for name, labels, value in found:
+        family = families.get(name)
+        if family is None:
+            family = families[name] = _family(name)
+        if isinstance(value, tuple):
+            family.add_metric(labels, buckets=value[0], sum_value=value[1])
+        else:
+            family.add_metric(labels, value)
+    return [families[name] for name in METRICS if name in families]
+
+
+def _family(name: str) -> Any:
+    kind = METRICS[name]
+    return FAMILIES[kind.type](
+        name.removesuffix("_total"), kind.help, labels=kind.labels
+    )

@@ -1,5 +1,0 @@
-"""``python -m sandbox``."""
-
-from sandbox.server import main
-
-raise SystemExit(main())

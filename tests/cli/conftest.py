@@ -1,0 +1,20 @@
+"""What the tests of commands share: a folder of its own for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_cli_support import Home, make_home
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    valkey_url: str,
+) -> Home:
+    """A folder with accounts, and commands that are run in it."""
+    return make_home(tmp_path, monkeypatch, capsys, valkey_url)

@@ -1,0 +1,280 @@
+"""`rescind init`: two files by asking, and nothing that is there overwritten."""
+
+from __future__ import annotations
+
+import os
+import stat
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self, cast
+from unittest import mock
+
+import pytest
+from dotenv import dotenv_values
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr, model_validator
+from standardwebhooks import Webhook
+
+from providers.registry import BY_NAME
+from rescind.cli.setup.account_fields import fault, is_secret, ways_in
+from rescind.cli.setup.answers import env_value
+from rescind.config.access_tokens import Scope, access
+from rescind.config.accounts import load_accounts
+from rescind.config.settings import Settings
+from rescind.provider.interface import Account
+from tests.cli.terminal import terminal
+from tests.cli.test_cli_support import Home
+
+SECRET = "s3cret-$that 'is' \"odd\""
+
+
+@pytest.fixture
+def home(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    (tmp_path / "accounts.toml").unlink()
+    monkeypatch.delenv("RESCIND_REDIS_URL")
+    return home
+
+
+def lanes(home: Home) -> dict[str, str | None]:
+    found = load_accounts(home.path / "accounts.toml").lanes
+    return {"/".join(lane): config.fault for lane, config in found.items()}
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# --- on a terminal --------------------------------------------------------------------
+
+
+def test_a_first_user_is_led_to_files_that_work(home: Home) -> None:
+    with terminal(home.path, home.environment(), "init") as tty:
+        tty.answer("Provider", "amazon")
+        tty.expect("it must be one of iletimerkezi, dukkango,")
+        tty.answer("Provider", "akinon")
+        tty.answer("Account name")
+        tty.answer("Log in by", "username+password")
+        tty.answer("base_url", "http://shop.example.com")
+        tty.expect("base_url is plain http: credentials would travel unencrypted")
+        tty.answer("base_url", "https://shop.example.com")
+        tty.answer("Keep its credentials")
+        tty.answer("akinon username", "ann")
+        tty.answer_hidden("akinon password", SECRET)
+        tty.answer("Another account?", "y")
+        tty.answer("Provider", "notpanel")
+        tty.answer("Account name", "second.one")
+        tty.answer("Keep its credentials", "here")
+        tty.answer_hidden("notpanel key", "hush-hush")
+        tty.answer("Another account?")
+        tty.answer("Redis (embedded, own)")
+        tty.answer("PostgreSQL (embedded, own)")
+        tty.answer("tokens for the HTTP door?", "y")
+        tty.answer("For whom", "shop:everything")
+        tty.expect("its scopes must be of submit, read, operate")
+        tty.answer("For whom", "shop:submit+read")
+        tty.answer("webhooks?", "y")
+        tty.answer("Hosts", "shop.example.com")
+        assert tty.end() == 0, tty.shown
+    assert SECRET not in tty.shown
+    assert "hush-hush" not in tty.shown
+    assert "rescind cancel akinon ORDER --wait" in tty.shown
+    assert lanes(home) == {"akinon/default": None, "notpanel/second.one": None}
+    assert "hush" in (home.path / "accounts.toml").read_text()
+    kept = dotenv_values(home.path / ".env")
+    assert (kept["AKINON_USERNAME"], kept["AKINON_PASSWORD"]) == ("ann", SECRET)
+    assert mode(home.path / "accounts.toml") == mode(home.path / ".env") == 0o600
+    _assert_secrets_are_good_and_were_shown(kept, tty.shown)
+
+
+def _assert_secrets_are_good_and_were_shown(
+    kept: dict[str, str | None], shown: str
+) -> None:
+    tokens = kept["RESCIND_API_TOKENS"] or ""
+    secret = tokens.rpartition(":")[2]
+    found = access(Settings(api_tokens=SecretStr(tokens))).token(secret)
+    assert found is not None
+    assert found.scopes == {Scope.SUBMIT, Scope.READ}
+    assert f"token of shop: {secret}" in shown
+    webhooks = kept["RESCIND_WEBHOOK_SECRET"] or ""
+    assert f"webhook secret: {webhooks}" in shown
+    Webhook(webhooks)
+    assert kept["RESCIND_WEBHOOK_HOSTS"] == "shop.example.com"
+
+
+@pytest.mark.parametrize("at", ["Provider", "notpanel key", "PostgreSQL"])
+def test_ctrl_c_leaves_nothing_behind(home: Home, at: str) -> None:
+    answers = {"Provider": "notpanel", "Account": "", "Keep": "", "notpanel key": "k"}
+    answers |= {"Another": "", "Redis": "", "PostgreSQL": ""}
+    with terminal(home.path, home.environment(), "init") as tty:
+        for question, answer in answers.items():
+            if question == at:
+                tty.expect(question)
+                break
+            ask = tty.answer_hidden if question == "notpanel key" else tty.answer
+            ask(question, answer)
+        assert tty.interrupt() == 130
+    assert "nothing was written" in tty.shown
+    assert list(home.path.iterdir()) == []
+
+
+def test_a_service_of_ones_own_is_written_with_a_seal_key(home: Home) -> None:
+    with terminal(home.path, home.environment(), "init") as tty:
+        tty.answer("Provider", "notpanel")
+        tty.answer("Account")
+        tty.answer("Keep")
+        tty.answer_hidden("notpanel key", "k")
+        tty.answer("Another account?")
+        tty.answer("Redis (embedded, own)", "own")
+        tty.answer_hidden("RESCIND_REDIS_URL", "http://x")
+        tty.expect("RESCIND_REDIS_URL is not the URL of a Redis")
+        tty.answer_hidden("RESCIND_REDIS_URL", "redis://:hush@db.example:6379/0")
+        tty.answer("PostgreSQL (embedded, own)", "own")
+        tty.answer_hidden("RESCIND_DATABASE_URL", "mysql://x/y")
+        tty.expect("only sqlite:/// and")
+        tty.answer_hidden(
+            "RESCIND_DATABASE_URL", "postgresql+psycopg://u:hush@db.example/x"
+        )
+        tty.answer("HTTP door?")
+        tty.answer("webhooks?")
+        assert tty.end() == 0, tty.shown
+    assert "hush" not in tty.shown
+    kept = dotenv_values(home.path / ".env")
+    assert kept["RESCIND_REDIS_URL"] == "redis://:hush@db.example:6379/0"
+    assert Settings(seal_key=SecretStr(kept["RESCIND_SEAL_KEY"] or "")).seal()
+
+
+# --- without one ----------------------------------------------------------------------
+
+
+def test_options_and_variables_answer_where_nobody_can_be_asked(home: Home) -> None:
+    secret = home.path / "secret"
+    secret.write_text("from-a-file\n")
+    done = home.process(
+        *("init", "--provider", "dukkango", "--account", "branch-7"),
+        *("--credential-file", f"rest_secret_key={secret}", "--token", "shop:submit"),
+        DUKKANGO_BRANCH_7_APP_SECRET_KEY="from-the-environment",
+    )
+    assert done.status == 0, done.err
+    assert lanes(home) == {"dukkango/branch-7": None}
+    assert "--account branch-7" in done.out
+    account = load_accounts(home.path / "accounts.toml").lanes["dukkango", "branch-7"]
+    assert account.account is not None
+    assert set(account.account.secrets()) == {"from-a-file", "from-the-environment"}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "no terminal to ask on: give --provider"),
+        (["--provider", "notpanel"], "by the variable NOTPANEL_KEY"),
+        (["--provider", "akinon"], "give AKINON_TOKEN or else AKINON_USERNAME and"),
+        (["--provider", "x"], "--provider: it must be one of"),
+        (["--provider", "notpanel", "--account", "a b"], "--account: it must be 1 to"),
+        (
+            ["--provider", "notpanel", "--base-url", "x"],
+            "--base-url: base_url: must be",
+        ),
+        (["--credential-file", "key"], "must be NAME=VALUE"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_a_sentence_and_writes_nothing(
+    home: Home, words: list[str], says: str
+) -> None:
+    done = home.run("init", *words)
+    assert done.status == 2
+    assert says in done.err
+    assert list(home.path.iterdir()) == []
+
+
+def test_nothing_is_overwritten(home: Home) -> None:
+    home.write("accounts.toml", "# mine\n")
+    done = home.process("init", "--provider", "notpanel", NOTPANEL_KEY="k")
+    assert done.status == 2
+    assert "accounts.toml is there already" in done.err
+    assert "`rescind init --add` adds to what is there" in done.err
+    assert "docs/errors.md#already-there" in done.err
+    assert (home.path / "accounts.toml").read_text() == "# mine\n"
+    assert not (home.path / ".env").exists()
+
+
+def test_an_account_is_added_and_all_else_stays_as_it_is(home: Home) -> None:
+    before = '# Ours.\n[notpanel.default]\nkey = "one"  # of ann\n# The end.'
+    home.write("accounts.toml", before)
+    home.write(".env", "# Kept.\nRESCIND_RETENTION=365d")
+    words = ("init", "--add", "--provider", "notpanel", "--account")
+    done = home.process(*words, "second", NOTPANEL_SECOND_KEY="two")
+    assert done.status == 0, done.err
+    assert (home.path / "accounts.toml").read_text().startswith(f"{before}\n")
+    assert (home.path / ".env").read_text().startswith("# Kept.\nRESCIND_RETENTION=")
+    assert lanes(home) == {"notpanel/default": None, "notpanel/second": None}
+    again = home.process(*words, "second", NOTPANEL_SECOND_KEY="three")
+    assert again.status == 2
+    assert "[notpanel.second] is in the accounts file already" in again.err
+
+
+def test_a_value_that_env_files_cannot_hold_is_refused(home: Home) -> None:
+    odd = "before${HOME}after"
+    done = home.process("init", "--provider", "notpanel", NOTPANEL_KEY=odd)
+    assert done.status == 2
+    assert "NOTPANEL_KEY cannot be kept in .env as it is" in done.err
+    assert odd not in done.err
+    assert list(home.path.iterdir()) == []
+
+
+# --- what it goes by ------------------------------------------------------------------
+
+
+class Lenient(Account):
+    """Content with either, and with both."""
+
+    base_url: str = "https://host.example"
+    one: SecretStr | None = None
+    other: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if self.one is None and self.other is None:
+            raise ValueError("one or other is required")
+        return self
+
+
+def test_more_than_a_way_in_needs_is_not_asked_for() -> None:
+    provider = cast("Any", SimpleNamespace(account_model=Lenient))
+    assert ways_in(provider) == [("one",), ("other",)]
+    assert [is_secret(provider, name) for name in ("one", "other")] == [True, False]
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_each_way_in_is_enough_and_no_part_of_it_is(name: str) -> None:
+    provider = BY_NAME[name]
+    ways = ways_in(provider)
+    assert ways
+    for way in ways:
+        assert fault(provider, dict.fromkeys(way, "x")) is None
+        for left_out in way:
+            rest = dict.fromkeys(set(way) - {left_out}, "x")
+            assert fault(provider, rest) is not None
+    hidden = {one for way in ways for one in way if is_secret(provider, one)}
+    assert hidden == {one for way in ways for one in way} - {"username"}
+
+
+# A carriage return is the file's own matter, and $ is tried before it is written.
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r$"), min_size=1))
+def test_what_is_written_into_env_is_read_back(value: str) -> None:
+    read = dotenv_values(stream=StringIO(f"A={env_value(value)}\n"), interpolate=False)
+    assert read["A"] == value
+
+
+def test_the_environment_is_left_as_it_was(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCIND_SEAL_KEY", "as-it-was")
+    before = dict(os.environ)
+    words = ("--provider", "ithink", "--postgresql", "postgresql+psycopg://u@h/n")
+    keys = {"ITHINK_ACCESS_TOKEN": "a", "ITHINK_SECRET_KEY": "b"}
+    with mock.patch.dict(os.environ, keys):
+        assert home.run("init", *words).status == 0
+    assert dict(os.environ) == before
+    assert lanes(home) == {"ithink/default": None}

@@ -1,0 +1,284 @@
+"""Showing, listing, retrying; lanes; settings for other programs; keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.cli.test_cli_support import UUID, Home
+
+
+def test_show_by_id_and_by_path(home: Home) -> None:
+    record = home.run("cancel", "notpanel", "ord_1", "--json").records[0]
+    for name in (record["id"], "notpanel/default/ord_1"):
+        done = home.run("show", name, "--json")
+        shown = json.loads(done.out)
+        history = shown.pop("history")
+        assert shown.pop("deliveries") == []
+        assert shown == record
+        assert [step["to"] for step in history] == ["queued"]
+    plain = home.run("show", record["id"]).out
+    assert "notpanel" in plain
+    assert "queued" in plain
+
+
+@pytest.mark.parametrize("name", ["nope", "a/b/c", "\udcff", "x\x00y", "a" * 5000])
+def test_an_unknown_id(home: Home, name: str) -> None:
+    done = home.run("show", name)
+    assert done.status == 2
+    assert "there is no such cancellation; an ID is" in done.err
+    assert done.out == ""
+    assert home.run("retry", name).status == 2
+
+
+def test_list_filters_and_says_when_there_are_more(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1", "ord_2", "--group", "g")
+    home.run("cancel", "notpanel", "ord_3", "--account", "second")
+    home.run("cancel", "nobody", "1")
+    orders = {
+        (): ["1", "ord_3", "ord_2", "ord_1"],
+        ("--state", "queued"): ["ord_3", "ord_2", "ord_1"],
+        ("--state", "queued", "--state", "rejected"): ["1", "ord_3", "ord_2", "ord_1"],
+        ("--account", "second"): ["ord_3"],
+        ("--group", "g"): ["ord_2", "ord_1"],
+        ("--provider", "ithink"): [],
+    }
+    for options, expected in orders.items():
+        found = home.run("list", "--json", *options).records
+        assert sorted(r["order"] for r in found) == sorted(expected)
+    done = home.run("list", "--limit", "2")
+    assert "these are the newest 2" in done.err
+    assert len(done.out.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    "words", [["--state", "gone"], ["--provider", "nobody"], ["--limit", "0"]]
+)
+def test_list_refuses_wrong_words(home: Home, words: list[str]) -> None:
+    assert home.run("list", *words).status == 2
+
+
+def test_list_takes_any_limit(home: Home) -> None:
+    assert home.run("list", "--limit", str(10**30)).status == 0
+
+
+def test_retry_opens_a_new_round_and_says_why_not(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1", "ord_2", "x y")
+    home.end("failed", "attempts_exhausted", "ord_1")
+    refused = home.run("list", "--state", "rejected", "--json").records[0]["id"]
+    names = [f"notpanel/default/ord_{n}" for n in (1, 2, 3)]
+    done = home.run("retry", *names, refused, "--json")
+    assert done.status == 2
+    assert [(r["order"], r["state"]) for r in done.records] == [("ord_1", "queued")]
+    assert "is queued: only failed, expired and rejected ones are retried" in done.err
+    assert "ord_3: there is no such cancellation" in done.err
+    assert "was never a valid cancellation" in done.err
+
+
+def test_retry_needs_a_time_that_is_to_come(home: Home) -> None:
+    done = home.run("retry", "x", "--cancel-before", "2020-01-01T00:00:00Z")
+    assert done.status == 2
+    assert "has passed" in done.err
+
+
+def test_lanes_hold_and_resume(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    lane = home.run("lanes", "--json").records[-2]
+    assert lane["lane"] == "notpanel/default"
+    assert (lane["status"], lane["backlog"]) == ("open", {"queued": 1})
+    assert lane["oldest_seconds"] >= 0
+    assert home.run("hold", "notpanel/default").status == 0
+    lane = home.run("lanes", "--json").records[-2]
+    assert (lane["status"], lane["why"]) == ("held", "held by an operator")
+    assert home.run("resume", "notpanel/default").status == 0
+    assert home.run("lanes", "--json").records[-2]["status"] == "open"
+    assert "90/minute" in home.run("lanes").out
+
+
+def test_a_long_backlog_is_counted_to_a_bound_unless_all_of_it_is_asked_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rescind.cli.lane_commands.COUNTED", 2)
+    home.run("cancel", "notpanel", "ord_1", "ord_2", "ord_3")
+    assert " more than 2 queued " in home.run("lanes").out
+    assert " 3 queued " in home.run("lanes", "--exact").out
+    whole = home.run("lanes", "--json").records[-2]
+    assert (whole["backlog"], whole["backlog_more"]) == ({"queued": 3}, [])
+    some = home.run("lanes", "--json", "--no-exact").records[-2]
+    assert (some["backlog"], some["backlog_more"]) == ({"queued": 2}, ["queued"])
+
+
+@pytest.mark.parametrize("name", ["notpanel", "notpanel/third", "x/y/z", ""])
+def test_an_unknown_lane(home: Home, name: str) -> None:
+    for command in ("hold", "resume"):
+        done = home.run(command, name)
+        assert done.status == 2
+        assert "is no lane: give provider/account; there are: akinon/def" in done.err
+
+
+def test_one_bad_account_holds_its_lane_alone(home: Home) -> None:
+    home.write("accounts.toml", '[notpanel.default]\nkey = "k"\n[dukkango.default]\n')
+    status = {r["lane"]: r["status"] for r in home.run("lanes", "--json").records}
+    assert status == {"dukkango/default": "held", "notpanel/default": "open"}
+    assert home.run("cancel", "notpanel", "ord_1").status == 0
+    done = home.run("resume", "dukkango/default")
+    assert "stays held until the accounts file is mended" in done.err
+
+
+@pytest.mark.parametrize(
+    ("lane", "why"),
+    [
+        ("notpanel/second", "account second of notpanel is not in the accounts file"),
+        ("no-provider/default", "no-provider is no provider of this version"),
+    ],
+)
+def test_a_lane_that_nobody_can_call_any_more_is_shown_as_held(
+    home: Home, lane: str, why: str
+) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    provider, account = lane.split("/")
+    home.change(provider=provider, account=account)
+    home.write("accounts.toml", '[notpanel.default]\nkey = "k"\n')
+    shown = {one["lane"]: one for one in home.run("lanes", "--json").records}
+    assert shown[lane]["status"] == "held"
+    assert why in shown[lane]["why"]
+    assert shown[lane]["backlog"] == {"queued": 1}
+    assert home.run("hold", lane).status == 0
+    assert "stays held until" in home.run("resume", lane).err
+    assert lane in home.run("lanes").out
+
+
+def test_env_can_be_evaluated_and_works_elsewhere(
+    home: Home, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home.run("cancel", "akinon", "7", "--param", "is_all=true", "--param", "reasons=")
+    lines = home.run("env").out.splitlines()
+    found = dict(shlex.split(line)[0].split("=", 1) for line in lines)
+    assert found["RESCIND_HOME"] == str(home.path / ".rescind")
+    assert found["RESCIND_REDIS_URL"] == os.environ["RESCIND_REDIS_URL"]
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    done = subprocess.run(
+        home.command("cancel", "notpanel", "ord_9", "--json"),
+        cwd=elsewhere,
+        env=home.environment(**found),
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["order"] == "ord_9"
+    assert home.run("show", "notpanel/default/ord_9").status == 0
+
+
+def test_env_without_redis_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RESCIND_REDIS_URL")
+    done = home.run("env")
+    assert done.status == 3
+    assert "RESCIND_DATABASE_URL=" in done.out
+    assert "no Redis is known" in done.err
+
+
+def test_env_quotes_what_a_shell_would_read(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCIND_REDIS_URL", "redis://:a&b@h/0?ssl_ca_path=x")
+    assert "RESCIND_REDIS_URL='redis://:a&b@h/0?ssl_ca_path=x'" in home.run("env").out
+
+
+def test_seal_keys_are_made_and_rotated(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (home.run("seal-key").out.strip() for _ in range(2))
+    assert old != new
+    monkeypatch.setenv("RESCIND_SEAL_KEY", old)
+    options = ["is_all=true", 'reasons={"1": 2}', 'ibans={"1": "TR33"}']
+    params = [word for option in options for word in ("--param", option)]
+    done = home.run("cancel", "akinon", "7", *params, "--json")
+    assert done.status == 0
+    assert "TR33" not in done.out
+    monkeypatch.setenv("RESCIND_SEAL_KEY", f"{new},{old}")
+    assert home.run("seal-key", "--rotate").out.startswith("1 sealed anew")
+    monkeypatch.setenv("RESCIND_SEAL_KEY", new)
+    assert home.run("cancel", "akinon", "7", *params).status == 0
+    monkeypatch.setenv("RESCIND_SEAL_KEY", old)
+    done = home.run("seal-key", "--rotate")
+    assert done.status == 2
+    assert "1 could not be opened by any key" in done.err
+
+
+def test_a_seal_key_that_is_none(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESCIND_SEAL_KEY", "secret")
+    done = home.run("cancel", "notpanel", "ord_1")
+    assert done.status == 2
+    assert "RESCIND_SEAL_KEY is not a key" in done.err
+
+
+def test_a_ledger_of_a_newer_version(home: Home) -> None:
+    home.run("list")
+    engine = create_engine(f"sqlite:///{home.path}/.rescind/ledger.db")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'zz'"))
+    engine.dispose()
+    for words in (["list"], ["cancel", "notpanel", "ord_1"], ["migrate"]):
+        done = home.run(*words)
+        assert done.status == 3
+        assert "was written by a newer Rescind" in done.err
+        assert "upgrade this program" in done.err
+
+
+def test_a_home_that_is_a_file(home: Home) -> None:
+    home.write(".rescind", "")
+    done = home.run("list")
+    assert done.status == 2
+    assert ".rescind" in done.err
+
+
+def test_an_env_file_that_is_not_utf8(home: Home) -> None:
+    home.write(".env", b"RESCIND_HOME=\xff\n")
+    done = home.run("list")
+    said = "rescind: the file .env is not UTF-8: save it as UTF-8\n"
+    assert (done.status, done.err) == (2, f"{said}  see docs/errors.md#env-file\n")
+
+
+def test_every_command_has_help_and_unknown_ones_are_refused(home: Home) -> None:
+    listed = home.run("--help").out
+    for name in ("cancel", "submit", "show", "list", "retry", "lanes", "hold"):
+        assert f"  {name} " in listed
+        assert home.run(name, "--help").status == 0
+    for name in ("resume", "up", "demo", "sandbox", "env", "doctor", "migrate"):
+        assert f"  {name} " in listed
+    assert home.run("undo").status == 2
+    assert home.run("--version").out.startswith("rescind")
+
+
+def test_help_is_quick_since_it_imports_nothing_heavy(home: Home) -> None:
+    code = (
+        "import sys; from rescind.cli import main; main(['--help']);"
+        " heavy = {'celery', 'sqlalchemy', 'pydantic', 'rich'};"
+        " print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=home.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_words_that_the_terminal_cannot_show_end_nothing(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1", "--metadata", "ad=Şükrü")
+    name = "notpanel/default/ord_1"
+    done = home.process("show", name, "--json", PYTHONIOENCODING="ascii")
+    assert json.loads(done.out)["metadata"] == {"ad": "Şükrü"}
+    assert home.process("show", name, PYTHONIOENCODING="ascii").status == 0
+
+
+def test_a_dukkango_order_is_found_by_its_path(home: Home) -> None:
+    home.run("cancel", "dukkango", UUID.upper(), "--param", "reason_id=4")
+    assert home.run("show", f"dukkango/default/{UUID}").status == 0

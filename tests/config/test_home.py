@@ -1,0 +1,42 @@
+"""What runs in a folder is found there, and its key is made once."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from rescind.config.home import Running, running, write_private, write_running
+from rescind.config.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("RESCIND_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_what_runs_here_is_found() -> None:
+    what = Running("redis://:p@127.0.0.1:7/0", "http://127.0.0.1:5555", 42)
+    write_running(Path(".rescind"), what)
+    assert running(Path(".rescind")) == what
+    assert Settings().redis == what.redis_url
+    mode = stat.S_IMODE(Path(".rescind/running.json").stat().st_mode)
+    assert mode == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"redis_url": 1}', "\x00"])
+def test_a_broken_note_of_what_runs_is_none(text: str) -> None:
+    write_private(Path(".rescind/running.json"), text)
+    assert running(Path(".rescind")) is None
+
+
+def test_the_embedded_ledger_makes_its_own_key_once() -> None:
+    first = Settings().seal_keys()
+    assert first == Settings().seal_keys()
+    mode = stat.S_IMODE(Path(".rescind/seal.key").stat().st_mode)
+    assert mode == 0o600
+    assert Settings().seal().open(Settings().seal().close("x")) == "x"

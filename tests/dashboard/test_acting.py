@@ -1,0 +1,204 @@
+"""Holding, resuming and retrying from the desk: each asked about, and done once."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from rescind.dashboard import retry_pages
+from rescind.ledger.changes.lane_states import LaneState, read_lane
+from rescind.ledger.progress import Progress
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.model import Reason
+from tests.dashboard.stage import PANEL, PARCEL, Served, Visitor, end, set_lane, utc_now
+from tests.ledger.build import row
+from tests.tasks.conftest import until
+
+FAILED = (State.FAILED, Reason.UNRESOLVED)
+LANE = "notpanel/default"
+
+
+def lane(engine: Engine) -> LaneState:
+    with reading(engine) as connection:
+        return read_lane(connection, PANEL)
+
+
+def states(engine: Engine, ids: list[str]) -> list[str]:
+    return [row(engine, one).state for one in ids]
+
+
+def hidden(page: str, name: str) -> list[str]:
+    return re.findall(rf'name="{name}" value="([^"]*)"', page)
+
+
+# --- lanes ----------------------------------------------------------------------------
+
+
+def test_a_hold_is_asked_about_first(operator: Visitor, ledger: Engine) -> None:
+    asked = operator.get(f"/desk/lanes/hold?lane={LANE}").text
+    assert "Nothing more is sent on this lane" in asked
+    assert lane(ledger).held_at is None
+    done = operator.send("/desk/lanes/hold", lane=LANE)
+    assert done.headers["location"] == "/?done=held&lane=notpanel%2Fdefault"
+    assert lane(ledger).held_at is not None
+    said = operator.get(done.headers["location"]).text
+    assert f"{LANE} is held: nothing more is sent" in said
+
+
+def test_a_resumed_lane_forgets_and_is_woken(
+    door: Served, operator: Visitor, ledger: Engine
+) -> None:
+    held = LaneState(held_at=utc_now(), held_reason="the key was refused", failures=3)
+    set_lane(ledger, PANEL, held)
+    operator.send("/desk/lanes/resume", lane=LANE)
+    assert lane(ledger) == LaneState()
+    until(lambda: len(door.woken.asked) == 3, "the lane is woken")
+    assert {one for one, _ in door.woken.asked} == {PANEL}
+
+
+@pytest.mark.parametrize("name", ["nobody/default", "notpanel", "", "a/b/c"])
+def test_an_unknown_lane_is_refused_in_words(operator: Visitor, name: str) -> None:
+    for refused in (
+        operator.get(f"/desk/lanes/hold?lane={name}"),
+        operator.send("/desk/lanes/hold", lane=name or "/"),
+        operator.send("/desk/lanes/resume", lane=name or "/"),
+    ):
+        assert refused.status_code == 404
+        assert "is no lane" in refused.text
+
+
+def test_no_address_puts_words_on_the_overview(operator: Visitor) -> None:
+    said = operator.get("/?done=held&lane=Call+0900+and+pay").text
+    assert "and pay" not in said
+
+
+# --- new rounds -----------------------------------------------------------------------
+
+
+def test_one_is_retried_after_it_was_asked_about(
+    door: Served, operator: Visitor, ledger: Engine
+) -> None:
+    one = end(ledger, PANEL, "ord_1", *FAILED)
+    asked = operator.send("/desk/retry", id=one).text
+    assert "Retry 1 cancellation?" in asked
+    assert "ord_1" in asked
+    assert states(ledger, [one]) == ["failed"]
+    done = operator.send("/desk/retry/now", id=hidden(asked, "id"))
+    assert done.headers["location"] == f"/desk/cancellations/{one}?done=retried"
+    assert states(ledger, [one]) == ["queued"]
+    until(lambda: door.woken.asked == [(PANEL, "cancel")], "the lane is woken")
+    assert "A new round has begun" in operator.get(done.headers["location"]).text
+
+
+def test_an_answer_that_was_lost_is_asked_for_first(
+    operator: Visitor, ledger: Engine
+) -> None:
+    one = end(ledger, PANEL, "ord_1", *FAILED, lost=True)
+    operator.send("/desk/retry/now", id=one)
+    assert states(ledger, [one]) == ["verifying"]
+
+
+def test_many_that_were_ticked_are_retried_and_no_other(
+    operator: Visitor, ledger: Engine
+) -> None:
+    ids = [end(ledger, PANEL, f"ord_{n}", *FAILED) for n in range(4)]
+    asked = operator.send("/desk/retry", id=ids[:3]).text
+    assert "Retry 3 cancellations?" in asked
+    said = operator.send("/desk/retry/now", id=hidden(asked, "id")).text
+    assert "3 cancellations are under way again" in said
+    assert states(ledger, ids) == ["queued"] * 3 + ["failed"]
+
+
+def test_all_that_match_are_retried_but_not_what_failed_since(
+    operator: Visitor, ledger: Engine
+) -> None:
+    was = utc_now() - timedelta(minutes=1)
+    ids = [end(ledger, PANEL, f"ord_{n}", *FAILED, at=was) for n in range(3)]
+    other = end(ledger, PARCEL, "awb-1", *FAILED, at=was)
+    match = {"every": "yes", "state": "failed", "provider": "notpanel"}
+    asked = operator.send("/desk/retry", **match).text
+    assert "Retry 3 cancellations?" in asked
+    later = end(ledger, PANEL, "ord_9", *FAILED, at=utc_now() + timedelta(minutes=1))
+    operator.send("/desk/retry/now", **match, until=hidden(asked, "until")[0])
+    assert states(ledger, ids) == ["queued"] * 3
+    assert states(ledger, [other, later]) == ["failed", "failed"]
+
+
+def test_no_more_than_so_many_are_retried_at_once(
+    operator: Visitor, ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry_pages, "MOST", 2)
+    monkeypatch.setattr("rescind.dashboard.selection.MOST", 2)
+    ids = [end(ledger, PANEL, f"ord_{n}", *FAILED) for n in range(3)]
+    asked = operator.send("/desk/retry", every="yes").text
+    assert "Retry 2 cancellations?" in asked
+    assert "these are the newest 2" in asked
+    operator.send("/desk/retry/now", every="yes")
+    assert states(ledger, ids) == ["failed", "queued", "queued"]
+
+
+def test_one_that_cannot_be_retried_stops_none_of_the_others(
+    operator: Visitor, ledger: Engine
+) -> None:
+    late = utc_now() - timedelta(minutes=1)
+    gone = (State.EXPIRED, Reason.DEADLINE_PASSED)
+    good = end(ledger, PANEL, "ord_1", *FAILED)
+    over = end(ledger, PANEL, "ord_2", *gone, cancel_before=late)
+    asked = operator.send("/desk/retry", id=[good, over]).text
+    assert "that of 1 cancellation has passed" in asked
+    said = operator.send("/desk/retry/now", id=[good, over]).text
+    assert "1 other could not be retried" in said
+    assert states(ledger, [good, over]) == ["queued", "expired"]
+
+
+def test_a_new_deadline_opens_what_has_expired(
+    operator: Visitor, ledger: Engine
+) -> None:
+    late = utc_now() - timedelta(minutes=1)
+    gone = (State.EXPIRED, Reason.DEADLINE_PASSED)
+    one = end(ledger, PANEL, "ord_1", *gone, cancel_before=late)
+    operator.send("/desk/retry/now", id=one, deadline="+1h")
+    assert states(ledger, [one]) == ["queued"]
+
+
+@pytest.mark.parametrize("deadline", ["soon", "2026-01-01T00:00:00Z", "12:00"])
+def test_a_deadline_that_is_none_is_refused_in_words(
+    operator: Visitor, ledger: Engine, deadline: str
+) -> None:
+    one = end(ledger, PANEL, "ord_1", *FAILED)
+    refused = operator.send("/desk/retry/now", id=one, deadline=deadline)
+    assert refused.status_code == 422
+    assert "The new deadline" in refused.text
+    assert states(ledger, [one]) == ["failed"]
+
+
+def test_retrying_twice_opens_one_round(operator: Visitor, ledger: Engine) -> None:
+    one = end(ledger, PANEL, "ord_1", *FAILED)
+    operator.send("/desk/retry/now", id=[one, one])
+    again = operator.send("/desk/retry/now", id=one).text
+    assert "Nothing was changed" in again
+    assert row(ledger, one).version == 4
+
+
+def test_what_was_never_valid_or_is_unknown_is_not_retried(
+    operator: Visitor, ledger: Engine
+) -> None:
+    from tests.dashboard.stage import take_in
+
+    begins = Progress(
+        State.REJECTED, reason=Reason.INVALID_REQUEST, finished_at=utc_now()
+    )
+    one = take_in(ledger, PANEL, "ord_1", key="refused:1", progress=begins)
+    for form in ({"id": one}, {"id": "nothing"}, {}):
+        assert "Nothing to retry" in operator.send("/desk/retry", **form).text
+        assert "Nothing was changed" in operator.send("/desk/retry/now", **form).text
+    assert states(ledger, [one]) == ["rejected"]
+
+
+def test_more_than_a_page_can_hold_is_refused(operator: Visitor) -> None:
+    ids = [str(number) for number in range(201)]
+    assert operator.send("/desk/retry", id=ids).status_code == 422

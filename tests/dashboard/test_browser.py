@@ -1,0 +1,249 @@
+"""The desk in a real Chromium: by mouse, by keyboard, on a phone, for everybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rescind.dashboard import board_cache
+from rescind.ledger.changes.lane_states import LaneState
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.model import Reason
+from tests.browser import PHONE, WIDE, opened
+from tests.dashboard.stage import (
+    OPERATOR,
+    PANEL,
+    READER,
+    Served,
+    a_day,
+    end,
+    set_lane,
+    utc_now,
+)
+from tests.ledger.build import row
+from tests.ledger.telling import GONE, ended, holding, settling
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+OTHERWISE = {"/", "/desk/ended", "/desk/cancellations/ONE"}
+"""Pages that are laid out in another way on a phone."""
+PAGES = [
+    "/desk/sign-in",
+    "/",
+    "/desk/ended",
+    "/desk/ended?state=rejected&group=nightly",
+    "/desk/ended?state=expired",
+    "/desk/untold",
+    "/desk/search?q=8621001",
+    "/desk/search?q=nowhere",
+    "/desk/groups",
+    "/desk/lanes/hold?lane=ithink/default",
+    "/desk/cancellations/ONE",
+    "/desk/cancellations/nothing",
+]
+
+
+@pytest.fixture
+def page(chromium: Browser, door: Served) -> Iterator[Page]:
+    """A page whose visitor is signed in as an operator."""
+    with opened(chromium, base_url=door.base) as found:
+        enter(found, OPERATOR)
+        yield found
+
+
+def enter(page: Page, token: str) -> None:
+    page.goto("/")
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Overview").wait_for()
+
+
+def one_that_failed(door: Served) -> str:
+    with reading(door.engine) as connection:
+        return str(list_rows(connection, Filter(states=["failed"]), 9)[-1].id)
+
+
+def test_a_held_lane_is_resumed_and_another_held(door: Served, page: Page) -> None:
+    a_day(door.engine, utc_now())
+    page.goto("/")
+    lane = page.get_by_role("row", name=re.compile("notpanel.default"))
+    assert "refuses the key" in lane.inner_text()
+    lane.get_by_role("button", name="Resume").click()
+    page.get_by_text("notpanel/default goes on").wait_for()
+    page.get_by_role("link", name="Hold… ithink/default").click()
+    page.get_by_role("button", name="Hold it").click()
+    page.get_by_text("ithink/default is held").wait_for()
+    lane = page.get_by_role("row", name=re.compile("ithink.default"))
+    assert "held by an operator" in lane.inner_text()
+
+
+def test_all_of_a_page_are_ticked_and_retried(door: Served, page: Page) -> None:
+    failed = (State.FAILED, Reason.ATTEMPTS_EXHAUSTED)
+    ids = [end(door.engine, PANEL, f"ord_{n}", *failed) for n in range(3)]
+    page.goto("/desk/ended")
+    page.get_by_label("All on this page").check()
+    page.get_by_label("Tick ord_1").uncheck()
+    page.get_by_role("button", name="Retry the ticked…").click()
+    page.get_by_role("button", name="Retry 2 cancellations").click()
+    page.get_by_text("2 cancellations are under way again").wait_for()
+    assert [row(door.engine, one).state for one in ids] == [
+        "queued",
+        "failed",
+        "queued",
+    ]
+
+
+def test_a_filter_shows_what_it_finds_without_a_new_page(
+    door: Served, page: Page
+) -> None:
+    a_day(door.engine, utc_now())
+    page.goto("/desk/ended")
+    page.evaluate("window.sameDocument = true")
+    page.get_by_label("Provider").select_option("dukkango")
+    page.get_by_text("ord_78").wait_for(state="detached")
+    assert page.get_by_text("3e9caf87").count() == 1
+    assert page.evaluate("window.sameDocument") is True
+    assert "provider=dukkango" in page.url
+
+
+def test_the_overview_changes_by_itself_and_keeps_the_focus(
+    door: Served, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_cache, "TICK", 0.05)
+    page.get_by_text("Nothing has failed").wait_for()
+    page.get_by_role("link", name="Hold… ithink/default").focus()
+    held_at = utc_now() - timedelta(minutes=5)
+    set_lane(door.engine, PANEL, LaneState(held_at=held_at, held_reason="no key"))
+    end(door.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
+    page.get_by_role("link", name="1 failed", exact=True).wait_for()
+    since = held_at + timedelta(hours=3)
+    page.get_by_text(f"since {since:%Y-%m-%d %H:%M:%S}").wait_for()
+    assert page.evaluate("document.activeElement.id") == "hold-ithink/default"
+
+
+def test_a_lost_connection_is_said_and_mended(
+    door: Served, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_cache, "TICK", 0.05)
+    stale = page.get_by_text("What is shown may be old")
+    assert stale.is_hidden()
+    page.route("**/desk/events", lambda route: route.abort())
+    door.front.stopping.set()
+    stale.wait_for()
+    assert re.search(r"Last seen at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", stale.inner_text())
+    door.front.stopping.clear()
+
+
+def test_times_are_shown_in_the_readers_zone(door: Served, page: Page) -> None:
+    one = end(door.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
+    page.goto(f"/desk/cancellations/{one}")
+    assert "Times are in Europe/Istanbul" in page.locator("footer").inner_text()
+    shown = page.locator("time[data-at]").first
+    moment = shown.get_attribute("datetime") or ""
+    hour = (int(moment[11:13]) + 3) % 24
+    assert shown.inner_text()[11:16] == f"{hour:02}:{moment[14:16]}"
+
+
+def test_the_keyboard_alone_is_enough(chromium: Browser, door: Served) -> None:
+    one = end(door.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
+    with opened(chromium, base_url=door.base) as page:
+        page.goto("/")
+        # A browser gives the focus with the first picture of a page, after its load.
+        page.locator("#token:focus").wait_for()
+        page.keyboard.type(OPERATOR)
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Overview").wait_for()
+        page.keyboard.press("Tab")
+        assert _focused(page) == "Skip to the content"
+        _tab_to(page, "To look at")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="To look at").wait_for()
+        _tab_to(page, "ord_1")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="ord_1").wait_for()
+        _tab_to(page, "Retry…")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Retry 1 cancellation").wait_for()
+        _tab_to(page, "Retry 1 cancellation")
+        page.keyboard.press("Enter")
+        page.get_by_text("A new round has begun").wait_for()
+    assert row(door.engine, one).state == "queued"
+
+
+def _focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.innerText || ''")).strip()
+
+
+def _tab_to(page: Page, text: str) -> None:
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if _focused(page) == text:
+            outline = "getComputedStyle(document.activeElement).outlineStyle"
+            assert page.evaluate(outline) == "solid", "one sees where one is"
+            return
+    raise AssertionError(f"no way to {text!r} by the keyboard")
+
+
+def test_it_works_without_scripts(chromium: Browser, door: Served) -> None:
+    one = end(door.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
+    with opened(chromium, base_url=door.base, java_script_enabled=False) as page:
+        enter(page, OPERATOR)
+        page.get_by_label("Order, key, id or group").fill("ord_1")
+        page.get_by_role("button", name="Search").click()
+        page.get_by_role("link", name="ord_1").click()
+        page.get_by_role("button", name="Retry…").click()
+        page.get_by_role("button", name="Retry 1 cancellation").click()
+        page.get_by_text("A new round has begun").wait_for()
+    assert row(door.engine, one).state == "queued"
+
+
+# --- for everybody --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_every_page_can_be_read_by_everybody(
+    chromium: Browser, door: Served, size: dict[str, int]
+) -> None:
+    long = "9" * 200
+    ended(door.engine, long)
+    settling(door.engine, holding(door.engine)[0], GONE)
+    a_day(door.engine, utc_now())
+    end(door.engine, PANEL, long, State.FAILED, Reason.UNRESOLVED, message=long)
+    one = one_that_failed(door)
+    with opened(chromium, base_url=door.base, viewport=size) as page:
+        for number, path in enumerate(PAGES):
+            if number == 1:
+                enter(page, OPERATOR if size is WIDE else READER)
+            page.goto(path.replace("ONE", one))
+            for summary in page.locator("summary").all():
+                summary.click()
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= size["width"], f"{path} is {wide} wide"
+            if size is PHONE and path not in OTHERWISE:
+                continue
+            assert _violations(page) == [], path
+            page.emulate_media(color_scheme="dark")
+            # But for their colours they are the same in the dark.
+            assert _violations(page, "color-contrast") == [], f"{path}, dark"
+            page.emulate_media(color_scheme="light")
+
+
+def _violations(page: Page, *rules: str) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:120]} {node.get('failureSummary', '')}"
+        for one in found
+        for node in one["nodes"]
+    ]

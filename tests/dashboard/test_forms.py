@@ -1,0 +1,101 @@
+"""What is sent to the desk is read before anybody knows who sent it: little of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from rescind.dashboard.page_guard import LARGEST_FORM
+from tests.dashboard.stage import OPERATOR, Served, Visitor
+from tests.dashboard.test_sign_in import ACTS
+
+POSTS = [*ACTS, "/desk/sign-in", "/desk/sign-out"]
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_a_strangers_form_is_not_read_beyond_what_forms_have(
+    stranger: Visitor, path: str
+) -> None:
+    form = {"token": OPERATOR, "more": "x" * LARGEST_FORM}
+    refused = stranger.post(path, form)
+    assert refused.status_code == 413
+    assert "nothing was done" in refused.text
+    assert not stranger.session.cookies
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "punycode", "unicode_escape"])
+@pytest.mark.parametrize("path", POSTS)
+def test_a_form_in_parts_of_an_encoding_of_its_own_is_not_read(
+    stranger: Visitor, path: str, charset: str
+) -> None:
+    refused = in_parts(stranger, path, charset)
+    assert refused.status_code == 415
+    assert "application/x-www-form-urlencoded" in refused.text
+    assert not stranger.session.cookies
+
+
+def in_parts(who: Visitor, path: str, charset: str) -> requests.Response:
+    body = f'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\n{OPERATOR}'
+    kind = f"multipart/form-data; boundary=b; charset={charset}"
+    headers = {"Content-Type": kind}
+    url = who.base + path
+    return who.session.post(
+        url,
+        data=f"{body}\r\n--b--\r\n".encode(),
+        headers=headers,
+        allow_redirects=False,
+        timeout=20,
+    )
+
+
+def test_as_many_as_may_be_ticked_go_in_one_form(operator: Visitor) -> None:
+    ids = [f"01a1ff28-08b0-70c3-a63c-{n:012}" for n in range(200)]
+    assert operator.send("/desk/retry", id=ids).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://", "[", "://", "x:1"])
+def test_an_origin_that_is_no_address_is_another_sites(
+    stranger: Visitor, origin: str
+) -> None:
+    refused = stranger.post("/desk/sign-in", {"token": OPERATOR}, Origin=origin)
+    assert refused.status_code == 403
+    assert not stranger.session.cookies
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/desk/cancellations/%00", 404),
+        ("/desk/ended?before=%00", 200),
+        ("/desk/ended?account=%00&group=%00", 200),
+        ("/desk/search?q=%00x", 200),
+        ("/desk/groups?after=%00", 200),
+        ("/desk/groups?name=%00", 200),
+        ("/desk/untold?behind=%00", 200),
+        ("/desk/lanes/hold?lane=%00", 404),
+    ],
+)
+def test_what_no_ledger_can_hold_is_not_there(
+    one_door: Served, ledger_url: str, path: str, status: int
+) -> None:
+    with over(one_door, ledger_url) as operator:
+        assert operator.get(path).status_code == status
+
+
+def test_ticks_that_no_ledger_can_hold_are_of_nothing(
+    one_door: Served, ledger_url: str
+) -> None:
+    with over(one_door, ledger_url) as operator:
+        for path in ("/desk/retry", "/desk/retry/now"):
+            done = operator.send(path, id=["\0", "x"])
+            assert done.status_code == 200
+
+
+@contextmanager
+def over(door: Served, url: str) -> Iterator[Visitor]:
+    door.begin_anew(url)
+    yield door.visitor(OPERATOR)
+    door.engine.dispose()

@@ -1,0 +1,362 @@
+"""What the pages say, of a ledger that holds something and of one that does not."""
+
+from __future__ import annotations
+
+import html
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, insert, text
+
+from rescind.dashboard import rendering
+from rescind.ledger.changes.lane_states import LaneState, hold_for_operator
+from rescind.ledger.progress import Progress
+from rescind.ledger.states import State
+from rescind.ledger.storage.side_tables import DELIVERY, SCHEDULE_RUN
+from rescind.ledger.storage.tables import in_ms
+from rescind.ledger.storage.transactions import writing
+from rescind.provider.model import Reason
+from tests.dashboard.stage import (
+    MEAL,
+    PANEL,
+    PARCEL,
+    SHOP,
+    Served,
+    Visitor,
+    end,
+    set_lane,
+    take_in,
+    utc_now,
+)
+
+FAILED = (State.FAILED, Reason.UNRESOLVED)
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u202eevil\u2066"
+
+
+# --- the overview --------------------------------------------------------------------
+
+
+def test_a_quiet_system_is_said_to_be_quiet(reader: Visitor) -> None:
+    said = reader.get("/").text
+    assert "Nothing has failed, and every lane is open." in said
+    assert "Nothing has ended in the last 24 hours." in said
+
+
+def test_each_lane_has_its_backlog_its_wait_and_its_rate(
+    reader: Visitor, ledger: Engine
+) -> None:
+    for order in ("ord_1", "ord_2"):
+        take_in(ledger, PANEL, order, at=utc_now() - timedelta(hours=3))
+    said = reader.get("/").text
+    assert "2 queued" in said
+    assert ">3 h</time>" in said
+    assert "90/minute" in said
+
+
+def test_a_held_lane_says_why_and_since_when(reader: Visitor, ledger: Engine) -> None:
+    held_at = utc_now() - timedelta(minutes=5)
+    why = "notpanel refuses the key"
+    set_lane(ledger, PANEL, LaneState(held_at=held_at, held_reason=why))
+    said = reader.get("/").text
+    assert why in said
+    assert f'since <time datetime="{held_at:%Y-%m-%dT%H:%M:%S}.000Z"' in said
+    assert "every lane is open" not in said
+
+
+def test_what_failed_is_counted_and_leads_to_the_list(
+    reader: Visitor, ledger: Engine
+) -> None:
+    for order in ("ord_1", "ord_2"):
+        end(ledger, PANEL, order, *FAILED)
+    said = reader.get("/").text
+    assert '<a href="/desk/ended"><b>2</b> failed</a>' in said
+    assert "/desk/ended?provider=notpanel&amp;account=default" in said
+
+
+def test_the_flow_is_drawn_and_told_in_numbers(reader: Visitor, ledger: Engine) -> None:
+    for order in ("1", "2", "3"):
+        end(ledger, PARCEL, order, State.CANCELLED, Reason.CONFIRMED)
+    end(ledger, PARCEL, "4", State.REJECTED, Reason.WINDOW_CLOSED)
+    said = reader.get("/").text
+    assert '<rect class="cancelled"' in said
+    assert "<b>3</b> cancelled" in said
+    assert 'rejected, window closed</th><td class="num">1</td>' in said
+
+
+def test_what_else_is_stuck_is_said_with_its_command(
+    reader: Visitor, ledger: Engine
+) -> None:
+    one = end(ledger, PANEL, "ord_1", State.CANCELLED, Reason.CONFIRMED)
+    at = in_ms(utc_now())
+    told = {"cancellation_id": one, "seq": 3, "kind": "webhook", "target": "x"}
+    told |= {"state": "given_up", "attempts": 9, "version": 1, "ended_state": "x"}
+    told |= {"created_at": at, "updated_at": at, "ended_at": at}
+    told |= {"ended_attempts": 1, "ended_polls": 0}
+    run = {"name": "nightly & co", "asked_by": "beat", "attempts": 1, "version": 1}
+    run |= {"started_at": at, "finished_at": at}
+    with writing(ledger) as connection:
+        connection.execute(insert(DELIVERY), told)
+        for due_at, state in ((1, "held"), (2, "submitted")):
+            runs = {**run, "due_at": due_at, "state": state}
+            connection.execute(insert(SCHEDULE_RUN), {**runs, "name": "mended"})
+        connection.execute(insert(SCHEDULE_RUN), {**run, "due_at": 1, "state": "held"})
+    said = reader.get("/").text
+    assert '<a href="/desk/untold"><b>1</b> outcome could not be told</a>' in said
+    assert "<bdi>nightly &amp; co</bdi></b> held: <code>rescind schedule</code>" in said
+    assert "mended" not in said
+    assert "Nothing has failed, and" not in said
+
+
+# --- lists ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("failed", "Nothing has failed."),
+        ("expired", "Nothing has expired."),
+        ("rejected", "Nothing was rejected."),
+    ],
+)
+def test_an_empty_list_says_so(reader: Visitor, state: str, says: str) -> None:
+    assert says in reader.get(f"/desk/ended?state={state}").text
+
+
+def test_each_that_failed_says_what_to_do(reader: Visitor, ledger: Engine) -> None:
+    end(ledger, MEAL, "a-payment-key", *FAILED, message="Bilinmeyen hata")
+    said = reader.get("/desk/ended").text
+    assert "a-payment-key" in said
+    assert "Bilinmeyen hata" in said
+    assert "if it is still active, retry" in said
+
+
+def test_a_filter_leaves_the_others_out(reader: Visitor, ledger: Engine) -> None:
+    end(ledger, PANEL, "ord_1", *FAILED, group="night")
+    end(ledger, PARCEL, "awb-1", *FAILED)
+    end(ledger, PARCEL, "awb-2", State.REJECTED, Reason.REFUSED)
+    for query in ("provider=notpanel", "account=default&group=night"):
+        said = reader.get(f"/desk/ended?{query}").text
+        assert "ord_1" in said
+        assert "awb-" not in said
+    assert "None that match" in reader.get("/desk/ended?group=day").text
+
+
+def test_a_long_list_goes_on_on_the_next_page(reader: Visitor, ledger: Engine) -> None:
+    for number in range(53):
+        end(ledger, PANEL, f"ord_{number:03}", *FAILED)
+    first = reader.get("/desk/ended?provider=notpanel").text
+    assert first.count('class="row"') == 50
+    older = html.unescape(first.partition("/desk/ended?state=failed&amp;")[2])
+    path = "/desk/ended?state=failed&" + older.partition('"')[0]
+    rest = reader.get(path).text
+    assert rest.count('class="row"') == 3
+    for number in range(53):
+        assert (f"ord_{number:03}" in first) != (f"ord_{number:03}" in rest)
+
+
+@pytest.mark.parametrize("query", ["state=queued", "state=x", "provider=nobody"])
+def test_a_list_that_is_none_is_refused_in_words(reader: Visitor, query: str) -> None:
+    refused = reader.get(f"/desk/ended?{query}")
+    assert refused.status_code == 422
+    assert "There is no such" in refused.text
+
+
+def test_a_search_finds_by_order_key_id_path_and_group(
+    reader: Visitor, ledger: Engine
+) -> None:
+    one = end(ledger, SHOP, "9001", *FAILED, key="9001 items 1", group="night")
+    other = end(ledger, SHOP, "9002", *FAILED)
+    for words in ("9001", "9001 items 1", one, "akinon/shop/9001 items 1"):
+        said = reader.get(f"/desk/search?q={words}").text
+        assert f"/desk/cancellations/{one}" in said
+        assert other not in said
+    assert "A group of this name" in reader.get("/desk/search?q=night").text
+    assert "Nothing is exactly" in reader.get("/desk/search?q=900").text
+    assert "in full" in reader.get("/desk/search?q=").text
+    assert reader.get(f"/desk/search?q={'9' * 501}").status_code == 422
+
+
+def test_groups_are_listed_with_what_became_of_them(
+    reader: Visitor, ledger: Engine
+) -> None:
+    end(ledger, PANEL, "ord_1", *FAILED, group="a/b & c")
+    end(ledger, PANEL, "ord_2", State.CANCELLED, Reason.CONFIRMED, group="a/b & c")
+    take_in(ledger, PANEL, "ord_3", group="other")
+    said = reader.get("/desk/groups").text
+    assert "a/b &amp; c" in said
+    assert "/desk/ended?state=failed&amp;group=a%2Fb+%26+c" in said
+    assert "other" in said
+    assert "other" not in reader.get("/desk/groups?name=a%2Fb+%26+c").text
+
+
+def test_there_may_be_no_groups(reader: Visitor) -> None:
+    assert "There are no groups" in reader.get("/desk/groups").text
+
+
+# --- one -----------------------------------------------------------------------------
+
+
+def test_one_shows_its_history_and_the_providers_own_words(
+    reader: Visitor, ledger: Engine
+) -> None:
+    body = '{"status": false, "message": "Sipariş bulunamadı"}'
+    one = end(
+        ledger,
+        MEAL,
+        "a-payment-key",
+        *FAILED,
+        message="Sipariş bulunamadı",
+        code="E-17",
+        body=body,
+        lost=True,
+        cancel_before=utc_now() + timedelta(hours=1),
+    )
+    said = reader.get(f"/desk/cancellations/{one}").text
+    for expected in (
+        "Sipariş bulunamadı",
+        "E-17",
+        html.escape(body, quote=False).replace('"', "&#34;"),
+        "nobody knows: answer lost, worker died, unclear refusal",
+        "was answered.",
+        "<span>HTTP 200</span><span>184 ms</span>",
+        "if it is still active, retry",
+        "Cancel before",
+    ):
+        assert expected in said
+    assert "Retry…" not in said, "a reader has no button"
+
+
+def test_one_that_is_open_says_that_nothing_is_to_do(
+    reader: Visitor, ledger: Engine
+) -> None:
+    one = take_in(ledger, PANEL, "ord_1")
+    said = reader.get(f"/desk/cancellations/{one}").text
+    assert "Nothing to do" in said
+
+
+def test_what_was_never_valid_has_no_button(operator: Visitor, ledger: Engine) -> None:
+    begins = Progress(
+        State.REJECTED,
+        reason=Reason.INVALID_REQUEST,
+        provider_message="order is required",
+        finished_at=utc_now(),
+    )
+    one = take_in(ledger, PANEL, "ord_1", key="refused:1", progress=begins)
+    assert "Retry…" not in operator.get(f"/desk/cancellations/{one}").text
+    assert "checkbox" in operator.get("/desk/ended?state=rejected").text
+    said = operator.get("/desk/ended?state=rejected").text
+    assert 'name="id"' not in said
+
+
+def test_one_that_is_not_there_is_said_in_words(reader: Visitor) -> None:
+    said = reader.get("/desk/cancellations/nothing")
+    assert said.status_code == 404
+    assert "There is no such cancellation" in said.text
+
+
+# --- what others wrote ---------------------------------------------------------------
+
+
+def test_what_others_wrote_is_shown_and_never_obeyed(
+    operator: Visitor, ledger: Engine
+) -> None:
+    long = "9" * 200
+    one = end(
+        ledger,
+        PANEL,
+        long,
+        *FAILED,
+        group=HOSTILE,
+        message=HOSTILE,
+        code=HOSTILE,
+        body=HOSTILE,
+    )
+    held = LaneState(held_at=utc_now(), held_reason=HOSTILE)
+    set_lane(ledger, PANEL, held)
+    for path in (
+        "/",
+        "/desk/ended",
+        f"/desk/cancellations/{one}",
+        "/desk/groups",
+        f"/desk/search?q={long}",
+    ):
+        said = operator.get(path).text
+        assert "<script>" not in said
+        assert "<img" not in said
+        assert "onerror=" not in said.replace("src=x onerror=alert(2)&gt;", "")
+    said = operator.get("/desk/search?q=%3Cscript%3Ealert(1)").text
+    assert "<script>alert" not in said
+    assert "&lt;script&gt;alert(1)" in said
+
+
+class Seen(HTMLParser):
+    """The elements of a page, and what stands in each ``bdi``."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.words: list[str] = []
+        self._inside = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.elements.append(tag)
+        if tag == "bdi":
+            self._inside = True
+            self.words.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "bdi":
+            self._inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.words[-1] += data
+
+
+def _found(words: str) -> Seen:
+    record = {"provider": "x", "account": "y", "order": words, "id": "1"}
+    record |= {"reason": "unresolved", "state": "failed"}
+    given = {"session": None, "operates": False, "here": "/", "group": None}
+    records = [{**record, "updated_at": None}]
+    page = rendering.render("search.html", words="x", records=records, most=50, **given)
+    return Seen(page)
+
+
+PLAIN = _found("plain")
+
+
+@given(words=st.text(max_size=80) | st.sampled_from([HOSTILE, "</bdi><b>", "&lt;"]))
+def test_any_words_are_shown_as_they_are_and_are_no_elements(words: str) -> None:
+    shown = _found(words)
+    assert shown.elements == PLAIN.elements
+    assert shown.words[0] == words
+
+
+# --- when something is out of reach --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/desk/ended", "/desk/untold", "/desk/search?q=1", "/desk/groups"],
+)
+def test_a_ledger_out_of_reach_is_said_in_words(
+    door: Served, reader: Visitor, path: str
+) -> None:
+    with writing(door.engine) as connection:
+        connection.execute(text("DROP TABLE tally"))
+        connection.execute(text("DROP TABLE cancellation"))
+        connection.execute(text("DROP TABLE lane"))
+    said = reader.get(path)
+    assert said.status_code == 503
+    assert "The ledger is out of reach" in said.text
+    assert "rescind migrate" in said.text
+    assert "Traceback" not in said.text
+
+
+def test_an_operators_hold_is_named_as_such(reader: Visitor, ledger: Engine) -> None:
+    set_lane(ledger, PANEL, hold_for_operator(LaneState(), utc_now()))
+    assert "held by an operator" in reader.get("/").text

@@ -1,0 +1,334 @@
+"""Who may see the desk, and who may act there."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from rescind.config.access_tokens import Access, access
+from rescind.config.settings import Settings
+from rescind.dashboard import sessions
+from rescind.dashboard.page_guard import COOKIE, HEADERS
+from rescind.dashboard.sessions import LASTS, Sessions
+from rescind.dashboard.sign_in import FAILURES
+from rescind.ledger.seal import Seal, SealError, new_key
+from tests.dashboard.stage import (
+    OPERATOR,
+    READER,
+    SUBMITTER,
+    TOKENS,
+    Served,
+    Visitor,
+    served,
+    settings_over,
+)
+
+PAGES = [
+    "/",
+    "/desk/ended",
+    "/desk/untold",
+    "/desk/search?q=1",
+    "/desk/groups",
+    "/desk/cancellations/1",
+    "/desk/lanes/hold?lane=ithink/default",
+]
+ACTS = [
+    "/desk/lanes/hold",
+    "/desk/lanes/resume",
+    "/desk/retry",
+    "/desk/retry/now",
+    "/desk/untold/again",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_stranger_is_asked_who_they_are_and_led_back(
+    stranger: Visitor, path: str
+) -> None:
+    asked = stranger.get(path)
+    assert asked.status_code == 303
+    where = asked.headers["location"]
+    assert where.startswith("/desk/sign-in")
+    back = stranger.get(where).text.partition('name="next" value="')[2]
+    assert back.partition('"')[0] == path
+    assert stranger.sign_in(READER, next=path).headers["location"] == path
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_a_stranger_can_do_nothing(stranger: Visitor, path: str) -> None:
+    done = stranger.post(path, {"lane": "ithink/default"})
+    assert done.status_code == 303
+    assert done.headers["location"] == "/desk/sign-in"
+
+
+def test_a_stranger_hears_no_events(stranger: Visitor) -> None:
+    assert stranger.get("/desk/events").status_code == 204
+
+
+def test_the_cookie_is_for_this_site_and_no_script(stranger: Visitor) -> None:
+    said = stranger.sign_in(OPERATOR).headers["set-cookie"]
+    name, _, rest = said.partition("=")
+    assert name == COOKIE
+    told = {part.strip().lower() for part in rest.split(";")[1:]}
+    assert {"httponly", "samesite=strict", "path=/", f"max-age={LASTS}"} <= told
+    assert "secure" not in told
+
+
+def test_behind_tls_the_cookie_never_goes_without(stranger: Visitor) -> None:
+    form = {"token": OPERATOR}
+    done = stranger.post("/desk/sign-in", form, **{"X-Forwarded-Proto": "https"})
+    assert done.headers["set-cookie"].startswith("__Host-")
+    assert "; secure" in done.headers["set-cookie"].lower()
+
+
+def test_the_cookie_holds_no_token_and_opens_nothing_sealed(
+    door: Served, operator: Visitor
+) -> None:
+    cookie = operator.session.cookies[COOKIE]
+    keys = door.front.settings.seal_keys()
+    assert OPERATOR not in cookie
+    with pytest.raises(SealError):
+        Seal(keys).open(cookie)
+    made = Fernet(sessions._derived(keys)).decrypt(cookie.encode())
+    assert OPERATOR.encode() not in made
+    assert json.loads(made)[0] == "ann"
+
+
+def test_a_wrong_token_is_told_so_and_kept_out(stranger: Visitor) -> None:
+    refused = stranger.sign_in("no-such-token-of-any-length")
+    assert refused.status_code == 401
+    assert "No such token" in refused.text
+    assert "no-such-token-of" not in refused.text
+    assert not stranger.session.cookies
+
+
+def test_a_token_that_may_not_look_is_told_what_it_lacks(stranger: Visitor) -> None:
+    refused = stranger.sign_in(SUBMITTER)
+    assert refused.status_code == 403
+    assert "lacks the scope read" in refused.text
+    assert not stranger.session.cookies
+
+
+def test_tokens_cannot_be_guessed_fast(stranger: Visitor) -> None:
+    for number in range(FAILURES.amount):
+        assert stranger.sign_in(f"guess-{number}").status_code == 401
+    refused = stranger.sign_in(OPERATOR)
+    assert refused.status_code == 429
+    assert "wait a minute" in refused.text
+
+
+def test_without_any_token_the_page_says_how_to_make_one(
+    sqlite_ledger_url: str, tmp_path: Path
+) -> None:
+    with served(settings_over(sqlite_ledger_url, tmp_path, tokens="")) as door:
+        said = door.visitor().get("/desk/sign-in").text
+    assert "RESCIND_API_TOKENS" in said
+    assert "nobody can sign in" in said
+
+
+def test_signing_out_forgets_the_cookie(operator: Visitor) -> None:
+    assert operator.get("/").status_code == 200
+    assert operator.post("/desk/sign-out", {}).status_code == 303
+    assert operator.get("/").status_code == 303
+
+
+def test_signing_out_ends_a_copy_of_the_cookie_and_no_other_session(
+    door: Served, operator: Visitor
+) -> None:
+    copy, other = door.visitor(), door.visitor(OPERATOR)
+    copy.session.cookies.update(operator.session.cookies)
+    assert copy.get("/").status_code == 200
+    operator.post("/desk/sign-out", {})
+    assert copy.get("/").status_code == 303
+    assert copy.get("/desk/events").status_code == 204
+    assert other.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "//elsewhere.example",
+        "https://elsewhere.example",
+        "/\\elsewhere.example",
+        "/v1/lanes",
+        "/desk/\r\nSet-Cookie: x=y",
+        "javascript:alert(1)",
+    ],
+)
+def test_signing_in_leads_to_no_other_site(stranger: Visitor, back: str) -> None:
+    assert stranger.sign_in(READER, next=back).headers["location"] == "/"
+
+
+# --- sessions -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chosen(tmp_path: Path) -> Settings:
+    return settings_over("sqlite://", tmp_path)
+
+
+def _cookie(sessions: Sessions, who: Access, token: str = READER) -> str:
+    found = who.token(token)
+    assert found is not None
+    return sessions.cookie(found)
+
+
+def test_a_session_ends_after_its_hours(
+    chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, made = access(chosen), Sessions(chosen.seal_keys())
+    cookie = _cookie(made, who)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + LASTS - 5)
+    assert made.read(cookie, who) is not None
+    monkeypatch.setattr(time, "time", lambda: now + LASTS + 5)
+    assert made.read(cookie, who) is None
+
+
+def test_what_has_ended_is_kept_no_longer_than_it_could_have_lasted(
+    chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, made = access(chosen), Sessions(chosen.seal_keys())
+    for hours in (0, 1, sessions.HOURS + 2):
+        now = time.monotonic()
+        with monkeypatch.context() as later:
+            later.setattr(time, "monotonic", lambda: now + 3600 * hours)  # noqa: B023
+            found = made.read(_cookie(made, who), who)
+            assert found is not None
+            made.end(found)
+    assert len(made._ended) == 1
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        f"ann:read+operate:{OPERATOR}",
+        f"ben:read:another-token-of-some-length,ann:read:{OPERATOR}",
+        f"ben:submit:{READER}",
+    ],
+    ids=["removed", "replaced", "may not look any more"],
+)
+def test_a_session_ends_with_its_token(chosen: Settings, tokens: str) -> None:
+    made, now = Sessions(chosen.seal_keys()), access(chosen)
+    cookie = _cookie(made, now)
+    assert made.read(cookie, now) is not None
+    assert tokens != TOKENS
+    later = access(chosen.model_copy(update={"api_tokens": _secret(tokens)}))
+    assert made.read(cookie, later) is None
+
+
+def _secret(text: str) -> object:
+    from pydantic import SecretStr
+
+    return SecretStr(text)
+
+
+def test_a_session_is_read_by_every_process_of_the_same_key(chosen: Settings) -> None:
+    who = access(chosen)
+    cookie = _cookie(Sessions(chosen.seal_keys()), who)
+    rotated = f"{new_key()},{chosen.seal_keys()}"
+    assert Sessions(rotated).read(cookie, who) is not None
+    assert Sessions(new_key()).read(cookie, who) is None
+    assert Sessions().read(cookie, who) is None
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "é", "gAAAAA==", "null"])
+def test_what_is_no_session_opens_nothing(chosen: Settings, cookie: str) -> None:
+    assert Sessions(chosen.seal_keys()).read(cookie, access(chosen)) is None
+
+
+# --- acting ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_a_reader_sees_no_buttons_and_is_refused(reader: Visitor, path: str) -> None:
+    key = reader.form_key()
+    refused = reader.post(path, {"lane": "ithink/default", "form_key": key})
+    assert refused.status_code == 403
+    assert "lacks the scope operate" in refused.text
+
+
+def test_a_reader_sees_no_forms_that_act(reader: Visitor) -> None:
+    said = reader.get("/").text
+    assert "Hold…" not in said
+    assert "may look only" in said
+
+
+@pytest.mark.parametrize("path", ACTS)
+@pytest.mark.parametrize("key", [None, "", "wrong", "é"])
+def test_a_form_without_the_sessions_key_does_nothing(
+    operator: Visitor, path: str, key: str | None
+) -> None:
+    form = {"lane": "ithink/default"} | ({} if key is None else {"form_key": key})
+    refused = operator.post(path, form)
+    assert refused.status_code == 403
+    assert "not of your present session" in refused.text
+
+
+def test_another_sessions_key_does_not_fit(door: Served, operator: Visitor) -> None:
+    key = door.visitor(OPERATOR).form_key()
+    form = {"lane": "ithink/default", "form_key": key}
+    assert operator.post("/desk/lanes/hold", form).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://elsewhere.example"},
+        {"Origin": "null"},
+    ],
+)
+@pytest.mark.parametrize("path", [*ACTS, "/desk/sign-in", "/desk/sign-out"])
+def test_another_sites_page_has_nothing_done(
+    operator: Visitor, path: str, headers: dict[str, str]
+) -> None:
+    key = operator.form_key()
+    form = {"lane": "ithink/default", "form_key": key, "token": OPERATOR}
+    refused = operator.post(path, form, **headers)
+    assert refused.status_code == 403
+    assert "another site" in refused.text
+    assert operator.get("/").status_code == 200
+
+
+def test_a_page_of_ours_may_act_behind_a_proxy_that_renames_it(
+    operator: Visitor,
+) -> None:
+    form = {"lane": "ithink/default", "form_key": operator.form_key()}
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": "https://desk.example"}
+    assert operator.post("/desk/lanes/hold", form, **headers).status_code == 303
+
+
+def test_a_link_from_elsewhere_leads_on_to_whoever_is_signed_in(
+    stranger: Visitor,
+) -> None:
+    # Browsers keep a strict cookie back on the way here, and send it from here on.
+    first = stranger.get("/desk/ended", **{"Sec-Fetch-Site": "cross-site"})
+    assert first.status_code == 200
+    assert 'http-equiv="refresh"' in first.text
+
+
+# --- headers --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/desk/sign-in", "/desk/ended?state=x"])
+def test_every_page_lets_no_foreign_script_in(operator: Visitor, path: str) -> None:
+    headers = operator.get(path).headers
+    for name, value in HEADERS.items():
+        assert headers[name] == value
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_has_a_script_or_style_of_its_own(operator: Visitor, path: str) -> None:
+    said = operator.get(path).text.lower()
+    for forbidden in ("<style", " style=", " onclick=", " hx-on", "javascript:"):
+        assert forbidden not in said
+    assert said.count("<script") == said.count("<script src=")

@@ -1,0 +1,106 @@
+"""Advice, words for times, and the plot's geometry."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.registry import BY_NAME
+from rescind.dashboard import advice as book
+from rescind.dashboard.advice import advice
+from rescind.dashboard.formatting import many, span
+from rescind.dashboard.plot import HEIGHT, HOURS, ORDER, TOP, plot_of
+from rescind.ledger.changes.counters import Flow
+from rescind.ledger.states import FINAL, OPEN, State
+from rescind.provider.model import Reason
+
+BAD = [r for r in Reason if r not in book.WELL]
+NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("provider", sorted(BY_NAME))
+@pytest.mark.parametrize("reason", BAD)
+def test_there_is_advice_for_all_that_ends_badly(provider: str, reason: Reason) -> None:
+    said = advice(provider, State.FAILED, reason)
+    assert said != book.UNKNOWN
+    assert said.endswith(".")
+    assert "{" not in said
+
+
+@pytest.mark.parametrize("state", sorted(OPEN))
+def test_there_is_advice_for_all_that_is_open(state: State) -> None:
+    assert advice("notpanel", state, None).startswith("Nothing to do")
+
+
+def test_each_provider_has_a_place_to_look_at() -> None:
+    assert set(book.PANELS) == set(BY_NAME)
+    assert {provider for provider, _ in book.HERE} <= set(BY_NAME)
+
+
+@pytest.mark.parametrize("reason", [None, "a_newer_word"])
+def test_a_newer_versions_word_is_no_error(reason: str | None) -> None:
+    assert advice("nobody", "failed", reason) == book.UNKNOWN
+    assert advice("nobody", "failed", "unresolved").endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [
+        (-3, "0 s"),
+        (0, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7200, "2 h"),
+        (1e6, "11 d"),
+    ],
+)
+def test_a_span_is_said_in_one_unit(seconds: float, says: str) -> None:
+    assert span(seconds) == says
+
+
+def test_one_is_not_many() -> None:
+    assert many(1, "lane") == "1 lane"
+    assert many(1234, "lane") == "1,234 lanes"
+    assert many(1001, "lane", 1000) == "more than 1,000 lanes"
+
+
+# --- the plot -------------------------------------------------------------------------
+
+flows = st.builds(
+    Flow,
+    slot=st.integers(0, 30 * 4).map(lambda n: NOW - n * timedelta(minutes=15)),
+    state=st.sampled_from([str(state) for state in State]),
+    reason=st.sampled_from([str(reason) for reason in Reason]),
+    count=st.integers(0, 10**7),
+)
+
+
+@given(st.lists(flows, max_size=40))
+def test_every_outcome_of_the_day_is_drawn_once_and_within_the_plot(
+    found: list[Flow],
+) -> None:
+    plot = plot_of(found, NOW)
+    first = plot.hours[0].start
+    meant = [one for one in found if one.state in FINAL and one.slot >= first]
+    assert len(plot.hours) == HOURS
+    assert plot.total == sum(one.count for one in meant)
+    assert sum(hour.total for hour in plot.hours) == plot.total
+    assert sum(count for _, _, count in plot.reasons) == plot.total
+    for hour, bars in plot.bars:
+        foot = float(TOP + HEIGHT)
+        for bar in bars:
+            assert hour.counts[bar.state] > 0
+            assert bar.height >= 2
+            assert bar.y + bar.height == pytest.approx(foot, abs=0.05)
+            foot = bar.y
+        assert foot >= TOP - len(ORDER) * 2
+
+
+def test_hours_are_whole_and_the_last_one_runs() -> None:
+    plot = plot_of([Flow(NOW, "failed", "unresolved", 3)], NOW)
+    assert plot.hours[-1].start == NOW.replace(minute=0)
+    assert plot.hours[-1].counts[State.FAILED] == 3
+    assert plot.hours[0].start == NOW.replace(minute=0) - timedelta(hours=23)

@@ -1,0 +1,156 @@
+"""A lane's rate is one for all workers, and cancels come before reads."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import count
+
+import pytest
+import redis
+
+from rescind.engine.rate_limiter import Place, Rates
+from rescind.provider.model import Policy, seconds
+from tests.conftest import free_port
+from worker.broker import REDIS_OPTIONS
+
+_numbers = count(1)
+
+
+def policy(rate: str, read_rate: str = "none") -> Policy:
+    every = seconds(1)
+    return Policy(
+        rate=rate,
+        read_rate=read_rate,
+        resend_delays=every,
+        poll_delays=every,
+        verify_delays=every,
+    )
+
+
+@pytest.fixture
+def lane() -> tuple[str, str]:
+    return ("notpanel", f"account-{next(_numbers)}")
+
+
+@pytest.fixture
+def rates(valkey_url: str) -> Rates:
+    return Rates(valkey_url, REDIS_OPTIONS)
+
+
+def test_no_limit_is_no_limit(rates: Rates, lane: tuple[str, str]) -> None:
+    assert rates.take(lane, policy("none"), 1000).calls == 1000
+
+
+def test_a_rate_is_given_out_to_the_last_call_and_then_says_when(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    assert rates.take(lane, policy("5/minute"), 3).calls == 3
+    rest = rates.take(lane, policy("5/minute"), 3)
+    assert rest.calls == 2
+    assert timedelta(0) < rest.wait <= timedelta(minutes=1)
+    assert rates.take(lane, policy("5/minute"), 1).calls == 0
+
+
+def test_lanes_share_nothing(rates: Rates, lane: tuple[str, str]) -> None:
+    rates.take(lane, policy("1/minute"), 1)
+    assert rates.take((lane[0], lane[1] + "x"), policy("1/minute"), 1).calls == 1
+
+
+def test_many_workers_together_never_pass_the_rate(
+    valkey_url: str, lane: tuple[str, str]
+) -> None:
+    together = threading.Barrier(8)
+
+    def worker(_: int) -> int:
+        mine = Rates(valkey_url, REDIS_OPTIONS)
+        together.wait()
+        return sum(mine.take(lane, policy("40/minute"), 2).calls for _ in range(10))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(worker, range(8))) == 40
+
+
+def test_reads_leave_their_share_to_cancels(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("10/minute")
+    assert rates.take(lane, rule, 10, share=0.5).calls == 5
+    assert rates.take(lane, rule, 10).calls == 5
+
+
+def test_reads_have_a_rate_of_their_own_where_the_provider_says_so(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("none", read_rate="1/30 second")
+    first, second = (rates.take(lane, rule, 1, share=0.8) for _ in range(2))
+    assert (first.calls, second.calls) == (1, 0)
+    assert second.wait > timedelta(seconds=25)
+    assert rates.take(lane, rule, 5).calls == 5
+
+
+def test_reads_that_were_made_before_cancels_came_count_when_they_have(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("10/minute")
+    assert rates.take(lane, rule, 5, share=0.8).calls == 5
+    assert rates.take(lane, rule, 5, share=0.5).calls == 0
+    assert rates.take(lane, rule, 5).calls == 5
+
+
+def test_a_place_that_was_not_used_is_free_at_once(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("3/minute", read_rate="2/minute")
+    rates.release(rates.take(lane, rule, 2, share=0.8).places)
+    assert rates.take(lane, rule, 2, share=0.8).calls == 2
+
+
+def test_a_place_that_was_used_is_free_a_window_after_its_call_ended(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("1/minute")
+    (place,) = rates.take(lane, rule, 1).places
+    with place.in_use():
+        pass
+    assert place.ended is not None
+    place.ended -= 45
+    rates.release([place])
+    again = rates.take(lane, rule, 1)
+    assert again.calls == 0
+    assert timedelta(seconds=10) < again.wait <= timedelta(seconds=15)
+
+
+def test_a_call_that_is_sent_twice_needs_room_twice(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    (place,) = rates.take(lane, policy("2/minute"), 1).places
+    assert place.again()
+    assert not place.again()
+    assert Place().again(), "no limit is no limit"
+
+
+def test_what_redis_is_not_told_of_stays_taken_and_disturbs_nobody(
+    rates: Rates, lane: tuple[str, str]
+) -> None:
+    rule = policy("1/minute")
+    taken = rates.take(lane, rule, 1)
+    away = Rates(f"redis://127.0.0.1:{free_port()}", {"retry": None})
+    away.release(taken.places)
+    assert rates.take(lane, rule, 1).calls == 0
+
+
+def test_places_are_not_kept_for_ever(
+    rates: Rates, valkey_url: str, lane: tuple[str, str]
+) -> None:
+    (place,) = rates.take(lane, policy("1/second"), 1).places
+    client = redis.Redis.from_url(valkey_url)
+    (key,) = (rule.key for rule in place.rules)
+    most = 1 + 5 + 5 + 2 * 20 + 2
+    assert 0 < int(str(client.ttl(key))) <= most
+    client.flushdb()
+    with place.in_use():
+        pass
+    rates.release([place])
+    assert 0 < int(str(client.ttl(key))) <= 3

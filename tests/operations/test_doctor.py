@@ -1,0 +1,400 @@
+"""`rescind doctor`: each fault is one line that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import redis
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+
+from rescind.errors import PROBLEMS
+from rescind.intake.submissions import take_in
+from rescind.ledger.seal import Seal, new_key
+from rescind.operations.findings import Check, Level, clock_check, redis_checks, status
+from rescind.operations.ledger_checks import ledger_checks
+from rescind.operations.worker_checks import queue_checks
+from rescind.runtime.host import Host
+from rescind.runtime.periodic_jobs import ScheduleJob, SweepJob
+from rescind.telemetry import heartbeat
+from tests.cli.test_cli_support import Home
+from tests.intake.test_validation import ACCOUNTS, GOOD
+from tests.worker.threads import started
+from worker.broker import INTAKE, SWEEPS
+
+
+@pytest.fixture
+def home(home: Home) -> Home:
+    home.write("accounts.toml", "")
+    return home
+
+
+def checks(home: Home) -> dict[str, dict[str, Any]]:
+    found = home.run("doctor", "--json").records
+    # Whatever is not well names its section in docs/errors.md.
+    for one in found:
+        assert (one["level"] == "ok") == (one["problem"] is None)
+        assert one["problem"] is None or one["problem"] in PROBLEMS
+    return {one["what"]: one for one in found}
+
+
+def test_settings_are_shown_with_their_origin_and_no_secret(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCIND_API_TOKENS", "ann:read+submit:hush-hush-hush-hush")
+    home.write(".env", "RESCIND_ACCOUNTS=mine.toml\n")
+    monkeypatch.setenv("RESCIND_DATABSE_URL", "x")
+    done = home.run("doctor")
+    assert "hush" not in done.out
+    found = checks(home)
+    assert found["RESCIND_API_TOKENS"]["says"] == "*** (from the environment)"
+    assert found["http door"]["says"] == "it lets in ann (read, submit)"
+    assert found["RESCIND_ACCOUNTS"]["says"] == f"{home.path}/mine.toml (from .env)"
+    assert found["RESCIND_HOME"]["says"].endswith("(from the default)")
+    assert found["RESCIND_DATABSE_URL"]["level"] == "warning"
+    assert "is RESCIND_DATABASE_URL meant?" in found["RESCIND_DATABSE_URL"]["says"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("RESCIND_API_TOKENS", "hush-hush", "number 1: must be such as name:"),
+        ("RESCIND_API_TOKENS", "ann:read:hush", "at least 16 characters"),
+        ("RESCIND_API_RATE", "often", "must be such as 600/minute"),
+        ("RESCIND_API_HOST", "0.0.0.0", "without tokens"),
+    ],
+)
+def test_a_door_that_would_not_open_is_wrong(
+    home: Home, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    assert checks(home)["http door"]["level"] == "ok"
+    monkeypatch.setenv(name, value)
+    done = home.run("doctor")
+    assert done.status == 2
+    assert "hush" not in done.out
+    found = checks(home)["http door"]
+    assert (found["level"], says in found["says"]) == ("wrong", True)
+
+
+def test_webhooks_need_hosts_and_a_secret(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "webhooks" not in checks(home)
+    monkeypatch.setenv("RESCIND_WEBHOOK_HOSTS", "shop.example.com")
+    found = checks(home)["webhooks"]
+    assert found["level"] == "wrong"
+    assert "`rescind webhooks secret` makes one" in found["says"]
+    secret = home.run("webhooks", "secret").out.strip()
+    monkeypatch.setenv("RESCIND_WEBHOOK_SECRET", f"{secret},{secret}")
+    done = home.run("doctor")
+    assert secret not in done.out
+    assert checks(home)["webhooks"]["says"] == "signed by 2 secrets"
+    monkeypatch.delenv("RESCIND_WEBHOOK_HOSTS")
+    assert checks(home)["webhooks"]["level"] == "warning"
+
+
+def test_private_webhooks_are_warned_of(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCIND_WEBHOOK_PRIVATE", "yes")
+    assert "your own network" in checks(home)["webhooks"]["says"]
+
+
+def test_a_redis_that_forgets_is_wrong(home: Home) -> None:
+    # The tests' own server keeps nothing on disk.
+    found = checks(home)
+    assert found["redis"]["level"] == "ok"
+    assert found["redis persistence"]["level"] == "wrong"
+    assert "set `appendonly yes`" in found["redis persistence"]["says"]
+    assert found["redis eviction"]["level"] == "ok"
+    assert found["redis clock"]["level"] == "ok"
+    assert home.run("doctor").status == 2
+
+
+# --- workers ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_url(home: Home) -> str:
+    return os.environ["RESCIND_REDIS_URL"]
+
+
+@pytest.fixture
+def client(own_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(own_url, client_name="test") as client:
+        client.delete(heartbeat.KEY)
+        yield client
+        client.delete(heartbeat.KEY)
+
+
+def test_no_worker_has_been_seen_yet(home: Home, client: redis.Redis) -> None:
+    found = checks(home)["workers"]
+    assert found["level"] == "warning"
+    assert "`rescind up` starts one" in found["says"]
+
+
+def test_a_worker_that_was_seen_and_does_not_answer(
+    home: Home, client: redis.Redis
+) -> None:
+    heartbeat.leave(client, datetime.now(UTC))
+    found = checks(home)["workers"]
+    assert (found["level"], found["problem"]) == ("wrong", "queue-unserved")
+
+
+def test_a_worker_says_which_queues_it_takes_messages_from(
+    home: Home, client: redis.Redis, own_url: str, tmp_path: Path
+) -> None:
+    heartbeat.leave(client, datetime.now(UTC))
+    with started(own_url, client, tmp_path / "worker.log", "-Q", INTAKE):
+        found = checks(home)
+    assert found["workers"]["level"] == "ok"
+    assert found[f"queue {SWEEPS}"]["level"] == "wrong"
+    assert f"queue {INTAKE}" not in found
+    assert home.run("doctor").status == 2
+
+
+def test_a_queue_is_served_if_any_worker_takes_its_messages() -> None:
+    answers = {"a": [{"name": "x"}], "b": [{"name": "y"}], "c": {"error": "no"}}
+    found = {one.what: one.level for one in queue_checks(["x", "y", "z"], answers)}
+    assert found == {"workers": Level.OK, "queue z": Level.WRONG}
+
+
+class Told(redis.Redis):
+    """A real client that is told other things."""
+
+    told: dict[str, Any]
+
+    def info(self, *args: Any, **kwargs: Any) -> Any:
+        return {**super().info(*args, **kwargs), **self.told}
+
+
+@pytest.mark.parametrize(
+    ("told", "what", "sentence"),
+    [
+        ({"maxmemory_policy": "allkeys-lru"}, "redis eviction", "noeviction"),
+        (
+            {"aof_enabled": 1, "aof_last_write_status": "err"},
+            "redis persistence",
+            "make room on its disk",
+        ),
+    ],
+)
+def test_a_redis_that_may_lose_jobs(
+    valkey_url: str, told: dict[str, Any], what: str, sentence: str
+) -> None:
+    client = Told.from_url(valkey_url)
+    assert isinstance(client, Told)
+    client.told = told
+    found = {check.what: check for check in redis_checks(client, "it", "do")}
+    assert found[what].level is Level.WRONG
+    assert sentence in found[what].says
+
+
+def test_a_redis_that_is_away(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESCIND_REDIS_URL", "redis://:hush@127.0.0.1:1/0")
+    done = home.run("doctor")
+    assert done.status == 3
+    assert "redis://:***@127.0.0.1:1/0 cannot be reached" in done.out
+    assert "hush" not in done.out
+    monkeypatch.delenv("RESCIND_REDIS_URL")
+    assert "start an embedded one with `rescind up`" in home.run("doctor").out
+
+
+def test_the_ledger(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks(home)["ledger"]["level"] == "warning"
+    assert not (home.path / ".rescind" / "ledger.db").exists()
+    home.run("migrate")
+    assert checks(home)["ledger"]["level"] == "ok"
+    for url, level in {
+        "postgresql+psycopg://u:hush@127.0.0.1:1/x": "unreachable",
+        "nonsense": "wrong",
+        "mysql://h/x": "wrong",
+        f"sqlite:///{home.path}/new.db": "wrong",
+        f"sqlite:///{home.path}/accounts.toml/x": "unreachable",
+    }.items():
+        monkeypatch.setenv("RESCIND_DATABASE_URL", url)
+        found = checks(home)["ledger"]
+        assert found["level"] == level, url
+        assert "hush" not in found["says"]
+
+
+def test_postgresql(
+    home: Home, monkeypatch: pytest.MonkeyPatch, postgres_ledger_url: str
+) -> None:
+    monkeypatch.setenv("RESCIND_DATABASE_URL", postgres_ledger_url)
+    found = checks(home)
+    assert found["ledger"]["level"] == "ok"
+    assert found["seal key"]["level"] == "wrong"
+    assert "make a key with `rescind seal-key`" in found["seal key"]["says"]
+
+
+@pytest.mark.skipif("FAKETIME" in os.environ, reason="PostgreSQL has the true time")
+def test_a_database_whose_clock_is_ours(
+    home: Home, monkeypatch: pytest.MonkeyPatch, postgres_ledger_url: str
+) -> None:
+    monkeypatch.setenv("RESCIND_DATABASE_URL", postgres_ledger_url)
+    assert checks(home)["ledger clock"]["level"] == "ok"
+
+
+def test_sealed_data_that_our_key_does_not_open(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write("accounts.toml", "not toml")
+    options = ["is_all=true", 'reasons={"1": 2}', 'ibans={"1": "TR33"}']
+    params = [word for option in options for word in ("--param", option)]
+    home.run("cancel", "akinon", "7", *params)
+    assert checks(home)["sealed data"]["level"] == "ok"
+    monkeypatch.setenv("RESCIND_SEAL_KEY", home.run("seal-key").out.strip())
+    assert checks(home)["sealed data"]["level"] == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "does not exist: `rescind init` writes one"),
+        ("[", "is not TOML"),
+        ("", "names no account"),
+    ],
+)
+def test_the_accounts_file(home: Home, text: str | None, sentence: str) -> None:
+    if text is None:
+        (home.path / "accounts.toml").unlink()
+    else:
+        home.write("accounts.toml", text)
+    found = checks(home)["accounts"]
+    assert found["level"] == "wrong"
+    assert sentence in found["says"]
+
+
+def test_an_accounts_file_that_others_can_read(home: Home) -> None:
+    home.write("accounts.toml", '[dukkango.default]\naccess_token = "hush"\n')
+    (home.path / "accounts.toml").chmod(0o644)
+    found = checks(home)["accounts"]
+    assert found["level"] == "warning"
+    assert "can be read by others: run `chmod 600" in found["says"]
+
+
+# --- credentials ------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def provider(code: int, body: object) -> Iterator[tuple[str, list[str]]]:
+    """A provider on a real socket that says one thing; and what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            asked.append(self.rfile.read(length).decode())
+            answer = json.dumps(body).encode()
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_POST  # noqa: N815
+
+        def log_message(self, *_args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "level"),
+    [
+        (200, {"response": {"status": {"code": 200, "message": "OK"}}}, "ok"),
+        (401, {"response": {"status": {"code": 401, "message": "x"}}}, "wrong"),
+        (500, {}, "unreachable"),
+        (429, {}, "warning"),
+    ],
+)
+def test_credentials_are_proved_by_a_call_without_a_side_effect(
+    home: Home, code: int, body: object, level: str
+) -> None:
+    with provider(code, body) as (url, asked):
+        home.write(
+            "accounts.toml",
+            f'[iletimerkezi.default]\nkey = "hush1"\nhash = "hush2"\n'
+            f'base_url = "{url}"\n[dukkango.default]\n',
+        )
+        done = home.run("doctor", "--json")
+    found = {one["what"]: one for one in done.records}
+    assert found["iletimerkezi/default"]["level"] == level
+    assert len(asked) == 1
+    assert "cancel" not in asked[0]
+    assert "hush" not in done.out
+    assert found["dukkango/default"]["level"] == "wrong"
+    assert "until then it is held" in found["dukkango/default"]["says"]
+
+
+def test_a_login_is_tried(home: Home) -> None:
+    with provider(401, {"detail": "no"}) as (url, asked):
+        home.write(
+            "accounts.toml",
+            f'[akinon.default]\nusername = "u"\npassword = "hush"\n'
+            f'base_url = "{url}"\n',
+        )
+        found = checks(home)["akinon/default"]
+    assert found["level"] == "wrong"
+    assert "mend its credentials in the accounts file" in found["says"]
+    assert len(asked) == 1
+
+
+def test_a_clock_that_is_off() -> None:
+    assert clock_check("x", 0.5).level is Level.OK
+    assert "5.0 s ahead of this machine" in clock_check("x", 5).says
+    assert "5.0 s behind this machine" in clock_check("x", -5).says
+
+
+def test_a_clock_that_was_set_back_is_wrong(engine: Engine) -> None:
+    seal = Seal(new_key())
+    take_in(engine, ACCOUNTS, seal, [GOOD], datetime.now(UTC))
+    assert found_of(engine)["clock"].level is Level.OK
+    later = datetime.now(UTC) + timedelta(hours=1)
+    take_in(engine, ACCOUNTS, seal, [{**GOOD, "order": "ord_2"}], later)
+    found = found_of(engine)["clock"]
+    assert found.level is Level.WRONG
+    assert re.search(r"comes (3600|3599|3598) s from now", found.says)
+
+
+def test_a_worker_whose_clock_was_set_back_tells_the_others(
+    engine: Engine, client: redis.Redis
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    take_in(engine, ACCOUNTS, Seal(new_key()), [GOOD], later)
+    here = SimpleNamespace(engine=engine, redis=client)
+    host = cast("Host", SimpleNamespace(here=here))
+    with capture_logs() as lines:
+        SweepJob(host, cast("ScheduleJob", None))._leave_pulse()
+    assert [one["event"] for one in lines] == [
+        "the clock was set back: what is due waits"
+    ]
+    assert 3590 < heartbeat.ahead(client) <= 3600
+    client.delete(heartbeat.AHEAD)
+
+
+def found_of(engine: Engine) -> dict[str, Check]:
+    return {one.what: one for one in ledger_checks(engine, None)}
+
+
+def test_the_exit_status() -> None:
+    levels = [Level.OK, Level.WARNING]
+    assert status([Check("x", level, "") for level in levels]) == 0
+    assert status([Check("x", level, "") for level in [*levels, Level.WRONG]]) == 2
+    assert status([Check("x", level, "") for level in Level]) == 3
+    assert status([]) == 0

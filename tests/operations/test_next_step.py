@@ -1,0 +1,108 @@
+"""What doctor says is to be done next: one step, and the most pressing one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rescind.errors import PROBLEMS
+from rescind.ledger.storage.transactions import open_ledger
+from rescind.operations.findings import Check, Level
+from rescind.operations.next_step import (
+    FAILED,
+    HELD,
+    INIT,
+    NOTHING,
+    Standing,
+    next_step,
+    standing_of,
+)
+from tests.cli.test_cli_support import Home
+
+OK = Check("redis", Level.OK, "it answers")
+LANE = Check("dukkango/branch-7", Level.OK, "the credentials are good")
+NO_ACCOUNTS = Check("accounts", Level.WRONG, "it does not exist", "accounts-missing")
+NO_REDIS = Check("redis", Level.UNREACHABLE, "none is known", "redis-unknown")
+BAD_URL = Check("ledger", Level.WRONG, "it is no URL", "database-url")
+NO_LEDGER = Check("ledger", Level.WARNING, "not made yet", "ledger-missing")
+READABLE = Check("accounts", Level.WARNING, "chmod 600 it", "accounts-readable")
+BEGUN = Standing(begun=True)
+
+checks = st.builds(
+    Check,
+    what=st.sampled_from(["redis", "ledger", "accounts", "notpanel/default"]),
+    level=st.sampled_from([Level.WARNING, Level.WRONG, Level.UNREACHABLE]),
+    says=st.text(),
+    problem=st.sampled_from(list(PROBLEMS)),
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "standing", "run"),
+    [
+        ([NO_REDIS, NO_ACCOUNTS], None, "rescind init"),
+        ([NO_REDIS, BAD_URL], None, None),
+        ([NO_REDIS], None, "rescind up"),
+        ([OK, NO_LEDGER], None, "rescind up"),
+        (
+            [OK, LANE],
+            Standing(),
+            "rescind cancel dukkango ORDER --account branch-7 --wait",
+        ),
+        ([OK, READABLE], Standing(), "rescind cancel PROVIDER ORDER --wait"),
+        ([OK], Standing(begun=True, held=True), "rescind lanes"),
+        ([OK], Standing(begun=True, held=True, failed=True), FAILED.run),
+        ([OK], BEGUN, None),
+    ],
+)
+def test_the_most_pressing_comes_first(
+    found: list[Check], standing: Standing | None, run: str | None
+) -> None:
+    assert next_step(found, standing).run == run
+
+
+def test_what_no_command_mends_is_said_as_it_was_found() -> None:
+    assert "it is no URL" in next_step([NO_REDIS, BAD_URL], BEGUN).says
+
+
+@given(st.lists(checks), checks)
+def test_all_is_never_well_while_something_is_wrong(
+    found: list[Check], one: Check
+) -> None:
+    step = next_step([*found, one], BEGUN)
+    if one.level >= Level.WRONG:
+        assert step not in (NOTHING, HELD, FAILED)
+
+
+@given(st.lists(checks))
+def test_without_accounts_nothing_else_comes_first(found: list[Check]) -> None:
+    others = [one for one in found if one.problem != "accounts-missing"]
+    assert next_step([*others, NO_ACCOUNTS], BEGUN) == INIT
+
+
+# --- as doctor says it ----------------------------------------------------------------
+
+
+def test_it_is_doctors_last_line(home: Home) -> None:
+    (home.path / "accounts.toml").unlink()
+    shown = home.run("doctor").out.splitlines()[-1]
+    assert shown.startswith("next ")
+    assert "`rescind init`" in shown
+    last = home.run("doctor", "--json").records[-1]
+    assert (last["what"], last["next"]) == ("next", "rescind init")
+    assert (last["level"], last["problem"]) == ("ok", None)
+
+
+def test_what_was_submitted_failed_and_held_is_seen(home: Home) -> None:
+    home.run("migrate")
+    engine = open_ledger(f"sqlite:///{home.path / '.rescind' / 'ledger.db'}")
+    assert standing_of(engine) == Standing()
+    home.run("cancel", "notpanel", "ord_1")
+    assert standing_of(engine) == BEGUN
+    home.run("hold", "notpanel/default")
+    assert standing_of(engine) == Standing(begun=True, held=True)
+    home.end("failed", "unresolved")
+    assert standing_of(engine) == Standing(begun=True, held=True, failed=True)
+    engine.dispose()
+    assert standing_of(open_ledger(f"sqlite:///{home.path}/no/where.db")) is None

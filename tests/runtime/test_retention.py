@@ -1,0 +1,189 @@
+"""Retention by the sweep's rhythm, by hand, and while submissions come in."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, func, select
+
+from rescind.intake.submissions import Receipt, take_in
+from rescind.ledger.changes import deletion as ledger_retention
+from rescind.ledger.changes import insertion as ledger_intake
+from rescind.ledger.changes.counters import SLOT, flow, totals
+from rescind.ledger.changes.deletion import Pruning
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import open_ledger, reading, writing
+from rescind.runtime import retention
+from rescind.runtime.retention import Retention
+from tests.cli.test_cli_support import Home
+from tests.intake.test_submissions import SEAL
+from tests.intake.test_validation import ACCOUNTS, GOOD
+from tests.ledger.build import NOW, new, progress
+
+DAY = timedelta(days=1)
+
+
+def end(engine: Engine, count: int, at: datetime, first: int = 0) -> None:
+    """So many that were refused then."""
+    ended = progress(State.REJECTED, finished_at=at)
+    rows = [new(str(n), progress=ended) for n in range(first, first + count)]
+    with writing(engine) as connection:
+        insert_new(connection, rows, at)
+
+
+def left(engine: Engine) -> int:
+    with reading(engine) as connection:
+        chosen = select(func.count()).select_from(CANCELLATION)
+        return int(connection.execute(chosen).scalar_one())
+
+
+# --- in each sweep ------------------------------------------------------------------
+
+
+def test_a_tick_deletes_no_more_than_a_few_and_the_next_goes_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BUDGET_SECONDS", 0.0)
+    monkeypatch.setattr(ledger_retention, "AT_ONCE", 5)
+    end(engine, 23, NOW - 3 * DAY)
+    keeper, found = Retention(), []
+    for _ in range(3):
+        keeper.tick(engine, DAY, NOW)
+        found.append(left(engine))
+    assert found == [18, 13, 8]
+
+
+def test_after_a_walk_it_rests(engine: Engine) -> None:
+    keeper = Retention()
+    keeper.tick(engine, DAY, NOW)
+    end(engine, 1, NOW - 3 * DAY)
+    keeper.tick(engine, DAY, NOW)
+    assert left(engine) == 1
+    keeper._rests_until = 0.0
+    keeper.tick(engine, DAY, NOW)
+    assert left(engine) == 0
+
+
+def test_what_flowed_long_ago_is_forgotten_though_nothing_else_is(
+    engine: Engine,
+) -> None:
+    end(engine, 1, NOW - 3 * DAY)
+    end(engine, 1, NOW, first=1)
+    Retention().tick(engine, None, NOW)
+    with reading(engine) as connection:
+        slots = [one.slot for one in flow(connection, NOW - 9 * DAY, NOW)]
+        [ended] = [one for one in totals(connection) if one.metric == "outcome"]
+    assert [NOW - one < SLOT for one in slots] == [True]
+    assert ended.count == 2
+    assert left(engine) == 2
+
+
+def test_without_a_retention_all_is_kept(engine: Engine) -> None:
+    end(engine, 1, NOW - 9000 * DAY)
+    Retention().tick(engine, None, NOW)
+    assert left(engine) == 1
+
+
+def test_the_sweep_keeps_the_retention_that_is_set(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.run("cancel", "notpanel", "ord_1", "ord_2")
+    home.end("cancelled", "confirmed", "ord_1")
+    monkeypatch.setenv("RESCIND_RETENTION", "1d")
+    done = home.sweep()
+    assert (done.status, done.err) == (0, "")
+    assert [one["order"] for one in home.run("list", "--json").records] == ["ord_2"]
+
+
+# --- by hand ------------------------------------------------------------------------
+
+
+def test_prune_tells_what_would_go_and_deletes_it(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1", "ord_2", "ord_3")
+    home.end("cancelled", "confirmed", "ord_1")
+    home.end("failed", "unresolved", "ord_2")
+    told = home.run("prune", "--older-than", "1d", "--dry-run")
+    assert told.out.startswith("2 cancellations that ended before 20")
+    assert "would be deleted" in told.out
+    assert len(home.run("list", "--json").records) == 3
+    [done] = home.run("prune", "--older-than", "1d", "--json").records
+    assert (done["cancellations"], done["calls"], done["deleted"]) == (2, 0, True)
+    assert [one["order"] for one in home.run("list", "--json").records] == ["ord_3"]
+    assert home.run("show", "notpanel/default/ord_1").status == 2
+
+
+def test_prune_goes_by_the_setting(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    home.end("cancelled", "confirmed")
+    done = home.run("prune")
+    assert done.status == 2
+    assert "set RESCIND_RETENTION, or give --older-than 365d" in done.err
+    monkeypatch.setenv("RESCIND_RETENTION", "30d")
+    assert "1 cancellations that ended before" in home.run("prune").out
+
+
+@pytest.mark.parametrize(
+    ("age", "says"),
+    [
+        ("5h", "5h is too short: what is deleted and submitted again is cancelled"),
+        ("0d", "is too short"),
+        ("-3d", "must be a number of days, such as 365d"),
+        ("a year", "must be a number of days"),
+        ("99999999d", "must be a number of days"),
+    ],
+)
+def test_too_short_a_time_is_refused_wherever_it_is_given(
+    home: Home, monkeypatch: pytest.MonkeyPatch, age: str, says: str
+) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    home.end("cancelled", "confirmed")
+    done = home.run("prune", f"--older-than={age}")
+    assert done.status == 2
+    assert says in done.err
+    monkeypatch.setenv("RESCIND_RETENTION", age)
+    for words in (["list"], ["doctor"], ["prune"]):
+        done = home.run(*words)
+        assert done.status == 2
+        assert "RESCIND_RETENTION" in done.err
+        assert says in done.err
+    monkeypatch.delenv("RESCIND_RETENTION")
+    assert len(home.run("list", "--json").records) == 1
+
+
+def test_the_longest_time_that_can_be_written_is_a_time(home: Home) -> None:
+    assert home.run("prune", "--older-than", "99999d").out.startswith("0 cancell")
+
+
+# --- while submissions come in ------------------------------------------------------
+
+
+def test_what_is_deleted_while_it_is_submitted_again_is_taken_in_anew(
+    postgres_ledger_url: str, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_ledger(postgres_ledger_url)
+    other = open_ledger(postgres_ledger_url)
+    [first] = take_in(engine, ACCOUNTS, SEAL, [GOOD], now)
+    with writing(engine) as connection:
+        values = {"state": "failed", "reason": "unresolved"}
+        connection.execute(
+            CANCELLATION.update().values(**values, due_at=None, finished_at=1)
+        )
+    standing = ledger_intake.standing
+
+    def late(connection: Connection, paths: Any) -> Any:
+        walk = Pruning(other, now)
+        while walk.step():
+            pass
+        return standing(connection, paths)
+
+    monkeypatch.setattr(ledger_intake, "standing", late)
+    [second, again] = take_in(engine, ACCOUNTS, SEAL, [GOOD, GOOD], now)
+    assert (second.receipt, again.receipt) == (Receipt.ACCEPTED, Receipt.DUPLICATE)
+    assert second.id == again.id != first.id
+    assert left(engine) == 1
+    for one in (engine, other):
+        one.dispose()

@@ -1,0 +1,467 @@
+"""A run submits all that it found, or nothing; and what it says of that is true."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+
+from rescind.config.accounts import Lane, load_accounts
+from rescind.intake.preview import preview
+from rescind.intake.submissions import Receipt, take_in
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.queries import as_record
+from rescind.ledger.scheduling.schedule_history import as_document, runs_of
+from rescind.ledger.scheduling.schedule_runs import (
+    Run,
+    RunState,
+    begin_by_hand,
+    open_run,
+    take,
+)
+from rescind.ledger.seal import Seal, new_key
+from rescind.ledger.storage.transactions import (
+    LedgerUnreachableError,
+    open_ledger,
+    reading,
+    writing,
+)
+from rescind.runtime import shutdown_flag
+from rescind.runtime.periodic_jobs import SCHEDULE_BOUND
+from rescind.schedules import runner
+from rescind.schedules.rule_secrets import Secret
+from rescind.schedules.rules import Rule, Schedules, load_schedules
+from rescind.schedules.runner import (
+    DELAYS,
+    LEASE,
+    LONGEST,
+    MOST_ATTEMPTS,
+    Ended,
+    Runner,
+    gather,
+)
+from rescind.schedules.source_rows import Row
+from tests.cli.test_cli_support import ACCOUNTS
+from tests.ledger.build import HOUR, NOW, SECOND
+
+MINUTE = timedelta(minutes=1)
+RULE = """
+[a]
+%s
+max = %s
+provider = "notpanel"
+group = "{name}-{date}"
+source = { file = %s }
+map = { order = "id" }
+"""
+IDS = re.compile(r"[0-9a-f-]{36}")
+
+
+@pytest.fixture
+def engine(sqlite_ledger_url: str) -> Iterator[Engine]:
+    engine = open_ledger(sqlite_ledger_url)
+    yield engine
+    engine.dispose()
+
+
+class World:
+    """A rule with a file of orders, and a worker that runs it."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self.folder, self.engine, self.now = folder, engine, NOW
+        self.orders = folder / "orders.csv"
+        (folder / "accounts.toml").write_text(ACCOUNTS)
+        self.woken: list[Lane] = []
+        self.seal = Seal(new_key())
+        self.accounts = load_accounts(folder / "accounts.toml")
+
+    def rule(self, timing: str = 'cron = "30 2 * * *"', most: int = 5) -> Rule:
+        path = self.folder / "schedules.toml"
+        path.write_text(RULE % (timing, most, json.dumps(str(self.orders))))
+        return load_schedules(path).rules["a"]
+
+    def found(self, *orders: str) -> None:
+        self.orders.write_text("\n".join(["id", *orders]) + "\n")
+
+    def runner(self, wake: Callable[[Iterable[Lane]], None] | None = None) -> Runner:
+        note = wake or self.woken.extend
+        clock = lambda: self.now  # noqa: E731
+        return Runner(self.engine, self.accounts, self.seal, clock, note)
+
+    def open(self, due_at: datetime = NOW) -> Run:
+        with writing(self.engine) as connection:
+            open_run(connection, "a", due_at, self.now)
+            run = take(connection, "a", self.now, LEASE)
+        assert run is not None
+        return run
+
+    def again(self) -> Run | None:
+        with writing(self.engine) as connection:
+            return take(connection, "a", self.now, LEASE)
+
+    @property
+    def last(self) -> dict[str, Any]:
+        with reading(self.engine) as connection:
+            return as_document(runs_of(connection, "a", 1)[0])
+
+    @property
+    def records(self) -> dict[str, dict[str, Any]]:
+        with reading(self.engine) as connection:
+            rows = list_rows(connection, Filter(), 10_000)
+        return {row.order_id: as_record(row) for row in rows}
+
+    def counts(self) -> tuple[object, ...]:
+        names = ("state", "found", "accepted", "duplicates", "refused")
+        return tuple(self.last[name] for name in names)
+
+
+@pytest.fixture
+def world(tmp_path: Path, engine: Engine) -> World:
+    return World(tmp_path, engine)
+
+
+def test_what_was_found_is_submitted_and_its_lane_woken(world: World) -> None:
+    world.found("ord_1", "ord_2")
+    world.runner().run(world.rule(), world.open())
+    assert world.counts() == ("submitted", 2, 2, 0, 0)
+    assert {r["state"] for r in world.records.values()} == {"queued"}
+    assert world.records["ord_1"]["group"] == "a-2020-11-20"
+    assert world.woken == [("notpanel", "default")]
+    assert world.last["finished_at"] is not None
+
+
+def test_running_again_changes_nothing(world: World) -> None:
+    world.found("ord_1", "ord_2")
+    for day in range(2):
+        world.runner().run(world.rule(), world.open(NOW + day * 24 * HOUR))
+    assert world.counts() == ("submitted", 2, 0, 2, 0)
+    assert {r["group"] for r in world.records.values()} == {"a-2020-11-20"}
+
+
+def test_to_find_nothing_is_a_good_run(world: World) -> None:
+    world.found()
+    world.runner().run(world.rule(), world.open())
+    assert world.counts() == ("submitted", 0, 0, 0, 0)
+
+
+def test_beyond_the_max_nothing_is_submitted_and_the_run_is_held(world: World) -> None:
+    world.found("ord_1", "ord_2", "ord_3")
+    world.runner().run(world.rule(most=2), world.open())
+    assert world.counts()[:3] == ("held", 3, 0)
+    assert "it found more than 2" in world.last["why"]
+    assert "`rescind schedule run a --max N`" in world.last["why"]
+    assert world.records == {}
+    world.runner().run(world.rule(most=3), world.open(NOW + HOUR))
+    assert world.counts() == ("submitted", 3, 3, 0, 0)
+
+
+def test_another_max_stands_in_for_the_rules_own(world: World) -> None:
+    world.found("ord_1", "ord_2", "ord_3")
+    world.runner().run(world.rule(most=2), world.open(), 3)
+    assert world.counts() == ("submitted", 3, 3, 0, 0)
+
+
+def test_one_row_that_cannot_be_mapped_keeps_all_of_them_back(world: World) -> None:
+    world.orders.write_text('{"id": "ord_1"}\n{"order": "ord_2"}\n')
+    world.runner().run(world.rule(), world.open())
+    assert world.last["state"] == "failed"
+    assert "line 2 has no column 'id'" in world.last["why"]
+    assert world.records == {}
+
+
+def test_a_row_that_intake_refuses_harms_no_other_and_is_kept(world: World) -> None:
+    world.orders.write_text('{"id": "ord_1"}\n{"id": "not good!"}\n{"id": null}\n')
+    world.runner().run(world.rule(), world.open())
+    assert world.counts() == ("submitted", 3, 1, 0, 2)
+    assert world.records["ord_1"]["state"] == "queued"
+    assert world.records["not good!"]["state"] == "rejected"
+
+
+def test_more_than_a_message_holds_is_submitted_in_several(world: World) -> None:
+    world.found(*(f"ord_{number}" for number in range(2001)))
+    woken: list[list[Lane]] = []
+    world.runner(lambda lanes: woken.append(list(lanes))).run(
+        world.rule(most=5000), world.open()
+    )
+    assert world.counts() == ("submitted", 2001, 2001, 0, 0)
+    assert woken == [[("notpanel", "default")]] * 3
+
+
+# --- what goes wrong on the way -----------------------------------------------------
+
+
+def test_a_source_that_is_away_is_tried_again_and_given_up_in_the_end(
+    world: World,
+) -> None:
+    rule, runner = world.rule(), world.runner()
+    runner.run(rule, world.open())
+    for delay in DELAYS:
+        assert (world.last["state"], world.last["finished_at"]) == ("running", None)
+        assert "does not exist" in world.last["why"]
+        world.now += delay - SECOND
+        assert world.again() is None
+        world.now += SECOND
+        run = world.again()
+        assert run is not None
+        runner.run(rule, run)
+    assert world.last["state"] == "failed"
+    assert world.last["attempts"] == MOST_ATTEMPTS == 3
+
+
+def test_a_source_that_comes_back_is_read(world: World) -> None:
+    world.runner().run(world.rule(), world.open())
+    world.found("ord_1")
+    world.now += DELAYS[0]
+    run = world.again()
+    assert run is not None
+    world.runner().run(world.rule(), run)
+    assert world.counts() == ("submitted", 1, 1, 0, 0)
+    assert world.last["why"] is None
+
+
+def test_what_runs_again_soon_anyway_is_not_tried_again(world: World) -> None:
+    world.runner().run(world.rule('every = "1m"'), world.open())
+    assert world.last["state"] == "failed"
+
+
+def test_what_an_operator_asked_for_fails_at_once(world: World) -> None:
+    with writing(world.engine) as connection:
+        run = begin_by_hand(connection, "a", NOW, LEASE)
+    ended = world.runner().run(world.rule(), run)
+    assert (world.last["state"], ended.passing) == ("failed", True)
+
+
+def test_who_was_taken_for_dead_submits_no_more(world: World) -> None:
+    world.found(*(f"ord_{number}" for number in range(1001)))
+    run = world.open()
+
+    def die(_lanes: Iterable[Lane]) -> None:
+        world.now += LEASE
+        assert world.again() is not None
+
+    ended = world.runner(die).run(world.rule(most=5000), run)
+    assert ended.state == "running"
+    assert len(world.records) == 1000
+    assert world.last["state"] == "running"
+
+
+def test_a_long_run_keeps_its_lease(world: World) -> None:
+    world.found(*(f"ord_{number}" for number in range(3001)))
+    run = world.open()
+
+    def slow(_lanes: Iterable[Lane]) -> None:
+        world.now += LONGEST / 4
+        assert world.again() is None
+
+    assert LONGEST * 3 / 4 > LEASE
+    world.runner(slow).run(world.rule(most=5000), run)
+    assert world.counts() == ("submitted", 3001, 3001, 0, 0)
+
+
+def test_a_run_that_takes_too_long_ends_and_says_how_far_it_came(world: World) -> None:
+    world.found(*(f"ord_{number}" for number in range(3001)))
+
+    def slow(_lanes: Iterable[Lane]) -> None:
+        world.now += LONGEST / 2
+
+    world.runner(slow).run(world.rule(most=5000), world.open())
+    assert world.counts() == ("failed", 3001, 2000, 0, 0)
+    assert len(world.records) == 2000
+    why = world.last["why"]
+    assert (
+        "ended after 180 s, when 2000 of the 3001 that it found were submitted" in why
+    )
+    assert "`rescind schedule run a` submits the others" in why
+
+
+def test_a_run_by_hand_takes_as_long_as_it_takes(world: World) -> None:
+    world.found(*(f"ord_{number}" for number in range(3001)))
+    with writing(world.engine) as connection:
+        run = begin_by_hand(connection, "a", NOW, LEASE)
+
+    def slow(_lanes: Iterable[Lane]) -> None:
+        world.now += LONGEST
+
+    world.runner(slow).run(world.rule(most=5000), run)
+    assert world.counts() == ("submitted", 3001, 3001, 0, 0)
+
+
+def test_a_run_ends_by_itself_before_the_watchdog_takes_it_for_hanging() -> None:
+    assert LONGEST.seconds < SCHEDULE_BOUND
+
+
+def test_a_worker_that_is_told_to_stop_hands_the_run_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.found("ord_1")
+    monkeypatch.setattr(runner, "stopping", lambda: True)
+    assert world.runner().run(world.rule(), world.open()).state == "running"
+    monkeypatch.undo()
+    assert not shutdown_flag.stopping()
+    run = world.again()
+    assert run is not None
+    assert run.attempts == 1
+
+
+def waiting(world: World, found: Schedules, attempts: int = 0) -> Ended | None:
+    """What waits is run, after so many workers have died at it."""
+    with writing(world.engine) as connection:
+        open_run(connection, "a", NOW, world.now)
+    for _ in range(attempts):
+        assert world.again() is not None
+        world.now += LEASE
+    return world.runner().run_waiting("a", found)
+
+
+def test_what_waits_is_run_once(world: World) -> None:
+    world.found("ord_1")
+    found = Schedules({"a": world.rule()})
+    ended = waiting(world, found)
+    assert ended is not None
+    assert ended.state == "submitted"
+    assert waiting(world, found) is None
+
+
+@pytest.mark.parametrize(("deaths", "state"), [(2, "submitted"), (3, "failed")])
+def test_a_run_at_which_workers_die_is_given_up_in_the_end(
+    world: World, deaths: int, state: str
+) -> None:
+    world.found("ord_1")
+    waiting(world, Schedules({"a": world.rule()}), deaths)
+    assert world.last["state"] == state
+    why = world.last["why"] or ""
+    assert ("each time its worker died" in why) == (deaths == 3)
+    assert ("`rescind schedule run a` submits the others" in why) == (deaths == 3)
+
+
+def test_a_run_of_a_rule_that_is_faulty_by_now_fails_and_says_why(world: World) -> None:
+    waiting(world, Schedules(faults={"a": "[a]: max is required"}))
+    assert (world.last["state"], world.last["why"]) == (
+        "failed",
+        "[a]: max is required",
+    )
+
+
+def test_a_run_of_a_rule_that_another_worker_may_have_is_left_to_it(
+    world: World,
+) -> None:
+    assert waiting(world, Schedules()) is None
+    assert (world.last["state"], world.last["attempts"]) == ("running", 0)
+
+
+class Broken:
+    """A source that nothing can be read of."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def read(self, most: int) -> list[Row]:
+        raise self.error
+
+    def secrets(self) -> list[Secret]:
+        return []
+
+
+def test_a_bug_ends_the_run_and_shows_nothing_of_what_was_found(world: World) -> None:
+    rule = replace(world.rule(), source=Broken(KeyError("s3cret")))
+    waiting(world, Schedules({"a": rule}))
+    assert world.last["why"] == "it cannot be run: KeyError"
+
+
+def test_a_run_that_celery_ends_says_what_may_be_slow_and_what_to_do(
+    world: World,
+) -> None:
+    rule = replace(world.rule(), source=Broken(SoftTimeLimitExceeded()))
+    waiting(world, Schedules({"a": rule}))
+    assert world.last["state"] == "failed"
+    why = world.last["why"]
+    assert why.startswith("it was ended in the middle, for its source or the ledger")
+    assert "`rescind schedule run a` submits the others" in why
+
+
+def test_a_ledger_that_goes_away_leaves_the_run_to_its_lease(world: World) -> None:
+    world.found("ord_1")
+
+    def away(_lanes: Iterable[Lane]) -> None:
+        raise LedgerUnreachableError
+
+    with writing(world.engine) as connection:
+        open_run(connection, "a", NOW, world.now)
+    with pytest.raises(LedgerUnreachableError):
+        world.runner(away).run_waiting("a", Schedules({"a": world.rule()}))
+    assert world.last["state"] == "running"
+
+
+def test_what_fails_the_same_way_again_and_again_is_said_once(world: World) -> None:
+    rule = world.rule('every = "1m"')
+    with capture_logs() as logs:
+        for minute in range(4):
+            world.now = NOW + minute * MINUTE
+            world.runner().run(rule, world.open(world.now))
+        world.found("ord_1")
+        world.now += MINUTE
+        world.runner().run(rule, world.open(world.now))
+    said = [(one["log_level"], one.get("state", "ok")) for one in logs]
+    assert said == [
+        ("warning", "failed"),
+        *[("debug", "failed")] * 3,
+        ("info", "ok"),
+    ]
+
+
+# --- a dry run ----------------------------------------------------------------------
+
+orders = ["ord_1", "ord_2", "ord_2", "not good!", "ord_3"]
+
+
+@pytest.mark.parametrize("before", [[], ["ord_2"], ["not good!", "ord_1"]])
+def test_a_preview_says_what_intake_then_does(world: World, before: list[str]) -> None:
+    def taken(act: Any, listed: list[dict[str, Any]]) -> list[tuple[Receipt, str]]:
+        done = act(world.engine, world.accounts, world.seal, listed, NOW)
+        return [(one.receipt, IDS.sub("ID", one.wrong or "")) for one in done]
+
+    listed: list[dict[str, Any]] = [
+        {"provider": "notpanel", "order": order, "params": {}} for order in orders
+    ]
+    # The same key for another order, in the same run and in the ledger.
+    listed += [{"provider": "notpanel", "order": "ord_9", "key": "ord_3"}]
+    personal = {
+        "ibans": {"1": "TR560006100519786457845678"},
+        "holder_names": {"1": "A"},
+    }
+    params = {"is_all": True, "reasons": {"1": 2}}
+    listed += [
+        {"provider": "akinon", "order": "77", "params": {**params, **personal}},
+        {"provider": "akinon", "order": "77", "params": {**params, **personal}},
+        {"provider": "akinon", "order": "77", "params": params},
+    ]
+    taken(take_in, [{"provider": "notpanel", "order": one} for one in before])
+    kept = world.records
+    foreseen = taken(preview, listed)
+    assert world.records == kept
+    assert foreseen == taken(take_in, listed)
+
+
+def test_to_gather_changes_nothing(world: World) -> None:
+    world.found("ord_1")
+    harvest = gather(world.rule(), NOW)
+    assert [one["order"] for one in harvest.entries] == ["ord_1"]
+    assert not harvest.over
+    assert world.records == {}
+
+
+def test_an_end_is_written_once(world: World) -> None:
+    run = world.open()
+    runner = world.runner()
+    runner.end(run, Ended(RunState.FAILED, why="first"))
+    runner.end(run, Ended(RunState.FAILED, why="second"))
+    assert world.last["why"] == "first"

@@ -1,4 +1,0 @@
-"""The engine: claims, calls, decides and records, for all lanes of this process.
-
-It knows nothing of Celery: ``tasks/`` and ``worker.host`` notify it.
-"""
