@@ -10,12 +10,9 @@ RUN python -m venv /opt/rescind \
  && /opt/build/bin/pip install --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY providers/ providers/
-COPY rescind/ledger/ rescind/ledger/
+COPY rescind/ rescind/
 COPY worker/ worker/
 COPY tasks/ tasks/
-COPY rescind/dashboard/ rescind/dashboard/
-COPY rescind/api/ rescind/api/
-COPY rescind/sandbox/ rescind/sandbox/
 COPY examples/ examples/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation -w /wheels . \
  && /opt/rescind/bin/pip install --no-deps --no-index /wheels/*.whl

@@ -25,10 +25,10 @@ from celery import Celery
 from sqlalchemy import Engine
 
 from rescind.config.home import write_private
+from rescind.config.times import utc_now
 from rescind.demo.demo_setup import settings_in
 from rescind.ledger.reading.backlogs import backlogs
 from rescind.ledger.storage.transactions import open_ledger, reading
-from rescind.runtime.resources import utc_now
 from rescind.sandbox import Sandbox, running
 from rescind.system.local_system import System
 from worker.broker import BROKER_OPTIONS

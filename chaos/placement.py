@@ -1,6 +1,6 @@
 """Where in a worker each point is: from the queue to the acknowledgement.
 
-Loaded into the workers under test alone (see ``chaos.chaos_app``). The docstring of each
+Loaded into the workers under test alone (``chaos.chaos_app``). The docstring of each
 function below says what a worker that dies at its points leaves behind.
 """
 

@@ -18,13 +18,13 @@ from chaos.conductor import Conductor, Outage
 from chaos.fault_plan import Plan, Scale, plan
 from chaos.system_under_test import House
 from rescind.config.accounts import load_accounts
+from rescind.config.times import utc_now
 from rescind.demo.facts import Wish
 from rescind.demo.stall import STALL_SECONDS
 from rescind.intake.validation import check
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
-from rescind.runtime.resources import utc_now
 
 DATABASES = ("sqlite", "postgresql")
 EVERYTHING = 10_000_000

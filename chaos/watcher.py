@@ -109,7 +109,7 @@ class Watcher(threading.Thread):
                 time.sleep(0.2)
 
     def written(self) -> tuple[int, int] | None:
-        """See ``rescind.ledger.reading.counts``; nothing if the ledger cannot be asked."""
+        """See ``ledger.reading.counts``; nothing if the ledger cannot be asked."""
         try:
             with reading(self._engine) as connection:
                 return written(connection)

@@ -6,6 +6,8 @@ twice, late, or not at all.
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from rescind.engine.engine import EngineStoppedError
@@ -18,7 +20,7 @@ from worker.celery import app
 
 log = structlog.get_logger("rescind.worker")
 
-use(jobs_with(app.send_task))
+use(jobs_with(partial(notifications.send_task, app)))
 
 
 @app.task(name="rescind.sweep")

@@ -13,6 +13,7 @@ from celery.exceptions import Reject
 from celery.worker.request import Request
 from structlog.contextvars import bound_contextvars
 
+from rescind.config.times import utc_now
 from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.intake.submissions import MOST, Receipt, Taken, lanes_to_notify, take_in
 from rescind.ledger.changes.insertion import NewCancellation
@@ -21,7 +22,6 @@ from rescind.ledger.seal import SealError
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 from rescind.provider.text import field_name
 from rescind.runtime.host import host
-from rescind.runtime.resources import utc_now
 from rescind.runtime.shutdown_flag import pause, stopping
 from rescind.telemetry.logs import named
 from rescind.telemetry.tracing import from_headers, submission

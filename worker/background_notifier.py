@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from itertools import product
 
 import structlog
-from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from rescind.config.accounts import Lane
@@ -57,7 +56,7 @@ class Waker:
             try:
                 for lane, operation in sorted(asked):
                     self._send(lane, operation)
-            except (OperationalError, RedisError, SettingsError, OSError) as error:
+            except (RedisError, SettingsError, OSError) as error:
                 self._say(str(error))
             except Exception as error:  # noqa: BLE001  (others are to be woken yet)
                 self._say(type(error).__name__)

@@ -9,18 +9,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from rescind.config.queues import INTAKE, REDIS_OPTIONS, SWEEPS
 from rescind.config.settings import CONCURRENCY
 
-INTAKE = "rescind"
-"""The queue of ``rescind.submit``."""
-TAKING = "rescind:taking"
-"""Its messages that are on their way to a worker, or there since a moment."""
-SWEEPS = "rescind.sweep"
-"""The sweep's own queue: a flood of submissions must not hold it up."""
-WEBHOOKS = "rescind.webhooks"
-"""That of telling producers what has ended."""
-SCHEDULES = "rescind.schedules"
-"""That of the runs of ``schedules.toml``."""
 SWEEP_SECONDS = 1.0
 
 
@@ -31,14 +22,6 @@ def _concurrency() -> int:
         raise SystemExit("rescind: RESCIND_CONCURRENCY must be a number from 1 to 1000")
     return int(given)
 
-
-REDIS_OPTIONS: dict[str, Any] = {
-    # Without them a half-open connection hangs a worker or a producer for ever.
-    "socket_timeout": 5,
-    "socket_connect_timeout": 5,
-    "socket_keepalive": True,
-    "health_check_interval": 5,
-}
 
 BROKER_OPTIONS: dict[str, Any] = {
     # The same in every app on one broker, or the shortest one redelivers too early.

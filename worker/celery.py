@@ -12,10 +12,11 @@ from kombu.entity import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from providers.registry import PROVIDERS
+from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
 from rescind.config.redis_url import for_celery
 from rescind.config.settings import SettingsError, settings
 from rescind.errors import anchor
-from worker.broker import CONFIG, INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
+from worker.broker import CONFIG
 
 TRANSPORT = "worker.transport:Transport"
 

@@ -21,9 +21,9 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from redis.exceptions import ResponseError
 
-from rescind.config.redis_client import is_full
+from rescind.config.queues import INTAKE, TAKING
+from rescind.errors.redis_refusals import is_full
 from worker import intake_scripts
-from worker.broker import INTAKE, TAKING
 from worker.intake_qos import IntakeQoS
 from worker.redis_channel import ODD, RedisChannel
 

@@ -19,8 +19,8 @@ from typing import Any
 import structlog
 from kombu.transport import redis
 
+from rescind.config.queues import INTAKE, TAKING
 from worker import intake_scripts as scripts
-from worker.broker import INTAKE, TAKING
 
 log = structlog.get_logger("rescind.transport")
 

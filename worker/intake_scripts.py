@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker.broker import INTAKE, TAKING
+from rescind.config.queues import INTAKE, TAKING
 
 MOVE = """
 local found = redis.call('RPOP', KEYS[1])

@@ -6,11 +6,13 @@ A wake-up that is lost, doubled or late delays work until the next sweep.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from rescind.config.accounts import Lane
-from worker.broker import SCHEDULES, WEBHOOKS
+from rescind.config.queues import SCHEDULES, WEBHOOKS
 
 OPERATIONS = ("cancel", "verify", "poll")
 STALE_SECONDS = 60
@@ -25,8 +27,16 @@ def task_name(provider: str, operation: str) -> str:
     return f"{provider}.{operation}"
 
 
+def send_task(app: Celery, name: str, **options: Any) -> None:
+    """Celery's own; raises ``ConnectionError`` where the broker cannot be reached."""
+    try:
+        app.send_task(name, **options)
+    except OperationalError as error:
+        raise ConnectionError(str(error)) from error
+
+
 def wake(app: Celery, lanes: Iterable[Lane], operation: str = "cancel") -> None:
-    """Ask for work on ``lanes``. Raises ``kombu``'s ``OperationalError``."""
+    """Ask for work on ``lanes``. Raises ``ConnectionError``."""
     for lane in sorted(set(lanes)):
         wake_one(app, lane, operation)
 
@@ -34,7 +44,8 @@ def wake(app: Celery, lanes: Iterable[Lane], operation: str = "cancel") -> None:
 def wake_one(app: Celery, lane: Lane, operation: str) -> None:
     """Ask for one operation on one lane."""
     provider, account = lane
-    app.send_task(
+    send_task(
+        app,
         task_name(provider, operation),
         args=[account],
         queue=provider,
@@ -46,7 +57,8 @@ def wake_one(app: Celery, lane: Lane, operation: str) -> None:
 
 def wake_schedule(app: Celery, name: str) -> None:
     """Ask for the run of a schedule that waits in the ledger."""
-    app.send_task(
+    send_task(
+        app,
         "rescind.schedule",
         args=[name],
         queue=SCHEDULES,
@@ -58,7 +70,12 @@ def wake_schedule(app: Celery, name: str) -> None:
 
 
 def tell_now(app: Celery) -> None:
-    """Ask for producers to be told. Raises ``kombu``'s ``OperationalError``."""
-    app.send_task(
-        TELL, queue=WEBHOOKS, expires=STALE_SECONDS, ignore_result=True, retry=False
+    """Ask for producers to be told. Raises ``ConnectionError``."""
+    send_task(
+        app,
+        TELL,
+        queue=WEBHOOKS,
+        expires=STALE_SECONDS,
+        ignore_result=True,
+        retry=False,
     )

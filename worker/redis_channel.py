@@ -10,7 +10,8 @@ import structlog
 from kombu.transport import redis
 from redis.exceptions import ResponseError
 
-from rescind.config.redis_client import Connection, SSLConnection, is_full
+from rescind.config.redis_client import Connection, SSLConnection
+from rescind.errors.redis_refusals import is_full
 from worker import celery_internals
 
 celery_internals.check(celery_internals.TRANSPORT)

@@ -12,7 +12,7 @@ from time import monotonic
 import structlog
 from redis.exceptions import ResponseError
 
-from rescind.config.redis_client import refusal
+from rescind.errors.redis_refusals import refusal
 from rescind.runtime import shutdown_flag
 
 log = structlog.get_logger("rescind.consumer")

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from billiard import active_children
 from celery.concurrency import get_implementation
 from celery.concurrency.thread import TaskPool
 from celery.signals import (
@@ -49,6 +50,7 @@ def _starting(sender: Any, **_rest: Any) -> None:
     _need_services()
     _warn()
     tracing.start()
+    shutdown_flag.before_exit.append(_end_beat)
 
 
 def _need_services() -> None:
@@ -113,6 +115,12 @@ def _end_after(seconds: float) -> None:
     time.sleep(seconds)
     says = "stopped before all had ended: what was under way will be read back"
     shutdown_flag.end(0, partial(log.warning, says))
+
+
+def _end_beat() -> None:
+    # An embedded beat (``celery worker --beat``) is a child, and would go on for ever.
+    for child in active_children():
+        child.terminate()
 
 
 @worker_shutdown.connect

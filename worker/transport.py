@@ -12,8 +12,8 @@ import structlog
 from kombu.transport import redis
 from redis.exceptions import ResponseError
 
-from rescind.config.redis_client import refusal
-from worker.broker import INTAKE
+from rescind.config.queues import INTAKE
+from rescind.errors.redis_refusals import refusal
 from worker.intake_channel import IntakeChannel
 from worker.intake_qos import MOMENT_SECONDS
 from worker.redis_channel import RedisChannel

@@ -9,10 +9,10 @@ from functools import cached_property
 from redis import Redis
 from sqlalchemy import Engine
 
-from rescind.cli.connections import open_engine
 from rescind.config.access_tokens import Access, access
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import Callbacks
+from rescind.config.ledger_url import open_engine
 from rescind.config.settings import Settings
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.migrate import check

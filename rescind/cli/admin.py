@@ -9,6 +9,7 @@ import typer
 from rescind.cli import output
 from rescind.cli.completion import lane_names
 from rescind.cli.options import Json
+from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 
 Lane = Annotated[
@@ -64,9 +65,16 @@ def doctor(as_json: Json = False) -> None:
     wrong; 3 a service cannot be reached.
     """
     from rescind.operations.doctor import Check, examine, status
+    from rescind.operations.worker_checks import Asked
+
+    def ask(seconds: float) -> Asked:
+        # It needs a broker's address, and Celery takes a moment to load.
+        from worker.inspection import consumed_queues
+
+        return consumed_queues(seconds)
 
     found = []
-    for one in examine():
+    for one in examine(ask):
         if isinstance(one, Check):
             found.append(one)
         if as_json:
@@ -79,7 +87,7 @@ def doctor(as_json: Json = False) -> None:
 
 def migrate() -> None:
     """Bring the ledger's tables to the version that this program knows."""
-    from rescind.cli.connections import open_engine
+    from rescind.config.ledger_url import open_engine
     from rescind.config.settings import settings
     from rescind.ledger.storage.migrate import upgrade
     from rescind.ledger.storage.unreachable import shown
@@ -225,7 +233,7 @@ def sandbox(context: typer.Context) -> None:
         _end(main(context.args))
     except SystemExit as ended:
         if ended.code == WRONG:
-            output.see("usage")
+            messages.see("usage")
         raise
 
 

@@ -13,6 +13,7 @@ from rescind.cli import admin, output, schedule, show, webhook_commands
 from rescind.cli.init import init
 from rescind.cli.options import WithWait
 from rescind.cli.submit import cancel, submit
+from rescind.errors import messages
 from rescind.errors.exit_statuses import INTERRUPTED, PIPE_CLOSED
 
 app = typer.Typer(
@@ -101,7 +102,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except SystemExit as ended:
         # What Typer has just said itself; `rescind` alone shows its help instead.
         if words and hasattr(ended.__context__, "format_message"):
-            output.see("usage")
+            messages.see("usage")
         return (
             ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         )
@@ -111,7 +112,7 @@ def _run(argv: Sequence[str] | None) -> int:
         ending = explain(error)
         if ending is None:
             raise
-        output.say(ending.says, ending.problem)
+        messages.say(ending.says, ending.problem)
         return ending.status
     return 0
 

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
-from redis import Redis, RedisError
+from redis import RedisError
 from redis.exceptions import ResponseError
 from sqlalchemy import Engine, inspect
 
-from rescind.cli.output import say
 from rescind.config.accounts import Accounts, Lane, load_accounts
-from rescind.config.ledger_url import opened
-from rescind.config.redis_client import client_of, kind_fault, refusal
-from rescind.config.settings import Settings, SettingsError, settings, without_password
-from rescind.errors.exit_statuses import UNREACHABLE, CommandError
+from rescind.config.ledger_url import open_engine
+from rescind.config.redis_client import kind_fault, redis_client
+from rescind.config.settings import SettingsError, settings, without_password
+from rescind.errors.exit_statuses import UNREACHABLE
+from rescind.errors.messages import say
+from rescind.errors.redis_refusals import refusal
+from rescind.errors.reported import CommandError
 from rescind.ledger.storage.migrate import check, upgrade
 from rescind.ledger.storage.transactions import reading
-
-PING_SECONDS = 3
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def redis_client(url: str) -> Redis:
-    """A client that gives up soon."""
-    return client_of(
-        url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS
-    )
 
 
 def need_redis() -> None:
@@ -58,14 +46,6 @@ def need_redis() -> None:
         ) from None
     if fault:
         raise CommandError(f"{without_password(url)}: {fault}", problem="redis-url")
-
-
-def open_engine(chosen: Settings) -> Engine:
-    """The ledger's engine, not yet connected."""
-
-    if chosen.embedded_database:
-        chosen.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return opened(chosen.database)
 
 
 def need_ledger() -> Engine:
@@ -100,8 +80,6 @@ def wake_up(lanes: Iterable[Lane], *operations: str) -> None:
     if not listed:
         return
     # Celery takes longer to import than most commands take to run.
-    from kombu.exceptions import OperationalError
-
     from worker.celery import make_app
     from worker.notifications import wake
 
@@ -109,7 +87,7 @@ def wake_up(lanes: Iterable[Lane], *operations: str) -> None:
         with make_app() as app:
             for operation in operations or ("cancel",):
                 wake(app, listed, operation)
-    except (OperationalError, RedisError, OSError) as error:
+    except (RedisError, OSError) as error:
         why = f"the workers could not be woken ({error}); their next sweep sends it"
         say(why, "redis-unreachable")
 
@@ -121,14 +99,12 @@ def wake_webhooks() -> None:
     except SettingsError as error:
         say(f"{error}; the next sweep sends it", error.problem)
         return
-    from kombu.exceptions import OperationalError
-
     from worker.celery import make_app
     from worker.notifications import tell_now
 
     try:
         with make_app() as app:
             tell_now(app)
-    except (OperationalError, RedisError, OSError) as error:
+    except (RedisError, OSError) as error:
         why = f"the workers could not be woken ({error}); their next sweep sends it"
         say(why, "redis-unreachable")

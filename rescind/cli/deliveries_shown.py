@@ -10,7 +10,10 @@ import typer
 from sqlalchemy import Connection
 
 from rescind.cli import connections, output
-from rescind.errors.exit_statuses import WRONG, CommandError
+from rescind.config.times import utc_now
+from rescind.errors import messages
+from rescind.errors.exit_statuses import WRONG
+from rescind.errors.reported import CommandError
 from rescind.ledger.deliveries.delivery_queries import as_listed, list_told
 from rescind.ledger.deliveries.store import resend, resend_all_given_up
 from rescind.ledger.storage.transactions import reading, writing
@@ -48,7 +51,7 @@ def resend_these(names: Sequence[str]) -> None:
                 count = _resend(connection, name)
         except (CommandError, UnknownError) as error:
             wrong = True
-            output.say(str(error), error.problem)
+            messages.say(str(error), error.problem)
         else:
             began += count
             output.emit(f"{name}  {count} to be told again")
@@ -61,7 +64,7 @@ def resend_these(names: Sequence[str]) -> None:
 def _resend(connection: Connection, name: str) -> int:
     told = _WEBHOOK_ID.fullmatch(name)
     row = found(connection, told[1] if told else name)
-    count = resend(connection, row.id, connections.utc_now())
+    count = resend(connection, row.id, utc_now())
     if not count:
         why = f"{name}: nobody was to be told of an end of it"
         raise CommandError(why, problem="nobody-to-tell")
@@ -69,7 +72,7 @@ def _resend(connection: Connection, name: str) -> int:
 
 
 def resend_every() -> None:
-    count = resend_all_given_up(connections.need_ledger(), connections.utc_now())
+    count = resend_all_given_up(connections.need_ledger(), utc_now())
     if count:
         connections.wake_webhooks()
     output.emit(f"{count} to be told again")

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from rescind.cli import connections, output
+from rescind.cli import connections
 from rescind.config.settings import settings
+from rescind.config.times import utc_now
+from rescind.errors import messages
 from rescind.errors.exit_statuses import DONE, WRONG
 from rescind.intake.files.file_rows import Row
 from rescind.intake.submissions import MOST, Receipt, take_in
@@ -58,7 +60,7 @@ class Submission:
 
     def _stopped(self) -> None:
         if self.result.ids:
-            output.say(
+            messages.say(
                 f"stopped after {len(self.result.ids)} were taken in: submit the same"
                 " again, and what was taken in is not taken twice"
             )
@@ -67,9 +69,7 @@ class Submission:
         readable = [row for row in chunk if row.wrong is None]
         entries = [row.entry for row in readable]
         known = (self.engine, self.accounts, self.seal)
-        taken = take_in(
-            *known, entries, connections.utc_now(), callbacks=self.callbacks
-        )
+        taken = take_in(*known, entries, utc_now(), callbacks=self.callbacks)
         wrong = {row.line: row.wrong for row in chunk if row.wrong is not None}
         self.result.unread += len(wrong)
         for row, one in zip(readable, taken, strict=True):

@@ -8,6 +8,7 @@ import typer
 
 from rescind.cli import output
 from rescind.config.settings import Settings, SettingsError, settings
+from rescind.errors import messages
 
 
 def show_environment() -> None:
@@ -17,7 +18,7 @@ def show_environment() -> None:
     try:
         output.emit(f"RESCIND_REDIS_URL={shlex.quote(chosen.redis)}")
     except SettingsError as error:
-        output.say(str(error), error.problem)
+        messages.say(str(error), error.problem)
         raise typer.Exit(error.status) from None
 
 

@@ -9,6 +9,7 @@ import typer
 
 from rescind.cli import output
 from rescind.cli.completion import keep_places, provider_names
+from rescind.errors import messages
 from rescind.errors.exit_statuses import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def init(
     try:
         _run(given, add=add)
     except (typer.Abort, KeyboardInterrupt):
-        output.say("nothing was written")
+        messages.say("nothing was written")
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from rescind.cli import connections, output
 from rescind.config.accounts import Lane
+from rescind.config.times import utc_now
+from rescind.errors import messages
 from rescind.ledger.reading.backlogs import COUNTED, Backlog
 from rescind.operations import actions
 from rescind.operations.actions import LaneView, age
@@ -13,7 +15,7 @@ from rescind.operations.actions import LaneView, age
 
 def show_lanes(*, exact: bool | None, as_json: bool) -> None:
     engine, accounts = connections.need_ledger(), connections.need_accounts()
-    now = connections.utc_now()
+    now = utc_now()
     # A program that knows of no more than the numbers takes them as they are.
     most = None if (as_json if exact is None else exact) else COUNTED
     shown = actions.lanes(engine, accounts, now, most)
@@ -24,7 +26,7 @@ def show_lanes(*, exact: bool | None, as_json: bool) -> None:
         columns = ("lane", "status", "backlog", "oldest", "rate", "why")
         output.table(columns, [_row(one, now) for one in shown])
     else:
-        output.say(
+        messages.say(
             "there are no lanes: the accounts file has no account", "accounts-missing"
         )
 
@@ -67,7 +69,7 @@ def _span(since: datetime, until: datetime) -> str:
 
 def hold_lane(name: str) -> None:
     engine, accounts = connections.need_ledger(), connections.need_accounts()
-    actions.hold(engine, accounts, _lane(name), connections.utc_now())
+    actions.hold(engine, accounts, _lane(name), utc_now())
     output.emit(f"{name} is held: `rescind resume {name}` lets it go")
 
 
@@ -80,7 +82,7 @@ def resume_lane(name: str) -> None:
     output.emit(f"{name} goes on")
     if fault is not None:
         why = f"{name} stays held until the accounts file is mended: {fault}"
-        output.say(why, "lane-held")
+        messages.say(why, "lane-held")
 
 
 def _lane(name: str) -> Lane:

@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 import typer
 
-from rescind.errors import anchor
 from rescind.errors.exit_statuses import PIPE_CLOSED
+from rescind.errors.messages import printable, say
 
 COLOURS = {
     "cancelled": "green",
@@ -67,30 +67,6 @@ def _write(line: str) -> None:
     except BrokenPipeError:
         # Whoever read has seen enough, as `head` does.
         raise typer.Exit(PIPE_CLOSED) from None
-
-
-def say(text: str, problem: str | None = None) -> None:
-    """One line for the person: a note, a warning, what is wrong; and its page."""
-    print(f"rescind: {printable(text)}", file=sys.stderr)
-    if problem is not None:
-        see(problem)
-
-
-def see(problem: str) -> None:
-    """Where more is written of what was just said."""
-    print(f"  see {anchor(problem)}", file=sys.stderr)
-
-
-def printable(text: object) -> str:
-    """``text`` without what could move a terminal's cursor or break a line."""
-    shown = "" if text is None else str(text)
-    if shown.isprintable():
-        return shown
-    return "".join(c if c.isprintable() else _escaped(c) for c in shown)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def on_terminal() -> bool:

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from rescind.cli import connections, output
 from rescind.config.settings import retention_of, settings
-from rescind.errors.exit_statuses import CommandError
+from rescind.config.times import utc_now
+from rescind.errors.reported import CommandError
 from rescind.ledger.changes.deletion import Pruning, count_ended
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.tables import to_ms
@@ -17,7 +18,7 @@ from rescind.ledger.storage.transactions import reading
 
 
 def prune(older_than: str | None, *, dry_run: bool, as_json: bool) -> None:
-    before = connections.utc_now() - _age(older_than)
+    before = utc_now() - _age(older_than)
     engine = connections.need_ledger()
     found = _count(engine, before) if dry_run else _delete(engine, before)
     document = {"before": stamp(to_ms(before)), "deleted": not dry_run, **found}

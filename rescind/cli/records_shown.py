@@ -10,6 +10,7 @@ import typer
 from sqlalchemy import Row
 
 from rescind.cli import connections, output
+from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.intake.values import future_time
 from rescind.ledger.deliveries.delivery_queries import told_of
@@ -115,7 +116,7 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
             rows.append(actions.retry(engine, name, datetime.now(UTC), before))
         except (InvalidRequestError, UnknownError, ChangedError) as error:
             wrong = True
-            output.say(str(error), getattr(error, "problem", "not-retryable"))
+            messages.say(str(error), getattr(error, "problem", "not-retryable"))
     for operation, lanes in actions.woken(rows).items():
         connections.wake_up(lanes, operation)
     for row in rows:

@@ -11,7 +11,10 @@ from sqlalchemy import Row
 
 from rescind.cli import connections, output
 from rescind.config.settings import settings
-from rescind.errors.exit_statuses import WRONG, CommandError
+from rescind.config.times import utc_now
+from rescind.errors import messages
+from rescind.errors.exit_statuses import WRONG
+from rescind.errors.reported import CommandError
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.scheduling.schedule_history import as_document, last_runs, runs_of
 from rescind.ledger.storage.tables import to_ms
@@ -58,14 +61,14 @@ def unknown(name: str, found: Schedules) -> str:
 
 
 def list_rules(*, as_json: bool) -> None:
-    found, now = need_schedules(), connections.utc_now()
+    found, now = need_schedules(), utc_now()
     with reading(connections.need_ledger()) as connection:
         last = last_runs(connection)
     listed = [
         _document(name, found, last.get(name), now) for name in sorted(found.names)
     ]
     for warning in found.warnings:
-        output.say(warning)
+        messages.say(warning)
     if as_json:
         for one in listed:
             output.emit_json(one)
@@ -73,7 +76,7 @@ def list_rules(*, as_json: bool) -> None:
         columns = ("name", "when", "next", "last", "state", "accepted", "why")
         output.table(columns, map(_row, listed))
     else:
-        output.say("the schedules file has no rule")
+        messages.say("the schedules file has no rule")
 
 
 def _document(
@@ -121,7 +124,7 @@ def show_runs(name: str, limit: int, *, as_json: bool) -> None:
         found = load_schedules(settings().schedules)
         if name not in found.names:
             raise CommandError(unknown(name, found), problem="schedule-unknown")
-        output.say(f"{name} has not run yet")
+        messages.say(f"{name} has not run yet")
     elif as_json:
         for row in rows:
             output.emit_json(as_document(row))
@@ -152,7 +155,7 @@ def check_file(*, as_json: bool) -> None:
         else:
             output.emit(check.line())
     if not found:
-        output.say("the schedules file has no rule")
+        messages.say("the schedules file has no rule")
     if status(found):
-        output.see("schedules-file")
+        messages.see("schedules-file")
         raise typer.Exit(WRONG)

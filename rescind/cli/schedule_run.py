@@ -14,6 +14,8 @@ from rescind.cli import connections, output
 from rescind.cli.schedule_list import need_rule
 from rescind.config.accounts import Lane
 from rescind.config.settings import settings
+from rescind.config.times import utc_now
+from rescind.errors import messages
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
 from rescind.intake.preview import preview
 from rescind.intake.submissions import Receipt, Taken
@@ -38,7 +40,7 @@ WORDS = {
 def dry_run(name: str, most: int | None, *, as_json: bool) -> None:
     rule = need_rule(name)
     engine, accounts = connections.need_ledger(), connections.need_accounts()
-    now = connections.utc_now()
+    now = utc_now()
     harvest = gather(rule, now, most)
     known = (engine, accounts, settings().seal())
     taken = preview(*known, harvest.entries, now, settings().callbacks)
@@ -49,7 +51,7 @@ def dry_run(name: str, most: int | None, *, as_json: bool) -> None:
     elif both:
         columns = ("provider", "account", "order", "key", "what", "why")
         output.table(columns, [_row(entry, one) for entry, one in both])
-    output.say(_summary(rule, harvest, taken))
+    messages.say(_summary(rule, harvest, taken))
     if harvest.over:
         _end(WRONG, "schedule-held")
     if any(one.receipt is Receipt.REFUSED for one in taken):
@@ -104,9 +106,9 @@ def run_now(name: str, most: int | None, *, as_json: bool) -> None:
     connections.need_redis()
     engine, accounts = connections.need_ledger(), connections.need_accounts()
     known = (engine, accounts, settings().seal())
-    runner = Runner(*known, connections.utc_now, _wake, settings().callbacks)
+    runner = Runner(*known, utc_now, _wake, settings().callbacks)
     with writing(engine) as connection:
-        run = begin_by_hand(connection, name, connections.utc_now(), LEASE)
+        run = begin_by_hand(connection, name, utc_now(), LEASE)
     ended = _run(runner, rule, run, most)
     if as_json:
         output.emit_json(_recorded(engine, run))
@@ -156,5 +158,5 @@ def _end_with(ended: Ended) -> None:
 
 
 def _end(status: int, problem: str) -> NoReturn:
-    output.see(problem)
+    messages.see(problem)
     raise typer.Exit(status)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from rescind.cli import connections, output
 from rescind.config.settings import settings
+from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.tables import CANCELLATION
@@ -36,7 +37,7 @@ def rotate_all() -> None:
         renewed += len(new)
     output.emit(f"{renewed} sealed anew with the first key")
     if unread:
-        output.say(
+        messages.say(
             f"{unread} could not be opened by any key: put the key that sealed them"
             " behind the others in RESCIND_SEAL_KEY, and run this again",
             "sealed-data",

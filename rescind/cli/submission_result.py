@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from rescind.cli import output
 from rescind.cli.direct_submission import Submission, Submitted
 from rescind.cli.wait import wait, worst
+from rescind.errors import messages
 from rescind.errors.exit_statuses import DONE
 from rescind.intake.submissions import MOST, Receipt
 from rescind.ledger.reading.queries import as_record, rows_of
@@ -30,7 +31,7 @@ def finish_few(
 ) -> None:
     """The end of ``rescind cancel``: a line for each order."""
     for number, why in submission.result.wrong:
-        output.say(f"order {_short(orders[number])}: {why}")
+        messages.say(f"order {_short(orders[number])}: {why}")
     _say_where(submission.result)
     status = _waited(submission, seconds)
     found = records(submission.engine, submission.result.ids)
@@ -95,10 +96,10 @@ def _short(order: str) -> str:
 
 def _say_wrong(result: Submitted) -> None:
     for line, why in result.wrong[:MOST_SHOWN]:
-        output.say(f"line {line}: {why}")
+        messages.say(f"line {line}: {why}")
     more = len(result.wrong) - MOST_SHOWN
     if more > 0:
-        output.say(
+        messages.say(
             f"and {more} more; those that could be read are kept:"
             " rescind list --state rejected"
         )
@@ -107,7 +108,7 @@ def _say_wrong(result: Submitted) -> None:
 
 def _say_where(result: Submitted) -> None:
     if result.wrong:
-        output.see("invalid-request")
+        messages.see("invalid-request")
 
 
 def _summary(result: Submitted) -> str:

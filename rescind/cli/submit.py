@@ -8,7 +8,7 @@ import typer
 
 from rescind.cli.completion import account_names, provider_names
 from rescind.cli.options import Group, Json, Wait
-from rescind.errors.exit_statuses import CommandError
+from rescind.errors.reported import CommandError
 
 
 def cancel(

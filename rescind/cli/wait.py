@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy import Engine, select
 
 from rescind.cli import output
+from rescind.errors import messages
 from rescind.errors.exit_statuses import DONE, NOT_ALL_CANCELLED, TIMED_OUT, WRONG
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION
@@ -85,7 +86,7 @@ def _unfinished(counts: dict[str, int]) -> dict[str, int]:
 def _say_unfinished(counts: dict[str, int], seconds: float) -> None:
     rest = _unfinished(counts)
     listed = ", ".join(f"{n} {state}" for state, n in rest.items())
-    output.say(
+    messages.say(
         f"after {seconds:g} s {sum(rest.values())} are not final yet ({listed}): they"
         " go on; `rescind lanes` says what holds them up, and whether workers run",
         "not-final-yet",

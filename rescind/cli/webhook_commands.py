@@ -9,7 +9,7 @@ import typer
 
 from rescind.cli import output
 from rescind.cli.options import Json
-from rescind.errors.exit_statuses import CommandError
+from rescind.errors.reported import CommandError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 

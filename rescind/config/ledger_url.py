@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 
-from rescind.config.settings import SettingsError
+from rescind.config.settings import Settings, SettingsError
 from rescind.ledger.storage.transactions import open_ledger
 
 
@@ -21,3 +21,11 @@ def opened(url: str) -> Engine:
     except ValueError as error:
         says = str(error)
     raise SettingsError(says, "database-url")
+
+
+def open_engine(chosen: Settings) -> Engine:
+    """The ledger's engine, not yet connected."""
+
+    if chosen.embedded_database:
+        chosen.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return opened(chosen.database)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlsplit
 
 import redis
-from redis import exceptions
 from redis.exceptions import ResponseError
+
+from rescind.errors.redis_refusals import code_of
 
 
 class _LeavesAReplica:
@@ -50,6 +50,16 @@ def client_of(url: str, **options: Any) -> redis.Redis:
     return redis.Redis.from_url(url, **options)
 
 
+PING_SECONDS = 3
+
+
+def redis_client(url: str) -> redis.Redis:
+    """A client that gives up soon."""
+    return client_of(
+        url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS
+    )
+
+
 KINDS = {
     "cluster": "it is part of a Redis Cluster, which cannot be used: give one Redis,"
     " with a replica that takes its place",
@@ -66,49 +76,3 @@ def kind_fault(client: redis.Redis) -> str | None:
         # Not to be asked is no fault; a database other than 0 is refused by a cluster.
         return KINDS["cluster"] if "cluster mode" in str(error) else None
     return KINDS.get(str(info.get("server_mode") or info.get("redis_mode")))
-
-
-REFUSALS = {
-    "OOM": "it has reached maxmemory: give it more, or remove what fills it",
-    "MISCONF": "it cannot write to its disk: look at its log, and make room there",
-    "READONLY": "it is a replica: RESCIND_REDIS_URL must lead to the master",
-    "UNBLOCKED": "it has changed its role, or somebody has unblocked its clients",
-    "NOREPLICAS": "too few replicas follow it: see min-replicas-to-write",
-    "NOPERM": "the user in RESCIND_REDIS_URL may not do this: see its ACL",
-    "MOVED": "it is part of a Redis Cluster, which Rescind cannot use",
-    "DB": "it has no database of the number in RESCIND_REDIS_URL",
-    "CROSSSLOT": "it is part of a Redis Cluster, which Rescind cannot use",
-}
-"""What Redis refuses, by the code that its reply begins with, and what to do."""
-CODES = {
-    exceptions.OutOfMemoryError: "OOM",
-    exceptions.ReadOnlyError: "READONLY",
-    exceptions.NoPermissionError: "NOPERM",
-    exceptions.MovedError: "MOVED",
-    exceptions.ClusterCrossSlotError: "CROSSSLOT",
-}
-"""redis-py leaves these codes out of the text."""
-
-
-def code_of(error: Exception) -> str | None:
-    """The code of an error reply, if it is one of ``REFUSALS``."""
-    if (known := CODES.get(type(error))) is not None:
-        return known
-    # redis-py puts the beginning of the command before the reply to some.
-    reply = str(error).rpartition("caused error: ")[2]
-    # Redis 6.2 puts the reply to a script's command at the end of its own.
-    found = re.search(rf"(?:^|-)({'|'.join(REFUSALS)}) ", reply)
-    return found[1] if found else None
-
-
-def is_full(error: Exception) -> bool:
-    """Whether Redis has no memory left for what it was asked to keep."""
-    return code_of(error) == "OOM"
-
-
-def refusal(error: Exception) -> str:
-    """A sentence for an error reply; shows nothing of what was sent."""
-    code = code_of(error)
-    if code is None:
-        return f"Redis refuses ({type(error).__name__})"
-    return f"Redis refuses ({code}): {REFUSALS[code]}"

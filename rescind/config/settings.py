@@ -17,6 +17,8 @@ from rescind.config.callbacks import Callbacks, host_patterns
 from rescind.config.home import own_key, running
 from rescind.config.redis_url import usable
 from rescind.config.times import parse_age
+from rescind.errors.exit_statuses import UNREACHABLE, WRONG
+from rescind.errors.reported import ReportedError
 from rescind.ledger.seal import Seal
 
 CONCURRENCY = 16
@@ -25,17 +27,14 @@ LEAST_RETENTION = timedelta(days=1)
 """What producers, Redis and operators may still speak of is not forgotten."""
 
 
-class SettingsError(RuntimeError):
+class SettingsError(ReportedError, RuntimeError):
     """A setting is missing or wrong: a sentence for whoever sets it."""
 
     def __init__(self, sentence: str, problem: str = "setting-wrong") -> None:
         super().__init__(sentence)
         self.problem = problem
-
-    @property
-    def status(self) -> int:
-        """How a command ends by it: what was not found may come, what is wrong not."""
-        return 3 if self.problem == "redis-unknown" else 2
+        # A Redis that was not found may come; a wrong setting stays wrong.
+        self.status = UNREACHABLE if problem == "redis-unknown" else WRONG
 
 
 class Settings(BaseSettings):

@@ -10,6 +10,10 @@ FIRST_YEAR, LAST_YEAR = 1971, 9000
 FORM = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00, or such as +15m"
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 def parse_age(text: str) -> timedelta:
     """``text``, such as ``365d``; raises ``ValueError`` in a sentence."""
     found = re.fullmatch(r"(\d{1,5})([smhd])", text.strip())

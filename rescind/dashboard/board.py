@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from rescind.dashboard.page_context import Desk
 from rescind.dashboard.plot import Plot, plot_of
-from rescind.ledger.changes.counters import flow
 from rescind.ledger.reading.backlogs import Backlog
+from rescind.ledger.reading.counter_totals import flow
 from rescind.ledger.reading.endings import COUNTED, ended
 from rescind.ledger.reading.gauges import Run, deliveries, latest_runs
 from rescind.ledger.states import State

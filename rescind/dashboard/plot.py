@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rescind.ledger.changes.counters import Flow
+from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import in_ms, moment
 

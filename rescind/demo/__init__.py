@@ -1,1 +1,1 @@
-"""``rescind demo``: the system, the simulated providers, and a check of every outcome."""
+"""``rescind demo``: everything on one machine, and a check of every outcome."""

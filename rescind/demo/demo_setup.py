@@ -92,7 +92,7 @@ ACCOUNTS: Mapping[str, Mapping[str, object]] = {
 def example() -> Path:
     """The file of 2,000 cancellations: in a checkout, or as it was installed."""
     here = Path(__file__).resolve().parent
-    for folder in (here.parent, here, Path.cwd()):
+    for folder in (here.parents[1], here, Path.cwd()):
         if (folder / EXAMPLE).is_file():
             return folder / EXAMPLE
     raise FileError(f"{EXAMPLE} is not here: name a file of cancellations instead")

@@ -40,7 +40,7 @@ from rescind.telemetry.tracing import call_made, trace_id
 
 
 def longest_call(policy: Policy) -> timedelta:
-    """The time that ``rescind.provider.http`` gives one call, from connecting to its end."""
+    """The time that ``provider.http`` gives one call, from connecting to its end."""
     return timedelta(seconds=policy.connect_timeout + 2 * policy.read_timeout)
 
 

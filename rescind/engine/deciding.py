@@ -1,4 +1,4 @@
-"""What the results of calls change: their orders, by ``rescind.ledger.decision``, and lanes."""
+"""What the results of calls change: their orders, by ``ledger.decision``, and lanes."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Limiter(Protocol):
 
 
 class RedisLimiter:
-    """Asks ``rescind.engine.rate_limiter`` from threads of its own, which are started at once: later
+    """Asks ``engine.rate_limiter`` from threads of its own, which are started at once: later
     there may be no more threads, and the engine must not end by that."""
 
     def __init__(self, rates: Rates) -> None:

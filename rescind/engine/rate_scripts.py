@@ -1,4 +1,4 @@
-"""What ``rescind.engine.rate_limiter`` has Redis do, each in one step and one round trip."""
+"""What ``engine.rate_limiter`` has Redis do, each in one step and one round trip."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ from rescind.engine.deciding import changes_of, lane_after, lease_of, throttles
 from rescind.engine.lane_operation import Entry
 from rescind.engine.lane_share import GOOD, Share
 from rescind.ledger.changes.claims import Wanted, claim_many, waiting_many
-from rescind.ledger.changes.counters import THROTTLE, count
 from rescind.ledger.changes.insert_claimed import insert_claimed, may_insert_claimed
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import (
@@ -32,6 +31,7 @@ from rescind.ledger.changes.lane_states import (
 )
 from rescind.ledger.changes.recording import LaneChanges, Recorded, record_many
 from rescind.ledger.states import State
+from rescind.ledger.storage.counters import THROTTLE, count
 from rescind.ledger.storage.transactions import writing
 
 MOST_COUNTED = 1000

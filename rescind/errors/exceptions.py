@@ -9,18 +9,13 @@ from redis import RedisError
 from redis.exceptions import ResponseError
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
-from rescind.config.redis_client import refusal
-from rescind.config.settings import SettingsError
-from rescind.errors.exit_statuses import UNREACHABLE, WRONG, CommandError
-from rescind.intake.files.file_rows import FileError
+from rescind.errors.exit_statuses import UNREACHABLE, WRONG
+from rescind.errors.redis_refusals import refusal
+from rescind.errors.reported import ReportedError
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
 from rescind.ledger.storage.transactions import LedgerUnreachableError
-from rescind.operations.actions import ChangedError, UnknownError
 from rescind.provider.model import InvalidRequestError
-from rescind.schedules.source_rows import SourceError
-from rescind.system.embedded_redis import EmbeddedError
-from rescind.system.service_wait import UpError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -43,17 +38,10 @@ def explain(error: Exception) -> Ending | None:
 
 def _ours(error: Exception) -> Ending | None:
     match error:
-        case CommandError() | UpError():
+        case ReportedError():
             return Ending(error.status, str(error), error.problem)
-        case EmbeddedError():
-            return Ending(UNREACHABLE, str(error), error.problem)
-        case FileError() | SettingsError() | UnknownError() | ChangedError():
-            return Ending(WRONG, str(error), error.problem)
         case InvalidRequestError():
             return Ending(WRONG, str(error), "invalid-request")
-        case SourceError():
-            status = UNREACHABLE if error.passing else WRONG
-            return Ending(status, str(error), "schedule-source")
         case SealError():
             return Ending(WRONG, str(error), "seal-key")
     return None

@@ -1,4 +1,4 @@
-"""Exit statuses, and the error that carries one."""
+"""Exit statuses of every command."""
 
 from __future__ import annotations
 
@@ -13,14 +13,3 @@ TIMED_OUT = 4
 """``--wait`` ran out."""
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-
-
-class CommandError(Exception):
-    """A command cannot go on: a sentence, its exit status, and its page in docs."""
-
-    def __init__(
-        self, sentence: str, status: int = WRONG, *, problem: str = "usage"
-    ) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.problem = problem

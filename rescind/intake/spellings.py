@@ -1,6 +1,6 @@
 """One cancellation in several spellings: ``0312`` and ``312``, items in another order.
 
-What comes in is made canonical before it is kept (``rescind.intake.validation``). What an older
+What comes in is made canonical before it is kept (``intake.validation``). What an older
 version kept as it was written is made canonical here, when it is compared.
 """
 

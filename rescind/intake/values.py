@@ -10,7 +10,7 @@ from typing import Any
 
 from providers.registry import BY_NAME
 from rescind.config.times import parse_time
-from rescind.errors.exit_statuses import CommandError
+from rescind.errors.reported import CommandError
 from rescind.provider.text import fold
 
 LONGEST_GROUP = 200

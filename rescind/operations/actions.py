@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Row
 
 from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, Lane
+from rescind.errors.reported import ReportedError
 from rescind.ledger.changes import retries
 from rescind.ledger.changes.lane_states import (
     LaneState,
@@ -39,7 +40,7 @@ from rescind.provider.text import storable
 EVERY_OPERATION = ("cancel", "verify", "poll")
 
 
-class UnknownError(LookupError):
+class UnknownError(ReportedError, LookupError):
     """There is no such lane or cancellation: a sentence."""
 
     def __init__(self, sentence: str, problem: str = "no-such-cancellation") -> None:
@@ -47,7 +48,7 @@ class UnknownError(LookupError):
         self.problem = problem
 
 
-class ChangedError(RuntimeError):
+class ChangedError(ReportedError, RuntimeError):
     """Somebody else has just changed it: a sentence."""
 
     problem = "changed-meanwhile"

@@ -23,7 +23,7 @@ from rescind.operations.ledger_checks import ledger_checks
 from rescind.operations.next_step import Step, next_step, standing_of
 from rescind.operations.schedule_checks import schedule_checks
 from rescind.operations.webhook_checks import webhook_checks
-from rescind.operations.worker_checks import worker_checks
+from rescind.operations.worker_checks import Ask, worker_checks
 
 __all__ = ["Check", "Level", "examine", "status"]
 
@@ -32,13 +32,13 @@ DEFAULT = "the default"
 NAMES = tuple(f"RESCIND_{name.upper()}" for name in Settings.model_fields)
 
 
-def examine() -> Iterator[Check | Step]:
+def examine(ask: Ask) -> Iterator[Check | Step]:
     """Every check there is, as it is made, and then what to do next.
 
     Raises ``SettingsError`` alone.
     """
     found: list[Check] = []
-    for check in _checks():
+    for check in _checks(ask):
         found.append(check)
         yield check
     yield _next(settings(), found)
@@ -53,7 +53,7 @@ def _next(chosen: Settings, found: Sequence[Check]) -> Step:
     return next_step(found, standing)
 
 
-def _checks() -> Iterator[Check]:
+def _checks(ask: Ask) -> Iterator[Check]:
     chosen = settings()
     yield from _settings(chosen)
     yield _door(chosen)
@@ -67,7 +67,7 @@ def _checks() -> Iterator[Check]:
             redis = None
         yield check
     if redis is not None:
-        yield from worker_checks(redis)
+        yield from worker_checks(redis, ask)
     yield from _ledger(chosen, seal)
     accounts = load_accounts(chosen.accounts)
     yield from _accounts(accounts, chosen.accounts)

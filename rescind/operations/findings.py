@@ -11,8 +11,9 @@ from typing import Any
 from redis import Redis, RedisError
 from redis.exceptions import ResponseError
 
-from rescind.config.redis_client import kind_fault, refusal
+from rescind.config.redis_client import kind_fault
 from rescind.errors import anchor
+from rescind.errors.redis_refusals import refusal
 
 REFUSES = "redis-refuses"
 UNSAID = "Redis does not say (its user may need +info): make sure"

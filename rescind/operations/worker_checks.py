@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from kombu.exceptions import OperationalError
 from redis import Redis, RedisError
 
 from rescind.operations.findings import Check, Level
@@ -17,15 +16,21 @@ ANSWER_SECONDS = 1.5
 UNSERVED = "queue-unserved"
 
 
-def worker_checks(client: Redis) -> Iterator[Check]:
+Asked = tuple[list[str], dict[str, Any]]
+"""The queues of ours, and what each worker says of those that it consumes."""
+Ask = Callable[[float], Asked]
+"""Asks all workers for so many seconds; raises ``OSError`` where there is no broker."""
+
+
+def worker_checks(client: Redis, ask: Ask) -> Iterator[Check]:
     """One check for the workers, and one for each queue that none of them takes."""
     try:
         if not heartbeat.ages(client, datetime.now(UTC)):
             says = "none has swept in the last hour: `rescind up` starts one"
             yield Check("workers", Level.WARNING, says, UNSERVED)
             return
-        ours, answers = _ask()
-    except (OperationalError, RedisError, OSError) as error:
+        ours, answers = ask(ANSWER_SECONDS)
+    except (RedisError, OSError) as error:
         says = f"they cannot be asked: {error}"
         yield Check("workers", Level.UNREACHABLE, says, "redis-unreachable")
         return
@@ -45,15 +50,3 @@ def queue_checks(ours: list[str], answers: dict[str, Any]) -> Iterator[Check]:
         if queue not in taken:
             says = "no worker takes its messages, so they wait: start one that does"
             yield Check(f"queue {queue}", Level.WRONG, says, UNSERVED)
-
-
-def _ask() -> tuple[list[str], dict[str, Any]]:
-    """The queues of ours, and what each worker says of those that it consumes."""
-    # Celery takes a moment to load, and this needs a broker's address.
-    from worker.celery import make_app
-
-    app = make_app()
-    with app.connection_for_write() as connection:
-        asked = app.control.inspect(timeout=ANSWER_SECONDS, connection=connection)
-        answers = asked.active_queues() or {}
-    return [queue.name for queue in app.conf.task_queues], answers

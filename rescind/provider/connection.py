@@ -1,4 +1,4 @@
-"""The connections under ``rescind.provider.http``: what ``requests`` trusts and connects to,
+"""The connections under ``provider.http``: what ``requests`` trusts and connects to,
 kept by each thread from one call to its next.
 
 ``requests`` prepares what is sent, and its adapter makes the connections. Its session

@@ -40,7 +40,7 @@ def receive(
 ) -> tuple[Reply, bool]:
     """The reply, and whether its connection is good for another call.
 
-    The body has at most ``largest`` bytes, and is as it came: ``rescind.provider.content_coding``
+    The body has at most ``largest`` bytes, and is as it came: ``provider.content_coding``
     reads one that is compressed. The socket's timeout is the silence.
     """
     incoming = _Incoming(largest)

@@ -1,6 +1,6 @@
 """What carries one request to a provider, and the clocks that say until when.
 
-``rescind.provider.http`` decides; the wire only connects, sends and receives. A simulation
+``provider.http`` decides; the wire only connects, sends and receives. A simulation
 hands in another one, whose time passes as it likes.
 """
 

@@ -13,6 +13,7 @@ from redis import RedisError
 
 from rescind.config.accounts import Lane
 from rescind.config.settings import settings
+from rescind.config.times import utc_now
 from rescind.config.watched_file import Watched
 from rescind.engine.sweeper import each, sweep
 from rescind.ledger.deliveries.delivery_queries import anything_due
@@ -21,8 +22,8 @@ from rescind.ledger.storage import clock_skew
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.runtime.background_job import BackgroundJob
 from rescind.runtime.host import Host
-from rescind.runtime.resources import utc_now
 from rescind.runtime.retention import Retention
+from rescind.runtime.shutdown_flag import stopping
 from rescind.schedules.firing import Firing
 from rescind.schedules.rules import Schedules, load_schedules
 from rescind.schedules.runner import Runner
@@ -62,7 +63,9 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
 
 def _sender(host: Host, send_task: SendTask) -> Sender:
     teller = Teller(host.here.callbacks, settings().webhook_secrets, send_task)
-    return Sender(host.here.engine, teller.tell, partial(host.moved, "webhooks"))
+    return Sender(
+        host.here.engine, teller.tell, partial(host.moved, "webhooks"), stopping
+    )
 
 
 def _deliver(sender: Sender) -> None:
@@ -164,7 +167,7 @@ class ScheduleJob:
     def _runner(self) -> Runner:
         here = self._host.here
         known = (here.engine, here.accounts, here.seal)
-        return Runner(*known, utc_now, self._wake, here.callbacks)
+        return Runner(*known, utc_now, self._wake, here.callbacks, stopping)
 
     def _wake(self, lanes: Iterable[Lane]) -> None:
         self._host.engine.notify((lane, "cancel") for lane in lanes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.config.ledger_url import opened
+from rescind.config.queues import REDIS_OPTIONS
 from rescind.config.redis_client import client_of
 from rescind.config.settings import settings
 from rescind.config.watched_file import Watched
@@ -23,16 +23,11 @@ from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Rates
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.migrate import check
-from worker.broker import REDIS_OPTIONS
 
 SAY_SECONDS = 60.0
 """A wrong key is said by each process no more often."""
 
 log = structlog.get_logger("rescind.seal")
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class SayingSeal(Seal):

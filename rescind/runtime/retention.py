@@ -1,6 +1,6 @@
 """Retention by the sweep's rhythm: a little in each tick, so that nobody waits.
 
-What flowed more than a day ago is always forgotten: see ``rescind.ledger.changes.counters``.
+What flowed more than a day ago is always forgotten: see ``ledger.storage.counters``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Engine
 
-from rescind.ledger.changes.counters import SLOT, forget_flow
 from rescind.ledger.changes.deletion import Pruning
+from rescind.ledger.reading.counter_totals import forget_flow
+from rescind.ledger.storage.counters import SLOT
 from rescind.ledger.storage.transactions import writing
 
 log = structlog.get_logger("rescind.retention")

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from billiard import active_children
-
 SAY_SECONDS = 2.0
+
+before_exit: list[Callable[[], None]] = []
+"""Called by ``end``, in their order: each must return at once."""
 
 _told = threading.Event()
 
@@ -36,7 +37,6 @@ def end(status: int, say: Callable[[], None]) -> NoReturn:
     with suppress(RuntimeError):
         said.start()
         said.join(SAY_SECONDS)
-    # An embedded beat (``celery worker --beat``) is a child, and would go on for ever.
-    for child in active_children():
-        child.terminate()
+    for at_end in before_exit:
+        at_end()
     os._exit(status)

@@ -25,15 +25,6 @@ def too_long(name: str, counts: Counts, limit: timedelta) -> str:
     )
 
 
-def timed_out(name: str) -> str:
-    return (
-        "it was ended in the middle, for its source or the ledger kept it waiting for"
-        " minutes: what it had submitted stays. See that both answer (`rescind doctor`,"
-        f" `rescind schedule run {name} --dry-run`); then `rescind schedule run {name}`"
-        " submits the others, and none twice"
-    )
-
-
 def died(name: str, attempts: int) -> str:
     return (
         f"it was begun {attempts} times, and each time its worker died at it: the"
@@ -42,11 +33,7 @@ def died(name: str, attempts: int) -> str:
     )
 
 
-def unforeseen(name: str, error: Exception) -> str:
+def unforeseen(error: Exception) -> str:
     """What ended it that no rule is to blame for."""
-    from billiard.exceptions import SoftTimeLimitExceeded
-
-    if isinstance(error, SoftTimeLimitExceeded):
-        return timed_out(name)
     # Its text might hold what was found: the kind must do.
     return f"it cannot be run: {type(error).__name__}"

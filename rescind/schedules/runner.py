@@ -29,7 +29,6 @@ from rescind.ledger.scheduling.schedule_runs import (
 )
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.transactions import LedgerUnreachableError, writing
-from rescind.runtime.shutdown_flag import stopping
 from rescind.schedules import reasons
 from rescind.schedules.rules import Rule, Schedules
 from rescind.schedules.source_rows import SourceError
@@ -92,6 +91,8 @@ class Runner:
     clock: Callable[[], datetime]
     wake: Callable[[Iterable[Lane]], None]
     callbacks: Callbacks = NO_CALLBACKS
+    stopping: Callable[[], bool] = lambda: False
+    """Whether this process was told to stop: a run is handed on then."""
 
     def run_waiting(self, name: str, found: Schedules) -> Ended | None:
         """Run what waits of this rule, if anything does. Raises
@@ -111,7 +112,7 @@ class Runner:
         except (LedgerUnreachableError, SealError):
             raise
         except Exception as error:  # noqa: BLE001  (one rule must not stop the others)
-            return self._fail(run, reasons.unforeseen(name, error))
+            return self._fail(run, reasons.unforeseen(error))
 
     def run(self, rule: Rule, run: Run, most: int | None = None) -> Ended:
         """All of one run, written down; nothing is submitted but all that was found."""
@@ -143,7 +144,7 @@ class Runner:
         """Whether it is still ours, and this worker stays."""
         now = self.clock()
         with writing(self.engine) as connection:
-            if stopping() and run.asked_by == SCHEDULED:
+            if self.stopping() and run.asked_by == SCHEDULED:
                 give_back(connection, run, now)
                 return False
             return renew(connection, run, now + LEASE)

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf
 
+from rescind.errors.exit_statuses import UNREACHABLE, WRONG
+from rescind.errors.reported import ReportedError
 from rescind.schedules.rule_secrets import Secret
 
 SECONDS = 60.0
@@ -18,14 +20,17 @@ LARGEST = 32 * 1024 * 1024
 """Bytes of a file or a feed that are read."""
 
 
-class SourceError(RuntimeError):
+class SourceError(ReportedError, RuntimeError):
     """A source cannot be read: a sentence for whoever keeps it. Shows no secret.
 
     ``passing``: it may well be different in a minute.
     """
 
+    problem = "schedule-source"
+
     def __init__(self, sentence: str, *, passing: bool = False) -> None:
         super().__init__(sentence)
+        self.status = UNREACHABLE if passing else WRONG
         self.passing = passing
 
 

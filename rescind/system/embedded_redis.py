@@ -26,6 +26,8 @@ from redis.exceptions import RedisError
 
 from rescind.config.home import write_private
 from rescind.config.redis_client import client_of
+from rescind.errors.exit_statuses import UNREACHABLE
+from rescind.errors.reported import ReportedError
 
 HOST = "127.0.0.1"
 START_SECONDS = 15.0
@@ -34,9 +36,10 @@ STOP_SECONDS = 10.0
 FALLBACKS = ("valkey-server", "redis-server")
 
 
-class EmbeddedError(RuntimeError):
+class EmbeddedError(ReportedError, RuntimeError):
     """The embedded server cannot be had: a sentence for whoever started it."""
 
+    status = UNREACHABLE
     problem = "embedded-redis"
 
 

@@ -8,9 +8,11 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from sqlalchemy import Engine
 
 from rescind.config.ledger_url import opened
-from rescind.config.redis_client import client_of, kind_fault, refusal
+from rescind.config.redis_client import client_of, kind_fault
 from rescind.config.settings import without_password
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
+from rescind.errors.redis_refusals import refusal
+from rescind.errors.reported import ReportedError
 from rescind.ledger.storage.migrate import LedgerVersionError, upgrade
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 from rescind.system.supervisor import Say
@@ -19,7 +21,7 @@ WAIT_SECONDS = 1.0
 """Between two looks at whether a service has come up."""
 
 
-class UpError(RuntimeError):
+class UpError(ReportedError, RuntimeError):
     """The system cannot be started: a sentence for whoever starts it."""
 
     def __init__(

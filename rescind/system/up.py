@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from rescind.cli import output
 from rescind.config.access_tokens import OWN_TOKEN
 from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.settings import (
@@ -22,6 +21,7 @@ from rescind.config.settings import (
 )
 from rescind.errors.exceptions import Ending, explain
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
+from rescind.errors.messages import say as say_error
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 from rescind.schedules.rules import load_schedules
 from rescind.system.embedded_redis import EmbeddedError
@@ -83,7 +83,7 @@ def _run(system: System) -> int:
 
 def refuse(ending: Ending) -> int:
     """Say why it does not go on, and where more is written of that."""
-    output.say(ending.says, ending.problem)
+    say_error(ending.says, ending.problem)
     return ending.status
 
 

@@ -1,4 +1,4 @@
-"""What the ledger and Redis hold, as values of the metrics in ``rescind.telemetry.metric_catalogue``."""
+"""What the ledger and Redis hold, as values of the metrics in ``telemetry.metric_catalogue``."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from sqlalchemy import Engine
 
 from providers.registry import PROVIDERS
 from rescind.config.accounts import Accounts, Lane
-from rescind.ledger.changes import counters
-from rescind.ledger.changes.counters import BEYOND, BUCKETS, Total, totals
+from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, TAKING, WEBHOOKS
 from rescind.ledger.changes.lane_states import HELD_BY_OPERATOR, LaneState, all_lanes
 from rescind.ledger.reading.backlogs import Backlog, backlogs
+from rescind.ledger.reading.counter_totals import Total, totals
 from rescind.ledger.reading.gauges import COUNTED, Run, deliveries, latest_runs
 from rescind.ledger.states import OPEN, State
+from rescind.ledger.storage import counters
+from rescind.ledger.storage.counters import BEYOND, BUCKETS
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.model import Reason
 from rescind.telemetry import heartbeat
-from worker.broker import INTAKE, SCHEDULES, SWEEPS, TAKING, WEBHOOKS
 
 Histogram = tuple[list[tuple[str, float]], float]
 Measured = tuple[str, tuple[str, ...], float | Histogram]

@@ -23,11 +23,11 @@ from urllib.parse import urlsplit
 import structlog
 
 from rescind.config.accounts import Lane
+from rescind.config.queues import INTAKE
+from rescind.config.times import utc_now
 from rescind.ledger.progress import Claimed
 from rescind.provider.http import Evidence, Exchange
 from rescind.provider.model import Request
-from rescind.runtime.resources import utc_now
-from worker.broker import INTAKE
 
 log = structlog.get_logger("rescind.tracing")
 

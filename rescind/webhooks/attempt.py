@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from kombu.exceptions import OperationalError
 
 from rescind.config.callbacks import Callbacks, read_url
 from rescind.ledger.deliveries.retry_policy import Heard, Kind, Telling
@@ -21,7 +20,7 @@ from rescind.webhooks.signing import headers, payload
 log = structlog.get_logger("rescind.webhooks")
 
 SendTask = Callable[..., Any]
-"""Celery's ``send_task``."""
+"""Celery's ``send_task``, which raises ``ConnectionError`` where there is no broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Teller:
                 ignore_result=True,
                 retry=False,
             )
-        except OperationalError as error:
+        except ConnectionError as error:
             raise UnsentError(f"the broker cannot be reached: {error}") from None
         return Heard(taken=True)
 

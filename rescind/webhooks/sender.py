@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 import structlog
 from sqlalchemy import Engine
 
+from rescind.config.times import utc_now
 from rescind.ledger.deliveries.delivery_queries import due_targets
 from rescind.ledger.deliveries.dispatch import hold, put_off, settle
 from rescind.ledger.deliveries.retry_policy import (
@@ -30,8 +31,6 @@ from rescind.ledger.deliveries.retry_policy import (
     judge,
 )
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
-from rescind.runtime.resources import utc_now
-from rescind.runtime.shutdown_flag import stopping
 from rescind.webhooks.posting import WHOLE_SECONDS
 
 log = structlog.get_logger("rescind.webhooks")
@@ -81,11 +80,13 @@ class Sender:
         engine: Engine,
         tell: Callable[[Telling], Heard],
         moved: Callable[[], object] = lambda: None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``moved`` is called at each step."""
+        """``moved`` is called at each step. Where ``stopping``, nothing new begins."""
         self._engine = engine
         self._tell = tell
         self._moved = moved
+        self._stopping = stopping
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="webhook")
         self._paces: dict[str, Pace] = {}
         self._home: SimpleQueue[tuple[Telling, Heard]] = SimpleQueue()
@@ -100,7 +101,7 @@ class Sender:
         delivered beside it.
         """
         home: list[Attempt] = []
-        while not stopping():
+        while not self._stopping():
             self._moved()
             if not (self._step(home) or self._under_way or self._after):
                 return

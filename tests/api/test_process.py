@@ -1,4 +1,4 @@
-"""``python -m rescind.api`` as a real process: how it begins, lives without Redis, and ends."""
+"""``python -m rescind.api`` as a real process: start, life without Redis, end."""
 
 from __future__ import annotations
 

@@ -87,8 +87,9 @@ class Home:
     def sweep(self) -> Result:
         """One tick of beat's, as a worker takes it."""
         code = (
-            "from tasks import jobs; from worker import host;"
-            " from rescind.runtime.periodic_jobs import ScheduleJob, SweepJob; own = host.host();"
+            "from tasks import jobs; from rescind.runtime import host;"
+            " from rescind.runtime.periodic_jobs import ScheduleJob, SweepJob;"
+            " own = host.host();"
             " SweepJob(own, ScheduleJob(own)).run(); own.stop(); own.join()"
         )
         done = subprocess.run(

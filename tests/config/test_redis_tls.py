@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from kombu.exceptions import OperationalError
 from redis import Redis, RedisError
 
+from rescind.config.queues import REDIS_OPTIONS
 from rescind.config.settings import Settings, SettingsError, settings
-from worker.broker import REDIS_OPTIONS
 
 
 @pytest.fixture(scope="module")

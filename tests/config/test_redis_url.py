@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from kombu import Connection, Consumer, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
+from rescind.config.queues import INTAKE
 from rescind.config.redis_client import client_of
 from rescind.config.redis_url import for_celery, usable
 from rescind.config.settings import settings
 from tests.cli.test_cli_support import Home
 from tests.valkey import free_port, valkey_server
-from worker.broker import BROKER_OPTIONS, INTAKE
+from worker.broker import BROKER_OPTIONS
 from worker.transport import Channel, Transport
 
 

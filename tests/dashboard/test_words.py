@@ -13,7 +13,7 @@ from rescind.dashboard import advice as book
 from rescind.dashboard.advice import advice
 from rescind.dashboard.formatting import many, span
 from rescind.dashboard.plot import HEIGHT, HOURS, ORDER, TOP, plot_of
-from rescind.ledger.changes.counters import Flow
+from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import FINAL, OPEN, State
 from rescind.provider.model import Reason
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from rescind.ledger.changes.counters import OUTCOME, totals
+from rescind.ledger.reading.counter_totals import totals
+from rescind.ledger.storage.counters import OUTCOME
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.model import seconds
 from tests.engine.invariants import check_ledger

@@ -10,10 +10,10 @@ from itertools import count
 import pytest
 import redis
 
+from rescind.config.queues import REDIS_OPTIONS
 from rescind.engine.rate_limiter import Place, Rates
 from rescind.provider.model import Policy, seconds
 from tests.conftest import free_port
-from worker.broker import REDIS_OPTIONS
 
 _numbers = count(1)
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from rescind.config.accounts import Lane
+from rescind.config.queues import REDIS_OPTIONS
 from rescind.engine.permits import AWAY, RedisLimiter
 from rescind.engine.rate_limiter import Budget, Place, Rates
 from rescind.provider.model import Policy
@@ -16,7 +17,6 @@ from tests.conftest import free_port
 from tests.engine.waiting import SECONDS, until
 from tests.engine.world import World, lane
 from tests.ledger.build import policy
-from worker.broker import REDIS_OPTIONS
 
 LIMITED = policy(rate="4/minute")
 

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, select, update
 from structlog.testing import capture_logs
 
 from rescind.config.accounts import load_accounts
+from rescind.config.queues import REDIS_OPTIONS
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Rates
 from rescind.engine.sweeper import sweep
@@ -32,7 +33,6 @@ from rescind.runtime.resources import AccountsFile, Runtime, SayingSeal
 from rescind.sandbox import Sandbox, running
 from tests.cli.test_cli_support import Home, make_home
 from tests.ledger import build
-from worker.broker import REDIS_OPTIONS
 
 OLD, NEW, OTHER = new_key(), new_key(), new_key()
 LANE = ("akinon", "default")

@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, delete
 
-from rescind.ledger.changes.counters import WEBHOOK, totals
 from rescind.ledger.deliveries.delivery_queries import due_targets
 from rescind.ledger.deliveries.dispatch import put_off
 from rescind.ledger.deliveries.retry_policy import DELAYS, Heard, Telling
 from rescind.ledger.deliveries.store import BROKER
+from rescind.ledger.reading.counter_totals import totals
+from rescind.ledger.storage.counters import WEBHOOK
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import (

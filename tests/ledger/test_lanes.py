@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 
-from rescind.ledger.changes.counters import totals
 from rescind.ledger.changes.lane_states import (
     HELD_BY_OPERATOR,
     LaneState,
@@ -27,6 +26,7 @@ from rescind.ledger.changes.lane_states import (
     write_lane,
     write_lanes,
 )
+from rescind.ledger.reading.counter_totals import totals
 from rescind.ledger.storage.side_tables import TALLY
 from rescind.ledger.storage.tables import LANE as LANES
 from rescind.ledger.storage.transactions import reading, writing

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 
 from rescind.ledger.changes.claims import Wanted, claim_many
-from rescind.ledger.changes.counters import totals
 from rescind.ledger.changes.insert_claimed import insert_claimed, may_insert_claimed
 from rescind.ledger.changes.insertion import NewCancellation, insert_new
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.progress import Claimed
+from rescind.ledger.reading.counter_totals import totals
 from rescind.ledger.states import State
 from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.side_tables import TALLY

@@ -11,7 +11,6 @@ from sqlalchemy import Engine, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from rescind.ledger.changes.call_log import CallMade
-from rescind.ledger.changes.counters import totals
 from rescind.ledger.changes.recording import (
     ForbiddenEdgeError,
     LaneChanges,
@@ -20,6 +19,7 @@ from rescind.ledger.changes.recording import (
 )
 from rescind.ledger.changes.transitions import write_steps
 from rescind.ledger.progress import Change, Claimed, Progress
+from rescind.ledger.reading.counter_totals import totals
 from rescind.ledger.reading.counts import calls_made
 from rescind.ledger.reading.queries import history
 from rescind.ledger.states import EDGES, FINAL, State

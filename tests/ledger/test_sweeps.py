@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, update
 
 from rescind.ledger.changes import sweeps
-from rescind.ledger.changes.counters import totals
 from rescind.ledger.changes.due_lanes import look
 from rescind.ledger.changes.sweeps import AT_ONCE, Moved, move
+from rescind.ledger.reading.counter_totals import totals
 from rescind.ledger.reading.queries import history
 from rescind.ledger.states import State
 from rescind.ledger.storage.cancellation_rows import progress_of

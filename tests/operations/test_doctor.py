@@ -19,6 +19,7 @@ import redis
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
+from rescind.config.queues import INTAKE, SWEEPS
 from rescind.errors import PROBLEMS
 from rescind.intake.submissions import take_in
 from rescind.ledger.seal import Seal, new_key
@@ -31,7 +32,6 @@ from rescind.telemetry import heartbeat
 from tests.cli.test_cli_support import Home
 from tests.intake.test_validation import ACCOUNTS, GOOD
 from tests.worker.threads import started
-from worker.broker import INTAKE, SWEEPS
 
 
 @pytest.fixture

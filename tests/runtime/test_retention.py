@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Engine, func, select
 from rescind.intake.submissions import Receipt, take_in
 from rescind.ledger.changes import deletion as ledger_retention
 from rescind.ledger.changes import insertion as ledger_intake
-from rescind.ledger.changes.counters import SLOT, flow, totals
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.reading.counter_totals import flow, totals
 from rescind.ledger.states import State
+from rescind.ledger.storage.counters import SLOT
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from rescind.runtime import retention

@@ -35,9 +35,7 @@ from rescind.ledger.storage.transactions import (
     reading,
     writing,
 )
-from rescind.runtime import shutdown_flag
 from rescind.runtime.periodic_jobs import SCHEDULE_BOUND
-from rescind.schedules import runner
 from rescind.schedules.rule_secrets import Secret
 from rescind.schedules.rules import Rule, Schedules, load_schedules
 from rescind.schedules.runner import (
@@ -299,14 +297,10 @@ def test_a_run_ends_by_itself_before_the_watchdog_takes_it_for_hanging() -> None
     assert LONGEST.seconds < SCHEDULE_BOUND
 
 
-def test_a_worker_that_is_told_to_stop_hands_the_run_on(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_is_told_to_stop_hands_the_run_on(world: World) -> None:
     world.found("ord_1")
-    monkeypatch.setattr(runner, "stopping", lambda: True)
-    assert world.runner().run(world.rule(), world.open()).state == "running"
-    monkeypatch.undo()
-    assert not shutdown_flag.stopping()
+    told = replace(world.runner(), stopping=lambda: True)
+    assert told.run(world.rule(), world.open()).state == "running"
     run = world.again()
     assert run is not None
     assert run.attempts == 1

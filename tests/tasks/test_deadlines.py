@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import redis
 
+from rescind.config.times import utc_now
 from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
 from rescind.ledger.storage.transactions import writing
-from rescind.runtime.resources import utc_now
 from rescind.sandbox import Sandbox
 from tests.tasks.conftest import QUICK, Running, accounts_toml, until, written
 

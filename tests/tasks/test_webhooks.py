@@ -15,11 +15,11 @@ from celery.contrib.testing.worker import start_worker
 from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
+from rescind.config.times import utc_now
 from rescind.ledger.deliveries.delivery_queries import told_of
 from rescind.ledger.storage.side_tables import DELIVERY
 from rescind.ledger.storage.tables import in_ms
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.runtime.resources import utc_now
 from rescind.sandbox import Sandbox
 from tests.receivers import Heard, Receiver, receiving, saying
 from tests.tasks.conftest import WEBHOOK_SECRET, Running, until

@@ -17,7 +17,6 @@ from sqlalchemy import Engine, insert
 
 from rescind.config.accounts import Accounts
 from rescind.intake import submissions
-from rescind.ledger.changes import counters
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.lane_states import (
     LaneState,
@@ -28,6 +27,7 @@ from rescind.ledger.changes.lane_states import (
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.states import State
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.side_tables import DELIVERY, SCHEDULE_RUN
 from rescind.ledger.storage.tables import in_ms
 from rescind.ledger.storage.transactions import open_ledger, writing

@@ -77,9 +77,9 @@ def waiting(engine: Engine) -> int:
 
 
 @contextmanager
-def at_work(engine: Engine, tell: Tell) -> Iterator[None]:
+def at_work(engine: Engine, tell: Tell, *, stopping: bool = False) -> Iterator[None]:
     """One that delivers meanwhile; at the end it has delivered all that was due."""
-    job = threading.Thread(target=Sender(engine, tell).run)
+    job = threading.Thread(target=Sender(engine, tell, stopping=lambda: stopping).run)
     job.start()
     try:
         yield
@@ -241,12 +241,9 @@ def test_it_says_that_it_moves_while_a_receiver_hangs(engine: Engine) -> None:
     assert not job.is_alive()
 
 
-def test_a_worker_that_was_told_to_stop_begins_nothing(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_was_told_to_stop_begins_nothing(engine: Engine) -> None:
     ended(engine, "fine", 1)
-    monkeypatch.setattr(sender, "stopping", lambda: True)
-    with at_work(engine, lambda _: TAKEN):
+    with at_work(engine, lambda _: TAKEN, stopping=True):
         pass
     assert states(engine) == {("fine", "waiting"): 1}
 

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
-from rescind.config.redis_client import client_of, refusal
+from rescind.config.queues import INTAKE, TAKING
+from rescind.config.redis_client import client_of
+from rescind.errors.redis_refusals import refusal
 from rescind.operations.findings import Check, Level, redis_checks
 from tests.valkey import (
     REFUSALS,
@@ -36,7 +38,6 @@ from tests.worker.test_transport import (
     unacknowledged,
 )
 from worker import intake_channel, refusals
-from worker.broker import INTAKE, TAKING
 from worker.intake_channel import VISIBILITY_SECONDS
 from worker.refusals import STEADY_SECONDS, WAITS, Refusals, without_command
 

@@ -18,8 +18,8 @@ from flower.inspector import Inspector
 from kombu.exceptions import OperationalError
 from structlog.testing import capture_logs
 
+from rescind.config.queues import SWEEPS
 from tests.worker.threads import ROOT, Running, started
-from worker.broker import SWEEPS
 from worker.remote_control import ANSWERED, INSTEAD, Node
 
 MARK = "TR560006100519786457800001"

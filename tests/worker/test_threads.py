@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import redis
 
+from rescind.config.queues import INTAKE, SWEEPS, TAKING
 from tests.worker.threads import PATIENCE, Running, end, started
-from worker.broker import INTAKE, SWEEPS, TAKING
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from kombu.asynchronous import Hub
 from kombu.exceptions import OperationalError
 from structlog.testing import capture_logs
 
-from worker.broker import INTAKE, TAKING
+from rescind.config.queues import INTAKE, TAKING
 from worker.intake_channel import VISIBILITY_SECONDS
 
 OTHER = "notpanel"

@@ -16,8 +16,9 @@ from kombu.entity import Queue
 from kombu.transport import TRANSPORT_ALIASES
 from redis import Redis
 
+from rescind.config.queues import INTAKE, REDIS_OPTIONS, SWEEPS
 from worker import intake_channel, redis_channel
-from worker.broker import CONFIG, INTAKE, REDIS_OPTIONS, SWEEPS
+from worker.broker import CONFIG
 
 QUICKER = {
     "unacked_restore_interval": 1,

@@ -18,7 +18,7 @@ import redis
 from celery import Celery
 
 from chaos.proxy import Proxy
-from worker.broker import INTAKE, SWEEPS, TAKING
+from rescind.config.queues import INTAKE, SWEEPS, TAKING
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from providers.registry import BY_NAME
-from rescind.cli import output
 from rescind.cli.completion import KEEP
 from rescind.cli.setup import service_questions
 from rescind.cli.setup.account_fields import (
@@ -22,6 +21,7 @@ from rescind.cli.setup.account_fields import (
 from rescind.cli.setup.answers import AccountAnswer, Answers, Credential
 from rescind.cli.setup.given_options import Given
 from rescind.cli.setup.questions import Asker
+from rescind.errors import messages
 from rescind.intake.validation import ACCOUNT
 from rescind.provider.interface import Provider
 
@@ -139,7 +139,7 @@ def _secret(
 ) -> str:
     given = None if ask.interactive else os.environ.get(where)
     if ask.interactive and os.environ.get(where):
-        output.say(f"{where} is set in the environment, which wins over .env")
+        messages.say(f"{where} is set in the environment, which wins over .env")
     return ask.text(
         f"{provider.name} {name}",
         option=f"it by the variable {where}",

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from rescind.cli.setup.answers import Answers
 from rescind.config.accounts import load_accounts
 from rescind.config.home import write_private
-from rescind.errors.exit_statuses import CommandError
+from rescind.errors.reported import CommandError
 
 ENV = Path(".env")
 HEAD = (

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from rescind.cli import output
-from rescind.errors.exit_statuses import CommandError
+from rescind.errors import messages
+from rescind.errors.reported import CommandError
 
 Fault = Callable[[str], str | None]
 """What is wrong with an answer; ``None`` if nothing is."""
@@ -51,7 +51,7 @@ class Asker:
             why = fault(answer)
             if why is None:
                 return answer
-            output.say(why)
+            messages.say(why)
 
     def choice(
         self,

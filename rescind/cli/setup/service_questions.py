@@ -14,7 +14,7 @@ from rescind.cli.setup.questions import Asker
 from rescind.config.access_tokens import access
 from rescind.config.ledger_url import opened
 from rescind.config.settings import Settings, SettingsError
-from rescind.errors.exit_statuses import CommandError
+from rescind.errors.reported import CommandError
 from rescind.ledger.seal import new_key
 
 TOKENS = "backend:submit+read,operator:submit+read+operate"

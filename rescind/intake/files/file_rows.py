@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rescind.errors.reported import ReportedError
 from rescind.intake.values import RowError
 
 UNDECODED = re.compile("[\udc80-\udcff]")
@@ -14,7 +15,7 @@ UNDECODED = re.compile("[\udc80-\udcff]")
 NOT_UTF8 = "is not UTF-8: save the file as UTF-8 and submit it again"
 
 
-class FileError(ValueError):
+class FileError(ReportedError, ValueError):
     """The file as a whole cannot be used: a sentence for whoever submitted it."""
 
     problem = "file-wrong"

@@ -1,1 +1,1 @@
-"""Every change of the ledger: each a set-wise statement, guarded by the fencing token."""
+"""Every change of the ledger: set-wise statements, guarded by a fencing token."""

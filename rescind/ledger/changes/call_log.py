@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Connection, Text, select, true
 
-from rescind.ledger.changes import counters
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.tables import CALL, to_ms
 from rescind.ledger.storage.upsert import inserting

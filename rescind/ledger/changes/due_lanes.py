@@ -1,6 +1,6 @@
 """Where time has brought something: one question, whatever the number of lanes.
 
-Each lane that has open rows is read off their indexes (``rescind.ledger.reading.index_walk``), and is looked
+Each lane that has open rows is read off their indexes (``reading.index_walk``), and is looked
 at by a few steps into these indexes. A lane at rest has no row in them.
 """
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, exists, select
 
-from rescind.ledger.changes import counters
 from rescind.ledger.changes.insertion import (
     OWN,
     NewCancellation,
@@ -25,6 +24,7 @@ from rescind.ledger.changes.insertion import (
 from rescind.ledger.changes.transitions import write_steps
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.states import State
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import progress_row
 from rescind.ledger.storage.row_sets import Columns, Rows, parameters
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, in_ms, moment, to_ms

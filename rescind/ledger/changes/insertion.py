@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rescind.ledger.changes import counters
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.deliveries.store import Ended
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import PROGRESS, progress_row
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms

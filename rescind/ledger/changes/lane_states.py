@@ -22,7 +22,7 @@ from sqlalchemy import (
     true,
 )
 
-from rescind.ledger.changes import counters
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
 from rescind.ledger.storage.tables import LANE, from_ms, to_ms
 from rescind.ledger.storage.upsert import inserting

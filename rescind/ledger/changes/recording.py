@@ -14,12 +14,12 @@ import uuid_utils
 from sqlalchemy import BigInteger, Connection, Text, func, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from rescind.ledger.changes import counters
 from rescind.ledger.changes.call_log import CallMade, append_calls
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.progress import Change
 from rescind.ledger.states import EDGES, FINAL, State
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import PROGRESS, progress_row
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
 from rescind.ledger.storage.tables import CANCELLATION, in_ms

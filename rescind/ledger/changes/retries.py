@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
-from rescind.ledger.changes import counters
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import RETRYABLE, State
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import progress_of, progress_row
 from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE, from_ms, to_ms
 from rescind.provider.model import InvalidRequestError

@@ -26,7 +26,6 @@ from sqlalchemy import (
     select,
 )
 
-from rescind.ledger.changes import counters
 from rescind.ledger.changes.candidates import due, late, readable
 from rescind.ledger.changes.per_lane import first_ids
 from rescind.ledger.changes.recording import LaneChanges, record_many
@@ -34,6 +33,7 @@ from rescind.ledger.decision import deadline_came, lease_ran_out
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.reading.index_walk import QUEUED
 from rescind.ledger.states import State
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import SELECTED, progress_of
 from rescind.ledger.storage.row_sets import Columns, incoming, parameters
 from rescind.ledger.storage.tables import CANCELLATION, WITH_DEADLINE, in_ms

@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from rescind.ledger.changes import counters
 from rescind.ledger.deliveries.retry_policy import Attempt, Kind, Result, Telling
 from rescind.ledger.reading.queries import as_record, rows_of, stamp
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.side_tables import DELIVERY, WAITING
 from rescind.ledger.storage.tables import in_ms, to_ms

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 
-from rescind.ledger.changes import counters
+from rescind.ledger.storage import counters
 from rescind.ledger.storage.postgres import DEADLINE_SECONDS, bound, open_postgres
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, translated
 

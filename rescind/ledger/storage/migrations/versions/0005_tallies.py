@@ -12,7 +12,7 @@ BUCKETS = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000)
 FLOW_MS = 26 * 3_600_000
 SLOT_MS = 900_000
 
-# As `rescind.ledger.changes.counters` counts from here on: see there. What is gone, or was never
+# As `rescind.ledger.storage.counters` counts from here on: see there. What is gone, or was never
 # written down (throttles, holds), begins at nothing.
 INTO = """INSERT INTO tally (slot, metric, provider, account, first, second, third, shard,
   count, orders, took_ms) """

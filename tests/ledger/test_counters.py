@@ -14,9 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select, text
 
-from rescind.ledger.changes import counters
 from rescind.ledger.changes.call_log import CallMade
-from rescind.ledger.changes.counters import BEYOND, BUCKETS, NO_LANE, SLOT, flow, totals
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.insertion import NewCancellation, insert_or_find
 from rescind.ledger.changes.lane_states import (
@@ -30,7 +28,10 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.changes.retries import REFUSED_KEY, retry
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.progress import Change, Claimed
+from rescind.ledger.reading.counter_totals import flow, forget_flow, totals
 from rescind.ledger.states import FINAL, RETRYABLE, State
+from rescind.ledger.storage import counters
+from rescind.ledger.storage.counters import BEYOND, BUCKETS, NO_LANE, SLOT
 from rescind.ledger.storage.migrate import _config, upgrade
 from rescind.ledger.storage.side_tables import TALLY
 from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
@@ -294,7 +295,7 @@ def test_what_flowed_long_ago_is_forgotten_and_stays_counted(engine: Engine) -> 
     end_at(engine, NOW, old, older)
     for forgotten in (True, True, False):
         with writing(engine) as connection:
-            assert counters.forget_flow(connection, NOW) is forgotten
+            assert forget_flow(connection, NOW) is forgotten
     with reading(engine) as connection:
         assert len(flow(connection, older, NOW)) == 1
     assert told(engine).total() == 3

@@ -17,16 +17,15 @@ import threading
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from socket import gethostname
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection
 
 from rescind.ledger.storage.side_tables import TALLY
-from rescind.ledger.storage.tables import in_ms, moment
+from rescind.ledger.storage.tables import in_ms
 
 T = TALLY.c
 ACCEPTED, ATTEMPT, CALL = "accepted", "attempt", "call"
@@ -56,77 +55,11 @@ _KEY = {
     "third": "text",
     "shard": "smallint",
 }
-_SUMS = {"count": "bigint", "orders": "bigint", "took_ms": "bigint"}
-_COLUMNS = {**_KEY, **_SUMS}
+NAMES = _KEY.keys() - {"slot", "shard"}
+SUMS = {"count": "bigint", "orders": "bigint", "took_ms": "bigint"}
+_COLUMNS = {**_KEY, **SUMS}
 _open: WeakKeyDictionary[Connection, dict[Key, Sums]] = WeakKeyDictionary()
 """What transactions that have begun have counted so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What ended so within one quarter of an hour."""
-
-    slot: datetime
-    state: str
-    reason: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """All that was ever counted of one thing."""
-
-    metric: str
-    provider: str
-    account: str
-    first: str
-    second: str
-    third: str
-    count: int
-    orders: int
-    took_ms: int
-
-
-def flow(connection: Connection, since: datetime, until: datetime) -> list[Flow]:
-    """Outcomes of all lanes by quarter of an hour, the oldest first.
-
-    The quarter that ``since`` falls into is whole; it goes back as far as ``KEPT``.
-    """
-    asked = (T.slot, T.first, T.second)
-    chosen = (
-        select(*asked, func.sum(T.count))
-        .where(T.slot >= _slot(since), T.slot <= in_ms(until), T.metric == OUTCOME)
-        .group_by(*asked)
-        .order_by(*asked)
-    )
-    return [
-        Flow(moment(slot), state, reason, int(count))
-        for slot, state, reason, count in connection.execute(chosen)
-    ]
-
-
-def totals(connection: Connection) -> list[Total]:
-    """Every counter, summed over those who count apart."""
-    names = [column for column in TALLY.columns if column.name in _NAMES]
-    sums = [func.sum(T[name]) for name in _SUMS]
-    chosen = select(*names, *sums).where(T.slot == 0).group_by(*names)
-    rows = connection.execute(chosen.order_by(*names))
-    return [Total(*row[:6], *map(int, row[6:])) for row in rows]
-
-
-_NAMES = _KEY.keys() - {"slot", "shard"}
-
-
-def forget_flow(connection: Connection, now: datetime) -> bool:
-    """Forget one quarter of an hour that is older than ``KEPT``, if there is one."""
-    oldest = connection.execute(select(func.min(T.slot)).where(T.slot > 0)).scalar()
-    if oldest is None or oldest >= in_ms(now - KEPT):
-        return False
-    connection.execute(delete(TALLY).where(T.slot == oldest))
-    return True
-
-
-# --- counting ---------------------------------------------------------------------
 
 
 def count(
@@ -157,7 +90,7 @@ def count_outcomes(
     crowd: bool = False,
 ) -> None:
     """State, reason and how many have ended so: for ever, and in the flow."""
-    shard, slot = _shard(connection, crowd=crowd), _slot(now)
+    shard, slot = _shard(connection, crowd=crowd), slot_of(now)
     for state, reason, number in ended:
         key = (OUTCOME, *lane, str(state), str(reason or ""), "", shard)
         _add(connection, {(0, *key): (number, 0, 0), (slot, *key): (number, 0, 0)})
@@ -187,7 +120,7 @@ def _bucket(took_ms: int) -> str:
     return str(BUCKETS[place]) if place < len(BUCKETS) else BEYOND
 
 
-def _slot(now: datetime) -> int:
+def slot_of(now: datetime) -> int:
     at = in_ms(now)
     return at - at % round(SLOT.total_seconds() * 1000)
 
@@ -251,5 +184,5 @@ _EACH = "SELECT {} FROM json_array_elements(%s::json) AS each(r)".format(  # noq
 _UPSERT = (
     f"INSERT INTO tally ({', '.join(_COLUMNS)}) {{}}"
     f" ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "
-    + ", ".join(f"{name} = tally.{name} + excluded.{name}" for name in _SUMS)
+    + ", ".join(f"{name} = tally.{name} + excluded.{name}" for name in SUMS)
 )

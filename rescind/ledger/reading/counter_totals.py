@@ -1,0 +1,73 @@
+"""What the counters of the ledger say, summed over all who count apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select
+
+from rescind.ledger.storage.counters import KEPT, NAMES, OUTCOME, SUMS, T, slot_of
+from rescind.ledger.storage.side_tables import TALLY
+from rescind.ledger.storage.tables import in_ms, moment
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What ended so within one quarter of an hour."""
+
+    slot: datetime
+    state: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """All that was ever counted of one thing."""
+
+    metric: str
+    provider: str
+    account: str
+    first: str
+    second: str
+    third: str
+    count: int
+    orders: int
+    took_ms: int
+
+
+def flow(connection: Connection, since: datetime, until: datetime) -> list[Flow]:
+    """Outcomes of all lanes by quarter of an hour, the oldest first.
+
+    The quarter that ``since`` falls into is whole; it goes back as far as ``KEPT``.
+    """
+    asked = (T.slot, T.first, T.second)
+    chosen = (
+        select(*asked, func.sum(T.count))
+        .where(T.slot >= slot_of(since), T.slot <= in_ms(until), T.metric == OUTCOME)
+        .group_by(*asked)
+        .order_by(*asked)
+    )
+    return [
+        Flow(moment(slot), state, reason, int(count))
+        for slot, state, reason, count in connection.execute(chosen)
+    ]
+
+
+def totals(connection: Connection) -> list[Total]:
+    """Every counter, summed over those who count apart."""
+    names = [column for column in TALLY.columns if column.name in NAMES]
+    sums = [func.sum(T[name]) for name in SUMS]
+    chosen = select(*names, *sums).where(T.slot == 0).group_by(*names)
+    rows = connection.execute(chosen.order_by(*names))
+    return [Total(*row[:6], *map(int, row[6:])) for row in rows]
+
+
+def forget_flow(connection: Connection, now: datetime) -> bool:
+    """Forget one quarter of an hour that is older than ``KEPT``, if there is one."""
+    oldest = connection.execute(select(func.min(T.slot)).where(T.slot > 0)).scalar()
+    if oldest is None or oldest >= in_ms(now - KEPT):
+        return False
+    connection.execute(delete(TALLY).where(T.slot == oldest))
+    return True
