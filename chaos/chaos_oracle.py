@@ -12,7 +12,7 @@ from rescind.demo.facts import LedgerRow, Offence, Order, Wish
 from rescind.demo.order_oracle import DONE, compare
 from rescind.demo.sandbox_record import seen
 from rescind.ledger.states import State
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 
 LATE_GRACE = 0.05
 """Seconds that a call which left in time may take to be received."""

@@ -21,7 +21,8 @@ from rescind.ledger.changes.recording import LaneChanges, Recorded
 from rescind.ledger.progress import Change, Claimed, Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION
-from rescind.provider.model import Policy, Reason
+from rescind.provider.outcomes import Reason
+from rescind.provider.policy import Policy
 
 NAME = "RESCIND_CHAOS_MUTATION"
 

@@ -36,8 +36,9 @@ from pydantic import (
 
 from providers.akinon_params import AkinonParams, canonical, item_id
 from rescind.provider.error_pages import turned_away, turned_away_login
+from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import Account, Params, Token, WithLogin
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     UNKNOWN,
     Finding,
     Findings,
@@ -45,15 +46,11 @@ from rescind.provider.model import (
     Order,
     Outcome,
     Parsed,
-    Policy,
     Reason,
-    Reply,
-    Request,
     TokenRefused,
     UnreadableReplyError,
-    json_request,
-    seconds,
 )
+from rescind.provider.policy import Policy, seconds
 from rescind.provider.text import as_number, as_object, first_text, fold
 
 POLICY = Policy(

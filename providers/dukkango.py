@@ -29,8 +29,9 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from providers.dukkango_words import of_refusal
 from rescind.provider.error_pages import turned_away, turned_away_login
+from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import Account, Params, Token, WithLogin
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     UNKNOWN,
     Finding,
     Findings,
@@ -38,15 +39,11 @@ from rescind.provider.model import (
     Order,
     Outcome,
     Parsed,
-    Policy,
     Reason,
-    Reply,
-    Request,
     TokenRefused,
     UnreadableReplyError,
-    json_request,
-    seconds,
 )
+from rescind.provider.policy import Policy, seconds
 from rescind.provider.text import as_number, as_object, first_text, plain_text
 
 POLICY = Policy(

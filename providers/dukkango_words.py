@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from rescind.provider.model import Finding, Outcome, Reason
+from rescind.provider.outcomes import Finding, Outcome, Reason
 from rescind.provider.text import fold
 
 HTTP_REFUSALS: Mapping[int, Reason] = {

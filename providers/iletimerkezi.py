@@ -30,8 +30,9 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from rescind.provider.error_pages import turned_away
+from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import PROBE, Account, Provider
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     ContradictoryReplyError,
     Finding,
     Findings,
@@ -39,14 +40,10 @@ from rescind.provider.model import (
     Order,
     Outcome,
     Parsed,
-    Policy,
     Reason,
-    Reply,
-    Request,
     UnreadableReplyError,
-    json_request,
-    seconds,
 )
+from rescind.provider.policy import Policy, seconds
 from rescind.provider.text import as_number, as_object, first_text, plain_text
 
 POLICY = Policy(

@@ -35,8 +35,9 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from providers.ithink_words import BREAKDOWN, CANCELLED, of_remark, of_tracking
 from rescind.provider.error_pages import turned_away
+from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import LOOPBACK, Account, Provider
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     UNKNOWN,
     BatchRefused,
     Finding,
@@ -45,14 +46,10 @@ from rescind.provider.model import (
     Order,
     Outcome,
     Parsed,
-    Policy,
     Reason,
-    Reply,
-    Request,
     UnreadableReplyError,
-    json_request,
-    seconds,
 )
+from rescind.provider.policy import Policy, seconds
 from rescind.provider.text import as_number, as_object, first_text, fold, without_html
 
 POLICY = Policy(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from rescind.provider.model import UNKNOWN, Finding, Outcome, Reason
+from rescind.provider.outcomes import UNKNOWN, Finding, Outcome, Reason
 from rescind.provider.text import fold
 from rescind.provider.wording import asserted
 

@@ -39,8 +39,9 @@ from providers.notpanel_words import (
     of_error,
 )
 from rescind.provider.error_pages import turned_away
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import Account, Provider
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     UNKNOWN,
     BatchRefused,
     Finding,
@@ -49,13 +50,10 @@ from rescind.provider.model import (
     Order,
     Outcome,
     Parsed,
-    Policy,
     Reason,
-    Reply,
-    Request,
     UnreadableReplyError,
-    seconds,
 )
+from rescind.provider.policy import Policy, seconds
 from rescind.provider.text import as_object, first_text, fold
 
 POLICY = Policy(

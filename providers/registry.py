@@ -11,7 +11,7 @@ from providers.iletimerkezi import IletiMerkezi
 from providers.ithink import IThink
 from providers.notpanel import NotPanel
 from rescind.provider.interface import Provider
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 PROVIDERS: tuple[Provider[Any], ...] = (
     IletiMerkezi(),

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 
 from rescind.provider.connection import Head
-from rescind.provider.model import Reply
+from rescind.provider.http_messages import Reply
 from rescind.provider.replies import LARGEST_BODY
 from rescind.provider.response_reader import LostError, Patience, read_bytes
 from rescind.provider.wire import Connected

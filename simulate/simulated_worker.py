@@ -14,17 +14,17 @@ from rescind.engine.calls import Caller
 from rescind.engine.engine import LONGEST_WAIT, Engine
 from rescind.engine.executor import Done
 from rescind.engine.lane_operation import Call
+from rescind.engine.lane_registry import Registry
 from rescind.engine.permits import Granted
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Budget, Place
-from rescind.engine.registry import Registry
 from rescind.engine.sweeper import Due
 from rescind.intake.submissions import lanes_to_notify, take_in
 from rescind.ledger.changes.insertion import NewCancellation
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 from rescind.provider.interface import Account, WithLogin
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 from rescind.runtime import periodic_jobs
 from rescind.sandbox.login_tokens import STATIC
 from simulate.machine import Machine

@@ -16,7 +16,7 @@ from rescind.ledger.reading.queries import as_record
 from rescind.ledger.states import FINAL
 from rescind.ledger.storage.tables import TRANSITION
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from simulate.network import Network
 from simulate.scenario import Scenario
 from simulate.simulated_accounts import accounts

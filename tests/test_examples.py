@@ -16,7 +16,7 @@ from rescind.intake.submissions import MOST, Receipt, take_in
 from rescind.intake.validation import Checked, check
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.storage.transactions import open_ledger
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 ACCOUNTS = Accounts(
     {(p.name, "default"): LaneConfig(provider=p, policy=p.policy) for p in PROVIDERS}

@@ -25,7 +25,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
 from rescind.operations.actions import ChangedError, UnknownError
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.text import storable
 
 router = APIRouter(prefix="/v1", tags=["cancellations"], responses=TOKEN_PROBLEMS)

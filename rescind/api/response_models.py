@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rescind.ledger.states import State
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 
 Json = dict[str, Any]
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]

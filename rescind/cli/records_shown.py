@@ -19,7 +19,7 @@ from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
 from rescind.operations.actions import ChangedError, UnknownError, found
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 COLUMNS = ("id", "lane", "order", "state", "reason", "attempts", "updated")
 FIRST = ("id", "provider", "account", "order", "key", "group", "state", "reason")

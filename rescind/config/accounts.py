@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from providers.registry import BY_NAME
 from rescind.provider.interface import Account, Provider
-from rescind.provider.model import Policy, explain, seconds
+from rescind.provider.policy import Policy, seconds
+from rescind.provider.validation_errors import explain
 
 Lane = tuple[str, str]
 POLICY_FIELDS = frozenset(Policy.model_fields)

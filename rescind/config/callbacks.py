@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from providers.registry import BY_NAME
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 LONGEST_URL = 2000
 _NAME = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"

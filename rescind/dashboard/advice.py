@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rescind.ledger.states import State
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 
 PANELS: Mapping[str, str] = {
     "iletimerkezi": "iletiMerkezi's panel, under the SMS reports",

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 AT_ONCE = 100
 """Rows in a transaction: workers wait for no more than these."""

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Form
 
 from rescind.config.times import parse_time
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str], Form()]

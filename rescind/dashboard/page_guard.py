@@ -20,7 +20,7 @@ from rescind.dashboard.sessions import Session
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, in_words
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 SIGN_IN = "/desk/sign-in"
 COOKIE = "rescind_desk"

@@ -16,7 +16,7 @@ from rescind.demo.facts import Wish
 from rescind.intake.files.file_reading import load
 from rescind.intake.files.file_rows import FileError
 from rescind.intake.validation import check
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 EXAMPLE = Path("examples") / "cancellations.csv"
 

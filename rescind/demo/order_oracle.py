@@ -14,7 +14,7 @@ from datetime import datetime
 from rescind.demo.facts import LedgerRow, Offence, Order, Seen, Wish
 from rescind.demo.unfinished import abandoned, missing, unfinished
 from rescind.ledger.states import State
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 
 DONE = frozenset({"cancelled", "cancelling", "partial"})
 MAY_BE_REPEATED = frozenset({"dukkango"})

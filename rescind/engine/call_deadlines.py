@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from rescind.engine.rate_limiter import Place
 from rescind.ledger.decision import Event, PutBack
 from rescind.ledger.progress import Claimed
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 
 ON_THE_WAY = timedelta(milliseconds=50)
 """What a call takes, as a rule at most, from our last look at the clock to the wire."""

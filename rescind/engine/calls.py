@@ -21,19 +21,19 @@ from rescind.ledger.decision import Event, Halve, Lost, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed
 from rescind.ledger.seal import Seal, SealError
 from rescind.provider.http import Evidence, Exchange, exchange
+from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Account, WithLogin
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     BatchRefused,
     Finding,
     Findings,
     Held,
     Order,
     Outcome,
-    Policy,
-    Reply,
     Throttled,
     TokenRefused,
 )
+from rescind.provider.policy import Policy
 from rescind.provider.wire import SOCKETS, Wire
 from rescind.telemetry.logs import named
 from rescind.telemetry.tracing import call_made, trace_id

@@ -17,8 +17,8 @@ from rescind.engine.clock import Clock
 from rescind.engine.deciding import log_lane
 from rescind.engine.duplicates import DuplicateGuard
 from rescind.engine.lane_operation import Entry, Submission
+from rescind.engine.lane_registry import Registry
 from rescind.engine.lane_share import Share
-from rescind.engine.registry import Registry
 from rescind.engine.settling import Settling
 from rescind.engine.transaction import Committed, commit
 from rescind.ledger.storage.transactions import LedgerUnreachableError

@@ -22,7 +22,7 @@ from rescind.ledger.changes.lane_states import (
 from rescind.ledger.decision import decide
 from rescind.ledger.progress import Change, Claimed
 from rescind.ledger.states import State
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 from rescind.telemetry.logs import MOST_NAMED, named
 
 log = structlog.get_logger("rescind.engine")

@@ -19,7 +19,7 @@ from rescind.ledger.decision import AskFirst, DoneAlready, Event, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 
 LEAST_WAIT = timedelta(seconds=5)
 """Until one that gave way is looked at again, where the other one may soon end."""

@@ -19,11 +19,11 @@ from rescind.engine.committing import Committer
 from rescind.engine.dispatcher import GATHER_SECONDS, Dispatcher
 from rescind.engine.executor import Executor
 from rescind.engine.lane_operation import Entry, LaneOperation, Submission
+from rescind.engine.lane_registry import Key, Registry
 from rescind.engine.permit_requests import PermitRequests
 from rescind.engine.permits import Limiter
 from rescind.engine.planning import Plan
 from rescind.engine.rate_limiter import Budget
-from rescind.engine.registry import Key, Registry
 from rescind.engine.settling import Settling
 from rescind.ledger.changes.insertion import NewCancellation
 

@@ -17,7 +17,7 @@ from rescind.engine.rate_limiter import Place
 from rescind.ledger.changes.insertion import NewCancellation
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 
 STATES = {
     "cancel": State.QUEUED,

@@ -7,9 +7,9 @@ from functools import partial
 
 from rescind.engine.clock import Clock
 from rescind.engine.lane_operation import LaneOperation
+from rescind.engine.lane_registry import Registry
 from rescind.engine.permits import Limiter
 from rescind.engine.rate_limiter import CONTESTED_SHARE, READ_SHARE, Budget
-from rescind.engine.registry import Registry
 
 Receive = Callable[[LaneOperation, Budget], None]
 

@@ -17,7 +17,7 @@ from redis import RedisError
 
 from rescind.config.accounts import Lane
 from rescind.engine.rate_limiter import Budget, Place, Rates
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 
 log = structlog.get_logger("rescind.permits")
 
@@ -39,8 +39,11 @@ class Limiter(Protocol):
 
 
 class RedisLimiter:
-    """Asks ``engine.rate_limiter`` from threads of its own, which are started at once: later
-    there may be no more threads, and the engine must not end by that."""
+    """Asks ``engine.rate_limiter`` from threads of its own.
+
+    They are started at once: later the system may have no more threads to give, and
+    the engine must not end by that.
+    """
 
     def __init__(self, rates: Rates) -> None:
         self._rates = rates

@@ -18,8 +18,10 @@ from redis.exceptions import LockError
 from rescind.config.accounts import Lane
 from rescind.ledger.seal import Seal, SealError
 from rescind.provider.http import Evidence, Exchange, exchange
+from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Account, Token, WithLogin
-from rescind.provider.model import Findings, Held, Parsed, Policy, Reply
+from rescind.provider.outcomes import Findings, Held, Parsed
+from rescind.provider.policy import Policy
 
 PAUSE = 0.05
 """Seconds between two looks at whether another worker has logged in by now."""

@@ -22,7 +22,7 @@ from redis import RedisError
 from rescind.config.accounts import Lane
 from rescind.config.redis_client import client_of
 from rescind.engine.rate_scripts import RELEASE, SERVER_TIME, TAKE
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 
 READ_SHARE = 0.8
 """Reads never take more of a lane's rate than this: a cancel may come any time."""

@@ -10,10 +10,10 @@ from rescind.engine.clock import Clock
 from rescind.engine.deciding import log_changes
 from rescind.engine.dispatcher import Dispatcher
 from rescind.engine.lane_operation import OPERATION_OF, Call, LaneOperation, Submission
+from rescind.engine.lane_registry import Registry
 from rescind.engine.lane_share import Share
 from rescind.engine.permits import Limiter
 from rescind.engine.rate_limiter import Place
-from rescind.engine.registry import Registry
 from rescind.engine.transaction import Committed
 from rescind.ledger.progress import Change, Claimed
 from rescind.ledger.states import OPEN

@@ -15,7 +15,7 @@ from rescind.errors.reported import ReportedError
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
 from rescind.ledger.storage.transactions import LedgerUnreachableError
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 

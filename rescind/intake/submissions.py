@@ -28,7 +28,7 @@ from rescind.ledger.progress import Progress
 from rescind.ledger.seal import Seal
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.model import InvalidRequestError, Reason
+from rescind.provider.outcomes import InvalidRequestError, Reason
 from rescind.provider.text import plain_text, storable
 
 Path = tuple[str, str, str]

@@ -14,7 +14,7 @@ from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
 from rescind.config.times import parse_time
 from rescind.provider.interface import Provider
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.text import field_name, plain_text, storable
 
 FIELDS = (

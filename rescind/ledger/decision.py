@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.states import State
-from rescind.provider.model import Finding, Outcome, Policy, Reason
+from rescind.provider.outcomes import Finding, Outcome, Reason
+from rescind.provider.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from rescind.ledger.states import State
-from rescind.provider.model import Order, Reason
+from rescind.provider.outcomes import Order, Reason
 
 
 @dataclass(frozen=True, slots=True)

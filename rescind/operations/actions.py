@@ -34,7 +34,7 @@ from rescind.ledger.reading.queries import find, stamp
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import to_ms
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 from rescind.provider.text import storable
 
 EVERY_OPERATION = ("cancel", "verify", "poll")

@@ -13,7 +13,7 @@ from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.operations.findings import Check, Level
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.interface import Account, WithLogin
-from rescind.provider.model import Held, TokenRefused
+from rescind.provider.outcomes import Held, TokenRefused
 
 AT_ONCE = 8
 

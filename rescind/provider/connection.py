@@ -23,7 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from rescind.provider.model import Request
+from rescind.provider.http_messages import Request
 
 # What it warns of quotes the provider's bytes, which may hold a secret of ours.
 logging.getLogger("urllib3").setLevel(logging.ERROR)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import replace
 
-from rescind.provider.model import Reply
+from rescind.provider.http_messages import Reply
 
 GZIP = frozenset({"gzip", "x-gzip"})
 READ = GZIP | {"deflate"}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from rescind.provider.model import Held, Reply
+from rescind.provider.http_messages import Reply
+from rescind.provider.outcomes import Held
 from rescind.provider.text import fold, without_html
 
 TURNED_AWAY = frozenset({403, 406, 407, 451})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from rescind.provider.model import Parsed
+from rescind.provider.outcomes import Parsed
 
 
 class Evidence(StrEnum):

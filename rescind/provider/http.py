@@ -16,8 +16,10 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from rescind.provider.connection import head_of
 from rescind.provider.evidence import Evidence, Exchange
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask
-from rescind.provider.model import Parsed, Policy, Reply, Request
+from rescind.provider.outcomes import Parsed
+from rescind.provider.policy import Policy
 from rescind.provider.replies import evidence_of, received
 from rescind.provider.response_reader import LostError, Patience
 from rescind.provider.wire import SOCKETS, Wire

@@ -15,17 +15,11 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
-from rescind.provider.model import (
-    Held,
-    InvalidRequestError,
-    Order,
-    Parsed,
-    Policy,
-    Reply,
-    Request,
-    explain,
-)
+from rescind.provider.http_messages import Reply, Request
+from rescind.provider.outcomes import Held, InvalidRequestError, Order, Parsed
+from rescind.provider.policy import Policy
 from rescind.provider.text import plain_text
+from rescind.provider.validation_errors import explain
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 """As they are written. Another name of this machine's may be another's tomorrow."""

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from urllib.parse import quote, quote_plus
 
-from rescind.provider.model import (
+from rescind.provider.http_messages import Reply, Request
+from rescind.provider.outcomes import (
     BatchRefused,
     Finding,
     Findings,
     Held,
     Parsed,
-    Reply,
-    Request,
     Throttled,
     TokenRefused,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from rescind.provider.model import Request
+from rescind.provider.http_messages import Request
 
 BETWEEN = r"(?:[\s().+/-]|\\u00a0|&nbsp;|&#160;|%20){0,4}"
 """What the groups of a number may be apart by, in text, JSON, HTML or a URL."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urljoin, urlsplit
 
-from rescind.provider.model import Reply
+from rescind.provider.http_messages import Reply
 
 REDIRECTS = frozenset({301, 302, 307, 308})
 """Statuses that hold the lane: calls go to an address that answers with another one."""

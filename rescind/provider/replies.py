@@ -9,16 +9,10 @@ from datetime import datetime
 from rescind.provider.content_coding import CodedError, uncoded
 from rescind.provider.error_pages import for_an_operator, is_page, page_held
 from rescind.provider.evidence import Evidence, Exchange
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask, masked_body, masked_words
-from rescind.provider.model import (
-    Held,
-    Parsed,
-    Policy,
-    Reply,
-    Request,
-    Throttled,
-    UnreadableReplyError,
-)
+from rescind.provider.outcomes import Held, Parsed, Throttled, UnreadableReplyError
+from rescind.provider.policy import Policy
 from rescind.provider.redirects import REDIRECTS, only_upgrades
 from rescind.provider.throttling import throttle_wait
 

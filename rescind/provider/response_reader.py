@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from rescind.provider.model import Reply
+from rescind.provider.http_messages import Reply
 
 MOST_HEADERS = 100
 LONGEST_LINE = 65_536
@@ -40,7 +40,7 @@ def receive(
 ) -> tuple[Reply, bool]:
     """The reply, and whether its connection is good for another call.
 
-    The body has at most ``largest`` bytes, and is as it came: ``provider.content_coding``
+    The body has at most ``largest`` bytes, and is as it came: ``content_coding``
     reads one that is compressed. The socket's timeout is the silence.
     """
     incoming = _Incoming(largest)

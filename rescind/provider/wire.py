@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib3.connection import HTTPConnection
 
 from rescind.provider.connection import Head, connected, forget, keep
-from rescind.provider.model import Reply
+from rescind.provider.http_messages import Reply
 from rescind.provider.replies import LARGEST_BODY
 from rescind.provider.response_reader import Patience, receive
 

@@ -17,8 +17,8 @@ from rescind.engine.clock import SystemClock
 from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.engine.executor import ThreadExecutor
 from rescind.engine.lane_operation import Call
+from rescind.engine.lane_registry import Registry
 from rescind.engine.permits import RedisLimiter
-from rescind.engine.registry import Registry
 from rescind.engine.watchdog import Watchdog, Watched
 from rescind.runtime import shutdown_flag
 from rescind.runtime.background_job import BackgroundJob

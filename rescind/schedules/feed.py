@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from rescind.provider.connection import connected, head_of
 from rescind.provider.content_coding import CodedError, uncoded
-from rescind.provider.model import Reply, Request
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.response_reader import LostError, Patience, receive
 from rescind.schedules.rule_secrets import Secret
 from rescind.schedules.source_rows import (

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
 
-from rescind.provider.model import InvalidRequestError, explain
+from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.validation_errors import explain
 from rescind.schedules.feed import FeedSource
 from rescind.schedules.mapping import CONSTANTS, Recipe, recipe_of
 from rescind.schedules.moments import (

@@ -1,4 +1,4 @@
-"""What the ledger and Redis hold, as values of the metrics in ``telemetry.metric_catalogue``."""
+"""What the ledger and Redis hold, as values of the metrics in the catalogue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rescind.ledger.states import OPEN, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.counters import BEYOND, BUCKETS
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from rescind.telemetry import heartbeat
 
 Histogram = tuple[list[tuple[str, float]], float]

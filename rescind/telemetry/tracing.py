@@ -27,7 +27,7 @@ from rescind.config.queues import INTAKE
 from rescind.config.times import utc_now
 from rescind.ledger.progress import Claimed
 from rescind.provider.http import Evidence, Exchange
-from rescind.provider.model import Request
+from rescind.provider.http_messages import Request
 
 log = structlog.get_logger("rescind.tracing")
 

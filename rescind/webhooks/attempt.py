@@ -11,7 +11,7 @@ import structlog
 
 from rescind.config.callbacks import Callbacks, read_url
 from rescind.ledger.deliveries.retry_policy import Heard, Kind, Telling
-from rescind.provider.model import Reply
+from rescind.provider.http_messages import Reply
 from rescind.provider.throttling import retry_after
 from rescind.webhooks.addresses import UnsentError
 from rescind.webhooks.posting import post

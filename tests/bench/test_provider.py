@@ -9,7 +9,8 @@ import pytest
 from bench.peers import work
 from bench.stub_provider import Books, answer
 from providers.registry import BY_NAME
-from rescind.provider.model import Findings, Order, Outcome, Reply
+from rescind.provider.http_messages import Reply
+from rescind.provider.outcomes import Findings, Order, Outcome
 
 ACCOUNTS: dict[str, dict[str, str]] = {
     "iletimerkezi": {"key": "k", "hash": "h"},

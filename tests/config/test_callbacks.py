@@ -21,7 +21,7 @@ from rescind.config.callbacks import (
     host_patterns,
     read_url,
 )
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 LISTED = "shop.example.com, *.hooks.example.com:8443 [2001:db8::1] any.example.com:*"
 SOME = Callbacks(host_patterns(LISTED), signed=True, tasks=True, of_refused=True)

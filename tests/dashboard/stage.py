@@ -32,7 +32,7 @@ from rescind.ledger.progress import Change, Progress
 from rescind.ledger.seal import new_key
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import open_ledger, writing
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from rescind.runtime.resources import AccountsFile
 from tests.ledger.build import new
 from tests.ledger.single import record, record_calls

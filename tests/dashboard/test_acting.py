@@ -13,7 +13,7 @@ from rescind.ledger.changes.lane_states import LaneState, read_lane
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from tests.dashboard.stage import PANEL, PARCEL, Served, Visitor, end, set_lane, utc_now
 from tests.ledger.build import row
 from tests.tasks.conftest import until

@@ -14,7 +14,7 @@ from rescind.ledger.changes.lane_states import LaneState
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from tests.browser import PHONE, WIDE, opened
 from tests.dashboard.stage import (
     OPERATOR,

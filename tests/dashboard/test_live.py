@@ -17,7 +17,7 @@ from rescind.dashboard.board import Board, read_board
 from rescind.dashboard.page_context import Desk
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from tests.dashboard.stage import (
     OPERATOR,
     PANEL,

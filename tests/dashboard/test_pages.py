@@ -18,7 +18,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.side_tables import DELIVERY, SCHEDULE_RUN
 from rescind.ledger.storage.tables import in_ms
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from tests.dashboard.stage import (
     MEAL,
     PANEL,

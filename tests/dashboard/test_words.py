@@ -15,7 +15,7 @@ from rescind.dashboard.formatting import many, span
 from rescind.dashboard.plot import HEIGHT, HOURS, ORDER, TOP, plot_of
 from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import FINAL, OPEN, State
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 
 BAD = [r for r in Reason if r not in book.WELL]
 NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)

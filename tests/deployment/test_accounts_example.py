@@ -11,7 +11,7 @@ import pytest
 
 from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 from tests.deployment.files import ACCOUNTS, ENV_TEXT, SCHEDULES
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rescind.config.accounts import Lane
-from rescind.provider.model import Policy, seconds
+from rescind.provider.policy import Policy, seconds
 from tests.engine.world import lane
 from tests.ledger.build import policy
 

@@ -14,7 +14,7 @@ from rescind.engine.permits import Granted
 from rescind.engine.rate_limiter import Budget, Place, Rule
 from rescind.ledger.decision import PutBack
 from rescind.ledger.progress import Claimed
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 from tests.ledger.build import NOW
 
 BEGAN = 1000.0

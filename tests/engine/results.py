@@ -9,7 +9,7 @@ from rescind.engine.call_deadlines import too_late
 from rescind.engine.calls import FINE, CallResult, Effect
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.decision import Event, Halve, Lost, NotSent, Wait
-from rescind.provider.model import Finding, Outcome, Reason
+from rescind.provider.outcomes import Finding, Outcome, Reason
 from tests.engine.parts import FakeClock, UnderWay
 
 CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)

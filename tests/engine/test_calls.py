@@ -23,7 +23,7 @@ from rescind.ledger.decision import Halve, Lost, NotSent, PutBack, Wait, decide
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.states import State
-from rescind.provider.model import Order
+from rescind.provider.outcomes import Order
 from tests.conftest import free_port
 from tests.providers.conftest import Wire, wire
 

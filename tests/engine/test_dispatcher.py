@@ -23,7 +23,7 @@ from rescind.engine.rate_limiter import Place
 from rescind.ledger.decision import Lost, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
-from rescind.provider.model import Order
+from rescind.provider.outcomes import Order
 from tests.engine.parts import FakeClock, FakeExecutor
 from tests.engine.waiting import SECONDS
 from tests.engine.world import config, lane

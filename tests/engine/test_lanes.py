@@ -13,7 +13,7 @@ from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, wri
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.model import Policy, seconds
+from rescind.provider.policy import Policy, seconds
 from tests.engine.results import UNCLEAR
 from tests.engine.world import World, lane
 from tests.ledger.build import HOUR, NOW, policy

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from rescind.ledger.reading.counter_totals import totals
 from rescind.ledger.storage.counters import OUTCOME
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.model import seconds
+from rescind.provider.policy import seconds
 from tests.engine.invariants import check_ledger
 from tests.engine.results import CANCELLED, GONE, UNCLEAR
 from tests.engine.world import World, lane

@@ -10,7 +10,7 @@ from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import LaneState, write_lane
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.model import seconds
+from rescind.provider.policy import seconds
 from tests.engine.ledgers import break_lane, mend_lane
 from tests.engine.results import UNCLEAR
 from tests.engine.world import World, lane

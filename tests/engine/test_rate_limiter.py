@@ -12,7 +12,7 @@ import redis
 
 from rescind.config.queues import REDIS_OPTIONS
 from rescind.engine.rate_limiter import Place, Rates
-from rescind.provider.model import Policy, seconds
+from rescind.provider.policy import Policy, seconds
 from tests.conftest import free_port
 
 _numbers = count(1)

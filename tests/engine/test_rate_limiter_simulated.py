@@ -18,7 +18,7 @@ from redis import Redis
 
 from bench.stats import most_within
 from rescind.engine.rate_limiter import Budget, Place, Rates
-from rescind.provider.model import Policy, seconds
+from rescind.provider.policy import Policy, seconds
 
 CLOCK = "{0, redis.call('GET', 'the-clock')}"
 WINDOW = 1_000_000

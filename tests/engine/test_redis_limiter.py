@@ -12,7 +12,7 @@ from rescind.config.accounts import Lane
 from rescind.config.queues import REDIS_OPTIONS
 from rescind.engine.permits import AWAY, RedisLimiter
 from rescind.engine.rate_limiter import Budget, Place, Rates
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 from tests.conftest import free_port
 from tests.engine.waiting import SECONDS, until
 from tests.engine.world import World, lane

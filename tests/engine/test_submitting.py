@@ -12,7 +12,7 @@ from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from tests.engine.results import REQUESTED
 from tests.engine.world import World, lane
 from tests.ledger.build import NOW, SECOND, policy, steps

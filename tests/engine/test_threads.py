@@ -23,15 +23,16 @@ from rescind.engine.clock import SystemClock
 from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.engine.executor import ThreadExecutor
 from rescind.engine.lane_operation import Call
+from rescind.engine.lane_registry import Registry
 from rescind.engine.rate_limiter import Place
-from rescind.engine.registry import Registry
 from rescind.engine.sweeper import sweep
 from rescind.ledger.changes.insertion import NewCancellation, beginning
 from rescind.ledger.decision import Event, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading
-from rescind.provider.model import Finding, Outcome, Policy, Reason, seconds
+from rescind.provider.outcomes import Finding, Outcome, Reason
+from rescind.provider.policy import Policy, seconds
 from tests.engine.parts import FakeLimiter
 from tests.engine.waiting import SECONDS, until
 from tests.engine.world import config, lane

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from rescind.engine.transaction import MOST_COUNTED
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 from tests.engine.world import World, lane
 from tests.ledger.build import HOUR, NOW, SECOND, policy
 

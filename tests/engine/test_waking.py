@@ -12,7 +12,7 @@ from rescind.engine.engine import LONGEST_WAIT
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import write_lane
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.model import seconds
+from rescind.provider.policy import seconds
 from tests.engine.parts import UnderWay
 from tests.engine.results import UNCLEAR
 from tests.engine.world import World, lane

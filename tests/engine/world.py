@@ -20,15 +20,15 @@ from rescind.config.accounts import Accounts, Lane, LaneConfig
 from rescind.engine.calls import Caller, CallResult
 from rescind.engine.engine import Engine
 from rescind.engine.lane_operation import LaneOperation
+from rescind.engine.lane_registry import Registry
 from rescind.engine.permits import Limiter
-from rescind.engine.registry import Registry
 from rescind.engine.sweeper import sweep
 from rescind.ledger.changes.insertion import NewCancellation, beginning
 from rescind.ledger.changes.lane_states import read_lane
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.interface import Account
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 from tests.engine.ledgers import Faults
 from tests.engine.parts import (
     FakeCaller,

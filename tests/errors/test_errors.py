@@ -16,7 +16,7 @@ from rescind.errors import PAGE, PROBLEMS, anchor, outcome, problem
 from rescind.errors.errors_page import page
 from rescind.errors.exceptions import explain
 from rescind.ledger.states import State
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from tests.cli.test_cli_support import ROOT
 
 ROOMS = ("providers", "ledger", "worker", "tasks", "desk", "api")

@@ -23,7 +23,7 @@ from rescind.intake.files.cells import whole
 from rescind.intake.files.file_rows import FileError
 from rescind.intake.validation import check
 from rescind.intake.values import param_value
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 from rescind.schedules.mapping import recipe_of
 from rescind.schedules.source_rows import Row as SourceRow
 from tests.intake.test_files import entries, read

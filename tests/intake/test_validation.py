@@ -14,7 +14,7 @@ from providers.registry import BY_NAME, PROVIDERS
 from rescind.config.accounts import Accounts, LaneConfig
 from rescind.config.callbacks import Callbacks, host_patterns
 from rescind.intake.validation import FIELDS, check
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
 UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"

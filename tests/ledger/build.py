@@ -15,7 +15,8 @@ from rescind.ledger.progress import Change, Claimed, Progress
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.provider.model import Order, Policy, Reason, seconds
+from rescind.provider.outcomes import Order, Reason
+from rescind.provider.policy import Policy, seconds
 from tests.ledger.single import claim, record
 
 NOW = datetime(2020, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
 
-from rescind.provider.model import Finding, Outcome, Policy, Reason
+from rescind.provider.outcomes import Finding, Outcome, Reason
+from rescind.provider.policy import Policy
 
 
 class Truth(StrEnum):

@@ -16,7 +16,7 @@ from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, from_ms
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.provider.model import Order, Reason
+from rescind.provider.outcomes import Order, Reason
 from tests.ledger.build import (
     HOUR,
     LANE,

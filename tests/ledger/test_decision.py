@@ -22,7 +22,8 @@ from rescind.ledger.decision import (
 )
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import EDGES, FINAL, OPEN, RETRYABLE, State, diagram
-from rescind.provider.model import Finding, Outcome, Policy, Reason
+from rescind.provider.outcomes import Finding, Outcome, Reason
+from rescind.provider.policy import Policy
 from tests.ledger.build import HOUR, NOW, PLAIN, SECOND, claimed, policy, progress
 
 S, R, Said = State, Reason, Outcome

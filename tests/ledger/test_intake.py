@@ -20,7 +20,7 @@ from rescind.ledger.reading.queries import history
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, to_ms
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from tests.ledger.build import HOUR, LANE, NOW, SECOND, new, row, steps, take_in
 
 

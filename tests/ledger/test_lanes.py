@@ -30,7 +30,7 @@ from rescind.ledger.reading.counter_totals import totals
 from rescind.ledger.storage.side_tables import TALLY
 from rescind.ledger.storage.tables import LANE as LANES
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.provider.model import seconds
+from rescind.provider.policy import seconds
 from tests.ledger.build import HOUR, LANE, NOW, SECOND, policy
 from tests.ledger.filled import ON_ONE_LEDGER
 from tests.ledger.plans import statements as executed

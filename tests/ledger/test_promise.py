@@ -35,7 +35,8 @@ from rescind.ledger.decision import (
 )
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.states import EDGES, FINAL, RETRYABLE, State
-from rescind.provider.model import Finding, Order, Outcome, Policy, Reason, seconds
+from rescind.provider.outcomes import Finding, Order, Outcome, Reason
+from rescind.provider.policy import Policy, seconds
 from tests.ledger.build import LEASE, NOW
 from tests.ledger.model import Fate, ModelProvider, Truth
 

@@ -26,7 +26,7 @@ from rescind.ledger.states import EDGES, FINAL, State
 from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.tables import CANCELLATION, to_ms
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from tests.ledger.build import (
     HOUR,
     LANE,

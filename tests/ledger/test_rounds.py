@@ -12,7 +12,7 @@ from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.tables import NO_DEADLINE, from_ms, to_ms
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 from tests.ledger.build import (
     HOUR,
     NOW,

@@ -13,7 +13,7 @@ from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.same_order import wishes
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from tests.ledger.build import NOW, new, progress
 
 ORDER = ("notpanel", "default", "1")

@@ -18,7 +18,8 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.provider.model import Policy, Reason
+from rescind.provider.outcomes import Reason
+from rescind.provider.policy import Policy
 from tests.ledger.build import (
     HOUR,
     LANE,

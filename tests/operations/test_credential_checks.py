@@ -12,7 +12,7 @@ from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.operations.credential_checks import credential_checks
 from rescind.operations.findings import Check, Level
 from rescind.provider.http import Evidence, Exchange
-from rescind.provider.model import Held
+from rescind.provider.outcomes import Held
 from tests.providers.conftest import Wire, wire
 
 __all__ = ["wire"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from providers.registry import BY_NAME
 from rescind.provider.interface import Account
-from rescind.provider.model import Order
+from rescind.provider.outcomes import Order
 
 MARK = "MARKED-SECRET"
 

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rescind.provider.model import Order, Outcome, Reply
+from rescind.provider.http_messages import Reply
+from rescind.provider.outcomes import Order, Outcome
 
 Shown = Callable[[Order, Sequence[Order], Reply, Any], list[str]]
 """The words, in small letters, that stand where this order's status stands."""

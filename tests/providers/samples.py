@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from rescind.provider.model import Order, Reply
+from rescind.provider.http_messages import Reply
+from rescind.provider.outcomes import Order
 from tests.providers.accounts import ORDERS
 
 UUID = ORDERS["dukkango"][0].id

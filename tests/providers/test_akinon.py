@@ -12,8 +12,9 @@ from limits import parse as parse_rate
 from pydantic import ValidationError
 
 from providers.akinon import Akinon, AkinonAccount
+from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Token
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     Finding,
     Findings,
     Held,
@@ -22,11 +23,10 @@ from rescind.provider.model import (
     Outcome,
     Parsed,
     Reason,
-    Reply,
     TokenRefused,
     UnreadableReplyError,
-    explain,
 )
+from rescind.provider.validation_errors import explain
 
 WHOLE = Order("7", {"is_all": True, "reasons": {"101": 2, "102": 2}})
 SOME = Order("7", {"cancel_items": [101, 102], "reasons": {"101": 2, "102": 3}})

@@ -17,7 +17,7 @@ from rescind.provider.content_coding import (
     CodedError,
     uncoded,
 )
-from rescind.provider.model import Reply
+from rescind.provider.http_messages import Reply
 
 LARGEST = 1_000_000
 BODY = '{"response":{"status":{"code":200,"message":"İşlem başarılı"}}}'.encode()

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.registry import BY_NAME, PROVIDERS, provider_named
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import Provider, WithLogin
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     BatchRefused,
     Findings,
     Held,
@@ -20,8 +21,6 @@ from rescind.provider.model import (
     Outcome,
     Parsed,
     Reason,
-    Reply,
-    Request,
     TokenRefused,
     UnreadableReplyError,
 )

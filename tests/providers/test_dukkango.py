@@ -12,8 +12,9 @@ from limits import parse as parse_rate
 from pydantic import ValidationError
 
 from providers.dukkango import Dukkango, DukkangoAccount
+from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Token
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     Finding,
     Findings,
     Held,
@@ -22,11 +23,10 @@ from rescind.provider.model import (
     Outcome,
     Parsed,
     Reason,
-    Reply,
     TokenRefused,
     UnreadableReplyError,
-    explain,
 )
+from rescind.provider.validation_errors import explain
 
 KEY = "3e9caf87-5cb7-4c4e-adcb-fc2ec54cf24e"
 OTHER = "00000000-0000-4000-8000-000000000001"

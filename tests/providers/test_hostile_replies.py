@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from providers.registry import BY_NAME, PROVIDERS
 from rescind.provider.http import Evidence, exchange
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import Provider, Token, WithLogin
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     BatchRefused,
     Finding,
     Findings,
@@ -23,8 +24,6 @@ from rescind.provider.model import (
     Order,
     Outcome,
     Parsed,
-    Reply,
-    Request,
     UnreadableReplyError,
 )
 from rescind.provider.replies import LARGEST_BODY

@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 import rescind.provider.wire
 from rescind.provider import connection
 from rescind.provider.http import Evidence
-from rescind.provider.model import Parsed, Policy, Reply
+from rescind.provider.http_messages import Reply
+from rescind.provider.outcomes import Parsed
+from rescind.provider.policy import Policy
 from rescind.provider.replies import LARGEST_BODY
 from tests.providers.conftest import Tls, Wire
 from tests.providers.test_http import DONE, POLICY, SECRET, read_whole, send, whole

@@ -24,22 +24,20 @@ from urllib3.connection import HTTPConnection
 import rescind.provider.wire
 from rescind.provider import connection
 from rescind.provider.http import Evidence, Exchange, exchange
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask
-from rescind.provider.model import (
+from rescind.provider.outcomes import (
     BatchRefused,
     Finding,
     Findings,
     Held,
     Outcome,
     Parsed,
-    Policy,
-    Reply,
-    Request,
     Throttled,
     TokenRefused,
     UnreadableReplyError,
-    seconds,
 )
+from rescind.provider.policy import Policy, seconds
 from rescind.provider.redirects import only_upgrades
 from rescind.provider.replies import LARGEST_BODY
 from rescind.provider.throttling import LONGEST_WAIT, throttle_wait

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.iletimerkezi import IletiMerkezi, IletiMerkeziAccount
-from rescind.provider.model import (
+from rescind.provider.http_messages import Reply
+from rescind.provider.outcomes import (
     Finding,
     Findings,
     Held,
@@ -17,7 +18,6 @@ from rescind.provider.model import (
     Outcome,
     Parsed,
     Reason,
-    Reply,
     UnreadableReplyError,
 )
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from providers.ithink import IThink, IThinkAccount
-from rescind.provider.model import (
+from rescind.provider.http_messages import Reply
+from rescind.provider.outcomes import (
     BatchRefused,
     Finding,
     Findings,
@@ -20,10 +21,9 @@ from rescind.provider.model import (
     Outcome,
     Parsed,
     Reason,
-    Reply,
     UnreadableReplyError,
-    explain,
 )
+from rescind.provider.validation_errors import explain
 
 A, B, C = Order("86210010463"), Order("86210010464"), Order("SF-1234")
 THREE = [A, B, C]

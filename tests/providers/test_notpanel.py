@@ -10,7 +10,8 @@ from limits import parse as parse_rate
 from pydantic import ValidationError
 
 from providers.notpanel import NotPanel, NotPanelAccount
-from rescind.provider.model import (
+from rescind.provider.http_messages import Reply
+from rescind.provider.outcomes import (
     BatchRefused,
     Finding,
     Findings,
@@ -20,10 +21,9 @@ from rescind.provider.model import (
     Outcome,
     Parsed,
     Reason,
-    Reply,
     UnreadableReplyError,
-    explain,
 )
+from rescind.provider.validation_errors import explain
 
 A, B, C = Order("ord_01HG9X7KJP4N"), Order("ord_01HG9X7KJP4P"), Order("9")
 THREE = [A, B, C]

@@ -10,8 +10,9 @@ import pytest
 
 from providers.registry import PROVIDERS
 from rescind.provider.http import Evidence, Exchange, exchange
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import Provider, WithLogin
-from rescind.provider.model import Held, Parsed, Reply, Request, TokenRefused
+from rescind.provider.outcomes import Held, Parsed, TokenRefused
 from tests.providers.accounts import ORDERS
 from tests.providers.conftest import Wire
 from tests.providers.test_http import POLICY, whole

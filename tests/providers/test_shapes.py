@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rescind.provider.http import Exchange, exchange
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import masked_body
-from rescind.provider.model import Reply, Request
 from rescind.provider.personal_data import masked_shapes
 from tests.providers.conftest import Wire
 from tests.providers.test_http import POLICY, parse, whole

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from providers import ithink_words, notpanel_words
 from providers.dukkango_words import of_refusal
 from providers.registry import BY_NAME
-from rescind.provider.model import Finding, Findings, Order, Outcome, Reason, Reply
+from rescind.provider.http_messages import Reply
+from rescind.provider.outcomes import Finding, Findings, Order, Outcome, Reason
 from rescind.provider.wording import asserted
 from tests.providers.accounts import ORDERS
 

@@ -17,7 +17,7 @@ from rescind.engine.calls import Caller
 from rescind.engine.deciding import log_changes
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.states import State
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 from rescind.telemetry.logs import FIRST, MOST_NAMED, named, set_up
 from tests.engine.test_calls import GOOD, caller, claimed
 from tests.ledger.build import LANE

@@ -23,7 +23,7 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.provider.http import Evidence, Exchange
-from rescind.provider.model import Request
+from rescind.provider.http_messages import Request
 from rescind.telemetry import tracing
 from rescind.telemetry.tracing import (
     call_made,
@@ -157,7 +157,7 @@ sys.meta_path.insert(0, Absent())
 TRACED = """
 import sys
 from rescind.provider.http import Evidence, Exchange
-from rescind.provider.model import Request
+from rescind.provider.outcomes import Request
 from worker import tracing
 # Redis' client has some of it too, where it is installed.
 before = set(sys.modules)

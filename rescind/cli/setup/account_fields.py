@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import SecretStr, ValidationError
 
 from rescind.provider.interface import Provider
-from rescind.provider.model import explain
+from rescind.provider.validation_errors import explain
 
 PLACEHOLDER = "placeholder"
 NOWHERE = "https://placeholder.example"

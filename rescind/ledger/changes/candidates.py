@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION, LOOKED_AT, in_ms
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 
 C = CANCELLATION.c
 _WORDS: list[ColumnElement[Any]] = [literal_column(f"'{reason}'") for reason in Reason]

@@ -1,7 +1,7 @@
 """Where time has brought something: one question, whatever the number of lanes.
 
-Each lane that has open rows is read off their indexes (``reading.index_walk``), and is looked
-at by a few steps into these indexes. A lane at rest has no row in them.
+Each lane that has open rows is read off their indexes (``reading.index_walk``), and is
+looked at by a few steps into these indexes. A lane at rest has no row in them.
 """
 
 from __future__ import annotations

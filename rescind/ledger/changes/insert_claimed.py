@@ -28,7 +28,7 @@ from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import progress_row
 from rescind.ledger.storage.row_sets import Columns, Rows, parameters
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, in_ms, moment, to_ms
-from rescind.provider.model import Order
+from rescind.provider.outcomes import Order
 
 Lane = tuple[str, str]
 CLAIMED = 2

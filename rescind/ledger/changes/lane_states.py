@@ -26,7 +26,7 @@ from rescind.ledger.storage import counters
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
 from rescind.ledger.storage.tables import LANE, from_ms, to_ms
 from rescind.ledger.storage.upsert import inserting
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 
 L = LANE.c
 Lane = tuple[str, str]

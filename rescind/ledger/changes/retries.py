@@ -14,7 +14,7 @@ from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import progress_of, progress_row
 from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE, from_ms, to_ms
-from rescind.provider.model import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError
 
 C = CANCELLATION.c
 REFUSED_KEY = "refused:"

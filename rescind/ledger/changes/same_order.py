@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION, OTHER_KEY, from_ms
-from rescind.provider.model import Reason
+from rescind.provider.outcomes import Reason
 
 C = CANCELLATION.c
 IN_FLIGHT = frozenset({State.SENDING, State.VERIFYING, State.REQUESTED})

@@ -37,7 +37,7 @@ from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import SELECTED, progress_of
 from rescind.ledger.storage.row_sets import Columns, incoming, parameters
 from rescind.ledger.storage.tables import CANCELLATION, WITH_DEADLINE, in_ms
-from rescind.provider.model import Policy
+from rescind.provider.policy import Policy
 
 C = CANCELLATION.c
 Lane = tuple[str, str]

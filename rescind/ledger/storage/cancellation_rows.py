@@ -14,7 +14,7 @@ from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.row_sets import Columns
 from rescind.ledger.storage.tables import CANCELLATION, from_ms, moment, to_ms
-from rescind.provider.model import Order, Reason
+from rescind.provider.outcomes import Order, Reason
 
 C = CANCELLATION.c
 Lane = tuple[str, str]

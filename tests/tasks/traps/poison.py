@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from providers.iletimerkezi import IletiMerkezi
-from rescind.provider.model import Order, Request
+from rescind.provider.http_messages import Request
+from rescind.provider.outcomes import Order
 
 DEADLY = "666"
 """What the numbers of such orders begin with."""

@@ -1,0 +1,91 @@
+"""How a provider is called, as data: batches, rates, timeouts, retries, polling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rescind.provider.validation_errors import explain
+
+TEN_YEARS = timedelta(days=3650)
+
+
+class Policy(BaseModel):
+    """How one provider is called, as data. Durations are seconds in accounts.toml.
+
+    Checked when it is made, so a wrong number stops the import, not a call at night.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch: int = Field(default=1, ge=1, le=1000)
+    """Orders in one cancel call."""
+    read_batch: int = Field(default=1, ge=1, le=10_000)
+    """Orders in one reading call."""
+    concurrency: int = Field(default=4, ge=1, le=256)
+    """Calls at once, from each worker."""
+    rate: str = "none"
+    """Calls allowed to a lane, all workers together: ``90/minute`` or ``none``."""
+    read_rate: str = "none"
+    """Reading calls allowed, within ``rate``."""
+    connect_timeout: float = Field(default=5.0, gt=0, le=60)
+    read_timeout: float = Field(default=20.0, gt=0, le=60)
+    max_attempts: int = Field(default=5, ge=1)
+    """Cancel calls that may have reached the provider, for each round."""
+    resend_delays: tuple[timedelta, ...] = Field(min_length=1)
+    """Wait before each next attempt; the last one repeats."""
+    poll_delays: tuple[timedelta, ...] = Field(min_length=1)
+    """Wait before each reading of an order that was taken on; the last repeats."""
+    poll_for: timedelta = timedelta(days=2)
+    """Polling gives up this long after the order was taken on."""
+    verify_delays: tuple[timedelta, ...] = Field(min_length=1)
+    """Wait before each reading of an order nobody knows about; the last repeats."""
+    verify_for: timedelta = timedelta(hours=6)
+    """Verifying gives up this long after it began, or after the last reading that
+    showed the order."""
+    repeatable: bool = False
+    """Whether a cancel that may have worked may be sent again."""
+    refusal_is_final: bool = True
+    """Whether a clean refusal ends it; else the order is read back first."""
+    cancelled_may_vanish: bool = False
+    """Whether the provider may say "no such order" of one that we cancelled."""
+    active_trusted_after: timedelta = timedelta(0)
+    """How old our last call must be before "not cancelled" is believed."""
+    queued_for: timedelta = timedelta(0)
+    """For so long a cancel that the provider took on may leave its order shown as
+    active. Shown as active for longer, the cancel was dropped."""
+    throttle_wait: timedelta = timedelta(seconds=30)
+    """The lane's wait after a 429 that does not say how long."""
+    trip_after: int = Field(default=5, ge=1)
+    """Calls failing in a row until the whole lane backs off."""
+    backoff: tuple[timedelta, ...] = Field(
+        default=tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 30, 60)), min_length=1
+    )
+    """The lane's pauses while the provider is down; the last repeats."""
+    probe_after: timedelta = timedelta(minutes=15)
+    """A held lane is tried again, with one call, after this long."""
+    give_up_after: timedelta = timedelta(days=3)
+    """A cancellation that could never be sent fails this long after it was due."""
+
+    @model_validator(mode="after")
+    def _durations_are_sane(self) -> Self:
+        for name, value in self:
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, timedelta) and not timedelta(0) <= one <= TEN_YEARS:
+                    raise ValueError(f"{name} must be from 0 seconds to ten years")
+        return self
+
+    def overridden(self, values: Mapping[str, Any]) -> Self:
+        """This policy with some values replaced, or ``ValueError`` in a sentence."""
+        try:
+            return self.model_validate({**self.model_dump(), **values})
+        except ValidationError as error:
+            raise ValueError(explain(error)) from None
+
+
+def seconds(*values: float) -> tuple[timedelta, ...]:
+    """A schedule written in seconds."""
+    return tuple(timedelta(seconds=value) for value in values)

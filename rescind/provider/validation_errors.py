@@ -1,0 +1,49 @@
+"""Errors of pydantic, as sentences for the person who wrote the value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from rescind.provider.text import field_name
+
+
+def explain(error: ValidationError) -> str:
+    """A pydantic error as one sentence for whoever wrote the value.
+
+    Never shows the value itself: it may be a credential or personal data.
+    """
+    return "; ".join(_explain_one(dict(item)) for item in error.errors()[:5])
+
+
+_KINDS = {
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "dict_type": "an object with named values",
+    "list_type": "a list",
+}
+
+
+def _explain_one(item: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    match item["type"]:
+        case "missing":
+            return f"{where} is required"
+        case "extra_forbidden":
+            *known, last = item["loc"]
+            where = ".".join([*map(str, known), field_name(last)])
+            return f"{where} is not known here"
+        case "less_than_equal":
+            return f"{where} must be at most {item['ctx']['le']}"
+        case "greater_than_equal":
+            return f"{where} must be at least {item['ctx']['ge']}"
+        case (
+            "int_type" | "bool_type" | "string_type" | "dict_type" | "list_type" as kind
+        ):
+            return f"{where} must be {_KINDS[kind]}"
+        case _:
+            message = str(item["msg"]).removeprefix("Value error, ")
+            return f"{where}: {message}" if where else message
