@@ -17,6 +17,9 @@ from pydantic import (
 
 from rescind.provider.interface import Params
 
+SEALED_PARAMS = frozenset({"ibans", "holder_names"})
+"""Personal data: sealed in the ledger, and masked where a reply quotes it."""
+
 
 def item_id(value: object) -> int:
     """An order item's id, given as a number or as digits."""

@@ -20,31 +20,35 @@ quirks, and how sure we are of each ([D] documented, [C] seen in clients, [A] as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from providers.dukkango_words import of_refusal
+from providers.dukkango_replies import (
+    expiry_of,
+    listed_orders,
+    of_cancel,
+    of_listed,
+    token_refused,
+    with_words,
+    words_of,
+)
 from rescind.provider.error_pages import turned_away, turned_away_login
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import Account, Params, Token, WithLogin
 from rescind.provider.outcomes import (
     UNKNOWN,
-    Finding,
     Findings,
     Held,
     Order,
-    Outcome,
     Parsed,
-    Reason,
-    TokenRefused,
     UnreadableReplyError,
 )
 from rescind.provider.policy import Policy, seconds
-from rescind.provider.text import as_number, as_object, first_text, plain_text
+from rescind.provider.text import as_object
 
 POLICY = Policy(
     # No limit is documented for the cancel; 5 a second is our own courtesy [A].
@@ -71,17 +75,8 @@ POLICY = Policy(
     repeatable=True,
 )
 
-ORDER_STATUSES: Mapping[int, Finding] = {
-    1: Finding(Outcome.ACTIVE),
-    2: Finding(Outcome.ACTIVE),
-    16: Finding(Outcome.ACTIVE),  # out for delivery, and still cancellable [D]
-    5: Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED),
-    6: Finding(Outcome.CANCELLED, Reason.CONFIRMED),
-}
-"""``status_id`` in get-current. Anything else is unknown."""
-
-TURKISH_TIME = timezone(timedelta(hours=3))
 UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+
 SENDABLE = re.compile(r"[\x21-\x7e]{1,4096}")
 """What may stand in a header."""
 
@@ -148,11 +143,11 @@ class Dukkango(WithLogin[DukkangoAccount]):
         if page := turned_away(reply):
             return page
         if reply.status == 401:
-            return _token_refused()
+            return token_refused()
         document = reply.json_object()
-        words = _words(document)
-        finding = _cancel_finding(reply.status, document.get("status"), words)
-        return Findings({orders[0].id: _with_words(finding, reply.status, words)})
+        words = words_of(document)
+        finding = of_cancel(reply.status, document.get("status"), words)
+        return Findings({orders[0].id: with_words(finding, reply.status, words)})
 
     def build_read(
         self, account: DukkangoAccount, token: str | None, orders: Sequence[Order]
@@ -164,13 +159,13 @@ class Dukkango(WithLogin[DukkangoAccount]):
         if page := turned_away(reply):
             return page
         if reply.status == 401:
-            return _token_refused()
+            return token_refused()
         document = reply.json_object()
         if not reply.ok or document.get("status") is not True:
-            nothing = _with_words(UNKNOWN, reply.status, _words(document))
+            nothing = with_words(UNKNOWN, reply.status, words_of(document))
             return Findings({order.id: nothing for order in orders})
-        listed = _listed(document.get("data"))
-        return Findings({o.id: _listed_as(listed.get(o.id.lower())) for o in orders})
+        listed = listed_orders(document.get("data"))
+        return Findings({o.id: of_listed(listed.get(o.id.lower())) for o in orders})
 
     def build_probe(
         self, account: DukkangoAccount, token: str | None
@@ -200,13 +195,13 @@ class Dukkango(WithLogin[DukkangoAccount]):
             )
         document = reply.json_object()
         if document.get("status") is False:
-            said = _words(document) or "no reason given"
+            said = words_of(document) or "no reason given"
             return Held(f"Dükkango refused the login: {said}")
         data = as_object(document.get("data"))
         token = data.get("access_token")
         if not isinstance(token, str) or not SENDABLE.fullmatch(token):
             raise UnreadableReplyError("a login that brought no access_token")
-        return Token(token, _expiry(data.get("expiration_date"), now))
+        return Token(token, expiry_of(data.get("expiration_date"), now))
 
 
 def _url(account: DukkangoAccount, path: str) -> str:
@@ -215,64 +210,3 @@ def _url(account: DukkangoAccount, path: str) -> str:
 
 def _headers(token: str | None) -> dict[str, str]:
     return {"Access-Token": token} if token else {}
-
-
-def _token_refused() -> TokenRefused:
-    return TokenRefused("Dükkango refused the access token (401)")
-
-
-def _cancel_finding(http: int, status: object, words: str | None) -> Finding:
-    if http == 200 and status is True:
-        return Finding(Outcome.CANCELLED, Reason.CONFIRMED)
-    if status is not False:
-        # Not the provider's own form: a gateway's page, or a wrong base_url.
-        return UNKNOWN
-    return of_refusal(http, words)
-
-
-def _listed(data: object) -> dict[str, set[int | None]]:
-    """The statuses that get-current shows, by payment_key in small letters."""
-    if not isinstance(data, list):
-        raise UnreadableReplyError("a get-current without a list of orders")
-    listed: dict[str, set[int | None]] = {}
-    for key, status in _rows(data):
-        listed.setdefault(key, set()).add(status)
-    return listed
-
-
-def _rows(data: list[object]) -> Iterator[tuple[str, int | None]]:
-    for row in map(as_object, data):
-        key = row.get("payment_key")
-        if isinstance(key, str):
-            yield key.strip().lower(), as_number(row.get("status_id"))
-
-
-def _listed_as(statuses: set[int | None] | None) -> Finding:
-    if statuses is None:
-        return Finding(Outcome.UNKNOWN, message="not among the current orders")
-    status = next(iter(statuses))
-    if len(statuses) > 1 or status is None:
-        return Finding(Outcome.UNKNOWN, message="listed without one clear status")
-    finding = ORDER_STATUSES.get(status, UNKNOWN)
-    return _with_words(finding, status, None)
-
-
-def _expiry(written: object, now: datetime) -> datetime | None:
-    """When the token ends; unknown when it is not said, or said to be over."""
-    try:
-        moment = datetime.fromisoformat(plain_text(written) or "")
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        # 2026-11-20 [A]: no offset is written, and the provider is Turkish.
-        moment = moment.replace(tzinfo=TURKISH_TIME)
-    return moment if moment > now else None
-
-
-def _words(document: Mapping[str, Any]) -> str | None:
-    said = (first_text(document.get("error")), first_text(document.get("message")))
-    return first_text(": ".join(part for part in said if part))
-
-
-def _with_words(finding: Finding, code: int, message: str | None) -> Finding:
-    return Finding(finding.outcome, finding.reason, first_text(code), message)

@@ -25,32 +25,35 @@ and how sure we are of each ([D] documented, [C] seen in clients, [A] assumed):
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from providers.ithink_words import BREAKDOWN, CANCELLED, of_remark, of_tracking
+from providers.ithink_replies import (
+    document_of,
+    fault_of,
+    of_error_row,
+    of_row,
+    of_tracking_entry,
+    refused_whole,
+    rows_of,
+    succeeded,
+    tracking_entry,
+    unread,
+    words_of,
+)
 from rescind.provider.error_pages import turned_away
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import LOOPBACK, Account, Provider
 from rescind.provider.outcomes import (
-    UNKNOWN,
-    BatchRefused,
-    Finding,
     Findings,
-    Held,
     Order,
-    Outcome,
     Parsed,
-    Reason,
-    UnreadableReplyError,
 )
 from rescind.provider.policy import Policy, seconds
-from rescind.provider.text import as_number, as_object, first_text, fold, without_html
 
 POLICY = Policy(
     # Both are the pages' own maximum [D].
@@ -76,20 +79,6 @@ POLICY = Policy(
     active_trusted_after=timedelta(minutes=10),
 )
 
-ACCOUNT_WORDS = re.compile(
-    r"token|secret|credential|authenticat"
-    r"|^(?!.*\b(?:awb|order|shipment)).*\b(?:access|unauthori[sz]ed)\b"
-)
-"""A top-level error that is about the account: "Access Token Not Match." [C]"""
-
-HTTP_FAULTS: Mapping[int, str] = {
-    401: "check access_token and secret_key",
-    403: "check access_token and secret_key, and whether iThink lets this IP in",
-    404: "check base_url and track_url",
-}
-SUCCESS = "success"
-ERRORS = frozenset({"error", "failed", "failure", "fail"})
-AWB_FIELDS = ("awb_no", "awb_number", "awb", "waybill")
 PRODUCTION = "https://my.ithinklogistics.com"
 PRODUCTION_TRACKING = "https://api.ithinklogistics.com"
 
@@ -141,17 +130,17 @@ class IThink(Provider[IThinkAccount]):
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
         if page := turned_away(reply):
             return page
-        document = _document(reply)
-        words = _words(document)
-        if held := _fault(document, words, reply):
+        document = document_of(reply)
+        words = words_of(document)
+        if held := fault_of(document, words, reply):
             return held
-        rows = _rows(orders, document.get("data"))
-        if _succeeded(document, reply):
-            return Findings({awb: _row(row) for awb, row in rows.items()})
+        rows = rows_of(orders, document.get("data"))
+        if succeeded(document, reply):
+            return Findings({awb: of_row(row) for awb, row in rows.items()})
         if rows:
             # It says error, and its rows say what: none of them is a success.
-            return Findings({awb: _row_of_error(row) for awb, row in rows.items()})
-        return _refused(orders, document, words, reply)
+            return Findings({awb: of_error_row(row) for awb, row in rows.items()})
+        return refused_whole(orders, document, words, reply)
 
     def build_read(
         self, account: IThinkAccount, token: str | None, orders: Sequence[Order]
@@ -161,14 +150,16 @@ class IThink(Provider[IThinkAccount]):
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
         if page := turned_away(reply):
             return page
-        document = _document(reply)
-        words = _words(document)
-        if held := _fault(document, words, reply):
+        document = document_of(reply)
+        words = words_of(document)
+        if held := fault_of(document, words, reply):
             return held
-        if not _succeeded(document, reply):
-            return _unread(orders, document, words, reply)
+        if not succeeded(document, reply):
+            return unread(orders, document, words, reply)
         data = document.get("data")
-        return Findings({o.id: _tracked(o.id, _entry(o.id, data)) for o in orders})
+        return Findings(
+            {o.id: of_tracking_entry(o.id, tracking_entry(o.id, data)) for o in orders}
+        )
 
     def build_probe(self, account: IThinkAccount, token: str | None) -> Request | None:
         # Tracking changes nothing, and an AWB "0" is nobody's.
@@ -184,172 +175,3 @@ def _call(
         field: ",".join(order.id for order in orders),
     }
     return json_request("POST", f"{base}/api_v3/order/{method}.json", {"data": data})
-
-
-# --- the whole reply --------------------------------------------------------------
-
-
-def _document(reply: Reply) -> dict[str, Any]:
-    try:
-        return reply.json_object()
-    except UnreadableReplyError:
-        if reply.status in HTTP_FAULTS:
-            return {}  # a gateway's own page: its status says enough
-        raise
-
-
-def _words(document: Mapping[str, Any]) -> str | None:
-    said = (document.get("message"), document.get("html_message"))
-    return first_text(*map(without_html, said))
-
-
-def _fault(document: Mapping[str, Any], words: str | None, reply: Reply) -> Held | None:
-    failed = _is_error(document, reply)
-    # A 404 in iThink's own form is about a shipment, not about the address.
-    at_fault = reply.status in HTTP_FAULTS and not (reply.status == 404 and failed)
-    named = failed and (
-        as_number(document.get("status_code")) in (401, 403)
-        or ACCOUNT_WORDS.search(fold(words))
-    )
-    if not at_fault and not named:
-        return None
-    what = HTTP_FAULTS[reply.status if at_fault else 401]
-    return Held(f'iThink refused the call ({reply.status}, "{words or ""}"): {what}')
-
-
-def _is_error(document: Mapping[str, Any], reply: Reply) -> bool:
-    word = fold(first_text(document.get("status")))
-    return word in ERRORS or reply.status == 400
-
-
-def _succeeded(document: Mapping[str, Any], reply: Reply) -> bool:
-    word = fold(first_text(document.get("status")))
-    code = document.get("status_code")
-    # 2026-11-29 [C]: a client expects a success to say 1.
-    good = code is None or as_number(code) in (200, 1)
-    return reply.ok and word == SUCCESS and good
-
-
-def _refused(
-    orders: Sequence[Order],
-    document: Mapping[str, Any],
-    words: str | None,
-    reply: Reply,
-) -> Parsed:
-    """An error for all of them: nothing was done, unless it is a breakdown."""
-    # Rows that cannot be told apart may hold one that was acted on.
-    if document.get("data") or not _is_refusal(document, words, reply):
-        return _nothing_known(orders, document, words)
-    default = Reason.INVALID_REQUEST if reply.status == 400 else Reason.REFUSED
-    finding = of_remark(words, Finding(Outcome.REFUSED, default))
-    finding = _with_words(finding, document.get("status") or reply.status, words)
-    if len(orders) > 1:
-        return BatchRefused(finding)
-    return Findings({orders[0].id: finding})
-
-
-def _unread(
-    orders: Sequence[Order],
-    document: Mapping[str, Any],
-    words: str | None,
-    reply: Reply,
-) -> Parsed:
-    """Tracking that was refused says nothing, but one AWB may spoil it for ten."""
-    if len(orders) > 1 and _is_refusal(document, words, reply):
-        return BatchRefused(_with_words(UNKNOWN, document.get("status"), words))
-    return _nothing_known(orders, document, words)
-
-
-def _is_refusal(document: Mapping[str, Any], words: str | None, reply: Reply) -> bool:
-    """Whether it was turned away, and did not break down on the way."""
-    broken = (as_number(document.get("status_code")) or 0) >= 429
-    return (
-        _is_error(document, reply) and not broken and not BREAKDOWN.search(fold(words))
-    )
-
-
-def _nothing_known(
-    orders: Sequence[Order], document: Mapping[str, Any], words: str | None
-) -> Findings:
-    nothing = _with_words(UNKNOWN, document.get("status"), words)
-    return Findings({order.id: nothing for order in orders})
-
-
-# --- the rows of a cancel ---------------------------------------------------------
-
-
-def _rows(orders: Sequence[Order], data: object) -> dict[str, dict[str, Any]]:
-    """Each AWB's row, or nothing at all where they cannot be told for certain."""
-    count = len(orders)
-    if isinstance(data, dict) and data and data.keys() <= {o.id for o in orders}:
-        # 2026-11-29 [C]: rows keyed by AWB. One that is missing stays unknown.
-        by_awb = {awb: as_object(row) for awb, row in data.items()}
-        return {} if any(_names_another(*one) for one in by_awb.items()) else by_awb
-    if isinstance(data, list):
-        rows = data if len(data) == count else []
-    else:
-        keyed = as_object(data)
-        first = 0 if "0" in keyed else 1
-        keys = [str(n) for n in range(first, first + count)]
-        rows = [keyed[key] for key in keys] if set(keys) == set(keyed) else []
-    pairs = list(zip((o.id for o in orders), map(as_object, rows), strict=False))
-    if any(_names_another(awb, row) for awb, row in pairs):
-        return {}
-    return dict(pairs)
-
-
-def _names_another(awb: str, row: Mapping[str, Any]) -> bool:
-    named = first_text(*map(row.get, AWB_FIELDS))
-    return named is not None and named != awb
-
-
-def _row(row: Mapping[str, Any]) -> Finding:
-    return _said(first_text(row.get("status")), without_html(row.get("remark")))
-
-
-@lru_cache(maxsize=256)  # most rows of a reply say the same
-def _said(status: str | None, remark: str | None) -> Finding:
-    word = fold(status)
-    if word == SUCCESS:
-        return _with_words(CANCELLED, status, remark)
-    if word not in ERRORS:
-        return _with_words(UNKNOWN, status, remark)
-    finding = of_remark(remark, Finding(Outcome.REFUSED, Reason.REFUSED))
-    return _with_words(finding, status, remark)
-
-
-def _row_of_error(row: Mapping[str, Any]) -> Finding:
-    finding = _row(row)
-    if finding.outcome is Outcome.CANCELLED:
-        return _with_words(UNKNOWN, finding.code, finding.message)
-    return finding
-
-
-# --- a tracked shipment -----------------------------------------------------------
-
-
-def _entry(awb: str, data: object) -> dict[str, Any]:
-    """What tracking holds under this AWB, or in an entry that names it."""
-    keyed = as_object(data)
-    entries = [as_object(keyed[awb])] if awb in keyed else []
-    if not entries:
-        listed = data if isinstance(data, list) else list(keyed.values())
-        named = (as_object(entry) for entry in listed)
-        entries = [e for e in named if first_text(e.get("awb_no")) == awb]
-    return entries[0] if len(entries) == 1 else {}
-
-
-def _tracked(awb: str, entry: Mapping[str, Any]) -> Finding:
-    status = first_text(entry.get("current_status"))
-    code = (first_text(entry.get("current_status_code")) or "").upper()
-    message = first_text(entry.get("message"))
-    if fold(message) not in ("", SUCCESS) or _names_another(awb, entry):
-        return _with_words(UNKNOWN, status or code, message)
-    cancel_status = first_text(entry.get("cancel_status"))
-    finding = of_tracking(status, code, cancel_status)
-    beside = cancel_status and first_text(f"cancel_status: {cancel_status}")
-    return _with_words(finding, status or code, beside)
-
-
-def _with_words(finding: Finding, code: object, message: str | None) -> Finding:
-    return Finding(finding.outcome, finding.reason, first_text(code), message)
