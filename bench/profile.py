@@ -21,9 +21,7 @@ from bench.processes import PEERS, ROOT, BenchError
 from bench.rescind_contender import Rescind, Setup
 from bench.stage import DATABASES, Services
 
-OURS = re.compile(
-    rf"{re.escape(str(ROOT))}/((?:rescind|ledger|providers|worker|tasks)/.*)"
-)
+OURS = re.compile(rf"{re.escape(str(ROOT))}/((?:rescind|providers|worker|tasks)/.*)")
 LEAST = 0.02
 PATIENCE = 600.0
 PLANS: dict[str, tuple[str, int, float, dict[str, Any]]] = {

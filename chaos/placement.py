@@ -16,7 +16,7 @@ from sqlalchemy import Pool
 
 from chaos.patching import after, before
 from chaos.points import FOLDER, FREEZE, Armoury
-from rescind.engine.calls import CallResult
+from rescind.engine.call_results import CallResult
 from rescind.engine.lane_operation import Call
 from rescind.engine.lane_share import Share
 

@@ -20,7 +20,7 @@ from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Budget, Place
 from rescind.engine.sweeper import Due
 from rescind.intake.submissions import lanes_to_notify, take_in
-from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 from rescind.provider.interface import Account, WithLogin

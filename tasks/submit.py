@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 from rescind.config.times import utc_now
 from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.intake.submissions import MOST, Receipt, Taken, lanes_to_notify, take_in
-from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.transactions import LedgerUnreachableError

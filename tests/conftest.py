@@ -32,23 +32,23 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 SLOWEST = (
-    "tests/worker/test_up",
+    "tests/system/test_up",
     "tests/deployment/test_services",
     "tests/tasks/test_stopping",
     "tests/tasks/traps/test_messages",
-    "tests/worker/test_demo",
+    "tests/demo/test_demo",
     "tests/canary/",
     "tests/tasks/test_kills",
     "tests/simulate/",
-    "tests/desk/test_browser",
+    "tests/dashboard/test_browser",
     "tests/tasks/",
     "tests/api/test_process",
     "tests/deployment/",
     "tests/test_",
-    "tests/desk/",
+    "tests/dashboard/",
     "tests/ledger/test_promise",
     "tests/engine/test_random_worlds",
-    "tests/worker/test_init",
+    "tests/cli/test_init",
 )
 """The longest first, as they were measured."""
 

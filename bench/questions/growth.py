@@ -28,7 +28,7 @@ from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import find, history
 from rescind.ledger.states import State
 from rescind.ledger.storage.migrate import upgrade
-from rescind.ledger.storage.tables import moment
+from rescind.ledger.storage.milliseconds import moment
 from rescind.ledger.storage.transactions import open_ledger, reading
 
 SIZES = (1_000, 100_000)

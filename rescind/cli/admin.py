@@ -180,7 +180,7 @@ def api() -> None:
     import sys
 
     # A room above this one, which nothing in here may import.
-    os.execv(sys.executable, [sys.executable, "-m", "api"])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "rescind.api"])  # noqa: S606
 
 
 def demo(

@@ -13,7 +13,7 @@ from rescind.config.times import utc_now
 from rescind.errors.reported import CommandError
 from rescind.ledger.changes.deletion import Pruning, count_ended
 from rescind.ledger.reading.queries import stamp
-from rescind.ledger.storage.tables import to_ms
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.transactions import reading
 
 

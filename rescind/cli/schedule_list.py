@@ -17,7 +17,7 @@ from rescind.errors.exit_statuses import WRONG
 from rescind.errors.reported import CommandError
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.scheduling.schedule_history import as_document, last_runs, runs_of
-from rescind.ledger.storage.tables import to_ms
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.transactions import reading
 from rescind.operations.findings import status
 from rescind.operations.schedule_checks import schedule_checks

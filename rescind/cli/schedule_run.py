@@ -21,7 +21,7 @@ from rescind.intake.preview import preview
 from rescind.intake.submissions import Receipt, Taken
 from rescind.ledger.scheduling.schedule_history import as_document, runs_of
 from rescind.ledger.scheduling.schedule_runs import KEPT, Run, RunState, begin_by_hand
-from rescind.ledger.storage.tables import in_ms
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
 from rescind.schedules.rules import Rule
 from rescind.schedules.runner import LEASE, Ended, Harvest, Runner, gather

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from rescind.ledger.storage.tables import from_ms
+from rescind.ledger.storage.milliseconds import from_ms
 
 UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 MARKS = {

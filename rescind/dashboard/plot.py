@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import State
-from rescind.ledger.storage.tables import in_ms, moment
+from rescind.ledger.storage.milliseconds import in_ms, moment
 
 ORDER = (State.CANCELLED, State.REJECTED, State.EXPIRED, State.FAILED)
 """From the bottom of a bar to its top."""

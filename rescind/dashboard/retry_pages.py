@@ -17,7 +17,7 @@ from rescind.dashboard.page_guard import DeskRoute, Operator, RefusedError, TheD
 from rescind.dashboard.rendering import page
 from rescind.dashboard.selection import MOST, Listing, listing_of, may_be_retried
 from rescind.ledger.reading.queries import as_record, rows_of, stamp
-from rescind.ledger.storage.tables import in_ms
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import reading
 from rescind.operations.actions import woken
 from rescind.provider.text import storable

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,15 @@ from redis import RedisError
 
 from rescind.config.accounts import Lane, LaneConfig
 from rescind.engine.call_deadlines import Limits, TooLateError, limits_of, too_late
+from rescind.engine.call_results import (
+    FINE,
+    CallResult,
+    Effect,
+    effect_of,
+    events_of,
+    ids_of,
+    words_of,
+)
 from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.engine.rate_limiter import Place
 from rescind.ledger.changes.call_log import CallMade
@@ -24,12 +33,7 @@ from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Account, WithLogin
 from rescind.provider.outcomes import (
-    BatchRefused,
-    Finding,
-    Findings,
-    Held,
     Order,
-    Outcome,
     Throttled,
     TokenRefused,
 )
@@ -45,6 +49,7 @@ def longest_call(policy: Policy) -> timedelta:
 
 
 log = structlog.get_logger("rescind.calls")
+
 _level = logging.getLogger("rescind.calls")
 
 SEALED_WAIT = timedelta(minutes=5)
@@ -63,44 +68,6 @@ class _Batch:
 
 class _UnbuildableError(Exception):
     """The orders could not be put into a request; nothing was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a call says of the lane as a whole, and ``why``."""
-
-    failed: str | None = None
-    throttled: timedelta | None = None
-    held: str | None = None
-    why: str = ""
-    unreadable: bool = False
-    """Whether it failed by an answer that cannot be read: of one order alone, that is
-    the order's fault, not its lane's."""
-
-    @property
-    def stops(self) -> bool:
-        """Whether nothing more must be sent until the lane has been looked at."""
-        return self.held is not None or self.throttled is not None
-
-    @property
-    def words(self) -> str | None:
-        return self.held or self.failed or self.why or None
-
-
-FINE = Effect()
-
-
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """What came of a call, made or not: an event for each cancellation."""
-
-    claimed: Sequence[Claimed]
-    events: Mapping[str, Event]
-    effect: Effect
-    at: datetime
-    call: CallMade | None = None
-    place: Place = field(default_factory=Place)
-    """Where it was, or would have been, in its lane's rate: to be given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +113,9 @@ class Caller:
             return CallResult(claimed, too_late(claimed, now), FINE, now)
         except _UnbuildableError as error:
             about = {"lane": "/".join(self.lane), "call": batch.call}
-            log.exception("cannot be put into a call", **about, **named(_ids(claimed)))
+            log.exception(
+                "cannot be put into a call", **about, **named(ids_of(claimed))
+            )
             alone = len(claimed) == 1
             event = Lost() if alone else Halve(len(claimed))
             return self._not_made(claimed, event, Effect(why=str(error)))
@@ -243,15 +212,15 @@ class Caller:
             evidence=result.evidence,
             took=result.took,
             at=now - result.took,
-            cancellations=_ids(claimed),
+            cancellations=ids_of(claimed),
             status=result.status,
-            detail=result.detail or _words(result),
+            detail=result.detail or words_of(result),
             body=result.body,
         )
         if _level.isEnabledFor(logging.DEBUG):
             _say(self.lane, call, trace_id(claimed[0].trace))
         return CallResult(
-            claimed, _events(claimed, result, now), _effect(result), now, call
+            claimed, events_of(claimed, result, now), effect_of(result), now, call
         )
 
     def _not_made(
@@ -295,67 +264,3 @@ def _personal(orders: Sequence[Order]) -> Iterator[str]:
         for value in order.params.values():
             if isinstance(value, dict):
                 yield from (v for v in value.values() if isinstance(v, str))
-
-
-def _events(
-    claimed: Sequence[Claimed], result: Exchange, now: datetime
-) -> Mapping[str, Event]:
-    """What the call tells of each; most of what it may be, it is of all alike."""
-    told = result.evidence not in (Evidence.NOT_SENT, Evidence.MAYBE_DONE)
-    if told and isinstance(result.parsed, Findings):
-        found = {one.id: result.parsed.of(one.order.id) for one in claimed}
-        return {name: _dated(one, result) for name, one in found.items()}
-    return dict.fromkeys(_ids(claimed), _event(result, len(claimed), now))
-
-
-def _dated(finding: Finding, result: Exchange) -> Finding:
-    """What was shown as active was so when it was asked for, not when it is read: the
-    worker may have stood still in between."""
-    if finding.outcome is not Outcome.ACTIVE:
-        return finding
-    return replace(finding, asked_at=result.asked_at)
-
-
-def _event(result: Exchange, size: int, now: datetime) -> Event:
-    match result.evidence, result.parsed:
-        case Evidence.NOT_SENT, _:
-            return NotSent()
-        case Evidence.MAYBE_DONE, _:
-            return Lost()
-        case _, Throttled(wait):
-            return Wait(now + wait)
-        case _, BatchRefused(finding):
-            return Halve(size) if size > 1 else finding
-        case _:
-            return Wait()
-
-
-def _ids(claimed: Sequence[Claimed]) -> tuple[str, ...]:
-    return tuple(one.id for one in claimed)
-
-
-def _effect(result: Exchange) -> Effect:
-    match result.parsed:
-        case Throttled(wait, why):
-            return Effect(throttled=wait, why=why)
-        case Held(why):
-            return Effect(held=why)
-        case TokenRefused(why):
-            return Effect(held=f"{why} (also just after a login)")
-        case None:
-            failed = result.detail or str(result.evidence)
-            return Effect(failed=failed, unreadable=result.unreadable)
-        case _:
-            return FINE
-
-
-def _words(result: Exchange) -> str | None:
-    match result.parsed:
-        case Held(why) | TokenRefused(why):
-            return why
-        case Throttled(_, why):
-            return why
-        case BatchRefused(finding):
-            return f"the whole batch was refused: {finding.message or finding.code}"
-        case _:
-            return None

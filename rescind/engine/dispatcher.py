@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from rescind.engine.calls import CallResult
+from rescind.engine.call_results import CallResult
 from rescind.engine.executor import Executor
 from rescind.engine.lane_operation import Call, LaneOperation
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine as Ledger
 
-from rescind.engine.calls import CallResult, Effect
+from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.clock import Clock
 from rescind.engine.lane_share import Share
 from rescind.ledger.changes.same_order import IN_FLIGHT, OrderOf, Wish, wishes

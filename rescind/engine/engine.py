@@ -25,7 +25,7 @@ from rescind.engine.permits import Limiter
 from rescind.engine.planning import Plan
 from rescind.engine.rate_limiter import Budget
 from rescind.engine.settling import Settling
-from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.changes.new_cancellation import NewCancellation
 
 LONGEST_WAIT = 5.0
 """The loop looks at its clocks at least so often, in seconds."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from rescind.engine.calls import CallResult
+from rescind.engine.call_results import CallResult
 from rescind.engine.lane_operation import Call
 
 MOST_THREADS = 4096

@@ -12,9 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from rescind.config.accounts import Lane, LaneConfig
-from rescind.engine.calls import Caller, CallResult, Effect
+from rescind.engine.call_results import CallResult, Effect
+from rescind.engine.calls import Caller
 from rescind.engine.rate_limiter import Place
-from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.provider.policy import Policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rescind.config.accounts import Lane
-from rescind.engine.calls import CallResult
+from rescind.engine.call_results import CallResult
 from rescind.engine.lane_operation import Entry, LaneOperation
 from rescind.ledger.changes.lane_states import LaneState
 from rescind.ledger.progress import Change, Claimed

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from rescind.config.accounts import Lane
-from rescind.engine.calls import FINE
+from rescind.engine.call_results import FINE
 from rescind.engine.deciding import changes_of, lane_after, lease_of, throttles
 from rescind.engine.lane_operation import Entry
 from rescind.engine.lane_share import GOOD, Share

@@ -16,7 +16,7 @@ the name of its section on this page, such as `docs/errors.md#redis-unreachable`
 HTTP door gives the same name as the `type` of its problem, and shows the section at
 `/errors/redis-unreachable`.
 
-Made from `worker/problems/` by `python -m rescind.errors`: change it there.
+Made from `rescind/errors/` by `python -m rescind.errors`: change it there.
 """
 
 

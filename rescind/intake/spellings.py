@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from providers.registry import provider_named
-from rescind.ledger.changes.insertion import NewCancellation, standing
+from rescind.ledger.changes.insertion import standing
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.transactions import reading
 

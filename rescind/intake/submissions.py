@@ -6,8 +6,6 @@ with it, under a key of its own: the corrected one is not taken for a repetition
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,18 +16,13 @@ from sqlalchemy import Engine, Row
 
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
+from rescind.intake.entry_records import as_new, expired, invalid, is_refused
 from rescind.intake.spellings import same_order, same_params, under_former_keys
-from rescind.intake.validation import FIELDS, Checked, check
-from rescind.ledger.changes.insertion import NewCancellation, beginning, insert_or_find
+from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.lane_states import register_lanes
-from rescind.ledger.changes.recording import new_id
-from rescind.ledger.changes.retries import REFUSED_KEY
-from rescind.ledger.progress import Progress
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
-from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
-from rescind.provider.outcomes import InvalidRequestError, Reason
-from rescind.provider.text import plain_text, storable
 
 Path = tuple[str, str, str]
 """Provider, account and key."""
@@ -97,7 +90,7 @@ def take_in(
     """
     new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
     if late is not None:
-        new = [one if _is_refused(one) else _expired(one, late, now) for one in new]
+        new = [one if is_refused(one) else expired(one, late, now) for one in new]
     if trace is not None:
         new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
     new = under_former_keys(engine, new)
@@ -111,7 +104,7 @@ def _good(new: Sequence[NewCancellation]) -> list[NewCancellation]:
     """Those that are not refused; of several with one key the first."""
     first: dict[Path, NewCancellation] = {}
     for one in new:
-        if not _is_refused(one):
+        if not is_refused(one):
             first.setdefault(one.path, one)
     return list(first.values())
 
@@ -158,99 +151,6 @@ def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
     return one.id if row is None else str(row.id)
 
 
-def as_new(
-    entry: object,
-    accounts: Accounts,
-    seal: Seal,
-    now: datetime,
-    callbacks: Callbacks = NO_CALLBACKS,
-) -> NewCancellation:
-    """``entry`` as it is to be kept, ``rejected`` if it is wrong."""
-    try:
-        checked = check(entry, accounts, now, callbacks)
-    except InvalidRequestError as error:
-        told = callbacks.of_what_is_refused(entry)
-        return _invalid(entry, str(error), now, told)
-    return _valid(checked, seal, now)
-
-
-def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
-    sealed = seal.close(checked.personal) if checked.personal else None
-    return NewCancellation(
-        id=new_id(),
-        provider=checked.provider.name,
-        account=checked.account,
-        order=checked.order,
-        key=checked.key,
-        progress=_beginning(checked, now),
-        opened_at=max(checked.not_before or now, now),
-        group=checked.group,
-        params=checked.params,
-        sealed=sealed,
-        metadata=checked.metadata,
-        callback_url=checked.callback.url,
-        callback_task=checked.callback.task,
-        callback_queue=checked.callback.queue,
-        not_before=checked.not_before,
-        cancel_before=checked.cancel_before,
-        former_key=checked.former_key,
-    )
-
-
-def _beginning(checked: Checked, now: datetime) -> Progress:
-    if checked.cancel_before is None or checked.cancel_before > now:
-        return beginning(checked.not_before, now)
-    # It may have waited in the queue for too long: the wish was good, and late.
-    return _too_late("cancel_before had passed when it arrived", now)
-
-
-def _too_late(why: str, now: datetime) -> Progress:
-    return Progress(
-        State.EXPIRED, Reason.DEADLINE_PASSED, provider_message=why, finished_at=now
-    )
-
-
-def _expired(one: NewCancellation, why: str, now: datetime) -> NewCancellation:
-    return replace(one, progress=_too_late(why, now), opened_at=now)
-
-
-def _invalid(entry: object, wrong: str, now: datetime, told: Wanted) -> NewCancellation:
-    shown = entry if isinstance(entry, dict) else {}
-    return NewCancellation(
-        id=new_id(),
-        provider=_shown(shown.get("provider"), "unknown"),
-        account=_shown(shown.get("account"), "default"),
-        order=_shown(shown.get("order"), ""),
-        key=f"{REFUSED_KEY}{_digest(entry, wrong)[:32]}",
-        group=_shown(shown.get("group"), "") or None,
-        progress=Progress(
-            State.REJECTED,
-            Reason.INVALID_REQUEST,
-            provider_message=storable(wrong),
-            finished_at=now,
-        ),
-        opened_at=now,
-        callback_url=told.url,
-        callback_task=told.task,
-        callback_queue=told.queue,
-    )
-
-
-def _digest(entry: object, wrong: str) -> str:
-    """The same for the same wrong entry, whatever it holds."""
-    try:
-        text = json.dumps([entry, wrong], sort_keys=True, default=repr)
-    except (TypeError, ValueError, RecursionError):
-        # Too deep, or a number too long, to be written: its outside must do.
-        shown = entry if isinstance(entry, dict) else {}
-        text = json.dumps([_shown(shown.get(name), "") for name in FIELDS] + [wrong])
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _shown(value: object, otherwise: str) -> str:
-    return storable(plain_text(value) or "")[:200] or otherwise
-
-
 def settled(
     one: NewCancellation,
     inserted: frozenset[str],
@@ -258,7 +158,7 @@ def settled(
     seal: Seal,
 ) -> Taken:
     """What became of ``one``, whose key ``row`` has if it was not inserted."""
-    wrong = one.progress.provider_message if _is_refused(one) else None
+    wrong = one.progress.provider_message if is_refused(one) else None
     lane = (one.provider, one.account)
     if one.id in inserted:
         if wrong is not None:
@@ -272,10 +172,6 @@ def settled(
     if conflict is None:
         return Taken(Receipt.DUPLICATE, row.id, lane)
     return Taken(Receipt.REFUSED, one.id, None, conflict)
-
-
-def _is_refused(one: NewCancellation) -> bool:
-    return one.key.startswith(REFUSED_KEY)
 
 
 def _conflict(one: NewCancellation, row: Row[Any], seal: Seal) -> str | None:
@@ -292,7 +188,7 @@ def _refused_anew(
     one: NewCancellation, taken: Taken, now: datetime, callbacks: Callbacks
 ) -> NewCancellation | None:
     """The row that keeps an entry whose key stands for something else."""
-    if taken.receipt is not Receipt.REFUSED or _is_refused(one):
+    if taken.receipt is not Receipt.REFUSED or is_refused(one):
         return None
     entry = {
         "provider": one.provider,
@@ -303,6 +199,6 @@ def _refused_anew(
         "params": dict(one.params),
     }
     told = Wanted(one.callback_url, one.callback_task, one.callback_queue)
-    return _invalid(
+    return invalid(
         entry, taken.wrong or "", now, told if callbacks.of_refused else NOBODY
     )

@@ -32,7 +32,7 @@ from rescind.ledger.reading.backlogs import (
 )
 from rescind.ledger.reading.queries import find, stamp
 from rescind.ledger.states import State
-from rescind.ledger.storage.tables import to_ms
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.policy import Policy
 from rescind.provider.text import storable

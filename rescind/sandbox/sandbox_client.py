@@ -138,7 +138,7 @@ def _may_pass(error: Exception) -> bool:
 def running(**options: Any) -> Iterator[Sandbox]:
     """A sandbox on a free port; options as on the command line, with underscores."""
     given = {"port": 0, **options}
-    command = [sys.executable, "-m", "sandbox", *_arguments(given)]
+    command = [sys.executable, "-m", "rescind.sandbox", *_arguments(given)]
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     with subprocess.Popen(

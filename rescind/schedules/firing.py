@@ -22,7 +22,7 @@ from rescind.ledger.scheduling.schedule_runs import (
     take,
 )
 from rescind.ledger.scheduling.schedule_starts import remember, since_when
-from rescind.ledger.storage.tables import moment
+from rescind.ledger.storage.milliseconds import moment
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.schedules.moments import latest
 from rescind.schedules.rules import Schedules

@@ -65,4 +65,4 @@ class Programs:
 
     def door(self, port: str) -> Program:
         here = {"RESCIND_API_PORT": port}
-        return Program("api", (sys.executable, "-m", "api"), self.env | here)
+        return Program("api", (sys.executable, "-m", "rescind.api"), self.env | here)

@@ -12,7 +12,7 @@ from typing import Any
 
 from redis import Redis
 
-from rescind.ledger.storage.tables import in_ms
+from rescind.ledger.storage.milliseconds import in_ms
 
 KEY = "rescind:pulse"
 """A hash: a worker's host, and the time of its latest sweep in milliseconds."""

@@ -56,7 +56,11 @@ def running(path: Path, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], 
     url = f"http://127.0.0.1:{env['RESCIND_API_PORT']}"
     with (path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "api"], cwd=path, env=env, stdout=log, stderr=log
+            [sys.executable, "-m", "rescind.api"],
+            cwd=path,
+            env=env,
+            stdout=log,
+            stderr=log,
         )
         try:
             until(lambda: answers(process, url), "the door")
@@ -224,7 +228,7 @@ def test_the_operators_own_token_opens_no_door_to_others(tmp_path: Path) -> None
     (tmp_path / "api.token").write_text(EVERYTHING)
     env = environment(tmp_path, RESCIND_API_TOKENS="", RESCIND_API_HOST="0.0.0.0")
     done = subprocess.run(
-        [sys.executable, "-m", "rescind.cli", "api"],
+        [sys.executable, "-m", "rescind", "api"],
         env=env,
         cwd=tmp_path,
         capture_output=True,

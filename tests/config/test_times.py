@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rescind.config.times import parse_time
-from rescind.ledger.storage.tables import from_ms, to_ms
+from rescind.ledger.storage.milliseconds import from_ms, to_ms
 
 
 @pytest.mark.parametrize(

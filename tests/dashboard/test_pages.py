@@ -15,8 +15,8 @@ from rescind.dashboard import rendering
 from rescind.ledger.changes.lane_states import LaneState, hold_for_operator
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import State
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY, SCHEDULE_RUN
-from rescind.ledger.storage.tables import in_ms
 from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import Reason
 from tests.dashboard.stage import (

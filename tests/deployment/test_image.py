@@ -44,10 +44,10 @@ def test_what_the_image_copies_is_enough_to_build_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     [wheel] = (tmp_path / "wheels").glob("rescind-*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
-    for room in ("api", "desk", "ledger", "providers", "tasks", "worker"):
+    for room in ("providers", "rescind", "tasks", "worker"):
         files = [f for f in (ROOT / room).rglob("*") if f.is_file()]
         names = {
             str(f.relative_to(ROOT)) for f in files if "__pycache__" not in f.parts
         }
         assert names <= held
-    assert "worker/examples/cancellations.csv" in held
+    assert "rescind/demo/examples/cancellations.csv" in held

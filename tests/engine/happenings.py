@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from rescind.config.accounts import Lane
-from rescind.engine.calls import CallResult
+from rescind.engine.call_results import CallResult
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
 from rescind.ledger.decision import Event, NotSent

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rescind.config.accounts import Lane, LaneConfig
-from rescind.engine.calls import CallResult, Effect
+from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.executor import Done
 from rescind.engine.lane_operation import Call
 from rescind.engine.permits import Granted

@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import count
 
 from rescind.engine.call_deadlines import too_late
-from rescind.engine.calls import FINE, CallResult, Effect
+from rescind.engine.call_results import FINE, CallResult, Effect
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.decision import Event, Halve, Lost, NotSent, Wait
 from rescind.provider.outcomes import Finding, Outcome, Reason

@@ -15,7 +15,8 @@ from redis import Redis
 from providers.registry import BY_NAME
 from rescind.config.accounts import LaneConfig
 from rescind.engine.call_deadlines import ON_THE_WAY, Limits, TooLateError, too_late
-from rescind.engine.calls import FINE, SEALED_WAIT, Caller, longest_call
+from rescind.engine.call_results import FINE
+from rescind.engine.calls import SEALED_WAIT, Caller, longest_call
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Place
 from rescind.ledger.changes.recording import new_id

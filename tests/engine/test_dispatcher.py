@@ -15,7 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from rescind.engine.calls import FINE, Caller, CallResult, Effect
+from rescind.engine.call_results import FINE, CallResult, Effect
+from rescind.engine.calls import Caller
 from rescind.engine.dispatcher import Dispatcher
 from rescind.engine.executor import ThreadExecutor
 from rescind.engine.lane_operation import Call, LaneOperation

@@ -18,7 +18,8 @@ import pytest
 from sqlalchemy import Engine as Ledger
 
 from rescind.config.accounts import Accounts, Lane, LaneConfig
-from rescind.engine.calls import FINE, Caller, CallResult, Effect
+from rescind.engine.call_results import FINE, CallResult, Effect
+from rescind.engine.calls import Caller
 from rescind.engine.clock import SystemClock
 from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.engine.executor import ThreadExecutor
@@ -26,7 +27,7 @@ from rescind.engine.lane_operation import Call
 from rescind.engine.lane_registry import Registry
 from rescind.engine.rate_limiter import Place
 from rescind.engine.sweeper import sweep
-from rescind.ledger.changes.insertion import NewCancellation, beginning
+from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.decision import Event, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed
 from rescind.ledger.storage.tables import CANCELLATION

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from rescind.engine.calls import CallResult
+from rescind.engine.call_results import CallResult
 from rescind.engine.engine import LONGEST_WAIT
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import write_lane

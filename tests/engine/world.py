@@ -17,14 +17,15 @@ from sqlalchemy import select
 
 from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, Lane, LaneConfig
-from rescind.engine.calls import Caller, CallResult
+from rescind.engine.call_results import CallResult
+from rescind.engine.calls import Caller
 from rescind.engine.engine import Engine
 from rescind.engine.lane_operation import LaneOperation
 from rescind.engine.lane_registry import Registry
 from rescind.engine.permits import Limiter
 from rescind.engine.sweeper import sweep
-from rescind.ledger.changes.insertion import NewCancellation, beginning
 from rescind.ledger.changes.lane_states import read_lane
+from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.interface import Account

@@ -25,7 +25,8 @@ from rescind.engine.sweeper import sweep
 from rescind.intake.submissions import Receipt, take_in
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.seal import Seal, SealError, new_key
-from rescind.ledger.storage.tables import CANCELLATION, to_ms
+from rescind.ledger.storage.milliseconds import to_ms
+from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.runtime.background_job import BackgroundJob
 from rescind.runtime.host import Host

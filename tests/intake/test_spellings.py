@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from rescind.intake.preview import preview
 from rescind.intake.submissions import Receipt, Taken, take_in
-from rescind.ledger.changes.insertion import NewCancellation, beginning, insert_new
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.storage.transactions import reading, writing

@@ -16,7 +16,8 @@ from providers.registry import PROVIDERS
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import Callbacks, host_patterns
 from rescind.intake.submissions import Receipt, Taken, lanes_to_notify, take_in
-from rescind.ledger.changes.insertion import NewCancellation, insert_new
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.deliveries.delivery_queries import told_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, find, history

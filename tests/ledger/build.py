@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select, update
 
-from rescind.ledger.changes.insertion import NewCancellation, beginning, insert_new
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.progress import Change, Claimed, Progress
 from rescind.ledger.states import FINAL, State

@@ -11,10 +11,11 @@ from sqlalchemy import Engine, delete
 
 from rescind.ledger.changes.candidates import unreadable
 from rescind.ledger.changes.claims import CLAIMED, Wanted, claim_many, waiting_many
-from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
-from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, from_ms
+from rescind.ledger.storage.milliseconds import from_ms
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import Order, Reason
 from tests.ledger.build import (

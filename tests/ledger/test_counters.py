@@ -16,7 +16,7 @@ from sqlalchemy import Engine, delete, select, text
 
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.deletion import Pruning
-from rescind.ledger.changes.insertion import NewCancellation, insert_or_find
+from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.lane_states import (
     LaneState,
     hold_for_operator,
@@ -24,6 +24,7 @@ from rescind.ledger.changes.lane_states import (
     write_lane,
 )
 from rescind.ledger.changes.lane_states import held as held_by_fault
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.changes.retries import REFUSED_KEY, retry
 from rescind.ledger.changes.sweeps import move

@@ -9,16 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, select
 
-from rescind.ledger.changes.insertion import (
-    NewCancellation,
-    beginning,
-    insert_new,
-    standing,
-)
+from rescind.ledger.changes.insertion import insert_new, standing
+from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.progress import Progress
 from rescind.ledger.reading.queries import history
 from rescind.ledger.states import State
-from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, to_ms
+from rescind.ledger.storage.milliseconds import to_ms
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import Reason
 from tests.ledger.build import HOUR, LANE, NOW, SECOND, new, row, steps, take_in

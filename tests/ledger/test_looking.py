@@ -10,16 +10,16 @@ from sqlalchemy import Engine, Row, delete
 
 from rescind.ledger.changes.claims import CLAIMED, waiting_many
 from rescind.ledger.changes.due_lanes import Look, look
-from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.reading.index_walk import QUEUED, lanes_in
 from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.tables import (
     CANCELLATION,
     LISTED,
     LOOKED_AT,
     TRANSITION,
     WITH_DEADLINE,
-    to_ms,
 )
 from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import (

@@ -17,14 +17,16 @@ from sqlalchemy import Engine, delete, select
 
 from rescind.ledger.changes.claims import Wanted, claim_many
 from rescind.ledger.changes.insert_claimed import insert_claimed, may_insert_claimed
-from rescind.ledger.changes.insertion import NewCancellation, insert_new
+from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.progress import Claimed
 from rescind.ledger.reading.counter_totals import totals
 from rescind.ledger.states import State
 from rescind.ledger.storage.cancellation_rows import progress_of
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.side_tables import TALLY
-from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, to_ms
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import HOUR, LANE, LEASE, NOW, SECOND, new, row, steps
 from tests.ledger.plans import statements

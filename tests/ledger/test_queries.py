@@ -7,7 +7,7 @@ from rescind.ledger.reading.backlogs import backlogs
 from rescind.ledger.reading.counts import outcomes
 from rescind.ledger.reading.queries import as_record, find, history, rows_of, stamp
 from rescind.ledger.states import State
-from rescind.ledger.storage.tables import to_ms
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import (
     HOUR,

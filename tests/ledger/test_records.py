@@ -24,7 +24,8 @@ from rescind.ledger.reading.counts import calls_made
 from rescind.ledger.reading.queries import history
 from rescind.ledger.states import EDGES, FINAL, State
 from rescind.ledger.storage.cancellation_rows import progress_of
-from rescind.ledger.storage.tables import CANCELLATION, to_ms
+from rescind.ledger.storage.milliseconds import to_ms
+from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import Reason
 from tests.ledger.build import (

@@ -6,11 +6,12 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Engine
 
-from rescind.ledger.changes.insertion import NewCancellation
+from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.retries import REFUSED_KEY, retry
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage.cancellation_rows import progress_of
-from rescind.ledger.storage.tables import NO_DEADLINE, from_ms, to_ms
+from rescind.ledger.storage.milliseconds import from_ms, to_ms
+from rescind.ledger.storage.tables import NO_DEADLINE
 from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import InvalidRequestError
 from tests.ledger.build import (

@@ -47,7 +47,7 @@ def test_what_was_accepted_while_redis_is_away_is_swept_up_and_cancelled(
 
     with (tmp_path / "log").open("wb") as log:
         door = subprocess.Popen(
-            [sys.executable, "-m", "api"], env=env, stdout=log, stderr=log
+            [sys.executable, "-m", "rescind.api"], env=env, stdout=log, stderr=log
         )
         try:
             until(accepted, "the door")

@@ -17,8 +17,8 @@ from standardwebhooks import Webhook
 
 from rescind.config.times import utc_now
 from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY
-from rescind.ledger.storage.tables import in_ms
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.sandbox import Sandbox
 from tests.receivers import Heard, Receiver, receiving, saying

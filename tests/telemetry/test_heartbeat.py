@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from rescind.ledger.storage.tables import in_ms
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.telemetry import heartbeat
 
 

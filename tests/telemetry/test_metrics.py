@@ -28,8 +28,8 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.states import State
 from rescind.ledger.storage import counters
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY, SCHEDULE_RUN
-from rescind.ledger.storage.tables import in_ms
 from rescind.ledger.storage.transactions import open_ledger, writing
 from rescind.telemetry import collector, heartbeat
 from rescind.telemetry.exposition import exposition, impatient

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Connection, Text, select, true
 
 from rescind.ledger.storage import counters
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
-from rescind.ledger.storage.tables import CALL, to_ms
+from rescind.ledger.storage.tables import CALL
 from rescind.ledger.storage.upsert import inserting
 
 Lane = tuple[str, str]

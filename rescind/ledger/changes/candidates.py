@@ -20,7 +20,8 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.states import State
-from rescind.ledger.storage.tables import CANCELLATION, LOOKED_AT, in_ms
+from rescind.ledger.storage.milliseconds import in_ms
+from rescind.ledger.storage.tables import CANCELLATION, LOOKED_AT
 from rescind.provider.outcomes import Reason
 
 C = CANCELLATION.c

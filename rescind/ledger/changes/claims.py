@@ -33,8 +33,9 @@ from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.ledger.storage.cancellation_rows import CLAIM, claimed_by_lane
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.row_sets import Columns, incoming, parameters
-from rescind.ledger.storage.tables import CANCELLATION, in_ms
+from rescind.ledger.storage.tables import CANCELLATION
 
 C = CANCELLATION.c
 Lane = tuple[str, str]

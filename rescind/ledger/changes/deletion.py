@@ -25,8 +25,9 @@ from sqlalchemy import (
     true,
 )
 
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY, WAITING
-from rescind.ledger.storage.tables import CALL, CANCELLATION, TRANSITION, in_ms
+from rescind.ledger.storage.tables import CALL, CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 
 C = CANCELLATION.c

@@ -32,7 +32,8 @@ from rescind.ledger.changes.candidates import due, late, readable
 from rescind.ledger.changes.claims import CLAIMED
 from rescind.ledger.reading.index_walk import QUEUED, lanes_of
 from rescind.ledger.states import State
-from rescind.ledger.storage.tables import CANCELLATION, LOOKED_AT, WITH_DEADLINE, in_ms
+from rescind.ledger.storage.milliseconds import in_ms
+from rescind.ledger.storage.tables import CANCELLATION, LOOKED_AT, WITH_DEADLINE
 
 C = CANCELLATION.c
 Lane = tuple[str, str]

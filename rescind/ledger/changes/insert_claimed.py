@@ -15,19 +15,16 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, exists, select
 
-from rescind.ledger.changes.insertion import (
-    OWN,
-    NewCancellation,
-    insert_statement,
-    own_row,
-)
+from rescind.ledger.changes.insertion import insert_statement
+from rescind.ledger.changes.new_cancellation import OWN, NewCancellation, own_row
 from rescind.ledger.changes.transitions import write_steps
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import progress_row
+from rescind.ledger.storage.milliseconds import in_ms, moment, to_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, parameters
-from rescind.ledger.storage.tables import CANCELLATION, TRANSITION, in_ms, moment, to_ms
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.provider.outcomes import Order
 
 Lane = tuple[str, str]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Connection, Row, Text, and_, select, true
+from sqlalchemy import BigInteger, Connection, Row, Text, and_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rescind.ledger.changes.new_cancellation import OWN, NewCancellation, own_row
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.deliveries.store import Ended
@@ -19,68 +19,15 @@ from rescind.ledger.progress import Progress
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import PROGRESS, progress_row
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
-from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE, in_ms, to_ms
+from rescind.ledger.storage.tables import CANCELLATION
 
 C = CANCELLATION.c
 
-OWN: Columns = {
-    "id": Text,
-    "provider": Text,
-    "account": Text,
-    "order_id": Text,
-    "key": Text,
-    "group_name": Text,
-    "params": JSON,
-    "sealed": Text,
-    "meta": JSON,
-    "callback_url": Text,
-    "callback_task": Text,
-    "callback_queue": Text,
-    "trace": Text,
-    "urgency": BigInteger,
-    "not_before": BigInteger,
-    "cancel_before": BigInteger,
-    "opened_at": BigInteger,
-    "created_at": BigInteger,
-}
-"""The columns that no decision changes: see ``own_row``."""
 _COLUMNS: Columns = {**OWN, **PROGRESS, "version": BigInteger}
 
 _PATH: Columns = {"provider": Text, "account": Text, "key": Text}
-
-
-@dataclass(frozen=True, slots=True)
-class NewCancellation:
-    """One cancellation as it is to be kept; ``progress`` says how it begins."""
-
-    id: str
-    provider: str
-    account: str
-    order: str
-    key: str
-    progress: Progress
-    opened_at: datetime
-    group: str | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    sealed: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    callback_url: str | None = None
-    callback_task: str | None = None
-    callback_queue: str | None = None
-    trace: str | None = None
-    not_before: datetime | None = None
-    cancel_before: datetime | None = None
-    former_key: str | None = None
-    """The key that an older version may have kept it under. Not kept itself."""
-
-    @property
-    def lane(self) -> tuple[str, str]:
-        return (self.provider, self.account)
-
-    @property
-    def path(self) -> tuple[str, str, str]:
-        return (self.provider, self.account, self.key)
 
 
 def insert_new(
@@ -211,31 +158,6 @@ def _row(
     return {**own_row(one, at), **progress, "updated_at": at, "version": 1}
 
 
-def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
-    """The columns that no decision changes."""
-    before = to_ms(one.cancel_before)
-    return {
-        "id": one.id,
-        "provider": one.provider,
-        "account": one.account,
-        "order_id": one.order,
-        "key": one.key,
-        "group_name": one.group,
-        "params": one.params,
-        "sealed": one.sealed,
-        "meta": one.metadata,
-        "callback_url": one.callback_url,
-        "callback_task": one.callback_task,
-        "callback_queue": one.callback_queue,
-        "trace": one.trace,
-        "urgency": NO_DEADLINE if before is None else before,
-        "not_before": to_ms(one.not_before),
-        "cancel_before": before,
-        "opened_at": to_ms(one.opened_at),
-        "created_at": at,
-    }
-
-
 def _firsts(kept: Sequence[NewCancellation], at: int) -> list[dict[str, Any]]:
     # Most of a message begin alike, as the very same object.
     alike: dict[int, list[NewCancellation]] = {}
@@ -257,16 +179,3 @@ def _first(ids: Sequence[str], progress: Progress, at: int) -> dict[str, Any]:
         "evidence": progress.provider_message,
         "call_id": None,
     }
-
-
-def beginning(not_before: datetime | None, now: datetime) -> Progress:
-    """How a good cancellation begins: queued, or scheduled for later."""
-    if not_before is not None and not_before > now:
-        return Progress(State.SCHEDULED, due_at=not_before)
-    return _queued(now)
-
-
-@lru_cache(maxsize=4)
-def _queued(now: datetime) -> Progress:
-    # One object for a whole message, so that its columns are made once: see _row.
-    return Progress(State.QUEUED, due_at=now)

@@ -23,8 +23,9 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.storage import counters
+from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
-from rescind.ledger.storage.tables import LANE, from_ms, to_ms
+from rescind.ledger.storage.tables import LANE
 from rescind.ledger.storage.upsert import inserting
 from rescind.provider.policy import Policy
 

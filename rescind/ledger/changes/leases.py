@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete
 
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import LEASE
-from rescind.ledger.storage.tables import in_ms
 from rescind.ledger.storage.upsert import insert_into
 
 L = LEASE.c

@@ -21,8 +21,9 @@ from rescind.ledger.progress import Change
 from rescind.ledger.states import EDGES, FINAL, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import PROGRESS, progress_row
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
-from rescind.ledger.storage.tables import CANCELLATION, in_ms
+from rescind.ledger.storage.tables import CANCELLATION
 
 Lane = tuple[str, str]
 ASKED = "+"

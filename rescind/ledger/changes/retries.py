@@ -13,7 +13,8 @@ from rescind.ledger.progress import Progress
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import progress_of, progress_row
-from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE, from_ms, to_ms
+from rescind.ledger.storage.milliseconds import from_ms, to_ms
+from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE
 from rescind.provider.outcomes import InvalidRequestError
 
 C = CANCELLATION.c

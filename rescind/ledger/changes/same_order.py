@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.states import State
-from rescind.ledger.storage.tables import CANCELLATION, OTHER_KEY, from_ms
+from rescind.ledger.storage.milliseconds import from_ms
+from rescind.ledger.storage.tables import CANCELLATION, OTHER_KEY
 from rescind.provider.outcomes import Reason
 
 C = CANCELLATION.c

@@ -35,8 +35,9 @@ from rescind.ledger.reading.index_walk import QUEUED
 from rescind.ledger.states import State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import SELECTED, progress_of
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.row_sets import Columns, incoming, parameters
-from rescind.ledger.storage.tables import CANCELLATION, WITH_DEADLINE, in_ms
+from rescind.ledger.storage.tables import CANCELLATION, WITH_DEADLINE
 from rescind.provider.policy import Policy
 
 C = CANCELLATION.c

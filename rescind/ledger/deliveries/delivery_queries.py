@@ -12,8 +12,9 @@ from sqlalchemy import Column, Connection, Row, Select, bindparam, select, text,
 
 from rescind.ledger.deliveries.retry_policy import webhook_id
 from rescind.ledger.reading.queries import stamp
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP, WAITING
-from rescind.ledger.storage.tables import CANCELLATION, in_ms
+from rescind.ledger.storage.tables import CANCELLATION
 
 C, D = CANCELLATION.c, DELIVERY.c
 STATES = ("delivered", "given_up", "waiting")

@@ -27,9 +27,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from rescind.ledger.deliveries.retry_policy import Attempt, Kind, Result, Telling
 from rescind.ledger.reading.queries import as_record, rows_of, stamp
 from rescind.ledger.storage import counters
+from rescind.ledger.storage.milliseconds import in_ms, to_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.side_tables import DELIVERY, WAITING
-from rescind.ledger.storage.tables import in_ms, to_ms
 
 D = DELIVERY.c
 KEY = (D.cancellation_id, D.seq, D.kind)

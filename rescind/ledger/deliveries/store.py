@@ -27,9 +27,10 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.deliveries.retry_policy import Kind
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP
-from rescind.ledger.storage.tables import CANCELLATION, in_ms
+from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.ledger.storage.upsert import inserting
 

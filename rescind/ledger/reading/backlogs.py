@@ -21,13 +21,8 @@ from sqlalchemy.sql.selectable import CompoundSelect
 
 from rescind.ledger.reading.index_walk import QUEUED, lanes_in
 from rescind.ledger.states import OPEN, State
-from rescind.ledger.storage.tables import (
-    CANCELLATION,
-    LISTED,
-    LOOKED_AT,
-    from_ms,
-    in_ms,
-)
+from rescind.ledger.storage.milliseconds import from_ms, in_ms
+from rescind.ledger.storage.tables import CANCELLATION, LISTED, LOOKED_AT
 
 C = CANCELLATION.c
 COUNTED = 1_000

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select
 
 from rescind.ledger.storage.counters import KEPT, NAMES, OUTCOME, SUMS, T, slot_of
+from rescind.ledger.storage.milliseconds import in_ms, moment
 from rescind.ledger.storage.side_tables import TALLY
-from rescind.ledger.storage.tables import in_ms, moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select, text
 
+from rescind.ledger.storage.milliseconds import from_ms, moment
 from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP, SCHEDULE_RUN, WAITING
-from rescind.ledger.storage.tables import from_ms, moment
 
 D, R = DELIVERY.c, SCHEDULE_RUN.c
 COUNTED = 10_000

@@ -12,7 +12,8 @@ from sqlalchemy import (
     select,
 )
 
-from rescind.ledger.storage.tables import CALL, CANCELLATION, TRANSITION, from_ms
+from rescind.ledger.storage.milliseconds import from_ms
+from rescind.ledger.storage.tables import CALL, CANCELLATION, TRANSITION
 
 C = CANCELLATION.c
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Update, delete, func, select, text, update
 
+from rescind.ledger.storage.milliseconds import in_ms, moment
 from rescind.ledger.storage.side_tables import RUN_OPEN, SCHEDULE_RUN
-from rescind.ledger.storage.tables import in_ms, moment
 from rescind.ledger.storage.upsert import insert_into
 
 R = SCHEDULE_RUN.c

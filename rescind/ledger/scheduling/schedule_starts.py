@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
+from rescind.ledger.storage.milliseconds import in_ms, moment
 from rescind.ledger.storage.side_tables import SCHEDULE
-from rescind.ledger.storage.tables import in_ms, moment
 from rescind.ledger.storage.upsert import insert_into
 
 S = SCHEDULE.c

@@ -12,8 +12,9 @@ from sqlalchemy import BigInteger, Row, Text, cast
 
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.states import State
+from rescind.ledger.storage.milliseconds import from_ms, moment, to_ms
 from rescind.ledger.storage.row_sets import Columns
-from rescind.ledger.storage.tables import CANCELLATION, from_ms, moment, to_ms
+from rescind.ledger.storage.tables import CANCELLATION
 from rescind.provider.outcomes import Order, Reason
 
 C = CANCELLATION.c

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from rescind.ledger.storage.tables import CANCELLATION, moment
+from rescind.ledger.storage.milliseconds import moment
+from rescind.ledger.storage.tables import CANCELLATION
 
 NONE = timedelta(0)
 NEWEST = select(CANCELLATION.c.created_at).order_by(CANCELLATION.c.id.desc()).limit(1)

@@ -24,8 +24,8 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import TALLY
-from rescind.ledger.storage.tables import in_ms
 
 T = TALLY.c
 ACCEPTED, ATTEMPT, CALL = "accepted", "attempt", "call"

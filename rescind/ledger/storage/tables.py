@@ -6,8 +6,6 @@ in the JSON that set-wise statements take.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -29,34 +27,20 @@ from rescind.ledger.states import FINAL, State
 NO_DEADLINE = 2**62
 """``urgency`` of a cancellation without ``cancel_before``: after all the others."""
 
-
 # What partial indexes hold. SQLite takes one only for a query that says the same.
 LOOKED_AT = "finished_at IS NULL AND state <> 'queued'"
+
 WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"
+
 # In a state of a moment, and in ix_to_look_at: it would be written twice more.
 LISTED = "state <> 'sending'"
+
 GROUPED = "group_name IS NOT NULL AND state <> 'sending'"
+
 SEALED = "sealed IS NOT NULL"
+
 # Where the order itself is the key, the constraint's own index finds it.
 OTHER_KEY = "order_id <> key"
-
-
-def in_ms(moment: datetime) -> int:
-    """Milliseconds since 1970 UTC."""
-    return round(moment.timestamp() * 1000)
-
-
-def to_ms(moment: datetime | None) -> int | None:
-    return None if moment is None else in_ms(moment)
-
-
-def from_ms(value: int | None) -> datetime | None:
-    return None if value is None else moment(value)
-
-
-@lru_cache(maxsize=1024)  # what came together has its times in common
-def moment(value: int) -> datetime:
-    return datetime.fromtimestamp(value / 1000, UTC)
 
 
 def _is_one_of(states: frozenset[State] | set[State]) -> str:
@@ -253,6 +237,9 @@ def table(model: type[SQLModel]) -> Table:
 
 
 CANCELLATION = table(Cancellation)
+
 TRANSITION = table(Transition)
+
 CALL = table(Call)
+
 LANE = table(Lane)

@@ -12,7 +12,8 @@ from sqlalchemy import update
 
 from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
 from rescind.ledger.states import FINAL, State
-from rescind.ledger.storage.tables import CANCELLATION, to_ms
+from rescind.ledger.storage.milliseconds import to_ms
+from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.findings import Level, redis_checks
 from rescind.sandbox import Sandbox

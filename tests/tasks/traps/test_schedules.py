@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import insert, update
 
 from rescind.ledger.scheduling.schedule_history import as_document, runs_of
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import SCHEDULE, SCHEDULE_RUN
-from rescind.ledger.storage.tables import in_ms
 from rescind.ledger.storage.transactions import reading, writing
 from tests.shop import Shop, serving
 from tests.tasks.conftest import Running, until

@@ -15,9 +15,9 @@ from tests.tasks.traps.acts import both_say
 from worker.broker import BROKER_OPTIONS
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("providers", "ledger", "worker", "tasks")
+ROOMS = ("providers", "rescind", "worker", "tasks")
 SHUNNED = {
-    "apply_async": "it takes a countdown and a priority: wake.wake_one sends",
+    "apply_async": "it takes a countdown and a priority: notifications.wake_one sends",
     "autoretry_for": "a retry is a decision, made of evidence",
     "countdown": "what is due is in the ledger",
     "eta": "what is due is in the ledger",

@@ -1,0 +1,124 @@
+"""What came of a call: an event for each cancellation, and what it says of the lane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from rescind.engine.rate_limiter import Place
+from rescind.ledger.changes.call_log import CallMade
+from rescind.ledger.decision import Event, Halve, Lost, NotSent, Wait
+from rescind.ledger.progress import Claimed
+from rescind.provider.http import Evidence, Exchange
+from rescind.provider.outcomes import (
+    BatchRefused,
+    Finding,
+    Findings,
+    Held,
+    Outcome,
+    Throttled,
+    TokenRefused,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a call says of the lane as a whole, and ``why``."""
+
+    failed: str | None = None
+    throttled: timedelta | None = None
+    held: str | None = None
+    why: str = ""
+    unreadable: bool = False
+    """Whether it failed by an answer that cannot be read: of one order alone, that is
+    the order's fault, not its lane's."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing more must be sent until the lane has been looked at."""
+        return self.held is not None or self.throttled is not None
+
+    @property
+    def words(self) -> str | None:
+        return self.held or self.failed or self.why or None
+
+
+FINE = Effect()
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What came of a call, made or not: an event for each cancellation."""
+
+    claimed: Sequence[Claimed]
+    events: Mapping[str, Event]
+    effect: Effect
+    at: datetime
+    call: CallMade | None = None
+    place: Place = field(default_factory=Place)
+    """Where it was, or would have been, in its lane's rate: to be given back."""
+
+
+def events_of(
+    claimed: Sequence[Claimed], result: Exchange, now: datetime
+) -> Mapping[str, Event]:
+    """What the call tells of each; most of what it may be, it is of all alike."""
+    told = result.evidence not in (Evidence.NOT_SENT, Evidence.MAYBE_DONE)
+    if told and isinstance(result.parsed, Findings):
+        found = {one.id: result.parsed.of(one.order.id) for one in claimed}
+        return {name: _dated(one, result) for name, one in found.items()}
+    return dict.fromkeys(ids_of(claimed), _event(result, len(claimed), now))
+
+
+def _dated(finding: Finding, result: Exchange) -> Finding:
+    """What was shown as active was so when it was asked for, not when it is read: the
+    worker may have stood still in between."""
+    if finding.outcome is not Outcome.ACTIVE:
+        return finding
+    return replace(finding, asked_at=result.asked_at)
+
+
+def _event(result: Exchange, size: int, now: datetime) -> Event:
+    match result.evidence, result.parsed:
+        case Evidence.NOT_SENT, _:
+            return NotSent()
+        case Evidence.MAYBE_DONE, _:
+            return Lost()
+        case _, Throttled(wait):
+            return Wait(now + wait)
+        case _, BatchRefused(finding):
+            return Halve(size) if size > 1 else finding
+        case _:
+            return Wait()
+
+
+def ids_of(claimed: Sequence[Claimed]) -> tuple[str, ...]:
+    return tuple(one.id for one in claimed)
+
+
+def effect_of(result: Exchange) -> Effect:
+    match result.parsed:
+        case Throttled(wait, why):
+            return Effect(throttled=wait, why=why)
+        case Held(why):
+            return Effect(held=why)
+        case TokenRefused(why):
+            return Effect(held=f"{why} (also just after a login)")
+        case None:
+            failed = result.detail or str(result.evidence)
+            return Effect(failed=failed, unreadable=result.unreadable)
+        case _:
+            return FINE
+
+
+def words_of(result: Exchange) -> str | None:
+    match result.parsed:
+        case Held(why) | TokenRefused(why):
+            return why
+        case Throttled(_, why):
+            return why
+        case BatchRefused(finding):
+            return f"the whole batch was refused: {finding.message or finding.code}"
+        case _:
+            return None

@@ -1,0 +1,117 @@
+"""An entry of a submission as the ledger is to hold it, also where it is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import datetime
+
+from rescind.config.accounts import Accounts
+from rescind.config.callbacks import NO_CALLBACKS, Callbacks, Wanted
+from rescind.intake.validation import FIELDS, Checked, check
+from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
+from rescind.ledger.changes.recording import new_id
+from rescind.ledger.changes.retries import REFUSED_KEY
+from rescind.ledger.progress import Progress
+from rescind.ledger.seal import Seal
+from rescind.ledger.states import State
+from rescind.provider.outcomes import InvalidRequestError, Reason
+from rescind.provider.text import plain_text, storable
+
+
+def as_new(
+    entry: object,
+    accounts: Accounts,
+    seal: Seal,
+    now: datetime,
+    callbacks: Callbacks = NO_CALLBACKS,
+) -> NewCancellation:
+    """``entry`` as it is to be kept, ``rejected`` if it is wrong."""
+    try:
+        checked = check(entry, accounts, now, callbacks)
+    except InvalidRequestError as error:
+        told = callbacks.of_what_is_refused(entry)
+        return invalid(entry, str(error), now, told)
+    return _valid(checked, seal, now)
+
+
+def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
+    sealed = seal.close(checked.personal) if checked.personal else None
+    return NewCancellation(
+        id=new_id(),
+        provider=checked.provider.name,
+        account=checked.account,
+        order=checked.order,
+        key=checked.key,
+        progress=_beginning(checked, now),
+        opened_at=max(checked.not_before or now, now),
+        group=checked.group,
+        params=checked.params,
+        sealed=sealed,
+        metadata=checked.metadata,
+        callback_url=checked.callback.url,
+        callback_task=checked.callback.task,
+        callback_queue=checked.callback.queue,
+        not_before=checked.not_before,
+        cancel_before=checked.cancel_before,
+        former_key=checked.former_key,
+    )
+
+
+def _beginning(checked: Checked, now: datetime) -> Progress:
+    if checked.cancel_before is None or checked.cancel_before > now:
+        return beginning(checked.not_before, now)
+    # It may have waited in the queue for too long: the wish was good, and late.
+    return _too_late("cancel_before had passed when it arrived", now)
+
+
+def _too_late(why: str, now: datetime) -> Progress:
+    return Progress(
+        State.EXPIRED, Reason.DEADLINE_PASSED, provider_message=why, finished_at=now
+    )
+
+
+def expired(one: NewCancellation, why: str, now: datetime) -> NewCancellation:
+    return replace(one, progress=_too_late(why, now), opened_at=now)
+
+
+def invalid(entry: object, wrong: str, now: datetime, told: Wanted) -> NewCancellation:
+    shown = entry if isinstance(entry, dict) else {}
+    return NewCancellation(
+        id=new_id(),
+        provider=_shown(shown.get("provider"), "unknown"),
+        account=_shown(shown.get("account"), "default"),
+        order=_shown(shown.get("order"), ""),
+        key=f"{REFUSED_KEY}{_digest(entry, wrong)[:32]}",
+        group=_shown(shown.get("group"), "") or None,
+        progress=Progress(
+            State.REJECTED,
+            Reason.INVALID_REQUEST,
+            provider_message=storable(wrong),
+            finished_at=now,
+        ),
+        opened_at=now,
+        callback_url=told.url,
+        callback_task=told.task,
+        callback_queue=told.queue,
+    )
+
+
+def _digest(entry: object, wrong: str) -> str:
+    """The same for the same wrong entry, whatever it holds."""
+    try:
+        text = json.dumps([entry, wrong], sort_keys=True, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        # Too deep, or a number too long, to be written: its outside must do.
+        shown = entry if isinstance(entry, dict) else {}
+        text = json.dumps([_shown(shown.get(name), "") for name in FIELDS] + [wrong])
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _shown(value: object, otherwise: str) -> str:
+    return storable(plain_text(value) or "")[:200] or otherwise
+
+
+def is_refused(one: NewCancellation) -> bool:
+    return one.key.startswith(REFUSED_KEY)

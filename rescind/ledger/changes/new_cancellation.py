@@ -1,0 +1,110 @@
+"""A cancellation that is to be inserted, and the columns that no decision changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Text
+
+from rescind.ledger.progress import Progress
+from rescind.ledger.states import State
+from rescind.ledger.storage.milliseconds import to_ms
+from rescind.ledger.storage.row_sets import Columns
+from rescind.ledger.storage.tables import NO_DEADLINE
+
+OWN: Columns = {
+    "id": Text,
+    "provider": Text,
+    "account": Text,
+    "order_id": Text,
+    "key": Text,
+    "group_name": Text,
+    "params": JSON,
+    "sealed": Text,
+    "meta": JSON,
+    "callback_url": Text,
+    "callback_task": Text,
+    "callback_queue": Text,
+    "trace": Text,
+    "urgency": BigInteger,
+    "not_before": BigInteger,
+    "cancel_before": BigInteger,
+    "opened_at": BigInteger,
+    "created_at": BigInteger,
+}
+"""The columns that no decision changes: see ``own_row``."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCancellation:
+    """One cancellation as it is to be kept; ``progress`` says how it begins."""
+
+    id: str
+    provider: str
+    account: str
+    order: str
+    key: str
+    progress: Progress
+    opened_at: datetime
+    group: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    sealed: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    callback_url: str | None = None
+    callback_task: str | None = None
+    callback_queue: str | None = None
+    trace: str | None = None
+    not_before: datetime | None = None
+    cancel_before: datetime | None = None
+    former_key: str | None = None
+    """The key that an older version may have kept it under. Not kept itself."""
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        return (self.provider, self.account)
+
+    @property
+    def path(self) -> tuple[str, str, str]:
+        return (self.provider, self.account, self.key)
+
+
+def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
+    """The columns that no decision changes."""
+    before = to_ms(one.cancel_before)
+    return {
+        "id": one.id,
+        "provider": one.provider,
+        "account": one.account,
+        "order_id": one.order,
+        "key": one.key,
+        "group_name": one.group,
+        "params": one.params,
+        "sealed": one.sealed,
+        "meta": one.metadata,
+        "callback_url": one.callback_url,
+        "callback_task": one.callback_task,
+        "callback_queue": one.callback_queue,
+        "trace": one.trace,
+        "urgency": NO_DEADLINE if before is None else before,
+        "not_before": to_ms(one.not_before),
+        "cancel_before": before,
+        "opened_at": to_ms(one.opened_at),
+        "created_at": at,
+    }
+
+
+def beginning(not_before: datetime | None, now: datetime) -> Progress:
+    """How a good cancellation begins: queued, or scheduled for later."""
+    if not_before is not None and not_before > now:
+        return Progress(State.SCHEDULED, due_at=not_before)
+    return _queued(now)
+
+
+@lru_cache(maxsize=4)
+def _queued(now: datetime) -> Progress:
+    # One object for a whole message, so that its columns are made once: see _row.
+    return Progress(State.QUEUED, due_at=now)
