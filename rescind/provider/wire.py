@@ -43,7 +43,7 @@ class Wire(Protocol):
     def monotonic(self) -> float:
         """Seconds that only ever go on; a suspended machine's may stand still."""
 
-    def connect(self, head: Head, seconds: float) -> Connected:
+    def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
         """Connect within so many seconds. Whatever it raises, nothing was sent."""
 
     def forget(self) -> None:
@@ -92,8 +92,8 @@ class Sockets:
     def monotonic(self) -> float:
         return time.monotonic()
 
-    def connect(self, head: Head, seconds: float) -> Connected:
-        return _Socket(head, connected(head, seconds))
+    def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
+        return _Socket(head, connected(head, seconds, verify))
 
     def forget(self) -> None:
         forget()
