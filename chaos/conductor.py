@@ -229,7 +229,7 @@ class Conductor:
     def _retry(self, ids: list[str]) -> None:
         """Exactly what an operator would type."""
         done = subprocess.run(
-            [sys.executable, "-m", "rescind.cli", "retry", "--json", *ids],
+            [sys.executable, "-m", "rescind", "retry", "--json", *ids],
             env=self.house.environment(),
             capture_output=True,
             text=True,

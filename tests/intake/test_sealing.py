@@ -237,7 +237,7 @@ def test_a_rotation_that_is_killed_loses_nothing_and_is_simply_run_again(
 
 def kill_in_the_middle(home: Home, engine: Engine) -> None:
     first = build_first(engine)
-    command = [sys.executable, "-m", "rescind.cli", "seal-key", "--rotate"]
+    command = [sys.executable, "-m", "rescind", "seal-key", "--rotate"]
     with subprocess.Popen(
         command, cwd=home.path, env=home.environment(), stdout=subprocess.PIPE
     ) as process:
