@@ -7,14 +7,14 @@ call's answer for its own. ``CallAdapter`` sees to that; the rest is ``requests`
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
 import requests
 from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
 
 from rescind.provider.connection import Prepared
 from rescind.provider.http_messages import Reply
@@ -58,7 +58,7 @@ class CallAdapter(BaseAdapter):
         verify: bool | str = True,
         cert: object = None,
         proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    ) -> CallResponse:
         """The whole response, its body read, as it came (see ``content_coding``)."""
         if timeout is None:
             raise NotSentError("a call without bounds")
@@ -71,7 +71,7 @@ class CallAdapter(BaseAdapter):
             connection.leave()
             raise NotSentError("connected too late to be sent")
         body = request.body if isinstance(request.body, bytes) else b""
-        return _response(request, connection.ask(body, timeout.patience))
+        return CallResponse(request, connection.ask(body, timeout.patience))
 
     def close(self) -> None:
         """Connections are their threads'."""
@@ -85,25 +85,38 @@ class CallAdapter(BaseAdapter):
         return late or self._wire.monotonic() > bounds.latest
 
 
-def _response(request: Prepared, reply: Reply) -> requests.Response:
-    made = requests.Response()
-    made.status_code = reply.status
-    made.headers.update(reply.headers)
-    made.raw = BytesIO(reply.body)
-    made.request, made.url = request, str(request.url)
-    return made
+class CallResponse(requests.Response):
+    """A response whose body has been read, with the reply as providers read it."""
+
+    def __init__(self, request: Prepared, reply: Reply) -> None:
+        # Not the parent's, which makes a cookie jar each time: that takes longer than
+        # to read a reply. No cookie is ever kept.
+        self.reply = reply
+        self.request, self.url = request, str(request.url)
+        self.status_code = reply.status
+        self.history: list[requests.Response] = []
+        self.raw = None
+
+    @property
+    def headers(self) -> CaseInsensitiveDict[str]:  # type: ignore[override]
+        return CaseInsensitiveDict(self.reply.headers)
+
+    @property
+    def content(self) -> bytes:
+        return self.reply.body
 
 
 def reply_of(response: requests.Response) -> Reply:
-    """The response as providers read it: header names in lower case."""
-    headers = dict(response.headers.lower_items())
-    return Reply(response.status_code, headers, response.content)
+    """The reply in a response of ``CallAdapter``; raises ``TypeError`` for others."""
+    if not isinstance(response, CallResponse):
+        raise TypeError("not a response of CallAdapter")
+    return response.reply
 
 
 class _Session(requests.Session):
-    def get_redirect_target(self, resp: Any) -> str | None:
+    def resolve_redirects(self, *_args: Any, **_options: Any) -> Iterator[Any]:
         """None: no redirect is followed, nor looked at. See ``redirects``."""
-        return None
+        return iter(())
 
 
 _local = threading.local()
