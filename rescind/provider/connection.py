@@ -1,9 +1,8 @@
-"""The connections under ``provider.http``: what ``requests`` trusts and connects to,
-kept by each thread from one call to its next.
+"""The HTTP connections of each thread, which it keeps from one call to the next.
 
-``requests`` prepares what is sent, and its adapter makes the connections. Its session
-does not send: no redirect, cookie, hook or retry must ever touch a cancel, and to
-arrange for none of them takes longer than the call itself.
+``requests`` prepares each request, and its adapter makes the connections. Its session
+does not send: no redirect, cookie, hook or retry may ever touch a cancel, and switching
+all of them off takes longer than the call itself.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from rescind.provider.http_messages import Request
 
-# What it warns of quotes the provider's bytes, which may hold a secret of ours.
+# Its warnings quote the provider's bytes, which may hold a secret of ours.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 MOST_KEPT = 10
-"""Connections that a thread keeps, of which there is one for each address."""
+"""Connections that a thread keeps: one for each origin (scheme, host and port)."""
 
 _local = threading.local()
-"""This thread's session, and the connections that it keeps."""
+"""This thread's session and kept connections."""
 _reading = threading.Lock()
 
 
-# --- what is sent -----------------------------------------------------------------
+# --- the head of a request ----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +45,12 @@ class Head:
     prepared: requests.PreparedRequest = field(repr=False)
     origin: str
     data: bytes = field(repr=False)
-    """The very bytes that go before the body."""
+    """The bytes that are sent before the body."""
 
 
 def head_of(request: Request) -> Head:
-    """Raises ``ValueError`` or one of ``requests``' errors if it cannot be sent."""
+    """The prepared head. Raises ``ValueError`` or one of ``requests``' errors if the
+    request cannot be sent."""
     headers = tuple(request.headers.items())
     return _head(request.method, request.url, headers, len(request.body))
 
@@ -61,7 +61,7 @@ def _head(
 ) -> Head:
     fixed = {
         "User-Agent": "rescind/0.1",
-        # A compressed bomb cannot be sent to one who takes no compression.
+        # We accept no compression, so that a decompression bomb is no valid reply.
         "Accept-Encoding": "identity",
         **dict(headers),
     }
@@ -83,7 +83,7 @@ def _written(prepared: requests.PreparedRequest) -> bytes:
 
 
 class _Writer(HTTPConnection):
-    """Keeps what it would send, which ``http.client`` has checked byte by byte."""
+    """Collects the bytes to send; ``http.client`` has checked each of them."""
 
     def __init__(self, host: str, port: int | None) -> None:
         super().__init__(host, port)
@@ -102,7 +102,7 @@ class _SecureWriter(_Writer, HTTPSConnection):
 
 class _Pool(HTTPConnectionPool):
     def connection(self) -> Any:
-        """A connection that is not connected yet."""
+        """A new connection, not connected yet."""
         return self._new_conn()
 
 
@@ -125,13 +125,13 @@ class _Adapter(HTTPAdapter):
 
 
 def trusting(bundle: str) -> ssl.SSLContext:
-    """What trusts the authorities in ``bundle``: one for all threads."""
-    # Threads that begin together would each read them, for want of the first one's.
+    """The TLS context that trusts the authorities in ``bundle``, for all threads."""
+    # Without the lock, threads that start together would each read the bundle.
     with _reading:
         return _trusting(bundle)
 
 
-@cache  # to read all authorities takes longer than a thousand calls
+@cache  # reading all authorities takes longer than a thousand calls
 def _trusting(bundle: str) -> ssl.SSLContext:
     context = create_urllib3_context()
     context.load_verify_locations(bundle)
@@ -139,7 +139,7 @@ def _trusting(bundle: str) -> ssl.SSLContext:
 
 
 def session() -> requests.Session:
-    """This thread's session: threads that share one slow each other down."""
+    """This thread's session: threads that share a session slow each other down."""
     found: requests.Session | None = getattr(_local, "session", None)
     return found or _new_session()
 
@@ -160,8 +160,8 @@ def _new_session() -> requests.Session:
 
 
 def connected(head: Head, timeout: float) -> HTTPConnection:
-    """The kept connection, if its other end has not closed it, or else a new one.
-    Whatever it raises, nothing was sent."""
+    """A connected connection: the kept one unless its other end has closed it, else a
+    new one. Nothing was sent, even if this raises."""
     kept = _kept().pop(head.origin, None)
     if kept is not None and kept.is_connected:
         return kept
@@ -185,7 +185,7 @@ def _connect(head: Head, timeout: float) -> HTTPConnection:
 
 
 def keep(head: Head, connection: HTTPConnection) -> None:
-    """For this thread's next call to the same address."""
+    """Keep ``connection`` for this thread's next call to the same origin."""
     kept = _kept()
     kept[head.origin] = connection
     if len(kept) > MOST_KEPT:
@@ -193,7 +193,7 @@ def keep(head: Head, connection: HTTPConnection) -> None:
 
 
 def forget() -> None:
-    """Close this thread's connections: what still comes on them is nobody's answer."""
+    """Close this thread's connections: no later call may read a late reply."""
     kept = _kept()
     while kept:
         kept.popitem()[1].close()

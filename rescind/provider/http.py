@@ -1,7 +1,7 @@
-"""One call to a provider, and the only place that turns an exception into evidence of
-what may have happened.
+"""Makes one call to a provider, and turns every exception of it into evidence.
 
-What was answered is judged by ``rescind.provider.replies``.
+No other module decides what an exception proves. ``rescind.provider.replies`` judges
+the replies.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def exchange(
     send_by: datetime | None = None,
     wire: Wire = SOCKETS,
 ) -> Exchange:
-    """Send ``request`` once and say what it is evidence of. Never raises for a
+    """Send ``request`` once and return what the call proves. Never raises for a
     provider's behaviour; never sends twice, nor after ``send_by``."""
     asked_at, began = wire.now(), wire.monotonic()
     result = _exchange(request, parse, policy, secrets, send_by, wire)
     if result.evidence is Evidence.MAYBE_DONE:
-        # Whatever still comes must not be taken for the answer to the next call.
+        # A late reply on this connection must not be taken for the next call's.
         wire.forget()
     took = timedelta(seconds=wire.monotonic() - began)
     return replace(result, took=took, asked_at=asked_at)
@@ -61,7 +61,7 @@ def _exchange(
         return _not_sent(f"it cannot be sent: {error}", secrets)
     try:
         connection = wire.connect(head, policy.connect_timeout)
-    except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
+    except Exception as error:  # noqa: BLE001  (libraries raise undocumented errors)
         return _not_sent(_in_words(error, policy), secrets)
     try:
         connection.prepare(patience)
@@ -81,10 +81,10 @@ def _exchange(
 def _moments(
     policy: Policy, send_by: datetime | None, wire: Wire
 ) -> tuple[float, Patience]:
-    """When it must be sent at the latest, and until when it is waited for."""
+    """The latest moment to send (monotonic seconds), and the wait for the reply."""
     now = wire.monotonic()
-    # A name with several addresses, or a slow look-up, may take longer to connect
-    # than connect_timeout. One reading's time must be left for the answer.
+    # Connecting may take longer than connect_timeout: a name may have several addresses
+    # or a slow look-up. The reply then still has its whole read_timeout.
     latest = now + policy.connect_timeout + policy.read_timeout
     end_by = latest + policy.read_timeout
     if send_by is not None:
@@ -93,8 +93,8 @@ def _moments(
 
 
 def _is_late(wire: Wire, latest: float, send_by: datetime | None) -> bool:
-    """By either clock. Only the time of day shows that the machine was suspended
-    while it connected, and only the other clock goes on where that one is set back."""
+    """Whether it is too late to send, by either clock. Only the time of day shows that
+    the machine was suspended. Only the monotonic clock is right if that is set back."""
     return wire.monotonic() > latest or (send_by is not None and wire.now() > send_by)
 
 
@@ -111,7 +111,7 @@ def _in_words(error: Exception, policy: Policy) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The system's own error, whatever libraries have wrapped it into."""
+    """The operating system's error, if libraries have wrapped one; else ``error``."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno:
