@@ -799,9 +799,7 @@ def test_an_order_that_another_cancellation_cancelled_ends_unsent_and_as_certain
     assert (after.attempts, after.provider_message) == (0, "cancelled by other")
 
 
-def test_an_order_that_another_cancellation_may_have_cancelled_is_read_back_unsent() -> (
-    None
-):
+def test_an_order_that_another_cancellation_may_have_cancelled_is_read_back() -> None:
     after = decide(claimed(S.SENDING, attempts=1, spent=1), AskFirst(), PLAIN, NOW)
     assert (after.state, after.lost, after.attempts) == (S.VERIFYING, True, 0)
 
