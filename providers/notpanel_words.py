@@ -39,7 +39,7 @@ FOUND_NO_ORDER = (
 )
 
 ERRORS: Mapping[str, Finding] = {
-    # It names no cause, and a state that may be somebody else's doing: the order's
+    # It names no cause, and another party may have caused the state: the order's
     # status decides.
     r"\balready (?:been )?cancell?ed\b|\( ?cancell?ed ?\)": Finding(
         Outcome.REFUSED, Reason.ALREADY_CANCELLED

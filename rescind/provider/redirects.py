@@ -20,10 +20,10 @@ def only_upgrades(url: str, reply: Reply) -> bool:
     if reply.status not in KEEP_THE_REQUEST:
         return False
     try:
-        asked, told = urlsplit(url), urlsplit(urljoin(url, location))
-        same_host = asked.hostname == told.hostname and "@" not in told.netloc
+        asked, target = urlsplit(url), urlsplit(urljoin(url, location))
+        same_host = asked.hostname == target.hostname and "@" not in target.netloc
     except ValueError:
         return False
-    same_place = (asked.path, asked.query) == (told.path, told.query)
-    upgraded = (asked.scheme, told.scheme) == ("http", "https")
+    same_place = (asked.path, asked.query) == (target.path, target.query)
+    upgraded = (asked.scheme, target.scheme) == ("http", "https")
     return upgraded and same_host and same_place

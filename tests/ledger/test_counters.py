@@ -58,7 +58,7 @@ ON_ONE_LEDGER = settings(
 )
 
 
-def told(engine: Engine) -> Counted:
+def counters_of(engine: Engine) -> Counted:
     """The counters by metric, lane and names; calls with all of their sums."""
     with reading(engine) as connection:
         found = totals(connection)
@@ -197,11 +197,11 @@ class World:
         self._end(number, times=2)
 
     def _roll_back(self, number: int) -> None:
-        before = told(self.engine)
+        before = counters_of(self.engine)
         if self.held:
             with pytest.raises(RolledBackError):
                 self._end(number, fails=True)
-        assert told(self.engine) == before
+        assert counters_of(self.engine) == before
 
     def _vanish(self, number: int) -> None:
         lane, later = self._lane(number), NOW + 2 * LEASE
@@ -250,7 +250,7 @@ def test_the_counters_equal_the_history_even_after_deletions(
     world = World(engine)
     for name, number in [("take_in", 1), ("take_in", 2), ("claim", 1), *acts]:
         world.act(name, number)
-    ever = told(engine)
+    ever = counters_of(engine)
     assert ever == history(engine) + world.gone
     ended: Counted = Counter()
     for (metric, *names), count in ever.items():
@@ -299,7 +299,7 @@ def test_old_quarters_are_deleted_and_the_totals_stay(engine: Engine) -> None:
             assert forget_flow(connection, NOW) is forgotten
     with reading(engine) as connection:
         assert len(flow(connection, older, NOW)) == 1
-    assert told(engine).total() == 3
+    assert counters_of(engine).total() == 3
 
 
 def test_a_count_outside_our_transactions_is_written_at_once(
@@ -307,14 +307,14 @@ def test_a_count_outside_our_transactions_is_written_at_once(
 ) -> None:
     with engine.begin() as connection:
         counters.count(connection, counters.THROTTLE, LANES[0], by=2)
-    assert told(engine) == {("throttle", *LANES[0], "", "", ""): 2}
+    assert counters_of(engine) == {("throttle", *LANES[0], "", "", ""): 2}
 
 
 def test_webhook_attempts_are_counted_by_their_result(engine: Engine) -> None:
     for result in ("delivered", "failed", "delivered"):
         with writing(engine) as connection:
             counters.count_webhook(connection, result)
-    assert told(engine) == {
+    assert counters_of(engine) == {
         ("webhook", "", "", "delivered", "", ""): 2,
         ("webhook", "", "", "failed", "", ""): 1,
     }
@@ -330,7 +330,7 @@ def test_a_hold_is_counted_once_and_by_its_origin(engine: Engine) -> None:
         with writing(engine) as connection:
             read_lane(connection, lane, for_update=True)
             write_lane(connection, lane, state)
-    assert told(engine) == {
+    assert counters_of(engine) == {
         ("hold", *lane, "fault", "", ""): 2,
         ("hold", *lane, "operator", "", ""): 1,
     }
@@ -363,8 +363,8 @@ def test_concurrent_writers_of_one_counter_lose_nothing_and_do_not_deadlock(
     for thread in threads:
         thread.join()
     assert failed == []
-    assert set(told(engine).values()) == {100}
-    assert len(told(engine)) == 4
+    assert set(counters_of(engine).values()) == {100}
+    assert len(counters_of(engine)) == 4
 
 
 def test_an_upgrade_counts_the_history_of_an_older_ledger(
@@ -375,7 +375,7 @@ def test_an_upgrade_counts_the_history_of_an_older_ledger(
     acts += [("end", 0), ("end", 7), ("vanish", 1), ("vanish", 0), ("retry", 1)]
     for name, number in acts:
         world.act(name, number)
-    counted, in_slots = told(engine), flowed(engine)
+    counted, in_slots = counters_of(engine), flowed(engine)
     assert {metric for metric, *_ in counted} == {
         "accepted",
         "attempt",
@@ -387,7 +387,7 @@ def test_an_upgrade_counts_the_history_of_an_older_ledger(
     with writing(engine) as connection:
         command.downgrade(_config(connection), "0004")
     upgrade(engine)
-    assert told(engine) == counted
+    assert counters_of(engine) == counted
     assert flowed(engine) == in_slots
     with writing(engine) as connection:
         shards = connection.execute(text("SELECT DISTINCT shard FROM tally")).all()

@@ -120,19 +120,19 @@ def test_postgresql_may_scan_tables_in_migrations_and_nowhere_else(
     postgres_empty_url: str,
 ) -> None:
     engine = open_ledger(postgres_empty_url)
-    told: list[str] = []
+    settings: list[str] = []
 
     @event.listens_for(engine, "before_cursor_execute")
     def look(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith("INSERT INTO tally"):
             shown = connection.exec_driver_sql("SHOW enable_hashjoin")
-            told.append(str(shown.scalar()))
+            settings.append(str(shown.scalar()))
 
     upgrade(engine)
     with writing(engine) as connection:
         after = connection.execute(text("SHOW enable_hashjoin")).scalar()
     engine.dispose()
-    assert set(told) == {"on"}
+    assert set(settings) == {"on"}
     assert after == "off"
 
 
@@ -269,7 +269,7 @@ def test_one_reading_transaction_sees_one_snapshot(engine: Engine) -> None:
     assert row(engine, one).polls == 7
 
 
-def test_a_writer_that_hangs_in_its_turn_blocks_nobody_for_ever(
+def test_a_writer_that_hangs_in_its_turn_blocks_no_other_for_ever(
     sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "TURN_SECONDS", 0.05)

@@ -133,7 +133,7 @@ class Promise(RuleBasedStateMachine):
 
     @precondition(lambda self: self.provider.truth is Truth.ACTIVE)
     @rule(truth=st.sampled_from([Truth.COMPLETED, Truth.CANCELLED]))
-    def somebody_else_ends_it(self, truth: Truth) -> None:
+    def another_party_ends_it(self, truth: Truth) -> None:
         self.provider.become(truth, self.now)
 
     @precondition(lambda self: self.provider.truth is Truth.PENDING)

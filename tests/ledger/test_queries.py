@@ -102,15 +102,15 @@ def test_a_history_shows_every_step_oldest_first(engine: Engine) -> None:
     [held] = hold(engine, now=NOW + SECOND)
     make(engine, [change(held, State.CANCELLED)], NOW + 2 * SECOND)
     with reading(engine) as connection:
-        told = history(connection, one)
+        steps = history(connection, one)
         assert history(connection, "nobody") == []
-    assert [(step["at"][17:23], step["from"], step["to"]) for step in told] == [
+    assert [(step["at"][17:23], step["from"], step["to"]) for step in steps] == [
         ("00.123", None, "queued"),
         ("01.123", "queued", "sending"),
         ("02.123", "sending", "cancelled"),
     ]
-    assert list(told[0]) == ["at", "from", "to", "reason", "evidence"]
-    assert told[-1]["reason"] == "confirmed"
+    assert list(steps[0]) == ["at", "from", "to", "reason", "evidence"]
+    assert steps[-1]["reason"] == "confirmed"
 
 
 def test_backlogs_show_the_open_work_and_its_age(engine: Engine) -> None:

@@ -101,14 +101,14 @@ def test_the_same_steps_are_appended_to_each_history(engine: Engine) -> None:
     ids = take_in(engine, [new("1"), new("2")])
     claimed = {"from_state": State.QUEUED, "to_state": State.SENDING}
     back = {"from_state": State.SENDING, "to_state": State.QUEUED}
-    told = {"reason": "refused", "evidence": "it said: 'ü'"}
+    words = {"reason": "refused", "evidence": "it said: 'ü'"}
     with writing(engine) as connection:
         write_steps(
             connection,
             ids,
             [
                 {"seq": 2, "at": to_ms(NOW), **claimed},
-                {"seq": 3, "at": to_ms(NOW + SECOND), **back, **told},
+                {"seq": 3, "at": to_ms(NOW + SECOND), **back, **words},
             ],
         )
     for one in ids:

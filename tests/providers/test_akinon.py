@@ -458,9 +458,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_wrong_params_are_refused_without_showing_them(
     params: dict[str, Any], sentence: str
 ) -> None:
-    told_of = {"is_all", "cancel_items", "reasons"} & set(params)
+    named = {"is_all", "cancel_items", "reasons"} & set(params)
     with pytest.raises(InvalidRequestError, match=f"^params: .*{sentence}") as raised:
-        AKINON.check_params(params if told_of else {**WHOLE.params, **params})
+        AKINON.check_params(params if named else {**WHOLE.params, **params})
     assert "A77" not in str(raised.value)
 
 

@@ -468,8 +468,8 @@ def account(**values: object) -> IThinkAccount:
 def test_another_base_url_is_used_for_tracking_too_unless_track_url_is_given() -> None:
     staging = "https://pre-alpha.ithinklogistics.com"
     assert account(base_url=staging + "/").track_url == staging
-    told = account(base_url=staging, track_url="https://track.example/")
-    assert told.track_url == "https://track.example"
+    given = account(base_url=staging, track_url="https://track.example/")
+    assert given.track_url == "https://track.example"
     local = account(base_url="http://127.0.0.1:9/ithink")
     assert local.track_url == "http://127.0.0.1:9/ithink"
 

@@ -96,8 +96,8 @@ def count_ended(connection: Connection, before: datetime) -> int:
     """How many cancellations may be deleted that ended before ``before``. Reads the
     whole ledger."""
     its = DELIVERY.c.cancellation_id == C.id
-    untold = select(true()).where(its, text(f"delivery.{WAITING}"))
-    waits = untold.correlate(CANCELLATION).exists()
+    waiting = select(true()).where(its, text(f"delivery.{WAITING}"))
+    waits = waiting.correlate(CANCELLATION).exists()
     chosen = select(func.count()).where(C.finished_at < in_ms(before), not_(waits))
     return int(connection.execute(chosen).scalar_one())
 
@@ -122,7 +122,7 @@ def _delete(connection: Connection, ids: Sequence[str], before: int) -> int:
     )
     held = set(connection.execute(still).scalars())
     # Read after the rows are locked: no new delivery can begin to wait now.
-    held -= set(connection.execute(_untold(held)).scalars())
+    held -= set(connection.execute(_with_waiting_delivery(held)).scalars())
     for table in (DELIVERY, TRANSITION):
         mine = table.c.cancellation_id.in_(held)
         connection.execute(delete(table).where(mine))
@@ -130,7 +130,7 @@ def _delete(connection: Connection, ids: Sequence[str], before: int) -> int:
     return len(held)
 
 
-def _untold(ids: Collection[str]) -> Select[Any]:
+def _with_waiting_delivery(ids: Collection[str]) -> Select[Any]:
     """Those of ``ids`` that have a waiting delivery."""
     its = DELIVERY.c.cancellation_id
     return select(its).where(its.in_(ids), text(WAITING))

@@ -46,7 +46,7 @@ def insert_new(
     ids = frozenset(inserted.scalars())
     kept = [one for one in new if one.id in ids]
     write_history(connection, _firsts(kept, at))
-    store.begin(connection, (_ended(one) for one in kept if _is_told(one)))
+    store.begin(connection, (_ended(one) for one in kept if _wants_delivery(one)))
     _count(connection, kept, now)
     return ids
 
@@ -69,7 +69,7 @@ def _count(
             counters.count_outcomes(connection, lane, ended, now, crowd=True)
 
 
-def _is_told(one: NewCancellation) -> bool:
+def _wants_delivery(one: NewCancellation) -> bool:
     """Whether it is final from the start, and its producer wants a notification."""
     asked = one.callback_url is not None or one.callback_task is not None
     return asked and one.progress.state in FINAL

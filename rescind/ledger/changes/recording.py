@@ -119,7 +119,7 @@ def _record(
         _count(connection, some, now, lane)
     at, steps = in_ms(now), [change for _, some in moved for change in some]
     write_history(connection, [_transition(change, at) for change in steps])
-    return Recorded(stale, _begin_telling(connection, asked, steps))
+    return Recorded(stale, _create_deliveries(connection, asked, steps))
 
 
 def _moved(changes: Sequence[Change], stale: frozenset[str]) -> Iterator[Change]:
@@ -135,7 +135,7 @@ def _without(stale: frozenset[str], changes: Sequence[Change]) -> Sequence[Chang
     return [change for change in left if change.ids]
 
 
-def _begin_telling(
+def _create_deliveries(
     connection: Connection, asked: Sequence[str], moved: Sequence[Change]
 ) -> int:
     if not asked:

@@ -191,7 +191,7 @@ def finish(
 
     Every run ends here, so counters of runs by result belong here.
     """
-    told = counts and {
+    columns = counts and {
         "found": counts.found,
         "accepted": counts.accepted,
         "duplicates": counts.duplicates,
@@ -202,7 +202,7 @@ def finish(
         lease_ends=None,
         finished_at=in_ms(now),
         why=why,
-        **(told or {}),
+        **(columns or {}),
     )
     if connection.execute(ended).rowcount != 1:
         return False
