@@ -106,11 +106,11 @@ class AkinonAccount(Account):
         login = (self.username is not None, self.password is not None)
         if self.token is not None and any(login):
             raise ValueError(
-                "token stands alone: leave out username and password, or leave out"
-                " token to log in with them"
+                "token is set, and username or password too: set either token,"
+                " or username and password"
             )
         if self.token is None and not all(login):
-            raise ValueError("username and password are required, or else token")
+            raise ValueError("username and password are required, unless token is set")
         return self
 
     def secrets(self) -> tuple[str, ...]:

@@ -103,11 +103,14 @@ class DukkangoAccount(Account):
         login = (self.app_secret_key is not None, self.rest_secret_key is not None)
         if self.access_token is not None and any(login):
             raise ValueError(
-                "access_token stands alone: leave out app_secret_key and"
-                " rest_secret_key, or leave out access_token to log in with them"
+                "access_token is set, and a secret key too: set either access_token, or"
+                " app_secret_key and rest_secret_key"
             )
         if self.access_token is None and not all(login):
-            raise ValueError("app_secret_key and rest_secret_key, or else access_token")
+            raise ValueError(
+                "app_secret_key and rest_secret_key are required, unless access_token"
+                " is set"
+            )
         return self
 
 

@@ -136,7 +136,7 @@ class _Incoming:
         except (HttpParserError, HttpParserUpgrade) as error:
             self.stays = False
             if not self.whole:
-                raise LostError("connection lost: that is no HTTP") from error
+                raise LostError("connection lost: the reply is not HTTP") from error
         if self._begun > LONGEST_LINE:
             self._fault = f"a line of more than {LONGEST_LINE} bytes"
         if len(self.body) > self._largest:

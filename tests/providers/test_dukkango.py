@@ -388,7 +388,7 @@ def test_wrong_params_are_refused_in_a_sentence(
     [
         ({}, "app_secret_key and rest_secret_key"),
         ({"app_secret_key": "hunter22"}, "rest_secret_key"),
-        ({"access_token": "hunter22", "rest_secret_key": "x"}, "stands alone"),
+        ({"access_token": "hunter22", "rest_secret_key": "x"}, "either access_token"),
         ({"access_token": ""}, "access_token: .* not empty"),
         ({"access_token": "hunter22 hunter22"}, "access_token: .* without spaces"),
     ],
