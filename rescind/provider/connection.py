@@ -22,18 +22,18 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from rescind.provider.http_messages import Request
 
-# What it warns of quotes the provider's bytes, which may hold a secret of ours.
+# Its warnings quote the provider's bytes, which may hold a secret of ours.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 MOST_KEPT = 10
-"""Connections that a thread keeps, of which there is one for each address."""
+"""Connections that a thread keeps: one for each origin (scheme, host and port)."""
 
 _local = threading.local()
 """This thread's connector, and the connections that it keeps."""
 _reading = threading.Lock()
 
 
-# --- what is sent -----------------------------------------------------------------
+# --- the head of a request ----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Head:
     prepared: requests.PreparedRequest = field(repr=False)
     origin: str
     data: bytes = field(repr=False)
-    """The bytes that go before the body."""
+    """The bytes that are sent before the body."""
 
 
 class Prepared(requests.PreparedRequest):
@@ -70,7 +70,7 @@ def _head(
 ) -> Head:
     fixed = {
         "User-Agent": "rescind/0.1",
-        # A compressed bomb cannot be sent to a client that takes no compression.
+        # We accept no compression, so that a decompression bomb is no valid reply.
         "Accept-Encoding": "identity",
         **dict(headers),
     }
@@ -91,7 +91,7 @@ def _written(prepared: requests.PreparedRequest) -> bytes:
 
 
 class _Writer(HTTPConnection):
-    """Keeps what it would send, which ``http.client`` has checked byte by byte."""
+    """Collects the bytes to send; ``http.client`` has checked each of them."""
 
     def __init__(self, host: str, port: int | None) -> None:
         super().__init__(host, port)
@@ -110,7 +110,7 @@ class _SecureWriter(_Writer, HTTPSConnection):
 
 class _Pool(HTTPConnectionPool):
     def connection(self) -> Any:
-        """A connection that is not connected yet."""
+        """A new connection, not connected yet."""
         return self._new_conn()
 
 
@@ -135,13 +135,13 @@ class _Connector(HTTPAdapter):
 
 
 def trusting(bundle: str) -> ssl.SSLContext:
-    """What trusts the authorities in ``bundle``: one for all threads."""
-    # Threads that begin together would each read them, for want of the first one's.
+    """The TLS context that trusts the authorities in ``bundle``, for all threads."""
+    # Without the lock, threads that start together would each read the bundle.
     with _reading:
         return _trusting(bundle)
 
 
-@cache  # to read all authorities takes longer than a thousand calls
+@cache  # reading all authorities takes longer than a thousand calls
 def _trusting(bundle: str) -> ssl.SSLContext:
     context = create_urllib3_context()
     context.load_verify_locations(bundle)
@@ -186,7 +186,7 @@ def _connector() -> _Connector:
 
 
 def keep(head: Head, connection: HTTPConnection) -> None:
-    """For this thread's next call to the same address."""
+    """Keep ``connection`` for this thread's next call to the same origin."""
     kept = _kept()
     kept[head.origin] = connection
     if len(kept) > MOST_KEPT:
@@ -194,7 +194,7 @@ def keep(head: Head, connection: HTTPConnection) -> None:
 
 
 def forget() -> None:
-    """Close this thread's connections: what still comes on them answers no call."""
+    """Close this thread's connections: no later call may read a late reply."""
     kept = _kept()
     while kept:
         kept.popitem()[1].close()

@@ -1,7 +1,7 @@
-"""One call to a provider, and the only place that turns an exception into evidence of
-what may have happened.
+"""Makes one call to a provider, and turns every exception of it into evidence.
 
-What was answered is judged by ``rescind.provider.replies``.
+No other module decides what an exception proves. ``rescind.provider.replies`` judges
+the replies.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def exchange(
     send_by: datetime | None = None,
     wire: Wire = SOCKETS,
 ) -> Exchange:
-    """Send ``request`` once and say what it is evidence of. Never raises for a
+    """Send ``request`` once and return what the call proves. Never raises for a
     provider's behaviour; never sends twice, nor after ``send_by``."""
     asked_at, began = wire.now(), wire.monotonic()
     result = _exchange(request, parse, policy, secrets, send_by, wire)
     if result.evidence is Evidence.MAYBE_DONE:
-        # Whatever still comes must not be taken for the answer to the next call.
+        # A late reply on this connection must not be taken for the next call's.
         wire.forget()
     took = timedelta(seconds=wire.monotonic() - began)
     return replace(result, took=took, asked_at=asked_at)
@@ -82,8 +82,8 @@ def _exchange(
 
 def _bounds(policy: Policy, send_by: datetime | None, wire: Wire) -> Bounds:
     now = wire.monotonic()
-    # A name with several addresses, or a slow look-up, may take longer to connect
-    # than connect_timeout. One reading's time must be left for the answer.
+    # Connecting may take longer than connect_timeout: a name may have several addresses
+    # or a slow look-up. The reply then still has its whole read_timeout.
     latest = now + policy.connect_timeout + policy.read_timeout
     patience = Patience(latest + policy.read_timeout, policy.read_timeout)
     if send_by is not None:
@@ -104,7 +104,7 @@ def _in_words(error: BaseException, policy: Policy) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The system's own error, whatever libraries have wrapped it into."""
+    """The operating system's error, if libraries have wrapped one; else ``error``."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno:

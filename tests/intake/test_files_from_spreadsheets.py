@@ -95,7 +95,7 @@ def test_a_number_that_was_rounded_is_refused_with_what_to_do(
     with pytest.raises(InvalidRequestError) as refused:
         check(entry, ACCOUNTS, NOW)
     said = str(refused.value)
-    assert f"; {order} is what a spreadsheet has left of a long number" in said
+    assert f"; {order} is a long number that a spreadsheet has rounded" in said
     assert "export it as text" in said
 
 

@@ -236,7 +236,7 @@ def close(sock: socket.socket, _heard: Request) -> None:
         (drip_headers, "did not end within its time"),
         (reset, "connection lost"),
         (close, "connection lost: it was closed without an answer"),
-        (saying(b"SSH-2.0-OpenSSH_9.2\r\n"), "that is no HTTP"),
+        (saying(b"SSH-2.0-OpenSSH_9.2\r\n"), "the reply is not HTTP"),
         (saying(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000), "a line of more than"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

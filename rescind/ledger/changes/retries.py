@@ -1,4 +1,4 @@
-"""Retrying: the only way out of a final state, by an operator's word alone."""
+"""Retries: an operator opens a new round, which alone can leave a final state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rescind.provider.outcomes import InvalidRequestError
 
 C = CANCELLATION.c
 REFUSED_KEY = "refused:"
-"""What the key of an entry that was never valid begins with."""
+"""Prefix of the key of an entry that was never valid."""
 
 
 def retry(
@@ -28,10 +28,10 @@ def retry(
     now: datetime,
     cancel_before: datetime | None = None,
 ) -> bool:
-    """Open a new round for ``row``; False if somebody else has just done so.
+    """Open a new round for ``row``; False if another transaction has changed it.
 
-    Where an earlier call may have worked, the round begins by asking the provider.
-    Raises ``InvalidRequestError`` in a sentence where no new round can be opened.
+    If an earlier call may have worked, the round begins by reading the order back.
+    Raises ``InvalidRequestError`` in one sentence if no new round can be opened.
     """
     _check(row, now, cancel_before)
     before = to_ms(cancel_before) if cancel_before else row.cancel_before
