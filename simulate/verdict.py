@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, select
 
 from chaos.chaos_oracle import Judgement, judge
 from rescind.demo.facts import Offence, Wish
+from rescind.engine.stall_watchdog import STANDS_STILL
 from rescind.intake.validation import check
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
@@ -57,6 +58,15 @@ def given_up(rows: Records, records: Records) -> Iterator[Offence]:
         if unresolved and (row["provider"], truth) not in UNTOLD:
             why = f"given up as unresolved, and it is {truth}"
             yield Offence(row["provider"], row["order"], why)
+
+
+def stood_still(logs: Records) -> Iterator[Offence]:
+    """Lanes that a worker's watchdog has seen to do nothing though they could."""
+    for line in logs:
+        if line["event"] == STANDS_STILL:
+            what = f"{line['operation']}, {line['due']} due"
+            why = f"no call for {line['seconds']} s: it waits for {line['waits_for']}"
+            yield Offence(line["lane"], what, why)
 
 
 def _sent(record: dict[str, Any], network: Network) -> Mapping[str, Any]:

@@ -68,7 +68,8 @@ def retry(
 ) -> None:
     """Open a new round for cancellations that failed, expired or were rejected.
 
-    Where an earlier call may have worked, the provider is asked first.
+    So for requested ones that their provider still shows as active after its policy's
+    queued_for. Where an earlier call may have worked, the provider is asked first.
     """
     from rescind.cli.records_shown import retry_many
 

@@ -63,11 +63,14 @@ def cancel(
     entry is wrong (the others are submitted); 3 a service cannot be reached; 4 the
     wait ran out.
     """
+    from providers.registry import provider_named
     from rescind.cli.direct_submission import Submission
     from rescind.cli.submission_result import finish_few
     from rescind.intake import values
     from rescind.intake.files.file_rows import Row
 
+    # Before any service is asked for: its absence is not what is wrong here.
+    provider_named(provider)
     if key is not None and len(orders) > 1:
         raise CommandError("--key stands for one order: give each order its own")
     values.check_times(not_before, cancel_before)

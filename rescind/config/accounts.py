@@ -56,6 +56,13 @@ class Accounts:
     """Which kind of problem that is: ``rescind.errors`` lists them."""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def faulty(self) -> bool:
+        """Whether any lane cannot be called."""
+        return self.fault is not None or any(
+            one.fault is not None for one in self.lanes.values()
+        )
+
     def lane(self, lane: Lane) -> LaneConfig:
         """The lane's configuration; one without it has a ``fault``."""
         found = self.lanes.get(lane)

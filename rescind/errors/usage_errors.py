@@ -73,9 +73,10 @@ USING = Group(
         Problem(
             "not-retryable",
             "It cannot be retried",
-            "A new round is opened for `failed`, `expired` and `rejected` alone. What"
-            " is still open goes on by itself, what is `cancelled` is done, and what"
-            " was never valid has to be submitted again, corrected.",
+            "A new round is opened for `failed`, `expired` and `rejected`, and for"
+            " `requested` once its provider has had the time that its policy gives it"
+            " (`queued_for`). What else is open goes on by itself, what is `cancelled`"
+            " is done, and what was never valid has to be submitted again, corrected.",
             "`rescind show ID` says how it stands. Give a new deadline with"
             " `--cancel-before` where the old one has passed.",
         ),
@@ -123,6 +124,17 @@ USING = Group(
             " Deadlines go on running.",
             "`rescind lanes` says why. Mend that, then `rescind resume LANE`. A fault"
             " in the accounts file needs no `resume`.",
+        ),
+        Problem(
+            "lane-stalled",
+            "A lane stands still",
+            "Orders of this lane are due, nothing holds it or makes it wait, and its"
+            " workers make no call. This is no state that Rescind means to be in."
+            " Other lanes do not mind. Deadlines go on running.",
+            "The workers' log says `lane stands still`, with what they take it to wait"
+            " for. Keep those lines, then restart the workers one after the other:"
+            " nothing is lost by that. See"
+            " [operating.md](operating.md#alert-a-lane-stands-still).",
         ),
     ),
 )

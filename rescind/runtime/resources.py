@@ -50,7 +50,7 @@ class AccountsFile(Watched[Accounts]):
     """The accounts file."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, load_accounts)
+        super().__init__(path, load_accounts, lambda found: found.faulty)
 
 
 @dataclass(frozen=True)

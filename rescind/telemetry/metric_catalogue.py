@@ -86,6 +86,12 @@ METRICS: dict[str, Kind] = {
         "Until when the lane waits by itself: throttled, or its provider is down; 0 if"
         " it does not.",
     ),
+    "rescind_lane_stalled": Kind(
+        "gauge",
+        LANE,
+        "1 while orders are due, the lane may be called, and no call has been made for"
+        " longer than its policy explains (30 s and more); else 0.",
+    ),
     "rescind_lane_failures": Kind(
         "gauge", LANE, "Calls that failed in a row: never sent, or never answered."
     ),

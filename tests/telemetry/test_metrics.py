@@ -25,6 +25,7 @@ from rescind.ledger.changes.lane_states import (
     write_lane,
 )
 from rescind.ledger.changes.recording import new_id
+from rescind.ledger.changes.stalled_lanes import mark
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.states import State
 from rescind.ledger.storage import counters
@@ -252,6 +253,10 @@ def test_a_lane_tells_whether_and_why_it_stands_still(
     until = "rescind_lane_paused_until_timestamp_seconds"
     assert told.value(until, **HERE) == (NOW + HOUR).timestamp()
     assert told.value(until, **there) == 0
+    assert told.value("rescind_lane_stalled", **HERE) == 0
+    with writing(engine) as connection:
+        mark(connection, {LANE: NOW})
+    assert tell(engine, redis).value("rescind_lane_stalled", **HERE) == 1
     assert told.value("rescind_lane_failures", **HERE) == 2
 
 
