@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from chaos.chaos_oracle import Judgement, judge
+from chaos.unresolved import given_up as unresolved_and_told
 from rescind.demo.facts import Offence, Wish
 from rescind.engine.stall_watchdog import STANDS_STILL
 from rescind.intake.validation import check
@@ -23,11 +24,6 @@ from simulate.scenario import Scenario
 from simulate.simulated_accounts import accounts
 
 EVERYTHING = 1_000_000
-UNTOLD = {
-    ("ithink", "missing"),
-    *(("dukkango", truth) for truth in ("missing", "completed", "cancelled")),
-}
-"""What a provider's reading does not tell apart from others."""
 Records = Sequence[Mapping[str, Any]]
 
 
@@ -51,13 +47,9 @@ def verdict(
 
 def given_up(rows: Records, records: Records) -> Iterator[Offence]:
     """Unresolved, though the provider would have told: in the end all answer."""
-    truths = {(one["provider"], one["id"]): one["truth"] for one in records}
-    for row in rows:
-        truth = truths.get((row["provider"], row["order"]), "missing")
-        unresolved = row["reason"] == Reason.UNRESOLVED
-        if unresolved and (row["provider"], truth) not in UNTOLD:
-            why = f"given up as unresolved, and it is {truth}"
-            yield Offence(row["provider"], row["order"], why)
+    # The few attempts of the real policies may be used up by as many faults.
+    unresolved = [row for row in rows if row["reason"] == Reason.UNRESOLVED]
+    yield from unresolved_and_told(unresolved, records)
 
 
 def stood_still(logs: Records) -> Iterator[Offence]:

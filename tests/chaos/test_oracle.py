@@ -147,3 +147,13 @@ def test_a_cancel_that_arrives_after_its_deadline_is_seen() -> None:
 def test_a_final_state_that_was_left_is_seen() -> None:
     found = verdict([row()], [record(event())], {"a": "was final, and is not"})
     assert found.caught == {"reopened"}
+
+
+@pytest.mark.parametrize(("state", "caught"), [("active", {"twice"}), ("other", set())])
+def test_a_cancel_that_is_sent_before_a_late_one_has_acted_is_a_second_one(
+    state: str, caught: set[str]
+) -> None:
+    late = event(acted=False, fault="late", answered=False)
+    shown = event(op="read", acted=False, active=True)
+    told = record(late, shown, event()) | {"was": state}
+    assert verdict([row()], [told]).caught == caught
