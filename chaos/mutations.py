@@ -148,7 +148,7 @@ def last_row_wins() -> None:
         asked = {order.id for order in orders}
         return Findings({name: read(name, row) for name, row in rows if name in asked})
 
-    put(notpanel, "_findings", last)
+    put(notpanel, "findings_of", last)
 
 
 def ended_by_redis() -> None:

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from chaos.redis_refusals import REFUSALS
 from chaos.refusals_said import MUST_BE_MET
-from rescind.config.redis_client import code_of
+from rescind.errors.redis_refusals import code_of
 from tests.valkey import valkey_server
 
 
