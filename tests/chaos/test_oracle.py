@@ -133,6 +133,18 @@ def test_expired_of_an_order_that_our_call_cancelled_is_untrue() -> None:
     assert verdict([said], [record(event())]).caught == {"untrue"}
 
 
+def test_expired_is_true_where_another_cancellation_of_the_order_was_sent() -> None:
+    late = row(id="b", key="2", state="expired", reason="deadline_passed")
+    assert verdict([row(), late], [record(event())]).caught == frozenset()
+
+
+@pytest.mark.parametrize("reason", ["already_cancelled", "inferred"])
+def test_expired_is_untrue_where_the_other_one_did_not_cancel_it(reason: str) -> None:
+    late = row(id="b", key="2", state="expired", reason="deadline_passed")
+    other = row(reason=reason, attempts=1)
+    assert verdict([other, late], [record(event())]).caught == {"untrue"}
+
+
 def test_a_second_cancel_after_one_that_worked_is_seen() -> None:
     twice = record(event(answered=False), event(acted=False))
     assert verdict([row()], [twice]).caught == {"twice"}
