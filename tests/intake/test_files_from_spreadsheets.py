@@ -237,7 +237,7 @@ def test_numbers_of_a_workbook_are_whole_or_refused_as_rounded() -> None:
     )
     first, second = entries(data)
     assert first["order"] == "86210010463"
-    with pytest.raises(InvalidRequestError, match="what a spreadsheet has left"):
+    with pytest.raises(InvalidRequestError, match="long number that a spreadsheet has"):
         check(second, ACCOUNTS, NOW)
 
 
