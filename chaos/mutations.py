@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from chaos.patching import put
-from rescind.ledger import decision
+from rescind.ledger import decision, phases, reading_decision
 from rescind.ledger.changes import recording, sweeps
 from rescind.ledger.changes.recording import LaneChanges, Recorded
 from rescind.ledger.progress import Change, Claimed, Progress
@@ -34,7 +34,8 @@ def no_verify() -> None:
         due = now + policy.resend_delays[0]
         return replace(was, state=State.QUEUED, lost=False, hint=None, due_at=due)
 
-    put(decision, "_verify", again)
+    for module in (decision, phases):
+        put(module, "begin_verifying", again)
 
 
 def no_fencing() -> None:
@@ -102,7 +103,7 @@ def trust_silence() -> None:
     def done(known: Claimed, policy: Policy, now: datetime) -> Progress:
         del policy
         was = known.progress
-        return decision._final(was, State.CANCELLED, Reason.CONFIRMED, now)
+        return phases.final(was, State.CANCELLED, Reason.CONFIRMED, now)
 
     put(decision, "_after_lost_answer", done)
 
@@ -128,7 +129,7 @@ def trust_at_once() -> None:
     def none(*_: Any) -> timedelta:
         return timedelta(0)
 
-    put(decision, "_doubted_for", none)
+    put(reading_decision, "_doubted_for", none)
 
 
 def blind_to_others() -> None:

@@ -35,9 +35,9 @@ def forget_queues() -> None:
 
 def trap_requested() -> None:
     """What was taken on is polled until it is given up, and never sent again."""
-    from rescind.ledger import decision
+    from rescind.ledger import reading_decision
 
-    put(decision, "_was_dropped", lambda *_: False)
+    put(reading_decision, "_was_dropped", lambda *_: False)
 
 
 def one_clock() -> None:
