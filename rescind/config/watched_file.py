@@ -1,4 +1,4 @@
-"""Files that operators write: read again when they change, without a restart."""
+"""Operators' files, which are read again when they change, without a restart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Content = TypeVar("Content")
 
 @dataclass
 class Watched(Generic[Content]):
-    """What ``read`` makes of a file, the very same until the file is another."""
+    """The result of ``read(path)``; the same object until the file changes."""
 
     path: Path
     read: Callable[[Path], Content]
@@ -21,7 +21,8 @@ class Watched(Generic[Content]):
     def current(self) -> Content:
         seen, kept = self._stamp(), self._kept
         if kept is None or seen != kept[0]:
-            # Together, or a thread could keep another one's content for its own.
+            # One assignment, so that a thread never pairs its stamp with the content
+            # that another thread read.
             kept = self._kept = (seen, self.read(self.path))
         return kept[1]
 

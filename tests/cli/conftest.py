@@ -1,4 +1,4 @@
-"""What the tests of commands share: a folder of its own for each."""
+"""Fixtures of the tests of commands: each test has a folder of its own."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def home(
     capsys: pytest.CaptureFixture[str],
     valkey_url: str,
 ) -> Home:
-    """A folder with accounts, and commands that are run in it."""
+    """A folder with accounts, in which a test runs commands."""
     return make_home(tmp_path, monkeypatch, capsys, valkey_url)

@@ -1,4 +1,4 @@
-"""Times as people write them."""
+"""Tests of the parser of times."""
 
 from __future__ import annotations
 
