@@ -1,4 +1,4 @@
-"""The sandbox's record of an order, in the words of the oracle."""
+"""Converts the sandbox's record of an order into the oracle's form."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from rescind.demo.facts import Order, Seen
 
 READABLE = (None, "row_missing", "row_dropped", "slow_after", "slow_before", "late")
-"""Faults that leave an answer to be read, if its caller is still there."""
+"""Faults after which the caller still gets a readable answer, if it has waited."""
 
 
 def seen(record: Mapping[str, Any]) -> Order:
-    """``record`` is one of ``rescind.sandbox.sandbox_client.Sandbox.orders``."""
+    """The oracle's order of a record of ``Sandbox.orders`` (``rescind.sandbox``)."""
     return Order(
         provider=record["provider"],
         order=record["id"],
@@ -26,10 +26,10 @@ def _call(event: Mapping[str, Any]) -> Seen:
     cancels = event["op"] == "cancel"
     return Seen(
         op=event["op"],
-        # A cancel that it refused changed nothing, and may as well not have been.
+        # A cancel that the sandbox refused changed nothing, so it does not count.
         acted=cancels and event["acted"],
         changed=cancels and event["acted"],
-        told=event["answered"] and event["fault"] in READABLE,
+        answered=event["answered"] and event["fault"] in READABLE,
         status=event["status"],
         active=event["active"],
     )
