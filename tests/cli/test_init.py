@@ -223,7 +223,7 @@ def test_a_value_that_env_files_cannot_hold_is_refused(home: Home) -> None:
     assert list(home.path.iterdir()) == []
 
 
-# --- what it goes by ------------------------------------------------------------------
+# --- helpers --------------------------------------------------------------------------
 
 
 class Lenient(Account):

@@ -191,7 +191,7 @@ def test_the_same_key_with_other_params_is_refused_by_name(home: Home) -> None:
     }
 
 
-# --- services that are away -------------------------------------------------------
+# --- unreachable services ---------------------------------------------------------
 
 
 def test_without_redis_nothing_is_submitted(

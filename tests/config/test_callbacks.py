@@ -219,7 +219,7 @@ def test_a_producer_without_broker_access_may_not_name_a_task() -> None:
     assert http_api.wanted({"callback_url": GOOD}) == Wanted(GOOD)
 
 
-# --- what is refused ----------------------------------------------------------------
+# --- refused entries ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_a_real_socket_serves_submissions_and_all_else(
     assert got == [{"n": 1}]
 
 
-# --- what cannot be used ------------------------------------------------------------
+# --- unusable URLs ------------------------------------------------------------------
 
 REFUSED = [
     ("sentinel://h:26379/0", "Sentinel is not supported"),

@@ -265,7 +265,7 @@ def test_each_cancellation_of_an_order_has_a_call_of_its_own() -> None:
     assert len(compared((), rows, [thrice]).twice) == 1
 
 
-# --- what is said of it -------------------------------------------------------------
+# --- the report ---------------------------------------------------------------------
 
 
 def test_the_last_line_counts_and_every_offence_is_named(

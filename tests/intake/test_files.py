@@ -201,7 +201,7 @@ def test_any_rows_below_a_valid_header(cells: list[str]) -> None:
 
 
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=30))
-def test_what_a_csv_writer_writes_is_read_back(notes: list[str]) -> None:
+def test_the_output_of_a_csv_writer_is_read_back(notes: list[str]) -> None:
     import csv
     import io
 

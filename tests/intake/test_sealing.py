@@ -120,7 +120,7 @@ def test_a_wrong_key_is_logged_and_the_order_waits_until_it_is_corrected(
     assert len(sandbox.order("akinon", "71")["events"]) == 1
 
 
-def test_an_order_whose_key_never_comes_back_expires_unsent(
+def test_an_order_whose_key_stays_missing_expires_unsent(
     engine: Engine, valkey_url: str, accounts: Path, sandbox: Sandbox
 ) -> None:
     sandbox.reset()

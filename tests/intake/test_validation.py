@@ -163,7 +163,7 @@ def test_a_wrong_entry_is_refused_in_a_sentence(case: str) -> None:
         ({"reason_id": True}, "reason_id"),
     ],
 )
-def test_what_dukkango_requires(params: dict[str, Any], named: str) -> None:
+def test_the_required_params_of_dukkango(params: dict[str, Any], named: str) -> None:
     entry = {"provider": "dukkango", "order": UUID, "params": params}
     assert f"params: {named}" in refused(entry)
 

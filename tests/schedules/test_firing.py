@@ -267,7 +267,7 @@ def test_without_rules_a_tick_rarely_queries(engine: Engine, write: Any) -> None
         assert len(seen) == 1
 
 
-# --- whatever happens -----------------------------------------------------------------
+# --- any sequence of ticks ------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -330,7 +330,7 @@ def test_texts_of_csv_are_read_as_submit_reads_them() -> None:
     assert recipe.entry(Row("line 2", values), {})["params"] == {"reason_id": "4"}
 
 
-def test_a_whole_object_may_stand_in_one_column_of_csv() -> None:
+def test_a_csv_column_may_hold_a_whole_object() -> None:
     columns = {"order": "o", "params": "p"}
     found = entry({"o": "1", "p": '{"a": 1}'}, columns, typed=False)
     assert found["params"] == {"a": 1}

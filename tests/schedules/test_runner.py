@@ -194,7 +194,7 @@ def test_many_entries_are_submitted_in_chunks(world: World) -> None:
     assert woken == [[("notpanel", "default")]] * 3
 
 
-# --- what goes wrong on the way -----------------------------------------------------
+# --- failures -----------------------------------------------------------------------
 
 
 def test_an_unreachable_source_is_tried_again_and_then_given_up(

@@ -157,7 +157,7 @@ def test_only_the_first_ids_are_logged_and_all_are_counted() -> None:
     assert named(ids[:2]) == {"cancellations": ["0", "1"], "of": 2}
 
 
-# --- what they are about ------------------------------------------------------------
+# --- events -------------------------------------------------------------------------
 
 
 def test_a_call_is_a_line_at_debug_and_none_above(

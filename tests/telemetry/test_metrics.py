@@ -328,7 +328,7 @@ def test_without_the_ledger_the_metrics_of_redis_are_exposed(redis: Redis) -> No
     assert "rescind_backlog" not in scraped.names()
 
 
-# --- what must not show -------------------------------------------------------------
+# --- private data -------------------------------------------------------------------
 
 
 WORDS = st.text(min_size=1, max_size=12)

@@ -245,7 +245,7 @@ def test_the_sender_reports_progress_while_a_receiver_hangs(engine: Engine) -> N
     assert not job.is_alive()
 
 
-def test_a_worker_that_was_told_to_stop_begins_nothing(engine: Engine) -> None:
+def test_no_attempt_begins_after_a_shutdown(engine: Engine) -> None:
     ended(engine, "fine", 1)
     with at_work(engine, lambda _: TAKEN, stopping=True):
         pass

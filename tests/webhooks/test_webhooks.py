@@ -79,7 +79,7 @@ def refused(url: str, callbacks: Callbacks = ANYWHERE) -> str:
     return heard.detail
 
 
-# --- what is sent -------------------------------------------------------------------
+# --- the request --------------------------------------------------------------------
 
 
 def test_a_webhook_is_signed_by_every_secret_in_force(receiver: Receiver) -> None:
@@ -127,7 +127,7 @@ def test_no_proxy_of_the_environment_is_used(
         assert proxy.connections == 0
 
 
-# --- what is answered ---------------------------------------------------------------
+# --- the reply ----------------------------------------------------------------------
 
 ANSWERS: dict[str, tuple[bytes, Heard]] = {
     "200": (b"HTTP/1.1 200 OK\r\n\r\n", Heard(taken=True, status=200)),
@@ -268,7 +268,7 @@ def test_a_closed_port_is_reported() -> None:
     assert "refused" in refused(f"http://127.0.0.1:{free_port()}/")
 
 
-# --- where it goes ------------------------------------------------------------------
+# --- the address --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
