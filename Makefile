@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-later demo simulate simulate-proof chaos chaos-proof \
-  isolation bench idle screenshots lint format clean lock
+  isolation bench idle screenshots docs lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,7 +58,7 @@ else
 TESTS = $(1) $(PYTEST) $(ARGS)
 endif
 
-test: lint ## every check and every test (ARGS="-k name" chooses some)
+test: lint docs ## every check and every test (ARGS="-k name" chooses some)
 	$(call TESTS,)
 
 # The monotonic clock stays true, or waits would never end. So does PostgreSQL's clock:
@@ -123,6 +123,9 @@ $(BATCHES_STAMP): $(STAMP) requirements/bench-batches.txt
 screenshots: $(STAMP) ## make the pictures of docs/images again, from real pages in Chromium
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/dashboard/test_pictures.py \
 	  tests/dashboard/test_at_work.py
+
+docs: $(STAMP) ## build the documentation as a site, into build/site, without a warning
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix .

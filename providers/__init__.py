@@ -1,1 +1,1 @@
-"""The five providers: what each one's API is, and nothing of ours."""
+"""The five providers: one module for each provider's API; no other code."""

@@ -4,19 +4,20 @@ Pages: ``Order Cancellation``, ``Get Order``, ``Authentication``, and the offici
 clients; read 2026-11-20. Its quirks, and how sure we are of each ([D] documented,
 [C] seen in clients, [A] assumed):
 
-- 200 brings the order's detail [D] and need not be the end: the order, or each named
-  item, is read until it is at 100 (50 is "cancellation waiting") [A].
-- ``return_details: false`` brings a short body that is shown nowhere: it says no
-  more than that the cancel was taken on [A].
-- Refusals are 400 to 499 [D], and none is final here: the order is read back first.
-  One that names a cancellation ("Order already cancelled!") decides nothing [A].
-- How the detail shows items is not public: three names for the list and two for an
-  item's id are accepted, with a status as number, text or object [A].
-- Bad credentials are a 400 at the login, an expired token a 401 elsewhere [C].
-- The path is ``/api/i1`` in one place of the page and ``/api/v1`` in its sample [D]:
-  ``api_prefix`` says which.
-- An IBAN or a holder's name is personal data: in the request alone, and out of any
-  words that quote it.
+- A 200 carries the order's detail [D]. The cancel may still be in progress then: the
+  order, or each named item, is read until it is at 100 (50 is "cancellation waiting")
+  [A].
+- ``return_details: false`` gets a short body that no page shows. It is read as "the
+  cancel was accepted", and as nothing more [A].
+- Refusals are 400 to 499 [D]. No refusal is final here: the order is read back first.
+  A refusal that names a cancellation ("Order already cancelled!") decides nothing [A].
+- How the detail shows items is not public. Three names for the list and two names for
+  an item's id are accepted; a status may be a number, a text or an object [A].
+- Bad credentials are a 400 at the login, an expired token is a 401 elsewhere [C].
+- The page writes the path as ``/api/i1``, and its sample as ``/api/v1`` [D]:
+  ``api_prefix`` chooses.
+- IBANs and holders' names are personal data. They stand in the request only, and are
+  masked in replies that quote them.
 """
 
 from __future__ import annotations
@@ -51,10 +52,11 @@ from rescind.provider.outcomes import (
 from rescind.provider.policy import Policy, seconds
 
 POLICY = Policy(
-    # No limit is documented, and each shop has its own host: a courtesy [A].
+    # No limit is documented, and each shop has its own host: 5 a second is our own
+    # courtesy [A].
     rate="5/second",
     concurrency=4,
-    # A cancel pays back through a bank while the call is open [A].
+    # The refund goes through a bank while the call is open [A].
     read_timeout=45.0,
     resend_delays=seconds(1, 5, 15, 60, 300),
     max_attempts=5,
@@ -63,20 +65,22 @@ POLICY = Policy(
     poll_for=timedelta(days=2),
     verify_delays=seconds(0, 5, 15, 60, 300),
     verify_for=timedelta(hours=6),
-    # Unknown what a second cancel does, and money moves: never sent blindly.
+    # The effect of a second cancel is unknown, and money moves: never sent blindly.
     repeatable=False,
-    # A refusal may speak of a cancellation under way: read the order first [A].
+    # A refusal may be about a cancellation in progress: read the order first [A].
     refusal_is_final=False,
-    # A call whose answer was lost may still be at work for as long as it took [A].
+    # The provider may still execute a call whose answer was lost, for as long as a
+    # call takes [A].
     active_trusted_after=timedelta(seconds=60),
-    # What waits has a status of its own, "cancellation waiting" [D]; a shop that says
-    # no sets it back [A, 2026-11-29]. The hour is for items that follow one by one.
+    # An order whose cancel waits has its own status, "cancellation waiting" [D]. A shop
+    # that declines sets the old status back [A, 2026-11-29]. The hour covers items
+    # that are cancelled one after another.
     queued_for=timedelta(hours=1),
 )
 
 
 class AkinonAccount(Account):
-    """The shop's own host, and a token or the credentials that log in for one."""
+    """The shop's own host, and either a token or the login's user name and password."""
 
     api_prefix: str = "/api/i1"
     token: SecretStr | None = None
@@ -102,15 +106,15 @@ class AkinonAccount(Account):
         login = (self.username is not None, self.password is not None)
         if self.token is not None and any(login):
             raise ValueError(
-                "token stands alone: leave out username and password, or leave out"
-                " token to log in with them"
+                "token is set, and username or password too: set either token,"
+                " or username and password"
             )
         if self.token is None and not all(login):
-            raise ValueError("username and password are required, or else token")
+            raise ValueError("username and password are required, unless token is set")
         return self
 
     def secrets(self) -> tuple[str, ...]:
-        # Half of what logs in, though it may be shown to whoever wrote it.
+        # The user name is half of the login, so it is masked too.
         return (*super().secrets(), *((self.username,) if self.username else ()))
 
 
@@ -147,7 +151,7 @@ class Akinon(WithLogin[AkinonAccount]):
             "is_all": params.get("is_all", False),
             "cancel_items": params.get("cancel_items", []),
             "reasons": params["reasons"],
-            # Null must be sent when there is none [D].
+            # The provider wants null where there is no amount [D].
             "forced_refund_amount": params.get("forced_refund_amount"),
         }
         document |= {k: v for k, v in params.items() if k not in document}
@@ -165,7 +169,7 @@ class Akinon(WithLogin[AkinonAccount]):
         if order.params.get("return_details") is False:
             return Findings({order.id: Finding(Outcome.REQUESTED)})
         if not isinstance(document, dict):
-            raise UnreadableReplyError("a 200 that does not bring an order")
+            raise UnreadableReplyError("a 200 whose body is not an order")
         shown = shown_by(order, document)
         if shown.outcome is Outcome.CANCELLED:
             return Findings({order.id: shown})
@@ -190,7 +194,7 @@ class Akinon(WithLogin[AkinonAccount]):
         return Findings({order.id: Finding(outcome, None, *said)})
 
     def build_probe(self, account: AkinonAccount, token: str | None) -> Request | None:
-        # Order 0 exists nowhere: a 404 proves the token, and nothing is changed.
+        # Order 0 does not exist: a 404 proves the token, and nothing is changed.
         return self.build_read(account, token, [Order("0")])
 
     def static_token(self, account: AkinonAccount) -> str | None:
@@ -211,7 +215,7 @@ class Akinon(WithLogin[AkinonAccount]):
             )
         token = reply.json_object().get("key")
         if not isinstance(token, str) or not _sendable(token):
-            raise UnreadableReplyError("a login that brought no key")
+            raise UnreadableReplyError("a login reply without a key")
         return Token(token)
 
 
@@ -236,5 +240,5 @@ def _sendable(token: str) -> bool:
 
 
 def _named(params: Mapping[str, Any]) -> frozenset[str]:
-    """The items that a cancellation is about; none where it is about all of them."""
+    """The items that a cancellation names; empty where it is for the whole order."""
     return frozenset(map(str, params.get("cancel_items") or ()))

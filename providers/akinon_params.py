@@ -1,4 +1,4 @@
-"""What an Akinon cancel takes beside the order: every parameter of its page."""
+"""The params of an Akinon cancel: every parameter that its page names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _item_ids(value: object) -> list[int]:
 
 
 def _by_item(value: object) -> dict[str, Any]:
-    # Keys are checked here, in words: pydantic would show a key that is an IBAN.
+    # Checked here, not by pydantic: its message would show a key that is an IBAN.
     if not isinstance(value, Mapping) or not value:
         raise ValueError("must map each order item's id to its value")
     found = {str(item_id(key)): one for key, one in value.items()}
@@ -51,7 +51,7 @@ ByItem = BeforeValidator(_by_item)
 
 
 class AkinonParams(Params):
-    """``is_all``, or ``cancel_items``; and a reason for each item, either way."""
+    """``is_all``, or ``cancel_items``; both need a reason for each item."""
 
     is_all: bool = False
     cancel_items: Annotated[list[int], BeforeValidator(_item_ids)] = Field(
@@ -82,13 +82,13 @@ class AkinonParams(Params):
         return self
 
 
-# --- one form for all spellings ------------------------------------------------------
+# --- one canonical form for all spellings ---------------------------------------------
 
 IBAN = re.compile(r"[A-Za-z]{2}[0-9]{2}[0-9A-Za-z]{11,30}")
 
 
 def canonical(params: Mapping[str, Any]) -> dict[str, Any]:
-    """``params``, which were checked, in the one form that their spellings share."""
+    """Checked ``params`` in the one form that all their spellings share."""
     return {
         name: CANONICAL[name](value) if name in CANONICAL else value
         for name, value in params.items()
@@ -111,7 +111,7 @@ def _ibans(value: Mapping[str, str]) -> dict[str, str]:
 
 
 def _iban(value: str) -> str:
-    """In its electronic form, which has no spaces, if it looks like one."""
+    """``value`` in the electronic form, without spaces, if it looks like an IBAN."""
     bare = "".join(value.split())
     return bare.upper() if IBAN.fullmatch(bare) else value
 

@@ -1,4 +1,4 @@
-"""What Akinon's replies say of an order: its items' statuses, and refusals in words."""
+"""Reads Akinon's replies: the statuses of items, and the words of refusals."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ STATUSES: Mapping[int, Finding] = {
     510: CLOSED,  # shipped_and_informed
     520: CLOSED,  # ready_for_pickup: it has left the warehouse [A]
     540: CLOSED,  # attempted_delivery
-    # 544 and 545, "review": of what, nobody says. Unknown.
+    # 544 and 545 are a "review", and no page says of what: unknown.
     550: Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED),  # delivered [A]
 }
-"""Status of an order and of an item. Anything else is unknown."""
+"""Status of an order and of an item. Any other status is unknown."""
 
 DONE = r"(?:di|en|mis(?:ti|tir)?|digi icin|diginden)"
-"""Endings of a Turkish past, whole: *edildikten sonra* (after it was) and *edilmedi*
-(was not) share its beginning."""
+"""Complete endings of a Turkish past tense. *edildikten sonra* (after it was) and
+*edilmedi* (was not) begin in the same way."""
 
 NAMES_A_CANCELLATION = re.compile(
     r"already (?:been )?cancel|cancell?ation\b.*\b(?:progress|waiting|exists?)\b"
@@ -50,7 +50,7 @@ HEDGED = re.compile(
     r"\b(?:not|never|only|or|until|unless|before|after|if|when|will|being|to be"
     r"|degil|sadece|yalnizca|veya|ya da|kadar|eger|ise|sonra|(?<!daha )once)\b"
 )
-"""With these a sentence names a status without saying that it is the order's."""
+"""With these words a sentence names a status, but not as the order's status."""
 
 REFUSAL_WORDS: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (
@@ -63,10 +63,10 @@ REFUSAL_WORDS: tuple[tuple[re.Pattern[str], Reason], ...] = (
         Reason.WINDOW_CLOSED,
     ),
 )
-"""Why it is refused, in folded words of a sibling API [D] and its Turkish [A]."""
+"""Why a cancel was refused, in folded words: a sibling API's [D], and Turkish [A]."""
 
 NO_FIELD = ("detail", "non_field_errors", "message", "error")
-"""Where an error stands that is not about one field of the request."""
+"""Members that hold an error which is not about one field of the request."""
 
 ITEM_LISTS = ("orderitem_set", "order_items", "items")
 
@@ -81,7 +81,7 @@ def fault_of(status: int) -> Held | TokenRefused | None:
     return None
 
 
-# --- what an order shows ----------------------------------------------------------
+# --- the status of an order ---------------------------------------------------------
 
 
 def shown_by(order: Order, document: dict[str, Any]) -> Finding:
@@ -89,19 +89,19 @@ def shown_by(order: Order, document: dict[str, Any]) -> Finding:
     given = (document.get(name) for name in ("pk", "id"))
     ids = {_digits(one) for one in given if one is not None}
     if ids and order.id not in ids:
-        return Finding(Outcome.UNKNOWN, message="a reply that is not this order's")
+        return Finding(Outcome.UNKNOWN, message="the reply is about another order")
     named = {str(item) for item in order.params.get("cancel_items", ())}
     own = document.get("status")
     if not named and own is not None:
         return _together([_code(own)])
     items = _items(document)
     if named - {item for item, _ in items}:
-        return Finding(Outcome.UNKNOWN, message="a reply without all the named items")
+        return Finding(Outcome.UNKNOWN, message="the reply lacks some named items")
     return _together([code for item, code in items if not named or item in named])
 
 
 def _items(document: dict[str, Any]) -> list[tuple[str | None, int | None]]:
-    """Each item's id and status, under whatever name the detail lists them [A]."""
+    """Each item's id and status, from any of the lists that may hold items [A]."""
     lists = [document.get(name) for name in ITEM_LISTS]
     rows = [as_object(row) for part in lists if isinstance(part, list) for row in part]
     return [
@@ -127,7 +127,7 @@ def _code(status: object) -> int | None:
 
 
 def _together(codes: list[int | None]) -> Finding:
-    """One finding for all: cancelled only if each is, and unknown if they differ."""
+    """One finding for all items: cancelled only if each is, unknown if they differ."""
     found = {STATUSES.get(one, UNKNOWN) if one else UNKNOWN for one in codes}
     outcomes = {finding.outcome for finding in found}
     code = first_text(",".join(str(one) for one in sorted(_known(codes))))
@@ -141,7 +141,7 @@ def _together(codes: list[int | None]) -> Finding:
     return Finding(Outcome.UNKNOWN, None, code)
 
 
-# --- what a refusal says ----------------------------------------------------------
+# --- the words of a refusal ---------------------------------------------------------
 
 
 def refusal_of(order: Order, document: object, status: int) -> Finding:
@@ -150,7 +150,7 @@ def refusal_of(order: Order, document: object, status: int) -> Finding:
     if status < 400:
         return Finding(Outcome.UNKNOWN, None, code, message)
     if NAMES_A_CANCELLATION.search(words):
-        # By whom, and is it done? Read back, never taken for an outcome.
+        # The words do not say who cancelled it, or whether that is done: read it back.
         return Finding(Outcome.REFUSED, Reason.ALREADY_CANCELLED, code, message)
     rules = () if HEDGED.search(words) else REFUSAL_WORDS
     named = (reason for pattern, reason in rules if pattern.search(words))
@@ -159,7 +159,7 @@ def refusal_of(order: Order, document: object, status: int) -> Finding:
 
 
 def _by_form(document: object, status: int) -> Reason:
-    """Why, where no words tell: a field is at fault, or nothing more is known."""
+    """The reason by the reply's form, where its words name none."""
     if status == 404:
         return Reason.NOT_FOUND
     fields = set(as_object(document)) - {"code", *NO_FIELD}
@@ -167,7 +167,7 @@ def _by_form(document: object, status: int) -> Reason:
 
 
 def said_by(order: Order, document: object, status: int) -> tuple[str, str | None]:
-    """Code and words of an error, without anything that is sealed."""
+    """Code and words of an error, without sealed values."""
     body = as_object(document)
     said = [(name, _text(part)) for name, part in body.items() if name != "code"]
     parts = [t if name in NO_FIELD else f"{name}: {t}" for name, t in said if t]
@@ -188,7 +188,7 @@ def _text(value: object, depth: int = 3) -> str:
 
 def _unsealed(order: Order, words: str) -> str:
     """``words`` without the IBANs and names that the provider may quote."""
-    # Before they are cut to length: a value must not survive by being cut in half.
+    # Masked before they are cut to length: half of a value must not remain.
     for values in (as_object(order.params.get(name)) for name in SEALED_PARAMS):
         for value in map(str, values.values()):
             for form in {value, value.replace(" ", "")} - {""}:

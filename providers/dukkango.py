@@ -4,17 +4,17 @@ Pages: ``orders/cancel``, ``orders/get-current``, ``auth/login``; read 2026-11-2
 quirks, and how sure we are of each ([D] documented, [C] seen in clients, [A] assumed):
 
 - Success is HTTP 200 *and* ``status: true``. Errors are ``status: false`` with an
-  ``error`` and, not always, a ``message``, half Turkish and half English [D].
-- 403 "URL hatalı" is an identifier that is invalid or another restaurant's: it is
-  the order's fault, not the account's. 401 is the token's [D].
-- What it answers for an order cancelled or completed before is not documented; that
-  its words name the state is [A]. They are read narrowly: "iptal edilemez" (cannot be
-  cancelled) has the stem of "iptal edildi" (was cancelled), and "işlem iptal edildi"
-  is about the request. Words that could mean either decide nothing.
-- The only read-back lists the active orders, so an absent one may be cancelled,
-  completed or something else: absence proves nothing [D + A].
+  ``error`` and sometimes a ``message``, half Turkish and half English [D].
+- 403 "URL hatalı" means that the identifier is invalid or another restaurant's. The
+  order is at fault, not the account. 401 is about the token [D].
+- Its answer for an order that was cancelled or completed before is not documented. We
+  assume that the words name the state [A]. They are read narrowly: "iptal edilemez"
+  (cannot be cancelled) has the stem of "iptal edildi" (was cancelled), and "işlem iptal
+  edildi" is about the request. Words that could mean either decide nothing.
+- The only read-back lists the active orders. An order that is not listed may be
+  cancelled, completed or something else: absence proves nothing [D + A].
 - That cancelling twice does no harm is [A].
-- A token lasts 24 h, and its expiry carries no offset: Turkish time, UTC+3 [A].
+- A token lasts 24 h. Its expiry has no offset and is read as Turkish time, UTC+3 [A].
 """
 
 from __future__ import annotations
@@ -54,31 +54,33 @@ POLICY = Policy(
     # No limit is documented for the cancel; 5 a second is our own courtesy [A].
     rate="5/second",
     concurrency=4,
-    # 30 s between two get-current [D], and one answers for any number of orders.
+    # get-current must wait 30 s between calls [D], and one call answers for any number
+    # of orders.
     read_rate="1/30 second",
     read_batch=1000,
-    # What a 429 asks for in its text [D]; it need not send Retry-After.
+    # A 429 asks for this wait in its text [D]; it may come without Retry-After.
     throttle_wait=timedelta(seconds=30),
     # A kitchen starts at once: the first waits are short.
     resend_delays=seconds(1, 5, 15, 60, 300),
     max_attempts=5,
-    # Sooner than every 30 s it may not be asked.
+    # The provider allows no reading sooner than every 30 s.
     verify_delays=seconds(0, 30, 60, 300),
-    # Within the hour a restaurant order is over, and the list forgets it [A].
+    # A restaurant order is over within the hour, and then leaves the list [A].
     verify_for=timedelta(hours=1),
-    # Nothing is ever "taken on" here; asked for by the type, and harmless.
+    # Never used: no reply here means "requested". The type requires a value.
     poll_delays=seconds(30, 60),
-    # A call whose answer was lost may be at work for as long as that [A, 2026-11-29].
+    # The provider may execute a call whose answer was lost for that long
+    # [A, 2026-11-29].
     active_trusted_after=timedelta(seconds=30),
-    # A second cancel finds a cancelled order and changes nothing [A]; there is no
-    # read-back that could tell instead.
+    # A second cancel finds a cancelled order and changes nothing [A]. No read-back
+    # could show it instead.
     repeatable=True,
 )
 
 UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 SENDABLE = re.compile(r"[\x21-\x7e]{1,4096}")
-"""What may stand in a header."""
+"""Characters that an HTTP header may hold."""
 
 
 class DukkangoAccount(Account):
@@ -101,11 +103,14 @@ class DukkangoAccount(Account):
         login = (self.app_secret_key is not None, self.rest_secret_key is not None)
         if self.access_token is not None and any(login):
             raise ValueError(
-                "access_token stands alone: leave out app_secret_key and"
-                " rest_secret_key, or leave out access_token to log in with them"
+                "access_token is set, and a secret key too: set either access_token, or"
+                " app_secret_key and rest_secret_key"
             )
         if self.access_token is None and not all(login):
-            raise ValueError("app_secret_key and rest_secret_key, or else access_token")
+            raise ValueError(
+                "app_secret_key and rest_secret_key are required, unless access_token"
+                " is set"
+            )
         return self
 
 
@@ -125,7 +130,7 @@ class Dukkango(WithLogin[DukkangoAccount]):
     refresh_early: ClassVar[timedelta] = timedelta(hours=1)  # as its page advises [D]
 
     def canonical_order(self, order: str) -> str:
-        # A UUID is the same in capitals, and is written in small letters (RFC 9562).
+        # Capitals do not change a UUID, and it is written in small letters (RFC 9562).
         return order.lower()
 
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
@@ -170,7 +175,8 @@ class Dukkango(WithLogin[DukkangoAccount]):
     def build_probe(
         self, account: DukkangoAccount, token: str | None
     ) -> Request | None:
-        # get-current would use up the cooldown; the login proves the secrets.
+        # get-current would use up the 30 s between two calls; the login proves the
+        # secrets.
         return None
 
     def static_token(self, account: DukkangoAccount) -> str | None:
@@ -200,7 +206,7 @@ class Dukkango(WithLogin[DukkangoAccount]):
         data = as_object(document.get("data"))
         token = data.get("access_token")
         if not isinstance(token, str) or not SENDABLE.fullmatch(token):
-            raise UnreadableReplyError("a login that brought no access_token")
+            raise UnreadableReplyError("a login reply without an access_token")
         return Token(token, expiry_of(data.get("expiration_date"), now))
 
 

@@ -1,4 +1,4 @@
-"""What Dükkango's replies say of an order."""
+"""Reads Dükkango's replies: what they say of an order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ORDER_STATUSES: Mapping[int, Finding] = {
     5: Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED),
     6: Finding(Outcome.CANCELLED, Reason.CONFIRMED),
 }
-"""``status_id`` in get-current. Anything else is unknown."""
+"""``status_id`` in get-current. Any other number is unknown."""
 
 TURKISH_TIME = timezone(timedelta(hours=3))
 
@@ -37,13 +37,13 @@ def of_cancel(http: int, status: object, words: str | None) -> Finding:
     if http == 200 and status is True:
         return Finding(Outcome.CANCELLED, Reason.CONFIRMED)
     if status is not False:
-        # Not the provider's own form: a gateway's page, or a wrong base_url.
+        # Not the provider's own form, but a gateway's page or a wrong base_url.
         return UNKNOWN
     return of_refusal(http, words)
 
 
 def listed_orders(data: object) -> dict[str, set[int | None]]:
-    """The statuses that get-current shows, by payment_key in small letters."""
+    """The statuses in get-current, by payment_key in small letters."""
     if not isinstance(data, list):
         raise UnreadableReplyError("a get-current without a list of orders")
     listed: dict[str, set[int | None]] = {}
@@ -70,13 +70,13 @@ def of_listed(statuses: set[int | None] | None) -> Finding:
 
 
 def expiry_of(written: object, now: datetime) -> datetime | None:
-    """When the token ends; unknown when it is not said, or said to be over."""
+    """When the token expires; ``None`` if ``written`` is no date, or is in the past."""
     try:
         moment = datetime.fromisoformat(plain_text(written) or "")
     except ValueError:
         return None
     if moment.tzinfo is None:
-        # 2026-11-20 [A]: no offset is written, and the provider is Turkish.
+        # 2026-11-20 [A]: the date has no offset, and the provider is Turkish.
         moment = moment.replace(tzinfo=TURKISH_TIME)
     return moment if moment > now else None
 

@@ -1,9 +1,10 @@
-"""Dükkango's words, Turkish and English, and what a refusal says of an order in them.
+"""Dükkango's words, Turkish and English, and what a refusal in them says of an order.
 
-None is documented for an order that was cancelled or completed before: all of it is
-[A], read again on 2026-11-29. The states are whole forms, for in Turkish a negation, a
-condition and a question share the stem: *iptal edilmedi* (was not cancelled), *iptal
-edilirse* (if it is cancelled), *edilmeden* (without being), *edilecek* (will be).
+No wording is documented for an order that was cancelled or completed before: all of it
+is [A], read again on 2026-11-29. States are matched as complete words, because in
+Turkish a negation, a condition and a question share the stem: *iptal edilmedi* (was not
+cancelled), *iptal edilirse* (if it is cancelled), *edilmeden* (without being),
+*edilecek* (will be).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ HTTP_REFUSALS: Mapping[int, Reason] = {
 CANCELLED = Finding(Outcome.CANCELLED, Reason.ALREADY_CANCELLED)
 COMPLETED = Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED)
 UNSAID = Finding(Outcome.REFUSED)
-"""It did not cancel, and does not say in which state the order is: read it back."""
+"""The cancel was refused without the order's state: read the order back."""
 
 NOT_THE_ORDER = re.compile(
     r"\b(?:islem|odeme|iade|talep|talebi|istek|istegi|payment|refund|request|operation"
@@ -31,7 +32,7 @@ NOT_THE_ORDER = re.compile(
     r" (?:iptal edil|tamamlan|cancel|complet)\w*"
     r"|\biptal(?:i\w*)? (?:zaten )?tamamlan\w*"
 )
-"""Something else that was cancelled or completed: an operation, a payment."""
+"""Something else was cancelled or completed: an operation, or a payment."""
 CAN_NOT_BE = re.compile(r"\bcan(?: ?not| not|['’]t) be \w+")
 DENIED = re.compile(r"\b(?:degil\w*|not|never)\b|n['’]t\b")
 UNSURE = re.compile(
@@ -41,7 +42,7 @@ UNSURE = re.compile(
     r"|\b(?:if|when|(?<!daha )once|until|unless|before|after|whether|will|being)\b"
     r"|\bto be\b"
 )
-"""Words with which a sentence names a state without saying that it is this one."""
+"""With these words a sentence names a state, but not as the order's state."""
 
 DONE = r"(?:di|en|mis(?:ti|tir)?|digi icin|diginden|mis durumda(?:dir)?)"
 SAYS_CANCELLED = re.compile(
@@ -57,7 +58,7 @@ SAYS_COMPLETED = re.compile(
     r"|\balready\b.*(?<!be )(?<!being )\b(?:completed|delivered)\b"
     r"|\b(?:is|was|has been) (?:already )?(?:completed|delivered)\b"
 )
-"""The two states, in folded words: whole forms, for their negations share the stem."""
+"""The two states, in folded, complete words: their negations share the stem."""
 
 STATE_UNSAID = re.compile(
     r"\bislen(?:di|mis(?:tir)?)\b|\bislem gor(?:du|mus(?:tur)?)\b"
@@ -66,16 +67,16 @@ STATE_UNSAID = re.compile(
     r"|\bdurum(?:u|da|undaki)?\b|\bstatu(?:su|de|sunde)?\b|\biptal ediliyor\b"
     r"|\balready (?:processed|closed|handled|finali[sz]ed)\b|\bstatus\b|\bstate\b"
 )
-"""It was dealt with, or is in some state: in which, the sentence does not say."""
+"""The order was handled, or is in a state that the sentence does not name."""
 IS_INVALID = re.compile(
     r"\bgecersiz\b|\bhatali\b|\beksik\b|\bzorunlu\b|\bgerekli\b"
     r"|\binvalid\b|\brequired\b|\bmissing\b|\bmust be\b"
 )
-"""The request is at fault, whatever the order's state."""
+"""The request is at fault, in any state of the order."""
 
 
 def of_refusal(http: int, words: str | None) -> Finding:
-    """What ``status: false`` with these words, and this HTTP status, says."""
+    """What ``status: false`` with these words and this HTTP status says of an order."""
     text = NOT_THE_ORDER.sub("", CAN_NOT_BE.sub("", fold(words)))
     named = _states(text)
     if len(named) == 1 and not UNSURE.search(text):
@@ -88,7 +89,7 @@ def of_refusal(http: int, words: str | None) -> Finding:
 
 
 def _states(text: str) -> list[Finding]:
-    """The states that are named, and not denied."""
+    """The states that ``text`` names and does not deny."""
     if DENIED.search(text):
         return []
     forms = ((SAYS_CANCELLED, CANCELLED), (SAYS_COMPLETED, COMPLETED))
@@ -98,5 +99,5 @@ def _states(text: str) -> list[Finding]:
 def _is_unsaid(http: int, text: str) -> bool:
     if IS_INVALID.search(text):
         return False
-    # No other status is documented: the order's state may be behind each of them.
+        # No other status is documented, so the order's state may be the cause.
     return http not in HTTP_REFUSALS or bool(STATE_UNSAID.search(text))

@@ -4,19 +4,20 @@ Pages: ``cancel-order`` (last updated 2026-04-30), ``get-report``, ``error-codes
 read 2026-11-20. Its quirks, and how sure we are of each ([D] documented, [C] seen
 in clients, [A] assumed):
 
-- Success is HTTP 2xx *and* ``response.status.code`` 200, or no code at all; the code
+- Success is HTTP 2xx *and* ``response.status.code`` 200, or no code at all. The code
   is a number today and was a string in older pages [D].
 - 455 "Sipariş bulunamadı" has three meanings (unknown order, sending has begun,
-  finished), which only ``get-report`` tells apart. It is not idempotent: a second
-  cancel of a cancelled order answers 455 as well [D].
+  finished). Only ``get-report`` tells them apart. The cancel is not idempotent: a
+  second cancel of a cancelled order answers 455 as well [D].
 - ``get-report`` answers 456 while the send date is not reached: the order is
   still scheduled, so it was not cancelled and still can be [D + A].
 - After a cancel the report shows order status 115, or 455 [D]. Either way no
-  message goes out.
+  message is sent.
 - 401 is configuration (key, hash, the panel's API switch, an IP restriction) and 404
   is "no such method": neither says anything of the order [D].
-- A gateway of its kind repeats the body's code as HTTP status [D], now and then with a
-  body in Windows-1254 or in XML [C]: a 455 or 456 counts where the body cannot be read.
+- A gateway of this kind repeats the body's code as HTTP status [D], sometimes with a
+  body in Windows-1254 or in XML [C]: HTTP 455 or 456 counts where the body cannot be
+  read.
 - There is no 429; 503 is the one transient code documented [D].
 """
 
@@ -50,19 +51,19 @@ POLICY = Policy(
     # No limit is documented for either call; 20 a second is our own courtesy [A].
     rate="20/second",
     concurrency=8,
-    # Waits for a 5xx or a refused connection. The window closes when the SMS is
-    # dispatched, so the first ones are short.
+    # Waits after a 5xx or a refused connection. The order can be cancelled until the
+    # SMS is sent, so the first waits are short.
     resend_delays=seconds(1, 5, 15, 60, 300),
     max_attempts=8,
-    # The report knows the order at once [A]; later ones are for its bad minutes.
+    # The report shows the order at once [A]; later readings are for a failing report.
     verify_delays=seconds(0, 2, 5, 15, 60, 300),
     verify_for=timedelta(hours=6),
-    # A call that timed out may still be at work: "not reached its date" (456) is
-    # believed once it is older than the longest call by far [A].
+    # The provider may still execute a call that timed out. "Send date not reached"
+    # (456) is believed only after more than the longest call's time [A].
     active_trusted_after=timedelta(seconds=60),
-    # Nothing is ever "taken on" here; asked for by the type, and harmless.
+    # Never used: no reply here means "requested". The type requires a value.
     poll_delays=seconds(5, 30),
-    # Not idempotent [D]: never sent again while the first may have worked.
+    # Not idempotent [D]: not sent again while the first cancel may have worked.
     repeatable=False,
     # After a cancel the order may be gone from the report [D].
     cancelled_may_vanish=True,
@@ -72,13 +73,13 @@ CANCEL_CODES: Mapping[int, Finding] = {
     200: Finding(Outcome.CANCELLED, Reason.CONFIRMED),
     400: Finding(Outcome.REFUSED, Reason.INVALID_REQUEST),
     422: Finding(Outcome.REFUSED, Reason.INVALID_REQUEST),
-    # Not done by this call; which of its three meanings it has, the report tells.
+    # This call did not cancel it. The report tells which of the three meanings holds.
     455: Finding(Outcome.REFUSED),
 }
-"""``response.status.code`` of cancel-order. Anything else is unknown."""
+"""``response.status.code`` of cancel-order. Any other code is unknown."""
 
 OWN_STATUSES = frozenset({455, 456})
-"""HTTP statuses that are nobody's but its own: they repeat the body's code [D], and
+"""HTTP statuses that only this provider uses: they repeat the body's code [D], and
 count where the body cannot be read."""
 
 REPORT_CODES: Mapping[int, Finding] = {
@@ -103,7 +104,7 @@ ACCOUNT_FAULTS: Mapping[int, str] = {
 
 
 class IletiMerkeziAccount(Account):
-    """Issued in the panel; both travel in the body as they are."""
+    """Key and hash come from the provider's panel; both are sent in the body."""
 
     base_url: str = "https://api.iletimerkezi.com"
     key: SecretStr
@@ -118,7 +119,7 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
     order_form: ClassVar[str] = "the orderId that send-sms returned: 1 to 20 digits"
 
     def canonical_order(self, order: str) -> str:
-        # The id is a number [D], which some programs fill up with zeros.
+        # The id is a number [D]; some programs pad it with zeros.
         return order.lstrip("0") or "0"
 
     def build_cancel(
@@ -138,7 +139,7 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
     def build_read(
         self, account: IletiMerkeziAccount, token: str | None, orders: Sequence[Order]
     ) -> Request:
-        # Only the order's own status matters: one row is plenty.
+        # Only the order's own status matters: one row is enough.
         order = {"id": orders[0].id, "page": "1", "rowCount": "1"}
         return _call(account, "get-report", {"order": order})
 
@@ -198,7 +199,7 @@ def _document(reply: Reply) -> dict[str, Any]:
         contradictory = isinstance(error, ContradictoryReplyError)
         own = reply.status in OWN_STATUSES and not contradictory
         if own or reply.status in ACCOUNT_FAULTS:
-            return {}  # a gateway's own page: its status says enough
+            return {}  # a gateway's own page: its HTTP status is enough
         raise
 
 
@@ -206,7 +207,7 @@ def _order_status(asked: Order, reply: Reply) -> Finding:
     order = as_object(as_object(reply.json_object().get("response")).get("order"))
     status = as_number(order.get("status"))
     if plain_text(order.get("id", asked.id)) != asked.id or status is None:
-        return Finding(Outcome.UNKNOWN, message="a report that is not this order's")
+        return Finding(Outcome.UNKNOWN, message="the report is about another order")
     finding = ORDER_STATUSES.get(status, Finding(Outcome.UNKNOWN))
     return _with_words(finding, status, None)
 

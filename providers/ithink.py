@@ -3,22 +3,22 @@
 Pages: ``Cancel Order V 3.0.0``, ``Track Order V 3.0.0``; read 2026-11-20. Its quirks,
 and how sure we are of each ([D] documented, [C] seen in clients, [A] assumed):
 
-- Errors come as HTTP 200 with ``status: error``; so success is HTTP 2xx *and*
-  ``status: success`` *and* the row's own "Success", whatever the capitals [C].
-- Rows are an object keyed "1", "2", … ("0" seen) or by AWB, or an array [C]. The others
-  name no AWB
-  (``refnum`` is the merchant's number [D + A]): the n-th row is the n-th AWB's only
-  where there are as many rows as AWBs and no gap in their keys [A]. Else nothing is
-  known of any of them, and tracking tells.
-- A top-level error without rows has acted on none of them [A]. One that sounds like
-  a breakdown may have: it decides nothing.
-- Cancelling and tracking live on two hosts [C]; the page's sample that switches TLS
-  verification off is not followed.
+- Errors come as HTTP 200 with ``status: error``. Success is therefore HTTP 2xx *and*
+  ``status: success`` *and* the row's own "Success", in any capitals [C].
+- Rows are an object keyed "1", "2", … ("0" seen) or by AWB, or an array [C]. Rows that
+  are not keyed by AWB name no AWB (``refnum`` is the merchant's number [D + A]). The
+  n-th row then belongs to the n-th AWB, if there are as many rows as AWBs and no gap in
+  their keys [A]. Otherwise every AWB is unknown, and tracking decides.
+- A top-level error without rows means that no AWB was acted on [A]. An error that
+  sounds like a breakdown decides nothing: the provider may have acted.
+- Cancelling and tracking are on two hosts [C]. The page's sample switches TLS
+  verification off; we do not.
 - Tracking says Cancelled after a cancel, with the codes CN, UD, CA and 36, and may lag
   behind it [C]. From Manifested to Undelivered all is UD, so the words are read before
-  the code; a code that contradicts them makes it unknown. An "RTO Delivered" is DL [D].
-- ``cancel_status: "Approved"`` is the surest sign of a cancel, whatever else is said
-  [C]. A shipment can be cancelled until it is picked up [D].
+  the code. A code that contradicts the words makes it unknown. An "RTO Delivered" is DL
+  [D].
+- ``cancel_status: "Approved"`` is the surest sign of a cancel, whatever else tracking
+  says [C]. A shipment can be cancelled until it is picked up [D].
 - Whether a second cancel of the same AWB does no harm is not known.
 """
 
@@ -63,17 +63,17 @@ POLICY = Policy(
     rate="5/second",
     read_rate="3/second",
     concurrency=4,
-    # What the page's own samples wait for a batch [D].
+    # The page's own samples wait this long for a batch [D].
     read_timeout=30.0,
     # Couriers collect in rounds, hours apart: a wait of minutes costs nothing [A].
     resend_delays=seconds(5, 30, 120, 600),
     max_attempts=5,
-    # Tracking lags: one early look, then about when "not cancelled" is believed.
+    # Tracking lags: one early reading, then one about when "not cancelled" is believed.
     verify_delays=seconds(5, 60, 300, 660, 1800),
     verify_for=timedelta(hours=6),
-    # Nothing is ever "taken on" here; asked for by the type, and harmless.
+    # For a cancel that tracking shows as asked for and not yet approved [A].
     poll_delays=seconds(30, 300),
-    # Nothing promises that a second cancel is a no-op.
+    # No page promises that a second cancel is a no-op.
     repeatable=False,
     # That tracking lags is [C], by how much is [A]: "Manifested" proves nothing yet.
     active_trusted_after=timedelta(minutes=10),
@@ -84,13 +84,13 @@ PRODUCTION_TRACKING = "https://api.ithinklogistics.com"
 
 
 class IThinkAccount(Account):
-    """Both secrets come from iThink's team and travel in the body."""
+    """Both secrets come from iThink's team and are sent in the body."""
 
     base_url: str = PRODUCTION
     track_url: str = Field(default="", validate_default=True)
-    """Where shipments are tracked. Unless it is given: iThink's own host for that
-    with the default ``base_url``, else ``base_url``, so that what is meant for a
-    staging system never reaches the real one."""
+    """The host for tracking. Default: iThink's own tracking host with the default
+    ``base_url``, else ``base_url``. Calls for a staging system therefore never reach
+    the production one."""
     access_token: SecretStr
     secret_key: SecretStr
 
@@ -138,7 +138,7 @@ class IThink(Provider[IThinkAccount]):
         if succeeded(document, reply):
             return Findings({awb: of_row(row) for awb, row in rows.items()})
         if rows:
-            # It says error, and its rows say what: none of them is a success.
+            # The whole call failed, so no row may count as a success.
             return Findings({awb: of_error_row(row) for awb, row in rows.items()})
         return refused_whole(orders, document, words, reply)
 
@@ -162,7 +162,7 @@ class IThink(Provider[IThinkAccount]):
         )
 
     def build_probe(self, account: IThinkAccount, token: str | None) -> Request | None:
-        # Tracking changes nothing, and an AWB "0" is nobody's.
+        # Tracking changes nothing, and no shipment has the AWB "0".
         return self.build_read(account, token, [Order("0")])
 
 

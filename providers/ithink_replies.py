@@ -1,4 +1,4 @@
-"""What iThink's replies say: of the call, of each row, and of each tracked AWB."""
+"""Reads iThink's replies: of the whole call, of each row, of each tracked AWB."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def document_of(reply: Reply) -> dict[str, Any]:
         return reply.json_object()
     except UnreadableReplyError:
         if reply.status in HTTP_FAULTS:
-            return {}  # a gateway's own page: its status says enough
+            return {}  # a gateway's own page: its HTTP status is enough
         raise
 
 
@@ -93,8 +93,8 @@ def refused_whole(
     words: str | None,
     reply: Reply,
 ) -> Parsed:
-    """An error for all of them: nothing was done, unless it is a breakdown."""
-    # Rows that cannot be told apart may hold one that was acted on.
+    """One error for all AWBs: no AWB was acted on, unless it is a breakdown."""
+    # Rows that match no AWB may hold one that was acted on.
     if document.get("data") or not _is_refusal(document, words, reply):
         return _nothing_known(orders, document, words)
     default = Reason.INVALID_REQUEST if reply.status == 400 else Reason.REFUSED
@@ -111,14 +111,14 @@ def unread(
     words: str | None,
     reply: Reply,
 ) -> Parsed:
-    """Tracking that was refused says nothing, but one AWB may spoil it for ten."""
+    """Failed tracking says nothing of an order. One bad AWB may fail a call of ten."""
     if len(orders) > 1 and _is_refusal(document, words, reply):
         return BatchRefused(_with_words(UNKNOWN, document.get("status"), words))
     return _nothing_known(orders, document, words)
 
 
 def _is_refusal(document: Mapping[str, Any], words: str | None, reply: Reply) -> bool:
-    """Whether it was turned away, and did not break down on the way."""
+    """Whether iThink refused the call, as opposed to breaking down during it."""
     broken = (as_number(document.get("status_code")) or 0) >= 429
     return (
         _is_error(document, reply) and not broken and not BREAKDOWN.search(fold(words))
@@ -136,10 +136,10 @@ def _nothing_known(
 
 
 def rows_of(orders: Sequence[Order], data: object) -> dict[str, dict[str, Any]]:
-    """Each AWB's row, or nothing at all where they cannot be told for certain."""
+    """Each AWB's row; empty where the rows cannot be matched for certain."""
     count = len(orders)
     if isinstance(data, dict) and data and data.keys() <= {o.id for o in orders}:
-        # 2026-11-29 [C]: rows keyed by AWB. One that is missing stays unknown.
+        # 2026-11-29 [C]: rows keyed by AWB. An AWB without a row stays unknown.
         by_awb = {awb: as_object(row) for awb, row in data.items()}
         return {} if any(_names_another(*one) for one in by_awb.items()) else by_awb
     if isinstance(data, list):
@@ -186,7 +186,7 @@ def of_error_row(row: Mapping[str, Any]) -> Finding:
 
 
 def tracking_entry(awb: str, data: object) -> dict[str, Any]:
-    """What tracking holds under this AWB, or in an entry that names it."""
+    """The tracking entry under this AWB, or the one that names it; else empty."""
     keyed = as_object(data)
     entries = [as_object(keyed[awb])] if awb in keyed else []
     if not entries:

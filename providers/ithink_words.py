@@ -1,4 +1,4 @@
-"""iThink's words, as far as they are known, and what each of them says of a shipment.
+"""iThink's words, as far as they are known, and what each says of a shipment.
 
 Certainty: [D] documented, [C] seen in clients, [A] assumed. Read again on 2026-11-29.
 """
@@ -22,7 +22,7 @@ REQUESTED = Finding(Outcome.REQUESTED)
 # --- a failed row's remark, or a top-level error ------------------------------------
 
 REMARKS: Mapping[str, Finding] = {
-    # Cancelled by whom, and really? Tracking tells.
+    # The words do not say who cancelled it, or whether that is true: tracking decides.
     r"\b(?:already|been|was|is|or|status) (?:been )?cancell?ed\b"
     r"|\bcancell?ed (?:already|or)\b": Finding(
         Outcome.REFUSED, Reason.ALREADY_CANCELLED
@@ -34,21 +34,20 @@ REMARKS: Mapping[str, Finding] = {
     r"|\bawb(?: no| number)?(?: is)? (?:invalid|incorrect|wrong|not valid)\b": MISSING,
     r"\bnot support": Finding(Outcome.REFUSED, Reason.NOT_SUPPORTED),
 }
-"""What a remark says of a shipment [A]. One that says two different things says nothing
-for certain."""
+"""What a remark says of a shipment [A]. A remark that says two things is unknown."""
 
 BREAKDOWN = re.compile(
     r"try again|later\b|\bretry\b|went wrong|server error|internal error"
     r"|time(?:d )?out|temporar|unavailable|exception|too many|maintenance|in progress"
     r"|\bbusy\b|not respond|unable to (?:connect|reach)"
 )
-"""Words of a breakdown: it may have been acted on all the same."""
+"""Words of a breakdown: the provider may have acted all the same."""
 UNDER_WAY = re.compile(
     r"\bcancel\w*(?: \w+){0,3} (?:requested|submitted|raised|received|placed|initiated"
     r"|pending|process|processing|processed|approval|approved)\b"
     r"|\balready (?:requested|submitted|raised|initiated)\b"
 )
-"""2026-11-29 [A]: a cancel was asked for before, and iThink has still to approve it."""
+"""2026-11-29 [A]: a cancel was asked for before, and iThink has not approved it yet."""
 
 
 def of_remark(words: str | None, default: Finding) -> Finding:
@@ -91,13 +90,13 @@ LEFT_THE_SHOP = re.compile(
     r"|(?:shipment |parcel |consignment )?(?:in transit|lost|damaged|delayed|misrouted"
     r"|dispatched|shipped|picked up|out for delivery|undelivered)"
 )
-"""Whole statuses of couriers that say the same in other words [C]."""
+"""Whole statuses of couriers that mean the same in other words [C]."""
 IS_CANCELLED = re.compile(
     r"(?:order |shipment |awb |booking )?(?:is |was |has been )?cancell?ed"
     r"(?: by (?:the )?(?:seller|merchant|client|customer|shipper|user|courier))?"
 )
-"""Whole statuses that say cancelled. "Pickup cancelled" and "RTO cancelled" are none,
-nor is "cancelled" beside anything else."""
+"""Whole statuses that mean cancelled. "Pickup cancelled" and "RTO cancelled" do not,
+nor does "cancelled" beside other words."""
 
 CODES: Mapping[str, Finding] = {
     "CN": CANCELLED,
@@ -108,8 +107,8 @@ CODES: Mapping[str, Finding] = {
     "IT": CLOSED,
     "PP": CLOSED,
 }
-"""``current_status_code`` [D]. UD is shared by too many to say anything, and so are CA
-and 36, which were seen beside "Cancelled" [C]."""
+"""``current_status_code`` [D]. UD is left out, because too many statuses share it. CA
+and 36 were only seen beside "Cancelled" [C], and are left out too."""
 
 APPROVED = frozenset(
     {"approved", "cancelled", "canceled", "cancel approved", "cancellation approved"}
@@ -131,17 +130,17 @@ NO_CANCEL = frozenset(
 
 
 def of_tracking(status: str | None, code: str, cancel_status: str | None) -> Finding:
-    """What tracking says, its three members together; ``code`` in capitals."""
+    """What tracking's three members together say; ``code`` is in capitals."""
     shown = _of_status(_folded(status), code)
     asked = _folded(cancel_status)
     if asked in NO_CANCEL:
         return shown
     if asked in APPROVED:
-        # A shipment that was delivered was not called off, whatever was approved.
+        # A delivered shipment was not cancelled, even if the cancel was approved.
         return UNKNOWN if shown.reason is Reason.ALREADY_COMPLETED else CANCELLED
     if shown.outcome is not Outcome.ACTIVE:
         return shown
-    # Whatever the word means, a second cancel must not go out on such a ground.
+        # Unknown words may mean a cancel in progress: a second one must not be sent.
     return REQUESTED if asked in ASKED_FOR else UNKNOWN
 
 

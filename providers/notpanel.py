@@ -3,20 +3,21 @@
 Pages: ``action=cancel``, ``action=status``, ``Rate limits``; read 2026-11-20. Its
 quirks, and how sure we are of each ([D] documented, [C] seen in clients, [A] assumed):
 
-- Success says that the cancel is done (pending orders) *or* only queued upstream (those
-  in flight), and nothing in the answer tells which [D]: so a success is never
-  more than "requested", and the status says how it ends.
+- Success means that the cancel is done (pending orders) *or* only queued upstream
+  (orders in flight), and the answer does not tell which [D]. A success is therefore
+  never more than "requested", and the order's status tells how it ends.
 - One order answers ``{"cancel": id}``, many an array of ``{order, cancel}`` or
-  ``{order, error}`` [D]. The trade's usual shapes are read too: ``cancel: 1``,
+  ``{order, error}`` [D]. Usual shapes of such panels are read too: ``cancel: 1``,
   ``cancel: {"error": …}``, a map keyed by order, numbers as ids.
-- An array's row is the order's that it names, wherever it stands.
+- A row of an array belongs to the order that it names, at any place in the array.
 - Errors are 400 with a text, 403 when the account is suspended, 429; there is no 401
-  and no 404 [D]. What a wrong key is answered is not known: a text naming the key [A].
-- 400 "cannot be cancelled (already …)" covers completed, cancelled and refunded [D];
-  only completed is final, the others are read back.
-- ``in_progress`` is the only status spelt out [D]; the other words are the trade's [A].
-- Whether a queued cancel may be asked for again is not known; it is taken to do no
-  harm [A], and is only done to an order that is seen neither cancelled nor ended.
+  and no 404 [D]. The answer to a wrong key is not known: a text that names the key [A].
+- 400 "cannot be cancelled (already …)" covers completed, cancelled and refunded [D].
+  Only completed is final; for the others the order is read back.
+- ``in_progress`` is the only status documented [D]; the other words are usual for such
+  panels [A].
+- Whether a queued cancel may be asked for again is not known. We assume that it does no
+  harm [A], and send it only for an order that is seen neither cancelled nor ended.
 """
 
 from __future__ import annotations
@@ -59,27 +60,27 @@ POLICY = Policy(
     # Both are the page's own maximum, and a batch counts as one call [D].
     batch=100,
     read_batch=100,
-    # About 100 a minute for a key [D], less a tenth for what else uses the key.
+    # About 100 a minute for a key [D], less a tenth for other users of the key.
     rate="90/minute",
     # Polling must leave room for cancels.
     read_rate="60/minute",
     concurrency=4,
     resend_delays=seconds(2, 10, 60, 300, 900),
     max_attempts=5,
-    # A pending order is cancelled at once [D], so the first look comes early; one in
-    # flight waits for its upstream, which takes minutes to days [A].
+    # A pending order is cancelled at once [D], so the first reading comes early. An
+    # order in flight waits for its upstream, which takes minutes to days [A].
     poll_delays=seconds(1, 5, 20, 60, 300, 900, 1800),
     poll_for=timedelta(days=3),
     verify_delays=seconds(1, 10, 35, 60, 300, 900),
     verify_for=timedelta(hours=6),
-    # No idempotency key, and nothing said of a second cancel [D].
+    # The page names no idempotency key, and does not mention a second cancel [D].
     repeatable=False,
-    # A call whose answer was lost may be at work for as long as that [A].
+    # The provider may execute a call whose answer was lost for that long [A].
     active_trusted_after=timedelta(seconds=30),
-    # The upstream takes minutes to days, and the status goes on naming the order's own
-    # state meanwhile [A, 2026-11-29]. After a day a request is taken for dropped.
+    # The upstream takes minutes to days, and the status still shows the order's own
+    # state meanwhile [A, 2026-11-29]. After a day a request counts as dropped.
     queued_for=timedelta(days=1),
-    # The limit is by the minute; a 429 says more exactly [D].
+    # The limit is per minute; a 429 gives the exact wait [D].
     throttle_wait=timedelta(seconds=60),
 )
 
@@ -87,7 +88,7 @@ ULID = re.compile(r"(?i:ord)_[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}")
 
 
 class NotPanelAccount(Account):
-    """The key is made on the dashboard's API page; it travels in the form."""
+    """The key comes from the dashboard's API page; it is sent in the form."""
 
     base_url: str = "https://notpanel.com"
     key: SecretStr
@@ -105,10 +106,10 @@ class NotPanel(Provider[NotPanelAccount]):
 
     def canonical_order(self, order: str) -> str:
         if order.isdecimal():
-            # Panels count their orders, and their ids are numbers [C].
+            # Panels number their orders [C], so zeros in front change nothing.
             return order.lstrip("0") or "0"
-        # What follows ord_ is a ULID by its look [A], which knows no case. Any other id
-        # may differ from another in its case alone.
+        # The part after ord_ looks like a ULID [A], in which case does not matter. Any
+        # other id may differ from another in its case alone.
         prefix, _, rest = order.partition("_")
         return f"{prefix.lower()}_{rest.upper()}" if ULID.fullmatch(order) else order
 
@@ -154,19 +155,19 @@ class NotPanel(Provider[NotPanelAccount]):
     def build_probe(
         self, account: NotPanelAccount, token: str | None
     ) -> Request | None:
-        # Reading a status changes nothing, and an order "0" is nobody's.
+        # Reading a status changes nothing, and no order has the id "0".
         return self.build_read(account, token, [Order("0")])
 
 
 def _call(account: NotPanelAccount, action: str, orders: Sequence[Order]) -> Request:
     form = {"key": account.key.get_secret_value(), "action": action}
-    # Either of the two, never both [D].
+    # One of the two members, never both [D].
     form["order" if len(orders) == 1 else "orders"] = ",".join(o.id for o in orders)
     headers = {
         "Accept": "application/json",
         "Content-Type": "application/x-www-form-urlencoded",
     }
     url = f"{account.base_url}/api/v2"
-    # Commas in the end: one that must be escaped makes all else slow to look at.
+    # Commas are encoded last: urlencode is slow for text that it must escape.
     encoded = urlencode(form, safe=",").replace(",", "%2C")
     return Request("POST", url, headers, encoded.encode())

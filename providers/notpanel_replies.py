@@ -1,4 +1,4 @@
-"""What notpanel's replies say: of the whole call, and of each row."""
+"""Reads notpanel's replies: of the whole call, and of each row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from rescind.provider.outcomes import (
 from rescind.provider.text import as_object, first_text, fold
 
 ACCOUNT_WORDS = re.compile(r"\bkey\b|\baccount\b.*\b(?:suspended|blocked|disabled)\b")
-"""An error that is about the account: "Account suspended" [D], an invalid key [A]."""
+"""An error about the account: "Account suspended" [D], an invalid key [A]."""
 
 HTTP_FAULTS: Mapping[int, str] = {
     401: "check the key",
@@ -52,12 +52,12 @@ def document_of(reply: Reply) -> Any:
         return reply.json()
     except UnreadableReplyError:
         if reply.status in HTTP_FAULTS:
-            return None  # a gateway's own page: its status says enough
+            return None  # a gateway's own page: its HTTP status is enough
         raise
 
 
 def error_of(document: object, reply: Reply) -> str | None:
-    """The words of an error that stands alone, for all that was asked."""
+    """The words of a top-level error, which is about every order of the call."""
     whole = as_object(document)
     if whole.get("cancel") or _of_status(whole) is not None:
         return None
@@ -65,7 +65,7 @@ def error_of(document: object, reply: Reply) -> str | None:
 
 
 def fault_of(words: str | None, reply: Reply) -> Held | None:
-    # Words, or a 404, that are about an order are not about the account.
+    # Words about an order, or a 404 with them, are not about the account.
     of_an_order = of_error(words) != UNKNOWN and reply.status not in (401, 403)
     named = ACCOUNT_WORDS.search(fold(words))
     if of_an_order or not (named or reply.status in HTTP_FAULTS):
@@ -77,7 +77,7 @@ def fault_of(words: str | None, reply: Reply) -> Held | None:
 def refused_whole(
     orders: Sequence[Order], reply: Reply, words: str, finding: Finding
 ) -> Parsed:
-    """One error for all that was asked; ``finding`` is what it says of one order."""
+    """One error for the whole call; ``finding`` is what it says of one order."""
     if len(orders) == 1:
         return Findings({orders[0].id: finding})
     broken = BREAKDOWN.search(fold(words))
@@ -98,7 +98,7 @@ def nothing_known(orders: Sequence[Order], reply: Reply, words: str | None) -> F
 def rows_of(
     orders: Sequence[Order], document: object, mark: str
 ) -> Iterator[tuple[str | None, dict[str, Any]]]:
-    """Rows with the order that each one names: an array, a map, or one alone."""
+    """Each row with the order that it names; from an array, a map, or a single row."""
     if isinstance(document, list):
         for row in map(as_object, document):
             yield first_text(row.get("order")), row
@@ -124,7 +124,7 @@ def findings_of(
     for order, row in rows:
         if order in asked and order is not None:
             finding = read(order, row)
-            # Two rows for one order that differ decide nothing.
+            # Two different rows for one order decide nothing.
             same = found.get(order) in (None, finding)
             found[order] = finding if same else UNKNOWN
     return Findings(found)
@@ -142,11 +142,11 @@ def of_cancel_row(order: str, row: Mapping[str, Any]) -> Finding:
 
 
 def _taken_on(cancel: object, order: str) -> bool:
-    """Whether ``cancel`` is a yes: the order's id, 1, or an id of another kind."""
+    """Whether ``cancel`` means success: the order's id, 1, or an id of another kind."""
     text = "1" if cancel is True else first_text(cancel)
     if text is None or not ID.fullmatch(text) or not text.strip("0"):
         return False
-    # An id of the order's own kind is another order's.
+    # An id of the same kind as the order's is another order's id.
     return text in ("1", order) or _prefix(text) != _prefix(order)
 
 
@@ -167,7 +167,7 @@ def of_status_row(order: str, row: Mapping[str, Any]) -> Finding:
 
 
 def _of_status(row: Mapping[str, Any]) -> Finding | None:
-    """What the row's status says of an order, if it is one."""
+    """What the row's status says of an order; ``None`` if it is no order's status."""
     word = fold((first_text(row.get("status")) or "").replace("-", " "))
     failed_call = word in OF_A_CALL and not OF_AN_ORDER & row.keys()
     return None if failed_call else STATUSES.get(word)

@@ -1,4 +1,4 @@
-"""notpanel's words, which are those of its trade, and what each of them says.
+"""notpanel's words, which are usual for such panels, and what each of them says.
 
 Certainty: [D] documented, [C] seen in clients of such panels, [A] assumed. Read again
 on 2026-11-29.
@@ -20,10 +20,10 @@ ACTIVE = Finding(Outcome.ACTIVE)
 REQUESTED = Finding(Outcome.REQUESTED)
 ENDED = Finding(Outcome.REFUSED, Reason.WINDOW_CLOSED)
 
-# --- what an error says of an order -------------------------------------------------
+# --- the words of an error ----------------------------------------------------------
 
 CANCEL = r"cancel(?:l?ation|l?ing|s)?(?: (?:button|option|request|feature|function))?s?"
-"""The cancel as a thing: of an order that *is* cancelled it is not said so."""
+"""The noun: a cancel, as a feature or a request. Not the state "cancelled"."""
 NO_CANCEL = (
     r"(?:(?:is|are|was)? ?(?:not|n['’]t)(?: currently)? (?:available|allowed|enabled"
     r"|permitted|possible|offered|supported|active|provided)"
@@ -39,26 +39,27 @@ FOUND_NO_ORDER = (
 )
 
 ERRORS: Mapping[str, Finding] = {
-    # By whom, and to what end? Not final, though it names a state: the status tells.
+    # It names no cause, and another party may have caused the state: the order's
+    # status decides.
     r"\balready (?:been )?cancell?ed\b|\( ?cancell?ed ?\)": Finding(
         Outcome.REFUSED, Reason.ALREADY_CANCELLED
     ),
     r"\balready (?:been )?(?:refunded|partial\w*|failed)\b": Finding(Outcome.REFUSED),
-    # Two states in one breath.
+    # The error names two states.
     r"(?:\bor|[/,]) ?(?:cancell?ed|refunded)\b|\b(?:cancell?ed|refunded) or\b": UNKNOWN,
     r"\balready (?:been )?completed?\b|\( ?completed ?\)": COMPLETED,
     rf"{FOUND_NO_ORDER}|\bno (?:such )?orders? (?:was |were )?found\b"
     r"|\b(?:incorrect|invalid|wrong|no such|unknown) order(?: ids?)?(?= *[.:(]|$)": (
         NOT_FOUND
     ),
-    # 2026-11-29 [C]: this service, or this order, takes no cancel, in many wordings.
+    # 2026-11-29 [C]: this service, or this order, cannot be cancelled; many wordings.
     rf"\bnot support|\bunsupported\b|\b{CANCEL}[:,]? {NO_CANCEL}\b"
     rf"|\b(?:no|without)(?: \w+ or)? {CANCEL} (?:for|on)\b|\bhas no {CANCEL}\b"
     rf"|{SUPPORTS}\b.*\bcancel|\bnot eligible for {CANCEL}\b"
     rf"|^(?!.*\brefill).*\b{NO_CANCEL} for this (?:service|order)\b"
     r"|^(?=.*\bservice\b).*\bcan(?:not| not|['’]?t) (?:be )?cancel"
     r"|\b(?:not |non ?-?|un)cancell?able\b": NOT_SUPPORTED,
-    # 2026-11-29 [C]: a cancel that an earlier call of ours may have asked for.
+    # 2026-11-29 [C]: a cancel is in progress, perhaps from an earlier call of ours.
     r"\bcancel.*\balready (?:been )?(?:requested|queued|submitted|placed|sent)\b"
     r"|\b(?:cancell?ation|cancel (?:request|task)|cancel(?= (?:is|was|has|already)\b))"
     r"(?: (?:request|task|is|was|has|been|already|currently|still|for|of|this|order))*"
@@ -70,22 +71,24 @@ ERRORS: Mapping[str, Finding] = {
     r"|\bin (?:the )?cancel(?:l?ation)? (?:queue|process)\b"
     r"|\b(?:already|is|being) (?:being )?cancell?ing\b|\bbeing cancell?ed\b": REQUESTED,
 }
-"""What ``error`` says of an order; one that says two things, or none, is unknown."""
+"""What ``error`` says of an order. Two statements, or none,
+are unknown."""
 
 BREAKDOWN = re.compile(
     r"try again|went wrong|server error|internal|time(?:d )?out|temporar"
     r"|^(?!.*\bcancel).*\bunavailable\b"
     r"|too many requests|maintenance|\bbusy\b|\bretry\b"
 )
-"""An error that does not say that nothing was done."""
+"""Errors after which the provider may have acted all the same."""
 UNSURE = re.compile(
     r"\b(?:currently|right now|at (?:the|this) moment|for now|yet|later|until|till"
     r"|before|after|once|unless|if|when|only|except|maybe|may|might)\b"
-    # "Not available for completed orders" tells of a rule; the status tells the rest.
+    # "Not available for completed orders" states a rule; the order's status decides.
     r"|\b(?:for|in|on|while|during)\b.*\b(?:completed|in progress|processing|pending"
     r"|partial|processed|started|status|state)\b"
 )
-"""With these, "no cancel" or "in progress" is said of a time, or of other orders."""
+"""With these words "no cancel" or "in progress" holds only for a time, or for other
+orders."""
 DENIED = re.compile(
     r"\b(?:no|not|without|never)\b(?: (?:a|any|yet|being|already))*"
     r" (?:cancell?ation|cancel (?:request|task)|cancell?ed|cancell?ing)\b"
@@ -106,7 +109,7 @@ def of_error(words: str | None) -> Finding:
     return UNKNOWN if unsure or denied else finding
 
 
-# --- what a status says -------------------------------------------------------------
+# --- the words of a status ----------------------------------------------------------
 
 STATUSES: Mapping[str, Finding] = {
     "pending": ACTIVE,
@@ -119,15 +122,15 @@ STATUSES: Mapping[str, Finding] = {
     "canceled": CANCELLED,
     "refunded": CANCELLED,
     "partial": Finding(Outcome.CANCELLED, Reason.PARTIAL),
-    # 2026-11-20 [A]: it has ended by itself. Nobody cancelled it and nobody refused
-    # to; there is just nothing left to cancel.
+    # 2026-11-20 [A]: the order ended by itself. It was neither cancelled nor refused a
+    # cancel; nothing is left to cancel.
     "failed": ENDED,
-    # 2026-11-29 [C]: the same, in two other words of the trade.
+    # 2026-11-29 [C]: the same, in two other usual words.
     "fail": ENDED,
     "error": ENDED,
 }
-"""``status`` of an order; only ``in_progress`` is documented, the rest is [A]."""
+"""``status`` of an order. Only ``in_progress`` is documented; the rest is [A]."""
 OF_A_CALL = frozenset({"fail", "error", "failed"})
-"""Words that are also said of a call that went wrong."""
+"""Statuses that a failed call has too."""
 OF_AN_ORDER = frozenset({"charge", "start_count", "remains", "currency"})
-"""Members that an order's status has beside it, and a failed call has not [D]."""
+"""Members beside the status of an order, which a failed call does not have [D]."""

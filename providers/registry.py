@@ -1,4 +1,4 @@
-"""Every provider there is. A sixth one is one line here."""
+"""All providers. A new provider is one more line here."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ PROVIDERS: tuple[Provider[Any], ...] = (
     NotPanel(),
 )
 LEAST_DOUBT = timedelta(seconds=30)
-"""A call whose answer was lost may take effect for so long, unless a source says
-otherwise: a reading that is believed sooner may say the contrary of what comes."""
+"""How long a call whose answer was lost may still take effect, unless a source says
+otherwise. A reading that is believed sooner may contradict the later result."""
 
 
 def check_policy(provider: Provider[Any]) -> None:
-    """Raises ``ValueError`` for a policy by which what we say might become untrue."""
+    """Raises ``ValueError`` for a policy that could make our statements untrue."""
     if provider.policy.active_trusted_after < LEAST_DOUBT:
         raise ValueError(
             f"{provider.name}: active_trusted_after must be at least"
-            f" {LEAST_DOUBT.total_seconds():.0f} s, for a call whose answer was lost"
-            " may still take effect"
+            f" {LEAST_DOUBT.total_seconds():.0f} s, because a call whose answer was"
+            " lost may still take effect"
         )
 
 

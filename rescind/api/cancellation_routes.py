@@ -94,7 +94,8 @@ async def retry(id: str, request: Request, _caller: Operator) -> Response:  # no
 
 def _retry(front: Front, name: str, before: datetime | None) -> Any:
     try:
-        return actions.retry(front.ledger(), name, datetime.now(UTC), before)
+        known = (front.ledger(), front.accounts)
+        return actions.retry(*known, name, datetime.now(UTC), before)
     except UnknownError:
         raise not_found("cancellation") from None
     except (InvalidRequestError, ChangedError) as error:

@@ -109,12 +109,13 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
     """Open a new round for each; one that cannot be retried stops no other."""
     before = future_time(deadline, "--cancel-before", datetime.now(UTC))
     connections.need_redis()
-    engine = connections.need_ledger()
+    engine, accounts = connections.need_ledger(), connections.need_accounts()
     wrong = False
     rows: list[Row[Any]] = []
     for name in dict.fromkeys(names):
         try:
-            rows.append(actions.retry(engine, name, datetime.now(UTC), before))
+            now = datetime.now(UTC)
+            rows.append(actions.retry(engine, accounts, name, now, before))
         except (InvalidRequestError, UnknownError, ChangedError) as error:
             wrong = True
             messages.say(str(error), getattr(error, "problem", "not-retryable"))

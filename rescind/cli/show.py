@@ -68,8 +68,9 @@ def retry(
 ) -> None:
     """Retry cancellations that failed, expired or were rejected.
 
-    Each gets a new round. If an earlier call may have worked, the round begins by
-    reading the order at the provider.
+    Each gets a new round. A requested cancellation can be retried, too, if its provider
+    still shows the order as active after the policy's queued_for. If an earlier call
+    may have worked, the round begins by reading the order at the provider.
     """
     from rescind.cli.records_shown import retry_many
 

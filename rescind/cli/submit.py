@@ -68,11 +68,14 @@ def cancel(
     Exit status: 0 done; 1 (with --wait) not all are cancelled; 2 an entry is wrong
     (the others are submitted); 3 a service cannot be reached; 4 the wait timed out.
     """
+    from providers.registry import provider_named
     from rescind.cli.direct_submission import Submission
     from rescind.cli.submission_result import finish_few
     from rescind.intake import values
     from rescind.intake.files.file_rows import Row
 
+    # Checked before any service is reached, whose absence would hide this error.
+    provider_named(provider)
     if key is not None and len(orders) > 1:
         raise CommandError("--key is for one order: give each order a key of its own")
     values.check_times(not_before, cancel_before)

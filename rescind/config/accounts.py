@@ -56,6 +56,13 @@ class Accounts:
     """The slug of that problem in ``rescind.errors``."""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def faulty(self) -> bool:
+        """Whether any lane cannot be called."""
+        return self.fault is not None or any(
+            one.fault is not None for one in self.lanes.values()
+        )
+
     def lane(self, lane: Lane) -> LaneConfig:
         """The lane's configuration; a lane without one gets a ``fault``."""
         found = self.lanes.get(lane)

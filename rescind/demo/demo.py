@@ -149,7 +149,7 @@ class _Demo:
 
     def _submit(self, system: System) -> None:
         """Submit the file with the same command that a user would type."""
-        command = [sys.executable, "-m", "rescind.cli", "submit", str(self._file)]
+        command = [sys.executable, "-m", "rescind", "submit", str(self._file)]
         done = subprocess.run(
             [*command, "--group", GROUP, "--json"],
             env=system.environment(),

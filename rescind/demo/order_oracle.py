@@ -97,17 +97,24 @@ def _was_never_accepted(row: LedgerRow) -> bool:
 def _untrue(
     rows: Sequence[LedgerRow], truths: Mapping[tuple[str, str], Order]
 ) -> Iterator[Offence]:
-    number = Counter(map(_of, rows))
+    number, did = Counter(map(_of, rows)), {_of(row) for row in rows if _did_it(row)}
     for row in rows:
-        # If another row of the same order was sent, an expired one is not untrue.
-        unsent = row["state"] == State.EXPIRED and not row["attempts"]
-        if unsent and number[_of(row)] > 1:
+        # If another row's call cancelled the same order, "too late" is not untrue.
+        if row["state"] == State.EXPIRED and (
+            _of(row) in did or (number[_of(row)] > 1 and not row["attempts"])
+        ):
             continue
         order = truths.get((row["provider"], row["order"]))
         why = _lie(row, order)
         if why is not None:
             said = f"the ledger says {row['state']}/{row['reason']}: {why}"
             yield Offence(row["provider"], row["order"], said)
+
+
+def _did_it(row: LedgerRow) -> bool:
+    """Whether this row states that a call of its own cancelled the order."""
+    ended = (row["state"], row["reason"]) == (State.CANCELLED, Reason.CONFIRMED)
+    return ended and row["attempts"] > 0
 
 
 def _of(row: LedgerRow) -> tuple[str, str, str]:

@@ -76,9 +76,11 @@ USING = Group(
         Problem(
             "not-retryable",
             "This cancellation cannot be retried",
-            "Only a `failed`, `expired` or `rejected` cancellation can be retried. An"
-            " open cancellation goes on by itself. A `cancelled` one is done. An"
-            " invalid one has to be corrected and submitted again.",
+            "Only a `failed`, `expired` or `rejected` cancellation can be retried, and"
+            " a `requested` one after its provider had the time that its policy gives"
+            " it (`queued_for`). Any other open cancellation goes on by itself. A"
+            " `cancelled` one is done. An invalid one has to be corrected and submitted"
+            " again.",
             "`rescind show ID` shows its state. If its deadline has passed, give a new"
             " one with `--cancel-before`.",
         ),
@@ -128,6 +130,17 @@ USING = Group(
             " Deadlines still pass while a lane is held.",
             "`rescind lanes` says why. Correct the cause, then `rescind resume LANE`."
             " After a fault in the accounts file no `resume` is needed.",
+        ),
+        Problem(
+            "lane-stalled",
+            "A lane stands still",
+            "Orders of this lane are due, the lane is neither held nor paused, and no"
+            " worker makes a call. This state is a fault of Rescind's. Other lanes are"
+            " not affected. Deadlines still pass.",
+            "The workers log `lane stands still`, and the reason for which each of them"
+            " waits. Keep those lines, then restart the workers one after the other;"
+            " this loses nothing. See"
+            " [operating.md](operating.md#alert-a-lane-stands-still).",
         ),
     ),
 )

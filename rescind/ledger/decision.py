@@ -286,8 +286,7 @@ def _after_poll(
 def _was_dropped(was: Progress, policy: Policy, asked_at: datetime) -> bool:
     """Whether the provider, which took the cancel on, can no longer be at it though it
     shows the order as active."""
-    lasts = max(policy.queued_for, policy.active_trusted_after)
-    return was.since is not None and asked_at >= was.since + lasts
+    return was.since is not None and asked_at >= was.since + policy.taken_on_for
 
 
 def _put_back(known: Claimed, due: datetime, policy: Policy, now: datetime) -> Progress:

@@ -1,5 +1,5 @@
-"""What is known of one cancellation, as values: what a claim brings and what a
-decision replaces."""
+"""The state of one cancellation as values: what a claim returns and a decision
+changes."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from rescind.provider.outcomes import Order, Reason
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """All that a decision may change. Every decision returns a whole one."""
+    """All that a decision may change. Every decision returns a complete one."""
 
     state: State
     reason: Reason | None = None
     provider_code: str | None = None
     provider_message: str | None = None
     attempts: int = 0
-    """Cancel calls that may have reached the provider, ever."""
+    """Cancel calls in all rounds that may have reached the provider."""
     spent: int = 0
-    """The same in this round; ``policy.max_attempts`` bounds it."""
+    """``attempts`` of this round; ``policy.max_attempts`` limits it."""
     polls: int = 0
-    """Readings that were answered, ever."""
+    """Answered read-backs in all rounds."""
     lost: bool = False
-    """A call may have been acted on, and nothing since has disproved it."""
+    """Whether a call may have been acted on, and nothing since has disproved it."""
     hint: Reason | None = None
-    """Why the latest cancel was refused, while that is being read back."""
+    """Why the latest cancel was refused, while the order is being read back."""
     sent_at: datetime | None = None
-    """When the latest call that may have acted was under way at the latest."""
+    """Latest moment at which a call that may have acted was in progress."""
     since: datetime | None = None
     """When this verifying or polling began."""
     step: int = 0
-    """Place in the schedule of resends, verifications or polls."""
+    """Position in the schedule of resends, verifications or polls."""
     batch_cap: int | None = None
-    """Goes with no more than this many others, since a batch was refused whole."""
+    """Largest batch in which it may be sent, after a whole batch was refused."""
     due_at: datetime | None = None
-    """When to look again; while a worker holds it, when its lease runs out."""
+    """When it is due; while a worker holds it, when that worker's lease runs out."""
     finished_at: datetime | None = None
 
 
-# Not frozen, which takes four times as long to make: there is one for each order.
+# Not frozen: a frozen one takes four times as long to make, and each order has one.
 @dataclass(slots=True)
 class Claimed:
-    """A cancellation that a worker holds. ``version`` is its fencing token."""
+    """A cancellation that a worker has claimed. ``version`` is its fencing token."""
 
     id: str
     order: Order
@@ -65,7 +65,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One decided change of all of ``ids``, made of those that are still as claimed."""
+    """One decided change for all ``ids``. It is made for those still as claimed."""
 
     ids: Sequence[str]
     version: int

@@ -1,7 +1,7 @@
-"""Sealing: personal data and tokens, readable only with the key.
+"""Seals personal data and tokens: only the key can open them.
 
-``RESCIND_SEAL_KEY`` holds one key or several, separated by commas: the first seals, all
-of them open. To rotate, put the new one in front.
+``RESCIND_SEAL_KEY`` holds one key or several, separated by commas. The first one seals;
+each of them opens. To rotate, put the new key in front.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 
 class SealError(RuntimeError):
-    """The seal key is missing, malformed, or not the one that sealed this."""
+    """The seal key is missing, malformed, or did not seal this value."""
 
 
 class Seal:
-    """Seals JSON values into text, and opens them again."""
+    """Seals JSON values into text, and opens that text."""
 
     def __init__(self, keys: str) -> None:
         """``keys``: one Fernet key or several; raises ``SealError`` if malformed."""
@@ -39,7 +39,7 @@ class Seal:
         return self._fernet.encrypt(json.dumps(value).encode()).decode()
 
     def open(self, sealed: str) -> Any:
-        """The value; raises ``SealError`` where no key of ours sealed it."""
+        """The value; raises ``SealError`` if none of our keys sealed it."""
         try:
             return json.loads(self._fernet.decrypt(sealed.encode()))
         except (InvalidToken, ValueError):
@@ -49,10 +49,10 @@ class Seal:
             ) from None
 
     def renew(self, sealed: str) -> str:
-        """The same value sealed with the first key."""
+        """The same value, sealed with the first key."""
         return self.close(self.open(sealed))
 
 
 def new_key() -> str:
-    """A fresh key for ``RESCIND_SEAL_KEY``."""
+    """A new key for ``RESCIND_SEAL_KEY``."""
     return Fernet.generate_key().decode()

@@ -1,4 +1,4 @@
-"""The states of a cancellation, and every edge between them. There are no others."""
+"""The states of a cancellation, and every change between them that may happen."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ EDGES: dict[tuple[State, State], str] = {
     (S.QUEUED, S.EXPIRED): "cancel_before came first",
     (S.QUEUED, S.VERIFYING): "cancel_before came, and an earlier call may have worked",
     (S.SENDING, S.QUEUED): "not done: never sent, throttled, held, halved",
-    (S.SENDING, S.VERIFYING): "nobody knows: answer lost, worker died, unclear refusal",
-    (S.SENDING, S.REQUESTED): "the provider took it on",
+    (S.SENDING, S.VERIFYING): "unknown: answer lost, worker died, unclear refusal",
+    (S.SENDING, S.REQUESTED): "the provider accepted it",
     (S.SENDING, S.CANCELLED): "the provider says so",
     (S.SENDING, S.REJECTED): "the provider refuses",
     (S.SENDING, S.EXPIRED): "never sent, and cancel_before has passed",
-    (S.SENDING, S.FAILED): "never sent, and it is no use to go on",
+    (S.SENDING, S.FAILED): "never sent, and given up",
     (S.VERIFYING, S.QUEUED): "shown as not done",
     (S.VERIFYING, S.REQUESTED): "shown as being cancelled",
     (S.VERIFYING, S.CANCELLED): "shown as cancelled",
-    (S.VERIFYING, S.REJECTED): "shown as not cancelled, and past it",
+    (S.VERIFYING, S.REJECTED): "shown as not cancelled, and too late to cancel",
     (S.VERIFYING, S.EXPIRED): "shown as not done, and cancel_before has passed",
     (S.VERIFYING, S.FAILED): "cannot be established, or attempts ran out",
     (S.REQUESTED, S.QUEUED): "shown as active for too long: dropped",
@@ -47,6 +47,7 @@ EDGES: dict[tuple[State, State], str] = {
     (S.REQUESTED, S.REJECTED): "ended otherwise",
     (S.REQUESTED, S.EXPIRED): "dropped, and cancel_before has passed",
     (S.REQUESTED, S.FAILED): "never became final, or attempts ran out",
+    (S.REQUESTED, S.VERIFYING): "retry, of one that its provider seems to have dropped",
     # Only an operator's retry leaves a final state: it opens a new round.
     (S.FAILED, S.QUEUED): "retry",
     (S.FAILED, S.VERIFYING): "retry, and an earlier call may have worked",

@@ -23,6 +23,7 @@ from rescind.ledger.changes.lane_states import (
     read_lane,
     write_lane,
 )
+from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.backlogs import (
     COUNTED,
     Backlog,
@@ -37,6 +38,7 @@ from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.policy import Policy
 from rescind.provider.text import storable
 
+STALLED = "it stands still: orders are due, no call is made; see the workers' log"
 EVERY_OPERATION = ("cancel", "verify", "poll")
 
 
@@ -66,6 +68,8 @@ class LaneView:
     policy: Policy
     state: LaneState
     backlog: Backlog
+    stalled_since: datetime | None = None
+    """Since when no call was made, though orders are due and may be called."""
 
     @property
     def name(self) -> str:
@@ -79,7 +83,7 @@ class LaneView:
             return "held", self.state.held_reason
         if self.state.paused_until is not None and now < self.state.paused_until:
             return "paused", self.state.pause_reason
-        return "open", None
+        return "open", STALLED if self.stalled_since else None
 
     def document(self, now: datetime) -> dict[str, Any]:
         """The lane as ``rescind lanes --json`` and ``GET /v1/lanes`` show it."""
@@ -102,6 +106,7 @@ class LaneView:
             "held_at": stamp(to_ms(state.held_at)),
             "probe_at": stamp(to_ms(state.probe_at)),
             "fault": self.fault,
+            "stalled_since": stamp(to_ms(self.stalled_since)),
         }
 
 
@@ -120,8 +125,9 @@ def lanes(
     with reading(engine) as connection:
         states = all_lanes(connection)
         open_work = backlogs(connection, now, most)
+        stalled = stalled_lanes(connection)
     return [
-        _view(accounts, lane, states.get(lane), open_work.get(lane))
+        _view(accounts, lane, states.get(lane), open_work.get(lane), stalled.get(lane))
         for lane in sorted({*accounts.lanes, *states, *open_work})
     ]
 
@@ -138,7 +144,8 @@ def lane(
         _known(connection, accounts, asked)
         state = read_lane(connection, asked)
         backlog = backlog_of(connection, asked, now, most)
-    return _view(accounts, asked, state, backlog)
+        stalled = stalled_lanes(connection).get(asked)
+    return _view(accounts, asked, state, backlog, stalled)
 
 
 def hold(engine: Engine, accounts: Accounts, asked: Lane, now: datetime) -> None:
@@ -163,7 +170,11 @@ def resume(engine: Engine, accounts: Accounts, asked: Lane) -> str | None:
 
 
 def _view(
-    accounts: Accounts, lane: Lane, state: LaneState | None, backlog: Backlog | None
+    accounts: Accounts,
+    lane: Lane,
+    state: LaneState | None,
+    backlog: Backlog | None,
+    stalled_since: datetime | None,
 ) -> LaneView:
     return LaneView(
         lane=lane,
@@ -171,6 +182,7 @@ def _view(
         policy=accounts.policy(lane),
         state=state or LaneState(),
         backlog=backlog or Backlog(),
+        stalled_since=stalled_since,
     )
 
 
@@ -213,7 +225,11 @@ def _by_its_order(connection: Connection, name: str) -> Row[Any] | None:
 
 
 def retry(
-    engine: Engine, name: str, now: datetime, cancel_before: datetime | None = None
+    engine: Engine,
+    accounts: Accounts,
+    name: str,
+    now: datetime,
+    cancel_before: datetime | None = None,
 ) -> Row[Any]:
     """Open a new round; returns the changed row.
 
@@ -223,7 +239,8 @@ def retry(
     """
     with writing(engine) as connection:
         row = found(connection, name)
-        if not retries.retry(connection, row, now, cancel_before):
+        policy = accounts.policy((row.provider, row.account))
+        if not retries.retry(connection, row, now, cancel_before, policy):
             raise ChangedError(f"{name} has just been changed: look at it again")
         return found(connection, row.id)
 

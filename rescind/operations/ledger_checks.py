@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage import clock_skew
 from rescind.ledger.storage.migrate import LedgerVersionError, check
@@ -35,7 +36,7 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         ping(engine)
         check(engine)
         server, ahead = _ledger_clock(engine), _ahead(engine)
-        sealed = _sealed(engine)
+        sealed, stalled = _sealed(engine), _stalled(engine)
     except LedgerVersionError as error:
         yield Check("ledger", Level.WRONG, str(error), "ledger-version")
         return
@@ -48,8 +49,22 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
     if server is not None:
         yield clock_check("ledger clock", server)
     yield _not_set_back(ahead)
+    yield from (_stands_still(lane, since) for lane, since in stalled.items())
     if seal is not None and sealed:
         yield _opens(seal, sealed)
+
+
+def _stalled(engine: Engine) -> dict[tuple[str, str], datetime]:
+    with reading(engine) as connection:
+        return stalled_lanes(connection)
+
+
+def _stands_still(lane: tuple[str, str], since: datetime) -> Check:
+    says = (
+        "it stands still: orders are due, it is neither held nor paused, and no call"
+        f" was made since {since.isoformat(timespec='seconds')}; see the workers' log"
+    )
+    return Check(f"lane {'/'.join(lane)}", Level.WRONG, says, "lane-stalled")
 
 
 def _ahead(engine: Engine) -> float:

@@ -1,1 +1,1 @@
-"""What a provider is: its interface, its policy, its vocabulary, and the HTTP call."""
+"""What every provider shares: its interface, policy, vocabulary, and the HTTP call."""

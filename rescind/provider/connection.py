@@ -1,9 +1,6 @@
-"""The connections under ``provider.http``: what ``requests`` trusts and connects to,
-kept by each thread from one call to its next.
+"""Prepared requests, and the connections that a thread keeps from call to call.
 
-``requests`` prepares what is sent, and its adapter makes the connections. Its session
-does not send: no redirect, cookie, hook or retry must ever touch a cancel, and to
-arrange for none of them takes longer than the call itself.
+``requests`` prepares what is sent, and its adapter makes the connections.
 """
 
 from __future__ import annotations
@@ -25,18 +22,18 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from rescind.provider.http_messages import Request
 
-# What it warns of quotes the provider's bytes, which may hold a secret of ours.
+# Its warnings quote the provider's bytes, which may hold a secret of ours.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 MOST_KEPT = 10
-"""Connections that a thread keeps, of which there is one for each address."""
+"""Connections that a thread keeps: one for each origin (scheme, host and port)."""
 
 _local = threading.local()
-"""This thread's session, and the connections that it keeps."""
+"""This thread's connector, and the connections that it keeps."""
 _reading = threading.Lock()
 
 
-# --- what is sent -----------------------------------------------------------------
+# --- the head of a request ----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +43,25 @@ class Head:
     prepared: requests.PreparedRequest = field(repr=False)
     origin: str
     data: bytes = field(repr=False)
-    """The very bytes that go before the body."""
+    """The bytes that are sent before the body."""
 
 
-def head_of(request: Request) -> Head:
-    """Raises ``ValueError`` or one of ``requests``' errors if it cannot be sent."""
+class Prepared(requests.PreparedRequest):
+    """A prepared request, with the bytes of its head."""
+
+    head: Head
+
+
+def prepare(request: Request) -> Prepared:
+    """Raises ``ValueError`` or an error of ``requests`` if it cannot be sent."""
     headers = tuple(request.headers.items())
-    return _head(request.method, request.url, headers, len(request.body))
+    head = _head(request.method, request.url, headers, len(request.body))
+    # To prepare a request takes longer than to send it, and only its body is new.
+    prepared = Prepared()
+    prepared.method, prepared.url = head.prepared.method, head.prepared.url
+    prepared.headers = head.prepared.headers
+    prepared.body, prepared.head = request.body, head
+    return prepared
 
 
 @lru_cache(maxsize=256)  # most of an account's calls differ in their bodies alone
@@ -61,14 +70,13 @@ def _head(
 ) -> Head:
     fixed = {
         "User-Agent": "rescind/0.1",
-        # A compressed bomb cannot be sent to one who takes no compression.
+        # We accept no compression, so that a decompression bomb is no valid reply.
         "Accept-Encoding": "identity",
         **dict(headers),
     }
     if length:
         fixed["Content-Length"] = str(length)
-    asked = requests.Request(method, url, headers=fixed)
-    prepared = session().prepare_request(asked)
+    prepared = requests.Request(method, url, headers=fixed).prepare()
     parts = urlsplit(str(prepared.url))
     return Head(prepared, f"{parts.scheme}://{parts.netloc}", _written(prepared))
 
@@ -83,7 +91,7 @@ def _written(prepared: requests.PreparedRequest) -> bytes:
 
 
 class _Writer(HTTPConnection):
-    """Keeps what it would send, which ``http.client`` has checked byte by byte."""
+    """Collects the bytes to send; ``http.client`` has checked each of them."""
 
     def __init__(self, host: str, port: int | None) -> None:
         super().__init__(host, port)
@@ -97,12 +105,12 @@ class _SecureWriter(_Writer, HTTPSConnection):
     pass
 
 
-# --- the session ------------------------------------------------------------------
+# --- new connections --------------------------------------------------------------
 
 
 class _Pool(HTTPConnectionPool):
     def connection(self) -> Any:
-        """A connection that is not connected yet."""
+        """A new connection, not connected yet."""
         return self._new_conn()
 
 
@@ -110,7 +118,9 @@ class _SecurePool(_Pool, HTTPSConnectionPool):
     pass
 
 
-class _Adapter(HTTPAdapter):
+class _Connector(HTTPAdapter):
+    """Makes connections. It sends nothing."""
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         pools = {"http": _Pool, "https": _SecurePool}
@@ -125,55 +135,38 @@ class _Adapter(HTTPAdapter):
 
 
 def trusting(bundle: str) -> ssl.SSLContext:
-    """What trusts the authorities in ``bundle``: one for all threads."""
-    # Threads that begin together would each read them, for want of the first one's.
+    """The TLS context that trusts the authorities in ``bundle``, for all threads."""
+    # Without the lock, threads that start together would each read the bundle.
     with _reading:
         return _trusting(bundle)
 
 
-@cache  # to read all authorities takes longer than a thousand calls
+@cache  # reading all authorities takes longer than a thousand calls
 def _trusting(bundle: str) -> ssl.SSLContext:
     context = create_urllib3_context()
     context.load_verify_locations(bundle)
     return context
 
 
-def session() -> requests.Session:
-    """This thread's session: threads that share one slow each other down."""
-    found: requests.Session | None = getattr(_local, "session", None)
-    return found or _new_session()
+# --- kept connections -------------------------------------------------------------
 
 
-def _new_session() -> requests.Session:
-    session = _local.session = requests.Session()
-    # No proxies, .netrc or CA bundles from the environment: nothing outside the
-    # accounts file decides where credentials go.
-    session.trust_env = False
-    adapter = _Adapter(max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.headers.clear()
-    return session
-
-
-# --- the connections --------------------------------------------------------------
-
-
-def connected(head: Head, timeout: float) -> HTTPConnection:
+def connected(head: Head, timeout: float, verify: bool | str) -> HTTPConnection:
     """The kept connection, if its other end has not closed it, or else a new one.
-    Whatever it raises, nothing was sent."""
+
+    ``timeout`` is in seconds; ``verify`` is a bundle of authorities, or ``True`` for
+    those of ``requests``. Whatever it raises, nothing was sent.
+    """
     kept = _kept().pop(head.origin, None)
     if kept is not None and kept.is_connected:
         return kept
     if kept is not None:
         kept.close()
-    return _connect(head, timeout)
+    return _connect(head, timeout, verify)
 
 
-def _connect(head: Head, timeout: float) -> HTTPConnection:
-    chosen = session()
-    adapter: Any = chosen.get_adapter(head.origin)
-    pool = adapter.get_connection_with_tls_context(head.prepared, chosen.verify)
+def _connect(head: Head, timeout: float, verify: bool | str) -> HTTPConnection:
+    pool: Any = _connector().get_connection_with_tls_context(head.prepared, verify)
     connection: HTTPConnection = pool.connection()
     connection.timeout = timeout
     try:
@@ -184,8 +177,16 @@ def _connect(head: Head, timeout: float) -> HTTPConnection:
     return connection
 
 
+def _connector() -> _Connector:
+    """This thread's: threads that share one slow each other down."""
+    found: _Connector | None = getattr(_local, "connector", None)
+    if found is None:
+        found = _local.connector = _Connector(max_retries=0)
+    return found
+
+
 def keep(head: Head, connection: HTTPConnection) -> None:
-    """For this thread's next call to the same address."""
+    """Keep ``connection`` for this thread's next call to the same origin."""
     kept = _kept()
     kept[head.origin] = connection
     if len(kept) > MOST_KEPT:
@@ -193,7 +194,7 @@ def keep(head: Head, connection: HTTPConnection) -> None:
 
 
 def forget() -> None:
-    """Close this thread's connections: what still comes on them is nobody's answer."""
+    """Close this thread's connections: no later call may read a late reply."""
     kept = _kept()
     while kept:
         kept.popitem()[1].close()

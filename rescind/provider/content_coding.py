@@ -1,8 +1,8 @@
-"""Reply bodies in a content coding, though every request asks for none.
+"""Decodes compressed reply bodies, though every request asks for none.
 
-Gateways compress unasked, and write words into ``Content-Encoding`` that are no coding
-(``none``, ``UTF-8``). What is no coding is ignored. gzip and deflate are read within
-bounds; any other coding is an operator's matter.
+Some gateways compress all the same, and write words into ``Content-Encoding`` that are
+no coding (``none``, ``UTF-8``). Such words are ignored. gzip and deflate are decoded
+within size limits. For any other coding the lane is held, and an operator must act.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ CODINGS = READ | UNREAD | {"pack200-gzip"}
 """The names that are codings (IANA's registry, and the old ``x-`` ones)."""
 GZIP_MAGIC = b"\x1f\x8b"
 MOST_TIMES = 100
-"""How many times as long as it came a body may become; a reply of many rows that are
-alike becomes some 40 times as long."""
+"""Largest ratio of a decoded body to its coded one. A reply of many similar rows has a
+ratio of about 40."""
 SMALL = 256 * 1024
-"""Bytes that a body may always become, however short it came."""
+"""Decoded bytes that are always allowed, even for a very short coded body."""
 
 
 class CodedError(Exception):
-    """A body that cannot be read for its coding, in words for an operator."""
+    """A body cannot be decoded; the message is written for an operator."""
 
 
 def uncoded(reply: Reply, largest: int) -> Reply:
-    """``reply`` with its body as it was before it was coded, at most ``largest``
-    bytes; raises ``CodedError``."""
+    """``reply`` with its body decoded, at most ``largest`` bytes; raises
+    ``CodedError``."""
     named = reply.headers.get("content-encoding", "").lower().split(",")
     codings = [one for one in map(str.strip, named) if one in CODINGS]
     if not codings or not reply.body:
@@ -61,7 +61,7 @@ def _in_words(reply: Reply, codings: list[str]) -> str:
 
 def _gzip(body: bytes, most: int) -> bytes:
     if not body.startswith(GZIP_MAGIC):
-        return body  # said to be compressed, and it is not
+        return body  # the header names gzip, but the body is plain
     unpacked = b""
     while body and len(unpacked) <= most:
         part, body = _unpacked(body, most - len(unpacked), 16 + zlib.MAX_WBITS)
@@ -70,7 +70,7 @@ def _gzip(body: bytes, most: int) -> bytes:
 
 
 def _deflate(body: bytes, most: int) -> bytes:
-    # Its standard says zlib's form, and many send the bare one.
+    # The standard means zlib's format; many servers send raw deflate.
     for form in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         try:
             unpacked, rest = _unpacked(body, most, form)
@@ -80,11 +80,11 @@ def _deflate(body: bytes, most: int) -> bytes:
             return unpacked
     if body.lstrip()[:1] not in b'{["<':
         raise zlib.error("it is of neither form")
-    return body  # said to be compressed, and it is not
+    return body  # the header names deflate, but the body is plain
 
 
 def _unpacked(body: bytes, most: int, form: int) -> tuple[bytes, bytes]:
-    """One stream, up to one byte more than ``most``, and what comes after it."""
+    """One stream, up to one byte more than ``most``, and the bytes after it."""
     unpacker = zlib.decompressobj(form)
     unpacked = unpacker.decompress(body, most + 1)
     if len(unpacked) <= most and not unpacker.eof:

@@ -1,7 +1,7 @@
-"""Web pages and firewalls that answer in front of a provider's API.
+"""Recognises web pages and firewalls that answer in place of a provider's API.
 
-All five APIs answer in JSON. A page that turns a call away says nothing of the key:
-what it asks for is that this server's address be let in, or another ``base_url``.
+All five APIs answer in JSON. A page that rejects a call says nothing about the key. An
+operator must allow this server's address there, or correct ``base_url``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from rescind.provider.outcomes import Held
 from rescind.provider.text import fold, without_html
 
 TURNED_AWAY = frozenset({403, 406, 407, 451})
-"""Statuses with which whatever stands before an API lets a call through to nothing."""
+"""Statuses with which a page or firewall rejects a call before it reaches the API."""
 ADDRESS_WRONG = frozenset({404, 405, 410, 421})
-"""Statuses of a page that speak of an address more often than of a visitor."""
+"""Statuses of a page that more often mean a wrong URL than a rejected caller."""
 SEEN = 16_384
-"""Bytes of a body that are looked at."""
+"""Bytes of a body that are inspected."""
 TITLE = re.compile(
     r"<(title|h1)\b[^>]{0,200}>(.{1,500}?)</\1", re.IGNORECASE | re.DOTALL
 )
@@ -28,29 +28,29 @@ FIREWALL = re.compile(
     r"|you have been blocked|request blocked|request(?:ed url)? was rejected"
     r"|access denied|error code: 10[0-9]{2}\b"
 )
-"""What firewalls and their challenges say of themselves, in folded words [C]."""
+"""Words in the pages of firewalls and of their challenges, in folded words [C]."""
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 JSON_VALUE = re.compile(rb"(?:null|true|false|[-+.0-9eE]+)\s*")
 
 
 def turned_away(reply: Reply) -> Held | None:
-    """Why the lane is held, where a page or firewall let the call through to no API:
-    nothing was done. Else ``None``."""
+    """Why the lane is held, if a page or firewall rejected the call: the API has not
+    seen it, so nothing was done. Else ``None``."""
     if reply.status not in TURNED_AWAY or not is_page(reply):
         return None
     return page_held(reply)
 
 
 def turned_away_login(reply: Reply) -> Held | None:
-    """The same for a login, which acts on nothing: a page tells of no credentials,
-    whatever its status. A 401 asks for some."""
+    """``turned_away`` for a login, which changes nothing: a page of any error status is
+    no refusal of the credentials, except a 401, which asks for some."""
     if reply.status == 401 or reply.status < 400 or not is_page(reply):
         return None
     return page_held(reply)
 
 
 def is_page(reply: Reply) -> bool:
-    """Whether the body is some text, and of no form in which an API answers."""
+    """Whether the body is text, and in no format in which an API answers."""
     text = reply.body[:SEEN].lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith(b"<?xml"):
         return b"<html" in text.lower()
@@ -59,8 +59,8 @@ def is_page(reply: Reply) -> bool:
 
 
 def for_an_operator(reply: Reply) -> Held | None:
-    """Why the lane is held after a page that proves nothing: it calls itself a
-    firewall, puts a challenge, or says that there is no such address. Else ``None``."""
+    """Why the lane is held after a page that does not prove what happened: it names a
+    firewall, shows a challenge, or reports a wrong URL. Else ``None``."""
     if not is_page(reply):
         return None
     firewall = "cf-mitigated" in reply.headers or FIREWALL.search(fold(_text(reply)))
@@ -68,7 +68,7 @@ def for_an_operator(reply: Reply) -> Held | None:
 
 
 def page_held(reply: Reply) -> Held:
-    """Who answered, with the page's title, and what an operator can do about it."""
+    """Names the page by its title, and says what an operator can do."""
     found = TITLE.search(_text(reply))
     title = without_html(found[2]) if found else None
     shown = f', "{title[:80]}"' if title else ""

@@ -1,8 +1,9 @@
-"""What one call is evidence of.
+"""``Evidence`` and ``Exchange``: what one call proves.
 
-``NOT_SENT``: the provider cannot have acted. ``ANSWERED``: it said something that can
-be read. ``THROTTLED``: it did nothing, and says to wait. ``MAYBE_DONE``: nobody knows.
-When in doubt, it is ``MAYBE_DONE``: the order is then read back, never sent blindly.
+``NOT_SENT``: the provider cannot have acted. ``ANSWERED``: the reply can be read.
+``THROTTLED``: the provider did nothing, and says to wait. ``MAYBE_DONE``: the provider
+may or may not have acted. All doubtful cases are ``MAYBE_DONE``: the order is then read
+back, never sent blindly.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call, and what it is evidence of. Holds no secret."""
+    """One call and its evidence. Holds no secret."""
 
     evidence: Evidence
     parsed: Parsed | None = None
     """What the reply means; set for ``ANSWERED`` and ``THROTTLED``. With
-    ``MAYBE_DONE`` it is ``None`` or a ``Held``: whatever became of the orders, an
-    operator must act."""
+    ``MAYBE_DONE`` it is ``None``, or a ``Held`` where an operator must act, whether or
+    not the provider acted."""
     status: int | None = None
     took: timedelta = timedelta(0)
     detail: str | None = None
-    """What went wrong, in words, when something did."""
+    """What went wrong, in words; ``None`` if nothing did."""
     body: str | None = None
-    """The reply's body, masked and cut, where it was refused or unreadable."""
+    """The reply's body, masked and cut, if the reply was a refusal or unreadable."""
     asked_at: datetime | None = None
     """When the call began, before it was sent."""
     unreadable: bool = False
-    """Whether the provider answered, in words that cannot be read."""
+    """Whether the provider answered, but the answer cannot be read."""

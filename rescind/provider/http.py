@@ -1,7 +1,7 @@
-"""One call to a provider, and the only place that turns an exception into evidence of
-what may have happened.
+"""Makes one call to a provider, and turns every exception of it into evidence.
 
-What was answered is judged by ``rescind.provider.replies``.
+No other module decides what an exception proves. ``rescind.provider.replies`` judges
+the replies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from http.client import HTTPException
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from rescind.provider.connection import head_of
+from rescind.provider.connection import prepare
 from rescind.provider.evidence import Evidence, Exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask
@@ -22,6 +22,7 @@ from rescind.provider.outcomes import Parsed
 from rescind.provider.policy import Policy
 from rescind.provider.replies import evidence_of, received
 from rescind.provider.response_reader import LostError, Patience
+from rescind.provider.session import Bounds, NotSentError, reply_of, session
 from rescind.provider.wire import SOCKETS, Wire
 
 __all__ = ["Evidence", "Exchange", "exchange"]
@@ -35,12 +36,12 @@ def exchange(
     send_by: datetime | None = None,
     wire: Wire = SOCKETS,
 ) -> Exchange:
-    """Send ``request`` once and say what it is evidence of. Never raises for a
+    """Send ``request`` once and return what the call proves. Never raises for a
     provider's behaviour; never sends twice, nor after ``send_by``."""
     asked_at, began = wire.now(), wire.monotonic()
     result = _exchange(request, parse, policy, secrets, send_by, wire)
     if result.evidence is Evidence.MAYBE_DONE:
-        # Whatever still comes must not be taken for the answer to the next call.
+        # A late reply on this connection must not be taken for the next call's.
         wire.forget()
     took = timedelta(seconds=wire.monotonic() - began)
     return replace(result, took=took, asked_at=asked_at)
@@ -54,55 +55,47 @@ def _exchange(
     send_by: datetime | None,
     wire: Wire,
 ) -> Exchange:
-    latest, patience = _moments(policy, send_by, wire)
     try:
-        head = head_of(request)
+        prepared = prepare(request)
     except (requests.RequestException, HTTPException, ValueError) as error:
         return _not_sent(f"it cannot be sent: {error}", secrets)
+    bounds = _bounds(policy, send_by, wire)
     try:
-        connection = wire.connect(head, policy.connect_timeout)
-    except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
-        return _not_sent(_in_words(error, policy), secrets)
-    try:
-        connection.prepare(patience)
-        if _is_late(wire, latest, send_by):
-            connection.leave()
-            return _not_sent("connected too late to be sent", secrets)
-        reply = connection.ask(request.body, patience)
+        response = session(wire).send(
+            prepared,
+            timeout=bounds,  # type: ignore[arg-type]  # for our adapter
+            proxies={},
+            allow_redirects=False,
+        )
+    except NotSentError as error:
+        cause = error.__cause__
+        why = _in_words(cause, policy) if cause is not None else str(error)
+        return _not_sent(why, secrets)
     except LostError as error:
         return Exchange(Evidence.MAYBE_DONE, detail=str(error))
-    except Exception as error:  # noqa: BLE001  (the same)
+    except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
         detail = mask(f"connection lost: {_root(error)}"[:240], secrets)
         return Exchange(Evidence.MAYBE_DONE, detail=detail)
-    answer = received(request, reply, secrets)
+    answer = received(request, reply_of(response), secrets)
     return evidence_of(answer, parse, policy, wire.now())
 
 
-def _moments(
-    policy: Policy, send_by: datetime | None, wire: Wire
-) -> tuple[float, Patience]:
-    """When it must be sent at the latest, and until when it is waited for."""
+def _bounds(policy: Policy, send_by: datetime | None, wire: Wire) -> Bounds:
     now = wire.monotonic()
-    # A name with several addresses, or a slow look-up, may take longer to connect
-    # than connect_timeout. One reading's time must be left for the answer.
+    # Connecting may take longer than connect_timeout: a name may have several addresses
+    # or a slow look-up. The reply then still has its whole read_timeout.
     latest = now + policy.connect_timeout + policy.read_timeout
-    end_by = latest + policy.read_timeout
+    patience = Patience(latest + policy.read_timeout, policy.read_timeout)
     if send_by is not None:
         latest = min(latest, now + (send_by - wire.now()).total_seconds())
-    return latest, Patience(end_by, policy.read_timeout)
-
-
-def _is_late(wire: Wire, latest: float, send_by: datetime | None) -> bool:
-    """By either clock. Only the time of day shows that the machine was suspended
-    while it connected, and only the other clock goes on where that one is set back."""
-    return wire.monotonic() > latest or (send_by is not None and wire.now() > send_by)
+    return Bounds(policy.connect_timeout, latest, send_by, patience)
 
 
 def _not_sent(why: str, secrets: tuple[str, ...]) -> Exchange:
     return Exchange(Evidence.NOT_SENT, detail=mask(why, secrets))
 
 
-def _in_words(error: Exception, policy: Policy) -> str:
+def _in_words(error: BaseException, policy: Policy) -> str:
     """Why there is no connection."""
     timed_out = isinstance(error, TimeoutError | ConnectTimeoutError)
     if timed_out and not isinstance(error, NewConnectionError):
@@ -111,7 +104,7 @@ def _in_words(error: Exception, policy: Policy) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The system's own error, whatever libraries have wrapped it into."""
+    """The operating system's error, if libraries have wrapped one; else ``error``."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno:

@@ -1,4 +1,4 @@
-"""One HTTP request and one HTTP reply, as values; JSON that means one thing alone."""
+"""One HTTP request and one HTTP reply as values, and JSON read without ambiguity."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Reply:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The body as JSON; raises ``UnreadableReplyError`` whatever is wrong."""
+        """The body as JSON; raises ``UnreadableReplyError`` for any fault in it."""
         try:
             return _READER.decode(_text(self.body))
         except UnreadableReplyError:
@@ -57,20 +57,20 @@ def _text(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        # 2026-11-29 [C]: Turkish gateways answer in Windows-1254, and do not say so.
-        # What JSON is made of, codes and English words are the same in both.
+        # 2026-11-29 [C]: Turkish gateways answer in Windows-1254 without saying so.
+        # JSON's own characters, codes and English words are the same in both.
         return body.decode("cp1254", "replace")
 
 
 def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; raises ``ContradictoryReplyError`` where a name has two values."""
+    """The object; raises ``ContradictoryReplyError`` if one name has two values."""
     found = dict(pairs)
     if len(found) < len(pairs) and any(found[name] != value for name, value in pairs):
         raise ContradictoryReplyError("JSON in which a name has two values")
     return found
 
 
-# Made once: it takes longer to make one than to read a short reply.
+# Shared: making a decoder takes longer than reading a short reply.
 _READER = json.JSONDecoder(object_pairs_hook=_said_once)
 _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 

@@ -1,5 +1,7 @@
-"""What every provider offers: the contract that the other rooms, and one test
-suite over all five, hold a provider to."""
+"""The interface that every provider implements, and the models of its accounts.
+
+One contract suite runs over all five providers.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +24,22 @@ from rescind.provider.text import plain_text
 from rescind.provider.validation_errors import explain
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-"""As they are written. Another name of this machine's may be another's tomorrow."""
+"""Host names of this machine. Any other name may point to another machine later."""
 ADDRESS = re.compile(r"[^\s\\\x00-\x1f\x7f]+")
-"""Spaces, backslashes and control characters mean another host to each program."""
+"""Programs disagree about the host of a URL with spaces, backslashes or controls."""
 
 ROUNDED = re.compile(r"[0-9](?:[.,][0-9]{1,20})?[Ee]\+?[0-9]{1,3}")
 ROUNDED_HINT = (
-    "; {} is what a spreadsheet has left of a long number, which it rounded: take the"
-    " orders from their source again, format their column as Text before they are"
-    " pasted or imported, and export it as text"
+    "; {} is a long number that a spreadsheet has rounded: take the orders from their"
+    " source again, format their column as Text before you paste or import them, and"
+    " export it as text"
 )
 
 
 class Account(BaseModel):
     """One account's credentials and address. Subclasses add the credentials.
 
-    Secrets are ``SecretStr``: they do not show in logs, errors or ``repr``.
+    Secrets are ``SecretStr``: logs, errors and ``repr`` do not show them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -87,7 +89,7 @@ def _has_good_port(parts: SplitResult) -> bool:
 
 
 class Params(BaseModel):
-    """What a provider's cancel takes beside the order; none by default."""
+    """The parameters of a provider's cancel beside the order; none by default."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, hide_input_in_errors=True
@@ -96,7 +98,7 @@ class Params(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token a login brought; ``expires_at`` is aware, or unknown."""
+    """An access token from a login. ``expires_at`` has a time zone, or is ``None``."""
 
     value: str
     expires_at: datetime | None = None
@@ -109,11 +111,11 @@ A = TypeVar("A", bound=Account)
 
 
 class Provider(ABC, Generic[A]):
-    """One provider's API: builds requests and reads replies, and does nothing else.
+    """One provider's API: builds requests and parses replies, and does nothing else.
 
-    ``parse_*`` raise ``UnreadableReplyError`` alone, whatever they are given.
-    They are shown answers only: throttling by 429, 5xx, 408 and redirects are
-    dealt with by ``rescind.provider.http``.
+    ``parse_*`` raise ``UnreadableReplyError`` and nothing else, for any reply.
+    ``rescind.provider.http`` handles 429, 5xx, 408 and redirects; no ``parse_*`` gets
+    them.
     """
 
     name: ClassVar[str]
@@ -123,9 +125,9 @@ class Provider(ABC, Generic[A]):
     sealed_params: ClassVar[frozenset[str]] = frozenset()
     """Params that are personal data: sealed at rest, never shown."""
     order_pattern: ClassVar[re.Pattern[str]]
-    """What an order identifier looks like, whole."""
+    """Matches a whole order identifier."""
     order_form: ClassVar[str]
-    """The same, in words, for whoever sent another."""
+    """The same in words, for the error message."""
 
     def check_order(self, order: object) -> str:
         """The order's identifier as text, or ``InvalidRequestError``."""
@@ -136,7 +138,7 @@ class Provider(ABC, Generic[A]):
         return text
 
     def check_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The params as they are kept and sent, or ``InvalidRequestError``."""
+        """The params as they are stored and sent, or ``InvalidRequestError``."""
         try:
             checked = self.params_model.model_validate(dict(params))
         except ValidationError as error:
@@ -145,26 +147,26 @@ class Provider(ABC, Generic[A]):
 
     def overlap(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         """Whether two cancellations of one order, with these params, are about the same
-        goods, so that the second has to wait for the first."""
+        goods. The second one then waits for the first."""
         del one, other
         return True
 
     def covers(self, done: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-        """Whether a cancellation with the params ``done``, once cancelled, has done all
-        that one of the same order with the params ``wanted`` asks for."""
+        """Whether a successful cancellation with the params ``done`` has done all that
+        another one of the same order with the params ``wanted`` asks for."""
         del done, wanted
         return True
 
     def canonical_order(self, order: str) -> str:
-        """``order``, which was checked, in the one form that all its spellings share.
+        """Checked ``order`` in the one form that all its spellings share.
 
-        In this form it is kept, sent and compared: the provider knows it by that.
+        The order is stored, sent and compared in this form.
         """
         return order
 
     def canonical_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """``params``, which were checked, in the one form that all of their spellings
-        share: without what is the default anyhow. Takes what is stored, too."""
+        """Checked ``params`` in the one form that all their spellings share, without
+        values that equal the default. Takes stored params, too."""
         fields = self.params_model.model_fields
         return {
             name: value
@@ -173,7 +175,7 @@ class Provider(ABC, Generic[A]):
         }
 
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
-        """What makes this cancellation the same one when it comes again."""
+        """The idempotency key, if the producer gives none."""
         del params
         return order
 
@@ -197,7 +199,8 @@ class Provider(ABC, Generic[A]):
 
     @abstractmethod
     def build_probe(self, account: A, token: str | None) -> Request | None:
-        """A call with no side effect that proves the credentials, if there is one."""
+        """A call without side effects that proves the credentials; ``None`` if the
+        provider has none."""
 
     def parse_probe(self, reply: Reply) -> Parsed:
         """What the probe's reply says: ``Held`` or ``TokenRefused`` if they are bad."""
@@ -211,23 +214,23 @@ def _is_default(field: FieldInfo, value: object) -> bool:
 
 
 class WithLogin(Provider[A]):
-    """A provider whose calls carry a token that a login brings."""
+    """A provider whose calls carry a token from a login."""
 
     refresh_early: ClassVar[timedelta] = timedelta(minutes=5)
     """How long before its expiry a token is renewed."""
     token_lifetime: ClassVar[timedelta] = timedelta(hours=24)
-    """How long a token is kept when the login does not say."""
+    """How long a token is kept if the login does not name its expiry."""
 
     @abstractmethod
     def static_token(self, account: A) -> str | None:
-        """The token written in the accounts file, which no login can renew."""
+        """The token of the accounts file, which no login renews; or ``None``."""
 
     @abstractmethod
     def build_login(self, account: A) -> Request: ...
 
     @abstractmethod
     def parse_login(self, reply: Reply, now: datetime) -> Token | Held:
-        """The token, or ``Held`` when the credentials are refused."""
+        """The token, or ``Held`` if the provider refuses the credentials."""
 
 
 PROBE = Order("0")

@@ -1,4 +1,4 @@
-"""Keeping secrets and personal data out of whatever is kept or shown of a reply."""
+"""Masks secrets and personal data in replies, before they are stored or shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from urllib.parse import quote, quote_plus
 
 from rescind.provider.http_messages import Reply, Request
@@ -23,32 +23,32 @@ from rescind.provider.outcomes import (
 from rescind.provider.personal_data import masked_shapes, own_words
 
 LEAST = 4
-"""Characters of a secret; anything shorter stands in too many words."""
+"""Shortest secret that is masked; a shorter one would match too many words."""
 BETWEEN = r"[\s-]*"
-"""What a number may be grouped by, such as an IBAN by fours."""
+"""Characters that may group a number, such as an IBAN by fours."""
 SEPARATORS = re.compile(r"[\s-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """What some secrets look like, wherever they stand and wherever they are cut."""
+    """The spellings of some secrets, to find them anywhere, whole or cut off."""
 
     forms: Sequence[str]
     """Spellings in small letters, the longest first."""
     bare: frozenset[str]
-    """The same, as ``_bare`` leaves them."""
+    """The spellings after ``_bare``."""
     beginnings: Mapping[str, Sequence[str]]
-    """The same, as ``_small`` leaves them, by their first ``LEAST`` characters."""
+    """The spellings after ``_small``, by their first ``LEAST`` characters."""
     longest: int
     """Characters of the longest of ``beginnings``."""
 
 
 LONGEST = 1000
-"""Characters of what is kept: what a person will read."""
+"""Characters that ``mask`` keeps: as many as a person will read."""
 
 
 def mask(text: str, secrets: tuple[str, ...]) -> str:
-    """``text`` without any of ``secrets``, cut to what a person will read."""
+    """``text`` without any of ``secrets``, cut to ``LONGEST`` characters."""
     return _masked(text, secrets)[:LONGEST]
 
 
@@ -58,22 +58,22 @@ def _masked(text: str, secrets: tuple[str, ...]) -> str:
         return text
     sought = _sought(secrets)
     bare = _bare(text)
-    # The pattern is slow, and nothing that it finds is not found by this.
+    # The pattern is slow. This finds all that the pattern would find.
     if any(form in bare for form in sought.bare):
         text = _pattern(secrets).sub("***", text)
     return _without_beginning(text, sought)
 
 
 def _bare(text: str) -> str:
-    """``text`` without what may stand between, and whatever its case."""
+    """``text`` without separators and without differences of case."""
     small = text.casefold().replace("ı", "i").replace("\u0307", "")
     return SEPARATORS.sub("", small)
 
 
-@lru_cache(maxsize=64)  # making them takes longer than a call
+@lru_cache(maxsize=64)  # making one takes longer than a call
 def _sought(secrets: tuple[str, ...]) -> _Sought:
     spelt = {form.lower() for one in secrets for form in _spellings(one)}
-    # The longest first: what is left of one must not be the rest of another.
+    # The longest first: masking a short one must not leave the rest of a longer one.
     forms = sorted((f for f in spelt if len(f) >= LEAST), key=len, reverse=True)
     beginnings = _beginnings(forms)
     longest = max((len(one) for same in beginnings.values() for one in same), default=0)
@@ -97,18 +97,18 @@ def _beginnings(forms: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _small(text: str) -> str:
-    """In small letters, every kind of i the same, and as long as it was."""
+    """``text`` in small letters, every kind of i the same; the length stays."""
     return text.replace("İ", "i").replace("ı", "i").lower()
 
 
 def _dotless(text: str) -> str:
-    # What Python makes of a small İ: an i, and a dot of its own above it.
+    # Python writes a small İ as an i and a combining dot.
     return text.replace("i\u0307", "i")
 
 
 def _spellings(secret: str) -> set[str]:
-    """``secret`` as it stands in JSON (PHP's too), a form, a URL and HTML, in small
-    letters or capitals, Turkish ones too; and without spaces, as an IBAN may come."""
+    """``secret`` as it is written in JSON (PHP's too), a form, a URL and HTML; in small
+    letters or capitals, Turkish ones too; and without spaces, as for an IBAN."""
     if len(secret) < LEAST:
         return set()
     found = set()
@@ -126,14 +126,14 @@ def _spellings(secret: str) -> set[str]:
 
 
 def _cases(secret: str) -> set[str]:
-    """Capitals and small letters that differ from those by more than their case."""
+    """``secret`` in capitals and in small letters, by Turkish and by English rules."""
     small = secret.replace("İ", "i").replace("I", "ı").lower()
     capital = secret.replace("i", "İ").replace("ı", "I").upper()
     return {small, capital, secret.lower(), secret.upper()}
 
 
 def _without_beginning(text: str, sought: _Sought) -> str:
-    """``text`` without the beginning of a secret, where it was cut in the middle."""
+    """``text`` without a secret's beginning at its end, where a secret was cut off."""
     tail = _small(text[-sought.longest :])
     cuts = (_cut(tail, *one) for one in sought.beginnings.items())
     rest = len(tail) - min(cuts, default=len(tail))
@@ -141,7 +141,8 @@ def _without_beginning(text: str, sought: _Sought) -> str:
 
 
 def _cut(text: str, head: str, forms: Sequence[str]) -> int:
-    """Where the beginning of one of ``forms`` begins, with which ``text`` ends."""
+    """Where the beginning of one of ``forms`` starts at the end of ``text``; its length
+    if there is none."""
     at = text.find(head)
     while at >= 0:
         rest = text[at:]
@@ -152,18 +153,31 @@ def _cut(text: str, head: str, forms: Sequence[str]) -> int:
 
 
 def masked_body(request: Request, reply: Reply, secrets: tuple[str, ...]) -> str:
-    """The reply's body as it may be kept: no secret of ours, and nothing that looks
-    like a person's number or address. The words of ``request`` stay."""
-    # Cut before and after: a secret must not survive by being cut in half.
+    """The reply's body as it may be stored: without our secrets, and without anything
+    that looks like a person's number or address. Words of ``request`` stay."""
+    # Cut before and after masking: half of a secret must not remain.
     text = _masked(reply.body[:16_384].decode("utf-8", "replace"), secrets)
     return masked_shapes(text, own_words(request))[:LONGEST]
+
+
+class _Masked:
+    """Masks texts; most of a batch's answers are alike, and each is masked once."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        self._secrets = secrets
+        self._known: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        found = self._known.get(text)
+        if found is None:
+            found = self._known[text] = mask(text, self._secrets)
+        return found
 
 
 def masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
     match parsed:
         case Findings(by_order):
-            # Most of a batch's answers are alike.
-            masked = cache(partial(mask, secrets=secrets))
+            masked = _Masked(secrets)
             return Findings({k: _masked_one(f, masked) for k, f in by_order.items()})
         case BatchRefused(finding):
             return BatchRefused(_masked_one(finding, partial(mask, secrets=secrets)))

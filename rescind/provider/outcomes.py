@@ -1,7 +1,7 @@
-"""The words in which providers are described: pure values, no I/O.
+"""The vocabulary in which providers describe replies: pure values, no I/O.
 
-Everything a provider's file says is said in these types, so that the rooms above
-never see a provider's own codes except as text kept beside our outcome.
+Every ``parse_*`` returns these types. The other modules never see a provider's own
+codes, except as text that is stored beside our outcome.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """What one reply says of one order. Closed: an unknown word is ``UNKNOWN``."""
+    """What one reply says of one order. A closed set: unknown words are ``UNKNOWN``."""
 
     CANCELLED = "cancelled"
     """The provider says, or shows, that the order is cancelled."""
     REQUESTED = "requested"
-    """The provider took the cancel on, or shows it in progress: poll."""
+    """The provider accepted the cancel, or shows it in progress: poll."""
     REFUSED = "refused"
-    """The provider did not do it; ``Finding.reason`` says why.
+    """The provider did not cancel; ``Finding.reason`` says why.
 
-    Without a reason, or with ``already_cancelled``, it is no outcome: the order is
-    read back to see what is behind it."""
+    Without a reason, or with ``already_cancelled``, the refusal is not final: the order
+    is read back."""
     ACTIVE = "active"
-    """The order is shown as not cancelled and still cancellable."""
+    """The provider shows the order as not cancelled and still cancellable."""
     GONE = "gone"
-    """Reading back says that there is no such order."""
+    """A read-back says that there is no such order."""
     UNKNOWN = "unknown"
     """The reply decides nothing about this order: read it back."""
 
 
 class Reason(StrEnum):
-    """Why a cancellation stands where it stands: a closed vocabulary."""
+    """Why a cancellation is in its state: a closed vocabulary."""
 
     CONFIRMED = "confirmed"
     ALREADY_CANCELLED = "already_cancelled"
@@ -54,23 +54,24 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a reply says of one order, with the provider's own words untouched."""
+    """What a reply says of one order, with the provider's own words unchanged."""
 
     outcome: Outcome
     reason: Reason | None = None
     code: str | None = None
     message: str | None = None
     asked_at: datetime | None = field(default=None, compare=False)
-    """When a reading was sent: what it shows may be no younger, whenever it is read."""
+    """When a read-back was sent. Its answer may be as old as that, even if it is read
+    later."""
 
 
 UNKNOWN = Finding(Outcome.UNKNOWN)
 
 
-# Not frozen, which takes three times as long to make.
+# Not frozen: a frozen one takes three times as long to make.
 @dataclass(slots=True)
 class Order:
-    """One order to cancel or to read back; ``params`` as the provider checked them."""
+    """One order to cancel or to read back; ``params`` are checked."""
 
     id: str
     params: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -81,7 +82,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """One finding for each order that was asked for; a missing one is unknown."""
+    """One finding for each order of the call; an order without one is unknown."""
 
     by_order: Mapping[str, Finding]
 
@@ -95,12 +96,12 @@ class Held:
 
     why: str
     by_gateway: bool = False
-    """Whether something before the provider is at fault, and not the credentials."""
+    """Whether the fault is a gateway's before the provider, not the credentials'."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRefused:
-    """The access token is no longer good: log in once more, then it is ``Held``."""
+    """The provider refused the access token: log in once more, then hold the lane."""
 
     why: str
 
@@ -115,9 +116,9 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class BatchRefused:
-    """The whole batch was refused, and none of it acted on: halve it.
+    """The provider refused the whole batch and acted on none of it: halve it.
 
-    ``finding`` is what becomes of an order that is refused when it stands alone.
+    ``finding`` applies to an order that is refused when it is sent alone.
     """
 
     finding: Finding
@@ -127,12 +128,12 @@ Parsed = Findings | Held | TokenRefused | Throttled | BatchRefused
 
 
 class UnreadableReplyError(ValueError):
-    """A reply that cannot be understood; says nothing of any order."""
+    """A reply that cannot be understood; it says nothing of any order."""
 
 
 class ContradictoryReplyError(UnreadableReplyError):
-    """A reply that says two things under one name; no part of it counts."""
+    """A reply that gives one name two values; no part of it counts."""
 
 
 class InvalidRequestError(ValueError):
-    """A job that can never be sent, with a sentence for whoever submitted it."""
+    """A job that can never be sent; the message is for the producer that sent it."""

@@ -1,7 +1,7 @@
-"""Personal data by its shape: what a reply may hold of a provider's own customers.
+"""Masks personal data by its shape, such as numbers of a provider's own customers.
 
 Their phone numbers, cards, IBANs and e-mail addresses are in none of our requests, so
-that no list of secrets can name them.
+no list of secrets can name them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 from rescind.provider.http_messages import Request
 
 BETWEEN = r"(?:[\s().+/-]|\\u00a0|&nbsp;|&#160;|%20){0,4}"
-"""What the groups of a number may be apart by, in text, JSON, HTML or a URL."""
+"""What may separate the groups of a number, in text, JSON, HTML or a URL."""
 BEGINS = r"(?:(?<![\w])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2}))"
-"""Where a number may begin. A letter before it belongs to an escape, or the number
+"""Where a number may begin. A letter before it belongs to an escape, or else the number
 is part of a name such as ``SF1234567890``."""
 CUT = r"(?:[&\\%][#\w]{0,5})?"
 YEAR, MONTH, DAY = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
@@ -22,7 +22,7 @@ LOCAL = r"[^\s\"'<>,;:()\[\]{}\\/=&|@%]"
 AT = r"(?:@|%40|\\u0040|&#0*64;|&#x40;|&commat;)"
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 LEAST_DIGITS = 8
-"""Digits of an IBAN; a word and a number beside it have fewer."""
+"""Fewest digits of an IBAN; a word and a number beside it have fewer."""
 
 SHAPES = re.compile(
     rf"(?P<kept>(?<!\w)(?:{UUID}|{YEAR}-{MONTH}-{DAY}{CLOCK}"
@@ -31,7 +31,7 @@ SHAPES = re.compile(
     rf"|(?P<iban>{BEGINS}[A-Za-z]{{2}}\d{{2}}(?:{BETWEEN}[0-9A-Za-z]){{11,30}}(?!\w))"
     # A phone number has ten digits or more, and a card up to nineteen.
     rf"|(?P<number>{BEGINS}[+(]{{0,2}}\d(?:{BETWEEN}\d){{9,}}"
-    # The body may have been cut in the middle of one, or of an escape in it.
+    # The body may have been cut in the middle of a number, or of an escape in it.
     rf"|{BEGINS}(?:[A-Za-z]{{2}})?[+(]{{0,2}}\d(?:{BETWEEN}\d){{5,}}{BETWEEN}{CUT}\Z)"
 )
 OWN = re.compile(r"(?<!\w)[0-9A-Za-z]{6,}(?!\w)")
@@ -39,8 +39,8 @@ BARE = re.compile(r"[^0-9A-Za-z]")
 
 
 def masked_shapes(text: str, known: frozenset[str] = frozenset()) -> str:
-    """``text`` without phone numbers, cards, IBANs and e-mail addresses. What is in
-    ``known`` stays: what became of an order is told by its number."""
+    """``text`` without phone numbers, cards, IBANs and e-mail addresses. Words in
+    ``known`` stay: an operator needs the numbers of our orders."""
 
     def shown(found: re.Match[str]) -> str:
         bare = BARE.sub("", found[0])
@@ -52,6 +52,6 @@ def masked_shapes(text: str, known: frozenset[str] = frozenset()) -> str:
 
 
 def own_words(request: Request) -> frozenset[str]:
-    """The words that ``request`` holds, such as the numbers of its orders."""
+    """The words in ``request``, such as the numbers of its orders."""
     text = f"{request.url} {request.body.decode('utf-8', 'replace')}"
     return frozenset(OWN.findall(text.replace("%2C", " ")))

@@ -16,7 +16,7 @@ TEN_YEARS = timedelta(days=3650)
 class Policy(BaseModel):
     """How one provider is called, as data. Durations are seconds in accounts.toml.
 
-    Checked when it is made, so a wrong number stops the import, not a call at night.
+    It is checked when it is made: a wrong number stops the import, not a later call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,51 +24,57 @@ class Policy(BaseModel):
     batch: int = Field(default=1, ge=1, le=1000)
     """Orders in one cancel call."""
     read_batch: int = Field(default=1, ge=1, le=10_000)
-    """Orders in one reading call."""
+    """Orders in one read-back call."""
     concurrency: int = Field(default=4, ge=1, le=256)
-    """Calls at once, from each worker."""
+    """Calls at the same time, for each worker."""
     rate: str = "none"
     """Calls allowed to a lane, all workers together: ``90/minute`` or ``none``."""
     read_rate: str = "none"
-    """Reading calls allowed, within ``rate``."""
+    """Read-back calls allowed, within ``rate``."""
     connect_timeout: float = Field(default=5.0, gt=0, le=60)
     read_timeout: float = Field(default=20.0, gt=0, le=60)
     max_attempts: int = Field(default=5, ge=1)
-    """Cancel calls that may have reached the provider, for each round."""
+    """Cancel calls in one round that may have reached the provider."""
     resend_delays: tuple[timedelta, ...] = Field(min_length=1)
     """Wait before each next attempt; the last one repeats."""
     poll_delays: tuple[timedelta, ...] = Field(min_length=1)
-    """Wait before each reading of an order that was taken on; the last repeats."""
+    """Wait before each read-back of an accepted cancel; the last one repeats."""
     poll_for: timedelta = timedelta(days=2)
-    """Polling gives up this long after the order was taken on."""
+    """Polling gives up this long after the provider accepted the cancel."""
     verify_delays: tuple[timedelta, ...] = Field(min_length=1)
-    """Wait before each reading of an order nobody knows about; the last repeats."""
+    """Wait before each read-back of an order whose state is unknown; the last one
+    repeats."""
     verify_for: timedelta = timedelta(hours=6)
-    """Verifying gives up this long after it began, or after the last reading that
+    """Verifying gives up this long after it began, or after the last read-back that
     showed the order."""
     repeatable: bool = False
     """Whether a cancel that may have worked may be sent again."""
     refusal_is_final: bool = True
-    """Whether a clean refusal ends it; else the order is read back first."""
+    """Whether a clear refusal is final; else the order is read back first."""
     cancelled_may_vanish: bool = False
-    """Whether the provider may say "no such order" of one that we cancelled."""
+    """Whether the provider may answer "no such order" for an order we cancelled."""
     active_trusted_after: timedelta = timedelta(0)
     """How old our last call must be before "not cancelled" is believed."""
     queued_for: timedelta = timedelta(0)
-    """For so long a cancel that the provider took on may leave its order shown as
-    active. Shown as active for longer, the cancel was dropped."""
+    """How long the provider may show an order as active after it accepted the cancel.
+    If it shows the order as active for longer, the cancel was dropped."""
     throttle_wait: timedelta = timedelta(seconds=30)
-    """The lane's wait after a 429 that does not say how long."""
+    """The lane's wait after a 429 that does not name one."""
     trip_after: int = Field(default=5, ge=1)
-    """Calls failing in a row until the whole lane backs off."""
+    """Failed calls in a row after which the whole lane backs off."""
     backoff: tuple[timedelta, ...] = Field(
         default=tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 30, 60)), min_length=1
     )
-    """The lane's pauses while the provider is down; the last repeats."""
+    """The lane's pauses while the provider is down; the last one repeats."""
     probe_after: timedelta = timedelta(minutes=15)
-    """A held lane is tried again, with one call, after this long."""
+    """One probe call is made on a held lane after this long."""
     give_up_after: timedelta = timedelta(days=3)
     """A cancellation that could never be sent fails this long after it was due."""
+
+    @property
+    def taken_on_for(self) -> timedelta:
+        """For so long after it took a cancel on, the provider may still act on it."""
+        return max(self.queued_for, self.active_trusted_after)
 
     @model_validator(mode="after")
     def _durations_are_sane(self) -> Self:
@@ -79,7 +85,7 @@ class Policy(BaseModel):
         return self
 
     def overridden(self, values: Mapping[str, Any]) -> Self:
-        """This policy with some values replaced, or ``ValueError`` in a sentence."""
+        """This policy with some values replaced, or ``ValueError`` in one sentence."""
         try:
             return self.model_validate({**self.model_dump(), **values})
         except ValidationError as error:
@@ -87,5 +93,5 @@ class Policy(BaseModel):
 
 
 def seconds(*values: float) -> tuple[timedelta, ...]:
-    """A schedule written in seconds."""
+    """A schedule given in seconds."""
     return tuple(timedelta(seconds=value) for value in values)

@@ -1,4 +1,4 @@
-"""What one reply is evidence of: by its status, its coding, and what is in it."""
+"""Decides what one reply proves: by its status, its coding and its content."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from rescind.provider.redirects import REDIRECTS, only_upgrades
 from rescind.provider.throttling import throttle_wait
 
 LARGEST_BODY = 4 * 1024 * 1024
-"""Bytes of a reply that are read; 100 orders take some 20 kB."""
+"""Bytes of a reply that are read; 100 orders take about 20 kB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One reply, and the request that it answers."""
+    """One reply and its request."""
 
     request: Request
     reply: Reply
-    """With its body as it was before it was compressed."""
+    """With its body decoded."""
     coded: str | None
-    """Why its body could not be had; it is then empty."""
+    """Why the body could not be decoded; the body is then empty."""
     secrets: tuple[str, ...]
 
     def kept(self) -> str:
-        """The body as it may be kept."""
+        """The body as it may be stored."""
         return masked_body(self.request, self.reply, self.secrets)
 
     def maybe_done(
@@ -61,8 +61,7 @@ def evidence_of(
     policy: Policy,
     now: datetime,
 ) -> Exchange:
-    """What ``answer`` is evidence of, which came ``now``. Never raises for what is in
-    it."""
+    """What ``answer`` proves; it arrived at ``now``. Never raises for its content."""
     reply = answer.reply
     if reply.status == 429:
         wait = throttle_wait(reply.headers, now, policy.throttle_wait)
@@ -85,7 +84,7 @@ def evidence_of(
 
 
 def _redirected(answer: Received) -> Exchange:
-    # Followed, it would carry credentials to wherever it points.
+    # Following it would send the credentials to the address that it names.
     reply = answer.reply
     why = (
         f"the provider answers with a redirect (HTTP {reply.status}), which is never"

@@ -1,8 +1,8 @@
-"""Reading one reply off a socket: all of it, in its time, and no more than that.
+"""Reads one reply from a socket, within a total time and a size limit.
 
-The parser is llhttp, that of Node.js: what it does not take for HTTP is no answer. Each
-receive ends when the whole call has to, so that a provider that drips its status line,
-its headers, ``100 Continue`` or its body cannot keep a call for ever.
+The parser is llhttp, the one of Node.js; bytes that it rejects are no answer. Each
+receive ends when the whole call must end, so that a provider that sends its status
+line, headers, ``100 Continue`` or body byte by byte cannot keep a call open.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ AT_ONCE = 65_536
 
 
 class LostError(Exception):
-    """The request went out, and its answer did not come back whole."""
+    """The request was sent, and no complete reply came back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a reply is waited for."""
+    """How long to wait for a reply."""
 
     end_by: float
-    """When all of it must have come, by ``time.monotonic``."""
+    """When the whole reply must have arrived, by ``time.monotonic``."""
     silence: float
     """Seconds that a single receive may take."""
 
@@ -38,10 +38,10 @@ class Patience:
 def receive(
     sock: socket.socket, patience: Patience, largest: int
 ) -> tuple[Reply, bool]:
-    """The reply, and whether its connection is good for another call.
+    """The reply, and whether its connection can take another call.
 
-    The body has at most ``largest`` bytes, and is as it came: ``content_coding``
-    reads one that is compressed. The socket's timeout is the silence.
+    The body has at most ``largest`` bytes and is not decoded; ``content_coding`` does
+    that. The socket's timeout must be ``patience.silence``. Raises ``LostError``.
     """
     incoming = _Incoming(largest)
     try:
@@ -51,14 +51,14 @@ def receive(
             else:
                 incoming.end()
     finally:
-        # Each refers to the other, and would wait for the collector.
+        # The two refer to each other, and would wait for the garbage collector.
         del incoming.parser
     reply = Reply(incoming.status, incoming.headers, bytes(incoming.body))
     return reply, incoming.stays
 
 
 def read_bytes(data: bytes, largest: int) -> Reply:
-    """The reply that these bytes are, where no more of them will come."""
+    """The reply in ``data``, which is complete."""
     incoming = _Incoming(largest)
     try:
         if data:
@@ -71,7 +71,7 @@ def read_bytes(data: bytes, largest: int) -> Reply:
 
 
 def receive_head(sock: socket.socket, patience: Patience) -> Reply:
-    """The status and headers of a reply; its body is not waited for, nor given back."""
+    """The status and headers of a reply, without its body."""
     incoming = _Incoming(0)
     try:
         while not incoming.headed:
@@ -81,7 +81,7 @@ def receive_head(sock: socket.socket, patience: Patience) -> Reply:
                 else:
                     incoming.end()
             except LostError:
-                # What is wrong with its body is no matter.
+                # A fault in the body does not matter here.
                 if not incoming.headed:
                     raise
     finally:
@@ -104,24 +104,24 @@ def _received(sock: socket.socket, patience: Patience, incoming: _Incoming) -> b
 
 
 class _Incoming:
-    """What has come of a reply so far. The parser calls its ``on_…`` methods."""
+    """The part of a reply that has arrived. The parser calls its ``on_…`` methods."""
 
     def __init__(self, largest: int) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.body = bytearray()
         self.headed = False
-        """Whether its status and headers have come."""
+        """Whether the status and headers have arrived."""
         self.whole = False
         self.stays = False
-        """Whether the connection is good for another call."""
+        """Whether the connection can take another call."""
         self._largest = largest
         self._lines = 0
         self._begun = 0
-        """Bytes of a line whose end has not come yet."""
+        """Bytes of a line that is not complete yet."""
         self._fault: str | None = None
         self.parser = HttpResponseParser(self)
-        # Sloppy, and as clear as what is right: old servers do all of it.
+        # Not standard, but not ambiguous either: old servers send all of these.
         self.parser.set_dangerous_leniencies(
             lenient_optional_cr_before_lf=True,
             lenient_spaces_after_chunk_size=True,
@@ -129,14 +129,14 @@ class _Incoming:
         )
 
     def feed(self, data: bytes) -> None:
-        """Raises ``LostError`` where ``data`` is not what a reply may be."""
+        """Parse ``data``; raises ``LostError`` if it cannot be part of a reply."""
         self._begun += len(data)
         try:
             self.parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self.stays = False
             if not self.whole:
-                raise LostError("connection lost: that is no HTTP") from error
+                raise LostError("connection lost: the reply is not HTTP") from error
         if self._begun > LONGEST_LINE:
             self._fault = f"a line of more than {LONGEST_LINE} bytes"
         if len(self.body) > self._largest:
@@ -145,7 +145,7 @@ class _Incoming:
             raise LostError(self._fault)
 
     def end(self) -> None:
-        """Nothing more will come. Raises ``LostError`` if something is missing."""
+        """The stream has ended. Raises ``LostError`` if the reply is incomplete."""
         framed = {"content-length", "transfer-encoding"} & self.headers.keys()
         if not self.headed and not self._begun and not self._lines:
             raise LostError("connection lost: it was closed without an answer")
@@ -154,7 +154,8 @@ class _Incoming:
         self.whole = True
 
     def on_message_begin(self) -> None:
-        # More than one reply to one request: whose answer would the next one be?
+        # The connection is not reused after a second reply to one request: the next
+        # call could read the wrong one.
         self.stays = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -190,5 +191,5 @@ class _Incoming:
             self.whole = True
             self.stays = self.parser.should_keep_alive()
         elif not self.headed:
-            # 100 Continue and its like: the reply itself is still to come.
+            # 100 Continue or another 1xx: the reply itself is still to come.
             self.headers = {}

@@ -1,6 +1,6 @@
-"""Reading what others wrote: JSON of any shape, Turkish, HTML, odd capitals.
+"""Reads text of other programs: JSON of any shape, Turkish, HTML, any capitals.
 
-Nothing here raises, whatever it is given.
+No function here raises, for any input.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def as_object(value: object) -> dict[str, Any]:
 
 
 def as_number(value: object) -> int | None:
-    """A whole number, also when it is written as text; else ``None``."""
+    """A whole number, or a text that is one; else ``None``."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -38,7 +38,7 @@ def as_number(value: object) -> int | None:
 
 
 def first_text(*values: object) -> str | None:
-    """The first of ``values`` that has something in it, at most 500 characters."""
+    """The first of ``values`` that is a text and not empty, cut to ``LONGEST``."""
     for value in values:
         if value is None:
             continue
@@ -55,7 +55,7 @@ def plain_text(value: object) -> str | None:
     try:
         return str(value)
     except ValueError:
-        # A number of more digits than Python writes.
+        # Python refuses to write a number of so many digits.
         return None
 
 
@@ -70,30 +70,30 @@ def fold(text: str | None) -> str:
 
 
 def without_html(text: object) -> str | None:
-    """The words of an HTML fragment; ``None`` when there are none."""
+    """The words of an HTML fragment; ``None`` if there are none."""
     return _without_html(text[: LONGEST * 20]) if isinstance(text, str) else None
 
 
 @lru_cache(maxsize=256)
 def _without_html(text: str) -> str | None:
     words = TAGS.sub(" ", text)
-    # "&#" and more digits than Python reads: the words stay as they are.
+    # html.unescape refuses "&#" with too many digits: the words stay as they are.
     with contextlib.suppress(ValueError):
         words = html.unescape(words)
     return first_text(SPACES.sub(" ", words))
 
 
 def field_name(name: object) -> str:
-    """A name that nobody knows, for a sentence, unless it may be somebody's own.
+    """An unknown field name for an error message, unless it may be personal data.
 
-    Who mixes up names and values writes an IBAN, or a holder, where a name belongs.
+    A producer that mixes up names and values sends an IBAN or a person as a name.
     """
     shown = isinstance(name, str) and NAME.fullmatch(name)
     return str(name) if shown else "a field whose name is not shown"
 
 
 def storable(text: str) -> str:
-    """``text`` as both databases can keep it."""
-    # PostgreSQL takes no NUL and no half of a surrogate pair in a text.
+    """``text`` as both databases can store it."""
+    # PostgreSQL stores no NUL and no half of a surrogate pair.
     text = text.replace("\x00", "")
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

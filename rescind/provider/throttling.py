@@ -1,4 +1,4 @@
-"""How long a provider that throttles asks us to wait."""
+"""How long a throttling provider asks us to wait."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 LONGEST_WAIT = timedelta(hours=1)
-"""A provider that asks for a longer wait than this is asked again after it."""
+"""Longest wait that we obey; after it the provider is called again."""
 
 
 def throttle_wait(
     headers: Mapping[str, str], now: datetime, default: timedelta
 ) -> timedelta:
-    """How long a 429 asks to wait: ``Retry-After`` (seconds or a date), or
-    notpanel's ``X-RateLimit-Reset`` (Unix seconds); else ``default``."""
+    """The wait that a 429 asks for: ``Retry-After`` (seconds or a date), or notpanel's
+    ``X-RateLimit-Reset`` (Unix seconds); else ``default``."""
     asked = retry_after(headers.get("retry-after", ""), now)
     if asked is None:
         asked = _reset(headers.get("x-ratelimit-reset", ""), now)
@@ -24,7 +24,7 @@ def throttle_wait(
 
 
 def retry_after(value: str, now: datetime) -> timedelta | None:
-    """What ``Retry-After`` asks for: seconds, or a date; ``None`` if it is neither."""
+    """The wait in ``Retry-After``: seconds, or a date; ``None`` if it is neither."""
     if value.strip().isascii() and value.strip().isdigit():
         return timedelta(seconds=min(int(value.strip()[:9]), 86_400))
     try:
@@ -37,5 +37,5 @@ def retry_after(value: str, now: datetime) -> timedelta | None:
 def _reset(value: str, now: datetime) -> timedelta | None:
     if not (value.strip().isascii() and value.strip().isdigit()):
         return None
-    # A second more: Reset is rounded down, and clocks differ a little.
+    # One second more: Reset is rounded down, and clocks differ a little.
     return timedelta(seconds=int(value.strip()[:12]) + 1 - now.timestamp())

@@ -1,4 +1,4 @@
-"""Errors of pydantic, as sentences for the person who wrote the value."""
+"""Turns pydantic's errors into sentences for the person who wrote the value."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rescind.provider.text import field_name
 
 
 def explain(error: ValidationError) -> str:
-    """A pydantic error as one sentence for whoever wrote the value.
+    """A pydantic error as one sentence.
 
-    Never shows the value itself: it may be a credential or personal data.
+    It never shows the value itself, which may be a credential or personal data.
     """
     return "; ".join(_explain_one(dict(item)) for item in error.errors()[:5])
 

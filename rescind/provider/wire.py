@@ -1,7 +1,7 @@
-"""What carries one request to a provider, and the clocks that say until when.
+"""The connection that carries one request to a provider, and the clocks of a call.
 
-``provider.http`` decides; the wire only connects, sends and receives. A simulation
-hands in another one, whose time passes as it likes.
+``rescind.provider.http`` decides; a ``Wire`` only connects, sends and receives. A
+simulation passes its own ``Wire``, with its own clock.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from rescind.provider.response_reader import Patience, receive
 
 
 class Connected(Protocol):
-    """A connection that is there for one request."""
+    """A connection that is ready for one request."""
 
     def prepare(self, patience: Patience) -> None:
-        """Do all that can be done before the request goes out. Nothing is sent."""
+        """Do what must be done before sending. Nothing is sent."""
 
     def ask(self, body: bytes, patience: Patience) -> Reply:
-        """Send the request and wait for its reply. Whatever it raises, the provider
+        """Send the request and wait for its reply. Even if this raises, the provider
         may have acted."""
 
     def leave(self) -> None:
-        """It was not used: another call may have it."""
+        """Give the unused connection back for another call."""
 
 
 class Wire(Protocol):
-    """Connections, and the clocks of the machine that they begin at."""
+    """Makes connections, and reads the machine's clocks."""
 
     def now(self) -> datetime:
-        """The time of day, which may be set, and which goes on in a suspended
-        machine."""
+        """The time of day. It may be set, and it goes on while the machine is
+        suspended."""
 
     def monotonic(self) -> float:
-        """Seconds that only ever go on; a suspended machine's may stand still."""
+        """Seconds that never go back, but may stand still in a suspended machine."""
 
-    def connect(self, head: Head, seconds: float) -> Connected:
+    def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
         """Connect within so many seconds. Whatever it raises, nothing was sent."""
 
     def forget(self) -> None:
-        """Close what this thread keeps: what still comes there is no call's answer."""
+        """Close this thread's connections, so that no later call reads a late reply."""
 
 
 class _Socket:
@@ -60,13 +60,13 @@ class _Socket:
     def prepare(self, patience: Patience) -> None:
         sock = self._connection.sock
         if sock.gettimeout() != patience.silence:
-            # Each time it is a call of the system's, and another thread's turn.
+            # A system call, during which another thread may take its turn.
             sock.settimeout(patience.silence)
 
     def ask(self, body: bytes, patience: Patience) -> Reply:
         sock = self._connection.sock
         try:
-            # Who hangs up in the middle of a request may have answered it before.
+            # A provider that closes in the middle of a request may have replied first.
             with suppress(BrokenPipeError, ConnectionResetError):
                 sock.sendall(self._head.data + body)
             reply, stays = receive(sock, patience, LARGEST_BODY)
@@ -92,8 +92,8 @@ class Sockets:
     def monotonic(self) -> float:
         return time.monotonic()
 
-    def connect(self, head: Head, seconds: float) -> Connected:
-        return _Socket(head, connected(head, seconds))
+    def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
+        return _Socket(head, connected(head, seconds, verify))
 
     def forget(self) -> None:
         forget()

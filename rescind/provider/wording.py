@@ -1,4 +1,4 @@
-"""What an English sentence asserts of an order, and what it only denies or supposes."""
+"""Finds the states that an English sentence asserts, not those that it denies."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ STATE = (
     r"(?:cancell?ed|refunded|completed|delivered|shipped|dispatched|picked|in transit"
     r"|out for delivery)"
 )
-"""Words that name a state, and a past: "cancelled" is what happened to the order, or
-part of "cannot be cancelled"."""
+"""Words that name a state and are also participles: "cancelled" alone says what
+happened; in "cannot be cancelled" it does not."""
 BETWEEN = (
     r"(?: (?:yet|be|been|being|get|got|have|has|had|is|was|are|were|it|they|the|order"
     r"|shipment|already|actually))*"
@@ -25,6 +25,6 @@ NOT_SO = re.compile(rf"\b{BEFORE}{BETWEEN} {STATE}\b")
 
 
 def asserted(text: str | None) -> str:
-    """``text`` in folded words, without the states that it denies, announces or makes a
-    condition: "not yet picked up", "to be delivered", "once it is shipped"."""
+    """``text`` in folded words, without states that it denies, announces or makes
+    conditional: "not yet picked up", "to be delivered", "once it is shipped"."""
     return NOT_SO.sub(" ", fold(text))

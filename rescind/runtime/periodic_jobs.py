@@ -15,6 +15,7 @@ from rescind.config.accounts import Lane
 from rescind.config.settings import settings
 from rescind.config.times import utc_now
 from rescind.config.watched_file import Watched
+from rescind.engine.stall_watchdog import StallWatch
 from rescind.engine.sweeper import each, sweep
 from rescind.ledger.deliveries.delivery_queries import anything_due
 from rescind.ledger.seal import SealError
@@ -85,6 +86,7 @@ class SweepJob:
         self._host = host
         self._schedules = schedules
         self._retention = Retention()
+        self._stalls = StallWatch(self._believes)
         self._heartbeat_at = 0.0
         self._holder = f"{gethostname()} {os.getpid()}"
 
@@ -103,6 +105,7 @@ class SweepJob:
         each(
             {
                 "no pulse": self._write_heartbeat,
+                "no look at lanes that stand still": self._look_for_stalls,
                 "no webhook is delivered": self._deliver,
                 "nothing is deleted": self._forget,
                 "nothing is scheduled": self._schedules.fire,
@@ -124,6 +127,13 @@ class SweepJob:
         except RedisError as error:
             log.debug("no pulse", kind=type(error).__name__)
 
+    def _believes(self, lane: Lane, operation: str) -> str:
+        return self._host.engine.belief(lane, operation)
+
+    def _look_for_stalls(self) -> None:
+        here = self._host.here
+        self._stalls.look(here.engine, here.accounts, utc_now())
+
     def _deliver(self) -> None:
         with reading(self._host.here.engine) as connection:
             waits = anything_due(connection, utc_now())
@@ -141,7 +151,9 @@ class ScheduleJob:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._firing = Firing()
-        self._file: Watched[Schedules] = Watched(settings().schedules, load_schedules)
+        self._file: Watched[Schedules] = Watched(
+            settings().schedules, load_schedules, lambda found: found.fault is not None
+        )
         self._asked: set[str] = set()
 
     def fire(self) -> None:

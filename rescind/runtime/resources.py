@@ -50,7 +50,7 @@ class AccountsFile(Watched[Accounts]):
     """The accounts file, which is read again when it changes."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, load_accounts)
+        super().__init__(path, load_accounts, lambda found: found.faulty)
 
 
 @dataclass(frozen=True)

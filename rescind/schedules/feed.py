@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from rescind.provider.connection import connected, head_of
+from rescind.provider.connection import connected, prepare
 from rescind.provider.content_coding import CodedError, uncoded
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.response_reader import LostError, Patience, receive
@@ -104,11 +104,11 @@ def _get(url: str, headers: dict[str, str], shown: str) -> Reply:
     # Libraries' messages may quote the headers, so no error shows them.
     end_by = time.monotonic() + SECONDS
     try:
-        head = head_of(Request("GET", url, headers))
+        head = prepare(Request("GET", url, headers)).head
     except Exception:  # noqa: BLE001
         raise SourceError(f"{shown} cannot be asked: a header is wrong") from None
     try:
-        connection = connected(head, CONNECT_SECONDS)
+        connection = connected(head, CONNECT_SECONDS, verify=True)
     except Exception as error:  # noqa: BLE001
         says = f"{shown} cannot be reached: {_system_says(error)}"
         raise SourceError(says, passing=True) from None

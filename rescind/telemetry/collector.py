@@ -15,6 +15,7 @@ from providers.registry import PROVIDERS
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, TAKING, WEBHOOKS
 from rescind.ledger.changes.lane_states import HELD_BY_OPERATOR, LaneState, all_lanes
+from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.backlogs import Backlog, backlogs
 from rescind.ledger.reading.counter_totals import Total, totals
 from rescind.ledger.reading.gauges import COUNTED, Run, deliveries, latest_runs
@@ -75,6 +76,7 @@ def of_ledger(
         open_work = backlogs(connection, now, COUNTED)
         delivering = deliveries(connection)
         runs = latest_runs(connection)
+        stalled = stalled_lanes(connection)
     known = sorted({*lanes, *open_work, *(accounts.lanes if accounts else ())})
     yield from _counters(counted, known)
     yield from _calls(counted)
@@ -85,6 +87,7 @@ def of_ledger(
         yield from _waits(lane, backlog, now)
         yield from _held(lane, state, accounts)
         yield from _lane(lane, state, now)
+        yield "rescind_lane_stalled", lane, int(lane in stalled)
     yield from _webhooks(counted, delivering)
     yield from _runs(runs)
 

@@ -85,6 +85,12 @@ METRICS: dict[str, Kind] = {
         "When the lane's pause ends (throttled, or its provider is down); 0 if it is"
         " not paused.",
     ),
+    "rescind_lane_stalled": Kind(
+        "gauge",
+        LANE,
+        "1 while orders are due, the lane may be called, and no call was made for"
+        " longer than its policy explains (at least 30 s); else 0.",
+    ),
     "rescind_lane_failures": Kind(
         "gauge", LANE, "Consecutive calls that failed: never sent, or never answered."
     ),

@@ -234,7 +234,7 @@ def test_a_failure_of_ours_tells_nothing_of_itself(
     def broken(*_: object) -> None:
         raise RuntimeError("TR330006100519786457841326")
 
-    monkeypatch.setattr("rescind.api.lane_routes.operations.lanes", broken)
+    monkeypatch.setattr("rescind.api.lane_routes.actions.lanes", broken)
     answer = door.get("/v1/lanes")
     problem(answer, 500, "internal-error")
     assert "TR33" not in answer.text + caplog.text

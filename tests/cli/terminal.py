@@ -97,7 +97,7 @@ def terminal(cwd: Path, env: dict[str, str], *words: str) -> Iterator[Terminal]:
     pid, descriptor = pty.fork()
     if pid == 0:
         os.chdir(cwd)
-        command = [sys.executable, "-m", "rescind.cli", *words]
+        command = [sys.executable, "-m", "rescind", *words]
         os.execve(sys.executable, command, env)
     found = Terminal(pid, descriptor)
     try:

@@ -104,7 +104,7 @@ class Home:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def command(self, *args: str) -> list[str]:
-        return [sys.executable, "-m", "rescind.cli", *args]
+        return [sys.executable, "-m", "rescind", *args]
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(ROOT), **more}

@@ -40,7 +40,7 @@ def test_an_unknown_id(home: Home, name: str) -> None:
 def test_list_filters_and_reports_when_there_are_more(home: Home) -> None:
     home.run("cancel", "notpanel", "ord_1", "ord_2", "--group", "g")
     home.run("cancel", "notpanel", "ord_3", "--account", "second")
-    home.run("cancel", "nobody", "1")
+    home.run("cancel", "notpanel", "1", "--account", "third")
     orders = {
         (): ["1", "ord_3", "ord_2", "ord_1"],
         ("--state", "queued"): ["ord_3", "ord_2", "ord_1"],

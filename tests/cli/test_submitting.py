@@ -109,6 +109,27 @@ def test_wrong_options_submit_nothing(home: Home, case: str) -> None:
     assert home.run("list", "--json").records == []
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["cancel", "notpannel", "1"], "provider must be one of iletimerkezi, dukk"),
+        (["cancel", "notpanel", "1", "--not-before", "soon"], "--not-before must be"),
+        (["submit", "no.csv"], "no.csv"),
+        (["retry", "1", "--cancel-before", "soon"], "--cancel-before must be"),
+        (["list", "--provider", "notpannel"], "provider must be one of"),
+    ],
+)
+def test_the_command_line_is_checked_before_any_service_is_reached(
+    home: Home, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
+) -> None:
+    monkeypatch.setenv("RESCIND_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("RESCIND_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/x")
+    done = home.run(*words)
+    assert done.status == 2
+    assert sentence in done.err
+    assert "cannot be reached" not in done.err
+
+
 def test_a_key_is_for_one_order(home: Home) -> None:
     done = home.run("cancel", "notpanel", "ord_1", "ord_2", "--key", "k")
     assert done.status == 2
@@ -152,7 +173,6 @@ def test_a_bad_order_is_named_and_the_good_one_kept(home: Home, case: str) -> No
 
 
 BAD_ENTRIES = {
-    "provider": (["notpannel", "1"], "provider must be one of iletimerkezi, dukkango"),
     "account": (
         ["notpanel", "1", "--account", "third"],
         (

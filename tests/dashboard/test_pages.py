@@ -219,7 +219,7 @@ def test_one_shows_its_history_and_the_providers_own_words(
         "Sipariş bulunamadı",
         "E-17",
         html.escape(body, quote=False).replace('"', "&#34;"),
-        "nobody knows: answer lost, worker died, unclear refusal",
+        "unknown: answer lost, worker died, unclear refusal",
         "was answered.",
         "<span>HTTP 200</span><span>184 ms</span>",
         "if it is still active, retry",

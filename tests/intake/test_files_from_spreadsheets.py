@@ -95,7 +95,7 @@ def test_a_rounded_number_is_refused_with_advice(provider: str, order: str) -> N
     with pytest.raises(InvalidRequestError) as refused:
         check(entry, ACCOUNTS, NOW)
     said = str(refused.value)
-    assert f"; {order} is what a spreadsheet has left of a long number" in said
+    assert f"; {order} is a long number that a spreadsheet has rounded" in said
     assert "export it as text" in said
 
 
@@ -237,7 +237,7 @@ def test_numbers_of_a_workbook_are_whole_or_refused_as_rounded() -> None:
     )
     first, second = entries(data)
     assert first["order"] == "86210010463"
-    with pytest.raises(InvalidRequestError, match="what a spreadsheet has left"):
+    with pytest.raises(InvalidRequestError, match="long number that a spreadsheet has"):
         check(second, ACCOUNTS, NOW)
 
 

@@ -238,7 +238,7 @@ def test_a_killed_rotation_loses_nothing_and_can_be_run_again(
 
 def kill_in_the_middle(home: Home, engine: Engine) -> None:
     first = build_first(engine)
-    command = [sys.executable, "-m", "rescind.cli", "seal-key", "--rotate"]
+    command = [sys.executable, "-m", "rescind", "seal-key", "--rotate"]
     with subprocess.Popen(
         command, cwd=home.path, env=home.environment(), stdout=subprocess.PIPE
     ) as process:

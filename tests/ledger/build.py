@@ -1,4 +1,4 @@
-"""What the ledger's tests are made of: short words for long values."""
+"""Short builders and helpers for the ledger's tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rescind.provider.policy import Policy, seconds
 from tests.ledger.single import claim, record
 
 NOW = datetime(2020, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)
-"""Years ago: a test that mixes it with the real clock fails when it is written."""
+"""Years ago: a test that mixes it with the real clock fails at once."""
 LANE = ("notpanel", "default")
 LEASE = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
@@ -52,7 +52,7 @@ REASONS = {
 
 
 def progress(state: State, **values: Any) -> Progress:
-    """A progress in ``state`` that the ledger would keep."""
+    """A progress in ``state`` that the ledger can store."""
     if state in FINAL:
         ended = {"reason": REASONS[state], "due_at": None, "finished_at": NOW}
         return Progress(state, **{**ended, **values})
@@ -65,7 +65,7 @@ def progress(state: State, **values: Any) -> Progress:
 
 
 def claimed(state: State, **values: Any) -> Claimed:
-    """A cancellation that a worker holds; ``values`` are its progress's or its own."""
+    """A claimed cancellation; ``values`` are its progress's or its own."""
     own = {
         name: values.pop(name)
         for name in ("opened_at", "cancel_before")
@@ -76,7 +76,7 @@ def claimed(state: State, **values: Any) -> Claimed:
 
 
 def new(order: str = "1", **values: Any) -> NewCancellation:
-    """A cancellation that is to be taken in, queued unless ``progress`` is given."""
+    """A cancellation to insert, queued unless ``progress`` is given."""
     provider, account = values.pop("lane", LANE)
     whole = {
         "id": new_id(),
@@ -92,7 +92,7 @@ def new(order: str = "1", **values: Any) -> NewCancellation:
 
 
 def take_in(engine: Engine, cancellations: Iterable[NewCancellation]) -> list[str]:
-    """Take them in, and give back their ids."""
+    """Insert them; returns their ids."""
     listed = list(cancellations)
     with writing(engine) as connection:
         insert_new(connection, listed, NOW)
@@ -100,7 +100,7 @@ def take_in(engine: Engine, cancellations: Iterable[NewCancellation]) -> list[st
 
 
 def add(engine: Engine, state: State = State.QUEUED, **values: Any) -> str:
-    """Take one in that stands in ``state``; gives back its id."""
+    """Insert one in ``state``; returns its id."""
     own = {
         name: values.pop(name)
         for name in ("order", "key", "lane", "cancel_before", "opened_at", "group")
@@ -116,7 +116,7 @@ def row(engine: Engine, cancellation_id: str) -> Row[Any]:
 
 
 def steps(engine: Engine, cancellation_id: str) -> list[tuple[int, str | None, str]]:
-    """Its history: sequence number, from, to."""
+    """The history: sequence number, from, to."""
     t = TRANSITION.c
     chosen = select(t.seq, t.from_state, t.to_state).order_by(t.seq)
     with reading(engine) as connection:
@@ -148,13 +148,13 @@ def change(held: Claimed, state: State, **values: Any) -> Change:
 def make(
     engine: Engine, changes: Sequence[Change], now: datetime = NOW
 ) -> frozenset[str]:
-    """Record in a transaction of its own; gives back the ids that had moved on."""
+    """Record in a transaction of its own; returns the stale ids."""
     with writing(engine) as connection:
         return record(connection, changes, now, LANE).stale
 
 
 def say_in_newer_words(engine: Engine, one: str, column: str = "reason") -> Row[Any]:
-    """Let a row hold a word that this version does not know; gives back the row."""
+    """Give a row a word that this version does not know; returns the row."""
     with writing(engine) as connection:
         word = {column: "a_newer_word"}
         connection.execute(

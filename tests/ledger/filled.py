@@ -1,4 +1,4 @@
-"""A ledger filled by Hypothesis, to lay what was asked beside what is in it."""
+"""Ledgers filled by Hypothesis, to compare queries with the rows."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ ON_ONE_LEDGER = settings(
 
 @dataclass(frozen=True)
 class One:
-    """A cancellation: its lane, its state, its group and its times in hours.
+    """A cancellation: its lane, state, group and times in hours.
 
-    Its order is its key too, if it may be and no other of the lane has that key.
+    Its order is also its key, unless another row of the lane has that key.
     """
 
     lane: tuple[str, str]
@@ -42,14 +42,14 @@ class One:
 
     @property
     def opened(self) -> int:
-        """Hours before ``NOW``; to come, where it is negative."""
+        """Hours before ``NOW``; negative means in the future."""
         return self.accepted - self.waited
 
 
 ones = st.builds(
     One,
     st.sampled_from(LANES),
-    # Many of one state, or no page of them is ever full.
+    # Many in one state, or no page would ever be full.
     st.sampled_from([State.QUEUED] * 9 + list(State)),
     st.sampled_from(GROUPS),
     st.integers(0, 50),
@@ -60,7 +60,7 @@ ones = st.builds(
 
 
 def fill(engine: Engine, given_ones: Sequence[One]) -> list[tuple[str, One]]:
-    """A ledger that holds these, and their ids, the newest first."""
+    """Fill a ledger with these; returns their ids, the newest first."""
     with writing(engine) as connection:
         for table in (TRANSITION, CANCELLATION):
             connection.execute(delete(table))

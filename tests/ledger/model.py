@@ -1,7 +1,7 @@
-"""A provider whose truth is known, for holding decisions against it.
+"""A model of a provider whose true state is known, to check decisions against it.
 
-It is honest, and it is a nuisance: it acts and loses the answer, acts late, shows
-yesterday's truth, forgets what it cancelled, settles in its own time, and is down.
+It never lies, but it is difficult: it acts and loses the answer, acts late, shows old
+states, forgets cancelled orders, settles late, and is down.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from rescind.provider.policy import Policy
 
 
 class Truth(StrEnum):
-    """What an order really is."""
+    """The true state of an order."""
 
     ACTIVE = auto()
     PENDING = auto()
-    """A cancel of ours was taken on, and is not settled."""
+    """Our cancel was accepted, and is not settled."""
     CANCELLED = auto()
     COMPLETED = auto()
     MISSING = auto()
 
 
 class Fate(StrEnum):
-    """What becomes of one cancel call."""
+    """What happens to one cancel call."""
 
     ANSWERED = auto()
     REFUSED_FOR_NOTHING = auto()
     """Refused, though the order could have been cancelled."""
     NOT_YET = auto()
-    """Answered that the order is as it was, and can still be cancelled."""
+    """Answered that the order is active, and can still be cancelled."""
     UNCLEAR_ACTED = auto()
     UNCLEAR_IDLE = auto()
     LOST_ACTED = auto()
     LOST_LATE = auto()
-    """Nobody answers, and it is acted on a while later."""
+    """No answer comes, and the provider acts a while later."""
     LOST_IDLE = auto()
     NOT_SENT = auto()
     WAIT = auto()
@@ -59,18 +59,18 @@ class ModelProvider:
 
     policy: Policy
     lag: timedelta = timedelta(0)
-    """How old the truth may be that a reading shows."""
+    """How old the state in a reading may be."""
     late: timedelta = timedelta(0)
-    """How long after a lost call it may still be acted on."""
+    """How long after a lost call the provider may still act on it."""
     settles: bool = False
-    """A cancel is taken on first, and settled later."""
+    """Whether a cancel is accepted first, and settled later."""
     blind: bool = False
-    """A reading shows active orders only (a list of what is current)."""
+    """Whether a reading shows active orders only (a list of current orders)."""
     started: Truth = Truth.ACTIVE
     past: list[tuple[datetime, Truth]] = field(default_factory=list)
     acting_at: datetime | None = None
     ours: bool = False
-    """Whether it was a call of ours that cancelled it."""
+    """Whether our call cancelled the order."""
     arrived: int = 0
 
     @property
@@ -82,13 +82,13 @@ class ModelProvider:
         self.ours = self.ours or by_us
 
     def pass_time(self, now: datetime) -> None:
-        """What was under way, and is due, is done."""
+        """Do what was pending and is due."""
         if self.acting_at is not None and self.acting_at <= now:
             self._act(self.acting_at)
             self.acting_at = None
 
     def settle(self, truth: Truth, now: datetime) -> None:
-        """What was taken on ends: cancelled, or completed."""
+        """Settle an accepted cancel: cancelled, or completed."""
         if self.truth is Truth.PENDING:
             self.become(truth, now, by_us=truth is Truth.CANCELLED)
 
@@ -101,7 +101,7 @@ class ModelProvider:
     # --- the cancel call ------------------------------------------------------------
 
     def cancel(self, fate: Fate, now: datetime) -> Finding:
-        """What it answers; whether anybody hears it is ``fate``'s business."""
+        """The answer; ``fate`` decides whether it arrives."""
         if fate in NEVER_ARRIVES:
             return Finding(Outcome.UNKNOWN)
         self.arrived += 1
@@ -132,7 +132,7 @@ class ModelProvider:
             case Truth.PENDING:
                 return Finding(Outcome.REFUSED, Reason.ALREADY_CANCELLED)
             case Truth.CANCELLED if self.policy.cancelled_may_vanish:
-                # One code for three things: it says no, and not why.
+                # One code with three meanings: refused without a reason.
                 return Finding(Outcome.REFUSED)
             case Truth.CANCELLED if self.blind:
                 return Finding(Outcome.REFUSED, Reason.NOT_FOUND)
@@ -148,7 +148,7 @@ class ModelProvider:
     # --- reading back ---------------------------------------------------------------
 
     def read(self, age: timedelta, now: datetime) -> Finding:
-        """The truth as it was ``age`` ago (no more than ``lag``)."""
+        """The state as it was ``age`` ago (at most ``lag``)."""
         match self._as_of(now - min(age, self.lag)):
             case Truth.ACTIVE:
                 return Finding(Outcome.ACTIVE)

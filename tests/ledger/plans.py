@@ -1,4 +1,4 @@
-"""What a database does for each statement, as it says itself."""
+"""The plans that a database reports for its statements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, event
 
 @contextmanager
 def statements(on: Connection | Engine) -> Iterator[list[str]]:
-    """Those that are executed meanwhile; to begin and to commit is none."""
+    """The statements executed in this block, without BEGIN and COMMIT."""
     seen: list[str] = []
 
     def note(_: object, __: object, statement: str, *___: object) -> None:
@@ -25,7 +25,7 @@ def statements(on: Connection | Engine) -> Iterator[list[str]]:
 
 @contextmanager
 def plans(connection: Connection) -> Iterator[list[str]]:
-    """The plan of each statement over cancellations that is executed meanwhile."""
+    """The plan of each statement over cancellations in this block."""
     sqlite = connection.dialect.name == "sqlite"
     found: list[str] = []
 
@@ -41,7 +41,7 @@ def plans(connection: Connection) -> Iterator[list[str]]:
 
 
 def assert_by_index(found: list[str], *names: str) -> None:
-    """No table of cancellations is gone through, and these indexes are used."""
+    """Assert that no table of cancellations is scanned, and these indexes are used."""
     assert found
     for plan in found:
         assert "Seq Scan on cancellation" not in plan

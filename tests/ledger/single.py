@@ -1,4 +1,4 @@
-"""What the ledger does for many lanes at once, for one lane: short forms for tests."""
+"""The ledger's functions for many lanes, for one lane: short forms for tests."""
 
 from __future__ import annotations
 

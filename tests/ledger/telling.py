@@ -1,4 +1,4 @@
-"""Ends that somebody is to be told of, and what came of telling them."""
+"""Cancellations with deliveries, and the results of attempts to deliver them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HEARD = [TAKEN, NOT_TAKEN, GONE]
 
 
 def ended(engine: Engine, order: str = "1", **values: Any) -> str:
-    """One that has failed, whose producer is to be told by a webhook unless said."""
+    """A failed cancellation; its producer wants a webhook, unless ``values`` differ."""
     asked = values or {"callback_url": URL}
     with writing(engine) as connection:
         insert_new(connection, [new(order, **asked)], NOW)

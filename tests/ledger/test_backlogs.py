@@ -1,4 +1,4 @@
-"""What a lane has to do is told truly, though only a few rows are read."""
+"""A lane's backlog is exact, though only a few rows are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.ledger.filled import LANES, ON_ONE_LEDGER, One, fill, ones
 
 @given(given_ones=st.lists(ones, max_size=25), most=st.none() | st.integers(1, 4))
 @ON_ONE_LEDGER
-def test_backlogs_are_what_counting_every_row_comes_to(
+def test_backlogs_equal_a_count_of_every_row(
     engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
     given_ones: list[One],
@@ -51,7 +51,7 @@ def counted(of_lane: Sequence[One], most: int | None) -> Backlog:
     )
 
 
-def test_a_lane_whose_work_has_ended_is_not_among_the_open_ones(engine: Engine) -> None:
+def test_a_lane_whose_work_has_ended_has_no_backlog(engine: Engine) -> None:
     for order, state in enumerate(FINAL):
         add(engine, state, order=str(order), lane=LANES[0])
     add(engine, lane=LANES[1])
@@ -61,6 +61,6 @@ def test_a_lane_whose_work_has_ended_is_not_among_the_open_ones(engine: Engine) 
         assert set(backlogs(connection, NOW)) == {LANES[1], LANE}
 
 
-def test_only_what_an_index_holds_by_lane_is_walked(engine: Engine) -> None:
+def test_lanes_are_read_only_from_indexes_by_lane(engine: Engine) -> None:
     with reading(engine) as connection, pytest.raises(ValueError, match="no index by"):
         lanes_in(connection, "polls > 0")

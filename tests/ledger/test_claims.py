@@ -46,7 +46,9 @@ def orders(held: list[Claimed]) -> list[str]:
     return [one.order.id for one in held]
 
 
-def test_a_claimed_one_is_sending_and_counted_before_it_is_sent(engine: Engine) -> None:
+def test_a_claimed_cancellation_is_sending_and_its_attempt_is_counted(
+    engine: Engine,
+) -> None:
     one = add(engine, order="ord_1")
     [held] = hold(engine)
     assert (held.id, held.order, held.version) == (one, Order("ord_1"), 2)
@@ -59,7 +61,7 @@ def test_a_claimed_one_is_sending_and_counted_before_it_is_sent(engine: Engine) 
 
 
 @pytest.mark.parametrize("state", READ)
-def test_one_that_is_claimed_for_reading_stays_what_it_is(
+def test_a_cancellation_claimed_for_reading_keeps_its_state(
     engine: Engine, state: State
 ) -> None:
     one = add(engine, state, attempts=2, spent=1)
@@ -70,7 +72,7 @@ def test_one_that_is_claimed_for_reading_stays_what_it_is(
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, *READ])
-def test_nobody_else_gets_it_while_the_lease_lasts(
+def test_no_other_worker_claims_it_while_the_lease_lasts(
     engine: Engine, state: State
 ) -> None:
     add(engine, state)
@@ -79,7 +81,7 @@ def test_nobody_else_gets_it_while_the_lease_lasts(
 
 
 @pytest.mark.parametrize("state", READ)
-def test_a_reading_whose_lease_ran_out_is_anybodys(
+def test_a_reading_whose_lease_ran_out_can_be_claimed_by_any_worker(
     engine: Engine, state: State
 ) -> None:
     add(engine, state)
@@ -94,20 +96,20 @@ def test_a_sending_whose_lease_ran_out_is_not_claimed_again(engine: Engine) -> N
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, *READ])
-def test_what_is_not_due_is_left(engine: Engine, state: State) -> None:
+def test_a_cancellation_that_is_not_due_is_left(engine: Engine, state: State) -> None:
     add(engine, state, due_at=NOW + SECOND)
     assert hold(engine, state) == []
     assert len(hold(engine, state, now=NOW + SECOND)) == 1
 
 
-def test_a_lane_is_only_given_its_own(engine: Engine) -> None:
+def test_a_lane_gets_only_its_own_cancellations(engine: Engine) -> None:
     add(engine, lane=("notpanel", "other"), order="1")
     add(engine, lane=("ithink", "default"), order="2")
     assert hold(engine) == []
     assert orders(hold(engine, lane=("notpanel", "other"))) == ["1"]
 
 
-def test_the_nearest_deadline_goes_first_and_those_without_one_last(
+def test_the_nearest_deadline_goes_first_and_no_deadline_last(
     engine: Engine,
 ) -> None:
     add(engine, order="none")
@@ -118,7 +120,7 @@ def test_the_nearest_deadline_goes_first_and_those_without_one_last(
     assert taken == ["soon", "late", "none, and older", "none"]
 
 
-def test_the_nearest_deadline_is_in_the_very_next_call_behind_ten_thousand_others(
+def test_the_nearest_deadline_goes_first_before_ten_thousand_others(
     engine: Engine,
 ) -> None:
     take_in(
@@ -133,14 +135,14 @@ def test_the_nearest_deadline_is_in_the_very_next_call_behind_ten_thousand_other
     assert orders(hold(engine, limit=100))[0] == "near"
 
 
-def test_what_comes_together_comes_in_the_order_of_urgency(engine: Engine) -> None:
+def test_a_claim_returns_cancellations_in_the_order_of_urgency(engine: Engine) -> None:
     add(engine, order="none")
     add(engine, order="late", cancel_before=NOW + HOUR)
     add(engine, order="soon", cancel_before=NOW + SECOND)
     assert orders(hold(engine)) == ["soon", "late", "none"]
 
 
-def test_what_comes_together_keeps_each_its_own_history_and_params(
+def test_cancellations_claimed_together_keep_their_own_history_and_params(
     engine: Engine,
 ) -> None:
     shown = [{"reason": 1}, {"reason": True}, {"reason": 1}]
@@ -154,24 +156,30 @@ def test_what_comes_together_keeps_each_its_own_history_and_params(
         assert steps(engine, one.id)[-1] == (one.version, State.QUEUED, State.SENDING)
 
 
-def test_what_is_past_its_deadline_is_left_to_the_sweep(engine: Engine) -> None:
+def test_a_queued_cancellation_past_its_deadline_is_left_to_the_sweep(
+    engine: Engine,
+) -> None:
     add(engine, order="past", cancel_before=NOW)
     add(engine, order="good", cancel_before=NOW + timedelta(milliseconds=1))
     assert orders(hold(engine)) == ["good"]
 
 
 @pytest.mark.parametrize("state", READ)
-def test_past_its_deadline_it_is_still_read_back(engine: Engine, state: State) -> None:
+def test_a_cancellation_past_its_deadline_is_still_read_back(
+    engine: Engine, state: State
+) -> None:
     add(engine, state, cancel_before=NOW - HOUR)
     assert len(hold(engine, state)) == 1
 
 
-def test_no_more_come_than_were_asked_for(engine: Engine) -> None:
+def test_a_claim_never_exceeds_its_limit(engine: Engine) -> None:
     take_in(engine, (new(str(n)) for n in range(20)))
     assert [len(hold(engine, limit=8)) for _ in range(4)] == [8, 8, 4, 0]
 
 
-def test_only_those_with_the_same_batch_cap_come_together(engine: Engine) -> None:
+def test_only_cancellations_with_the_same_batch_cap_are_claimed_together(
+    engine: Engine,
+) -> None:
     for n in range(5):
         add(engine, order=f"capped {n}", batch_cap=2, due_at=NOW - HOUR)
     add(engine, order="alone", batch_cap=1, due_at=NOW - 2 * HOUR)
@@ -187,7 +195,7 @@ def test_only_those_with_the_same_batch_cap_come_together(engine: Engine) -> Non
     ]
 
 
-def test_how_many_wait_is_counted_up_to_a_limit(engine: Engine) -> None:
+def test_waiting_cancellations_are_counted_up_to_a_limit(engine: Engine) -> None:
     take_in(engine, (new(str(n)) for n in range(5)))
     add(engine, order="later", due_at=NOW + HOUR)
     add(engine, order="past", cancel_before=NOW)
@@ -202,7 +210,7 @@ def test_how_many_wait_is_counted_up_to_a_limit(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.VERIFYING])
-def test_claimed_by_many_at_once_nothing_is_given_twice(
+def test_workers_that_claim_at_once_never_get_the_same_cancellation(
     engine: Engine, state: State
 ) -> None:
     for n in range(60):
@@ -221,7 +229,7 @@ def test_claimed_by_many_at_once_nothing_is_given_twice(
     for thread in threads:
         thread.join()
     given = [one.id for batch in taken for one in batch]
-    # Who meets only locked rows goes away empty-handed, so some may be left.
+    # A worker that meets only locked rows claims nothing, so some may be left.
     rest = [one.id for one in hold(engine, state, limit=100)]
     assert len(given) == len(set(given))
     assert len({*given, *rest}) == 60 == len(given) + len(rest)
@@ -253,7 +261,7 @@ def test_workers_and_writers_at_once_lose_nothing(engine: Engine) -> None:
 
 @pytest.mark.parametrize("state", [State.QUEUED, *READ])
 @pytest.mark.parametrize("column", ["reason", "hint"])
-def test_what_only_a_newer_version_can_read_is_left_for_it_and_stops_no_other(
+def test_rows_that_only_a_newer_version_can_read_are_left_and_stop_no_others(
     engine: Engine, state: State, column: str
 ) -> None:
     newer = add(engine, state, order="newer", due_at=NOW - HOUR)
@@ -267,7 +275,9 @@ def test_what_only_a_newer_version_can_read_is_left_for_it_and_stops_no_other(
         assert unreadable(connection, ("ithink", "default"), 10, NOW) == []
 
 
-def test_what_is_readable_or_not_due_is_not_called_unreadable(engine: Engine) -> None:
+def test_readable_rows_and_rows_not_due_are_not_called_unreadable(
+    engine: Engine,
+) -> None:
     add(engine, order="good", hint=Reason.WINDOW_CLOSED)
     later = add(engine, order="later", due_at=NOW + HOUR)
     say_in_newer_words(engine, later, "reason")
@@ -307,7 +317,7 @@ shares = st.lists(
 
 
 def fresh(engine: Engine, some: Sequence[NewCancellation]) -> None:
-    """A ledger that holds these and nothing else."""
+    """A ledger that holds exactly these."""
     with writing(engine) as connection:
         for table in (TRANSITION, CANCELLATION):
             connection.execute(delete(table))
@@ -322,7 +332,7 @@ def own(one: NewCancellation) -> dict[str, object]:
 
 @given(some=orders_of_lanes, wanted=shares)
 @ON_ONE_LEDGER
-def test_a_claim_of_many_lanes_is_as_many_claims_of_one(
+def test_a_claim_for_many_lanes_equals_one_claim_for_each(
     engine: Engine, some: list[NewCancellation], wanted: list[Wanted]
 ) -> None:
     fresh(engine, some)
@@ -364,7 +374,7 @@ def test_a_lane_that_is_wanted_twice_in_one_state_is_refused(engine: Engine) -> 
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - set(CLAIMED)))
-def test_a_state_that_does_not_wait_for_a_call_is_refused(
+def test_a_state_that_waits_for_no_call_is_refused(
     engine: Engine, state: State
 ) -> None:
     with (
@@ -388,7 +398,7 @@ def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("state", CLAIMED)
-def test_what_is_claimed_is_found_by_its_index(engine: Engine, state: State) -> None:
+def test_a_claim_uses_the_index_of_its_state(engine: Engine, state: State) -> None:
     lanes = [("notpanel", str(n)) for n in range(20)]
     add(engine, state, lane=lanes[0])
     wanted = [Wanted(lane, state, 5, LEASE) for lane in lanes]
@@ -398,7 +408,7 @@ def test_what_is_claimed_is_found_by_its_index(engine: Engine, state: State) -> 
     assert_by_index(found, "ix_to_send" if state is State.QUEUED else "ix_to_look_at")
 
 
-def test_claimed_by_two_at_once_over_many_lanes_nothing_is_given_twice(
+def test_workers_that_claim_many_lanes_at_once_never_get_the_same_cancellation(
     engine: Engine,
 ) -> None:
     lanes = [("notpanel", str(n)) for n in range(6)]
@@ -422,7 +432,7 @@ def test_claimed_by_two_at_once_over_many_lanes_nothing_is_given_twice(
         thread.start()
     for thread in threads:
         thread.join()
-    # Who meets only locked rows goes away empty-handed, so some may be left.
+    # A worker that meets only locked rows claims nothing, so some may be left.
     rest = [one.id for lane in lanes for one in hold(engine, lane=lane, limit=20)]
     assert sorted([*taken, *rest]) == sorted({*taken, *rest})
     assert len(taken) + len(rest) == 120

@@ -1,4 +1,4 @@
-"""What is counted is what happened: no more, no less, and for ever."""
+"""The counters equal what happened, even after rows are deleted."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ ON_ONE_LEDGER = settings(
 )
 
 
-def told(engine: Engine) -> Counted:
-    """What the tallies say, by metric, lane and names; calls with all of their sums."""
+def counters_of(engine: Engine) -> Counted:
+    """The counters by metric, lane and names; calls with all of their sums."""
     with reading(engine) as connection:
         found = totals(connection)
     counted: Counted = Counter()
@@ -73,7 +73,7 @@ def told(engine: Engine) -> Counted:
 
 
 def history(engine: Engine) -> Counted:
-    """The same, read off the rows that are there."""
+    """The same numbers, from the rows."""
     counted: Counted = Counter()
     with reading(engine) as connection:
         rows = {row.id: row for row in connection.execute(select(CANCELLATION))}
@@ -123,12 +123,12 @@ class RolledBackError(Exception):
 
 @dataclass
 class World:
-    """Some workers and operators at one ledger, whose acts ``number`` varies."""
+    """Workers and operators of one ledger; ``number`` varies what they do."""
 
     engine: Engine
     held: list[Claimed] = field(default_factory=list)
     gone: Counted = field(default_factory=Counter)
-    """What was deleted, as the history had told it."""
+    """The counts of deleted rows, from their history."""
 
     def act(self, name: str, number: int) -> None:
         getattr(self, f"_{name}")(number)
@@ -161,7 +161,7 @@ class World:
             self.held += hold(self.engine, state, 2, NOW, self._lane(number))
 
     def _chosen(self, number: int) -> tuple[tuple[str, str], list[Change], CallMade]:
-        """The end of a call for the first that are held, stale or not."""
+        """The end of a call for the first held ones, stale or not."""
         chosen = self.held[: 1 + number % 2]
         lanes = self._lanes_of(chosen)
         chosen = [one for one in chosen if lanes[one.id] == lanes[chosen[0].id]]
@@ -193,15 +193,15 @@ class World:
                     raise RolledBackError
 
     def _lost_ack(self, number: int) -> None:
-        """Committed, and made again because nobody heard of it."""
+        """Committed, and repeated because the acknowledgement was lost."""
         self._end(number, times=2)
 
     def _roll_back(self, number: int) -> None:
-        before = told(self.engine)
+        before = counters_of(self.engine)
         if self.held:
             with pytest.raises(RolledBackError):
                 self._end(number, fails=True)
-        assert told(self.engine) == before
+        assert counters_of(self.engine) == before
 
     def _vanish(self, number: int) -> None:
         lane, later = self._lane(number), NOW + 2 * LEASE
@@ -230,7 +230,7 @@ class World:
 
 
 def _ended(one: Claimed, to: State) -> Change:
-    """Of what was being sent, being queued again means that nothing was tried."""
+    """From ``sending`` back to ``queued`` means that no attempt was made."""
     sending = one.progress.state is State.SENDING
     if to is State.VERIFYING and not sending:
         to = State.CANCELLED
@@ -243,14 +243,14 @@ def _ended(one: Claimed, to: State) -> Change:
 
 @given(acts=st.lists(st.tuples(ACTS, st.integers(0, 11)), max_size=25))
 @ON_ONE_LEDGER
-def test_the_tallies_are_what_the_history_says_and_said_of_what_is_deleted(
+def test_the_counters_equal_the_history_even_after_deletions(
     engine: Engine, acts: list[tuple[str, int]]
 ) -> None:
     empty(engine)
     world = World(engine)
     for name, number in [("take_in", 1), ("take_in", 2), ("claim", 1), *acts]:
         world.act(name, number)
-    ever = told(engine)
+    ever = counters_of(engine)
     assert ever == history(engine) + world.gone
     ended: Counted = Counter()
     for (metric, *names), count in ever.items():
@@ -260,7 +260,7 @@ def test_the_tallies_are_what_the_history_says_and_said_of_what_is_deleted(
 
 
 @given(took_ms=st.integers(0, 90_000))
-def test_a_call_falls_into_the_bucket_that_holds_its_time(took_ms: int) -> None:
+def test_a_call_is_counted_in_the_bucket_of_its_time(took_ms: int) -> None:
     bucket = counters._bucket(took_ms)
     limits = [0, *BUCKETS]
     if bucket == BEYOND:
@@ -291,7 +291,7 @@ def test_the_flow_is_by_quarters_of_an_hour_the_oldest_first(engine: Engine) -> 
     assert earlier == []
 
 
-def test_what_flowed_long_ago_is_forgotten_and_stays_counted(engine: Engine) -> None:
+def test_old_quarters_are_deleted_and_the_totals_stay(engine: Engine) -> None:
     old, older = NOW - counters.KEPT - SLOT, NOW - counters.KEPT - 3 * SLOT
     end_at(engine, NOW, old, older)
     for forgotten in (True, True, False):
@@ -299,28 +299,28 @@ def test_what_flowed_long_ago_is_forgotten_and_stays_counted(engine: Engine) -> 
             assert forget_flow(connection, NOW) is forgotten
     with reading(engine) as connection:
         assert len(flow(connection, older, NOW)) == 1
-    assert told(engine).total() == 3
+    assert counters_of(engine).total() == 3
 
 
-def test_what_is_counted_outside_of_a_transaction_of_ours_is_counted_too(
+def test_a_count_outside_our_transactions_is_written_at_once(
     engine: Engine,
 ) -> None:
     with engine.begin() as connection:
         counters.count(connection, counters.THROTTLE, LANES[0], by=2)
-    assert told(engine) == {("throttle", *LANES[0], "", "", ""): 2}
+    assert counters_of(engine) == {("throttle", *LANES[0], "", "", ""): 2}
 
 
-def test_a_webhook_is_counted_by_what_came_of_it(engine: Engine) -> None:
+def test_webhook_attempts_are_counted_by_their_result(engine: Engine) -> None:
     for result in ("delivered", "failed", "delivered"):
         with writing(engine) as connection:
             counters.count_webhook(connection, result)
-    assert told(engine) == {
+    assert counters_of(engine) == {
         ("webhook", "", "", "delivered", "", ""): 2,
         ("webhook", "", "", "failed", "", ""): 1,
     }
 
 
-def test_a_hold_is_counted_once_and_by_whose_it_is(engine: Engine) -> None:
+def test_a_hold_is_counted_once_and_by_its_origin(engine: Engine) -> None:
     lane = LANES[0]
     by_fault = held_by_fault(LaneState(), "the key is wrong", PLAIN, NOW)
     longer = held_by_fault(by_fault, "the key is wrong", PLAIN, NOW + HOUR)
@@ -330,16 +330,16 @@ def test_a_hold_is_counted_once_and_by_whose_it_is(engine: Engine) -> None:
         with writing(engine) as connection:
             read_lane(connection, lane, for_update=True)
             write_lane(connection, lane, state)
-    assert told(engine) == {
+    assert counters_of(engine) == {
         ("hold", *lane, "fault", "", ""): 2,
         ("hold", *lane, "operator", "", ""): 1,
     }
 
 
-def test_those_who_count_the_same_at_once_lose_nothing_and_lock_nobody(
+def test_concurrent_writers_of_one_counter_lose_nothing_and_do_not_deadlock(
     engine: Engine,
 ) -> None:
-    """In opposite orders, in many threads: as one worker's, and as a crowd's."""
+    """In opposite orders, in many threads: with one shard, and with one per thread."""
     url = engine.url.render_as_string(hide_password=False)
     start, failed = threading.Barrier(4), list[Exception]()
 
@@ -363,11 +363,11 @@ def test_those_who_count_the_same_at_once_lose_nothing_and_lock_nobody(
     for thread in threads:
         thread.join()
     assert failed == []
-    assert set(told(engine).values()) == {100}
-    assert len(told(engine)) == 4
+    assert set(counters_of(engine).values()) == {100}
+    assert len(counters_of(engine)) == 4
 
 
-def test_an_older_ledger_has_its_history_counted_when_it_is_upgraded(
+def test_an_upgrade_counts_the_history_of_an_older_ledger(
     engine: Engine,
 ) -> None:
     world = World(engine)
@@ -375,7 +375,7 @@ def test_an_older_ledger_has_its_history_counted_when_it_is_upgraded(
     acts += [("end", 0), ("end", 7), ("vanish", 1), ("vanish", 0), ("retry", 1)]
     for name, number in acts:
         world.act(name, number)
-    counted, in_slots = told(engine), flowed(engine)
+    counted, in_slots = counters_of(engine), flowed(engine)
     assert {metric for metric, *_ in counted} == {
         "accepted",
         "attempt",
@@ -387,7 +387,7 @@ def test_an_older_ledger_has_its_history_counted_when_it_is_upgraded(
     with writing(engine) as connection:
         command.downgrade(_config(connection), "0004")
     upgrade(engine)
-    assert told(engine) == counted
+    assert counters_of(engine) == counted
     assert flowed(engine) == in_slots
     with writing(engine) as connection:
         shards = connection.execute(text("SELECT DISTINCT shard FROM tally")).all()

@@ -56,7 +56,7 @@ def refused(reason: Reason) -> Finding:
     return Finding(Said.REFUSED, reason)
 
 
-# --- reading an outcome: the table, row by row ----------------------------------------
+# --- each event decides as the table says ---------------------------------------------
 
 Row = tuple[Policy, State, bool, Finding | Lost, State, Reason | None]
 TABLE: dict[str, Row] = {
@@ -301,14 +301,14 @@ def test_an_outcome_is_read_as_the_table_says(name: str) -> None:
     assert (after.state, after.reason) == (then, reason)
 
 
-def test_a_refusal_read_back_as_untouched_was_the_truth() -> None:
+def test_a_refusal_is_final_after_a_reading_shows_the_order_active() -> None:
     known = claimed(S.SENDING)
     verifying = decide(known, refused(R.WINDOW_CLOSED), DOUBT, NOW)
     after = decide(replace(known, progress=verifying), ACTIVE, DOUBT, NOW)
     assert (after.state, after.reason) == (S.REJECTED, R.WINDOW_CLOSED)
 
 
-def test_a_refusal_read_back_as_gone_was_the_truth() -> None:
+def test_a_refusal_is_final_after_a_reading_shows_no_order() -> None:
     after = decide(claimed(S.VERIFYING, hint=R.NOT_SUPPORTED), GONE, DOUBT, NOW)
     assert (after.state, after.reason) == (S.REJECTED, R.NOT_SUPPORTED)
 
@@ -320,7 +320,7 @@ def test_a_refusal_that_names_a_cancellation_is_not_believed_of_an_active_order(
     assert decide(known, ACTIVE, DOUBT, NOW).state is S.QUEUED
 
 
-def test_a_refusal_after_a_lost_answer_is_no_reason_once_the_order_is_seen_active() -> (
+def test_an_earlier_refusal_is_no_reason_after_a_lost_answer_and_an_active_order() -> (
     None
 ):
     known = claimed(S.VERIFYING, lost=True, hint=R.NOT_FOUND)
@@ -328,7 +328,7 @@ def test_a_refusal_after_a_lost_answer_is_no_reason_once_the_order_is_seen_activ
     assert (after.state, after.lost) == (S.QUEUED, False)
 
 
-def test_a_clean_refusal_without_a_why_is_no_call_that_may_have_worked() -> None:
+def test_a_refusal_without_a_reason_is_not_a_call_that_may_have_worked() -> None:
     known = claimed(S.SENDING)
     verifying = decide(known, WORDLESS, VANISH, NOW)
     assert not verifying.lost
@@ -336,7 +336,7 @@ def test_a_clean_refusal_without_a_why_is_no_call_that_may_have_worked() -> None
     assert (gone.state, gone.reason) == (S.REJECTED, R.NOT_FOUND)
 
 
-# --- what may have been acted on is remembered ---------------------------------------
+# --- a call that may have been acted on is remembered --------------------------------
 
 
 @pytest.mark.parametrize("event", [Lost(), UNKNOWN, TAKEN_ON], ids=str)
@@ -347,31 +347,31 @@ def test_a_call_that_may_have_worked_is_remembered(event: Event) -> None:
 
 @pytest.mark.parametrize("event", [NotSent(), PutBack(), Wait(), Halve(2)], ids=str)
 @pytest.mark.parametrize("lost", [True, False])
-def test_a_call_that_never_arrived_changes_nothing_of_it(
+def test_a_call_that_never_arrived_does_not_count_as_lost(
     event: Event, lost: bool
 ) -> None:
     assert decide(claimed(S.SENDING, lost=lost), event, PLAIN, NOW).lost is lost
 
 
-def test_a_lost_answer_is_never_sent_again_unseen() -> None:
+def test_a_cancel_with_a_lost_answer_is_never_resent_before_a_reading() -> None:
     after = decide(claimed(S.SENDING), Lost(), PLAIN, NOW)
     assert after.state is S.VERIFYING
     assert after.since == after.sent_at == NOW
     assert after.due_at == NOW + PLAIN.verify_delays[0]
 
 
-def test_a_repeat_that_does_no_harm_is_not_sent_for_ever() -> None:
+def test_a_repeatable_cancel_is_not_resent_for_ever() -> None:
     spent = claimed(S.SENDING, spent=PLAIN.max_attempts, attempts=7)
     assert decide(spent, Lost(), REPEAT, NOW).state is S.VERIFYING
 
 
-def test_a_repeat_that_does_no_harm_is_not_sent_past_the_deadline() -> None:
+def test_a_repeatable_cancel_is_not_resent_past_the_deadline() -> None:
     late = claimed(S.SENDING, cancel_before=NOW)
     after = decide(late, Lost(), REPEAT, NOW)
     assert (after.state, after.lost) == (S.VERIFYING, True)
 
 
-def test_seen_active_it_is_believed_only_once_our_call_is_old_enough() -> None:
+def test_an_active_order_is_believed_only_once_our_call_is_old_enough() -> None:
     known = claimed(S.VERIFYING, lost=True)
     early = decide(known, ACTIVE, LAGS, NOW + 9 * SECOND)
     assert (early.state, early.lost) == (S.VERIFYING, True)
@@ -380,20 +380,20 @@ def test_seen_active_it_is_believed_only_once_our_call_is_old_enough() -> None:
     assert (late.state, late.lost) == (S.QUEUED, False)
 
 
-def test_what_was_taken_on_and_stays_active_for_too_long_was_dropped() -> None:
+def test_an_accepted_cancel_whose_order_stays_active_too_long_was_dropped() -> None:
     known = claimed(S.REQUESTED, lost=True)
     assert decide(known, ACTIVE, QUEUES, NOW + HOUR - SECOND).state is S.REQUESTED
     dropped = decide(known, ACTIVE, QUEUES, NOW + HOUR)
     assert (dropped.state, dropped.lost) == (S.QUEUED, False)
 
 
-def test_what_was_dropped_past_its_deadline_is_not_sent_again() -> None:
+def test_a_dropped_cancel_past_its_deadline_is_not_resent() -> None:
     known = claimed(S.REQUESTED, lost=True, cancel_before=NOW + SECOND)
     assert decide(known, ACTIVE, QUEUES, NOW + HOUR - SECOND).state is S.REQUESTED
     assert decide(known, ACTIVE, QUEUES, NOW + HOUR).state is S.EXPIRED
 
 
-def test_that_nothing_was_done_is_said_only_when_no_queue_can_hold_our_call() -> None:
+def test_an_order_ends_as_not_done_only_when_no_queue_can_hold_our_call() -> None:
     late = claimed(S.VERIFYING, lost=True, cancel_before=NOW + SECOND)
     spent = claimed(S.VERIFYING, lost=True, spent=QUEUES.max_attempts)
     for known, end in ((late, S.EXPIRED), (spent, S.FAILED)):
@@ -402,7 +402,7 @@ def test_that_nothing_was_done_is_said_only_when_no_queue_can_hold_our_call() ->
         assert decide(known, ACTIVE, QUEUES, NOW + HOUR).state is end
 
 
-def test_it_is_given_up_only_when_nothing_has_been_read_for_too_long() -> None:
+def test_verifying_gives_up_only_after_too_long_without_a_reading() -> None:
     rules = policy(queued_for=2 * PLAIN.verify_for)
     known = claimed(S.VERIFYING, lost=True, cancel_before=NOW + SECOND)
     seen = decide(known, ACTIVE, rules, NOW + PLAIN.verify_for - SECOND)
@@ -413,18 +413,18 @@ def test_it_is_given_up_only_when_nothing_has_been_read_for_too_long() -> None:
     assert (later.state, later.reason) == (S.FAILED, R.UNRESOLVED)
 
 
-def test_to_send_again_need_not_wait_for_the_queue() -> None:
+def test_a_resend_need_not_wait_for_the_providers_queue() -> None:
     known = claimed(S.VERIFYING, lost=True)
     assert decide(known, ACTIVE, QUEUES, NOW + SECOND).state is S.QUEUED
 
 
-def test_a_refusal_that_speaks_of_a_cancellation_is_not_overruled_too_early() -> None:
+def test_a_refusal_that_names_a_cancellation_is_not_overruled_too_early() -> None:
     known = claimed(S.VERIFYING, hint=R.ALREADY_CANCELLED)
     assert decide(known, ACTIVE, LAGS, NOW + 9 * SECOND).state is S.VERIFYING
     assert decide(known, ACTIVE, LAGS, NOW + 10 * SECOND).state is S.QUEUED
 
 
-def test_what_was_given_up_keeps_whether_a_call_may_have_worked() -> None:
+def test_a_given_up_cancellation_remembers_that_a_call_may_have_worked() -> None:
     known = claimed(S.VERIFYING, lost=True)
     after = decide(known, UNKNOWN, PLAIN, NOW + PLAIN.verify_for)
     assert (after.state, after.reason, after.lost) == (S.FAILED, R.UNRESOLVED, True)
@@ -433,7 +433,7 @@ def test_what_was_given_up_keeps_whether_a_call_may_have_worked() -> None:
 @pytest.mark.parametrize(
     "event", [CONFIRMED, refused(R.WINDOW_CLOSED)], ids=lambda e: str(e.outcome)
 )
-def test_what_is_settled_leaves_nothing_open(event: Finding) -> None:
+def test_a_settled_cancellation_has_no_call_in_doubt(event: Finding) -> None:
     assert not decide(claimed(S.VERIFYING, lost=True), event, PLAIN, NOW).lost
 
 
@@ -441,13 +441,13 @@ def test_what_is_settled_leaves_nothing_open(event: Finding) -> None:
 
 
 @pytest.mark.parametrize("event", [NotSent(), Wait(), Halve(2)], ids=str)
-def test_what_never_reached_the_provider_is_no_attempt(event: Event) -> None:
+def test_a_call_that_never_reached_the_provider_is_no_attempt(event: Event) -> None:
     after = decide(claimed(S.SENDING, attempts=3, spent=2), event, PLAIN, NOW)
     assert (after.state, after.attempts, after.spent) == (S.QUEUED, 2, 1)
 
 
 @pytest.mark.parametrize("event", [Lost(), CONFIRMED, UNKNOWN, ACTIVE], ids=str)
-def test_what_may_have_reached_the_provider_is_one(event: Event) -> None:
+def test_a_call_that_may_have_reached_the_provider_is_an_attempt(event: Event) -> None:
     after = decide(claimed(S.SENDING, attempts=3, spent=2), event, PLAIN, NOW)
     assert (after.attempts, after.spent) == (3, 2)
 
@@ -457,22 +457,22 @@ def test_attempts_run_out(spent: int) -> None:
     known = claimed(S.VERIFYING, spent=spent, attempts=spent, lost=True)
     after = decide(known, ACTIVE, PLAIN, NOW)
     assert (after.state, after.reason) == (S.FAILED, R.ATTEMPTS_EXHAUSTED)
-    # It was seen active: no call of ours is in doubt.
+    # It was seen active, so no call of ours is in doubt.
     assert not after.lost
 
 
-def test_answered_readings_are_counted_and_others_are_not() -> None:
+def test_only_answered_readings_are_counted() -> None:
     known = claimed(S.VERIFYING, polls=4)
     assert decide(known, UNKNOWN, PLAIN, NOW).polls == 5
     assert decide(known, Lost(), PLAIN, NOW).polls == 4
     assert decide(claimed(S.REQUESTED, polls=4), ACTIVE, PLAIN, NOW).polls == 5
 
 
-# --- schedules, and what is past their end -------------------------------------------
+# --- schedules and their ends ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("step", [0, 1, 1000])
-def test_what_was_never_sent_waits_the_shortest_time(step: int) -> None:
+def test_an_order_that_was_never_sent_waits_the_shortest_time(step: int) -> None:
     after = decide(claimed(S.SENDING, step=step), NotSent(), PLAIN, NOW)
     assert (after.due_at, after.step) == (NOW + PLAIN.resend_delays[0], step)
 
@@ -487,36 +487,32 @@ def test_a_resend_waits_longer_after_each_attempt(spent: int, wait: int) -> None
 
 @pytest.mark.parametrize(("step", "wait"), [(0, 6), (1, 9), (2, 9), (1000, 9)])
 @pytest.mark.parametrize("event", [UNKNOWN, NotSent(), Lost()], ids=str)
-def test_verifying_looks_again_by_its_schedule(
-    event: Event, step: int, wait: int
-) -> None:
+def test_verifying_follows_its_schedule(event: Event, step: int, wait: int) -> None:
     after = decide(claimed(S.VERIFYING, step=step), event, PLAIN, NOW)
     assert (after.due_at, after.step) == (NOW + wait * SECOND, step + 1)
 
 
 @pytest.mark.parametrize(("step", "wait"), [(0, 4), (1, 8), (2, 8), (1000, 8)])
 @pytest.mark.parametrize("event", [TAKEN_ON, NotSent(), Lost()], ids=str)
-def test_polling_looks_again_by_its_schedule(
-    event: Event, step: int, wait: int
-) -> None:
+def test_polling_follows_its_schedule(event: Event, step: int, wait: int) -> None:
     after = decide(claimed(S.REQUESTED, step=step), event, PLAIN, NOW)
     assert (after.due_at, after.step) == (NOW + wait * SECOND, step + 1)
 
 
-def test_a_verification_begins_at_the_head_of_its_schedule() -> None:
+def test_verifying_begins_at_the_start_of_its_schedule() -> None:
     after = decide(claimed(S.SENDING, step=7), UNKNOWN, PLAIN, NOW)
     assert (after.step, after.since) == (0, NOW)
     assert after.due_at == NOW + PLAIN.verify_delays[0]
 
 
-def test_polling_begins_at_the_head_of_its_schedule() -> None:
+def test_polling_begins_at_the_start_of_its_schedule() -> None:
     after = decide(claimed(S.VERIFYING, step=7), TAKEN_ON, PLAIN, NOW + HOUR)
     assert (after.step, after.since) == (0, NOW + HOUR)
     assert after.due_at == NOW + HOUR + PLAIN.poll_delays[0]
 
 
 @pytest.mark.parametrize("state", [S.SENDING, S.VERIFYING, S.REQUESTED])
-def test_a_throttled_one_waits_as_long_as_was_asked_and_keeps_its_place(
+def test_a_throttled_order_waits_as_long_as_asked_and_keeps_its_step(
     state: State,
 ) -> None:
     until = NOW + timedelta(minutes=7)
@@ -525,7 +521,7 @@ def test_a_throttled_one_waits_as_long_as_was_asked_and_keeps_its_place(
 
 
 @pytest.mark.parametrize("state", [S.SENDING, S.VERIFYING, S.REQUESTED])
-def test_one_of_a_held_lane_is_due_at_once(state: State) -> None:
+def test_an_order_of_a_held_lane_is_due_at_once(state: State) -> None:
     assert decide(claimed(state), Wait(), PLAIN, NOW).due_at == NOW
 
 
@@ -540,7 +536,7 @@ def test_a_batch_refused_whole_is_halved(state: State, size: int, cap: int) -> N
 # --- giving up ------------------------------------------------------------------------
 
 
-def test_what_cannot_be_established_is_given_up() -> None:
+def test_an_order_whose_outcome_cannot_be_established_is_given_up() -> None:
     known = claimed(S.VERIFYING, lost=True)
     almost = NOW + PLAIN.verify_for - SECOND
     assert decide(known, UNKNOWN, PLAIN, almost).state is S.VERIFYING
@@ -548,7 +544,7 @@ def test_what_cannot_be_established_is_given_up() -> None:
     assert (after.state, after.reason) == (S.FAILED, R.UNRESOLVED)
 
 
-def test_what_never_settles_is_given_up() -> None:
+def test_an_accepted_cancel_that_never_settles_is_given_up() -> None:
     known = claimed(S.REQUESTED, lost=True)
     almost = NOW + PLAIN.poll_for - SECOND
     assert decide(known, TAKEN_ON, PLAIN, almost).state is S.REQUESTED
@@ -558,7 +554,7 @@ def test_what_never_settles_is_given_up() -> None:
 
 @pytest.mark.parametrize("state", [S.VERIFYING, S.REQUESTED])
 @pytest.mark.parametrize("event", [NotSent(), Lost(), Wait()], ids=str)
-def test_a_provider_that_cannot_be_asked_is_not_asked_for_ever(
+def test_a_provider_that_cannot_be_read_is_not_read_for_ever(
     state: State, event: Event
 ) -> None:
     known = claimed(state, lost=True)
@@ -569,7 +565,7 @@ def test_a_provider_that_cannot_be_asked_is_not_asked_for_ever(
 
 
 @pytest.mark.parametrize("event", [NotSent(), Wait()], ids=str)
-def test_what_could_never_be_sent_is_given_up(event: Event) -> None:
+def test_an_order_that_could_never_be_sent_is_given_up(event: Event) -> None:
     known = claimed(S.SENDING)
     after = decide(known, event, PLAIN, NOW + PLAIN.give_up_after)
     assert (after.state, after.reason) == (S.FAILED, R.NEVER_SENT)
@@ -577,7 +573,7 @@ def test_what_could_never_be_sent_is_given_up(event: Event) -> None:
 
 
 @pytest.mark.parametrize("event", [NotSent(), Wait(), Lost()], ids=str)
-def test_what_may_have_worked_is_asked_about_before_it_is_given_up(
+def test_an_order_that_may_be_cancelled_is_read_back_before_it_is_given_up(
     event: Event,
 ) -> None:
     known = claimed(S.SENDING, lost=True)
@@ -586,7 +582,9 @@ def test_what_may_have_worked_is_asked_about_before_it_is_given_up(
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_what_nobody_tried_is_not_given_up_however_long_it_waited(lost: bool) -> None:
+def test_an_order_that_was_never_tried_is_not_given_up_after_any_wait(
+    lost: bool,
+) -> None:
     known = claimed(S.SENDING, lost=lost, attempts=1, spent=1)
     later = NOW + 2 * PLAIN.give_up_after
     after = decide(known, PutBack(), PLAIN, later)
@@ -595,7 +593,7 @@ def test_what_nobody_tried_is_not_given_up_however_long_it_waited(lost: bool) ->
 
 
 @pytest.mark.parametrize("state", [S.VERIFYING, S.REQUESTED])
-def test_a_reading_that_nobody_tried_is_due_again_and_nothing_else(
+def test_a_reading_that_was_not_made_is_due_again_and_changes_nothing(
     state: State,
 ) -> None:
     known, later = claimed(state, step=2), NOW + 2 * PLAIN.give_up_after
@@ -609,36 +607,36 @@ def test_a_reading_that_nobody_tried_is_due_again_and_nothing_else(
 @pytest.mark.parametrize(
     "event", [NotSent(), PutBack(), Wait(), Halve(4), ACTIVE], ids=str
 )
-def test_past_its_deadline_it_is_not_sent_again(event: Event) -> None:
+def test_an_order_past_its_deadline_is_not_resent(event: Event) -> None:
     late = claimed(S.SENDING, cancel_before=NOW)
     after = decide(late, event, PLAIN, NOW)
     assert (after.state, after.reason) == (S.EXPIRED, R.DEADLINE_PASSED)
 
 
-def test_past_its_deadline_and_seen_active_it_has_expired() -> None:
+def test_an_active_order_past_its_deadline_expires() -> None:
     late = claimed(S.VERIFYING, lost=True, cancel_before=NOW)
     after = decide(late, ACTIVE, PLAIN, NOW)
     assert (after.state, after.reason) == (S.EXPIRED, R.DEADLINE_PASSED)
 
 
-def test_past_its_deadline_a_cancelled_one_is_still_cancelled() -> None:
+def test_a_cancelled_order_past_its_deadline_is_still_cancelled() -> None:
     late = claimed(S.VERIFYING, lost=True, cancel_before=NOW)
     assert decide(late, CONFIRMED, PLAIN, NOW).state is S.CANCELLED
 
 
 @pytest.mark.parametrize("state", [S.QUEUED, S.SCHEDULED])
-def test_the_deadline_ends_what_was_never_sent(state: State) -> None:
+def test_the_deadline_ends_an_order_that_was_never_sent(state: State) -> None:
     after = deadline_came(progress(state), PLAIN, NOW)
     assert (after.state, after.reason) == (S.EXPIRED, R.DEADLINE_PASSED)
 
 
-def test_the_deadline_has_what_may_have_worked_asked_about() -> None:
+def test_an_order_that_may_be_cancelled_is_read_back_at_its_deadline() -> None:
     after = deadline_came(progress(S.QUEUED, lost=True), REPEAT, NOW)
     assert (after.state, after.lost, after.since) == (S.VERIFYING, True, NOW)
 
 
 @pytest.mark.parametrize("rules", BY_TABLE.values(), ids=BY_TABLE)
-def test_a_worker_that_vanished_has_its_order_asked_about(rules: Policy) -> None:
+def test_an_order_whose_worker_died_is_read_back(rules: Policy) -> None:
     after = lease_ran_out(progress(S.SENDING, hint=R.REFUSED), rules, NOW + HOUR)
     assert (after.state, after.lost, after.hint) == (S.VERIFYING, True, None)
     assert after.sent_at == after.since == NOW + HOUR
@@ -648,38 +646,38 @@ def test_a_worker_that_vanished_has_its_order_asked_about(rules: Policy) -> None
 # --- the provider's own words ---------------------------------------------------------
 
 
-def test_the_words_stand_beside_the_outcome_untouched() -> None:
+def test_the_providers_words_are_stored_unchanged_beside_the_outcome() -> None:
     said = Finding(Said.REFUSED, R.NOT_FOUND, "404", "sipariş bulunamadı")
     after = decide(claimed(S.SENDING), said, PLAIN, NOW)
     assert (after.provider_code, after.provider_message) == ("404", said.message)
 
 
-def test_a_reply_without_words_does_not_wipe_out_earlier_ones() -> None:
+def test_a_reply_without_words_does_not_overwrite_earlier_words() -> None:
     known = claimed(S.VERIFYING, provider_code="455", provider_message="no")
     after = decide(known, UNKNOWN, PLAIN, NOW)
     assert (after.provider_code, after.provider_message) == ("455", "no")
 
 
-def test_a_refusal_found_true_keeps_the_words_of_the_refusal() -> None:
+def test_a_confirmed_refusal_keeps_its_words() -> None:
     known = claimed(S.VERIFYING, hint=R.WINDOW_CLOSED, provider_message="too late")
     seen = Finding(Said.ACTIVE, None, "400", "approved")
     assert decide(known, seen, DOUBT, NOW).provider_message == "too late"
 
 
-def test_at_last_unresolved_keeps_the_words() -> None:
+def test_an_unresolved_ending_keeps_the_words() -> None:
     known = claimed(S.VERIFYING, lost=True)
     said = Finding(Said.UNKNOWN, None, "777", "hmm")
     after = decide(known, said, PLAIN, NOW + PLAIN.verify_for)
     assert (after.state, after.provider_message) == (S.FAILED, "hmm")
 
 
-# --- what holds always ----------------------------------------------------------------
+# --- invariants -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "state", sorted(set(State) - {S.SENDING, S.VERIFYING, S.REQUESTED})
 )
-def test_nothing_is_decided_of_what_nobody_holds(state: State) -> None:
+def test_a_decision_needs_a_claim(state: State) -> None:
     with pytest.raises(ValueError, match=f"a cancellation that is {state}"):
         decide(claimed(state), CONFIRMED, PLAIN, NOW)
 
@@ -733,7 +731,7 @@ def held(draw: st.DrawFn) -> Claimed:
 
 
 @given(held(), events, policies, times)
-def test_every_decision_is_one_that_the_ledger_can_keep(
+def test_every_decision_can_be_stored_in_the_ledger(
     known: Claimed, event: Event, rules: Policy, at: datetime
 ) -> None:
     was = known.progress
@@ -756,7 +754,7 @@ def test_a_decision_is_a_function_of_what_it_is_given(
 
 
 @given(held(), policies, times)
-def test_a_lost_answer_is_repeated_only_where_a_repeat_does_no_harm(
+def test_a_cancel_with_a_lost_answer_is_resent_only_if_it_is_repeatable(
     known: Claimed, rules: Policy, at: datetime
 ) -> None:
     sending = replace(known, progress=replace(known.progress, state=S.SENDING))
@@ -765,7 +763,7 @@ def test_a_lost_answer_is_repeated_only_where_a_repeat_does_no_harm(
     assert after.state is S.VERIFYING or (rules.repeatable and after.state is S.QUEUED)
 
 
-# --- the edges themselves -------------------------------------------------------------
+# --- the edges between states ---------------------------------------------------------
 
 
 def test_only_a_retry_leaves_a_final_state() -> None:
@@ -792,28 +790,30 @@ def test_the_diagram_shows_every_edge() -> None:
 
 
 @pytest.mark.parametrize("reason", [R.ALREADY_CANCELLED, R.PARTIAL, R.INFERRED])
-def test_what_another_one_had_cancelled_ends_unsent_and_as_sure(reason: Reason) -> None:
+def test_an_order_that_another_cancellation_cancelled_ends_unsent_and_as_certain(
+    reason: Reason,
+) -> None:
     known = claimed(S.SENDING, attempts=1, spent=1)
     after = decide(known, DoneAlready("other", reason), PLAIN, NOW)
     assert (after.state, after.reason) == (S.CANCELLED, reason)
     assert (after.attempts, after.provider_message) == (0, "cancelled by other")
 
 
-def test_what_another_one_may_have_cancelled_is_read_back_unsent() -> None:
+def test_an_order_that_another_cancellation_may_have_cancelled_is_read_back() -> None:
     after = decide(claimed(S.SENDING, attempts=1, spent=1), AskFirst(), PLAIN, NOW)
     assert (after.state, after.lost, after.attempts) == (S.VERIFYING, True, 0)
 
 
 @pytest.mark.parametrize("event", [DoneAlready("other"), AskFirst()], ids=str)
 @pytest.mark.parametrize("state", [S.VERIFYING, S.REQUESTED])
-def test_only_what_was_not_sent_can_be_left_to_another(
+def test_only_an_unsent_order_can_be_left_to_another_cancellation(
     event: Event, state: State
 ) -> None:
     with pytest.raises(ValueError, match="it has been sent"):
         decide(claimed(state), event, PLAIN, NOW)
 
 
-def test_what_could_never_be_sent_fails_as_never_sent() -> None:
+def test_an_order_that_could_never_be_sent_fails_as_never_sent() -> None:
     known = claimed(S.SENDING, attempts=1, spent=1)
     late = NOW + PLAIN.give_up_after
     after = decide(known, NotSent(), PLAIN, late)
@@ -823,7 +823,7 @@ def test_what_could_never_be_sent_fails_as_never_sent() -> None:
     assert (after.state, after.reason) == (S.FAILED, R.ATTEMPTS_EXHAUSTED)
 
 
-def test_a_reading_is_as_old_as_its_question_however_late_it_is_read() -> None:
+def test_a_reading_is_as_old_as_its_call() -> None:
     known = claimed(S.VERIFYING, lost=True)
     late = NOW + HOUR
     early = replace(ACTIVE, asked_at=NOW + SECOND)

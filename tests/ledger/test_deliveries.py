@@ -1,4 +1,4 @@
-"""Each end that somebody wants to know of is to be told once, whatever happens."""
+"""Each end is delivered once to each callback, whatever happens."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ BEGINNINGS = [
 ]
 numbers = st.integers(0, 3)
 places = st.integers(0, 1)
-"""From the latest one of those that were claimed or held, backwards."""
+"""Index from the latest claimed or held one, backwards."""
 ends = st.sampled_from([*sorted(FINAL), State.VERIFYING, State.QUEUED])
 claiming = st.tuples(st.just("claim"), st.sampled_from([State.QUEUED, State.VERIFYING]))
 ending = st.tuples(st.just("end"), places, ends)
@@ -99,7 +99,7 @@ steps = st.one_of(
 
 
 class Story:
-    """Some cancellations, workers that may die at any time, and what became of them."""
+    """Cancellations, workers that may die at any time, and their deliveries."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -127,7 +127,7 @@ class Story:
         self.claimed += hold(self.engine, state, 2, self.now)
 
     def end(self, number: int, state: State) -> None:
-        """By whoever claimed it, as late and as often as they like."""
+        """End it by any worker that claimed it, at any time, any number of times."""
         if number < len(self.claimed):
             held = self.claimed[-1 - number]
             at = {"finished_at": self.now} if state in FINAL else {"due_at": self.now}
@@ -158,7 +158,7 @@ class Story:
                 resend(connection, one, self.now)
 
     def begin_again(self) -> None:
-        """As after a commit whose acknowledgement was lost."""
+        """Repeat it, as after a commit whose acknowledgement was lost."""
         with writing(self.engine) as connection:
             begin(
                 connection,
@@ -170,7 +170,7 @@ class Story:
             )
 
     def should_be_told(self) -> set[tuple[str, int, str, str]]:
-        """By the words of the promise: from the history alone."""
+        """The deliveries that the promise requires, from the history alone."""
         t = TRANSITION.c
         with reading(self.engine) as connection:
             ends = connection.execute(
@@ -199,7 +199,7 @@ class Story:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     deadline=None,
 )
-def test_every_end_has_one_delivery_of_each_kind_that_was_asked_for_and_no_other(
+def test_every_end_has_one_delivery_for_each_wanted_callback_and_no_others(
     engine: Engine, story: list[tuple[Any, ...]]
 ) -> None:
     with writing(engine) as connection:
@@ -211,7 +211,7 @@ def test_every_end_has_one_delivery_of_each_kind_that_was_asked_for_and_no_other
     assert lived.is_told() == lived.should_be_told()
 
 
-def test_an_end_and_its_delivery_are_made_together_or_not_at_all(
+def test_an_end_and_its_delivery_are_committed_together_or_not_at_all(
     engine: Engine,
 ) -> None:
     with writing(engine) as connection:
@@ -232,7 +232,7 @@ def test_an_end_and_its_delivery_are_made_together_or_not_at_all(
     assert row(engine, held.id).state == State.SENDING
 
 
-def test_where_nobody_asked_nobody_is_looked_for(
+def test_without_callbacks_no_query_looks_for_them(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "asked_for", None)
@@ -245,7 +245,7 @@ def test_where_nobody_asked_nobody_is_looked_for(
     assert told(engine, held.id) == []
 
 
-def test_what_is_told_is_what_was_true_at_its_end(engine: Engine) -> None:
+def test_a_delivery_shows_the_record_as_it_was_at_the_end(engine: Engine) -> None:
     one = ended(engine)
     then = as_record(row(engine, one))
     with writing(engine) as connection:
@@ -256,7 +256,7 @@ def test_what_is_told_is_what_was_true_at_its_end(engine: Engine) -> None:
     assert (telling.url, telling.webhook_id) == (URL, f"msg_{one}_3")
 
 
-def test_only_an_end_is_told(engine: Engine) -> None:
+def test_only_a_final_state_is_delivered(engine: Engine) -> None:
     with writing(engine) as connection:
         insert_new(connection, [new(callback_url=URL)], NOW)
     [held] = hold(engine)
@@ -268,11 +268,11 @@ def test_only_an_end_is_told(engine: Engine) -> None:
     assert told(engine, held.id) == []
 
 
-# --- sending again ------------------------------------------------------------------
+# --- resending ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("heard", HEARD, ids=["taken", "not taken", "gone"])
-def test_what_was_told_is_told_again_from_the_beginning(
+def test_a_resent_delivery_starts_from_the_beginning(
     engine: Engine, heard: Heard
 ) -> None:
     one = ended(engine)
@@ -285,7 +285,7 @@ def test_what_was_told_is_told_again_from_the_beginning(
     assert (again.webhook_id, again.attempts) == (first.webhook_id, 1)
 
 
-def test_who_still_held_one_that_is_told_again_has_nothing_to_say_of_it_any_more(
+def test_a_worker_that_holds_a_resent_delivery_can_no_longer_settle_it(
     engine: Engine,
 ) -> None:
     one = ended(engine)
@@ -296,7 +296,7 @@ def test_who_still_held_one_that_is_told_again_has_nothing_to_say_of_it_any_more
     assert told(engine, one)[0]["state"] == "waiting"
 
 
-def test_all_that_was_given_up_and_nothing_else_is_told_again(engine: Engine) -> None:
+def test_all_given_up_deliveries_and_no_others_are_resent(engine: Engine) -> None:
     lost, fine = (
         ended(engine, "1"),
         ended(engine, "2", callback_url="https://b.example.com/"),
@@ -309,7 +309,7 @@ def test_all_that_was_given_up_and_nothing_else_is_told_again(engine: Engine) ->
     assert states == ["waiting", "delivered"]
 
 
-def test_all_that_was_given_up_is_told_again_in_several_transactions(
+def test_given_up_deliveries_are_resent_in_several_transactions(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "AT_ONCE", 2)
@@ -319,7 +319,7 @@ def test_all_that_was_given_up_is_told_again_in_several_transactions(
     assert len(holding(engine)) == 5
 
 
-def test_what_is_refused_anew_meanwhile_is_not_told_again_for_ever(
+def test_deliveries_given_up_again_meanwhile_are_not_resent_for_ever(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "AT_ONCE", 2)
@@ -337,7 +337,9 @@ def test_what_is_refused_anew_meanwhile_is_not_told_again_for_ever(
     assert resend_all_given_up(engine, NOW) == 3
 
 
-def test_of_some_only_what_was_given_up_is_told_again(engine: Engine) -> None:
+def test_of_some_cancellations_only_given_up_deliveries_are_resent(
+    engine: Engine,
+) -> None:
     lost, other = give_up(engine, 2)
     fine = ended(engine, "fine")
     settling(engine, holding(engine)[0], TAKEN)
@@ -357,7 +359,7 @@ def give_up(engine: Engine, number: int) -> list[str]:
 # --- retention ----------------------------------------------------------------------
 
 
-def test_nothing_is_deleted_that_somebody_is_still_to_be_told_of(
+def test_a_cancellation_with_a_waiting_delivery_is_not_deleted(
     engine: Engine,
 ) -> None:
     waits, fine = (

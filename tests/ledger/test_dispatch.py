@@ -1,4 +1,4 @@
-"""One worker at a time tells of an end, and what came of it is written down."""
+"""One worker at a time makes an attempt to deliver, and its result is recorded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.ledger.telling import (
 )
 
 
-def test_no_two_hold_one_at_the_same_time(engine: Engine) -> None:
+def test_two_workers_never_hold_the_same_delivery(engine: Engine) -> None:
     for order in range(20):
         ended(engine, str(order))
     start, found = threading.Barrier(4), list[Telling]()
@@ -55,7 +55,9 @@ def test_no_two_hold_one_at_the_same_time(engine: Engine) -> None:
     assert len(found) == 20
 
 
-def test_whose_holder_vanished_is_told_again_under_the_same_id(engine: Engine) -> None:
+def test_a_delivery_whose_worker_died_is_sent_again_with_the_same_id(
+    engine: Engine,
+) -> None:
     ended(engine)
     [lost] = holding(engine)
     assert holding(engine, now=NOW + LEASE - SECOND) == []
@@ -64,7 +66,7 @@ def test_whose_holder_vanished_is_told_again_under_the_same_id(engine: Engine) -
     assert (lost.attempts, again.attempts) == (1, 2)
 
 
-def test_one_who_comes_late_settles_nothing(engine: Engine) -> None:
+def test_a_worker_that_is_too_late_settles_nothing(engine: Engine) -> None:
     one = ended(engine)
     [late] = holding(engine)
     [other] = holding(engine, now=NOW + LEASE)
@@ -76,10 +78,8 @@ def test_one_who_comes_late_settles_nothing(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("heard", HEARD, ids=["taken", "not taken", "gone"])
-def test_an_attempt_is_written_down_and_counted_once(
-    engine: Engine, heard: Heard
-) -> None:
-    # A commit whose acknowledgement was lost is made again.
+def test_an_attempt_is_recorded_and_counted_once(engine: Engine, heard: Heard) -> None:
+    # A commit whose acknowledgement was lost is repeated.
     ended(engine)
     [telling] = holding(engine)
     assert settling(engine, telling, heard) == 1
@@ -91,7 +91,7 @@ def test_an_attempt_is_written_down_and_counted_once(
     assert (one.first, one.count) == (results[heard], 1)
 
 
-def test_one_that_is_not_taken_is_tried_again_until_it_is_given_up(
+def test_a_refused_delivery_is_retried_until_it_is_given_up(
     engine: Engine,
 ) -> None:
     one, now = ended(engine), NOW
@@ -108,7 +108,7 @@ def test_one_that_is_not_taken_is_tried_again_until_it_is_given_up(
     assert (kept["detail"], kept["due_at"]) == ("HTTP 500", None)
 
 
-def test_one_whose_cancellation_was_deleted_by_hand_stops_no_other(
+def test_a_delivery_whose_cancellation_was_deleted_by_hand_stops_no_others(
     engine: Engine,
 ) -> None:
     gone, there = ended(engine, "1"), ended(engine, "2")
@@ -119,7 +119,7 @@ def test_one_whose_cancellation_was_deleted_by_hand_stops_no_other(
     assert [one.cancellation_id for one in holding(engine)] == [there]
 
 
-def test_only_its_own_target_holds_one_and_the_longest_due_goes_first(
+def test_a_target_is_given_only_its_own_deliveries_the_longest_due_first(
     engine: Engine,
 ) -> None:
     ids = {ended(engine, "1"), ended(engine, "2")}
@@ -135,7 +135,9 @@ def test_only_its_own_target_holds_one_and_the_longest_due_goes_first(
     assert [t.cancellation_id for t in holding(engine, BROKER)] == [task]
 
 
-def test_one_that_wants_to_be_left_alone_is_and_nobody_else(engine: Engine) -> None:
+def test_a_target_that_asks_for_a_wait_gets_it_and_no_other_waits(
+    engine: Engine,
+) -> None:
     ended(engine, "1")
     ended(engine, "2", callback_url="https://b.example.com/")
     with writing(engine) as connection:
@@ -146,7 +148,7 @@ def test_one_that_wants_to_be_left_alone_is_and_nobody_else(engine: Engine) -> N
         assert due_targets(connection, "", NOW + HOUR) == (both, "")
 
 
-def test_each_attempt_is_counted_by_what_came_of_it_and_a_late_one_is_not(
+def test_each_attempt_is_counted_by_its_result_and_a_late_one_is_not(
     engine: Engine,
 ) -> None:
     ended(engine)

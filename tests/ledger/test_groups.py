@@ -1,4 +1,4 @@
-"""What is said of a group is true of all that is in it."""
+"""A group's counts equal a count of its rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.ledger.filled import ON_ONE_LEDGER, One, fill, ones
 
 @given(given_ones=st.lists(ones, max_size=25))
 @ON_ONE_LEDGER
-def test_a_groups_states_are_what_counting_every_row_comes_to(
+def test_a_groups_counts_equal_a_count_of_every_row(
     engine: Engine, given_ones: list[One]
 ) -> None:
     fill(engine, given_ones)

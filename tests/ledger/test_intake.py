@@ -34,7 +34,7 @@ def insert(engine: Engine, *some: NewCancellation) -> frozenset[str]:
         return insert_new(connection, some, NOW)
 
 
-def test_all_that_was_submitted_is_kept(engine: Engine) -> None:
+def test_every_field_of_a_submission_is_stored(engine: Engine) -> None:
     params = {"reasons": {"101": 2}, "is_all": True, "note": 'ş "quoted" \\ %s :x'}
     one = new(
         "ord_1",
@@ -60,12 +60,12 @@ def test_all_that_was_submitted_is_kept(engine: Engine) -> None:
     assert (kept.version, kept.attempts, kept.lost) == (1, 0, 0)
 
 
-def test_it_has_a_first_step_in_its_history(engine: Engine) -> None:
+def test_a_new_cancellation_has_a_first_step_in_its_history(engine: Engine) -> None:
     [one] = take_in(engine, [new()])
     assert steps(engine, one) == [(1, None, State.QUEUED)]
 
 
-def test_what_was_never_valid_is_kept_with_what_is_wrong(engine: Engine) -> None:
+def test_an_invalid_entry_is_stored_with_its_reason(engine: Engine) -> None:
     wrong = Progress(
         State.REJECTED,
         Reason.INVALID_REQUEST,
@@ -88,11 +88,13 @@ def test_what_was_never_valid_is_kept_with_what_is_wrong(engine: Engine) -> None
         (NOW + timedelta(milliseconds=1), State.SCHEDULED, None),
     ],
 )
-def test_how_it_begins(not_before: Any, state: State, due: Any) -> None:
+def test_the_first_state_depends_on_not_before(
+    not_before: Any, state: State, due: Any
+) -> None:
     assert beginning(not_before, NOW) == Progress(state, due_at=due or not_before)
 
 
-def test_what_comes_again_changes_nothing(engine: Engine) -> None:
+def test_a_repeated_submission_changes_nothing(engine: Engine) -> None:
     first = new("1", metadata={"n": 1})
     again = new("1", metadata={"n": 2})
     assert insert(engine, first) == {first.id}
@@ -102,14 +104,16 @@ def test_what_comes_again_changes_nothing(engine: Engine) -> None:
     assert counts(engine) == (1, 1)
 
 
-def test_of_two_in_one_message_the_first_is_kept(engine: Engine) -> None:
+def test_the_first_of_two_equal_keys_in_one_message_is_stored(engine: Engine) -> None:
     first, again = new("1", metadata={"n": 1}), new("1", metadata={"n": 2})
     assert insert(engine, first, again) == {first.id}
     assert row(engine, first.id).meta == {"n": 1}
     assert counts(engine) == (1, 1)
 
 
-def test_another_account_provider_or_key_is_another_one(engine: Engine) -> None:
+def test_another_account_provider_or_key_is_another_cancellation(
+    engine: Engine,
+) -> None:
     some = [
         new("1"),
         new("1", key="2"),
@@ -119,13 +123,13 @@ def test_another_account_provider_or_key_is_another_one(engine: Engine) -> None:
     assert len(insert(engine, *some)) == 4
 
 
-def test_nothing_is_no_trouble(engine: Engine) -> None:
+def test_an_empty_submission_is_accepted(engine: Engine) -> None:
     assert insert(engine) == frozenset()
     with reading(engine) as connection:
         assert standing(connection, []) == {}
 
 
-def test_those_that_stand_are_found_by_their_paths(engine: Engine) -> None:
+def test_existing_rows_are_found_by_their_paths(engine: Engine) -> None:
     one, two = new("1"), new("2", lane=("ithink", "b"))
     insert(engine, one, two)
     absent = ("notpanel", "default", "2")
@@ -137,7 +141,7 @@ def test_those_that_stand_are_found_by_their_paths(engine: Engine) -> None:
     }
 
 
-def test_what_stands_is_found_by_its_key_however_many_its_lane_has(
+def test_an_existing_row_is_found_by_its_key_in_a_lane_of_any_size(
     engine: Engine,
 ) -> None:
     plans: list[str] = []
@@ -155,13 +159,13 @@ def test_what_stands_is_found_by_its_key_however_many_its_lane_has(
     assert ("account=? AND key=?" if sqlite else "(key = each.key))") in plan
 
 
-def test_a_thousand_come_in_one_statement(engine: Engine) -> None:
+def test_a_thousand_cancellations_are_inserted_by_one_statement(engine: Engine) -> None:
     assert len(insert(engine, *(new(str(n)) for n in range(1000)))) == 1000
     assert counts(engine) == (1000, 1000)
 
 
-def test_the_same_ones_from_many_at_once_are_accepted_once(engine: Engine) -> None:
-    # In each thread's own order, as two producers may well send them.
+def test_the_same_submission_from_many_threads_is_accepted_once(engine: Engine) -> None:
+    # Each thread in its own order, as two producers may send them.
     sent = [
         [new(str(n)) for n in order]
         for order in (range(300), range(299, -1, -1), range(300), range(299, -1, -1))

@@ -50,7 +50,7 @@ def failed(times: int, lane: LaneState | None = None) -> LaneState:
     )
 
 
-def test_a_lane_without_a_history_may_be_called_in_full() -> None:
+def test_a_lane_without_a_history_may_be_called_with_full_concurrency() -> None:
     assert may_call(LaneState(), RULES, NOW) == 4
 
 
@@ -62,7 +62,7 @@ def test_a_few_failures_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("failures", "pause"), [(3, 1), (4, 10), (5, 60), (6, 60), (500, 60)]
 )
-def test_a_provider_that_is_down_pauses_the_lane_for_longer_each_time(
+def test_a_provider_that_is_down_pauses_the_lane_longer_each_time(
     failures: int, pause: int
 ) -> None:
     lane = failed(failures)
@@ -73,11 +73,11 @@ def test_a_provider_that_is_down_pauses_the_lane_for_longer_each_time(
     assert may_call(lane, RULES, until) == 1
 
 
-def test_one_good_call_ends_the_pause() -> None:
+def test_one_successful_call_ends_the_pause() -> None:
     assert after_success(failed(9)) == LaneState()
 
 
-def test_a_throttled_lane_waits_and_then_goes_on_in_full() -> None:
+def test_a_throttled_lane_waits_and_then_has_full_concurrency() -> None:
     lane = after_throttle(LaneState(), 30 * SECOND, "HTTP 429", NOW)
     assert (may_call(lane, RULES, NOW), lane.pause_reason) == (0, "HTTP 429")
     assert may_call(lane, RULES, NOW + 30 * SECOND) == 4
@@ -89,36 +89,36 @@ def test_the_longer_of_two_throttles_counts() -> None:
     assert after_throttle(long, 2 * HOUR, "ip", NOW).paused_until == NOW + 2 * HOUR
 
 
-def test_a_throttle_that_another_call_met_outlives_a_success() -> None:
+def test_a_success_does_not_end_another_calls_throttle() -> None:
     lane = after_throttle(LaneState(), HOUR, "HTTP 429", NOW)
     assert after_success(lane) == lane
 
 
-def test_a_held_lane_is_not_called_but_for_one_probe() -> None:
+def test_a_held_lane_allows_only_a_probe() -> None:
     lane = held(LaneState(), "bad key", RULES, NOW)
     assert (lane.held_reason, may_call(lane, RULES, NOW)) == ("bad key", 0)
     assert may_call(lane, RULES, NOW + RULES.probe_after) == 1
 
 
-def test_a_probe_that_fails_too_puts_the_next_one_off() -> None:
+def test_a_failed_probe_postpones_the_next_one() -> None:
     first = held(LaneState(), "bad key", RULES, NOW)
     again = held(first, "worse key", RULES, NOW + RULES.probe_after)
     assert (again.held_at, again.held_reason) == (NOW, "worse key")
     assert again.probe_at == NOW + 2 * RULES.probe_after
 
 
-def test_a_probe_that_works_lets_the_lane_go() -> None:
+def test_a_successful_probe_releases_the_lane() -> None:
     assert after_success(held(LaneState(), "bad key", RULES, NOW)) == LaneState()
 
 
-def test_what_an_operator_holds_nobody_else_lets_go() -> None:
+def test_a_probe_never_releases_an_operators_hold() -> None:
     lane = hold_for_operator(failed(2), NOW)
     for later in (after_success(lane), held(lane, "bad key", RULES, NOW)):
         assert (later.held_reason, later.probe_at) == (HELD_BY_OPERATOR, None)
         assert may_call(later, RULES, NOW + 1000 * HOUR) == 0
 
 
-def test_a_held_lane_that_is_paused_too_is_not_probed_before_the_pause_ends() -> None:
+def test_a_held_and_paused_lane_is_not_probed_before_the_pause_ends() -> None:
     lane = after_throttle(held(LaneState(), "key", RULES, NOW), HOUR, "429", NOW)
     assert may_call(lane, RULES, NOW + RULES.probe_after) == 0
     assert may_call(lane, RULES, NOW + HOUR) == 1
@@ -127,7 +127,7 @@ def test_a_held_lane_that_is_paused_too_is_not_probed_before_the_pause_ends() ->
 # --- in the ledger ----------------------------------------------------------------
 
 
-def test_all_that_is_known_of_a_lane_is_kept(engine: Engine) -> None:
+def test_every_field_of_a_lane_is_stored(engine: Engine) -> None:
     lane = LaneState(7, NOW, "why", NOW + HOUR, "held", NOW + 2 * HOUR)
     for state in (lane, LaneState()):
         with writing(engine) as connection:
@@ -136,7 +136,7 @@ def test_all_that_is_known_of_a_lane_is_kept(engine: Engine) -> None:
             assert read_lane(connection, LANE) == state
 
 
-def test_an_unknown_lane_is_as_good_as_new(engine: Engine) -> None:
+def test_an_unknown_lane_has_the_default_state(engine: Engine) -> None:
     with writing(engine) as connection:
         assert read_lane(connection, LANE, for_update=True) == LaneState()
 
@@ -181,7 +181,7 @@ def holds(engine: Engine) -> set[tuple[str, str, str, int]]:
 
 @given(rounds=st.lists(st.dictionaries(st.sampled_from(NAMES), states), max_size=4))
 @ON_ONE_LEDGER
-def test_written_together_they_are_as_if_written_one_by_one(
+def test_lanes_written_together_equal_lanes_written_one_by_one(
     engine: Engine, rounds: list[dict[tuple[str, str], LaneState]]
 ) -> None:
     known: dict[tuple[str, str], LaneState] = {}
@@ -222,8 +222,8 @@ def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
             assert len(seen) == 4
 
 
-def test_what_is_read_for_update_waits_for_who_wrote_it(engine: Engine) -> None:
-    # Else what an operator says meanwhile would be lost.
+def test_a_read_for_update_waits_for_a_concurrent_writer(engine: Engine) -> None:
+    # Otherwise a hold by an operator in between would be lost.
     register(engine, NAMES)
     start = threading.Barrier(4)
 

@@ -22,7 +22,7 @@ def given_back(engine: Engine, holder: str) -> None:
         release(connection, "it", holder)
 
 
-def test_one_holds_it_until_it_gives_it_back(engine: Engine) -> None:
+def test_a_lease_is_held_until_it_is_released(engine: Engine) -> None:
     assert taken(engine, "a")
     assert not taken(engine, "b")
     given_back(engine, "b")
@@ -31,11 +31,11 @@ def test_one_holds_it_until_it_gives_it_back(engine: Engine) -> None:
     assert taken(engine, "b")
 
 
-def test_its_holder_cannot_take_it_twice(engine: Engine) -> None:
+def test_the_holder_cannot_acquire_its_lease_twice(engine: Engine) -> None:
     assert [taken(engine, "a"), taken(engine, "a")] == [True, False]
 
 
-def test_what_a_dead_one_held_is_anothers_when_it_has_ended(engine: Engine) -> None:
+def test_a_dead_holders_lease_is_free_once_it_has_ended(engine: Engine) -> None:
     assert taken(engine, "a")
     assert not taken(engine, "b", NOW + SECONDS * SECOND - SECOND)
     assert taken(engine, "b", NOW + SECONDS * SECOND)
@@ -48,7 +48,7 @@ def test_each_name_is_a_lease_of_its_own(engine: Engine) -> None:
     assert taken(engine, "b", name="other")
 
 
-def test_of_many_at_once_one_gets_it(engine: Engine) -> None:
+def test_only_one_of_many_acquires_the_lease(engine: Engine) -> None:
     start = threading.Barrier(6)
     found: list[bool] = []
 

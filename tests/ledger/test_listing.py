@@ -1,4 +1,4 @@
-"""A list is what reading every row comes to, though only a few are read."""
+"""A list equals a read of every row, though only a few are read."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_lists_are_newest_first_filtered_and_limited(engine: Engine) -> None:
     most_lanes=st.sampled_from([1, 200]),
 )
 @ON_ONE_LEDGER
-def test_a_list_is_what_reading_every_row_comes_to(
+def test_a_list_equals_a_read_of_every_row(
     engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
     given_ones: list[One],

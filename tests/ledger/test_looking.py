@@ -61,7 +61,7 @@ NEWER = st.sampled_from([False, False, True])
 def fresh(
     engine: Engine, orders: list[tuple[NewCancellation, bool]]
 ) -> tuple[list[Row[Any]], list[Row[Any]]]:
-    """A ledger of these; gives back the rows that can be read, and the others."""
+    """A ledger of these; returns the readable rows, and the others."""
     with writing(engine) as connection:
         for table in (TRANSITION, CANCELLATION):
             connection.execute(delete(table))
@@ -98,7 +98,7 @@ def looked(engine: Engine) -> Look:
 
 @given(orders=some())
 @ON_ONE_LEDGER
-def test_a_look_finds_what_the_rows_say(
+def test_due_lanes_equal_a_read_of_every_row(
     engine: Engine, orders: list[tuple[NewCancellation, bool]]
 ) -> None:
     readable, _ = fresh(engine, orders)
@@ -118,7 +118,7 @@ def test_a_look_finds_what_the_rows_say(
 
 @given(orders=some())
 @ON_ONE_LEDGER
-def test_a_look_finds_the_lanes_of_which_a_newer_version_has_all_that_is_due(
+def test_lanes_with_only_unreadable_due_rows_are_reported(
     engine: Engine, orders: list[tuple[NewCancellation, bool]]
 ) -> None:
     readable, newer = fresh(engine, orders)
@@ -129,7 +129,7 @@ def test_a_look_finds_the_lanes_of_which_a_newer_version_has_all_that_is_due(
 
 @given(orders=some())
 @ON_ONE_LEDGER
-def test_the_lanes_of_an_index_are_read_off_it(
+def test_lanes_are_read_from_an_index(
     engine: Engine, orders: list[tuple[NewCancellation, bool]]
 ) -> None:
     rows = [each for some in fresh(engine, orders) for each in some]
@@ -153,7 +153,7 @@ def test_a_ledger_at_rest_has_nothing_to_do(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("lanes", [0, 1, 40])
-def test_all_lanes_are_looked_at_by_one_statement(engine: Engine, lanes: int) -> None:
+def test_one_statement_looks_at_all_lanes(engine: Engine, lanes: int) -> None:
     for n in range(lanes):
         lane = ("notpanel", str(n))
         take_in(engine, [new("1", lane=lane), new("2", lane=lane, cancel_before=NOW)])
@@ -163,7 +163,7 @@ def test_all_lanes_are_looked_at_by_one_statement(engine: Engine, lanes: int) ->
     assert len(seen) == 1
 
 
-def test_a_look_goes_by_the_indexes_of_open_rows(engine: Engine) -> None:
+def test_the_query_for_due_lanes_uses_the_indexes_of_open_rows(engine: Engine) -> None:
     add(engine)
     one = add(engine, State.SCHEDULED, order="2", cancel_before=NOW + HOUR)
     say_in_newer_words(engine, one)

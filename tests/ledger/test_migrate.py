@@ -37,20 +37,20 @@ from tests.ledger.build import add, hold, row, steps
 
 @pytest.fixture
 def empty(empty_url: str) -> Iterator[Engine]:
-    """A database without any table."""
+    """A database without tables."""
     engine = open_ledger(empty_url)
     yield engine
     engine.dispose()
 
 
-def test_the_migrations_make_what_the_models_say(empty: Engine) -> None:
+def test_the_migrations_create_the_tables_of_the_models(empty: Engine) -> None:
     upgrade(empty)
     with reading(empty) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, SQLModel.metadata) == []
 
 
-def test_the_migrations_make_the_checks_of_the_models(engine: Engine) -> None:
+def test_the_migrations_create_the_checks_of_the_models(engine: Engine) -> None:
     # Alembic compares no CHECKs.
     for name, table in SQLModel.metadata.tables.items():
         wanted = {str(c.name) for c in table.constraints if "ck_" in str(c.name)}
@@ -63,7 +63,7 @@ def test_the_migrations_are_named_by_their_versions_in_order() -> None:
     assert [one.revision for one in newest_first] == [*reversed(_known())]
 
 
-def test_sqlite_checks_rows_as_the_models_do(sqlite_ledger_url: str) -> None:
+def test_sqlite_has_the_checks_of_the_models(sqlite_ledger_url: str) -> None:
     engine = open_ledger(sqlite_ledger_url)
     checks = CANCELLATION.constraints
     wanted = {str(c.name): str(c.sqltext) for c in checks if "ck_" in str(c.name)}  # type: ignore[attr-defined]
@@ -80,7 +80,7 @@ def test_migrating_again_changes_nothing(engine: Engine) -> None:
     assert row(engine, one) == before
 
 
-def test_what_an_older_version_has_kept_is_there_after_the_upgrade(
+def test_rows_of_an_older_version_survive_the_upgrade(
     empty: Engine,
 ) -> None:
     upgrade(empty)
@@ -94,7 +94,7 @@ def test_what_an_older_version_has_kept_is_there_after_the_upgrade(
     assert held.id == one
 
 
-def test_what_an_operator_has_added_to_sqlite_outlives_the_upgrade(
+def test_an_operators_additions_to_sqlite_survive_the_upgrade(
     sqlite_ledger_url: str,
 ) -> None:
     engine = open_ledger(sqlite_ledger_url)
@@ -116,27 +116,27 @@ def test_what_an_operator_has_added_to_sqlite_outlives_the_upgrade(
     engine.dispose()
 
 
-def test_postgresql_goes_through_whole_tables_as_it_likes_to_migrate_and_never_again(
+def test_postgresql_may_scan_tables_in_migrations_and_nowhere_else(
     postgres_empty_url: str,
 ) -> None:
     engine = open_ledger(postgres_empty_url)
-    told: list[str] = []
+    settings: list[str] = []
 
     @event.listens_for(engine, "before_cursor_execute")
     def look(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith("INSERT INTO tally"):
             shown = connection.exec_driver_sql("SHOW enable_hashjoin")
-            told.append(str(shown.scalar()))
+            settings.append(str(shown.scalar()))
 
     upgrade(engine)
     with writing(engine) as connection:
         after = connection.execute(text("SHOW enable_hashjoin")).scalar()
     engine.dispose()
-    assert set(told) == {"on"}
+    assert set(settings) == {"on"}
     assert after == "off"
 
 
-def test_several_who_start_at_once_migrate_once(empty: Engine) -> None:
+def test_of_several_that_start_at_once_only_one_migrates(empty: Engine) -> None:
     start = threading.Barrier(4)
     failed: list[Exception] = []
 
@@ -159,7 +159,7 @@ def test_several_who_start_at_once_migrate_once(empty: Engine) -> None:
     check(empty)
 
 
-def test_a_ledger_of_a_newer_version_is_left_alone(engine: Engine) -> None:
+def test_a_ledger_of_a_newer_version_is_refused(engine: Engine) -> None:
     one = add(engine)
     with writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -172,12 +172,12 @@ def test_a_ledger_of_a_newer_version_is_left_alone(engine: Engine) -> None:
     assert row(engine, one).id == one
 
 
-def test_an_empty_ledger_says_what_to_do(empty: Engine) -> None:
+def test_the_error_of_an_empty_ledger_names_the_command(empty: Engine) -> None:
     with pytest.raises(LedgerVersionError, match="run `rescind migrate`"):
         check(empty)
 
 
-def test_a_ledger_without_its_tables_says_what_to_do(empty: Engine) -> None:
+def test_the_error_of_a_ledger_without_tables_names_the_command(empty: Engine) -> None:
     with (
         pytest.raises(LedgerUnreachableError, match="no tables yet: run `rescind mig"),
         reading(empty) as connection,
@@ -188,7 +188,7 @@ def test_a_ledger_without_its_tables_says_what_to_do(empty: Engine) -> None:
 # --- a ledger that cannot be reached ------------------------------------------------
 
 
-def test_a_server_that_is_not_there_is_told_in_a_sentence() -> None:
+def test_a_server_that_is_down_is_reported_in_a_sentence() -> None:
     url = f"postgresql+psycopg://me:s3cret@127.0.0.1:{free_port()}/rescind"
     engine = open_ledger(url)
     for act in (ping, check, upgrade):
@@ -198,7 +198,7 @@ def test_a_server_that_is_not_there_is_told_in_a_sentence() -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_a_database_that_is_not_there_is_not_taken_for_one_without_tables(
+def test_a_missing_database_is_not_taken_for_one_without_tables(
     postgres_url: str,
 ) -> None:
     engine = open_ledger(postgres_url.replace("/postgres?", "/nobody?"))
@@ -208,13 +208,13 @@ def test_a_database_that_is_not_there_is_not_taken_for_one_without_tables(
     assert "rescind migrate" not in str(caught.value)
 
 
-def test_a_folder_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported_in_a_sentence(tmp_path: Path) -> None:
     engine = open_ledger(f"sqlite:///{tmp_path}/none/ledger.db")
     with pytest.raises(LedgerUnreachableError, match="unable to open database file"):
         ping(engine)
 
 
-def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     path.write_text("this is a shopping list, not a database\n" * 100)
     with pytest.raises(LedgerUnreachableError, match="not a database"):
@@ -259,7 +259,7 @@ def test_readers_do_not_wait_for_a_writer(engine: Engine) -> None:
     assert row(engine, one).polls == 1
 
 
-def test_all_that_is_read_together_is_of_one_moment(engine: Engine) -> None:
+def test_one_reading_transaction_sees_one_snapshot(engine: Engine) -> None:
     one, polls = add(engine), text("SELECT polls FROM cancellation")
     with reading(engine) as connection:
         before = connection.execute(polls).scalar_one()
@@ -269,7 +269,7 @@ def test_all_that_is_read_together_is_of_one_moment(engine: Engine) -> None:
     assert row(engine, one).polls == 7
 
 
-def test_a_writer_that_is_frozen_in_its_turn_keeps_nobody_for_ever(
+def test_a_writer_that_hangs_in_its_turn_blocks_no_other_for_ever(
     sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "TURN_SECONDS", 0.05)
@@ -281,7 +281,7 @@ def test_a_writer_that_is_frozen_in_its_turn_keeps_nobody_for_ever(
     engine.dispose()
 
 
-def test_what_was_not_finished_was_not_done(engine: Engine) -> None:
+def test_an_unfinished_transaction_changes_nothing(engine: Engine) -> None:
     one = add(engine)
     with pytest.raises(KeyError), writing(engine) as connection:  # noqa: PT012
         connection.execute(text("UPDATE cancellation SET polls = 1"))

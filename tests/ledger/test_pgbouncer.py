@@ -16,7 +16,8 @@ from tests.ledger.build import new, take_in
 from tests.pgbouncer import pooled
 
 CLIENTS, EACH = 6, 12
-"""More clients than sessions, and more of each statement than are left unprepared."""
+"""More clients than sessions, and more runs of each statement than before psycopg
+prepares it."""
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def ledger(bouncer: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def test_many_clients_work_in_few_sessions(ledger: Engine) -> None:
+def test_many_clients_work_with_few_sessions(ledger: Engine) -> None:
     check(ledger)
 
     def work(client: int) -> None:
@@ -48,7 +49,7 @@ def test_many_clients_work_in_few_sessions(ledger: Engine) -> None:
         assert len(list_rows(connection, Filter(), 1000)) == CLIENTS * EACH
 
 
-def test_a_transaction_goes_by_indexes_and_leaves_nothing_in_its_session(
+def test_a_transaction_uses_indexes_and_leaves_no_setting_in_its_session(
     ledger: Engine, bouncer: str
 ) -> None:
     for transaction in (writing, reading):

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: how they are made, and that none is waited on for ever."""
+"""Connections to PostgreSQL: their options, and the limit of each wait."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rescind.ledger.storage.transactions import (
 from tests.stalling import Stalling
 
 PROMPTLY = 5.0
-"""Seconds. Far more than the bounds of these tests, and far less than the real ones."""
+"""Seconds. Far more than the limits in these tests, and far less than the real ones."""
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def one(engine: Engine, seconds: float = 60.0) -> int:
 
 
 def cut_short(engine: Engine, way: Stalling) -> None:
-    """The way stalls in the middle of a transaction."""
+    """The network stalls in the middle of a transaction."""
     with writing(engine, seconds=0.2) as connection:
         connection.execute(text("SELECT 1"))
         way.stall()
@@ -68,13 +68,13 @@ def cut_short_while_it_reads(engine: Engine, way: Stalling) -> None:
         connection.execute(text("SELECT 2"))
 
 
-# --- a way on which nothing passes --------------------------------------------------
+# --- a network on which nothing passes ----------------------------------------------
 
 
 @pytest.mark.parametrize(
     "what", [cut_short, cut_short_at_its_end, cut_short_while_it_reads]
 )
-def test_what_is_never_answered_is_given_up_and_the_next_transaction_goes_on(
+def test_a_transaction_without_an_answer_is_given_up_and_the_next_one_works(
     what: Callable[[Engine, Stalling], None],
     ledger: Engine,
     way: Stalling,
@@ -84,12 +84,12 @@ def test_what_is_never_answered_is_given_up_and_the_next_transaction_goes_on(
     monkeypatch.setattr(transactions, "DEADLINE_SECONDS", 0.2)
     with pytest.raises(LedgerUnreachableError, match="does not answer in time"):
         what(ledger, way)
-    # The answer of before is never taken for this one's.
+    # A late answer is never taken for this statement's.
     assert one(ledger) == 1
     assert time.monotonic() - started < PROMPTLY
 
 
-def test_a_connection_that_died_while_it_was_idle_is_made_again(
+def test_an_idle_connection_that_died_is_replaced(
     ledger: Engine, way: Stalling, started: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "PING_SECONDS", 0.2)
@@ -99,13 +99,13 @@ def test_a_connection_that_died_while_it_was_idle_is_made_again(
     assert time.monotonic() - started < PROMPTLY
 
 
-def test_a_deadline_is_that_of_one_transaction(ledger: Engine) -> None:
+def test_each_transaction_has_its_own_deadline(ledger: Engine) -> None:
     one(ledger, seconds=0.05)
     with writing(ledger) as connection:
         connection.execute(text("SELECT pg_sleep(0.1)"))
 
 
-def test_without_a_deadline_a_statement_may_take_its_time(
+def test_without_a_deadline_a_statement_may_take_any_time(
     ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one(ledger)
@@ -114,11 +114,11 @@ def test_without_a_deadline_a_statement_may_take_its_time(
         connection.execute(text("SELECT pg_sleep(0.15)"))
 
 
-# --- what a URL may ask ---------------------------------------------------------------
+# --- options of a URL -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
-def test_each_name_of_postgresql_means_our_driver(
+def test_every_name_of_postgresql_selects_our_driver(
     postgres_ledger_url: str, scheme: str
 ) -> None:
     _, _, rest = postgres_ledger_url.partition("://")
@@ -152,9 +152,7 @@ def test_options_of_the_url_reach_the_driver(postgres_ledger_url: str) -> None:
         ("prepare_threshold=often", "prepare_threshold must be a number, or none"),
     ],
 )
-def test_an_option_that_does_not_exist_is_refused_in_a_sentence(
-    option: str, sentence: str
-) -> None:
+def test_an_unknown_option_is_refused_in_a_sentence(option: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence) as refused:
         open_ledger(f"postgresql://u:hush@db/rescind?{option}")
     assert "hush" not in str(refused.value)

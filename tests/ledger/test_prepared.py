@@ -1,4 +1,4 @@
-"""What is inserted as claimed is as if it had been taken in, and then claimed."""
+"""Orders inserted as claimed equal orders that are inserted and then claimed."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ OWN = st.fixed_dictionaries(
         "not_before": st.just(NOW - HOUR),
     },
 )
-"""What orders may have of their own."""
+"""The values in which orders may differ."""
 
 
 @st.composite
 def some(draw: st.DrawFn) -> list[NewCancellation]:
-    """Several of one lane or of more, alike in all or in nothing."""
+    """Several orders of one or more lanes, with equal or different values."""
     own: list[dict[str, Any]]
     alike, own = draw(OWN), draw(st.lists(OWN, min_size=5, max_size=5) | st.just([{}]))
     lanes = draw(st.just([LANE]) | st.lists(st.sampled_from(LANES), min_size=1))
@@ -107,7 +107,7 @@ Found = tuple[dict[str, dict[str, Any]], list[dict[str, Any]], Mapping[Any, int]
 
 
 def found(engine: Engine, orders: Sequence[NewCancellation]) -> Found:
-    """All that the ledger knows of them; and then it forgets it."""
+    """All that the ledger knows of them; the ledger is then emptied."""
     ids = [one.id for one in orders]
     known = (rows(engine, ids), histories(engine, ids), accepted(engine))
     with writing(engine) as connection:
@@ -130,7 +130,7 @@ MANY = settings(
 
 @given(orders=some())
 @MANY
-def test_inserted_as_claimed_is_the_same_as_inserted_and_then_claimed(
+def test_inserted_as_claimed_equals_inserted_and_then_claimed(
     engine: Engine, orders: list[NewCancellation]
 ) -> None:
     wanted = [Wanted(one, State.QUEUED, 10, lease) for one, lease in LEASES.items()]
@@ -143,7 +143,7 @@ def test_inserted_as_claimed_is_the_same_as_inserted_and_then_claimed(
     assert found(engine, orders) == expected
 
 
-def test_what_is_held_is_due_when_its_lanes_lease_runs_out(engine: Engine) -> None:
+def test_a_claimed_order_is_due_when_its_lanes_lease_runs_out(engine: Engine) -> None:
     held = insert(engine, [new(lane=lane) for lane in LANES])
     kept = rows(engine, list(held))
     for one in held.values():
@@ -152,7 +152,7 @@ def test_what_is_held_is_due_when_its_lanes_lease_runs_out(engine: Engine) -> No
         assert kept[one.id]["due_at"] == to_ms(NOW + lease)
 
 
-def test_what_is_held_is_what_the_ledger_holds_to_the_millisecond(
+def test_the_returned_claim_equals_the_stored_row_to_the_millisecond(
     engine: Engine,
 ) -> None:
     odd = NOW + timedelta(microseconds=567)
@@ -161,15 +161,15 @@ def test_what_is_held_is_what_the_ledger_holds_to_the_millisecond(
     assert held.progress == progress_of(row(engine, one.id))
 
 
-# --- what stood there -----------------------------------------------------------------
+# --- existing rows --------------------------------------------------------------------
 
 
 def left_out(engine: Engine, orders: Sequence[NewCancellation]) -> set[str]:
-    """Inserts them; gives back the ids of those that were left out."""
+    """Insert them; returns the ids of those that were left out."""
     return {one.id for one in orders} - insert(engine, orders).keys()
 
 
-def test_those_whose_keys_stood_there_are_left_out_and_unchanged(
+def test_existing_keys_are_left_out_and_unchanged(
     engine: Engine,
 ) -> None:
     old = [new(str(n), metadata={"n": 1}) for n in range(3)]
@@ -186,7 +186,7 @@ def test_those_whose_keys_stood_there_are_left_out_and_unchanged(
     assert accepted(engine) == {LANE: 6}
 
 
-def test_of_two_with_one_key_the_first_is_kept(engine: Engine) -> None:
+def test_the_first_of_two_equal_keys_is_stored(engine: Engine) -> None:
     first, other, second = new("1"), new("2"), new("1", metadata={"n": 2})
     assert left_out(engine, [first, other, second]) == {second.id}
     assert set(rows(engine, [first.id, second.id])) == {first.id}
@@ -198,7 +198,7 @@ def test_one_key_in_two_lanes_is_two_orders(engine: Engine) -> None:
     assert accepted(engine) == dict.fromkeys(LANES, 1)
 
 
-def test_what_was_inserted_under_its_very_id_is_never_held_by_another(
+def test_an_order_inserted_before_under_the_same_id_is_not_claimed_again(
     engine: Engine,
 ) -> None:
     theirs, ours = new("1"), new("2", lane=LANES[1])
@@ -209,14 +209,14 @@ def test_what_was_inserted_under_its_very_id_is_never_held_by_another(
     assert accepted(engine) == dict.fromkeys(LANES[:2], 1)
 
 
-def test_inserted_again_they_are_left_out(engine: Engine) -> None:
+def test_orders_inserted_again_are_left_out(engine: Engine) -> None:
     orders = [new("1"), new("2")]
     assert left_out(engine, orders) == set()
     assert left_out(engine, orders) == {one.id for one in orders}
     assert accepted(engine) == {LANE: 2}
 
 
-def test_inserted_by_two_at_once_each_is_held_by_one(engine: Engine) -> None:
+def test_of_two_that_insert_the_same_order_only_one_holds_it(engine: Engine) -> None:
     orders = [new(str(n), lane=lane) for n in range(20) for lane in LANES]
     start, held = threading.Barrier(2), list[str]()
 
@@ -234,7 +234,7 @@ def test_inserted_by_two_at_once_each_is_held_by_one(engine: Engine) -> None:
     assert accepted(engine) == dict.fromkeys(LANES, 20)
 
 
-def test_what_is_rolled_back_was_never_there(engine: Engine) -> None:
+def test_a_rollback_leaves_no_rows(engine: Engine) -> None:
     one = new("1")
     with suppress(LookupError), writing(engine) as connection:
         insert_claimed(connection, [one], LEASES, NOW)
@@ -244,7 +244,7 @@ def test_what_is_rolled_back_was_never_there(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("lanes", [LANES[:1], LANES])
-def test_a_thousand_are_inserted_by_two_statements(
+def test_a_thousand_orders_are_inserted_by_two_statements(
     engine: Engine, lanes: Sequence[tuple[str, str]]
 ) -> None:
     orders = [new(str(n), lane=lanes[n % len(lanes)]) for n in range(1000)]
@@ -255,11 +255,11 @@ def test_a_thousand_are_inserted_by_two_statements(
     assert len(histories(engine, list(held))) == 2000
 
 
-def test_none_are_no_trouble(engine: Engine) -> None:
+def test_an_empty_list_is_accepted(engine: Engine) -> None:
     assert insert(engine, []) == {}
 
 
-def test_only_what_is_due_now_and_has_no_deadline_goes_this_way() -> None:
+def test_only_orders_due_now_without_a_deadline_are_inserted_as_claimed() -> None:
     assert may_insert_claimed(new())
     assert may_insert_claimed(new(not_before=NOW - HOUR))
     assert not may_insert_claimed(new(not_before=NOW + HOUR))

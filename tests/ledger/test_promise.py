@@ -1,8 +1,8 @@
-"""The promise, held against a provider whose truth is known.
+"""The promise, checked against a model of a provider whose true state is known.
 
-A cancellation that was accepted reaches exactly one final state, and that state is
-true of the order; no order is sent a second cancel while the first may have worked,
-unless that provider does not mind.
+An accepted cancellation reaches exactly one final state, and that state is true of the
+order. No order is sent a second cancel while the first may have worked, unless a second
+cancel does no harm at that provider.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ ages = st.sampled_from([timedelta(seconds=s) for s in (0, 10, 600)])
 
 
 class Promise(RuleBasedStateMachine):
-    """One cancellation, the worker that carries it, and the order's hidden truth."""
+    """One cancellation, its worker, and the order's hidden true state."""
 
     @initialize(
         repeatable=st.booleans(),
@@ -97,14 +97,14 @@ class Promise(RuleBasedStateMachine):
             repeatable=repeatable,
             refusal_is_final=refusal_is_final,
             cancelled_may_vanish=vanishes and not blind,
-            # The condition on which a reading may be believed at all.
+            # The condition under which a reading may be believed at all.
             active_trusted_after=timedelta(seconds=lag + late),
         )
         self.provider = ModelProvider(
             policy,
             lag=timedelta(seconds=lag),
             late=timedelta(seconds=late),
-            # A list of what is current shows nothing of what was taken on.
+            # A list of current orders does not show an accepted cancel.
             settles=settles and not blind,
             blind=blind,
             started=started,
@@ -115,13 +115,13 @@ class Promise(RuleBasedStateMachine):
         self.cancel_before = NOW + seconds_left if seconds_left else None
         self.progress = Progress(State.QUEUED, due_at=NOW)
         self.maybe = False
-        """Whether a call of ours may have worked, as far as anybody could know."""
+        """Whether a call of ours may have worked, as far as we can know."""
         self.called_at = NOW
         self.counted = 0
         self.rounds = 1
         self.finals = 0
 
-    # --- time, and the others ---------------------------------------------------------
+    # --- time, and others -----------------------------------------------------------
 
     def _move_to(self, moment: datetime) -> None:
         self.now = max(self.now, moment)
@@ -133,7 +133,7 @@ class Promise(RuleBasedStateMachine):
 
     @precondition(lambda self: self.provider.truth is Truth.ACTIVE)
     @rule(truth=st.sampled_from([Truth.COMPLETED, Truth.CANCELLED]))
-    def somebody_else_ends_it(self, truth: Truth) -> None:
+    def another_party_ends_it(self, truth: Truth) -> None:
         self.provider.become(truth, self.now)
 
     @precondition(lambda self: self.provider.truth is Truth.PENDING)
@@ -203,7 +203,7 @@ class Promise(RuleBasedStateMachine):
     @precondition(lambda self: self.progress.state is State.SENDING)
     @rule(wait=waits)
     def a_crash_is_found(self, wait: timedelta) -> None:
-        """The worker died in its call, or never wrote down what it heard."""
+        """The worker died in its call, or before it recorded the answer."""
         self._until_due(wait)
         self.called_at = self.now
         self._become(lease_ran_out(self.progress, self.provider.policy, self.now))
@@ -250,11 +250,11 @@ class Promise(RuleBasedStateMachine):
     @precondition(lambda self: self.progress.state in FINAL)
     @rule(event=st.sampled_from(UNREAD))
     def it_is_late_news(self, event: Event) -> None:
-        """Nothing is decided of what has ended."""
+        """An ended cancellation is never decided again."""
         with pytest.raises(ValueError, match="nothing is decided"):
             self._decide(event)
 
-    # --- what is decided --------------------------------------------------------------
+    # --- decisions --------------------------------------------------------------------
 
     def _decide(self, event: Event) -> None:
         known = Claimed(
@@ -275,7 +275,7 @@ class Promise(RuleBasedStateMachine):
         provider = self.provider
         match to.state:
             case State.CANCELLED if to.reason is Reason.INFERRED:
-                # Gone, after a call of ours that may have worked.
+                # The order is gone, after a call of ours that may have worked.
                 vanished = provider.policy.cancelled_may_vanish and self.maybe
                 gone = provider.truth is Truth.MISSING and vanished
                 assert gone or provider.truth is Truth.CANCELLED
@@ -286,7 +286,7 @@ class Promise(RuleBasedStateMachine):
             case State.FAILED if to.reason is Reason.ATTEMPTS_EXHAUSTED:
                 assert not provider.may_yet_be_ours, "a call of ours cancelled it"
             case _:
-                # Unresolved claims nothing; a new round must still remember.
+                # Unresolved asserts nothing; a new round must still remember.
                 assert to.lost or not provider.may_yet_be_ours
 
     @invariant()
@@ -305,7 +305,7 @@ class Promise(RuleBasedStateMachine):
     def attempts_are_calls_that_may_have_arrived(self) -> None:
         assert self.progress.attempts == self.counted
 
-    # --- and it ends ------------------------------------------------------------------
+    # --- the end ----------------------------------------------------------------------
 
     def teardown(self) -> None:
         if not hasattr(self, "progress"):
@@ -318,7 +318,7 @@ class Promise(RuleBasedStateMachine):
         assert self.finals == 1
 
     def _cooperate(self) -> None:
-        """One step with a provider and a worker that both do as they should."""
+        """One step in which both the provider and the worker do as they should."""
         self.provider.settle(Truth.CANCELLED, self.now)
         match self.progress.state:
             case State.QUEUED:

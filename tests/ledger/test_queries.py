@@ -56,13 +56,13 @@ def test_a_record_has_the_fields_of_the_contract_and_no_others(engine: Engine) -
     }
 
 
-def test_times_are_told_in_utc_to_the_millisecond() -> None:
+def test_times_are_shown_in_utc_to_the_millisecond() -> None:
     assert stamp(0) == "1970-01-01T00:00:00.000Z"
     assert stamp(to_ms(NOW)) == "2020-11-20T18:09:00.123Z"
     assert stamp(None) is None
 
 
-def test_one_is_found_by_its_id_or_its_path(engine: Engine) -> None:
+def test_a_cancellation_is_found_by_its_id_or_its_path(engine: Engine) -> None:
     [one, slashed] = take_in(engine, [new("1"), new("2", key="a/b/c")])
     names = {
         one: one,
@@ -97,23 +97,23 @@ def test_outcomes_are_counted_over_the_whole_ledger(engine: Engine) -> None:
         ]
 
 
-def test_a_history_tells_every_step_oldest_first(engine: Engine) -> None:
+def test_a_history_shows_every_step_oldest_first(engine: Engine) -> None:
     one = add(engine)
     [held] = hold(engine, now=NOW + SECOND)
     make(engine, [change(held, State.CANCELLED)], NOW + 2 * SECOND)
     with reading(engine) as connection:
-        told = history(connection, one)
+        steps = history(connection, one)
         assert history(connection, "nobody") == []
-    assert [(step["at"][17:23], step["from"], step["to"]) for step in told] == [
+    assert [(step["at"][17:23], step["from"], step["to"]) for step in steps] == [
         ("00.123", None, "queued"),
         ("01.123", "queued", "sending"),
         ("02.123", "sending", "cancelled"),
     ]
-    assert list(told[0]) == ["at", "from", "to", "reason", "evidence"]
-    assert told[-1]["reason"] == "confirmed"
+    assert list(steps[0]) == ["at", "from", "to", "reason", "evidence"]
+    assert steps[-1]["reason"] == "confirmed"
 
 
-def test_backlogs_tell_what_is_open_and_how_long_it_waits(engine: Engine) -> None:
+def test_backlogs_show_the_open_work_and_its_age(engine: Engine) -> None:
     add(engine, order="1", opened_at=NOW - HOUR)
     add(engine, State.VERIFYING, order="2", opened_at=NOW - 2 * HOUR)
     add(engine, State.CANCELLED, order="3", opened_at=NOW - 9 * HOUR)

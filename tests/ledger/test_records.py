@@ -64,7 +64,7 @@ WHOLE = Progress(
 )
 
 
-def test_all_that_was_decided_is_kept(engine: Engine) -> None:
+def test_every_field_of_a_decision_is_stored(engine: Engine) -> None:
     one = add(engine)
     [held] = hold(engine)
     to = replace(WHOLE, state=State.VERIFYING)
@@ -89,7 +89,7 @@ def test_every_edge_can_be_made_and_is_in_the_history(
     assert (last["from"], last["to"], last["evidence"]) == (before, after, "because")
 
 
-def test_what_stays_in_its_state_is_no_step_of_the_history(engine: Engine) -> None:
+def test_a_change_within_a_state_adds_no_step_to_the_history(engine: Engine) -> None:
     one = add(engine, State.VERIFYING)
     [held] = hold(engine, State.VERIFYING)
     assert make(engine, [change(held, State.VERIFYING, polls=1)]) == frozenset()
@@ -97,18 +97,18 @@ def test_what_stays_in_its_state_is_no_step_of_the_history(engine: Engine) -> No
     assert steps(engine, one) == [(1, None, State.VERIFYING)]
 
 
-def test_the_same_steps_are_appended_to_the_history_of_each(engine: Engine) -> None:
+def test_the_same_steps_are_appended_to_each_history(engine: Engine) -> None:
     ids = take_in(engine, [new("1"), new("2")])
     claimed = {"from_state": State.QUEUED, "to_state": State.SENDING}
     back = {"from_state": State.SENDING, "to_state": State.QUEUED}
-    told = {"reason": "refused", "evidence": "it said: 'ü'"}
+    words = {"reason": "refused", "evidence": "it said: 'ü'"}
     with writing(engine) as connection:
         write_steps(
             connection,
             ids,
             [
                 {"seq": 2, "at": to_ms(NOW), **claimed},
-                {"seq": 3, "at": to_ms(NOW + SECOND), **back, **told},
+                {"seq": 3, "at": to_ms(NOW + SECOND), **back, **words},
             ],
         )
     for one in ids:
@@ -122,14 +122,14 @@ def test_the_same_steps_are_appended_to_the_history_of_each(engine: Engine) -> N
         assert (last["reason"], last["evidence"]) == ("refused", "it said: 'ü'")
 
 
-def test_a_step_that_a_history_has_already_is_refused(engine: Engine) -> None:
+def test_a_step_that_exists_already_is_refused(engine: Engine) -> None:
     ids = take_in(engine, [new("1"), new("2")])
     first = {"seq": 1, "at": to_ms(NOW), "to_state": State.QUEUED}
     with pytest.raises(IntegrityError), writing(engine) as connection:
         write_steps(connection, ids, [first])
 
 
-def test_steps_of_nobody_are_no_trouble(engine: Engine) -> None:
+def test_steps_without_cancellations_are_accepted(engine: Engine) -> None:
     with writing(engine) as connection:
         write_steps(connection, [], [{"seq": 1, "at": 1, "to_state": State.QUEUED}])
 
@@ -137,7 +137,7 @@ def test_steps_of_nobody_are_no_trouble(engine: Engine) -> None:
 # --- fencing ------------------------------------------------------------------------
 
 
-def test_a_worker_whose_claim_is_stale_changes_nothing_and_is_told(
+def test_a_stale_claim_changes_nothing_and_is_reported(
     engine: Engine,
 ) -> None:
     one = add(engine)
@@ -149,7 +149,7 @@ def test_a_worker_whose_claim_is_stale_changes_nothing_and_is_told(
     assert len(steps(engine, one)) == 3
 
 
-def test_one_claimed_again_since_is_no_longer_the_first_workers(engine: Engine) -> None:
+def test_a_first_claim_is_stale_once_another_worker_has_claimed(engine: Engine) -> None:
     add(engine, State.VERIFYING)
     [slow] = hold(engine, State.VERIFYING)
     later = NOW + HOUR
@@ -166,12 +166,12 @@ def test_the_right_version_in_another_state_changes_nothing(engine: Engine) -> N
     assert row(engine, one).state == State.VERIFYING
 
 
-def test_an_unknown_one_is_named(engine: Engine) -> None:
+def test_an_unknown_id_is_reported_as_stale(engine: Engine) -> None:
     gone = Change(["nobody"], 1, State.SENDING, progress(State.CANCELLED))
     assert make(engine, [gone]) == {"nobody"}
 
 
-def test_those_that_are_still_held_are_changed_beside_those_that_are_not(
+def test_current_claims_are_changed_beside_stale_ones(
     engine: Engine,
 ) -> None:
     for order in "abc":
@@ -184,7 +184,7 @@ def test_those_that_are_still_held_are_changed_beside_those_that_are_not(
     assert states == [State.CANCELLED, State.VERIFYING, State.CANCELLED]
 
 
-def test_of_those_changed_as_one_only_what_is_still_held_is_changed_and_counted(
+def test_of_one_change_for_many_only_current_claims_are_changed_and_counted(
     engine: Engine,
 ) -> None:
     ids = take_in(engine, map(new, "abc"))
@@ -200,7 +200,7 @@ def test_of_those_changed_as_one_only_what_is_still_held_is_changed_and_counted(
     assert (counted["outcome"], counted["attempt"]) == (2, 2)
 
 
-def test_of_two_who_end_it_at_once_one_does(engine: Engine) -> None:
+def test_of_two_that_end_it_at_once_only_one_succeeds(engine: Engine) -> None:
     one = add(engine)
     [held] = hold(engine)
     ends = [State.CANCELLED, State.REJECTED, State.FAILED, State.VERIFYING]
@@ -226,13 +226,13 @@ def test_a_final_state_is_never_left(engine: Engine, state: State) -> None:
     for to in set(State):
         with pytest.raises(ForbiddenEdgeError, match=f"{state} is final"):
             make(engine, [Change([one], 1, state, progress(to))])
-    # Nor by one who believes it is something else.
+    # Nor by a worker that believes the row is in another state.
     believed = Change([one], 1, State.SENDING, progress(State.QUEUED))
     assert make(engine, [believed]) == {one}
     assert row(engine, one).state == state
 
 
-def test_a_change_that_does_not_exist_is_refused_aloud(engine: Engine) -> None:
+def test_a_change_that_does_not_exist_raises_an_error(engine: Engine) -> None:
     one = add(engine)
     wrong = Change([one], 1, State.QUEUED, progress(State.CANCELLED))
     with pytest.raises(ForbiddenEdgeError, match="no edge queued -> cancelled"):
@@ -240,11 +240,11 @@ def test_a_change_that_does_not_exist_is_refused_aloud(engine: Engine) -> None:
     assert row(engine, one).state == State.QUEUED
 
 
-def test_no_changes_are_no_trouble(engine: Engine) -> None:
+def test_an_empty_list_of_changes_is_accepted(engine: Engine) -> None:
     assert make(engine, []) == frozenset()
 
 
-def test_a_thousand_are_made_at_once(engine: Engine) -> None:
+def test_a_thousand_changes_are_made_at_once(engine: Engine) -> None:
     ids = take_in(engine, (new(str(n)) for n in range(1000)))
     held = hold(engine, limit=1000)
     assert make(engine, [change(one, State.CANCELLED) for one in held]) == frozenset()
@@ -274,7 +274,7 @@ BAD_ROWS: Mapping[str, Mapping[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", BAD_ROWS)
-def test_the_database_refuses_a_row_that_cannot_be(engine: Engine, name: str) -> None:
+def test_the_database_refuses_an_impossible_row(engine: Engine, name: str) -> None:
     one = add(engine)
     with (
         pytest.raises(IntegrityError, match=name.split(":", maxsplit=1)[0]),
@@ -284,7 +284,7 @@ def test_the_database_refuses_a_row_that_cannot_be(engine: Engine, name: str) ->
     assert row(engine, one).state == State.QUEUED
 
 
-def test_the_database_keeps_one_key_once(engine: Engine) -> None:
+def test_the_database_refuses_a_second_row_with_the_same_key(engine: Engine) -> None:
     one = add(engine)
     doubled = {**row(engine, one)._mapping, "id": "another"}
     with pytest.raises(IntegrityError), writing(engine) as connection:
@@ -308,7 +308,7 @@ def test_a_failure_in_a_transaction_undoes_all_of_it(engine: Engine) -> None:
 # --- calls ----------------------------------------------------------------------------
 
 
-def test_a_call_is_kept_with_the_step_that_rests_on_it(engine: Engine) -> None:
+def test_a_call_is_stored_with_the_step_that_it_caused(engine: Engine) -> None:
     one = add(engine)
     [held] = hold(engine)
     call = CallMade(
@@ -339,14 +339,14 @@ def test_a_call_is_kept_with_the_step_that_rests_on_it(engine: Engine) -> None:
     assert counts == [("notpanel", "cancel", "answered", 1)]
 
 
-def test_identifiers_sort_by_time_and_never_repeat() -> None:
+def test_ids_sort_by_time_and_never_repeat() -> None:
     ids = [new_id() for _ in range(2000)]
     assert sorted(ids) == ids
     assert len(set(ids)) == 2000
 
 
-def test_a_call_recorded_again_stands_once(engine: Engine) -> None:
-    # A commit whose acknowledgement was lost is made again, with the same calls.
+def test_a_call_recorded_again_is_stored_once(engine: Engine) -> None:
+    # A commit whose acknowledgement was lost is repeated, with the same calls.
     call = CallMade(new_id(), "cancel", "answered", SECOND, NOW, ("one",))
     for _ in range(2):
         with writing(engine) as connection:
@@ -375,7 +375,7 @@ def a_call(*cancellations: str) -> CallMade:
     return CallMade(new_id(), "cancel", "answered", SECOND, NOW, cancellations)
 
 
-def test_what_is_stale_in_one_lane_leaves_the_others_right(engine: Engine) -> None:
+def test_stale_claims_in_one_lane_do_not_affect_the_others(engine: Engine) -> None:
     held = held_in(engine, [LANE, *OTHERS], 3)
     gone = held[1][1][1]
     make(engine, [change(gone, State.VERIFYING)])
@@ -398,7 +398,9 @@ def test_what_is_stale_in_one_lane_leaves_the_others_right(engine: Engine) -> No
     assert counted(engine, "outcome") == counted(engine, "attempt") == numbers
 
 
-def test_the_calls_of_each_lane_are_kept_and_counted_as_its_own(engine: Engine) -> None:
+def test_the_calls_of_each_lane_are_stored_and_counted_separately(
+    engine: Engine,
+) -> None:
     work = [LaneChanges(lane, (), [a_call("x"), a_call("y")]) for lane in OTHERS]
     for _ in range(2):
         with writing(engine) as connection:
@@ -422,7 +424,7 @@ def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
     assert counts == [3, 3]
 
 
-def test_what_is_changed_is_found_by_its_id(engine: Engine) -> None:
+def test_a_change_uses_the_index_of_ids(engine: Engine) -> None:
     [(_, held)] = held_in(engine, [LANE], 30)
     work = [LaneChanges(LANE, [change(one, State.CANCELLED) for one in held])]
     with writing(engine) as connection, plans(connection) as found:
@@ -431,7 +433,7 @@ def test_what_is_changed_is_found_by_its_id(engine: Engine) -> None:
     assert_by_index(found, by_id)
 
 
-def test_two_that_change_the_same_rows_in_other_orders_do_not_lock_each_other(
+def test_concurrent_changes_of_the_same_rows_do_not_deadlock(
     engine: Engine,
 ) -> None:
     held = held_in(engine, [LANE, *OTHERS], 100)

@@ -1,4 +1,4 @@
-"""What ended long ago goes, whole; nothing else is touched."""
+"""Cancellations that ended long ago are deleted completely, and no others change."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ ON_ONE_LEDGER = settings(
 def fill(
     engine: Engine, past: Sequence[Past], made: Sequence[tuple[set[int], int]]
 ) -> None:
-    """A ledger in which all this has happened; a call names some that were there."""
+    """A ledger with this past; a call names some of the cancellations of its time."""
     with writing(engine) as connection:
         for table in (*TABLES, LANE):
             connection.execute(delete(table))
@@ -106,7 +106,7 @@ def fill(
 
 
 def what_stays(was: Dump) -> Dump:
-    """By the words of the promise, without a look at how it is done."""
+    """The rows that the promise keeps, computed without the code under test."""
     cutoff = in_ms(BEFORE)
     kept = [
         one
@@ -127,7 +127,7 @@ def what_stays(was: Dump) -> Dump:
 
 @given(past=st.lists(pasts, max_size=12), made=calls)
 @ON_ONE_LEDGER
-def test_what_ended_before_goes_and_all_else_stays_as_it_was_with_its_history(
+def test_old_ended_cancellations_are_deleted_and_all_others_stay_complete(
     engine: Engine, past: list[Past], made: list[tuple[set[int], int]]
 ) -> None:
     fill(engine, past, made)
@@ -144,7 +144,7 @@ def test_what_ended_before_goes_and_all_else_stays_as_it_was_with_its_history(
 
 @given(past=st.lists(pasts, max_size=12), made=calls, steps=st.integers(0, 12))
 @ON_ONE_LEDGER
-def test_a_walk_that_is_broken_off_anywhere_leaves_nothing_torn(
+def test_a_walk_that_stops_anywhere_leaves_no_partial_cancellation(
     engine: Engine, past: list[Past], made: list[tuple[set[int], int]], steps: int
 ) -> None:
     fill(engine, past, made)
@@ -160,11 +160,11 @@ def test_a_walk_that_is_broken_off_anywhere_leaves_nothing_torn(
     assert dump(engine) == stays
 
 
-# --- beside others ------------------------------------------------------------------
+# --- concurrency --------------------------------------------------------------------
 
 
 def ended(engine: Engine, count: int = 1, at: datetime = OLD) -> list[str]:
-    """So many that have been cancelled, each with its history and its call."""
+    """So many cancelled ones, each with its history and its call."""
     with writing(engine) as connection:
         insert_new(connection, [new(str(n)) for n in range(count)], at)
     held = hold(engine, limit=count)
@@ -178,14 +178,14 @@ def ended(engine: Engine, count: int = 1, at: datetime = OLD) -> list[str]:
     return [one.id for one in held]
 
 
-def test_a_whole_life_goes_with_its_steps_and_its_call(engine: Engine) -> None:
+def test_a_cancellation_is_deleted_with_its_steps_and_its_call(engine: Engine) -> None:
     ended(engine, 5)
     assert [len(rows) for rows in dump(engine).values()] == [5, 15, 1]
     assert prune(engine) == (5, 1)
     assert [len(rows) for rows in dump(engine).values()] == [0, 0, 0]
 
 
-def test_two_at_once_delete_each_once(engine: Engine) -> None:
+def test_two_at_once_delete_each_cancellation_once(engine: Engine) -> None:
     ended(engine, 40)
     start = threading.Barrier(2)
     found: list[tuple[int, int]] = []
@@ -202,7 +202,9 @@ def test_two_at_once_delete_each_once(engine: Engine) -> None:
     assert [sum(counts) for counts in zip(*found, strict=True)] == [40, 1]
 
 
-def test_what_is_retried_after_it_was_found_old_is_left_alone(engine: Engine) -> None:
+def test_a_cancellation_retried_after_it_was_found_old_is_not_deleted(
+    engine: Engine,
+) -> None:
     [one] = ended(engine)
     with writing(engine) as connection:
         assert retry(connection, row_of(engine, one), NOW)
@@ -212,7 +214,7 @@ def test_what_is_retried_after_it_was_found_old_is_left_alone(engine: Engine) ->
     assert dump(engine) == was
 
 
-def test_nobody_waits_for_one_that_is_just_being_retried(
+def test_deletion_does_not_wait_for_a_cancellation_being_retried(
     postgres_ledger_url: str,
 ) -> None:
     engine = open_ledger(postgres_ledger_url)

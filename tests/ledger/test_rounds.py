@@ -14,6 +14,7 @@ from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import NO_DEADLINE
 from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.policy import Policy
 from tests.ledger.build import (
     HOUR,
     NOW,
@@ -29,10 +30,15 @@ from tests.ledger.build import (
 LATER = NOW + HOUR
 
 
-def retried(engine: Engine, one: str, cancel_before: datetime | None = None) -> bool:
+def retried(
+    engine: Engine,
+    one: str,
+    cancel_before: datetime | None = None,
+    rules: Policy | None = None,
+) -> bool:
     seen = row(engine, one)
     with writing(engine) as connection:
-        return retry(connection, seen, LATER, cancel_before)
+        return retry(connection, seen, LATER, cancel_before, rules)
 
 
 @pytest.mark.parametrize("state", sorted(RETRYABLE))
@@ -56,7 +62,7 @@ def test_the_history_keeps_both_rounds(engine: Engine) -> None:
     ]
 
 
-def test_where_a_call_may_have_worked_the_round_begins_by_asking(
+def test_if_a_call_may_have_worked_the_new_round_begins_with_a_reading(
     engine: Engine,
 ) -> None:
     one = add(engine, State.FAILED, lost=True, sent_at=NOW)
@@ -68,14 +74,14 @@ def test_where_a_call_may_have_worked_the_round_begins_by_asking(
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - RETRYABLE))
-def test_only_what_ended_badly_is_retried(engine: Engine, state: State) -> None:
+def test_only_a_bad_ending_can_be_retried(engine: Engine, state: State) -> None:
     one = add(engine, state)
     with pytest.raises(InvalidRequestError, match=f"is {state}: only failed"):
         retried(engine, one)
     assert row(engine, one).state == state
 
 
-def test_what_was_never_valid_is_not_retried(engine: Engine) -> None:
+def test_an_entry_that_was_never_valid_cannot_be_retried(engine: Engine) -> None:
     wrong = progress(State.REJECTED, provider_message="order is required")
     refused: NewCancellation = new(key=f"{REFUSED_KEY}x", progress=wrong)
     [one] = take_in(engine, [refused])
@@ -83,7 +89,7 @@ def test_what_was_never_valid_is_not_retried(engine: Engine) -> None:
         retried(engine, one)
 
 
-def test_a_deadline_that_has_passed_asks_for_a_new_one(engine: Engine) -> None:
+def test_a_passed_deadline_needs_a_new_one(engine: Engine) -> None:
     one = add(engine, State.EXPIRED, cancel_before=NOW)
     with pytest.raises(InvalidRequestError, match="give a new time with --cancel-b"):
         retried(engine, one)
@@ -94,13 +100,15 @@ def test_a_deadline_that_has_passed_asks_for_a_new_one(engine: Engine) -> None:
     assert kept.cancel_before == kept.urgency == to_ms(LATER + HOUR)
 
 
-def test_without_a_deadline_it_goes_after_those_that_have_one(engine: Engine) -> None:
+def test_without_a_deadline_it_is_claimed_after_those_that_have_one(
+    engine: Engine,
+) -> None:
     one = add(engine, State.FAILED)
     retried(engine, one)
     assert row(engine, one).urgency == NO_DEADLINE
 
 
-def test_of_two_who_retry_at_once_one_does(engine: Engine) -> None:
+def test_of_two_that_retry_at_once_only_one_succeeds(engine: Engine) -> None:
     one = add(engine, State.FAILED)
     seen = row(engine, one)
     start = threading.Barrier(3)

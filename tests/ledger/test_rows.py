@@ -1,4 +1,4 @@
-"""What goes in as rows comes out as the same rows, on both databases."""
+"""Rows are read back as they were inserted, on both databases."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ COLUMNS: Columns = {"name": Text, "state": Text, "number": BigInteger, "params":
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
 SYNTAX = ["", '"', "\\", "{}", "a,b", "null", "NULL"]
-"""What JSON, or an array of PostgreSQL, might be mistaken about."""
+"""Values that JSON, or an array of PostgreSQL, might confuse."""
 names = st.sampled_from(["a", "b", *SYNTAX]) | texts
 numbers = st.none() | st.integers(-(2**63), 2**63 - 1)
 documents = st.dictionaries(
     texts, st.booleans() | st.integers(0, 1) | texts, max_size=2
 )
 rest = {
-    # Few values each, so that rows are often alike.
+    # Few values each, so that rows are often equal.
     "state": st.sampled_from(State),
     "number": st.sampled_from([0, 1]) | numbers,
     "params": st.sampled_from([{}, {"a": 1}, {"a": True}]) | documents,
@@ -56,7 +56,7 @@ def back(
 
 
 def plain_json(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with its document read, whoever has read it already."""
+    """A row with its document parsed, if it is still text."""
     params = row["params"]
     return row | {"params": json.loads(params) if isinstance(params, str) else params}
 
@@ -67,16 +67,16 @@ def as_text(found: list[dict[str, Any]]) -> str:
 
 @given(rows)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_rows_come_out_as_they_went_in(
+def test_rows_are_read_back_as_they_were_inserted(
     engine: Engine, given_rows: list[dict[str, Any]]
 ) -> None:
-    # As text, which tells true from 1.
+    # As text, in which true and 1 differ.
     assert as_text(back(engine, given_rows)) == as_text(given_rows)
 
 
 @given(several)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_lists_many_stands_for_each_of_them(
+def test_a_row_with_a_list_stands_for_one_row_for_each_item(
     engine: Engine, given_rows: list[dict[str, Any]]
 ) -> None:
     each = [row | {"name": name} for row in given_rows for name in row["name"]]
@@ -84,7 +84,7 @@ def test_what_lists_many_stands_for_each_of_them(
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, True), (0, False)])
-def test_documents_that_python_takes_for_equal_stay_what_they_are(
+def test_documents_that_are_equal_in_python_stay_different(
     engine: Engine, one: object, other: object
 ) -> None:
     common = {"name": "a", "state": "queued", "number": 1}
@@ -93,7 +93,7 @@ def test_documents_that_python_takes_for_equal_stay_what_they_are(
     assert [type(value) for value in found] == [type(one), type(other)]
 
 
-def test_only_what_differs_is_carried_row_by_row() -> None:
+def test_only_differing_columns_are_sent_row_by_row() -> None:
     common = {"state": "queued", "number": 1, "params": {}}
     made = Rows([common | {"name": name} for name in ("a", "b")], COLUMNS)
     assert made.differing == ("name",)

@@ -1,4 +1,4 @@
-"""All cancellations of one order are found, and those of no other."""
+"""All cancellations of one order are found, and none of another order."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def found(engine: Engine, *orders: tuple[str, str, str]) -> dict[str, list[str]]
         }
 
 
-def test_where_each_order_is_its_own_key_there_is_nothing_to_find(
+def test_orders_that_are_their_own_keys_have_no_other_cancellations(
     engine: Engine,
 ) -> None:
     kept(engine, "1")
     assert found(engine) == {}
 
 
-def test_those_of_one_order_are_found_whatever_their_keys(engine: Engine) -> None:
+def test_cancellations_of_one_order_are_found_under_any_key(engine: Engine) -> None:
     ids = kept(engine, "1", "first", "second")
     kept(engine, "3", order="3")
     assert found(engine, ORDER, ("notpanel", "default", "3")) == {"1": sorted(ids)}
 
 
-def test_another_account_and_another_provider_have_their_own(engine: Engine) -> None:
+def test_another_account_or_provider_has_orders_of_its_own(engine: Engine) -> None:
     kept(engine, "own")
     kept(engine, "own", account="other")
     kept(engine, "1", provider="ithink")
@@ -55,7 +55,9 @@ def test_another_account_and_another_provider_have_their_own(engine: Engine) -> 
     assert len(found(engine)["1"]) == 1
 
 
-def test_an_order_whose_number_is_the_key_of_another_is_not_it(engine: Engine) -> None:
+def test_another_order_whose_key_is_this_orders_number_is_not_found(
+    engine: Engine,
+) -> None:
     kept(engine, "1", order="2")
     kept(engine, "own")
     assert len(found(engine)["1"]) == 1
@@ -76,14 +78,16 @@ def test_an_order_whose_number_is_the_key_of_another_is_not_it(engine: Engine) -
         (State.EXPIRED, False, False),
     ],
 )
-def test_one_that_can_do_nothing_to_another_is_left_out(
+def test_a_cancellation_that_cannot_matter_is_left_out(
     engine: Engine, state: State, lost: bool, matters: bool
 ) -> None:
     kept(engine, "own", progress=progress(state, lost=lost))
     assert bool(found(engine).get("1")) is matters
 
 
-def test_what_is_known_of_one_is_told(engine: Engine, now: datetime) -> None:
+def test_a_found_cancellation_has_its_state_reason_and_params(
+    engine: Engine, now: datetime
+) -> None:
     del now
     inferred = progress(State.CANCELLED, reason=Reason.INFERRED)
     kept(engine, "own", progress=inferred, params={"cancel_items": [1]})

@@ -1,4 +1,4 @@
-"""Each due moment has one run, and each open run at most one who holds it."""
+"""Each due time has one run, and each open run has at most one holder."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def is_ready(engine: Engine, now: datetime) -> list[str]:
 
 
 def at_once(engine: Engine, act: Callable[[Engine], object]) -> list[object]:
-    """What several get who do the same at the same time."""
+    """The results of several threads that do the same at the same time."""
     url = engine.url.render_as_string(hide_password=False)
     start, found = threading.Barrier(4), []
 
@@ -91,15 +91,17 @@ def at_once(engine: Engine, act: Callable[[Engine], object]) -> list[object]:
     return found
 
 
-# --- one run for each moment --------------------------------------------------------
+# --- one run for each due time ------------------------------------------------------
 
 
-def test_several_who_see_a_moment_at_once_open_one_run(engine: Engine) -> None:
+def test_of_several_that_open_a_run_at_once_only_one_run_is_made(
+    engine: Engine,
+) -> None:
     assert at_once(engine, opened) == [True] * 4
     assert len(runs(engine)) == 1
 
 
-def test_a_moment_that_was_run_is_not_run_again(engine: Engine) -> None:
+def test_a_due_time_that_was_run_is_not_run_again(engine: Engine) -> None:
     opened(engine)
     ended(engine, held(engine))
     assert opened(engine)
@@ -107,7 +109,7 @@ def test_a_moment_that_was_run_is_not_run_again(engine: Engine) -> None:
     assert [run["state"] for run in runs(engine)] == ["submitted"]
 
 
-def test_a_moment_waits_while_the_former_run_is_open(engine: Engine) -> None:
+def test_a_due_time_waits_while_the_former_run_is_open(engine: Engine) -> None:
     opened(engine)
     assert not opened(engine, DUE + HOUR)
     assert opened(engine, DUE + HOUR, name="another")
@@ -118,16 +120,16 @@ def test_a_moment_waits_while_the_former_run_is_open(engine: Engine) -> None:
     assert len(runs(engine)) == 2
 
 
-# --- one who holds it ---------------------------------------------------------------
+# --- one holder ---------------------------------------------------------------------
 
 
-def test_of_several_who_take_a_run_at_once_one_has_it(engine: Engine) -> None:
+def test_of_several_that_claim_a_run_at_once_only_one_has_it(engine: Engine) -> None:
     opened(engine)
     found = at_once(engine, taken)
     assert sum(one is not None for one in found) == 1
 
 
-def test_a_run_is_had_again_when_its_lease_runs_out_and_no_sooner(
+def test_a_run_can_be_claimed_again_when_its_lease_runs_out_and_no_sooner(
     engine: Engine,
 ) -> None:
     opened(engine)
@@ -142,7 +144,7 @@ def test_a_run_is_had_again_when_its_lease_runs_out_and_no_sooner(
     assert second.due_at == first.due_at == DUE
 
 
-def test_who_was_taken_for_dead_changes_nothing_any_more(engine: Engine) -> None:
+def test_a_worker_whose_lease_ran_out_changes_nothing(engine: Engine) -> None:
     opened(engine)
     slow = held(engine)
     second = held(engine, NOW + LEASE)
@@ -155,7 +157,7 @@ def test_who_was_taken_for_dead_changes_nothing_any_more(engine: Engine) -> None
     assert (run["state"], run["why"]) == ("submitted", None)
 
 
-def test_a_run_that_is_over_stays_as_it_is(engine: Engine) -> None:
+def test_an_ended_run_does_not_change(engine: Engine) -> None:
     opened(engine)
     run = held(engine)
     assert ended(engine, run, RunState.HELD, counts=Counts(6), why="too many")
@@ -176,7 +178,7 @@ def test_a_lease_is_renewed(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(("why", "attempts"), [(None, 1), ("it was away", 2)])
-def test_only_what_was_tried_counts_as_an_attempt(
+def test_only_a_run_that_was_tried_counts_as_an_attempt(
     engine: Engine, why: str | None, attempts: int
 ) -> None:
     opened(engine)
@@ -187,10 +189,10 @@ def test_only_what_was_tried_counts_as_an_attempt(
     assert held(engine, NOW + HOUR).attempts == attempts
 
 
-# --- by hand ------------------------------------------------------------------------
+# --- manual runs --------------------------------------------------------------------
 
 
-def test_a_run_by_hand_has_a_moment_of_its_own_and_is_not_taken_by_workers(
+def test_a_manual_run_has_its_own_due_time_and_no_worker_claims_it(
     engine: Engine,
 ) -> None:
     opened(engine)
@@ -198,17 +200,17 @@ def test_a_run_by_hand_has_a_moment_of_its_own_and_is_not_taken_by_workers(
         found = [begin_by_hand(connection, "a", DUE + HOUR, LEASE) for _ in range(3)]
     moments = {run.due_at for run in found}
     assert len(moments) == 3
-    # Whole seconds are those of the schedule.
+    # The schedule's own due times are whole seconds.
     assert DUE + HOUR not in moments
     assert held(engine, NOW + LEASE).due_at == DUE
     assert taken(engine, NOW + LEASE) is None
     assert {run.asked_by for run in found} == {OPERATOR}
 
 
-# --- what is kept -------------------------------------------------------------------
+# --- how many runs are kept ---------------------------------------------------------
 
 
-def test_the_newest_runs_are_kept_and_open_ones(
+def test_the_newest_runs_and_all_open_ones_are_kept(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert KEPT == 200
@@ -226,7 +228,7 @@ def test_the_newest_runs_are_kept_and_open_ones(
     assert stuck.asked_by == OPERATOR
 
 
-def test_the_newest_run_of_each_and_the_newest_that_is_over(engine: Engine) -> None:
+def test_the_newest_run_and_the_newest_ended_run_are_found(engine: Engine) -> None:
     for name in ("a", "b"):
         opened(engine, name=name)
     run = held(engine)

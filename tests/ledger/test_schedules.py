@@ -1,4 +1,4 @@
-"""A schedule counts from when its moments were first seen."""
+"""A schedule starts when its timing is first seen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def known(
     return {name: (timing, at - NOW) for name, (timing, at) in found.items()}
 
 
-def test_a_schedule_counts_from_when_its_moments_were_first_seen(
+def test_a_schedule_starts_when_its_timing_is_first_seen(
     engine: Engine,
 ) -> None:
     zero = timedelta(0)
@@ -30,7 +30,7 @@ def test_a_schedule_counts_from_when_its_moments_were_first_seen(
     }
     later = known(engine, {"a": "1", "b": "2"}, NOW + HOUR)
     assert later == {"a": ("1", zero), "b": ("2", HOUR)}
-    # What is faulty just now is not forgotten, and what is gone is.
+    # A schedule with an error now is kept, and one that is gone is deleted.
     assert known(engine, {}, NOW + HOUR, "a") == {"a": ("1", zero)}
     again = known(engine, {"b": "2"}, NOW + 2 * HOUR)
     assert again == {"a": ("1", zero), "b": ("2", 2 * HOUR)}

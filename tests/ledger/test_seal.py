@@ -14,14 +14,14 @@ PERSONAL = {
 SEAL = Seal(OLD)
 
 
-def test_what_is_sealed_shows_nothing_and_opens_again() -> None:
+def test_a_sealed_value_shows_nothing_and_can_be_opened() -> None:
     sealed = SEAL.close(PERSONAL)
     assert "TR33" not in sealed
     assert SEAL.open(sealed) == PERSONAL
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5))
-def test_any_value_comes_back_as_it_was(value: object) -> None:
+def test_any_value_is_opened_as_it_was_sealed(value: object) -> None:
     assert SEAL.open(SEAL.close(value)) == value
 
 
@@ -35,7 +35,7 @@ def test_keys_are_rotated_by_putting_the_new_one_in_front() -> None:
         SEAL.open(renewed)
 
 
-def test_what_is_newly_sealed_is_sealed_with_the_first_key() -> None:
+def test_a_new_value_is_sealed_with_the_first_key() -> None:
     assert Seal(NEW).open(Seal(f"{NEW},{OLD}").close(1)) == 1
 
 
@@ -43,13 +43,13 @@ def test_what_is_newly_sealed_is_sealed_with_the_first_key() -> None:
     "sealed",
     [pytest.param(SEAL.close(1), id="former"), "", "nonsense", "gAAAAA==", "ş"],
 )
-def test_a_key_that_did_not_seal_it_is_told_in_a_sentence(sealed: str) -> None:
+def test_the_error_of_a_wrong_key_is_a_sentence(sealed: str) -> None:
     with pytest.raises(SealError, match="put the former key behind the present one"):
         Seal(NEW).open(sealed)
 
 
 @pytest.mark.parametrize("keys", ["", " ", ",", " , "])
-def test_a_missing_key_is_told_in_a_sentence(keys: str) -> None:
+def test_the_error_of_a_missing_key_is_a_sentence(keys: str) -> None:
     with pytest.raises(SealError, match="RESCIND_SEAL_KEY is not set"):
         Seal(keys)
 
@@ -59,7 +59,7 @@ def test_a_missing_key_is_told_in_a_sentence(keys: str) -> None:
     ["short", "ğ" * 44, f"{OLD},x", OLD[:-1], "=" * 44],
     ids=["short", "letters", "second", "cut", "signs"],
 )
-def test_a_malformed_key_is_told_in_a_sentence_that_does_not_show_it(keys: str) -> None:
+def test_the_error_of_a_malformed_key_is_a_sentence_without_the_key(keys: str) -> None:
     with pytest.raises(SealError, match="RESCIND_SEAL_KEY is not a key") as caught:
         Seal(keys)
     assert keys not in str(caught.value)

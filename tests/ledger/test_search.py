@@ -1,4 +1,4 @@
-"""Orders, keys, ids and groups found by what a person has in hand, and by index."""
+"""Orders, keys, ids and groups are found by their exact text, and by index."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def found(engine: Engine, words: str, most: int = 50) -> list[str]:
         return [row.id for row in search(connection, words, most)]
 
 
-def test_one_is_found_by_its_order_its_key_its_id_and_its_path(engine: Engine) -> None:
+def test_a_cancellation_is_found_by_its_order_key_id_and_path(engine: Engine) -> None:
     one = add(engine, order="9001", key="9001 items 1", lane=OTHER)
     add(engine, order="9002", lane=OTHER)
     for words in ("9001", "9001 items 1", one, "akinon/shop/9001 items 1"):
@@ -37,7 +37,7 @@ def test_the_same_order_is_found_in_every_lane_the_newest_first(engine: Engine) 
     assert found(engine, "7", most=2) == [third, second]
 
 
-def test_one_that_is_under_way_is_found(engine: Engine) -> None:
+def test_a_cancellation_being_sent_is_found(engine: Engine) -> None:
     one = add(engine, order="7")
     hold(engine)
     assert found(engine, "7") == [one]
@@ -71,7 +71,7 @@ def _is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
-def test_what_has_failed_is_counted_by_lane_and_not_for_ever(engine: Engine) -> None:
+def test_failed_cancellations_are_counted_by_lane_up_to_a_limit(engine: Engine) -> None:
     for order in ("1", "2", "3"):
         add(engine, State.FAILED, order=order)
     add(engine, State.FAILED, order="1", lane=OTHER)
@@ -82,7 +82,7 @@ def test_what_has_failed_is_counted_by_lane_and_not_for_ever(engine: Engine) -> 
         assert ended(connection, State.EXPIRED) == {}
 
 
-def test_groups_come_by_name_each_with_what_became_of_it(engine: Engine) -> None:
+def test_groups_are_listed_by_name_with_their_counts(engine: Engine) -> None:
     add(engine, order="1", group="b")
     add(engine, State.FAILED, order="2", group="b")
     add(engine, order="3", group="a")
@@ -98,7 +98,7 @@ def test_groups_come_by_name_each_with_what_became_of_it(engine: Engine) -> None
         assert standing(connection, "c") is None
 
 
-def test_what_is_under_way_counts_in_its_group(engine: Engine) -> None:
+def test_cancellations_being_sent_count_in_their_group(engine: Engine) -> None:
     add(engine, order="1", group="a")
     hold(engine)
     with reading(engine) as connection:
@@ -107,7 +107,7 @@ def test_what_is_under_way_counts_in_its_group(engine: Engine) -> None:
     assert one.counts == {State.SENDING: 1}
 
 
-def test_a_large_group_is_not_counted_for_ever(engine: Engine) -> None:
+def test_a_large_group_is_counted_up_to_a_limit(engine: Engine) -> None:
     take_in(engine, [new(str(n), group="a") for n in range(COUNTED + 5)])
     with reading(engine) as connection:
         one = standing(connection, "a")

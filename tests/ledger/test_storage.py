@@ -1,4 +1,4 @@
-"""How PostgreSQL keeps what the ledger holds."""
+"""How PostgreSQL stores the ledger."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def postgres(postgres_new_ledger_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def test_no_index_depends_on_a_languages_order_of_text(postgres: Engine) -> None:
+def test_no_index_depends_on_a_languages_collation(postgres: Engine) -> None:
     with reading(postgres) as connection:
         assert connection.execute(text(OTHER_ORDERS)).all() == []
 
 
-def test_what_was_claimed_leaves_the_queue_a_short_way(postgres: Engine) -> None:
+def test_claimed_rows_leave_few_pages_in_the_queue_index(postgres: Engine) -> None:
     for message in range(5):
         take_in(postgres, (new(f"{message}/{n}") for n in range(1000)))
         hold(postgres, limit=1000)
     with reading(postgres) as connection:
         size = text("SELECT pg_relation_size('ix_to_send')")
-        # Nothing has been vacuumed yet: all that was ever queued is still in it.
+        # Nothing has been vacuumed: the index still holds all that was ever queued.
         assert connection.execute(size).scalar_one() <= 16 * PAGE

@@ -68,7 +68,7 @@ MOVED: dict[Add, State] = {
     late_planned: State.EXPIRED,
     come: State.QUEUED,
 }
-"""What time moves, and where to."""
+"""The kinds of rows that the sweep moves, and their new states."""
 
 
 def plain(_: Lane) -> Policy:
@@ -96,7 +96,7 @@ def evidence(engine: Engine, one: str) -> object:
         return history(connection, one)[-1]["evidence"]
 
 
-def test_a_worker_that_vanished_has_its_order_verified_never_resent(
+def test_an_order_whose_worker_died_is_verified_and_never_resent(
     engine: Engine,
 ) -> None:
     one = add(engine)
@@ -112,7 +112,7 @@ def test_a_worker_that_vanished_has_its_order_verified_never_resent(
     assert evidence(engine, one) == "the lease ran out"
 
 
-def test_what_the_vanished_worker_says_at_last_changes_nothing(engine: Engine) -> None:
+def test_a_late_result_of_a_dead_worker_changes_nothing(engine: Engine) -> None:
     add(engine)
     [slow] = hold(engine)
     swept(engine, NOW + LEASE)
@@ -133,7 +133,7 @@ def test_a_reading_whose_lease_ran_out_needs_no_sweep(
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.SCHEDULED])
-def test_what_was_never_sent_in_time_has_expired(engine: Engine, state: State) -> None:
+def test_an_order_not_sent_in_time_expires(engine: Engine, state: State) -> None:
     one = add(engine, state, cancel_before=NOW + HOUR, due_at=NOW + 2 * HOUR)
     assert not needed(engine, NOW + HOUR - SECOND)
     assert swept(engine, NOW + HOUR - SECOND).expired == {}
@@ -145,20 +145,24 @@ def test_what_was_never_sent_in_time_has_expired(engine: Engine, state: State) -
     assert evidence(engine, one) == "cancel_before passed"
 
 
-def test_what_comes_too_late_has_expired_and_was_never_queued(engine: Engine) -> None:
+def test_a_scheduled_order_past_its_deadline_expires_without_being_queued(
+    engine: Engine,
+) -> None:
     one = add(engine, State.SCHEDULED, cancel_before=NOW, due_at=NOW)
     swept(engine)
     assert steps(engine, one)[1:] == [(2, State.SCHEDULED, State.EXPIRED)]
 
 
-def test_what_may_have_worked_is_asked_about_at_its_deadline(engine: Engine) -> None:
+def test_an_order_that_may_be_cancelled_is_read_back_at_its_deadline(
+    engine: Engine,
+) -> None:
     one = add(engine, lost=True, cancel_before=NOW)
     assert swept(engine).expired == {LANE: 1}
     assert row(engine, one).state == State.VERIFYING
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.VERIFYING, State.REQUESTED])
-def test_the_deadline_does_not_end_what_is_under_way(
+def test_the_deadline_does_not_end_a_call_in_progress(
     engine: Engine, state: State
 ) -> None:
     one = add(engine, state, cancel_before=NOW - HOUR, due_at=NOW + HOUR)
@@ -167,7 +171,7 @@ def test_the_deadline_does_not_end_what_is_under_way(
     assert row(engine, one).state == state
 
 
-def test_what_waited_for_its_time_is_queued_when_it_comes(engine: Engine) -> None:
+def test_a_scheduled_order_is_queued_at_its_time(engine: Engine) -> None:
     [one] = take_in(engine, [new(not_before=NOW + HOUR)])
     assert hold(engine, now=NOW + HOUR) == []
     swept(engine, NOW + HOUR - SECOND)
@@ -186,7 +190,7 @@ def test_each_lane_is_swept_by_its_own_policy(engine: Engine) -> None:
         assert progress_of(row(engine, one)).due_at == NOW + waits[lane]
 
 
-def test_lanes_that_were_not_asked_for_are_left_alone(engine: Engine) -> None:
+def test_lanes_that_were_not_given_are_left_alone(engine: Engine) -> None:
     other = ("notpanel", "other")
     ids = [kind(engine, str(n), other) for n, kind in enumerate(MOVED)]
     before = states(engine, ids)
@@ -207,7 +211,7 @@ def test_a_second_sweep_finds_nothing(engine: Engine) -> None:
     assert [row(engine, one) for one in ids] == before
 
 
-def test_sweeps_at_once_move_each_row_once(engine: Engine) -> None:
+def test_concurrent_sweeps_move_each_row_once(engine: Engine) -> None:
     lanes = [LANE, *LANES]
     ids = [
         kind(engine, f"{kind.__name__} {n}", lane)
@@ -234,7 +238,7 @@ def test_sweeps_at_once_move_each_row_once(engine: Engine) -> None:
     assert all(len(steps(engine, one)) == 2 for one in ids)
 
 
-def test_a_long_backlog_is_swept_in_pieces(engine: Engine) -> None:
+def test_a_long_backlog_is_swept_in_parts(engine: Engine) -> None:
     take_in(engine, (new(str(n), cancel_before=NOW) for n in range(AT_ONCE + 5)))
     moved = [swept(engine) for _ in range(2)]
     assert [one.expired for one in moved] == [{LANE: AT_ONCE}, {LANE: 5}]
@@ -242,7 +246,7 @@ def test_a_long_backlog_is_swept_in_pieces(engine: Engine) -> None:
     assert not needed(engine)
 
 
-def test_lanes_with_a_long_backlog_share_a_piece(
+def test_lanes_with_long_backlogs_share_one_part(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeps, "AT_ONCE", 6)
@@ -254,7 +258,7 @@ def test_lanes_with_a_long_backlog_share_a_piece(
 
 
 @pytest.mark.parametrize("kind", MOVED)
-def test_what_only_a_newer_version_can_read_keeps_no_other_from_being_swept(
+def test_rows_that_only_a_newer_version_can_read_stop_no_others(
     engine: Engine, kind: Add
 ) -> None:
     newer = kind(engine, "1", LANE)
@@ -267,7 +271,7 @@ def test_what_only_a_newer_version_can_read_keeps_no_other_from_being_swept(
     assert row(engine, newer) == was
 
 
-def test_a_row_that_cannot_be_read_keeps_no_other_from_being_swept(
+def test_a_row_that_cannot_be_read_stops_no_others(
     engine: Engine,
 ) -> None:
     bad, good = vanished(engine, "1"), vanished(engine, "2")
@@ -288,7 +292,7 @@ def test_a_row_that_cannot_be_read_keeps_no_other_from_being_swept(
     )
 )
 @ON_ONE_LEDGER
-def test_many_lanes_together_are_swept_as_each_alone(
+def test_sweeping_many_lanes_equals_sweeping_each(
     engine: Engine, kinds: list[tuple[Add, Lane]]
 ) -> None:
     with writing(engine) as connection:
@@ -306,7 +310,7 @@ def test_many_lanes_together_are_swept_as_each_alone(
     assert together.expired == {k: n for one in alone for k, n in one.expired.items()}
 
 
-def test_leases_that_ran_out_are_counted_for_their_lanes(engine: Engine) -> None:
+def test_leases_that_ran_out_are_counted_by_lane(engine: Engine) -> None:
     for lane in LANES:
         vanished(engine, "1", lane)
         late(engine, "2", lane)
@@ -331,7 +335,7 @@ def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
     assert counts[0] == counts[1] <= 6
 
 
-def test_what_is_moved_is_found_by_its_index(engine: Engine) -> None:
+def test_the_sweep_uses_the_indexes(engine: Engine) -> None:
     lanes = [("notpanel", str(n)) for n in range(5)]
     for n, kind in enumerate(MOVED):
         kind(engine, str(n), lanes[0])

@@ -1,4 +1,4 @@
-"""What follows from an attempt to tell a producer."""
+"""What follows an attempt to deliver."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def telling(attempts: int) -> Telling:
     return Telling("id", 3, Kind.WEBHOOK, "host", 1, attempts, "", {})
 
 
-def test_the_schedule_is_the_one_of_the_specification() -> None:
+def test_the_schedule_is_that_of_the_specification() -> None:
     since, table = timedelta(0), []
     for delay in DELAYS:
         since += delay
@@ -48,7 +48,7 @@ def test_the_schedule_is_the_one_of_the_specification() -> None:
 
 
 @given(st.integers(1, len(DELAYS)), chances)
-def test_a_wait_is_never_shorter_than_the_schedule_says_and_a_tenth_longer_at_most(
+def test_a_wait_is_at_least_the_schedules_and_at_most_a_tenth_longer(
     attempts: int, chance: float
 ) -> None:
     heard = Heard(taken=False, status=500)
@@ -60,18 +60,20 @@ def test_a_wait_is_never_shorter_than_the_schedule_says_and_a_tenth_longer_at_mo
 
 
 @given(st.integers(len(DELAYS) + 1, 1000), chances)
-def test_after_the_last_attempt_it_is_given_up(attempts: int, chance: float) -> None:
+def test_a_delivery_is_given_up_after_the_last_attempt(
+    attempts: int, chance: float
+) -> None:
     attempt = judge(telling(attempts), Heard(taken=False), NOW, chance)
     assert (attempt.result, attempt.due_at) == (Result.GIVEN_UP, None)
 
 
 @pytest.mark.parametrize("attempts", [1, 10, 11])
-def test_what_is_taken_is_delivered_however_late(attempts: int) -> None:
+def test_an_accepted_delivery_is_delivered_at_any_attempt(attempts: int) -> None:
     attempt = judge(telling(attempts), Heard(taken=True, status=200), NOW, 0.5)
     assert (attempt.result, attempt.due_at) == (Result.DELIVERED, None)
 
 
-def test_who_wants_no_more_is_not_asked_again() -> None:
+def test_a_receiver_that_wants_no_more_is_not_called_again() -> None:
     attempt = judge(telling(1), Heard(taken=False, status=410, gone=True), NOW, 0.5)
     assert attempt.result is Result.GIVEN_UP
 
@@ -84,14 +86,14 @@ def test_who_wants_no_more_is_not_asked_again() -> None:
         (timedelta(days=9), LONGEST_WAIT),
     ],
 )
-def test_a_receiver_that_asks_for_a_longer_wait_has_it_within_reason(
+def test_a_receiver_that_asks_for_a_longer_wait_gets_it_up_to_a_limit(
     asked: timedelta, waits: timedelta
 ) -> None:
     attempt = judge(telling(1), Heard(taken=False, status=429, wait=asked), NOW, 0.0)
     assert attempt.due_at == NOW + waits
 
 
-def test_an_id_names_the_end_and_not_the_attempt() -> None:
+def test_a_webhook_id_names_the_end_and_not_the_attempt() -> None:
     assert telling(1).webhook_id == telling(7).webhook_id == webhook_id("id", 3)
     assert "." not in webhook_id("01a1ff29-c9cb-72df", 3)
     assert delay_after(0, 0.0) == DELAYS[0]

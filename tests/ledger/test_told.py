@@ -1,4 +1,4 @@
-"""What is asked of deliveries: to whom something is due, and how they stand."""
+"""Queries over deliveries: which targets have due ones, and their states."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.ledger.telling import (
 
 
 @pytest.mark.parametrize("url", ["https://[/", "https:///x", "nothing"])
-def test_an_address_that_cannot_be_read_is_found_as_well(
+def test_the_target_of_an_unreadable_address_is_found_too(
     engine: Engine, url: str
 ) -> None:
     one = ended(engine, callback_url=url)
@@ -46,7 +46,7 @@ def test_an_address_that_cannot_be_read_is_found_as_well(
     assert [held.cancellation_id for held in holding(engine, target)] == [one]
 
 
-def test_targets_are_gone_through_some_at_a_time(
+def test_targets_are_read_in_pages(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(questions, "MOST_TARGETS", 2)
@@ -61,7 +61,7 @@ def test_targets_are_gone_through_some_at_a_time(
     assert (seen, after) == ([f"h{number}.example.com" for number in range(5)], "")
 
 
-def test_something_is_due_when_its_time_has_come(engine: Engine) -> None:
+def test_a_delivery_is_due_from_its_time_on(engine: Engine) -> None:
     with reading(engine) as connection:
         assert not anything_due(connection, NOW + HOUR)
     ended(engine)
@@ -70,7 +70,7 @@ def test_something_is_due_when_its_time_has_come(engine: Engine) -> None:
         assert anything_due(connection, NOW)
 
 
-def test_they_are_listed_by_how_they_stand(engine: Engine) -> None:
+def test_deliveries_are_listed_by_state(engine: Engine) -> None:
     ids = [ended(engine, str(number)) for number in range(4)]
     held = {one.cancellation_id: one for one in holding(engine)}
     settling(engine, held[ids[0]], GONE)
@@ -83,12 +83,12 @@ def test_they_are_listed_by_how_they_stand(engine: Engine) -> None:
 
     assert listed("given_up") == [ids[0]]
     assert listed("delivered") == [ids[1]]
-    # The one that is held is tried again when its lease has run out.
+    # A held delivery is tried again when its lease has run out.
     assert listed("waiting") == [ids[2], ids[3]]
     assert listed(None) == ids[:0:-1]
 
 
-def test_what_was_given_up_last_is_listed_first(engine: Engine) -> None:
+def test_the_latest_given_up_delivery_is_listed_first(engine: Engine) -> None:
     ids = [ended(engine, str(number)) for number in range(3)]
     held = {one.cancellation_id: one for one in holding(engine)}
     for seconds, one in enumerate([ids[1], ids[2], ids[0]]):
@@ -99,11 +99,11 @@ def test_what_was_given_up_last_is_listed_first(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("state", [None, *STATES])
-def test_pages_hold_each_one_once_and_in_order(
+def test_pages_hold_each_delivery_once_and_in_order(
     engine: Engine, state: str | None
 ) -> None:
     for number in range(12):
-        # Of one moment, some of them twice: by a webhook and by a task.
+        # Of one moment; some have two deliveries: a webhook and a task.
         ended(engine, str(number), callback_url=URL, **(TASK if number % 3 else {}))
     for number, held in enumerate(holding(engine, limit=9)):
         settling(engine, held, (GONE, TAKEN, NOT_TAKEN)[number % 3], NOW + SECOND)

@@ -1,4 +1,4 @@
-"""What counts as a ledger that is away, on a real PostgreSQL."""
+"""Which errors mean that the ledger is unreachable, on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AWAY = (
     *("55000", "55P03", "55P04", "57014", "57P01", "57P03", "58030", "XX000"),
 )
 OURS = ("21000", "22001", "22003", "23502", "23505", "42501", "42703", "P0001")
-"""Faults of what was asked: to ask the same again helps nobody."""
+"""Errors of the statement: repeating it would not help."""
 
 
 @pytest.fixture
@@ -38,22 +38,20 @@ def fail(engine: Engine, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", AWAY)
-def test_what_is_the_servers_own_trouble_is_a_ledger_that_is_away(
-    ledger: Engine, code: str
-) -> None:
+def test_an_error_of_the_server_means_unreachable(ledger: Engine, code: str) -> None:
     with pytest.raises(LedgerUnreachableError):
         fail(ledger, code)
 
 
 @pytest.mark.parametrize("code", OURS)
-def test_what_is_wrong_with_a_statement_is_no_ledger_that_is_away(
+def test_an_error_of_a_statement_does_not_mean_unreachable(
     ledger: Engine, code: str
 ) -> None:
     with pytest.raises(DBAPIError):
         fail(ledger, code)
 
 
-def test_a_server_that_was_demoted_is_left_at_its_first_refusal(
+def test_connections_to_a_demoted_server_are_dropped_at_the_first_refusal(
     ledger: Engine,
 ) -> None:
     with writing(ledger) as connection:
@@ -68,7 +66,7 @@ def add(engine: Engine) -> None:
         connection.execute(text("DELETE FROM cancellation"))
 
 
-def test_no_secret_of_the_url_shows_in_the_sentence(postgres_ledger_url: str) -> None:
+def test_the_error_shows_no_secret_of_the_url(postgres_ledger_url: str) -> None:
     engine = open_ledger(f"{postgres_ledger_url}&sslpassword=hush&sslmode=disable")
     with pytest.raises(LedgerUnreachableError) as said:
         fail(engine, "57P01")
@@ -77,7 +75,7 @@ def test_no_secret_of_the_url_shows_in_the_sentence(postgres_ledger_url: str) ->
     assert "sslmode=disable" in str(said.value)
 
 
-def test_reading_is_translated_too(ledger: Engine) -> None:
+def test_errors_of_readers_are_translated_too(ledger: Engine) -> None:
     with pytest.raises(LedgerUnreachableError), reading(ledger) as connection:
         connection.execute(
             text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'XX001'; END $$")

@@ -22,7 +22,9 @@ from structlog.testing import capture_logs
 from rescind.config.queues import INTAKE, SWEEPS
 from rescind.errors import PROBLEMS
 from rescind.intake.submissions import take_in
+from rescind.ledger.changes.stalled_lanes import mark
 from rescind.ledger.seal import Seal, new_key
+from rescind.ledger.storage.transactions import writing
 from rescind.operations.findings import Check, Level, clock_check, redis_checks, status
 from rescind.operations.ledger_checks import ledger_checks
 from rescind.operations.worker_checks import queue_checks
@@ -371,6 +373,16 @@ def test_a_clock_that_was_set_back_is_wrong(engine: Engine) -> None:
     found = found_of(engine)["clock"]
     assert found.level is Level.WRONG
     assert re.search(r"is (3600|3599|3598) s in the future", found.says)
+
+
+def test_a_lane_that_stands_still_is_wrong(engine: Engine) -> None:
+    lane = ("notpanel", "default")
+    assert "lane notpanel/default" not in found_of(engine)
+    with writing(engine) as connection:
+        mark(connection, {lane: datetime(2026, 11, 29, 23, tzinfo=UTC)})
+    found = found_of(engine)["lane notpanel/default"]
+    assert (found.level, found.problem) == (Level.WRONG, "lane-stalled")
+    assert "no call was made since 2026-11-29T23:00:00+00:00" in found.says
 
 
 def test_a_worker_whose_clock_was_set_back_reports_it_in_redis(

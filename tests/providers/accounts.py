@@ -1,4 +1,4 @@
-"""Made-up accounts for all five providers, with every secret marked."""
+"""Made-up accounts for all five providers; every secret is marked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server on a real socket that answers as it is told, byte for byte."""
+"""A server on a real socket that sends given bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rescind.provider import connection
+from rescind.provider import connection, session
 
 Handler = Callable[[socket.socket], None]
 Tls = Callable[[Callable[[ssl.SSLSocket, socket.socket], None]], str]
@@ -27,18 +27,18 @@ Tls = Callable[[Callable[[ssl.SSLSocket, socket.socket], None]], str]
 
 @dataclass
 class Wire:
-    """One server. ``says`` is what it does with each connection's request."""
+    """One server. ``says`` handles each connection's request."""
 
     host: str
     port: int
     says: Handler = lambda _: None
     requests: list[bytes] = field(default_factory=list)
-    """Every request that came, whole."""
+    """Every complete request that arrived."""
     connections: int = 0
     closed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    """Released each time that a connection was closed from this side."""
+    """Released each time that this side has closed a connection."""
     done: threading.Event = field(default_factory=threading.Event)
-    """Set when the test is over: nothing waits any longer than that."""
+    """Set when the test is over, so that nothing waits longer."""
 
     @property
     def url(self) -> str:
@@ -66,7 +66,7 @@ class Wire:
         self.says = say
 
     def drips(self, head: bytes, drop: bytes, every: float) -> None:
-        """Answer with ``head``, and then one ``drop`` after another, without end."""
+        """Answer with ``head``, and then with one ``drop`` after another for ever."""
 
         def say(connection: socket.socket) -> None:
             connection.sendall(head)
@@ -94,7 +94,7 @@ class _OneConnection(socketserver.BaseRequestHandler):
         wire = self.server.wire
         wire.connections += 1
         connection: socket.socket = self.request
-        # Its reader may well go away in the middle: that is what is being tested.
+        # The client may well close in the middle: that is what is tested.
         with contextlib.suppress(OSError):
             while request := _read_request(connection):
                 wire.requests.append(request)
@@ -104,7 +104,7 @@ class _OneConnection(socketserver.BaseRequestHandler):
 
 
 def _read_request(connection: socket.socket) -> bytes:
-    """One request with its body; nothing when the other side has gone."""
+    """One request with its body; empty when the other side has closed."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(65536)
@@ -124,7 +124,7 @@ def _read_request(connection: socket.socket) -> bytes:
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    """A server on loopback, to be told what to say."""
+    """A server on loopback."""
     with _Server(("127.0.0.1", 0), _OneConnection) as server:
         host, port = server.server_address[:2]
         server.wire = Wire(str(host), int(port))
@@ -176,7 +176,8 @@ def stopwatch() -> Callable[[], float]:
 @pytest.fixture(autouse=True)
 def _a_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection outlives its test."""
-    monkeypatch.setattr(connection, "_local", threading.local())
+    for module in (connection, session):
+        monkeypatch.setattr(module, "_local", threading.local())
 
 
 # --- TLS, with a certificate of our own -----------------------------------------------
@@ -215,7 +216,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tls(certificate: Path) -> Iterator[Tls]:
-    """Starts a TLS server for one connection; gives back its URL."""
+    """Starts a TLS server for one connection; returns its URL."""
     threads: list[threading.Thread] = []
     servers: list[socket.socket] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,5 +1,5 @@
-"""What a reply must hold, and where, for an outcome to be true: read naively, and by
-none of the product's own code."""
+"""What a reply must hold, and where, to prove an outcome: a simple second reading that
+uses none of the product's code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rescind.provider.http_messages import Reply
 from rescind.provider.outcomes import Order, Outcome
 
 Shown = Callable[[Order, Sequence[Order], Reply, Any], list[str]]
-"""The words, in small letters, that stand where this order's status stands."""
+"""The words, in small letters, in the place of this order's status."""
 
 
 def plain(value: object) -> str:
@@ -35,7 +35,7 @@ def _ileti_code(reply: Reply, document: Any) -> str:
     status = inside(document, "response", "status")
     absent = isinstance(status, dict) and status.get("code") is None
     code = plain(inside(status, "code"))
-    # Without a code of its own, or with a 200 that is none, HTTP's is what counts.
+    # Without a code of its own, or with code 200 in a failed reply, HTTP's counts.
     if not reply.ok and code in ("", "200"):
         return str(reply.status)
     return "200" if reply.ok and absent else code
@@ -154,7 +154,7 @@ def _ithink_read(
         return [f"{word}, but {code}"]
     if plain(inside(entry, "cancel_status")) in ("approved", "cancelled"):
         return [word if word == "delivered" or code == "dl" else "cancelled"]
-    # The code speaks where the words are none that anybody knows.
+    # The code counts if the words are unknown.
     return [code if code == "cn" and word not in ("manifested", "not picked") else word]
 
 
@@ -188,10 +188,10 @@ CANCEL_CALLS: dict[str, tuple[Shown, set[str]]] = {
     "dukkango": (_dukkango_cancel, {"true", "named"}),
     "akinon": (_akinon, {"100"}),
     "ithink": (_ithink_cancel, {"success"}),
-    # No answer to its cancel says that it is done.
+    # No answer to a cancel of notpanel proves that it is done.
     "notpanel": (_nothing, set()),
 }
-"""Where the answer to a cancel says so, and the words that are a success."""
+"""Where the answer to a cancel proves an outcome, and the words of success."""
 
 READINGS: dict[str, tuple[Shown, dict[Outcome, set[str]]]] = {
     "iletimerkezi": (
@@ -234,18 +234,18 @@ READINGS: dict[str, tuple[Shown, dict[Outcome, set[str]]]] = {
 
 
 def _decoded(body: bytes) -> str:
-    """What JSON is made of is ASCII, whatever the words in it were written in."""
+    """JSON's own characters are ASCII, in any encoding of the words."""
     return body.decode("utf-8-sig", "replace")
 
 
 def holds(
     shown: Shown, good: set[str], order: Order, asked: Sequence[Order], reply: Reply
 ) -> bool:
-    """Whether ``reply`` shows this very order, and in none but ``good`` words."""
+    """Whether ``reply`` shows this order, and in no words other than ``good``."""
     try:
         document = json.loads(_decoded(reply.body))
         words = shown(order, asked, reply, document)
     except (ValueError, AttributeError, TypeError, KeyError, IndexError):
-        # Not even of the documented form; these statuses are one provider's own.
+        # Not the documented form; these HTTP statuses are one provider's own.
         return str(reply.status) in good & {"455", "456"}
     return bool(words) and set(words) <= good

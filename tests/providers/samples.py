@@ -1,4 +1,4 @@
-"""Replies as the providers' pages show them, and ways of spoiling them."""
+"""Replies as the providers' pages show them, and ways to damage them."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ READS: dict[str, list[Any]] = {
     ],
 }
 
-# --- ways of spoiling -----------------------------------------------------------------
+# --- ways to damage a reply -----------------------------------------------------------
 
 ODD_VALUES: list[Any] = [
     *(None, True, False, 0, 1, 6, -1, 100, 115, 200, 455, 456, 1.0, 100.0, 10**4000),
@@ -156,7 +156,7 @@ ODD_VALUES: list[Any] = [
 
 
 class Twice(dict[str, Any]):
-    """An object that names one of its members a second time, with another value."""
+    """An object with one member twice, the second time with another value."""
 
     def __init__(self, pairs: dict[str, Any], name: str, other: object) -> None:
         super().__init__(pairs)
@@ -167,7 +167,7 @@ class Twice(dict[str, Any]):
 
 
 def places(document: Any) -> Iterator[tuple[Any, Any]]:
-    """Each container within ``document``, with each of its keys or indices."""
+    """Each container within ``document``, with each of its keys or indexes."""
     pairs = document.items() if isinstance(document, dict) else enumerate(document)
     for key, value in list(pairs):
         yield document, key
@@ -222,7 +222,7 @@ ENCODINGS = st.sampled_from([*["utf-8"] * 9, "utf-8-sig", "utf-16", "iso-8859-9"
 
 @st.composite
 def replies(draw: st.DrawFn, documents: list[Any]) -> Reply:
-    """One of ``documents``, spoilt; then, now and then, spoilt as bytes too."""
+    """One of ``documents``, damaged; sometimes its bytes are damaged too."""
     document = draw(spoilt(draw(st.sampled_from(documents))))
     text = json.dumps(document, ensure_ascii=draw(st.booleans()))
     body = text.encode(draw(ENCODINGS), "replace")

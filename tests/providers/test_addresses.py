@@ -1,4 +1,4 @@
-"""Where credentials may be sent: over TLS, or to this machine, or as is allowed."""
+"""Where credentials may be sent: over TLS, to this machine, or as an account allows."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ ADDRESSES = st.tuples(
 
 
 @given(ADDRESSES)
-def test_plain_http_that_need_not_be_allowed_goes_to_this_machine(url: str) -> None:
+def test_plain_http_without_permission_goes_only_to_this_machine(url: str) -> None:
     values = {**CREDENTIALS["notpanel"], "base_url": url}
     try:
         found = NOTPANEL.account_model.model_validate(values)
     except ValueError:
         return
-    # By the parser of the library that connects; what that cannot read goes nowhere.
+    # Parsed by the library that connects; it connects to no address it cannot parse.
     with contextlib.suppress(LocationParseError):
         assert parse_url(found.base_url).host in ("127.0.0.1", "localhost", "[::1]")
 
@@ -70,7 +70,7 @@ def test_plain_http_that_need_not_be_allowed_goes_to_this_machine(url: str) -> N
         "ip6-localhost",
     ],
 )
-def test_what_only_resolves_to_this_machine_needs_to_be_allowed(host: str) -> None:
+def test_a_name_that_only_resolves_to_this_machine_needs_permission(host: str) -> None:
     values = {**CREDENTIALS["notpanel"], "base_url": f"http://{host}:8080"}
     with pytest.raises(ValueError, match="allow_plain_http"):
         NOTPANEL.account_model.model_validate(values)
@@ -89,16 +89,14 @@ def test_what_only_resolves_to_this_machine_needs_to_be_allowed(host: str) -> No
         ("ftp://host.example", "a scheme and a host"),
     ],
 )
-def test_an_address_that_could_be_read_in_two_ways_is_refused(
-    url: str, sentence: str
-) -> None:
+def test_an_ambiguous_address_is_refused(url: str, sentence: str) -> None:
     values = {**CREDENTIALS["notpanel"], "base_url": url}
     with pytest.raises(ValueError, match=sentence):
         NOTPANEL.account_model.model_validate(values)
 
 
 @pytest.mark.parametrize("name", ["verify", "verify_tls", "insecure", "ssl_verify"])
-def test_no_setting_of_an_account_switches_verification_off(name: str) -> None:
+def test_no_account_setting_switches_tls_verification_off(name: str) -> None:
     for provider in BY_NAME.values():
         values = {**CREDENTIALS[provider.name], name: False}
         with pytest.raises(ValueError, match="Extra inputs are not permitted"):

@@ -62,7 +62,7 @@ def items(*statuses: object, first: int = 101) -> list[dict[str, object]]:
 # --- what is sent -----------------------------------------------------------------
 
 
-def test_a_whole_cancel_is_sent_as_the_official_client_sends_it() -> None:
+def test_a_whole_cancel_equals_the_official_clients() -> None:
     request = AKINON.build_cancel(ACCOUNT, "t0ken", [WHOLE])
     assert request.method == "POST"
     assert request.url == "https://shop.example/api/i1/orders/7/cancel/"
@@ -74,7 +74,7 @@ def test_a_whole_cancel_is_sent_as_the_official_client_sends_it() -> None:
     )
 
 
-def test_a_partial_cancel_is_sent_as_the_official_client_sends_it() -> None:
+def test_a_partial_cancel_equals_the_official_clients() -> None:
     params = AKINON.check_params({"cancel_items": ["101"], "reasons": {"101": 2}})
     request = AKINON.build_cancel(ACCOUNT, "t0ken", [Order("7", params)])
     assert request.body == (
@@ -83,7 +83,7 @@ def test_a_partial_cancel_is_sent_as_the_official_client_sends_it() -> None:
     )
 
 
-def test_what_is_optional_is_sent_only_when_it_is_given() -> None:
+def test_optional_params_are_sent_only_when_they_are_given() -> None:
     more = {
         "is_cargo_refund": True,
         "refund_invoice_number": "INV-1",
@@ -111,7 +111,7 @@ def test_an_order_is_read_by_its_own_address() -> None:
     assert request.headers["Authorization"] == "Token t0ken"
 
 
-def test_the_prefix_is_the_installations_own() -> None:
+def test_the_path_prefix_is_configurable() -> None:
     account = AkinonAccount.model_validate({**SHOP, "api_prefix": "/api/v1/"})
     request = AKINON.build_cancel(account, "t", [WHOLE])
     assert request.url == "https://shop.example/api/v1/orders/7/cancel/"
@@ -134,7 +134,7 @@ def test_the_probe_asks_for_an_order_that_does_not_exist() -> None:
     assert isinstance(AKINON.parse_probe(reply(403, {})), Held)
 
 
-def test_its_rates_can_be_counted() -> None:
+def test_its_rates_can_be_parsed() -> None:
     assert parse_rate(AKINON.policy.rate).amount == 5
     assert not AKINON.policy.repeatable
     assert not AKINON.policy.refusal_is_final
@@ -146,12 +146,12 @@ DONE = Finding(Outcome.CANCELLED, Reason.CONFIRMED, "100")
 
 
 @pytest.mark.parametrize("status", [100, "100", {"value": "100"}, {"code": 100}])
-def test_a_200_whose_order_is_at_100_is_cancelled(status: object) -> None:
+def test_a_200_with_the_order_at_100_is_cancelled(status: object) -> None:
     assert cancel(reply(200, {"pk": 7, "status": status})) == DONE
 
 
 @pytest.mark.parametrize("name", ["orderitem_set", "order_items", "items"])
-def test_without_a_status_of_its_own_all_items_at_100_make_it_cancelled(
+def test_without_an_order_status_all_items_at_100_mean_cancelled(
     name: str,
 ) -> None:
     assert cancel(reply(200, {"id": 7, name: items(100, "100")})) == DONE
@@ -172,12 +172,12 @@ def test_without_a_status_of_its_own_all_items_at_100_make_it_cancelled(
         {"status": 400, "items": items(100, 100)},
     ],
 )
-def test_any_other_200_is_taken_on_and_not_final(document: object) -> None:
+def test_any_other_200_is_requested_and_not_final(document: object) -> None:
     said = cancel(reply(200, document))
     assert (said.outcome, said.reason) == (Outcome.REQUESTED, None)
 
 
-def test_some_items_are_cancelled_when_each_named_one_is_at_100() -> None:
+def test_named_items_are_cancelled_when_each_is_at_100() -> None:
     rows = [*items("100", 100), {"id": 103, "status": 550}]
     assert cancel(reply(200, {"status": 550, "items": rows}), SOME) == DONE
 
@@ -191,17 +191,17 @@ def test_some_items_are_cancelled_when_each_named_one_is_at_100() -> None:
         {"items": [*items(100), {"id": 109, "status": 100}]},
     ],
 )
-def test_some_items_are_not_cancelled_by_what_others_show(document: object) -> None:
+def test_other_items_do_not_cancel_the_named_ones(document: object) -> None:
     assert cancel(reply(200, document), SOME).outcome is Outcome.REQUESTED
 
 
 @pytest.mark.parametrize("document", [{"status": 100}, {"id": 7}, [], "ok", None])
-def test_a_short_answer_says_no_more_than_taken_on(document: object) -> None:
+def test_a_short_answer_means_only_requested(document: object) -> None:
     assert cancel(reply(200, document), SHORT) == Finding(Outcome.REQUESTED)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"ok"', b"\xff"])
-def test_a_200_without_an_order_cannot_be_read(body: bytes) -> None:
+def test_a_200_without_an_order_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableReplyError):
         AKINON.parse_cancel([WHOLE], Reply(200, {}, body))
 
@@ -227,7 +227,7 @@ def test_a_200_without_an_order_cannot_be_read(body: bytes) -> None:
         (400, {"detail": "Only shipped orders."}, Reason.REFUSED),
     ],
 )
-def test_a_refusal_says_why_as_far_as_its_words_go(
+def test_a_refusals_reason_comes_from_its_words(
     status: int, document: object, reason: Reason
 ) -> None:
     said = cancel(reply(status, document))
@@ -263,7 +263,7 @@ def test_the_words_of_each_field_are_kept_with_the_code() -> None:
     assert said.message == "reasons: Unknown reason.; No. Never."
 
 
-def test_what_is_sealed_is_taken_out_of_the_words() -> None:
+def test_sealed_values_are_masked_in_the_words() -> None:
     names = {"ibans": {"101": IBAN}, "holder_names": {"101": "Ayşe Öz"}}
     order = Order("7", {**WHOLE.params, **names})
     bare = IBAN.replace(" ", "")
@@ -275,7 +275,7 @@ def test_what_is_sealed_is_taken_out_of_the_words() -> None:
         assert "AYŞE" not in said
 
 
-# --- what the order shows when it is read back ------------------------------------
+# --- what a reading of the order means --------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_what_is_sealed_is_taken_out_of_the_words() -> None:
         (True, Outcome.UNKNOWN, None),
     ],
 )
-def test_an_order_or_its_items_are_what_the_status_says(
+def test_the_status_decides_the_outcome_of_an_order_and_of_items(
     status: object, outcome: Outcome, reason: Reason | None
 ) -> None:
     whole = read(reply(200, {"id": 7, "status": status}))
@@ -324,7 +324,7 @@ def test_an_order_or_its_items_are_what_the_status_says(
         ((500, 550), Outcome.REFUSED, Reason.WINDOW_CLOSED, "500,550"),
     ],
 )
-def test_items_that_differ_are_never_cancelled_as_one(
+def test_items_with_different_statuses_are_not_cancelled(
     statuses: tuple[object, ...],
     outcome: Outcome,
     reason: Reason | None,
@@ -334,33 +334,33 @@ def test_items_that_differ_are_never_cancelled_as_one(
     assert said == Finding(outcome, reason, code)
 
 
-def test_an_order_of_another_id_says_nothing() -> None:
+def test_a_reply_about_another_order_says_nothing() -> None:
     said = read(reply(200, {"id": 8, "status": 100}))
     assert said.outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("ids", [{"pk": "7"}, {"id": 7}, {"pk": 7, "id": 9}, {}])
-def test_an_order_may_name_itself_in_several_ways(ids: dict[str, object]) -> None:
+def test_an_order_may_be_named_in_several_ways(ids: dict[str, object]) -> None:
     assert read(reply(200, {**ids, "status": 100})) == DONE
 
 
-def test_404_is_no_such_order() -> None:
+def test_a_404_means_no_such_order() -> None:
     said = read(reply(404, {"detail": "Not found."}))
     assert said == Finding(Outcome.GONE, None, "404", "Not found.")
 
 
-def test_a_404_that_is_a_web_page_is_not_the_providers_word() -> None:
+def test_a_404_web_page_is_not_the_providers_answer() -> None:
     with pytest.raises(UnreadableReplyError):
         read(Reply(404, {}, b"<html>Not Found</html>"))
 
 
-def test_another_refusal_to_be_read_says_nothing_of_the_order() -> None:
+def test_another_refused_reading_says_nothing_of_the_order() -> None:
     said = read(reply(400, {"detail": "Order already cancelled!"}))
     assert said.outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("parse", [AKINON.parse_cancel, AKINON.parse_read])
-def test_401_is_the_tokens_fault_and_403_the_accounts(parse: Any) -> None:
+def test_a_401_is_the_tokens_fault_and_a_403_the_accounts(parse: Any) -> None:
     assert isinstance(parse([WHOLE], Reply(401, {}, b"<html>")), TokenRefused)
     assert isinstance(parse([WHOLE], Reply(403, {}, b"<html>")), Held)
 
@@ -368,7 +368,7 @@ def test_401_is_the_tokens_fault_and_403_the_accounts(parse: Any) -> None:
 # --- logging in -------------------------------------------------------------------
 
 
-def test_a_login_brings_a_token_without_an_end() -> None:
+def test_a_login_returns_a_token_without_an_expiry() -> None:
     token = AKINON.parse_login(reply(200, {"key": "t0ken"}), NOW)
     assert token == Token("t0ken", None)
 
@@ -382,16 +382,16 @@ def test_a_refused_login_holds_the_lane(status: int) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", 7, "two words", "line\nbreak", "ş"])
-def test_a_login_without_a_key_that_can_be_sent_is_unreadable(key: object) -> None:
+def test_a_login_without_a_valid_key_is_unreadable(key: object) -> None:
     with pytest.raises(UnreadableReplyError):
         AKINON.parse_login(reply(200, {"key": key}), NOW)
 
 
-# --- what is submitted and configured ---------------------------------------------
+# --- orders, params and accounts --------------------------------------------------
 
 
 @pytest.mark.parametrize("order", ["", "0", "007", "-7", "A7", "7/", 7.0, None, True])
-def test_an_order_that_is_no_id_is_refused_in_words(order: object) -> None:
+def test_an_invalid_order_id_is_refused_in_a_sentence(order: object) -> None:
     with pytest.raises(InvalidRequestError, match="not its order number"):
         AKINON.check_order(order)
 
@@ -400,13 +400,13 @@ def test_an_order_may_be_a_number() -> None:
     assert AKINON.check_order(7) == "7"
 
 
-def test_a_cancellation_is_the_same_one_whatever_the_order_of_its_items() -> None:
+def test_the_order_of_items_does_not_make_another_cancellation() -> None:
     assert AKINON.default_key("7", WHOLE.params) == "7"
     assert AKINON.default_key("7", {"cancel_items": [1002, 101]}) == "7:101,1002"
     assert AKINON.default_key("7", {"is_all": True, "cancel_items": []}) == "7"
 
 
-def test_checked_params_survive_being_stored_and_checked_again() -> None:
+def test_checked_params_can_be_checked_again() -> None:
     given_params = {
         "cancel_items": ["0102", 101],
         "reasons": {101: 2, "102": 0},
@@ -455,12 +455,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("params", "sentence"), WRONG)
-def test_wrong_params_are_refused_in_words_that_do_not_repeat_them(
+def test_wrong_params_are_refused_without_showing_them(
     params: dict[str, Any], sentence: str
 ) -> None:
-    told_of = {"is_all", "cancel_items", "reasons"} & set(params)
+    named = {"is_all", "cancel_items", "reasons"} & set(params)
     with pytest.raises(InvalidRequestError, match=f"^params: .*{sentence}") as raised:
-        AKINON.check_params(params if told_of else {**WHOLE.params, **params})
+        AKINON.check_params(params if named else {**WHOLE.params, **params})
     assert "A77" not in str(raised.value)
 
 
@@ -474,11 +474,11 @@ def test_wrong_params_are_refused_in_words_that_do_not_repeat_them(
         ({"password": None}, "username and password are required"),
         ({"password": ""}, "password: "),
         ({"username": ""}, "username: "),
-        ({"token": "hunter22"}, "token stands alone"),
+        ({"token": "hunter22"}, "set either token"),
         ({"token": "hunter22 x"}, "token: .* without spaces"),
     ],
 )
-def test_a_wrong_account_is_refused_in_words(
+def test_a_wrong_account_is_refused_in_a_sentence(
     values: dict[str, object], named: str
 ) -> None:
     with pytest.raises(ValidationError) as raised:
@@ -504,7 +504,7 @@ def test_a_static_token_needs_no_login() -> None:
     assert "hunter22" not in repr(account)
 
 
-def test_no_secret_and_nothing_sealed_shows() -> None:
+def test_no_secret_or_sealed_value_is_shown() -> None:
     params = {**WHOLE.params, "ibans": {"101": IBAN}}
     request = AKINON.build_cancel(ACCOUNT, None, [Order("7", params)])
     shown = repr([ACCOUNT, request, AKINON.build_login(ACCOUNT), Token("hunter22")])
@@ -513,7 +513,7 @@ def test_no_secret_and_nothing_sealed_shows() -> None:
     assert AKINON.sealed_params == {"ibans", "holder_names"}
 
 
-# --- whatever comes ---------------------------------------------------------------
+# --- any reply --------------------------------------------------------------------
 
 STATUSES = st.sampled_from([200, 201, 202, 204, 300, 400, 401, 403, 404, 409, 422])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -540,7 +540,7 @@ ORDERS = st.sampled_from([WHOLE, SOME, SHORT])
 
 
 def proves_cancelled(order: Order, status: int, document: Any) -> bool:
-    """The evidence, told in another way than the code tells it."""
+    """The evidence, computed in another way than the code does."""
     if not 200 <= status < 300 or not isinstance(document, dict):
         return False
     listed = document.get("items")
@@ -556,7 +556,7 @@ def proves_cancelled(order: Order, status: int, document: Any) -> bool:
 
 
 @given(ORDERS, STATUSES, st.binary())
-def test_any_bytes_are_unreadable_or_read(
+def test_any_bytes_are_read_or_unreadable(
     order: Order, status: int, body: bytes
 ) -> None:
     for parse in (AKINON.parse_cancel, AKINON.parse_read):
@@ -569,7 +569,7 @@ def test_any_bytes_are_unreadable_or_read(
 
 
 @given(ORDERS, STATUSES, JSON | LIKELY)
-def test_no_json_is_read_as_cancelled_without_evidence(
+def test_no_json_means_cancelled_without_evidence(
     order: Order, status: int, document: Any
 ) -> None:
     for parse in (AKINON.parse_cancel, AKINON.parse_read):
@@ -583,7 +583,9 @@ def test_no_json_is_read_as_cancelled_without_evidence(
 
 
 @given(STATUSES, st.binary() | (JSON | LIKELY).map(lambda d: json.dumps(d).encode()))
-def test_any_login_is_a_token_held_or_unreadable(status: int, body: bytes) -> None:
+def test_any_login_reply_is_a_token_a_hold_or_unreadable(
+    status: int, body: bytes
+) -> None:
     try:
         AKINON.parse_login(Reply(status, {}, body), NOW)
     except UnreadableReplyError:
@@ -607,7 +609,7 @@ ALL_ITEMS, ONE_ITEM, TWO_ITEMS, ANOTHER = (
         (ONE_ITEM, ANOTHER, False),
     ],
 )
-def test_parts_of_an_order_wait_for_each_other_where_they_share_an_item(
+def test_partial_cancellations_wait_for_each_other_if_they_share_an_item(
     one: dict[str, Any], other: dict[str, Any], overlap: bool
 ) -> None:
     assert Akinon().overlap(one, other) is overlap
@@ -624,7 +626,7 @@ def test_parts_of_an_order_wait_for_each_other_where_they_share_an_item(
         (ONE_ITEM, ALL_ITEMS, False),
     ],
 )
-def test_a_part_does_what_another_asks_for_where_it_has_all_of_its_items(
+def test_a_partial_cancellation_covers_another_if_it_has_all_its_items(
     done: dict[str, Any], wanted: dict[str, Any], covers: bool
 ) -> None:
     assert Akinon().covers(done, wanted) is covers

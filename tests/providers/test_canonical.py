@@ -33,7 +33,7 @@ SAME: dict[str, list[tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_spellings_of_one_order_are_one(name: str) -> None:
+def test_spellings_of_one_order_have_one_form(name: str) -> None:
     provider = BY_NAME[name]
     for written, canonical in SAME[name]:
         checked = provider.check_order(written)
@@ -42,7 +42,7 @@ def test_spellings_of_one_order_are_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", SAME)
 @given(data=st.data())
-def test_a_canonical_order_is_good_and_canonical_itself(
+def test_a_canonical_order_is_valid_and_does_not_change_again(
     name: str, data: st.DataObject
 ) -> None:
     provider = BY_NAME[name]
@@ -85,12 +85,12 @@ SOME_AGAIN: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("again", WHOLE_AGAIN)
-def test_what_is_the_default_anyhow_changes_nothing(again: dict[str, Any]) -> None:
+def test_default_values_change_nothing(again: dict[str, Any]) -> None:
     assert params(**{**WHOLE, **again}) == params(**WHOLE)
 
 
 @pytest.mark.parametrize("again", SOME_AGAIN)
-def test_the_order_of_items_and_their_spelling_change_nothing(
+def test_the_order_and_spelling_of_items_change_nothing(
     again: dict[str, Any],
 ) -> None:
     assert params(**{**SOME, **again}) == params(**SOME)
@@ -121,14 +121,12 @@ def test_amounts_ibans_and_names_have_one_form(
         {"ibans": {"1": "TR330006100519786457841327"}},
     ],
 )
-def test_what_differs_stays_apart(other: dict[str, Any]) -> None:
+def test_different_params_stay_different(other: dict[str, Any]) -> None:
     assert params(**{**WHOLE, **other}) != params(**WHOLE)
 
 
 @given(st.permutations([1, 2, 30]), st.booleans())
-def test_canonical_params_are_canonical_themselves(
-    items: list[int], details: bool
-) -> None:
+def test_canonical_params_do_not_change_again(items: list[int], details: bool) -> None:
     akinon = BY_NAME["akinon"]
     given_params = {
         "cancel_items": items,

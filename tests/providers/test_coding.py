@@ -1,4 +1,4 @@
-"""A reply is the same in whatever coding it comes, and what is no coding is ignored."""
+"""A reply is the same in any content coding; words that are no coding are ignored."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ def coded(coding: str, body: bytes) -> Reply:
 
 
 @pytest.mark.parametrize("coding", PACKED)
-def test_gzip_and_deflate_are_read_in_each_form(coding: str) -> None:
+def test_gzip_and_deflate_are_decoded_in_each_format(coding: str) -> None:
     assert uncoded(coded(coding, PACKED[coding](BODY)), LARGEST).body == BODY
 
 
 @pytest.mark.parametrize("coding", PACKED)
-def test_what_is_said_to_be_compressed_and_is_not_is_read(coding: str) -> None:
+def test_a_plain_body_with_a_coding_header_is_read(coding: str) -> None:
     assert uncoded(coded(coding, BODY), LARGEST).body == BODY
 
 
 @given(st.text(max_size=12).filter(lambda name: "," not in name))
-def test_what_is_no_coding_is_ignored(name: str) -> None:
+def test_a_header_that_names_no_coding_is_ignored(name: str) -> None:
     reply = coded(name, BODY)
     if name.strip().lower() not in CODINGS:
         assert uncoded(reply, LARGEST) is reply
 
 
 @pytest.mark.parametrize("name", ["none", "UTF-8", "", "Identity", "identity, none"])
-def test_words_that_gateways_write_are_no_codings(name: str) -> None:
+def test_words_of_gateways_are_no_codings(name: str) -> None:
     assert uncoded(coded(name, BODY), LARGEST).body == BODY
 
 
@@ -72,13 +72,13 @@ def test_another_coding_is_refused_by_its_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["gzip, gzip", "deflate, br"])
-def test_one_coding_upon_another_is_refused(name: str) -> None:
+def test_two_codings_are_refused(name: str) -> None:
     with pytest.raises(CodedError, match=" and "):
         uncoded(coded(name, gzip.compress(BODY)), LARGEST)
 
 
 @given(st.integers(1, len(gzip.compress(BODY)) - 1))
-def test_a_body_that_ends_too_early_is_refused(size: int) -> None:
+def test_a_truncated_body_is_refused(size: int) -> None:
     if size > 1:
         with pytest.raises(CodedError, match="broken"):
             uncoded(coded("gzip", gzip.compress(BODY)[:size]), LARGEST)
@@ -86,7 +86,7 @@ def test_a_body_that_ends_too_early_is_refused(size: int) -> None:
         uncoded(coded("deflate", zlib.compress(BODY)[: min(size, 20)]), LARGEST)
 
 
-def test_no_more_is_unpacked_than_the_largest_body() -> None:
+def test_no_more_than_the_largest_body_is_decoded() -> None:
     fits = gzip.compress(b"x" * SMALL)
     assert len(uncoded(coded("gzip", fits), SMALL).body) == SMALL
     for packed in (gzip.compress(b"x" * (SMALL + 1)), fits + fits):
@@ -94,7 +94,7 @@ def test_no_more_is_unpacked_than_the_largest_body() -> None:
             uncoded(coded("gzip", packed), SMALL)
 
 
-def test_no_body_becomes_many_times_as_long_as_it_came() -> None:
+def test_a_body_may_grow_only_by_a_limited_ratio() -> None:
     for pack in (gzip.compress, zlib.compress, bare):
         packed = pack(b"x" * SMALL * 3)
         assert len(packed) * MOST_TIMES < SMALL * 3

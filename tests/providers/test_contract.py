@@ -1,4 +1,4 @@
-"""What every provider owes the rest of the system, checked over all of them."""
+"""What the other modules require of every provider, checked for all of them."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def requests_of(provider: Provider[Any]) -> list[Request]:
     return made if probe is None else [*made, probe]
 
 
-def test_is_found_by_its_name(provider: Provider[Any]) -> None:
+def test_a_provider_is_found_by_its_name(provider: Provider[Any]) -> None:
     assert provider_named(provider.name) is provider
     assert BY_NAME[provider.name] is provider
 
 
-def test_an_unknown_provider_is_answered_with_the_known_ones() -> None:
+def test_the_error_for_an_unknown_provider_lists_the_known_ones() -> None:
     with pytest.raises(InvalidRequestError, match="iletimerkezi, dukkango, akinon"):
         provider_named("yurtici")
 
@@ -81,19 +81,19 @@ def test_a_cancel_is_not_repeatable_unless_declared(provider: Provider[Any]) -> 
     assert provider.policy.repeatable is (provider.name == "dukkango")
 
 
-def test_batches_are_what_the_pages_allow(provider: Provider[Any]) -> None:
+def test_batch_sizes_are_those_of_the_pages(provider: Provider[Any]) -> None:
     allowed = {"ithink": (100, 10), "notpanel": (100, 100)}
     batch, read_batch = allowed.get(provider.name, (1, provider.policy.read_batch))
     assert (provider.policy.batch, provider.policy.read_batch) == (batch, read_batch)
 
 
-def test_requests_go_to_the_accounts_address_alone(provider: Provider[Any]) -> None:
+def test_requests_go_only_to_the_accounts_address(provider: Provider[Any]) -> None:
     for request in requests_of(provider):
         assert request.url.startswith("https://")
         assert MARK not in request.url
 
 
-def test_no_secret_shows_in_a_repr(provider: Provider[Any]) -> None:
+def test_no_repr_shows_a_secret(provider: Provider[Any]) -> None:
     assert MARK not in repr(account(provider.name))
     for request in requests_of(provider):
         assert MARK not in repr(request)
@@ -106,7 +106,7 @@ def test_every_secret_of_an_account_is_known_for_masking(
     assert marked <= set(account(provider.name).secrets())
 
 
-def test_plain_http_needs_to_be_allowed(provider: Provider[Any]) -> None:
+def test_plain_http_needs_permission(provider: Provider[Any]) -> None:
     values = {**CREDENTIALS[provider.name], "base_url": "http://provider.example"}
     with pytest.raises(ValueError, match="allow_plain_http"):
         provider.account_model.model_validate(values)
@@ -176,16 +176,20 @@ statuses = st.sampled_from([200, 201, 204, 400, 401, 403, 404, 409, 422, 455])
 
 @given(status=statuses, body=st.binary(max_size=200))
 @pytest.mark.parametrize("name", list(BY_NAME))
-def test_any_bytes_are_survived(name: str, status: int, body: bytes) -> None:
+def test_any_bytes_raise_only_unreadable(name: str, status: int, body: bytes) -> None:
     parse_both(BY_NAME[name], Reply(status, {}, body))
 
 
 @given(status=statuses, document=json_values)
 @pytest.mark.parametrize("name", list(BY_NAME))
-def test_any_json_is_survived(name: str, status: int, document: object) -> None:
+def test_any_json_raises_only_unreadable(
+    name: str, status: int, document: object
+) -> None:
     parse_both(BY_NAME[name], Reply(status, {}, json.dumps(document).encode()))
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 50_000, b"9" * 10_000])
-def test_deep_and_long_json_is_survived(provider: Provider[Any], body: bytes) -> None:
+def test_deep_and_long_json_raises_only_unreadable(
+    provider: Provider[Any], body: bytes
+) -> None:
     parse_both(provider, Reply(200, {}, body))

@@ -74,7 +74,7 @@ def test_a_cancel_is_a_put_with_the_reason_and_the_token() -> None:
     assert request.body == b'{"reason_id":3}'
 
 
-def test_an_order_cannot_leave_its_place_in_the_path() -> None:
+def test_an_order_cannot_escape_from_its_place_in_the_path() -> None:
     odd = Order("../login?x", {"reason_id": 1})
     request = DUKKANGO.build_cancel(ACCOUNT, "t0ken", [odd])
     assert request.url.endswith("/orders/cancel/..%2Flogin%3Fx")
@@ -97,11 +97,11 @@ def test_a_login_sends_both_secrets_and_no_token() -> None:
     assert "Access-Token" not in request.headers
 
 
-def test_there_is_no_probe_for_it_would_use_up_the_cooldown() -> None:
+def test_there_is_no_probe_because_it_would_use_up_the_cooldown() -> None:
     assert DUKKANGO.build_probe(ACCOUNT, "t0ken") is None
 
 
-def test_reading_is_held_to_one_call_in_thirty_seconds() -> None:
+def test_reading_is_limited_to_one_call_in_thirty_seconds() -> None:
     rate = parse_rate(DUKKANGO.policy.read_rate)
     assert (rate.amount, rate.get_expiry()) == (1, 30)
 
@@ -109,7 +109,7 @@ def test_reading_is_held_to_one_call_in_thirty_seconds() -> None:
 # --- what a cancel's reply means --------------------------------------------------
 
 
-def test_200_with_status_true_is_cancelled() -> None:
+def test_a_200_with_status_true_is_cancelled() -> None:
     said = cancel(reply(200, {"status": True, "data": "OK"}))
     assert (said.outcome, said.reason) == (Outcome.CANCELLED, Reason.CONFIRMED)
 
@@ -128,9 +128,7 @@ def test_200_with_status_true_is_cancelled() -> None:
         (300, {"status": True}),
     ],
 )
-def test_anything_but_the_documented_forms_decides_nothing(
-    status: int, document: object
-) -> None:
+def test_undocumented_forms_decide_nothing(status: int, document: object) -> None:
     assert cancel(reply(status, document)).outcome is Outcome.UNKNOWN
 
 
@@ -141,14 +139,14 @@ def test_anything_but_the_documented_forms_decides_nothing(
         (403, "URL hatalı", Reason.NOT_FOUND),
         (404, "sipariş bulunamadı", Reason.NOT_FOUND),
         (422, "geçersiz", Reason.REFUSED),
-        # Nothing says in which state the order is: it is read back.
+        # No word names the order's state: it is read back.
         (409, "çakışma", None),
         (422, "Sipariş daha önce işlenmiş", None),
         (400, "Sipariş daha önce işlenmiş", None),
         (400, "Bu durumda iptal edilemez", None),
     ],
 )
-def test_a_refusal_says_why_and_keeps_the_words(
+def test_a_refusal_has_a_reason_and_keeps_the_words(
     status: int, error: str, reason: Reason | None
 ) -> None:
     said = cancel(refused(status, error, "more of it"))
@@ -171,7 +169,7 @@ def test_a_refusal_says_why_and_keeps_the_words(
         "Order cannot be cancelled: already cancelled",
     ],
 )
-def test_words_that_say_cancelled_are_read_as_cancelled_before(words: str) -> None:
+def test_words_that_mean_cancelled_are_already_cancelled(words: str) -> None:
     said = cancel(refused(400, "hata", words))
     assert said == Finding(
         Outcome.CANCELLED, Reason.ALREADY_CANCELLED, "400", f"hata: {words}"
@@ -190,7 +188,7 @@ def test_words_that_say_cancelled_are_read_as_cancelled_before(words: str) -> No
         "Order can't be canceled, it is already delivered",
     ],
 )
-def test_words_that_say_completed_are_read_as_completed(words: str) -> None:
+def test_words_that_mean_completed_are_already_completed(words: str) -> None:
     said = cancel(refused(409, words))
     assert said == Finding(Outcome.REFUSED, Reason.ALREADY_COMPLETED, "409", words)
 
@@ -221,7 +219,7 @@ def test_words_that_say_completed_are_read_as_completed(words: str) -> None:
         "Request was already cancelled",
     ],
 )
-def test_words_that_could_mean_otherwise_name_no_state(words: str) -> None:
+def test_ambiguous_words_name_no_state(words: str) -> None:
     said = cancel(refused(400, words))
     assert said == Finding(Outcome.REFUSED, Reason.INVALID_REQUEST, "400", words)
 
@@ -239,15 +237,13 @@ def test_words_that_could_mean_otherwise_name_no_state(words: str) -> None:
         "Eğer iptal edilmiş ise tekrar edilemez",
     ],
 )
-def test_words_that_may_name_the_orders_state_are_final_of_none(
-    status: int, words: str
-) -> None:
+def test_words_that_may_name_a_state_are_not_final(status: int, words: str) -> None:
     said = cancel(refused(status, words))
     assert said == Finding(Outcome.REFUSED, None, str(status), words)
 
 
 @pytest.mark.parametrize("parse", [DUKKANGO.parse_cancel, DUKKANGO.parse_read])
-def test_401_is_the_tokens_fault_whatever_the_body(parse: Any) -> None:
+def test_a_401_is_the_tokens_fault_with_any_body(parse: Any) -> None:
     assert isinstance(parse([ORDER], Reply(401, {}, b"<html>")), TokenRefused)
 
 
@@ -267,7 +263,7 @@ def test_401_is_the_tokens_fault_whatever_the_body(parse: Any) -> None:
         (True, Outcome.UNKNOWN, None),
     ],
 )
-def test_a_listed_order_is_what_its_status_says(
+def test_a_listed_orders_status_decides(
     status: object, outcome: Outcome, reason: Reason | None
 ) -> None:
     rows = [
@@ -284,7 +280,7 @@ def test_absence_from_the_list_proves_nothing() -> None:
     assert said.outcome is Outcome.UNKNOWN
 
 
-def test_each_order_is_read_on_its_own() -> None:
+def test_each_order_of_the_list_is_read_separately() -> None:
     rows = [{"payment_key": KEY, "status_id": 1}]
     parsed = DUKKANGO.parse_read(
         [ORDER, Order(OTHER)], reply(200, {"status": True, "data": rows})
@@ -304,7 +300,7 @@ def test_a_refused_reading_says_nothing_of_the_order(status: int) -> None:
     assert read(refused(status, "URL hatalı")).outcome is Outcome.UNKNOWN
 
 
-def test_a_list_that_is_none_cannot_be_read() -> None:
+def test_a_reply_without_a_list_is_unreadable() -> None:
     with pytest.raises(UnreadableReplyError, match="without a list"):
         read(reply(200, {"status": True, "data": "OK"}))
 
@@ -316,7 +312,7 @@ def login(document: object, status: int = 200) -> Token | Held:
     return DUKKANGO.parse_login(reply(status, document), NOW)
 
 
-def test_a_token_ends_when_it_says_in_turkish_time() -> None:
+def test_a_tokens_expiry_is_in_turkish_time() -> None:
     data = {"access_token": "a" * 64, "expiration_date": "2026-01-15 23:59:59"}
     token = login({"status": True, "data": data})
     assert isinstance(token, Token)
@@ -326,7 +322,7 @@ def test_a_token_ends_when_it_says_in_turkish_time() -> None:
 
 
 @pytest.mark.parametrize("written", [None, "soon", "2020-01-01 00:00:00", 7, ""])
-def test_an_end_that_is_absent_odd_or_over_is_unknown(written: object) -> None:
+def test_an_absent_invalid_or_past_expiry_is_unknown(written: object) -> None:
     data = {"access_token": "a" * 64, "expiration_date": written}
     token = login({"status": True, "data": data})
     assert isinstance(token, Token)
@@ -345,12 +341,12 @@ def test_a_login_refused_with_200_holds_the_lane_too() -> None:
 
 
 @pytest.mark.parametrize("token", [None, "", 7, "two words", "line\nbreak", "ş"])
-def test_a_login_without_a_token_that_can_be_sent_is_unreadable(token: object) -> None:
+def test_a_login_without_a_valid_token_is_unreadable(token: object) -> None:
     with pytest.raises(UnreadableReplyError):
         login({"status": True, "data": {"access_token": token}})
 
 
-# --- what is submitted and configured ---------------------------------------------
+# --- orders, params and accounts --------------------------------------------------
 
 
 def test_an_order_is_a_uuid_and_its_key_has_no_capitals() -> None:
@@ -359,13 +355,13 @@ def test_an_order_is_a_uuid_and_its_key_has_no_capitals() -> None:
 
 
 @pytest.mark.parametrize("order", ["", "17", 17, KEY[:-1], KEY + "/x", None, True])
-def test_another_order_is_refused_in_words(order: object) -> None:
+def test_another_form_of_order_is_refused_in_a_sentence(order: object) -> None:
     with pytest.raises(InvalidRequestError, match="payment_key"):
         DUKKANGO.check_order(order)
 
 
 @pytest.mark.parametrize("reason", range(1, 9))
-def test_reasons_one_to_eight_are_taken(reason: int) -> None:
+def test_reasons_from_one_to_eight_are_accepted(reason: int) -> None:
     assert DUKKANGO.check_params({"reason_id": reason}) == {"reason_id": reason}
 
 
@@ -380,7 +376,7 @@ def test_reasons_one_to_eight_are_taken(reason: int) -> None:
         ({"reason_id": 3, "note": "x"}, "params: note is not known here"),
     ],
 )
-def test_wrong_params_are_refused_in_words(
+def test_wrong_params_are_refused_in_a_sentence(
     params: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(InvalidRequestError, match=sentence):
@@ -392,12 +388,14 @@ def test_wrong_params_are_refused_in_words(
     [
         ({}, "app_secret_key and rest_secret_key"),
         ({"app_secret_key": "hunter22"}, "rest_secret_key"),
-        ({"access_token": "hunter22", "rest_secret_key": "x"}, "stands alone"),
+        ({"access_token": "hunter22", "rest_secret_key": "x"}, "either access_token"),
         ({"access_token": ""}, "access_token: .* not empty"),
         ({"access_token": "hunter22 hunter22"}, "access_token: .* without spaces"),
     ],
 )
-def test_an_account_has_one_way_in(values: dict[str, str], named: str) -> None:
+def test_an_account_has_exactly_one_way_to_log_in(
+    values: dict[str, str], named: str
+) -> None:
     with pytest.raises(ValidationError) as raised:
         DukkangoAccount.model_validate(values)
     sentence = explain(raised.value)
@@ -411,7 +409,7 @@ def test_a_static_token_needs_no_login() -> None:
     assert DUKKANGO.static_token(ACCOUNT) is None
 
 
-def test_no_secret_shows() -> None:
+def test_no_secret_is_shown() -> None:
     account = DukkangoAccount.model_validate({"access_token": "hunter22"})
     shown = [ACCOUNT, account, DUKKANGO.build_login(ACCOUNT), Token("hunter22")]
     for secret in ("app-secret", "rest-secret", "hunter22"):
@@ -419,7 +417,7 @@ def test_no_secret_shows() -> None:
     assert set(ACCOUNT.secrets()) == {"app-secret", "rest-secret"}
 
 
-# --- whatever comes ---------------------------------------------------------------
+# --- any reply --------------------------------------------------------------------
 
 STATUSES = st.sampled_from([200, 201, 204, 300, 400, 401, 403, 404, 409, 422])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -443,7 +441,7 @@ LIKELY = st.fixed_dictionaries(
 
 
 @given(STATUSES, st.binary())
-def test_any_bytes_are_unreadable_or_read(status: int, body: bytes) -> None:
+def test_any_bytes_are_read_or_unreadable(status: int, body: bytes) -> None:
     for parse in (DUKKANGO.parse_cancel, DUKKANGO.parse_read):
         try:
             parsed = parse([ORDER], Reply(status, {}, body))
@@ -454,9 +452,7 @@ def test_any_bytes_are_unreadable_or_read(status: int, body: bytes) -> None:
 
 
 @given(STATUSES, JSON | LIKELY)
-def test_no_json_is_read_as_cancelled_without_evidence(
-    status: int, document: Any
-) -> None:
+def test_no_json_means_cancelled_without_evidence(status: int, document: Any) -> None:
     answer = reply(status, document)
     try:
         parsed = DUKKANGO.parse_cancel([ORDER], answer)
@@ -468,7 +464,7 @@ def test_no_json_is_read_as_cancelled_without_evidence(
 
 
 @given(STATUSES, JSON | LIKELY)
-def test_no_list_is_read_as_cancelled_without_a_six(status: int, document: Any) -> None:
+def test_no_list_means_cancelled_without_a_status_6(status: int, document: Any) -> None:
     try:
         parsed = DUKKANGO.parse_read([ORDER], reply(status, document))
     except UnreadableReplyError:
@@ -479,7 +475,9 @@ def test_no_list_is_read_as_cancelled_without_a_six(status: int, document: Any) 
 
 
 @given(STATUSES, st.binary() | (JSON | LIKELY).map(lambda d: json.dumps(d).encode()))
-def test_any_login_is_a_token_held_or_unreadable(status: int, body: bytes) -> None:
+def test_any_login_reply_is_a_token_a_hold_or_unreadable(
+    status: int, body: bytes
+) -> None:
     try:
         DUKKANGO.parse_login(Reply(status, {}, body), NOW)
     except UnreadableReplyError:

@@ -1,4 +1,4 @@
-"""Whatever a provider's body holds, nothing is read out of it that is not in it."""
+"""No reply of any content is read as an outcome that it does not prove."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def parser(name: str, call: str) -> Any:
 def proved(
     name: str, call: str, finding: Finding, order: Order, asked: Any, reply: Reply
 ) -> bool:
-    """Whether the reply itself holds what ``finding`` says, where it has to stand."""
+    """Whether the reply itself proves ``finding``, in the right place."""
     if call == "cancel":
         shown, good = CANCEL_CALLS[name]
         settled = finding.outcome is Outcome.CANCELLED
@@ -59,7 +59,7 @@ def proved(
 
 
 def can_be_kept(finding: Finding) -> bool:
-    """Whether both databases can keep the provider's words, and a person read them."""
+    """Whether both databases can store the provider's words."""
     words = (finding.code or "") + (finding.message or "")
     longest = max(len(finding.code or ""), len(finding.message or ""))
     return longest <= 500 and "\x00" not in words and bool(words.encode() or True)
@@ -87,7 +87,7 @@ def check(name: str, call: str, asked: Sequence[Order], reply: Reply) -> Parsed 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(max_examples=100)
-def test_an_outcome_is_read_only_where_the_reply_holds_it(
+def test_an_outcome_is_read_only_if_the_reply_proves_it(
     name: str, call: str, data: st.DataObject
 ) -> None:
     asked = data.draw(st.sampled_from(ASKED[name]))
@@ -97,7 +97,7 @@ def test_an_outcome_is_read_only_where_the_reply_holds_it(
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("name", NAMES)
-def test_any_member_of_a_reply_may_hold_anything(name: str, call: str) -> None:
+def test_any_member_of_a_reply_may_hold_any_value(name: str, call: str) -> None:
     for document in copy.deepcopy((CANCELS if call == "cancel" else READS)[name]):
         for where, key in places([document]):
             kept = where[key]
@@ -110,7 +110,7 @@ def test_any_member_of_a_reply_may_hold_anything(name: str, call: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("call", CALLS)
-def test_the_replies_as_they_are_shown_do_hold_outcomes(name: str, call: str) -> None:
+def test_the_documented_replies_prove_outcomes(name: str, call: str) -> None:
     found = set()
     for asked in ASKED[name]:
         for document in (CANCELS if call == "cancel" else READS)[name]:
@@ -130,12 +130,12 @@ def test_the_replies_as_they_are_shown_do_hold_outcomes(name: str, call: str) ->
         b'{"a": NaN, "a": NaN}',
     ],
 )
-def test_what_gives_one_name_two_values_is_not_read(body: bytes) -> None:
+def test_a_name_with_two_values_makes_a_reply_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableReplyError):
         Reply(200, {}, body).json()
 
 
-def test_what_says_the_same_thing_twice_is_read() -> None:
+def test_a_name_with_the_same_value_twice_is_read() -> None:
     reply = Reply(200, {}, b'{"status": true, "status": true}')
     assert reply.json() == {"status": True}
 
@@ -164,7 +164,7 @@ def check_login(name: str, reply: Reply) -> Token | Held | None:
 
 
 @pytest.mark.parametrize("name", LOGINS)
-def test_a_login_brings_a_token_that_can_be_sent_or_none(name: str) -> None:
+def test_a_login_returns_a_valid_token_or_none(name: str) -> None:
     document = copy.deepcopy(LOGIN)
     for where, key in places([document]):
         kept = where[key]
@@ -178,13 +178,15 @@ def test_a_login_brings_a_token_that_can_be_sent_or_none(name: str) -> None:
 
 @pytest.mark.parametrize("name", LOGINS)
 @given(reply=replies([LOGIN]))
-def test_a_spoilt_login_is_survived(name: str, reply: Reply) -> None:
+def test_a_broken_login_reply_raises_nothing_else(name: str, reply: Reply) -> None:
     check_login(name, reply)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-def test_a_probe_is_survived(name: str, data: st.DataObject) -> None:
+def test_a_broken_probe_reply_raises_nothing_else(
+    name: str, data: st.DataObject
+) -> None:
     provider: Provider[Any] = BY_NAME[name]
     try:
         parsed = provider.parse_probe(data.draw(replies(READS[name])))
@@ -213,9 +215,7 @@ LARGE: dict[str, bytes] = {
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("what", LARGE)
-def test_the_largest_of_replies_is_read_or_refused(
-    name: str, call: str, what: str
-) -> None:
+def test_the_largest_reply_is_read_or_refused(name: str, call: str, what: str) -> None:
     for status in (200, 400):
         check(name, call, ASKED[name][0], Reply(status, {}, LARGE[what]))
 
@@ -223,7 +223,7 @@ def test_the_largest_of_replies_is_read_or_refused(
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(ON_ONE_WIRE, max_examples=25)
-def test_what_comes_through_a_socket_is_read_no_differently(
+def test_a_reply_through_a_socket_is_read_in_the_same_way(
     wire: Wire, name: str, data: st.DataObject
 ) -> None:
     asked = ASKED[name][0]

@@ -1,5 +1,5 @@
-"""A provider whose very bytes are hostile: it costs its own call, and no more time
-and memory than any other call may take."""
+"""A provider that sends hostile bytes: it spoils its own call, and takes no more time
+and memory than any other call may."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rescind.provider.wire
-from rescind.provider import connection
+from rescind.provider import session
 from rescind.provider.http import Evidence
 from rescind.provider.http_messages import Reply
 from rescind.provider.outcomes import Parsed
@@ -41,7 +41,7 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def bodies(seen: list[bytes]) -> Callable[[Reply], Parsed]:
-    """A parser that keeps each body that it is shown."""
+    """A parser that records each body that it gets."""
 
     def parse(reply: Reply) -> Parsed:
         reply.json_object()
@@ -65,13 +65,13 @@ ENDLESS: dict[str, tuple[bytes, bytes]] = {
 
 
 @pytest.mark.parametrize("what", ENDLESS)
-def test_whatever_drips_for_ever_is_left_in_its_time(
+def test_a_reply_that_drips_for_ever_is_given_up_in_time(
     wire: Wire, stopwatch: Callable[[], float], what: str
 ) -> None:
     wire.drips(*ENDLESS[what], every=0.05)
     result = send(wire.url, policy=HASTY)
     assert result.evidence is Evidence.MAYBE_DONE
-    # It may take 0.6 s; the drip itself has no end.
+    # It may take 0.6 s; the reply itself has no end.
     assert stopwatch() < 10
     assert len(wire.requests) == 1 == wire.connections
 
@@ -84,7 +84,7 @@ def test_whatever_drips_for_ever_is_left_in_its_time(
     ],
     ids=["interim replies", "trailers"],
 )
-def test_whatever_pours_for_ever_is_left_in_its_time(
+def test_a_reply_that_pours_for_ever_is_given_up_in_time(
     wire: Wire, stopwatch: Callable[[], float], head: bytes, drop: bytes
 ) -> None:
     wire.drips(head, drop, every=0)
@@ -92,7 +92,7 @@ def test_whatever_pours_for_ever_is_left_in_its_time(
     assert stopwatch() < 10
 
 
-def test_headers_that_drip_through_tls_are_left_in_their_time(
+def test_headers_that_drip_through_tls_are_given_up_in_time(
     tls: Tls, certificate: Path
 ) -> None:
     pause = threading.Event()
@@ -103,7 +103,7 @@ def test_headers_that_drip_through_tls_are_left_in_their_time(
         while not pause.wait(0.05):
             secure.sendall(b"x")
 
-    connection.session().verify = str(certificate)
+    session.session().verify = str(certificate)
     result = send(tls(say), policy=HASTY)
     pause.set()
     assert result.evidence is Evidence.MAYBE_DONE
@@ -129,7 +129,7 @@ def test_a_handshake_that_drips_was_not_sent() -> None:
     assert result.detail == "no connection within 0.2 s"
 
 
-def test_silence_between_two_parts_is_still_no_more_than_one_reading(
+def test_silence_between_two_parts_is_limited_to_one_read_timeout(
     wire: Wire,
 ) -> None:
     wire.answers(OK, keep_open=True)
@@ -141,7 +141,7 @@ def test_silence_between_two_parts_is_still_no_more_than_one_reading(
 
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Gives every name the addresses 127.0.0.1 with these ports, in this order."""
+    """Give every name the address 127.0.0.1 with these ports, in this order."""
 
     def resolve(*ports: int) -> None:
         kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
@@ -151,7 +151,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return resolve
 
 
-def test_one_dead_address_does_not_keep_from_the_next(
+def test_a_dead_address_does_not_prevent_the_next_one(
     wire: Wire, deaf_port: int, at: Callable[..., None]
 ) -> None:
     wire.answers(whole(200))
@@ -169,7 +169,7 @@ def test_a_connection_that_came_too_late_was_not_sent(
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["new", "kept"])
-def test_nothing_is_sent_once_its_moment_has_passed(wire: Wire, kept: bool) -> None:
+def test_nothing_is_sent_after_its_deadline(wire: Wire, kept: bool) -> None:
     def say(connection: socket.socket) -> None:
         connection.sendall(whole(200))
 
@@ -188,7 +188,7 @@ def test_nothing_is_sent_once_its_moment_has_passed(wire: Wire, kept: bool) -> N
 
 
 def highest(act: Callable[[], Any]) -> int:
-    """Bytes of memory that ``act`` took at its highest."""
+    """Peak bytes of memory that ``act`` took."""
     tracemalloc.start()
     try:
         act()
@@ -203,7 +203,7 @@ def test_the_largest_headers_take_a_few_times_their_size(wire: Wire) -> None:
     assert highest(lambda: send(wire.url, policy=PATIENT)) < 12 * len(lines)
 
 
-def test_crumbs_take_no_more_than_one_loaf(
+def test_many_small_chunks_take_no_more_memory_than_one_large(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     largest = LARGEST_BODY // 32
@@ -217,14 +217,12 @@ def test_crumbs_take_no_more_than_one_loaf(
     [b"X: y\r\n" * 200, b"X: " + b"y" * 70_000 + b"\r\n", b"y" * 200_000],
     ids=["too many", "one too long", "no line at all"],
 )
-def test_more_headers_than_anybody_sends_may_be_done(
-    wire: Wire, headers: bytes
-) -> None:
+def test_more_headers_than_the_limit_may_be_done(wire: Wire, headers: bytes) -> None:
     wire.answers(OK + headers + b"Content-Length: 2\r\n\r\n{}")
     assert send(wire.url).evidence is Evidence.MAYBE_DONE
 
 
-# --- what one connection says of two calls --------------------------------------------
+# --- two calls on one connection ------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -237,9 +235,7 @@ def test_more_headers_than_anybody_sends_may_be_done(
     ],
     ids=["an interim reply", "a length too short", "a gateway's guess", "nothing"],
 )
-def test_what_comes_late_is_never_the_next_calls_answer(
-    wire: Wire, early: bytes
-) -> None:
+def test_a_late_reply_is_never_the_next_calls_answer(wire: Wire, early: bytes) -> None:
     def say(connection: socket.socket) -> None:
         if len(wire.requests) == 1:
             connection.sendall(early)
@@ -256,7 +252,7 @@ def test_what_comes_late_is_never_the_next_calls_answer(
 
 
 @pytest.mark.parametrize("more", ["", " ", "HTTP/1.1 200 OK\r\n"])
-def test_what_comes_unasked_is_never_the_next_calls_answer(
+def test_an_unrequested_reply_is_never_the_next_calls_answer(
     wire: Wire, more: str
 ) -> None:
     def say(connection: socket.socket) -> None:
@@ -272,7 +268,7 @@ def test_what_comes_unasked_is_never_the_next_calls_answer(
     assert wire.connections == 3
 
 
-# --- headers that lie -----------------------------------------------------------------
+# --- invalid headers ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -290,7 +286,7 @@ def test_a_length_that_is_no_number_raises_nothing(
     assert seen == [b"{}"] * (result.evidence is Evidence.ANSWERED)
 
 
-def test_a_cookie_is_not_even_read(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cookie_is_not_read(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Any] = []
     monkeypatch.setattr(http.cookiejar, "parse_ns_headers", read.append)
     cookies = b"Set-Cookie: " + b"a;" * 30_000 + b"\r\n"
@@ -299,7 +295,7 @@ def test_a_cookie_is_not_even_read(wire: Wire, monkeypatch: pytest.MonkeyPatch) 
     assert read == []
 
 
-def test_what_is_no_header_does_not_come_into_the_log(
+def test_invalid_headers_are_not_logged(
     wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -308,7 +304,7 @@ def test_what_is_no_header_does_not_come_into_the_log(
     assert SECRET not in caplog.text
 
 
-def test_an_error_that_no_library_announces_may_be_done(
+def test_an_undocumented_error_of_a_library_may_be_done(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -320,10 +316,10 @@ def test_an_error_that_no_library_announces_may_be_done(
     assert SECRET not in repr(result)
 
 
-# --- an end at any byte, and any bytes ------------------------------------------------
+# --- replies cut off at any byte, and any bytes ---------------------------------------
 
 DOCUMENT = b'{"status": true, "ok": 1}'
-# The last chunk's "0" says that all has come, whatever is missing behind it.
+# The last chunk's "0" says that the body is complete, whatever is missing after it.
 REPLIES = {
     "length": (whole(200, DOCUMENT), b""),
     "end of connection": (OK + b"\r\n" + DOCUMENT, b""),
@@ -331,7 +327,7 @@ REPLIES = {
 
 
 @pytest.mark.parametrize("form", REPLIES)
-def test_a_reply_that_ends_at_any_byte_before_its_last_may_be_done(
+def test_a_reply_cut_off_before_its_last_byte_may_be_done(
     wire: Wire, form: str
 ) -> None:
     reply, rest = REPLIES[form]
@@ -374,9 +370,7 @@ TOKENS = st.sampled_from(
 
 @given(parts=st.lists(TOKENS | st.binary(max_size=20), max_size=10))
 @ON_ONE_WIRE
-def test_any_bytes_are_evidence_of_a_call_that_was_made(
-    wire: Wire, parts: list[bytes]
-) -> None:
+def test_any_bytes_are_evidence_of_a_call(wire: Wire, parts: list[bytes]) -> None:
     wire.answers(b"".join(parts))
     seen: list[bytes] = []
     result = send(wire.url, bodies(seen))
@@ -387,9 +381,7 @@ def test_any_bytes_are_evidence_of_a_call_that_was_made(
 
 @given(status=st.integers(100, 999), start=st.sampled_from(["HTTP/1.1", "HTTP/1.0"]))
 @ON_ONE_WIRE
-def test_only_an_answer_is_shown_to_the_provider(
-    wire: Wire, status: int, start: str
-) -> None:
+def test_only_an_answer_is_parsed(wire: Wire, status: int, start: str) -> None:
     wire.answers(f"{start} {status} So\r\nContent-Length: 2\r\n\r\n", "{}")
     seen: list[bytes] = []
     result = send(wire.url, bodies(seen))

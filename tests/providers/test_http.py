@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
 
 import rescind.provider.wire
-from rescind.provider import connection
+from rescind.provider import connection, session
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask
@@ -76,7 +76,7 @@ def send(
 
 
 def read_whole(connection: ssl.SSLSocket) -> None:
-    """The request that ``send`` makes, to its end: closed earlier, it is a reset."""
+    """Read the request of ``send`` completely: closing earlier would be a reset."""
     data = b""
     while not data.endswith(BODY):
         part = connection.recv(65536)
@@ -115,7 +115,7 @@ def test_a_host_without_an_address_was_not_sent() -> None:
     assert "not connected" in str(result.detail)
 
 
-def test_a_connection_that_never_comes_about_was_not_sent(
+def test_a_connection_that_times_out_was_not_sent(
     deaf_port: int, stopwatch: Callable[[], float]
 ) -> None:
     result = send(f"http://127.0.0.1:{deaf_port}/")
@@ -124,7 +124,7 @@ def test_a_connection_that_never_comes_about_was_not_sent(
     assert stopwatch() < 5
 
 
-def test_an_address_that_is_none_was_not_sent() -> None:
+def test_an_invalid_address_was_not_sent() -> None:
     assert send("http://" + "a" * 70 + ".example/").evidence is Evidence.NOT_SENT
 
 
@@ -154,7 +154,7 @@ def test_plain_http_at_a_tls_address_was_not_sent() -> None:
     assert result.evidence is Evidence.NOT_SENT
 
 
-def test_whatever_goes_wrong_while_connecting_was_not_sent(
+def test_any_failure_while_connecting_was_not_sent(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -169,7 +169,7 @@ def test_whatever_goes_wrong_while_connecting_was_not_sent(
 # --- TLS, with a certificate of our own -----------------------------------------------
 
 
-def test_a_certificate_that_nobody_vouches_for_was_not_sent(tls: Tls) -> None:
+def test_an_untrusted_certificate_was_not_sent(tls: Tls) -> None:
     heard: list[bytes] = []
     url = tls(lambda secure, _: heard.append(secure.recv(65536)))
     result = send(url)
@@ -181,7 +181,7 @@ def test_a_certificate_that_nobody_vouches_for_was_not_sent(tls: Tls) -> None:
 def test_a_certificate_for_another_name_was_not_sent(
     tls: Tls, certificate: Path
 ) -> None:
-    connection.session().verify = str(certificate)
+    session.session().verify = str(certificate)
     result = send(tls(lambda secure, _: None).replace("127.0.0.1", "localhost"))
     assert result.evidence is Evidence.NOT_SENT
     assert "certificate is not valid for 'localhost'" in str(result.detail)
@@ -190,7 +190,7 @@ def test_a_certificate_for_another_name_was_not_sent(
 @pytest.mark.parametrize(
     "name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
 )
-def test_no_variable_changes_whose_certificates_are_believed(
+def test_no_environment_variable_changes_the_trusted_certificates(
     tls: Tls, certificate: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, str(certificate))
@@ -199,19 +199,19 @@ def test_no_variable_changes_whose_certificates_are_believed(
     assert "certificate verify failed" in str(result.detail).lower()
 
 
-def test_a_handshake_that_is_never_answered_was_not_sent() -> None:
+def test_a_handshake_without_an_answer_was_not_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         result = send(f"https://127.0.0.1:{server.getsockname()[1]}/")
     assert result.evidence is Evidence.NOT_SENT
     assert result.detail == "no connection within 0.5 s"
 
 
-def test_what_was_answered_over_tls_is_read(tls: Tls, certificate: Path) -> None:
+def test_an_answer_over_tls_is_read(tls: Tls, certificate: Path) -> None:
     def say(secure: ssl.SSLSocket, _: socket.socket) -> None:
         read_whole(secure)
         secure.sendall(GOOD.encode())
 
-    connection.session().verify = str(certificate)
+    session.session().verify = str(certificate)
     assert send(tls(say)).evidence is Evidence.ANSWERED
 
 
@@ -220,18 +220,18 @@ def test_tls_that_breaks_after_the_request_may_be_done(
 ) -> None:
     def say(secure: ssl.SSLSocket, raw: socket.socket) -> None:
         read_whole(secure)
-        # Not TLS at all: what the client says of it is the words of a failed
-        # handshake, though the request was read.
+        # Plain bytes on a TLS connection: the client reports a failed handshake, though
+        # the server has read the request.
         raw.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n" * 9)
 
-    connection.session().verify = str(certificate)
+    session.session().verify = str(certificate)
     assert send(tls(say)).evidence is Evidence.MAYBE_DONE
 
 
-# --- nobody knows ---------------------------------------------------------------------
+# --- the provider may have acted ------------------------------------------------------
 
 
-def test_closed_before_answering_may_be_done_and_is_never_sent_again(
+def test_a_close_before_the_answer_may_be_done_and_is_never_resent(
     wire: Wire,
 ) -> None:
     wire.answers()
@@ -241,7 +241,7 @@ def test_closed_before_answering_may_be_done_and_is_never_sent_again(
     assert only_one_was_made(wire)
 
 
-def test_reset_after_the_request_may_be_done_and_is_never_sent_again(
+def test_a_reset_after_the_request_may_be_done_and_is_never_resent(
     wire: Wire,
 ) -> None:
     def say(connection: socket.socket) -> None:
@@ -255,7 +255,7 @@ def test_reset_after_the_request_may_be_done_and_is_never_sent_again(
     assert only_one_was_made(wire)
 
 
-def test_a_read_timeout_may_be_done_and_is_never_sent_again(
+def test_a_read_timeout_may_be_done_and_is_never_resent(
     wire: Wire, stopwatch: Callable[[], float]
 ) -> None:
     wire.answers(keep_open=True)
@@ -274,7 +274,7 @@ def test_no_method_is_sent_twice(wire: Wire, method: str) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599, 408, 300, 303, 304])
-def test_a_status_that_decides_nothing_may_be_done_and_is_never_sent_again(
+def test_a_status_that_decides_nothing_may_be_done_and_is_never_resent(
     wire: Wire, status: int
 ) -> None:
     size = 0 if status == 304 else 2
@@ -298,7 +298,7 @@ def test_a_status_that_decides_nothing_may_be_done_and_is_never_sent_again(
     ],
     ids=["short", "no last chunk", "half a chunk", "no chunk", "two lengths", "400"],
 )
-def test_a_truncated_reply_may_be_done_and_is_never_sent_again(
+def test_a_truncated_reply_may_be_done_and_is_never_resent(
     wire: Wire, reply: bytes
 ) -> None:
     wire.answers(reply)
@@ -313,7 +313,7 @@ def test_a_truncated_reply_may_be_done_and_is_never_sent_again(
     [b"\x00\x01\x02\r\n\r\n", b"CERTIFICATE_VERIFY_FAILED\r\n\r\n", b"HTTP/1.1 OK\r\n"],
     ids=["bytes", "words of a handshake", "no status"],
 )
-def test_what_is_not_http_may_be_done_and_is_never_sent_again(
+def test_a_reply_that_is_no_http_may_be_done_and_is_never_resent(
     wire: Wire, reply: bytes
 ) -> None:
     wire.answers(reply)
@@ -322,7 +322,7 @@ def test_what_is_not_http_may_be_done_and_is_never_sent_again(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
-def test_a_compressed_bomb_may_be_done_is_not_unpacked_and_holds_the_lane(
+def test_a_decompression_bomb_may_be_done_is_not_decoded_and_holds_the_lane(
     wire: Wire, encoding: str
 ) -> None:
     bomb = b"[" * 10_000_000
@@ -345,7 +345,7 @@ def test_a_compressed_bomb_may_be_done_is_not_unpacked_and_holds_the_lane(
 
 @pytest.mark.parametrize("encoding", ["gzip", "Identity", "none", "UTF-8", "br"])
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_status_is_read_whatever_its_body_is_coded_in(
+def test_the_status_is_read_with_any_content_coding(
     wire: Wire, encoding: str, status: int
 ) -> None:
     wire.answers(whole(status, b"x", f"Content-Encoding: {encoding}"))
@@ -354,9 +354,7 @@ def test_a_status_is_read_whatever_its_body_is_coded_in(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", "none", "", "identity"])
-def test_a_reply_in_a_coding_that_can_be_read_is_an_answer(
-    wire: Wire, encoding: str
-) -> None:
+def test_a_reply_in_a_known_coding_is_an_answer(wire: Wire, encoding: str) -> None:
     plain = b'{"order": 1}'
     coded = gzip.compress(plain) if "gzip" in encoding.lower() else plain
     seen: list[bytes] = []
@@ -406,7 +404,7 @@ def test_a_huge_reply_may_be_done_and_is_not_kept(
     [("Content-Length: 100000", b"x"), ("Transfer-Encoding: chunked", b"1\r\nx\r\n")],
     ids=["length", "chunked"],
 )
-def test_a_reply_that_never_ends_is_left_in_its_time(
+def test_a_reply_that_never_ends_is_given_up_in_time(
     wire: Wire, status: int, head: str, drop: bytes, stopwatch: Callable[[], float]
 ) -> None:
     lines = status_line(status) + "Location: /elsewhere\r\n" + head + "\r\n\r\n"
@@ -414,7 +412,7 @@ def test_a_reply_that_never_ends_is_left_in_its_time(
     result = send(wire.url)
     assert result.evidence is Evidence.MAYBE_DONE
     assert "did not end within its time" in str(result.detail)
-    # The deadline is 0.5 to connect and twice 0.5 to read.
+    # The deadline is 0.5 s to connect and twice 0.5 s to read.
     assert stopwatch() < 6
     assert only_one_was_made(wire)
 
@@ -437,7 +435,7 @@ def test_a_reply_that_never_ends_is_left_in_its_time(
     ids=lambda body: f"{body[:8]!r} of {len(body)}",
 )
 @pytest.mark.parametrize("status", [200, 400])
-def test_a_reply_that_cannot_be_read_may_be_done_and_is_never_sent_again(
+def test_an_unreadable_reply_may_be_done_and_is_never_resent(
     wire: Wire, status: int, body: bytes
 ) -> None:
     wire.answers(whole(status, body))
@@ -452,7 +450,7 @@ def test_a_reply_that_cannot_be_read_may_be_done_and_is_never_sent_again(
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 299, 400, 401, 403, 404, 422, 455])
-def test_an_answer_is_read_by_the_provider_once(wire: Wire, status: int) -> None:
+def test_an_answer_is_parsed_once(wire: Wire, status: int) -> None:
     seen: list[Reply] = []
 
     def look(reply: Reply) -> Parsed:
@@ -473,14 +471,14 @@ def test_an_answer_is_read_by_the_provider_once(wire: Wire, status: int) -> None
 
 
 @pytest.mark.parametrize("close", ["Connection: close", "X: y"])
-def test_an_answer_whose_end_is_the_connections_end_is_whole(
+def test_an_answer_that_ends_with_the_connection_is_complete(
     wire: Wire, close: str
 ) -> None:
     wire.answers(f"HTTP/1.1 200 OK\r\n{close}\r\n\r\n", "{}")
     assert send(wire.url).evidence is Evidence.ANSWERED
 
 
-def test_an_answer_in_chunks_is_put_together(wire: Wire) -> None:
+def test_an_answer_in_chunks_is_joined(wire: Wire) -> None:
     wire.answers(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
         *(f"1\r\n{c}\r\n" for c in '{"ok":true}'),
@@ -496,7 +494,7 @@ def test_an_answer_in_chunks_is_put_together(wire: Wire) -> None:
     assert bodies == [b'{"ok":true}']
 
 
-def test_what_was_asked_arrives_as_it_was_built(wire: Wire) -> None:
+def test_a_request_arrives_as_it_was_built(wire: Wire) -> None:
     wire.answers(GOOD)
     send(wire.url + "/%2F%C3%BC?a=b,c")
     [request] = wire.requests
@@ -509,7 +507,7 @@ def test_what_was_asked_arrives_as_it_was_built(wire: Wire) -> None:
 
 @given(bodies=st.lists(st.binary(max_size=12), max_size=6))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_each_of_many_calls_arrives_with_its_own_body(
+def test_each_of_many_requests_arrives_with_its_own_body(
     wire: Wire, bodies: list[bytes]
 ) -> None:
     wire.keeps_saying(GOOD)
@@ -535,19 +533,19 @@ def test_each_of_many_calls_arrives_with_its_own_body(
     ],
 )
 def test_the_host_is_named_as_its_address_has_it(url: str, host: str) -> None:
-    lines = connection.head_of(Request("GET", url)).data.split(b"\r\n")
+    lines = connection.prepare(Request("GET", url)).head.data.split(b"\r\n")
     assert lines[0] == b"GET /a HTTP/1.1"
     assert [li for li in lines if li.startswith(b"Host")] == [f"Host: {host}".encode()]
 
 
-def test_a_connection_is_used_again(wire: Wire) -> None:
+def test_a_connection_is_reused(wire: Wire) -> None:
     wire.keeps_saying(GOOD)
     results = [send(wire.url) for _ in range(3)]
     assert {one.evidence for one in results} == {Evidence.ANSWERED}
     assert (len(wire.requests), wire.connections) == (3, 1)
 
 
-def test_a_kept_connection_that_the_provider_closed_costs_nothing(wire: Wire) -> None:
+def test_a_kept_connection_that_the_provider_closed_is_replaced(wire: Wire) -> None:
     wire.answers(GOOD)
     first = send(wire.url)
     assert wire.closed.acquire(timeout=10)
@@ -556,7 +554,7 @@ def test_a_kept_connection_that_the_provider_closed_costs_nothing(wire: Wire) ->
     assert len(wire.requests) == 2
 
 
-def test_a_thread_keeps_no_more_connections_than_it_may(
+def test_a_thread_keeps_a_limited_number_of_connections(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire.keeps_saying(GOOD)
@@ -567,7 +565,7 @@ def test_a_thread_keeps_no_more_connections_than_it_may(
     assert wire.connections == 3
 
 
-def test_a_call_that_is_broken_off_leaves_no_connection_behind(
+def test_an_interrupted_call_leaves_no_connection(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object) -> None:
@@ -594,7 +592,7 @@ def test_a_call_that_is_broken_off_leaves_no_connection_behind(
     ],
     ids=["100", "103", "bare line feeds", "no phrase", "1.0"],
 )
-def test_what_is_sloppy_and_clear_is_read(wire: Wire, head: str) -> None:
+def test_sloppy_but_unambiguous_replies_are_read(wire: Wire, head: str) -> None:
     wire.answers(head, "{}")
     assert send(wire.url).evidence is Evidence.ANSWERED
 
@@ -620,7 +618,7 @@ def test_what_is_sloppy_and_clear_is_read(wire: Wire, head: str) -> None:
         ("X-Nothing: 1", 33),
     ],
 )
-def test_a_throttled_call_says_how_long_and_is_never_sent_again(
+def test_a_throttled_call_names_its_wait_and_is_never_resent(
     wire: Wire, header: str, wait: float
 ) -> None:
     wire.answers(whole(429, "slow down", header))
@@ -632,25 +630,25 @@ def test_a_throttled_call_says_how_long_and_is_never_sent_again(
     assert only_one_was_made(wire)
 
 
-def test_until_reset_is_waited_and_a_second_more(now: datetime) -> None:
+def test_the_wait_until_a_reset_is_a_second_longer(now: datetime) -> None:
     reset = str(int(now.timestamp()) + 40)
     waits = throttle_wait({"x-ratelimit-reset": reset}, now, timedelta(0))
     assert timedelta(seconds=40) < waits <= timedelta(seconds=41)
 
 
-def test_until_a_date_is_waited(now: datetime) -> None:
+def test_a_wait_until_a_date_is_obeyed(now: datetime) -> None:
     date = format_datetime(now + timedelta(seconds=40), usegmt=True)
     wait = throttle_wait({"retry-after": date}, now, timedelta(0))
     assert timedelta(seconds=39) < wait <= timedelta(seconds=40)
 
 
-def test_retry_after_goes_before_reset(now: datetime) -> None:
+def test_retry_after_is_preferred_to_reset(now: datetime) -> None:
     headers = {"retry-after": "7", "x-ratelimit-reset": str(int(now.timestamp()) + 40)}
     assert throttle_wait(headers, now, timedelta(0)) == timedelta(seconds=7)
 
 
 @given(st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ [+-]?\w+"))
-def test_whatever_a_429_asks_for_the_wait_is_within_reason(value: str) -> None:
+def test_the_wait_after_any_429_is_limited(value: str) -> None:
     moment = dt.datetime(2026, 11, 20, tzinfo=UTC)
     for name in ("retry-after", "x-ratelimit-reset"):
         wait = throttle_wait({name: value}, moment, timedelta(seconds=33))
@@ -687,7 +685,7 @@ def test_a_redirect_holds_the_lane_may_be_done_and_is_never_followed(
 
 @pytest.mark.parametrize("status", [301, 307, 308])
 @pytest.mark.parametrize("where", ["https://{host}:{port}", "HTTPS://{host}"])
-def test_a_redirect_to_https_of_the_same_place_cannot_have_acted(
+def test_a_redirect_to_https_at_the_same_place_was_not_acted_on(
     wire: Wire, status: int, where: str
 ) -> None:
     target = where.format(host=wire.host, port=wire.port)
@@ -703,7 +701,7 @@ def test_a_redirect_to_https_of_the_same_place_cannot_have_acted(
     st.sampled_from(["http", "https"]),
     st.sampled_from(["https://shop.example/a?b", "https://shop.example/a", "/a?b"]),
 )
-def test_no_redirect_but_an_upgrade_proves_that_nothing_was_done(
+def test_no_other_redirect_proves_that_nothing_was_done(
     status: int, scheme: str, location: str
 ) -> None:
     reply = Reply(status, {"location": location})
@@ -712,7 +710,7 @@ def test_no_redirect_but_an_upgrade_proves_that_nothing_was_done(
     assert only_upgrades(f"{scheme}://shop.example/a?b", reply) is proves
 
 
-# --- what is kept between calls, and where calls go -----------------------------------
+# --- state between calls, and where calls go ------------------------------------------
 
 
 def test_cookies_are_not_kept(wire: Wire) -> None:
@@ -721,7 +719,7 @@ def test_cookies_are_not_kept(wire: Wire) -> None:
         send(wire.url)
         assert wire.closed.acquire(timeout=10)
     assert [b"cookie" in request.lower() for request in wire.requests] == [False, False]
-    assert list(connection.session().cookies) == []
+    assert list(session.session().cookies) == []
 
 
 def test_proxies_in_the_environment_are_ignored(
@@ -747,15 +745,15 @@ def test_a_netrc_file_adds_no_credentials(
 
 
 def test_threads_do_not_share_a_session() -> None:
-    sessions = [connection.session(), connection.session()]
-    thread = threading.Thread(target=lambda: sessions.append(connection.session()))
+    sessions = [session.session(), session.session()]
+    thread = threading.Thread(target=lambda: sessions.append(session.session()))
     thread.start()
     thread.join()
     assert sessions[0] is sessions[1]
     assert sessions[0] is not sessions[2]
 
 
-# --- no secret gets out ---------------------------------------------------------------
+# --- no secret is shown ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [400, 429, 500])
@@ -772,7 +770,7 @@ def test_a_secret_in_an_unreadable_body_is_masked(wire: Wire) -> None:
     assert result.body == "<html>***</html>"
 
 
-def test_a_secret_in_what_went_wrong_is_masked(wire: Wire) -> None:
+def test_a_secret_in_an_error_is_masked(wire: Wire) -> None:
     def fail(_: Reply) -> Parsed:
         raise UnreadableReplyError(f"what is {SECRET}?")
 
@@ -804,7 +802,7 @@ def test_a_secret_in_the_providers_words_is_masked(wire: Wire, parsed: Parsed) -
 
 
 @pytest.mark.parametrize("order", [("abcd", "abcdefgh"), ("abcdefgh", "abcd")])
-def test_of_two_secrets_that_overlap_nothing_is_left(order: tuple[str, ...]) -> None:
+def test_of_two_overlapping_secrets_nothing_is_left(order: tuple[str, ...]) -> None:
     assert mask("<abcdefgh>", order) == "<***>"
 
 
@@ -821,12 +819,12 @@ AWKWARD = 'p"a/ss\\wörd&<1>'
         "p&quot;a/ss\\wörd&amp;&lt;1&gt;",
     ],
 )
-def test_a_secret_is_masked_however_it_is_spelt(spelt: str) -> None:
+def test_a_secret_is_masked_in_every_spelling(spelt: str) -> None:
     assert mask(f'{{"password":"{spelt}"}}', (AWKWARD,)) == '{"password":"***"}'
 
 
 @given(st.text(), st.lists(st.text(min_size=4), max_size=3))
-def test_what_is_masked_holds_no_secret_and_is_short(
+def test_masked_text_holds_no_secret_and_is_short(
     text: str, secrets: list[str]
 ) -> None:
     masked = mask(text + "".join(secrets), tuple(secrets))
@@ -836,7 +834,7 @@ def test_what_is_masked_holds_no_secret_and_is_short(
         assert secret not in masked.replace("***", "")
 
 
-def test_a_secret_that_is_cut_off_at_the_end_of_what_is_read_is_not_shown(
+def test_a_secret_cut_off_at_the_end_of_the_body_is_not_shown(
     wire: Wire,
 ) -> None:
     filler = SECRET * 2000
@@ -854,7 +852,7 @@ def test_threads_that_connect_at_once_read_the_authorities_once(
         if made:
             other.set()
         made.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-        # Long enough for another thread to begin, if nothing keeps it from that.
+        # Long enough for another thread to begin, unless a lock prevents it.
         other.wait(0.3)
         return made[-1]
 
@@ -871,7 +869,7 @@ def test_threads_that_connect_at_once_read_the_authorities_once(
 
 
 class Clocks:
-    """A wire that never sends, whose clocks move while it connects."""
+    """A wire that never sends; its clocks move while it connects."""
 
     def __init__(self, of_day: float, monotonic: float) -> None:
         self.at, self.since = datetime(2026, 11, 20, 12, tzinfo=UTC), 100.0
@@ -884,7 +882,7 @@ class Clocks:
     def monotonic(self) -> float:
         return self.since
 
-    def connect(self, head: object, seconds: float) -> Clocks:
+    def connect(self, head: object, seconds: float, verify: bool | str) -> Clocks:
         del head, seconds
         of_day, monotonic = self._moves
         self.at += timedelta(seconds=of_day)
@@ -914,7 +912,7 @@ class Clocks:
         pytest.param(-3600.0, 3.0, False, id="the time of day was set back"),
     ],
 )
-def test_it_is_sent_only_where_both_clocks_say_that_it_is_in_time(
+def test_a_request_is_sent_only_if_both_clocks_are_in_time(
     of_day: float, monotonic: float, sent: bool
 ) -> None:
     clocks = Clocks(of_day, monotonic)

@@ -77,7 +77,7 @@ def test_a_report_is_asked_for_with_one_row() -> None:
     assert request.body == f'{{"request":{{{LOGIN},{order}}}}}'.encode()
 
 
-def test_the_probe_asks_for_the_balance() -> None:
+def test_the_probe_reads_the_balance() -> None:
     request = SMS.build_probe(ACCOUNT, None)
     assert request is not None
     assert request.url == "https://api.iletimerkezi.com/v1/get-balance/json"
@@ -96,7 +96,7 @@ def test_code_200_is_cancelled(code: object) -> None:
 
 
 @pytest.mark.parametrize("status", [{}, {"message": "Tamam"}, {"code": None}])
-def test_a_status_without_a_code_goes_by_http(status: dict[str, Any]) -> None:
+def test_a_status_without_a_code_uses_the_http_status(status: dict[str, Any]) -> None:
     answer = {"response": {"status": status}}
     assert cancel(reply(200, answer)).outcome is Outcome.CANCELLED
     assert cancel(reply(455, answer)) == cancel(said(455, status.get("message")))
@@ -116,7 +116,7 @@ def test_a_status_without_a_code_goes_by_http(status: dict[str, Any]) -> None:
         {"response": {"status": {"code": True}}},
     ],
 )
-def test_200_without_a_status_that_can_be_read_is_no_success(document: object) -> None:
+def test_a_200_without_a_readable_status_is_no_success(document: object) -> None:
     with pytest.raises(UnreadableReplyError):
         SMS.parse_cancel([ORDER], reply(200, document))
 
@@ -141,14 +141,14 @@ def test_other_codes_mean_what_the_vocabulary_says(
     assert cancel(reply(200, inside)) == expected
 
 
-def test_a_body_that_says_200_does_not_overrule_http() -> None:
+def test_a_body_with_code_200_does_not_overrule_the_http_status() -> None:
     document = {"response": {"status": {"code": 200}}}
     assert cancel(reply(455, document)) == Finding(Outcome.REFUSED, None, "455")
     assert isinstance(SMS.parse_cancel([ORDER], reply(401, document)), Held)
 
 
 @pytest.mark.parametrize(("code", "named"), [(401, "hash"), (404, "base_url")])
-def test_401_and_404_are_the_accounts_fault(code: int, named: str) -> None:
+def test_a_401_and_a_404_are_the_accounts_fault(code: int, named: str) -> None:
     for answer in (said(code), said(str(code)), Reply(code, {}, b"<html>")):
         for parse in (SMS.parse_cancel, SMS.parse_read):
             held = parse([ORDER], answer)
@@ -179,11 +179,11 @@ def test_the_orders_own_status_decides(
     assert read(report(status, int(ORDER.id))) == found
 
 
-def test_the_report_knows_no_such_order() -> None:
+def test_a_455_in_the_report_means_no_such_order() -> None:
     assert read(said(455, "yok")) == Finding(Outcome.GONE, None, "455", "yok")
 
 
-def test_a_send_date_not_reached_means_that_it_is_still_scheduled() -> None:
+def test_a_456_in_the_report_means_still_scheduled() -> None:
     assert read(said(456)).outcome is Outcome.ACTIVE
 
 
@@ -194,17 +194,17 @@ def test_any_other_code_of_the_report_decides_nothing(code: int) -> None:
 
 
 @pytest.mark.parametrize("other", ["312891246", [ORDER.id], None, ""])
-def test_another_orders_report_decides_nothing(other: object) -> None:
+def test_a_report_about_another_order_decides_nothing(other: object) -> None:
     assert read(report(115, other)).outcome is Outcome.UNKNOWN
 
 
-def test_a_balance_proves_the_credentials_and_nothing_else() -> None:
+def test_the_balance_proves_only_the_credentials() -> None:
     parsed = SMS.parse_probe(said(200, balance={"amount": "1"}))
     assert isinstance(parsed, Findings)
     assert {f.outcome for f in parsed.by_order.values()} <= {Outcome.UNKNOWN}
 
 
-# --- what is submitted and configured ---------------------------------------------
+# --- orders, params and accounts --------------------------------------------------
 
 
 @pytest.mark.parametrize("order", [312891245, " 312891245\n", "1" * 20])
@@ -213,7 +213,7 @@ def test_an_order_is_a_number_of_up_to_20_digits(order: object) -> None:
 
 
 @pytest.mark.parametrize("order", ["", "12a", "1" * 21, "1,2", "-1", "٣", 1.0, True])
-def test_another_order_is_refused_in_words(order: object) -> None:
+def test_another_form_of_order_is_refused_in_a_sentence(order: object) -> None:
     with pytest.raises(InvalidRequestError, match="orderId"):
         SMS.check_order(order)
 
@@ -229,14 +229,14 @@ def test_a_cancel_is_never_repeated_and_a_cancelled_order_may_vanish() -> None:
     assert SMS.policy.cancelled_may_vanish
 
 
-def test_no_secret_shows() -> None:
+def test_no_secret_is_shown() -> None:
     shown = repr([ACCOUNT, SMS.build_cancel(ACCOUNT, None, [ORDER])])
     assert "the-key" not in shown
     assert "the-hash" not in shown
     assert set(ACCOUNT.secrets()) == {"the-key", "the-hash"}
 
 
-# --- whatever comes ---------------------------------------------------------------
+# --- any reply --------------------------------------------------------------------
 
 
 def shows_cancelled(parsed: Parsed) -> bool:
@@ -276,7 +276,7 @@ def test_extremes_are_unreadable_or_unknown(body: bytes) -> None:
 
 
 @given(HTTP, st.binary())
-def test_any_bytes_are_unreadable_or_read(status: int, body: bytes) -> None:
+def test_any_bytes_are_read_or_unreadable(status: int, body: bytes) -> None:
     for parse in (SMS.parse_cancel, SMS.parse_read):
         try:
             parsed = parse([ORDER], Reply(status, {}, body))
@@ -287,9 +287,7 @@ def test_any_bytes_are_unreadable_or_read(status: int, body: bytes) -> None:
 
 
 @given(HTTP, JSON | LIKELY)
-def test_no_json_is_read_as_cancelled_without_evidence(
-    status: int, document: Any
-) -> None:
+def test_no_json_means_cancelled_without_evidence(status: int, document: Any) -> None:
     try:
         parsed = SMS.parse_cancel([ORDER], reply(status, document))
     except UnreadableReplyError:
@@ -301,9 +299,7 @@ def test_no_json_is_read_as_cancelled_without_evidence(
 
 
 @given(HTTP, JSON | LIKELY)
-def test_no_report_is_read_as_cancelled_without_a_115(
-    status: int, document: Any
-) -> None:
+def test_no_report_means_cancelled_without_a_115(status: int, document: Any) -> None:
     try:
         parsed = SMS.parse_read([ORDER], reply(status, document))
     except UnreadableReplyError:

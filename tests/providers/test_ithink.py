@@ -73,7 +73,7 @@ def read(answer: Reply) -> Finding:
 # --- what is sent -----------------------------------------------------------------
 
 
-def test_a_cancel_names_its_awbs_with_commas() -> None:
+def test_a_cancel_lists_its_awbs_with_commas() -> None:
     request = ITHINK.build_cancel(ACCOUNT, None, [A, B])
     assert request.method == "POST"
     assert request.url == "https://my.ithinklogistics.com/api_v3/order/cancel.json"
@@ -85,14 +85,14 @@ def test_a_cancel_names_its_awbs_with_commas() -> None:
     assert request.body == body.encode()
 
 
-def test_tracking_is_asked_of_its_own_host() -> None:
+def test_tracking_uses_its_own_host() -> None:
     request = ITHINK.build_read(ACCOUNT, None, [A, B])
     assert request.url == "https://api.ithinklogistics.com/api_v3/order/track.json"
     body = f'{{"data":{{{LOGIN},"awb_number_list":"86210010463,86210010464"}}}}'
     assert request.body == body.encode()
 
 
-def test_the_probe_tracks_an_awb_that_is_nobodys() -> None:
+def test_the_probe_tracks_an_awb_that_does_not_exist() -> None:
     request = ITHINK.build_probe(ACCOUNT, None)
     assert request is not None
     assert request.url == "https://api.ithinklogistics.com/api_v3/order/track.json"
@@ -104,11 +104,11 @@ def test_a_probe_that_finds_nothing_proves_the_credentials(answer: Reply) -> Non
     assert isinstance(ITHINK.parse_probe(answer), Findings)
 
 
-def test_a_probe_that_is_turned_away_says_so() -> None:
+def test_a_refused_probe_holds_the_lane() -> None:
     assert isinstance(ITHINK.parse_probe(error("Access Token Not Match.")), Held)
 
 
-# --- which row is whose -----------------------------------------------------------
+# --- which row belongs to which AWB -----------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,9 @@ def test_a_probe_that_is_turned_away_says_so() -> None:
         [DONE, FAILED, {"status": "?"}],
     ],
 )
-def test_as_many_rows_as_awbs_are_read_by_their_place(data: object) -> None:
+def test_rows_are_matched_by_position_if_there_is_one_for_each_awb(
+    data: object,
+) -> None:
     parsed = ITHINK.parse_cancel(THREE, rows(data))
     assert outcomes(parsed) == [Outcome.CANCELLED, Outcome.REFUSED, Outcome.UNKNOWN]
 
@@ -145,22 +147,22 @@ def test_as_many_rows_as_awbs_are_read_by_their_place(data: object) -> None:
         "Success",
     ],
 )
-def test_rows_that_do_not_match_say_nothing_of_any(data: object) -> None:
+def test_rows_that_do_not_match_leave_all_awbs_unknown(data: object) -> None:
     parsed = ITHINK.parse_cancel(THREE, rows(data))
     assert outcomes(parsed) == [Outcome.UNKNOWN] * 3
 
 
-def test_rows_keyed_by_awb_are_read_by_it_and_one_that_is_missing_is_unknown() -> None:
+def test_rows_keyed_by_awb_are_matched_by_it_and_a_missing_one_is_unknown() -> None:
     parsed = ITHINK.parse_cancel(THREE, rows({C.id: DONE, A.id: FAILED}))
     assert outcomes(parsed) == [Outcome.REFUSED, Outcome.UNKNOWN, Outcome.CANCELLED]
 
 
-def test_a_success_may_call_itself_1() -> None:
+def test_a_success_may_have_status_code_1() -> None:
     document = {"status": "success", "status_code": 1, "data": {"1": DONE}}
     assert cancel(reply(document)).outcome is Outcome.CANCELLED
 
 
-def test_a_row_that_names_another_awb_makes_all_places_doubtful() -> None:
+def test_a_row_that_names_another_awb_makes_all_rows_unknown() -> None:
     data = [{**DONE, "awb_no": B.id}, {**DONE, "awb_no": A.id}, DONE]
     assert outcomes(ITHINK.parse_cancel(THREE, rows(data))) == [Outcome.UNKNOWN] * 3
     data = [{**DONE, "awb_no": order.id} for order in THREE]
@@ -171,7 +173,7 @@ def test_a_row_that_names_another_awb_makes_all_places_doubtful() -> None:
 
 
 @pytest.mark.parametrize("word", ["Success", "success", "SUCCESS "])
-def test_success_whatever_the_capitals_is_cancelled(word: str) -> None:
+def test_success_in_any_capitals_is_cancelled(word: str) -> None:
     found = cancel(rows({"1": {**DONE, "status": word}}, word))
     assert (found.outcome, found.reason) == (Outcome.CANCELLED, Reason.CONFIRMED)
     assert found.code == word.strip()
@@ -186,7 +188,7 @@ def test_a_failed_row_is_a_refusal_and_keeps_its_words(word: str) -> None:
 
 
 @pytest.mark.parametrize("row", [None, "Success", [], {}, {"status": "Queued"}, 1])
-def test_another_row_decides_nothing(row: object) -> None:
+def test_a_row_with_another_status_decides_nothing(row: object) -> None:
     assert cancel(rows({"1": row})).outcome is Outcome.UNKNOWN
 
 
@@ -209,7 +211,7 @@ REMARKS = [
 
 
 @pytest.mark.parametrize(("remark", "reason"), REMARKS)
-def test_a_remark_says_why(remark: str, reason: Reason) -> None:
+def test_a_remark_gives_the_reason(remark: str, reason: Reason) -> None:
     found = cancel(rows({"1": {**FAILED, "remark": remark}}))
     assert (found.outcome, found.reason) == (Outcome.REFUSED, reason)
     whole = cancel(error(remark))
@@ -236,7 +238,7 @@ def test_a_remark_that_may_mean_cancelled_decides_nothing(remark: str) -> None:
     "remark",
     ["Order already cancelled!", "AWB has been canceled", "Shipment is Cancelled"],
 )
-def test_a_remark_that_names_a_cancellation_is_to_be_read_back(remark: str) -> None:
+def test_a_remark_that_names_a_cancellation_is_read_back(remark: str) -> None:
     found = cancel(rows({"1": {**FAILED, "remark": remark}}))
     assert found == Finding(Outcome.REFUSED, Reason.ALREADY_CANCELLED, "Failed", remark)
 
@@ -245,18 +247,18 @@ def test_a_remark_that_names_a_cancellation_is_to_be_read_back(remark: str) -> N
 
 
 @pytest.mark.parametrize("status", ["error", "Failed", None, True, "partial"])
-def test_a_row_is_no_success_where_the_reply_is_none(status: object) -> None:
+def test_a_success_row_in_a_failed_reply_is_no_success(status: object) -> None:
     assert cancel(rows({"1": DONE}, status)).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("code", [400, "500", 200.5, True, "?"])
-def test_a_success_with_another_status_code_is_none(code: object) -> None:
+def test_a_success_with_another_status_code_is_no_success(code: object) -> None:
     answer = {"status": "success", "status_code": code, "data": {"1": DONE}}
     assert cancel(reply(answer)).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("http", [400, 404, 409, 422])
-def test_a_success_with_another_http_status_is_none(http: int) -> None:
+def test_a_success_with_another_http_status_is_no_success(http: int) -> None:
     document = {"status": "success", "data": {"1": DONE}}
     parsed = ITHINK.parse_cancel([A], reply(document, http))
     if isinstance(parsed, Findings):
@@ -290,7 +292,7 @@ def test_an_awb_that_is_not_accessible_does_not_hold_the_lane() -> None:
 @pytest.mark.parametrize(
     ("http", "named"), [(401, "secret_key"), (403, "IP"), (404, "base_url")]
 )
-def test_401_403_and_404_hold_the_lane(http: int, named: str) -> None:
+def test_a_401_403_or_404_holds_the_lane(http: int, named: str) -> None:
     for body in (b"", b"{}"):
         for parse in (ITHINK.parse_cancel, ITHINK.parse_read):
             held = parse([A], Reply(http, {}, body))
@@ -304,14 +306,14 @@ def test_a_404_in_ithinks_own_form_is_about_the_shipment() -> None:
     assert (found.outcome, found.reason) == (Outcome.REFUSED, Reason.NOT_FOUND)
 
 
-def test_an_error_for_many_halves_them() -> None:
+def test_an_error_for_a_batch_halves_it() -> None:
     parsed = ITHINK.parse_cancel(THREE, error("AWB not found"))
     assert parsed == BatchRefused(
         Finding(Outcome.REFUSED, Reason.NOT_FOUND, "error", "AWB not found")
     )
 
 
-def test_400_is_an_invalid_request() -> None:
+def test_a_400_is_an_invalid_request() -> None:
     document = {"message": "Bad input"}
     expected = Finding(Outcome.REFUSED, Reason.INVALID_REQUEST, "400", "Bad input")
     assert cancel(reply(document, 400)) == expected
@@ -332,12 +334,12 @@ def test_400_is_an_invalid_request() -> None:
         reply({"message": "conflict"}, 409),
     ],
 )
-def test_a_reply_that_may_have_acted_says_nothing_of_any(answer: Reply) -> None:
+def test_a_reply_that_may_have_acted_leaves_all_awbs_unknown(answer: Reply) -> None:
     assert outcomes(ITHINK.parse_cancel(THREE, answer)) == [Outcome.UNKNOWN] * 3
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"\xff", b"[" * 100_000])
-def test_what_is_no_object_cannot_be_read(body: bytes) -> None:
+def test_a_reply_that_is_no_object_is_unreadable(body: bytes) -> None:
     for status in (200, 400, 409):
         with pytest.raises(UnreadableReplyError):
             ITHINK.parse_cancel([A], Reply(status, {}, body))
@@ -385,7 +387,7 @@ TRACKED = [
 
 
 @pytest.mark.parametrize(("status", "code", "expected"), TRACKED)
-def test_a_tracked_shipment_is_what_words_and_code_say(
+def test_words_and_code_decide_a_tracked_shipment(
     status: str | None, code: str | None, expected: tuple[Outcome, Reason | None]
 ) -> None:
     found = read(tracked(status, code))
@@ -404,7 +406,7 @@ def test_each_awb_is_read_from_its_own_entry() -> None:
 
 
 @pytest.mark.parametrize("shape", [list, lambda entries: dict(enumerate(entries))])
-def test_an_entry_is_found_by_the_awb_inside(shape: Any) -> None:
+def test_an_entry_is_found_by_the_awb_inside_it(shape: Any) -> None:
     entry = {"awb_no": int(A.id), "current_status_code": "CN"}
     other = {"awb_no": B.id, "current_status": "Manifested"}
     assert read(rows(shape([other, entry]))).outcome is Outcome.CANCELLED
@@ -437,7 +439,7 @@ def test_one_bad_awb_does_not_hide_the_others() -> None:
     assert outcomes(broken) == [Outcome.UNKNOWN] * 3
 
 
-# --- what is submitted and configured ---------------------------------------------
+# --- orders, params and accounts --------------------------------------------------
 
 
 @pytest.mark.parametrize("order", [86210010463, " 86210010463 ", "SF-1234ab", "1" * 40])
@@ -448,12 +450,12 @@ def test_an_awb_is_letters_digits_and_hyphens(order: object) -> None:
 @pytest.mark.parametrize(
     "order", ["", "123", "1" * 41, "8621,8622", "8621 8622", "8621/2", "86\n21", 1.5]
 )
-def test_another_order_is_refused_in_words(order: object) -> None:
+def test_another_form_of_order_is_refused_in_a_sentence(order: object) -> None:
     with pytest.raises(InvalidRequestError, match="AWB"):
         ITHINK.check_order(order)
 
 
-def test_not_cancelled_is_not_believed_at_once_and_nothing_is_repeated() -> None:
+def test_not_cancelled_is_not_believed_at_once_and_cancels_are_not_repeated() -> None:
     assert ITHINK.policy.active_trusted_after == timedelta(minutes=10)
     assert (ITHINK.policy.batch, ITHINK.policy.read_batch) == (100, 10)
     assert not ITHINK.policy.repeatable
@@ -463,11 +465,11 @@ def account(**values: object) -> IThinkAccount:
     return IThinkAccount.model_validate({**SECRETS, **values})
 
 
-def test_another_base_url_is_for_tracking_too_unless_told() -> None:
+def test_another_base_url_is_used_for_tracking_too_unless_track_url_is_given() -> None:
     staging = "https://pre-alpha.ithinklogistics.com"
     assert account(base_url=staging + "/").track_url == staging
-    told = account(base_url=staging, track_url="https://track.example/")
-    assert told.track_url == "https://track.example"
+    given = account(base_url=staging, track_url="https://track.example/")
+    assert given.track_url == "https://track.example"
     local = account(base_url="http://127.0.0.1:9/ithink")
     assert local.track_url == "http://127.0.0.1:9/ithink"
 
@@ -481,9 +483,7 @@ def test_another_base_url_is_for_tracking_too_unless_told() -> None:
         ({"access_token": None}, "access_token"),
     ],
 )
-def test_an_account_that_cannot_be_used_is_refused(
-    values: dict[str, object], named: str
-) -> None:
+def test_an_unusable_account_is_refused(values: dict[str, object], named: str) -> None:
     with pytest.raises(ValidationError) as raised:
         account(**values)
     assert named in explain(raised.value)
@@ -495,14 +495,14 @@ def test_plain_http_may_be_allowed() -> None:
     assert allowed.track_url == "http://track.example"
 
 
-def test_no_secret_shows() -> None:
+def test_no_secret_is_shown() -> None:
     shown = repr([ACCOUNT, ITHINK.build_cancel(ACCOUNT, None, [A])])
     assert "the-token" not in shown
     assert "the-secret" not in shown
     assert set(ACCOUNT.secrets()) == {"the-token", "the-secret"}
 
 
-# --- whatever comes ---------------------------------------------------------------
+# --- any reply --------------------------------------------------------------------
 
 HTTP = st.sampled_from([200, 201, 204, 400, 401, 403, 404, 409, 422])
 WORDS = st.sampled_from(
@@ -540,7 +540,7 @@ LIKELY = st.fixed_dictionaries(
 
 
 @given(HTTP, st.binary())
-def test_any_bytes_are_unreadable_or_read(status: int, body: bytes) -> None:
+def test_any_bytes_are_read_or_unreadable(status: int, body: bytes) -> None:
     for parse in (ITHINK.parse_cancel, ITHINK.parse_read):
         try:
             parsed = parse([A], Reply(status, {}, body))
@@ -551,7 +551,7 @@ def test_any_bytes_are_unreadable_or_read(status: int, body: bytes) -> None:
 
 
 @given(HTTP, JSON | LIKELY, st.sampled_from([[A], [A, B], THREE]))
-def test_no_json_is_read_as_cancelled_without_a_row_that_says_so(
+def test_no_json_means_cancelled_without_a_success_row(
     status: int, document: Any, orders: list[Order]
 ) -> None:
     try:
@@ -576,7 +576,7 @@ def test_no_json_is_read_as_cancelled_without_a_row_that_says_so(
 
 
 @given(HTTP, JSON | LIKELY)
-def test_no_tracking_is_read_as_cancelled_without_the_word_or_code(
+def test_no_tracking_means_cancelled_without_the_word_or_code(
     status: int, document: Any
 ) -> None:
     try:
@@ -594,7 +594,9 @@ def test_no_tracking_is_read_as_cancelled_without_the_word_or_code(
 
 
 @given(st.permutations([(A, DONE), (B, FAILED), (C, {"status": "?"})]))
-def test_tracking_is_the_same_in_any_order(entries: list[tuple[Order, Any]]) -> None:
+def test_the_order_of_tracking_entries_does_not_matter(
+    entries: list[tuple[Order, Any]],
+) -> None:
     words = {"Success": "Cancelled", "Failed": "In Transit", "?": "Manifested"}
     data = [
         {"awb_no": order.id, "current_status": words[row["status"]]}

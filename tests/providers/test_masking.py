@@ -1,4 +1,4 @@
-"""What a provider says never shows a secret, however it is spelt and wherever cut."""
+"""A provider's words never show a secret, in any spelling and cut at any place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOLDER = "Işıl İğneci-Öztürk"
         "TR56 0006100519786457841326",
     ],
 )
-def test_an_iban_is_masked_however_it_is_grouped(sent: str, quoted: str) -> None:
+def test_an_iban_is_masked_in_any_grouping(sent: str, quoted: str) -> None:
     assert mask(f"IBAN {quoted} is wrong", (sent,)) == "IBAN *** is wrong"
 
 
@@ -40,19 +40,17 @@ def test_a_name_is_masked_in_capitals_and_small_letters(quoted: str) -> None:
 
 
 @given(st.sampled_from([IBAN, SPACED]), st.integers(min_value=4, max_value=31))
-def test_a_secret_that_was_cut_in_the_middle_is_masked(quoted: str, size: int) -> None:
+def test_a_secret_cut_off_in_the_middle_is_masked(quoted: str, size: int) -> None:
     assert mask(f"no: {quoted[:size].rstrip()}", (IBAN,)) == "no: ***"
 
 
 @pytest.mark.parametrize("quoted", ["Işıl İğn", "IŞIL İĞN", "ışıl iğn"])
-def test_a_name_that_was_cut_is_masked_in_capitals_too(quoted: str) -> None:
+def test_a_name_cut_off_in_the_middle_is_masked_in_capitals_too(quoted: str) -> None:
     assert mask(f"no {quoted}", (HOLDER,)) == "no ***"
 
 
 @given(st.characters(categories=["L"]), st.text(alphabet=" -\t", max_size=3))
-def test_whatever_is_the_same_but_for_its_case_is_masked(
-    letter: str, between: str
-) -> None:
+def test_a_secret_is_masked_in_any_case(letter: str, between: str) -> None:
     secret = f"ab{letter}cd{letter}ef"
     for other in {letter.upper(), letter.lower(), letter.title(), letter.swapcase()}:
         quoted = f"AB{between}{other}Cd{other}{between}EF"
@@ -61,5 +59,5 @@ def test_whatever_is_the_same_but_for_its_case_is_masked(
 
 
 @pytest.mark.parametrize("secret", ["", " ", "    ", "abc"])
-def test_a_secret_of_next_to_nothing_masks_nothing(secret: str) -> None:
+def test_a_very_short_secret_masks_nothing(secret: str) -> None:
     assert mask("a word, abc", (secret,)) == "a word, abc"

@@ -67,12 +67,12 @@ def test_one_order_is_cancelled_by_a_form_with_order() -> None:
     assert request.body == b"key=the+key%261&action=cancel&order=ord_01HG9X7KJP4N"
 
 
-def test_many_are_cancelled_by_a_form_with_orders() -> None:
+def test_many_orders_are_cancelled_by_a_form_with_orders() -> None:
     request = PANEL.build_cancel(ACCOUNT, None, [A, C])
     assert request.body == b"key=the+key%261&action=cancel&orders=ord_01HG9X7KJP4N%2C9"
 
 
-def test_statuses_are_asked_for_in_the_same_way() -> None:
+def test_statuses_are_read_by_the_same_forms() -> None:
     one = PANEL.build_read(ACCOUNT, None, [A])
     assert one.url == "https://notpanel.com/api/v2"
     assert one.body == b"key=the+key%261&action=status&order=ord_01HG9X7KJP4N"
@@ -80,7 +80,7 @@ def test_statuses_are_asked_for_in_the_same_way() -> None:
     assert many.body == b"key=the+key%261&action=status&orders=ord_01HG9X7KJP4N%2C9"
 
 
-def test_the_probe_reads_an_order_that_is_nobodys() -> None:
+def test_the_probe_reads_an_order_that_does_not_exist() -> None:
     request = PANEL.build_probe(ACCOUNT, None)
     assert request is not None
     assert request.body == b"key=the+key%261&action=status&order=0"
@@ -89,7 +89,7 @@ def test_the_probe_reads_an_order_that_is_nobodys() -> None:
     assert isinstance(PANEL.parse_probe(reply({"error": "Invalid API key"}, 400)), Held)
 
 
-# --- what one order's cancel is answered ------------------------------------------
+# --- what the answer to one order's cancel means ----------------------------------
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_probe_reads_an_order_that_is_nobodys() -> None:
         {A.id: {"order": A.id, "cancel": A.id}},
     ],
 )
-def test_success_is_no_more_than_requested(document: object) -> None:
+def test_success_means_only_requested(document: object) -> None:
     assert cancel(document) == REQUESTED
 
 
@@ -137,7 +137,7 @@ def test_success_is_no_more_than_requested(document: object) -> None:
         {A.id: 1},
     ],
 )
-def test_what_is_no_clear_yes_of_this_order_decides_nothing(document: object) -> None:
+def test_an_answer_that_is_no_clear_success_decides_nothing(document: object) -> None:
     assert cancel(document).outcome is Outcome.UNKNOWN
 
 
@@ -183,7 +183,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("words", "outcome", "reason"), ERRORS)
-def test_an_error_says_why_and_its_words_are_kept(
+def test_an_error_gives_the_reason_and_its_words_are_kept(
     words: str, outcome: Outcome, reason: Reason | None
 ) -> None:
     expected = Finding(outcome, reason, "400", words)
@@ -201,7 +201,7 @@ def test_an_error_says_why_and_its_words_are_kept(
         assert found.message == words
 
 
-# --- which row is whose -----------------------------------------------------------
+# --- which row belongs to which order ---------------------------------------------
 
 ROWS = [
     {"order": A.id, "cancel": A.id},
@@ -211,7 +211,7 @@ ROWS = [
 
 
 @given(st.permutations(ROWS))
-def test_a_row_is_the_orders_that_it_names_wherever_it_stands(rows: list[Any]) -> None:
+def test_a_row_belongs_to_the_order_that_it_names(rows: list[Any]) -> None:
     parsed = PANEL.parse_cancel(THREE, reply(rows))
     assert outcomes(parsed) == [Outcome.REQUESTED, Outcome.REFUSED, Outcome.REQUESTED]
 
@@ -235,13 +235,13 @@ def test_a_map_keyed_by_order_is_read_too() -> None:
     assert "ord_unasked1" not in parsed.by_order
 
 
-def test_two_rows_that_differ_decide_nothing() -> None:
+def test_two_different_rows_for_one_order_decide_nothing() -> None:
     rows = [ROWS[0], {"order": A.id, "error": "Order not found"}, ROWS[0]]
     assert cancel(rows).outcome is Outcome.UNKNOWN
     assert cancel([ROWS[0], ROWS[0]]) == REQUESTED
 
 
-def test_one_yes_for_many_is_nobodys() -> None:
+def test_one_success_for_a_batch_belongs_to_no_order() -> None:
     parsed = PANEL.parse_cancel(THREE, reply({"cancel": A.id}))
     assert outcomes(parsed) == [Outcome.UNKNOWN] * 3
 
@@ -250,7 +250,7 @@ def test_one_yes_for_many_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 422])
-def test_an_error_for_many_halves_them(status: int) -> None:
+def test_an_error_for_a_batch_halves_it(status: int) -> None:
     parsed = PANEL.parse_cancel(THREE, reply({"error": "Order not found"}, status))
     assert parsed == BatchRefused(
         Finding(Outcome.REFUSED, Reason.NOT_FOUND, str(status), "Order not found")
@@ -270,7 +270,7 @@ def test_an_error_for_many_halves_them(status: int) -> None:
         ("cancelled", 200),
     ],
 )
-def test_a_reply_that_may_have_acted_says_nothing_of_any(
+def test_a_reply_that_may_have_acted_leaves_all_orders_unknown(
     document: object, status: int
 ) -> None:
     parsed = PANEL.parse_cancel(THREE, reply(document, status))
@@ -293,7 +293,7 @@ def test_an_error_about_the_account_holds_the_lane(words: str, status: int) -> N
 @pytest.mark.parametrize(
     ("status", "named"), [(401, "key"), (403, "suspended"), (404, "base_url")]
 )
-def test_401_403_and_404_hold_the_lane(status: int, named: str) -> None:
+def test_a_401_403_or_404_holds_the_lane(status: int, named: str) -> None:
     for body in (b"", b"{}", b'{"error":"No such page"}'):
         for parse in (PANEL.parse_cancel, PANEL.parse_read):
             held = parse([A], Reply(status, {}, body))
@@ -301,13 +301,13 @@ def test_401_403_and_404_hold_the_lane(status: int, named: str) -> None:
             assert named in held.why
 
 
-def test_a_404_that_speaks_of_an_order_is_about_the_order() -> None:
+def test_a_404_about_an_order_does_not_hold_the_lane() -> None:
     assert cancel({"error": "Order not found"}, 404).reason is Reason.NOT_FOUND
     assert read({"error": "Order not found"}, 404).outcome is Outcome.GONE
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b"[" * 100_000])
-def test_what_is_no_json_cannot_be_read(body: bytes) -> None:
+def test_a_reply_that_is_no_json_is_unreadable(body: bytes) -> None:
     for status in (200, 400, 409):
         for parse in (PANEL.parse_cancel, PANEL.parse_read):
             with pytest.raises(UnreadableReplyError):
@@ -351,14 +351,14 @@ def test_a_status_is_read_in_any_spelling_and_kept(
 
 
 @pytest.mark.parametrize(("remains", "said"), [("650", "650"), (650, "650"), (0, "0")])
-def test_partial_says_how_much_remained(remains: object, said: str) -> None:
+def test_partial_shows_how_much_remained(remains: object, said: str) -> None:
     found = read({"status": "Partial", "remains": remains})
     assert found.message is not None
     assert f": {said} of it remained" in found.message
 
 
 @pytest.mark.parametrize("remains", [None, "", [], 1.5])
-def test_partial_without_a_number_says_so(remains: object) -> None:
+def test_partial_without_a_number_is_shown_as_unknown(remains: object) -> None:
     found = read({"status": "partial", "remains": remains})
     assert (found.outcome, found.reason) == (Outcome.CANCELLED, Reason.PARTIAL)
     assert "unknown number" in (found.message or "")
@@ -384,7 +384,7 @@ def test_each_order_is_read_from_its_own_entry() -> None:
         {},
     ],
 )
-def test_a_status_that_is_nobodys_decides_nothing(document: object) -> None:
+def test_a_status_without_an_order_decides_nothing(document: object) -> None:
     parsed = PANEL.parse_read(THREE, reply(document))
     assert outcomes(parsed) == [Outcome.UNKNOWN] * 3
 
@@ -401,7 +401,7 @@ def test_a_status_in_a_failed_reply_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize("words", ["Order not found", "Incorrect order ID"])
-def test_no_such_order_is_gone(words: str) -> None:
+def test_an_unknown_order_is_gone(words: str) -> None:
     assert read({"error": words}, 400) == Finding(Outcome.GONE, None, "400", words)
     assert read({A.id: {"error": words}}) == Finding(Outcome.GONE, None, None, words)
 
@@ -417,7 +417,7 @@ def test_one_bad_order_does_not_hide_the_others() -> None:
     assert isinstance(refused, BatchRefused)
 
 
-# --- what is submitted and configured ---------------------------------------------
+# --- orders, params and accounts --------------------------------------------------
 
 
 @pytest.mark.parametrize("order", [A.id, 9, " 9 ", "a-b_1", "1" * 64])
@@ -426,7 +426,7 @@ def test_an_order_is_an_id_with_a_digit(order: object) -> None:
 
 
 @pytest.mark.parametrize("order", ["", "ord", "error", "1,2", "1 2", "_1", "1" * 65])
-def test_another_order_is_refused_in_words(order: object) -> None:
+def test_another_form_of_order_is_refused_in_a_sentence(order: object) -> None:
     with pytest.raises(InvalidRequestError, match="ord_01HG9X7KJP4N"):
         PANEL.check_order(order)
 
@@ -446,14 +446,14 @@ def test_an_account_needs_a_key() -> None:
     assert explain(raised.value) == "key is required"
 
 
-def test_no_secret_shows() -> None:
+def test_no_secret_is_shown() -> None:
     shown = repr([ACCOUNT, PANEL.build_cancel(ACCOUNT, None, [A])])
     assert "the key" not in shown
     assert "the+key" not in shown
     assert ACCOUNT.secrets() == ("the key&1",)
 
 
-# --- whatever comes ---------------------------------------------------------------
+# --- any reply --------------------------------------------------------------------
 
 HTTP = st.sampled_from([200, 201, 204, 400, 401, 403, 404, 409, 422])
 WORDS = st.sampled_from(
@@ -480,7 +480,7 @@ LIKELY = ROW | st.lists(ROW, max_size=4) | st.dictionaries(KEYS, ROW, max_size=4
 
 
 @given(HTTP, st.binary())
-def test_any_bytes_are_unreadable_or_read(status: int, body: bytes) -> None:
+def test_any_bytes_are_read_or_unreadable(status: int, body: bytes) -> None:
     for parse in (PANEL.parse_cancel, PANEL.parse_read):
         try:
             parsed = parse([A], Reply(status, {}, body))
@@ -491,7 +491,7 @@ def test_any_bytes_are_unreadable_or_read(status: int, body: bytes) -> None:
 
 
 @given(HTTP, JSON | LIKELY, st.sampled_from([[A], [A, B], THREE]))
-def test_no_cancel_is_ever_read_as_done(
+def test_no_cancel_reply_means_cancelled(
     status: int, document: Any, orders: list[Order]
 ) -> None:
     try:
@@ -508,7 +508,7 @@ def test_no_cancel_is_ever_read_as_done(
 
 
 @given(HTTP, JSON | LIKELY, st.sampled_from([[A], [A, B], THREE]))
-def test_no_status_is_read_as_cancelled_without_the_word(
+def test_no_status_means_cancelled_without_the_word(
     status: int, document: Any, orders: list[Order]
 ) -> None:
     try:

@@ -1,4 +1,4 @@
-"""A firewall's page is told as one, at every provider, and never as a wrong key."""
+"""A firewall's page is recognised at every provider, and never blamed on the key."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def provider(request: pytest.FixtureRequest) -> Provider[Any]:
 
 
 def readings(provider: Provider[Any], reply: Reply) -> list[Any]:
-    """What every one of the provider's parsers makes of ``reply``."""
+    """The result of each of the provider's parsers for ``reply``."""
     asked = ORDERS[provider.name][: provider.policy.batch]
     found: list[Any] = [
         provider.parse_cancel(asked, reply),
@@ -68,7 +68,7 @@ def check(held: object) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("status", [403, 406])
-def test_a_page_before_the_api_holds_the_lane_and_blames_no_key(
+def test_a_page_before_the_api_holds_the_lane_and_does_not_blame_the_key(
     provider: Provider[Any], page: str, status: int
 ) -> None:
     headers, body = PAGES[page]
@@ -77,7 +77,7 @@ def test_a_page_before_the_api_holds_the_lane_and_blames_no_key(
         assert f"HTTP {status}" in held.why
 
 
-def test_a_pages_title_is_shown_in_short(provider: Provider[Any]) -> None:
+def test_a_pages_title_is_shown_cut_to_length(provider: Provider[Any]) -> None:
     body = f"<html><TITLE class=x>\n Access&nbsp;Denied {'x' * 400}</TITLE>"
     for held in readings(provider, Reply(403, HTML, body.encode())):
         assert '"Access Denied x' in held.why
@@ -85,10 +85,8 @@ def test_a_pages_title_is_shown_in_short(provider: Provider[Any]) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"error": "Account suspended"}', b"[]"])
-def test_what_the_api_says_itself_is_no_page(
-    provider: Provider[Any], body: bytes
-) -> None:
-    # Many an API says of its JSON that it is HTML.
+def test_the_apis_own_answer_is_no_page(provider: Provider[Any], body: bytes) -> None:
+    # Many APIs declare their JSON as HTML.
     for status in (401, 403):
         for held in readings_or_none(provider, Reply(status, HTML, body)):
             assert not isinstance(held, Held) or not held.by_gateway
@@ -101,7 +99,7 @@ def readings_or_none(provider: Provider[Any], reply: Reply) -> list[Any]:
         return []
 
 
-def test_a_401_renews_the_token_whoever_answers_it(provider: Provider[Any]) -> None:
+def test_a_401_renews_the_token_even_if_it_is_a_page(provider: Provider[Any]) -> None:
     if isinstance(provider, WithLogin):
         asked = ORDERS[provider.name]
         page = Reply(401, HTML, b"<html>401</html>")
@@ -109,14 +107,14 @@ def test_a_401_renews_the_token_whoever_answers_it(provider: Provider[Any]) -> N
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
-def test_a_page_at_a_login_blames_no_key(status: int) -> None:
+def test_a_page_at_a_login_does_not_blame_the_key(status: int) -> None:
     for provider in PROVIDERS:
         if isinstance(provider, WithLogin) and status < 500:
             page = Reply(status, HTML, b"<html><title>Not here</title></html>")
             check(provider.parse_login(page, NOW))
 
 
-# --- pages that prove nothing of the order ------------------------------------------
+# --- pages that prove nothing about the order ---------------------------------------
 
 
 def asked(wire: Wire, status: int, body: str, *headers: str) -> Exchange:
@@ -139,7 +137,7 @@ def test_a_firewall_with_another_status_may_be_done_and_holds_the_lane(
 
 
 @pytest.mark.parametrize("status", [405, 410])
-def test_a_page_that_knows_no_such_address_may_be_done_and_names_base_url(
+def test_a_page_about_a_wrong_address_may_be_done_and_names_base_url(
     wire: Wire, status: int
 ) -> None:
     result = asked(wire, status, "<html><h1>nginx</h1></html>")
@@ -149,13 +147,13 @@ def test_a_page_that_knows_no_such_address_may_be_done_and_names_base_url(
 
 
 @pytest.mark.parametrize("status", [200, 400, 409, 500, 502])
-def test_any_other_page_may_be_done_and_holds_nothing(wire: Wire, status: int) -> None:
+def test_any_other_page_may_be_done_and_holds_no_lane(wire: Wire, status: int) -> None:
     result = asked(wire, status, "<html><title>Fatal error</title></html>")
     assert (result.evidence, result.parsed) == (Evidence.MAYBE_DONE, None)
     assert status >= 500 or "web page or firewall answered" in str(result.detail)
 
 
-def test_json_that_cannot_be_read_is_no_page(wire: Wire) -> None:
+def test_unreadable_json_is_no_page(wire: Wire) -> None:
     result = asked(wire, 200, json.dumps({"response": "just a moment"}))
     assert (result.evidence, result.parsed) == (Evidence.MAYBE_DONE, None)
     assert "page" not in str(result.detail)

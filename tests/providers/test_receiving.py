@@ -1,4 +1,4 @@
-"""A reply is read the same however it comes, and not for longer than its time."""
+"""A reply is read the same in any pieces, and only within its time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPLIES = [
 
 
 @given(st.sampled_from(REPLIES), st.sets(st.integers(1, 120)))
-def test_a_reply_is_the_same_wherever_it_is_cut(reply: bytes, cuts: set[int]) -> None:
+def test_a_reply_is_the_same_in_any_pieces(reply: bytes, cuts: set[int]) -> None:
     incoming = _Incoming(1000)
     places = [0, *sorted(cuts), len(reply)]
     for begin, end in pairwise(places):
@@ -34,7 +34,7 @@ def test_a_reply_is_the_same_wherever_it_is_cut(reply: bytes, cuts: set[int]) ->
     assert "t" not in incoming.headers
 
 
-def test_headers_of_one_name_are_put_together() -> None:
+def test_headers_of_one_name_are_joined() -> None:
     incoming = _Incoming(1000)
     incoming.feed(b"HTTP/1.1 200 OK\r\nX: a\r\nx: b\r\n\r\n")
     assert incoming.headers == {"x": "a, b"}
@@ -45,7 +45,7 @@ def test_headers_of_one_name_are_put_together() -> None:
     [b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nX"],
     ids=["status", "value", "name"],
 )
-def test_a_line_without_an_end_is_not_kept(line: bytes) -> None:
+def test_a_line_without_an_end_is_cut_off(line: bytes) -> None:
     incoming = _Incoming(1000)
     incoming.feed(line)
     for _ in range(65):
@@ -54,7 +54,7 @@ def test_a_line_without_an_end_is_not_kept(line: bytes) -> None:
         incoming.feed(b"x" * 1000)
 
 
-def test_silence_is_waited_for_no_longer_than_all_of_the_reply(
+def test_waiting_ends_with_the_time_of_the_whole_reply(
     stopwatch: Callable[[], float],
 ) -> None:
     ours, theirs = socket.socketpair()

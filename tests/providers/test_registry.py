@@ -1,4 +1,4 @@
-"""No provider's policy may make a sentence of ours untrue."""
+"""No provider's policy may make our statements untrue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rescind.provider.interface import Provider
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: one.name)
-def test_a_reading_is_never_believed_at_once(
+def test_a_policy_must_not_believe_a_reading_at_once(
     provider: Provider[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_policy(provider)

@@ -1,4 +1,4 @@
-"""What looks like a customer's number or address is in no body that is kept."""
+"""No stored body shows text that looks like a customer's number or address."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def digits(text: str) -> str:
 
 @pytest.mark.parametrize("personal", PERSONAL)
 @pytest.mark.parametrize("place", PLACES)
-def test_whatever_looks_like_a_persons_is_masked(personal: str, place: str) -> None:
+def test_text_that_looks_like_personal_data_is_masked(
+    personal: str, place: str
+) -> None:
     masked = masked_shapes(place.format(personal))
     assert "***" in masked
     assert len(digits(masked)) <= len("111")
@@ -65,13 +67,13 @@ def test_whatever_looks_like_a_persons_is_masked(personal: str, place: str) -> N
 
 
 @pytest.mark.parametrize("personal", PHONES + CARDS + IBANS)
-def test_it_is_masked_in_json_that_is_ascii_alone(personal: str) -> None:
+def test_personal_data_is_masked_in_ascii_json_too(personal: str) -> None:
     body = json.dumps({"number": personal}).replace("+", "\\u002b")
     assert digits(masked_shapes(body)) in ("", "002")
 
 
 @given(st.sampled_from(PHONES + CARDS), st.sampled_from(PLACES[:3]), st.data())
-def test_of_a_number_that_was_cut_in_the_middle_five_digits_are_left(
+def test_of_a_number_cut_in_the_middle_at_most_five_digits_are_left(
     personal: str, place: str, data: st.DataObject
 ) -> None:
     text = place.format(personal)
@@ -91,12 +93,12 @@ KEPT = [
 
 
 @pytest.mark.parametrize("text", KEPT)
-def test_what_is_nobodys_stays(text: str) -> None:
+def test_harmless_text_stays(text: str) -> None:
     assert masked_shapes(text) == text
 
 
 @pytest.mark.parametrize("order", ["86210010463", "SF1234567890123", "312891245000"])
-def test_what_the_request_named_itself_stays(order: str) -> None:
+def test_words_of_the_request_stay(order: str) -> None:
     asked = Request("POST", "https://x", {}, f"orders=1%2C{order}%2C2".encode())
     body = json.dumps({order: {"error": "no", "phone": "05321234567"}}).encode()
     masked = masked_body(asked, Reply(400, {}, body), ())
@@ -105,7 +107,7 @@ def test_what_the_request_named_itself_stays(order: str) -> None:
 
 
 @given(st.text(), st.sampled_from(PHONES))
-def test_any_text_is_survived(text: str, phone: str) -> None:
+def test_any_text_raises_nothing(text: str, phone: str) -> None:
     assert phone not in masked_shapes(f"{text} {phone}\n")
 
 
@@ -113,7 +115,7 @@ REPORT = '{"response":{"order":{"message":[{"number":"+905321234567","status'
 
 
 @pytest.mark.parametrize("status", [200, 400, 429, 500])
-def test_a_body_that_is_kept_holds_no_phone_number(wire: Wire, status: int) -> None:
+def test_a_stored_body_holds_no_phone_number(wire: Wire, status: int) -> None:
     wire.answers(whole(status, REPORT))
     result: Exchange = exchange(Request("POST", wire.url, {}, b"{}"), parse, POLICY)
     assert result.body is not None

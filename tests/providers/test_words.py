@@ -1,5 +1,5 @@
-"""Each provider's vocabulary, word by word and with each code: what is denied, asked,
-announced or said of two states is never taken for a state."""
+"""Each provider's vocabulary, each word with each code. A state that is denied, asked
+about or announced, or named beside another, is never read as the order's state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parsed(name: str, call: str, status: int, document: Any, order: Order) -> Fi
     return found.of(order.id)
 
 
-# --- English, at all of them --------------------------------------------------------
+# --- English, at all providers ------------------------------------------------------
 
 STATES = ("cancelled", "canceled", "delivered", "completed", "shipped", "picked")
 NOT_SO = (
@@ -43,9 +43,7 @@ NOT_SO = (
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("form", NOT_SO)
-def test_a_state_that_is_denied_or_supposed_is_not_asserted(
-    state: str, form: str
-) -> None:
+def test_a_denied_or_supposed_state_is_not_asserted(state: str, form: str) -> None:
     assert state not in asserted(f"The order is {form.format(state)}.").split()
 
 
@@ -54,7 +52,7 @@ def test_a_state_that_is_denied_or_supposed_is_not_asserted(
     "form",
     ["Already {}", "has been {}", "was {} already", "is {}, it cannot be undone"],
 )
-def test_a_state_that_is_stated_is_asserted(state: str, form: str) -> None:
+def test_a_stated_state_is_asserted(state: str, form: str) -> None:
     assert state in asserted(form.format(state)).replace(",", "").split()
 
 
@@ -100,7 +98,7 @@ def test_ithinks_cancelled_counts_unless_a_code_contradicts_it(
 
 
 @pytest.mark.parametrize(("word", "code"), list(product(ACTIVE_WORDS, CODES)))
-def test_ithinks_active_words_count_beside_no_code_that_says_more(
+def test_ithinks_active_words_count_unless_a_code_says_more(
     word: str, code: str
 ) -> None:
     expected = Outcome.ACTIVE if code in NEUTRAL else Outcome.UNKNOWN
@@ -108,7 +106,9 @@ def test_ithinks_active_words_count_beside_no_code_that_says_more(
 
 
 @pytest.mark.parametrize(("word", "code"), list(product(GONE_WORDS + GONE_TOO, CODES)))
-def test_what_has_left_the_shop_is_too_late_to_cancel(word: str, code: str) -> None:
+def test_a_shipment_that_has_left_the_shop_is_too_late_to_cancel(
+    word: str, code: str
+) -> None:
     found = tracked(word, code)
     expected = Outcome.UNKNOWN if code == "CN" else REFUSED
     assert found.outcome is expected
@@ -116,7 +116,7 @@ def test_what_has_left_the_shop_is_too_late_to_cancel(word: str, code: str) -> N
 
 
 @pytest.mark.parametrize(("word", "code"), list(product(STRANGE + STRANGE_TOO, CODES)))
-def test_a_strange_word_goes_by_its_code_alone(word: str, code: str) -> None:
+def test_an_unknown_word_is_read_by_its_code_alone(word: str, code: str) -> None:
     by_code = ithink_words.CODES.get(code)
     expected = by_code.outcome if by_code else Outcome.UNKNOWN
     assert tracked(word, code).outcome is expected
@@ -127,7 +127,7 @@ def test_a_strange_word_goes_by_its_code_alone(word: str, code: str) -> None:
     [*CANCEL_WORDS, *ACTIVE_WORDS, *GONE_WORDS, *GONE_TOO, *STRANGE, *STRANGE_TOO],
 )
 @pytest.mark.parametrize("asked", ["Approved", "approved ", "CANCELLED"])
-def test_an_approved_cancel_is_cancelled_whatever_stands_beside_it(
+def test_an_approved_cancel_is_cancelled_with_any_status_beside_it(
     word: str, asked: str
 ) -> None:
     for code in ("", "UD", "CN", "IT"):
@@ -139,12 +139,12 @@ def test_a_cancel_status_is_kept_beside_the_status() -> None:
     assert (found.code, found.message) == ("Manifested", "cancel_status: Approved")
 
 
-def test_an_approved_cancel_of_what_was_delivered_is_unknown() -> None:
+def test_an_approved_cancel_of_a_delivered_shipment_is_unknown() -> None:
     assert tracked("Delivered", "DL", "Approved").outcome is Outcome.UNKNOWN
 
 
 @given(st.text(max_size=12) | st.sampled_from(["Pending", "Requested", "Not Approved"]))
-def test_beside_a_cancel_status_that_says_anything_nothing_is_sent_again(
+def test_beside_any_cancel_status_no_second_cancel_is_sent(
     asked: str,
 ) -> None:
     found = tracked("Manifested", "UD", asked)
@@ -268,7 +268,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("words", ERRORS)
-def test_notpanels_errors_say_what_they_say_in_each_place(words: str) -> None:
+def test_notpanels_errors_mean_the_same_in_each_place(words: str) -> None:
     documents = (
         (400, {"error": words}),
         (200, {"error": words.upper()}),
@@ -296,13 +296,13 @@ def test_notpanels_statuses_are_read_in_any_spelling(word: str) -> None:
 
 @pytest.mark.parametrize("word", notpanel_words.STATUSES)
 @pytest.mark.parametrize("form", ["not {}", "{} soon", "un{}", "{} or {}", "to be {}"])
-def test_a_status_with_anything_else_beside_it_is_unknown(word: str, form: str) -> None:
+def test_a_status_with_other_words_is_unknown(word: str, form: str) -> None:
     row = {"status": form.format(word, "completed"), "remains": "0"}
     assert parsed("notpanel", "read", 200, row, PANEL).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("word", sorted(notpanel_words.OF_A_CALL))
-def test_a_call_that_failed_is_no_order_that_failed(word: str) -> None:
+def test_a_failed_call_is_no_failed_order(word: str) -> None:
     bare = parsed("notpanel", "read", 200, {"status": word}, PANEL)
     assert bare.outcome is Outcome.UNKNOWN
     said = {"status": word, "error": "Order not found"}
@@ -341,7 +341,7 @@ def turkish(words: str) -> set[str]:
 
 @pytest.mark.parametrize("http", HTTP)
 @pytest.mark.parametrize("outcome", TURKISH)
-def test_a_turkish_past_names_the_orders_state_whatever_the_code(
+def test_a_turkish_past_tense_names_the_orders_state_with_any_code(
     http: int, outcome: Outcome
 ) -> None:
     for words in TURKISH[outcome]:
@@ -395,7 +395,9 @@ def test_an_undocumented_refusal_that_names_no_state_is_read_back(
         ("Once delivered, it stays", Reason.REFUSED),
     ],
 )
-def test_akinons_reasons_are_those_of_a_past(words: str, reason: Reason) -> None:
+def test_akinons_reasons_come_from_the_past_tense_only(
+    words: str, reason: Reason
+) -> None:
     order = ORDERS["akinon"][0]
     found = parsed("akinon", "cancel", 400, {"detail": words}, order)
     assert (found.outcome, found.reason) == (REFUSED, reason)
@@ -418,7 +420,9 @@ NOT_FOUND = {"response": {"status": {"code": 455, "message": "Sipariş bulunamad
     ],
     ids=["Windows-1254", "UTF-16", "cut", "XML", "empty"],
 )
-def test_a_status_of_its_own_counts_where_the_body_cannot_be_read(body: bytes) -> None:
+def test_iletimerkezis_own_http_status_counts_for_an_unreadable_body(
+    body: bytes,
+) -> None:
     provider = BY_NAME["iletimerkezi"]
     cancel = provider.parse_cancel([SMS], Reply(455, {}, body))
     read = provider.parse_read([SMS], Reply(455, {}, body))

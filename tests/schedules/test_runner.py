@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
@@ -369,17 +368,6 @@ def test_a_bug_ends_the_run_and_shows_no_data(world: World) -> None:
     rule = replace(world.rule(), source=Broken(KeyError("s3cret")))
     waiting(world, Schedules({"a": rule}))
     assert world.last["why"] == "it cannot be run: KeyError"
-
-
-def test_a_run_that_celery_ends_says_what_may_be_slow_and_what_to_do(
-    world: World,
-) -> None:
-    rule = replace(world.rule(), source=Broken(SoftTimeLimitExceeded()))
-    waiting(world, Schedules({"a": rule}))
-    assert world.last["state"] == "failed"
-    why = world.last["why"]
-    assert why.startswith("it was ended in the middle, for its source or the ledger")
-    assert "`rescind schedule run a` submits the others" in why
 
 
 def test_an_unreachable_ledger_leaves_the_run_to_its_lease(world: World) -> None:

@@ -25,6 +25,7 @@ from rescind.ledger.changes.lane_states import (
     write_lane,
 )
 from rescind.ledger.changes.recording import new_id
+from rescind.ledger.changes.stalled_lanes import mark
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.states import State
 from rescind.ledger.storage import counters
@@ -250,6 +251,10 @@ def test_metrics_show_whether_and_why_a_lane_waits(
     until = "rescind_lane_paused_until_timestamp_seconds"
     assert scraped.value(until, **HERE) == (NOW + HOUR).timestamp()
     assert scraped.value(until, **there) == 0
+    assert scraped.value("rescind_lane_stalled", **HERE) == 0
+    with writing(engine) as connection:
+        mark(connection, {LANE: NOW})
+    assert scrape(engine, redis).value("rescind_lane_stalled", **HERE) == 1
     assert scraped.value("rescind_lane_failures", **HERE) == 2
 
 

@@ -157,8 +157,8 @@ sys.meta_path.insert(0, Absent())
 TRACED = """
 import sys
 from rescind.provider.http import Evidence, Exchange
-from rescind.provider.outcomes import Request
-from worker import tracing
+from rescind.provider.http_messages import Request
+from rescind.telemetry import tracing
 # The Redis client imports parts of OpenTelemetry, too, if it is installed.
 before = set(sys.modules)
 tracing.start()

@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
-from kombu.exceptions import OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from rescind.config.callbacks import Callbacks, host_patterns
@@ -238,7 +237,7 @@ def close(sock: socket.socket, _heard: Request) -> None:
         (drip_headers, "did not end within its time"),
         (reset, "connection lost"),
         (close, "connection lost: it was closed without an answer"),
-        (saying(b"SSH-2.0-OpenSSH_9.2\r\n"), "that is no HTTP"),
+        (saying(b"SSH-2.0-OpenSSH_9.2\r\n"), "the reply is not HTTP"),
         (saying(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000), "a line of more than"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -424,7 +423,7 @@ def test_an_authority_of_this_system_is_trusted(
 
 def test_an_unreachable_broker_is_a_failed_attempt() -> None:
     def away(*_: Any, **__: Any) -> None:
-        raise OperationalError("connection refused")
+        raise ConnectionError("connection refused")
 
     deliverer = Deliverer(ANYWHERE, SECRETS, away)
     heard = deliverer.attempt(telling(kind=Kind.TASK, task="shop.ended", queue="shop"))

@@ -35,7 +35,7 @@ _CALL: Columns = {
 
 @dataclass(frozen=True, slots=True)
 class CallMade:
-    """One provider call, for the record. ``body`` is masked already."""
+    """One provider call, for the call log. ``body`` is masked already."""
 
     id: str
     operation: str
@@ -53,9 +53,9 @@ class CallMade:
 
 
 def append_calls(connection: Connection, made: Sequence[tuple[Lane, CallMade]]) -> None:
-    """Append one row for each call to a lane's provider, and count the call.
+    """Append one row for each call, and count the call.
 
-    A call that stands there already is left alone, and not counted again.
+    A call that has a row already is left alone, and not counted again.
     """
     if not made:
         return
@@ -74,9 +74,9 @@ def _append(dialect: str, differing: tuple[str, ...]) -> Any:
     new = incoming(dialect, _CALL, differing)
     return (
         inserting(dialect, CALL)
-        # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+        # Without a WHERE in the SELECT, SQLite reads ON CONFLICT as a join's ON.
         .from_select(list(_CALL), select(new).where(true()))
-        # A commit whose acknowledgement was lost is made again: once is enough.
+        # A commit whose acknowledgement was lost is repeated; the call has one row.
         .on_conflict_do_nothing()
         .returning(CALL.c.id)
     )

@@ -1,4 +1,4 @@
-"""Which cancellations of a lane can be claimed now, and which nobody here can read."""
+"""Selects a lane's cancellations that can be claimed now, or that are unreadable."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _WORDS: list[ColumnElement[Any]] = [literal_column(f"'{reason}'") for reason in 
 
 
 def due(lanes: FromClause, state: State, *columns: Any) -> Select[Any]:
-    """What is due in ``state`` at the parameter ``now``, in the order in which it is to
-    be claimed, of the lane that a row of ``lanes`` names; readable or not.
+    """The cancellations in ``state`` that are due at the parameter ``now``, for each
+    lane in ``lanes``, in the order in which workers claim them; readable or not.
 
-    What is queued and past its deadline is not due any more: see ``late``.
+    A queued cancellation past its deadline is not due: see ``late``.
     """
     chosen = _of(lanes, *columns).where(
-        # Written out, so that both databases see that the partial index fits.
+        # A literal, so that both databases see that the partial index fits.
         C.state == literal_column(f"'{state}'"),
         C.due_at <= bindparam("now"),
     )
@@ -46,8 +46,8 @@ def due(lanes: FromClause, state: State, *columns: Any) -> Select[Any]:
 
 
 def late(lanes: FromClause, held: str, *columns: Any) -> Select[Any]:
-    """What is past its deadline at the parameter ``now``, in the index that holds
-    ``held``, of the lane that a row of ``lanes`` names; readable or not."""
+    """The cancellations past their deadline at the parameter ``now``, in the index with
+    the condition ``held``, for each lane in ``lanes``; readable or not."""
     chosen = _of(lanes, *columns).where(text(held), C.urgency <= bindparam("now"))
     return chosen.order_by(C.urgency)
 
@@ -58,14 +58,14 @@ def _of(lanes: FromClause, *columns: Any) -> Select[Any]:
 
 
 def readable() -> ColumnElement[bool]:
-    """Whether all of a row's words are known to this version."""
+    """Whether this version knows all words of a row."""
     return and_(*(or_(c.is_(None), c.in_(_WORDS)) for c in (C.reason, C.hint)))
 
 
 def unreadable(
     connection: Connection, lane: tuple[str, str], limit: int, now: datetime
 ) -> list[str]:
-    """The ids of those that are due and wait for a newer version."""
+    """The ids of due cancellations that only a newer version can read."""
     found: list[str] = []
     for open_ones in (C.state == literal_column("'queued'"), text(LOOKED_AT)):
         chosen = select(C.id).where(

@@ -1,6 +1,6 @@
-"""Claiming: how a worker comes to hold cancellations, the most urgent first.
+"""Claims: a worker takes due cancellations, the most urgent first.
 
-Statements are built once and cached: to build them anew costs more than to run them.
+Statements are built once and cached: building one costs more than running it.
 """
 
 from __future__ import annotations
@@ -69,19 +69,20 @@ class Wanted:
 def claim_many(
     connection: Connection, wanted: Sequence[Wanted], now: datetime
 ) -> list[list[Claimed]]:
-    """Hold for each of ``wanted`` up to ``limit`` due cancellations, for its ``lease``.
+    """For each of ``wanted``, claim up to ``limit`` due cancellations for a ``lease``.
 
-    ``queued`` ones become ``sending``, the nearest ``cancel_before`` first, and those
-    past it are left for the sweep. ``verifying`` and ``requested`` ones stay what they
-    are. Of one lane only ones with the same batch cap come together: see
-    ``decision.Halve``. Ones that only a newer version can read are left for it.
-    No two workers are ever given the same one while its lease lasts.
+    A ``queued`` cancellation becomes ``sending``, the nearest ``cancel_before`` first.
+    One past its ``cancel_before`` is left for the sweep. ``verifying`` and
+    ``requested`` ones keep their state. All that are claimed together in one lane have
+    the same batch cap: see ``decision.Halve``. A cancellation that only a newer version
+    can read is left for that version. No two workers hold the same cancellation while
+    its lease lasts.
 
-    One statement for each state, and one for the history. Raises ``ValueError`` where
-    a lane is wanted twice in one state, or in a state that is not to be claimed.
+    Runs one statement for each state, and one for the history. Raises ``ValueError``
+    if a lane is wanted twice in one state, or in a state that cannot be claimed.
     """
     if any(one.state not in CLAIMED for one in wanted):
-        raise ValueError(f"only what is {', '.join(CLAIMED)} can be claimed")
+        raise ValueError(f"only the states {', '.join(CLAIMED)} can be claimed")
     places = {(one.lane, one.state): place for place, one in enumerate(wanted)}
     if len(places) != len(wanted):
         raise ValueError("a lane is wanted twice in one state")
@@ -114,9 +115,8 @@ def _claim(
 def waiting_many(
     connection: Connection, wanted: Sequence[tuple[Lane, State, int]], now: datetime
 ) -> list[int]:
-    """How many could be claimed now for each lane and state, no more than its limit.
-
-    One statement for each state.
+    """How many cancellations could be claimed now, for each lane and state; at most the
+    limit. Runs one statement for each state.
     """
     counted = [0] * len(wanted)
     dialect = connection.dialect.name
@@ -169,8 +169,8 @@ def _hold(dialect: str, state: State) -> ReturningUpdate[Any]:
         }
     return (
         update(CANCELLATION)
-        # And by nothing else: PostgreSQL, told of a state, was seen to go through all
-        # that are in it and to compare each with all that were picked.
+        # By id alone: with a condition on the state, PostgreSQL was seen to read all
+        # rows in that state and to compare each with all picked rows.
         .where(C.id == picked.c.id)
         .values(values)
         .returning(*CLAIM)
@@ -178,17 +178,17 @@ def _hold(dialect: str, state: State) -> ReturningUpdate[Any]:
 
 
 def _picked(dialect: str, state: State) -> FromClause:
-    """For each lane the first ones, as far as they have the first one's batch cap."""
+    """For each lane its first cancellations, those that share the first one's cap."""
     lanes = _with_caps(dialect, state)
     alike = due(lanes, state, C.id).where(
         readable(), C.batch_cap.is_not_distinct_from(lanes.c.batch_cap)
     )
-    # Its cap is the most that go together.
+    # The cap is the largest number of orders in one call.
     least = func.min if dialect == "sqlite" else func.least
     most = least(lanes.c.most, func.coalesce(lanes.c.batch_cap, lanes.c.most))
     ids = first_ids(dialect, lanes, alike, most, _longest(), [lanes.c.lease_ends])
-    # As a CTE it runs once; as a subquery PostgreSQL may run it for every row, and so
-    # hold all there are, whatever the limit.
+    # A CTE runs once. PostgreSQL may run a subquery for every row, and so claim all due
+    # rows, beyond the limit.
     return ids.cte("picked").prefix_with("MATERIALIZED")
 
 
@@ -201,7 +201,7 @@ def _with_caps(dialect: str, state: State) -> FromClause:
 
 
 def _begun(held: Sequence[Row[Any]], at: int) -> list[dict[str, Any]]:
-    """The transitions of what was claimed just now."""
+    """The transitions of the rows that were claimed just now."""
     versions: dict[int, list[str]] = {}
     for row in held:
         versions.setdefault(row.version, []).append(row.id)

@@ -1,7 +1,8 @@
-"""Retention: what ended long ago is deleted, with its history and its calls.
+"""Retention: deletes cancellations that ended long ago, with history and calls.
 
-Nothing that is open, and nothing that ended later, is ever touched. All of it goes in
-short transactions, the oldest first, so that nobody waits for it; two may be at it.
+Open cancellations, and those that ended later, are never deleted. Each transaction is
+short and takes the oldest rows first, so that others hardly wait. Two processes may
+delete at the same time.
 """
 
 from __future__ import annotations
@@ -32,24 +33,24 @@ from rescind.ledger.storage.transactions import reading, writing
 
 C = CANCELLATION.c
 AT_ONCE = 200
-"""Cancellations that are looked at, and deleted, at a time."""
+"""Cancellations that one step reads, and deletes."""
 CALLS_AT_ONCE = 50
-"""The same of calls: a hundred cancellations are looked for for some of them."""
+"""Calls that one step reads; about a hundred cancellations may be looked up for one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows in the order of their ids: those that may go, and where to go on."""
+    """One page of rows in the order of their ids."""
 
     ids: Sequence[str]
     last: str | None
-    """``None`` where what follows is too young."""
+    """The id to continue after; ``None`` if all later rows are too young."""
 
 
 class Pruning:
-    """One walk through the ledger, from the oldest row to what is too young to go.
+    """One walk through the ledger, from the oldest row to the first one too young.
 
-    A walk that is broken off loses nothing: the next one finds what is left.
+    A walk may stop half way: the next one starts again from the oldest row.
     """
 
     def __init__(self, engine: Engine, before: datetime) -> None:
@@ -59,11 +60,11 @@ class Pruning:
         self._step = next(self._steps, None)
         self._last = ""
         self.cancellations = 0
-        """How many have been deleted."""
+        """Cancellations deleted so far."""
         self.calls = 0
 
     def step(self) -> bool:
-        """Look at a few rows, and delete what may go; False when the walk is over."""
+        """Read one page, and delete what may go; False when the walk is over."""
         if self._step is None:
             return False
         last = self._step()
@@ -92,10 +93,11 @@ class Pruning:
 
 
 def count_ended(connection: Connection, before: datetime) -> int:
-    """How many cancellations ended before, and may go. Reads the whole ledger."""
+    """How many cancellations may be deleted that ended before ``before``. Reads the
+    whole ledger."""
     its = DELIVERY.c.cancellation_id == C.id
-    untold = select(true()).where(its, text(f"delivery.{WAITING}"))
-    waits = untold.correlate(CANCELLATION).exists()
+    waiting = select(true()).where(its, text(f"delivery.{WAITING}"))
+    waits = waiting.correlate(CANCELLATION).exists()
     chosen = select(func.count()).where(C.finished_at < in_ms(before), not_(waits))
     return int(connection.execute(chosen).scalar_one())
 
@@ -110,17 +112,17 @@ def _ended(connection: Connection, before: int, after: str) -> Page:
 
 
 def _delete(connection: Connection, ids: Sequence[str], before: int) -> int:
-    """Delete those of ``ids`` that are still ended, with their history and with what
-    their producers were told; those who are still to be told keep theirs."""
+    """Delete those of ``ids`` that are still ended, with their history and deliveries.
+    A cancellation with a waiting delivery stays."""
     still = (
         select(C.id)
         .where(C.id.in_(ids), C.finished_at < before)
-        # One that is being retried, or deleted by somebody else, is left to them.
+        # A row locked by a retry, or by another deletion, is left to that one.
         .with_for_update(skip_locked=True)
     )
     held = set(connection.execute(still).scalars())
-    # Seen once they are held: nothing begins to wait any more.
-    held -= set(connection.execute(_untold(held)).scalars())
+    # Read after the rows are locked: no new delivery can begin to wait now.
+    held -= set(connection.execute(_with_waiting_delivery(held)).scalars())
     for table in (DELIVERY, TRANSITION):
         mine = table.c.cancellation_id.in_(held)
         connection.execute(delete(table).where(mine))
@@ -128,14 +130,14 @@ def _delete(connection: Connection, ids: Sequence[str], before: int) -> int:
     return len(held)
 
 
-def _untold(ids: Collection[str]) -> Select[Any]:
-    """Those that somebody is still to be told of."""
+def _with_waiting_delivery(ids: Collection[str]) -> Select[Any]:
+    """Those of ``ids`` that have a waiting delivery."""
     its = DELIVERY.c.cancellation_id
     return select(its).where(its.in_(ids), text(WAITING))
 
 
 def _unnamed(connection: Connection, before: int, after: str) -> Page:
-    """Calls of which every cancellation is gone: an id is never used again."""
+    """Calls whose cancellations are all deleted: an id is never used again."""
     asked = {"after": after, "most": CALLS_AT_ONCE}
     rows = connection.execute(_calls_after(connection.dialect.name), asked).all()
     gone = [one.id for one in rows if one.made < before and not one.named]
@@ -160,7 +162,7 @@ def _calls_after(dialect: str) -> Select[Any]:
 
 
 def _next(rows: Sequence[Any], asked: int, before: int) -> str | None:
-    """Ids are in the order of time: what follows a young row is younger yet."""
+    """The id to continue after. Ids sort by time: rows after a young one are young."""
     if len(rows) < asked or rows[-1].made >= before:
         return None
     return str(rows[-1].id)

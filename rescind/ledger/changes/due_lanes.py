@@ -1,7 +1,7 @@
-"""Where time has brought something: one question, whatever the number of lanes.
+"""Finds the lanes that have work, with one query for any number of lanes.
 
-Each lane that has open rows is read off their indexes (``reading.index_walk``), and is
-looked at by a few steps into these indexes. A lane at rest has no row in them.
+Lanes with open rows are read from the indexes of those rows (``reading.index_walk``),
+and each costs a few index steps. A lane without open rows is in no such index.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ C = CANCELLATION.c
 Lane = tuple[str, str]
 LATE = "late"
 MOVED = (LATE, State.SENDING, State.SCHEDULED)
-"""What time moves: past its deadline, its lease has run out, or it has come."""
+"""Rows that the sweep moves: past their deadline, lease run out, or time come."""
 _KINDS = (*MOVED, *CLAIMED)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What there is to do, by lane."""
+    """The work that there is, by lane."""
 
     to_move: frozenset[Lane] = frozenset()
-    """A lease ran out, a deadline passed, or something scheduled has come."""
+    """Lanes in which a lease ran out, a deadline passed, or a scheduled row is due."""
     due: Mapping[Lane, frozenset[State]] = field(default_factory=dict)
-    """In which states something can be claimed now; no lane without any."""
+    """States in which a row can be claimed now; only lanes that have such a state."""
     unreadable: frozenset[Lane] = frozenset()
-    """Some that is due or late is for a newer version to read."""
+    """Lanes with a due or late row that only a newer version can read."""
 
 
 def look(connection: Connection, now: datetime) -> Look:
-    """Look at all lanes that have open rows. Only reads: by one statement, or by two
-    where a row is for a newer version to read."""
+    """Look at all lanes that have open rows. Only reads: one statement, or two if some
+    rows are for a newer version to read."""
     found = list(_ask(connection, now, readable_only=False))
     unreadable = {lane for lane, kinds in found if False in kinds.values()}
     if unreadable:
@@ -76,7 +76,7 @@ def look(connection: Connection, now: datetime) -> Look:
 def _ask(
     connection: Connection, now: datetime, *, readable_only: bool
 ) -> Iterator[tuple[Lane, dict[str, bool]]]:
-    """Of which kinds lanes have rows, and whether the first of them can be read."""
+    """The kinds of rows each lane has, and whether the first of each can be read."""
     rows = connection.execute(_look(readable_only=readable_only), {"now": in_ms(now)})
     for provider, account, *said in rows:
         kinds = zip(_KINDS, said, strict=True)
@@ -119,7 +119,7 @@ def _said(
 
 
 def _first(found: Select[Any], lanes: CTE) -> ColumnElement[Any]:
-    """Whether the first of these rows can be read: 1, 0, or NULL if there is none."""
+    """Whether the first of these rows can be read: 1 or 0; NULL if there is none."""
     can_be = case((readable(), literal_column("1")), else_=literal_column("0"))
     first = found.with_only_columns(can_be).correlate(lanes).limit(1)
     return cast(first.scalar_subquery(), BigInteger)

@@ -1,7 +1,7 @@
-"""New orders that can be sent at once: kept in one step as taken in and claimed.
+"""Inserts new orders as claimed already, for orders that can be sent at once.
 
-What is kept so is as if it had been taken in as ``queued`` and claimed in the same
-moment, and its history says so. It saves the claim, which costs as much again.
+The result equals an insert as ``queued`` and a claim in the same moment, and the
+history shows both steps. It saves the claim, which costs as much as the insert.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from rescind.provider.outcomes import Order
 
 Lane = tuple[str, str]
 CLAIMED = 2
-"""The version of a row that was queued and claimed, once each."""
+"""The version of a row after one insert and one claim."""
 _COLUMNS: Columns = {**OWN, "due_at": BigInteger}
 """The columns in which such orders may differ."""
 
 
 def may_insert_claimed(one: NewCancellation) -> bool:
-    """Whether it is as plain as most are: due now, without a deadline."""
+    """Whether the order is due now and has no deadline, as most have."""
     return one.progress.state is State.QUEUED and one.cancel_before is None
 
 
@@ -45,15 +45,15 @@ def insert_claimed(
     lease_of: Mapping[Lane, timedelta],
     now: datetime,
 ) -> dict[str, Claimed]:
-    """Insert those whose ``(provider, account, key)`` is new as ``sending``, each held
-    for the lease of its lane; gives back by id what this call has inserted.
+    """Insert those whose ``(provider, account, key)`` is new as ``sending``, with the
+    lease of their lane. Returns by id the ones that this call has inserted.
 
-    Each of ``new`` is one that ``may_insert_claimed``. One statement inserts the rows
-    of all lanes, one their history.
+    ``may_insert_claimed`` must be true for each of ``new``. Two statements insert the
+    rows of all lanes and their history.
     """
     if not new:
         return {}
-    # All in one order: two that take in the same ones at once must not lock each other.
+    # Sorted: two transactions that insert the same rows must not deadlock.
     ordered, at = sorted(new, key=lambda one: one.path), in_ms(now)
     progress = {lane: _sending(lease, now) for lane, lease in lease_of.items()}
     due_at = {lane: to_ms(one.due_at) for lane, one in progress.items()}
@@ -69,7 +69,7 @@ def insert_claimed(
 
 
 def _sending(lease: timedelta, now: datetime) -> Progress:
-    """As ``claims.claim_many`` would leave it, to the millisecond."""
+    """The progress as ``claims.claim_many`` would set it, to the millisecond."""
     sent_at, due_at = (moment(in_ms(at)) for at in (now, now + lease))
     return Progress(State.SENDING, attempts=1, spent=1, sent_at=sent_at, due_at=due_at)
 
@@ -85,8 +85,8 @@ def _row(
 def _insert(
     connection: Connection, rows: Rows, progress: Progress, at: int
 ) -> frozenset[str]:
-    """The ids of those that this transaction has inserted; ``progress`` is that of any
-    of them, for they are alike in it but for ``due_at``."""
+    """The ids that this transaction has inserted. ``progress`` may be any row's: they
+    differ in ``due_at`` alone."""
     dialect = connection.dialect.name
     alike = {**progress_row(progress), "updated_at": at, "version": CLAIMED}
     del alike["due_at"]
@@ -102,9 +102,9 @@ def _insert(
     return frozenset(connection.execute(_WITHOUT_HISTORY, {"ids": ids}).scalars())
 
 
-# Another may have inserted orders under these very ids, such as this worker itself in a
-# commit whose acknowledgement was lost. Those have their history, written in the same
-# transaction; what this transaction has inserted has none yet.
+# Another transaction may have inserted orders with these ids, such as this worker's own
+# commit whose acknowledgement was lost. Their history was written in that transaction;
+# rows of this transaction have none yet.
 _WITHOUT_HISTORY = select(CANCELLATION.c.id).where(
     CANCELLATION.c.id.in_(bindparam("ids", expanding=True)),
     ~exists().where(TRANSITION.c.cancellation_id == CANCELLATION.c.id),
@@ -122,7 +122,7 @@ def _steps(at: int) -> list[dict[str, Any]]:
 def _held(
     new: Sequence[NewCancellation], rows: Rows, progress: Mapping[Lane, Progress]
 ) -> Iterator[Claimed]:
-    # Most are alike: one object stands for the params of all of them.
+    # Most rows have the same params: they share one object.
     load, texts, opened = (
         cache(json.loads),
         rows.column("params"),

@@ -1,4 +1,4 @@
-"""Taking cancellations in by the thousand: each accepted once, however often sent."""
+"""Inserts cancellations by the thousand: one row for each key, however often sent."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _PATH: Columns = {"provider": Text, "account": Text, "key": Text}
 def insert_new(
     connection: Connection, new: Sequence[NewCancellation], now: datetime
 ) -> frozenset[str]:
-    """Insert those whose ``(provider, account, key)`` is new; gives back their ids."""
+    """Insert those whose ``(provider, account, key)`` is new; returns their ids."""
     if not new:
         return frozenset()
-    # All in one order: two that take in the same ones at once must not lock each other.
+    # Sorted: two transactions that insert the same rows must not deadlock.
     dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
     ordered = sorted(new, key=lambda one: one.path)
     at = in_ms(now)
@@ -46,7 +46,7 @@ def insert_new(
     ids = frozenset(inserted.scalars())
     kept = [one for one in new if one.id in ids]
     write_history(connection, _firsts(kept, at))
-    store.begin(connection, (_ended(one) for one in kept if _is_told(one)))
+    store.begin(connection, (_ended(one) for one in kept if _wants_delivery(one)))
     _count(connection, kept, now)
     return ids
 
@@ -69,8 +69,8 @@ def _count(
             counters.count_outcomes(connection, lane, ended, now, crowd=True)
 
 
-def _is_told(one: NewCancellation) -> bool:
-    """Whether it ended as it began, and somebody wants to know."""
+def _wants_delivery(one: NewCancellation) -> bool:
+    """Whether it is final from the start, and its producer wants a notification."""
     asked = one.callback_url is not None or one.callback_task is not None
     return asked and one.progress.state in FINAL
 
@@ -86,25 +86,25 @@ def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
 
 @cache
 def insert_statement(dialect: str, differing: tuple[str, ...]) -> Any:
-    """Inserts the rows whose keys are new; ``rows.parameters`` of all columns go in."""
+    """Inserts the rows with new keys; its parameters are ``rows.parameters``."""
     kind: Any = sqlite if dialect == "sqlite" else postgresql
     rows = incoming(dialect, _COLUMNS, differing)
     return (
         kind.insert(CANCELLATION)
-        # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+        # Without a WHERE in the SELECT, SQLite reads ON CONFLICT as a join's ON.
         .from_select(list(_COLUMNS), select(rows).where(true()))
         .on_conflict_do_nothing()
     )
 
 
 ROUNDS = 3
-"""Retention may delete a row between two looks at it; hardly ever twice."""
+"""Retention may delete a row between two attempts to find it; hardly ever twice."""
 
 
 def insert_or_find(
     connection: Connection, new: Sequence[NewCancellation], now: datetime
 ) -> tuple[frozenset[str], dict[tuple[str, str, str], Row[Any]]]:
-    """The ids of those that are new, and the rows of those that stood there already."""
+    """The ids of the new ones, and the rows of those that existed already, by path."""
     inserted = insert_new(connection, new, now)
     rows: dict[tuple[str, str, str], Row[Any]] = {}
     missing = [one for one in new if one.id not in inserted]
@@ -112,7 +112,7 @@ def insert_or_find(
         if not missing:
             break
         rows |= standing(connection, [one.path for one in missing])
-        # Deleted by retention between the two: its key is free again.
+        # Retention deleted these rows in between: their keys are free again.
         gone = [one for one in missing if one.path not in rows]
         inserted |= insert_new(connection, gone, now)
         missing = [one for one in gone if one.id not in inserted]
@@ -122,12 +122,12 @@ def insert_or_find(
 def standing(
     connection: Connection, paths: Sequence[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], Row[Any]]:
-    """The rows that have these ``(provider, account, key)`` already."""
+    """The existing rows with these ``(provider, account, key)``."""
     if not paths:
         return {}
     dialect = connection.dialect.name
-    # Told what lane all of them are of, either database was seen to go through all of
-    # the lane, and to compare each row with all that is asked for.
+    # The lane is not given as one constant: with that, both databases were seen to read
+    # the whole lane and to compare each row with all paths.
     rows = [dict(zip(_PATH, path, strict=True)) for path in paths]
     asked = Rows(rows, _PATH, apart=_PATH)
     statement = _standing(dialect, asked.differing)
@@ -144,14 +144,14 @@ def _standing(dialect: str, differing: tuple[str, ...]) -> Any:
         C.account == asked.c.account,
         C.key == asked.c.key,
     )
-    # An outer join is gone through in the order in which it is written.
+    # The databases read an outer join in the written order.
     return select(CANCELLATION).select_from(asked.outerjoin(CANCELLATION, match))
 
 
 def _row(
     one: NewCancellation, at: int, known: dict[int, dict[str, Any]]
 ) -> dict[str, Any]:
-    # Most of a message begin alike, as the very same object.
+    # Most rows of a message share one progress object.
     progress = known.get(id(one.progress))
     if progress is None:
         progress = known[id(one.progress)] = progress_row(one.progress)
@@ -159,7 +159,7 @@ def _row(
 
 
 def _firsts(kept: Sequence[NewCancellation], at: int) -> list[dict[str, Any]]:
-    # Most of a message begin alike, as the very same object.
+    # Most rows of a message share one progress object.
     alike: dict[int, list[NewCancellation]] = {}
     for one in kept:
         alike.setdefault(id(one.progress), []).append(one)

@@ -1,7 +1,7 @@
-"""Lanes: whether a provider's account may be called just now, and why not.
+"""Lane states: whether a provider's account may be called now, and why not.
 
-A lane is *paused* when its provider is down or throttles: by itself it goes on. It is
-*held* when an operator must act; after a while one careful call probes it.
+A lane is *paused* while its provider is down or throttles, and resumes by itself. It is
+*held* when an operator must act; after a while one probe call tests it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class LaneState:
 
 
 def may_call(lane: LaneState, policy: Policy, now: datetime) -> int:
-    """How many calls may be under way at once just now: 0, one probe, or all."""
+    """How many calls may run at once now: 0, 1 (a probe), or ``policy.concurrency``."""
     if lane.paused_until is not None and now < lane.paused_until:
         return 0
     if lane.held_at is not None:
@@ -69,8 +69,8 @@ def may_call(lane: LaneState, policy: Policy, now: datetime) -> int:
 
 
 def after_success(lane: LaneState) -> LaneState:
-    """A call was answered sensibly: whatever was wrong is over."""
-    # A throttle that another call met meanwhile stays in force, and an operator's hold.
+    """The state after a readable answer: the lane works again."""
+    # A throttle from another call stays in force, and so does an operator's hold.
     over = lane.failures > 0
     lane = replace(
         lane,
@@ -86,7 +86,7 @@ def after_success(lane: LaneState) -> LaneState:
 def after_failure(
     lane: LaneState, why: str, policy: Policy, now: datetime
 ) -> LaneState:
-    """A call never arrived, or its answer never came."""
+    """The state after a call that did not arrive, or whose answer did not."""
     failures = lane.failures + 1
     if failures < policy.trip_after:
         return replace(lane, failures=failures)
@@ -102,7 +102,7 @@ def after_failure(
 def after_throttle(
     lane: LaneState, wait: timedelta, why: str, now: datetime
 ) -> LaneState:
-    """The provider asked the whole lane to wait."""
+    """The state after the provider asked the whole lane to wait."""
     until = now + wait
     if lane.paused_until is not None and lane.paused_until > until:
         return lane
@@ -110,7 +110,7 @@ def after_throttle(
 
 
 def held(lane: LaneState, why: str, policy: Policy, now: datetime) -> LaneState:
-    """The fault is the account's: an operator must act."""
+    """The state after a fault of the account: an operator must act."""
     if lane.held_reason == HELD_BY_OPERATOR:
         return lane
     return replace(
@@ -122,7 +122,7 @@ def held(lane: LaneState, why: str, policy: Policy, now: datetime) -> LaneState:
 
 
 def hold_for_operator(lane: LaneState, now: datetime) -> LaneState:
-    """Held until ``rescind resume``: no probe lets it go."""
+    """The state held until ``rescind resume``: no probe releases it."""
     return replace(lane, held_at=now, held_reason=HELD_BY_OPERATOR, probe_at=None)
 
 
@@ -130,7 +130,7 @@ def hold_for_operator(lane: LaneState, now: datetime) -> LaneState:
 
 
 def register_lanes(connection: Connection, lanes: Iterable[Lane]) -> None:
-    """Make sure that each lane has its row."""
+    """Insert a row for each lane that has none."""
     _insert(connection, dict.fromkeys(lanes, LaneState()), overwrite=False)
 
 
@@ -143,10 +143,11 @@ def all_lanes(connection: Connection) -> dict[Lane, LaneState]:
 def read_lanes(
     connection: Connection, lanes: Iterable[Lane], *, for_update: bool = False
 ) -> dict[Lane, LaneState]:
-    """Those of ``lanes`` that are not as good as new; unknown ones are as good as new.
+    """The states of those ``lanes`` that have trouble. A lane that is not in the result
+    equals ``LaneState()``.
 
-    ``for_update`` locks all of them until the transaction ends: what is to be written
-    must be read so, or another's word, such as an operator's, would be lost.
+    ``for_update`` locks the rows until the transaction ends. A caller that will write a
+    state must lock it first, or it may overwrite another's change, such as a hold.
     """
     ordered = sorted(set(lanes))
     if not ordered:
@@ -164,7 +165,7 @@ def _read(dialect: str, *, for_update: bool) -> Select[Any]:
     same = (L.provider == asked.c.provider) & (L.account == asked.c.account)
     chosen = select(LANE).select_from(asked.join(LANE, same))
     if for_update:
-        # In the order in which they are asked for: see ``_insert``.
+        # In the order of the parameters: see ``_insert``.
         return chosen.with_for_update(of=LANE)
     troubled = (column.is_not(None) for column in LANE.c if column.nullable)
     return chosen.where(or_(L.failures > 0, *troubled))
@@ -173,13 +174,13 @@ def _read(dialect: str, *, for_update: bool) -> Select[Any]:
 def read_lane(
     connection: Connection, lane: Lane, *, for_update: bool = False
 ) -> LaneState:
-    """``read_lanes`` of one lane; an unknown one is as good as new."""
+    """``read_lanes`` of one lane; ``LaneState()`` if it is unknown."""
     found = read_lanes(connection, [lane], for_update=for_update)
     return found.get(lane, LaneState())
 
 
 def write_lanes(connection: Connection, states: Mapping[Lane, LaneState]) -> None:
-    """Let each lane have this state, whether or not it has a row."""
+    """Set each lane's state, whether or not the lane has a row."""
     _count_holds(connection, states)
     _insert(connection, states, overwrite=True)
 
@@ -193,7 +194,7 @@ def _insert(
     connection: Connection, states: Mapping[Lane, LaneState], *, overwrite: bool
 ) -> None:
     if states:
-        # All in one order: two that write the same ones must not lock each other.
+        # Sorted: two transactions that write the same lanes must not deadlock.
         given = [_row(lane, states[lane]) for lane in sorted(states)]
         dialect, rows = connection.dialect.name, Rows(given, _COLUMNS, _KEY)
         statement = _write(dialect, rows.differing, overwrite=overwrite)
@@ -203,7 +204,7 @@ def _insert(
 @cache
 def _write(dialect: str, differing: tuple[str, ...], *, overwrite: bool) -> Any:
     new = incoming(dialect, _COLUMNS, differing)
-    # SQLite takes ON CONFLICT for a join unless the SELECT has a WHERE.
+    # Without a WHERE in the SELECT, SQLite reads ON CONFLICT as a join's ON.
     rows = select(new).where(true())
     made = inserting(dialect, LANE).from_select(list(_COLUMNS), rows)
     if not overwrite:

@@ -1,6 +1,6 @@
-"""Leases of work that one process at a time does for all, on whichever host.
+"""Leases of work that only one process may do at a time, over all hosts.
 
-A process that dies holds its lease until it ends; then another process may take it.
+When a process dies, its lease runs out, and another process may acquire it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ L = LEASE.c
 def acquire(
     connection: Connection, name: str, holder: str, seconds: float, now: datetime
 ) -> bool:
-    """Take the lease of this name for so many seconds; False where it is held.
+    """Acquire the lease ``name`` for so many seconds; False if it is held.
 
-    Others see it once the transaction is committed. Not even its holder can take it
-    again before it is released or has ended.
+    Other processes see it once the transaction is committed. Its holder, too, cannot
+    acquire it again before it is released or has run out.
     """
     ends_at = in_ms(now + timedelta(seconds=seconds))
     taken = insert_into(connection, LEASE).values(
@@ -37,5 +37,5 @@ def acquire(
 
 
 def release(connection: Connection, name: str, holder: str) -> None:
-    """Give the lease back, unless another process has taken it since."""
+    """Release the lease, unless another process holds it now."""
     connection.execute(delete(LEASE).where(L.name == name, L.holder == holder))

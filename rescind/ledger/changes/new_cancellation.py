@@ -1,4 +1,4 @@
-"""A cancellation that is to be inserted, and the columns that no decision changes."""
+"""A cancellation to insert, and its columns that no decision changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OWN: Columns = {
 
 @dataclass(frozen=True, slots=True)
 class NewCancellation:
-    """One cancellation as it is to be kept; ``progress`` says how it begins."""
+    """One cancellation to insert; ``progress`` is its first state."""
 
     id: str
     provider: str
@@ -61,7 +61,7 @@ class NewCancellation:
     not_before: datetime | None = None
     cancel_before: datetime | None = None
     former_key: str | None = None
-    """The key that an older version may have kept it under. Not kept itself."""
+    """The key under which an older version may have stored it. Not stored itself."""
 
     @property
     def lane(self) -> tuple[str, str]:
@@ -98,7 +98,7 @@ def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
 
 
 def beginning(not_before: datetime | None, now: datetime) -> Progress:
-    """How a good cancellation begins: queued, or scheduled for later."""
+    """The first state of a valid cancellation: queued, or scheduled for later."""
     if not_before is not None and not_before > now:
         return Progress(State.SCHEDULED, due_at=not_before)
     return _queued(now)
@@ -106,5 +106,5 @@ def beginning(not_before: datetime | None, now: datetime) -> Progress:
 
 @lru_cache(maxsize=4)
 def _queued(now: datetime) -> Progress:
-    # One object for a whole message, so that its columns are made once: see _row.
+    # One object for a whole message, so that ``insertion`` makes its columns once.
     return Progress(State.QUEUED, due_at=now)

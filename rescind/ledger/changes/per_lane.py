@@ -1,8 +1,8 @@
-"""The first rows of each of many lanes, in one statement.
+"""Selects the first rows of each of many lanes, in one statement.
 
 PostgreSQL does this by ``LATERAL``. SQLite has no ``LATERAL``, but the argument of a
-table-valued function may refer to the tables before it: the ids of each lane's rows are
-gathered in an array, and ``json_each`` makes rows of it again.
+table-valued function may refer to the tables before it: a subquery gathers the ids of
+each lane in an array, and ``json_each`` turns it into rows again.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 SIZES = (1, 8, 64, 512)
-"""SQLite takes no column as a LIMIT: what is read for a lane ends at one of these, or
-at the most that any lane wants."""
+"""SQLite accepts no column as LIMIT. A lane's rows are read up to one of these numbers,
+or up to the largest limit of all lanes."""
 
 Number = ColumnElement[int]
 
@@ -39,12 +39,12 @@ def first_ids(
     longest: Number,
     kept: Sequence[ColumnElement[Any]] = (),
 ) -> Select[Any]:
-    """The ids of the first ``most`` rows that ``found`` brings for each of ``lanes``.
+    """The ids of the first ``most`` rows of ``found`` for each of ``lanes``.
 
-    ``found`` selects ids, in order, and may refer to columns of ``lanes``; so may
-    ``most``, of which ``longest`` is the largest. PostgreSQL locks these rows, and
+    ``found`` selects ids, in order, and may refer to columns of ``lanes``, as may
+    ``most``. ``longest`` is the largest ``most``. PostgreSQL locks these rows, and
     skips rows that another transaction has locked. ``kept`` are columns of ``lanes``
-    that the result has as well.
+    that the result has too.
     """
     found = found.correlate(lanes)
     if dialect != "sqlite":
@@ -60,7 +60,7 @@ def first_ids(
 def number_of(
     dialect: str, lanes: FromClause, found: Select[Any], most: Number, longest: Number
 ) -> Number:
-    """How many rows ``found`` brings for a row of ``lanes``, no more than ``most``."""
+    """How many rows ``found`` has for a row of ``lanes``, at most ``most``."""
     found = found.correlate(lanes)
     if dialect != "sqlite":
         return type_coerce(_count(found.limit(most)), BigInteger)

@@ -1,4 +1,4 @@
-"""Making decided changes: guarded by state and fencing token, with their history."""
+"""Records decided changes, guarded by state and fencing token, with their history."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rescind.ledger.storage.tables import CANCELLATION
 
 Lane = tuple[str, str]
 ASKED = "+"
-"""Before the id of one whose producer wants to be told; no id begins like that."""
+"""Prefix of an id whose producer wants a notification; no id begins with it."""
 _GUARD: Columns = {"id": Text, "version": BigInteger, "from_state": Text}
 _CHANGE: Columns = {**_GUARD, **PROGRESS}
 
@@ -38,7 +38,7 @@ class ForbiddenEdgeError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class LaneChanges:
-    """What is to be recorded of one lane."""
+    """The changes and calls to record for one lane."""
 
     lane: Lane
     changes: Sequence[Change]
@@ -47,28 +47,29 @@ class LaneChanges:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of changes that were to be made."""
+    """The result of recording changes."""
 
     stale: frozenset[str] = frozenset()
-    """The ids of those that were not: somebody else has moved them since, such as by a
-    lease that ran out, and what they did stands."""
+    """Ids whose change was not made: their row has changed since it was claimed, for
+    example because the lease ran out. The row keeps that other change."""
     to_tell: int = 0
-    """Deliveries that wait now, to producers who want to be told of an end."""
+    """Deliveries that wait now, because their cancellations became final."""
 
 
 def new_id() -> str:
-    """An identifier that sorts by time (UUIDv7)."""
+    """A new identifier that sorts by time (UUIDv7)."""
     return str(uuid_utils.uuid7())
 
 
 def record_many(
     connection: Connection, work: Sequence[LaneChanges], now: datetime
 ) -> Recorded:
-    """Make the changes of many lanes, each only if it is still as it was claimed, and
-    append their calls. A lane may come more than once.
+    """Make the changes of many lanes, and append their calls. A change is made only if
+    its row is still as it was claimed. A lane may come more than once.
 
-    Final states are never left: raises ``ForbiddenEdgeError`` for a change that does
-    not exist. One statement updates, one appends the history, one the calls.
+    Raises ``ForbiddenEdgeError`` for a change of state that does not exist; final
+    states are never left. One statement updates, one appends the history, one the
+    calls.
     """
     latest = _latest([one for one in work if one.changes])
     recorded = _record(connection, latest, now)
@@ -77,10 +78,10 @@ def record_many(
 
 
 def _latest(work: Sequence[LaneChanges]) -> Sequence[LaneChanges]:
-    """Without changes of an order of which there is a later one among them.
+    """``work`` without a change of an order that has a later change in ``work``.
 
-    A call may outlast its lease, and come home together with the next one. Only the
-    later of the two can still be as it was claimed.
+    A call may outlast its lease and finish together with the next call for its order.
+    Only the later change can still find its row as it was claimed.
     """
     versions: dict[str, int] = {}
     number = 0
@@ -118,11 +119,11 @@ def _record(
         _count(connection, some, now, lane)
     at, steps = in_ms(now), [change for _, some in moved for change in some]
     write_history(connection, [_transition(change, at) for change in steps])
-    return Recorded(stale, _begin_telling(connection, asked, steps))
+    return Recorded(stale, _create_deliveries(connection, asked, steps))
 
 
 def _moved(changes: Sequence[Change], stale: frozenset[str]) -> Iterator[Change]:
-    """Those that were made and go to another state."""
+    """The changes that were made, and that go to another state."""
     left = _without(stale, changes)
     return (change for change in left if change.from_state != change.to.state)
 
@@ -134,7 +135,7 @@ def _without(stale: frozenset[str], changes: Sequence[Change]) -> Sequence[Chang
     return [change for change in left if change.ids]
 
 
-def _begin_telling(
+def _create_deliveries(
     connection: Connection, asked: Sequence[str], moved: Sequence[Change]
 ) -> int:
     if not asked:
@@ -169,15 +170,15 @@ def _check_edge(from_state: State, to_state: State) -> None:
 def _update(
     connection: Connection, changes: Sequence[Change], now: datetime
 ) -> frozenset[str]:
-    """The ids of those that were made; behind a mark where their producers want to be
-    told."""
+    """The ids whose change was made, with the prefix ``ASKED`` where the producer wants
+    a notification."""
     dialect, at = connection.dialect.name, in_ms(now)
-    # Told what all of them were, PostgreSQL looks for that first, not for their ids.
+    # With a constant as the guard, PostgreSQL reads by that first, not by the ids.
     apart = () if dialect == "sqlite" else _GUARD
     rows = Rows([_change_row(c, at) for c in changes], _CHANGE, apart, many="id")
     each = rows.apart
     if dialect != "sqlite":
-        # All in one order: two that change the same ones must not lock each other.
+        # Sorted: two transactions that change the same rows must not deadlock.
         each = sorted(each, key=itemgetter(rows.differing.index("id")))
     statement = _guarded_update(dialect, rows.differing)
     given = parameters(dialect, rows.alike, rows.differing, each)
@@ -187,12 +188,12 @@ def _update(
 
 @cache
 def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate[Any]:
-    # Built once: building it anew costs more than running it over a few rows.
+    # Cached: building it costs more than running it over a few rows.
     new = incoming(dialect, _CHANGE, differing)
     table = CANCELLATION.c
-    # One column costs nothing where nobody asked: rows of several are objects, which
-    # the collector of garbage goes through. And no IS NOT NULL: in RETURNING SQLite
-    # 3.40 was seen to take that for true of what is NULL.
+    # One text column, with the prefix in it: rows of several columns are objects, which
+    # the garbage collector must visit. And no IS NOT NULL: in RETURNING, SQLite 3.40
+    # was seen to call it true for a value that is NULL.
     either = func.coalesce(table.callback_url, table.callback_task)
     mark = func.coalesce(func.substr(ASKED, 1, func.length(either)), "")
     return (

@@ -1,8 +1,8 @@
-"""Other cancellations of one order: two producers may each have a key of their own.
+"""Finds other cancellations of one order: two producers may use different keys.
 
-A provider is asked to cancel an order once. So before it is asked, all other
-cancellations of the order are looked at: at the cost of one look into an index that
-holds keys of producers' own alone, and is mostly empty.
+A provider must be asked only once to cancel an order. So before a call, the other
+cancellations of its orders are read. That costs one look-up in an index that holds only
+rows whose key differs from the order, and is mostly empty.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ IN_FLIGHT = frozenset({State.SENDING, State.VERIFYING, State.REQUESTED})
 OrderOf = tuple[str, str, str]
 """Provider, account and order."""
 MATTERS = (State.CANCELLED, State.QUEUED, *sorted(IN_FLIGHT))
-"""The states that matter to another cancellation of the same order; and failed, where
-it was never known what a call of ours did."""
+"""States that matter to another cancellation of the same order. So does failed, if the
+effect of our call was never known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A cancellation of an order, as another one of the same order sees it."""
+    """One cancellation of an order, as another one of the same order sees it."""
 
     id: str
     state: State
@@ -52,7 +52,7 @@ class Wish:
 def wishes(
     connection: Connection, orders: Collection[OrderOf]
 ) -> dict[OrderOf, list[Wish]]:
-    """All cancellations of those among ``orders`` of which there may be several."""
+    """All cancellations of those ``orders`` that may have several, by order."""
     numbers = sorted({order for _, _, order in orders})
     with_keys = {
         (row.provider, row.account, row.order_id)
@@ -68,14 +68,14 @@ def wishes(
 
 @cache
 def _with_keys() -> Any:
-    """Those of some orders that have keys of producers' own."""
+    """Those orders that have rows with other keys."""
     asked = C.order_id.in_(bindparam("orders", expanding=True))
     return select(C.provider, C.account, C.order_id).where(text(OTHER_KEY), asked)
 
 
 @cache
 def _of_one() -> Any:
-    """One of them has the order for its key, the others not: each has its index."""
+    """The row whose key is the order, and the rows with other keys: two indexes."""
     its = and_(C.provider == bindparam("provider"), C.account == bindparam("account"))
     order: BindParameter[str] = bindparam("order")
     keyed = and_(its, C.key == order, C.order_id == order)

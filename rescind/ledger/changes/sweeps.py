@@ -1,7 +1,7 @@
-"""What time alone brings: leases that run out, deadlines, and what was scheduled.
+"""The sweep: moves rows whose lease, deadline or ``not_before`` time has passed.
 
-Each sweep may run twice, at once, on several machines: every row is moved under its
-own guard, and a second sweep finds nothing left to do.
+Two sweeps may run at once, on several machines: each row is moved under its own guard,
+and the second sweep finds nothing left to do.
 """
 
 from __future__ import annotations
@@ -43,32 +43,32 @@ from rescind.provider.policy import Policy
 C = CANCELLATION.c
 Lane = tuple[str, str]
 AT_ONCE = 1000
-"""Rows of each kind that one transaction moves, and lanes that may share them."""
+"""Rows of each kind that one transaction moves, and most lanes that share them."""
 _LANES: Columns = {"provider": Text, "account": Text}
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What one transaction has moved, and what it has left."""
+    """The rows that one transaction has moved, and those that it has left."""
 
     vanished: Mapping[Lane, int]
     """Leases that ran out, by lane."""
     expired: Mapping[Lane, int]
     """Deadlines that passed, by lane."""
     more: frozenset[Lane]
-    """Lanes that had their share, and may have more to move."""
+    """Lanes that used up their share, and may have more rows to move."""
     faults: Mapping[Lane, Exception]
-    """Why a row of a lane was left as it is: it could not be read."""
+    """Why a lane's row was left as it is: it could not be read."""
 
 
 class _Kind(StrEnum):
-    """What time brings, in the order in which it counts: what is late when its time
-    comes has expired."""
+    """Kinds of rows to move; the first kind that fits a row counts. A scheduled row
+    past its deadline therefore expires, even if its ``not_before`` has come."""
 
     VANISHED = auto()
     LATE = auto()
     LATE_PLANNED = auto()
-    """What is queued and what is scheduled have each an index of their own."""
+    """Scheduled rows past their deadline. They have an index of their own."""
     COME = auto()
 
 
@@ -86,15 +86,15 @@ def move(
     policy_of: Callable[[Lane], Policy],
     now: datetime,
 ) -> Moved:
-    """Move what time has moved on these lanes, whatever became of their accounts.
+    """Move the rows of these lanes whose time has come, even without an account.
 
-    ``sending`` rows whose worker vanished are to be verified, never resent. What was
-    not sent before its ``cancel_before`` never will be. What waited for its
-    ``not_before`` is queued when that has come.
+    A ``sending`` row whose lease ran out becomes ``verifying``; it is never resent. A
+    row that was not sent before its ``cancel_before`` expires. A scheduled row is
+    queued once its ``not_before`` has come.
 
-    The lanes, ``AT_ONCE`` at the most, share ``AT_ONCE`` rows of each kind. Rows that
-    another holds just now are left to it. A handful of statements, whatever the number
-    of lanes.
+    The lanes, at most ``AT_ONCE``, share ``AT_ONCE`` rows of each kind. Rows that
+    another transaction has locked are left to it. The number of statements does not
+    depend on the number of lanes.
     """
     share = AT_ONCE // max(1, len(lanes))
     found: dict[str, tuple[_Kind, Row[Any]]] = {}
@@ -169,7 +169,7 @@ def _changes(
     policy_of: Callable[[Lane], Policy],
     now: datetime,
 ) -> tuple[dict[Lane, dict[_Kind, list[Change]]], dict[Lane, Exception]]:
-    """What becomes of each row, and why some are left as they are."""
+    """The change of each row, and why some rows are left as they are."""
     changes: dict[Lane, dict[_Kind, list[Change]]] = {}
     faults: dict[Lane, Exception] = {}
     for kind, row in found:
@@ -177,7 +177,7 @@ def _changes(
         try:
             change = _change(kind, row, policy_of(lane), now)
         except (ValueError, OverflowError) as error:
-            # A row that cannot be read for another reason must not stop any other.
+            # One row that cannot be read must not stop the others.
             faults[lane] = error
         else:
             changes.setdefault(lane, {}).setdefault(kind, []).append(change)
@@ -189,7 +189,7 @@ def _make(
     changes: Mapping[Lane, Mapping[_Kind, Sequence[Change]]],
     now: datetime,
 ) -> dict[Lane, Counter[_Kind]]:
-    """Make them; says how many of each kind were made."""
+    """Make the changes; returns how many of each kind were made, by lane."""
     work = [
         LaneChanges(lane, list(chain.from_iterable(kinds.values())))
         for lane, kinds in changes.items()
@@ -209,7 +209,7 @@ def _make(
 def _change(kind: _Kind, row: Row[Any], policy: Policy, now: datetime) -> Change:
     progress = progress_of(row)
     to = _after(kind, progress, policy, now)
-    # What was in a call when its worker vanished was counted as it was claimed.
+    # The attempt of a row in ``sending`` was counted at the claim.
     sent = progress.state is State.SENDING
     said = _EVIDENCE[kind]
     return Change(

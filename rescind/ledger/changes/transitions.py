@@ -38,8 +38,8 @@ _STEP: Columns = {n: kind for n, kind in _TRANSITION.items() if n != _ID}
 
 
 def write_history(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append transitions, given as their columns: each is that of all the cancellations
-    that it lists as ``cancellation_id``."""
+    """Append transitions, given as columns. ``cancellation_id`` lists all cancellations
+    that make the same transition."""
     if not rows:
         return
     dialect = connection.dialect.name
@@ -50,7 +50,7 @@ def write_history(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> 
 def write_steps(
     connection: Connection, ids: Sequence[str], steps: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Append the same transitions to the history of each."""
+    """Append the same transitions to the history of each cancellation in ``ids``."""
     if not ids:
         return
     dialect = connection.dialect.name

@@ -1,1 +1,1 @@
-"""Deliveries of outcomes to producers: made, claimed, retried and listed."""
+"""Deliveries of outcomes to producers: created, claimed, retried and listed."""

@@ -1,4 +1,4 @@
-"""Questions about deliveries: what is due, what is given up, what was told of one."""
+"""Reads deliveries: which are due, which were given up, and those of a cancellation."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from rescind.ledger.storage.tables import CANCELLATION
 C, D = CANCELLATION.c, DELIVERY.c
 STATES = ("delivered", "given_up", "waiting")
 _PARTS = {"waiting": WAITING, "given_up": GIVEN_UP}
-"""Those that have an index of their own, in the order in which they are listed."""
+"""States with an index of their own, and that index's condition."""
 Place = tuple[int | str, ...]
-"""Where a delivery stands in a list: what the list is ordered by."""
+"""A cursor in a list of deliveries: the values of the columns that order the list."""
 _PLACE = re.compile(r"(?:(\d{1,15}):)?([0-9a-f-]{36}):(\d{1,15}):(task|webhook)")
 MOST_TARGETS = 100
-"""Targets that one look goes past; the next look goes on behind them."""
+"""Targets that one call of ``due_targets`` visits; the next call goes on after them."""
 
 
 def anything_due(connection: Connection, now: datetime) -> bool:
-    """Whether anybody is to be told of anything now."""
+    """Whether any delivery is due."""
     due = select(D.due_at).where(text(WAITING), D.due_at <= in_ms(now))
-    # Ordered as the index is that it is to go by.
+    # Ordered as the index is, so that the database uses it.
     return connection.execute(due.order_by(D.due_at).limit(1)).first() is not None
 
 
 def due_targets(
     connection: Connection, after: str, now: datetime
 ) -> tuple[list[str], str]:
-    """Some targets behind ``after`` that something is due to, and where to go on:
-    ``""`` is the beginning, and what comes behind the last one."""
+    """Targets after ``after`` with a due delivery, and the value of ``after`` for the
+    next call. ``""`` is the beginning, and is returned at the end of the list."""
     found: list[str] = []
     for _ in range(MOST_TARGETS):
         target = connection.execute(_next(), {"after": after}).scalar_one_or_none()
@@ -68,7 +68,7 @@ def _due() -> Select[Any]:
 
 
 def told_of(connection: Connection, cancellation_id: str) -> list[dict[str, Any]]:
-    """What its producer was or will be told of one cancellation, oldest first."""
+    """The deliveries of one cancellation as documents, oldest first."""
     its = select(DELIVERY).where(D.cancellation_id == cancellation_id)
     rows = connection.execute(its.order_by(D.cancellation_id, D.seq, D.kind))
     return [as_document(row) for row in rows]
@@ -77,8 +77,8 @@ def told_of(connection: Connection, cancellation_id: str) -> list[dict[str, Any]
 def list_told(
     connection: Connection, state: str | None, limit: int, behind: Place | None = None
 ) -> list[Row[Any]]:
-    """Deliveries with what they are of: those that wait by when they are due, others
-    the newest first. A page begins ``behind`` the last one of the page before."""
+    """Deliveries with their cancellations' lanes and orders. Waiting ones are sorted by
+    their due time, others newest first. A page begins after the cursor ``behind``."""
     chosen = select(DELIVERY, C.provider, C.account, C.order_id).join(
         CANCELLATION, C.id == D.cancellation_id
     )
@@ -97,17 +97,17 @@ def list_told(
 
 
 def place_of(row: Row[Any], state: str | None) -> Place:
-    """Where it stands in the list of that state."""
+    """The cursor of a row in the list of deliveries in ``state``."""
     return tuple(getattr(row, column.name) for column in _order(state))
 
 
 def written(place: Place) -> str:
-    """As it goes into an address."""
+    """The cursor as text, for a URL."""
     return ":".join(map(str, place))
 
 
 def place_in(state: str | None, text: str) -> Place | None:
-    """What was ``written`` of a place in the list of that state, and nothing else."""
+    """The cursor in ``text`` for the list of that state; ``None`` if it is none."""
     found = _PLACE.fullmatch(text)
     if found is None or bool(found[1]) != (state in _PARTS):
         return None
@@ -121,14 +121,14 @@ def _order(state: str | None) -> Sequence[Column[Any]]:
 
 
 def as_listed(row: Row[Any]) -> dict[str, Any]:
-    """A delivery with what it is of."""
+    """A delivery as a document, with its cancellation's lane and order."""
     whose = {"provider": row.provider, "account": row.account, "order": row.order_id}
     return {**as_document(row), **whose}
 
 
 def as_document(row: Row[Any]) -> dict[str, Any]:
-    """A delivery as everybody outside sees it: the address's host, and no more of it,
-    for the rest may hold a secret."""
+    """A delivery as the document that users get. Of the address it holds only the host:
+    the rest may hold a secret."""
     return {
         "webhook_id": webhook_id(row.cancellation_id, row.seq),
         "cancellation": row.cancellation_id,

@@ -1,7 +1,7 @@
-"""Deliveries dispatched: held by a worker, settled by what came of it, or put off.
+"""Deliveries are claimed by a worker, and then settled with the attempt's result.
 
-``due_at`` says when to try next, and while a worker tries, when that worker is taken
-for lost; ``version`` is the fencing token.
+``due_at`` is the time of the next attempt. While a worker makes an attempt, ``due_at``
+is the end of its lease. ``version`` is the fencing token.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from rescind.ledger.storage.side_tables import DELIVERY, WAITING
 D = DELIVERY.c
 KEY = (D.cancellation_id, D.seq, D.kind)
 AT_ONCE = 500
-"""Rows that are put off by one statement."""
+"""Rows that one statement postpones."""
 
 _SETTLED: Columns = {
     "cancellation_id": Text,
@@ -53,16 +53,16 @@ _STATES = {
     Result.GIVEN_UP: "given_up",
 }
 _RESULTS = {"delivered": "delivered", "waiting": "failed", "given_up": "given_up"}
-"""What an attempt came to, as it is counted."""
+"""An attempt's result by the delivery's new state, as the counters name it."""
 
 
-# --- holding ----------------------------------------------------------------------
+# --- claiming ---------------------------------------------------------------------
 
 
 def hold(
     connection: Connection, target: str, limit: int, lease: timedelta, now: datetime
 ) -> list[Telling]:
-    """Hold up to ``limit`` due deliveries to one target, the longest due first."""
+    """Claim up to ``limit`` due deliveries to one target, the longest due first."""
     values = {
         "its_target": target,
         "most": limit,
@@ -72,7 +72,7 @@ def hold(
     held = connection.execute(_hold(), values).all()
     rows = rows_of(connection, list({one.cancellation_id for one in held}))
     ended = {row.id: row for row in rows}
-    # One whose cancellation somebody has deleted by hand must not stop the others.
+    # A row whose cancellation was deleted by hand must not stop the others.
     known = (one for one in held if one.cancellation_id in ended)
     return [_telling(one, ended[one.cancellation_id]) for one in known]
 
@@ -89,7 +89,7 @@ def _hold() -> ReturningUpdate[Any]:
         .order_by(D.due_at)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
-        # As a subquery PostgreSQL may run it for every row, whatever the limit.
+        # PostgreSQL may run a subquery for every row, beyond the limit.
         .cte("due")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
@@ -124,7 +124,7 @@ def _telling(held: Any, row: Any) -> Telling:
 
 
 def _as_it_ended(held: Any, row: Any) -> dict[str, Any]:
-    """The record as it was then: a new round may have begun since."""
+    """The record as it was when it ended: a new round may have begun since."""
     return {
         **as_record(row),
         "state": held.ended_state,
@@ -144,14 +144,14 @@ def _as_it_ended(held: Any, row: Any) -> dict[str, Any]:
 
 
 def settle(connection: Connection, attempts: Sequence[Attempt], now: datetime) -> int:
-    """Write down what attempts came to; says how many. The only place that does.
+    """Record the results of attempts; returns how many. No other function does.
 
-    Those that somebody else holds by now, or has sent again, are left to them.
+    A delivery that was resent, or claimed by another worker since, is not changed.
     """
     if not attempts:
         return 0
     dialect = connection.dialect.name
-    # Told what all of them are, PostgreSQL looks for that first, not for their keys.
+    # With a constant as the guard, PostgreSQL reads by that first, not by the keys.
     apart = () if dialect == "sqlite" else _GUARD
     new = Rows([_settled_row(one) for one in attempts], _SETTLED, apart)
     statement = _settle(dialect, new.differing)
@@ -183,15 +183,15 @@ def _settle(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate[Any]:
     return (
         update(DELIVERY)
         .values(**outcome, version=D.version + 1, updated_at=bindparam("now"))
-        # Whatever else changes it changes its version; told of its state as well,
-        # PostgreSQL would go through all that wait.
+        # Every change of the row changes its version. With a condition on the state as
+        # well, PostgreSQL would read all waiting rows.
         .where(*(D[name] == new.c[name] for name in _GUARD))
         .returning(D.state)
     )
 
 
 def put_off(connection: Connection, target: str, until: datetime) -> None:
-    """The target wants to be left alone: others that are due to it wait as well."""
+    """Postpone up to ``AT_ONCE`` deliveries to a target that asked for a wait."""
     chosen = (
         select(*KEY)
         .where(text(WAITING), D.target == target, D.due_at < in_ms(until))

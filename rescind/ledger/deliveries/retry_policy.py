@@ -1,6 +1,6 @@
-"""What becomes of an attempt to tell a producer: pure, and all of the schedule.
+"""Decides what follows an attempt to deliver: pure, with the whole retry schedule.
 
-The delays are those that the Standard Webhooks specification gives as its example
+The delays are the example of the Standard Webhooks specification
 ("Deliverability and reliability"): ten attempts in three days and some hours.
 """
 
@@ -26,22 +26,22 @@ DELAYS = tuple(
         24 * 3600,
     )
 )
-"""After the first attempt, after the second one, and so on; then it is given up."""
+"""Delays after the first attempt, the second one, and so on; then it is given up."""
 JITTER = 0.1
-"""By how much of itself a delay is longer at most: what failed together comes apart."""
+"""Longest random addition to a delay, as a part of it: it spreads retries over time."""
 LONGEST_WAIT = timedelta(days=1)
-"""A receiver that asks for a longer wait than this is asked again after it."""
+"""Longest wait that we obey; after it the receiver is called again."""
 
 
 class Kind(StrEnum):
-    """How a producer is told."""
+    """How a delivery reaches the producer."""
 
     TASK = "task"
     WEBHOOK = "webhook"
 
 
 class Result(StrEnum):
-    """What one attempt has come to."""
+    """The result of one attempt."""
 
     DELIVERED = "delivered"
     RETRIED = "retried"
@@ -50,7 +50,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """One delivery that a worker holds. ``version`` is its fencing token."""
+    """One delivery that a worker has claimed. ``version`` is its fencing token."""
 
     cancellation_id: str
     seq: int
@@ -58,7 +58,7 @@ class Telling:
     target: str
     version: int
     attempts: int
-    """This one among them."""
+    """Attempts so far, with this one."""
     ended_at: str
     record: Mapping[str, Any] = field(repr=False)
     """The cancellation as it was when it ended."""
@@ -73,20 +73,20 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of an attempt: whether it was taken, and what was said if not."""
+    """A receiver's response to an attempt, or why there was none."""
 
     taken: bool
     status: int | None = None
     detail: str | None = None
     wait: timedelta | None = None
-    """How long the receiver asks to be left alone."""
+    """How long the receiver asks us to wait."""
     gone: bool = False
-    """It wants no more of this: nothing is tried again."""
+    """The receiver wants no more deliveries: there is no retry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt, and what follows from it."""
+    """One attempt and its consequence."""
 
     telling: Telling
     heard: Heard
@@ -95,12 +95,12 @@ class Attempt:
 
 
 def webhook_id(cancellation_id: str, seq: int) -> str:
-    """The same for one outcome, however often and by whatever way it is told."""
+    """The webhook id of one outcome: the same for all attempts and kinds."""
     return f"msg_{cancellation_id}_{seq}"
 
 
 def judge(telling: Telling, heard: Heard, now: datetime, chance: float) -> Attempt:
-    """What follows from what was heard; ``chance`` is of [0, 1)."""
+    """What follows from a response; ``chance`` is a random number in [0, 1)."""
     if heard.taken:
         return Attempt(telling, heard, Result.DELIVERED)
     delay = None if heard.gone else delay_after(telling.attempts, chance)
@@ -111,7 +111,7 @@ def judge(telling: Telling, heard: Heard, now: datetime, chance: float) -> Attem
 
 
 def delay_after(attempts: int, chance: float) -> timedelta | None:
-    """How long to wait after so many attempts; ``None``: there is no other one."""
+    """How long to wait after so many attempts; ``None`` if there is no next one."""
     if attempts > len(DELAYS):
         return None
     return DELAYS[max(attempts, 1) - 1] * (1 + JITTER * chance)

@@ -1,7 +1,7 @@
-"""Who is to be told of what has ended: made with the end itself, and begun anew.
+"""Creates deliveries of final outcomes to producers, and resends them.
 
-A delivery is made in the very transaction that makes its cancellation final, so there
-is one for each end, whatever crashes.
+A delivery is created in the same transaction that makes its cancellation final. So
+there is one for each end, whatever crashes.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from rescind.ledger.storage.upsert import inserting
 
 C, D = CANCELLATION.c, DELIVERY.c
 BROKER = "the broker"
-"""The target of every task: it is there for all of them, or for none."""
+"""The target of every task: if the broker is down, no task can be delivered."""
 NO_HOST = "?"
-"""That of an address which cannot be read."""
+"""The target of an address that cannot be read."""
 AT_ONCE = 500
-"""Rows that one statement reads or sends again."""
+"""Rows that one statement reads or resends."""
 
 _NEW: Columns = {"cancellation_id": Text, "kind": Text, "target": Text}
 
 
 class Ended(NamedTuple):
-    """One that is final now, and whom its producer wants to be told by."""
+    """A cancellation that is final now, and its callbacks."""
 
     id: str
     callback_url: str | None
@@ -54,9 +54,11 @@ class Ended(NamedTuple):
 
 
 def begin(connection: Connection, ended: Iterable[Ended]) -> int:
-    """Make the deliveries of what is final in this transaction; says how many.
+    """Create the deliveries of cancellations made final in this transaction; returns
+    how many.
 
-    Their cancellations' rows stand as they ended. Made again, they change nothing.
+    The rows of the cancellations must be final already. A delivery that exists is not
+    changed.
     """
     rows = [row for one in ended for row in _new(one)]
     if rows:
@@ -66,7 +68,7 @@ def begin(connection: Connection, ended: Iterable[Ended]) -> int:
 
 
 def asked_for(connection: Connection, ids: Sequence[str]) -> list[Ended]:
-    """Whom the producers of these want to be told by."""
+    """The callbacks of these cancellations."""
     found: list[Ended] = []
     for start in range(0, len(ids), AT_ONCE):
         wanted = select(C.id, C.callback_url, C.callback_task)
@@ -85,12 +87,12 @@ def _new(one: Ended) -> Iterable[dict[str, str]]:
 
 
 def target_of(url: str) -> str:
-    """Host and port of a callback's address, as it is written there."""
+    """The host and port in a callback's address, as they are written there."""
     try:
         host = urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
         host = ""
-    # Targets are gone through from "" on: one of that name would never be found.
+    # ``due_targets`` starts after "": it would never find a target of that name.
     return host or NO_HOST
 
 
@@ -129,17 +131,17 @@ def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
     return made.on_conflict_do_nothing()
 
 
-# --- sending again ----------------------------------------------------------------
+# --- resending --------------------------------------------------------------------
 
 
 def resend(connection: Connection, cancellation_id: str, now: datetime) -> int:
-    """Send all that was told of one cancellation again; says how much that is."""
+    """Resend all deliveries of one cancellation; returns how many."""
     return _resend(connection, [cancellation_id], true(), now)
 
 
 def resend_all_given_up(engine: Engine, now: datetime, most: float = math.inf) -> int:
-    """Begin anew with what was given up so far, some in each transaction, until about
-    ``most``; says how much that is."""
+    """Resend about ``most`` deliveries that were given up before this call; some in
+    each transaction. Returns how many."""
     newest = select(D.updated_at).where(text(GIVEN_UP)).order_by(D.updated_at.desc())
     with reading(engine) as connection:
         last = connection.execute(newest.limit(1)).scalar()
@@ -154,7 +156,7 @@ def resend_all_given_up(engine: Engine, now: datetime, most: float = math.inf) -
 
 
 def _resend_oldest(connection: Connection, last: int, now: datetime) -> int:
-    # Not of what a receiver refuses anew meanwhile, or it would never end.
+    # Not those given up during this call, or it might never end.
     chosen = select(D.cancellation_id).where(text(GIVEN_UP), D.updated_at <= last)
     oldest = chosen.order_by(D.updated_at).limit(AT_ONCE)
     ids = connection.execute(oldest).scalars().all()
@@ -164,14 +166,15 @@ def _resend_oldest(connection: Connection, last: int, now: datetime) -> int:
 def resend_given_up_of(
     connection: Connection, ids: Sequence[str], now: datetime
 ) -> int:
-    """Begin anew with what was given up of these cancellations; says how much."""
+    """Resend the deliveries of these cancellations that were given up; returns how
+    many."""
     return _resend(connection, sorted(set(ids)), D.state == "given_up", now)
 
 
 def _resend(
     connection: Connection, ids: Sequence[str], which: Any, now: datetime
 ) -> int:
-    # Held, so that retention does not delete what is just beginning to wait.
+    # Locked, so that retention does not delete a delivery that begins to wait now.
     held = select(C.id).where(C.id.in_(ids)).order_by(C.id).with_for_update()
     found = connection.execute(held).scalars().all()
     begun = (

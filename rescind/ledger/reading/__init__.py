@@ -1,1 +1,1 @@
-"""Questions about the ledger. Nothing in here writes."""
+"""Reads the ledger. No module here writes."""

@@ -1,4 +1,4 @@
-"""What each lane still has to do, and for how long, at the price of a few rows."""
+"""Counts each lane's open work and finds its oldest, with a few rows read."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from rescind.ledger.storage.tables import CANCELLATION, LISTED, LOOKED_AT
 
 C = CANCELLATION.c
 COUNTED = 1_000
-"""How far each state of a lane is counted, unless all of it is asked for."""
+"""Rows of each state of a lane that are counted, unless the caller asks for all."""
 WITHOUT_END = 2**62
 AT_ONCE = 50
-"""Rows that are looked at together for the oldest: mostly the first one is it."""
+"""Rows that one step reads to find the oldest; mostly the first row is the oldest."""
 
 Lane = tuple[str, str]
 
@@ -40,31 +40,32 @@ class Backlog:
 
     by_state: dict[str, int] = field(default_factory=dict)
     oldest: datetime | None = None
-    """When the oldest that is due was accepted, or was due to begin."""
+    """When the oldest due cancellation was accepted, or was due to begin."""
     more: frozenset[str] = frozenset()
-    """States of which there are more than were counted."""
+    """States that have more rows than were counted."""
 
 
 def backlogs(
     connection: Connection, now: datetime, most: int | None = COUNTED
 ) -> dict[Lane, Backlog]:
-    """Open cancellations by lane; one that is scheduled for later is not waiting.
+    """Open cancellations by lane. Scheduled ones are counted, but never the oldest.
 
-    Of each state ``most`` are counted, or all of them; the oldest is always found.
+    Of each state at most ``most`` are counted, or all if it is ``None``. The oldest is
+    always found.
     """
     lanes = sorted(busy_lanes(connection))
     return {lane: backlog_of(connection, lane, now, most) for lane in lanes}
 
 
 def busy_lanes(connection: Connection) -> set[Lane]:
-    """Every lane with open work, whether or not anything else is known of it."""
+    """Every lane with open work, even if its account is unknown."""
     return {*lanes_in(connection, QUEUED), *lanes_in(connection, LOOKED_AT)}
 
 
 def backlog_of(
     connection: Connection, lane: Lane, now: datetime, most: int | None = COUNTED
 ) -> Backlog:
-    """One lane's open work, as ``backlogs`` tells it."""
+    """One lane's open work: see ``backlogs``."""
     limit = WITHOUT_END if most is None else most + 1
     found = connection.execute(_counts(), {**_its(lane), "most": limit})
     counted = {state: count for state, count in found if count}
@@ -92,7 +93,7 @@ def _of_state(state: State, *columns: Any) -> Select[Any]:
     return select(*columns).where(
         C.provider == bindparam("its_provider"),
         C.account == bindparam("its_account"),
-        # Written out, so that both databases see that the partial index fits.
+        # A literal, so that both databases see that the partial index fits.
         text(f"state = '{state}'"),
         held,
     )
@@ -109,10 +110,10 @@ def _oldest(
 def _oldest_in(
     connection: Connection, lane: Lane, state: State, now: int
 ) -> int | None:
-    """The earliest ``opened_at`` there is, looked for in the order of acceptance.
+    """The earliest ``opened_at``, searched in the order of acceptance.
 
-    Nothing is opened before it is accepted. So whatever was accepted at or after the
-    earliest opening that was seen cannot have an earlier one, and need not be seen.
+    No row is opened before it is accepted. A row accepted at or after the earliest
+    opening found so far therefore cannot have an earlier one, and the search ends.
     """
     oldest: int | None = None
     last = ""

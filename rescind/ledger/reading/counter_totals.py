@@ -1,4 +1,4 @@
-"""What the counters of the ledger say, summed over all who count apart."""
+"""Reads the ledger's counters, summed over all shards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rescind.ledger.storage.side_tables import TALLY
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What ended so within one quarter of an hour."""
+    """How many cancellations ended in this way within one quarter of an hour."""
 
     slot: datetime
     state: str
@@ -24,7 +24,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """All that was ever counted of one thing."""
+    """One counter, summed over all time and all shards."""
 
     metric: str
     provider: str
@@ -40,7 +40,7 @@ class Total:
 def flow(connection: Connection, since: datetime, until: datetime) -> list[Flow]:
     """Outcomes of all lanes by quarter of an hour, the oldest first.
 
-    The quarter that ``since`` falls into is whole; it goes back as far as ``KEPT``.
+    The quarter that holds ``since`` is complete. Quarters are kept for ``KEPT``.
     """
     asked = (T.slot, T.first, T.second)
     chosen = (
@@ -56,7 +56,7 @@ def flow(connection: Connection, since: datetime, until: datetime) -> list[Flow]
 
 
 def totals(connection: Connection) -> list[Total]:
-    """Every counter, summed over those who count apart."""
+    """Every counter, summed over all shards."""
     names = [column for column in TALLY.columns if column.name in NAMES]
     sums = [func.sum(T[name]) for name in SUMS]
     chosen = select(*names, *sums).where(T.slot == 0).group_by(*names)
@@ -65,7 +65,7 @@ def totals(connection: Connection) -> list[Total]:
 
 
 def forget_flow(connection: Connection, now: datetime) -> bool:
-    """Forget one quarter of an hour that is older than ``KEPT``, if there is one."""
+    """Delete one quarter of an hour that is older than ``KEPT``; False if none is."""
     oldest = connection.execute(select(func.min(T.slot)).where(T.slot > 0)).scalar()
     if oldest is None or oldest >= in_ms(now - KEPT):
         return False

@@ -1,4 +1,4 @@
-"""What has become of everything, and by how many calls. Reads the whole ledger."""
+"""Counts all cancellations by outcome, and all calls. Reads the whole ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ C = CANCELLATION.c
 
 
 def outcomes(connection: Connection) -> list[tuple[str, str, str | None, int]]:
-    """Provider, state, reason and how many, over the whole ledger."""
+    """Provider, state, reason and number, over the whole ledger."""
     chosen = (
         select(C.provider, C.state, C.reason, func.count())
         .group_by(C.provider, C.state, C.reason)
@@ -20,16 +20,16 @@ def outcomes(connection: Connection) -> list[tuple[str, str, str | None, int]]:
 
 
 def calls_made(connection: Connection) -> list[tuple[str, str, str, int]]:
-    """Provider, operation, evidence and how many calls, over the whole ledger."""
+    """Provider, operation, evidence and number of calls, over the whole ledger."""
     columns = (CALL.c.provider, CALL.c.operation, CALL.c.evidence)
     chosen = select(*columns, func.count()).group_by(*columns).order_by(*columns)
     return [(p, o, e, n) for p, o, e, n in connection.execute(chosen)]
 
 
 def written(connection: Connection) -> tuple[int, int]:
-    """How many changes of state and how many calls the ledger holds.
+    """How many transitions and how many calls the ledger holds.
 
-    It changes whenever a cancellation moves.
+    The numbers change whenever a cancellation moves.
     """
     changes = connection.execute(select(func.count()).select_from(TRANSITION))
     calls = connection.execute(select(func.count()).select_from(CALL))

@@ -1,4 +1,4 @@
-"""How much has ended so that a person must look: counted by index, and not for ever."""
+"""Counts cancellations that ended in a state which a person must look at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rescind.ledger.storage.tables import CANCELLATION, LISTED
 
 C = CANCELLATION.c
 COUNTED = 1_000
-"""How far anything is counted."""
+"""Rows that are counted at most."""
 
 
 def ended(

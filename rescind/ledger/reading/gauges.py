@@ -1,4 +1,4 @@
-"""What stands beside the cancellations just now, at the price of a few rows."""
+"""Numbers of the moment: waiting deliveries and latest schedule runs; few rows read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP, SCHEDULE_RUN,
 
 D, R = DELIVERY.c, SCHEDULE_RUN.c
 COUNTED = 10_000
-"""How far is counted: what is more is said to be so many."""
+"""Rows that are counted at most; a larger number is reported as this one."""
 MOST_NAMES = 500
 
 
@@ -27,7 +27,7 @@ class Run:
 
 
 def deliveries(connection: Connection) -> dict[tuple[str, str], int]:
-    """How many wait or were given up, by kind and state."""
+    """How many deliveries wait or were given up, by kind and state."""
     found: dict[tuple[str, str], int] = {}
     for state, held in (("waiting", WAITING), ("given_up", GIVEN_UP)):
         few = select(D.kind).where(text(held)).limit(COUNTED).subquery()
@@ -37,7 +37,7 @@ def deliveries(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def latest_runs(connection: Connection) -> list[Run]:
-    """One for each schedule that ever ran: a step on the index for each."""
+    """The latest run of each schedule that ever ran; one index step for each."""
     found: list[Run] = []
     after = ""
     while len(found) < MOST_NAMES:

@@ -1,4 +1,4 @@
-"""Groups: their names off an index, and what became of what is in each."""
+"""Reads groups: their names from an index, and how many are in each state."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rescind.ledger.storage.tables import CANCELLATION, GROUPED, LOOKED_AT
 C = CANCELLATION.c
 LISTED_ONES = tuple(state for state in State if state is not State.SENDING)
 COUNTED = 1_000
-"""How far each state of a group is counted."""
+"""Rows of each state of a group that are counted at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What became of a group: how many in each state; ``COUNTED`` + 1 means more."""
+    """How many of a group are in each state; ``COUNTED`` + 1 means more."""
 
     name: str
     counts: Mapping[State, int]
@@ -40,13 +40,13 @@ def groups_from(connection: Connection, after: str, most: int) -> list[Standing]
 
 
 def standing(connection: Connection, name: str) -> Standing | None:
-    """One group, if anything is in it."""
+    """One group's counts; ``None`` if it is empty."""
     counts = _counts(connection, name)
     return Standing(name, counts) if counts else None
 
 
 def states_of_group(connection: Connection, name: str) -> dict[str, int]:
-    """How many of a group are in which state, counted to the last one."""
+    """How many of a group are in each state, counted completely."""
     listed = select(C.state, func.count()).where(text(GROUPED), C.group_name == name)
     counted = connection.execute(listed.group_by(C.state))
     counts: dict[str, int] = {row[0]: row[1] for row in counted}
@@ -64,7 +64,7 @@ def _counts(connection: Connection, name: str) -> dict[State, int]:
 
 
 def _under_way(connection: Connection, name: str) -> int:
-    # No index of groups has what is in this state of a moment; it is few.
+    # The index of groups does not hold ``sending`` rows. There are few, for a moment.
     chosen = select(func.count()).where(
         text(LOOKED_AT),
         C.provider == bindparam("its_provider"),

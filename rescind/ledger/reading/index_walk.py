@@ -1,7 +1,7 @@
-"""Lanes read off an index: a step for each lane, however many rows each has.
+"""Reads the lanes that occur in an index: one step for each lane.
 
-A recursive query takes the steps, so all lanes cost one statement. A lane that has no
-row in the index costs nothing.
+The number of a lane's rows does not matter. A recursive query takes the steps, so one
+statement reads all lanes. A lane without rows in the index costs nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rescind.ledger.storage.tables import CANCELLATION, LISTED, LOOKED_AT, WITH_
 
 C = CANCELLATION.c
 QUEUED = "state = 'queued'"
-"""What ``ix_to_send`` holds."""
+"""The condition of the index ``ix_to_send``."""
 _LANE = (C.provider, C.account)
 BY_LANE = {
     QUEUED: ("queued", (*_LANE, C.urgency, C.due_at)),
@@ -32,8 +32,8 @@ BY_LANE = {
     WITH_DEADLINE: ("with_deadline", (*_LANE, C.urgency)),
     LISTED: ("listed", (*_LANE, C.state, C.id)),
 }
-"""What the indexes hold that begin with provider and account: a name, and the columns
-of the index."""
+"""Indexes that begin with provider and account, by their condition: a name, and the
+columns of the index."""
 ALL = 2**31
 """More lanes than there are."""
 
@@ -41,8 +41,8 @@ ALL = 2**31
 def lanes_in(
     connection: Connection, held: str, most: int = ALL
 ) -> list[tuple[str, str]]:
-    """The lanes, known or not, with a row in the index that holds ``held``: in order,
-    and no more than ``most``."""
+    """The lanes with a row in the index of condition ``held``, known or not: in order,
+    and at most ``most``."""
     rows = connection.execute(_lanes(held), {"most": most})
     return sorted((row.provider, row.account) for row in rows)
 
@@ -55,7 +55,8 @@ def _lanes(held: str) -> Select[Any]:
 
 @cache
 def lanes_of(held: str) -> CTE:
-    """The same as something to select from: ``provider`` and ``account``."""
+    """``lanes_in`` as something to select from: ``provider`` and ``account``. Raises
+    ``ValueError`` if no index by lane has this condition."""
     if held not in BY_LANE:
         raise ValueError(f"no index by lane holds {held}")
     # Two walks: given both columns at once, SQLite reads all rows of the former lane.
@@ -65,8 +66,8 @@ def lanes_of(held: str) -> CTE:
 
 
 def _providers(held: str) -> CTE:
-    """The providers in order, and NULL behind the last one."""
-    # So that SQLite seeks the first one, too: no provider's name is empty.
+    """The providers in order, and NULL after the last one."""
+    # The condition makes SQLite seek the first one, too: no provider's name is empty.
     first = _first(C.provider, held).where(C.provider > literal_column("''"))
     start = select(first.scalar_subquery().label("provider"))
     walk = start.cte(f"providers_{_name(held)}", recursive=True)
@@ -76,7 +77,7 @@ def _providers(held: str) -> CTE:
 
 
 def _accounts(held: str, providers: CTE) -> CTE:
-    """The accounts of each provider in order, and NULL behind the last one."""
+    """The accounts of each provider in order, and NULL after the last one."""
     first = _first(C.account, held).where(C.provider == providers.c.provider)
     start = select(
         providers.c.provider,
@@ -91,8 +92,8 @@ def _accounts(held: str, providers: CTE) -> CTE:
 
 
 def _first(column: Column[Any], held: str) -> Select[Any]:
-    # Ordered as the index is, and no other: PostgreSQL was seen to take one that holds
-    # what has ended as well, while the ledger was small.
+    # Ordered exactly as the index is. Otherwise PostgreSQL was seen to use an index
+    # that also holds ended rows, while the ledger was small.
     _, ordered = BY_LANE[held]
     return select(column).where(text(held)).order_by(*ordered).limit(1)
 

@@ -1,4 +1,4 @@
-"""The newest cancellations that fit, read off parts of indexes and merged."""
+"""Lists the newest cancellations that match a filter, by merging index ranges."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from rescind.ledger.storage.tables import (
 
 C = CANCELLATION.c
 MOST_LANES = 200
-"""Beyond it a list reads rows, and not a part of an index for each lane and state."""
+"""With more lanes than this, a list reads rows instead of many index ranges."""
 
 MOST = "most"
 
 Where = ColumnElement[bool] | TextClause
 Range = tuple[Select[Any], dict[str, str]]
-"""A part of an index: the statement that reads its newest ids, and its values."""
+"""An index range: the statement that reads its newest ids, and its parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which cancellations are meant; an empty one means all."""
+    """Which cancellations to list; an empty filter matches all."""
 
     states: Sequence[str] = ()
     provider: str | None = None
@@ -52,7 +52,7 @@ class Filter:
     order: str | None = None
 
     def conditions(self) -> list[Where]:
-        """What is asked of every row, but for its state."""
+        """The conditions on every row, without the one on its state."""
         given = {
             C.provider: self.provider,
             C.account: self.account,
@@ -62,7 +62,7 @@ class Filter:
         return [column == one for column, one in given.items() if one is not None]
 
     def fits(self, lane: tuple[str, str]) -> bool:
-        """Whether a lane's rows may be meant."""
+        """Whether rows of this lane may match."""
         asked = (self.provider, self.account)
         return all(one in (None, its) for one, its in zip(asked, lane, strict=True))
 
@@ -70,7 +70,7 @@ class Filter:
 def list_rows(
     connection: Connection, wanted: Filter, limit: int, before: str | None = None
 ) -> list[Row[Any]]:
-    """The newest ``limit`` rows that fit, newest first; of ids before ``before``."""
+    """The newest ``limit`` rows that match, newest first, with ids below ``before``."""
     page: list[Where] = [] if before is None else [C.id < before]
     ranges = _ranges(connection, wanted)
     if ranges is None:
@@ -88,9 +88,9 @@ def _newest(what: Any, *where: Where) -> Select[Any]:
 
 
 def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
-    """Parts of indexes, each in the order of ids, that hold all that fits.
+    """Index ranges, each in the order of ids, that together hold all matches.
 
-    ``None`` where reading every row, the newest first, is as good or better.
+    ``None`` if reading all rows, the newest first, is as good or better.
     """
     asked, states = wanted.conditions(), _states(wanted)
     if wanted.order is not None:
@@ -123,7 +123,7 @@ def _ranges_of_group(
 def _ranges_of_order(
     connection: Connection, order: str, asked: list[Where], states: Sequence[str]
 ) -> Iterator[Range]:
-    """Mostly the order is the key, which each lane has one row of at the most."""
+    """Ranges for one order. Its key is mostly the order: one row at most per lane."""
     fits = [*asked, C.state.in_(states)]
     yield _newest(C.id, text(OTHER_KEY), *fits), {}
     for provider, account in lanes_of_all(connection):
@@ -132,7 +132,7 @@ def _ranges_of_order(
 
 
 def lanes_of_all(connection: Connection) -> set[tuple[str, str]]:
-    """Every lane that the ledger has a row of."""
+    """Every lane with a row in the ledger."""
     return {*lanes_in(connection, LISTED), *lanes_in(connection, LOOKED_AT)}
 
 
@@ -152,7 +152,7 @@ def _listed() -> Select[Any]:
 
 @cache
 def _under_way() -> Select[Any]:
-    # In no order and all of them: they are few, and no index has their ids in order.
+    # All of them, unordered: there are few, and no index has their ids in order.
     return select(C.id).where(text(LOOKED_AT), *_its())
 
 

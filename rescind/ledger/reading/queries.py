@@ -1,4 +1,4 @@
-"""Questions about the ledger, and their answers in the form of the contract."""
+"""Reads single cancellations, their history, and their JSON form of the contract."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stamp(value: int | None) -> str | None:
 
 
 def as_record(row: Row[Any]) -> dict[str, Any]:
-    """A cancellation as everybody outside sees it. No personal data."""
+    """A cancellation as the record that users get. No personal data."""
     return {
         "id": row.id,
         "provider": row.provider,
@@ -54,7 +54,8 @@ def as_record(row: Row[Any]) -> dict[str, Any]:
 
 
 def find(connection: Connection, name: str) -> Row[Any] | None:
-    """The row of an id, or of ``provider/account/key`` (a key may hold slashes)."""
+    """The row with this id, or with this ``provider/account/key`` (a key may hold
+    slashes)."""
     row = connection.execute(select(CANCELLATION).where(C.id == name)).one_or_none()
     parts = name.split("/", 2)
     if row is not None or len(parts) != 3:
@@ -64,7 +65,7 @@ def find(connection: Connection, name: str) -> Row[Any] | None:
 
 
 def history(connection: Connection, cancellation_id: str) -> list[dict[str, Any]]:
-    """Every change of state, oldest first, with the call that it rests on."""
+    """Every change of state, oldest first, with the call that caused it."""
     chosen = (
         select(TRANSITION, CALL.c.operation, CALL.c.evidence.label("call_evidence"))
         .add_columns(CALL.c.status, CALL.c.took_ms, CALL.c.detail, CALL.c.body)

@@ -1,4 +1,4 @@
-"""Looking for what a person has in hand: an order, a key, an id, a path. By index."""
+"""Searches for an exact order, key, id or path, by index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ C = CANCELLATION.c
 
 
 def search(connection: Connection, words: str, most: int) -> list[Row[Any]]:
-    """The newest ``most`` whose id, path, key or order is exactly ``words``."""
+    """The newest ``most`` rows whose id, path, key or order is exactly ``words``."""
     exact = find(connection, words)
     ids = {exact.id} if exact is not None else set()
     ids |= {*_by_key(connection, words), *_by_order(connection, words, most)}
@@ -23,7 +23,7 @@ def search(connection: Connection, words: str, most: int) -> list[Row[Any]]:
 
 
 def _by_key(connection: Connection, key: str) -> Iterator[str]:
-    """At most one of each lane; mostly the key is the order."""
+    """The ids with this key: at most one in each lane. Mostly the key is the order."""
     lanes = {*lanes_in(connection, LISTED), *lanes_in(connection, LOOKED_AT)}
     for provider, account in lanes:
         path = (C.provider == provider, C.account == account, C.key == key)

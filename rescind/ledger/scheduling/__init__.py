@@ -1,1 +1,1 @@
-"""The runs of schedules: when they are due, and what they found."""
+"""Schedule runs: when they are due, and what they found."""

@@ -1,4 +1,4 @@
-"""What the runs of schedules came to, the newest first."""
+"""Reads the results of schedule runs, the newest first."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def last_runs(connection: Connection) -> dict[str, Row[Any]]:
 
 
 def last_ended(connection: Connection, name: str) -> Row[Any] | None:
-    """The newest run of a schedule that is over."""
+    """The newest run of a schedule that has ended."""
     over = (R.name == name, R.state != RunState.RUNNING)
     chosen = select(SCHEDULE_RUN).where(*over).order_by(R.due_at.desc()).limit(1)
     return connection.execute(chosen).one_or_none()
 
 
 def as_document(row: Row[Any]) -> dict[str, Any]:
-    """A run as everybody outside sees it."""
+    """A run as the document that users get."""
     return {
         "name": row.name,
         "due_at": stamp(row.due_at),

@@ -1,7 +1,7 @@
-"""The runs of schedules: each due moment is run once, whoever sees it and dies at it.
+"""The runs of schedules: each due time has exactly one run, whichever worker makes it.
 
-An open run is taken when its lease has ended, for a lease of its own; ``version`` tells
-the one who holds it from those who held it before.
+A worker claims an open run with a lease. If the worker dies, the lease runs out and
+another worker claims the run. ``version`` is the fencing token.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from rescind.ledger.storage.upsert import insert_into
 
 R = SCHEDULE_RUN.c
 KEPT = 200
-"""Runs of each schedule that are kept, the newest."""
+"""Newest runs of each schedule that are kept."""
 SCHEDULED, OPERATOR = "schedule", "operator"
-"""Who may have asked for a run."""
+"""Values of ``asked_by``: the schedule, or an operator."""
 
 
 class RunState(StrEnum):
     RUNNING = "running"
-    """Waits for somebody to take it, or somebody is at it."""
+    """The run waits for a worker, or a worker holds it."""
     SUBMITTED = "submitted"
     HELD = "held"
-    """It found too many: nothing was submitted, and an operator has to look."""
+    """The run found too many orders and submitted none: an operator must look."""
     FAILED = "failed"
-    """Its source could not be read, or used: nothing more was submitted."""
+    """The source could not be read or used: nothing more was submitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run, held by whoever took it."""
+    """One run, held by the worker that claimed it."""
 
     name: str
     due_at: datetime
@@ -47,7 +47,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many orders were found, and what became of them."""
+    """How many orders a run found, and what became of them."""
 
     found: int
     accepted: int = 0
@@ -61,9 +61,9 @@ class Counts:
 def open_run(
     connection: Connection, name: str, due_at: datetime, now: datetime
 ) -> bool:
-    """See to it that this moment has a run.
+    """Make sure that the run for ``due_at`` exists.
 
-    False: another run of the schedule is still open, and this moment has to wait.
+    False if another run of the schedule is still open: this due time must wait.
     """
     other = select(R.due_at).where(R.name == name, R.state == RunState.RUNNING)
     still_open = connection.execute(other).scalars().all()
@@ -80,10 +80,10 @@ def open_run(
 def begin_by_hand(
     connection: Connection, name: str, now: datetime, lease: timedelta
 ) -> Run:
-    """A run of its own, held by the operator who asked for it."""
+    """Start an extra run, held by the operator who asked for it."""
     due_at = now
     while True:
-        # Whole seconds are the schedule's own moments.
+        # The schedule's own due times are whole seconds.
         if due_at.microsecond // 1000 == 0:
             due_at += timedelta(milliseconds=1)
         row = _new(name, due_at, OPERATOR, now, lease_ends=now + lease)
@@ -110,12 +110,12 @@ def _new(
     }
 
 
-# --- whose it is ------------------------------------------------------------------
+# --- holding a run ----------------------------------------------------------------
 
 
 def ready(connection: Connection, now: datetime) -> list[Row[Any]]:
-    """Open runs that nobody has, or whose holder is taken for dead."""
-    # Written out, so that SQLite sees that the partial index fits.
+    """Open runs that no worker holds, or whose holder's lease has run out."""
+    # A literal, so that SQLite sees that the partial index fits.
     chosen = select(SCHEDULE_RUN).where(text(RUN_OPEN), R.lease_ends <= in_ms(now))
     return list(connection.execute(chosen.order_by(R.lease_ends)))
 
@@ -127,13 +127,13 @@ def take(
     lease: timedelta,
     asked_by: str = SCHEDULED,
 ) -> Run | None:
-    """The oldest run of ``name`` that is to be had, for so long."""
+    """Claim the oldest free run of ``name`` for ``lease``; ``None`` if none is free."""
     mine = (R.name == name, R.asked_by == asked_by, R.state == RunState.RUNNING)
     free = (*mine, R.lease_ends <= in_ms(now))
     oldest = select(func.min(R.due_at)).where(*free).scalar_subquery()
     taken = connection.execute(
         update(SCHEDULE_RUN)
-        # Of two at once the second looks again at what the first has made of it.
+        # The second of two workers sees the first one's change, and claims nothing.
         .where(*free, R.due_at == oldest)
         .values(
             attempts=R.attempts + 1,
@@ -160,7 +160,7 @@ def _held(run: Run) -> Update:
 
 
 def renew(connection: Connection, run: Run, until: datetime) -> bool:
-    """Hold it for longer; False if it is somebody else's by now."""
+    """Extend the lease; False if another worker holds the run now."""
     longer = _held(run).values(lease_ends=in_ms(until))
     return connection.execute(longer).rowcount == 1
 
@@ -168,7 +168,8 @@ def renew(connection: Connection, run: Run, until: datetime) -> bool:
 def give_back(
     connection: Connection, run: Run, at: datetime, *, why: str | None = None
 ) -> bool:
-    """Let somebody take it at that time; without ``why`` it was not even tried."""
+    """Release the run for a new attempt at ``at``. Without ``why``, this attempt does
+    not count. False if another worker holds the run now."""
     tried = run.attempts - (why is None)
     back = _held(run).values(lease_ends=in_ms(at), attempts=tried, why=why)
     return connection.execute(back).rowcount == 1
@@ -186,11 +187,11 @@ def finish(
     counts: Counts | None = None,
     why: str | None = None,
 ) -> bool:
-    """End it; False, and nothing is changed, if it is somebody else's by now.
+    """End the run; False, and nothing is changed, if another worker holds it now.
 
-    The one way out: whoever counts runs by their results counts them here.
+    Every run ends here, so counters of runs by result belong here.
     """
-    told = counts and {
+    columns = counts and {
         "found": counts.found,
         "accepted": counts.accepted,
         "duplicates": counts.duplicates,
@@ -201,7 +202,7 @@ def finish(
         lease_ends=None,
         finished_at=in_ms(now),
         why=why,
-        **(told or {}),
+        **(columns or {}),
     )
     if connection.execute(ended).rowcount != 1:
         return False

@@ -1,4 +1,4 @@
-"""Since when each schedule has had its moments: none of the past is made up for."""
+"""Since when each schedule has had its timing; times before that have no run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ S = SCHEDULE.c
 
 
 def since_when(connection: Connection) -> dict[str, tuple[str, datetime]]:
-    """Each schedule's timing, and since when it has had that one."""
+    """Each schedule's timing, and since when it has had it."""
     rows = connection.execute(select(S.name, S.timing, S.since))
     return {row.name: (row.timing, moment(row.since)) for row in rows}
 
@@ -26,9 +26,9 @@ def remember(
     known: Collection[str],
     now: datetime,
 ) -> None:
-    """Schedules that are new, or have other moments, have them from now on.
+    """Store ``now`` as the start of schedules that are new or have a new timing.
 
-    Those that are not even ``known`` are forgotten: their return is a beginning.
+    Schedules that are not in ``known`` are deleted: if they return, they are new.
     """
     connection.execute(delete(SCHEDULE).where(S.name.not_in(known)))
     for name, timing in sorted(timings.items()):

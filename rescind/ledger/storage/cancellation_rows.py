@@ -1,4 +1,4 @@
-"""Rows of ``cancellation`` as values, and values as rows."""
+"""Converts rows of ``cancellation`` to values, and values to rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the ledger was written in what is the future now."""
+"""Whether the ledger's newest row is in the future by our clock."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rescind.ledger.storage.tables import CANCELLATION
 
 NONE = timedelta(0)
 NEWEST = select(CANCELLATION.c.created_at).order_by(CANCELLATION.c.id.desc()).limit(1)
-"""Identifiers sort by time: one step into their index."""
+"""Ids sort by time, so one index step finds the newest row."""
 
 
 def ahead(connection: Connection, now: datetime) -> timedelta:
-    """How far after ``now`` the newest cancellation came.
+    """How far the newest cancellation's time is after ``now``.
 
-    More than nothing means that a clock was set back since. All that was to happen at a
-    time waits so much longer.
+    If it is more than zero, a clock was set back. Everything that is due at a certain
+    time then waits longer by as much.
     """
     newest = connection.execute(NEWEST).scalar()
     return NONE if newest is None else max(NONE, moment(newest) - now)

@@ -1,12 +1,12 @@
-"""Counters that stand in the ledger: right over all workers, whatever is deleted later.
+"""The ledger's counters: exact over all workers, even after rows are deleted.
 
-What is counted goes up in the very transaction that does it, or not at all: what was
-rolled back was never counted, and what is made again after a lost acknowledgement is
-counted once. ``database.writing`` writes all that a transaction has counted by one
-statement at its end, so that the rows are locked for a moment only.
+A counter is raised in the transaction that does the counted thing. A rollback counts
+nothing, and a transaction that is repeated after a lost acknowledgement counts once.
+``transactions.writing`` writes all counts of a transaction with one statement at its
+end, so that the counter rows are locked only for a moment.
 
-Whoever counts for one lane at the same time counts apart (``shard``), and a lane's
-rows are its own: no lane waits for another's commit.
+Several writers of one lane use rows of their own (``shard``), and each lane has its own
+rows: no lane waits for another lane's commit.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ HOLD, LEASE, OUTCOME = "hold", "lease", "outcome"
 RETRY, THROTTLE, WEBHOOK = "retry", "throttle", "webhook"
 
 NO_LANE = ("unknown", "unknown")
-"""What was refused at intake belongs to no lane: its words are its producer's own."""
+"""The lane of entries refused at intake: their account may be any text."""
 BUCKETS = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000)
-"""Upper bounds, in ms, of how long calls took; beyond the last is ``BEYOND``."""
+"""Upper bounds of a call's time, in ms; longer calls are in ``BEYOND``."""
 BEYOND = "inf"
 SLOT = timedelta(minutes=15)
 KEPT = timedelta(hours=26)
-"""How long ``flow`` goes back; all the rest is counted for ever."""
+"""How long the counts of one ``SLOT`` are kept; the totals are never deleted."""
 SHARDS = 16
 
 Lane = tuple[str, str]
@@ -59,7 +59,7 @@ NAMES = _KEY.keys() - {"slot", "shard"}
 SUMS = {"count": "bigint", "orders": "bigint", "took_ms": "bigint"}
 _COLUMNS = {**_KEY, **SUMS}
 _open: WeakKeyDictionary[Connection, dict[Key, Sums]] = WeakKeyDictionary()
-"""What transactions that have begun have counted so far."""
+"""The counts of each open transaction so far."""
 
 
 def count(
@@ -72,9 +72,9 @@ def count(
     by: int = 1,
     crowd: bool = False,
 ) -> None:
-    """One more, or ``by`` more, of ``metric``, if this transaction is committed.
+    """Raise ``metric`` by ``by``, if this transaction is committed.
 
-    ``crowd``: where many do so for one lane at once, in one worker, as intake does.
+    ``crowd``: several threads of one worker count for this lane at once, as at intake.
     """
     if by:
         key = (0, metric, *lane, first, second, "", _shard(connection, crowd=crowd))
@@ -89,7 +89,7 @@ def count_outcomes(
     *,
     crowd: bool = False,
 ) -> None:
-    """State, reason and how many have ended so: for ever, and in the flow."""
+    """Count ended cancellations by state and reason: in total, and for this slot."""
     shard, slot = _shard(connection, crowd=crowd), slot_of(now)
     for state, reason, number in ended:
         key = (OUTCOME, *lane, str(state), str(reason or ""), "", shard)
@@ -104,14 +104,14 @@ def count_call(
     took_ms: int,
     orders: int,
 ) -> None:
-    """One call to the provider, for so many orders."""
+    """Count one provider call for so many orders."""
     named = (operation, str(evidence), _bucket(took_ms))
     key = (0, CALL, *lane, *named, _shard(connection))
     _add(connection, {key: (1, orders, took_ms)})
 
 
 def count_webhook(connection: Connection, result: str, by: int = 1) -> None:
-    """Attempts to tell a producer: ``delivered``, ``failed`` or ``given_up``."""
+    """Count attempts to deliver: ``delivered``, ``failed`` or ``given_up``."""
     count(connection, WEBHOOK, ("", ""), result, by=by, crowd=True)
 
 
@@ -126,9 +126,9 @@ def slot_of(now: datetime) -> int:
 
 
 def _shard(connection: Connection, *, crowd: bool = False) -> int:
-    """One for each worker, or for each thread: who shares one waits for a commit."""
+    """A worker's shard, or its thread's: writers of one shard wait for each other."""
     if connection.dialect.name == "sqlite":
-        return 0  # there, one writes at a time anyway
+        return 0  # SQLite allows only one writer at a time anyway
     if crowd:
         return _hashed(os.getpid(), threading.get_ident())
     return _hashed(os.getpid(), 0)
@@ -143,12 +143,12 @@ def _hashed(process: int, thread: int) -> int:
 
 
 def begin(connection: Connection) -> None:
-    """A transaction begins, at whose end ``finish`` will be called."""
+    """Start to collect the counts of this transaction; ``finish`` must end it."""
     _open[connection] = {}
 
 
 def finish(connection: Connection) -> None:
-    """Write what this transaction has counted."""
+    """Write the counts of this transaction."""
     counted = _open.pop(connection, None)
     if counted:
         _write(connection, counted)
@@ -165,7 +165,7 @@ def _add(connection: Connection, more: dict[Key, Sums]) -> None:
 
 
 def _write(connection: Connection, counted: dict[Key, Sums]) -> None:
-    # All in one order: two that count the same at once must not lock each other.
+    # Sorted: two transactions that raise the same counters must not deadlock.
     rows = [(*key, *counted[key]) for key in sorted(counted)]
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_UPSERT.format(_ROW), rows)
@@ -175,8 +175,8 @@ def _write(connection: Connection, counted: dict[Key, Sums]) -> None:
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
-# As the drivers take it: made by SQLAlchemy, or sent as arrays, it takes three times
-# as long, on the busiest path there is.
+# Raw statements, on the busiest path: with SQLAlchemy, or with arrays, they take three
+# times as long.
 _ROW = f"VALUES ({', '.join('?' * len(_COLUMNS))})"
 _EACH = "SELECT {} FROM json_array_elements(%s::json) AS each(r)".format(  # noqa: S608
     ", ".join(f"(r->>{n})::{kind}" for n, kind in enumerate(_COLUMNS.values()))

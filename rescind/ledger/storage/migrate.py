@@ -1,6 +1,6 @@
-"""Bringing a ledger's tables to the version that this program knows.
+"""Brings a ledger's tables to this program's version.
 
-Alembic is loaded by whoever has something to migrate: a worker never has.
+Alembic is loaded only if there is something to migrate; a worker never migrates.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _IS_THERE = {
     "postgresql": "SELECT to_regclass('alembic_version') IS NOT NULL",
 }
 _LOCK = 7_305_512_904
-"""PostgreSQL's advisory lock under which one of several starters migrates."""
+"""PostgreSQL's advisory lock: only one of several starting processes migrates."""
 
 
 class LedgerVersionError(LedgerUnreachableError):
@@ -32,11 +32,12 @@ class LedgerVersionError(LedgerUnreachableError):
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the ledger up to date; does nothing where it is. Safe to run twice at once.
+    """Migrate the ledger to this version; does nothing if it is there already. Safe to
+    run twice at once.
 
     Raises ``LedgerVersionError`` for a ledger that a newer program has written.
     """
-    # However long it takes: it goes through whole tables.
+    # No time limit: a migration may read whole tables.
     with writing(engine, seconds=None) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
@@ -97,5 +98,5 @@ def _head() -> str:
 
 @cache
 def _known() -> tuple[str, ...]:
-    """Every version up to this program's own: migrations are named by them."""
+    """Every version up to this program's own, from the names of the migrations."""
     return tuple(sorted(file.name[:4] for file in (_HERE / "versions").glob("0*.py")))

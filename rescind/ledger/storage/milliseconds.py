@@ -1,4 +1,4 @@
-"""Times as the ledger keeps them: whole milliseconds since 1970, in UTC."""
+"""Times as the ledger stores them: whole milliseconds since 1970 UTC."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def from_ms(value: int | None) -> datetime | None:
     return None if value is None else moment(value)
 
 
-@lru_cache(maxsize=1024)  # what came together has its times in common
+@lru_cache(maxsize=1024)  # rows of one message share their times
 def moment(value: int) -> datetime:
     return datetime.fromtimestamp(value / 1000, UTC)

@@ -1,8 +1,8 @@
-"""PostgreSQL: how connections are made, and how long answers are waited for.
+"""PostgreSQL: opens connections, and limits every wait for an answer.
 
-A connection may go dead without a word: a machine that lost its power, a firewall that
-forgot it, a pooler that stands still. The kernel sees some of these within half a
-minute, and a pooler that stands still never. So each wait has a bound of its own.
+A connection may die silently: a machine loses power, a firewall forgets it, a pooler
+hangs. The kernel detects some of these within half a minute, but never a pooler that
+hangs. So each wait has its own limit.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 DEADLINE_SECONDS = 60.0
-"""So long a transaction may take, from its first statement to the end of its commit."""
+"""Longest transaction, from its first statement to the end of its commit."""
 PING_SECONDS = 10.0
-"""So long an answer outside of a transaction may take, as to whether the connection
-still lives."""
+"""Longest wait for an answer outside a transaction, which tests whether the connection
+is alive."""
 CONNECTION: dict[str, object] = {
     "connect_timeout": 5,
-    # A connection that is idle and dead is found after 25 s, and one that does not
-    # take what is sent after so many ms.
+    # An idle dead connection is found after 25 s, and one whose other end does not
+    # acknowledge what we send after ``tcp_user_timeout`` ms.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
     "application_name": "rescind",
 }
-"""Unless the URL says otherwise."""
+"""Defaults, unless the URL sets them."""
 
 OFF = (
     "enable_seqscan",
@@ -43,23 +43,24 @@ OFF = (
     "enable_mergejoin",
     "jit",
 )
-"""Each statement has the index that it is to go by, in its order. PostgreSQL's own
-choice rests on counts of a minute ago or more, before a backlog came: it was seen to
-sort all of a lane for each claim, at 3 s each."""
+"""Each statement has an index made for it, in its order. PostgreSQL chooses by
+statistics that are a minute old or more, from before a backlog came. It was seen to
+sort a whole lane for each claim, at 3 s each."""
 BY_INDEX, LOCALLY = (
     "SELECT " + ", ".join(f"set_config('{name}', 'off', {local})" for name in OFF)
     for local in (False, True)
 )
-"""For a session, and for one transaction."""
+"""Statements that switch these off for a session, and for one transaction."""
 WHOLE = tuple(f"SET LOCAL {name} TO DEFAULT" for name in OFF)
-"""For a transaction that goes through whole tables: row by row it takes far longer."""
+"""For a transaction that reads whole tables; with indexes it takes far longer."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """Waits for no answer beyond its deadline: then it is closed."""
+    """A connection that closes itself when an answer does not come in time."""
 
     give_up_at: float | None = None
-    """By the monotonic clock. Without one, each answer may take ``PING_SECONDS``."""
+    """Monotonic time of the deadline. If ``None``, each answer may take
+    ``PING_SECONDS``."""
 
     def wait(
         self, gen: Any, interval: float = 0.1, timeout: float | None = None
@@ -74,7 +75,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         except psycopg.OperationalError as error:
             if self.closed or monotonic() < until:
                 raise
-            # What it may say yet would be taken for the answer to another question.
+            # A late answer would be taken for the answer to another statement.
             self.close()
             raise psycopg.OperationalError("it does not answer in time") from error
 
@@ -82,8 +83,8 @@ class BoundedConnection(psycopg.Connection[Any]):
 def open_postgres(url: URL) -> Engine:
     """An engine for ``url``, whose query may name any option of libpq.
 
-    ``prepare_threshold=none`` is for a pooler that gives each transaction another
-    session, such as PgBouncer: nothing is left in a session then. Raises
+    ``prepare_threshold=none`` is for a pooler such as PgBouncer, which gives each
+    transaction another session: no setting is then left in a session. Raises
     ``ValueError`` for an option that does not exist.
     """
     given = {"prepare_threshold": "5", **url.query}
@@ -108,7 +109,7 @@ def open_postgres(url: URL) -> Engine:
 
 
 def bound(connection: Connection, seconds: float | None) -> None:
-    """Give the transaction that begins now so long; ``None``: as long as it takes."""
+    """Limit the transaction that begins now to ``seconds``; ``None``: no limit."""
     raw = connection.connection.dbapi_connection
     if isinstance(raw, BoundedConnection):
         raw.give_up_at = inf if seconds is None else monotonic() + seconds

@@ -1,8 +1,8 @@
-"""Sets of rows as parameters: a statement over a thousand rows costs as one.
+"""Sets of rows as parameters: one statement handles a thousand rows.
 
-In what all rows of a set are alike, and that is most of it, goes once, as a value.
-The rest goes as one JSON document (SQLite) or as arrays (PostgreSQL). Measured on
-SQLite: a thousand rows so inserted take a fifth of the time that JSON objects take.
+Columns with the same value in all rows, which are most, are sent once, as a value. The
+others are sent as one JSON document (SQLite) or as arrays (PostgreSQL). Measured on
+SQLite: inserting a thousand rows takes a fifth of the time that JSON objects take.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Columns = Mapping[str, type[TypeEngine[Any]]]
 
 
 class Rows:
-    """A set of rows: each has all of ``columns``, and no two are alike in all.
+    """A set of rows, each with all of ``columns``; no two rows are equal.
 
-    What each holds as ``many`` is a list, and stands for as many rows that are alike
-    in all the rest.
+    The column ``many`` holds a list. It stands for one row for each item, with equal
+    values in the other columns.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Rows:
         apart: Collection[str] = (),
         many: str | None = None,
     ) -> None:
-        # JSON as text from here on: to Python, true and 1 are alike.
+        # JSON becomes text here, because to Python true and 1 are equal.
         self._values = {
             name: [_dump(row[name]) for row in rows]
             if kind is JSON
@@ -56,12 +56,12 @@ class Rows:
         self.differing = tuple(
             n for n, v in self._values.items() if n == many or n in apart or _differ(v)
         )
-        """The columns in which the rows differ, or that are to be kept ``apart`` though
-        they may not; see ``incoming``."""
+        """Columns in which the rows differ, or that are in ``apart``; see
+        ``incoming``."""
 
     @property
     def alike(self) -> dict[str, Any]:
-        """The other columns, with the value that all rows have; JSON as text."""
+        """The other columns, with the value that all rows share; JSON as text."""
         return {n: v[0] for n, v in self._values.items() if n not in self.differing}
 
     @property
@@ -70,15 +70,15 @@ class Rows:
         return list(zip(*map(self._each, self.differing), strict=True))
 
     def column(self, name: str) -> list[Any]:
-        """What each of the rows that were given has in this column; JSON as text."""
+        """The values of this column in the given rows; JSON as text."""
         return self._values[name]
 
     def parameters(self, dialect: str) -> dict[str, Any]:
-        """What ``incoming`` of the same dialect and columns needs."""
+        """The parameters of ``incoming`` with the same dialect and columns."""
         return parameters(dialect, self.alike, self.differing, self.apart)
 
     def _each(self, name: str) -> list[Any]:
-        """What every single row has in this column."""
+        """The values of this column, one for each single row."""
         values = self._values[name]
         if self._many is None:
             return values
@@ -95,13 +95,13 @@ def parameters(
     differing: Sequence[str],
     rows: Sequence[Sequence[Any]],
 ) -> dict[str, Any]:
-    """What ``incoming`` needs for ``rows``, each the values of its ``differing``
-    columns; JSON goes as text."""
+    """The parameters of ``incoming`` for ``rows``, each the values of its ``differing``
+    columns; JSON as text."""
     given = {_given(name): _plain(value) for name, value in alike.items()}
     if not differing:
         return given
     if dialect == "sqlite":
-        # Of a single column the values themselves, which takes half as long to read.
+        # A single column is sent as plain values, which take half as long to read.
         alone = len(differing) == 1
         return {**given, ROWS: _encode([row[0] for row in rows] if alone else rows)}
     columns = zip(differing, zip(*rows, strict=True), strict=True)
@@ -109,12 +109,12 @@ def parameters(
 
 
 def _given(name: str) -> str:
-    # SQLAlchemy keeps the names of columns to itself.
+    # A prefix, because SQLAlchemy reserves the columns' own names.
     return f"given_{name}"
 
 
 def _array(values: Sequence[Any]) -> str:
-    """As PostgreSQL writes one: the driver takes ten times as long to make it."""
+    """PostgreSQL's text form of an array; the driver takes ten times as long."""
     return f"{{{','.join(map(_element, values))}}}"
 
 
@@ -126,7 +126,7 @@ def _element(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A word of an enumeration as the text that it is."""
+    """A member of an enumeration becomes plain text."""
     return str(value) if isinstance(value, str) else value
 
 
@@ -155,7 +155,7 @@ def incoming(dialect: str, columns: Columns, differing: tuple[str, ...]) -> From
 
 def _value(dialect: str, name: str, kind: type[TypeEngine[Any]]) -> ColumnElement[Any]:
     given = bindparam(_given(name), type_=_carried(kind))
-    # PostgreSQL wants to be told; a cast to JSON would make a number of it in SQLite.
+    # PostgreSQL needs the type. In SQLite a cast to JSON would make it a number.
     return given if dialect == "sqlite" else cast(given, kind())
 
 

@@ -1,7 +1,6 @@
-"""What stands beside the cancellations: who is told, what was scheduled, counted, and
-is at work.
+"""The tables beside the cancellations: deliveries, schedules, counters and leases.
 
-No decision about a cancellation ever rests on them.
+No decision about a cancellation ever depends on them.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ def _number(*, null: bool = False, key: bool = False) -> Any:
 
 
 class Delivery(SQLModel, table=True):
-    """One final outcome that its producer is to be told, and how far that has come.
+    """One final outcome to deliver to its producer, and the state of that delivery.
 
-    What the outcome was is kept as it was: a new round may have begun since.
+    The outcome is stored as it was: a new round may have begun since.
     """
 
     __tablename__: ClassVar[str] = "delivery"
@@ -73,14 +72,14 @@ class Delivery(SQLModel, table=True):
 
     cancellation_id: str = Field(sa_column=_text(key=True))
     seq: int = Field(sa_column=_number(key=True))
-    """That of the transition that made it final."""
+    """``seq`` of the transition that made the cancellation final."""
     kind: str = Field(sa_column=_text(key=True))
     target: str = Field(sa_column=_text())
-    """Whoever has to wait for whom: the host, or the broker."""
+    """The webhook's host, or the broker: deliveries to one target share its waits."""
     state: str = Field(sa_column=_text())
     attempts: int = Field(sa_column=_number())
     due_at: int | None = Field(default=None, sa_column=_number(null=True))
-    """When to try next; while somebody tries, when that is taken for lost."""
+    """When to try next; during an attempt, when the worker's lease runs out."""
     version: int = Field(sa_column=_number())
     status: int | None = Field(default=None, sa_column=_number(null=True))
     detail: str | None = Field(default=None, sa_column=_text(null=True))
@@ -97,7 +96,7 @@ class Delivery(SQLModel, table=True):
 
 
 class Schedule(SQLModel, table=True):
-    """Since when a schedule has had the moments that it has: it missed none before."""
+    """Since when a schedule has had its timing: it missed no time before that."""
 
     __tablename__: ClassVar[str] = "schedule"
 
@@ -107,7 +106,7 @@ class Schedule(SQLModel, table=True):
 
 
 class ScheduleRun(SQLModel, table=True):
-    """One run of a schedule: each of its moments has one, whoever inserts it first."""
+    """One run of a schedule: each due time has one row, whichever worker inserts it."""
 
     __tablename__: ClassVar[str] = "schedule_run"
     __table_args__: ClassVar[Any] = (
@@ -133,12 +132,12 @@ class ScheduleRun(SQLModel, table=True):
 
     name: str = Field(sa_column=_text(key=True))
     due_at: int = Field(sa_column=_number(key=True))
-    """The moment of its schedule that it stands for."""
+    """The due time that this run is for."""
     state: str = Field(sa_column=_text())
     asked_by: str = Field(sa_column=_text())
     attempts: int = Field(sa_column=_number())
     lease_ends: int | None = Field(default=None, sa_column=_number(null=True))
-    """When to take it (again), while it is open."""
+    """When a worker may claim it (again), while it is open."""
     version: int = Field(sa_column=_number())
     found: int | None = Field(default=None, sa_column=_number(null=True))
     accepted: int | None = Field(default=None, sa_column=_number(null=True))
@@ -150,13 +149,13 @@ class ScheduleRun(SQLModel, table=True):
 
 
 class Tally(SQLModel, table=True):
-    """How often something happened, counted in the transaction that made it happen."""
+    """A counter, raised in the transaction that does the counted thing."""
 
     __tablename__: ClassVar[str] = "tally"
     __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
 
     slot: int = Field(sa_column=_number(key=True))
-    """0: ever; or the quarter of an hour it fell into, by its beginning."""
+    """0: since ever; else the start of the quarter of an hour that is counted."""
     metric: str = Field(sa_column=_text(key=True))
     provider: str = Field(sa_column=_text(key=True))
     account: str = Field(sa_column=_text(key=True))
@@ -164,23 +163,23 @@ class Tally(SQLModel, table=True):
     second: str = Field(sa_column=_text(key=True))
     third: str = Field(sa_column=_text(key=True))
     shard: int = Field(sa_column=Column(SmallInteger, primary_key=True))
-    """Those who count at the same time count apart, and wait for nobody."""
+    """Writers at the same time use different shards, and do not wait for each other."""
     count: int = Field(sa_column=_number())
     orders: int = Field(sa_column=_number())
     took_ms: int = Field(sa_column=_number())
 
 
 class Lease(SQLModel, table=True):
-    """Work that one process at a time does for all, such as the sweep."""
+    """Work that only one process may do at a time, such as the sweep."""
 
     __tablename__: ClassVar[str] = "lease"
 
     name: str = Field(sa_column=_text(key=True))
-    """Of the work."""
+    """The name of the work."""
     holder: str = Field(sa_column=_text())
-    """The process that does it."""
+    """The process that does the work."""
     ends_at: int = Field(sa_column=_number())
-    """When another may begin, if the holder has not ended it before."""
+    """When another process may begin, if the holder has not released it before."""
 
 
 DELIVERY = table(Delivery)

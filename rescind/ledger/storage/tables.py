@@ -1,7 +1,7 @@
-"""The ledger's tables, with its invariants in the database itself.
+"""The ledger's main tables; the database itself checks their invariants.
 
 Times are integers, milliseconds since 1970 UTC: the same in SQLite, in PostgreSQL and
-in the JSON that set-wise statements take.
+in the JSON parameters of statements over many rows.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from sqlmodel import Field, SQLModel
 from rescind.ledger.states import FINAL, State
 
 NO_DEADLINE = 2**62
-"""``urgency`` of a cancellation without ``cancel_before``: after all the others."""
+"""``urgency`` of a cancellation without ``cancel_before``: sorts after all others."""
 
-# What partial indexes hold. SQLite takes one only for a query that says the same.
+# Conditions of partial indexes. SQLite uses one only for a query with the same text.
 LOOKED_AT = "finished_at IS NULL AND state <> 'queued'"
 
 WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"
 
-# In a state of a moment, and in ix_to_look_at: it would be written twice more.
+# Without ``sending``: rows stay there only for a moment, and ix_to_look_at has them.
 LISTED = "state <> 'sending'"
 
 GROUPED = "group_name IS NOT NULL AND state <> 'sending'"
 
 SEALED = "sealed IS NOT NULL"
 
-# Where the order itself is the key, the constraint's own index finds it.
+# Where the order itself is the key, the unique constraint's index finds it.
 OTHER_KEY = "order_id <> key"
 
 
 def _is_one_of(states: frozenset[State] | set[State]) -> str:
-    # Not IN, for whose list SQLite makes a table anew in each check of each row: that
-    # was three tenths of an UPDATE.
+    # Not IN: SQLite would build a table of its list in each check of each row, which
+    # was three tenths of the time of an UPDATE.
     each = " OR ".join(f"state = '{state}'" for state in sorted(states))
     return f"({each})"
 
@@ -59,7 +59,7 @@ def _time(*, null: bool = True) -> Any:
 
 
 class Cancellation(SQLModel, table=True):
-    """One wish to cancel one order at one provider: the row that is the truth."""
+    """One cancellation of one order at one provider: the row that is the truth."""
 
     __tablename__: ClassVar[str] = "cancellation"
     __table_args__: ClassVar[Any] = (
@@ -86,7 +86,7 @@ class Cancellation(SQLModel, table=True):
             sqlite_where=text("state = 'queued'"),
             postgresql_where=text("state = 'queued'"),
         ),
-        # What is queued has the index above: most rows never see this one but once.
+        # Queued rows are in the index above, so most rows enter this one only once.
         Index(
             "ix_to_look_at",
             "provider",
@@ -96,7 +96,7 @@ class Cancellation(SQLModel, table=True):
             sqlite_where=text(LOOKED_AT),
             postgresql_where=text(LOOKED_AT),
         ),
-        # What is queued is found by its deadline in ix_to_send.
+        # Queued rows are found by their deadline in ix_to_send.
         Index(
             "ix_deadline",
             "provider",
@@ -129,7 +129,7 @@ class Cancellation(SQLModel, table=True):
             sqlite_where=text(OTHER_KEY),
             postgresql_where=text(OTHER_KEY),
         ),
-        # Open ones first, as they are looked at; few rows hold anything sealed.
+        # Sorted as the rotation of the seal key reads: open rows first. It is small.
         Index(
             "ix_sealed",
             "finished_at",
@@ -178,10 +178,10 @@ class Cancellation(SQLModel, table=True):
 
 
 class Transition(SQLModel, table=True):
-    """One change of state; never updated, never deleted with its cancellation open."""
+    """One change of state. Never updated; deleted only with its final cancellation."""
 
     __tablename__: ClassVar[str] = "transition"
-    # One tree for each instead of two.
+    # WITHOUT ROWID: one B-tree instead of two.
     __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
 
     cancellation_id: str = Field(sa_column=Column(Text, primary_key=True))
@@ -195,7 +195,7 @@ class Transition(SQLModel, table=True):
 
 
 class Call(SQLModel, table=True):
-    """One call to a provider: what was asked, and what it is evidence of."""
+    """One call to a provider: its operation, and what it proves."""
 
     __tablename__: ClassVar[str] = "call"
 
@@ -214,7 +214,7 @@ class Call(SQLModel, table=True):
 
 
 class Lane(SQLModel, table=True):
-    """One provider and account: whether it may be called at present, and why not."""
+    """One provider and account: whether it may be called now, and why not."""
 
     __tablename__: ClassVar[str] = "lane"
 
@@ -228,10 +228,12 @@ class Lane(SQLModel, table=True):
     held_at: int | None = Field(default=None, sa_column=_time())
     held_reason: str | None = Field(default=None, sa_column=_text())
     probe_at: int | None = Field(default=None, sa_column=_time())
+    stalled_since: int | None = Field(default=None, sa_column=_time())
+    """Since when nothing has moved, though something is due and may be called."""
 
 
 def table(model: type[SQLModel]) -> Table:
-    """The Core table of a model, for statements over sets."""
+    """The SQLAlchemy Core table of a model, for statements over many rows."""
     found: Table = model.__table__  # type: ignore[attr-defined]
     return found
 

@@ -1,4 +1,4 @@
-"""Engines and transactions: SQLite in WAL mode and PostgreSQL from one code."""
+"""Engines and transactions, for SQLite (WAL mode) and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from rescind.ledger.storage.unreachable import LedgerUnreachableError, translate
 __all__ = ["LedgerUnreachableError", "open_ledger", "ping", "reading", "writing"]
 
 TURN_SECONDS = 5.0
-"""How long a writer of SQLite waits in the queue, before it goes without a turn."""
+"""How long a writer of SQLite waits in our queue, before it asks SQLite directly."""
 NAP_SECONDS = 0.001
 BUSY_SECONDS = 30
-"""How long SQLite waits for another writer before it says that it is locked."""
+"""How long SQLite waits for another writer before it raises "database is locked"."""
 
 
 def open_ledger(url: str) -> Engine:
-    """An engine for ``url``. No fork must come between its first use and its last.
+    """An engine for ``url``. The process must not fork between its first and last use.
 
     Raises ``ValueError`` for a URL of another kind of database, or with an option that
     does not exist.
@@ -56,17 +56,17 @@ def _open_sqlite(url: str) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         _to_wal(cursor)
-        # FULL: a commit that we rely on must survive the machine, too.
+        # FULL: a commit must survive a crash of the machine, too.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        # Whoever writes empties the others' cache: one transaction fills no more, and
-        # each connection keeps all that it ever filled.
+        # Small, because every writer makes the others' caches useless: one transaction
+        # needs no more, and a connection never frees its cache.
         cursor.execute("PRAGMA cache_size=-8000")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A writer that begins as a reader can find itself locked out half way.
+        # A transaction that reads first and writes later may be refused the lock.
         reading = connection.get_execution_options().get("reading", False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
@@ -74,7 +74,7 @@ def _open_sqlite(url: str) -> Engine:
 
 
 def _to_wal(cursor: sqlite3.Cursor) -> None:
-    # Alone among statements, this one does not wait while others open a new file.
+    # This statement alone does not wait while others open a new file.
     give_up = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -96,10 +96,11 @@ def writing(
 ) -> Iterator[Connection]:
     """One transaction that writes; commits at the end, or not at all.
 
-    PostgreSQL may take so many ``seconds`` for it; then it is given up.
+    On PostgreSQL it is given up after ``seconds``.
 
-    In SQLite one writes at a time, and who waits naps for up to 100 ms. So writers
-    queue here first, each ``crowd`` (of many that do the same) as if it were one.
+    SQLite lets one writer in at a time, and a waiting writer sleeps for up to 100 ms.
+    So writers wait in a queue of ours first. Writers of the same ``crowd`` wait in a
+    queue of their own before, so that each crowd has one writer in the main queue.
     """
     with ExitStack() as queue:
         for name in _queues(engine, crowd):
@@ -121,11 +122,11 @@ def _queues(engine: Engine, crowd: str | None) -> Iterator[str]:
 
 @contextmanager
 def _turn(name: str) -> Iterator[None]:
-    """Wait in the queue of this name; a process that dies gives its turn up."""
+    """Wait in the queue of this name. A process that dies leaves the queue."""
     try:
         queue = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError:
-        # Nobody can write here, which SQLite says better.
+        # This process cannot write here; SQLite's error explains it better.
         yield
         return
     try:
@@ -136,7 +137,7 @@ def _turn(name: str) -> Iterator[None]:
 
 
 def _wait_in(queue: int) -> None:
-    """Wait for the turn, or so long that SQLite itself may say what is the matter."""
+    """Wait for the turn, but not so long that SQLite's own error is delayed."""
     give_up = time.monotonic() + TURN_SECONDS
     while time.monotonic() < give_up:
         try:
@@ -144,14 +145,14 @@ def _wait_in(queue: int) -> None:
         except BlockingIOError:
             time.sleep(NAP_SECONDS)
         except OSError:
-            return  # a file system without such locks
+            return  # the file system has no such locks
         else:
             return
 
 
 _READING: dict[str, dict[str, Any]] = {
     "sqlite": {"reading": True},
-    # All of its statements see the same: a list is made of several.
+    # All statements see the same snapshot: a list is made of several.
     "postgresql": {"isolation_level": "REPEATABLE READ"},
 }
 

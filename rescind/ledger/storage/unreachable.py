@@ -1,4 +1,4 @@
-"""Which errors of a database mean that it is away, and what is said of them."""
+"""Decides which database errors mean "unreachable", and describes them to operators."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 AWAY = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
-"""Classes of SQLSTATE that tell of the server, and not of what it was asked: it has
-lost a connection, is read-only, has undone a transaction, lacks memory or room, has
-something locked, is told to stop, cannot read its files, or has a fault of its own."""
+"""Classes of SQLSTATE that concern the server, not the statement: it has lost a
+connection, is read-only, has undone a transaction, lacks memory or disk space, has
+something locked, is being stopped, cannot read its files, or has an internal error."""
 READ_ONLY = "25006"
 NO_TABLE = "42P01"
 
 
 class LedgerUnreachableError(RuntimeError):
-    """The database cannot be reached or used just now; says what to do."""
+    """The database cannot be reached or used now; the message says what to do."""
 
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """Raise ``LedgerUnreachableError`` for what a database raises that is away."""
+    """Turn errors of an unreachable database into ``LedgerUnreachableError``."""
     try:
         yield
     except PoolTimeoutError as error:
-        # Too many wait for too slow a ledger: it is as good as away.
+        # Too many callers wait for a slow ledger: treated as unreachable.
         raise LedgerUnreachableError(f"the ledger is too slow: {error}") from error
     except DBAPIError as error:
         if not _is_away(error):
             raise
         if _sqlstate(error) == READ_ONLY:
-            # After a failover every connection leads to what is a standby now.
+            # After a failover all pooled connections lead to the new standby.
             engine.dispose()
         raise LedgerUnreachableError(in_words(engine, error)) from error
 
@@ -46,7 +46,8 @@ def translated(engine: Engine) -> Iterator[None]:
 def _is_away(error: DBAPIError) -> bool:
     if isinstance(error, OperationalError | InterfaceError) or _has_no_tables(error):
         return True
-    # The bare class is SQLite's: a file that is no database, or is damaged.
+    # The bare class is raised by SQLite alone, for a file that is no database or is
+    # damaged.
     return type(error) is DatabaseError or _sqlstate(error)[:2] in AWAY
 
 
@@ -55,19 +56,19 @@ def _sqlstate(error: DBAPIError) -> str:
 
 
 def _has_no_tables(error: DBAPIError) -> bool:
-    # A database that does not exist is another thing.
+    # Only these two: a database that does not exist has another error.
     return _sqlstate(error) == NO_TABLE or "no such table" in str(error.orig)
 
 
 def shown(engine: Engine) -> str:
-    """Its URL without what is secret."""
+    """The ledger's URL without secrets."""
     secret = [name for name in engine.url.query if "password" in name]
     url = engine.url.difference_update_query(secret)
     return url.render_as_string(hide_password=True)
 
 
 def in_words(engine: Engine, error: DBAPIError) -> str:
-    """A database's error as a sentence for the operator; shows no value."""
+    """A database error as a sentence for the operator; shows no parameter values."""
     where = shown(engine)
     cause = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
     if "disk is full" in cause or "No space left" in cause:

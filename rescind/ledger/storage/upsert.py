@@ -1,4 +1,4 @@
-"""``INSERT … ON CONFLICT``, which each database has in a dialect of its own."""
+"""``INSERT … ON CONFLICT``, which each database has in its own dialect."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert_into(connection: Connection, table: Table) -> Any:
-    """An ``INSERT`` that can say what it does about a row that is there."""
+    """An ``INSERT`` that takes an ``ON CONFLICT`` clause."""
     return inserting(connection.dialect.name, table)
 
 
 def inserting(dialect: str, table: Table) -> Any:
-    """The same where no connection is at hand."""
+    """``insert_into`` for a dialect's name, where there is no connection."""
     kind: Any = sqlite if dialect == "sqlite" else postgresql
     return kind.insert(table)

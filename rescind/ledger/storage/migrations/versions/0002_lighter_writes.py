@@ -1,7 +1,7 @@
-"""Indexes that hold only what is looked for by them, and history in one tree.
+"""Partial indexes with only the rows that queries look for; history in one B-tree.
 
-Every write of a cancellation has fewer of them to keep up, and no question takes longer
-for what has gathered in the ledger.
+Every write of a cancellation updates fewer indexes, and queries do not get slower as
+the ledger grows.
 """
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ def upgrade() -> None:
     _index("ix_group", ["group_name", "state", "id"], GROUPED_LISTED)
     _index("ix_state", ["provider", "account", "state", "id"], LISTED)
     _create("ix_sealed", ["finished_at", "id"], SEALED)
-    # No question was ever asked by it.
+    # No query used it.
     op.drop_index("ix_call_lane", "call")
     _transitions(with_rowid=False)
 

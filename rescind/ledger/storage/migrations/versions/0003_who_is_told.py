@@ -1,4 +1,4 @@
-"""What a producer wants to be told of, and how far that has come; and any order."""
+"""Deliveries to producers; and order identifiers of any form."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Schedules, and the runs of each."""
+"""Schedules and their runs."""
 
 import sqlalchemy as sa
 from alembic import op

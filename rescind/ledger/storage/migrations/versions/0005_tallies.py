@@ -1,4 +1,4 @@
-"""What has happened, counted: right over all workers, and kept when rows are deleted."""
+"""Counters: exact over all workers, and kept when rows are deleted."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,8 +12,8 @@ BUCKETS = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000)
 FLOW_MS = 26 * 3_600_000
 SLOT_MS = 900_000
 
-# As `rescind.ledger.storage.counters` counts from here on: see there. What is gone, or was never
-# written down (throttles, holds), begins at nothing.
+# Counts the past as `rescind.ledger.storage.counters` will count from now on. Rows that
+# were deleted, and events that were never stored (throttles, holds), are not counted.
 INTO = """INSERT INTO tally (slot, metric, provider, account, first, second, third, shard,
   count, orders, took_ms) """
 ENDED = INTO + """

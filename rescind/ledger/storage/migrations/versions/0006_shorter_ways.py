@@ -1,12 +1,12 @@
-"""A queue that is walked in a few pages, and text that is compared byte by byte.
+"""A smaller index of queued rows, and text that is compared byte by byte.
 
-The index of what is queued leaves the id out: of a message's thousand orders it was all
-that differed, and without it PostgreSQL keeps them as one entry. What was claimed stays
-in that index until it is vacuumed, and each claim goes past all of it.
+The index of queued rows leaves the id out. A message's thousand orders differed in the
+id alone, so PostgreSQL now keeps them as one entry. Claimed rows stay in that index
+until it is vacuumed, and each claim must skip them all.
 
-A language's order of text costs PostgreSQL up to two fifths of all it does here, and
-changes with the system's library, which leaves a unique index that no longer finds what
-it holds. "C" is the order of the bytes, as SQLite has it.
+A language's collation costs PostgreSQL up to two fifths of its time here. It also
+changes with the system's library, after which a unique index no longer finds its rows.
+The collation "C" compares bytes, as SQLite does.
 """
 
 import sqlalchemy as sa
@@ -29,7 +29,7 @@ SOUGHT = {
     "schedule_run": "name",
     "tally": "metric provider account first second third",
 }
-"""The columns of text that an index holds."""
+"""The text columns that an index holds."""
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""One process at a time sweeps, on whichever host: it holds a lease."""
+"""Leases: one process at a time sweeps, over all hosts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 
-# In the order of the bytes: see 0006.
+# Compared byte by byte: see 0006.
 NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
