@@ -87,7 +87,7 @@ async def retry(id: str, request: Request, _caller: Operator) -> Response:  # no
     before = _deadline(await read_json(request), datetime.now(UTC))
     front = the_front(request)
     row = await run_in_threadpool(_retry, front, id, before)
-    for operation, lanes in actions.woken([row]).items():
+    for operation, lanes in actions.lanes_to_notify([row]).items():
         front.waker.wake(lanes, operation)
     return JSON(as_record(row))
 

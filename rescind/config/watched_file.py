@@ -1,4 +1,4 @@
-"""Files that operators write: read again when they change, without a restart."""
+"""Operators' files, which are read again when they change, without a restart."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Content = TypeVar("Content")
 Stamp = tuple[int, ...]
 
 YOUNG_SECONDS = 2.0
-"""A file that has changed within this time may change again without another stamp: the
-clock of a file system ticks in milliseconds, on some in seconds."""
+"""A file that changed within this time may change again and keep its stamp, because a
+file system's clock ticks in milliseconds, and on some systems in seconds."""
 AGAIN_SECONDS = 10.0
-"""Until what may not be the last word is read again."""
+"""The time after which a doubtful content is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,15 @@ class _Reading(Generic[Content]):
     stamp: Stamp
     content: Content
     again_at: float | None
-    """By the monotonic clock; None where only another stamp says something new."""
+    """When to read again, by the monotonic clock; None: when the stamp changes."""
 
 
 @dataclass
 class Watched(Generic[Content]):
-    """What ``read`` makes of a file, the very same until the file says something else.
+    """The result of ``read(path)``; the same object until the file's content changes.
 
-    ``faulty`` says whether content has a fault that may end while the file stays as it
-    is: a moment without file descriptors, or another file that this one names.
+    ``faulty`` says whether a content has a fault that may end although the file stays
+    the same: a lack of file descriptors, or a fault of another file that it names.
     """
 
     path: Path
@@ -43,7 +43,8 @@ class Watched(Generic[Content]):
     def current(self) -> Content:
         stamp, kept = self._stamp(), self._kept
         if kept is None or stamp != kept.stamp or self._is_old(kept):
-            # Together, or a thread could keep another one's content for its own.
+            # One assignment, so that a thread never pairs its stamp with the content
+            # that another thread read.
             kept = self._kept = self._again(stamp, kept)
         return kept.content
 
@@ -71,5 +72,5 @@ class Watched(Generic[Content]):
             found = self.path.stat()
         except OSError:
             return ()
-        # The time of the inode's change cannot be set, as that of the content can be.
+        # A program can set the time of the content's change, but not the inode's.
         return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)

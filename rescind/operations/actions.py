@@ -1,6 +1,6 @@
-"""What an operator does, behind the command line, the HTTP door and the desk.
+"""Operators' actions: the code that the command line, HTTP API and dashboard share.
 
-Nothing here speaks to Redis: who changes something wakes the lanes afterwards.
+This module does not use Redis: the caller notifies the lanes afterwards.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ EVERY_OPERATION = ("cancel", "verify", "poll")
 
 
 class UnknownError(ReportedError, LookupError):
-    """There is no such lane or cancellation: a sentence."""
+    """There is no such lane or cancellation; the text is a sentence."""
 
     def __init__(self, sentence: str, problem: str = "no-such-cancellation") -> None:
         super().__init__(sentence)
@@ -51,7 +51,7 @@ class UnknownError(ReportedError, LookupError):
 
 
 class ChangedError(ReportedError, RuntimeError):
-    """Somebody else has just changed it: a sentence."""
+    """Another command or a worker has just changed the row; the text is a sentence."""
 
     problem = "changed-meanwhile"
 
@@ -61,7 +61,7 @@ class ChangedError(ReportedError, RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class LaneView:
-    """One lane, with all that is known of it."""
+    """One lane: its account's fault, policy, state and backlog."""
 
     lane: Lane
     fault: str | None
@@ -69,7 +69,7 @@ class LaneView:
     state: LaneState
     backlog: Backlog
     stalled_since: datetime | None = None
-    """Since when nothing has moved, though something is due and may be called."""
+    """Since when no call was made, though orders are due and may be called."""
 
     @property
     def name(self) -> str:
@@ -86,7 +86,7 @@ class LaneView:
         return "open", STALLED if self.stalled_since else None
 
     def document(self, now: datetime) -> dict[str, Any]:
-        """As ``rescind lanes --json`` and ``GET /v1/lanes`` tell it."""
+        """The lane as ``rescind lanes --json`` and ``GET /v1/lanes`` show it."""
         status, why = self.status(now)
         oldest, state = self.backlog.oldest, self.state
         return {
@@ -118,9 +118,9 @@ def age(since: datetime, now: datetime) -> float:
 def lanes(
     engine: Engine, accounts: Accounts, now: datetime, most: int | None = COUNTED
 ) -> list[LaneView]:
-    """Every lane that is in the accounts file or in the ledger, in order.
+    """Every lane of the accounts file and the ledger, sorted.
 
-    Of each state ``most`` are counted, or all of them.
+    Of each state, at most ``most`` cancellations are counted; ``None`` counts all.
     """
     with reading(engine) as connection:
         states = all_lanes(connection)
@@ -149,7 +149,7 @@ def lane(
 
 
 def hold(engine: Engine, accounts: Accounts, asked: Lane, now: datetime) -> None:
-    """Send nothing more on a lane until ``resume``; raises ``UnknownError``."""
+    """Hold a lane: no calls are sent until ``resume``; raises ``UnknownError``."""
     with writing(engine) as connection:
         _known(connection, accounts, asked)
         state = read_lane(connection, asked, for_update=True)
@@ -157,10 +157,10 @@ def hold(engine: Engine, accounts: Accounts, asked: Lane, now: datetime) -> None
 
 
 def resume(engine: Engine, accounts: Accounts, asked: Lane) -> str | None:
-    """Forget a lane's hold, pause and failures; raises ``UnknownError``.
+    """Clear a lane's hold, pause and failures; raises ``UnknownError``.
 
-    Gives back what still holds it, if the accounts file does. Else wake the lane, for
-    ``EVERY_OPERATION``.
+    Returns the fault of the account if the accounts file still holds the lane.
+    Otherwise the caller notifies the lane for ``EVERY_OPERATION``.
     """
     with writing(engine) as connection:
         _known(connection, accounts, asked)
@@ -191,8 +191,8 @@ def _known(connection: Connection, accounts: Accounts, asked: Lane) -> None:
     if asked not in known:
         listed = ", ".join("/".join(lane) for lane in sorted(known)) or "none"
         raise UnknownError(
-            f"{storable('/'.join(asked))[:100]} is no lane: give provider/account;"
-            f" there are: {listed}",
+            f"there is no lane {storable('/'.join(asked))[:100]}: give"
+            f" provider/account; the lanes are: {listed}",
             "no-such-lane",
         )
 
@@ -201,7 +201,7 @@ def _known(connection: Connection, accounts: Accounts, asked: Lane) -> None:
 
 
 def found(connection: Connection, name: str) -> Row[Any]:
-    """The row of an id or of provider/account/key; raises ``UnknownError``."""
+    """The row of an id or of a provider/account/key; raises ``UnknownError``."""
     row = find(connection, storable(name))
     row = _by_its_order(connection, storable(name)) if row is None else row
     if row is None:
@@ -213,14 +213,14 @@ def found(connection: Connection, name: str) -> Row[Any]:
 
 
 def _by_its_order(connection: Connection, name: str) -> Row[Any] | None:
-    """The row whose key is the order that ``name`` spells in another way."""
+    """The row whose key is an order id that ``name`` spells differently."""
     provider, _, rest = name.partition("/")
     account, slash, written = rest.partition("/")
     if provider not in BY_NAME or not slash:
         return None
     order = BY_NAME[provider].canonical_order(written)
     row = find(connection, f"{provider}/{account}/{order}")
-    # A key that somebody gave is no order, and has one spelling.
+    # A key that a producer chose is not an order id, and has only one spelling.
     return row if row is not None and row.order_id == order else None
 
 
@@ -231,21 +231,22 @@ def retry(
     now: datetime,
     cancel_before: datetime | None = None,
 ) -> Row[Any]:
-    """Open a new round; gives back the row as it is then. Wake what ``woken`` says.
+    """Open a new round; returns the changed row.
 
-    Raises ``UnknownError``, ``ChangedError`` or, where no new round can be opened,
-    ``InvalidRequestError``: each in a sentence.
+    The caller notifies the lanes of ``lanes_to_notify``. Raises ``UnknownError``,
+    ``ChangedError`` or, if the cancellation cannot be retried, ``InvalidRequestError``:
+    each with a sentence.
     """
     with writing(engine) as connection:
         row = found(connection, name)
         policy = accounts.policy((row.provider, row.account))
         if not retries.retry(connection, row, now, cancel_before, policy):
-            raise ChangedError(f"{name}: somebody else has just changed it: look again")
+            raise ChangedError(f"{name} has just been changed: look at it again")
         return found(connection, row.id)
 
 
-def woken(rows: Iterable[Row[Any]]) -> dict[str, set[Lane]]:
-    """The lanes to wake for rows that were opened again, by operation."""
+def lanes_to_notify(rows: Iterable[Row[Any]]) -> dict[str, set[Lane]]:
+    """The lanes to notify for rows that were retried, by operation."""
     operations = {State.QUEUED: "cancel", State.VERIFYING: "verify"}
     asked: dict[str, set[Lane]] = {}
     for row in rows:

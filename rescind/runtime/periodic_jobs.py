@@ -1,4 +1,4 @@
-"""What a worker does beside its lanes: the sweep, webhooks, and runs of schedules."""
+"""The jobs of a worker beside its lanes: sweeps, webhooks, and runs of schedules."""
 
 from __future__ import annotations
 
@@ -29,23 +29,26 @@ from rescind.schedules.firing import Firing
 from rescind.schedules.rules import Schedules, load_schedules
 from rescind.schedules.runner import Runner
 from rescind.telemetry import heartbeat
-from rescind.webhooks.attempt import SendTask, Teller
+from rescind.webhooks.attempt import Deliverer, SendTask
 from rescind.webhooks.sender import Sender
 
 log = structlog.get_logger("rescind.worker")
 
 SWEEP_BOUND = 120.0
-"""Seconds beyond which a sweep hangs: each of its transactions has a bound."""
+"""A sweep that takes more seconds hangs: each of its transactions has a timeout."""
 WEBHOOKS_BOUND = 180.0
-"""Between two steps: a ledger that is away is waited for."""
+"""The most seconds between two steps of deliveries, which may wait for the ledger."""
 PULSE_SECONDS = 5.0
-"""How often a worker that sweeps says so in Redis: far more often than it is missed."""
+"""How often a sweeping worker writes its heartbeat: far more often than is checked."""
 SCHEDULE_BOUND = 900.0
-"""A run ends by itself after 180 s, and its source has bounds of its own."""
+"""A run ends by itself after 180 s, and its source has timeouts of its own."""
 
 
 def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]:
-    """The jobs of a host; ``send_task`` sends messages to producers' own tasks."""
+    """A function that makes the jobs of a host.
+
+    ``send_task`` sends messages to producers' own tasks.
+    """
 
     def make(host: Host) -> dict[str, BackgroundJob]:
         made: dict[str, BackgroundJob] = {}
@@ -63,9 +66,9 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
 
 
 def _sender(host: Host, send_task: SendTask) -> Sender:
-    teller = Teller(host.here.callbacks, settings().webhook_secrets, send_task)
+    deliverer = Deliverer(host.here.callbacks, settings().webhook_secrets, send_task)
     return Sender(
-        host.here.engine, teller.tell, partial(host.moved, "webhooks"), stopping
+        host.here.engine, deliverer.attempt, partial(host.moved, "webhooks"), stopping
     )
 
 
@@ -77,14 +80,14 @@ def _deliver(sender: Sender) -> None:
 
 
 class SweepJob:
-    """One sweep: what time has moved, and then what else comes by the clock."""
+    """One tick of the sweep: the sweep itself, then the other periodic work."""
 
     def __init__(self, host: Host, schedules: ScheduleJob) -> None:
         self._host = host
         self._schedules = schedules
         self._retention = Retention()
         self._stalls = StallWatch(self._believes)
-        self._pulse_at = 0.0
+        self._heartbeat_at = 0.0
         self._holder = f"{gethostname()} {os.getpid()}"
 
     def run(self) -> None:
@@ -101,7 +104,7 @@ class SweepJob:
         )
         each(
             {
-                "no pulse": self._leave_pulse,
+                "no pulse": self._write_heartbeat,
                 "no look at lanes that stand still": self._look_for_stalls,
                 "no webhook is delivered": self._deliver,
                 "nothing is deleted": self._forget,
@@ -109,18 +112,18 @@ class SweepJob:
             }
         )
 
-    def _leave_pulse(self) -> None:
-        if time.monotonic() < self._pulse_at:
+    def _write_heartbeat(self) -> None:
+        if time.monotonic() < self._heartbeat_at:
             return
-        self._pulse_at = time.monotonic() + PULSE_SECONDS
+        self._heartbeat_at = time.monotonic() + PULSE_SECONDS
         here, now = self._host.here, utc_now()
         with reading(here.engine) as connection:
             ahead = clock_skew.ahead(connection, now)
         if ahead.total_seconds() > heartbeat.AHEAD_SECONDS:
             log.error("the clock was set back: what is due waits", by=str(ahead))
         try:
-            heartbeat.leave(here.redis, now)
-            heartbeat.say_ahead(here.redis, ahead)
+            heartbeat.write(here.redis, now)
+            heartbeat.write_clock_skew(here.redis, ahead)
         except RedisError as error:
             log.debug("no pulse", kind=type(error).__name__)
 
@@ -143,7 +146,7 @@ class SweepJob:
 
 
 class ScheduleJob:
-    """Opens the runs that are due, and makes those that wait, one after the other."""
+    """Opens the runs of schedules that are due, and runs waiting ones one by one."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -154,13 +157,13 @@ class ScheduleJob:
         self._asked: set[str] = set()
 
     def fire(self) -> None:
-        """Open the runs that are due, and have those made that wait."""
+        """Open the runs that are due, and have the waiting ones run."""
         here = self._host.here
         names = self._firing.tick(here.engine, self._file.current(), utc_now())
         self.ask(names)
 
     def ask(self, names: Iterable[str]) -> None:
-        """Have what waits of these rules made. From any thread."""
+        """Have the waiting runs of these rules run. Safe from any thread."""
         new = set(names)
         if new:
             self._asked |= new
@@ -173,13 +176,13 @@ class ScheduleJob:
             try:
                 self._runner().run_waiting(name, self._file.current())
             except (LedgerUnreachableError, SealError) as error:
-                # Its lease runs out, and the sweep finds it.
+                # The run's lease will expire, and the sweep will find the run.
                 log.warning("no scheduled work", schedule=name, why=str(error))
 
     def _runner(self) -> Runner:
         here = self._host.here
         known = (here.engine, here.accounts, here.seal)
-        return Runner(*known, utc_now, self._wake, here.callbacks, stopping)
+        return Runner(*known, utc_now, self._notify, here.callbacks, stopping)
 
-    def _wake(self, lanes: Iterable[Lane]) -> None:
+    def _notify(self, lanes: Iterable[Lane]) -> None:
         self._host.engine.notify((lane, "cancel") for lane in lanes)

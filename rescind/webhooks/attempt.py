@@ -1,4 +1,4 @@
-"""One attempt to tell a producer: by a webhook, or by a message to a task."""
+"""Makes one attempt of a delivery: by a webhook, or by a message to a task."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from rescind.webhooks.signing import headers, payload
 log = structlog.get_logger("rescind.webhooks")
 
 SendTask = Callable[..., Any]
-"""Celery's ``send_task``, which raises ``ConnectionError`` where there is no broker."""
+"""Celery's ``send_task``; raises ``ConnectionError`` if the broker is unreachable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
-    """Tells producers, one at a time; from any thread."""
+class Deliverer:
+    """Makes attempts of deliveries. Safe from any thread."""
 
     callbacks: Callbacks
     secrets: tuple[str, ...] = field(repr=False)
     send_task: SendTask
 
-    def tell(self, telling: Telling) -> Heard:
-        """Tell it once, and say what came of that. Never raises."""
+    def attempt(self, telling: Telling) -> Heard:
+        """Make one attempt; returns its result. Never raises."""
         how = self._post if telling.kind is Kind.WEBHOOK else self._send
         try:
             return how(telling)
         except UnsentError as error:
             return Heard(taken=False, detail=str(error))
         except Exception as error:
-            # Whatever it is must neither stop the others nor be lost without a word.
+            # Any error must be logged, and must not stop the other deliveries.
             log.exception("a webhook was not sent", webhook=telling.webhook_id)
             return Heard(taken=False, detail=f"a bug of ours: {type(error).__name__}")
 
@@ -51,7 +51,7 @@ class Teller:
         body, now = payload(telling), datetime.now(UTC)
         signed = headers(telling, body, self.secrets, now)
         reply = post(url, signed, body.encode(), private=self.callbacks.private)
-        return heard(reply, now)
+        return result_of(reply, now)
 
     def _send(self, telling: Telling) -> Heard:
         try:
@@ -59,7 +59,7 @@ class Teller:
                 telling.task,
                 kwargs={"cancellation": telling.record, "id": telling.webhook_id},
                 queue=telling.queue,
-                # Whoever sees it twice sees the same task.
+                # A repeated delivery has the same task id.
                 task_id=telling.webhook_id,
                 ignore_result=True,
                 retry=False,
@@ -69,11 +69,11 @@ class Teller:
         return Heard(taken=True)
 
 
-def heard(reply: Reply, now: datetime) -> Heard:
-    """What a reply's head means."""
+def result_of(reply: Reply, now: datetime) -> Heard:
+    """The result of an attempt, from the head of the receiver's reply."""
     if 200 <= reply.status < 300:
         return Heard(taken=True, status=reply.status)
-    words = {410: ": it wants no more of this"}
+    words = {410: ": the receiver wants no more webhooks"}
     if 300 <= reply.status < 400:
         words[reply.status] = ": redirects are not followed"
     return Heard(

@@ -1,7 +1,7 @@
-"""What a webhook says, and the headers that show who says it.
+"""The payload of a webhook, and the headers that sign it.
 
-After the Standard Webhooks specification: ``webhook-id`` is the same however often it
-is sent, and every secret in force signs, so that secrets can be rotated.
+By the Standard Webhooks specification, every attempt has the same ``webhook-id``. Every
+secret in force signs, so that secrets can be rotated.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rescind.ledger.deliveries.retry_policy import Telling
 
 
 def payload(telling: Telling) -> str:
-    """What is sent, as the text that is signed."""
+    """The body of the request, which is also the text that is signed."""
     document = {
         "type": f"cancellation.{telling.record['state']}",
         "timestamp": telling.ended_at,
@@ -29,7 +29,7 @@ def payload(telling: Telling) -> str:
 def headers(
     telling: Telling, body: str, secrets: Sequence[str], now: datetime
 ) -> dict[str, str]:
-    """The three that the specification asks for."""
+    """The three headers of the specification."""
     named = telling.webhook_id
     signed = [Webhook(secret).sign(named, now, body) for secret in secrets]
     return {

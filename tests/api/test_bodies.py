@@ -67,8 +67,8 @@ def test_any_bytes_are_answered_with_a_problem(door: Door, body: bytes) -> None:
     [
         ("", "must be a cancellation"),
         ("{", "Expecting property name"),
-        ('{"order": NaN}', "NaN is no JSON number"),
-        ('{"order": -Infinity}', "-Infinity is no JSON number"),
+        ('{"order": NaN}', "NaN is not a JSON number"),
+        ('{"order": -Infinity}', "-Infinity is not a JSON number"),
         ('{"order": "1", "order": "2"}', "the same name twice"),
         ('{"metadata": {"a": 1, "a": 1}}', "the same name twice"),
         ("[" * 100_000, "nested too deeply"),
