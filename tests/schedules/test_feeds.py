@@ -76,7 +76,7 @@ def test_headers_are_sent_and_nothing_of_the_environment(
 @pytest.mark.parametrize(
     ("status", "words", "passing"),
     [
-        (302, "answers with a redirect (HTTP 302), which is never followed", False),
+        (302, "answers with a redirect (HTTP 302), which Rescind does not", False),
         (401, "answers with HTTP 401: check its headers", False),
         (404, "answers with HTTP 404", False),
         (204, "answers with HTTP 204", False),

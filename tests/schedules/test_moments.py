@@ -255,7 +255,7 @@ def test_durations_are_parsed() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("Europe/Istambul", "is Europe/Istanbul meant"),
+        ("Europe/Istambul", "did you mean Europe/Istanbul"),
         ("../etc/passwd", "timezone: there is no"),
         ("Europe", "timezone: there is no"),
         ("", "timezone: there is no"),

@@ -97,7 +97,7 @@ def test_without_a_file_nothing_is_scheduled(tmp_path: Path) -> None:
         (f"every = '1h'{REST.replace('5', '100001')}", "max must be at most 100000"),
         (
             f"every = '1h'{REST.replace('order', 'ordr')}",
-            "no field 'ordr': is order me",
+            "no field 'ordr': did you me",
         ),
         (
             f"every = '1h'{REST.replace('order', 'key')}",

@@ -174,7 +174,7 @@ def test_a_name_is_refused_if_any_of_its_addresses_is(
 ) -> None:
     names["shop.example.com"] = ["8.8.8.8", "2606:4700::1", "192.168.1.1"]
     with pytest.raises(
-        UnsentError, match=r"stands for 192\.168\.1\.1, which is no pub"
+        UnsentError, match=r"resolves to 192\.168\.1\.1, which is not a"
     ):
         places_of(url("https://shop.example.com/"), private=False, seconds=5)
 

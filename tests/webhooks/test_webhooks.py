@@ -283,7 +283,7 @@ def test_a_closed_port_is_reported() -> None:
         ),
         (
             replace(ANYWHERE, signed=False),
-            "not sent: callback_url is not accepted here",
+            "not sent: callback_url is not accepted",
         ),
     ],
 )
