@@ -206,7 +206,7 @@ def _kill_group(pid: int) -> None:
 
 def _in_words(status: int | None) -> str:
     if status is None:
-        return "could not be started"
+        return "did not start"
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     return f"ended with status {status}"

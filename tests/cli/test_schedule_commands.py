@@ -38,7 +38,7 @@ def home(home: Home) -> Home:
 
 def test_the_list_shows_each_rules_next_time_and_faults(home: Home) -> None:
     faulty, nightly = home.run("schedule", "list", "--json").records
-    assert "every must be 60 seconds" in faulty["fault"]
+    assert "every must be at least 60 seconds" in faulty["fault"]
     assert (faulty["when"], faulty["next"], faulty["last_run"]) == (None, None, None)
     assert nightly["when"] == "cron 30 2 * * * Europe/Istanbul"
     assert nightly["next"].endswith("T23:30:00.000Z")

@@ -271,7 +271,7 @@ def _forward(up: Up, server: EmbeddedRedis, port: int) -> None:
     with Redis.from_url(server.url) as client:
         client.config_set("requirepass", "")
         client.config_set("port", port)
-        up.wait_for(lambda: "Redis is there" in up.said)
+        up.wait_for(lambda: "Redis answers" in up.said)
         up.wait_until_up()
         assert up.stop(signal.SIGTERM) < STOPS_WITHIN
         client.config_set("port", 0)
@@ -367,7 +367,7 @@ def test_the_banner_shows_the_schedules_and_their_faults(
     system = System(chosen)
     assert "Schedule" not in banner(system, Accounts())
     path.write_text('[nightly]\nevery = "1s"')
-    assert "Schedule [nightly]: max is required" in banner(system, Accounts())
+    assert "Schedule   [nightly]: max is required" in banner(system, Accounts())
 
 
 def test_programs_get_all_settings(tmp_path: Path) -> None:
