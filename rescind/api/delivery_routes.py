@@ -13,7 +13,11 @@ from rescind.api.cancellation_routes import the_front
 from rescind.api.openapi import TOKEN_PROBLEMS
 from rescind.api.problem_details import JSON
 from rescind.api.response_models import Deliveries
-from rescind.ledger.deliveries.delivery_queries import as_listed, list_told, place_of
+from rescind.ledger.deliveries.delivery_queries import (
+    as_listed,
+    delivery_page,
+    place_of,
+)
 from rescind.ledger.storage.transactions import reading
 
 router = APIRouter(prefix="/v1", tags=["webhooks"], responses=TOKEN_PROBLEMS)
@@ -38,7 +42,7 @@ def list_many(
     behind = cursors.behind(cursor, state)
     with reading(the_front(request).ledger()) as connection:
         # One more than is shown tells whether there are more.
-        rows = list_told(connection, state, limit + 1, behind)
+        rows = delivery_page(connection, state, limit + 1, behind)
     last = place_of(rows[limit - 1], state) if len(rows) > limit else None
     return JSON(
         {

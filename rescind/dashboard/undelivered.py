@@ -17,7 +17,7 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.rendering import page
 from rescind.ledger.deliveries.delivery_queries import (
     as_listed,
-    list_told,
+    delivery_page,
     place_in,
     place_of,
     written,
@@ -44,7 +44,7 @@ def untold(
     del who
     place = place_in(GIVEN_UP, behind)
     with reading(desk.engine) as connection:
-        rows = list_told(connection, GIVEN_UP, PAGE + 1, place)
+        rows = delivery_page(connection, GIVEN_UP, PAGE + 1, place)
     last = place_of(rows[PAGE - 1], GIVEN_UP) if len(rows) > PAGE else None
     return page(
         request,

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from rescind.config.callbacks import Callbacks, read_url
-from rescind.ledger.deliveries.retry_policy import Heard, Kind, Telling
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Kind, Response
 from rescind.provider.http_messages import Reply
 from rescind.provider.throttling import retry_after
 from rescind.webhooks.addresses import UnsentError
@@ -31,19 +31,21 @@ class Teller:
     secrets: tuple[str, ...] = field(repr=False)
     send_task: SendTask
 
-    def tell(self, telling: Telling) -> Heard:
+    def tell(self, telling: ClaimedDelivery) -> Response:
         """Tell it once, and say what came of that. Never raises."""
         how = self._post if telling.kind is Kind.WEBHOOK else self._send
         try:
             return how(telling)
         except UnsentError as error:
-            return Heard(taken=False, detail=str(error))
+            return Response(accepted=False, detail=str(error))
         except Exception as error:
             # Whatever it is must neither stop the others nor be lost without a word.
             log.exception("a webhook was not sent", webhook=telling.webhook_id)
-            return Heard(taken=False, detail=f"a bug of ours: {type(error).__name__}")
+            return Response(
+                accepted=False, detail=f"a bug of ours: {type(error).__name__}"
+            )
 
-    def _post(self, telling: Telling) -> Heard:
+    def _post(self, telling: ClaimedDelivery) -> Response:
         why = self.callbacks.why_not(telling.url)
         url = read_url(telling.url or "")
         if why is not None or url is None:
@@ -53,7 +55,7 @@ class Teller:
         reply = post(url, signed, body.encode(), private=self.callbacks.private)
         return heard(reply, now)
 
-    def _send(self, telling: Telling) -> Heard:
+    def _send(self, telling: ClaimedDelivery) -> Response:
         try:
             self.send_task(
                 telling.task,
@@ -66,18 +68,18 @@ class Teller:
             )
         except ConnectionError as error:
             raise UnsentError(f"the broker cannot be reached: {error}") from None
-        return Heard(taken=True)
+        return Response(accepted=True)
 
 
-def heard(reply: Reply, now: datetime) -> Heard:
+def heard(reply: Reply, now: datetime) -> Response:
     """What a reply's head means."""
     if 200 <= reply.status < 300:
-        return Heard(taken=True, status=reply.status)
+        return Response(accepted=True, status=reply.status)
     words = {410: ": it wants no more of this"}
     if 300 <= reply.status < 400:
         words[reply.status] = ": redirects are not followed"
-    return Heard(
-        taken=False,
+    return Response(
+        accepted=False,
         status=reply.status,
         detail=f"HTTP {reply.status}{words.get(reply.status, '')}",
         wait=_wait(reply, now),

@@ -21,13 +21,13 @@ from sqlalchemy import Engine
 
 from rescind.config.times import utc_now
 from rescind.ledger.deliveries.delivery_queries import due_targets
-from rescind.ledger.deliveries.dispatch import hold, put_off, settle
+from rescind.ledger.deliveries.dispatch import claim_deliveries, postpone, settle
 from rescind.ledger.deliveries.retry_policy import (
     LONGEST_WAIT,
     Attempt,
-    Heard,
+    ClaimedDelivery,
+    Response,
     Result,
-    Telling,
     judge,
 )
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
@@ -64,9 +64,9 @@ class Pace:
         """Whether what is due is to be sent now, or put off."""
         return self.room() > 0 or self.quiet() is not None
 
-    def learn(self, heard: Heard) -> None:
+    def learn(self, heard: Response) -> None:
         self.under_way -= 1
-        self.allowed = min(2 * self.allowed, MOST_TO_ONE) if heard.taken else 1
+        self.allowed = min(2 * self.allowed, MOST_TO_ONE) if heard.accepted else 1
         if heard.wait is not None:
             self.quiet_until = utc_now() + min(heard.wait, LONGEST_WAIT)
 
@@ -78,7 +78,7 @@ class Sender:
     def __init__(
         self,
         engine: Engine,
-        tell: Callable[[Telling], Heard],
+        tell: Callable[[ClaimedDelivery], Response],
         moved: Callable[[], object] = lambda: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -89,7 +89,7 @@ class Sender:
         self._stopping = stopping
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="webhook")
         self._paces: dict[str, Pace] = {}
-        self._home: SimpleQueue[tuple[Telling, Heard]] = SimpleQueue()
+        self._home: SimpleQueue[tuple[ClaimedDelivery, Response]] = SimpleQueue()
         self._under_way = 0
         self._after = ""
         """The target behind which the next look begins."""
@@ -141,7 +141,7 @@ class Sender:
 
     # --- in the ledger ---
 
-    def _write(self, home: list[Attempt], targets: list[str]) -> list[Telling]:
+    def _write(self, home: list[Attempt], targets: list[str]) -> list[ClaimedDelivery]:
         """What came home goes in, what is next comes out. Where the ledger is away for
         a moment, tries again; if it stays away, leases run out and it is sent again."""
         if not home and not targets:
@@ -160,25 +160,27 @@ class Sender:
                     _say(attempt)
                 return held
 
-    def _written(self, home: list[Attempt], targets: list[str]) -> list[Telling]:
-        now, held = utc_now(), list[Telling]()
-        with writing(self._engine, crowd="webhooks") as connection:
+    def _written(
+        self, home: list[Attempt], targets: list[str]
+    ) -> list[ClaimedDelivery]:
+        now, held = utc_now(), list[ClaimedDelivery]()
+        with writing(self._engine, queue="webhooks") as connection:
             settle(connection, home, now)
-            came = {one.telling.target for one in home}
+            came = {one.delivery.target for one in home}
             for target in sorted(came.union(targets)):
                 # Some at a time: the next step looks whether there are more.
                 if until := self._pace(target).quiet():
-                    put_off(connection, target, until)
+                    postpone(connection, target, until)
             for target in targets:
                 free = MOST_AT_ONCE - self._under_way - len(held)
                 room = min(free, self._pace(target).room())
                 if room > 0:
-                    held += hold(connection, target, room, LEASE, now)
+                    held += claim_deliveries(connection, target, room, LEASE, now)
         return held
 
     # --- under way ---
 
-    def _attempt(self, telling: Telling) -> None:
+    def _attempt(self, telling: ClaimedDelivery) -> None:
         self._home.put((telling, self._tell(telling)))
 
     def _come_home(self, seconds: float) -> list[Attempt]:
@@ -191,7 +193,9 @@ class Sender:
         except Empty:
             return found
 
-    def _learn(self, telling: Telling, heard: Heard, now: datetime) -> Attempt:
+    def _learn(
+        self, telling: ClaimedDelivery, heard: Response, now: datetime
+    ) -> Attempt:
         self._under_way -= 1
         self._pace(telling.target).learn(heard)
         return judge(telling, heard, now, random.random())  # noqa: S311  (a jitter)
@@ -200,10 +204,10 @@ class Sender:
 def _say(attempt: Attempt) -> None:
     # The host, and no more of the address: the rest may hold a secret.
     about = {
-        "webhook": attempt.telling.webhook_id,
-        "target": attempt.telling.target,
-        "attempts": attempt.telling.attempts,
-        "why": attempt.heard.detail,
+        "webhook": attempt.delivery.webhook_id,
+        "target": attempt.delivery.target,
+        "attempts": attempt.delivery.attempts,
+        "why": attempt.response.detail,
     }
     if attempt.result is Result.GIVEN_UP:
         log.error("given up: `rescind webhooks resend` begins anew", **about)

@@ -13,10 +13,10 @@ from math import floor
 
 from standardwebhooks import Webhook
 
-from rescind.ledger.deliveries.retry_policy import Telling
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery
 
 
-def payload(telling: Telling) -> str:
+def payload(telling: ClaimedDelivery) -> str:
     """What is sent, as the text that is signed."""
     document = {
         "type": f"cancellation.{telling.record['state']}",
@@ -27,7 +27,7 @@ def payload(telling: Telling) -> str:
 
 
 def headers(
-    telling: Telling, body: str, secrets: Sequence[str], now: datetime
+    telling: ClaimedDelivery, body: str, secrets: Sequence[str], now: datetime
 ) -> dict[str, str]:
     """The three that the specification asks for."""
     named = telling.webhook_id

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from rescind.ledger.deliveries.delivery_queries import list_told
+from rescind.ledger.deliveries.delivery_queries import delivery_page
 from rescind.ledger.storage.transactions import reading
 from tests.api.conftest import Door, opened, problem, settings_for
 
@@ -29,7 +29,7 @@ def told_door(tmp_path: Path, sqlite_ledger_url: str) -> Iterator[Door]:
 
 def deliveries(door: Door) -> list[str]:
     with reading(door.front.engine) as connection:
-        return [one.order_id for one in list_told(connection, None, 10)]
+        return [one.order_id for one in delivery_page(connection, None, 10)]
 
 
 def test_an_address_is_refused_until_its_host_is_allowed(door: Door) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from rescind.ledger.deliveries.delivery_queries import as_listed, list_told
+from rescind.ledger.deliveries.delivery_queries import as_listed, delivery_page
 from rescind.ledger.storage.transactions import reading
 from tests.api.conftest import Door, problem
-from tests.ledger.telling import GONE, NOT_TAKEN, TAKEN, ended, holding, settling
+from tests.ledger.delivering import GONE, NOT_TAKEN, TAKEN, ended, holding, settling
 
 
 def fill(engine: Engine) -> list[str]:
@@ -42,7 +42,7 @@ def test_each_is_as_the_command_line_tells_it_and_shows_no_address(door: Door) -
     fill(door.front.engine)
     told = door.get("/v1/webhooks")
     with reading(door.front.engine) as connection:
-        rows = list_told(connection, None, 10)
+        rows = delivery_page(connection, None, 10)
     assert told.json() == {"webhooks": [as_listed(row) for row in rows], "next": None}
     assert "shop.example.com" in told.text
     assert "hook?key" not in told.text

@@ -27,7 +27,7 @@ from tests.dashboard.stage import (
     utc_now,
 )
 from tests.ledger.build import row
-from tests.ledger.telling import GONE, ended, holding, settling
+from tests.ledger.delivering import GONE, ended, holding, settling
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

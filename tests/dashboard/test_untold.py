@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from rescind.dashboard import undelivered
-from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.storage.transactions import reading
 from tests.dashboard.stage import Visitor
 from tests.ledger.build import NOW, SECOND
-from tests.ledger.telling import GONE, NOT_TAKEN, TASK, URL, ended, holding, settling
+from tests.ledger.delivering import GONE, NOT_TAKEN, TASK, URL, ended, holding, settling
 
 
 def give_up(engine: Engine, number: int) -> list[str]:
@@ -26,7 +26,7 @@ def give_up(engine: Engine, number: int) -> list[str]:
 
 def states(engine: Engine, ids: list[str]) -> list[str]:
     with reading(engine) as connection:
-        return [one["state"] for id_ in ids for one in told_of(connection, id_)]
+        return [one["state"] for id_ in ids for one in deliveries_of(connection, id_)]
 
 
 def orders(page: str) -> list[str]:
@@ -89,7 +89,9 @@ def test_what_was_not_given_up_is_left_alone(operator: Visitor, ledger: Engine) 
     settling(ledger, by_task, NOT_TAKEN)
     operator.send("/desk/untold/again", id=one)
     with reading(ledger) as connection:
-        found = {told["kind"]: told["attempts"] for told in told_of(connection, one)}
+        found = {
+            told["kind"]: told["attempts"] for told in deliveries_of(connection, one)
+        }
     assert found == {"webhook": 0, "task": 1}
 
 

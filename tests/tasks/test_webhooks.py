@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
 from rescind.config.times import utc_now
-from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY
 from rescind.ledger.storage.transactions import reading, writing
@@ -39,7 +39,7 @@ def submit(running: Running, order: str, **callback: Any) -> str:
 
 def deliveries(running: Running, path: str) -> list[dict[str, Any]]:
     with reading(running.engine) as connection:
-        return told_of(connection, running.record(path)["id"])
+        return deliveries_of(connection, running.record(path)["id"])
 
 
 def is_told(running: Running, path: str) -> bool:

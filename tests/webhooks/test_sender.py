@@ -17,8 +17,8 @@ from sqlalchemy import Engine, select
 
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.deliveries import dispatch
-from rescind.ledger.deliveries.delivery_queries import due_targets, told_of
-from rescind.ledger.deliveries.retry_policy import Heard, Telling
+from rescind.ledger.deliveries.delivery_queries import deliveries_of, due_targets
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Response
 from rescind.ledger.states import State
 from rescind.ledger.storage.side_tables import DELIVERY
 from rescind.ledger.storage.transactions import (
@@ -33,9 +33,9 @@ from tests.ledger.build import LANE, NOW, change, hold, new
 from tests.ledger.single import record
 from tests.tasks.conftest import until
 
-TAKEN = Heard(taken=True, status=204)
-BUSY = Heard(taken=False, status=500, detail="HTTP 500")
-Tell = Callable[[Telling], Heard]
+TAKEN = Response(accepted=True, status=204)
+BUSY = Response(accepted=False, status=500, detail="HTTP 500")
+Tell = Callable[[ClaimedDelivery], Response]
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def at_work(engine: Engine, tell: Tell, *, stopping: bool = False) -> Iterator[N
 class Slow:
     """Tells at once; but to one host it takes until it is let go."""
 
-    def __init__(self, host: str, then: Heard = TAKEN) -> None:
+    def __init__(self, host: str, then: Response = TAKEN) -> None:
         self.host = host
         self.then = then
         self.go = threading.Event()
@@ -99,7 +99,7 @@ class Slow:
         self.most = Counter[str]()
         self._lock = threading.Lock()
 
-    def __call__(self, telling: Telling) -> Heard:
+    def __call__(self, telling: ClaimedDelivery) -> Response:
         with self._lock:
             self.at_once[telling.target] += 1
             self.most |= self.at_once
@@ -133,7 +133,7 @@ def test_who_takes_them_gets_more_at_once_and_no_more_than_so_many(
     go, at_once, done = threading.Event(), Counter[str](), Counter[str]()
     lock = threading.Lock()
 
-    def tell(telling: Telling) -> Heard:
+    def tell(telling: ClaimedDelivery) -> Response:
         with lock:
             done["all"] += 1
             quick = done["all"] <= 20
@@ -153,7 +153,7 @@ def test_who_does_not_take_them_is_asked_one_at_a_time(engine: Engine) -> None:
     ended(engine, "broken", 12)
     asked = Slow("nobody")
 
-    def tell(telling: Telling) -> Heard:
+    def tell(telling: ClaimedDelivery) -> Response:
         asked(telling)
         return BUSY
 
@@ -179,11 +179,11 @@ def test_who_asks_to_be_left_alone_is(engine: Engine) -> None:
     ended(engine, "fine", 5)
     asked = Counter[str]()
 
-    def tell(telling: Telling) -> Heard:
+    def tell(telling: ClaimedDelivery) -> Response:
         asked[telling.target] += 1
         if telling.target == "fine":
             return TAKEN
-        return Heard(taken=False, status=429, wait=timedelta(hours=1))
+        return Response(accepted=False, status=429, wait=timedelta(hours=1))
 
     with at_work(engine, tell):
         pass
@@ -201,9 +201,9 @@ def test_who_asks_to_be_left_alone_is_however_much_waits_for_it(
     ended(engine, "busy", 45)
     asked = Counter[str]()
 
-    def tell(telling: Telling) -> Heard:
+    def tell(telling: ClaimedDelivery) -> Response:
         asked[telling.target] += 1
-        return Heard(taken=False, status=429, wait=timedelta(hours=1))
+        return Response(accepted=False, status=429, wait=timedelta(hours=1))
 
     for _ in range(2):
         with at_work(engine, tell):
@@ -251,21 +251,21 @@ def test_a_worker_that_was_told_to_stop_begins_nothing(engine: Engine) -> None:
 def test_what_was_told_is_written_down_when_the_ledger_is_back(engine: Engine) -> None:
     [one] = ended(engine, "fine", 1)
     inner, away = dispatch.settle, [LedgerUnreachableError("gone")] * 2
-    asked: list[Telling] = []
+    asked: list[ClaimedDelivery] = []
 
     def settle(*args: Any) -> int:
         if args[1] and away:
             raise away.pop()
         return inner(*args)
 
-    def tell(telling: Telling) -> Heard:
+    def tell(telling: ClaimedDelivery) -> Response:
         asked.append(telling)
         return TAKEN
 
     with mock.patch.object(sender, "settle", settle), at_work(engine, tell):
         pass
     with reading(engine) as connection:
-        assert told_of(connection, one)[0]["state"] == "delivered"
+        assert deliveries_of(connection, one)[0]["state"] == "delivered"
     assert (len(asked), away) == (1, [])
 
 
@@ -286,14 +286,14 @@ def test_what_is_under_way_when_the_ledger_goes_is_written_down_when_it_is_back(
         assert looked.wait(30)
         tell.go.set()
     with reading(engine) as connection:
-        assert told_of(connection, one)[0]["state"] == "delivered"
+        assert deliveries_of(connection, one)[0]["state"] == "delivered"
 
 
 def test_several_at_once_tell_each_once(engine: Engine) -> None:
     ids = [one for n in range(4) for one in ended(engine, f"h{n}", 25)]
     told: list[str] = []
 
-    def tell(telling: Telling) -> Heard:
+    def tell(telling: ClaimedDelivery) -> Response:
         told.append(telling.cancellation_id)
         return TAKEN
 

@@ -26,7 +26,7 @@ from kombu.exceptions import OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from rescind.config.callbacks import Callbacks, host_patterns
-from rescind.ledger.deliveries.retry_policy import Heard, Kind, Telling
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Kind, Response
 from rescind.webhooks import posting, signing
 from rescind.webhooks.attempt import Teller
 from tests.conftest import free_port
@@ -56,14 +56,14 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posting, "WHOLE_SECONDS", 0.6)
 
 
-def telling(url: str | None = None, **values: Any) -> Telling:
-    plain = Telling(
+def telling(url: str | None = None, **values: Any) -> ClaimedDelivery:
+    plain = ClaimedDelivery(
         "one", 3, Kind.WEBHOOK, "host", 1, 1, "2020-11-20T18:09:00.123Z", RECORD
     )
     return replace(plain, url=url, **values)
 
 
-def tell(url: str, callbacks: Callbacks = ANYWHERE) -> Heard:
+def tell(url: str, callbacks: Callbacks = ANYWHERE) -> Response:
     def no_task(*_: Any, **__: Any) -> None:
         raise AssertionError("a task was sent")
 
@@ -73,7 +73,7 @@ def tell(url: str, callbacks: Callbacks = ANYWHERE) -> Heard:
 def refused(url: str, callbacks: Callbacks = ANYWHERE) -> str:
     """Why nothing was taken where nothing was said."""
     heard = tell(url, callbacks)
-    assert not heard.taken
+    assert not heard.accepted
     assert heard.status is None
     assert heard.detail is not None
     return heard.detail
@@ -83,7 +83,7 @@ def refused(url: str, callbacks: Callbacks = ANYWHERE) -> str:
 
 
 def test_what_is_sent_is_signed_by_every_secret_in_force(receiver: Receiver) -> None:
-    assert tell(receiver.url) == Heard(taken=True, status=204)
+    assert tell(receiver.url) == Response(accepted=True, status=204)
     [request] = receiver.heard
     for secret in SECRETS:
         told = Webhook(secret).verify(request.body, request.headers)
@@ -123,42 +123,44 @@ def test_no_proxy_of_the_environment_is_asked(
     with receiving() as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"):
             monkeypatch.setenv(name, f"http://{proxy.host}")
-        assert tell(receiver.url).taken
+        assert tell(receiver.url).accepted
         assert proxy.connections == 0
 
 
 # --- what is answered ---------------------------------------------------------------
 
-ANSWERS: dict[str, tuple[bytes, Heard]] = {
-    "200": (b"HTTP/1.1 200 OK\r\n\r\n", Heard(taken=True, status=200)),
+ANSWERS: dict[str, tuple[bytes, Response]] = {
+    "200": (b"HTTP/1.1 200 OK\r\n\r\n", Response(accepted=True, status=200)),
     "202 with a body": (
         b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok",
-        Heard(taken=True, status=202),
+        Response(accepted=True, status=202),
     ),
     "early hints": (
         b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 None\r\n\r\n",
-        Heard(taken=True, status=204),
+        Response(accepted=True, status=204),
     ),
     "compressed": (
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n\x1f",
-        Heard(taken=True, status=200),
+        Response(accepted=True, status=200),
     ),
     "404": (
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-        Heard(taken=False, status=404, detail="HTTP 404"),
+        Response(accepted=False, status=404, detail="HTTP 404"),
     ),
     "503 with a time": (
         b"HTTP/1.1 503 Busy\r\nRetry-After: 120\r\n\r\n",
-        Heard(taken=False, status=503, detail="HTTP 503", wait=timedelta(seconds=120)),
+        Response(
+            accepted=False, status=503, detail="HTTP 503", wait=timedelta(seconds=120)
+        ),
     ),
     "429 with no time": (
         b"HTTP/1.1 429 Slow\r\nRetry-After: soon\r\n\r\n",
-        Heard(taken=False, status=429, detail="HTTP 429"),
+        Response(accepted=False, status=429, detail="HTTP 429"),
     ),
     "410": (
         b"HTTP/1.1 410 Gone\r\n\r\n",
-        Heard(
-            taken=False,
+        Response(
+            accepted=False,
             status=410,
             detail="HTTP 410: it wants no more of this",
             gone=True,
@@ -180,7 +182,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver, status: int) -> None:
         where = f"HTTP/1.1 {status} Moved\r\nLocation: {other.url}\r\n\r\n"
         receiver.answer = saying(where.encode())
         heard = tell(receiver.url)
-        assert (heard.taken, heard.status) == (False, status)
+        assert (heard.accepted, heard.status) == (False, status)
         assert heard.detail == f"HTTP {status}: redirects are not followed"
         assert other.connections == 0
 
@@ -205,7 +207,7 @@ def test_a_body_without_an_end_is_not_read(receiver: Receiver) -> None:
             sent[0] += sock.send(b"x" * 65_536)
 
     receiver.answer = flood
-    assert tell(receiver.url).taken
+    assert tell(receiver.url).accepted
     assert sent[0] < 50_000_000
 
 
@@ -309,7 +311,7 @@ def test_it_goes_to_the_address_that_was_looked_at(
     answers = [[(socket.AF_INET, 1, 6, "", ("127.0.0.1", receiver.port))], []]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.pop(0))
     named = Callbacks(host_patterns("rebound.example:*"), private=True, signed=True)
-    assert tell(f"http://rebound.example:{receiver.port}/", named).taken
+    assert tell(f"http://rebound.example:{receiver.port}/", named).accepted
     assert receiver.heard[0].headers["host"] == f"rebound.example:{receiver.port}"
 
 
@@ -337,7 +339,7 @@ def test_where_one_address_takes_nothing_the_next_one_is_tried(
     places = [("127.0.0.1", closed), ("127.0.0.1", here)]
     answer = [(socket.AF_INET, 1, 6, "", place) for place in places]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
-    assert tell(f"http://localhost:{here}/").taken
+    assert tell(f"http://localhost:{here}/").accepted
 
 
 # --- TLS ----------------------------------------------------------------------------
@@ -409,7 +411,7 @@ def test_an_authority_of_this_system_may_vouch_for_it(
 ) -> None:
     receiver, certificate = certified
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert tell(receiver.url).taken
+    assert tell(receiver.url).accepted
     # But not for another name.
     other = f"https://localhost:{receiver.port}/"
     assert "certificate is not valid for 'localhost'" in refused(other)
@@ -425,7 +427,7 @@ def test_a_broker_that_is_away_is_tried_again() -> None:
 
     teller = Teller(ANYWHERE, SECRETS, away)
     heard = teller.tell(telling(kind=Kind.TASK, task="shop.ended", queue="shop"))
-    assert not heard.taken
+    assert not heard.accepted
     assert heard.detail == "the broker cannot be reached: connection refused"
 
 
@@ -437,7 +439,7 @@ def test_a_message_carries_the_record_and_its_id() -> None:
 
     teller = Teller(ANYWHERE, SECRETS, send)
     one = telling(kind=Kind.TASK, task="shop.ended", queue="shop")
-    assert teller.tell(one) == Heard(taken=True)
+    assert teller.tell(one) == Response(accepted=True)
     [(args, kwargs)] = sent
     assert args == ("shop.ended",)
     assert kwargs["kwargs"] == {"cancellation": RECORD, "id": "msg_one_3"}
