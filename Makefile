@@ -2,19 +2,19 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-later demo simulate simulate-proof chaos chaos-proof \
-  isolation bench idle screenshots lint format clean lock
+  isolation bench idle screenshots docs lint format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-# A tree that was copied elsewhere with its .venv is set up anew.
+# If the tree was copied elsewhere with its .venv, it is set up again.
 STAMP := $(VENV)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
-# PYTHON=… chooses another one.
+# PYTHON=… chooses another Python.
 PYTHON ?=
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python
 ARGS ?=
 
-# Whoever sets it has every process that is started compile our code again.
+# If it is set, every process that is started compiles our code again.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## show this list
@@ -58,7 +58,7 @@ else
 TESTS = $(1) $(PYTEST) $(ARGS)
 endif
 
-test: lint ## every check and every test (ARGS="-k name" chooses some)
+test: lint docs ## every check and every test (ARGS="-k name" chooses some)
 	$(call TESTS,)
 
 # The monotonic clock stays true, or waits would never end. So does PostgreSQL's clock:
@@ -66,7 +66,7 @@ test: lint ## every check and every test (ARGS="-k name" chooses some)
 LATER := env PYTHONPATH="$(CURDIR)/tests/later" FAKETIME_SKIP_CMDS=postgres,pg_ctl \
   faketime --exclude-monotonic -f +400d
 
-test-later: $(STAMP) ## every test, 400 days from now (ARGS="-k name" chooses some)
+test-later: $(STAMP) ## every test, with the clock 400 days ahead (ARGS="-k name" chooses some)
 	@command -v faketime >/dev/null || { echo "make test-later needs faketime:" \
 	  "install it (on Debian and Ubuntu, the package faketime)" >&2; exit 1; }
 	$(call TESTS,$(LATER))
@@ -77,22 +77,22 @@ lint: $(STAMP) ## ruff, mypy in strict mode, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-demo: $(STAMP) ## the whole system at work (ARGS="--keep-running" leaves it up)
+demo: $(STAMP) ## run the whole system on simulated providers (ARGS="--keep-running" keeps it running)
 	@$(BIN)/rescind demo $(ARGS)
 
-simulate: $(STAMP) ## 20,000 random worlds in simulated time (SEED=… tells of one)
+simulate: $(STAMP) ## 20,000 random worlds in simulated time (SEED=… shows a single one)
 	@$(BIN)/python -m simulate $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-simulate-proof: $(STAMP) ## whether `make simulate` notices when Rescind is broken
+simulate-proof: $(STAMP) ## check that `make simulate` notices when Rescind is broken
 	@$(BIN)/python -m simulate.proving $(ARGS)
 
-chaos: $(STAMP) ## everything fails, and nothing is lost or untrue (10 minutes)
+chaos: $(STAMP) ## check that nothing is lost or untrue while everything fails (10 minutes)
 	@$(BIN)/python -m chaos $(ARGS)
 
-chaos-proof: $(STAMP) ## whether `make chaos` notices when Rescind is broken
+chaos-proof: $(STAMP) ## check that `make chaos` notices when Rescind is broken
 	@$(BIN)/python -m chaos.proof $(ARGS)
 
-isolation: $(STAMP) ## how much a provider that hangs delays the others (minutes)
+isolation: $(STAMP) ## measure how much a hanging provider delays the others (minutes)
 	@$(BIN)/python -m chaos.isolation $(ARGS)
 
 BENCH := .venv-bench
@@ -101,10 +101,10 @@ BENCH_STAMP := $(BENCH)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut -d' 
 BATCHES := .venv-bench-batches
 BATCHES_STAMP := $(BATCHES)/.set-up-$(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
 
-bench: $(BENCH_STAMP) $(BATCHES_STAMP) ## how fast, beside other queues (ARGS="bulk single --quick")
+bench: $(BENCH_STAMP) $(BATCHES_STAMP) ## measure the speed, beside other queues (ARGS="bulk single --quick")
 	@$(BIN)/python -m bench $(ARGS)
 
-idle: $(STAMP) ## what it costs while there is nothing to do (minutes)
+idle: $(STAMP) ## measure the cost while there is nothing to do (minutes)
 	@$(BIN)/python -m bench idle $(ARGS)
 
 $(BENCH_STAMP): $(STAMP) requirements/bench.txt
@@ -120,11 +120,14 @@ $(BATCHES_STAMP): $(STAMP) requirements/bench-batches.txt
 	  --quiet --require-hashes --requirement requirements/bench-batches.txt
 	@touch $@
 
-screenshots: $(STAMP) ## the pictures of docs/images anew, from real pages in Chromium
+screenshots: $(STAMP) ## make the pictures of docs/images again, from real pages in Chromium
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/dashboard/test_pictures.py \
 	  tests/dashboard/test_at_work.py
 
-format: $(STAMP) ## put the code in its form
+docs: $(STAMP) ## build the documentation as a site, into build/site, without a warning
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
+
+format: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -137,7 +140,7 @@ COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet \
   --generate-hashes --strip-extras --allow-unsafe --no-annotate \
   --no-emit-options $(ARGS)
 
-lock: $(STAMP) ## pin again (ARGS="--upgrade" takes the newest)
+lock: $(STAMP) ## pin the requirements again (ARGS="--upgrade" takes the newest versions)
 	$(COMPILE) -o requirements/runtime.txt pyproject.toml requirements/runtime.in
 	$(COMPILE) --extra dev -c requirements/runtime.txt -o requirements/dev.txt \
 	  pyproject.toml requirements/runtime.in requirements/build.in

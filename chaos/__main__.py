@@ -10,15 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from chaos.fault_plan import LONG, SEED, SHORT
 from chaos.mutations import MUTATIONS
 from chaos.run import DATABASES, run
+from chaos.scales import LONG, SEED, SHORT
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     made.add_argument("--database", choices=(*DATABASES, "both"), default="both")
-    made.add_argument("--short", action="store_true", help="500 orders, in a minute")
+    made.add_argument("--short", action="store_true", help="500 orders, in two minutes")
     made.add_argument("--seed", type=int, default=SEED)
     made.add_argument("--mutation", choices=tuple(MUTATIONS), help="break it first")
     made.add_argument("--json", type=Path, metavar="FOLDER", help="write reports here")

@@ -7,8 +7,8 @@ from worker.celery import app
 
 __all__ = ["app", "tasks"]
 
-# So short that a lock of some seconds is really answered with "locked".
-transactions.BUSY_SECONDS = 2
+# So short that a lock of some seconds is answered, more than once, with "locked".
+transactions.BUSY_SECONDS = 1
 
 placement.install()
 mutations.install()

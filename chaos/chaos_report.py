@@ -7,16 +7,14 @@ import statistics
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from chaos.conductor import Outage
+from chaos.outages import Outage
+from chaos.refusals_said import never_met
 from rescind.demo.facts import Offence
 
 PROGRESS_SECONDS = 15.0
-UNRESOLVED_SHARE = 0.001
-FEW = 2
-"""So many are allowed in a run that is too short for a share to mean anything."""
 SHOWN = 10
 KINDS = {
     "lost": "lost",
@@ -24,6 +22,9 @@ KINDS = {
     "twice": "sent twice",
     "late": "sent too late",
     "reopened": "final states left again",
+    "given_up": "given up, though told",
+    "dropped": "answers dropped",
+    "ended": "workers that ended",
 }
 
 
@@ -47,7 +48,7 @@ class Report:
     faults: int
     offences: Mapping[str, Sequence[Offence]]
     unresolved: Sequence[str]
-    """Each with its evidence."""
+    """Those of which the provider could not have told, each with its evidence."""
     deaths: Mapping[str, int]
     """How many workers died, by where."""
     pauses: Sequence[Pause]
@@ -56,6 +57,10 @@ class Report:
     outcomes: Mapping[str, int]
     unfinished: Sequence[Offence] = ()
     """Still open at the end: no offence, unless nothing moved them any more."""
+    outages: Mapping[str, float] = field(default_factory=dict)
+    """For how many seconds each service was away, or refused, and how."""
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """How many lines of the workers' log name each refusal."""
     stalled_for: float | None = None
     """Seconds without progress after which the run was given up, if it was."""
 
@@ -65,11 +70,11 @@ class Report:
         found = [
             f"{KINDS[kind]} {len(some)}" for kind, some in self.offences.items() if some
         ]
-        if len(self.unresolved) > max(FEW, self.orders * UNRESOLVED_SHARE):
-            found.append(f"unresolved {len(self.unresolved)}")
         if self.stalled_for is not None:
             open_ones = f"not finished {len(self.unfinished)}"
             found.append(f"{open_ones}: nothing moved for {self.stalled_for:.0f} s")
+        unmet = never_met(self.outages, self.refusals)
+        found += [f"{what}: no worker met it" for what in unmet]
         worst = max((pause.seconds for pause in self.pauses), default=0.0)
         if worst >= PROGRESS_SECONDS:
             found.append(f"no progress for {worst:.1f} s")
@@ -92,7 +97,7 @@ class Report:
         for kind, words in KINDS.items():
             lines += _listed(words, self.offences.get(kind, ()))
         lines += _listed("not finished", self.unfinished)
-        lines.append(f"  {'unresolved':<28}{len(self.unresolved)}")
+        lines.append(f"  {'nobody could tell':<28}{len(self.unresolved)}")
         lines += [f"    {one}" for one in self.unresolved[:SHOWN]]
         lines.append(f"  {'; '.join(['NOT GOOD', *self.failings])}")
         if not self.failings:
@@ -105,6 +110,8 @@ class Report:
             "from start to end": f"{self.seconds:.0f} s",
             "provider calls": f"{self.calls:,}, {self.faults:,} of them faulty",
             "workers killed": f"{sum(self.deaths.values())}: {_counts(self.deaths)}",
+            "services away": _seconds(self.outages),
+            "refusals in the log": _counts(self.refusals),
             "besides": _counts(self.others),
             "from a kill to progress": _spread(self.pauses),
             "ended": _counts(self.outcomes),
@@ -118,6 +125,10 @@ def _listed(words: str, some: Sequence[Offence]) -> list[str]:
 
 def _counts(some: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in sorted(some.items()))
+
+
+def _seconds(some: Mapping[str, float]) -> str:
+    return ", ".join(f"{what} {spent:.0f} s" for what, spent in sorted(some.items()))
 
 
 def _spread(pauses: Sequence[Pause]) -> str:

@@ -8,16 +8,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine
 
+from chaos.blows import KILL_EVERY, Blow
 from chaos.drain import drained, named
-from chaos.fault_plan import KILL_EVERY, Blow, Plan
+from chaos.fault_plan import Plan
 from chaos.freezing import freeze
+from chaos.outages import Outages
 from chaos.points import KILL
 from chaos.producers import Producer, Start, producers, start
+from chaos.redis_refusals import REFUSALS
 from chaos.system_under_test import House
 from chaos.watcher import Watcher
 from rescind.ledger.reading.listing import Filter, list_rows
@@ -28,6 +31,8 @@ from rescind.ledger.storage.transactions import (
 )
 
 RETRIED_AT_ONCE = 5
+WAITED_FOR = ("freeze worker", "database read-only", "database failed over", *REFUSALS)
+"""What must be over before the drain."""
 AT_WORK_SECONDS = 1.0
 """A worker makes some progress before it is killed."""
 SETTLED_SECONDS = 6.0
@@ -35,19 +40,9 @@ SETTLED_SECONDS = 6.0
 
 
 @dataclass(slots=True)
-class Outage:
-    """A service was away, from and to these moments (time since the epoch)."""
-
-    what: str
-    began: float
-    ended: float
-
-
-@dataclass(slots=True)
 class Log:
     """What was done to the system."""
 
-    outages: list[Outage] = field(default_factory=list)
     failed_transactions: int = 0
     frozen: int = 0
     resubmitted: int = 0
@@ -72,6 +67,8 @@ class Conductor:
         self._over = threading.Event()
         self._killing, self._failing = threading.Lock(), threading.Lock()
         self._freezing = threading.Lock()
+        quiet = (self._killing, self._freezing)
+        self.outages = Outages(house, quiet, self._over)
         self.finished_in = 0.0
         self.stalled = False
         self.began: Start
@@ -115,22 +112,29 @@ class Conductor:
     # --- blows ---
 
     def _deal(self, blow: Blow) -> None:
-        house, seconds = self.house, blow.seconds
+        house, outages, seconds = self.house, self.outages, blow.seconds
         deals: dict[str, Callable[[], None]] = {
             "kill worker": lambda: self._kill_worker(blow),
             "fail transaction": lambda: self._fail_transaction(blow),
             "kill redis": lambda: house.kill("redis"),
             "empty redis": self._empty_redis,
-            "half-open redis": lambda: self._half_open(seconds),
+            "half-open redis": lambda: outages.half_open_redis(seconds),
+            **{what: self._refusal(what, seconds) for what in REFUSALS},
             "kill beat": lambda: house.kill("beat-1"),
             "second beat": lambda: self._second_beat(seconds),
-            "database away": lambda: self._database_away(seconds),
-            "restart database": lambda: self._database_away(None),
+            "database away": lambda: outages.database_away(seconds),
+            "restart database": outages.database_restarted,
+            "database read-only": lambda: outages.database_read_only(seconds),
+            "database failed over": lambda: outages.database_failed_over(seconds),
+            "misdeed": lambda: house.sandbox.script(blow.point, "cancel", blow.failure),
             "freeze worker": lambda: self._freeze(seconds),
         }
         job = self._aside(deals[blow.kind])
-        if blow.kind == "freeze worker":
+        if blow.kind in WAITED_FOR:
             self._operations.append(job)
+
+    def _refusal(self, what: str, seconds: float) -> Callable[[], None]:
+        return lambda: self.outages.refusing_redis(what, seconds)
 
     def _kill_worker(self, blow: Blow) -> None:
         # One after the other: on a slow machine they are more than workers can start.
@@ -179,25 +183,10 @@ class Conductor:
             missing = [m for m in producer.outbox() if not _all_known(m, known)]
             self.log.resubmitted += producer.send_again(missing)
 
-    def _half_open(self, seconds: float) -> None:
-        began = time.time()
-        self.house.proxy.swallow()
-        time.sleep(seconds)
-        self.house.proxy.heal()
-        self.log.outages.append(Outage("redis half-open", began, time.time()))
-
     def _second_beat(self, seconds: float) -> None:
         end = self.house.start_beat(2)
         self._over.wait(seconds)
         end()
-
-    def _database_away(self, seconds: float | None) -> None:
-        began = time.time()
-        if seconds is None:
-            self.house.database.restart()
-        else:
-            self.house.database.go_away(seconds)
-        self.log.outages.append(Outage("database away", began, time.time()))
 
     def _freeze(self, seconds: float) -> None:
         armoury = self.house.armoury
@@ -229,7 +218,7 @@ class Conductor:
     def _retry(self, ids: list[str]) -> None:
         """Exactly what an operator would type."""
         done = subprocess.run(
-            [sys.executable, "-m", "rescind.cli", "retry", "--json", *ids],
+            [sys.executable, "-m", "rescind", "retry", "--json", *ids],
             env=self.house.environment(),
             capture_output=True,
             text=True,

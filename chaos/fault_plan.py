@@ -5,80 +5,19 @@ Pure: no clock, no process. Times are seconds from the first submission.
 
 from __future__ import annotations
 
-import math
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import Any
+
+from chaos.blows import Blow, blows
+from chaos.scales import Scale
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ITEMS = (101, 102, 103)
 """The items that each of the sandbox's Akinon orders has."""
-KILL_EVERY = 3.0
-FAULT_RATE = 0.15
 TENTH = 10
-
-INSIDE = ("writing", "inserting", "claiming", "committing")
-"""Points inside the engine's transaction."""
-FAILING = (*INSIDE, "committed")
-"""Where that can be made to fail as well: at the last one its answer is lost."""
-POINTS = (
-    "received",
-    "taking-in",
-    "checked",
-    "arrived",
-    *INSIDE,
-    "recorded",
-    "inserted",
-    "claimed",
-    "granted",
-    "calling",
-    "answered",
-    "come-home",
-    "taken-in",
-    "done",
-    "sweeping",
-    "swept",
-)
-"""Where a worker is made to die: see ``chaos.placement``."""
-FAILURES = ("away", "fault")
-"""How a transaction is made to fail: see ``chaos.points``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How much, and for how long."""
-
-    orders: int
-    seconds: float
-    """From the first submission to the last."""
-    half_open: float
-    database_away: float
-    twin_beats: float
-    frozen: float
-    retry_every: float
-    patience: float
-    """After so long what the provider will not tell is given up as unresolved."""
-    points: tuple[str, ...] = POINTS
-    """Where workers are made to die."""
-    freezes: tuple[float, ...] = (0.56,)
-    """When a worker stands still, as parts of the time until the last submission."""
-    drain: float = math.inf
-    """So long after the last submission the run is over, whatever still moves."""
-
-
-LONG = Scale(5000, 190, 20, 10, 20, 17, 8, 60)
-SHORT = Scale(500, 30, 8, 4, 6, 17, 6, 12)
-PROOF = replace(
-    SHORT,
-    points=("answered", "writing", "calling"),
-    freezes=(0.3, 0.56, 0.8),
-    drain=90,
-)
-"""To notice mutations soon: workers die where it hurts, and stand still more than once.
-What is broken may never end."""
-SEED = 20261121
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +35,6 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Blow:
-    """Something that goes wrong."""
-
-    at: float
-    kind: str
-    seconds: float = 0.0
-    point: str = ""
-    failure: str = ""
-    """Of a transaction: one of ``FAILURES``."""
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     seed: int
     scale: Scale
@@ -122,11 +49,8 @@ def plan(seed: int, scale: Scale) -> Plan:
     random = Random(seed)  # noqa: S311  (a plan, not a secret)
     messages = tuple(_messages(random, scale))
     return Plan(
-        seed, scale, messages, tuple(_blows(random, scale)), _doomed(messages, scale)
+        seed, scale, messages, tuple(blows(random, scale)), _doomed(messages, scale)
     )
-
-
-# --- what is submitted --------------------------------------------------------------
 
 
 def _messages(random: Random, scale: Scale) -> list[Message]:
@@ -192,56 +116,3 @@ def _doomed(messages: tuple[Message, ...], scale: Scale) -> tuple[str, ...]:
     """Some that are sent after Redis was emptied, and while all else is well."""
     late = [m for m in messages if m.first > 0.5 * scale.seconds]
     return tuple(message.mark for message in late[:: max(1, len(late) // 4)][:4])
-
-
-# --- what goes wrong ----------------------------------------------------------------
-
-
-def _blows(random: Random, scale: Scale) -> list[Blow]:
-    at = scale.seconds
-    once = [
-        Blow(0.06 * at, "kill redis"),
-        Blow(0.14 * at, "empty redis"),
-        Blow(0.20 * at, "half-open redis", scale.half_open),
-        Blow(0.42 * at, "kill beat"),
-        Blow(0.46 * at, "database away", scale.database_away),
-        Blow(0.60 * at, "second beat", scale.twin_beats),
-        Blow(0.64 * at, "restart database"),
-    ]
-    once += [Blow(part * at, "freeze worker", scale.frozen) for part in scale.freezes]
-    often = _kills(random, scale) + _failures(random, scale)
-    return sorted(once + often, key=lambda blow: blow.at)
-
-
-def _kills(random: Random, scale: Scale) -> list[Blow]:
-    """Every three seconds, at each point in turn."""
-    points = _in_turn(random, scale.points, _times(scale))
-    return [
-        Blow(KILL_EVERY * (number + 1), "kill worker", point=point)
-        for number, point in enumerate(points)
-    ]
-
-
-def _failures(random: Random, scale: Scale) -> list[Blow]:
-    """A transaction fails between each two kills, at each point in turn."""
-    points = _in_turn(random, FAILING, _times(scale))
-    return [
-        Blow(
-            KILL_EVERY * (number + 0.5),
-            "fail transaction",
-            point=point,
-            failure=FAILURES[number % len(FAILURES)],
-        )
-        for number, point in enumerate(points)
-    ]
-
-
-def _times(scale: Scale) -> int:
-    return int(scale.seconds / KILL_EVERY)
-
-
-def _in_turn(random: Random, points: Sequence[str], count: int) -> list[str]:
-    """So many of them, each about as often as the others."""
-    drawn = [*points] * (count // len(points) + 1)
-    random.shuffle(drawn)
-    return drawn[:count]

@@ -7,7 +7,7 @@ under test alone, one at a time.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,13 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from chaos.patching import put
-from rescind.ledger import decision
+from rescind.ledger import decision, phases, reading_decision
 from rescind.ledger.changes import recording, sweeps
 from rescind.ledger.changes.recording import LaneChanges, Recorded
 from rescind.ledger.progress import Change, Claimed, Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION
-from rescind.provider.outcomes import Reason
+from rescind.provider.outcomes import Findings, Order, Reason
 from rescind.provider.policy import Policy
 
 NAME = "RESCIND_CHAOS_MUTATION"
@@ -34,7 +34,8 @@ def no_verify() -> None:
         due = now + policy.resend_delays[0]
         return replace(was, state=State.QUEUED, lost=False, hint=None, due_at=due)
 
-    put(decision, "_verify", again)
+    for module in (decision, phases):
+        put(module, "begin_verifying", again)
 
 
 def no_fencing() -> None:
@@ -102,7 +103,7 @@ def trust_silence() -> None:
     def done(known: Claimed, policy: Policy, now: datetime) -> Progress:
         del policy
         was = known.progress
-        return decision._final(was, State.CANCELLED, Reason.CONFIRMED, now)
+        return phases.final(was, State.CANCELLED, Reason.CONFIRMED, now)
 
     put(decision, "_after_lost_answer", done)
 
@@ -128,7 +129,7 @@ def trust_at_once() -> None:
     def none(*_: Any) -> timedelta:
         return timedelta(0)
 
-    put(decision, "_doubted_for", none)
+    put(reading_decision, "_doubted_for", none)
 
 
 def blind_to_others() -> None:
@@ -136,6 +137,41 @@ def blind_to_others() -> None:
     from rescind.engine.duplicates import DuplicateGuard
 
     put(DuplicateGuard, "hold_back", lambda *_: None)
+
+
+def last_row_wins() -> None:
+    """Of two rows about one order the last one is taken."""
+    from providers import notpanel
+
+    def last(
+        orders: Sequence[Order], rows: Iterable[tuple[str | None, Any]], read: Any
+    ) -> Findings:
+        asked = {order.id for order in orders}
+        return Findings({name: read(name, row) for name, row in rows if name in asked})
+
+    put(notpanel, "findings_of", last)
+
+
+def ended_by_redis() -> None:
+    """An error reply of Redis ends the worker: kombu's default."""
+    from kombu.transport import redis
+
+    from worker.transport import Transport
+
+    put(Transport, "connection_errors", redis.Transport.connection_errors)
+
+
+def drop_answers() -> None:
+    """What cannot be written at once is dropped, and left to be read back."""
+    from rescind.engine.committing import Committer
+
+    def drop(own: Any, share: Any) -> None:
+        share.operation.in_flight -= len(share.results)
+        share.results = []
+        own._settling.withdraw(share.operation)
+        keep(own, share)
+
+    keep = put(Committer, "_keep", drop)
 
 
 MUTATIONS: Mapping[str, Callable[[], None]] = {
@@ -148,6 +184,9 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "trust-commit": trust_commit,
     "trust-at-once": trust_at_once,
     "blind-to-others": blind_to_others,
+    "last-row-wins": last_row_wins,
+    "ended-by-redis": ended_by_redis,
+    "drop-answers": drop_answers,
 }
 
 CAUGHT_BY: Mapping[str, frozenset[str]] = {
@@ -160,6 +199,9 @@ CAUGHT_BY: Mapping[str, frozenset[str]] = {
     "trust-commit": frozenset({"twice"}),
     "trust-at-once": frozenset({"twice"}),
     "blind-to-others": frozenset({"twice"}),
+    "last-row-wins": frozenset({"untrue"}),
+    "ended-by-redis": frozenset({"ended"}),
+    "drop-answers": frozenset({"dropped"}),
 }
 """What each must be caught by, whatever else it does."""
 

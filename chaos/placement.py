@@ -6,12 +6,14 @@ function below says what a worker that dies at its points leaves behind.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from celery.signals import task_postrun, worker_ready
+from celery.worker import WorkController
 from sqlalchemy import Pool
 
 from chaos.patching import after, before
@@ -35,8 +37,19 @@ def install() -> None:
     _transaction(here)
     _after_the_commit(here)
     _sweep(here)
-    worker_ready.connect(lambda **_: armoury.say_ready(), weak=False)
+    worker_ready.connect(lambda **_: _at_work(armoury), weak=False)
     task_postrun.connect(lambda sender, **_: _task_is_over(here, sender), weak=False)
+
+
+def _at_work(armoury: Armoury) -> None:
+    """From now on the worker has no reason to end by itself."""
+    from rescind.runtime import shutdown_flag
+
+    armoury.say_ready()
+    atexit.register(armoury.say_ended)
+    # After an error that nobody expects it waits for its threads, and may be killed.
+    before(WorkController, "stop", lambda *_: armoury.say_ended())
+    before(shutdown_flag, "end", lambda *_: armoury.say_ended())
 
 
 def _holds_no_lock() -> bool:

@@ -11,8 +11,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rescind.ledger.storage.transactions import LedgerUnreachableError
@@ -43,7 +43,10 @@ class Armoury:
         self._ready = folder / "ready"
         self._ready.mkdir(exist_ok=True)
         self._deaths = folder / "deaths"
+        self._endings = folder / "endings"
         self._frozen = folder / "frozen"
+        self._calm = folder / "calm"
+        self._freezes = folder / "freezes"
         self._is_quiet = is_quiet
 
     # --- for the conductor ---
@@ -69,12 +72,7 @@ class Armoury:
 
     def note(self, point: str) -> None:
         """Record a kill, before it: a process that kills itself cannot afterwards."""
-        line = f"{time.time()} {point} {KILL}\n".encode()
-        out = os.open(self._deaths, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(out, line)
-        finally:
-            os.close(out)
+        _append(self._deaths, f"{time.time()} {point} {KILL}")
 
     def ready_for(self, pid: int | None) -> float:
         """For how many seconds that worker has been taking messages."""
@@ -82,6 +80,19 @@ class Armoury:
             return time.time() - (self._ready / str(pid)).stat().st_mtime
         except FileNotFoundError:
             return -1.0
+
+    def ended(self) -> dict[int, float]:
+        """The workers that were at work and ended by themselves, and when."""
+        if not self._endings.exists():
+            return {}
+        lines = [line.split() for line in self._endings.read_text().splitlines()]
+        return {int(pid): float(at) for at, pid in lines}
+
+    def freezes(self) -> list[float]:
+        """When a worker was frozen, so far."""
+        if not self._freezes.exists():
+            return []
+        return [float(line) for line in self._freezes.read_text().splitlines()]
 
     def frozen(self) -> int | None:
         """The process that stops itself, once one does, until it is released."""
@@ -102,15 +113,28 @@ class Armoury:
         """From now on the process that was frozen is one like the others."""
         self._frozen.unlink(missing_ok=True)
 
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        """No point harms a process meanwhile; what is armed stays so."""
+        self._calm.touch()
+        try:
+            yield
+        finally:
+            self._calm.unlink()
+
     # --- for the workers ---
 
     def say_ready(self) -> None:
         """This worker takes messages from now on."""
         (self._ready / str(os.getpid())).touch()
 
+    def say_ended(self) -> None:
+        """This worker was at work, and ends though nothing has killed it."""
+        _append(self._endings, f"{time.time()} {os.getpid()}")
+
     def passing(self, name: str, *, after: float = 0.0) -> None:
         """Do here what was ordered, if anything was; ``after`` so many seconds."""
-        if self.frozen() == os.getpid():
+        if self.frozen() == os.getpid() or self._calm.exists():
             return
         order = self._take(name)
         if order is None:
@@ -147,9 +171,19 @@ class Armoury:
         draft = self._frozen.with_suffix(f".{os.getpid()}")
         draft.write_text(str(os.getpid()))
         draft.rename(self._frozen)
+        _append(self._freezes, str(time.time()))
         while not self._is_quiet():
             time.sleep(0.001)
         # A signal to this thread stops the process here and now. One to the process is
         # heeded when its main thread runs next: another thread may have begun a
         # transaction by then, and would keep its locks while it stands still.
         signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+
+
+def _append(file: Path, line: str) -> None:
+    """In one write, so that processes that write at once do not mix their lines."""
+    out = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(out, f"{line}\n".encode())
+    finally:
+        os.close(out)

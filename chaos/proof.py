@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from chaos.chaos_report import KINDS
-from chaos.fault_plan import PROOF, SEED
 from chaos.mutations import CAUGHT_BY, MUTATIONS
 from chaos.run import DATABASES, run
+from chaos.scales import PROOF, SEED
 
 
 def noticed(database: str, mutation: str, seed: int) -> bool:

@@ -6,20 +6,25 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
+from chaos.answers import dropped
 from chaos.chaos_oracle import judge
 from chaos.chaos_report import Report, pauses, tally
-from chaos.conductor import Conductor, Outage
-from chaos.fault_plan import Plan, Scale, plan
+from chaos.conductor import Conductor
+from chaos.fault_plan import Plan, plan
+from chaos.outages import UNWRITTEN, Outage
+from chaos.refusals_said import refusals_in
+from chaos.scales import Scale
 from chaos.system_under_test import House
+from chaos.unresolved import given_up, not_told
 from rescind.config.accounts import load_accounts
 from rescind.config.times import utc_now
-from rescind.demo.facts import Wish
+from rescind.demo.facts import Offence, Wish
 from rescind.demo.stall import STALL_SECONDS
 from rescind.intake.validation import check
 from rescind.ledger.reading.listing import Filter, list_rows
@@ -56,12 +61,15 @@ def _report(
     records = house.sandbox.orders()
     broken = conductor.watcher.broken
     judged = judge(_wishes(drawn, house), rows, records, broken, read_at)
+    outages = conductor.outages.log
     calls = sorted(event["t"] for one in records for event in one["events"])
     counts = house.sandbox.calls()
     log = conductor.log
     deaths = house.armoury.deaths()
+    troubles = [*(at for at, _, _ in deaths), *house.armoury.freezes()]
+    refusals = [(o.began, o.ended) for o in outages if o.what in UNWRITTEN]
     idle = conductor.watcher.idleness.intervals
-    excused = [*log.outages, *(Outage("nothing was due", *one) for one in idle)]
+    excused = [*outages, *(Outage("nothing was due", *one) for one in idle)]
     began = conductor.began.wall.timestamp()
     return Report(
         database=kind,
@@ -71,8 +79,13 @@ def _report(
         seconds=conductor.finished_in,
         calls=sum(sum(ops.values()) for ops in counts["calls"].values()),
         faults=sum(fired["count"] for fired in counts["faults"]),
-        offences=judged.kinds,
-        unresolved=list(_unresolved(conductor.engine, rows)),
+        offences={
+            **judged.kinds,
+            "given_up": tuple(given_up(rows, records)),
+            "dropped": tuple(dropped(records, refusals, troubles)),
+            "ended": tuple(_ended(house, began)),
+        },
+        unresolved=list(_evidence(conductor.engine, not_told(rows, records))),
         deaths=dict(Counter(_place(point) for _, point, _ in deaths)),
         pauses=pauses(deaths, calls, excused, began, until),
         others={
@@ -85,8 +98,23 @@ def _report(
         },
         outcomes=dict(tally(rows)),
         unfinished=judged.unfinished,
+        outages=_away(outages),
+        refusals=refusals_in(house.said_by_workers()),
         stalled_for=STALL_SECONDS if conductor.stalled else None,
     )
+
+
+def _away(outages: Iterable[Outage]) -> dict[str, float]:
+    spent: dict[str, float] = {}
+    for one in outages:
+        spent[one.what] = spent.get(one.what, 0.0) + one.ended - one.began
+    return spent
+
+
+def _ended(house: House, began: float) -> Iterator[Offence]:
+    for pid, at in house.armoury.ended().items():
+        why = f"ended by itself {at - began:.0f} s after the start"
+        yield Offence("worker", str(pid), why)
 
 
 def _place(point: str) -> str:
@@ -112,11 +140,10 @@ def _wishes(drawn: Plan, house: House) -> set[Wish]:
     return found
 
 
-def _unresolved(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _evidence(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     with reading(engine) as connection:
         for row in rows:
-            if row["state"] == "failed":
-                path = f"{row['provider']}/{row['account']}/{row['key']}"
-                steps = history(connection, row["id"])
-                seen = "; ".join(f"{s['to']} by {s['evidence']}" for s in steps[-3:])
-                yield f"{path}: {row['reason']}, {row['provider_message']}; {seen}"
+            path = f"{row['provider']}/{row['account']}/{row['key']}"
+            steps = history(connection, row["id"])
+            seen = "; ".join(f"{s['to']} by {s['evidence']}" for s in steps[-3:])
+            yield f"{path}: {row['reason']}, {row['provider_message']}; {seen}"

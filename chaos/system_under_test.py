@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from chaos import mutations, points
 from chaos.databases import Database, database
-from chaos.fault_plan import FAULT_RATE
+from chaos.provider_settings import SANDBOX, accounts_file
 from chaos.proxy import Proxy
-from providers.registry import BY_NAME
 from rescind.config.home import write_private
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
@@ -32,55 +30,6 @@ WORKERS = ("worker-1", "worker-2")
 CONCURRENCY = 12
 RESTART_SECONDS = (0.3,)
 """Whoever dies is started again so soon, however often that is."""
-
-SANDBOX: Mapping[str, Any] = {
-    "faults": FAULT_RATE,
-    "latency_ms": 30.0,
-    "settle": 1.0,
-    "lag": 0.5,
-    "slow_seconds": 1.6,
-    "refuse_seconds": 0.1,
-    "cooldown": 1.0,
-    "notpanel_limit": 0,
-    # Most can be cancelled: of those that cannot, Dükkango says too little after a
-    # lost answer for anybody to know.
-    "cancellable": 0.94,
-}
-
-QUICK: Mapping[str, Any] = {
-    "connect_timeout": 0.6,
-    # Less than a slow answer takes: those are lost answers.
-    "read_timeout": 1.0,
-    "resend_delays": [0.2, 0.5, 1.0, 2.0],
-    "poll_delays": [0.5, 1.0, 1.5],
-    "verify_delays": [0.2, 0.6, 1.0, 1.5],
-    "backoff": [0.2, 0.5, 1.0],
-    "throttle_wait": 0.5,
-    "max_attempts": 30,
-    "rate": "500/second",
-    "read_rate": "300/second",
-}
-"""Policy for all accounts: the real shape, for a provider whose minute is a second."""
-FASTER = 12
-"""So many times faster than the real ones are the simulated providers: 20 s and 30 s
-become less than 2 s and 2.5 s."""
-LONGEST_DOUBT = 2.5
-"""Seconds after which any of them has acted, if it acts at all."""
-LONGEST_QUEUE = 4.0
-"""Seconds for which a cancel waits at notpanel, at most."""
-
-ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
-    # Without a rate an order can come into the ledger as it is about to be sent.
-    "iletimerkezi": {"key": "chaos-key", "hash": "chaos-hash", "rate": "none"},
-    "dukkango": {
-        "app_secret_key": "chaos-app",
-        "rest_secret_key": "chaos-restaurant",
-        "read_rate": "1/second",
-    },
-    "akinon": {"username": "chaos", "password": "chaos-password"},
-    "ithink": {"access_token": "chaos-token", "secret_key": "chaos-secret"},
-    "notpanel": {"key": "chaos-panel-key", "rate": "none"},
-}
 
 
 class House:
@@ -159,6 +108,11 @@ class House:
         self._cleanup.callback(keeper.kill)
         return keeper.kill
 
+    def said_by_workers(self) -> list[str]:
+        """The lines of their log, so far."""
+        lines = (self.home / "log").read_text(errors="replace").splitlines()
+        return [line for line in lines if line.startswith(WORKERS)]
+
     def redis(self) -> Redis:
         """Past the proxy."""
         return Redis.from_url(self.direct_url, socket_timeout=5)
@@ -214,14 +168,8 @@ class House:
         return Program(f"beat-{number}", command, self.environment())
 
     def _write_accounts(self) -> None:
-        waits = {"verify_for": self._patience, "poll_for": self._patience}
-        tables = []
-        for name, own in ACCOUNTS.items():
-            address = {"base_url": self.sandbox.base_url(name)}
-            values = {**address, **QUICK, **_doubts(name), **waits, **own}
-            lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-            tables.append("\n".join([f"[{name}.default]", *lines]))
-        write_private(self.home / "accounts.toml", "\n\n".join(tables) + "\n")
+        written = accounts_file(self.sandbox.base_url, self._patience)
+        write_private(self.home / "accounts.toml", written)
 
     def wait_for_redis(self, seconds: float = 20) -> None:
         """Until it answers, past the proxy."""
@@ -230,22 +178,13 @@ class House:
             try:
                 with self.redis() as client:
                     client.ping()
+            except ResponseError:
+                # A refusal is an answer: what cannot be saved is not even PINGed.
+                return
             except RedisError:
                 time.sleep(0.05)
             else:
                 return
-
-
-def _doubts(name: str) -> dict[str, float]:
-    """What the provider's own policy says of calls whose answers were lost, as fast as
-    everything is here. One that says too little says too little here, too."""
-    policy = BY_NAME[name].policy
-    trusted = policy.active_trusted_after.total_seconds() / FASTER
-    queued = policy.queued_for.total_seconds()
-    return {
-        "active_trusted_after": min(trusted, LONGEST_DOUBT),
-        "queued_for": min(queued, LONGEST_QUEUE),
-    }
 
 
 def _killpg(pid: int) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from chaos import mutations as chaos
 from chaos.patching import put
 from providers.registry import BY_NAME
-from rescind.provider import http
-from rescind.provider.wire import Wire
+from rescind.provider.session import Bounds, CallAdapter
 from simulate import message_queue
 from simulate.simulated_accounts import accounts
 
@@ -36,19 +35,18 @@ def forget_queues() -> None:
 
 def trap_requested() -> None:
     """What was taken on is polled until it is given up, and never sent again."""
-    from rescind.ledger import decision
+    from rescind.ledger import reading_decision
 
-    put(decision, "_was_dropped", lambda *_: False)
+    put(reading_decision, "_was_dropped", lambda *_: False)
 
 
 def one_clock() -> None:
     """Only the monotonic clock says whether it is too late to send."""
 
-    def late(wire: Wire, latest: float, send_by: datetime | None) -> bool:
-        del send_by
-        return wire.monotonic() > latest
+    def late(adapter: CallAdapter, bounds: Bounds) -> bool:
+        return adapter._wire.monotonic() > bounds.latest
 
-    put(http, "_is_late", late)
+    put(CallAdapter, "_is_late", late)
 
 
 def _change(name: str, **values: timedelta) -> None:
@@ -61,8 +59,12 @@ def _change(name: str, **values: timedelta) -> None:
     assert name in BY_NAME  # noqa: S101
 
 
+NOT_HERE = frozenset({"early-ack", "last-row-wins", "ended-by-redis", "drop-answers"})
+"""Those about acknowledgements, rows, connections and what is under way: worlds have
+the first in another form, and the others not at all."""
+
 MUTATIONS: Mapping[str, Callable[[], None]] = {
-    **{name: break_ for name, break_ in chaos.MUTATIONS.items() if name != "early-ack"},
+    **{name: one for name, one in chaos.MUTATIONS.items() if name not in NOT_HERE},
     "early-ack": early_ack,
     "hasty-dukkango": hasty_dukkango,
     "forget-queues": forget_queues,

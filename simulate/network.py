@@ -107,7 +107,7 @@ class MachineWire:
     def monotonic(self) -> float:
         return self._machine.monotonic()
 
-    def connect(self, head: Head, seconds: float) -> Connected:
+    def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
         number, delays = self._network.next()
         self._machine.passes("connecting")
         self._machine.sleep(min(delays.connecting, seconds))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaos.chaos_oracle import Judgement
+from rescind.demo.facts import Offence
 from simulate.scenario import Scenario
 from simulate.verdict import given_up
 
@@ -23,6 +24,8 @@ class Outcome:
     trace: Sequence[str]
     rows: Sequence[Mapping[str, Any]]
     records: Sequence[Mapping[str, Any]]
+    stood_still: Sequence[Offence] = ()
+    """Lanes that had due work and room, and made no call."""
 
     @property
     def offences(self) -> list[str]:
@@ -30,6 +33,7 @@ class Outcome:
         kinds = {
             **self.judged.kinds,
             "not finished": self.judged.unfinished,
+            "stood still": tuple(self.stood_still),
             "given up": tuple(given_up(self.rows, self.records)),
         }
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -18,6 +19,7 @@ from rescind.engine.lane_registry import Registry
 from rescind.engine.permits import Granted
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Budget, Place
+from rescind.engine.stall_watchdog import StallWatch
 from rescind.engine.sweeper import Due
 from rescind.intake.submissions import lanes_to_notify, take_in
 from rescind.ledger.changes.new_cancellation import NewCancellation
@@ -67,6 +69,7 @@ class Worker:
             machine,
             lambda: None,
         )
+        self._stalls = StallWatch(self.engine.belief, machine.monotonic)
         self._loop = machine.spawn(self._run)
 
     def take(
@@ -149,6 +152,8 @@ class Worker:
             return
         self.machine.passes("swept")
         self.notify((lane, one) for lane, some in due.items() for one in sorted(some))
+        with suppress(LedgerUnreachableError):
+            self._stalls.look(around.ledger, around.accounts, now)
 
 
 class _Executor:

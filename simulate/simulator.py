@@ -29,7 +29,7 @@ from simulate.planned_faults import PlannedFaults
 from simulate.scenario import INSIDE, LATEST, Message, Scenario, Trouble
 from simulate.simulated_accounts import accounts
 from simulate.simulated_worker import Surroundings, Worker
-from simulate.verdict import verdict
+from simulate.verdict import stood_still, verdict
 
 BEGAN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LONGEST = timedelta(days=12).total_seconds()
@@ -251,6 +251,7 @@ class _Simulator:
             self.trace,
             rows,
             found,
+            tuple(stood_still(self.logs)),
         )
 
 

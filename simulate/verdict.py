@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from chaos.chaos_oracle import Judgement, judge
+from chaos.unresolved import given_up as unresolved_and_told
 from rescind.demo.facts import Offence, Wish
+from rescind.engine.stall_watchdog import STANDS_STILL
 from rescind.intake.validation import check
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
@@ -22,11 +24,6 @@ from simulate.scenario import Scenario
 from simulate.simulated_accounts import accounts
 
 EVERYTHING = 1_000_000
-UNTOLD = {
-    ("ithink", "missing"),
-    *(("dukkango", truth) for truth in ("missing", "completed", "cancelled")),
-}
-"""What a provider's reading does not tell apart from others."""
 Records = Sequence[Mapping[str, Any]]
 
 
@@ -50,13 +47,18 @@ def verdict(
 
 def given_up(rows: Records, records: Records) -> Iterator[Offence]:
     """Unresolved, though the provider would have told: in the end all answer."""
-    truths = {(one["provider"], one["id"]): one["truth"] for one in records}
-    for row in rows:
-        truth = truths.get((row["provider"], row["order"]), "missing")
-        unresolved = row["reason"] == Reason.UNRESOLVED
-        if unresolved and (row["provider"], truth) not in UNTOLD:
-            why = f"given up as unresolved, and it is {truth}"
-            yield Offence(row["provider"], row["order"], why)
+    # The few attempts of the real policies may be used up by as many faults.
+    unresolved = [row for row in rows if row["reason"] == Reason.UNRESOLVED]
+    yield from unresolved_and_told(unresolved, records)
+
+
+def stood_still(logs: Records) -> Iterator[Offence]:
+    """Lanes that a worker's watchdog has seen to do nothing though they could."""
+    for line in logs:
+        if line["event"] == STANDS_STILL:
+            what = f"{line['operation']}, {line['due']} due"
+            why = f"no call for {line['seconds']} s: it waits for {line['waits_for']}"
+            yield Offence(line["lane"], what, why)
 
 
 def _sent(record: dict[str, Any], network: Network) -> Mapping[str, Any]:

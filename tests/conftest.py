@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
 from tests.browser import launched
+from tests.cli.test_cli_support import Home, make_home
 from tests.interrupts import interruptible
 from tests.ledger.build import NOW
 from tests.postgres import Databases, postgres_server
@@ -183,3 +184,14 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Valkey server of our own, which keeps nothing on disk."""
     with valkey_server(tmp_path_factory.mktemp("valkey")) as url:
         yield url
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    valkey_url: str,
+) -> Home:
+    """A folder with accounts, and commands that are run in it."""
+    return make_home(tmp_path, monkeypatch, capsys, valkey_url)

@@ -8,6 +8,7 @@ from bench.bench_plan import Plan
 from bench.questions import (
     accounts,
     bulk,
+    call,
     concurrency,
     endurance,
     growth,
@@ -29,6 +30,7 @@ QUESTIONS: Mapping[str, Callable[[Plan], Result]] = {
     "single": single.ask,
     "latency": latency.ask,
     "producing": producing.ask,
+    "call": call.ask,
     "limit": limit.ask,
     "urgency": urgency.ask,
     "growth": growth.ask,

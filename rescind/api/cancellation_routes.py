@@ -87,14 +87,15 @@ async def retry(id: str, request: Request, _caller: Operator) -> Response:  # no
     before = _deadline(await read_json(request), datetime.now(UTC))
     front = the_front(request)
     row = await run_in_threadpool(_retry, front, id, before)
-    for operation, lanes in actions.woken([row]).items():
+    for operation, lanes in actions.lanes_to_notify([row]).items():
         front.waker.wake(lanes, operation)
     return JSON(as_record(row))
 
 
 def _retry(front: Front, name: str, before: datetime | None) -> Any:
     try:
-        return actions.retry(front.ledger(), name, datetime.now(UTC), before)
+        known = (front.ledger(), front.accounts)
+        return actions.retry(*known, name, datetime.now(UTC), before)
     except UnknownError:
         raise not_found("cancellation") from None
     except (InvalidRequestError, ChangedError) as error:

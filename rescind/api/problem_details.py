@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from rescind.errors import problem
-from rescind.errors.http_errors import DOOR
+from rescind.errors.http_errors import HTTP_API
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 MEDIA_TYPE = "application/problem+json"
@@ -25,7 +25,7 @@ OTHERS = (
 """Problems that the door shares with the command line."""
 TITLES = {
     slug: problem(slug).title
-    for slug in (*(one.slug for one in DOOR.problems), *OTHERS)
+    for slug in (*(one.slug for one in HTTP_API.problems), *OTHERS)
 }
 LEDGER_RETRY_SECONDS = 2
 _BY_STATUS = {

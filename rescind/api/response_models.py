@@ -169,6 +169,7 @@ class Lane(Document):
     held_at: Moment | None
     probe_at: Moment | None
     fault: str | None
+    stalled_since: Moment | None
 
 
 class Lanes(Document):

@@ -1,4 +1,7 @@
-"""The command ``rescind``. Light: what a command needs, it imports when it runs."""
+"""The command ``rescind``.
+
+Each command imports what it needs when it runs, so that ``--help`` starts quickly.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line, and give back its exit status."""
+    """Run one command line; returns its exit status."""
     from rescind.cli.app import run
 
     return run(argv)

@@ -1,4 +1,4 @@
-"""Lanes, settings, keys, checks; and starting the whole system."""
+"""The commands for lanes, settings, keys and checks, and for starting the system."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ def lanes(
         bool | None,
         typer.Option(
             "--exact/--no-exact",
-            help="Count all of a long backlog; --json does, unless told not to.",
+            help="Count all of a long backlog; the default with --json.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show each lane's backlog, oldest wait and rate, and what holds it up."""
+    """Show each lane's status, backlog, oldest wait and rate."""
     from rescind.cli.lane_commands import show_lanes
 
     show_lanes(exact=exact, as_json=as_json)
 
 
 def hold(lane: Lane) -> None:
-    """Hold a lane: nothing more is sent on it until `rescind resume`."""
+    """Hold a lane: its workers send no calls until `rescind resume`."""
     from rescind.cli.lane_commands import hold_lane
 
     hold_lane(lane)
 
 
 def resume(lane: Lane) -> None:
-    """Let a lane go on: its hold, its pause and its failures are forgotten."""
+    """Resume a lane: clear its hold, pause and count of failures."""
     from rescind.cli.lane_commands import resume_lane
 
     resume_lane(lane)
 
 
 def env() -> None:
-    """Print the settings in force as NAME=value lines, secrets among them.
+    """Print the settings as NAME=value lines, including secrets.
 
     For other programs, such as a Celery producer: eval "$(rescind env)".
     """
@@ -59,16 +59,16 @@ def env() -> None:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check settings, Redis, the ledger, the clock, credentials; say what to do next.
+    """Check settings, services and credentials; show the next step.
 
-    Nothing is changed at any provider. Exit status: 0 all is well; 2 a setting is
-    wrong; 3 a service cannot be reached.
+    The checks change nothing at any provider. Exit status: 0 all is well; 2 a setting
+    is wrong; 3 a service cannot be reached.
     """
     from rescind.operations.doctor import Check, examine, status
-    from rescind.operations.worker_checks import Asked
+    from rescind.operations.worker_checks import Consumed
 
-    def ask(seconds: float) -> Asked:
-        # It needs a broker's address, and Celery takes a moment to load.
+    def ask(seconds: float) -> Consumed:
+        # Imported here: Celery loads slowly, and this needs the broker's address.
         from worker.inspection import consumed_queues
 
         return consumed_queues(seconds)
@@ -86,7 +86,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 def migrate() -> None:
-    """Bring the ledger's tables to the version that this program knows."""
+    """Upgrade the ledger's tables to this program's version."""
     from rescind.config.ledger_url import open_engine
     from rescind.config.settings import settings
     from rescind.ledger.storage.migrate import upgrade
@@ -100,17 +100,18 @@ def migrate() -> None:
 def prune(
     older_than: Annotated[
         str | None,
-        typer.Option(metavar="AGE", help="Instead of RESCIND_RETENTION, as in 365d."),
+        typer.Option(metavar="AGE", help="Used instead of RESCIND_RETENTION: 365d."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only count what would be deleted.")
+        bool, typer.Option("--dry-run", help="Count them, and delete nothing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete cancellations that ended long ago, with their history and their calls.
+    """Delete cancellations that ended long ago.
 
-    With RESCIND_RETENTION set the workers do so by themselves. What is submitted
-    again after it was deleted is a new cancellation, and is sent.
+    Their history and calls are deleted, too. If RESCIND_RETENTION is set, the workers
+    do this by themselves. A cancellation that is submitted again after it was deleted
+    is new, and is sent again.
     """
     from rescind.cli.prune import prune as run
 
@@ -121,14 +122,14 @@ def seal_key(
     rotate: Annotated[
         bool,
         typer.Option(
-            "--rotate", help="Seal all that is sealed anew, with the first key."
+            "--rotate", help="Encrypt all sealed data again, with the first key."
         ),
     ] = False,
 ) -> None:
     """Print a new key for RESCIND_SEAL_KEY.
 
-    To rotate: put the new key before the former one, separated by a comma, restart
-    the workers, run `rescind seal-key --rotate`, then drop the former.
+    To rotate: write the new key before the former one, separated by a comma, restart
+    the workers, run `rescind seal-key --rotate`, then remove the former key.
     """
     if rotate:
         from rescind.cli.seal_rotation import rotate_all
@@ -145,15 +146,15 @@ Concurrency = Annotated[
     typer.Option(min=1, max=256, help="Celery tasks that the worker runs at once."),
 ]
 FlowerPort = Annotated[
-    int | None, typer.Option(min=1, max=65_535, help="Where Flower listens.")
+    int | None, typer.Option(min=1, max=65_535, help="The port of Flower.")
 ]
-NoFlower = Annotated[bool, typer.Option("--no-flower", help="Do without Flower.")]
+NoFlower = Annotated[bool, typer.Option("--no-flower", help="Do not start Flower.")]
 ApiPort = Annotated[
     int | None,
-    typer.Option(min=1, max=65_535, help="Where the HTTP door and the desk listen."),
+    typer.Option(min=1, max=65_535, help="The port of the HTTP API and dashboard."),
 ]
 NoApi = Annotated[
-    bool, typer.Option("--no-api", help="Do without the HTTP door and the desk.")
+    bool, typer.Option("--no-api", help="Do not start the HTTP API and dashboard.")
 ]
 
 
@@ -164,31 +165,34 @@ def up(
     api_port: ApiPort = None,
     no_api: NoApi = False,
 ) -> None:
-    """Run the whole system in this terminal; Ctrl-C stops it gracefully."""
+    """Run the whole system in this terminal, until Ctrl-C."""
     from rescind.system.up import up as run
 
     given = _given(concurrency, flower_port, no_flower=no_flower)
-    _end(run(**given, **_door(api_port, no_api=no_api)))
+    _end(run(**given, **_api(api_port, no_api=no_api)))
 
 
 def api() -> None:
-    """Run the HTTP door and the desk alone, where RESCIND_API_PORT says.
+    """Run only the HTTP API and dashboard.
 
-    For machines that do not run `rescind up`; it needs the ledger, and no Redis.
+    For machines that do not run `rescind up`. RESCIND_API_PORT sets the port. It needs
+    the ledger, and no Redis.
     """
     import os
     import sys
 
-    # A room above this one, which nothing in here may import.
+    # The package rescind.api is in a higher layer, so this layer may not import it.
     os.execv(sys.executable, [sys.executable, "-m", "rescind.api"])  # noqa: S606
 
 
 def demo(
     file: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="Instead of the example.")
+        str | None,
+        typer.Argument(metavar="[FILE]", help="Submitted instead of the example."),
     ] = None,
     keep_running: Annotated[
-        bool, typer.Option("--keep-running", help="Leave it up at the end.")
+        bool,
+        typer.Option("--keep-running", help="Keep the system running at the end."),
     ] = False,
     concurrency: Concurrency = None,
     flower_port: FlowerPort = None,
@@ -196,13 +200,13 @@ def demo(
     api_port: ApiPort = None,
     no_api: NoApi = False,
 ) -> None:
-    """Run the whole system on simulated providers, and push a file through it."""
+    """Run the whole system on a file, with simulated providers."""
     from pathlib import Path
 
     from rescind.demo.demo import demo as run
 
     chosen = _given(concurrency, flower_port, no_flower=no_flower)
-    chosen |= _door(api_port, no_api=no_api)
+    chosen |= _api(api_port, no_api=no_api)
     path = None if file is None else Path(file)
     _end(run(keep_running=keep_running, file=path, **chosen))
 
@@ -210,7 +214,7 @@ def demo(
 def _given(
     concurrency: int | None, flower_port: int | None, *, no_flower: bool
 ) -> dict[str, Any]:
-    """What was given of these; the rest has its defaults where it is used."""
+    """The options that the user gave; the callee has defaults for the others."""
     given: dict[str, Any] = {}
     if concurrency is not None:
         given["concurrency"] = concurrency
@@ -219,14 +223,14 @@ def _given(
     return given
 
 
-def _door(api_port: int | None, *, no_api: bool) -> dict[str, Any]:
+def _api(api_port: int | None, *, no_api: bool) -> dict[str, Any]:
     if no_api:
         return {"api_port": None}
     return {} if api_port is None else {"api_port": api_port}
 
 
 def sandbox(context: typer.Context) -> None:
-    """Run the five simulated providers alone: --port N; --help says the rest."""
+    """Run only the five simulated providers; --help lists the options."""
     from rescind.sandbox.sandbox_server import main
 
     try:

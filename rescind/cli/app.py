@@ -1,4 +1,4 @@
-"""The commands' list, and what runs one of them."""
+"""The list of commands, and the function that runs one."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def rescind(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show it, and stop."
+            "--version", callback=_version, is_eager=True, help="Show the version."
         ),
     ] = False,
 ) -> None:
-    """Cancel orders at five providers, durably: accepted once, ended once, and truly.
+    """Cancel orders at five providers. An accepted cancellation ends exactly once.
 
     Results go to standard output, everything else to standard error. Exit status: 0
-    done; 1 (with --wait) something ended other than cancelled; 2 the words or the input
-    are wrong; 3 a service cannot be reached; 4 the wait ran out.
+    done; 1 (with --wait) not all are cancelled; 2 the command line or the input is
+    wrong; 3 a service cannot be reached; 4 the wait timed out.
     """
 
 
@@ -79,7 +79,7 @@ app.add_typer(schedule.app)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run one command line: the one place where errors become exit statuses."""
+    """Run one command line. Only here do errors become exit statuses."""
     for stream in (sys.stdout, sys.stderr):
         output.tolerate(stream)
     try:
@@ -100,7 +100,7 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         command.main(args=argv, prog_name="rescind")
     except SystemExit as ended:
-        # What Typer has just said itself; `rescind` alone shows its help instead.
+        # Typer has printed its own message; `rescind` without words shows its help.
         if words and hasattr(ended.__context__, "format_message"):
             messages.see("usage")
         return (
@@ -118,6 +118,6 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _swallow_output() -> None:
-    """What is still to be written at the interpreter's end has nobody to read it."""
+    """Discard output that the interpreter flushes at its end: the pipe is closed."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What the shell offers when Tab is pressed: quick, and silent whatever is wrong."""
+"""Shell completion. It must be quick, and prints no errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 KEEP = ("env", "file", "here")
-"""Where `rescind init` can keep a credential."""
+"""The places where `rescind init` can keep a credential."""
 
 
 def keep_places(incomplete: str) -> list[str]:
@@ -29,9 +29,9 @@ def lane_names(incomplete: str) -> list[str]:
 
 
 def account_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Of the provider that was named before, or of all."""
+    """The accounts of the provider on the command line, or of all providers."""
     lanes = _lanes()
-    # An argument stands among the words that were not read yet, an option does not.
+    # Click has not parsed the arguments yet: they are in ``args``, options are not.
     said = {context.params.get("provider"), *context.args}
     named = said & {provider for provider, _ in lanes}
     found = [account for provider, account in lanes if not named or provider in named]
@@ -43,8 +43,8 @@ def _beginning(words: Iterable[str], incomplete: str) -> list[str]:
 
 
 def _lanes() -> list[tuple[str, str]]:
-    """Of the accounts file as it is written: nothing is checked, and nothing said."""
-    # Neither settings nor accounts are loaded: pydantic takes longer than a Tab may.
+    """The lanes in the accounts file, which is neither checked nor reported on."""
+    # Loading settings or accounts imports pydantic, which is too slow for completion.
     try:
         document = tomllib.loads(_accounts_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The services that commands need, each with a sentence when it is not there."""
+"""Opens the services that commands need; each reports when it cannot be reached."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from rescind.ledger.storage.transactions import reading
 
 
 def need_redis() -> None:
-    """Make sure that Redis answers; raises ``CommandError`` where it does not."""
-
+    """Check that Redis answers; raises ``CommandError`` if it does not."""
     chosen = settings()
     try:
         url = chosen.redis
@@ -49,7 +48,7 @@ def need_redis() -> None:
 
 
 def need_ledger() -> Engine:
-    """The ledger, with tables of this program's version."""
+    """The ledger's engine; its tables have this program's version."""
     chosen = settings()
     engine = open_engine(chosen)
     if chosen.embedded_database and _is_empty(engine):
@@ -59,13 +58,12 @@ def need_ledger() -> Engine:
 
 
 def _is_empty(engine: Engine) -> bool:
-
     with reading(engine) as connection:
         return not inspect(connection).has_table("cancellation")
 
 
 def need_accounts() -> Accounts:
-    """The accounts file; what is wrong with it is said, and holds nothing up."""
+    """The accounts file; faults in it are printed, and do not stop the command."""
     accounts = load_accounts(settings().accounts)
     if accounts.fault is not None:
         say(f"{accounts.fault}. Until then every lane is held", accounts.problem)
@@ -74,8 +72,8 @@ def need_accounts() -> Accounts:
     return accounts
 
 
-def wake_up(lanes: Iterable[Lane], *operations: str) -> None:
-    """Wake ``lanes``. What cannot be woken is found by the next sweep."""
+def notify_lanes(lanes: Iterable[Lane], *operations: str) -> None:
+    """Notify workers of ``lanes``; after a failure, the next sweep finds the work."""
     listed = sorted(set(lanes))
     if not listed:
         return
@@ -88,12 +86,12 @@ def wake_up(lanes: Iterable[Lane], *operations: str) -> None:
             for operation in operations or ("cancel",):
                 wake(app, listed, operation)
     except (RedisError, OSError) as error:
-        why = f"the workers could not be woken ({error}); their next sweep sends it"
+        why = f"the workers could not be notified ({error}); their next sweep sends it"
         say(why, "redis-unreachable")
 
 
-def wake_webhooks() -> None:
-    """Have producers told. Whoever cannot be woken finds it by the next sweep."""
+def notify_webhooks() -> None:
+    """Notify workers of due deliveries; after a failure, the next sweep finds them."""
     try:
         _ = settings().redis
     except SettingsError as error:
@@ -106,5 +104,5 @@ def wake_webhooks() -> None:
         with make_app() as app:
             tell_now(app)
     except (RedisError, OSError) as error:
-        why = f"the workers could not be woken ({error}); their next sweep sends it"
+        why = f"the workers could not be notified ({error}); their next sweep sends it"
         say(why, "redis-unreachable")

@@ -1,4 +1,4 @@
-"""Deliveries listed, shown and sent again."""
+"""Lists, shows and resends deliveries: the code of ``rescind webhooks``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.actions import UnknownError, found
 
 _WEBHOOK_ID = re.compile(r"msg_(.+)_\d+")
-COLUMNS = ("webhook", "lane", "order", "told", "target", "state", "attempts", "detail")
+COLUMNS = (
+    *("webhook", "lane", "order", "outcome"),
+    *("target", "state", "attempts", "detail"),
+)
 
 
 def list_deliveries(state: str | None, limit: int, *, as_json: bool) -> None:
@@ -43,7 +46,7 @@ def _line(one: dict[str, Any]) -> tuple[object, ...]:
 
 
 def resend_these(names: Sequence[str]) -> None:
-    """One that cannot be sent again stops none of the others."""
+    """Send deliveries again; a delivery that cannot be sent again stops no other."""
     engine, wrong, began = connections.need_ledger(), False, 0
     for name in dict.fromkeys(names):
         try:
@@ -54,19 +57,19 @@ def resend_these(names: Sequence[str]) -> None:
             messages.say(str(error), error.problem)
         else:
             began += count
-            output.emit(f"{name}  {count} to be told again")
+            output.emit(f"{name}  {count} to be sent again")
     if began:
-        connections.wake_webhooks()
+        connections.notify_webhooks()
     if wrong:
         raise typer.Exit(WRONG)
 
 
 def _resend(connection: Connection, name: str) -> int:
-    told = _WEBHOOK_ID.fullmatch(name)
-    row = found(connection, told[1] if told else name)
+    webhook = _WEBHOOK_ID.fullmatch(name)
+    row = found(connection, webhook[1] if webhook else name)
     count = resend(connection, row.id, utc_now())
     if not count:
-        why = f"{name}: nobody was to be told of an end of it"
+        why = f"{name}: there is no delivery to send again"
         raise CommandError(why, problem="nobody-to-tell")
     return count
 
@@ -74,5 +77,5 @@ def _resend(connection: Connection, name: str) -> int:
 def resend_every() -> None:
     count = resend_all_given_up(connections.need_ledger(), utc_now())
     if count:
-        connections.wake_webhooks()
-    output.emit(f"{count} to be told again")
+        connections.notify_webhooks()
+    output.emit(f"{count} to be sent again")

@@ -1,4 +1,4 @@
-"""Submitting: straight into the ledger, by the thousand; then the lanes are woken."""
+"""Submits entries directly to the ledger, 1,000 at a time, then notifies the lanes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rescind.intake.submissions import MOST, Receipt, take_in
 
 @dataclass
 class Submitted:
-    """What became of each row, in order."""
+    """The result of each row, in the order of the rows."""
 
     ids: list[str] = field(default_factory=list)
-    """Of those that are in the ledger, refused ones and repeated ones among them."""
+    """The ids of the rows in the ledger, including refused and duplicate rows."""
     counts: dict[Receipt, int] = field(default_factory=dict)
     wrong: list[tuple[int, str]] = field(default_factory=list)
-    """The row's line, and what is wrong with it."""
+    """The line number of each wrong row, and its fault."""
     unread: int = 0
-    """Rows that could not be read, and are kept nowhere."""
+    """The number of rows that could not be read, and are not in the ledger."""
 
     @property
     def status(self) -> int:
@@ -36,19 +36,19 @@ class Submitted:
 
 
 class Submission:
-    """One run of submitting: opens what it needs before anything is taken in."""
+    """One submission; opens all services before it writes anything."""
 
     def __init__(self) -> None:
         connections.need_redis()
         self.engine = connections.need_ledger()
         self.accounts = connections.need_accounts()
         self.seal = settings().seal()
-        # Whoever runs a command is told on the spot what is refused.
+        # The command prints refused entries, so no callback is sent for them.
         self.callbacks = replace(settings().callbacks, of_refused=False)
         self.result = Submitted()
 
     def run(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Take ``rows`` in, a thousand at a time; yields each thousand's last one."""
+        """Submit ``rows``, 1,000 at a time; yields the last row of each chunk."""
         source = iter(rows)
         while chunk := list(islice(source, MOST)):
             try:
@@ -61,8 +61,8 @@ class Submission:
     def _stopped(self) -> None:
         if self.result.ids:
             messages.say(
-                f"stopped after {len(self.result.ids)} were taken in: submit the same"
-                " again, and what was taken in is not taken twice"
+                f"stopped after {len(self.result.ids)} were accepted: submit the same"
+                " again, and those are not submitted twice"
             )
 
     def _take(self, chunk: Sequence[Row]) -> None:
@@ -79,11 +79,11 @@ class Submission:
             if one.wrong is not None:
                 wrong[row.line] = one.wrong
         self.result.wrong += sorted(wrong.items())
-        connections.wake_up(one.lane for one in taken if one.lane is not None)
+        connections.notify_lanes(one.lane for one in taken if one.lane is not None)
 
 
 def with_group(rows: Iterable[Row], group: str | None) -> Iterator[Row]:
-    """``rows``, of which those that name no group belong to ``group``."""
+    """``rows``; a row without a group gets ``group``."""
     for row in rows:
         entry = row.entry
         if group is not None and isinstance(entry, dict) and not entry.get("group"):

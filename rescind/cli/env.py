@@ -1,4 +1,4 @@
-"""The settings in force, for other programs."""
+"""``rescind env``: prints the settings in force, for other programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         "RESCIND_HOME": str(chosen.home.resolve()),
         "RESCIND_ACCOUNTS": str(chosen.accounts.resolve()),
         "RESCIND_DATABASE_URL": chosen.database,
-        # With the ledger's URL set, nothing would find the embedded ledger's own key.
+        # If the ledger's URL is set, settings ignore the embedded ledger's key.
         "RESCIND_SEAL_KEY": chosen.seal_keys(),
         "RESCIND_LOG_FORMAT": chosen.log_format,
         "RESCIND_RETENTION": chosen.retention or "",

@@ -1,4 +1,4 @@
-"""``rescind init``: the first thing that a user types."""
+"""``rescind init``: asks for settings, and writes the accounts file and ``.env``."""
 
 from __future__ import annotations
 
@@ -19,47 +19,59 @@ if TYPE_CHECKING:
 
 def init(
     add: Annotated[
-        bool, typer.Option("--add", help="Add an account to the files there are.")
+        bool, typer.Option("--add", help="Add an account to the existing files.")
     ] = False,
     provider: Annotated[
         str | None,
-        typer.Option(help="Of the first account.", autocompletion=provider_names),
+        typer.Option(
+            help="The provider of the first account.", autocompletion=provider_names
+        ),
     ] = None,
-    account: Annotated[str | None, typer.Option(help="Its name; default.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Where it is reached.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="The account's name; `default` if not given.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="The address of the provider's API.")
+    ] = None,
     keep: Annotated[
         str | None,
         typer.Option(
             metavar="env|file|here",
-            help="Where its credentials are kept: .env, files, the accounts file.",
+            help="Where to keep its credentials: .env, files, the accounts file.",
             autocompletion=keep_places,
         ),
     ] = None,
     credential_file: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="A file that holds one of them."),
+        typer.Option(
+            metavar="NAME=PATH", help="A file that holds one credential; repeatable."
+        ),
     ] = None,
     redis: Annotated[
-        str | None, typer.Option(metavar="URL", help="Your own; or it is embedded.")
+        str | None,
+        typer.Option(metavar="URL", help="Your own Redis; else it is embedded."),
     ] = None,
     postgresql: Annotated[
-        str | None, typer.Option(metavar="URL", help="Your own; or it is SQLite.")
+        str | None,
+        typer.Option(metavar="URL", help="Your own PostgreSQL; else SQLite is used."),
     ] = None,
     token: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME:SCOPE+SCOPE", help="Make one for the HTTP door; repeatable."
+            metavar="NAME:SCOPE+SCOPE",
+            help="Make a token for the HTTP API; repeatable.",
         ),
     ] = None,
     webhook_hosts: Annotated[
-        str | None, typer.Option(metavar="HOSTS", help="Where webhooks may go.")
+        str | None,
+        typer.Option(metavar="HOSTS", help="The hosts that webhooks may be sent to."),
     ] = None,
 ) -> None:
-    """Write the accounts file and .env, by asking.
+    """Ask for the settings, and write the accounts file and .env.
 
-    Nothing is overwritten, and nothing is written before the last answer. Where there
-    is no terminal, options say what is wanted, and credentials come from variables
-    such as NOTPANEL_KEY.
+    The command overwrites nothing, and writes nothing before the last answer. Without
+    a terminal, options give the answers, and credentials come from variables such as
+    NOTPANEL_KEY.
     """
     from rescind.cli.setup.given_options import Given
     from rescind.intake.values import named_values
@@ -94,23 +106,23 @@ def _run(given: Given, *, add: bool) -> None:
     taken = set(load_accounts(path).lanes)
     answers = dialogue(Asker(), given, taken, add=add)
     for written in place(path, answers):
-        output.emit(f"{written} is written; nobody else can read it")
-    _tell(answers)
+        output.emit(f"{written} is written; only you can read it")
+    _show_next_steps(answers)
 
 
-def _tell(answers: Answers) -> None:
-    """What has to be handed on, once; and what to do next."""
-    _tell_once(answers.shown)
+def _show_next_steps(answers: Answers) -> None:
+    """Print the new secrets, and the commands to run next."""
+    _show_secrets(answers.shown)
     first = answers.accounts[0]
     named = "" if first.account == "default" else f" --account {first.account}"
     output.emit("\nNext:")
-    output.emit("  rescind doctor    is everything as it must be?")
-    output.emit("  rescind up        in a terminal of its own: starts everything")
+    output.emit("  rescind doctor    checks all settings and services")
+    output.emit("  rescind up        starts everything, in a terminal of its own")
     output.emit(f"  rescind cancel {first.provider} ORDER{named} --wait")
 
 
-def _tell_once(shown: Mapping[str, str]) -> None:
+def _show_secrets(shown: Mapping[str, str]) -> None:
     if shown:
-        output.emit("\nHand these on; they are not shown again:")
+        output.emit("\nCopy these secrets now. They are not shown again:")
     for name, value in shown.items():
         output.emit(f"  {name}: {value}")

@@ -1,4 +1,4 @@
-"""Lanes shown, held and let go: behind ``rescind lanes``, ``hold`` and ``resume``."""
+"""The code of ``rescind lanes``, ``rescind hold`` and ``rescind resume``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rescind.operations.actions import LaneView, age
 def show_lanes(*, exact: bool | None, as_json: bool) -> None:
     engine, accounts = connections.need_ledger(), connections.need_accounts()
     now = utc_now()
-    # A program that knows of no more than the numbers takes them as they are.
+    # A program that reads only the numbers would take a bounded count for an exact one.
     most = None if (as_json if exact is None else exact) else COUNTED
     shown = actions.lanes(engine, accounts, now, most)
     if as_json:
@@ -33,7 +33,7 @@ def show_lanes(*, exact: bool | None, as_json: bool) -> None:
 
 def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
     status, why = one.status(now)
-    backlog = _told(one.backlog)
+    backlog = _backlog(one.backlog)
     oldest = "" if one.backlog.oldest is None else _span(one.backlog.oldest, now)
     until = ""
     if status == "paused" and one.state.paused_until is not None:
@@ -49,14 +49,14 @@ def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
     )
 
 
-def _told(backlog: Backlog) -> str:
+def _backlog(backlog: Backlog) -> str:
     more = dict.fromkeys(backlog.more, "more than ")
     each = backlog.by_state.items()
     return ", ".join(f"{more.get(state, '')}{n} {state}" for state, n in each)
 
 
 def _span(since: datetime, until: datetime) -> str:
-    """How long, as a person says it."""
+    """The time from ``since`` to ``until``, in days, hours, minutes or seconds."""
     seconds = round(age(since, until))
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size:
@@ -64,13 +64,13 @@ def _span(since: datetime, until: datetime) -> str:
     return f"{seconds} s"
 
 
-# --- holding and letting go -------------------------------------------------------
+# --- holding and resuming ---------------------------------------------------------
 
 
 def hold_lane(name: str) -> None:
     engine, accounts = connections.need_ledger(), connections.need_accounts()
     actions.hold(engine, accounts, _lane(name), utc_now())
-    output.emit(f"{name} is held: `rescind resume {name}` lets it go")
+    output.emit(f"{name} is held: `rescind resume {name}` resumes it")
 
 
 def resume_lane(name: str) -> None:
@@ -78,10 +78,10 @@ def resume_lane(name: str) -> None:
     lane = _lane(name)
     fault = actions.resume(engine, accounts, lane)
     if fault is None:
-        connections.wake_up([lane], *actions.EVERY_OPERATION)
+        connections.notify_lanes([lane], *actions.EVERY_OPERATION)
     output.emit(f"{name} goes on")
     if fault is not None:
-        why = f"{name} stays held until the accounts file is mended: {fault}"
+        why = f"{name} stays held until the accounts file is corrected: {fault}"
         messages.say(why, "lane-held")
 
 

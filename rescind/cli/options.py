@@ -1,4 +1,4 @@
-"""Options that several commands share, and ``--wait``, whose value may be left out."""
+"""Options that several commands share. The value of ``--wait`` is optional."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ Wait = Annotated[
         "--wait",
         metavar="[SECONDS]",
         min=0,
-        help="Wait until all are final: 300 seconds, unless you say how many.",
+        help="Wait until all are final, at most 300 seconds or as many as you give.",
     ),
 ]
-Group = Annotated[str | None, typer.Option(help="A name to list them by.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Group = Annotated[
+    str | None, typer.Option(help="The name of a group of cancellations.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 class WithWait(TyperCommand):
@@ -31,7 +33,7 @@ class WithWait(TyperCommand):
 
 
 def with_seconds(args: Sequence[str]) -> list[str]:
-    """``args`` with the default written behind each ``--wait`` that has no number."""
+    """``args`` with the default added to each ``--wait`` that has no number."""
     found: list[str] = []
     for at, one in enumerate(args):
         if one == "--":

@@ -1,4 +1,4 @@
-"""What a command shows: results on standard output, all else on standard error."""
+"""Output of commands: results go to standard output, all else to standard error."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ COLOURS = {
 
 
 def emit(text: str = "") -> None:
-    """One line of result."""
+    """Print one line of result."""
     _write(printable(text))
 
 
 def emit_json(document: Any) -> None:
-    """One JSON object on one line."""
+    """Print one JSON object on one line."""
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     _write(json.dumps(document, ensure_ascii=plain))
 
@@ -48,7 +48,7 @@ def emit_list(
     limit: int,
     more: str,
 ) -> None:
-    """The first ``limit`` of them as a table, or one JSON object on each line."""
+    """Print the first ``limit`` documents as a table, or one JSON object per line."""
     shown = documents[:limit]
     if as_json:
         for one in shown:
@@ -65,17 +65,17 @@ def _write(line: str) -> None:
     try:
         print(line)
     except BrokenPipeError:
-        # Whoever read has seen enough, as `head` does.
+        # The reader has closed the pipe, as `head` does.
         raise typer.Exit(PIPE_CLOSED) from None
 
 
 def on_terminal() -> bool:
-    """Whether a person watches: only then are there colours and bars."""
+    """Whether both streams are terminals; only then are colours and bars shown."""
     return sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table: drawn on a terminal, plain columns elsewhere; nothing is cut off."""
+    """Print a table: formatted on a terminal, plain columns elsewhere, never cut."""
     listed = [[printable(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _drawn(columns, listed)
@@ -107,7 +107,7 @@ def _style(cell: str) -> str:
 
 
 def tolerate(stream: TextIO) -> None:
-    """Let no character that the stream's encoding lacks end a command."""
+    """Escape characters that the stream's encoding lacks, instead of failing."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")

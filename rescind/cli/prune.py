@@ -1,4 +1,4 @@
-"""``rescind prune``: what ended long ago is deleted now, or counted."""
+"""``rescind prune``: deletes or counts cancellations that ended long ago."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _age(given: str | None) -> timedelta:
     age = settings().keep_for
     if age is None:
         raise CommandError(
-            "everything is kept: set RESCIND_RETENTION, or give --older-than 365d",
+            "no retention is set: set RESCIND_RETENTION, or give --older-than 365d",
             problem="retention",
         )
     return age
@@ -56,5 +56,5 @@ def _sentence(document: dict[str, Any]) -> str:
     which = f"{document['cancellations']} cancellations that ended before"
     if not document["deleted"]:
         return f"{which} {document['before']} would be deleted, with their history"
-    calls = f"and {document['calls']} calls of such ones"
+    calls = f"and {document['calls']} calls"
     return f"{which} {document['before']} deleted with their history, {calls}"

@@ -1,4 +1,4 @@
-"""Cancellations shown, listed, and opened again."""
+"""The code of ``rescind show``, ``rescind list`` and ``rescind retry``."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def show_one(name: str, *, as_json: bool) -> None:
     with reading(connections.need_ledger()) as connection:
         row = found(connection, name)
         steps = history(connection, row.id)
-        told = deliveries_of(connection, row.id)
+        deliveries = deliveries_of(connection, row.id)
     record = as_record(row)
     if as_json:
-        output.emit_json({**record, "history": steps, "deliveries": told})
+        output.emit_json({**record, "history": steps, "deliveries": deliveries})
         return
     _describe(record)
-    for one in told:
-        output.emit(f"{'told':<17} {_told(one)}")
+    for one in deliveries:
+        output.emit(f"{'delivery':<17} {_delivery(one)}")
     output.emit()
     for step in steps:
         output.emit(_step(step))
@@ -50,8 +50,8 @@ def _describe(record: dict[str, Any]) -> None:
             output.emit(f"{name.replace('_', ' '):<17} {_shown(value)}")
 
 
-def _told(one: dict[str, Any]) -> str:
-    """How far its producer has been told of an end."""
+def _delivery(one: dict[str, Any]) -> str:
+    """One delivery in words: its event, target, state and attempts."""
     times = f"{one['attempts']} attempt{'s' if one['attempts'] != 1 else ''}"
     state = one["state"].replace("_", " ")
     why = f": {one['detail']}" if one["detail"] else ""
@@ -87,7 +87,8 @@ def _evidence(evidence: dict[str, Any] | str | None) -> str:
 
 def list_many(wanted: Filter, limit: int, *, as_json: bool) -> None:
     with reading(connections.need_ledger()) as connection:
-        # One more than is shown tells whether there are more; SQLite counts to 2**63.
+        # One row more than is shown tells whether there are more. SQLite's limit is
+        # below 2**63.
         rows = list_rows(connection, wanted, min(limit, 2**62) + 1)
     records = [as_record(row) for row in rows]
     output.emit_list(
@@ -105,20 +106,21 @@ def _line(record: dict[str, Any]) -> tuple[object, ...]:
 
 
 def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> None:
-    """A new round for each; one that cannot have it stops none of the others."""
+    """Open a new round for each; one that cannot be retried stops no other."""
     before = future_time(deadline, "--cancel-before", datetime.now(UTC))
     connections.need_redis()
-    engine = connections.need_ledger()
+    engine, accounts = connections.need_ledger(), connections.need_accounts()
     wrong = False
     rows: list[Row[Any]] = []
     for name in dict.fromkeys(names):
         try:
-            rows.append(actions.retry(engine, name, datetime.now(UTC), before))
+            now = datetime.now(UTC)
+            rows.append(actions.retry(engine, accounts, name, now, before))
         except (InvalidRequestError, UnknownError, ChangedError) as error:
             wrong = True
             messages.say(str(error), getattr(error, "problem", "not-retryable"))
-    for operation, lanes in actions.woken(rows).items():
-        connections.wake_up(lanes, operation)
+    for operation, lanes in actions.lanes_to_notify(rows).items():
+        connections.notify_lanes(lanes, operation)
     for row in rows:
         if as_json:
             output.emit_json(as_record(row))

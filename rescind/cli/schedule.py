@@ -10,16 +10,18 @@ from rescind.cli.options import Json
 
 app = typer.Typer(
     name="schedule",
-    help="Rules of schedules.toml, which cancel by themselves; their runs.",
+    help="Show, check and run the rules of schedules.toml.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As in schedules.toml.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The rule's name in schedules.toml.")
+]
 
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the rules: when each is due next, how its last run ended, and why."""
+    """List the rules, with their next times and last results."""
     from rescind.cli.schedule_list import list_rules
 
     list_rules(as_json=as_json)
@@ -29,17 +31,17 @@ def list_(as_json: Json = False) -> None:
 def run(
     name: Name,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print what would be submitted.")
+        bool, typer.Option("--dry-run", help="Print the entries, and submit nothing.")
     ] = False,
     most: Annotated[
         int | None,
-        typer.Option("--max", min=1, max=100_000, help="Instead of the rule's own."),
+        typer.Option("--max", min=1, max=100_000, help="Used instead of the rule's."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a rule now, whenever it is due.
+    """Run a rule now, whether or not it is due.
 
-    Nothing is submitted if it finds more than its max: --max lets such a run go.
+    If the rule finds more than its max, nothing is submitted; --max raises the limit.
 
     Exit status: 0 done; 2 the rule or an entry is wrong, or there are too many (then
     nothing is submitted); 3 a service or the source cannot be reached.
@@ -53,7 +55,9 @@ def run(
 @app.command()
 def runs(
     name: Name,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="The number to show at most.")
+    ] = 20,
     as_json: Json = False,
 ) -> None:
     """Show a rule's runs, the newest first."""

@@ -1,4 +1,4 @@
-"""Rules and their runs, shown."""
+"""The code of ``rescind schedule list``, ``runs`` and ``check``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rescind.schedules.rules import Rule, Schedules, load_schedules
 
 
 def need_schedules() -> Schedules:
-    """The schedules file; raises ``CommandError`` where it cannot be used."""
+    """The schedules file; raises ``CommandError`` if it cannot be used."""
     path = settings().schedules
     found = load_schedules(path)
     if found.missing:
@@ -40,7 +40,7 @@ def need_schedules() -> Schedules:
 
 
 def need_rule(name: str) -> Rule:
-    """The rule of this name; raises ``CommandError`` where it cannot be used."""
+    """The rule of this name; raises ``CommandError`` if it cannot be used."""
     found = need_schedules()
     if name in found.faults:
         raise CommandError(found.faults[name], problem="schedules-file")
@@ -52,7 +52,7 @@ def need_rule(name: str) -> Rule:
 def unknown(name: str, found: Schedules) -> str:
     near = get_close_matches(name, found.names, 1)
     if near:
-        return f"there is no schedule {name[:40]!r}: is {near[0]} meant?"
+        return f"there is no schedule {name[:40]!r}: did you mean {near[0]}?"
     known = ", ".join(sorted(found.names)) or "none"
     return f"there is no schedule {name[:40]!r}; there are: {known}"
 

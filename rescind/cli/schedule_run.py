@@ -1,8 +1,8 @@
-"""``rescind schedule run``: a rule run by hand, or only shown."""
+"""``rescind schedule run``: runs a rule by hand, or shows what it would submit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 from providers.registry import BY_NAME
 from rescind.cli import connections, output
 from rescind.cli.schedule_list import need_rule
-from rescind.config.accounts import Lane
 from rescind.config.settings import settings
 from rescind.config.times import utc_now
 from rescind.errors import messages
@@ -39,7 +38,7 @@ WORDS = {
 }
 
 
-# --- what would be submitted ------------------------------------------------------
+# --- dry run ----------------------------------------------------------------------
 
 
 def dry_run(name: str, most: int | None, *, as_json: bool) -> None:
@@ -74,7 +73,7 @@ def _document(entry: Mapping[str, Any], one: Taken) -> dict[str, Any]:
 
 
 def _shown(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """``entry`` without what the ledger would seal."""
+    """``entry`` with the params masked that the ledger would seal."""
     params = entry.get("params")
     if not isinstance(params, dict):
         return dict(entry)
@@ -111,7 +110,7 @@ def run_now(name: str, most: int | None, *, as_json: bool) -> None:
     connections.need_redis()
     engine, accounts = connections.need_ledger(), connections.need_accounts()
     known = (engine, accounts, settings().seal())
-    runner = Runner(*known, utc_now, _wake, settings().callbacks)
+    runner = Runner(*known, utc_now, connections.notify_lanes, settings().callbacks)
     with writing(engine) as connection:
         run = start_manual_run(connection, name, utc_now(), LEASE)
     ended = _run(runner, rule, run, most)
@@ -131,10 +130,6 @@ def _run(runner: Runner, rule: Rule, run: Run, most: int | None) -> Ended:
         with suppress(LedgerUnreachableError):
             runner.end(run, Ended(RunState.FAILED, why=f"{why}; run it again"))
         raise
-
-
-def _wake(lanes: Iterable[Lane]) -> None:
-    connections.wake_up(lanes)
 
 
 def _recorded(engine: Engine, run: Run) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Sealing everything anew with the first key, so that the former can be dropped."""
+"""Encrypts all sealed data again with the first key, so that old keys can go."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ C = CANCELLATION.c
 
 
 def rotate_all() -> None:
-    """Seal every sealed row anew; what no key opens is left as it is, and said."""
+    """Encrypt every sealed row again; rows that no key decrypts are only reported."""
     engine, seal = connections.need_ledger(), settings().seal()
     renewed, unread, last = 0, 0, ""
     while True:
@@ -35,11 +35,11 @@ def rotate_all() -> None:
             with writing(engine) as connection:
                 connection.execute(_STORE, new)
         renewed += len(new)
-    output.emit(f"{renewed} sealed anew with the first key")
+    output.emit(f"{renewed} encrypted again with the first key")
     if unread:
         messages.say(
-            f"{unread} could not be opened by any key: put the key that sealed them"
-            " behind the others in RESCIND_SEAL_KEY, and run this again",
+            f"{unread} could not be decrypted by any key: write the key that encrypted"
+            " them after the others in RESCIND_SEAL_KEY, and run this again",
             "sealed-data",
         )
         raise typer.Exit(WRONG)
@@ -47,7 +47,7 @@ def rotate_all() -> None:
 
 _STORE = (
     update(CANCELLATION)
-    # Only what is still as it was read: a worker may have changed it meanwhile.
+    # Only rows that are unchanged since they were read: a worker may have changed one.
     .where(C.id == bindparam("row_id"), C.sealed == bindparam("was"))
     .values(sealed=bindparam("new"))
 )

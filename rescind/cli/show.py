@@ -13,11 +13,11 @@ from rescind.ledger.states import State
 
 def show(
     id_: Annotated[
-        str, typer.Argument(metavar="ID", help="An id, or provider/account/key.")
+        str, typer.Argument(metavar="ID", help="Its id, or provider/account/key.")
     ],
     as_json: Json = False,
 ) -> None:
-    """Show one cancellation and its history, in the provider's own words."""
+    """Show one cancellation, its history and its deliveries."""
     from rescind.cli.records_shown import show_one
 
     show_one(id_, as_json=as_json)
@@ -25,7 +25,7 @@ def show(
 
 def list_(
     state: Annotated[
-        list[State] | None, typer.Option(help="Only these; may be given repeatedly.")
+        list[State] | None, typer.Option(help="Only this state; repeatable.")
     ] = None,
     provider: Annotated[
         str | None,
@@ -36,7 +36,7 @@ def list_(
         typer.Option(help="Only this account's.", autocompletion=account_names),
     ] = None,
     group: Group = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List cancellations, the newest first."""
@@ -62,13 +62,15 @@ def retry(
     ],
     cancel_before: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="A new deadline, in place of the former."),
+        typer.Option(metavar="TIME", help="A new deadline instead of the former one."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Open a new round for cancellations that failed, expired or were rejected.
+    """Retry cancellations that failed, expired or were rejected.
 
-    Where an earlier call may have worked, the provider is asked first.
+    Each gets a new round. A requested cancellation can be retried, too, if its provider
+    still shows the order as active after the policy's queued_for. If an earlier call
+    may have worked, the round begins by reading the order at the provider.
     """
     from rescind.cli.records_shown import retry_many
 

@@ -1,4 +1,4 @@
-"""How a submission ends: what is shown of it, and its exit status."""
+"""Prints the result of a submission, and sets the exit status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rescind.ledger.reading.queries import as_record, rows_of
 from rescind.ledger.storage.transactions import reading
 
 MOST_SHOWN = 20
-"""Sentences about wrong rows that are shown; the ledger keeps them all."""
+"""The number of wrong rows that are printed; the ledger keeps all of them."""
 LONGEST_ORDER = 60
 
 
@@ -29,7 +29,7 @@ def finish_few(
     *,
     as_json: bool,
 ) -> None:
-    """The end of ``rescind cancel``: a line for each order."""
+    """Print the result of ``rescind cancel``: one line for each order."""
     for number, why in submission.result.wrong:
         messages.say(f"order {_short(orders[number])}: {why}")
     _say_where(submission.result)
@@ -47,7 +47,7 @@ def finish_few(
 def finish_many(
     submission: Submission, seconds: float | None, *, as_json: bool
 ) -> None:
-    """The end of ``rescind submit``: records, or how many of what."""
+    """Print the result of ``rescind submit``: the records, or counts by result."""
     _say_wrong(submission.result)
     if not as_json:
         output.emit(_summary(submission.result))
@@ -60,7 +60,7 @@ def finish_many(
 
 
 def records(engine: Engine, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The records of these ids as they stand now, in their order."""
+    """The current records of ``ids``, in the same order."""
     for start in range(0, len(ids), MOST):
         with reading(engine) as connection:
             found = rows_of(connection, ids[start : start + MOST])
@@ -123,7 +123,7 @@ def _summary(result: Submitted) -> str:
 
 
 def _outcomes(submission: Submission) -> None:
-    """How many ended how, at which provider."""
+    """Print the number of orders by provider, state and reason."""
     counts: dict[tuple[str, str, str], int] = {}
     for one in records(submission.engine, list(dict.fromkeys(submission.result.ids))):
         ended = (one["provider"], one["state"], one["reason"] or "")

@@ -32,44 +32,52 @@ def cancel(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="What the provider takes beside the order; JSON, or else a text.",
+            help="A parameter of the provider's: JSON, or a text. Repeatable.",
         ),
     ] = None,
     key: Annotated[
-        str | None, typer.Option(help="What makes it the same one if it comes again.")
+        str | None,
+        typer.Option(help="The idempotency key; the order's id if not given."),
     ] = None,
     not_before: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="ISO 8601 with an offset, or such as +15m."),
+        typer.Option(
+            metavar="TIME",
+            help="Send it no earlier: ISO 8601 with an offset, or +15m.",
+        ),
     ] = None,
     cancel_before: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Given up if it was not sent by then."),
+        typer.Option(metavar="TIME", help="The deadline: give up if not sent by then."),
     ] = None,
     group: Group = None,
     metadata: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Kept with it, and given back."),
+        typer.Option(
+            metavar="NAME=VALUE", help="Kept with it and returned. Repeatable."
+        ),
     ] = None,
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
     """Cancel orders at one provider.
 
-    Each is in the ledger before anything is sent, and ends exactly once. What was
-    submitted before changes nothing when it comes again.
+    Each cancellation is in the ledger before any call is sent, and ends exactly once.
+    Submitting the same cancellation again changes nothing.
 
-    Exit status: 0 done; 1 (with --wait) something ended other than cancelled; 2 an
-    entry is wrong (the others are submitted); 3 a service cannot be reached; 4 the
-    wait ran out.
+    Exit status: 0 done; 1 (with --wait) not all are cancelled; 2 an entry is wrong
+    (the others are submitted); 3 a service cannot be reached; 4 the wait timed out.
     """
+    from providers.registry import provider_named
     from rescind.cli.direct_submission import Submission
     from rescind.cli.submission_result import finish_few
     from rescind.intake import values
     from rescind.intake.files.file_rows import Row
 
+    # Checked before any service is reached, whose absence would hide this error.
+    provider_named(provider)
     if key is not None and len(orders) > 1:
-        raise CommandError("--key stands for one order: give each order its own")
+        raise CommandError("--key is for one order: give each order a key of its own")
     values.check_times(not_before, cancel_before)
     params = values.named_values(param or [], "--param")
     entry = {
@@ -90,19 +98,22 @@ def cancel(
 
 
 def submit(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="- is standard input.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file, or - for standard input.")
+    ],
     group: Group = None,
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
-    """Submit a file of cancellations: CSV with a header, JSON Lines, or .xlsx.
+    """Submit a file of cancellations: CSV, JSON Lines or .xlsx.
 
-    Columns: provider, order, account, key, not_before, cancel_before, group,
-    callback_url, param.NAME and metadata.NAME, or params and metadata as JSON; only
-    provider and order are required. A wrong row never stops the others.
+    A CSV file needs a header. Columns: provider, order, account, key, not_before,
+    cancel_before, group, callback_url, param.NAME and metadata.NAME, or params and
+    metadata as JSON. Only provider and order are required. A wrong row does not stop
+    the others.
 
-    Exit status: 0 done; 1 (with --wait) something ended other than cancelled; 2 the
-    file or a row is wrong; 3 a service cannot be reached; 4 the wait ran out.
+    Exit status: 0 done; 1 (with --wait) not all are cancelled; 2 the file or a row is
+    wrong; 3 a service cannot be reached; 4 the wait timed out.
     """
     from rescind.cli.direct_submission import Submission, with_group
     from rescind.cli.submission_result import finish_many

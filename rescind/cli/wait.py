@@ -1,4 +1,4 @@
-"""``--wait``: until everything that was submitted is final, or time is up."""
+"""``--wait``: waits until all submitted cancellations are final, or a timeout."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ AT_ONCE = 500
 
 
 class Shown(Protocol):
-    """Somewhere that progress is shown."""
+    """Shows progress; takes the number of cancellations in each state."""
 
     def __call__(self, counts: dict[str, int]) -> None: ...
 
 
 def wait(engine: Engine, ids: Sequence[str], seconds: float) -> int:
-    """Wait for ``ids`` to be final; gives back the exit status they ask for."""
+    """Wait until ``ids`` are final or ``seconds`` have passed; returns exit status."""
     deadline = time.monotonic() + seconds
     states: dict[str, str] = dict.fromkeys(ids, State.QUEUED)
     with _shown(len(states)) as show:
@@ -50,12 +50,15 @@ def wait(engine: Engine, ids: Sequence[str], seconds: float) -> int:
 
 
 def worst(submitted: int, waited: int) -> int:
-    """One exit status of two: wrong input is said even where the rest ended well."""
+    """One exit status from two; wrong input counts even if all others ended well."""
     return WRONG if WRONG in (submitted, waited) else max(submitted, waited)
 
 
 def _look(engine: Engine, states: dict[str, str], *, last: bool) -> None:
-    """Read those that were not final anew; a ledger that is away is waited for."""
+    """Read again the states that were not final.
+
+    An unreachable ledger raises only if this is the last look.
+    """
     pending = [one for one, state in states.items() if state not in FINAL]
     try:
         for start in range(0, len(pending), AT_ONCE):
@@ -88,7 +91,7 @@ def _say_unfinished(counts: dict[str, int], seconds: float) -> None:
     listed = ", ".join(f"{n} {state}" for state, n in rest.items())
     messages.say(
         f"after {seconds:g} s {sum(rest.values())} are not final yet ({listed}): they"
-        " go on; `rescind lanes` says what holds them up, and whether workers run",
+        " go on; `rescind lanes` says why they wait, and whether workers run",
         "not-final-yet",
     )
 
@@ -125,14 +128,14 @@ def _shown(total: int) -> Iterator[Shown]:
 
 
 class Advance(Protocol):
-    """Told how many lines have been dealt with."""
+    """Takes the number of lines that have been submitted."""
 
     def __call__(self, line: int) -> None: ...
 
 
 @contextmanager
 def lines_bar(total: int) -> Iterator[Advance]:
-    """A bar over the lines of a file."""
+    """A progress bar over the lines of a file."""
     if not output.on_terminal():
         yield lambda line: None
         return

@@ -1,4 +1,4 @@
-"""``rescind webhooks``: what producers were told, and what is told again."""
+"""``rescind webhooks``: lists deliveries to producers, and sends them again."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class State(StrEnum):
 @app.callback(invoke_without_command=True)
 def webhooks(
     context: typer.Context,
-    state: Annotated[State | None, typer.Option(help="Only these.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    state: Annotated[State | None, typer.Option(help="Only this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List what producers were told of what has ended, or are still to be told.
+    """List deliveries of outcomes to producers.
 
-    Those that wait are listed by when they are tried next, others the newest first.
+    Waiting deliveries are ordered by their next attempt, others by age, newest first.
     """
     from rescind.cli.deliveries_shown import list_deliveries
 
@@ -41,20 +41,21 @@ def webhooks(
 def resend(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]", help="Of a webhook, or of a cancellation."),
+        typer.Argument(metavar="[ID]", help="A webhook's or a cancellation's id."),
     ] = None,
     all_given_up: Annotated[
-        bool, typer.Option("--all-given-up", help="All that was given up.")
+        bool,
+        typer.Option("--all-given-up", help="Send all deliveries that were given up."),
     ] = False,
 ) -> None:
-    """Tell producers again, from the beginning; what was delivered, too.
+    """Send deliveries again, also delivered ones.
 
-    It has the same webhook-id as before, and says what was true at that end.
+    A delivery gets all its attempts again, and keeps its webhook-id and its content.
     """
     from rescind.cli.deliveries_shown import resend_every, resend_these
 
     if bool(ids) == all_given_up:
-        raise CommandError("give the ids of what to send again, or --all-given-up")
+        raise CommandError("give the ids to send again, or --all-given-up")
     if all_given_up:
         resend_every()
     else:
@@ -65,8 +66,8 @@ def resend(
 def secret() -> None:
     """Print a new secret for RESCIND_WEBHOOK_SECRET.
 
-    To rotate: put it beside the former one, separated by a comma; both sign. Drop the
-    former one when every receiver knows the new one.
+    To rotate: write the new secret beside the former one, separated by a comma; both
+    sign. Remove the former one when every receiver knows the new one.
     """
     from rescind.cli.setup.service_questions import webhook_secret
 

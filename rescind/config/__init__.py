@@ -1,1 +1,1 @@
-"""What an operator has set, and how Redis and the ledger are opened."""
+"""Settings and files of the operator, and the clients of Redis and the ledger."""

@@ -1,8 +1,8 @@
-"""Who may come in through the HTTP door, and what for: named tokens with scopes.
+"""Access to the HTTP API: named tokens with scopes.
 
 ``RESCIND_API_TOKENS`` lists them as ``name:scope+scope:token``, separated by commas or
-spaces. Where it is not set, ``rescind up`` makes one for the operator of this machine,
-in ``RESCIND_HOME``, and the door keeps to the loopback interface.
+spaces. If it is not set, ``rescind up`` makes a token for the operator of this machine,
+in ``RESCIND_HOME``, and the API listens on the loopback interface only.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from rescind.config.settings import Settings, SettingsError
 
 OWN_TOKEN = "api.token"  # noqa: S105  (a file's name)
 SHORTEST = 16
-"""Characters of a token: it can be tried from afar."""
+"""The least number of characters of a token, because attackers can guess remotely."""
 _NAME = re.compile(r"[\w.-]{1,40}", re.ASCII)
 FORM = "name:scope+scope:token"
 
 
 class Scope(StrEnum):
     SUBMIT = "submit"
-    """Hand cancellations in."""
+    """Submit cancellations."""
     READ = "read"
-    """See cancellations, groups and lanes."""
+    """Read cancellations, groups and lanes."""
     OPERATE = "operate"
-    """Hold and resume lanes, retry, resend."""
+    """Hold and resume lanes, retry cancellations, resend deliveries."""
 
 
 ALL = frozenset(Scope)
@@ -44,7 +44,7 @@ ALL = frozenset(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One caller. What it must show is known by its digest alone."""
+    """One caller. Only the digest of its secret is kept."""
 
     name: str
     scopes: frozenset[Scope]
@@ -53,12 +53,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The tokens that open the door."""
+    """The tokens that the HTTP API accepts."""
 
     tokens: Sequence[Token] = ()
 
     def token(self, shown: str) -> Token | None:
-        """Whose token this is; takes as long for a wrong one as for a good one."""
+        """The token whose secret is ``shown``; takes the same time for a wrong one."""
         digest, found = _digest(shown), None
         for one in self.tokens:
             if hmac.compare_digest(one.digest, digest):
@@ -67,7 +67,7 @@ class Access:
 
 
 def access(chosen: Settings) -> Access:
-    """Who may come in; raises ``SettingsError`` in a sentence that shows no token."""
+    """The accepted tokens; raises ``SettingsError``, whose text shows no token."""
     listed = chosen.api_tokens.get_secret_value() if chosen.api_tokens else ""
     if listed.strip():
         return Access(_parsed(listed))
@@ -78,11 +78,11 @@ def access(chosen: Settings) -> Access:
 
 
 def check_host(chosen: Settings) -> None:
-    """Raises ``SettingsError`` where the door would open to others without tokens."""
+    """Raises ``SettingsError`` if others could reach the HTTP API without tokens."""
     if _is_loopback(chosen.api_host) or _has_tokens(chosen):
         return
     raise SettingsError(
-        f"the HTTP door would listen on {chosen.api_host} without tokens: set"
+        f"the HTTP API would listen on {chosen.api_host} without tokens: set"
         " RESCIND_API_TOKENS to name:scope+scope:token (several, separated by"
         " commas), or leave RESCIND_API_HOST unset",
         "api-tokens",
@@ -97,13 +97,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _has_tokens(chosen: Settings) -> bool:
-    # The token of this machine's operator is for this machine.
+    # The operator's own token does not count: it is for use on this machine only.
     listed = chosen.api_tokens.get_secret_value() if chosen.api_tokens else ""
     return bool(listed.strip())
 
 
 def rate_of(text: str) -> RateLimitItem:
-    """How often each token may come; raises ``SettingsError``."""
+    """The rate limit of each token; raises ``SettingsError``."""
     try:
         return limits.parse(text)
     except ValueError:
@@ -113,7 +113,7 @@ def rate_of(text: str) -> RateLimitItem:
 
 
 def make_own(home: Path) -> Path:
-    """The file of this machine's own token, made unless it is there."""
+    """The path of the operator's own token, which is created if it is missing."""
     path = home / OWN_TOKEN
     if _own(path) is None:
         write_private(path, f"{secrets.token_urlsafe(24)}\n")
@@ -138,14 +138,14 @@ def _parsed(listed: str) -> tuple[Token, ...]:
         if len({getattr(one, said) for one in found}) < len(found):
             raise SettingsError(
                 f"two of RESCIND_API_TOKENS have the same"
-                f" {'name' if said == 'name' else 'token'}: each is of one caller",
+                f" {'name' if said == 'name' else 'token'}: give each caller its own",
                 "api-tokens",
             )
     return tuple(found)
 
 
 def _token(place: int, written: str) -> Token:
-    # What is wrong is said without what was written: it may hold a token.
+    # The message does not quote the setting, which may contain a token.
     where = f"RESCIND_API_TOKENS, number {place}"
     name, _, rest = written.partition(":")
     scopes, _, secret = rest.partition(":")
@@ -156,13 +156,13 @@ def _token(place: int, written: str) -> Token:
     except ValueError:
         known = ", ".join(Scope)
         raise SettingsError(
-            f"{where} ({name}): its scopes must be of {known}, joined by +",
+            f"{where} ({name}): its scopes must be among {known}, joined by +",
             "api-tokens",
         ) from None
     if len(secret) < SHORTEST or not secret.isascii():
         raise SettingsError(
-            f"{where} ({name}): the token must have at least {SHORTEST} characters, of"
-            " ASCII alone; `openssl rand -hex 24` makes one",
+            f"{where} ({name}): the token must have at least {SHORTEST} characters, all"
+            " of them ASCII; `openssl rand -hex 24` makes one",
             "api-tokens",
         )
     return Token(name, allowed, _digest(secret))

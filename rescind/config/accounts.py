@@ -21,14 +21,14 @@ from rescind.provider.validation_errors import explain
 
 Lane = tuple[str, str]
 POLICY_FIELDS = frozenset(Policy.model_fields)
-NOBODYS = Policy(
+UNREGISTERED = Policy(
     resend_delays=seconds(60), poll_delays=seconds(60), verify_delays=seconds(60)
 )
-"""Of a provider that is not registered any more: nothing of it is ever called."""
+"""The policy of a provider that is no longer registered, which is never called."""
 
 
 class AccountsError(RuntimeError):
-    """The accounts file cannot be used: a sentence for whoever writes it."""
+    """The accounts file cannot be used; the text is a sentence for its author."""
 
     def __init__(self, sentence: str, problem: str = "accounts-file") -> None:
         super().__init__(sentence)
@@ -37,7 +37,7 @@ class AccountsError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class LaneConfig:
-    """One account, ready to be called, or ``fault``: why it cannot be."""
+    """One account with its policy. ``fault`` says why it cannot be called."""
 
     provider: Provider[Any]
     policy: Policy
@@ -47,17 +47,24 @@ class LaneConfig:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """All lanes of the accounts file. One bad account never harms another."""
+    """All lanes of the accounts file. A faulty account does not affect the others."""
 
     lanes: Mapping[Lane, LaneConfig] = field(default_factory=dict)
     fault: str | None = None
     """Why the whole file could not be used."""
     problem: str | None = None
-    """Which kind of problem that is: ``rescind.errors`` lists them."""
+    """The slug of that problem in ``rescind.errors``."""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def faulty(self) -> bool:
+        """Whether any lane cannot be called."""
+        return self.fault is not None or any(
+            one.fault is not None for one in self.lanes.values()
+        )
+
     def lane(self, lane: Lane) -> LaneConfig:
-        """The lane's configuration; one without it has a ``fault``."""
+        """The lane's configuration; a lane without one gets a ``fault``."""
         found = self.lanes.get(lane)
         if found is not None:
             return found
@@ -68,18 +75,18 @@ class Accounts:
         return LaneConfig(provider, provider.policy, fault=why)
 
     def policy(self, lane: Lane) -> Policy:
-        return self.lane(lane).policy if lane[0] in BY_NAME else NOBODYS
+        return self.lane(lane).policy if lane[0] in BY_NAME else UNREGISTERED
 
     def fault_of(self, lane: Lane) -> str | None:
         """Why the lane cannot be called; ``None`` if it can."""
         if lane[0] in BY_NAME:
             return self.lane(lane).fault
         known = ", ".join(BY_NAME)
-        return f"{lane[0]} is no provider of this version; they are {known}"
+        return f"this version has no provider {lane[0]}; the providers are {known}"
 
 
 def load_accounts(path: Path) -> Accounts:
-    """Read the accounts file. Never raises: what is wrong is said by ``fault``."""
+    """Read the accounts file. Never raises: ``fault`` says what is wrong."""
     try:
         document = _read(path)
     except AccountsError as error:
@@ -90,7 +97,9 @@ def load_accounts(path: Path) -> Accounts:
         provider = BY_NAME.get(name)
         if provider is None or not isinstance(accounts, dict):
             known = ", ".join(BY_NAME)
-            warnings.append(f"{path}: [{name}] is no provider; they are {known}")
+            warnings.append(
+                f"{path}: [{name}] is not a provider; the providers are {known}"
+            )
             continue
         for account, values in accounts.items():
             lanes[name, account] = _lane(provider, account, values)
@@ -117,11 +126,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def readable_by_others(path: Path) -> list[str]:
-    """A sentence, if anybody but its owner can read the file."""
+    """A list with one sentence if users other than the owner can read the file."""
     try:
         mode = path.stat().st_mode
     except OSError:
-        # It was replaced just now: the next look sees the new one.
+        # The file has just been replaced: the next check sees the new one.
         return []
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         return [f"{path} can be read by others: run `chmod 600 {path}`"]
@@ -168,7 +177,10 @@ def _check_batches(policy: Policy, most: Policy) -> None:
 
 
 def value_of(name: str, value: object) -> object:
-    """A value as written, from the environment (or ``.env``), or from a file."""
+    """The value itself, or from the environment (or ``.env``), or from a file.
+
+    Raises ``ValueError`` with a sentence.
+    """
     if not isinstance(value, dict):
         return value
     match value:

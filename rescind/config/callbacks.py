@@ -1,7 +1,7 @@
-"""By what producers may ask to be told: which addresses, which tasks of theirs.
+"""Callbacks that producers may ask for: webhook addresses, and tasks of their own.
 
-An address is looked at twice, when its cancellation comes in and before each attempt:
-what is allowed may have changed between the two.
+An address is checked twice: when its cancellation is submitted, and before each
+attempt. The settings may have changed between the two.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ LONGEST_URL = 2000
 _NAME = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _HOST = rf"(?:{_NAME}(?:\.{_NAME})*\.?|\[[0-9a-f:.]+\])"
 _URL = re.compile(
-    # One reading alone, by whoever reads it: nothing that one parser takes for a host
-    # and another one for a name, a path or an end.
+    # Only addresses that every parser reads alike: no character that one parser takes
+    # for part of the host, and another one for a user name, a path or an end.
     rf"(?P<scheme>https?)://(?P<host>{_HOST})(?::(?P<port>\d{{1,5}}))?"
     r"(?P<path>(?:/[!$&-;=@-Z_a-z~%]*)?)(?P<query>(?:\?[!$&-;=?@-Z_a-z~%]*)?)",
     re.ASCII | re.IGNORECASE,
@@ -30,21 +30,21 @@ _PATTERN = re.compile(
 _TASK = re.compile(r"[A-Za-z_][\w.:-]{0,199}", re.ASCII)
 _QUEUE = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 _OURS = re.compile(r"(?:rescind|unacked|celeryev)(?:\b|_).*", re.ASCII)
-"""Queues, or keys of Redis beside them, that are ours or Celery's own."""
+"""Names of queues and Redis keys that belong to Rescind or to Celery."""
 DEFAULT_QUEUE = "celery"
-"""Where Celery's own workers listen unless they are told otherwise."""
+"""The queue that a Celery worker reads by default."""
 MOST_PORT = 65_535
 PORTS = {"https": 443, "http": 80}
 
 
 class Url(NamedTuple):
-    """An address, read once and strictly."""
+    """A parsed address."""
 
     secure: bool
     host: str
     port: int
     path: str
-    """With its query, as it goes into the request."""
+    """The path with its query, as the request line has it."""
 
     @property
     def usual_port(self) -> bool:
@@ -52,7 +52,7 @@ class Url(NamedTuple):
 
 
 def read_url(text: str) -> Url | None:
-    """``text`` as an address; ``None`` where it is none that anybody reads alike."""
+    """``text`` parsed; ``None`` if it is no address that all parsers read alike."""
     found = _URL.fullmatch(text) if len(text) <= LONGEST_URL else None
     if found is None:
         return None
@@ -70,10 +70,10 @@ class HostPattern:
 
     host: str
     port: str | None = None
-    """``None`` is the scheme's own, ``*`` is any."""
+    """A number; ``None`` is the scheme's default port, ``*`` is any port."""
 
     def fits(self, url: Url) -> bool:
-        """Whether ``url`` is at this host, or below it where it begins with ``*.``."""
+        """Whether ``url`` is at this host, or at a subdomain of a ``*.`` pattern."""
         below = self.host.startswith("*.") and url.host.endswith(self.host[1:])
         if not (below or url.host == self.host):
             return False
@@ -83,7 +83,10 @@ class HostPattern:
 
 
 def host_patterns(listed: str) -> tuple[HostPattern, ...]:
-    """The hosts that are listed, by commas or spaces; may raise ``ValueError``."""
+    """The patterns in ``listed``, separated by commas or spaces.
+
+    Raises ``ValueError`` with a sentence.
+    """
     return tuple(_pattern(one) for one in re.split(r"[,\s]+", listed) if one)
 
 
@@ -92,62 +95,62 @@ def _pattern(text: str) -> HostPattern:
     port = (found and found["port"]) or "*"
     if found is None or (port != "*" and not 1 <= int(port) <= MOST_PORT):
         raise ValueError(
-            f"{text[:100]!r} is no host: give names such as hooks.example.com,"
+            f"{text[:100]!r} is not a host: give names such as hooks.example.com,"
             " *.example.com or hooks.example.com:8443, separated by commas"
         )
     return HostPattern(found["host"].lower().rstrip("."), found["port"])
 
 
 class Wanted(NamedTuple):
-    """By what one producer is to be told of one cancellation."""
+    """The callbacks that a producer wants for one cancellation."""
 
     url: str | None = None
     task: str | None = None
     queue: str | None = None
 
 
-NOBODY = Wanted()
+NONE_WANTED = Wanted()
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What may be asked for, by whoever submits in this way."""
+    """The callbacks that are allowed for one way of submitting."""
 
     hosts: Sequence[HostPattern] = ()
     private: bool = False
-    """Whether private addresses, and plain HTTP, are allowed as well."""
+    """Whether private addresses and plain HTTP are allowed, too."""
     signed: bool = False
-    """Whether there is a secret to sign by."""
+    """Whether there is a secret to sign with."""
     tasks: bool = False
-    """Whether tasks may be named: by those who can send them themselves."""
+    """Whether tasks are allowed: only for producers with access to the broker."""
     of_refused: bool = False
-    """Whether producers are told of what was refused, since nobody answers them."""
+    """Whether refused entries are delivered, too: if the producer gets no answer."""
 
     def wanted(self, entry: Mapping[str, Any]) -> Wanted:
-        """Whom ``entry`` wants to be told; raises ``InvalidRequestError``."""
+        """The callbacks that ``entry`` asks for; raises ``InvalidRequestError``."""
         url, task = entry.get("callback_url"), entry.get("callback_task")
         queue = entry.get("callback_queue")
         if url is None and task is None and queue is None:
-            return NOBODY
+            return NONE_WANTED
         if url is not None and (why := self.why_not(url)):
             raise InvalidRequestError(f"callback_url {why}")
         if task is None and queue is not None:
-            raise InvalidRequestError("callback_queue needs a callback_task to be sent")
+            raise InvalidRequestError("callback_queue needs a callback_task")
         if task is None:
             return Wanted(url)
         return Wanted(url, self._task(task), _queue(queue))
 
     def of_what_is_refused(self, entry: object) -> Wanted:
-        """Whom an entry that is refused wants to be told, as far as that is allowed."""
+        """The allowed callbacks of an entry that is refused."""
         if not self.of_refused or not isinstance(entry, dict):
-            return NOBODY
+            return NONE_WANTED
         try:
             return self.wanted(entry)
         except InvalidRequestError:
-            return NOBODY
+            return NONE_WANTED
 
     def why_not(self, url: object) -> str | None:
-        """Why this address is not called, as the end of a sentence about it."""
+        """Why this address is not allowed, as the end of a sentence; else ``None``."""
         read = read_url(url) if isinstance(url, str) else None
         if read is None:
             return (
@@ -156,11 +159,11 @@ class Callbacks:
             )
         if not self.hosts:
             return (
-                "is not accepted here: no host is allowed; list those that may be"
-                " called in RESCIND_WEBHOOK_HOSTS"
+                "is not accepted: no host is allowed; list the allowed hosts in"
+                " RESCIND_WEBHOOK_HOSTS"
             )
         if not self.signed:
-            return "is not accepted here: set RESCIND_WEBHOOK_SECRET to sign by"
+            return "is not accepted: set RESCIND_WEBHOOK_SECRET to sign webhooks"
         if not read.secure and not self.private:
             return "must begin with https://: only RESCIND_WEBHOOK_PRIVATE allows http"
         if not any(pattern.fits(read) for pattern in self.hosts):
@@ -171,8 +174,8 @@ class Callbacks:
     def _task(self, name: object) -> str:
         if not self.tasks:
             raise InvalidRequestError(
-                "callback_task is not accepted here: only who submits through the"
-                " broker may name a task on it; give a callback_url"
+                "callback_task is not accepted here: only producers that submit through"
+                " the broker may use it; give a callback_url"
             )
         if not isinstance(name, str) or not _TASK.fullmatch(name):
             raise InvalidRequestError(
@@ -181,8 +184,8 @@ class Callbacks:
             )
         if name.partition(".")[0] in {"rescind", "celery", *BY_NAME}:
             raise InvalidRequestError(
-                "callback_task must be a task of yours: Rescind's and Celery's own are"
-                " not sent"
+                "callback_task must be a task of yours, not one of Rescind's or"
+                " Celery's own"
             )
         return name
 
@@ -197,7 +200,8 @@ def _queue(name: object) -> str:
         )
     if _OURS.fullmatch(name) or name in BY_NAME:
         raise InvalidRequestError(
-            "callback_queue must be a queue of yours, none of Rescind's or Celery's own"
+            "callback_queue must be a queue of yours, not one of Rescind's or Celery's"
+            " own"
         )
     return name
 

@@ -1,4 +1,4 @@
-"""The folder of ``rescind up``: what runs in it, and files that nobody else reads."""
+"""The folder ``RESCIND_HOME``: its private files, and which system runs in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RUNNING = "running.json"
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a ``rescind up`` in this folder has started."""
+    """The services that ``rescind up`` started in this folder, and its process id."""
 
     redis_url: str
     flower_url: str | None
@@ -23,7 +23,7 @@ class Running:
 
 
 def running(home: Path) -> Running | None:
-    """What runs in ``home``; ``None`` if nothing is known of it."""
+    """The system that was started in ``home``; ``None`` if there is no record."""
     try:
         found = json.loads((home / RUNNING).read_text())
         return Running(
@@ -37,7 +37,7 @@ def running(home: Path) -> Running | None:
 
 
 def write_running(home: Path, what: Running) -> None:
-    """Let other commands in this folder find what was started."""
+    """Record the started services, so that other commands in this folder find them."""
     document = {
         "redis_url": what.redis_url,
         "flower_url": what.flower_url,
@@ -48,7 +48,7 @@ def write_running(home: Path, what: Running) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else can read, whole or not at all."""
+    """Write atomically a file that only its owner can read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -58,14 +58,14 @@ def write_private(path: Path, text: str) -> None:
 
 
 def own_key(home: Path) -> str:
-    """The key that an embedded ledger is sealed by, made when it is first asked for."""
+    """The seal key of an embedded ledger, which is created at the first call."""
     path = home / "seal.key"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = home / f"seal.key.{os.getpid()}"
         write_private(made, new_key())
         try:
-            # Of two that make a key at once, both use the one that came first.
+            # If two processes make a key at once, both use the first one.
             os.link(made, path)
         except FileExistsError:
             pass

@@ -1,4 +1,4 @@
-"""The ledger that a URL names, or a sentence that says why there can be none."""
+"""Opens the ledger that a URL names; reports in a sentence why it cannot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rescind.ledger.storage.transactions import open_ledger
 
 
 def opened(url: str) -> Engine:
-    """Its engine, not yet connected; raises ``SettingsError``."""
+    """The engine of the ledger at ``url``, not connected; raises ``SettingsError``."""
     try:
         return open_ledger(url)
     except ArgumentError:
@@ -24,8 +24,7 @@ def opened(url: str) -> Engine:
 
 
 def open_engine(chosen: Settings) -> Engine:
-    """The ledger's engine, not yet connected."""
-
+    """The engine of the configured ledger, not connected; raises ``SettingsError``."""
     if chosen.embedded_database:
         chosen.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     return opened(chosen.database)

@@ -1,4 +1,4 @@
-"""The names of the queues in Redis, and the options of each client of Redis."""
+"""The names of the queues in Redis, and the options of all Redis clients."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 INTAKE = "rescind"
 """The queue of ``rescind.submit``."""
 TAKING = "rescind:taking"
-"""Its messages that are on their way to a worker, or there since a moment."""
+"""Messages of ``INTAKE`` that are on their way to a worker, or have just arrived."""
 SWEEPS = "rescind.sweep"
-"""The sweep's own queue: a flood of submissions must not hold it up."""
+"""The sweep's own queue, so that many submissions do not delay a sweep."""
 WEBHOOKS = "rescind.webhooks"
-"""That of telling producers what has ended."""
+"""The queue of webhook and callback deliveries."""
 SCHEDULES = "rescind.schedules"
-"""That of the runs of ``schedules.toml``."""
+"""The queue of the runs of ``schedules.toml``."""
 
 REDIS_OPTIONS: dict[str, Any] = {
-    # Without them a half-open connection hangs a worker or a producer for ever.
+    # Without these, a half-open connection blocks a worker or a producer for ever.
     "socket_timeout": 5,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,

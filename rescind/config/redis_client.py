@@ -1,4 +1,4 @@
-"""Clients of Redis that do not stay with a server that was demoted."""
+"""Redis clients that reconnect when their server has become a replica."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rescind.errors.redis_refusals import code_of
 
 
 class _LeavesAReplica:
-    """A connection that is made again after its server has refused to write.
+    """A connection that reconnects after its server has refused a write.
 
-    A planned failover leaves connections to the former master open. Each would refuse
-    every write, while the same address leads to the new master.
+    A planned failover leaves connections to the former master open. Their server then
+    refuses every write, while the same address leads to the new master.
     """
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
@@ -28,22 +28,22 @@ class _LeavesAReplica:
 
 
 class Connection(_LeavesAReplica, redis.Connection):
-    """Over TCP."""
+    """A connection over TCP."""
 
 
 class SSLConnection(_LeavesAReplica, redis.SSLConnection):
-    """Over TLS."""
+    """A connection over TLS."""
 
 
 class UnixConnection(_LeavesAReplica, redis.UnixDomainSocketConnection):
-    """Over a socket of this machine."""
+    """A connection over a Unix socket."""
 
 
 CONNECTIONS = {"redis": Connection, "rediss": SSLConnection, "unix": UnixConnection}
 
 
 def client_of(url: str, **options: Any) -> redis.Redis:
-    """A client; raises ``ValueError`` for a URL that is none of Redis."""
+    """A client; raises ``ValueError`` if ``url`` is not the URL of a Redis."""
     kind = CONNECTIONS.get(urlsplit(url).scheme)
     if kind is not None:
         options["connection_class"] = kind
@@ -54,25 +54,25 @@ PING_SECONDS = 3
 
 
 def redis_client(url: str) -> redis.Redis:
-    """A client that gives up soon."""
+    """A client with short timeouts, for checks whether Redis answers."""
     return client_of(
         url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS
     )
 
 
 KINDS = {
-    "cluster": "it is part of a Redis Cluster, which cannot be used: give one Redis,"
-    " with a replica that takes its place",
-    "sentinel": "it is a Sentinel, which keeps no messages: give the address of the"
-    " master, a name or an address that moves with it",
+    "cluster": "it is part of a Redis Cluster, which cannot be used: give a single"
+    " Redis, with a replica for failover",
+    "sentinel": "it is a Sentinel, which keeps no messages: give a name or an address"
+    " of the master that moves with it",
 }
 
 
 def kind_fault(client: redis.Redis) -> str | None:
-    """Why this is no Redis that can be used, if it says so; raises ``RedisError``."""
+    """Why this server cannot be used, or ``None``; raises ``RedisError``."""
     try:
         info: dict[str, Any] = client.info("server")
     except ResponseError as error:
-        # Not to be asked is no fault; a database other than 0 is refused by a cluster.
+        # A user who may not call INFO is no fault. A cluster refuses databases but 0.
         return KINDS["cluster"] if "cluster mode" in str(error) else None
     return KINDS.get(str(info.get("server_mode") or info.get("redis_mode")))

@@ -1,7 +1,7 @@
-"""What RESCIND_REDIS_URL may say: each of our clients takes it in the same form.
+"""Parses RESCIND_REDIS_URL, so that redis-py and Kombu use the same server.
 
-redis-py and Kombu write a socket, a database and an option in different ways, and each
-passes over, or fails at, what only the other knows.
+redis-py and Kombu write a socket, a database and an option in different ways. Each
+ignores, or fails at, a form that only the other knows.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ TLS = frozenset(
 DATABASE = ("db", "virtual_host")
 SOCKETS = ("unix", "redis+socket")
 INSTEAD = {
-    "sentinel": "Sentinel is not spoken. Give the master's own address as redis://: a"
-    " name, or an address, that moves with it",
-    "amqp": "RabbitMQ cannot be used. Rescind needs a Redis or a Valkey",
-    "redis+cluster": "a Redis Cluster cannot be used. Give one Redis, with a replica"
-    " that takes its place",
+    "sentinel": "Sentinel is not supported. Give, as redis://, a name or an address of"
+    " the master that moves with it",
+    "amqp": "RabbitMQ is not supported. Rescind needs a Redis or a Valkey",
+    "redis+cluster": "a Redis Cluster is not supported. Give a single Redis, with a"
+    " replica for failover",
 }
 SAME = {
     "amqps": "amqp",
@@ -32,11 +32,11 @@ SAME = {
     "rediss+cluster": "redis+cluster",
     **dict.fromkeys(("redis+sentinel", "rediss+sentinel"), "sentinel"),
 }
-"""Other names of these."""
+"""Other schemes that mean the same."""
 
 
 def usable(text: str) -> str:
-    """``text`` as redis-py takes it: redis://, rediss:// or unix://.
+    """``text`` in the form of redis-py: redis://, rediss:// or unix://.
 
     Raises ``ValueError`` with a sentence that shows no part of a password.
     """
@@ -58,7 +58,7 @@ def usable(text: str) -> str:
 
 
 def for_celery(url: str) -> str:
-    """A ``usable`` URL as Kombu takes it."""
+    """The result of ``usable`` in the form of Kombu."""
     parts = urlsplit(url)
     if parts.scheme != "unix":
         return url
@@ -87,18 +87,18 @@ def _of_socket(parts: SplitResult) -> str:
 
 
 def _database(given: dict[str, str], path: str) -> str:
-    """Its number, which is taken out of ``given``."""
+    """The database's number; removes it from ``given``."""
     named = [given.pop(name) for name in DATABASE if name in given]
     found = (named or [path or "0"])[0]
     if not (found.isascii() and found.isdigit()):
-        raise ValueError("is not the URL of a Redis: a database is named by its number")
+        raise ValueError("is not the URL of a Redis: the database must be a number")
     return found
 
 
 def _need_known(given: dict[str, str], known: frozenset[str]) -> None:
     for name in sorted(given.keys() - known):
         near = get_close_matches(name, known | {"db"}, 1)
-        meant = f": is {near[0]} meant?" if near else ""
+        meant = f": did you mean {near[0]}?" if near else ""
         shown = name if re.fullmatch(r"\w{1,40}", name, re.ASCII) else "one"
         raise ValueError(f"has an option that cannot be used here, {shown}{meant}")
 

@@ -1,4 +1,4 @@
-"""Settings: the environment, a ``.env`` file, or what ``rescind up`` started here."""
+"""Settings from the environment and ``.env``, with defaults from ``rescind up``."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from rescind.errors.reported import ReportedError
 from rescind.ledger.seal import Seal
 
 CONCURRENCY = 16
-"""Tasks of Celery that a worker runs at once, unless ``-c`` says otherwise."""
+"""The number of Celery tasks that a worker runs at once, if ``-c`` is not given."""
 LEAST_RETENTION = timedelta(days=1)
-"""What producers, Redis and operators may still speak of is not forgotten."""
+"""Producers, queued messages and operators may still refer to younger cancellations."""
 
 
 class SettingsError(ReportedError, RuntimeError):
-    """A setting is missing or wrong: a sentence for whoever sets it."""
+    """A setting is missing or wrong; the text is a sentence for the operator."""
 
     def __init__(self, sentence: str, problem: str = "setting-wrong") -> None:
         super().__init__(sentence)
         self.problem = problem
-        # A Redis that was not found may come; a wrong setting stays wrong.
+        # A missing Redis may be started later; a wrong setting stays wrong.
         self.status = UNREACHABLE if problem == "redis-unknown" else WRONG
 
 
 class Settings(BaseSettings):
-    """What the environment and ``.env`` say; the properties give what is in force."""
+    """The values of the environment and ``.env``; the properties add the defaults."""
 
     model_config = SettingsConfigDict(
         env_prefix="RESCIND_",
         env_file=".env",
-        # `RESCIND_HOME=` in a compose file means that it is not set.
+        # `RESCIND_HOME=` in a compose file means that the variable is not set.
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
 
     @property
     def redis(self) -> str:
-        """The broker's URL: as set, or that of the server that ``rescind up`` runs."""
+        """The URL of Redis: as set, or that of the server that ``rescind up`` runs."""
         if self.redis_url is not None and self.redis_url.get_secret_value():
             return _usable(self.redis_url.get_secret_value())
         found = running(self.home)
@@ -96,14 +96,14 @@ class Settings(BaseSettings):
 
     @property
     def keep_for(self) -> timedelta | None:
-        """How long what has ended is kept; ``None``: for ever."""
+        """How long ended cancellations are kept; ``None`` means for ever."""
         if self.retention is None:
             return None
         return retention_of("RESCIND_RETENTION", self.retention)
 
     @property
     def callbacks(self) -> Callbacks:
-        """By what producers may ask to be told, who submit through the broker."""
+        """The allowed callbacks of producers that submit through the broker."""
         try:
             hosts = host_patterns(self.webhook_hosts or "")
         except ValueError as error:
@@ -120,7 +120,7 @@ class Settings(BaseSettings):
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
-        """What webhooks are signed by, all of it; raises ``SettingsError``."""
+        """All secrets that sign webhooks; raises ``SettingsError``."""
         given = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
         found = tuple(one for one in re.split(r"[,\s]+", given) if one)
         for place, one in enumerate(found, 1):
@@ -133,7 +133,7 @@ class Settings(BaseSettings):
         return found
 
     def seal(self) -> Seal:
-        """Seals and opens personal data; raises ``SealError`` without a good key."""
+        """Encrypts and decrypts personal data; raises ``SealError`` for a wrong key."""
         return Seal(self.seal_keys())
 
     def seal_keys(self) -> str:
@@ -145,9 +145,9 @@ class Settings(BaseSettings):
 
 
 def retention_of(name: str, text: str) -> timedelta:
-    """How long to keep what has ended; raises ``SettingsError`` for too short a time.
+    """How long to keep ended cancellations; ``SettingsError`` if that is too short.
 
-    What comes again after it was deleted is a new cancellation, and is sent.
+    A cancellation that is submitted again after it was deleted is new, and is sent.
     """
     try:
         age = parse_age(text)
@@ -155,16 +155,16 @@ def retention_of(name: str, text: str) -> timedelta:
         raise SettingsError(f"{name} {text[:40]!r} {error}", "retention") from None
     if age < LEAST_RETENTION:
         raise SettingsError(
-            f"{name} {text} is too short: what is deleted and submitted again is"
-            " cancelled again, so keep it for 1d at least, and longer than anybody may"
-            " submit it again",
+            f"{name} {text} is too short: a cancellation that is submitted again after"
+            " it was deleted is sent again, so keep it for at least 1d, and longer than"
+            " anybody may submit it again",
             "retention",
         )
     return age
 
 
 def _is_webhook_secret(text: str) -> bool:
-    """Whether it is what the Standard Webhooks specification asks of a secret."""
+    """Whether ``text`` is a secret by the Standard Webhooks specification."""
     prefix, _, coded = text.partition("_")
     try:
         size = len(base64.b64decode(coded, validate=True))
@@ -174,7 +174,7 @@ def _is_webhook_secret(text: str) -> bool:
 
 
 def _usable(url: str) -> str:
-    """``url`` as each of our clients takes it."""
+    """``url`` in the form of redis-py; raises ``SettingsError``."""
     try:
         return _verified(usable(url))
     except ValueError as error:
@@ -182,7 +182,10 @@ def _usable(url: str) -> str:
 
 
 def _verified(url: str) -> str:
-    """``url``, unless it would have TLS not verify whom the password goes to."""
+    """``url``; raises ``SettingsError`` if it switches TLS verification off.
+
+    Without verification, any server could receive the password.
+    """
     given = parse_qs(urlsplit(url).query)
     lax = [
         v
@@ -193,15 +196,15 @@ def _verified(url: str) -> str:
     if not lax:
         return url
     raise SettingsError(
-        "RESCIND_REDIS_URL switches the verification of TLS off, which is never done:"
-        " leave out ssl_cert_reqs and ssl_check_hostname, and name the authority that"
-        " vouches for your server by ssl_ca_certs=/path/to/ca.pem",
+        "RESCIND_REDIS_URL switches TLS verification off, which is not allowed: leave"
+        " out ssl_cert_reqs and ssl_check_hostname, and give your server's certificate"
+        " authority by ssl_ca_certs=/path/to/ca.pem",
         "redis-url",
     )
 
 
 def _in_words(error: ValidationError) -> str:
-    # Without what was given: it may hold a secret.
+    # The text leaves the values out, which may contain a secret.
     return "; ".join(
         f"RESCIND_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()
     )
@@ -222,13 +225,13 @@ def settings() -> Settings:
         raise SettingsError(
             f"the file .env cannot be read: {error.strerror}", "env-file"
         ) from None
-    # Said here, and not by a task in a log.
+    # Checked here, so that the command reports it, and not a task in a log.
     _ = (found.keep_for, found.callbacks)
     return found
 
 
 def without_password(url: str) -> str:
-    """A URL that may be shown."""
+    """``url`` with its password masked, for messages and logs."""
     try:
         parts = urlsplit(url)
         user, secret = parts.username or "", parts.password

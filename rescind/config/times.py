@@ -1,4 +1,4 @@
-"""Times as people and producers write them."""
+"""Parses times and ages that users and producers write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 FIRST_YEAR, LAST_YEAR = 1971, 9000
-FORM = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00, or such as +15m"
+FORM = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00, or relative: +15m"
 
 
 def utc_now() -> datetime:
@@ -15,7 +15,7 @@ def utc_now() -> datetime:
 
 
 def parse_age(text: str) -> timedelta:
-    """``text``, such as ``365d``; raises ``ValueError`` in a sentence."""
+    """The duration ``text``, such as ``365d``; ``ValueError`` with a sentence."""
     found = re.fullmatch(r"(\d{1,5})([smhd])", text.strip())
     if found is None:
         raise ValueError("must be a number of days, such as 365d")
@@ -23,7 +23,7 @@ def parse_age(text: str) -> timedelta:
 
 
 def parse_time(value: object, now: datetime) -> datetime:
-    """``value`` as an aware time in UTC; raises ``ValueError`` in a sentence."""
+    """``value`` as an aware time in UTC; raises ``ValueError`` with a sentence."""
     if not isinstance(value, str):
         raise ValueError(f"must be {FORM}")  # noqa: TRY004  (one kind for callers)
     relative = re.fullmatch(r"\+(\d{1,6})([smhd])", value.strip())
@@ -35,7 +35,7 @@ def parse_time(value: object, now: datetime) -> datetime:
         raise ValueError(f"must be {FORM}") from None
     if moment.tzinfo is None:
         raise ValueError(f"has no offset from UTC: it must be {FORM}")
-    # Beyond, the milliseconds that the ledger keeps could not be read as a time again.
+    # Outside these years, the ledger's milliseconds cannot be read back as a time.
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment.astimezone(UTC)

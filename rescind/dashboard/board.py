@@ -39,6 +39,8 @@ class LaneRow:
     failed: int
     by_file: bool
     """Held by what is wrong with the accounts file, which no button mends."""
+    stalled_since: datetime | None = None
+    """Since when no call is made, though it is open and orders are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class Board:
     """The latest of each schedule that is held, or that failed."""
     accounts_fault: str | None
     counted: int = COUNTED
+
+    @property
+    def stalled(self) -> Sequence[LaneRow]:
+        return [one for one in self.lanes if one.stalled_since]
 
     @property
     def not_open(self) -> Sequence[LaneRow]:
@@ -94,4 +100,5 @@ def _row(seen: LaneView, failed: int, now: datetime) -> LaneRow:
         read_rate=seen.policy.read_rate,
         failed=failed,
         by_file=seen.fault is not None,
+        stalled_since=seen.stalled_since if status == "open" else None,
     )

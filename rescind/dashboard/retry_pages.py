@@ -19,7 +19,7 @@ from rescind.dashboard.selection import MOST, Listing, listing_of, may_be_retrie
 from rescind.ledger.reading.queries import as_record, rows_of, stamp
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import reading
-from rescind.operations.actions import woken
+from rescind.operations.actions import lanes_to_notify
 from rescind.provider.text import storable
 
 TICKED = 200
@@ -100,7 +100,7 @@ def retry(
     before = deadline_of(deadline, now)
     able = [one["id"] for one in those.records(desk) if may_be_retried(one)][:MOST]
     done = open_rounds(desk.engine, able, now, before)
-    desk.wake(woken(done.rows))
+    desk.wake(lanes_to_notify(done.rows))
     if len(able) == len(done.rows) == 1:
         return RedirectResponse(f"/desk/cancellations/{able[0]}?done=retried", 303)
     return page(request, "retried.html", done=done, said=SAID)

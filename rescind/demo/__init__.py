@@ -1,1 +1,1 @@
-"""``rescind demo``: everything on one machine, and a check of every outcome."""
+"""``rescind demo``: runs the whole system on one machine, and checks every outcome."""

@@ -1,7 +1,7 @@
-"""``rescind demo``: everything at once, on one machine, against simulated providers.
+"""``rescind demo``: runs the whole system on one machine with simulated providers.
 
-A real Redis, a real ledger, real workers; providers that fail in a tenth of their
-calls. At the end the providers' own record is laid beside the ledger.
+Redis, the ledger and the workers are real. The providers fail in a tenth of their
+calls. At the end, the demo compares the ledger with the providers' own record.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ NOT_GOOD = 1
 
 
 class DemoError(RuntimeError):
-    """The demo cannot go on: a sentence."""
+    """The demo cannot go on; the text is a sentence."""
 
 
 def demo(
@@ -67,12 +67,12 @@ def demo(
     flower_port: int | None = FLOWER_PORT,
     api_port: int | None = API_PORT,
 ) -> int:
-    """Run the demo; 0 if the ledger and the providers agree on every order."""
+    """Run the demo; returns 0 if ledger and providers agree on every order."""
     home = Path(tempfile.mkdtemp(prefix="rescind-demo-"))
     status = DONE
     try:
         chosen = file or demo_setup.example()
-        # What is wrong with it is said before anything is started for it.
+        # A faulty file is reported before anything is started.
         load(str(chosen))
         ports = (flower_port, api_port)
         one = _Demo(home, chosen, concurrency, ports)
@@ -84,20 +84,20 @@ def demo(
     except StoppedError:
         status = INTERRUPTED
     finally:
-        _tidy(home, status)
+        _clean_up(home, status)
     return status
 
 
-def _tidy(home: Path, status: int) -> None:
-    """Leave nothing behind, unless there is something to look into."""
+def _clean_up(home: Path, status: int) -> None:
+    """Delete ``home``, unless the demo failed and its files can show why."""
     if status in (DONE, INTERRUPTED, WRONG):
         shutil.rmtree(home, ignore_errors=True)
     else:
-        print(f"rescind: what it left is in {home}", file=sys.stderr)
+        print(f"rescind: the demo's files are in {home}", file=sys.stderr)
 
 
 class _Demo:
-    """One run."""
+    """One run of the demo."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class _Demo:
         print(
             f"{demo_setup.shown(self._file)} goes to five simulated providers, which"
             f" fail in a tenth of all calls.\nFlower: {system.flower_url or 'off'}"
-            f" · desk: {system.api_url or 'off'}\n",
+            f" · dashboard: {system.api_url or 'off'}\n",
             flush=True,
         )
         engine = open_ledger(system.settings.database)
@@ -148,8 +148,8 @@ class _Demo:
             engine.dispose()
 
     def _submit(self, system: System) -> None:
-        """Exactly what a user would type."""
-        command = [sys.executable, "-m", "rescind.cli", "submit", str(self._file)]
+        """Submit the file with the same command that a user would type."""
+        command = [sys.executable, "-m", "rescind", "submit", str(self._file)]
         done = subprocess.run(
             [*command, "--group", GROUP, "--json"],
             env=system.environment(),
@@ -159,7 +159,7 @@ class _Demo:
         )
         if system.wait(0):
             raise StoppedError
-        # 2 says that rows are wrong: those were refused, and the others submitted.
+        # 2 means that some rows are wrong: the others were submitted.
         if done.returncode not in (0, 2) or (done.returncode and not done.stdout):
             raise DemoError(f"submitting failed: {done.stderr.strip()[-500:]}")
         _sum_up(done.stdout.splitlines(), done.stderr.splitlines())
@@ -183,9 +183,9 @@ class _Demo:
 
     def _stay(self, system: System, box: Sandbox) -> None:
         print(
-            f"\nStill up, until Ctrl-C: Flower at {system.flower_url or 'no address'},"
+            f"\nRunning until Ctrl-C: Flower at {system.flower_url or 'no address'},"
             f" the providers at {box.url},\n"
-            f"the desk at {system.api_url or 'no address'}; to sign in:"
+            f"the dashboard at {system.api_url or 'no address'}; to sign in:"
             f" cat {system.home / OWN_TOKEN}\n"
             f"RESCIND_HOME={system.home} rescind list --limit 20",
             flush=True,
@@ -198,10 +198,10 @@ def await_the_end(
     wait: Callable[[float], bool],
     stall: StallDetector | None = None,
 ) -> None:
-    """Until all is final, or nothing moves any more.
+    """Wait until all cancellations are final, or the run makes no more progress.
 
-    ``wait`` waits for so many seconds, and says whether it was told to stop:
-    ``StoppedError``.
+    ``wait`` waits for the given seconds, and returns whether the user stopped the demo.
+    Raises ``StoppedError`` if so.
     """
     stall = stall or StallDetector()
     with progress() as show:
@@ -220,7 +220,7 @@ def _moves(engine: Engine) -> tuple[int, int]:
 
 
 def _known(engine: Engine) -> tuple[list[dict[str, Any]], list[CallCount]]:
-    """All that the ledger says: of cancellations, and of calls."""
+    """All cancellations in the ledger, and the counts of all calls."""
     with reading(engine) as connection:
         found = list_rows(connection, Filter(), EVERYTHING)
         return [as_record(row) for row in found], calls_made(connection)
@@ -234,7 +234,7 @@ def _judge(verdict: Verdict) -> int:
 def _sum_up(records: Sequence[str], notes: Sequence[str]) -> None:
     taken = [json.loads(line) for line in records]
     refused = sum(one["reason"] == "invalid_request" for one in taken)
-    print(f"{len(taken):,} rows taken in, {refused:,} of them refused as wrong:")
+    print(f"{len(taken):,} rows submitted, {refused:,} of them refused as wrong:")
     wrong = [note.removeprefix("rescind: ") for note in notes if ": line " in note]
     for note in wrong[:3]:
         print(f"  {note[:100]}")

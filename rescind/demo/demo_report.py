@@ -1,4 +1,4 @@
-"""What the demo ends with: tables of outcomes and of calls."""
+"""The final report of the demo: tables of outcomes and calls, and the verdict."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ EVIDENCE = {
     "not_sent": "  never arrived",
     "throttled": "  throttled",
 }
-"""What became of calls that were not answered."""
+"""Labels of calls without an answer, by evidence."""
 OTHERS = "others"
-"""Rows that name none of the providers."""
+"""The column of rows that name no known provider."""
 MOST_SHOWN = 50
 
 CallCount = tuple[str, str, str, int]
-"""Provider, operation, evidence, and how many calls."""
+"""Provider, operation, evidence, and the number of calls."""
 
 
 def outcomes_table(rows: Sequence[LedgerRow], providers: Sequence[str]) -> Table:
-    """Provider by outcome: how many cancellations ended how."""
+    """The number of cancellations by outcome and provider."""
     counts: Counter[tuple[str, str]] = Counter()
     for row in rows:
         provider = row["provider"] if row["provider"] in providers else OTHERS
@@ -40,17 +40,17 @@ def _outcome(row: LedgerRow) -> str:
 
 
 def calls_table(calls: Iterable[CallCount], providers: Sequence[str]) -> Table:
-    """Provider by operation: how many calls were made, and how many in vain."""
+    """The number of calls by operation and provider, and of those without an answer."""
     counts: Counter[tuple[str, str]] = Counter()
-    in_vain: Counter[tuple[str, str]] = Counter()
+    unanswered: Counter[tuple[str, str]] = Counter()
     for provider, operation, evidence, count in calls:
         counts[f"{operation} calls", provider] += count
         if evidence in EVIDENCE:
-            in_vain[EVIDENCE[evidence], provider] += count
+            unanswered[EVIDENCE[evidence], provider] += count
     names = sorted({operation for operation, _ in counts})
     table = _table("calls made", counts, providers, names)
     for name in EVIDENCE.values():
-        _add_row(table, name, [in_vain[name, p] for p in providers])
+        _add_row(table, name, [unanswered[name, p] for p in providers])
     return table
 
 
@@ -60,7 +60,7 @@ def _table(
     providers: Sequence[str],
     names: Sequence[str],
 ) -> Table:
-    """One row for each of ``names``, one column for each provider, and the sums."""
+    """A table with a row for each of ``names``, a column per provider, and sums."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(title, no_wrap=True)
     columns = [*providers, *sorted({p for _, p in counts} - set(providers))]
@@ -80,7 +80,7 @@ def _add_row(table: Table, name: str, cells: Sequence[int]) -> None:
 
 
 def print_tables(*tables: Table) -> None:
-    """On a terminal in its width; elsewhere wide enough for every column."""
+    """Print the tables in the terminal's width; elsewhere, wide enough for all."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=110, color_system=None)
@@ -89,7 +89,7 @@ def print_tables(*tables: Table) -> None:
 
 
 def print_verdict(verdict: Verdict) -> None:
-    """Every order that is not as it should be, and at the very last the counts."""
+    """Print every offence, and the counts in the last line."""
     offences = list(verdict.offences())
     for kind, one in offences[:MOST_SHOWN]:
         print(f"{kind}: {one.provider} {one.order}: {one.why}")

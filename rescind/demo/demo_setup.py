@@ -1,4 +1,4 @@
-"""What the demo sets up: a home of its own, accounts at the sandbox, and a file."""
+"""The set-up of the demo: its settings, its accounts at the sandbox, and its file."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SANDBOX: Mapping[str, object] = {
     "lag": 1.0,
     "slow_seconds": 2.5,
     "refuse_seconds": 0.15,
-    # Half a minute, in truth: the demo has no time to show a lane wait for that.
+    # The real cooldown is half a minute, which is too long for a demo.
     "cooldown": 3.0,
-    # Nor for a minute's window to pass, when a bad id has had batches halved.
+    # A bad id halves batches, and the demo has no time to wait for a minute's window.
     "notpanel_limit": 300,
 }
-"""How the simulated providers behave: all kinds of faults, in a tenth of the calls."""
+"""The behaviour of the simulated providers: all faults, in a tenth of the calls."""
 
 QUICK: Mapping[str, object] = {
-    # Less than a slow answer takes, so that slow answers are lost answers.
+    # Shorter than a slow answer takes, so that slow answers are lost.
     "connect_timeout": 1.0,
     "read_timeout": 2.0,
     "resend_delays": [0.2, 0.5, 1.0, 2.0],
@@ -43,15 +43,15 @@ QUICK: Mapping[str, object] = {
     "backoff": [0.2, 0.5, 1.0, 2.0],
     "throttle_wait": 1.0,
     "max_attempts": 12,
-    # Beyond the slowest answer: an order read as active by then is active.
+    # Longer than the slowest answer: an order that is read as active then is active.
     "active_trusted_after": 3.0,
-    # Beyond what a cancel takes at notpanel that is only queued.
+    # Longer than a queued cancel takes at notpanel.
     "queued_for": 5.0,
-    # What the provider will never tell is given up as "failed/unresolved".
+    # After this time without a clear answer, an order is "failed/unresolved".
     "verify_for": 15.0,
     "poll_for": 20.0,
 }
-"""Policy for all accounts: the real delays, for a provider whose minute is a second."""
+"""The policy of all accounts: the real delays, shortened from minutes to seconds."""
 
 ACCOUNTS: Mapping[str, Mapping[str, object]] = {
     "iletimerkezi": {
@@ -77,7 +77,7 @@ ACCOUNTS: Mapping[str, Mapping[str, object]] = {
         "secret_key": "demo-secret",
         "rate": "100/second",
         "read_rate": "50/second",
-        # Beyond the sandbox's lag of tracking, too.
+        # Longer than the lag of tracking in the sandbox, too.
         "active_trusted_after": 4.0,
     },
     "notpanel": {
@@ -86,20 +86,20 @@ ACCOUNTS: Mapping[str, Mapping[str, object]] = {
         "read_rate": "180/minute",
     },
 }
-"""Each provider's demo credentials, and what else its account needs to be quick."""
+"""Each provider's demo credentials, and settings that make its account fast."""
 
 
 def example() -> Path:
-    """The file of 2,000 cancellations: in a checkout, or as it was installed."""
+    """The path of the file of 2,000 cancellations, in a checkout or as installed."""
     here = Path(__file__).resolve().parent
     for folder in (here.parents[1], here, Path.cwd()):
         if (folder / EXAMPLE).is_file():
             return folder / EXAMPLE
-    raise FileError(f"{EXAMPLE} is not here: name a file of cancellations instead")
+    raise FileError(f"{EXAMPLE} was not found: give a file of cancellations instead")
 
 
 def settings_in(home: Path) -> Settings:
-    """Settings for a system that is all in ``home``, whatever the environment says."""
+    """Settings that keep the whole system in ``home``, and ignore the environment."""
     return Settings(
         home=home,
         accounts=home / "accounts.toml",
@@ -133,7 +133,7 @@ def write_accounts(path: Path, base_url: Callable[[str], str]) -> Accounts:
 
 
 def accepted(file: Path, accounts: Accounts) -> set[Wish]:
-    """What of ``file`` has to be accepted: each row that is good by itself."""
+    """The cancellations of ``file`` that must be accepted: every valid row."""
     now = datetime.now(UTC)
     found = set()
     for row in load(str(file)).rows:
@@ -153,6 +153,6 @@ def _wish(entry: Any, accounts: Accounts, now: datetime) -> Wish | None:
 
 
 def shown(path: Path) -> str:
-    """``path`` as short as it can be said from here."""
+    """``path`` relative to this folder, if it is below it."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

@@ -1,4 +1,4 @@
-"""What the demo's judge compares: the ledger's rows, and what the providers saw."""
+"""The data that the demo's oracle compares: ledger rows and providers' records."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LedgerRow = Mapping[str, Any]
-"""A cancellation as ``rescind.ledger.reading.queries.as_record`` gives it."""
+"""A cancellation in the form of ``rescind.ledger.reading.queries.as_record``."""
 Wish = tuple[str, str, str]
-"""Provider, account and key: what makes a cancellation one."""
+"""Provider, account and key, which identify a cancellation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class Seen:
 
     op: str
     acted: bool = False
-    """The provider got as far as deciding about the order."""
+    """Whether the provider processed the call, and decided about the order."""
     changed: bool = False
-    """It changed the order."""
-    told: bool = False
-    """An answer that can be read was given to a caller who was still there."""
+    """Whether the call changed the order."""
+    answered: bool = False
+    """Whether the caller was still connected and got a readable answer."""
     status: int | None = None
     active: bool | None = None
     """Whether the answer showed the order as not cancelled."""
@@ -30,7 +30,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order's truth at the end, and every call about it, oldest first."""
+    """One order's true state at the end, and every call about it, oldest first."""
 
     provider: str
     order: str
@@ -38,7 +38,7 @@ class Order:
     """cancelled, partial, cancelling, active, completed, unsupported or missing."""
     calls: Sequence[Seen] = ()
     items: Mapping[str, str] = field(default_factory=dict)
-    """Akinon: the truth of each item, cancelled and cancelling apart."""
+    """The state of each item, at Akinon; cancelled and cancelling differ."""
 
     @property
     def changed_by_us(self) -> bool:
@@ -47,7 +47,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """One order of which the ledger's word, or our conduct, was not good."""
+    """One order for which the ledger is wrong, or Rescind behaved wrongly."""
 
     provider: str
     order: str

@@ -1,7 +1,7 @@
-"""Whether what the ledger says is what happened, order by order.
+"""The oracle: checks, order by order, whether the ledger states what happened.
 
-The judge is the simulated providers' own record of each order and of every call that
-reached them. Nothing that the ledger says of itself counts here.
+It compares the ledger with the simulated providers' own record of each order and of
+every call that reached them. It takes no fact from the ledger on trust.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from rescind.provider.outcomes import Reason
 
 DONE = frozenset({"cancelled", "cancelling", "partial"})
 MAY_BE_REPEATED = frozenset({"dukkango"})
-"""A second cancel is known to do no harm there."""
+"""Providers at which a second cancel is known to do no harm."""
 MAY_BE_ASKED_AGAIN = frozenset({"notpanel"})
-"""A queued cancel may be asked for again there, once the status has been read."""
+"""Providers at which a queued cancel may be sent again after the status was read."""
 MAY_LAG = frozenset({"ithink"})
-"""Tracking may go on showing an order as active for a while after its cancel."""
+"""Providers whose tracking may show an order as active for a while after a cancel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All offences, by kind, and what was still open. Good when there is nothing."""
+    """All offences, by kind, and all open orders. Good if there are none."""
 
     compared: int
     untrue: tuple[Offence, ...] = ()
     lost: tuple[Offence, ...] = ()
     twice: tuple[Offence, ...] = ()
     unfinished: tuple[Offence, ...] = ()
-    """Open at the end, and waiting for a step that is still to come."""
+    """Open at the end, and waiting for a later step."""
 
     @property
     def good(self) -> bool:
@@ -65,9 +65,9 @@ def compare(
     orders: Sequence[Order],
     at: datetime,
 ) -> Verdict:
-    """What is wrong with ``rows``, given what was ``accepted`` and what happened.
+    """The verdict on ``rows``, given the accepted cancellations and the orders.
 
-    ``at`` is when the rows were read.
+    ``at`` is the time at which the rows were read.
     """
     sent = [row for row in rows if not _was_never_accepted(row)]
     truths = {(one.provider, one.order): one for one in orders}
@@ -82,7 +82,7 @@ def compare(
 
 
 def _is_part(row: LedgerRow) -> bool:
-    """Whether it is about some items of an order: others of it are another's."""
+    """Whether the row cancels only some items of an order."""
     return bool(row["params"].get("cancel_items"))
 
 
@@ -97,11 +97,12 @@ def _was_never_accepted(row: LedgerRow) -> bool:
 def _untrue(
     rows: Sequence[LedgerRow], truths: Mapping[tuple[str, str], Order]
 ) -> Iterator[Offence]:
-    number = Counter(map(_of, rows))
+    number, did = Counter(map(_of, rows)), {_of(row) for row in rows if _did_it(row)}
     for row in rows:
-        # That one came too late is no lie where another one of the same order was sent.
-        unsent = row["state"] == State.EXPIRED and not row["attempts"]
-        if unsent and number[_of(row)] > 1:
+        # If another row's call cancelled the same order, "too late" is not untrue.
+        if row["state"] == State.EXPIRED and (
+            _of(row) in did or (number[_of(row)] > 1 and not row["attempts"])
+        ):
             continue
         order = truths.get((row["provider"], row["order"]))
         why = _lie(row, order)
@@ -110,12 +111,18 @@ def _untrue(
             yield Offence(row["provider"], row["order"], said)
 
 
+def _did_it(row: LedgerRow) -> bool:
+    """Whether this row states that a call of its own cancelled the order."""
+    ended = (row["state"], row["reason"]) == (State.CANCELLED, Reason.CONFIRMED)
+    return ended and row["attempts"] > 0
+
+
 def _of(row: LedgerRow) -> tuple[str, str, str]:
     return (row["provider"], row["account"], row["order"])
 
 
 def _lie(row: LedgerRow, order: Order | None) -> str | None:
-    """Why the ledger's word of this order is not true."""
+    """Why the row's outcome is not true; ``None`` if it is."""
     match row["state"]:
         case State.CANCELLED:
             return _not_cancelled(row, order)
@@ -131,12 +138,14 @@ def _lie(row: LedgerRow, order: Order | None) -> str | None:
 
 
 def _hidden(row: LedgerRow, order: Order) -> bool:
-    """Cancelled before we came, by an iletiMerkezi that has forgotten it since.
+    """Whether iletiMerkezi cancelled the order before our call and has deleted it.
 
-    It answers "no such order" to the cancel and to the report: no caller can tell
-    such an order from one that never was.
+    It then answers "no such order" to the cancel and to the report. No caller can
+    distinguish such an order from one that never existed.
     """
-    forgotten = any(c.op == "read" and c.told and c.status == 455 for c in order.calls)
+    forgotten = any(
+        c.op == "read" and c.answered and c.status == 455 for c in order.calls
+    )
     here = row["provider"] == "iletimerkezi" and row["reason"] == Reason.NOT_FOUND
     return here and forgotten and not order.changed_by_us
 
@@ -149,13 +158,13 @@ def _not_cancelled(row: LedgerRow, order: Order | None) -> str | None:
         said = row["reason"] == Reason.PARTIAL
         return None if said else "only a part of it is cancelled"
     if standing == "missing" and row["provider"] == "iletimerkezi":
-        # There is no such order, so nothing will be sent: what "inferred" says.
+        # There is no such order, so nothing will be sent. "inferred" means that.
         return None if row["reason"] == Reason.INFERRED else "there is no such order"
     return None if standing == "cancelled" else f"it is {standing}"
 
 
 def _standing(row: LedgerRow, order: Order) -> str:
-    """The truth of what this row wishes: of the whole order, or of some items."""
+    """The true state of the order, or of the items that this row cancels."""
     if row["provider"] != "akinon":
         return order.truth
     wanted = row["params"].get("cancel_items")
@@ -176,18 +185,18 @@ def _twice(
     for one in orders:
         if one.provider in MAY_BE_REPEATED:
             continue
-        # Each further part of the same order has a call of its own.
+        # Each further partial cancellation of the same order has a call of its own.
         free = max(0, wishes.get((one.provider, one.order), 0) - 1)
         for first, second in list(_repeats(one))[free:]:
             why = (
-                f"its call {second} was a cancel again, though its call {first} was"
-                " one that the provider had acted on, and no reading had cleared it"
+                f"call {second} cancelled again, although the provider had processed"
+                f" the cancel of call {first} and no reading since had permitted it"
             )
             yield Offence(one.provider, one.order, why)
 
 
 def _repeats(order: Order) -> Iterator[tuple[int, int]]:
-    """Pairs of cancels of which the second was not free to be sent."""
+    """Pairs of cancels, by number, of which the second was not allowed."""
     acted: tuple[int, Seen] | None = None
     for number, call in enumerate(order.calls, 1):
         if call.op == "cancel":
@@ -199,10 +208,10 @@ def _repeats(order: Order) -> Iterator[tuple[int, int]]:
 
 
 def _clears(order: Order, cancel: Seen, call: Seen) -> bool:
-    """Whether this reading showed, or may have, that the order can still be sent."""
-    if call.op != "read" or not call.told:
+    """Whether this reading may have shown that the cancel can be sent again."""
+    if call.op != "read" or not call.answered:
         return False
     if not cancel.changed or order.provider in MAY_BE_ASKED_AGAIN:
         return True
-    # A cancel that worked can only be read as "not cancelled" where readings lag.
+    # Only where readings lag can an order read as active after a successful cancel.
     return order.provider in MAY_LAG and call.active is True

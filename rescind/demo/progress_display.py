@@ -1,4 +1,4 @@
-"""The demo's progress, lane by lane: bars on a terminal, else a line now and then."""
+"""Shows the demo's progress by lane: bars on a terminal, otherwise lines."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from rescind.ledger.states import FINAL
 from rescind.ledger.storage.transactions import reading
 
 LINE_SECONDS = 3.0
-"""Between two lines where there is no terminal."""
+"""The time between two lines, without a terminal."""
 
 
 @dataclass
 class Standing:
-    """Where one provider's cancellations are."""
+    """The number of one provider's cancellations, final and by open state."""
 
     final: int = 0
     waiting: dict[str, int] = field(default_factory=dict)
@@ -43,18 +43,18 @@ Standings = Mapping[str, Standing]
 
 
 class Show(Protocol):
-    """Shows where everything is, as often as it is told."""
+    """Shows the progress; called repeatedly."""
 
     def __call__(self, now: Standings) -> None: ...
 
 
 def standings(engine: Engine, providers: tuple[str, ...]) -> dict[str, Standing]:
-    """Each provider's cancellations, counted."""
+    """The counts of each provider's cancellations."""
     found = {name: Standing() for name in providers}
     with reading(engine) as connection:
         counted = outcomes(connection)
     for provider, state, _, count in counted:
-        # What names no provider was refused, and waits for nothing.
+        # A row that names no known provider was refused, and is final.
         one = found.get(provider)
         if one is None:
             continue
@@ -71,7 +71,7 @@ def unfinished(now: Standings) -> int:
 
 @contextmanager
 def progress() -> Iterator[Show]:
-    """How the progress is shown, for as long as the block lasts."""
+    """Show the progress while the block lasts."""
     if not sys.stdout.isatty():
         yield _Lines()
         return

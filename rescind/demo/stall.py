@@ -1,4 +1,4 @@
-"""When a run has stopped progressing: nothing has moved for some time."""
+"""Detects that a run makes no more progress."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 
 STALL_SECONDS = 60.0
-"""So long a run waits without progress, and no longer.
+"""The longest time that a run may wait without progress.
 
-A healthy run is never still for so long, even on a slow machine. What a dead worker
-held is free when its lease ends, within 15 s. A message that it had not acknowledged is
-delivered again after 20 s. Its successor is ready within some 10 s.
+A healthy run never pauses for so long, even on a slow machine. After a worker dies, its
+leases end within 15 s, its unacknowledged messages are delivered again after 20 s, and
+its successor is ready within about 10 s.
 """
 
 
 class StallDetector:
-    """Compares what is seen of a run with what was seen before."""
+    """Compares a run's latest progress with its earlier progress."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class StallDetector:
     def stalled(self, seen: object) -> bool:
         """Whether ``seen`` has been the same for too long.
 
-        ``None``, where nothing can be seen, is no progress.
+        ``None`` means that the progress cannot be read, and counts as no progress.
         """
         if seen is not None and seen != self._seen:
             self._seen, self._since = seen, self._clock()

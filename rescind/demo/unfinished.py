@@ -1,4 +1,4 @@
-"""What was accepted and has not ended: lost, or not finished."""
+"""Finds cancellations that were accepted and have not ended: lost or unfinished."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from rescind.demo.facts import LedgerRow, Offence, Wish
 from rescind.ledger.states import FINAL, State
 
 LAPSED = timedelta(seconds=30)
-"""The sweep runs every second: a lease that it has not found by then, it never will."""
+"""How long an expired lease may stay: the sweep, which frees it, runs every second."""
 
 
 def missing(accepted: Collection[Wish], rows: Sequence[LedgerRow]) -> Iterator[Offence]:
-    """Lost: accepted, and not in the ledger."""
+    """Lost cancellations that were accepted and are not in the ledger."""
     found = {(row["provider"], row["account"], row["key"]) for row in rows}
     for provider, account, key in sorted(set(accepted) - found):
         yield Offence(provider, key, f"accepted for {account}, and not in the ledger")
 
 
 def abandoned(rows: Sequence[LedgerRow], at: datetime) -> Iterator[Offence]:
-    """Lost: open at ``at``, and nothing will ever move it."""
+    """Lost cancellations that are open at ``at`` and that no worker will move."""
     for row in rows:
         if _is_abandoned(row, at):
             why = f"its lease ended at {row['due_at']}, and nothing has freed it"
@@ -28,7 +28,7 @@ def abandoned(rows: Sequence[LedgerRow], at: datetime) -> Iterator[Offence]:
 
 
 def unfinished(rows: Sequence[LedgerRow], at: datetime) -> Iterator[Offence]:
-    """Not finished: open at ``at``, and waiting for a step that is still to come."""
+    """Cancellations that are open at ``at`` and wait for a later step."""
     for row in rows:
         if row["state"] not in FINAL and not _is_abandoned(row, at):
             why = f"still {row['state']} at the end, due at {row['due_at']}"
@@ -36,9 +36,9 @@ def unfinished(rows: Sequence[LedgerRow], at: datetime) -> Iterator[Offence]:
 
 
 def _is_abandoned(row: LedgerRow, at: datetime) -> bool:
-    """Held by a worker that is gone: only the sweep could free it, and has not.
+    """Whether a dead worker holds the row, and the sweep has not freed it in time.
 
-    In every other open state it is due again by itself.
+    In every other open state, a row becomes due again by itself.
     """
     if row["state"] != State.SENDING:
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rescind.engine.rate_limiter import Place
-from rescind.ledger.decision import Event, PutBack
+from rescind.ledger.decision_events import Event, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.provider.policy import Policy
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from rescind.engine.rate_limiter import Place
 from rescind.ledger.changes.call_log import CallMade
-from rescind.ledger.decision import Event, Halve, Lost, NotSent, Wait
+from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, Wait
 from rescind.ledger.progress import Claimed
 from rescind.provider.http import Evidence, Exchange
 from rescind.provider.outcomes import (

@@ -26,7 +26,7 @@ from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.engine.rate_limiter import Place
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.recording import new_id
-from rescind.ledger.decision import Event, Halve, Lost, NotSent, PutBack, Wait
+from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed
 from rescind.ledger.seal import Seal, SealError
 from rescind.provider.http import Evidence, Exchange, exchange

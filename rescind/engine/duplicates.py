@@ -15,7 +15,7 @@ from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.clock import Clock
 from rescind.engine.lane_share import Share
 from rescind.ledger.changes.same_order import IN_FLIGHT, OrderOf, Sibling, siblings
-from rescind.ledger.decision import AskFirst, DoneAlready, Event, PutBack
+from rescind.ledger.decision_events import AskFirst, DoneAlready, Event, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading

@@ -14,6 +14,8 @@ from concurrent.futures import Future
 
 from sqlalchemy import Engine as Ledger
 
+from rescind.config.accounts import Lane
+from rescind.engine.belief import belief
 from rescind.engine.clock import Clock
 from rescind.engine.committing import Committer
 from rescind.engine.dispatcher import GATHER_SECONDS, Dispatcher
@@ -91,6 +93,10 @@ class Engine:
         with self._changed:
             self._notified.update(dict.fromkeys(due))
             self._changed.notify()
+
+    def belief(self, lane: Lane, name: str) -> str:
+        """What it takes this operation of a lane to wait for: words for the log."""
+        return belief(self._registry.known(lane, name), self._clock.monotonic())
 
     def stop(self) -> None:
         """Claim and begin nothing more; ``run`` ends when all results are recorded."""

@@ -54,6 +54,10 @@ class Registry:
             self._log_fault(found)
         return found
 
+    def known(self, lane: Lane, name: str) -> LaneOperation | None:
+        """One operation of a lane, if it was ever used. From any thread."""
+        return self._known.get((lane, name))
+
     def of_lane(self, lane: Lane) -> Iterable[LaneOperation]:
         """The lane's operations, as far as they were ever used."""
         found = (self._known.get((lane, name)) for name in STATES)

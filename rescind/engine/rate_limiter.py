@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import monotonic, sleep
 
 from limits import parse
+from redis import ConnectionError as ConnectionLostError
 from redis import RedisError
+from redis import TimeoutError as NoAnswerError
 
 from rescind.config.accounts import Lane
 from rescind.config.redis_client import client_of
-from rescind.engine.rate_scripts import RELEASE, SERVER_TIME, TAKE
+from rescind.engine.rate_scripts import FORGET, RELEASE, SERVER_TIME, TAKE
 from rescind.provider.policy import Policy
 
 READ_SHARE = 0.8
@@ -33,6 +36,11 @@ SEND_WITHIN = timedelta(seconds=5)
 AHEAD = timedelta(milliseconds=50)
 """Where calls follow each other more closely, places are given out so long before they
 are free, to be claimed for meanwhile. An urgent order waits no longer than that."""
+MOST_UNTOLD = 10_000
+"""What Redis could not be told, and is told later; of more than that, the latest."""
+
+AWAY = (ConnectionLostError, NoAnswerError)
+"""What is refused for another reason would be refused again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,9 @@ class Rates:
         redis = client_of(redis_url, **options)
         self._take = redis.register_script(TAKE % clock)
         self._release = redis.register_script(RELEASE % clock)
+        self._forget = redis.register_script(FORGET)
+        self._untold: deque[Callable[[], object]] = deque(maxlen=MOST_UNTOLD)
+        """What Redis has not been told while it was away."""
 
     def take(
         self, lane: Lane, policy: Policy, wanted: int, share: float = 1.0
@@ -125,28 +136,50 @@ class Rates:
     def release(self, places: Iterable[Place]) -> None:
         """Those that were used are free a window after their end, the others at once.
 
-        What Redis is not told, because it is away, is free when it would be if this
-        worker had died.
+        What Redis cannot be told, because it is away, it is told when it is back. Until
+        then it is free when it would be if this worker had died.
         """
         alike: dict[tuple[Rule, ...], list[Place]] = {}
         for place in places:
             alike.setdefault(place.rules, []).append(place)
         for rules, some in alike.items():
             if rules:
-                with suppress(RedisError):
-                    self._give_back(rules, some)
+                self._untold.append(partial(self._give_back, rules, some))
+        with suppress(RedisError):
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell Redis what it does not know; raises ``RedisError``."""
+        while self._untold:
+            try:
+                told = self._untold.popleft()
+            except IndexError:
+                # Another thread tells it.
+                return
+            try:
+                told()
+            except AWAY:
+                self._untold.appendleft(told)
+                raise
 
     def _places(self, rules: tuple[Rule, ...], policy: Policy, wanted: int) -> Budget:
+        self._tell()
         good_for = timedelta(seconds=policy.connect_timeout) + SEND_WITHIN
         hold = good_for + timedelta(seconds=2 * policy.read_timeout)
         prefix = f"{secrets.token_hex(8)}:"
         limits = [n for rule in rules for n in (rule.amount, _micros(rule.window))]
         # Looked at before Redis does: what is in time here is in time there.
         send_by = datetime.now(UTC) + good_for
-        now, wait, free = self._take(
-            [rule.key for rule in rules],
-            [wanted, _micros(hold), _micros(_ahead(rules)), prefix, *limits],
-        )
+        keys = [rule.key for rule in rules]
+        ahead = _micros(_ahead(rules))
+        given: list[str | int] = [wanted, _micros(hold), ahead, prefix, *limits]
+        try:
+            now, wait, free = self._take(keys, given)
+        except RedisError:
+            # It may have given them, and only the answer was lost.
+            names = [f"{prefix}{n}" for n in range(1, wanted + 1)]
+            self._untold.append(partial(self._forget, keys, names))
+            raise
         here = monotonic()
         places = tuple(
             Place(

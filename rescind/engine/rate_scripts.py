@@ -9,6 +9,10 @@ SERVER_TIME = "redis.call('TIME')"
 # A place whose call is under way stands at the latest moment possible, so that one
 # whose worker died is free then. One that is given out before it is free keeps its
 # moment: nobody may use it earlier.
+#
+# A client whose answer was lost asks once more, with the same name: what it was given
+# then is given up first, or it would be nobody's until the latest moment. The moments
+# that those places had kept are forgotten, so the new ones are taken to be the latest.
 TAKE = """
 local at = %s
 local now = at[1] * 1000000 + at[2]
@@ -16,6 +20,12 @@ local wanted, hold, ahead = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[
 local name = ARGV[4]
 local function rule(i) return tonumber(ARGV[3 + 2 * i]), tonumber(ARGV[4 + 2 * i]) end
 
+local again = false
+for i, key in ipairs(KEYS) do
+  for n = 1, wanted do
+    again = redis.call('ZREM', key, name .. n) > 0 or again
+  end
+end
 local got = wanted
 for i, key in ipairs(KEYS) do
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
@@ -23,7 +33,7 @@ for i, key in ipairs(KEYS) do
   got = math.max(0, math.min(got, rule(i) - redis.call('ZCARD', key) + soon))
 end
 local free, wait = {}, 0
-for n = 1, got do free[n] = now end
+for n = 1, got do free[n] = again and now + ahead or now end
 for i, key in ipairs(KEYS) do
   local amount, window = rule(i)
   local over = redis.call('ZCARD', key) + got - amount
@@ -61,4 +71,8 @@ for i, key in ipairs(KEYS) do
     redis.call('PEXPIRE', key, math.ceil(window / 1000) + 1000)
   end
 end
+"""
+
+FORGET = """
+for _, key in ipairs(KEYS) do redis.call('ZREM', key, unpack(ARGV)) end
 """

@@ -1,6 +1,6 @@
-"""Every kind of problem that a user can meet: a closed catalogue, and its page.
+"""The catalogue of every kind of problem that a user can meet.
 
-``docs/errors.md`` is made of it: ``python -m rescind.errors`` writes the page anew.
+``python -m rescind.errors`` writes ``docs/errors.md`` from it.
 """
 
 from rescind.errors.catalogue import GROUPS, PROBLEMS, anchor, outcome, problem

@@ -1,4 +1,4 @@
-"""``python -m rescind.errors``: write ``docs/errors.md`` anew."""
+"""``python -m rescind.errors``: write ``docs/errors.md`` from the catalogue."""
 
 from __future__ import annotations
 

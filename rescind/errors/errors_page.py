@@ -1,4 +1,4 @@
-"""The catalogue as a page: ``docs/errors.md``."""
+"""Renders the catalogue as the page ``docs/errors.md``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rescind.errors.kind import Group, Problem
 WIDTH = 88
 HEAD = """# Errors
 
-Whatever goes wrong is said in a sentence: what, where, and what to do. After it stands
-the name of its section on this page, such as `docs/errors.md#redis-unreachable`; the
-HTTP door gives the same name as the `type` of its problem, and shows the section at
+Each error message says what went wrong, where, and what to do. It ends with the address
+of a section on this page, such as `docs/errors.md#redis-unreachable`. The HTTP API
+gives the same name in the `type` of its problem, and shows the section at
 `/errors/redis-unreachable`.
 
-Made from `rescind/errors/` by `python -m rescind.errors`: change it there.
+`python -m rescind.errors` generates this page from `rescind/errors/`: change it there.
 """
 
 

@@ -1,4 +1,7 @@
-"""What ends a command early, as an exit status and a sentence. The only such place."""
+"""Translates an exception into a command's exit status and message.
+
+No other module does this.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a command ends that could not go on."""
+    """How a failed command ends: its exit status, its message, its problem."""
 
     status: int
     says: str
@@ -31,7 +34,7 @@ class Ending:
 
 
 def explain(error: Exception) -> Ending | None:
-    """How a command ends at ``error``; ``None`` if it is a bug of ours."""
+    """How a command ends after ``error``; ``None`` if the error is a bug of ours."""
     found = (kind(error) for kind in (_ours, _ledger, _redis, _system))
     return next((one for one in found if one is not None), None)
 

@@ -1,90 +1,92 @@
-"""Problems that the HTTP door answers with, as ``application/problem+json``."""
+"""Problems that the HTTP API answers with, as ``application/problem+json``."""
 
 from __future__ import annotations
 
 from rescind.errors.kind import Group, Problem
 
-DOOR = Group(
-    "The HTTP door",
-    "Each is answered as `application/problem+json`, whose `type` ends in the name"
-    " below. It answers `invalid-request`, `conflict`, `redis-unreachable` and"
-    " `ledger-unreachable` too, which stand above.",
+HTTP_API = Group(
+    "The HTTP API",
+    "The HTTP API answers each of these as `application/problem+json`. The `type` of"
+    " the answer ends in the name of the section. The API also answers"
+    " `invalid-request`, `conflict`, `redis-unreachable` and `ledger-unreachable`,"
+    " which are described above.",
     (
         Problem(
             "unauthorized",
-            "No token, or none that is known",
-            "401. The request carries no bearer token, or one that no caller has.",
-            "Send `Authorization: Bearer TOKEN`, with the token alone: of"
-            " `name:scopes:token` in `RESCIND_API_TOKENS` only what stands last. A"
-            " token that was taken out of the setting is refused from the next start"
-            " on.",
+            "The token is missing or unknown",
+            "401. The request carries no bearer token, or a token that is not in"
+            " `RESCIND_API_TOKENS`.",
+            "Send `Authorization: Bearer TOKEN`. Of `name:scopes:token` in"
+            " `RESCIND_API_TOKENS`, send only the last part. When you remove a token"
+            " from the setting, the API refuses it after its next start.",
         ),
         Problem(
             "forbidden",
             "The token is not allowed to do this",
-            "403. The token is good, and has not the scope that this needs: `submit`"
-            " to hand in, `read` to look, `operate` to hold, resume and retry.",
+            "403. The token is valid, but it lacks the scope that this request needs:"
+            " `submit` to submit, `read` to look, `operate` to hold, resume and retry.",
             "Use another token, or give this one the scope in `RESCIND_API_TOKENS`.",
         ),
         Problem(
             "not-found",
-            "There is nothing here",
-            "404. There is no such path, cancellation, group or lane. An id that was"
-            " never answered with 202 was not accepted.",
-            "Check the address. If it is a cancellation that you need, submit it: a"
-            " repetition does no harm.",
+            "There is nothing at this address",
+            "404. There is no such path, cancellation, group or lane. A cancellation"
+            " is accepted only if the API answered its submission with 202.",
+            "Check the address. If you need a cancellation that does not exist, submit"
+            " it. Submitting it twice does no harm.",
         ),
         Problem(
             "method-not-allowed",
             "This address does not take that method",
-            "405. The header `Allow` lists the methods that it takes.",
-            "Use one of those; the OpenAPI file of the door has them all.",
+            "405. The header `Allow` lists the methods that the address takes.",
+            "Use one of those. The API's OpenAPI file lists all addresses and methods.",
         ),
         Problem(
             "body-too-large",
             "The body is too large",
-            "413. More bytes, or more than 1,000 cancellations, than one request"
-            " takes. None of it was taken in.",
-            "Send it in several requests.",
+            "413. The request has more bytes, or more than 1,000 cancellations, than"
+            " one request may have. None of its cancellations was accepted.",
+            "Send them in several requests.",
         ),
         Problem(
             "too-many-requests",
             "Too many requests",
-            "429. This token has used up its rate (`RESCIND_API_RATE`). Nothing was"
-            " taken in.",
-            "Wait for as many seconds as `Retry-After` says, then send it again. Up to"
-            " 1,000 cancellations go in one request.",
+            "429. This token has used up its rate (`RESCIND_API_RATE`). No cancellation"
+            " of this request was accepted.",
+            "Wait for the number of seconds in `Retry-After`, then send the request"
+            " again. One request may carry up to 1,000 cancellations.",
         ),
         Problem(
             "idempotency-key",
             "The Idempotency-Key cannot be used",
-            "400. The header is not 1 to 200 printable characters, differs from the"
-            " `key` in the body, or came with more than one cancellation.",
-            "Send it with a single cancellation, or give each of many its own `key`."
-            " Without any, the order itself is the key.",
+            "400. The header is not 1 to 200 printable characters, or it differs from"
+            " the `key` in the body, or the request has more than one cancellation.",
+            "Send the header with a single cancellation, or give each cancellation its"
+            " own `key`. Without a key, the order itself is the key.",
         ),
         Problem(
             "not-ready",
-            "The door is not ready",
-            "503. It is starting or stopping, or something that it needs is away; the"
-            " answer says what. Nothing was taken in.",
-            "Try again in some seconds. Let the load balancer go by `/readyz`.",
+            "The HTTP API is not ready",
+            "503. The API is starting or stopping, or a service that it needs cannot be"
+            " reached. The answer says which. No cancellation was accepted.",
+            "Try again in some seconds. Let the load balancer check `/readyz`.",
         ),
         Problem(
             "no-worker",
             "No worker has been seen lately",
-            "503 from `/healthz`. What is submitted is accepted and kept, and nobody"
-            " sends it.",
-            "Start a worker (`rescind up`, or `celery -A worker worker`), and look at"
-            " its log if there is one.",
+            "503 from `/healthz`. Rescind accepts and keeps new cancellations, but no"
+            " worker sends them.",
+            "Start a worker (`rescind up`, or `celery -A worker worker`). If a worker"
+            " runs already, read its log.",
         ),
         Problem(
             "internal-error",
             "Something went wrong on our side",
-            "500. It is a fault of Rescind's, and its log has the details. Whether the"
-            " request was taken in is not known.",
-            "Send it again, with the same key: what was taken in is not taken twice."
-            " If it stays, report it with the lines of the log.",
+            "500. This is a fault in Rescind, and its log has the details. It is not"
+            " known whether the cancellations of this request were accepted.",
+            "Send the request again with the same key: Rescind does not accept the same"
+            " cancellation twice. If the fault stays, report it with the lines of the"
+            " log.",
         ),
     ),
 )

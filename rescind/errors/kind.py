@@ -1,4 +1,4 @@
-"""What one kind of problem is: its name, and what is said of it."""
+"""The type of an entry of the catalogue."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ PAGE = "docs/errors.md"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One kind of problem; ``slug`` names it in addresses, and never changes."""
+    """One kind of problem. Its ``slug`` is part of addresses and must not change."""
 
     slug: str
     title: str
     meaning: str
     """What has happened, and what follows from it."""
     todo: str
-    """What a person does about it."""
+    """What the user can do about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Problems that are read about together."""
+    """Problems that share one section of the page."""
 
     title: str
     intro: str

@@ -1,4 +1,4 @@
-"""What a person is told on standard error: one line, and the page that says more."""
+"""Messages to the user on standard error, each with the address of its section."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from rescind.errors import anchor
 
 
 def say(text: str, problem: str | None = None) -> None:
-    """One line for the person: a note, a warning, what is wrong; and its page."""
+    """Print one line to standard error, and the address of ``problem``'s section."""
     print(f"rescind: {printable(text)}", file=sys.stderr)
     if problem is not None:
         see(problem)
 
 
 def see(problem: str) -> None:
-    """Where more is written of what was just said."""
+    """Print the address of the section that explains ``problem``."""
     print(f"  see {anchor(problem)}", file=sys.stderr)
 
 
 def printable(text: object) -> str:
-    """``text`` without what could move a terminal's cursor or break a line."""
+    """``text`` with its control characters and line breaks escaped."""
     shown = "" if text is None else str(text)
     if shown.isprintable():
         return shown

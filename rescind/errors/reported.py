@@ -1,4 +1,4 @@
-"""Errors that are reported to a person: a sentence, an exit status, and its page."""
+"""Base classes of the errors that are reported to the user."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from rescind.errors.exit_statuses import WRONG
 
 
 class ReportedError(Exception):
-    """A sentence for the person who can mend it.
+    """An error whose text is a sentence for the user.
 
-    ``status`` is the exit status of a command that ends by it, and ``problem`` the
-    name of its section in ``docs/errors.md``.
+    ``status`` is the exit status of a command that this error ends. ``problem`` is the
+    name of the error's section in ``docs/errors.md``.
     """
 
     status: int = WRONG

@@ -6,161 +6,172 @@ from rescind.errors.kind import Group, Problem
 
 SETUP = Group(
     "Settings, accounts and keys",
-    "What is set up wrongly or not at all. `rescind doctor` shows each setting, where"
-    " it comes from, and whether it is good; `rescind init` writes both files by"
-    " asking.",
+    "Settings, accounts and keys that are wrong or missing. `rescind doctor` shows each"
+    " setting, where it comes from, and whether it is valid. `rescind init` asks for"
+    " the values and writes the accounts file and `.env`.",
     (
         Problem(
             "setting-wrong",
             "A setting is missing or wrong",
-            "A variable of the environment or of `.env` does not say what it must. The"
-            " sentence names the variable. Nothing was started, changed or sent.",
-            "Put it right in the environment (which wins) or in `.env`, in the folder"
-            " where the command runs. `.env.example` lists them all, with their form.",
+            "A variable of the environment or of `.env` is missing or has a wrong"
+            " value. The sentence names the variable. Nothing was started, changed or"
+            " sent.",
+            "Correct the variable in the environment or in `.env`, in the folder where"
+            " the command runs. The environment overrides `.env`. `.env.example` lists"
+            " all variables, with their form.",
         ),
         Problem(
             "setting-unknown",
             "There is no such setting",
-            "A variable begins with `RESCIND_`, and resembles a setting that exists."
-            " Rescind does not read it, so that the default holds instead.",
-            "Correct its name, or remove it.",
+            "The name of a variable begins with `RESCIND_` and resembles a setting's"
+            " name. Rescind does not read this variable, and uses the setting's default"
+            " instead.",
+            "Correct the variable's name, or remove it.",
         ),
         Problem(
             "env-file",
             "The file .env cannot be read",
-            "There is a `.env` in this folder, and it cannot be read or is not UTF-8."
-            " Going on without it would use other settings than you meant.",
-            "Let the user who runs the command read it (`ls -l .env`), and save it as"
-            " UTF-8.",
+            "The `.env` in this folder cannot be read, or is not UTF-8. Rescind stops,"
+            " because without `.env` it would use other settings than you intended.",
+            "Let the user who runs the command read the file (`ls -l .env`), and save"
+            " it as UTF-8.",
         ),
         Problem(
             "redis-url",
             "RESCIND_REDIS_URL is not the URL of a Redis",
-            "The URL cannot be read, names what cannot be used (Sentinel, a Redis"
-            " Cluster, RabbitMQ, an unknown option), or switches the verification of"
-            " TLS off, which is never done: the password would go to whoever answers.",
+            "The URL cannot be read, or names something that Rescind cannot use"
+            " (Sentinel, a Redis Cluster, RabbitMQ, an unknown option), or switches TLS"
+            " verification off. Rescind always verifies TLS: without verification, any"
+            " server that answers would get the password.",
             "Write it as `redis://:password@host:6379/0`, `rediss://…` for TLS, or"
-            " `unix:///path/to/socket?db=0` (or `redis+socket://…`). An authority of"
-            " your own is named by `?ssl_ca_certs=/path/to/ca.pem`. For a Redis with"
-            " Sentinel, give a name or an address that moves with the master.",
+            " `unix:///path/to/socket?db=0` (or `redis+socket://…`). For a certificate"
+            " authority of your own, add `?ssl_ca_certs=/path/to/ca.pem`. For a Redis"
+            " with Sentinel, give a name or an address that moves with the master.",
         ),
         Problem(
             "database-url",
             "RESCIND_DATABASE_URL is not the URL of a ledger",
-            "The URL cannot be read, or names a kind of database that is not"
-            " supported.",
+            "The URL cannot be read, or names a kind of database that Rescind does not"
+            " support.",
             "Write it as `postgresql+psycopg://user:password@host:5432/name`, or leave"
-            " it out: then the ledger is SQLite in `RESCIND_HOME`.",
+            " the setting out. Without it, the ledger is an SQLite file in"
+            " `RESCIND_HOME`.",
         ),
         Problem(
             "retention",
-            "What has ended would be kept for too short a time",
+            "The retention time is wrong or too short",
             "`RESCIND_RETENTION` or `--older-than` is not an age, or is shorter than a"
-            " day. What is deleted and submitted again is cancelled again.",
+            " day. Rescind sends a cancellation again if it is submitted again after it"
+            " was deleted.",
             "Give an age such as `365d`, longer than anybody may still submit the same"
-            " order; or leave the setting out, and all is kept.",
+            " order. Or leave the setting out to keep all cancellations.",
         ),
         Problem(
             "api-tokens",
             "RESCIND_API_TOKENS cannot be used",
-            "A token is not of the form `name:scope+scope:token`, is shorter than 16"
-            " characters, or stands there twice. The sentence says which, by its"
-            " number; it never shows what was written. The HTTP door stays shut.",
-            "Write each as `name:scope+scope:token`, of the scopes `submit`, `read`"
-            " and `operate`, separated by commas. `rescind init` makes good ones.",
+            "A token does not have the form `name:scope+scope:token`, is shorter than"
+            " 16 characters, or is listed twice. The sentence gives the token's number"
+            " in the list; it never shows the token. The HTTP API does not start.",
+            "Write each token as `name:scope+scope:token`, separated by commas. The"
+            " scopes are `submit`, `read` and `operate`. `rescind init` makes tokens.",
         ),
         Problem(
             "seal-key",
-            "The seal key is missing or is none",
-            "`RESCIND_SEAL_KEY` encrypts what is personal in the ledger. With a ledger"
-            " of your own (`RESCIND_DATABASE_URL`) it has to be set, the same for"
-            " every worker and command, and it is not, or is not a key.",
-            "`rescind seal-key` prints a good one. If there was one before, set that:"
-            " only it opens what is in the ledger.",
+            "The seal key is missing or invalid",
+            "`RESCIND_SEAL_KEY` encrypts the personal data in the ledger. If you set"
+            " `RESCIND_DATABASE_URL`, you must set the same seal key for every worker"
+            " and command. Here it is not set, or is not a key.",
+            "`rescind seal-key` prints a new key. If this ledger was used with a key"
+            " before, set that one: only it decrypts the data in the ledger.",
         ),
         Problem(
             "sealed-data",
-            "The seal key does not open what is sealed",
-            "What is personal in the ledger was sealed with another key. Cancellations"
-            " that need it stay `queued` and are not sent; the others go on.",
-            "Put the former key behind the present one in `RESCIND_SEAL_KEY`,"
-            " separated by a comma. They then go on by themselves."
+            "The seal key does not decrypt the ledger's data",
+            "The personal data in the ledger was encrypted with another key."
+            " Cancellations that need this data stay `queued` and are not sent. The"
+            " others go on.",
+            "Write the former key after the present one in `RESCIND_SEAL_KEY`,"
+            " separated by a comma. The cancellations then go on by themselves."
             " [operating.md](operating.md#the-seal-key) says how keys are rotated.",
         ),
         Problem(
             "accounts-missing",
             "There is no account yet",
-            "The accounts file does not exist, or names no account. What is submitted"
-            " is kept, or refused where its account is not known; nothing is sent.",
-            "`rescind init` writes it by asking. Or copy `accounts.example.toml`, or"
-            " let `RESCIND_ACCOUNTS` say where yours is.",
+            "The accounts file does not exist, or has no account. Rescind keeps new"
+            " cancellations, or refuses them if their account is not known. It sends"
+            " none.",
+            "`rescind init` asks for the values and writes the file. Or copy"
+            " `accounts.example.toml`, or set `RESCIND_ACCOUNTS` to the path of yours.",
         ),
         Problem(
             "accounts-file",
             "The accounts file cannot be used",
-            "It cannot be read, is not TOML, or is not UTF-8. Until then every lane is"
-            " held: what is submitted is kept, and not sent.",
-            "The sentence says where in it the fault is. Workers read the file again"
-            " by themselves when it changes.",
+            "The file cannot be read, is not TOML, or is not UTF-8. Until it is"
+            " corrected, every lane is held: Rescind keeps new cancellations and sends"
+            " none.",
+            "The sentence says where in the file the fault is. Workers read the file"
+            " again when it changes; they need no restart.",
         ),
         Problem(
             "accounts-readable",
             "Others can read the accounts file",
-            "It holds credentials, and every user of this machine can read it.",
-            "`chmod 600 accounts.toml`; in a container its owner must be the user who"
-            " runs the worker.",
+            "The file holds credentials, and other users of this machine can read it.",
+            "`chmod 600 accounts.toml`. In a container, the user who runs the worker"
+            " must own the file.",
         ),
         Problem(
             "account-wrong",
             "An account is not set up",
-            "A table of the accounts file lacks a credential, holds one that cannot be"
-            " used, or names a provider that does not exist. This lane alone is held:"
-            " what is submitted for it waits.",
-            'Mend what the sentence names. A credential is a value, `{ env = "NAME" }`'
-            ' with the variable set where the worker runs, or `{ file = "/path" }`. No'
-            " restart is needed.",
+            "A table of the accounts file lacks a credential, has one that cannot be"
+            " used, or names a provider that does not exist. Only this lane is held:"
+            " its cancellations wait.",
+            'Correct what the sentence names. A credential is a value, `{ env = "NAME"'
+            ' }` with the variable set where the worker runs, or `{ file = "/path" }`.'
+            " No restart is needed.",
         ),
         Problem(
             "credentials-refused",
             "The provider refuses the credentials",
-            "The provider answered, and does not take the account's key, token or"
-            " login. The lane is held, and one careful call tries it again every 15"
-            " minutes.",
-            "Compare them with the provider's own panel, put the right ones into the"
-            " accounts file, then `rescind resume LANE`.",
+            "The provider answered that the account's key, token or login is not valid."
+            " Rescind holds the lane and tries one call every 15 minutes.",
+            "Compare the credentials with those in the provider's panel, write the"
+            " right ones into the accounts file, then `rescind resume LANE`.",
         ),
         Problem(
             "webhook-settings",
             "Webhooks are not set up",
             "Only one of `RESCIND_WEBHOOK_HOSTS` and `RESCIND_WEBHOOK_SECRET` is set,"
-            " or one of them cannot be used. Entries with a `callback_url` are"
-            " refused.",
-            "Set both: the hosts that may be called, by commas, and a secret that"
-            " `rescind webhooks secret` prints. Or leave both out.",
+            " or one of them cannot be used. Rescind refuses entries with a"
+            " `callback_url`.",
+            "Set both: the hosts that may be called, separated by commas, and a secret"
+            " (`rescind webhooks secret` prints one). Or leave both out.",
         ),
         Problem(
             "webhooks-private",
             "Webhooks may reach your own network",
-            "`RESCIND_WEBHOOK_PRIVATE` allows plain http and addresses of your own"
-            " network. Whoever may submit can have the listed hosts called there.",
-            "Leave it out, unless the receiver really is inside; then name that host"
-            " alone in `RESCIND_WEBHOOK_HOSTS`.",
+            "`RESCIND_WEBHOOK_PRIVATE` allows plain http and addresses in your own"
+            " network. A producer that may submit can make Rescind call the listed"
+            " hosts there.",
+            "Leave it out, unless the receiver really is in your network. If it is,"
+            " list only that host in `RESCIND_WEBHOOK_HOSTS`.",
         ),
         Problem(
             "schedules-file",
             "The schedules file, or a rule of it, cannot be used",
-            "It is missing, cannot be read, or a rule in it is wrong: the sentence"
-            " says which, and where. A wrong rule does not run; the others do.",
-            "Mend the rule, and see it with `rescind schedule check`;"
-            " `schedules.example.toml` has one of each kind. It is read again by"
-            " itself. docs/schedules.md says what each word means.",
+            "The file is missing or cannot be read, or a rule in it is wrong. The"
+            " sentence says which rule, and where. A wrong rule does not run; the"
+            " others do.",
+            "Correct the rule, and check it with `rescind schedule check`."
+            " `schedules.example.toml` has one rule of each kind. Workers read the file"
+            " again when it changes. docs/schedules.md explains each field.",
         ),
         Problem(
             "already-there",
             "rescind init overwrites nothing",
-            "A file that it would write is there already.",
-            "`rescind init --add` appends an account to the accounts file and leaves"
-            " everything in it as it is. To begin anew, move the file away first.",
+            "A file that the command would write exists already.",
+            "`rescind init --add` appends an account to the accounts file and changes"
+            " nothing else in it. To start again from the beginning, move the file away"
+            " first.",
         ),
     ),
 )

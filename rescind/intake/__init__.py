@@ -1,1 +1,1 @@
-"""From what a producer wrote to checked entries of the ledger."""
+"""Checks producers' submissions and writes them to the ledger."""

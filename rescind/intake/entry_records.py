@@ -1,4 +1,4 @@
-"""An entry of a submission as the ledger is to hold it, also where it is refused."""
+"""Converts an entry of a submission into a ledger row, also if it is refused."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def as_new(
     now: datetime,
     callbacks: Callbacks = NO_CALLBACKS,
 ) -> NewCancellation:
-    """``entry`` as it is to be kept, ``rejected`` if it is wrong."""
+    """The new ledger row for ``entry``; ``rejected`` if the entry is wrong."""
     try:
         checked = check(entry, accounts, now, callbacks)
     except InvalidRequestError as error:
-        told = callbacks.of_what_is_refused(entry)
-        return invalid(entry, str(error), now, told)
+        wanted = callbacks.of_what_is_refused(entry)
+        return invalid(entry, str(error), now, wanted)
     return _valid(checked, seal, now)
 
 
@@ -62,7 +62,7 @@ def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
 def _beginning(checked: Checked, now: datetime) -> Progress:
     if checked.cancel_before is None or checked.cancel_before > now:
         return beginning(checked.not_before, now)
-    # It may have waited in the queue for too long: the wish was good, and late.
+    # The entry is valid, but may have waited too long in the queue.
     return _too_late("cancel_before had passed when it arrived", now)
 
 
@@ -76,7 +76,10 @@ def expired(one: NewCancellation, why: str, now: datetime) -> NewCancellation:
     return replace(one, progress=_too_late(why, now), opened_at=now)
 
 
-def invalid(entry: object, wrong: str, now: datetime, told: Wanted) -> NewCancellation:
+def invalid(
+    entry: object, wrong: str, now: datetime, callback: Wanted
+) -> NewCancellation:
+    """The ``rejected`` row of an entry whose fault is ``wrong``."""
     shown = entry if isinstance(entry, dict) else {}
     return NewCancellation(
         id=new_id(),
@@ -92,18 +95,18 @@ def invalid(entry: object, wrong: str, now: datetime, told: Wanted) -> NewCancel
             finished_at=now,
         ),
         opened_at=now,
-        callback_url=told.url,
-        callback_task=told.task,
-        callback_queue=told.queue,
+        callback_url=callback.url,
+        callback_task=callback.task,
+        callback_queue=callback.queue,
     )
 
 
 def _digest(entry: object, wrong: str) -> str:
-    """The same for the same wrong entry, whatever it holds."""
+    """A digest that is the same for the same wrong entry, of any content."""
     try:
         text = json.dumps([entry, wrong], sort_keys=True, default=repr)
     except (TypeError, ValueError, RecursionError):
-        # Too deep, or a number too long, to be written: its outside must do.
+        # JSON cannot express it (too deep, a number too long): use the outer fields.
         shown = entry if isinstance(entry, dict) else {}
         text = json.dumps([_shown(shown.get(name), "") for name in FIELDS] + [wrong])
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

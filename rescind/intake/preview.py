@@ -1,4 +1,4 @@
-"""What intake would make of entries, without taking any of them in."""
+"""Shows what intake would do with entries, without writing any to the ledger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rescind.ledger.storage.transactions import reading
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What would stand in the ledger already when the next one comes."""
+    """A row that would be in the ledger before the next entry is submitted."""
 
     id: str
     order_id: str
@@ -38,8 +38,11 @@ def preview(
     now: datetime,
     callbacks: Callbacks = NO_CALLBACKS,
 ) -> list[Taken]:
-    """One ``Taken`` for each, as ``take_in`` would give it; ids of new ones mean
-    nothing. May raise ``LedgerUnreachableError`` and ``SealError``."""
+    """One ``Taken`` for each entry, as ``take_in`` would return it.
+
+    The ids of new entries have no meaning. May raise ``LedgerUnreachableError`` and
+    ``SealError``.
+    """
     written = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
     new = under_former_keys(engine, written)
     there = _there(engine, new)

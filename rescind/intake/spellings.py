@@ -1,7 +1,7 @@
 """One cancellation in several spellings: ``0312`` and ``312``, items in another order.
 
-What comes in is made canonical before it is kept (``intake.validation``). What an older
-version kept as it was written is made canonical here, when it is compared.
+``intake.validation`` makes a new entry canonical before it is stored. An older version
+stored entries unchanged. This module makes such rows canonical when it compares them.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.transactions import reading
 
 AT_ONCE = 1000
-"""Keys that are looked up in one statement."""
+"""The most keys that one statement looks up."""
 
 
 def same_order(one: NewCancellation, row: Row[Any]) -> bool:
-    """Whether ``row`` is about the order of ``one``, whose key it has."""
+    """Whether ``row``, which has the key of ``one``, is about the same order."""
     return provider_named(one.provider).canonical_order(row.order_id) == one.order
 
 
 def same_params(one: NewCancellation, row: Row[Any], seal: Seal) -> bool:
-    """Whether ``row`` was submitted with the params of ``one``."""
+    """Whether ``row`` was submitted with the same params as ``one``."""
     canonical = provider_named(one.provider).canonical_params
     if canonical(row.params) != dict(one.params):
         return False
@@ -37,16 +37,16 @@ def same_params(one: NewCancellation, row: Row[Any], seal: Seal) -> bool:
     try:
         return bool(seal.open(one.sealed) == canonical(seal.open(row.sealed)))
     except SealError:
-        # Its key is gone: what cannot be compared changes nothing.
+        # The row's seal key is missing, so it cannot be compared, and counts as equal.
         return True
 
 
 def under_former_keys(
     engine: Engine, new: Sequence[NewCancellation]
 ) -> list[NewCancellation]:
-    """``new``, each under the key that an older version kept its order under, if one
-    did. Asks nothing where all are written in their canonical form, as most are.
+    """``new``, with the keys under which an older version stored the same orders.
 
+    Reads nothing from the ledger if all entries are in canonical form, as most are.
     May raise ``LedgerUnreachableError``.
     """
     former = {

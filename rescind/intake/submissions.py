@@ -1,7 +1,7 @@
-"""Taking submissions in: every entry is checked, kept and answered for, by itself.
+"""Takes submissions in: checks, stores and answers every entry by itself.
 
-One bad entry never harms the others. It is kept too, ``rejected``, with what is wrong
-with it, under a key of its own: the corrected one is not taken for a repetition.
+A bad entry does not affect the others. It is stored, too, as ``rejected`` with its
+fault, under a key of its own, so that the corrected entry is not a duplicate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from rescind.config.accounts import Accounts, Lane
-from rescind.config.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
+from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.intake.entry_records import as_new, expired, invalid, is_refused
 from rescind.intake.spellings import same_order, same_params, under_former_keys
 from rescind.ledger.changes.insertion import insert_or_find
@@ -28,37 +28,37 @@ Path = tuple[str, str, str]
 """Provider, account and key."""
 
 MOST = 1000
-"""Entries in one message."""
+"""The most entries in one message."""
 
 
 class Receipt(StrEnum):
     ACCEPTED = "accepted"
     """New, and in the ledger."""
     DUPLICATE = "duplicate"
-    """It stood there already; nothing was changed."""
+    """In the ledger already; nothing was changed."""
     REFUSED = "refused"
-    """Kept as ``rejected``, with what is wrong with it."""
+    """Stored as ``rejected``, with its fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of one entry."""
+    """The result of one entry."""
 
     receipt: Receipt
     id: str
     lane: Lane | None = None
     wrong: str | None = None
     with_engine: bool = False
-    """Whether the engine of this process has inserted it, and so knows of it."""
+    """Whether this process's engine inserted it, and so need not be notified."""
 
 
 Insert = Callable[[Sequence[NewCancellation]], frozenset[str]]
-"""Inserts new cancellations, no two with one key, and gives back the ids of those whose
-keys were new: ``Engine.submit``, in a worker."""
+"""Inserts new cancellations, no two with the same key, and returns the ids of those
+whose keys were new. In a worker, this is ``Engine.submit``."""
 
 
 def lanes_to_notify(taken: Iterable[Taken]) -> set[Lane]:
-    """The lanes that have something to do that the engine does not know of."""
+    """The lanes with new work that the engine does not know of."""
     return {
         one.lane
         for one in taken
@@ -78,15 +78,15 @@ def take_in(
     *,
     late: str | None = None,
 ) -> list[Taken]:
-    """Take ``entries`` in; one ``Taken`` for each, in order.
+    """Take ``entries`` in; returns one ``Taken`` for each, in order.
 
-    What ``insert`` does not insert is kept here, all in one transaction. ``trace`` is
-    their producer's trace context, where there is one, or each one's own. ``late``
-    says why all of them come too late: then those that are new are kept as expired.
+    Entries that ``insert`` does not insert are stored here, in one transaction.
+    ``trace`` is the producer's trace context, or one for each entry. If all entries
+    come too late, ``late`` says why, and new ones are stored as expired.
 
-    Raises what ``insert`` raises, ``LedgerUnreachableError`` and, where something
-    personal has to be sealed or compared, ``SealError``: then nothing was taken in but
-    what was inserted by ``insert``.
+    Raises the errors of ``insert``, ``LedgerUnreachableError`` and, if personal data
+    has to be sealed or compared, ``SealError``. After an error, only entries that
+    ``insert`` inserted are in the ledger.
     """
     new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
     if late is not None:
@@ -101,7 +101,7 @@ def take_in(
 
 
 def _good(new: Sequence[NewCancellation]) -> list[NewCancellation]:
-    """Those that are not refused; of several with one key the first."""
+    """The entries that are not refused; of several with the same key, the first."""
     first: dict[Path, NewCancellation] = {}
     for one in new:
         if not is_refused(one):
@@ -127,11 +127,11 @@ def _keep(
         inserted, rows = insert_or_find(connection, new, now)
         taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]
         refused = [
-            _refused_anew(one, t, now, callbacks)
+            _conflict_row(one, t, now, callbacks)
             for one, t in zip(new, taken, strict=True)
         ]
-        anew = [one for one in refused if one is not None]
-        _, kept = insert_or_find(connection, anew, now)
+        conflicts = [one for one in refused if one is not None]
+        _, kept = insert_or_find(connection, conflicts, now)
         register_lanes(connection, (t.lane for t in taken if t.lane is not None))
     return [
         t if one is None else Taken(t.receipt, _id(one, kept), None, t.wrong)
@@ -157,7 +157,7 @@ def settled(
     row: Row[Any] | None,
     seal: Seal,
 ) -> Taken:
-    """What became of ``one``, whose key ``row`` has if it was not inserted."""
+    """The result of ``one``; ``row`` has its key if ``one`` was not inserted."""
     wrong = one.progress.provider_message if is_refused(one) else None
     lane = (one.provider, one.account)
     if one.id in inserted:
@@ -175,7 +175,7 @@ def settled(
 
 
 def _conflict(one: NewCancellation, row: Row[Any], seal: Seal) -> str | None:
-    """Why ``one`` is not the cancellation that has its key already."""
+    """Why ``one`` differs from ``row``, which has its key; ``None`` if it does not."""
     where = f"key {one.key!r} of {one.provider}/{one.account}"
     if not same_order(one, row):
         return f"{where} stands for order {row.order_id!r} already: use another key"
@@ -184,10 +184,10 @@ def _conflict(one: NewCancellation, row: Row[Any], seal: Seal) -> str | None:
     return None
 
 
-def _refused_anew(
+def _conflict_row(
     one: NewCancellation, taken: Taken, now: datetime, callbacks: Callbacks
 ) -> NewCancellation | None:
-    """The row that keeps an entry whose key stands for something else."""
+    """The ``rejected`` row of an entry whose key is in use for something else."""
     if taken.receipt is not Receipt.REFUSED or is_refused(one):
         return None
     entry = {
@@ -198,7 +198,7 @@ def _refused_anew(
         "group": one.group,
         "params": dict(one.params),
     }
-    told = Wanted(one.callback_url, one.callback_task, one.callback_queue)
+    wanted = Wanted(one.callback_url, one.callback_task, one.callback_queue)
     return invalid(
-        entry, taken.wrong or "", now, told if callbacks.of_refused else NOBODY
+        entry, taken.wrong or "", now, wanted if callbacks.of_refused else NONE_WANTED
     )

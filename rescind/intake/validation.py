@@ -1,4 +1,4 @@
-"""One entry of a submission, checked field by field before anything is kept."""
+"""Checks one entry of a submission field by field, before it is stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from providers.registry import provider_named
 from rescind.config.accounts import Accounts
-from rescind.config.callbacks import NO_CALLBACKS, NOBODY, Callbacks, Wanted
+from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.config.times import parse_time
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
@@ -35,16 +35,18 @@ _KNOWN = frozenset(FIELDS)
 ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 LONGEST_TEXT = 200
 LARGEST_OBJECT = 16_384
-"""Bytes of ``params`` or ``metadata`` as JSON."""
+"""The most bytes of ``params`` or ``metadata`` as JSON."""
 DEEPEST_OBJECT = 32
 MOST_NAMED = 10
-"""Unknown fields that a refusal names."""
+"""The most unknown fields that an error message names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A good entry, order and params in their canonical form. ``personal`` is to be
-    sealed."""
+    """A valid entry, with order and params in canonical form.
+
+    ``personal`` holds the params that are encrypted in the ledger.
+    """
 
     provider: Provider[Any]
     account: str
@@ -54,9 +56,9 @@ class Checked:
     personal: Mapping[str, Any] = field(repr=False)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
-    callback: Wanted = NOBODY
+    callback: Wanted = NONE_WANTED
     former_key: str | None = None
-    """Its default key before orders were made canonical, under which it may stand."""
+    """The default key of older versions, under which the ledger may have the order."""
     not_before: datetime | None = None
     cancel_before: datetime | None = None
 
@@ -67,14 +69,14 @@ def check(
     now: datetime,
     callbacks: Callbacks = NO_CALLBACKS,
 ) -> Checked:
-    """``entry`` as it is to be kept; raises ``InvalidRequestError`` in a sentence."""
+    """The checked ``entry``; raises ``InvalidRequestError`` with a sentence."""
     if not isinstance(entry, dict):
         raise InvalidRequestError("a cancellation must be an object with named fields")
     if not entry.keys() <= _KNOWN:
         unknown = sorted({field_name(name) for name in entry if name not in _KNOWN})
         listed = ", ".join(unknown[:MOST_NAMED])
         raise InvalidRequestError(
-            f"{listed}: no such field; they are {', '.join(FIELDS)}"
+            f"{listed}: no such field; the fields are {', '.join(FIELDS)}"
         )
     for name in ("provider", "order"):
         if entry.get(name) in (None, ""):
@@ -111,7 +113,7 @@ def _account(provider: Provider[Any], value: object, accounts: Accounts) -> str:
         raise InvalidRequestError(
             "account must be 1 to 64 letters, digits, dots, dashes or underscores"
         )
-    # Where the file itself is unusable, the lane is held and nothing is refused.
+    # If the accounts file itself is unusable, the lane is held, and refuses nothing.
     if accounts.fault is None and (provider.name, value) not in accounts.lanes:
         known = [name for where, name in accounts.lanes if where == provider.name]
         listed = ", ".join(sorted(known)) or "none"
@@ -135,7 +137,7 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
             f"{name} must be 1 to {LONGEST_TEXT} printable characters"
         )
     if name == "key" and text.startswith("refused:"):
-        raise InvalidRequestError("key must not begin with refused:, which is ours")
+        raise InvalidRequestError("key must not begin with refused:, which is reserved")
     return text
 
 
@@ -146,7 +148,7 @@ def _object(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequestError(f"{name} must be an object with named values")
     if _deeper(value, DEEPEST_OBJECT):
-        # What was read at the top of a short stack must be readable in any worker's.
+        # Every worker must be able to read it, also deep in a call stack.
         raise InvalidRequestError(
             f"{name} must not be nested more than {DEEPEST_OBJECT} deep"
         )
@@ -162,7 +164,7 @@ def _object(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _deeper(value: object, levels: int) -> bool:
-    """Whether ``value`` holds objects or lists within each other, beyond ``levels``."""
+    """Whether objects or lists are nested in ``value`` more than ``levels`` deep."""
     layer = [value]
     for _ in range(levels + 1):
         inner: list[object] = []

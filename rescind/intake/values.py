@@ -1,4 +1,4 @@
-"""Values as people type them: ``NAME=VALUE``, times, groups, lanes."""
+"""Parses values that users type: ``NAME=VALUE``, times, groups, lanes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRUTHS = {
     }.items()
     for word in words
 }
-"""Excel's two words in English, Turkish and Hindi, as ``fold`` leaves them."""
+"""Excel's words for true and false in English, Turkish and Hindi, after ``fold``."""
 
 
 class RowError(ValueError):
@@ -30,12 +30,12 @@ class RowError(ValueError):
 
 
 def no_constant(name: str) -> Any:
-    """For ``json.loads``: NaN and Infinity are no JSON."""
-    raise ValueError(f"{name} is no JSON number")
+    """For ``json.loads``: refuse NaN and Infinity, which are not JSON."""
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def read_json(text: str, what: str) -> Any:
-    """``text`` as JSON; raises ``RowError``, which begins with ``what``."""
+    """``text`` parsed as JSON; raises ``RowError``, whose text begins with ``what``."""
     try:
         return json.loads(text, parse_constant=no_constant)
     except json.JSONDecodeError as error:
@@ -48,7 +48,7 @@ def read_json(text: str, what: str) -> Any:
 
 
 def param_value(provider: object, name: str, text: str) -> Any:
-    """``text`` as JSON if it is JSON, unless the parameter itself is a text."""
+    """``text`` parsed as JSON if it is JSON, unless the parameter's type is a text."""
     known = _annotation(provider, name)
     if known is bool and fold(text) in TRUTHS:
         return TRUTHS[fold(text)]
@@ -58,19 +58,19 @@ def param_value(provider: object, name: str, text: str) -> Any:
         return text
     if isinstance(value, str) or value is None:
         return value
-    # 12.50 is a JSON number and, for a provider that wants its amounts as text, a text.
+    # 12.50 is a JSON number, but a text for a provider that takes amounts as text.
     return text if known in (str, str | None) else value
 
 
 def _annotation(provider: object, name: str) -> object:
-    """The type of a provider's parameter, if there is such a one."""
+    """The type of a provider's parameter; ``None`` if it has no such parameter."""
     known = BY_NAME.get(provider) if isinstance(provider, str) else None
     found = known.params_model.model_fields.get(name) if known else None
     return found.annotation if found else None
 
 
 def named_values(given: Sequence[str], option: str) -> dict[str, str]:
-    """``K=V`` of an option given several times; raises ``CommandError``."""
+    """The values of a repeated ``NAME=VALUE`` option; raises ``CommandError``."""
     values: dict[str, str] = {}
     for one in given:
         match = re.fullmatch(r"([^=]+)=(.*)", one, re.S)
@@ -83,7 +83,7 @@ def named_values(given: Sequence[str], option: str) -> dict[str, str]:
 
 
 def check_times(not_before: str | None, cancel_before: str | None) -> None:
-    """Refuse times that have passed; raises ``CommandError`` in a sentence."""
+    """Raises ``CommandError`` if a time is wrong, has passed, or is out of order."""
     now = datetime.now(UTC)
     first = future_time(not_before, "--not-before", now)
     last = future_time(cancel_before, "--cancel-before", now)
@@ -94,7 +94,7 @@ def check_times(not_before: str | None, cancel_before: str | None) -> None:
 
 
 def future_time(value: str | None, option: str, now: datetime) -> datetime | None:
-    """A time that is still to come; raises ``CommandError`` in a sentence."""
+    """``value`` as a time in the future; raises ``CommandError``."""
     if value is None:
         return None
     try:
@@ -102,13 +102,13 @@ def future_time(value: str | None, option: str, now: datetime) -> datetime | Non
     except ValueError as error:
         raise CommandError(f"{option} {error}", problem="time-wrong") from None
     if moment <= now:
-        why = f"{option} {value} has passed: give a time that is to come"
+        why = f"{option} {value} has passed: give a time in the future"
         raise CommandError(why, problem="time-wrong")
     return moment
 
 
 def group_name(value: str | None) -> str | None:
-    """A group's name; raises ``CommandError`` for one that cannot be kept."""
+    """A group's name; raises ``CommandError`` if it is not valid."""
     if value is None or (0 < len(value) <= LONGEST_GROUP and value.isprintable()):
         return value
     raise CommandError(f"--group must be 1 to {LONGEST_GROUP} printable characters")

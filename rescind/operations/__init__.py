@@ -1,1 +1,1 @@
-"""What an operator asks and does: hold, resume, retry, doctor."""
+"""The actions and checks of operators: hold, resume, retry, doctor."""

@@ -1,6 +1,6 @@
-"""What an operator does, behind the command line, the HTTP door and the desk.
+"""Operators' actions: the code that the command line, HTTP API and dashboard share.
 
-Nothing here speaks to Redis: who changes something wakes the lanes afterwards.
+This module does not use Redis: the caller notifies the lanes afterwards.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rescind.ledger.changes.lane_states import (
     read_lane,
     write_lane,
 )
+from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.backlogs import (
     COUNTED,
     Backlog,
@@ -37,11 +38,12 @@ from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.policy import Policy
 from rescind.provider.text import storable
 
+STALLED = "it stands still: orders are due, no call is made; see the workers' log"
 EVERY_OPERATION = ("cancel", "verify", "poll")
 
 
 class UnknownError(ReportedError, LookupError):
-    """There is no such lane or cancellation: a sentence."""
+    """There is no such lane or cancellation; the text is a sentence."""
 
     def __init__(self, sentence: str, problem: str = "no-such-cancellation") -> None:
         super().__init__(sentence)
@@ -49,7 +51,7 @@ class UnknownError(ReportedError, LookupError):
 
 
 class ChangedError(ReportedError, RuntimeError):
-    """Somebody else has just changed it: a sentence."""
+    """Another command or a worker has just changed the row; the text is a sentence."""
 
     problem = "changed-meanwhile"
 
@@ -59,13 +61,15 @@ class ChangedError(ReportedError, RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class LaneView:
-    """One lane, with all that is known of it."""
+    """One lane: its account's fault, policy, state and backlog."""
 
     lane: Lane
     fault: str | None
     policy: Policy
     state: LaneState
     backlog: Backlog
+    stalled_since: datetime | None = None
+    """Since when no call was made, though orders are due and may be called."""
 
     @property
     def name(self) -> str:
@@ -79,10 +83,10 @@ class LaneView:
             return "held", self.state.held_reason
         if self.state.paused_until is not None and now < self.state.paused_until:
             return "paused", self.state.pause_reason
-        return "open", None
+        return "open", STALLED if self.stalled_since else None
 
     def document(self, now: datetime) -> dict[str, Any]:
-        """As ``rescind lanes --json`` and ``GET /v1/lanes`` tell it."""
+        """The lane as ``rescind lanes --json`` and ``GET /v1/lanes`` show it."""
         status, why = self.status(now)
         oldest, state = self.backlog.oldest, self.state
         return {
@@ -102,6 +106,7 @@ class LaneView:
             "held_at": stamp(to_ms(state.held_at)),
             "probe_at": stamp(to_ms(state.probe_at)),
             "fault": self.fault,
+            "stalled_since": stamp(to_ms(self.stalled_since)),
         }
 
 
@@ -113,15 +118,16 @@ def age(since: datetime, now: datetime) -> float:
 def lanes(
     engine: Engine, accounts: Accounts, now: datetime, most: int | None = COUNTED
 ) -> list[LaneView]:
-    """Every lane that is in the accounts file or in the ledger, in order.
+    """Every lane of the accounts file and the ledger, sorted.
 
-    Of each state ``most`` are counted, or all of them.
+    Of each state, at most ``most`` cancellations are counted; ``None`` counts all.
     """
     with reading(engine) as connection:
         states = all_lanes(connection)
         open_work = backlogs(connection, now, most)
+        stalled = stalled_lanes(connection)
     return [
-        _view(accounts, lane, states.get(lane), open_work.get(lane))
+        _view(accounts, lane, states.get(lane), open_work.get(lane), stalled.get(lane))
         for lane in sorted({*accounts.lanes, *states, *open_work})
     ]
 
@@ -138,11 +144,12 @@ def lane(
         _known(connection, accounts, asked)
         state = read_lane(connection, asked)
         backlog = backlog_of(connection, asked, now, most)
-    return _view(accounts, asked, state, backlog)
+        stalled = stalled_lanes(connection).get(asked)
+    return _view(accounts, asked, state, backlog, stalled)
 
 
 def hold(engine: Engine, accounts: Accounts, asked: Lane, now: datetime) -> None:
-    """Send nothing more on a lane until ``resume``; raises ``UnknownError``."""
+    """Hold a lane: no calls are sent until ``resume``; raises ``UnknownError``."""
     with writing(engine) as connection:
         _known(connection, accounts, asked)
         state = read_lane(connection, asked, for_update=True)
@@ -150,10 +157,10 @@ def hold(engine: Engine, accounts: Accounts, asked: Lane, now: datetime) -> None
 
 
 def resume(engine: Engine, accounts: Accounts, asked: Lane) -> str | None:
-    """Forget a lane's hold, pause and failures; raises ``UnknownError``.
+    """Clear a lane's hold, pause and failures; raises ``UnknownError``.
 
-    Gives back what still holds it, if the accounts file does. Else wake the lane, for
-    ``EVERY_OPERATION``.
+    Returns the fault of the account if the accounts file still holds the lane.
+    Otherwise the caller notifies the lane for ``EVERY_OPERATION``.
     """
     with writing(engine) as connection:
         _known(connection, accounts, asked)
@@ -163,7 +170,11 @@ def resume(engine: Engine, accounts: Accounts, asked: Lane) -> str | None:
 
 
 def _view(
-    accounts: Accounts, lane: Lane, state: LaneState | None, backlog: Backlog | None
+    accounts: Accounts,
+    lane: Lane,
+    state: LaneState | None,
+    backlog: Backlog | None,
+    stalled_since: datetime | None,
 ) -> LaneView:
     return LaneView(
         lane=lane,
@@ -171,6 +182,7 @@ def _view(
         policy=accounts.policy(lane),
         state=state or LaneState(),
         backlog=backlog or Backlog(),
+        stalled_since=stalled_since,
     )
 
 
@@ -179,8 +191,8 @@ def _known(connection: Connection, accounts: Accounts, asked: Lane) -> None:
     if asked not in known:
         listed = ", ".join("/".join(lane) for lane in sorted(known)) or "none"
         raise UnknownError(
-            f"{storable('/'.join(asked))[:100]} is no lane: give provider/account;"
-            f" there are: {listed}",
+            f"there is no lane {storable('/'.join(asked))[:100]}: give"
+            f" provider/account; the lanes are: {listed}",
             "no-such-lane",
         )
 
@@ -189,7 +201,7 @@ def _known(connection: Connection, accounts: Accounts, asked: Lane) -> None:
 
 
 def found(connection: Connection, name: str) -> Row[Any]:
-    """The row of an id or of provider/account/key; raises ``UnknownError``."""
+    """The row of an id or of a provider/account/key; raises ``UnknownError``."""
     row = find(connection, storable(name))
     row = _by_its_order(connection, storable(name)) if row is None else row
     if row is None:
@@ -201,34 +213,40 @@ def found(connection: Connection, name: str) -> Row[Any]:
 
 
 def _by_its_order(connection: Connection, name: str) -> Row[Any] | None:
-    """The row whose key is the order that ``name`` spells in another way."""
+    """The row whose key is an order id that ``name`` spells differently."""
     provider, _, rest = name.partition("/")
     account, slash, written = rest.partition("/")
     if provider not in BY_NAME or not slash:
         return None
     order = BY_NAME[provider].canonical_order(written)
     row = find(connection, f"{provider}/{account}/{order}")
-    # A key that somebody gave is no order, and has one spelling.
+    # A key that a producer chose is not an order id, and has only one spelling.
     return row if row is not None and row.order_id == order else None
 
 
 def retry(
-    engine: Engine, name: str, now: datetime, cancel_before: datetime | None = None
+    engine: Engine,
+    accounts: Accounts,
+    name: str,
+    now: datetime,
+    cancel_before: datetime | None = None,
 ) -> Row[Any]:
-    """Open a new round; gives back the row as it is then. Wake what ``woken`` says.
+    """Open a new round; returns the changed row.
 
-    Raises ``UnknownError``, ``ChangedError`` or, where no new round can be opened,
-    ``InvalidRequestError``: each in a sentence.
+    The caller notifies the lanes of ``lanes_to_notify``. Raises ``UnknownError``,
+    ``ChangedError`` or, if the cancellation cannot be retried, ``InvalidRequestError``:
+    each with a sentence.
     """
     with writing(engine) as connection:
         row = found(connection, name)
-        if not retries.retry(connection, row, now, cancel_before):
-            raise ChangedError(f"{name}: somebody else has just changed it: look again")
+        policy = accounts.policy((row.provider, row.account))
+        if not retries.retry(connection, row, now, cancel_before, policy):
+            raise ChangedError(f"{name} has just been changed: look at it again")
         return found(connection, row.id)
 
 
-def woken(rows: Iterable[Row[Any]]) -> dict[str, set[Lane]]:
-    """The lanes to wake for rows that were opened again, by operation."""
+def lanes_to_notify(rows: Iterable[Row[Any]]) -> dict[str, set[Lane]]:
+    """The lanes to notify for rows that were retried, by operation."""
     operations = {State.QUEUED: "cancel", State.VERIFYING: "verify"}
     asked: dict[str, set[Lane]] = {}
     for row in rows:

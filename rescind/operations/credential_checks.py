@@ -1,4 +1,4 @@
-"""Whether each account's credentials are good, without a side effect."""
+"""Checks each account's credentials, without a side effect at the provider."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AT_ONCE = 8
 
 
 def credential_checks(accounts: Accounts, tokens: Tokens | None) -> Iterator[Check]:
-    """One check for each account; ``tokens`` is missing where Redis is."""
+    """One check for each account; ``tokens`` is ``None`` without Redis or seal key."""
     with ThreadPoolExecutor(AT_ONCE) as threads:
         lanes = sorted(accounts.lanes.items())
         yield from threads.map(lambda item: _lane(item[0], item[1], tokens), lanes)
@@ -28,12 +28,12 @@ def credential_checks(accounts: Accounts, tokens: Tokens | None) -> Iterator[Che
 def _lane(lane: Lane, config: LaneConfig, tokens: Tokens | None) -> Check:
     what = "/".join(lane)
     if config.fault is not None or config.account is None:
-        says = f"{config.fault}; until then it is held"
+        says = f"{config.fault}; until that is corrected, the lane is held"
         return Check(what, Level.WRONG, says, "account-wrong")
     try:
         return _probed(what, lane, config, config.account, tokens)
     except (RedisError, OSError) as error:
-        says = f"its token is not to be had: {error}"
+        says = f"no token could be obtained: {error}"
         return Check(what, Level.UNREACHABLE, says, "redis-unreachable")
 
 
@@ -52,14 +52,14 @@ def _probed(
                 return Check(what, Level.WARNING, says, "provider-throttles")
             had = tokens.get(lane, config.provider, account, config.policy, token)
             if isinstance(had, NoToken):
-                return _unhad(what, had)
+                return _without_token(what, had)
             token = had
         request = config.provider.build_probe(account, token)
         if request is None:
             return Check(what, Level.OK, _without_probe(config.provider, account))
         secrets = (*account.secrets(), *([token] if token else []))
         answer = exchange(request, config.provider.parse_probe, config.policy, secrets)
-        # A stored token may have been revoked: the second round logs in anew.
+        # A stored token may have been revoked: the second round logs in again.
         if token is None or not isinstance(answer.parsed, TokenRefused):
             break
     return _verdict(what, answer)
@@ -68,11 +68,11 @@ def _probed(
 def _without_probe(provider: Any, account: Account) -> str:
     static = isinstance(provider, WithLogin) and provider.static_token(account)
     if static:
-        return "not tried: nothing can be asked without using up a call"
-    return "the login is good"
+        return "not tried: any request would use up one of the provider's calls"
+    return "the login works"
 
 
-def _unhad(what: str, missing: NoToken) -> Check:
+def _without_token(what: str, missing: NoToken) -> Check:
     refused = missing.exchange.parsed
     if missing.held is not None and not isinstance(refused, Held):
         return _refused(what, missing.held)
@@ -80,7 +80,7 @@ def _unhad(what: str, missing: NoToken) -> Check:
 
 
 def _refused(what: str, why: str) -> Check:
-    says = f"{why}: mend its credentials in the accounts file"
+    says = f"{why}: correct its credentials in the accounts file"
     return Check(what, Level.WRONG, says, "credentials-refused")
 
 
@@ -91,9 +91,9 @@ def _verdict(what: str, answer: Exchange) -> Check:
         case Held(why) | TokenRefused(why):
             return _refused(what, why)
     if answer.evidence is Evidence.ANSWERED:
-        return Check(what, Level.OK, "the credentials are good")
+        return Check(what, Level.OK, "the credentials are valid")
     if answer.evidence is Evidence.THROTTLED:
-        says = "it asks to wait: try again later"
+        says = "the provider asks to wait: try again later"
         return Check(what, Level.WARNING, says, "provider-throttles")
     says = f"it cannot be reached: {answer.detail}; check base_url and the network"
     return Check(what, Level.UNREACHABLE, says, "provider-unreachable")

@@ -1,4 +1,4 @@
-"""Is everything as it must be? Asked without a side effect at any provider."""
+"""``rescind doctor``: checks everything, without a side effect at any provider."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ NAMES = tuple(f"RESCIND_{name.upper()}" for name in Settings.model_fields)
 
 
 def examine(ask: Ask) -> Iterator[Check | Step]:
-    """Every check there is, as it is made, and then what to do next.
+    """Yields every check as it is made, and then the next step.
 
-    Raises ``SettingsError`` alone.
+    Raises only ``SettingsError``.
     """
     found: list[Check] = []
     for check in _checks(ask):
@@ -56,7 +56,7 @@ def _next(chosen: Settings, found: Sequence[Check]) -> Step:
 def _checks(ask: Ask) -> Iterator[Check]:
     chosen = settings()
     yield from _settings(chosen)
-    yield _door(chosen)
+    yield _http_api(chosen)
     seal, sealing = _seal(chosen)
     yield sealing
     yield from webhook_checks(chosen)
@@ -87,12 +87,12 @@ def _settings(chosen: Settings) -> Iterator[Check]:
     for name in sorted(origins.keys() - set(NAMES)):
         near = get_close_matches(name, NAMES, 1, cutoff=0.8)
         if near:
-            says = f"there is no such setting: is {near[0]} meant?"
+            says = f"there is no such setting: did you mean {near[0]}?"
             yield Check(name, Level.WARNING, says, "setting-unknown")
 
 
 def _origins() -> dict[str, str]:
-    """Where each variable of ours that is set comes from; the environment wins."""
+    """The origin of each RESCIND_ variable; the environment overrides ``.env``."""
     written = {name.upper() for name, value in dotenv_values(".env").items() if value}
     found = dict.fromkeys(written, ".env")
     found |= {name.upper(): "the environment" for name, v in os.environ.items() if v}
@@ -100,7 +100,7 @@ def _origins() -> dict[str, str]:
 
 
 def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
-    """Each setting as it may be shown, and where it comes from if nobody set it."""
+    """Each setting with its secrets masked, and the origin of its default."""
     try:
         redis = without_password(chosen.redis)
     except SettingsError as error:
@@ -115,7 +115,7 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
         ),
         "RESCIND_ACCOUNTS": (str(chosen.accounts.resolve()), DEFAULT),
         "RESCIND_API_TOKENS": (
-            "***" if tokens else "none: the HTTP door stays shut",
+            "***" if tokens else "none: the HTTP API does not start",
             DEFAULT,
         ),
         "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
@@ -137,8 +137,8 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
     }
 
 
-def _door(chosen: Settings) -> Check:
-    """Who may come in through the HTTP door."""
+def _http_api(chosen: Settings) -> Check:
+    """Checks the access to the HTTP API."""
     try:
         check_host(chosen)
         rate_of(chosen.api_rate)
@@ -146,14 +146,14 @@ def _door(chosen: Settings) -> Check:
     except SettingsError as error:
         return Check("http door", Level.WRONG, str(error), error.problem)
     if not tokens:
-        return Check("http door", Level.OK, "nobody has a token, so nobody may come in")
+        return Check("http door", Level.OK, "there is no token, so it does not start")
     allowed = (f"{one.name} ({', '.join(sorted(one.scopes))})" for one in tokens)
-    return Check("http door", Level.OK, f"it lets in {', '.join(allowed)}")
+    return Check("http door", Level.OK, f"callers: {', '.join(allowed)}")
 
 
 def _seal(chosen: Settings) -> tuple[Seal | None, Check]:
     try:
-        return chosen.seal(), Check("seal key", Level.OK, "it is a good one")
+        return chosen.seal(), Check("seal key", Level.OK, "it is valid")
     except SealError as error:
         return None, Check("seal key", Level.WRONG, str(error), "seal-key")
 

@@ -1,4 +1,4 @@
-"""What `rescind doctor` finds: one line for each thing that it looks at."""
+"""The results of `rescind doctor`, and its checks of Redis."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rescind.errors import anchor
 from rescind.errors.redis_refusals import refusal
 
 REFUSES = "redis-refuses"
-UNSAID = "Redis does not say (its user may need +info): make sure"
+UNSAID = "Redis does not report this (its user may need +info): make sure"
 CLOCK_SECONDS = 2.0
-"""Clocks that differ by more make rates, tokens and deadlines wrong."""
+"""If clocks differ by more, rates, tokens and deadlines are wrong."""
 
 
 class Level(IntEnum):
-    """How it is. But for a warning's, the numbers are exit statuses."""
+    """The result of a check. All numbers except WARNING's are exit statuses."""
 
     OK = 0
     WARNING = 1
@@ -32,13 +32,13 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at, how it is, and what to do about it."""
+    """One check: its subject, its result, and what to do."""
 
     what: str
     level: Level
     says: str
     problem: str | None = None
-    """Unless it is well: the name of its section in ``docs/errors.md``."""
+    """The name of its section in ``docs/errors.md``; ``None`` if the level is OK."""
 
     def line(self) -> str:
         page = f" (see {anchor(self.problem)})" if self.problem else ""
@@ -50,7 +50,7 @@ class Check:
 
 
 def status(found: Iterable[Check]) -> int:
-    """The exit status for ``found``; a warning is no failure."""
+    """The exit status for ``found``; a warning does not count as a failure."""
     worst = max((check.level for check in found), default=Level.OK)
     return int(worst) if worst >= Level.WRONG else 0
 
@@ -59,7 +59,7 @@ def status(found: Iterable[Check]) -> int:
 
 
 def redis_checks(client: Redis, shown: str, advice: str) -> Iterator[Check]:
-    """Whether Redis answers, keeps what it is given, and has our time."""
+    """Checks that Redis answers, accepts writes, keeps them, and has the same time."""
     try:
         client.ping()
         fault = kind_fault(client)
@@ -84,7 +84,7 @@ def redis_checks(client: Redis, shown: str, advice: str) -> Iterator[Check]:
 
 
 def _info(client: Redis) -> dict[str, Any]:
-    """What it says of itself; nothing, if its user may not ask."""
+    """The reply to INFO; empty if the user may not call it."""
     try:
         return dict(client.info())
     except ResponseError:
@@ -92,13 +92,12 @@ def _info(client: Redis) -> dict[str, Any]:
 
 
 def _writes(client: Redis) -> Check:
-    """Whether it takes a write now: it may be full, a replica, or have a user of few
-    rights."""
+    """Checks a write: a full Redis, a replica or a user without rights refuses it."""
     try:
         client.set("rescind:doctor", "1", px=1)
     except RedisError as error:
         return Check("redis writes", Level.WRONG, refusal(error), REFUSES)
-    return Check("redis writes", Level.OK, "it takes them")
+    return Check("redis writes", Level.OK, "it accepts them")
 
 
 def _times(client: Redis) -> Check:
@@ -120,7 +119,7 @@ def _persistence(info: dict[str, Any]) -> Check:
         return Check(what, Level.WARNING, says, "redis-persistence")
     if not info["aof_enabled"]:
         says = (
-            "appendonly is off: a restart loses queued submissions; set"
+            "appendonly is off: a restart of Redis loses queued submissions; set"
             " `appendonly yes`"
         )
         return Check(what, Level.WRONG, says, "redis-persistence")
@@ -137,7 +136,7 @@ def _eviction(info: dict[str, Any]) -> Check:
         return Check(what, Level.WARNING, says, "redis-eviction")
     if policy != "noeviction":
         says = (
-            f"maxmemory-policy is {policy}: queued submissions may be dropped; set"
+            f"maxmemory-policy is {policy}: Redis may delete queued submissions; set"
             " `maxmemory-policy noeviction`"
         )
         return Check(what, Level.WRONG, says, "redis-eviction")
@@ -145,7 +144,7 @@ def _eviction(info: dict[str, Any]) -> Check:
 
 
 def clock_check(what: str, ahead: float) -> Check:
-    """Whether another clock, ``ahead`` seconds before ours, is near enough."""
+    """Checks a clock that is ``ahead`` seconds ahead of this machine's clock."""
     if abs(ahead) > CLOCK_SECONDS:
         way = "ahead of" if ahead > 0 else "behind"
         says = (

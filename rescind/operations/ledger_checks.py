@@ -1,4 +1,4 @@
-"""What `rescind doctor` finds out about the ledger."""
+"""The checks of `rescind doctor` that concern the ledger."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage import clock_skew
 from rescind.ledger.storage.migrate import LedgerVersionError, check
@@ -20,22 +21,22 @@ from rescind.operations.findings import CLOCK_SECONDS, Check, Level, clock_check
 
 C = CANCELLATION.c
 SEALED_AT_MOST = 2_000
-"""Sealed params that are tried: a rotation may have been left half done."""
+"""The number of sealed rows to try: a key rotation may have been interrupted."""
 ALL_SEALED = select(C.sealed).where(text(SEALED))
-# Ordered as the index is: PostgreSQL does not see that NULLs are all alike.
+# The full order of the index: PostgreSQL does not know that all NULLs sort alike.
 NEWEST_SEALED = ALL_SEALED.order_by(C.finished_at.desc(), C.id.desc())
 OPEN_SEALED = NEWEST_SEALED.where(C.finished_at.is_(None))
 ENDED_SEALED = NEWEST_SEALED.where(C.finished_at.is_not(None))
 
 
 def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
-    """Whether the ledger answers, is of our version, and opens with our key."""
+    """Checks that the ledger answers, has our version, and decrypts with our key."""
     where = shown(engine)
     try:
         ping(engine)
         check(engine)
         server, ahead = _ledger_clock(engine), _ahead(engine)
-        sealed = _sealed(engine)
+        sealed, stalled = _sealed(engine), _stalled(engine)
     except LedgerVersionError as error:
         yield Check("ledger", Level.WRONG, str(error), "ledger-version")
         return
@@ -48,8 +49,22 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
     if server is not None:
         yield clock_check("ledger clock", server)
     yield _not_set_back(ahead)
+    yield from (_stands_still(lane, since) for lane, since in stalled.items())
     if seal is not None and sealed:
         yield _opens(seal, sealed)
+
+
+def _stalled(engine: Engine) -> dict[tuple[str, str], datetime]:
+    with reading(engine) as connection:
+        return stalled_lanes(connection)
+
+
+def _stands_still(lane: tuple[str, str], since: datetime) -> Check:
+    says = (
+        "it stands still: orders are due, it is neither held nor paused, and no call"
+        f" was made since {since.isoformat(timespec='seconds')}; see the workers' log"
+    )
+    return Check(f"lane {'/'.join(lane)}", Level.WRONG, says, "lane-stalled")
 
 
 def _ahead(engine: Engine) -> float:
@@ -60,15 +75,15 @@ def _ahead(engine: Engine) -> float:
 def _not_set_back(ahead: float) -> Check:
     if ahead > CLOCK_SECONDS:
         says = (
-            f"it was set back: the newest cancellation comes {ahead:.0f} s from now."
-            " What waits for its time waits so much longer: set the clock right (NTP)"
+            f"it was set back: the newest cancellation is {ahead:.0f} s in the future."
+            " Scheduled work waits longer by this time: set the clock right (NTP)"
         )
         return Check("clock", Level.WRONG, says, "clock")
-    return Check("clock", Level.OK, "nothing in the ledger comes from the future")
+    return Check("clock", Level.OK, "no time in the ledger is in the future")
 
 
 def _ledger_clock(engine: Engine) -> float | None:
-    """How far the database's clock is ahead; SQLite has none of its own."""
+    """Seconds that the database's clock is ahead; ``None`` for SQLite."""
     if engine.dialect.name != "postgresql":
         return None
     with reading(engine) as connection:
@@ -77,7 +92,7 @@ def _ledger_clock(engine: Engine) -> float | None:
 
 
 def _sealed(engine: Engine) -> Sequence[str]:
-    """What is sealed: first what is still to be sent, the newest first."""
+    """Sealed data: of open cancellations first, then of ended ones, newest first."""
     with reading(engine) as connection:
         found = _some_sealed(connection, OPEN_SEALED, SEALED_AT_MOST)
         rest = SEALED_AT_MOST - len(found)
@@ -96,7 +111,7 @@ def _opens(seal: Seal, sealed: Sequence[str]) -> Check:
         except SealError as error:
             shut, why = shut + 1, str(error)
     if not shut:
-        return Check("sealed data", Level.OK, "RESCIND_SEAL_KEY opens it")
+        return Check("sealed data", Level.OK, "RESCIND_SEAL_KEY decrypts it")
     says = f"{why} ({shut} of the latest {len(sealed)}: they wait, and are not sent)"
     return Check("sealed data", Level.WRONG, says, "sealed-data")
 

@@ -1,4 +1,4 @@
-"""What to do next: one step, derived from what ``rescind doctor`` has found."""
+"""The next step for the user, derived from the results of ``rescind doctor``."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from rescind.operations.findings import Check, Level
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the work stands, as far as it decides what is to be done next."""
+    """The state of the work in the ledger, as far as the next step depends on it."""
 
     begun: bool = False
-    """Whether anything was ever submitted."""
+    """Whether any cancellation was ever submitted."""
     held: bool = False
     failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do next, and the command that does it, if there is one."""
+    """The next step in words, and the command for it, if there is one."""
 
     says: str
     run: str | None = None
@@ -42,28 +42,28 @@ class Step:
 
 
 INIT = Step(
-    "`rescind init` asks for your accounts, and writes them down", "rescind init"
+    "`rescind init` asks for your accounts, and writes the files", "rescind init"
 )
 ADD = Step("`rescind init --add` adds an account", "rescind init --add")
 UP = Step("`rescind up`, in a terminal of its own, starts everything", "rescind up")
-MIGRATE = Step("`rescind migrate` makes the ledger's tables anew", "rescind migrate")
+MIGRATE = Step("`rescind migrate` upgrades the ledger's tables", "rescind migrate")
 HELD = Step("a lane is held: `rescind lanes` says why", "rescind lanes")
 FAILED = Step(
-    "some have failed: `rescind list --state failed` shows which, and `rescind show ID`"
-    " why",
+    "some cancellations have failed: `rescind list --state failed` lists them, and"
+    " `rescind show ID` says why",
     "rescind list --state failed",
 )
 NOTHING = Step("nothing: all is well")
 ORDER = ("accounts-missing", "accounts-file", "database-url", "redis-url", "seal-key")
-"""What comes first: without accounts nothing else is good for anything, and what is
-wrong in the settings keeps the rest from being started."""
+"""The problems to solve first: nothing works without accounts, and no program starts
+with wrong settings."""
 
 
 def next_step(found: Sequence[Check], standing: Standing | None) -> Step:
-    """The one step to take now; ``standing`` is missing where the ledger is."""
+    """The one step to take now; ``standing`` is ``None`` if there is no ledger."""
     wrong = sorted((check for check in found if check.problem), key=_urgency)
     for check in wrong:
-        # A warning waits, but for a ledger that is still to be made.
+        # A warning can wait, except the one that the ledger does not exist yet.
         if check.level >= Level.WRONG or check.problem == "ledger-missing":
             return _against(check)
     return _going_on(standing or Standing(), found)
@@ -84,7 +84,7 @@ def _against(check: Check) -> Step:
             return UP
         case "ledger-version" if "`rescind migrate`" in check.says:
             return MIGRATE
-    return Step(f"put right {check.what}: {check.says}")
+    return Step(f"correct {check.what}: {check.says}")
 
 
 def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
@@ -99,7 +99,7 @@ def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
 
 
 def _lane(found: Sequence[Check]) -> str:
-    """A lane that works, as it is typed."""
+    """A lane that works, in the form of command-line arguments."""
     good = (c.what.split("/") for c in found if c.level is Level.OK and "/" in c.what)
     provider, account = next(good, ["PROVIDER", "default"])
     named = "" if account == "default" else f" --account {account}"
@@ -107,7 +107,7 @@ def _lane(found: Sequence[Check]) -> str:
 
 
 def standing_of(engine: Engine) -> Standing | None:
-    """How the work stands in the ledger; ``None`` where it cannot be read."""
+    """The state of the work in the ledger; ``None`` if it cannot be read."""
     try:
         with reading(engine) as connection:
             failed = list_rows(connection, Filter(states=[State.FAILED]), 1)

@@ -1,4 +1,4 @@
-"""Whether the rules of the schedules file can be used, asked without running any."""
+"""Checks the rules of the schedules file, without running any."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rescind.schedules.rules import Rule, load_schedules
 
 FILE = "schedules-file"
 USUAL = "schedules.toml"
-"""There need not be one."""
+"""The default name. A missing file of this name is not reported: it is optional."""
 
 
 def schedule_checks(path: Path) -> Iterator[Check]:
-    """One check for each rule; none where there is no schedules file."""
+    """One check for each rule; none without a schedules file."""
     found = load_schedules(path)
     if found.missing and path.name != USUAL:
         says = f"{path} does not exist: nothing is scheduled"
@@ -26,7 +26,7 @@ def schedule_checks(path: Path) -> Iterator[Check]:
     for name, rule in sorted(found.rules.items()):
         yield _check(name, rule)
     for name, fault in sorted(found.faults.items()):
-        says = f"{fault}; until then it does not run"
+        says = f"{fault}; until that is corrected, it does not run"
         yield Check(f"schedule {name}", Level.WRONG, says, FILE)
     for warning in found.warnings:
         yield Check("schedules", Level.WARNING, warning, FILE)
@@ -38,7 +38,7 @@ def _check(name: str, rule: Rule) -> Check:
         try:
             secret.value()
         except ValueError as error:
-            # The workers may be told more than whoever runs this.
-            says = f"{error} here; workers need it"
+            # The workers may have variables that this command does not have.
+            says = f"{error} here; the workers need it"
             return Check(what, Level.WARNING, says, FILE)
     return Check(what, Level.OK, f"{rule.timing}, at most {rule.max} at a time")

@@ -1,4 +1,4 @@
-"""Whether producers can be told: what `rescind doctor` says of webhooks."""
+"""The checks of `rescind doctor` that concern webhooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WHAT = "webhooks"
 
 
 def webhook_checks(chosen: Settings) -> Iterator[Check]:
-    """What is set of the two that belong together, and what is risky."""
+    """Checks that hosts and secret are both set, and warns of private addresses."""
     hosts, secrets = chosen.callbacks.hosts, chosen.webhook_secrets
     if hosts and not secrets:
         says = (
@@ -30,7 +30,7 @@ def webhook_checks(chosen: Settings) -> Iterator[Check]:
         yield Check(WHAT, Level.OK, says)
     if chosen.webhook_private:
         says = (
-            "RESCIND_WEBHOOK_PRIVATE allows plain http and addresses of your own"
-            " network: whoever may submit can have the listed hosts called there"
+            "RESCIND_WEBHOOK_PRIVATE allows plain http and addresses in your own"
+            " network: producers can make Rescind call the listed hosts there"
         )
         yield Check(WHAT, Level.WARNING, says, "webhooks-private")

@@ -1,4 +1,4 @@
-"""Whether some worker takes messages from each queue, as the workers themselves say."""
+"""Checks that a worker takes messages from each queue, by asking the workers."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from rescind.operations.findings import Check, Level
 from rescind.telemetry import heartbeat
 
 ANSWER_SECONDS = 1.5
-"""How long workers are waited for; one that is well answers in a few milliseconds."""
+"""How long to wait for answers; a healthy worker answers in a few milliseconds."""
 UNSERVED = "queue-unserved"
 
 
-Asked = tuple[list[str], dict[str, Any]]
-"""The queues of ours, and what each worker says of those that it consumes."""
-Ask = Callable[[float], Asked]
-"""Asks all workers for so many seconds; raises ``OSError`` where there is no broker."""
+Consumed = tuple[list[str], dict[str, Any]]
+"""Rescind's queues; and, by worker, its answer about the queues that it consumes."""
+Ask = Callable[[float], Consumed]
+"""Asks all workers, and waits for the given seconds; ``OSError`` without a broker."""
 
 
 def worker_checks(client: Redis, ask: Ask) -> Iterator[Check]:
     """One check for the workers, and one for each queue that none of them takes."""
     try:
         if not heartbeat.ages(client, datetime.now(UTC)):
-            says = "none has swept in the last hour: `rescind up` starts one"
+            says = "no worker has swept in the last hour: `rescind up` starts one"
             yield Check("workers", Level.WARNING, says, UNSERVED)
             return
         ours, answers = ask(ANSWER_SECONDS)
     except (RedisError, OSError) as error:
-        says = f"they cannot be asked: {error}"
+        says = f"the workers cannot be asked: {error}"
         yield Check("workers", Level.UNREACHABLE, says, "redis-unreachable")
         return
     yield from queue_checks(ours, answers)
 
 
 def queue_checks(ours: list[str], answers: dict[str, Any]) -> Iterator[Check]:
-    """What follows from the queues that each worker says it takes messages from."""
+    """Checks that each queue in ``ours`` is consumed by a worker in ``answers``."""
     if not answers:
-        says = f"none answers within {ANSWER_SECONDS:g} s: look at their logs"
+        says = f"no worker answers within {ANSWER_SECONDS:g} s: look at their logs"
         yield Check("workers", Level.WRONG, says, UNSERVED)
         return
     lists = [queues for queues in answers.values() if isinstance(queues, list)]

@@ -1,8 +1,6 @@
-"""The HTTP connections of each thread, which it keeps from one call to the next.
+"""Prepared requests, and the connections that a thread keeps from call to call.
 
-``requests`` prepares each request, and its adapter makes the connections. Its session
-does not send: no redirect, cookie, hook or retry may ever touch a cancel, and switching
-all of them off takes longer than the call itself.
+``requests`` prepares what is sent, and its adapter makes the connections.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ MOST_KEPT = 10
 """Connections that a thread keeps: one for each origin (scheme, host and port)."""
 
 _local = threading.local()
-"""This thread's session and kept connections."""
+"""This thread's connector, and the connections that it keeps."""
 _reading = threading.Lock()
 
 
@@ -48,11 +46,22 @@ class Head:
     """The bytes that are sent before the body."""
 
 
-def head_of(request: Request) -> Head:
-    """The prepared head. Raises ``ValueError`` or one of ``requests``' errors if the
-    request cannot be sent."""
+class Prepared(requests.PreparedRequest):
+    """A prepared request, with the bytes of its head."""
+
+    head: Head
+
+
+def prepare(request: Request) -> Prepared:
+    """Raises ``ValueError`` or an error of ``requests`` if it cannot be sent."""
     headers = tuple(request.headers.items())
-    return _head(request.method, request.url, headers, len(request.body))
+    head = _head(request.method, request.url, headers, len(request.body))
+    # To prepare a request takes longer than to send it, and only its body is new.
+    prepared = Prepared()
+    prepared.method, prepared.url = head.prepared.method, head.prepared.url
+    prepared.headers = head.prepared.headers
+    prepared.body, prepared.head = request.body, head
+    return prepared
 
 
 @lru_cache(maxsize=256)  # most of an account's calls differ in their bodies alone
@@ -67,8 +76,7 @@ def _head(
     }
     if length:
         fixed["Content-Length"] = str(length)
-    asked = requests.Request(method, url, headers=fixed)
-    prepared = session().prepare_request(asked)
+    prepared = requests.Request(method, url, headers=fixed).prepare()
     parts = urlsplit(str(prepared.url))
     return Head(prepared, f"{parts.scheme}://{parts.netloc}", _written(prepared))
 
@@ -97,7 +105,7 @@ class _SecureWriter(_Writer, HTTPSConnection):
     pass
 
 
-# --- the session ------------------------------------------------------------------
+# --- new connections --------------------------------------------------------------
 
 
 class _Pool(HTTPConnectionPool):
@@ -110,7 +118,9 @@ class _SecurePool(_Pool, HTTPSConnectionPool):
     pass
 
 
-class _Adapter(HTTPAdapter):
+class _Connector(HTTPAdapter):
+    """Makes connections. It sends nothing."""
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         pools = {"http": _Pool, "https": _SecurePool}
@@ -138,42 +148,25 @@ def _trusting(bundle: str) -> ssl.SSLContext:
     return context
 
 
-def session() -> requests.Session:
-    """This thread's session: threads that share a session slow each other down."""
-    found: requests.Session | None = getattr(_local, "session", None)
-    return found or _new_session()
+# --- kept connections -------------------------------------------------------------
 
 
-def _new_session() -> requests.Session:
-    session = _local.session = requests.Session()
-    # No proxies, .netrc or CA bundles from the environment: nothing outside the
-    # accounts file decides where credentials go.
-    session.trust_env = False
-    adapter = _Adapter(max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.headers.clear()
-    return session
+def connected(head: Head, timeout: float, verify: bool | str) -> HTTPConnection:
+    """The kept connection, if its other end has not closed it, or else a new one.
 
-
-# --- the connections --------------------------------------------------------------
-
-
-def connected(head: Head, timeout: float) -> HTTPConnection:
-    """A connected connection: the kept one unless its other end has closed it, else a
-    new one. Nothing was sent, even if this raises."""
+    ``timeout`` is in seconds; ``verify`` is a bundle of authorities, or ``True`` for
+    those of ``requests``. Whatever it raises, nothing was sent.
+    """
     kept = _kept().pop(head.origin, None)
     if kept is not None and kept.is_connected:
         return kept
     if kept is not None:
         kept.close()
-    return _connect(head, timeout)
+    return _connect(head, timeout, verify)
 
 
-def _connect(head: Head, timeout: float) -> HTTPConnection:
-    chosen = session()
-    adapter: Any = chosen.get_adapter(head.origin)
-    pool = adapter.get_connection_with_tls_context(head.prepared, chosen.verify)
+def _connect(head: Head, timeout: float, verify: bool | str) -> HTTPConnection:
+    pool: Any = _connector().get_connection_with_tls_context(head.prepared, verify)
     connection: HTTPConnection = pool.connection()
     connection.timeout = timeout
     try:
@@ -182,6 +175,14 @@ def _connect(head: Head, timeout: float) -> HTTPConnection:
         connection.close()
         raise
     return connection
+
+
+def _connector() -> _Connector:
+    """This thread's: threads that share one slow each other down."""
+    found: _Connector | None = getattr(_local, "connector", None)
+    if found is None:
+        found = _local.connector = _Connector(max_retries=0)
+    return found
 
 
 def keep(head: Head, connection: HTTPConnection) -> None:

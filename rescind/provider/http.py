@@ -14,7 +14,7 @@ from http.client import HTTPException
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from rescind.provider.connection import head_of
+from rescind.provider.connection import prepare
 from rescind.provider.evidence import Evidence, Exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask
@@ -22,6 +22,7 @@ from rescind.provider.outcomes import Parsed
 from rescind.provider.policy import Policy
 from rescind.provider.replies import evidence_of, received
 from rescind.provider.response_reader import LostError, Patience
+from rescind.provider.session import Bounds, NotSentError, reply_of, session
 from rescind.provider.wire import SOCKETS, Wire
 
 __all__ = ["Evidence", "Exchange", "exchange"]
@@ -54,55 +55,47 @@ def _exchange(
     send_by: datetime | None,
     wire: Wire,
 ) -> Exchange:
-    latest, patience = _moments(policy, send_by, wire)
     try:
-        head = head_of(request)
+        prepared = prepare(request)
     except (requests.RequestException, HTTPException, ValueError) as error:
         return _not_sent(f"it cannot be sent: {error}", secrets)
+    bounds = _bounds(policy, send_by, wire)
     try:
-        connection = wire.connect(head, policy.connect_timeout)
-    except Exception as error:  # noqa: BLE001  (libraries raise undocumented errors)
-        return _not_sent(_in_words(error, policy), secrets)
-    try:
-        connection.prepare(patience)
-        if _is_late(wire, latest, send_by):
-            connection.leave()
-            return _not_sent("connected too late to be sent", secrets)
-        reply = connection.ask(request.body, patience)
+        response = session(wire).send(
+            prepared,
+            timeout=bounds,  # type: ignore[arg-type]  # for our adapter
+            proxies={},
+            allow_redirects=False,
+        )
+    except NotSentError as error:
+        cause = error.__cause__
+        why = _in_words(cause, policy) if cause is not None else str(error)
+        return _not_sent(why, secrets)
     except LostError as error:
         return Exchange(Evidence.MAYBE_DONE, detail=str(error))
-    except Exception as error:  # noqa: BLE001  (the same)
+    except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
         detail = mask(f"connection lost: {_root(error)}"[:240], secrets)
         return Exchange(Evidence.MAYBE_DONE, detail=detail)
-    answer = received(request, reply, secrets)
+    answer = received(request, reply_of(response), secrets)
     return evidence_of(answer, parse, policy, wire.now())
 
 
-def _moments(
-    policy: Policy, send_by: datetime | None, wire: Wire
-) -> tuple[float, Patience]:
-    """The latest moment to send (monotonic seconds), and the wait for the reply."""
+def _bounds(policy: Policy, send_by: datetime | None, wire: Wire) -> Bounds:
     now = wire.monotonic()
     # Connecting may take longer than connect_timeout: a name may have several addresses
     # or a slow look-up. The reply then still has its whole read_timeout.
     latest = now + policy.connect_timeout + policy.read_timeout
-    end_by = latest + policy.read_timeout
+    patience = Patience(latest + policy.read_timeout, policy.read_timeout)
     if send_by is not None:
         latest = min(latest, now + (send_by - wire.now()).total_seconds())
-    return latest, Patience(end_by, policy.read_timeout)
-
-
-def _is_late(wire: Wire, latest: float, send_by: datetime | None) -> bool:
-    """Whether it is too late to send, by either clock. Only the time of day shows that
-    the machine was suspended. Only the monotonic clock is right if that is set back."""
-    return wire.monotonic() > latest or (send_by is not None and wire.now() > send_by)
+    return Bounds(policy.connect_timeout, latest, send_by, patience)
 
 
 def _not_sent(why: str, secrets: tuple[str, ...]) -> Exchange:
     return Exchange(Evidence.NOT_SENT, detail=mask(why, secrets))
 
 
-def _in_words(error: Exception, policy: Policy) -> str:
+def _in_words(error: BaseException, policy: Policy) -> str:
     """Why there is no connection."""
     timed_out = isinstance(error, TimeoutError | ConnectTimeoutError)
     if timed_out and not isinstance(error, NewConnectionError):

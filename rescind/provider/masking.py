@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from urllib.parse import quote, quote_plus
 
 from rescind.provider.http_messages import Reply, Request
@@ -160,11 +160,24 @@ def masked_body(request: Request, reply: Reply, secrets: tuple[str, ...]) -> str
     return masked_shapes(text, own_words(request))[:LONGEST]
 
 
+class _Masked:
+    """Masks texts; most of a batch's answers are alike, and each is masked once."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        self._secrets = secrets
+        self._known: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        found = self._known.get(text)
+        if found is None:
+            found = self._known[text] = mask(text, self._secrets)
+        return found
+
+
 def masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
     match parsed:
         case Findings(by_order):
-            # Most findings of a batch have the same words.
-            masked = cache(partial(mask, secrets=secrets))
+            masked = _Masked(secrets)
             return Findings({k: _masked_one(f, masked) for k, f in by_order.items()})
         case BatchRefused(finding):
             return BatchRefused(_masked_one(finding, partial(mask, secrets=secrets)))

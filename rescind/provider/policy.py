@@ -71,6 +71,11 @@ class Policy(BaseModel):
     give_up_after: timedelta = timedelta(days=3)
     """A cancellation that could never be sent fails this long after it was due."""
 
+    @property
+    def taken_on_for(self) -> timedelta:
+        """For so long after it took a cancel on, the provider may still act on it."""
+        return max(self.queued_for, self.active_trusted_after)
+
     @model_validator(mode="after")
     def _durations_are_sane(self) -> Self:
         for name, value in self:

@@ -43,8 +43,8 @@ class Wire(Protocol):
     def monotonic(self) -> float:
         """Seconds that never go back, but may stand still in a suspended machine."""
 
-    def connect(self, head: Head, seconds: float) -> Connected:
-        """Connect within so many seconds. Nothing was sent, even if this raises."""
+    def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
+        """Connect within so many seconds. Whatever it raises, nothing was sent."""
 
     def forget(self) -> None:
         """Close this thread's connections, so that no later call reads a late reply."""
@@ -92,8 +92,8 @@ class Sockets:
     def monotonic(self) -> float:
         return time.monotonic()
 
-    def connect(self, head: Head, seconds: float) -> Connected:
-        return _Socket(head, connected(head, seconds))
+    def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
+        return _Socket(head, connected(head, seconds, verify))
 
     def forget(self) -> None:
         forget()

@@ -1,1 +1,1 @@
-"""The engine and the periodic jobs of one worker process. Knows no Celery."""
+"""The engine and the periodic jobs of one worker process. Does not use Celery."""

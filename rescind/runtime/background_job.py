@@ -1,4 +1,4 @@
-"""Work that a process does beside its lanes: a thread for each kind of it."""
+"""Work that a process does beside its lanes, with one thread for each kind."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ log = structlog.get_logger("rescind.worker")
 
 
 class BackgroundJob:
-    """Does ``job`` each time that it was notified since it last began, in a thread.
+    """A thread that runs ``job`` whenever it was notified since the last run began.
 
-    ``bound`` is the number of seconds beyond which ``job`` is taken to hang.
+    If a run of ``job`` takes more than ``bound`` seconds, the watchdog takes it to
+    hang.
     """
 
     def __init__(self, name: str, job: Callable[[], None], bound: float) -> None:
         self.name = name
         self.bound = bound
         self.busy_since: float | None = None
-        """When it last began, by the monotonic clock; None while it rests."""
+        """When the run began or last moved, by the monotonic clock; None if idle."""
         self._job = job
         self._wanted = threading.Event()
         self._stopped = False
@@ -29,15 +30,15 @@ class BackgroundJob:
         self._thread.start()
 
     def notify(self) -> None:
-        """There is something to do. From any thread."""
+        """Have ``job`` run once more. Safe from any thread."""
         self._wanted.set()
 
     def moved(self) -> None:
-        """A long job does not hang: for the job to say, at each of its steps."""
+        """A long job calls this at each of its steps, to show that it does not hang."""
         self.busy_since = time.monotonic()
 
     def stop(self) -> None:
-        """Begin no more; ``join`` waits for the end."""
+        """Begin no further run; ``join`` waits for the current one."""
         self._stopped = True
         self._wanted.set()
 
@@ -58,6 +59,6 @@ class BackgroundJob:
             try:
                 self._job()
             except Exception:
-                # The next notification begins it again; it must not end the thread.
+                # An exception must not end the thread: the next notification runs it.
                 log.exception("background work failed", job=self.name)
             self.busy_since = None

@@ -1,6 +1,7 @@
 """The threads of a worker: the engine, the sweep, webhooks, schedules, the watchdog.
 
-Started at the first task that can start them, since the ledger may be away before.
+The first task that can start them does so, because the ledger may be unreachable
+before.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from rescind.runtime.resources import Runtime, runtime
 log = structlog.get_logger("rescind.worker")
 
 STEP_SECONDS = 120.0
-"""Beyond it a step of the engine hangs: SQLite is waited for 35 s, PostgreSQL 95 s."""
+"""A step of the engine that takes longer hangs: the longest wait for SQLite is 35 s,
+and for PostgreSQL 95 s."""
 CALL_SECONDS = 120.0
-"""So much longer than its policy allows a call may take, with a login before it and a
-look-up of a name, which nothing can bound."""
+"""A call may take this much longer than its policy allows: for a login before it, and
+for a DNS look-up, which has no timeout."""
 EXIT_HANGING = 70
-"""How the process ends by the watchdog: an internal error, as sysexits.h has it."""
+"""The exit status after the watchdog ends the process: EX_SOFTWARE of sysexits.h."""
 
 Jobs = Callable[["Host"], dict[str, BackgroundJob]]
 
@@ -62,21 +64,21 @@ class Host:
         self._watchdog = Watchdog(self._watched, _end)
 
     def notify(self, job: str) -> None:
-        """There is something to do for this job."""
+        """Have this job run."""
         self._jobs[job].notify()
 
     def moved(self, job: str) -> None:
-        """This job does not hang, though it takes long."""
+        """Show that this job does not hang, though it takes long."""
         self._jobs[job].moved()
 
     def stop(self) -> None:
-        """Begin nothing new. Fit for a signal handler; ``join`` waits for the end."""
+        """Begin no new work; ``join`` waits for the end. Safe in a signal handler."""
         self.engine.stop()
         for job in self._jobs.values():
             job.stop()
 
     def join(self) -> None:
-        """Until all that was under way is recorded."""
+        """Wait until all work in flight is recorded."""
         self._thread.join()
         for job in self._jobs.values():
             job.join()
@@ -87,7 +89,7 @@ class Host:
         try:
             self.engine.run()
         except Exception as error:
-            # The watchdog sees that the thread is gone, and ends the process.
+            # The watchdog notices that the thread has ended, and ends the process.
             log.critical("the engine ended by a bug of ours", exc_info=error)
 
     def _watched(self) -> Iterator[Watched]:
@@ -120,17 +122,17 @@ def _end(why: str) -> None:
 
 _lock = threading.Lock()
 _hosts: list[Host] = []
-"""This process's own, once it has started."""
+"""This process's host, once it has started."""
 _jobs: list[Jobs] = []
 
 
 def use(jobs: Jobs) -> None:
-    """What else a host does, and how. Called once, by ``tasks``."""
+    """Set the jobs that a host runs beside its engine. ``tasks`` calls it once."""
     _jobs[:] = [jobs]
 
 
 def host() -> Host:
-    """This process's host, started at the first call that can start it.
+    """This process's host; the first call that can start it does so.
 
     Raises ``SettingsError``, ``SealError``, ``LedgerUnreachableError`` or
     ``EngineStoppedError``.
@@ -146,12 +148,12 @@ def host() -> Host:
 
 
 def stop() -> None:
-    """Have this process's host, if it has started, begin nothing new."""
+    """Have this process's host, if it has started, begin no new work."""
     for one in _hosts:
         one.stop()
 
 
 def join() -> None:
-    """Until this process's host has recorded all that was under way."""
+    """Wait until this process's host has recorded all work in flight."""
     for one in _hosts:
         one.join()

@@ -1,4 +1,4 @@
-"""What a worker does beside its lanes: the sweep, webhooks, and runs of schedules."""
+"""The jobs of a worker beside its lanes: sweeps, webhooks, and runs of schedules."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rescind.config.accounts import Lane
 from rescind.config.settings import settings
 from rescind.config.times import utc_now
 from rescind.config.watched_file import Watched
+from rescind.engine.stall_watchdog import StallWatch
 from rescind.engine.sweeper import each, sweep
 from rescind.ledger.deliveries.delivery_queries import anything_due
 from rescind.ledger.seal import SealError
@@ -28,23 +29,26 @@ from rescind.schedules.firing import Firing
 from rescind.schedules.rules import Schedules, load_schedules
 from rescind.schedules.runner import Runner
 from rescind.telemetry import heartbeat
-from rescind.webhooks.attempt import SendTask, Teller
+from rescind.webhooks.attempt import Deliverer, SendTask
 from rescind.webhooks.sender import Sender
 
 log = structlog.get_logger("rescind.worker")
 
 SWEEP_BOUND = 120.0
-"""Seconds beyond which a sweep hangs: each of its transactions has a bound."""
+"""A sweep that takes more seconds hangs: each of its transactions has a timeout."""
 WEBHOOKS_BOUND = 180.0
-"""Between two steps: a ledger that is away is waited for."""
+"""The most seconds between two steps of deliveries, which may wait for the ledger."""
 PULSE_SECONDS = 5.0
-"""How often a worker that sweeps says so in Redis: far more often than it is missed."""
+"""How often a sweeping worker writes its heartbeat: far more often than is checked."""
 SCHEDULE_BOUND = 900.0
-"""A run ends by itself after 180 s, and its source has bounds of its own."""
+"""A run ends by itself after 180 s, and its source has timeouts of its own."""
 
 
 def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]:
-    """The jobs of a host; ``send_task`` sends messages to producers' own tasks."""
+    """A function that makes the jobs of a host.
+
+    ``send_task`` sends messages to producers' own tasks.
+    """
 
     def make(host: Host) -> dict[str, BackgroundJob]:
         made: dict[str, BackgroundJob] = {}
@@ -62,9 +66,9 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
 
 
 def _sender(host: Host, send_task: SendTask) -> Sender:
-    teller = Teller(host.here.callbacks, settings().webhook_secrets, send_task)
+    deliverer = Deliverer(host.here.callbacks, settings().webhook_secrets, send_task)
     return Sender(
-        host.here.engine, teller.tell, partial(host.moved, "webhooks"), stopping
+        host.here.engine, deliverer.attempt, partial(host.moved, "webhooks"), stopping
     )
 
 
@@ -76,13 +80,14 @@ def _deliver(sender: Sender) -> None:
 
 
 class SweepJob:
-    """One sweep: what time has moved, and then what else comes by the clock."""
+    """One tick of the sweep: the sweep itself, then the other periodic work."""
 
     def __init__(self, host: Host, schedules: ScheduleJob) -> None:
         self._host = host
         self._schedules = schedules
         self._retention = Retention()
-        self._pulse_at = 0.0
+        self._stalls = StallWatch(self._believes)
+        self._heartbeat_at = 0.0
         self._holder = f"{gethostname()} {os.getpid()}"
 
     def run(self) -> None:
@@ -99,27 +104,35 @@ class SweepJob:
         )
         each(
             {
-                "no pulse": self._leave_pulse,
+                "no pulse": self._write_heartbeat,
+                "no look at lanes that stand still": self._look_for_stalls,
                 "no webhook is delivered": self._deliver,
                 "nothing is deleted": self._forget,
                 "nothing is scheduled": self._schedules.fire,
             }
         )
 
-    def _leave_pulse(self) -> None:
-        if time.monotonic() < self._pulse_at:
+    def _write_heartbeat(self) -> None:
+        if time.monotonic() < self._heartbeat_at:
             return
-        self._pulse_at = time.monotonic() + PULSE_SECONDS
+        self._heartbeat_at = time.monotonic() + PULSE_SECONDS
         here, now = self._host.here, utc_now()
         with reading(here.engine) as connection:
             ahead = clock_skew.ahead(connection, now)
         if ahead.total_seconds() > heartbeat.AHEAD_SECONDS:
             log.error("the clock was set back: what is due waits", by=str(ahead))
         try:
-            heartbeat.leave(here.redis, now)
-            heartbeat.say_ahead(here.redis, ahead)
+            heartbeat.write(here.redis, now)
+            heartbeat.write_clock_skew(here.redis, ahead)
         except RedisError as error:
             log.debug("no pulse", kind=type(error).__name__)
+
+    def _believes(self, lane: Lane, operation: str) -> str:
+        return self._host.engine.belief(lane, operation)
+
+    def _look_for_stalls(self) -> None:
+        here = self._host.here
+        self._stalls.look(here.engine, here.accounts, utc_now())
 
     def _deliver(self) -> None:
         with reading(self._host.here.engine) as connection:
@@ -133,22 +146,24 @@ class SweepJob:
 
 
 class ScheduleJob:
-    """Opens the runs that are due, and makes those that wait, one after the other."""
+    """Opens the runs of schedules that are due, and runs waiting ones one by one."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._firing = Firing()
-        self._file: Watched[Schedules] = Watched(settings().schedules, load_schedules)
+        self._file: Watched[Schedules] = Watched(
+            settings().schedules, load_schedules, lambda found: found.fault is not None
+        )
         self._asked: set[str] = set()
 
     def fire(self) -> None:
-        """Open the runs that are due, and have those made that wait."""
+        """Open the runs that are due, and have the waiting ones run."""
         here = self._host.here
         names = self._firing.tick(here.engine, self._file.current(), utc_now())
         self.ask(names)
 
     def ask(self, names: Iterable[str]) -> None:
-        """Have what waits of these rules made. From any thread."""
+        """Have the waiting runs of these rules run. Safe from any thread."""
         new = set(names)
         if new:
             self._asked |= new
@@ -161,13 +176,13 @@ class ScheduleJob:
             try:
                 self._runner().run_waiting(name, self._file.current())
             except (LedgerUnreachableError, SealError) as error:
-                # Its lease runs out, and the sweep finds it.
+                # The run's lease will expire, and the sweep will find the run.
                 log.warning("no scheduled work", schedule=name, why=str(error))
 
     def _runner(self) -> Runner:
         here = self._host.here
         known = (here.engine, here.accounts, here.seal)
-        return Runner(*known, utc_now, self._wake, here.callbacks, stopping)
+        return Runner(*known, utc_now, self._notify, here.callbacks, stopping)
 
-    def _wake(self, lanes: Iterable[Lane]) -> None:
+    def _notify(self, lanes: Iterable[Lane]) -> None:
         self._host.engine.notify((lane, "cancel") for lane in lanes)

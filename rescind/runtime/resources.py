@@ -1,4 +1,4 @@
-"""What a process needs to work, made once: ledger, seal, Redis, accounts."""
+"""The resources of a process, opened once: ledger, seal, Redis, accounts."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.migrate import check
 
 SAY_SECONDS = 60.0
-"""A wrong key is said by each process no more often."""
+"""The least time between two log messages of one process about a wrong key."""
 
 log = structlog.get_logger("rescind.seal")
 
 
-class SayingSeal(Seal):
-    """A seal that says in the log, now and then, that its key is the wrong one."""
+class LoggingSeal(Seal):
+    """A seal that logs a wrong key, at most every ``SAY_SECONDS``."""
 
     _quiet_until = 0.0
 
@@ -47,10 +47,10 @@ class SayingSeal(Seal):
 
 
 class AccountsFile(Watched[Accounts]):
-    """The accounts file."""
+    """The accounts file, which is read again when it changes."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, load_accounts)
+        super().__init__(path, load_accounts, lambda found: found.faulty)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Runtime:
     tokens: Tokens
     accounts_file: AccountsFile
     callbacks: Callbacks = NO_CALLBACKS
-    """By what producers may ask to be told."""
+    """The callbacks that producers may ask for."""
 
     @property
     def accounts(self) -> Accounts:
@@ -76,7 +76,7 @@ class Runtime:
 
 @cache
 def runtime() -> Runtime:
-    """This process's runtime, made at the first call that can make it.
+    """This process's runtime; the first call that can open it does so.
 
     Raises ``SettingsError``, ``SealError`` or ``LedgerUnreachableError``.
     """
@@ -84,11 +84,11 @@ def runtime() -> Runtime:
     seal = chosen.seal()
     redis = client_of(chosen.redis, **REDIS_OPTIONS)
     engine = _ledger(chosen.database)
-    # A worker of another version must not touch what it may not understand.
+    # A worker must not use a ledger of another version, which it may misread.
     check(engine)
     return Runtime(
         engine=engine,
-        seal=SayingSeal(chosen.seal_keys()),
+        seal=LoggingSeal(chosen.seal_keys()),
         rates=Rates(chosen.redis, REDIS_OPTIONS),
         tokens=Tokens(redis, seal),
         accounts_file=AccountsFile(chosen.accounts),

@@ -1,6 +1,7 @@
-"""Retention by the sweep's rhythm: a little in each tick, so that nobody waits.
+"""Retention: each tick of the sweep deletes a little, so that no transaction waits.
 
-What flowed more than a day ago is always forgotten: see ``ledger.storage.counters``.
+Flow counters of more than a day ago are always deleted: see
+``ledger.storage.counters``.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from rescind.ledger.storage.transactions import writing
 log = structlog.get_logger("rescind.retention")
 
 BUDGET_SECONDS = 0.25
-"""Of each tick, for short transactions: some thousands of orders and of calls."""
+"""The time for deletion in each tick: enough for some thousands of orders and calls."""
 REST_SECONDS = 60.0
-"""Between two walks through the ledger."""
+"""The time between two walks through the ledger."""
 
 
 class Retention:
-    """One process's walks; where it stands, nobody else needs to know."""
+    """Walks through the ledger, deleting; the position is kept in this process only."""
 
     def __init__(self) -> None:
         self._walk: Pruning | None = None
@@ -33,7 +34,7 @@ class Retention:
         self._forgets_at = 0.0
 
     def tick(self, engine: Engine, age: timedelta | None, now: datetime) -> None:
-        """Delete some of what ended more than ``age`` ago, if there is any."""
+        """Delete some cancellations that ended more than ``age`` ago."""
         self._forget(engine, now)
         if age is None or time.monotonic() < self._rests_until:
             return
@@ -47,7 +48,7 @@ class Retention:
         self._rests_until = time.monotonic() + REST_SECONDS
 
     def _forget(self, engine: Engine, now: datetime) -> None:
-        """One quarter of an hour in each tick, until there is none too old."""
+        """Delete the flow of one quarter of an hour, until none is too old."""
         if time.monotonic() < self._forgets_at:
             return
         with writing(engine) as connection:

@@ -1,4 +1,4 @@
-"""Whether this worker was told to stop: no new work begins from then on."""
+"""Whether this worker is shutting down: no new work begins from then on."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import NoReturn
 SAY_SECONDS = 2.0
 
 before_exit: list[Callable[[], None]] = []
-"""Called by ``end``, in their order: each must return at once."""
+"""Functions that ``end`` calls, in this order: each must return at once."""
 
-_told = threading.Event()
+_stopping = threading.Event()
 
 
 def stop() -> None:
-    """Begin nothing new from now on. Fit for a signal handler."""
-    _told.set()
+    """Begin no new work from now on. Safe in a signal handler."""
+    _stopping.set()
 
 
 def stopping() -> bool:
-    return _told.is_set()
+    return _stopping.is_set()
 
 
 def pause(seconds: float) -> None:
-    """Wait, unless the worker is told to stop."""
-    _told.wait(seconds)
+    """Wait for ``seconds``, or until the shutdown begins."""
+    _stopping.wait(seconds)
 
 
 def end(status: int, say: Callable[[], None]) -> NoReturn:
     """End this process now, whatever its threads do; ``say`` logs why."""
-    # What hangs may be the log itself.
+    # Logging itself may hang, so it gets a thread and a timeout.
     said = threading.Thread(target=say, daemon=True)
     with suppress(RuntimeError):
         said.start()

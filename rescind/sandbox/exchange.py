@@ -41,6 +41,7 @@ class Job:
     kind: str | None
     skip: str | None = None
     drop: str | None = None
+    contradict: str | None = None
     era: int = 0
     """What was begun before a reset is not to act after it."""
     events: dict[str, Event] = field(default_factory=dict)
@@ -133,6 +134,8 @@ class Exchange:
             job.skip = self.faults.one_of(call.ids)
         if kind == "row_dropped":
             job.drop = self.faults.one_of(call.ids)
+        if kind == "row_contradicted":
+            job.contradict = self.faults.one_of(call.ids)
         for order_id in dict.fromkeys(call.ids):
             event = simulation.event(order_id, now, call.op, kind)
             job.events[order_id] = event
@@ -168,7 +171,7 @@ class Exchange:
 
     def _run(self, job: Job) -> Reply:
         """Let the provider act and answer."""
-        notes = Notes(self._timing.now(), job.skip, job.drop)
+        notes = Notes(self._timing.now(), job.skip, job.drop, job.contradict)
         reply = job.call.run(notes)
         if job.skip is not None:
             notes.active.pop(job.skip, None)

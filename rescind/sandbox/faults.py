@@ -23,9 +23,11 @@ KINDS = (
     "row_missing",
     "refuse",
 )
-ON_REQUEST = ("row_dropped", "late")
-"""Only where it is asked for by name: notpanel takes a batch on, and forgets one; a
-provider acts when its caller has long hung up."""
+ON_REQUEST = ("row_dropped", "row_contradicted", "late")
+"""Only where it is asked for by name: notpanel takes a batch on, and forgets one, or
+says two things of one; a provider acts when its caller has long hung up."""
+IN_BATCHES = frozenset({"row_missing", "row_contradicted"})
+"""They make no sense where one order alone was asked for."""
 OPS = ("cancel", "read", "login")
 
 
@@ -82,7 +84,7 @@ class Faults:
         for entry in self.script:
             if (entry.provider, entry.op) != (provider, op):
                 continue
-            if entry.kind == "row_missing" and rows < 2:
+            if entry.kind in IN_BATCHES and rows < 2:
                 continue
             entry.times -= 1
             if entry.times <= 0:
@@ -95,5 +97,5 @@ class Faults:
         if not rate or self._random.random() >= rate:
             return None
         kinds = self.kinds.get(provider, KINDS)
-        fitting = [kind for kind in kinds if rows > 1 or kind != "row_missing"]
+        fitting = [kind for kind in kinds if rows > 1 or kind not in IN_BATCHES]
         return self._random.choice(fitting) if fitting else None

@@ -126,6 +126,9 @@ class NotPanel(Simulation):
                 return json_reply(400 if error else 200, said)
             if order_id != notes.skip:
                 rows.append({"order": order_id, **said})
+            if order_id == notes.contradict:
+                contrary = {"cancel": order_id} if error else {"error": NOT_FOUND}
+                rows.append({"order": order_id, **contrary})
         return json_reply(200, rows)
 
     def _refusal(self, order: Order, notes: Notes) -> str | None:

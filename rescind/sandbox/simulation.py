@@ -24,6 +24,8 @@ class Notes:
     """The order whose row is to be left out of the answer."""
     drop: str | None = None
     """The order that is said to be taken on, and then is not."""
+    contradict: str | None = None
+    """The order that has a second row, which says the contrary of its first."""
     acted: set[str] = field(default_factory=set)
     active: dict[str, bool] = field(default_factory=dict)
     throttled: bool = False

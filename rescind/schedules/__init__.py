@@ -1,1 +1,1 @@
-"""Scheduled work: rules that look for orders by themselves, and submit them."""
+"""Schedules: rules that regularly read orders from a source and submit them."""

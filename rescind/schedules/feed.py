@@ -1,7 +1,8 @@
-"""Orders from an HTTP feed: one GET, read whole, in its time, and of a limited size.
+"""Reads orders from an HTTP feed, by one GET of limited time and size.
 
-The connection is made and read as those to providers are: nothing of the environment
-decides where headers go, no redirect is followed, and a reply that drips has an end.
+The code connects and reads as it does for providers: no variable of the environment
+decides where headers are sent, no redirect is followed, and a slow reply has a time
+limit.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from rescind.provider.connection import connected, head_of
+from rescind.provider.connection import connected, prepare
 from rescind.provider.content_coding import CodedError, uncoded
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.response_reader import LostError, Patience, receive
@@ -32,11 +33,11 @@ from rescind.schedules.source_rows import (
 from rescind.schedules.tabular import Format, table
 
 SILENCE = 30.0
-"""Seconds that a feed may say nothing."""
+"""The most seconds that a feed may send nothing."""
 
 
 class FeedSource(Written):
-    """``url``, what it answers in, and what it wants to be shown."""
+    """A feed: its ``url``, its format and the headers that it needs."""
 
     url: Address
     format: Format
@@ -81,7 +82,7 @@ def _check(url: str, *, insecure: bool) -> None:
     if not good or " " in url:
         raise ValueError("url must be an http or https address")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("url must hold no user and password: use headers")
+        raise ValueError("url must not have a user and password: use headers")
     if parts.scheme == "http" and not insecure and not _is_loopback(str(host)):
         raise ValueError("url is plain http: use https, or set insecure = true")
 
@@ -94,20 +95,20 @@ def _is_loopback(host: str) -> bool:
 
 
 def _shown(url: str) -> str:
-    """The host: the rest of an address may hold a secret."""
+    """The scheme and host of ``url``; the rest of an address may hold a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def _get(url: str, headers: dict[str, str], shown: str) -> Reply:
-    # Libraries' own words may quote the headers: theirs are never told.
+    # Libraries' messages may quote the headers, so no error shows them.
     end_by = time.monotonic() + SECONDS
     try:
-        head = head_of(Request("GET", url, headers))
+        head = prepare(Request("GET", url, headers)).head
     except Exception:  # noqa: BLE001
         raise SourceError(f"{shown} cannot be asked: a header is wrong") from None
     try:
-        connection = connected(head, CONNECT_SECONDS)
+        connection = connected(head, CONNECT_SECONDS, verify=True)
     except Exception as error:  # noqa: BLE001
         says = f"{shown} cannot be reached: {_system_says(error)}"
         raise SourceError(says, passing=True) from None
@@ -127,7 +128,7 @@ def _get(url: str, headers: dict[str, str], shown: str) -> Reply:
 
 
 def _system_says(error: BaseException) -> str:
-    """The system's own reason, whatever libraries have wrapped it into."""
+    """The operating system's reason, which libraries may have wrapped."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
@@ -141,8 +142,8 @@ def _system_says(error: BaseException) -> str:
 def _refused(reply: Reply, shown: str) -> SourceError:
     if 300 <= reply.status < 400:
         return SourceError(
-            f"{shown} answers with a redirect (HTTP {reply.status}), which is never"
-            " followed: set url to the address that it moved to"
+            f"{shown} answers with a redirect (HTTP {reply.status}), which Rescind does"
+            " not follow: set url to the new address"
         )
     advice = ": check its headers" if reply.status in (401, 403) else ""
     passing = reply.status >= 500 or reply.status in (408, 429)

@@ -1,7 +1,7 @@
-"""What is due: looked at in each sweep, by any number of workers, and fired once.
+"""Opens the runs that are due, once each, in the sweeps of any number of workers.
 
-Each process remembers when each rule is due next, so that most looks cost nothing but
-one look at the ledger for runs that nobody has; and without rules hardly that.
+Each process remembers when each rule is due next. A tick therefore usually costs only
+one query for waiting runs, and without rules not even that each time.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from rescind.ledger.storage.transactions import reading, writing
 from rescind.schedules.moments import latest
 from rescind.schedules.rules import Schedules
 
-NOBODYS = timedelta(minutes=10)
-"""A run whose rule no worker has is given up."""
+RULE_GONE = timedelta(minutes=10)
+"""A run whose rule no worker has is given up after this time."""
 SECOND = timedelta(seconds=1)
 RARELY = timedelta(minutes=1)
-"""A process without rules looks so often for runs that nobody will take."""
+"""How often a process without rules looks for runs that no worker will take."""
 
 log = structlog.get_logger("rescind.schedules")
 
 
 @dataclass
 class Firing:
-    """One process's view of what is due."""
+    """Opens due runs; one process's memory of when each rule is due."""
 
     _schedules: Schedules = field(default_factory=Schedules)
     _since: dict[str, datetime] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Firing:
     _looked_at: datetime | None = None
 
     def tick(self, engine: Engine, schedules: Schedules, now: datetime) -> list[str]:
-        """Open a run for each rule that is due; gives back whose runs are to be had."""
+        """Open a run for each rule that is due; returns the rules with waiting runs."""
         if schedules is not self._schedules:
             self._begin(engine, schedules, now)
         for name, at in list(self._next.items()):
@@ -66,12 +66,12 @@ class Firing:
         return self._looked_at is not None and self._looked_at > then
 
     def _begin(self, engine: Engine, schedules: Schedules, now: datetime) -> None:
-        """The file is new to this process."""
+        """Take over a new version of the schedules file."""
         timings = {name: str(rule.timing) for name, rule in schedules.rules.items()}
         with reading(engine) as connection:
             known = read_starts(connection)
         changed = {n: t for n, t in timings.items() if known.get(n, ("",))[0] != t}
-        # An unreadable file, or none, says nothing of what was scheduled.
+        # An unreadable or missing file does not mean that its rules were removed.
         whole = schedules.fault is None and not schedules.missing
         if changed or (whole and known.keys() - schedules.names):
             with writing(engine) as connection:
@@ -85,11 +85,11 @@ class Firing:
         _say(schedules)
 
     def _plan(self, name: str, now: datetime) -> None:
-        """The first moment that may have been missed, or is to come."""
+        """Find the rule's first moment that was missed or is in the future."""
         self._next_after(name, self._earliest(name, now))
 
     def _earliest(self, name: str, now: datetime) -> datetime:
-        """After it, a moment that was missed is made up for."""
+        """The time after which a missed moment is caught up."""
         return max(self._since[name], now - self._schedules.rules[name].catch_up)
 
     def _next_after(self, name: str, after: datetime) -> None:
@@ -105,18 +105,18 @@ class Firing:
             with writing(engine) as connection:
                 opened = open_run(connection, name, due_at, now)
             if not opened:
-                # The former run is not over: this moment waits for its end.
+                # The former run has not ended, so this moment waits for its end.
                 return
         self._next_after(name, now)
 
     def _give_up(self, engine: Engine, row: Row[object], now: datetime) -> None:
-        """End a run that nobody will take."""
-        why = "the command that ran it ended before it did: run it again"
+        """End a run that no worker will take."""
+        why = "the command that ran it ended before the run did: run it again"
         if row.asked_by != OPERATOR:
             waited = now - moment(row.started_at)
-            if row.name in self._schedules.names or waited < NOBODYS:
+            if row.name in self._schedules.names or waited < RULE_GONE:
                 return
-            why = f"[{row.name}] is in no worker's schedules file any more"
+            why = f"[{row.name}] is no longer in any worker's schedules file"
         with writing(engine) as connection:
             run = claim_run(connection, row.name, now, SECOND, row.asked_by)
             if run is not None:

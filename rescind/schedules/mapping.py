@@ -1,4 +1,4 @@
-"""Rows as cancellations: each field from a column, or the same for all of them."""
+"""Converts rows to cancellations: each field is a column's value, or a constant."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from rescind.schedules.tabular import NOT_THERE, value_at
 
 OBJECTS = ("params", "metadata")
 CONSTANTS = frozenset(FIELDS) - {"order", "key"}
-"""What may be the same for all of a rule's cancellations."""
+"""The fields that may be the same for all cancellations of a rule."""
 OPTIONAL = "?"
-"""Ends the name of a column that not every row has."""
+"""The last character of the name of a column that not every row has."""
 TEMPLATE = re.compile(r"\{(\w*)\}")
 NAMES = ("date", "name")
-"""What a group may hold in braces."""
+"""The names that a group may have in braces."""
 MOST_COLUMNS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a rule makes a cancellation of a row."""
+    """How a rule converts a row to a cancellation."""
 
     columns: Mapping[str, str]
-    """The column of each field; ``params.x`` and ``metadata.x`` among them."""
+    """The column of each field, including ``params.x`` and ``metadata.x``."""
     constants: Mapping[str, Any] = field(default_factory=dict)
 
     def entry(self, row: Row, named: Mapping[str, str]) -> dict[str, Any]:
-        """The cancellation of ``row``; raises ``SourceError`` without a column.
+        """The cancellation of ``row``; raises ``SourceError`` if a column is missing.
 
-        ``named`` is what stands for the names in braces.
+        ``named`` has the values of the names in braces.
         """
         entry = dict(self.constants)
         entry |= {name: dict(entry[name]) for name in OBJECTS if name in entry}
         if "group" in entry:
             entry["group"] = filled(entry["group"], named)
-        # The provider first: its parameters may be texts that look like numbers.
+        # The provider first: it decides which parameters are texts, not numbers.
         for target in sorted(self.columns, key=lambda one: "." in one):
             value = _plain(_column(row, self.columns[target]), row, target)
             if value is not None:
@@ -68,7 +68,8 @@ def _column(row: Row, column: str) -> Any:
         return None
     has = ", ".join(str(one)[:40] for one in list(row.values)[:MOST_COLUMNS])
     raise SourceError(
-        f"{row.where} has no column {name!r}, which map names; it has: {has or 'none'}"
+        f"{row.where} has no column {name!r}, which map names; its columns are:"
+        f" {has or 'none'}"
     )
 
 
@@ -88,7 +89,7 @@ def _put(entry: dict[str, Any], target: str, value: Any, row: Row) -> None:
 
 
 def _read(value: Any, row: Row, target: str) -> Any:
-    """A text of CSV as what it stands for."""
+    """A value of ``params`` or ``metadata`` in CSV, parsed as JSON; else unchanged."""
     if row.typed or target not in OBJECTS:
         return value
     try:
@@ -98,7 +99,7 @@ def _read(value: Any, row: Row, target: str) -> Any:
 
 
 def _plain(value: Any, row: Row, target: str) -> Any:
-    """A value of a database as JSON has it."""
+    """A database's value in a type of JSON."""
     match value:
         case None | bool() | int() | float() | str():
             return value
@@ -114,28 +115,31 @@ def _plain(value: Any, row: Row, target: str) -> Any:
             return [_plain(one, row, target) for one in value]
         case _:
             raise SourceError(
-                f"{row.where}: what map gives to {target} is of the type"
-                f" {type(value).__name__}, which cannot be used: make it a text"
+                f"{row.where}: the column for {target} has the type"
+                f" {type(value).__name__}, which cannot be used: convert it to a text"
             )
 
 
-# --- as it is written -------------------------------------------------------------
+# --- parsing ----------------------------------------------------------------------
 
 
 def recipe_of(columns: Mapping[str, str], constants: Mapping[str, Any]) -> Recipe:
-    """Raises ``ValueError`` or ``InvalidRequestError`` in a sentence."""
+    """The recipe of a rule; ``ValueError`` or ``InvalidRequestError`` if it is wrong.
+
+    The text of either error is a sentence.
+    """
     for target, column in columns.items():
         _check_target(target)
         if not column.removesuffix(OPTIONAL):
             raise ValueError(f"map: {target} must name a column")
         if target in constants:
-            raise ValueError(f"{target} is given twice: by itself, and in map")
+            raise ValueError(f"{target} is given twice: as a constant, and in map")
     for name, value in constants.items():
         _check_constant(name, value)
     if "order" not in columns:
         raise ValueError('map must name the column of the order, as in order = "id"')
     if "provider" not in {*columns, *constants}:
-        raise ValueError("provider is required, by itself or in map")
+        raise ValueError("provider is required, as a constant or in map")
     return Recipe(columns, constants)
 
 
@@ -144,7 +148,7 @@ def _check_target(target: str) -> None:
     if target in FIELDS or (where in OBJECTS and name):
         return
     near = get_close_matches(target, [*FIELDS, "params.", "metadata."], 1)
-    hint = f": is {near[0]} meant?" if near else ""
+    hint = f": did you mean {near[0]}?" if near else ""
     raise ValueError(f"map: there is no field {target[:40]!r}{hint}")
 
 
@@ -168,7 +172,7 @@ def _check_template(group: str) -> None:
     for found in TEMPLATE.findall(group):
         if found not in NAMES:
             known = " and ".join(f"{{{name}}}" for name in NAMES)
-            raise ValueError(f"group: {{{found}}} is not known; {known} are")
+            raise ValueError(f"group: {{{found}}} is not known; use {known}")
 
 
 def _check_time(name: str, value: str) -> None:

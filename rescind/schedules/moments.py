@@ -1,8 +1,8 @@
-"""When a schedule is due. Pure: whoever asks brings the time.
+"""When a schedule is due. Pure functions: the caller passes the time.
 
-Cron lines follow Debian's cron where clocks change: what falls into an hour that is
-left out runs as soon as that hour would be over, what falls into one that comes twice
-runs in the first, and lines with a ``*`` for the minute or hour go by real time.
+Cron lines follow Debian's cron when clocks change. A moment in an hour that is skipped
+runs as soon as that hour would end. A moment in an hour that is repeated runs in the
+first one. Lines with a ``*`` for the minute or hour follow real time.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ LEAST_INTERVAL = timedelta(minutes=1)
 LONGEST_SPAN = timedelta(days=366)
 SECOND = timedelta(seconds=1)
 REACHES = (timedelta(hours=1), timedelta(days=1), timedelta(days=32))
-"""How far back the latest moment is looked for before all of the time is."""
+"""The spans in which ``latest`` searches first, before it searches all of the time."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Timing(Protocol):
-    """The moments of a schedule. As a text it is the same for the same moments."""
+    """The moments of a schedule. ``str`` is the same for the same moments."""
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first one that is later than ``moment``, in UTC; ``None``: never."""
+        """The first moment later than ``moment``, in UTC; ``None`` means never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Cron:
 
     def next_after(self, moment: datetime) -> datetime | None:
         for found in CronSim(self.line, moment.astimezone(self.zone)):
-            # In an hour that comes twice it begins again with the first.
+            # In a repeated hour, CronSim begins again with the first one.
             if (at := found.astimezone(UTC)) > moment:
                 return at
         return None
@@ -65,7 +65,7 @@ class Cron:
 
 
 def latest(timing: Timing, after: datetime, until: datetime) -> datetime | None:
-    """The latest moment that is later than ``after``, and not later than ``until``."""
+    """The latest moment later than ``after`` and not later than ``until``."""
     for reach in (*REACHES, until - after):
         start = max(after, until - reach)
         found = _last(timing, start, until)
@@ -82,11 +82,11 @@ def _last(timing: Timing, after: datetime, until: datetime) -> datetime | None:
     return found
 
 
-# --- as they are written ----------------------------------------------------------
+# --- parsing ----------------------------------------------------------------------
 
 
 def parse_cron(line: str, zone: ZoneInfo) -> Cron:
-    """Raises ``ValueError`` in a sentence."""
+    """Raises ``ValueError`` with a sentence."""
     text = " ".join(line.split())
     form = 'five fields, such as "30 2 * * *": minute, hour, day, month, day of week'
     if len(text.split()) != 5:
@@ -103,29 +103,29 @@ def parse_cron(line: str, zone: ZoneInfo) -> Cron:
 
 
 def parse_every(text: str) -> Every:
-    """Raises ``ValueError`` in a sentence."""
+    """Raises ``ValueError`` with a sentence."""
     return Every(parse_span("every", text, LEAST_INTERVAL))
 
 
 def parse_span(name: str, text: str, least: timedelta) -> timedelta:
-    """A time such as ``15m``; raises ``ValueError`` in a sentence."""
+    """A duration such as ``15m``; raises ``ValueError`` with a sentence."""
     found = re.fullmatch(r"([1-9]\d{0,7})([smhd])", text.strip(), re.ASCII)
     if found is None:
         raise ValueError(f"{name} must be such as 15m, 6h or 1d")
     span = timedelta(**{_UNITS[found[2]]: int(found[1])})
     if not least <= span <= LONGEST_SPAN:
         raise ValueError(
-            f"{name} must be {least // SECOND} seconds at least, and"
-            f" {LONGEST_SPAN.days} days at most"
+            f"{name} must be at least {least // SECOND} seconds and at most"
+            f" {LONGEST_SPAN.days} days"
         )
     return span
 
 
 def parse_zone(name: str) -> ZoneInfo:
-    """Raises ``ValueError`` in a sentence."""
+    """Raises ``ValueError`` with a sentence."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = get_close_matches(name, available_timezones(), 1)
-        hint = f": is {near[0]} meant?" if near else ", such as Europe/Istanbul"
-        raise ValueError(f"timezone: there is no {name[:40]!r}{hint}") from None
+        hint = f"did you mean {near[0]}?" if near else "use one such as Europe/Istanbul"
+        raise ValueError(f"timezone: there is no {name[:40]!r}: {hint}") from None

@@ -1,4 +1,4 @@
-"""Orders by an SQL query to PostgreSQL, which is there to read."""
+"""Reads orders by an SQL query from PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from rescind.schedules.source_rows import CONNECT_SECONDS, SECONDS, Row, SourceError
 from rescind.schedules.sql import NO_ROWS, named
 
-TOLD = frozenset({"08", "25", "28", "3D", "42", "53", "57"})
-"""Kinds of PostgreSQL's errors whose words hold no value of any row."""
+SHOWN = frozenset({"08", "25", "28", "3D", "42", "53", "57"})
+"""Classes of PostgreSQL's errors whose messages quote no value of any row."""
 PASSING = frozenset({"08", "53", "57"})
 
 
 def read(url: URL, sql: str, most: int) -> list[Row]:
-    """The first rows of the answer, ``most`` at most; raises ``SourceError``."""
+    """The first rows of the result, at most ``most``; raises ``SourceError``."""
     dialect: Any = cast("Any", PGDialect_psycopg)()
     _, given = dialect.create_connect_args(url)
     limits = {
@@ -47,8 +47,8 @@ def read(url: URL, sql: str, most: int) -> list[Row]:
 
 def _streamed(connection: psycopg.Connection[Any], sql: str, most: int) -> list[Row]:
     with connection.cursor() as cursor:
-        # The extended protocol: more than one statement is refused. Row by row: what
-        # is not asked for stays there.
+        # The extended protocol refuses more than one statement. Streaming leaves the
+        # rows that are not read in the database.
         stream = cursor.stream(sql.encode())
         with closing(cast("Any", stream)):
             rows = list(islice(stream, most))
@@ -57,7 +57,7 @@ def _streamed(connection: psycopg.Connection[Any], sql: str, most: int) -> list[
 
 
 def _not_connected(error: psycopg.Error, where: str) -> SourceError:
-    # libpq may quote the options that it was given.
+    # libpq's message may quote the connection options.
     lines = [x for x in str(error).splitlines() if "connection to server" in x]
     why = "there is no connection"
     if lines:
@@ -77,13 +77,13 @@ def _refused(error: psycopg.Error, where: str) -> SourceError:
     if state == "57014":
         return SourceError(f"the query takes longer than {SECONDS:g} s", passing=True)
     kind = type(error).__name__
-    if state[:2] in TOLD:
+    if state[:2] in SHOWN:
         kind = (error.diag.message_primary or kind)[:300]
     says = f"the database {where} refuses the query: {kind} ({state})"
     return SourceError(says, passing=state[:2] in PASSING)
 
 
 def _shown(url: URL) -> str:
-    """Which one, without user, password or options."""
+    """The host, port and name of the database, without user, password or options."""
     host = f"{url.host or ''}{f':{url.port}' if url.port else ''}"
     return f"{host}/{url.database or ''}"

@@ -1,4 +1,4 @@
-"""What a rule must not show: read when it is needed, and named by where it stands."""
+"""Secrets of a rule, which are read when needed, and named by their field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rescind.config.accounts import value_of
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A value as written, ``{ env = "NAME" }`` or ``{ file = "path" }``."""
+    """A secret: a text in the file, ``{ env = "NAME" }`` or ``{ file = "path" }``."""
 
     name: str
     written: object = field(repr=False)
@@ -26,9 +26,9 @@ class Secret:
 
     @property
     def literal(self) -> bool:
-        """Whether the file itself holds it."""
+        """Whether the schedules file itself contains the secret."""
         return isinstance(self.written, str)
 
     def value(self) -> str:
-        """The secret itself; raises ``ValueError`` in a sentence without it."""
+        """The secret itself; raises ``ValueError`` if it cannot be read."""
         return str(value_of(self.name, self.written))

@@ -1,4 +1,4 @@
-"""The schedules file: when each rule is due, where its orders are, and how many."""
+"""The schedules file: each rule's times, its source of orders, and its limit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rescind.schedules.sql import SqlSource
 from rescind.schedules.tabular import FileSource
 
 MOST_ROWS = 100_000
-"""What ``max`` may be: all rows of a run are held at once."""
+"""The largest value of ``max``: a run holds all its rows in memory."""
 NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 SOURCES: Mapping[str, type[SqlSource | FeedSource | FileSource]] = {
     "sql": SqlSource,
@@ -42,12 +42,12 @@ SOURCES: Mapping[str, type[SqlSource | FeedSource | FileSource]] = {
 
 
 class SchedulesError(RuntimeError):
-    """The schedules file cannot be used: a sentence for whoever writes it."""
+    """The schedules file cannot be used; the text is a sentence for its author."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One schedule."""
+    """One rule of the schedules file."""
 
     name: str
     timing: Timing
@@ -58,14 +58,14 @@ class Rule:
     recipe: Recipe
 
     def named(self, due_at: datetime) -> dict[str, str]:
-        """What stands for the names in braces, in the run of this moment."""
+        """The values of the names in braces, for the run of ``due_at``."""
         date = due_at.astimezone(self.zone).date().isoformat()
         return {"date": date, "name": self.name}
 
 
 @dataclass(frozen=True, slots=True)
 class Schedules:
-    """All rules of the schedules file. One bad rule never harms another."""
+    """All rules of the schedules file. A faulty rule does not affect the others."""
 
     rules: Mapping[str, Rule] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Schedules:
     fault: str | None = None
     """Why the whole file could not be used."""
     missing: bool = False
-    """There is no such file: nothing is scheduled."""
+    """Whether the file does not exist; then no rule is scheduled."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -82,7 +82,7 @@ class Schedules:
 
 
 def load_schedules(path: Path) -> Schedules:
-    """Read the schedules file. Never raises: what is wrong is said by ``fault``."""
+    """Read the schedules file. Never raises: ``fault`` and ``faults`` say why not."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -159,7 +159,7 @@ def _check_known(rest: Mapping[str, object]) -> None:
     for name in rest:
         if name not in known:
             near = get_close_matches(name, known, 1)
-            hint = f": is {near[0]} meant?" if near else ""
+            hint = f": did you mean {near[0]}?" if near else ""
             raise ValueError(f"{name[:40]} is not known here{hint}")
 
 

@@ -1,6 +1,6 @@
-"""One run of a rule: all of its rows are read and mapped before any is submitted.
+"""Runs a rule: reads and maps all its rows before it submits any.
 
-Running twice changes nothing: what was submitted before is known by its key.
+Running twice changes nothing, because the ledger knows each entry by its key.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from rescind.schedules.rules import Rule, Schedules
 from rescind.schedules.source_rows import SourceError
 
 LEASE = timedelta(seconds=120)
-"""Longer than a source is waited for, and then a thousand are taken in."""
+"""Longer than the timeout of a source and the submission of 1,000 entries together."""
 DELAYS = (timedelta(minutes=1), timedelta(minutes=5))
-"""When a source that cannot be reached is tried again."""
+"""The delays after which an unreachable source is tried again."""
 MOST_ATTEMPTS = 1 + len(DELAYS)
 LONGEST = timedelta(seconds=180)
-"""For a run that workers do: others of the same worker wait for its end."""
+"""The time limit of a run in a worker, because the worker's other runs wait for it."""
 
 log = structlog.get_logger("rescind.schedules")
 
 
 @dataclass(frozen=True, slots=True)
 class Harvest:
-    """What a rule found: entries to submit, or more than it may."""
+    """The entries that a rule found, to be submitted if there are not too many."""
 
     entries: Sequence[dict[str, Any]]
     found: int
-    """How many rows; one more than it may, if there are more."""
+    """The number of rows read: at most one more than ``most``."""
     most: int
 
     @property
@@ -59,9 +59,9 @@ class Harvest:
 
 
 def gather(rule: Rule, due_at: datetime, most: int | None = None) -> Harvest:
-    """What the rule would submit; raises ``SourceError``, or all of it is good.
+    """The entries that the rule would submit; ``SourceError`` if any row is wrong.
 
-    ``most`` stands in for the rule's own ``max``.
+    ``most`` is used instead of the rule's ``max``.
     """
     most = rule.max if most is None else most
     rows = rule.source.read(most + 1)
@@ -72,31 +72,34 @@ def gather(rule: Rule, due_at: datetime, most: int | None = None) -> Harvest:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended, or that it goes on later."""
+    """The result of a run; its state is RUNNING if it goes on later."""
 
     state: RunState
     counts: Counts | None = None
     why: str | None = None
     passing: bool = False
-    """It was in vain because something was away."""
+    """Whether it failed because a service could not be reached."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs what it is given; ``wake`` tells the lanes of new work."""
+    """Runs rules; ``notify`` notifies the lanes of new work."""
 
     engine: Engine
     accounts: Accounts
     seal: Seal
     clock: Callable[[], datetime]
-    wake: Callable[[Iterable[Lane]], None]
+    notify: Callable[[Iterable[Lane]], None]
     callbacks: Callbacks = NO_CALLBACKS
     stopping: Callable[[], bool] = lambda: False
-    """Whether this process was told to stop: a run is handed on then."""
+    """Whether this process is shutting down; then it gives its run back."""
 
     def run_waiting(self, name: str, found: Schedules) -> Ended | None:
-        """Run what waits of this rule, if anything does. Raises
-        ``LedgerUnreachableError`` and ``SealError``: its lease runs out then."""
+        """Run the rule's waiting run, if there is one.
+
+        Raises ``LedgerUnreachableError`` and ``SealError``; the run's lease then
+        expires.
+        """
         if name not in found.names:
             return None
         with writing(self.engine) as connection:
@@ -115,13 +118,13 @@ class Runner:
             return self._fail(run, reasons.unforeseen(error))
 
     def run(self, rule: Rule, run: Run, most: int | None = None) -> Ended:
-        """All of one run, written down; nothing is submitted but all that was found."""
+        """Do one whole run and record it; submits either all entries or none."""
         begun = self.clock()
         try:
             harvest = gather(rule, run.due_at, most)
         except SourceError as error:
             ended = Ended(RunState.FAILED, why=str(error), passing=error.passing)
-            return self._in_vain(rule, run, ended)
+            return self._retry_or_end(rule, run, ended)
         if harvest.over:
             why = reasons.too_many(rule.name, harvest.most)
             return self.end(run, Ended(RunState.HELD, Counts(harvest.found), why))
@@ -130,7 +133,7 @@ class Runner:
     def _submit_all(self, run: Run, harvest: Harvest, end_by: datetime) -> Ended:
         counts = Counts(harvest.found)
         for start in range(0, len(harvest.entries), MOST):
-            # Whoever asked by hand waits as long as they like.
+            # A run by hand has no time limit.
             if run.asked_by == SCHEDULED and self.clock() >= end_by:
                 why = reasons.too_long(run.name, counts, LONGEST)
                 return self.end(run, Ended(RunState.FAILED, counts, why))
@@ -141,7 +144,7 @@ class Runner:
         return self.end(run, Ended(RunState.SUBMITTED, counts))
 
     def _goes_on(self, run: Run) -> bool:
-        """Whether it is still ours, and this worker stays."""
+        """Whether this worker still has the run's lease, and is not shutting down."""
         now = self.clock()
         with writing(self.engine) as connection:
             if self.stopping() and run.asked_by == SCHEDULED:
@@ -153,11 +156,11 @@ class Runner:
         known = (self.engine, self.accounts, self.seal)
         taken = take_in(*known, entries, self.clock(), self.callbacks)
         new = [one for one in taken if one.receipt is Receipt.ACCEPTED]
-        self.wake({one.lane for one in new if one.lane is not None})
+        self.notify({one.lane for one in new if one.lane is not None})
         return taken
 
-    def _in_vain(self, rule: Rule, run: Run, ended: Ended) -> Ended:
-        """A source that is away is tried again, unless the next moment comes first."""
+    def _retry_or_end(self, rule: Rule, run: Run, ended: Ended) -> Ended:
+        """Try an unreachable source again, unless the rule's next moment is earlier."""
         now = self.clock()
         if ended.passing and run.asked_by == SCHEDULED and run.attempts <= len(DELAYS):
             again = now + DELAYS[run.attempts - 1]
@@ -172,12 +175,12 @@ class Runner:
         return self.end(run, Ended(RunState.FAILED, why=why))
 
     def end(self, run: Run, ended: Ended) -> Ended:
-        """Write down how it ended, and say it if it is news."""
+        """Record the run's result, and log it if it is new."""
         now, counts, why = self.clock(), ended.counts, ended.why
         with writing(self.engine) as connection:
             before = last_ended(connection, run.name)
             ours = finish(connection, run, ended.state, now, counts=counts, why=why)
-        # An operator is told by the command.
+        # For an operator's run, the command prints the result.
         if ours and run.asked_by == SCHEDULED:
             former = before and (before.state, before.why)
             _say(run, ended, same=former == (ended.state, why))
@@ -185,10 +188,10 @@ class Runner:
 
 
 def _say(run: Run, ended: Ended, *, same: bool) -> None:
-    """What fails each minute in the same way is said once."""
-    told = {"schedule": run.name, "state": ended.state.value, "why": ended.why}
+    """Log a result; a failure that repeats in the same way is a warning only once."""
+    about = {"schedule": run.name, "state": ended.state.value, "why": ended.why}
     if ended.state is not RunState.SUBMITTED:
-        (log.debug if same else log.warning)("scheduled work", **told)
+        (log.debug if same else log.warning)("scheduled work", **about)
     elif ended.counts is not None:
         counts = ended.counts
         log.info(

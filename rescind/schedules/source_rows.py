@@ -1,4 +1,4 @@
-"""What every source gives: rows, or a sentence about why there are none."""
+"""The interface of all sources: rows, or an error that says why there are none."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from rescind.errors.reported import ReportedError
 from rescind.schedules.rule_secrets import Secret
 
 SECONDS = 60.0
-"""How long a source is waited for in all."""
+"""The timeout for reading a source as a whole."""
 CONNECT_SECONDS = 10.0
 LARGEST = 32 * 1024 * 1024
-"""Bytes of a file or a feed that are read."""
+"""The most bytes of a file or a feed."""
 
 
 class SourceError(ReportedError, RuntimeError):
-    """A source cannot be read: a sentence for whoever keeps it. Shows no secret.
+    """A source cannot be read; the text is a sentence for its owner, without secrets.
 
-    ``passing``: it may well be different in a minute.
+    ``passing`` says that the cause may be gone in a minute.
     """
 
     problem = "schedule-source"
@@ -36,27 +36,27 @@ class SourceError(ReportedError, RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, by the names of its columns."""
+    """One row: its values by the names of their columns."""
 
     where: str
-    """Such as ``row 3``."""
+    """The row's place, such as ``row 3``, for messages."""
     values: Mapping[str, Any] = field(repr=False)
     typed: bool = True
-    """Whether its values have types; those of CSV are all texts."""
+    """Whether the values have types; in CSV, all are texts."""
 
 
 class Source(Protocol):
-    """Where a rule finds its orders."""
+    """The source of a rule's orders."""
 
     def read(self, most: int) -> list[Row]:
-        """At most so many rows; raises ``SourceError``."""
+        """At most ``most`` rows; raises ``SourceError``."""
 
     def secrets(self) -> list[Secret]:
-        """What it needs and never shows."""
+        """The secrets that the source needs."""
 
 
 class Written(BaseModel):
-    """A part of a rule, as it is written."""
+    """A part of a rule, as the schedules file has it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -79,7 +79,7 @@ Headers = Annotated[
 
 
 def secret_value(secret: Secret) -> str:
-    """What it stands for; raises ``SourceError`` where it is not to be had."""
+    """The secret itself; raises ``SourceError`` if it cannot be read."""
     try:
         return secret.value()
     except ValueError as error:

@@ -1,8 +1,9 @@
-"""Orders by an SQL query, which is there to read.
+"""Reads orders by an SQL query.
 
-One statement, in a transaction that only reads, for a limited time. No more rows leave
-the database than are asked for. A superuser of PostgreSQL may do more than that holds
-back (``COPY … TO PROGRAM``): ``docs/schedules.md`` asks for one who may only SELECT.
+The query is one statement, in a read-only transaction, with a time limit. Only the rows
+that are needed leave the database. A superuser of PostgreSQL can do more in a read-only
+transaction (``COPY … TO PROGRAM``), so ``docs/schedules.md`` asks for a user who may
+only SELECT.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from rescind.schedules.source_rows import (
 )
 
 STEPS = 10_000
-"""Steps of SQLite's machine between two looks at the clock."""
+"""The number of SQLite's VM steps between two checks of the time limit."""
 READS = frozenset(
     {
         sqlite3.SQLITE_SELECT,
@@ -40,12 +41,13 @@ READS = frozenset(
     }
 )
 QUOTED = re.compile(r"( text | near | path: )'.*", re.DOTALL)
-"""Where SQLite's words quote what a row holds; names and tokens are in other quotes."""
-NO_ROWS = "the query gives no rows back: it must be one SELECT"
+"""Matches the parts of SQLite's messages that quote data of a row. Names and tokens are
+in other quotes."""
+NO_ROWS = "the query returns no rows: it must be one SELECT"
 
 
 class SqlSource(Written):
-    """``sql`` and ``database``."""
+    """A query, ``sql``, and its ``database``."""
 
     sql: str = Field(min_length=1)
     database: Database
@@ -69,7 +71,7 @@ class SqlSource(Written):
 
 
 def _from_postgresql(url: URL, sql: str, most: int) -> list[Row]:
-    # Its driver is loaded only where there is such a database: it takes 9 MB.
+    # Imported only when needed: the driver takes 9 MB of memory.
     from rescind.schedules.postgresql import read
 
     return read(url, sql, most)
@@ -86,7 +88,7 @@ def _url(text: str) -> URL:
 
 
 def named(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
-    """Rows by the columns' names; raises ``SourceError`` for a name that is twice."""
+    """Rows with the columns' names; raises ``SourceError`` for a repeated name."""
     if len(set(columns)) < len(columns):
         twice = sorted({one for one in columns if columns.count(one) > 1})
         raise SourceError(f"the query names {', '.join(twice)} twice: use AS")
@@ -115,7 +117,7 @@ def _from_sqlite(url: URL, sql: str, most: int) -> list[Row]:
 
 
 def _only_reading(action: int, *_what: object) -> int:
-    # ATTACH would make a file.
+    # The authorizer denies ATTACH, too, which would create a file.
     return sqlite3.SQLITE_OK if action in READS else sqlite3.SQLITE_DENY
 
 
@@ -124,7 +126,7 @@ def _said_by_sqlite(error: Exception, path: Path) -> SourceError:
     if words == "interrupted":
         return SourceError(f"the query takes longer than {SECONDS:g} s", passing=True)
     if words == "not authorized":
-        words = "it would do more than read"
+        words = "it does more than read"
     words = QUOTED.sub(r"\1…", words)
     says = f"the database {path} refuses the query: {words[:300]}"
     return SourceError(says, passing="locked" in words or "unable to open" in words)

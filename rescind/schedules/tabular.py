@@ -1,4 +1,4 @@
-"""Files and feeds as rows: CSV with any header, JSON Lines, or one JSON document."""
+"""Reads rows of files and feeds: CSV with any header, JSON Lines, or JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_THERE = object()
 
 
 class FileSource(Written):
-    """``file``, and what it is if that does not show."""
+    """A ``file``, and its format if its content does not show it."""
 
     file: str = Field(min_length=1)
     format: Format | None = None
@@ -83,7 +83,7 @@ def _object(value: object, where: str) -> Mapping[str, Any]:
 
 
 class AnyColumns:
-    """Columns of any names, each but once."""
+    """Columns of any names, without repetition."""
 
     def known(self, cell: str) -> bool:
         return bool(cell.strip())
@@ -99,7 +99,7 @@ class AnyColumns:
         return dict(zip(header, texts, strict=True))
 
     def check_rows(self, lines: Sequence[str], name: str) -> None:
-        """Nothing to cancel is a good answer."""
+        """Accept a file without rows: there may be nothing to cancel."""
 
 
 # --- one JSON document ------------------------------------------------------------
@@ -123,7 +123,7 @@ def _document(data: bytes, items: str | None) -> Iterator[Row]:
 
 
 def value_at(found: object, path: str) -> Any:
-    """What stands at a path such as ``data.orders``, or ``NOT_THERE``."""
+    """The value at a path such as ``data.orders``, or ``NOT_THERE``."""
     if isinstance(found, dict) and path in found:
         return found[path]
     for step in path.split("."):

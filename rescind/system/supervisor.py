@@ -1,7 +1,7 @@
-"""Running programs side by side: one that dies is started again, and none survives.
+"""Runs programs side by side, restarts those that die, and leaves no orphans.
 
-Each program has a thread that starts it, waits for it and starts it again. Its lines
-come out under its name.
+Each program has a thread that starts it, waits for it and starts it again. Its output
+is printed under its name.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from typing import IO, TextIO
 
 RESTART_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds before each restart of a program that keeps on dying; the last repeats."""
+"""Seconds before each restart of a program that keeps dying; the last one repeats."""
 STEADY_SECONDS = 30.0
-"""One that lived for so long starts over with the first delay."""
+"""After a program has run this long, its restarts begin with the first delay again."""
 GRACE_SECONDS = 100.0
-"""How long programs may take to stop: a provider's slowest answer, and a little."""
+"""The time programs have to stop: the slowest answer of a provider, and a reserve."""
 COLOURS = (36, 33, 35, 32, 34, 31)
 
 # Linux kills the program when the thread that started it dies, so that not even a
-# kill -9 of the supervisor leaves orphans. Set in the child itself, by a process that
-# becomes the program: to run Python between fork and exec is not safe beside threads.
+# kill -9 of the supervisor leaves orphans. A small process sets this for itself, then
+# becomes the program: running Python between fork and exec is not safe with threads.
 _LEASHED = (
     "import ctypes, os, signal, sys\n"
     "ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)\n"
@@ -41,13 +41,13 @@ Say = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is to be kept running."""
+    """A program that the supervisor keeps running."""
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str]
     stage: int = 1
-    """Those of a later stage are stopped first: what they need outlives them."""
+    """Programs of a later stage are stopped first, before those that they need."""
 
 
 class Supervisor:
@@ -65,19 +65,19 @@ class Supervisor:
         self._keepers: list[_Keeper] = []
 
     def start(self, program: Program) -> None:
-        """Run ``program`` from now on; returns once it has been started."""
+        """Keep ``program`` running from now on; returns once it has been started."""
         keeper = _Keeper(program, self._say, self._delays)
         self._keepers.append(keeper)
         keeper.begin()
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process of each program that runs now."""
+        """The process id of each program that runs now."""
         pids = {keeper.program.name: keeper.pid for keeper in self._keepers}
         return {name: pid for name, pid in pids.items() if pid is not None}
 
     def stop(self) -> None:
-        """Ask all to stop, stage by stage, and kill those that do not in time."""
+        """Stop all by SIGTERM, stage by stage; kill those that do not stop in time."""
         for stage in sorted({k.program.stage for k in self._keepers}, reverse=True):
             deadline = time.monotonic() + self._grace
             those = [k for k in self._keepers if k.program.stage == stage]
@@ -90,7 +90,10 @@ class Supervisor:
                     keeper.ended(None)
 
     def kill(self) -> None:
-        """End all at once; a ``stop`` under way returns. Fit for a signal handler."""
+        """Kill all immediately; a running ``stop`` then returns.
+
+        Safe in a signal handler.
+        """
         for keeper in self._keepers:
             keeper.kill()
 
@@ -104,7 +107,7 @@ class _Keeper:
         self._delays = delays
         self._stopping = threading.Event()
         self._started = threading.Event()
-        # Reentrant: a signal handler may come by in the middle.
+        # Reentrant: a signal handler may run while this thread holds the lock.
         self._lock = threading.RLock()
         self._process: subprocess.Popen[str] | None = None
         self._thread = threading.Thread(target=self._keep, daemon=True)
@@ -167,7 +170,7 @@ class _Keeper:
         status = process.wait()
         with self._lock:
             self._process = None
-            # Its own children must not outlive it, nor hold its output open.
+            # The program's children must not outlive it, nor hold its output open.
             _kill_group(process.pid)
         pump.join(5)
         return status
@@ -191,7 +194,7 @@ def _spawn(program: Program) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        # A Ctrl-C is for the supervisor alone, which stops the others in order.
+        # Ctrl-C must reach only the supervisor, which stops the programs in order.
         start_new_session=True,
     )
 
@@ -203,14 +206,17 @@ def _kill_group(pid: int) -> None:
 
 def _in_words(status: int | None) -> str:
     if status is None:
-        return "was not there"
+        return "could not be started"
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     return f"ended with status {status}"
 
 
 class Lines:
-    """Writes programs' lines to ``out``, under their names; in colour on a terminal."""
+    """Writes lines to ``out``, each after its program's name, in colour on a terminal.
+
+    No line is written in the middle of another one.
+    """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

@@ -30,9 +30,9 @@ from rescind.system.service_wait import StoppedError, UpError
 from rescind.system.supervisor import Lines, Say
 
 LOG = "up.log"
-STOPPING = b"\nStopping, once calls under way have ended; Ctrl-C: at once.\n"
-UNDER = "\n" + " " * 11
-"""A further line of a value in the banner."""
+STOPPING = b"\nStopping when calls in flight have ended. Ctrl-C again: immediately.\n"
+UNDER = "\n" + " " * 13
+"""Starts a further line of a value in the banner."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -43,9 +43,9 @@ def up(
     api_port: int | None = API_PORT,
     quiet: bool = False,
 ) -> int:
-    """Run everything until Ctrl-C; returns the exit status.
+    """Run the whole system until Ctrl-C; returns the exit status.
 
-    ``quiet`` sends what the programs say to ``up.log`` in the home folder.
+    ``quiet`` writes the programs' output to ``up.log`` in the home folder.
     """
     try:
         chosen = settings()
@@ -73,7 +73,7 @@ def _run(system: System) -> int:
     with stopped_by_signals(system):
         try:
             with system:
-                system.wait_for_door()
+                system.wait_for_api()
                 print(banner(system, load_accounts(chosen.accounts)), flush=True)
                 system.wait()
         except StoppedError:
@@ -82,7 +82,7 @@ def _run(system: System) -> int:
 
 
 def refuse(ending: Ending) -> int:
-    """Say why it does not go on, and where more is written of that."""
+    """Print why the command ends, and the section that explains it; exit status."""
     say_error(ending.says, ending.problem)
     return ending.status
 
@@ -99,7 +99,7 @@ def _saying(home: Path, *, quiet: bool) -> Iterator[Say]:
 
 @contextmanager
 def stopped_by_signals(system: System) -> Iterator[None]:
-    """The first Ctrl-C stops ``system`` gently, a second one at once."""
+    """The first Ctrl-C stops ``system`` gracefully, a second one immediately."""
     asked = False
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -109,7 +109,7 @@ def stopped_by_signals(system: System) -> Iterator[None]:
             return
         asked = True
         if number == signal.SIGINT:
-            # Not by way of sys.stderr, which may be in the middle of a line.
+            # Not through sys.stderr, which may be writing a line just now.
             os.write(2, STOPPING)
         system.ask_to_stop()
 
@@ -122,28 +122,28 @@ def stopped_by_signals(system: System) -> Iterator[None]:
 
 
 def banner(system: System, accounts: Accounts) -> str:
-    """What runs where, and how it ends."""
+    """The addresses of all parts of the system, printed after the start."""
     chosen = system.settings
     redis = without_password(system.redis_url)
     if chosen.embedded_redis:
-        redis += "  (embedded; `rescind env` prints all of it)"
+        redis += "  (embedded; `rescind env` prints the whole URL)"
     lines = {
         "Redis": redis,
         "Ledger": without_password(chosen.database),
         "Accounts": _lanes(accounts) or str(chosen.accounts),
         "Flower": system.flower_url or "off",
-        "Desk": system.api_url or "off",
+        "Dashboard": system.api_url or "off",
     }
     if system.api_url is not None:
         lines["Token"] = _where_the_token_is(system)
     if scheduled := _scheduled(chosen):
         lines["Schedule"] = scheduled
-    shown = "\n".join(f"  {name:<9}{value}" for name, value in lines.items())
+    shown = "\n".join(f"  {name:<11}{value}" for name, value in lines.items())
     return f"Rescind is up; Ctrl-C stops it.\n{shown}\n"
 
 
 def _scheduled(chosen: Settings) -> str:
-    """The rules of the schedules file, and what is wrong with the others."""
+    """The valid rules of the schedules file, and the faults of the others."""
     found = load_schedules(chosen.schedules)
     wrong = [found.fault, *found.faults.values(), *found.warnings]
     listed = [", ".join(found.rules)] if found.rules else []
@@ -153,12 +153,12 @@ def _scheduled(chosen: Settings) -> str:
 def _where_the_token_is(system: System) -> str:
     listed = system.settings.api_tokens
     if listed is not None and listed.get_secret_value().strip():
-        return "to sign in at the desk: one of RESCIND_API_TOKENS"
-    return f"to sign in at the desk: {system.home / OWN_TOKEN}"
+        return "to sign in to the dashboard: one of RESCIND_API_TOKENS"
+    return f"to sign in to the dashboard: {system.home / OWN_TOKEN}"
 
 
 def _lanes(accounts: Accounts) -> str:
-    """The lanes that can be called, and what is wrong with the others."""
+    """The lanes that can be called, and the faults of the others."""
     good = [
         "/".join(lane) for lane, found in accounts.lanes.items() if found.fault is None
     ]

@@ -1,1 +1,1 @@
-"""What Rescind reports about itself: logs, traces, metrics, heartbeats."""
+"""Telemetry: logs, traces, metrics, heartbeats."""

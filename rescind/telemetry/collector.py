@@ -1,4 +1,4 @@
-"""What the ledger and Redis hold, as values of the metrics in the catalogue."""
+"""Reads the values of the metrics in the catalogue from the ledger and Redis."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from providers.registry import PROVIDERS
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, TAKING, WEBHOOKS
 from rescind.ledger.changes.lane_states import HELD_BY_OPERATOR, LaneState, all_lanes
+from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.backlogs import Backlog, backlogs
 from rescind.ledger.reading.counter_totals import Total, totals
 from rescind.ledger.reading.gauges import COUNTED, Run, deliveries, latest_runs
@@ -27,7 +28,7 @@ from rescind.telemetry import heartbeat
 
 Histogram = tuple[list[tuple[str, float]], float]
 Measured = tuple[str, tuple[str, ...], float | Histogram]
-"""A metric's name, its labels' values and its own."""
+"""A metric's name, the values of its labels, and its own value."""
 
 ENDS: dict[State, tuple[Reason, ...]] = {
     State.CANCELLED: (
@@ -62,19 +63,20 @@ BY = ("fault", "operator")
 RUN_STATES = ("failed", "held", "running", "submitted")
 QUEUES = (INTAKE, SWEEPS, WEBHOOKS, SCHEDULES, *(p.name for p in PROVIDERS))
 PRIORITIES = ("", *(f"\x06\x16{step}" for step in (3, 6, 9)))
-"""How Kombu names the lists of one queue: see ``kombu.transport.redis``."""
+"""The suffixes of Kombu's lists of one queue: see ``kombu.transport.redis``."""
 
 
 def of_ledger(
     engine: Engine, now: datetime, accounts: Accounts | None = None
 ) -> Iterator[Measured]:
-    """All that the ledger tells; raises ``LedgerUnreachableError``."""
+    """All metrics of the ledger; raises ``LedgerUnreachableError``."""
     with reading(engine) as connection:
         counted = totals(connection)
         lanes = all_lanes(connection)
         open_work = backlogs(connection, now, COUNTED)
-        told = deliveries(connection)
+        delivering = deliveries(connection)
         runs = latest_runs(connection)
+        stalled = stalled_lanes(connection)
     known = sorted({*lanes, *open_work, *(accounts.lanes if accounts else ())})
     yield from _counters(counted, known)
     yield from _calls(counted)
@@ -85,15 +87,16 @@ def of_ledger(
         yield from _waits(lane, backlog, now)
         yield from _held(lane, state, accounts)
         yield from _lane(lane, state, now)
-    yield from _webhooks(counted, told)
+        yield "rescind_lane_stalled", lane, int(lane in stalled)
+    yield from _webhooks(counted, delivering)
     yield from _runs(runs)
 
 
-# --- what is counted for ever -----------------------------------------------------
+# --- counters ---------------------------------------------------------------------
 
 
 def _counters(counted: Iterable[Total], lanes: Iterable[Lane]) -> Iterator[Measured]:
-    """Those of each lane from nothing on: an alert on growth must see the first one."""
+    """The counters of each lane, which begin at 0: an alert on growth needs that."""
     ends = [(str(s), str(reason)) for s, reasons in ENDS.items() for reason in reasons]
     found: dict[tuple[str, tuple[str, ...]], int] = {}
     for lane in lanes:
@@ -134,7 +137,7 @@ def _histogram(calls: Iterable[Total]) -> Histogram:
 
 
 def _webhooks(
-    counted: Iterable[Total], told: dict[tuple[str, str], int]
+    counted: Iterable[Total], delivering: dict[tuple[str, str], int]
 ) -> Iterator[Measured]:
     results = dict.fromkeys(("delivered", "failed", "given_up"), 0)
     results |= {
@@ -143,14 +146,14 @@ def _webhooks(
     for result, count in results.items():
         yield "rescind_webhooks_total", (result,), count
     for kind, state in product(("task", "webhook"), ("waiting", "given_up")):
-        yield f"rescind_webhooks_{state}", (kind,), told.get((kind, state), 0)
+        yield f"rescind_webhooks_{state}", (kind,), delivering.get((kind, state), 0)
 
 
-# --- what stands just now ---------------------------------------------------------
+# --- gauges -----------------------------------------------------------------------
 
 
 def _open(counted: Iterable[Total]) -> Counter[Lane]:
-    """How many are open in all, by lane: what came in, less what has ended."""
+    """The number of open cancellations by lane: those accepted less those ended."""
     signs = {counters.ACCEPTED: 1, counters.RETRY: 1, counters.OUTCOME: -1}
     found: Counter[Lane] = Counter()
     for one in counted:
@@ -159,8 +162,8 @@ def _open(counted: Iterable[Total]) -> Counter[Lane]:
 
 
 def _backlog(lane: Lane, backlog: Backlog, in_all: int) -> Iterator[Measured]:
-    """Each state is counted so far and no further: where one has more, it has the
-    rest of what is open in all."""
+    """The backlog by state. If one state has more than were counted, its number is the
+    number of all open cancellations less those in the other states."""
     by_state = {str(state): 0 for state in State if state in OPEN} | backlog.by_state
     for longest in backlog.more if len(backlog.more) == 1 else ():
         others = sum(n for state, n in by_state.items() if state != longest)
@@ -208,7 +211,7 @@ def _runs(runs: Iterable[Run]) -> Iterator[Measured]:
 
 
 def of_redis(redis: Redis) -> Iterator[Measured]:
-    """Queues, and the latest tick of beat's that a worker has served."""
+    """The lengths of the queues, and the time of the latest sweep."""
     lists = [f"{queue}{step}" for queue in QUEUES for step in PRIORITIES]
     pipe = redis.pipeline(transaction=False)
     for name in lists:
@@ -227,5 +230,5 @@ def of_redis(redis: Redis) -> Iterator[Measured]:
 
 
 def _latest(ticks: Iterable[Any]) -> float:
-    """In seconds; 0 if nobody ever swept."""
+    """The latest tick in seconds; 0 if no worker has swept."""
     return max((float(tick) for tick in ticks), default=0.0) / 1000

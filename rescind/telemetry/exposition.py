@@ -1,8 +1,9 @@
-"""What Prometheus reads at ``/metrics``: counted in the ledger, so by all workers.
+"""The metrics at ``/metrics``, counted in the ledger and so for all workers.
 
-Whoever answers need not be a worker, nor remember anything. Where the ledger or Redis
-is away the other's part is told, and ``rescind_up`` says so. No label ever holds what
-a producer may choose: no order, no key, no words.
+Any process can answer, because the counters are not in a worker's memory. If the ledger
+or Redis cannot be reached, the metrics of the other are given, and ``rescind_up`` is 0
+for the missing part. No label has a value that a producer may choose: no order, no key,
+no text.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ FAMILIES: dict[str, Any] = {
 }
 
 PATIENCE = 3
-"""Less than Prometheus waits, which is 10 s."""
+"""Timeout in seconds; less than that of Prometheus, which is 10 s."""
 
 log = structlog.get_logger("rescind.metrics")
 
 
 def impatient(url: str) -> Redis:
-    """A client that says within seconds, and once, that Redis is away."""
+    """A client that fails within seconds, without a retry, if Redis does not answer."""
     once = Retry(NoBackoff(), 0)
     return client_of(
         url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once
@@ -58,23 +59,23 @@ def impatient(url: str) -> Redis:
 def exposition(
     engine: Engine, redis: Redis, now: datetime, accounts: Accounts | None = None
 ) -> bytes:
-    """All metrics, in Prometheus' text format; never raises for a service's absence.
+    """All metrics, in Prometheus' text format; an unreachable service never raises.
 
-    ``redis`` is best an ``impatient`` one. With ``accounts`` it also tells which lanes
-    have no usable account.
+    ``redis`` should be an ``impatient`` client. With ``accounts``, the metrics also
+    show which lanes have no usable account.
     """
     parts: dict[str, Callable[[], Iterable[Measured]]] = {
         "ledger": lambda: of_ledger(engine, now, accounts),
         "redis": lambda: of_redis(redis),
     }
-    # At once: one that is away takes its whole timeout.
+    # In parallel, because an unreachable service takes its whole timeout.
     with ThreadPoolExecutor(len(parts)) as threads:
         asked = {name: threads.submit(_ask, name, ask) for name, ask in parts.items()}
-        told = {name: answer.result() for name, answer in asked.items()}
-    found = list(_own({name: answer is not None for name, answer in told.items()}))
-    for answer in told.values():
+        answers = {name: future.result() for name, future in asked.items()}
+    found = list(_own({name: answer is not None for name, answer in answers.items()}))
+    for answer in answers.values():
         found += answer or []
-    return generate_latest(_Told(_families(found)))
+    return generate_latest(_Found(_families(found)))
 
 
 def _ask(part: str, ask: Callable[[], Iterable[Measured]]) -> list[Measured] | None:
@@ -91,8 +92,8 @@ def _own(up: dict[str, bool]) -> Iterator[Measured]:
     yield "rescind_build_info", (version("rescind"), platform.python_version()), 1
 
 
-class _Told(Collector):
-    """What was found, as prometheus_client takes it."""
+class _Found(Collector):
+    """The collected metrics, in the form of prometheus_client."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families

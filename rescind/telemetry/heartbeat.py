@@ -1,6 +1,6 @@
-"""The pulse: each worker that takes a sweep leaves the time of it in Redis.
+"""The heartbeat: each worker that sweeps writes the time of the sweep to Redis.
 
-So that somebody can see whether work is consumed, and not merely that a process lives.
+An operator can see from it that work is consumed, and not only that a process runs.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from redis import Redis
 from rescind.ledger.storage.milliseconds import in_ms
 
 KEY = "rescind:pulse"
-"""A hash: a worker's host, and the time of its latest sweep in milliseconds."""
+"""A hash from a worker's host to the time of its latest sweep in milliseconds."""
 AHEAD = "rescind:ahead"
-"""By how many milliseconds the ledger is ahead of the clock of the worker that has
-looked last."""
+"""The milliseconds that the ledger is ahead of the clock of the worker that wrote it
+last."""
 AHEAD_SECONDS = 60.0
-"""So far may the clocks of several machines be apart, before it is said. What a worker
-has seen is good for so long, too."""
+"""The difference between machines' clocks above which it is reported. A worker's value
+also expires after this time."""
 FORGOTTEN_MS = 3_600_000
-"""A host that has not swept for so long is not shown any more."""
+"""A host that has not swept for this time is no longer shown."""
 MOST = 100
-"""Hosts beyond which those are looked for that are to be forgotten."""
+"""The number of hosts above which old ones are removed."""
 TIDY_SECONDS = 60.0
-"""A process looks no more often for what is to be forgotten."""
+"""The least time between two clean-ups by one process."""
 _tidy_at = 0.0
 
 
-def leave(redis: Redis, now: datetime) -> None:
-    """Say that this host has swept; raises ``RedisError``.
+def write(redis: Redis, now: datetime) -> None:
+    """Write that this host has swept; raises ``RedisError``.
 
-    It is called each second, so most calls are one command.
+    It is called each second, so most calls send only one command.
     """
-    global _tidy_at  # noqa: PLW0603  (of this process alone)
+    global _tidy_at  # noqa: PLW0603  (one value for each process)
     is_new = redis.hset(KEY, gethostname(), in_ms(now))
     if is_new or time.monotonic() >= _tidy_at:
         _tidy_at = time.monotonic() + TIDY_SECONDS
@@ -50,7 +50,7 @@ def _tidy(redis: Redis, now: datetime) -> None:
 
 
 def _forget(redis: Redis, now: int) -> None:
-    """The hosts that left, and of more than ``MOST`` those that swept longest ago."""
+    """Remove hosts that swept too long ago, and all but the ``MOST`` latest ones."""
     latest = sorted(_times(redis).items(), key=lambda one: one[1], reverse=True)
     over = [
         host
@@ -62,22 +62,26 @@ def _forget(redis: Redis, now: int) -> None:
 
 
 def ages(redis: Redis, now: datetime) -> dict[str, float]:
-    """Seconds since each host has swept, the latest first; raises ``RedisError``."""
+    """Seconds since each host's latest sweep, latest first; raises ``RedisError``."""
     found = {host: (in_ms(now) - at) / 1000 for host, at in _times(redis).items()}
     shown = {host: max(0.0, age) for host, age in found.items()}
     return dict(sorted(shown.items(), key=lambda one: one[1]))
 
 
-def say_ahead(redis: Redis, ahead: timedelta) -> None:
-    """Leave how far the ledger is ahead of this worker's clock; raises
-    ``RedisError``."""
+def write_clock_skew(redis: Redis, ahead: timedelta) -> None:
+    """Write how far the ledger is ahead of this worker's clock.
+
+    Raises ``RedisError``.
+    """
     milliseconds = int(ahead.total_seconds() * 1000)
     redis.set(AHEAD, milliseconds, px=int(AHEAD_SECONDS * 1000))
 
 
 def ahead(redis: Redis) -> float:
-    """Seconds by which a clock was set back, as a worker has seen it lately; 0 if by no
-    more than machines differ. Raises ``RedisError``."""
+    """Seconds by which a clock was set back, as a worker saw it lately.
+
+    0 if at most ``AHEAD_SECONDS``. Raises ``RedisError``.
+    """
     kept: Any = redis.get(AHEAD)
     seconds = int(kept or 0) / 1000
     return seconds if seconds > AHEAD_SECONDS else 0.0

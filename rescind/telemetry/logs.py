@@ -1,7 +1,7 @@
-"""Logs: one line an event, with what it is about as named values.
+"""Logs: one line for each event, with its subject as named values.
 
 ``lane`` is provider/account, ``cancellations`` are ids, ``batch`` is the id of the
-message that brought them, ``call`` that of a provider call.
+message that submitted them, and ``call`` is the id of a provider call.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from structlog.typing import EventDict, Processor
 
 FIRST = ("timestamp", "level", "logger", "event")
 MOST_NAMED = 20
-"""Ids in one line: the ledger has the rest."""
+"""The most ids in one line; the ledger has the others."""
 
 
 def named(ids: Sequence[str]) -> dict[str, Any]:
-    """Cancellations as values of an event: the first ones, and how many in all."""
+    """Cancellations as values of an event: the first ids, and the number of all."""
     return {"cancellations": list(ids[:MOST_NAMED]), "of": len(ids)}
 
 
 def set_up(level: int = logging.INFO, style: str = "auto") -> None:
     """Send our events, and Celery's, to standard error.
 
-    ``style`` is ``console``, ``logfmt``, ``json``, or ``auto``: what fits the place.
+    ``style`` is ``console``, ``logfmt``, ``json`` or ``auto``, which is ``console`` on
+    a terminal and otherwise ``logfmt``.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -38,7 +39,7 @@ def set_up(level: int = logging.INFO, style: str = "auto") -> None:
     ]
     structlog.configure(
         processors=[
-            # First: what is not wanted costs next to nothing.
+            # First, so that a suppressed event costs almost nothing.
             structlog.stdlib.filter_by_level,
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
@@ -60,7 +61,7 @@ def set_up(level: int = logging.INFO, style: str = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # At DEBUG it logs each task with its arguments, IBANs among them.
+    # At DEBUG, this logger logs each task with its arguments, including IBANs.
     logging.getLogger("celery.pool").setLevel(logging.INFO)
     logging.getLogger("kombu.transport.redis").addFilter(_without_messages)
 
@@ -69,7 +70,7 @@ def _renderers(style: str) -> list[Processor]:
     if style == "auto":
         style = "console" if sys.stderr.isatty() else "logfmt"
     if style == "console":
-        # Its own tracebacks show every local variable, tokens and IBANs among them.
+        # structlog's own tracebacks show local variables, including tokens and IBANs.
         plain = structlog.dev.plain_traceback
         colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
         renderer = structlog.dev.ConsoleRenderer(
@@ -92,7 +93,7 @@ def _in_order(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _without_messages(record: logging.LogRecord) -> bool:
-    # A message that cannot be put back into its queue is logged whole.
+    # Kombu logs the whole message if it cannot be put back into its queue.
     if str(record.msg).startswith("Could not restore message"):
         record.args = ("(not shown)",)
     return True

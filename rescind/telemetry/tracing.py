@@ -1,9 +1,9 @@
 """Traces: from the producer's own context, through the queue, to the provider call.
 
-The context (W3C ``traceparent``) is kept in the ledger with its cancellation, whoever
-traces or not. Spans are made where OpenTelemetry is configured by its own variables and
-the extra ``otel`` is installed; elsewhere nothing of it is imported, and each of these
-functions returns at once. No span holds an order, a key, a param or a URL's query.
+The ledger always keeps the context (W3C ``traceparent``) with its cancellation. Spans
+are made if OpenTelemetry is configured by its own variables and the extra ``otel`` is
+installed. Otherwise nothing of OpenTelemetry is imported, and each of these functions
+returns at once. No span holds an order, a key, a param or a URL's query.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ FORM = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
     r"(?:-[!-~]*)?"
 )
-"""Of any version of W3C's: what follows the flags is for later ones to say."""
+"""The form of a ``traceparent``; later versions may add fields after the flags."""
 LENGTH = 55
 MOST_LINKS = 32
 FINISH_SECONDS = 1.0
-"""A process that ends waits so long for a collector, and no longer."""
+"""The longest time that an ending process waits for a collector."""
 
 
 def from_headers(headers: Mapping[str, Any]) -> str | None:
-    """The trace context of a message or a request; ``None`` if there is no good one."""
+    """The trace context of a message or a request; ``None`` if it has no valid one."""
     given = headers.get(HEADER)
     if not isinstance(given, str):
         return None
     found = FORM.fullmatch(given)
     if found is None or (given.startswith("00") and len(given) > LENGTH):
         return None
-    # Of a later version, what this one knows of it.
+    # Of a later version, only the fields of version 00 are kept.
     return f"00-{found[1]}-{found[2]}-{found[3]}"
 
 
 def trace_id(context: str | None) -> str | None:
-    """The trace that a context is of, as logs name it."""
+    """The trace id of a context, for logs."""
     return None if context is None else context.split("-")[1]
 
 
@@ -64,7 +64,7 @@ def trace_id(context: str | None) -> str | None:
 def submission(
     context: str | None, message: str | None, entries: int
 ) -> Iterator[str | None]:
-    """A message is taken in; gives the context to be kept with what it holds."""
+    """The span of a submission; yields the context to keep with its cancellations."""
     tracer = _tracer()
     if tracer is None:
         yield context
@@ -85,7 +85,7 @@ def submission(
         context=_parent(context),
         kind=SpanKind.CONSUMER,
         attributes=values,
-        # Its text might hold what was submitted.
+        # An exception's text might contain submitted data.
         record_exception=False,
         set_status_on_exception=False,
     ) as span:
@@ -102,8 +102,10 @@ def call_made(
     request: Request,
     result: Exchange,
 ) -> None:
-    """A call to the provider is over: its span, from its beginning on. Never raises:
-    its answer is to be written down yet."""
+    """Make the span of a call to the provider that has ended.
+
+    Never raises, because the caller still has to record the answer.
+    """
     tracer = _tracer()
     if tracer is None:
         return
@@ -188,7 +190,7 @@ def _links(traces: Sequence[str]) -> list[Any]:
 
 
 def configured() -> bool:
-    """Whether somebody wants traces, by OpenTelemetry's own variables."""
+    """Whether OpenTelemetry's own variables ask for traces."""
     given = os.environ.get
     exporter = given("OTEL_TRACES_EXPORTER", "").strip().lower()
     if given("OTEL_SDK_DISABLED", "").strip().lower() == "true" or exporter == "none":
@@ -198,12 +200,12 @@ def configured() -> bool:
 
 
 def start() -> None:
-    """Make this process's tracer now, before several threads ask for it."""
+    """Make this process's tracer now, before several threads use it."""
     _tracer()
 
 
 def finish() -> None:
-    """Send what is left to be sent, within a moment; this process ends."""
+    """Send the remaining spans, for at most ``FINISH_SECONDS``; the process ends."""
     if not _tracers:
         return
     provider = _tracers[0]
@@ -213,12 +215,12 @@ def finish() -> None:
 
 
 _tracers: list[Any] = []
-"""This process's provider, once it was needed."""
+"""This process's tracer provider, once it is made."""
 
 
 @cache
 def _tracer() -> Any:
-    """This process's tracer; None where no traces are asked for."""
+    """This process's tracer; ``None`` if no traces are wanted or possible."""
     if not configured():
         return None
     try:
@@ -226,7 +228,7 @@ def _tracer() -> Any:
     except ImportError:
         why = "the extra is not installed: pip install 'rescind[otel]'"
         log.warning("traces are asked for, and none are made", why=why)
-    except Exception as error:  # noqa: BLE001  (a variable of theirs is wrong)
+    except Exception as error:  # noqa: BLE001  (OpenTelemetry's variables are wrong)
         log.warning("traces are asked for, and none are made", why=str(error))
     return None
 
@@ -237,7 +239,7 @@ def _make() -> Any:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    # It says of every single span that it drops it, while a collector is away.
+    # While a collector is unreachable, it would log every span that it drops.
     logging.getLogger("opentelemetry").setLevel(logging.ERROR)
     name = os.environ.get("OTEL_SERVICE_NAME") or "rescind"
     provider = TracerProvider(

@@ -1,1 +1,1 @@
-"""Telling producers of what has ended: webhooks to addresses, messages to tasks."""
+"""Delivers outcomes to producers: by webhooks, or by messages to their own tasks."""

@@ -1,8 +1,8 @@
-"""Which addresses a webhook may be sent to: those of the public Internet.
+"""Restricts webhooks to addresses of the public Internet.
 
-A name is resolved once, all that it stands for is looked at, and the connection is made
-to what was looked at: a name that stands for something else a moment later (DNS
-rebinding) changes nothing.
+The code resolves a name once, checks all its addresses, and connects to a checked
+address. A name that resolves to another address a moment later (DNS rebinding)
+therefore has no effect.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from rescind.config.callbacks import Url
 
 Address = IPv4Address | IPv6Address
 Place = tuple[socket.AddressFamily, tuple[Any, ...]]
-"""What ``socket.connect`` takes, and of which family."""
+"""An address family, and an address as ``socket.connect`` takes it."""
 
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _METADATA = frozenset(
-    # AWS by IPv6, Alibaba, Oracle: of private networks, and of no use to a webhook.
+    # AWS by IPv6, Alibaba, Oracle: in private networks, and never a webhook receiver.
     map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192"))
 )
 _NOT_PUBLIC = tuple(
     map(
         ipaddress.ip_network,
-        # Python calls some of these global, and differs from version to version.
+        # Python counts some of these as global, depending on its version.
         (
             "192.0.0.0/24",
             "192.88.99.0/24",
@@ -43,13 +43,14 @@ _NOT_PUBLIC = tuple(
 
 
 class UnsentError(Exception):
-    """It was not sent, or not answered: why, in words that hold nothing secret."""
+    """A webhook was not sent, or not answered; the text shows no secret."""
 
 
 def allowed(address: Address, *, private: bool) -> bool:
-    """Whether a webhook may be sent there; ``private`` allows this network as well.
+    """Whether a webhook may be sent to ``address``.
 
-    Addresses where clouds keep their metadata, link-local or not, are never allowed.
+    ``private`` also allows private addresses. The metadata addresses of clouds,
+    link-local or not, are never allowed.
     """
     inner = _embedded(address)
     if inner is not None:
@@ -62,7 +63,7 @@ def allowed(address: Address, *, private: bool) -> bool:
 
 
 def _embedded(address: Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for."""
+    """The IPv4 address that an IPv6 address contains, or ``None``."""
     if not isinstance(address, IPv6Address):
         return None
     if address in _NAT64:
@@ -79,21 +80,24 @@ def _is_public(address: Address) -> bool:
 
 
 def places_of(url: Url, *, private: bool, seconds: float) -> list[Place]:
-    """Where ``url`` is, if all of it is allowed; raises ``UnsentError``."""
+    """The addresses of ``url``; raises ``UnsentError`` if any is not allowed."""
     found = _resolved(url.host.strip("[]"), url.port, seconds)
     for _, place in found:
-        # An interface's name behind a % is no part of the address.
+        # The text after a % is the name of an interface, not part of the address.
         address = ipaddress.ip_address(str(place[0]).partition("%")[0])
         if not allowed(address, private=private):
             raise UnsentError(
-                f"not sent: {url.host} stands for {address}, which is no public"
+                f"not sent: {url.host} resolves to {address}, which is not a public"
                 " address; RESCIND_WEBHOOK_PRIVATE allows those of your own network"
             )
     return found
 
 
 def _resolved(host: str, port: int, seconds: float) -> list[Place]:
-    """What the name stands for. The system's resolver has no time limit: this has."""
+    """The addresses of ``host``, within ``seconds``.
+
+    The system's resolver has no time limit, so it runs in a thread.
+    """
     found: list[Place] = []
     wrong: list[Exception] = []
 

@@ -1,4 +1,4 @@
-"""One attempt to tell a producer: by a webhook, or by a message to a task."""
+"""Makes one attempt of a delivery: by a webhook, or by a message to a task."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ from rescind.webhooks.signing import headers, payload
 log = structlog.get_logger("rescind.webhooks")
 
 SendTask = Callable[..., Any]
-"""Celery's ``send_task``, which raises ``ConnectionError`` where there is no broker."""
+"""Celery's ``send_task``; raises ``ConnectionError`` if the broker is unreachable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
-    """Tells producers, one at a time; from any thread."""
+class Deliverer:
+    """Makes attempts of deliveries. Safe from any thread."""
 
     callbacks: Callbacks
     secrets: tuple[str, ...] = field(repr=False)
     send_task: SendTask
 
-    def tell(self, telling: ClaimedDelivery) -> Response:
-        """Tell it once, and say what came of that. Never raises."""
-        how = self._post if telling.kind is Kind.WEBHOOK else self._send
+    def attempt(self, delivery: ClaimedDelivery) -> Response:
+        """Make one attempt; returns its result. Never raises."""
+        how = self._post if delivery.kind is Kind.WEBHOOK else self._send
         try:
-            return how(telling)
+            return how(delivery)
         except UnsentError as error:
             return Response(accepted=False, detail=str(error))
         except Exception as error:
-            # Whatever it is must neither stop the others nor be lost without a word.
-            log.exception("a webhook was not sent", webhook=telling.webhook_id)
+            # Any error must be logged, and must not stop the other deliveries.
+            log.exception("a webhook was not sent", webhook=delivery.webhook_id)
             return Response(
                 accepted=False, detail=f"a bug of ours: {type(error).__name__}"
             )
 
-    def _post(self, telling: ClaimedDelivery) -> Response:
-        why = self.callbacks.why_not(telling.url)
-        url = read_url(telling.url or "")
+    def _post(self, delivery: ClaimedDelivery) -> Response:
+        why = self.callbacks.why_not(delivery.url)
+        url = read_url(delivery.url or "")
         if why is not None or url is None:
             raise UnsentError(f"not sent: callback_url {why}")
-        body, now = payload(telling), datetime.now(UTC)
-        signed = headers(telling, body, self.secrets, now)
+        body, now = payload(delivery), datetime.now(UTC)
+        signed = headers(delivery, body, self.secrets, now)
         reply = post(url, signed, body.encode(), private=self.callbacks.private)
-        return heard(reply, now)
+        return result_of(reply, now)
 
-    def _send(self, telling: ClaimedDelivery) -> Response:
+    def _send(self, delivery: ClaimedDelivery) -> Response:
         try:
             self.send_task(
-                telling.task,
-                kwargs={"cancellation": telling.record, "id": telling.webhook_id},
-                queue=telling.queue,
-                # Whoever sees it twice sees the same task.
-                task_id=telling.webhook_id,
+                delivery.task,
+                kwargs={"cancellation": delivery.record, "id": delivery.webhook_id},
+                queue=delivery.queue,
+                # A repeated delivery has the same task id.
+                task_id=delivery.webhook_id,
                 ignore_result=True,
                 retry=False,
             )
@@ -71,11 +71,11 @@ class Teller:
         return Response(accepted=True)
 
 
-def heard(reply: Reply, now: datetime) -> Response:
-    """What a reply's head means."""
+def result_of(reply: Reply, now: datetime) -> Response:
+    """The result of an attempt, from the head of the receiver's reply."""
     if 200 <= reply.status < 300:
         return Response(accepted=True, status=reply.status)
-    words = {410: ": it wants no more of this"}
+    words = {410: ": the receiver wants no more webhooks"}
     if 300 <= reply.status < 400:
         words[reply.status] = ": redirects are not followed"
     return Response(

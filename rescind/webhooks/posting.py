@@ -1,7 +1,7 @@
-"""One request to a producer's address, and the head of what it answers.
+"""Sends one request to a producer's address, and reads the head of the reply.
 
-Redirects are not followed, no proxy is asked, and no body is read: what an address
-answers beside its status is neither needed nor kept.
+The code follows no redirect, uses no proxy, and reads no body: only the status and
+headers of a reply are needed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from rescind.webhooks.addresses import Place, UnsentError, places_of
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 WHOLE_SECONDS = 20.0
-"""Of looking up, connecting, sending and waiting together."""
+"""The time limit for looking up, connecting, sending and waiting together."""
 
 _reading = threading.Lock()
 
 
 def post(url: Url, headers: Mapping[str, str], body: bytes, *, private: bool) -> Reply:
-    """Send ``body``; the reply's status and headers. Raises ``UnsentError``."""
+    """Send ``body``; returns the reply's status and headers; raises ``UnsentError``."""
     end_by = time.monotonic() + WHOLE_SECONDS
     places = places_of(url, private=private, seconds=CONNECT_SECONDS)
     sock = _connected(url, places)
@@ -63,14 +63,14 @@ def _head(url: Url, headers: Mapping[str, str], length: int) -> bytes:
 
 
 def _connected(url: Url, places: Sequence[Place]) -> socket.socket:
-    """A connection to the first place that takes one, verified by name."""
+    """A connection to the first address that accepts one; TLS is verified by name."""
     end_by, why = time.monotonic() + CONNECT_SECONDS, "it has no address"
     for left, place in zip(range(len(places), 0, -1), places, strict=True):
         remains = end_by - time.monotonic()
         if remains <= 0:
-            # A name may stand for thousands.
+            # A name may have thousands of addresses.
             break
-        # One that does not answer must leave time for the next one.
+        # An address that does not answer must leave time for the next one.
         seconds = max(remains / left, 0.1)
         try:
             return _connect(url, place, seconds)
@@ -98,14 +98,14 @@ def _connect(url: Url, place: Place, seconds: float) -> socket.socket:
 
 
 def _trusting() -> ssl.SSLContext:
-    # Threads that begin together would each read them, for want of the first one's.
+    # Without the lock, threads that start together would each read the authorities.
     with _reading:
         return _authorities()
 
 
-@cache  # to read all of them takes longer than many a call
+@cache  # Reading all authorities takes longer than many calls.
 def _authorities() -> ssl.SSLContext:
-    # This system's authorities, so that your own may be among them, and the usual ones.
+    # The system's authorities, which may include your own, and the usual ones.
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     return context
@@ -114,6 +114,6 @@ def _authorities() -> ssl.SSLContext:
 def _send(sock: socket.socket, data: bytes, end_by: float) -> None:
     left = memoryview(data)
     while left:
-        # Each piece has what is left of the time: who reads slowly gets no more.
+        # Each piece has the rest of the time limit, so a slow reader gets no more time.
         sock.settimeout(max(end_by - time.monotonic(), 0.001))
         left = left[sock.send(left) :]

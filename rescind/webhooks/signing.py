@@ -1,7 +1,7 @@
-"""What a webhook says, and the headers that show who says it.
+"""The payload of a webhook, and the headers that sign it.
 
-After the Standard Webhooks specification: ``webhook-id`` is the same however often it
-is sent, and every secret in force signs, so that secrets can be rotated.
+By the Standard Webhooks specification, every attempt has the same ``webhook-id``. Every
+secret in force signs, so that secrets can be rotated.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from standardwebhooks import Webhook
 from rescind.ledger.deliveries.retry_policy import ClaimedDelivery
 
 
-def payload(telling: ClaimedDelivery) -> str:
-    """What is sent, as the text that is signed."""
+def payload(delivery: ClaimedDelivery) -> str:
+    """The body of the request, which is also the text that is signed."""
     document = {
-        "type": f"cancellation.{telling.record['state']}",
-        "timestamp": telling.ended_at,
-        "data": telling.record,
+        "type": f"cancellation.{delivery.record['state']}",
+        "timestamp": delivery.ended_at,
+        "data": delivery.record,
     }
     return json.dumps(document, separators=(",", ":"))
 
 
 def headers(
-    telling: ClaimedDelivery, body: str, secrets: Sequence[str], now: datetime
+    delivery: ClaimedDelivery, body: str, secrets: Sequence[str], now: datetime
 ) -> dict[str, str]:
-    """The three that the specification asks for."""
-    named = telling.webhook_id
+    """The three headers of the specification."""
+    named = delivery.webhook_id
     signed = [Webhook(secret).sign(named, now, body) for secret in secrets]
     return {
         "webhook-id": named,

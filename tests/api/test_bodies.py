@@ -67,8 +67,8 @@ def test_any_bytes_are_answered_with_a_problem(door: Door, body: bytes) -> None:
     [
         ("", "must be a cancellation"),
         ("{", "Expecting property name"),
-        ('{"order": NaN}', "NaN is no JSON number"),
-        ('{"order": -Infinity}', "-Infinity is no JSON number"),
+        ('{"order": NaN}', "NaN is not a JSON number"),
+        ('{"order": -Infinity}', "-Infinity is not a JSON number"),
         ('{"order": "1", "order": "2"}', "the same name twice"),
         ('{"metadata": {"a": 1, "a": 1}}', "the same name twice"),
         ("[" * 100_000, "nested too deeply"),
@@ -234,7 +234,7 @@ def test_a_failure_of_ours_tells_nothing_of_itself(
     def broken(*_: object) -> None:
         raise RuntimeError("TR330006100519786457841326")
 
-    monkeypatch.setattr("rescind.api.lane_routes.operations.lanes", broken)
+    monkeypatch.setattr("rescind.api.lane_routes.actions.lanes", broken)
     answer = door.get("/v1/lanes")
     problem(answer, 500, "internal-error")
     assert "TR33" not in answer.text + caplog.text

@@ -62,7 +62,7 @@ def answering(
         opened(settings_for(tmp_path, sqlite_ledger_url, **given)) as door,
     ):
         client.delete(heartbeat.KEY)
-        heartbeat.leave(client, datetime.now(UTC))
+        heartbeat.write(client, datetime.now(UTC))
         yield door
         client.delete(heartbeat.KEY)
 

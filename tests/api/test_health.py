@@ -45,10 +45,10 @@ def test_it_is_alive_as_long_as_somebody_sweeps(
     now = datetime.now(UTC)
     told = problem(with_redis.get("/healthz", token=None), 503, "no-worker")
     assert "look whether workers and beat run" in told["detail"]
-    heartbeat.leave(client, now - timedelta(seconds=60))
+    heartbeat.write(client, now - timedelta(seconds=60))
     told = problem(with_redis.get("/healthz", token=None), 503, "no-worker")
     assert told["swept_seconds_ago"][0] >= 60
-    heartbeat.leave(client, now)
+    heartbeat.write(client, now)
     answer = with_redis.get("/healthz", token=None)
     assert answer.status_code == 200
     assert answer.json()["alive"] is True
@@ -59,10 +59,10 @@ def test_a_clock_that_was_set_back_is_said(
     with_redis: Door, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
-    heartbeat.leave(client, datetime.now(UTC))
-    heartbeat.say_ahead(client, timedelta(seconds=heartbeat.AHEAD_SECONDS - 1))
+    heartbeat.write(client, datetime.now(UTC))
+    heartbeat.write_clock_skew(client, timedelta(seconds=heartbeat.AHEAD_SECONDS - 1))
     assert with_redis.get("/healthz", token=None).status_code == 200
-    heartbeat.say_ahead(client, timedelta(hours=1))
+    heartbeat.write_clock_skew(client, timedelta(hours=1))
     told = problem(with_redis.get("/healthz", token=None), 503, "clock")
     assert "3600 s from now" in told["detail"]
     client.delete(heartbeat.AHEAD)

@@ -18,7 +18,7 @@ from tests.canary.world import World
 def submit(world: World, file: str) -> None:
     # In a process of its own: this one's Celery app is for another broker.
     done = subprocess.run(
-        [sys.executable, "-m", "rescind.cli", "submit", file, "--json"],
+        [sys.executable, "-m", "rescind", "submit", file, "--json"],
         env=world.system.environment(),
         capture_output=True,
         check=False,

@@ -133,6 +133,18 @@ def test_expired_of_an_order_that_our_call_cancelled_is_untrue() -> None:
     assert verdict([said], [record(event())]).caught == {"untrue"}
 
 
+def test_expired_is_true_where_another_cancellation_of_the_order_was_sent() -> None:
+    late = row(id="b", key="2", state="expired", reason="deadline_passed")
+    assert verdict([row(), late], [record(event())]).caught == frozenset()
+
+
+@pytest.mark.parametrize("reason", ["already_cancelled", "inferred"])
+def test_expired_is_untrue_where_the_other_one_did_not_cancel_it(reason: str) -> None:
+    late = row(id="b", key="2", state="expired", reason="deadline_passed")
+    other = row(reason=reason, attempts=1)
+    assert verdict([other, late], [record(event())]).caught == {"untrue"}
+
+
 def test_a_second_cancel_after_one_that_worked_is_seen() -> None:
     twice = record(event(answered=False), event(acted=False))
     assert verdict([row()], [twice]).caught == {"twice"}
@@ -147,3 +159,13 @@ def test_a_cancel_that_arrives_after_its_deadline_is_seen() -> None:
 def test_a_final_state_that_was_left_is_seen() -> None:
     found = verdict([row()], [record(event())], {"a": "was final, and is not"})
     assert found.caught == {"reopened"}
+
+
+@pytest.mark.parametrize(("state", "caught"), [("active", {"twice"}), ("other", set())])
+def test_a_cancel_that_is_sent_before_a_late_one_has_acted_is_a_second_one(
+    state: str, caught: set[str]
+) -> None:
+    late = event(acted=False, fault="late", answered=False)
+    shown = event(op="read", acted=False, active=True)
+    told = record(late, shown, event()) | {"was": state}
+    assert verdict([row()], [told]).caught == caught

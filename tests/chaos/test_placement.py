@@ -26,6 +26,40 @@ def test_all_points_can_be_put_into_a_worker(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+AT_WORK = """
+import os, signal
+from unittest.mock import MagicMock
+from celery.worker import WorkController
+from celery.signals import worker_ready
+from chaos import placement
+placement.install()
+worker_ready.send(None)
+"""
+KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.mark.parametrize(
+    ("ends", "number"),
+    [
+        ("raise SystemExit(1)", 1),
+        ("from worker import stopping; stopping.end(0, print)", 1),
+        (f"WorkController.stop(MagicMock()); {KILLED}", 1),
+        (KILLED, 0),
+    ],
+)
+def test_a_worker_at_work_that_ends_by_itself_is_noted(
+    tmp_path: Path, ends: str, number: int
+) -> None:
+    env = {points.FOLDER: str(tmp_path), "RESCIND_REDIS_URL": "redis://127.0.0.1:1/0"}
+    subprocess.run(
+        [sys.executable, "-c", AT_WORK + ends],
+        env=os.environ | env,
+        capture_output=True,
+        check=False,
+    )
+    assert len(points.Armoury(tmp_path).ended()) == number
+
+
 def test_a_function_that_is_gone_is_missed_by_name() -> None:
     module = types.ModuleType("worker.somewhere")
     with pytest.raises(LookupError, match=r"worker\.somewhere has no commit any more"):

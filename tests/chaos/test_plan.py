@@ -5,16 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.fault_plan import (
-    FAILING,
-    FAILURES,
-    KILL_EVERY,
-    LONG,
-    POINTS,
-    SHORT,
-    TENTH,
-    plan,
-)
+from chaos.blows import FAILING, FAILURES, KILL_EVERY, MISDEEDS
+from chaos.fault_plan import TENTH, plan
+from chaos.scales import LONG, POINTS, SHORT
 
 seeds = st.integers(0, 10_000)
 
@@ -62,6 +55,12 @@ def test_between_kills_a_transaction_fails_at_each_point_in_each_way() -> None:
     }
 
 
+def test_each_provider_misbehaves_again_and_again() -> None:
+    misdeeds = [b for b in plan(1, SHORT).blows if b.kind == "misdeed"]
+    for one in MISDEEDS:
+        assert sum((b.point, b.failure) == one for b in misdeeds) >= 6
+
+
 @given(seeds)
 def test_doomed_messages_come_after_redis_was_emptied(seed: int) -> None:
     drawn = plan(seed, SHORT)
@@ -85,4 +84,10 @@ def test_every_kind_of_failure_is_in_it(seed: int) -> None:
         "database away",
         "restart database",
         "freeze worker",
+        "redis full",
+        "redis cannot save",
+        "redis demoted",
+        "database read-only",
+        "database failed over",
+        "misdeed",
     }

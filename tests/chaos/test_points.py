@@ -61,6 +61,17 @@ def test_a_point_that_was_disarmed_ends_no_process(tmp_path: Path) -> None:
     assert armoury.deaths() == []
 
 
+def test_in_a_calm_no_process_is_harmed_and_afterwards_the_next_one_is(
+    tmp_path: Path,
+) -> None:
+    armoury = Armoury(tmp_path)
+    armoury.arm("here", AWAY)
+    with armoury.calm():
+        armoury.passing("here")
+    with pytest.raises(LedgerUnreachableError):
+        armoury.passing("here")
+
+
 @pytest.mark.parametrize(
     ("order", "kind"), [(AWAY, LedgerUnreachableError), (FAULT, InjectedError)]
 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chaos.chaos_report import KINDS, Pause, Report, pauses
-from chaos.conductor import Outage
+from chaos.outages import Outage
 from rescind.demo.facts import Offence
 
 GOOD = Report(
@@ -42,11 +42,19 @@ def test_any_offence_makes_it_not_good_and_is_named(kind: str) -> None:
     assert bad.caught == {kind}
 
 
-def test_one_unresolved_in_a_thousand_is_allowed_and_shown() -> None:
-    some = replace(GOOD, orders=2000, unresolved=("one", "two"))
+def test_what_no_provider_could_tell_is_counted_and_shown() -> None:
+    some = replace(GOOD, unresolved=("one", "two", "three"))
     assert some.failings == []
-    assert "one" in some.text()
-    assert replace(some, unresolved=("1", "2", "3")).failings == ["unresolved 3"]
+    shown = {line.strip() for line in some.text().splitlines()}
+    assert {"nobody could tell           3", "three"} <= shown
+
+
+def test_which_services_were_away_and_how_it_was_met_is_shown() -> None:
+    some = replace(GOOD, outages={"redis full": 6.04}, refusals={"OOM": 3})
+    assert some.failings == []
+    shown = {line.strip() for line in some.text().splitlines()}
+    assert "services away               redis full 6 s" in shown
+    assert "refusals in the log         3 OOM" in shown
 
 
 def test_what_is_still_open_is_shown_and_is_not_lost() -> None:
@@ -65,6 +73,11 @@ def test_a_run_in_which_nothing_moves_any_more_is_not_good(left: int) -> None:
     given_up = replace(GOOD, unfinished=(waits,) * left, stalled_for=60.0)
     assert given_up.failings == [f"not finished {left}: nothing moved for 60 s"]
     assert given_up.caught == frozenset()
+
+
+def test_an_outage_that_no_worker_met_proves_nothing() -> None:
+    unmet = replace(GOOD, outages={"redis cannot save": 6.0}, refusals={"OOM": 3})
+    assert unmet.failings == ["redis cannot save: no worker met it"]
 
 
 def test_no_progress_for_fifteen_seconds_is_not_good() -> None:

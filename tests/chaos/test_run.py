@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.fault_plan import SEED, SHORT
 from chaos.run import DATABASES, run
+from chaos.scales import SEED, SHORT
 
 
 @pytest.mark.alone

@@ -1,4 +1,4 @@
-"""A command on a real terminal: a pseudo-terminal, with somebody who types."""
+"""Runs a command on a pseudo-terminal, and types answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE = 30.0
 
 
 class Terminal:
-    """What it shows, and what is typed into it."""
+    """The terminal's output, and its keyboard."""
 
     def __init__(self, pid: int, descriptor: int) -> None:
         self._pid = pid
@@ -26,10 +26,10 @@ class Terminal:
         self.status: int | None = None
 
     def expect(self, text: str) -> None:
-        """Until ``text`` shows, behind what was expected before."""
+        """Wait until ``text`` shows after the text that was expected before."""
         while text not in self.shown[self._read :]:
             if not self._more():
-                raise AssertionError(f"in vain for {text!r} in {self.shown!r}")
+                raise AssertionError(f"no {text!r} in {self.shown!r}")
         self._read = self.shown.index(text, self._read) + len(text)
 
     def type(self, text: str) -> None:
@@ -40,7 +40,7 @@ class Terminal:
         self.type(f"{text}\n")
 
     def answer_hidden(self, question: str, text: str) -> None:
-        """Type once nothing shows: what is typed before is thrown away."""
+        """Type after the echo is off: the terminal discards earlier input."""
         self.expect(question)
         give_up = time.monotonic() + PATIENCE
         while termios.tcgetattr(self._descriptor)[3] & termios.ECHO:
@@ -61,7 +61,7 @@ class Terminal:
         raise TimeoutError(f"Ctrl-C ends nothing after {self.shown!r}")
 
     def end(self, patience: float = PATIENCE) -> int:
-        """Its exit status, once all that it shows was read."""
+        """The exit status, after reading all output."""
         while self._more(patience):
             pass
         return self.reap()
@@ -93,11 +93,11 @@ class Terminal:
 
 @contextmanager
 def terminal(cwd: Path, env: dict[str, str], *words: str) -> Iterator[Terminal]:
-    """``rescind`` with these words, on a terminal of its own."""
+    """``rescind`` with these arguments, on a terminal of its own."""
     pid, descriptor = pty.fork()
     if pid == 0:
         os.chdir(cwd)
-        command = [sys.executable, "-m", "rescind.cli", *words]
+        command = [sys.executable, "-m", "rescind", *words]
         os.execve(sys.executable, command, env)
     found = Terminal(pid, descriptor)
     try:

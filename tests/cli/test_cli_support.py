@@ -1,4 +1,4 @@
-"""The command as a user types it, in a folder of its own. No tests in here."""
+"""Helpers that run commands as a user types them, each in its own folder. No tests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
 
 @dataclass(frozen=True)
 class Result:
-    """What one command did."""
+    """The result of one command."""
 
     status: int
     out: str
@@ -67,7 +67,7 @@ class Home:
         status = main(args)
         out, err = self.capsys.readouterr()
         assert "Traceback" not in err
-        _assert_its_page_is_named(status, args, err)
+        _assert_its_section_is_named(status, args, err)
         return Result(status, out, err)
 
     def process(self, *args: str, stdin: bytes = b"", **env: str) -> Result:
@@ -85,7 +85,7 @@ class Home:
         return Result(done.returncode, done.stdout.decode(), err)
 
     def sweep(self) -> Result:
-        """One tick of beat's, as a worker takes it."""
+        """Run one sweep, as a worker does."""
         code = (
             "from tasks import jobs; from rescind.runtime import host;"
             " from rescind.runtime.periodic_jobs import ScheduleJob, SweepJob;"
@@ -104,7 +104,7 @@ class Home:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def command(self, *args: str) -> list[str]:
-        return [sys.executable, "-m", "rescind.cli", *args]
+        return [sys.executable, "-m", "rescind", *args]
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(ROOT), **more}
@@ -122,7 +122,7 @@ class Home:
         engine.dispose()
 
     def end(self, state: str, reason: str, order: str | None = None) -> None:
-        """Move what stands in the ledger to a final state, as a worker would."""
+        """Move the ledger's rows to a final state, as a worker would."""
         engine = open_ledger(f"sqlite:///{self.path / '.rescind' / 'ledger.db'}")
         values = {"state": state, "reason": reason, "due_at": None, "finished_at": 1}
         chosen = update(CANCELLATION).where(CANCELLATION.c.finished_at.is_(None))
@@ -133,11 +133,11 @@ class Home:
         engine.dispose()
 
 
-def _assert_its_page_is_named(status: int, args: tuple[str, ...], err: str) -> None:
-    """Whatever ends a command names a section of docs/errors.md, and it is there."""
+def _assert_its_section_is_named(status: int, args: tuple[str, ...], err: str) -> None:
+    """Check that a failed command names an existing section of docs/errors.md."""
     named = re.findall(rf"{PAGE}#([\w-]+)", err)
     assert set(named) <= set(PROBLEMS)
-    # What doctor finds is its result; `rescind` alone shows its help.
+    # The findings of doctor are its result; `rescind` without words shows its help.
     if status in (2, 3, 4) and args and args[0] != "doctor":
         assert named, err
 
@@ -151,7 +151,7 @@ def make_home(
     for name in [name for name in os.environ if name.startswith("RESCIND_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(path)
-    # A database of Valkey's that no other test's workers listen on.
+    # A database of Valkey that no other test's workers use.
     monkeypatch.setenv("RESCIND_REDIS_URL", redis_url.removesuffix("/0") + "/7")
     accounts = path / "accounts.toml"
     accounts.write_text(ACCOUNTS)

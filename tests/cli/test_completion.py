@@ -1,4 +1,4 @@
-"""Tab in a real shell: providers, lanes, accounts, states; and never an error."""
+"""Tests of completion in a real shell: it offers words, and never prints an error."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ while IFS= read -r line; do
     echo
 done
 """
-"""What bash does for each line as if Tab had been pressed at its end."""
+"""Has bash complete each line, as if Tab were pressed at its end."""
 
 
 def pressed(home: Home, *lines: str) -> list[list[str]]:
-    """What bash offers at the end of each line."""
+    """The words that bash offers at the end of each line."""
     here = Path(sys.executable).parent
     path = f"{here}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
@@ -50,7 +50,7 @@ def pressed(home: Home, *lines: str) -> list[list[str]]:
 
 
 @bash
-def test_bash_offers_what_fits(home: Home) -> None:
+def test_bash_offers_matching_words(home: Home) -> None:
     offered = pressed(
         home,
         "rescind do",
@@ -69,7 +69,7 @@ def test_bash_offers_what_fits(home: Home) -> None:
 
 @bash
 @pytest.mark.parametrize("text", [None, b"[", b"\xff", b"notpanel = 3"])
-def test_without_good_accounts_nothing_is_offered_and_nothing_said(
+def test_completion_is_empty_and_silent_without_valid_accounts(
     home: Home, text: bytes | None
 ) -> None:
     (home.path / "accounts.toml").unlink()
@@ -79,7 +79,7 @@ def test_without_good_accounts_nothing_is_offered_and_nothing_said(
     assert pressed(home, "rescind resume n") == [[]]
 
 
-def test_the_accounts_file_is_found_where_the_settings_say(home: Home) -> None:
+def test_completion_reads_the_accounts_file_of_the_settings(home: Home) -> None:
     home.write("mine.toml", '[ithink.here]\naccess_token = "x"\n')
     home.write(".env", "RESCIND_ACCOUNTS=mine.toml\n")
     assert completion.lane_names("") == ["ithink/here"]

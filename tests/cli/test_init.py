@@ -1,4 +1,4 @@
-"""`rescind init`: two files by asking, and nothing that is there overwritten."""
+"""Tests of `rescind init`: it asks, writes two files, and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def mode(path: Path) -> int:
 # --- on a terminal --------------------------------------------------------------------
 
 
-def test_a_first_user_is_led_to_files_that_work(home: Home) -> None:
+def test_the_dialogue_writes_files_that_work(home: Home) -> None:
     with terminal(home.path, home.environment(), "init") as tty:
         tty.answer("Provider", "amazon")
         tty.expect("it must be one of iletimerkezi, dukkango,")
@@ -70,10 +70,10 @@ def test_a_first_user_is_led_to_files_that_work(home: Home) -> None:
         tty.answer("Another account?")
         tty.answer("Redis (embedded, own)")
         tty.answer("PostgreSQL (embedded, own)")
-        tty.answer("tokens for the HTTP door?", "y")
-        tty.answer("For whom", "shop:everything")
-        tty.expect("its scopes must be of submit, read, operate")
-        tty.answer("For whom", "shop:submit+read")
+        tty.answer("tokens for the HTTP API?", "y")
+        tty.answer("Tokens, as", "shop:everything")
+        tty.expect("its scopes must be among submit, read, operate")
+        tty.answer("Tokens, as", "shop:submit+read")
         tty.answer("webhooks?", "y")
         tty.answer("Hosts", "shop.example.com")
         assert tty.end() == 0, tty.shown
@@ -136,7 +136,7 @@ def test_a_service_of_ones_own_is_written_with_a_seal_key(home: Home) -> None:
         tty.answer_hidden(
             "RESCIND_DATABASE_URL", "postgresql+psycopg://u:hush@db.example/x"
         )
-        tty.answer("HTTP door?")
+        tty.answer("HTTP API?")
         tty.answer("webhooks?")
         assert tty.end() == 0, tty.shown
     assert "hush" not in tty.shown
@@ -148,7 +148,7 @@ def test_a_service_of_ones_own_is_written_with_a_seal_key(home: Home) -> None:
 # --- without one ----------------------------------------------------------------------
 
 
-def test_options_and_variables_answer_where_nobody_can_be_asked(home: Home) -> None:
+def test_options_and_variables_answer_without_a_terminal(home: Home) -> None:
     secret = home.path / "secret"
     secret.write_text("from-a-file\n")
     done = home.process(
@@ -179,7 +179,7 @@ def test_options_and_variables_answer_where_nobody_can_be_asked(home: Home) -> N
         (["--credential-file", "key"], "must be NAME=VALUE"),
     ],
 )
-def test_what_is_missing_or_wrong_is_a_sentence_and_writes_nothing(
+def test_a_missing_or_wrong_answer_gives_a_sentence_and_writes_nothing(
     home: Home, words: list[str], says: str
 ) -> None:
     done = home.run("init", *words)
@@ -192,14 +192,14 @@ def test_nothing_is_overwritten(home: Home) -> None:
     home.write("accounts.toml", "# mine\n")
     done = home.process("init", "--provider", "notpanel", NOTPANEL_KEY="k")
     assert done.status == 2
-    assert "accounts.toml is there already" in done.err
-    assert "`rescind init --add` adds to what is there" in done.err
+    assert "accounts.toml exists already" in done.err
+    assert "`rescind init --add` adds an account" in done.err
     assert "docs/errors.md#already-there" in done.err
     assert (home.path / "accounts.toml").read_text() == "# mine\n"
     assert not (home.path / ".env").exists()
 
 
-def test_an_account_is_added_and_all_else_stays_as_it_is(home: Home) -> None:
+def test_adding_an_account_changes_nothing_else(home: Home) -> None:
     before = '# Ours.\n[notpanel.default]\nkey = "one"  # of ann\n# The end.'
     home.write("accounts.toml", before)
     home.write(".env", "# Kept.\nRESCIND_RETENTION=365d")
@@ -218,16 +218,16 @@ def test_a_value_that_env_files_cannot_hold_is_refused(home: Home) -> None:
     odd = "before${HOME}after"
     done = home.process("init", "--provider", "notpanel", NOTPANEL_KEY=odd)
     assert done.status == 2
-    assert "NOTPANEL_KEY cannot be kept in .env as it is" in done.err
+    assert "NOTPANEL_KEY cannot be kept in .env" in done.err
     assert odd not in done.err
     assert list(home.path.iterdir()) == []
 
 
-# --- what it goes by ------------------------------------------------------------------
+# --- helpers --------------------------------------------------------------------------
 
 
 class Lenient(Account):
-    """Content with either, and with both."""
+    """An account model that accepts either credential, or both."""
 
     base_url: str = "https://host.example"
     one: SecretStr | None = None
@@ -240,14 +240,14 @@ class Lenient(Account):
         return self
 
 
-def test_more_than_a_way_in_needs_is_not_asked_for() -> None:
+def test_only_the_credentials_of_one_way_are_asked_for() -> None:
     provider = cast("Any", SimpleNamespace(account_model=Lenient))
     assert ways_in(provider) == [("one",), ("other",)]
     assert [is_secret(provider, name) for name in ("one", "other")] == [True, False]
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_each_way_in_is_enough_and_no_part_of_it_is(name: str) -> None:
+def test_each_way_in_is_complete_and_minimal(name: str) -> None:
     provider = BY_NAME[name]
     ways = ways_in(provider)
     assert ways
@@ -260,9 +260,9 @@ def test_each_way_in_is_enough_and_no_part_of_it_is(name: str) -> None:
     assert hidden == {one for way in ways for one in way} - {"username"}
 
 
-# A carriage return is the file's own matter, and $ is tried before it is written.
+# Without carriage returns, which .env cannot hold. Init checks values with $ by itself.
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r$"), min_size=1))
-def test_what_is_written_into_env_is_read_back(value: str) -> None:
+def test_values_written_to_env_are_read_back(value: str) -> None:
     read = dotenv_values(stream=StringIO(f"A={env_value(value)}\n"), interpolate=False)
     assert read["A"] == value
 

@@ -1,4 +1,4 @@
-"""``rescind schedule``: what is due, what would be submitted, what was."""
+"""Tests of ``rescind schedule``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def home(home: Home) -> Home:
     return home
 
 
-def test_the_list_says_when_each_is_due_and_what_is_wrong_with_it(home: Home) -> None:
+def test_the_list_shows_each_rules_next_time_and_faults(home: Home) -> None:
     faulty, nightly = home.run("schedule", "list", "--json").records
     assert "every must be 60 seconds" in faulty["fault"]
     assert (faulty["when"], faulty["next"], faulty["last_run"]) == (None, None, None)
@@ -52,7 +52,9 @@ def test_the_list_says_when_each_is_due_and_what_is_wrong_with_it(home: Home) ->
 @pytest.mark.parametrize(
     "words", [["list"], ["run", "x"], ["run", "x", "--dry-run"], ["check"]]
 )
-def test_without_a_file_it_says_what_to_do(home: Home, words: list[str]) -> None:
+def test_without_a_schedules_file_the_error_says_what_to_do(
+    home: Home, words: list[str]
+) -> None:
     (home.path / "schedules.toml").unlink()
     done = home.run("schedule", *words)
     assert done.status == 2
@@ -62,12 +64,12 @@ def test_without_a_file_it_says_what_to_do(home: Home, words: list[str]) -> None
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("nighty", "there is no schedule 'nighty': is nightly meant?"),
+        ("nighty", "there is no schedule 'nighty': did you mean nightly?"),
         ("zzz", "there is no schedule 'zzz'; there are: faulty, nightly"),
-        ("faulty", "[faulty]: every must be 60 seconds at least"),
+        ("faulty", "[faulty]: every must be at least 60 seconds"),
     ],
 )
-def test_a_rule_that_is_not_to_be_had(home: Home, name: str, words: str) -> None:
+def test_an_unknown_or_faulty_rule(home: Home, name: str, words: str) -> None:
     for options in ([], ["--dry-run"]):
         done = home.run("schedule", "run", name, *options)
         assert (done.status, done.out) == (2, "")
@@ -106,7 +108,7 @@ def test_a_dry_run_prints_what_would_be_submitted_and_changes_nothing(
     assert home.run("schedule", "runs", "nightly").err.endswith("has not run yet\n")
 
 
-def test_a_dry_run_says_that_there_are_too_many(home: Home) -> None:
+def test_a_dry_run_reports_too_many_rows(home: Home) -> None:
     home.write("orders.csv", "id,shop\n" + "".join(f"ord_{n},\n" for n in range(9)))
     done = home.run("schedule", "run", "nightly", "--dry-run")
     assert done.status == 2
@@ -142,7 +144,7 @@ order = "id"
     assert entry["params"]["reasons"] == {"1": 2}
 
 
-def test_a_run_by_hand_submits_and_stands_in_the_history(home: Home) -> None:
+def test_a_run_by_hand_submits_and_is_in_the_history(home: Home) -> None:
     done = home.run("schedule", "run", "nightly")
     assert (done.status, done.out) == (
         0,
@@ -161,7 +163,7 @@ def test_a_run_by_hand_submits_and_stands_in_the_history(home: Home) -> None:
     assert states == ["queued", "queued"]
 
 
-def test_a_run_that_was_held_is_let_go_with_another_max(home: Home) -> None:
+def test_a_held_run_is_submitted_with_another_max(home: Home) -> None:
     home.write("orders.csv", "id,shop\nord_1,\nord_2,\nord_3,\n")
     held = home.run("schedule", "run", "nightly")
     assert held.status == 2
@@ -175,7 +177,7 @@ def test_a_run_that_was_held_is_let_go_with_another_max(home: Home) -> None:
     assert states == ["submitted", "held"]
 
 
-def test_a_source_that_is_away_is_a_service_that_cannot_be_reached(home: Home) -> None:
+def test_an_unreachable_source_is_exit_status_3(home: Home) -> None:
     (home.path / "orders.csv").unlink()
     assert home.run("schedule", "run", "nightly", "--dry-run").status == 3
     done = home.run("schedule", "run", "nightly")
@@ -186,7 +188,7 @@ def test_a_source_that_is_away_is_a_service_that_cannot_be_reached(home: Home) -
     ] == ["failed"]
 
 
-def test_a_run_that_is_interrupted_says_so_in_the_history(home: Home) -> None:
+def test_an_interrupted_run_is_recorded_as_such(home: Home) -> None:
     with serving() as shop:
         shop.answers.clear()
         rule = RULES.replace(
@@ -208,7 +210,7 @@ def test_a_run_that_is_interrupted_says_so_in_the_history(home: Home) -> None:
     assert (run["state"], run["why"]) == ("failed", "interrupted; run it again")
 
 
-def test_check_says_what_is_wrong_without_running_anything(home: Home) -> None:
+def test_check_reports_faults_without_running_a_rule(home: Home) -> None:
     done = home.run("schedule", "check", "--json")
     assert done.status == 2
     assert {one["what"]: one["level"] for one in done.records} == {

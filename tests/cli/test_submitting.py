@@ -1,4 +1,4 @@
-"""`rescind cancel` and `rescind submit`, and what they say of bad input."""
+"""Tests of `rescind cancel` and `rescind submit`, and of their error messages."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_submitting_again_changes_nothing(home: Home) -> None:
     assert again.records == first.records
 
 
-def test_cancel_wakes_the_lane(home: Home, valkey_url: str) -> None:
+def test_cancel_notifies_the_lane(home: Home, valkey_url: str) -> None:
     client = redis.Redis.from_url(valkey_url.removesuffix("/0") + "/7")
     client.delete("notpanel")
     assert home.process("cancel", "notpanel", "ord_1").status == 0
     assert client.llen("notpanel") == 1
 
 
-def test_a_command_wakes_at_the_redis_that_its_settings_name(
+def test_a_command_notifies_through_the_redis_of_its_settings(
     home: Home, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for database in ("7", "8"):
@@ -101,7 +101,7 @@ WRONG_WORDS = {
 
 
 @pytest.mark.parametrize("case", WRONG_WORDS)
-def test_wrong_words_submit_nothing(home: Home, case: str) -> None:
+def test_wrong_options_submit_nothing(home: Home, case: str) -> None:
     options, sentence = WRONG_WORDS[case]
     done = home.run("cancel", "notpanel", "ord_1", *options)
     assert done.status == 2
@@ -109,10 +109,31 @@ def test_wrong_words_submit_nothing(home: Home, case: str) -> None:
     assert home.run("list", "--json").records == []
 
 
-def test_a_key_stands_for_one_order(home: Home) -> None:
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["cancel", "notpannel", "1"], "provider must be one of iletimerkezi, dukk"),
+        (["cancel", "notpanel", "1", "--not-before", "soon"], "--not-before must be"),
+        (["submit", "no.csv"], "no.csv"),
+        (["retry", "1", "--cancel-before", "soon"], "--cancel-before must be"),
+        (["list", "--provider", "notpannel"], "provider must be one of"),
+    ],
+)
+def test_the_command_line_is_checked_before_any_service_is_reached(
+    home: Home, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
+) -> None:
+    monkeypatch.setenv("RESCIND_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("RESCIND_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/x")
+    done = home.run(*words)
+    assert done.status == 2
+    assert sentence in done.err
+    assert "cannot be reached" not in done.err
+
+
+def test_a_key_is_for_one_order(home: Home) -> None:
     done = home.run("cancel", "notpanel", "ord_1", "ord_2", "--key", "k")
     assert done.status == 2
-    assert "--key stands for one order" in done.err
+    assert "--key is for one order" in done.err
     assert home.run("list", "--json").records == []
 
 
@@ -152,7 +173,6 @@ def test_a_bad_order_is_named_and_the_good_one_kept(home: Home, case: str) -> No
 
 
 BAD_ENTRIES = {
-    "provider": (["notpannel", "1"], "provider must be one of iletimerkezi, dukkango"),
     "account": (
         ["notpanel", "1", "--account", "third"],
         (
@@ -169,7 +189,7 @@ BAD_ENTRIES = {
 
 
 @pytest.mark.parametrize("case", BAD_ENTRIES)
-def test_a_bad_entry_is_kept_with_what_is_wrong(home: Home, case: str) -> None:
+def test_a_bad_entry_is_kept_with_its_fault(home: Home, case: str) -> None:
     words, sentence = BAD_ENTRIES[case]
     done = home.run("cancel", *words, "--json")
     assert done.status == 2
@@ -191,7 +211,7 @@ def test_the_same_key_with_other_params_is_refused_by_name(home: Home) -> None:
     }
 
 
-# --- services that are away -------------------------------------------------------
+# --- unreachable services ---------------------------------------------------------
 
 
 def test_without_redis_nothing_is_submitted(
@@ -224,7 +244,7 @@ def test_no_redis_is_known(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         ("sqlite:////nowhere/at/all.db", 3, "cannot be reached"),
     ],
 )
-def test_a_ledger_that_is_away(
+def test_an_unreachable_ledger(
     home: Home, monkeypatch: pytest.MonkeyPatch, url: str, status: int, sentence: str
 ) -> None:
     monkeypatch.setenv("RESCIND_DATABASE_URL", url)
@@ -246,7 +266,7 @@ def test_a_ledger_without_tables_that_is_not_ours_is_not_touched(
     assert home.run("cancel", "notpanel", "ord_1").status == 0
 
 
-def test_a_ledger_that_is_no_database(home: Home) -> None:
+def test_a_ledger_that_is_not_a_database(home: Home) -> None:
     (home.path / ".rescind").mkdir()
     home.write(".rescind/ledger.db", b"x" * 5000)
     done = home.run("cancel", "notpanel", "ord_1")
@@ -274,7 +294,7 @@ notpanel,ord_3,,
 """
 
 
-def test_submit_keeps_the_files_order_and_says_what_is_wrong(home: Home) -> None:
+def test_submit_keeps_the_files_order_and_reports_faults(home: Home) -> None:
     done = home.run("submit", home.write("a.csv", CSV), "--json", "--group", "g")
     assert done.status == 2
     states = [(r["order"], r["state"]) for r in done.records]
@@ -325,7 +345,7 @@ def test_submit_of_a_file_that_is_not_there(home: Home) -> None:
     assert "cannot be read: Is a directory" in home.run("submit", ".").err
 
 
-def test_a_reader_that_goes_away_is_quiet_and_loses_nothing(home: Home) -> None:
+def test_a_closed_pipe_is_quiet_and_loses_nothing(home: Home) -> None:
     rows = "".join(f"notpanel,ord_{n}\n" for n in range(3000))
     name = home.write("a.csv", f"provider,order\n{rows}")
     with subprocess.Popen(
@@ -351,7 +371,7 @@ def test_a_reader_that_goes_away_is_quiet_and_loses_nothing(home: Home) -> None:
     ("state", "reason", "status"),
     [("cancelled", "confirmed", 0), ("rejected", "not_found", 1)],
 )
-def test_wait_ends_with_how_it_ended(
+def test_the_exit_status_of_wait_follows_the_outcome(
     home: Home, state: str, reason: str, status: int
 ) -> None:
     home.run("cancel", "notpanel", "ord_1")
@@ -363,7 +383,7 @@ def test_wait_ends_with_how_it_ended(
     assert done.records[0]["state"] == state
 
 
-def test_wait_runs_out(home: Home) -> None:
+def test_wait_times_out(home: Home) -> None:
     began = time.monotonic()
     done = home.run("cancel", "notpanel", "ord_1", "ord_2", "--wait", "0.2")
     assert done.status == 4
@@ -371,7 +391,7 @@ def test_wait_runs_out(home: Home) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_wait_with_a_wrong_row_says_that_the_input_is_wrong(home: Home) -> None:
+def test_wait_with_a_wrong_row_is_exit_status_2(home: Home) -> None:
     name = home.write("a.csv", "provider,order\nnotpanel,ord_1\nnobody,1\n")
     home.run("submit", name)
     home.end("cancelled", "confirmed")

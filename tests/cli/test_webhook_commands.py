@@ -1,4 +1,4 @@
-"""`rescind webhooks`: what producers were told, and what is told again."""
+"""Tests of `rescind webhooks`: listing deliveries and sending them again."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def engine(home: Home) -> Iterator[Engine]:
     engine.dispose()
 
 
-def ended(engine: Engine, order: str, heard: Response | None = None) -> str:
-    """One that has ended, and what came of telling it; gives back its id."""
+def ended(engine: Engine, order: str, response: Response | None = None) -> str:
+    """A cancellation that has ended, with the result of its delivery; its id."""
     ended = progress(State.REJECTED, finished_at=NOW)
     one = new(
         order, progress=ended, callback_url=f"https://{order}.example.com/?key=hush"
@@ -46,12 +46,12 @@ def ended(engine: Engine, order: str, heard: Response | None = None) -> str:
         held = claim_deliveries(
             connection, f"{order}.example.com", 1, timedelta(0), NOW
         )
-        if heard is not None:
-            settle(connection, [judge(held[0], heard, NOW, 0.5)], NOW)
+        if response is not None:
+            settle(connection, [judge(held[0], response, NOW, 0.5)], NOW)
     return one.id
 
 
-def test_they_are_listed_with_what_is_known_of_them(home: Home, engine: Engine) -> None:
+def test_deliveries_are_listed_with_their_results(home: Home, engine: Engine) -> None:
     lost, fine = ended(engine, "a", LOST), ended(engine, "b", FINE)
     done = home.run("webhooks", "--json")
     assert [one["cancellation"] for one in done.records] == [fine, lost]
@@ -81,16 +81,17 @@ def test_they_are_listed_with_what_is_known_of_them(home: Home, engine: Engine) 
     assert "hush" not in plain.out
 
 
-def test_where_nobody_asked_there_are_none(home: Home) -> None:
+def test_without_callbacks_no_delivery_is_listed(home: Home) -> None:
     done = home.run("webhooks")
     assert (done.status, done.out, done.err) == (0, "", "rescind: there are none\n")
 
 
-def test_show_says_how_telling_stands(home: Home, engine: Engine) -> None:
+def test_show_prints_the_state_of_each_delivery(home: Home, engine: Engine) -> None:
     one = ended(engine, "a", LOST)
     shown = home.run("show", one).out
-    told = "cancellation.rejected by webhook to a.example.com, given up after 1 attempt"
-    assert f"told              {told}: HTTP 410: it wants no more\n" in shown
+    event = "cancellation.rejected by webhook to a.example.com"
+    result = "given up after 1 attempt: HTTP 410: it wants no more"
+    assert f"delivery          {event}, {result}\n" in shown
     [delivery] = home.run("show", one, "--json").records[0]["deliveries"]
     assert delivery["webhook_id"] == f"msg_{one}_1"
     waits = ended(engine, "b")
@@ -98,17 +99,17 @@ def test_show_says_how_telling_stands(home: Home, engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("name", ["{}", "msg_{}_1", "notpanel/default/a"])
-def test_one_is_sent_again_by_any_of_its_names(
+def test_a_delivery_is_sent_again_by_any_of_its_names(
     home: Home, engine: Engine, name: str
 ) -> None:
     one = ended(engine, "a", FINE)
     done = home.run("webhooks", "resend", name.format(one))
-    assert (done.status, done.out) == (0, f"{name.format(one)}  1 to be told again\n")
+    assert (done.status, done.out) == (0, f"{name.format(one)}  1 to be sent again\n")
     [found] = home.run("webhooks", "--json").records
     assert (found["state"], found["attempts"]) == ("waiting", 0)
 
 
-def test_one_that_cannot_be_sent_again_stops_none_of_the_others(
+def test_a_delivery_that_cannot_be_sent_again_stops_no_other(
     home: Home, engine: Engine
 ) -> None:
     one = ended(engine, "a", FINE)
@@ -116,29 +117,29 @@ def test_one_that_cannot_be_sent_again_stops_none_of_the_others(
     done = home.run("webhooks", "resend", "nobody", quiet, one)
     assert done.status == 2
     assert "nobody: there is no such cancellation" in done.err
-    assert f"{quiet}: nobody was to be told of an end of it" in done.err
-    assert done.out == f"{one}  1 to be told again\n"
+    assert f"{quiet}: there is no delivery to send again" in done.err
+    assert done.out == f"{one}  1 to be sent again\n"
 
 
-def test_all_that_was_given_up_is_sent_again(home: Home, engine: Engine) -> None:
+def test_all_given_up_deliveries_are_sent_again(home: Home, engine: Engine) -> None:
     ended(engine, "a", LOST)
     ended(engine, "b", FINE)
     assert (
-        home.run("webhooks", "resend", "--all-given-up").out == "1 to be told again\n"
+        home.run("webhooks", "resend", "--all-given-up").out == "1 to be sent again\n"
     )
     assert (
-        home.run("webhooks", "resend", "--all-given-up").out == "0 to be told again\n"
+        home.run("webhooks", "resend", "--all-given-up").out == "0 to be sent again\n"
     )
 
 
-def test_it_must_be_said_what_is_to_be_sent_again(home: Home) -> None:
+def test_resend_needs_either_ids_or_all_given_up(home: Home) -> None:
     for words in ([], ["x", "--all-given-up"]):
         done = home.run("webhooks", "resend", *words)
         assert done.status == 2
-        assert "give the ids of what to send again, or --all-given-up" in done.err
+        assert "give the ids to send again, or --all-given-up" in done.err
 
 
-def test_a_secret_is_new_each_time_and_good(
+def test_each_secret_is_new_and_valid(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (home.run("webhooks", "secret").out.strip() for _ in "12")

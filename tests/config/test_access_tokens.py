@@ -1,4 +1,4 @@
-"""Named tokens with scopes: who may come in through the HTTP door."""
+"""Tests of the tokens of the HTTP API, and of their scopes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_each_caller_has_a_name_and_scopes_of_its_own(
 
 
 @given(shown=st.text(max_size=40))
-def test_what_is_not_a_token_opens_nothing(
+def test_a_text_that_is_not_a_token_is_refused(
     tmp_path_factory: pytest.TempPathFactory, shown: str
 ) -> None:
     home = tmp_path_factory.getbasetemp()
@@ -54,7 +54,7 @@ def test_what_is_not_a_token_opens_nothing(
     assert found.token(ONE + shown) is (found.token(ONE) if not shown else None)
 
 
-def test_a_token_that_is_nearly_the_one_opens_nothing(tmp_path: Path) -> None:
+def test_a_token_that_differs_by_one_character_is_refused(tmp_path: Path) -> None:
     found = access(chosen(tmp_path, f"shop:read:{ONE}"))
     [shop] = found.tokens
     alike = (
@@ -66,13 +66,13 @@ def test_a_token_that_is_nearly_the_one_opens_nothing(tmp_path: Path) -> None:
         assert found.token(shown) is None
 
 
-def test_a_token_may_hold_colons_and_what_no_encoding_has(tmp_path: Path) -> None:
+def test_a_token_may_have_colons_and_surrogates(tmp_path: Path) -> None:
     found = access(chosen(tmp_path, f"shop:read:a:b:{ONE}"))
     assert found.token(f"a:b:{ONE}") is not None
     assert found.token("\ud800") is None
 
 
-def test_nothing_that_is_kept_or_shown_holds_a_token(tmp_path: Path) -> None:
+def test_no_repr_shows_a_token(tmp_path: Path) -> None:
     found = access(chosen(tmp_path, f"shop:read:{ONE}"))
     assert ONE not in repr(found)
     assert all(ONE.encode() not in one.digest for one in found.tokens)
@@ -86,16 +86,16 @@ def test_nothing_that_is_kept_or_shown_holds_a_token(tmp_path: Path) -> None:
         (f"shop:read:{ONE},x", "number 2: must be such as"),
         (f":read:{ONE}", "must be such as"),
         (f"a/b:read:{ONE}", "must be such as"),
-        (f"shop:write:{ONE}", "(shop): its scopes must be of submit, read, operate"),
-        (f"shop::{ONE}", "its scopes must be of"),
+        (f"shop:write:{ONE}", "(shop): its scopes must be among submit, read, operate"),
+        (f"shop::{ONE}", "its scopes must be among"),
         (f"shop:read:{ONE[:-1]}", "at least 16 characters"),
-        # It would arrive in a header as other characters.
-        (f"shop:read:{ONE}é", "of ASCII alone"),
+        # A header would change these characters.
+        (f"shop:read:{ONE}é", "all of them ASCII"),
         (f"a:read:{ONE},a:read:{TWO}", "have the same name"),
         (f"a:read:{ONE},b:read:{ONE}", "have the same token"),
     ],
 )
-def test_what_is_wrong_is_said_without_the_token(
+def test_an_error_never_quotes_the_token(
     tmp_path: Path, listed: str, says: str
 ) -> None:
     with pytest.raises(SettingsError) as refused:
@@ -105,7 +105,9 @@ def test_what_is_wrong_is_said_without_the_token(
         assert secret not in str(refused.value)
 
 
-def test_without_tokens_only_this_machines_operator_comes_in(tmp_path: Path) -> None:
+def test_without_tokens_only_the_operators_own_token_is_accepted(
+    tmp_path: Path,
+) -> None:
     assert access(chosen(tmp_path)).tokens == ()
     path = make_own(tmp_path)
     assert path == tmp_path / OWN_TOKEN
@@ -114,25 +116,25 @@ def test_without_tokens_only_this_machines_operator_comes_in(tmp_path: Path) -> 
     own = access(chosen(tmp_path)).token(shown)
     assert own is not None
     assert (own.name, own.scopes) == ("operator", ALL)
-    # It is made once, and gives way to tokens that are set.
+    # The token is made once, and is not used if tokens are set.
     assert make_own(tmp_path).read_text().strip() == shown
     assert access(chosen(tmp_path, f"shop:read:{ONE}")).token(shown) is None
     assert access(chosen(tmp_path, " ")).token(shown) == own
 
 
-def test_an_own_token_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+def test_an_own_token_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / OWN_TOKEN).mkdir()
     with pytest.raises(SettingsError, match=r"api\.token cannot be read: remove it"):
         access(chosen(tmp_path))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
-def test_this_machine_needs_no_tokens(tmp_path: Path, host: str) -> None:
+def test_loopback_needs_no_tokens(tmp_path: Path, host: str) -> None:
     check_host(chosen(tmp_path, api_host=host))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "db.example", "0"])
-def test_others_are_let_in_by_tokens_alone(tmp_path: Path, host: str) -> None:
+def test_other_addresses_need_tokens(tmp_path: Path, host: str) -> None:
     make_own(tmp_path)
     check_host(chosen(tmp_path, f"shop:read:{ONE}", api_host=host))
     for tokens in (None, "", " "):
@@ -140,7 +142,7 @@ def test_others_are_let_in_by_tokens_alone(tmp_path: Path, host: str) -> None:
             check_host(chosen(tmp_path, tokens, api_host=host))
 
 
-def test_a_rate_is_read_as_people_write_it() -> None:
+def test_a_rate_is_parsed_as_users_write_it() -> None:
     assert rate_of("20/second").amount == 20
     for wrong in ("", "often", "20", "0.5/second"):
         with pytest.raises(SettingsError, match="such as 600/minute"):

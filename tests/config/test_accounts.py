@@ -1,4 +1,4 @@
-"""The accounts file: one bad account never harms another."""
+"""Tests that a faulty account does not affect the others."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_an_env_file_that_cannot_be_read_is_a_fault_of_the_account(
     assert ".env cannot be read" in fault
 
 
-def test_a_file_that_goes_away_while_it_is_read_harms_nothing(
+def test_a_file_that_is_deleted_while_it_is_read_raises_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = accounts._read
@@ -134,7 +134,7 @@ def test_a_file_that_goes_away_while_it_is_read_harms_nothing(
 
 def test_warnings(tmp_path: Path) -> None:
     found = load(tmp_path, GOOD + "[nobody.default]\nkey = 1\n")
-    assert "[nobody] is no provider; they are iletimerkezi" in found.warnings[0]
+    assert "[nobody] is not a provider; the providers are il" in found.warnings[0]
     assert found.lane(("notpanel", "default")).fault is None
     path = tmp_path / "accounts.toml"
     path.chmod(0o644)

@@ -1,4 +1,4 @@
-"""By what producers may ask to be told: read strictly, and listed."""
+"""Tests of the callbacks that producers may ask for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from providers.registry import BY_NAME
 from rescind.config.callbacks import (
     DEFAULT_QUEUE,
     NO_CALLBACKS,
-    NOBODY,
+    NONE_WANTED,
     Callbacks,
     Wanted,
     host_patterns,
@@ -93,7 +93,7 @@ def test_an_address_that_is_not_listed_is_refused_by_name(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", UNREADABLE)
-def test_what_could_be_read_in_two_ways_is_no_address(url: str) -> None:
+def test_an_ambiguous_address_is_refused(url: str) -> None:
     why = SOME.why_not(url)
     assert why is not None
     assert why.startswith("must be an http or https address")
@@ -106,7 +106,7 @@ def test_what_could_be_read_in_two_ways_is_no_address(url: str) -> None:
 )
 @example("https://a.b:443/c?d")
 @example("http://[::1]:80/")
-def test_what_is_read_as_an_address_is_read_alike_by_others(text: str) -> None:
+def test_other_parsers_read_an_accepted_address_alike(text: str) -> None:
     found = read_url(text)
     if found is None:
         return
@@ -120,7 +120,7 @@ def test_what_is_read_as_an_address_is_read_alike_by_others(text: str) -> None:
     assert line.split() == ["POST", found.path, "HTTP/1.1"]
 
 
-def test_plain_http_is_for_ones_own_network_alone() -> None:
+def test_plain_http_is_only_for_private_networks() -> None:
     url = "http://shop.example.com/done"
     assert "must begin with https://" in (SOME.why_not(url) or "")
     assert replace(SOME, private=True).why_not(url) is None
@@ -146,7 +146,7 @@ def test_nothing_is_called_until_both_settings_are_made(
     ["*", "*.*", "https://shop.example.com", "shop.example.com/x", "a:99999", "a b:c"],
 )
 def test_a_list_that_would_allow_anything_or_nothing_is_refused(listed: str) -> None:
-    with pytest.raises(ValueError, match=r"is no host: give names such as"):
+    with pytest.raises(ValueError, match=r"is not a host: give names such as"):
         host_patterns(listed)
 
 
@@ -161,7 +161,7 @@ def test_a_task_of_the_producer_is_sent_to_its_queue_or_to_celerys_own() -> None
     assert SOME.wanted({"callback_task": "shop.ended"}).queue == DEFAULT_QUEUE
     both = {"callback_task": "shop.tasks.ended", "callback_queue": "shop"}
     assert SOME.wanted(both) == Wanted(None, "shop.tasks.ended", "shop")
-    assert SOME.wanted({}) == NOBODY
+    assert SOME.wanted({}) == NONE_WANTED
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -204,36 +204,36 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_no_task_or_queue_of_the_producer_is_refused(case: str) -> None:
+def test_a_task_or_queue_that_is_not_the_producers_is_refused(case: str) -> None:
     entry, sentence = WRONG[case]
     with pytest.raises(InvalidRequestError, match=sentence):
         SOME.wanted(entry)
 
 
-def test_who_cannot_send_tasks_may_not_name_any() -> None:
-    door = replace(SOME, tasks=False)
+def test_a_producer_without_broker_access_may_not_name_a_task() -> None:
+    http_api = replace(SOME, tasks=False)
     with pytest.raises(
-        InvalidRequestError, match="only who submits through the broker"
+        InvalidRequestError, match="only producers that submit through the broker"
     ):
-        door.wanted({"callback_task": "shop.ended"})
-    assert door.wanted({"callback_url": GOOD}) == Wanted(GOOD)
+        http_api.wanted({"callback_task": "shop.ended"})
+    assert http_api.wanted({"callback_url": GOOD}) == Wanted(GOOD)
 
 
-# --- what is refused ----------------------------------------------------------------
+# --- refused entries ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "wanted"),
     [
         ({"order": "a b", "callback_url": GOOD}, Wanted(GOOD)),
-        ({"callback_url": "https://evil.com/"}, NOBODY),
-        ({"callback_task": "rescind.submit", "callback_url": GOOD}, NOBODY),
-        ([GOOD], NOBODY),
-        (None, NOBODY),
+        ({"callback_url": "https://evil.com/"}, NONE_WANTED),
+        ({"callback_task": "rescind.submit", "callback_url": GOOD}, NONE_WANTED),
+        ([GOOD], NONE_WANTED),
+        (None, NONE_WANTED),
     ],
 )
-def test_of_what_is_refused_who_was_rightly_named_is_told(
-    entry: object, told: Wanted
+def test_a_refused_entry_keeps_its_allowed_callbacks(
+    entry: object, wanted: Wanted
 ) -> None:
-    assert SOME.of_what_is_refused(entry) == told
-    assert replace(SOME, of_refused=False).of_what_is_refused(entry) == NOBODY
+    assert SOME.of_what_is_refused(entry) == wanted
+    assert replace(SOME, of_refused=False).of_what_is_refused(entry) == NONE_WANTED

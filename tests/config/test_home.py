@@ -1,4 +1,4 @@
-"""What runs in a folder is found there, and its key is made once."""
+"""Tests of the folder RESCIND_HOME: its record of the system, and its seal key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_what_runs_here_is_found() -> None:
+def test_a_running_system_is_found() -> None:
     what = Running("redis://:p@127.0.0.1:7/0", "http://127.0.0.1:5555", 42)
     write_running(Path(".rescind"), what)
     assert running(Path(".rescind")) == what
@@ -29,7 +29,7 @@ def test_what_runs_here_is_found() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"redis_url": 1}', "\x00"])
-def test_a_broken_note_of_what_runs_is_none(text: str) -> None:
+def test_a_broken_record_of_a_running_system_is_ignored(text: str) -> None:
     write_private(Path(".rescind/running.json"), text)
     assert running(Path(".rescind")) is None
 

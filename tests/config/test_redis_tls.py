@@ -1,4 +1,4 @@
-"""TLS to Redis is verified, whichever of the clients that we use makes the call."""
+"""Tests that both Redis clients verify TLS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rescind.config.settings import Settings, SettingsError, settings
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody else vouches for, with its key."""
+    """A self-signed certificate for 127.0.0.1, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     here = x509.SubjectAlternativeName(
@@ -46,7 +46,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Impostor:
-    """Somebody who answers in Redis's place, and hears what is sent before."""
+    """A server that answers in place of Redis, and records what clients send."""
 
     def __init__(self, certificate: Path) -> None:
         self.heard = b""
@@ -87,7 +87,7 @@ def impostor(certificate: Path) -> Iterator[Impostor]:
 def app(url: str, monkeypatch: pytest.MonkeyPatch) -> Celery:
     monkeypatch.setenv("RESCIND_REDIS_URL", url)
     settings.cache_clear()
-    # A copy of its own: the others' app has a broker that answers.
+    # A new app: the other tests' app has a broker that answers.
     spec = importlib.util.find_spec("worker.celery")
     assert spec is not None
     assert spec.loader is not None
@@ -120,7 +120,7 @@ def test_our_own_client_tells_an_impostor_nothing(impostor: Impostor) -> None:
     assert impostor.heard == b""
 
 
-def test_an_authority_of_ones_own_can_be_named(
+def test_the_url_can_name_a_certificate_authority(
     impostor: Impostor, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"{impostor.url}?ssl_ca_certs={certificate}"
@@ -142,16 +142,18 @@ def test_an_authority_of_ones_own_can_be_named(
         "ssl_check_hostname=0",
     ],
 )
-def test_no_setting_switches_it_off(
+def test_no_setting_switches_tls_verification_off(
     query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RESCIND_REDIS_URL", f"rediss://:hush@host/0?{query}")
-    with pytest.raises(SettingsError, match="never done") as refused:
+    with pytest.raises(SettingsError, match="not allowed") as refused:
         _ = Settings().redis
     assert "hush" not in str(refused.value)
 
 
-def test_what_verifies_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_keep_verification_on_are_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     url = "rediss://host/0?ssl_cert_reqs=required&ssl_check_hostname=true"
     monkeypatch.setenv("RESCIND_REDIS_URL", url)
     assert Settings().redis == url

@@ -1,4 +1,4 @@
-"""What the URLs of services may say, and what is said of all else."""
+"""Tests of the URLs of services: valid forms, and errors for all others."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from worker.transport import Channel, Transport
 
 @pytest.fixture(autouse=True)
 def _aliases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the app of ``worker.celery`` sets them, which needs a broker's address."""
-    # What another test has looked up is remembered.
+    """Set Kombu's aliases as ``worker.celery`` does, whose app needs a broker."""
+    # Kombu caches what other tests looked up.
     monkeypatch.setattr("kombu.transport._transport_cache", {})
     for name in ("redis", "rediss"):
         monkeypatch.setitem(TRANSPORT_ALIASES, name, "worker.transport:Transport")
@@ -36,10 +36,10 @@ def _aliases(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def begin(home: Home) -> Callable[[], None]:
-    """What a worker looks at before it does anything."""
+    """The checks of a worker before it starts."""
     del home
     settings.cache_clear()
-    # Its own app needs a broker's address, which is a good one as yet.
+    # The worker's app needs a broker's address, which is still valid here.
     from worker.celery import make_app
     from worker.signals import _need_services
 
@@ -66,7 +66,7 @@ def begin(home: Home) -> Callable[[], None]:
         ("redis+socket:///run/r.sock?virtual_host=4", "unix:///run/r.sock?db=4"),
     ],
 )
-def test_each_way_to_write_it_becomes_one(given: str, same: str) -> None:
+def test_every_form_of_a_url_becomes_the_same(given: str, same: str) -> None:
     assert usable(given) == same
     assert usable(same) == same
 
@@ -77,7 +77,7 @@ def of_redis_py(url: str) -> dict[str, Any]:
 
 def of_kombu(url: str) -> dict[str, Any]:
     with Connection(for_celery(url)) as one:
-        # Its parameters, without a server.
+        # The connection's parameters, without connecting.
         channel = Channel.__new__(Channel)
         channel.connection = one.transport
         channel.max_connections = 1
@@ -136,27 +136,27 @@ def test_a_real_socket_serves_submissions_and_all_else(
     assert got == [{"n": 1}]
 
 
-# --- what cannot be used ------------------------------------------------------------
+# --- unusable URLs ------------------------------------------------------------------
 
 REFUSED = [
-    ("sentinel://h:26379/0", "Sentinel is not spoken"),
-    ("redis+sentinel://:hush@h:26379/0", "Sentinel is not spoken"),
-    ("amqp://u:hush@h//", "RabbitMQ cannot be used"),
-    ("redis+cluster://h", "Redis Cluster cannot be used"),
+    ("sentinel://h:26379/0", "Sentinel is not supported"),
+    ("redis+sentinel://:hush@h:26379/0", "Sentinel is not supported"),
+    ("amqp://u:hush@h//", "RabbitMQ is not supported"),
+    ("redis+cluster://h", "Redis Cluster is not supported"),
     ("http://h", "http:// is not supported"),
     ("h:6379", "it must be such as"),
     ("redis://:hush#hush@h", "percent-encoded"),
     ("redis://:hush/hush@h", "percent-encoded"),
     ("redis://h:99999/0", "percent-encoded"),
-    ("redis://h/first", "a database is named by its number"),
-    ("redis://h/0?ssl_ca_cert=x", "ssl_ca_cert: is ssl_ca_certs meant?"),
+    ("redis://h/first", "the database must be a number"),
+    ("redis://h/0?ssl_ca_cert=x", "ssl_ca_cert: did you mean ssl_ca_certs?"),
     ("redis://h/0?socket_timeout=9", "cannot be used here, socket_timeout"),
     ("unix://run/redis.sock", "three slashes"),
 ]
 
 
 @pytest.mark.parametrize(("url", "sentence"), REFUSED)
-def test_what_cannot_be_used_is_refused_by_all_in_the_same_sentence(
+def test_an_unusable_url_gives_the_same_sentence_everywhere(
     url: str,
     sentence: str,
     home: Home,
@@ -179,7 +179,7 @@ def test_what_cannot_be_used_is_refused_by_all_in_the_same_sentence(
 
 
 def found_wrong(home: Home, what: str) -> str:
-    """What the doctor says of it."""
+    """The doctor's sentence about a setting."""
     found = {one.get("what"): one for one in home.run("doctor", "--json").records}
     assert found[what]["level"] == "wrong"
     return str(found[what]["says"])
@@ -187,7 +187,7 @@ def found_wrong(home: Home, what: str) -> str:
 
 def cluster(home: Path) -> Iterator[str]:
     home.mkdir()
-    # Unless it is named, its second port is the first and 10,000: often there is none.
+    # By default the second port is the first plus 10,000, which often does not exist.
     ports = ("--cluster-port", str(free_port()))
     with valkey_server(home, "--cluster-enabled", "yes", *ports) as url:
         with redis.Redis.from_url(url) as client:
@@ -207,7 +207,7 @@ def sentinel(home: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("kind", "sentence"), [(cluster, "a Redis Cluster"), (sentinel, "a Sentinel")]
 )
-def test_a_server_of_another_kind_is_refused_by_all(
+def test_a_server_of_another_kind_is_refused_everywhere(
     kind: Callable[[Path], Iterator[str]],
     sentence: str,
     home: Home,
@@ -224,16 +224,16 @@ def test_a_server_of_another_kind_is_refused_by_all(
         assert sentence in found_wrong(home, "redis")
 
 
-def test_a_database_that_does_not_exist_is_said(
+def test_a_missing_redis_database_is_reported(
     home: Home, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RESCIND_REDIS_URL", valkey_url.removesuffix("/0") + "/99")
-    sentence = "has no database of the number"
+    sentence = "has no database with the number"
     assert sentence in home.run("cancel", "notpanel", "ord_1").err
     assert sentence in found_wrong(home, "redis")
 
 
-def test_a_worker_begins_while_redis_is_away(
+def test_a_worker_starts_while_redis_is_unreachable(
     begin: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RESCIND_REDIS_URL", "redis://127.0.0.1:1/0")
@@ -248,7 +248,7 @@ def test_a_worker_begins_while_redis_is_away(
         ("rescind", "it must be such as postgresql"),
     ],
 )
-def test_a_url_of_no_ledger_is_refused_by_all(
+def test_a_url_that_is_no_ledgers_is_refused_everywhere(
     url: str,
     sentence: str,
     home: Home,

@@ -1,4 +1,4 @@
-"""Settings: the environment and ``.env``."""
+"""Tests of the settings from the environment and ``.env``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().embedded_database
 
 
-def test_without_a_redis_it_says_what_to_do() -> None:
+def test_without_a_redis_the_error_says_what_to_do() -> None:
     with pytest.raises(SettingsError, match=r"set RESCIND_REDIS_URL, or start"):
         _ = Settings().redis
 
@@ -73,7 +73,7 @@ def test_webhooks_are_signed_by_all_secrets_that_are_set(
     "secret",
     ["hush-hush", "whsec_", f"whsec_{'A' * 28}", f"whsec_{'A' * 92}", "whsec_ü"],
 )
-def test_a_secret_that_no_receiver_could_verify_by_is_refused_unshown(
+def test_an_invalid_webhook_secret_is_refused_and_not_shown(
     secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RESCIND_WEBHOOK_SECRET", f"whsec_{'A' * 32},{secret}")
@@ -85,7 +85,7 @@ def test_a_secret_that_no_receiver_could_verify_by_is_refused_unshown(
     assert "AAAA" not in str(error.value)
 
 
-def test_hosts_that_are_none_are_refused_by_name(
+def test_an_invalid_host_is_named_in_the_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("RESCIND_WEBHOOK_HOSTS", "shop.example.com, https://x.y")

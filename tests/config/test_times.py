@@ -1,4 +1,4 @@
-"""Times as people write them."""
+"""Tests of the parser of times."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_from_now(value: str, later: timedelta, now: datetime) -> None:
         ("9999-12-31T23:59:59.9999Z", "must lie in the years 1971 to 9000"),
     ],
 )
-def test_what_is_no_time(value: Any, sentence: str, now: datetime) -> None:
+def test_an_invalid_time(value: Any, sentence: str, now: datetime) -> None:
     with pytest.raises(ValueError, match=sentence):
         parse_time(value, now)
 

@@ -68,7 +68,7 @@ def test_an_unknown_lane_is_refused_in_words(operator: Visitor, name: str) -> No
         operator.send("/desk/lanes/resume", lane=name or "/"),
     ):
         assert refused.status_code == 404
-        assert "is no lane" in refused.text
+        assert "there is no lane" in refused.text
 
 
 def test_no_address_puts_words_on_the_overview(operator: Visitor) -> None:

@@ -98,7 +98,7 @@ def worked(at_work: Running) -> Running:
     # One by a message, which its worker calls by itself; the others by HTTP, for which
     # a wake-up is sent to a worker.
     at_work.submit(entries[0])
-    at_work.system.wait_for_door()
+    at_work.system.wait_for_api()
     token = (at_work.system.home / OWN_TOKEN).read_text().strip()
     answer = requests.post(
         f"{at_work.system.api_url}/v1/cancellations",

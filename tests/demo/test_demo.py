@@ -1,4 +1,4 @@
-"""The demo: its judge catches every kind of lie, and all of it agrees for real."""
+"""Tests of the demo: its oracle catches every kind of offence; a real run has none."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from rescind.sandbox.sandbox_client import running
 from rescind.system.service_wait import StoppedError
 from tests.ledger.build import NOW, change, hold, make, new, take_in
 
-CANCEL = Seen("cancel", acted=True, changed=True, told=True, status=200)
+CANCEL = Seen("cancel", acted=True, changed=True, answered=True, status=200)
 UNSENT = Seen("cancel")
-READ = Seen("read", acted=True, told=True, status=200)
+READ = Seen("read", acted=True, answered=True, status=200)
 
 
 def row(state: str, reason: str | None = None, **more: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def order(truth: str, *calls: Seen, **more: Any) -> Order:
 def compared(
     accepted: Collection[Wish], rows: Sequence[LedgerRow], orders: Sequence[Order]
 ) -> Verdict:
-    """As the ledger was at ``NOW``."""
+    """The verdict on a ledger that was read at ``NOW``."""
     return compare(accepted, rows, orders, NOW)
 
 
@@ -79,7 +79,9 @@ def judge(ledger: dict[str, Any], truth: Order | None) -> Verdict:
         (row("rejected", "invalid_request", attempts=0), order("cancelled", CANCEL)),
     ],
 )
-def test_what_is_true_is_let_be(ledger: dict[str, Any], truth: Order | None) -> None:
+def test_true_outcomes_are_accepted(
+    ledger: dict[str, Any], truth: Order | None
+) -> None:
     verdict = judge(ledger, truth)
     assert verdict.good, list(verdict.offences())
 
@@ -110,7 +112,7 @@ def test_what_is_true_is_let_be(ledger: dict[str, Any], truth: Order | None) -> 
         ),
     ],
 )
-def test_what_is_untrue_is_caught(
+def test_untrue_outcomes_are_caught(
     ledger: dict[str, Any], truth: Order | None, why: str
 ) -> None:
     verdict = judge(ledger, truth)
@@ -120,7 +122,7 @@ def test_what_is_untrue_is_caught(
     assert not verdict.good
 
 
-FORGOTTEN = Seen("read", acted=True, told=True, status=455)
+FORGOTTEN = Seen("read", acted=True, answered=True, status=455)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ FORGOTTEN = Seen("read", acted=True, told=True, status=455)
     [
         (("cancelled", "inferred"), order("missing"), True),
         (("cancelled", "confirmed"), order("missing"), False),
-        # Cancelled long ago, and forgotten: it says so itself, to any caller.
+        # The order was cancelled long ago and deleted; any caller gets this answer.
         (("rejected", "not_found"), order("cancelled", UNSENT, FORGOTTEN), True),
         (("rejected", "not_found"), order("cancelled", UNSENT), False),
         (("rejected", "not_found"), order("cancelled", CANCEL, FORGOTTEN), False),
@@ -164,7 +166,7 @@ def test_an_order_that_iletimerkezi_has_forgotten(
         ("rejected", {"is_all": True}, "cancelled", {"1": "cancelled"}, False),
     ],
 )
-def test_of_an_akinon_order_the_named_items_count(
+def test_only_the_cancelled_items_of_an_akinon_order_count(
     state: str, params: dict[str, Any], truth: str, items: dict[str, str], good: bool
 ) -> None:
     reason = "confirmed" if state == "cancelled" else "window_closed"
@@ -179,7 +181,7 @@ def test_of_an_akinon_order_the_named_items_count(
 @pytest.mark.parametrize(
     "state", ["scheduled", "queued", "sending", "verifying", "requested"]
 )
-def test_one_that_is_due_again_is_not_finished_and_not_lost(state: str) -> None:
+def test_a_row_that_is_due_again_is_unfinished_and_not_lost(state: str) -> None:
     due = NOW.isoformat()
     verdict = judge(row(state, due_at=due), order("active"))
     why = f"still {state} at the end, due at {due}"
@@ -188,7 +190,7 @@ def test_one_that_is_due_again_is_not_finished_and_not_lost(state: str) -> None:
     assert not verdict.good
 
 
-def test_one_that_a_worker_took_with_it_is_lost() -> None:
+def test_a_row_with_a_dead_lease_is_lost() -> None:
     lease_ended = (NOW - timedelta(minutes=1)).isoformat()
     verdict = judge(row("sending", due_at=lease_ended), order("active"))
     (offence,) = verdict.lost
@@ -196,25 +198,25 @@ def test_one_that_a_worker_took_with_it_is_lost() -> None:
     assert not verdict.unfinished
 
 
-def test_one_that_was_accepted_and_is_in_no_row_is_lost() -> None:
+def test_an_accepted_cancellation_without_a_row_is_lost() -> None:
     accepted = {("notpanel", "default", "o1"), ("notpanel", "default", "o2")}
     held = order("cancelled", CANCEL)
     (offence,) = compared(accepted, [row("cancelled", "confirmed")], [held]).lost
     assert offence.order == "o2"
 
 
-def test_one_that_was_accepted_and_is_kept_as_wrong_is_lost() -> None:
+def test_an_accepted_cancellation_kept_as_invalid_is_lost() -> None:
     ledger = row("rejected", "invalid_request", attempts=0)
     assert compared({("notpanel", "default", "o1")}, [ledger], []).lost
 
 
 # --- sent twice ---------------------------------------------------------------------
 
-REFUSED = Seen("cancel", acted=True, told=True, status=400)
+REFUSED = Seen("cancel", acted=True, answered=True, status=400)
 LOST = Seen("cancel", acted=True, changed=True)
 DEAF = Seen("read", acted=True)
-ACTIVE = Seen("read", acted=True, told=True, status=200, active=True)
-INACTIVE = Seen("read", acted=True, told=True, status=200, active=False)
+ACTIVE = Seen("read", acted=True, answered=True, status=200, active=True)
+INACTIVE = Seen("read", acted=True, answered=True, status=200, active=False)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ INACTIVE = Seen("read", acted=True, told=True, status=200, active=False)
     [
         ("ithink", [LOST], True),
         ("ithink", [LOST, LOST], False),
-        # It got there, though the provider had not yet acted on it.
+        # The call arrived, but the provider had not processed it yet.
         ("ithink", [LOST, UNSENT], False),
         ("ithink", [UNSENT, UNSENT, LOST], True),
         ("ithink", [LOST, READ, CANCEL], False),
@@ -263,7 +265,7 @@ def test_each_cancellation_of_an_order_has_a_call_of_its_own() -> None:
     assert len(compared((), rows, [thrice]).twice) == 1
 
 
-# --- what is said of it -------------------------------------------------------------
+# --- the report ---------------------------------------------------------------------
 
 
 def test_the_last_line_counts_and_every_offence_is_named(
@@ -302,7 +304,7 @@ def _drawn(table: Any) -> list[str]:
     return [line for line in out.getvalue().splitlines() if line.strip()]
 
 
-def test_progress_without_a_terminal_is_a_line_now_and_then(
+def test_progress_without_a_terminal_is_a_line_every_few_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with progress() as show:
@@ -316,11 +318,11 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
 # --- how long it waits --------------------------------------------------------------
 
 EVERY = 10.0
-"""Seconds that each wait takes."""
+"""The seconds of each wait."""
 
 
 class Run:
-    """A run whose time passes only while it is waited for.
+    """A run whose time passes only while the demo waits.
 
     In each of these waits one cancellation ends.
     """
@@ -343,35 +345,35 @@ class Run:
         return False
 
     def seconds(self) -> float:
-        """For how long it is waited for."""
+        """The seconds that the demo waits."""
         stall = StallDetector(STALL_SECONDS, self.clock)
         demo.await_the_end(self.engine, self.wait, stall)
         return self.clock()
 
 
-def test_it_waits_as_long_as_anything_moves(engine: Engine) -> None:
+def test_the_demo_waits_as_long_as_there_is_progress(engine: Engine) -> None:
     slow = range(5, 41, 5)
     assert Run(engine, slow).seconds() == 40 * EVERY
 
 
-def test_it_waits_no_longer_than_a_minute_for_what_does_not_move(
+def test_the_demo_waits_at_most_a_minute_without_progress(
     engine: Engine,
 ) -> None:
     stuck = Run(engine, (1, 5, 1000))
     assert stuck.seconds() == 5 * EVERY + STALL_SECONDS
 
 
-def test_it_waits_for_nothing_where_all_has_ended(engine: Engine) -> None:
+def test_the_demo_does_not_wait_once_all_has_ended(engine: Engine) -> None:
     assert Run(engine, ()).seconds() == 0
 
 
-def test_told_to_stop_it_waits_no_more(engine: Engine) -> None:
+def test_the_demo_stops_waiting_when_it_is_stopped(engine: Engine) -> None:
     take_in(engine, [new()])
     with pytest.raises(StoppedError):
         demo.await_the_end(engine, lambda _: True)
 
 
-def test_what_cannot_be_seen_is_no_progress() -> None:
+def test_unreadable_progress_counts_as_none() -> None:
     now = 0.0
     stall = StallDetector(60, lambda: now)
     assert not stall.stalled("one")
@@ -386,7 +388,7 @@ def test_what_cannot_be_seen_is_no_progress() -> None:
 # --- the file, the accounts, the record ----------------------------------------------
 
 
-def test_settings_are_the_demos_own_whatever_is_set(
+def test_the_demo_ignores_the_users_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RESCIND_REDIS_URL", "redis://elsewhere:6379/0")
@@ -403,11 +405,11 @@ def test_accounts_of_the_demo_are_good(tmp_path: Path) -> None:
     assert all(config.fault is None for config in accounts.lanes.values())
     slow = float(str(demo_setup.SANDBOX["slow_seconds"]))
     for config in accounts.lanes.values():
-        # A slow answer is a lost one, or the demo would show less than it says.
+        # A slow answer must be lost, or the demo would not show lost answers.
         assert config.policy.read_timeout < slow
 
 
-def test_what_must_be_accepted_is_what_is_good_by_itself(tmp_path: Path) -> None:
+def test_every_valid_row_must_be_accepted(tmp_path: Path) -> None:
     accounts = demo_setup.write_accounts(
         tmp_path / "accounts.toml", lambda p: f"http://127.0.0.1:1/{p}"
     )
@@ -437,7 +439,7 @@ def test_a_file_that_is_not_there_is_named(
     assert "none.csv does not exist" in capsys.readouterr().err
 
 
-def test_the_sandbox_is_understood() -> None:
+def test_the_sandboxs_record_is_converted() -> None:
     with running() as box:
         box.seed("iletimerkezi", "312891245", "scheduled")
         base = box.base_url("iletimerkezi")
@@ -449,22 +451,22 @@ def test_the_sandbox_is_understood() -> None:
     assert found.truth == "cancelled"
     assert found.changed_by_us
     read, first, second = found.calls
-    assert (read.op, read.told, read.active) == ("read", True, True)
-    assert (first.op, first.acted, first.told) == ("cancel", True, True)
-    assert (second.op, second.acted, second.told) == ("cancel", False, True)
+    assert (read.op, read.answered, read.active) == ("read", True, True)
+    assert (first.op, first.acted, first.answered) == ("cancel", True, True)
+    assert (second.op, second.acted, second.answered) == ("cancel", False, True)
     ledger = row("cancelled", "confirmed", provider="iletimerkezi", order="312891245")
     verdict = compared((), [ledger], [found])
     assert [kind for kind, _ in verdict.offences()] == ["twice"]
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_500_after", "garbage"])
-def test_a_reading_that_was_spoilt_told_nothing(kind: str) -> None:
+def test_a_spoilt_reading_counts_as_unanswered(kind: str) -> None:
     with running() as box:
         box.script("iletimerkezi", "read", kind)
         with suppress(OSError):
             _ask(f"{box.base_url('iletimerkezi')}/v1/get-report/json", "312891245")
         (found,) = [seen(one) for one in box.orders()]
-    assert [call.told for call in found.calls] == [False]
+    assert [call.answered for call in found.calls] == [False]
 
 
 def _ask(url: str, order_id: str) -> None:
@@ -505,7 +507,7 @@ def small_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def started(small_file: Path) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that the test has started; none is left at its end."""
+    """Processes that the test starts; the fixture ends them."""
     processes: list[subprocess.Popen[str]] = []
     yield processes
     for process in processes:
@@ -515,7 +517,7 @@ def started(small_file: Path) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 @pytest.mark.timeout(600)  # it ends by itself, a minute after nothing moves
-def test_a_small_file_is_pushed_through_and_all_agrees(
+def test_a_small_file_ends_with_ledger_and_providers_in_agreement(
     small_file: Path, started: list[subprocess.Popen[str]]
 ) -> None:
     process = _demo(small_file)
@@ -524,19 +526,19 @@ def test_a_small_file_is_pushed_through_and_all_agrees(
     assert process.returncode == 0, out + err
     last = out.splitlines()[-1]
     assert last == "orders untrue 0, lost 0, sent twice 0, not finished 0"
-    assert "61 rows taken in, 1 of them refused as wrong" in out
+    assert "61 rows submitted, 1 of them refused as wrong" in out
     assert "  line 61: " in out
 
 
 @pytest.mark.timeout(600)
-def test_kept_running_it_stays_until_it_is_interrupted(
+def test_with_keep_running_the_demo_runs_until_interrupted(
     small_file: Path, started: list[subprocess.Popen[str]]
 ) -> None:
     process = _demo(small_file, "keep")
     started.append(process)
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("Still up"):
+        if line.startswith("Running until"):
             break
     assert process.poll() is None
     process.send_signal(signal.SIGINT)

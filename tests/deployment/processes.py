@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.deployment.files import ROOT
 
 BIN = Path(sys.executable).parent
-RESCIND = [sys.executable, "-m", "rescind.cli"]
+RESCIND = [sys.executable, "-m", "rescind"]
 PATIENCE = 45.0
 
 

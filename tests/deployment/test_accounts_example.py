@@ -62,7 +62,7 @@ def test_the_example_overrides_are_what_holds_anyway(provider: str) -> None:
 
 
 def test_the_example_lists_every_policy_value_with_its_default() -> None:
-    common = ACCOUNTS.rpartition("# --- what every account has")[2]
+    common = ACCOUNTS.rpartition("# --- settings of every account")[2]
     listed = _commented(common)
     assert listed.pop("allow_plain_http") is False
     fields = Policy.model_fields

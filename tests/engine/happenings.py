@@ -13,7 +13,7 @@ from rescind.config.accounts import Lane
 from rescind.engine.call_results import CallResult
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
-from rescind.ledger.decision import Event, NotSent
+from rescind.ledger.decision_events import Event, NotSent
 from rescind.ledger.storage.transactions import writing
 from tests.engine.choices import AFTER, BEFORE, KINDS, LANES, POLICIES, REST, SPANS
 from tests.engine.invariants import Observer, in_time

@@ -12,7 +12,7 @@ from rescind.engine.executor import Done
 from rescind.engine.lane_operation import Call
 from rescind.engine.permits import Granted
 from rescind.engine.rate_limiter import Budget, Place, Rule
-from rescind.ledger.decision import PutBack
+from rescind.ledger.decision_events import PutBack
 from rescind.ledger.progress import Claimed
 from rescind.provider.policy import Policy
 from tests.ledger.build import NOW

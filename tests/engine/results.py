@@ -8,7 +8,7 @@ from itertools import count
 from rescind.engine.call_deadlines import too_late
 from rescind.engine.call_results import FINE, CallResult, Effect
 from rescind.ledger.changes.call_log import CallMade
-from rescind.ledger.decision import Event, Halve, Lost, NotSent, Wait
+from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, Wait
 from rescind.provider.outcomes import Finding, Outcome, Reason
 from tests.engine.parts import FakeClock, UnderWay
 

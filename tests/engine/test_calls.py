@@ -20,7 +20,8 @@ from rescind.engine.calls import SEALED_WAIT, Caller, longest_call
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Place
 from rescind.ledger.changes.recording import new_id
-from rescind.ledger.decision import Halve, Lost, NotSent, PutBack, Wait, decide
+from rescind.ledger.decision import decide
+from rescind.ledger.decision_events import Halve, Lost, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.states import State

@@ -21,7 +21,7 @@ from rescind.engine.dispatcher import Dispatcher
 from rescind.engine.executor import ThreadExecutor
 from rescind.engine.lane_operation import Call, LaneOperation
 from rescind.engine.rate_limiter import Place
-from rescind.ledger.decision import Lost, PutBack
+from rescind.ledger.decision_events import Lost, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Order

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from rescind.engine.duplicates import LEAST_WAIT
-from rescind.ledger.decision import Event
+from rescind.ledger.decision_events import Event
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading
 from tests.engine.results import ACTIVE, CANCELLED, REFUSED

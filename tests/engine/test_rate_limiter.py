@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 import redis
@@ -154,3 +155,65 @@ def test_places_are_not_kept_for_ever(
         pass
     rates.release([place])
     assert 0 < int(str(client.ttl(key))) <= 3
+
+
+def test_places_whose_answer_was_lost_are_given_once_more(
+    rates: Rates, lane: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client asks again by itself, with the very same words."""
+    take = rates._take
+
+    def twice(*asked: Any) -> object:
+        take(*asked)
+        return take(*asked)
+
+    with monkeypatch.context() as lost:
+        lost.setattr(rates, "_take", twice)
+        assert rates.take(lane, policy("5/minute"), 4).calls == 4
+    assert rates.take(lane, policy("5/minute"), 4).calls == 1
+
+
+@pytest.mark.parametrize("rate", ["3/minute", "40/second"])
+def test_places_given_once_more_are_given_no_earlier_than_at_first(
+    rates: Rates, lane: tuple[str, str], monkeypatch: pytest.MonkeyPatch, rate: str
+) -> None:
+    take, at_first = rates._take, list[Any]()
+
+    def twice(*asked: Any) -> object:
+        at_first.append(take(*asked))
+        return take(*asked)
+
+    monkeypatch.setattr(rates, "_take", twice)
+    places = rates.take(lane, policy(rate), 3).places
+    ((_, _, free),) = at_first
+    assert [one.free >= at for one, at in zip(places, free, strict=True)] == [True] * 3
+
+
+def test_places_that_redis_gave_and_nobody_got_are_free_when_it_is_back(
+    rates: Rates, lane: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = rates._take
+
+    def unanswered(*asked: Any) -> object:
+        take(*asked)
+        raise redis.TimeoutError("Timeout reading from socket")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(rates, "_take", unanswered)
+        with pytest.raises(redis.TimeoutError):
+            rates.take(lane, policy("5/minute"), 5)
+    assert rates.take(lane, policy("5/minute"), 5).calls == 5
+
+
+def test_what_redis_could_not_be_told_it_is_told_when_it_is_back(
+    rates: Rates, lane: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = rates.take(lane, policy("5/minute"), 5)
+
+    def away(*_: object) -> object:
+        raise redis.ConnectionError("connection refused")
+
+    with monkeypatch.context() as gone:
+        gone.setattr(rates, "_release", away)
+        rates.release(taken.places)
+    assert rates.take(lane, policy("5/minute"), 5).calls == 5

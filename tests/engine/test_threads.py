@@ -28,7 +28,7 @@ from rescind.engine.lane_registry import Registry
 from rescind.engine.rate_limiter import Place
 from rescind.engine.sweeper import sweep
 from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
-from rescind.ledger.decision import Event, NotSent, PutBack, Wait
+from rescind.ledger.decision_events import Event, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading

@@ -186,7 +186,7 @@ def test_a_thread_that_ends_by_a_fault_is_not_alive(job: Job) -> None:
 
 HANGS = """
 import logging, sys, time
-from worker import host
+from rescind.runtime import host
 from rescind.runtime.background_job import BackgroundJob
 from rescind.telemetry.logs import set_up
 import structlog
@@ -209,7 +209,7 @@ FILL = 'while True: structlog.get_logger("rescind.x").warning("x" * 1000)'
 
 FAILS = """
 import logging, time
-from worker import host
+from rescind.runtime import host
 from rescind.engine.engine import Engine
 from rescind.telemetry.logs import set_up
 

@@ -1,4 +1,4 @@
-"""The catalogue of problems: whole, in use, and the same as its page in docs."""
+"""Tests that the catalogue of problems is complete, used, and the same as its page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.cli.test_cli_support import ROOT
 
 ROOMS = ("providers", "rescind", "worker", "tasks")
 OTHER_WAYS = {"api", "dashboard", "sandbox"}
-"""Rooms of ``rescind/`` whose errors become answers by HTTP."""
+"""Rooms of ``rescind/`` that answer errors by HTTP."""
 REASONS = {
     State.CANCELLED: ("confirmed", "already_cancelled", "partial", "inferred"),
     State.REJECTED: (
@@ -35,22 +35,23 @@ INSIDE = {
     "AccountsError": "becomes the fault of all lanes",
     "CodedError": "becomes evidence of a call",
     "ContradictoryReplyError": "becomes evidence of a call",
-    "DemoError": "ends the demo, by its own sentence",
+    "DemoError": "ends the demo with its own sentence",
     "EngineStoppedError": "sends a message back to its queue",
     "ForbiddenEdgeError": "a bug of ours",
     "LostError": "becomes evidence of a call",
+    "NotSentError": "becomes evidence of a call",
     "RowError": "becomes what is wrong with one row",
     "SchedulesError": "becomes the fault of a rule",
-    "StoppedError": "somebody has pressed Ctrl-C",
+    "StoppedError": "the user has pressed Ctrl-C",
     "TooLateError": "ends one call",
     "UnreadableReplyError": "becomes evidence of a call",
-    "UnsentError": "becomes what is known of a delivery",
+    "UnsentError": "becomes the detail of a delivery",
     "_UnbuildableError": "becomes the fault of one order",
 }
 """Exceptions that never end a command, and what becomes of them."""
 
 
-def test_the_page_is_made_of_the_catalogue() -> None:
+def test_the_page_is_generated_from_the_catalogue() -> None:
     assert (ROOT / PAGE).read_text() == page(), "run `python -m rescind.errors`"
 
 
@@ -58,12 +59,12 @@ def test_each_problem_has_a_section_that_its_anchor_leads_to() -> None:
     headings = re.findall(r"(?m)^### (.+)$", (ROOT / PAGE).read_text())
     assert headings == list(PROBLEMS)
     for slug in PROBLEMS:
-        # What a heading's anchor is made of, so that both are the same.
+        # Only these characters: then the heading's anchor equals the slug.
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", slug)
         assert anchor(slug) == f"docs/errors.md#{slug}"
 
 
-def test_where_the_page_leads_there_is_something() -> None:
+def test_every_link_of_the_page_leads_to_a_heading() -> None:
     for name, _, heading in re.findall(r"\]\(([\w/.-]+\.md)(#([\w-]+))?\)", page()):
         text = (ROOT / "docs" / name).read_text()
         titles = re.findall(r"(?m)^#+ (.+)$", text)
@@ -71,7 +72,7 @@ def test_where_the_page_leads_there_is_something() -> None:
         assert not heading or heading in anchors, f"{name}#{heading}"
 
 
-def test_every_way_to_end_is_explained() -> None:
+def test_every_outcome_is_explained() -> None:
     pairs = [(state, reason) for state, of in REASONS.items() for reason in of]
     assert {reason for _, reason in pairs} == set(Reason)
     found = {outcome(*pair).slug for pair in pairs}
@@ -88,9 +89,10 @@ def test_a_problem_that_is_not_listed_is_refused() -> None:
 
 
 def _sources() -> Iterator[tuple[Path, ast.Module]]:
+    """All modules except those that list the problems."""
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
-            if "errors" not in path.parts:
+            if path.parent.name != "errors" or path.stem == "exceptions":
                 yield path, ast.parse(path.read_text())
 
 
@@ -109,7 +111,7 @@ def test_every_problem_is_used_somewhere() -> None:
     assert unused == set()
 
 
-def test_whatever_the_code_names_is_listed() -> None:
+def test_every_problem_that_the_code_names_is_listed() -> None:
     for path, tree in _sources():
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "problem":
@@ -119,7 +121,7 @@ def test_whatever_the_code_names_is_listed() -> None:
 
 
 def _errors() -> dict[str, type[Exception]]:
-    """Every exception class of ours below the doors."""
+    """Every exception class of ours that does not become an HTTP answer."""
     return {
         node.name: getattr(importlib.import_module(_module(path)), node.name)
         for path, tree in _sources()
@@ -133,7 +135,7 @@ def _module(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def test_every_error_of_ours_has_its_page() -> None:
+def test_every_error_of_ours_has_a_section() -> None:
     errors = _errors()
     assert set(INSIDE) <= set(errors)
     for name in set(errors) - set(INSIDE):
@@ -152,11 +154,11 @@ def test_every_error_of_ours_has_its_page() -> None:
         (PermissionError(13, "Permission denied", "x"), "file-unusable"),
     ],
 )
-def test_errors_of_others_have_theirs(error: Exception, slug: str) -> None:
+def test_errors_of_libraries_have_a_section(error: Exception, slug: str) -> None:
     ending = explain(error)
     assert ending is not None
     assert ending.problem == slug
 
 
-def test_a_bug_of_ours_has_none() -> None:
+def test_a_bug_of_ours_has_no_section() -> None:
     assert explain(ZeroDivisionError()) is None

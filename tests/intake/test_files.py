@@ -1,4 +1,4 @@
-"""Files of cancellations, as real programs and people write them."""
+"""Tests of files of cancellations that real programs and users write."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ONE = [{"provider": "notpanel", "order": "ord_1"}]
         '\ufeff\n {"provider": "notpanel", "order": "ord_1"}\r\n\n',
     ],
 )
-def test_what_is_one_good_row(data: str) -> None:
+def test_one_valid_row(data: str) -> None:
     assert entries(data) == ONE
 
 
@@ -59,7 +59,7 @@ def test_columns_for_params_and_metadata() -> None:
     ]
 
 
-def test_a_parameter_that_is_a_text_stays_one() -> None:
+def test_a_text_parameter_stays_a_text() -> None:
     data = "provider,order,param.forced_refund_amount\nakinon,1,12.50\n"
     assert entries(data)[0]["params"] == {"forced_refund_amount": "12.50"}
 
@@ -79,15 +79,15 @@ WHOLE_FILES: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "is empty: there is nothing to submit"),
     "blank": ("\n \n", "is empty: there is nothing to submit"),
     "only a header": ("provider,order\n", "has a header and no rows"),
-    "no header": ("notpanel,ord_1\n", "lacks provider and order; they are provider"),
+    "no header": ("notpanel,ord_1\n", "lacks provider and order; the columns are"),
     "one column missing": ("provider,id\nx,1\n", "lacks order"),
     "a column unknown": ("provider,order,oder\nx,1,2\n", "no such column: 'oder'"),
     "a param without name": ("provider,order,param.\nx,1,2\n", "no such column"),
     "a column twice": ("provider,order,order\nx,1,2\n", "names order twice"),
     "a broken header": ('provider,"order\nx,1\n', "lacks order|cannot be read as CSV"),
     "an array": ('[{"provider": "x"}]', "write one object on each line"),
-    "utf-16": ("provider,order\n".encode("utf-16"), "is UTF-16 or no text"),
-    "binary": (b"\x7fELF\x00\x01", "is UTF-16 or no text"),
+    "utf-16": ("provider,order\n".encode("utf-16"), "is UTF-16, or is not a text"),
+    "binary": (b"\x7fELF\x00\x01", "is UTF-16, or is not a text"),
     "a latin-1 header": (
         "provider,order,metadata.ü\nx,1,2\n".encode("latin-1"),
         "its header is not UTF-8: save the file as UTF-8",
@@ -126,7 +126,7 @@ def test_a_bad_row_stops_no_other(case: str) -> None:
     )
 
 
-def test_two_open_quotes_are_two_bad_rows() -> None:
+def test_two_unclosed_quotes_are_two_bad_rows() -> None:
     bad = 'notpanel,"ord_2,x\n'
     rows = read(HEAD + bad + GOOD * 3 + bad + GOOD)
     assert [row.line for row in rows if row.wrong is not None] == [2, 6]
@@ -145,7 +145,7 @@ def test_a_cut_off_last_line(end: str) -> None:
     ("cell", "sentence"),
     [("{", "params is not JSON"), ("[1]", "params must be an object")],
 )
-def test_params_that_are_no_object(cell: str, sentence: str) -> None:
+def test_params_that_are_not_an_object(cell: str, sentence: str) -> None:
     rows = read(f"provider;order;params;param.x\nnotpanel;1;{cell};2\n")
     assert sentence in str(rows[0].wrong)
 
@@ -158,7 +158,7 @@ def test_a_parameter_given_twice() -> None:
 JSON_LINES = {
     '{"provider": "notpanel", "ord': "is the last line, and seems to be cut off",
     "{}}": "it is not JSON",
-    '{"a": NaN}': "NaN is no JSON number",
+    '{"a": NaN}': "NaN is not a JSON number",
     '{"a": ' + "9" * 5000 + "}": "not JSON that can be kept",
     "[" * 100_000: "nested too deeply",
 }
@@ -177,7 +177,7 @@ def test_latin_1_in_json_lines() -> None:
     assert "is not UTF-8: save the file as UTF-8" in str(rows[1].wrong)
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_a_missing_file() -> None:
     with pytest.raises(FileError, match="does not exist"):
         load("/nowhere/at/all.csv")
     with pytest.raises(FileError, match="cannot be read"):
@@ -195,13 +195,13 @@ def test_any_bytes_are_rows_or_a_sentence(data: bytes) -> None:
 
 
 @given(st.lists(st.text('abcü,;"\n\r\t{}[]\x00 \\'), max_size=20))
-def test_any_rows_behind_a_good_header(cells: list[str]) -> None:
+def test_any_rows_below_a_valid_header(cells: list[str]) -> None:
     text = "provider,order,param.x,params\n" + "\n".join(cells) + "\nnotpanel,1,,\n"
     assert read(text)[-1].entry == {"provider": "notpanel", "order": "1"}
 
 
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=30))
-def test_what_a_csv_writer_writes_is_read_back(notes: list[str]) -> None:
+def test_the_output_of_a_csv_writer_is_read_back(notes: list[str]) -> None:
     import csv
     import io
 

@@ -1,5 +1,7 @@
-"""Files as Excel and pandas leave them: what they stand for is taken, or a sentence
-says how to save them."""
+"""Tests of files that Excel and pandas write.
+
+Their original values are read, or a sentence says how to save the file.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ ONE = [{"provider": "notpanel", "order": "ord_1"}]
 
 
 def accepted(data: str | bytes) -> list[tuple[str, dict[str, Any]]]:
-    """Orders and params of the entries, as intake keeps them."""
+    """Orders and params of the entries, as intake stores them."""
     found = [check(entry, ACCOUNTS, NOW) for entry in entries(data)]
     return [(one.order, dict(one.params)) for one in found]
 
@@ -44,7 +46,7 @@ def accepted(data: str | bytes) -> list[tuple[str, dict[str, Any]]]:
 # --- numbers that became floats ------------------------------------------------------
 
 
-def test_orders_that_became_floats_are_the_numbers_they_were() -> None:
+def test_orders_converted_to_floats_become_whole_numbers_again() -> None:
     rows = ("ithink,86210010463.0", "notpanel,23501.00", "iletimerkezi,312891245.0")
     data = "provider,order\n" + "\n".join(rows) + "\n"
     assert [one for one, _ in accepted(data)] == ["86210010463", "23501", "312891245"]
@@ -53,13 +55,13 @@ def test_orders_that_became_floats_are_the_numbers_they_were() -> None:
 
 
 @pytest.mark.parametrize("reason", ["4.0", "4", "4.000", '="4"', "'4"])
-def test_a_parameter_that_became_a_float_is_whole(reason: str) -> None:
+def test_a_parameter_converted_to_a_float_becomes_whole_again(reason: str) -> None:
     cell = '"' + reason.replace('"', '""') + '"'
     data = f"provider,order,param.reason_id\ndukkango,{UUID},{cell}\n"
     assert accepted(data) == [(UUID, {"reason_id": 4})]
 
 
-def test_floats_within_params_are_whole_and_amounts_stay_as_written() -> None:
+def test_floats_in_params_become_whole_and_amounts_stay_unchanged() -> None:
     params = '"{""is_all"": true, ""reasons"": {""9"": 1.0}}"'
     header = "provider,order,params,param.forced_refund_amount"
     data = f"{header}\nakinon,1883.0,{params},12.50\n"
@@ -76,7 +78,7 @@ def test_json_lines_of_pandas_are_read() -> None:
 
 
 @given(st.floats() | st.integers())
-def test_no_float_but_a_whole_and_exact_one_is_changed(value: float) -> None:
+def test_only_whole_and_exact_floats_are_changed(value: float) -> None:
     found = whole([{"x": value}])[0]["x"]
     assert found == value or math.isnan(value)
     exact = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
@@ -88,9 +90,7 @@ ROUNDED = ["8.62100E+10", "8,62100E+10", "8.621e10", "9E+10", "8.6210010463E+19"
 
 @pytest.mark.parametrize("order", ROUNDED)
 @pytest.mark.parametrize("provider", ["ithink", "notpanel", "iletimerkezi"])
-def test_a_number_that_was_rounded_is_refused_with_what_to_do(
-    provider: str, order: str
-) -> None:
+def test_a_rounded_number_is_refused_with_advice(provider: str, order: str) -> None:
     [entry] = entries(f"provider;order\n{provider};{order}\n")
     with pytest.raises(InvalidRequestError) as refused:
         check(entry, ACCOUNTS, NOW)
@@ -99,7 +99,7 @@ def test_a_number_that_was_rounded_is_refused_with_what_to_do(
     assert "export it as text" in said
 
 
-def test_an_id_with_an_e_in_it_is_no_number() -> None:
+def test_an_id_with_an_e_is_not_a_number() -> None:
     assert accepted("provider,order\nnotpanel,8E10\n") == [("8E10", {})]
 
 
@@ -107,7 +107,7 @@ def test_an_id_with_an_e_in_it_is_no_number() -> None:
 
 
 @pytest.mark.parametrize("cell", ['="86210010463"', "'86210010463", "= x"])
-def test_what_keeps_a_text_from_excel_is_no_part_of_it(cell: str) -> None:
+def test_marks_that_protect_a_text_from_excel_are_removed(cell: str) -> None:
     quoted = '"' + cell.replace('"', '""') + '"'
     [entry] = entries(f"provider,order\nithink,{quoted}\n")
     assert entry["order"] == ("= x" if cell == "= x" else "86210010463")
@@ -128,7 +128,7 @@ def test_an_apostrophe_in_metadata_stays() -> None:
         (Decimal("86210010463.00"), 4, True),
     ],
 )
-def test_a_rules_columns_are_read_the_same(
+def test_a_rules_columns_are_read_the_same_way(
     order: object, reason: object, typed: bool
 ) -> None:
     columns = {"order": "o", "params.reason_id": "r"}
@@ -161,7 +161,7 @@ FALSE = ["FALSE", "False", "YANLIŞ", "yanlış", "असत्य"]
 
 
 @pytest.mark.parametrize("word", TRUE + FALSE)
-def test_excels_truths_are_true_and_false(word: str) -> None:
+def test_excels_words_for_true_and_false_are_booleans(word: str) -> None:
     header = "provider,order,param.return_details,param.is_all,param.reasons"
     data = f'{header}\nakinon,7,{word},TRUE,"{{""9"": 1}}"\n'
     params = entries(data)[0]["params"]
@@ -169,7 +169,7 @@ def test_excels_truths_are_true_and_false(word: str) -> None:
     assert params["is_all"] is True
 
 
-def test_a_truth_is_a_word_where_no_truth_is_asked_for() -> None:
+def test_a_word_for_true_stays_a_text_in_other_parameters() -> None:
     assert param_value("akinon", "refund_invoice_number", "DOĞRU") == "DOĞRU"
     assert param_value("akinon", "is_all", "maybe") == "maybe"
     assert param_value("x", "is_all", "DOĞRU") == "DOĞRU"
@@ -187,7 +187,7 @@ def test_a_file_in_gzip_is_read(data: str) -> None:
 
 
 @given(st.integers(2, len(gzip.compress(PLAIN.encode())) - 1))
-def test_gzip_that_is_cut_off_is_said_so(size: int) -> None:
+def test_truncated_gzip_is_reported(size: int) -> None:
     with pytest.raises(FileError, match="its gzip"):
         read(gzip.compress(PLAIN.encode())[:size])
 
@@ -237,11 +237,11 @@ def test_numbers_of_a_workbook_are_whole_or_refused_as_rounded() -> None:
     )
     first, second = entries(data)
     assert first["order"] == "86210010463"
-    with pytest.raises(InvalidRequestError, match="what a spreadsheet has left"):
+    with pytest.raises(InvalidRequestError, match="long number that a spreadsheet has"):
         check(second, ACCOUNTS, NOW)
 
 
-def test_a_row_of_a_workbook_that_is_wrong_stops_no_other() -> None:
+def test_a_wrong_row_of_a_workbook_stops_no_other() -> None:
     rows = read(
         book(["provider", "order"], ["notpanel", 1, "x"], ["notpanel", "ord_1"])
     )
@@ -260,7 +260,7 @@ def archive(**members: str) -> bytes:
 STUB = {"[Content_Types].xml": "<x/>", "xl__workbook.xml": "<x/>"}
 NO_WORKBOOKS: dict[str, tuple[bytes, str]] = {
     "stub": (archive(**STUB), "broken Excel workbook"),
-    "zip": (archive(**{"a.csv": PLAIN}), "is a ZIP, and no .xlsx"),
+    "zip": (archive(**{"a.csv": PLAIN}), "is a ZIP, not an .xlsx"),
     "ods": (archive(**{"content.xml": "<x/>"}), "is an OpenDocument sheet"),
     "cut": (book(["provider", "order"])[:500], "broken Excel workbook"),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600, "old Excel workbook"),
@@ -271,7 +271,7 @@ NO_WORKBOOKS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", NO_WORKBOOKS)
-def test_what_is_no_workbook_is_named_with_how_to_save_it(case: str) -> None:
+def test_a_file_that_is_no_workbook_is_reported_with_advice(case: str) -> None:
     data, sentence = NO_WORKBOOKS[case]
     with pytest.raises(FileError, match=sentence) as wrong:
         read(data)
@@ -288,7 +288,7 @@ def test_a_workbook_is_unpacked_within_bounds(monkeypatch: pytest.MonkeyPatch) -
         read(out.getvalue())
 
 
-def test_no_more_columns_are_looked_at_than_may_be(
+def test_the_number_of_columns_read_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(workbook, "MOST_COLUMNS", 2)
@@ -297,7 +297,7 @@ def test_no_more_columns_are_looked_at_than_may_be(
 
 
 @given(st.sampled_from([packed.ZIP, packed.GZIP, packed.OLD_EXCEL]), st.binary())
-def test_any_bytes_behind_a_known_beginning_are_a_sentence(
+def test_any_bytes_after_a_known_signature_give_a_sentence(
     begins: bytes, rest: bytes
 ) -> None:
     with pytest.raises(FileError):

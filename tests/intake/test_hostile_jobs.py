@@ -1,5 +1,4 @@
-"""Whatever a producer sends: good entries are kept beside bad ones, and every bad one
-with what is wrong with it."""
+"""Tests with hostile messages: valid entries are stored, and bad ones with a fault."""
 
 from __future__ import annotations
 
@@ -55,7 +54,7 @@ BASES: list[dict[str, Any]] = [
 
 
 def spoilt() -> list[object]:
-    """Every field and every param with every odd value, and what is no entry at all."""
+    """Every field and every param with every odd value, and values of other types."""
     with_one = [
         {"provider": "notpanel", "order": "ord_1", name: odd}
         for name in (*FIELDS, "x", "\ud800", "y" * 100_000)
@@ -81,7 +80,7 @@ def kept(engine: Engine, taken: list[Taken]) -> list[dict[str, Any]]:
 
 
 def check_kept(engine: Engine, taken: list[Taken]) -> None:
-    """Each has a record; what was refused, in a sentence that is not too long."""
+    """Each entry has a record; a refused one has a sentence of bounded length."""
     found = kept(engine, taken)
     assert len(found) == len(taken)
     for one, record in zip(taken, found, strict=True):
@@ -93,9 +92,7 @@ def check_kept(engine: Engine, taken: list[Taken]) -> None:
             assert 0 < len(one.wrong or "") < 1500
 
 
-def test_any_odd_value_anywhere_harms_no_other_entry(
-    engine: Engine, now: datetime
-) -> None:
+def test_an_odd_value_affects_no_other_entry(engine: Engine, now: datetime) -> None:
     everything = spoilt()
     for start in range(0, len(everything), MOST // 2):
         chunk = everything[start : start + MOST // 2]
@@ -109,7 +106,7 @@ def test_any_odd_value_anywhere_harms_no_other_entry(
 
 @given(entries=st.lists(JSON | ENTRY, max_size=12))
 @ON_ONE_LEDGER
-def test_any_message_is_kept_and_the_same_again_changes_nothing(
+def test_any_message_is_stored_and_its_repetition_changes_nothing(
     engine: Engine, now: datetime, entries: list[object]
 ) -> None:
     taken = take_in(engine, ACCOUNTS, SEAL, entries, now)
@@ -126,7 +123,7 @@ PLAIN = st.recursive(
     | st.booleans()
     | st.integers()
     | st.integers(-(10**300), 10**300)
-    # Beyond, PostgreSQL gives back a whole number of the same digits.
+    # For larger floats, PostgreSQL returns a whole number with the same digits.
     | st.floats(-1e15, 1e15)
     | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
@@ -136,7 +133,7 @@ PLAIN = st.recursive(
 
 @given(metadata=st.lists(st.dictionaries(st.text(), PLAIN, max_size=4), max_size=8))
 @ON_ONE_LEDGER
-def test_what_is_kept_is_what_was_given(
+def test_the_stored_entry_is_what_was_given(
     engine: Engine, now: datetime, metadata: list[dict[str, Any]]
 ) -> None:
     with reading(engine) as connection:
@@ -150,7 +147,7 @@ def test_what_is_kept_is_what_was_given(
         assert record["metadata"] == (given_ if one.wrong is None else {})
 
 
-def test_the_same_twice_in_one_message_is_kept_once(
+def test_a_repeated_entry_in_one_message_is_stored_once(
     engine: Engine, now: datetime
 ) -> None:
     entries = [good(1), {"provider": "x"}] * (MOST // 2)
@@ -165,11 +162,11 @@ def test_the_same_twice_in_one_message_is_kept_once(
 def entries_of(
     valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., list[object]]:
-    """What ``rescind.submit`` takes its arguments for."""
-    # The same as in the tests of the command line: it is read once for a process.
+    """The entries that ``rescind.submit`` makes of its arguments."""
+    # The same settings as in the tests of the command line, which are cached.
     url = valkey_url.removesuffix("/0") + "/7"
     monkeypatch.setenv("RESCIND_REDIS_URL", url)
-    # Another test's may be remembered still.
+    # Another test's settings may still be cached.
     chosen.cache_clear()
     from tasks.submit import _entries
 
@@ -187,7 +184,7 @@ def test_any_arguments_of_the_task_are_entries(
     assert isinstance(entries_of(*args, **kwargs), list)
 
 
-def test_a_message_that_is_too_long_is_kept_as_one_that_says_so(
+def test_a_message_that_is_too_long_is_stored_as_one_refusal(
     entries_of: Callable[..., list[object]], engine: Engine, now: datetime
 ) -> None:
     entries = entries_of(cancellations=[good(n) for n in range(MOST + 1)])
@@ -206,7 +203,7 @@ def test_a_message_that_is_too_long_is_kept_as_one_that_says_so(
         (([], 1), {"x": 1}),
     ],
 )
-def test_arguments_beside_the_cancellations_are_named_and_cost_no_entry(
+def test_extra_arguments_are_logged_and_lose_no_entry(
     entries_of: Callable[..., list[object]], args: tuple[Any, ...], more: dict[str, Any]
 ) -> None:
     entries = [good(1), good(2)]
@@ -216,7 +213,7 @@ def test_arguments_beside_the_cancellations_are_named_and_cost_no_entry(
     assert set(line["named"]) == {*more, *(["positional"] if args else [])}
 
 
-def test_a_name_that_may_be_somebodys_own_is_not_logged(
+def test_a_name_that_may_be_personal_is_not_logged(
     entries_of: Callable[..., list[object]],
 ) -> None:
     with capture_logs() as lines:
@@ -224,14 +221,14 @@ def test_a_name_that_may_be_somebodys_own_is_not_logged(
     assert "TR56" not in str(lines)
 
 
-def test_one_cancellation_outside_of_a_list_is_one(
+def test_one_cancellation_without_a_list_is_accepted(
     entries_of: Callable[..., list[object]],
 ) -> None:
     assert entries_of(cancellations=good(1)) == [good(1)]
     assert entries_of([good(1)]) == [good(1)]
 
 
-def test_messages_without_cancellations_are_each_kept(
+def test_each_message_without_cancellations_is_stored(
     entries_of: Callable[..., list[object]], engine: Engine, now: datetime
 ) -> None:
     taken = [
@@ -261,7 +258,7 @@ def rows(data: bytes) -> list[Row]:
 
 
 @given(lines=st.lists(GARBAGE, max_size=8))
-def test_a_good_line_of_json_is_read_whatever_stands_around_it(
+def test_a_valid_line_of_json_is_read_between_any_others(
     lines: list[bytes],
 ) -> None:
     found = rows(b"\n".join([LINE.encode(), *lines, LINE.encode(), *lines]))
@@ -275,7 +272,7 @@ def _text(line: bytes) -> str:
 
 
 @given(lines=st.lists(GARBAGE, max_size=8))
-def test_a_good_row_of_csv_is_read_whatever_stands_before_it(
+def test_a_valid_row_of_csv_is_read_after_any_others(
     lines: list[bytes],
 ) -> None:
     data = b"\n".join([HEAD.strip().encode(), *lines, b"notpanel,ord_1,x"])
@@ -297,7 +294,7 @@ def test_a_good_row_of_csv_is_read_whatever_stands_before_it(
     ],
     ids=lambda line: f"{line[:14]!r}…",
 )
-def test_a_line_of_megabytes_harms_no_other(line: str) -> None:
+def test_a_line_of_megabytes_affects_no_other(line: str) -> None:
     found = rows(f"{HEAD}notpanel,ord_1,x\n{line}\nnotpanel,ord_2,y\n".encode())
     assert [row.line for row in found if row.wrong is None] == [2, 4]
     assert all(len(row.wrong or "") < 300 for row in found)

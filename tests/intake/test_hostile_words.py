@@ -47,8 +47,8 @@ def check(home: Home, args: list[str]) -> None:
     assert done.status in STATUSES
     if done.status in (2, 3):
         assert done.err.strip()
-    # A person's terminal shows it: nothing in it moves the cursor. (What follows
-    # "Usage:" is typer's, which quotes the words as they were typed.)
+    # No character of the message may move a terminal's cursor. (The text after
+    # "Usage:" is typer's, which quotes the command line unchanged.)
     ours = done.err.partition("Usage:")[0]
     assert (done.out + ours).replace("\n", "").isprintable()
     assert len(ours.splitlines()) <= 12
@@ -109,7 +109,7 @@ def test_a_wait_that_would_never_end_is_refused(home: Home, seconds: str) -> Non
     ],
     ids=" ".join,
 )
-def test_what_would_start_something_is_refused_in_a_sentence(
+def test_wrong_options_of_starting_commands_give_a_sentence(
     home: Home, words: list[str]
 ) -> None:
     done = home.run(*words)

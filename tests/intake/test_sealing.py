@@ -1,4 +1,4 @@
-"""What is sealed: a key that is wrong is said, and keys are changed without a loss."""
+"""Tests of sealed data: a wrong key is reported, and a rotation loses nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.runtime.background_job import BackgroundJob
 from rescind.runtime.host import Host
-from rescind.runtime.resources import AccountsFile, Runtime, SayingSeal
+from rescind.runtime.resources import AccountsFile, LoggingSeal, Runtime
 from rescind.sandbox import Sandbox, running
 from tests.cli.test_cli_support import Home, make_home
 from tests.ledger import build
@@ -60,7 +60,7 @@ def runtime(
     with Redis.from_url(valkey_url) as client:
         yield Runtime(
             engine=engine,
-            seal=SayingSeal(keys),
+            seal=LoggingSeal(keys),
             rates=Rates(valkey_url, REDIS_OPTIONS),
             tokens=Tokens(client, Seal(OTHER)),
             accounts_file=AccountsFile(accounts),
@@ -77,7 +77,7 @@ def accounts(tmp_path: Path, sandbox: Sandbox) -> Path:
 
 
 def work(here: Runtime) -> None:
-    """Have the order called, or found uncallable, and that recorded."""
+    """Run the engine until the order is called, or found uncallable, and recorded."""
     jobs: dict[str, BackgroundJob] = {}
     host = Host(here, lambda _: jobs)
     before = len(record(here.engine)["history"])
@@ -97,7 +97,7 @@ def record(engine: Engine) -> dict[str, Any]:
         return {**as_record(row), "history": history(connection, row.id)}
 
 
-def test_a_wrong_key_is_said_and_the_order_waits_until_it_is_put_right(
+def test_a_wrong_key_is_logged_and_the_order_waits_until_it_is_corrected(
     engine: Engine, valkey_url: str, accounts: Path, sandbox: Sandbox
 ) -> None:
     sandbox.reset()
@@ -120,7 +120,7 @@ def test_a_wrong_key_is_said_and_the_order_waits_until_it_is_put_right(
     assert len(sandbox.order("akinon", "71")["events"]) == 1
 
 
-def test_an_order_whose_key_never_comes_back_expires_unsent(
+def test_an_order_whose_key_stays_missing_expires_unsent(
     engine: Engine, valkey_url: str, accounts: Path, sandbox: Sandbox
 ) -> None:
     sandbox.reset()
@@ -138,8 +138,8 @@ def test_an_order_whose_key_never_comes_back_expires_unsent(
     assert sandbox.orders("akinon") == []
 
 
-def test_a_wrong_key_is_not_said_for_each_order_anew() -> None:
-    seal, sealed = SayingSeal(NEW), Seal(OLD).close("x")
+def test_a_wrong_key_is_not_reported_again_for_each_order() -> None:
+    seal, sealed = LoggingSeal(NEW), Seal(OLD).close("x")
     with capture_logs() as said:
         for _ in range(5):
             with pytest.raises(SealError):
@@ -198,13 +198,14 @@ def opened_by(engine: Engine, keys: str) -> int:
     return count
 
 
-def test_a_rotation_leaves_everything_to_the_new_key_alone(
+def test_after_a_rotation_the_new_key_decrypts_everything(
     home: Home, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(engine, 1100)
     monkeypatch.setenv("RESCIND_SEAL_KEY", f"{NEW},{OLD}")
     assert (
-        home.run("seal-key", "--rotate").out == "1100 sealed anew with the first key\n"
+        home.run("seal-key", "--rotate").out
+        == "1100 encrypted again with the first key\n"
     )
     assert opened_by(engine, NEW) == 1100
     assert opened_by(engine, OLD) == 0
@@ -212,7 +213,7 @@ def test_a_rotation_leaves_everything_to_the_new_key_alone(
     assert found == {f"TR{n}" for n in range(1100)}
 
 
-def test_a_rotation_that_is_killed_loses_nothing_and_is_simply_run_again(
+def test_a_killed_rotation_loses_nothing_and_can_be_run_again(
     home: Home, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     total = 3000
@@ -237,7 +238,7 @@ def test_a_rotation_that_is_killed_loses_nothing_and_is_simply_run_again(
 
 def kill_in_the_middle(home: Home, engine: Engine) -> None:
     first = build_first(engine)
-    command = [sys.executable, "-m", "rescind.cli", "seal-key", "--rotate"]
+    command = [sys.executable, "-m", "rescind", "seal-key", "--rotate"]
     with subprocess.Popen(
         command, cwd=home.path, env=home.environment(), stdout=subprocess.PIPE
     ) as process:
@@ -249,7 +250,7 @@ def kill_in_the_middle(home: Home, engine: Engine) -> None:
 
 
 def build_first(engine: Engine) -> tuple[str, str]:
-    """The row that a rotation seals first, as it is now."""
+    """The row that a rotation encrypts first: its id and its sealed data."""
     with reading(engine) as connection:
         chosen = select(C.id, C.sealed).order_by(C.id).limit(1)
         row = connection.execute(chosen).one()
@@ -262,7 +263,7 @@ def _sealed_of(engine: Engine, row_id: str) -> str:
         return str(connection.execute(chosen).scalar_one())
 
 
-def test_what_no_key_opens_is_left_as_it_is_and_counted(
+def test_rows_that_no_key_decrypts_are_unchanged_and_counted(
     home: Home, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(engine, 3)
@@ -270,13 +271,13 @@ def test_what_no_key_opens_is_left_as_it_is_and_counted(
     monkeypatch.setenv("RESCIND_SEAL_KEY", f"{NEW},{OLD}")
     done = home.run("seal-key", "--rotate")
     assert done.status == 2
-    assert "3 sealed anew" in done.out
-    assert "2 could not be opened by any key" in done.err
+    assert "3 encrypted again" in done.out
+    assert "2 could not be decrypted by any key" in done.err
     assert opened_by(engine, OTHER) == 2
     assert opened_by(engine, NEW) == 3
 
 
-def test_doctor_counts_what_does_not_open_also_behind_what_does(
+def test_doctor_counts_all_rows_that_the_key_does_not_decrypt(
     home: Home, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(engine, 2, OLD)
@@ -288,7 +289,7 @@ def test_doctor_counts_what_does_not_open_also_behind_what_does(
     assert "Traceback" not in done.err
 
 
-def test_looking_needs_no_key(
+def test_reading_commands_need_no_key(
     home: Home, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(engine, 1)

@@ -71,7 +71,7 @@ def test_another_spelling_is_the_same_cancellation(
 
 
 @pytest.mark.parametrize("case", SAME)
-def test_what_an_older_version_kept_as_it_was_written_is_the_same_when_it_comes_again(
+def test_a_row_of_an_older_version_is_found_when_it_is_submitted_again(
     engine: Engine, now: datetime, case: str
 ) -> None:
     _, other = SAME[case]
@@ -80,7 +80,7 @@ def test_what_an_older_version_kept_as_it_was_written_is_the_same_when_it_comes_
 
 
 @pytest.mark.parametrize("case", SAME)
-def test_what_an_older_version_kept_is_compared_in_its_canonical_form(
+def test_a_row_of_an_older_version_is_compared_in_canonical_form(
     engine: Engine, now: datetime, case: str
 ) -> None:
     one, other = SAME[case]
@@ -97,7 +97,7 @@ def assert_duplicate(
     assert (seen.id, taken.id) == (kept, kept)
 
 
-def test_of_two_spellings_in_one_message_none_is_new_where_one_was_kept(
+def test_two_spellings_of_a_stored_order_are_both_duplicates(
     engine: Engine, now: datetime
 ) -> None:
     one, other = SAME["zeros"]
@@ -109,7 +109,7 @@ def test_of_two_spellings_in_one_message_none_is_new_where_one_was_kept(
 def stored(
     engine: Engine, now: datetime, entry: dict[str, Any], key: str | None = None
 ) -> str:
-    """The id of ``entry``, kept as it is written."""
+    """Store ``entry`` unchanged, as an older version did; its id."""
     order, params = str(entry["order"]), dict(entry["params"])
     sealed = {"ibans": params.pop("ibans")} if "ibans" in params else None
     items = params.get("cancel_items")

@@ -1,4 +1,4 @@
-"""Taking in: everything is answered for, and one bad entry harms no other."""
+"""Tests of taking in: every entry gets a result, and a bad one affects no other."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_comes_too_late_is_kept_as_expired_and_changes_nothing_that_stands(
     assert records[1]["finished_at"] is not None
 
 
-def test_each_is_answered_for_in_order(engine: Engine, now: datetime) -> None:
+def test_each_entry_gets_a_result_in_order(engine: Engine, now: datetime) -> None:
     entries = [GOOD, {"provider": "x"}, {**GOOD, "order": "ord_2"}, GOOD, 5]
     taken = take(engine, now, *entries)
     assert [one.receipt for one in taken] == [
@@ -75,7 +75,7 @@ def test_each_is_answered_for_in_order(engine: Engine, now: datetime) -> None:
     assert count(engine) == 4
 
 
-def test_a_refused_entry_is_kept_with_what_is_wrong(
+def test_a_refused_entry_is_stored_with_its_fault(
     engine: Engine, now: datetime
 ) -> None:
     (one,) = take(engine, now, {**GOOD, "order": "a b", "group": "g"})
@@ -108,13 +108,13 @@ def told(
     return deliveries(engine, *taken)
 
 
-def test_who_is_not_answered_is_told_of_what_was_refused(
+def test_a_producer_without_an_answer_gets_the_refusal_delivered(
     engine: Engine, now: datetime
 ) -> None:
     bad = {**GOOD, "order": "a b"}
     ends = [("task", "cancellation.rejected"), ("webhook", "cancellation.rejected")]
     assert told(engine, now, ALLOWED, bad) == ends
-    # Refused again it is the same row, and the same telling.
+    # Refusing the entry again makes neither a new row nor a new delivery.
     assert told(engine, now, ALLOWED, bad) == ends
     conflict = [{**GOOD, "key": "k"}, {**GOOD, "key": "k", "order": "ord_2"}]
     assert told(engine, now, ALLOWED, *conflict) == ends
@@ -123,7 +123,7 @@ def test_who_is_not_answered_is_told_of_what_was_refused(
     assert made == 4
 
 
-def test_who_is_answered_on_the_spot_is_not_told_of_it_again(
+def test_a_producer_with_an_answer_gets_no_delivery_of_the_refusal(
     engine: Engine, now: datetime
 ) -> None:
     here = replace(ALLOWED, of_refused=False)
@@ -132,7 +132,9 @@ def test_who_is_answered_on_the_spot_is_not_told_of_it_again(
     assert told(engine, now, here, *entries) == []
 
 
-def test_what_had_expired_when_it_came_is_told(engine: Engine, now: datetime) -> None:
+def test_an_entry_that_expired_before_it_arrived_is_delivered(
+    engine: Engine, now: datetime
+) -> None:
     late = {**GOOD, "cancel_before": (now - timedelta(hours=1)).isoformat()}
     ends = [("task", "cancellation.expired"), ("webhook", "cancellation.expired")]
     assert told(engine, now, replace(ALLOWED, of_refused=False), late) == ends
@@ -148,7 +150,7 @@ def test_a_callback_that_is_not_allowed_refuses_its_entry(
     assert deliveries(engine, one) == []
 
 
-def test_refused_twice_is_kept_once(engine: Engine, now: datetime) -> None:
+def test_an_entry_refused_twice_is_stored_once(engine: Engine, now: datetime) -> None:
     bad = {**GOOD, "order": "a b"}
     first, second = take(engine, now, bad), take(engine, now, bad)
     assert first[0].id == second[0].id
@@ -156,7 +158,7 @@ def test_refused_twice_is_kept_once(engine: Engine, now: datetime) -> None:
     assert count(engine) == 1
 
 
-def test_the_corrected_one_is_no_repetition(engine: Engine, now: datetime) -> None:
+def test_a_corrected_entry_is_not_a_duplicate(engine: Engine, now: datetime) -> None:
     bad = {"provider": "dukkango", "order": UUID, "params": {"reason_id": 9}}
     good = {**bad, "params": {"reason_id": 4}}
     take(engine, now, bad)
@@ -206,7 +208,7 @@ def test_sealed_params_are_compared_and_never_shown(
     assert "TR44" not in str(rows)
 
 
-def test_times_decide_how_it_begins(engine: Engine, now: datetime) -> None:
+def test_the_times_decide_the_first_state(engine: Engine, now: datetime) -> None:
     past = (now - timedelta(hours=1)).isoformat()
     entries = [
         {**GOOD, "order": "o1", "not_before": "+1h"},
@@ -237,7 +239,7 @@ def test_with_an_unusable_accounts_file_nothing_is_refused(
     assert one.receipt is Receipt.ACCEPTED
 
 
-def test_a_full_disk_takes_nothing_in_and_says_so(
+def test_a_full_disk_accepts_nothing_and_is_reported(
     sqlite_ledger_url: str, now: datetime
 ) -> None:
     from rescind.ledger.storage.transactions import open_ledger
@@ -262,7 +264,7 @@ def test_a_full_disk_takes_nothing_in_and_says_so(
         HealthCheck.too_slow,
     ],
 )
-def test_any_json_is_taken_in_or_kept_as_refused(
+def test_any_json_is_accepted_or_stored_as_refused(
     engine: Engine, now: datetime, entry: object
 ) -> None:
     (one,) = take(engine, now, entry)
@@ -275,7 +277,7 @@ def test_every_provider_has_an_account_here() -> None:
 
 
 @pytest.mark.parametrize("depth", [32, 33, 500, 900])
-def test_deep_nesting_harms_nobody_else(
+def test_deep_nesting_affects_no_other_entry(
     engine: Engine, now: datetime, depth: int
 ) -> None:
     deep = json.loads('{"x":' * depth + "1" + "}" * depth)
@@ -288,7 +290,7 @@ def test_deep_nesting_harms_nobody_else(
 
 
 @pytest.mark.parametrize("value", [{"x": 10**5000}, {(): 1}, object()], ids=type)
-def test_what_is_not_even_json_harms_nobody_else(
+def test_a_value_that_is_not_json_affects_no_other_entry(
     engine: Engine, now: datetime, value: object
 ) -> None:
     taken = take(engine, now, {**GOOD, "metadata": value}, GOOD)
@@ -299,7 +301,7 @@ def test_what_is_not_even_json_harms_nobody_else(
 
 
 class Inserting:
-    """An engine that inserts what it is given, and what it was given."""
+    """An engine that inserts the entries it gets, and records them."""
 
     def __init__(self, engine: Engine, now: datetime) -> None:
         self.given: list[list[str]] = []
@@ -323,7 +325,7 @@ def some(*names: str, **values: Any) -> list[dict[str, Any]]:
     return [{**GOOD, "order": name, **values} for name in names]
 
 
-def test_what_the_engine_inserted_is_accepted_and_its_lane_needs_no_notification(
+def test_an_entry_inserted_by_the_engine_needs_no_notification(
     engine: Engine, now: datetime
 ) -> None:
     taken, insert = take_with(engine, now, *some("o1", "o2"))
@@ -333,14 +335,14 @@ def test_what_the_engine_inserted_is_accepted_and_its_lane_needs_no_notification
     assert lanes_to_notify(taken) == set()
 
 
-def test_what_is_inserted_without_an_engine_has_its_lane_notified(
+def test_an_entry_inserted_without_the_engine_has_its_lane_notified(
     engine: Engine, now: datetime
 ) -> None:
     taken = take(engine, now, *some("o1"), {"provider": "x"})
     assert lanes_to_notify(taken) == {("notpanel", "default")}
 
 
-def test_what_the_engine_did_not_insert_is_a_duplicate_or_refused_as_ever(
+def test_an_entry_that_the_engine_did_not_insert_is_a_duplicate_or_refused(
     engine: Engine, now: datetime
 ) -> None:
     old, keyed = take(engine, now, *some("o6"), *some("o8", key="mine"))
@@ -358,7 +360,7 @@ def test_what_the_engine_did_not_insert_is_a_duplicate_or_refused_as_ever(
     assert record(engine, keyed)["order"] == "o8"
 
 
-def test_of_two_with_one_key_the_engine_is_given_the_first(
+def test_the_engine_gets_the_first_of_two_entries_with_one_key(
     engine: Engine, now: datetime
 ) -> None:
     entries = [*some("o1", "o1"), *some("o2", key="o1")]
@@ -369,9 +371,7 @@ def test_of_two_with_one_key_the_engine_is_given_the_first(
     assert third.receipt is Receipt.REFUSED
 
 
-def test_what_was_refused_is_not_given_to_the_engine(
-    engine: Engine, now: datetime
-) -> None:
+def test_the_engine_gets_no_refused_entry(engine: Engine, now: datetime) -> None:
     taken, insert = take_with(engine, now, {"provider": "x"}, 5)
     assert insert.given == [[]]
     assert {t.receipt for t in taken} == {Receipt.REFUSED}
@@ -392,9 +392,7 @@ def test_an_insert_whose_answer_was_lost_is_found_by_its_id(
     assert count(engine) == 2
 
 
-def test_each_has_the_trace_that_its_producer_gave_it(
-    engine: Engine, now: datetime
-) -> None:
+def test_each_entry_has_its_producers_trace(engine: Engine, now: datetime) -> None:
     traces = ["00-one", None]
     taken = take_in(engine, ACCOUNTS, SEAL, some("o1", "o2"), now, trace=traces)
     with reading(engine) as connection:

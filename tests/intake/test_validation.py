@@ -1,4 +1,4 @@
-"""One entry of a submission: checked field by field, refused in a sentence."""
+"""Tests of the validation of one entry: each fault gives a sentence."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refused(entry: object, accounts: Accounts = ACCOUNTS) -> str:
     return str(caught.value)
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_missing_fields_have_their_defaults() -> None:
     found = check(GOOD, ACCOUNTS, NOW)
     assert found.provider is BY_NAME["notpanel"]
     assert (found.account, found.order, found.key) == ("default", "ord_1", "ord_1")
@@ -42,7 +42,7 @@ def test_what_is_left_out_has_its_default() -> None:
     assert check({**GOOD, **nothing}, ACCOUNTS, NOW) == found
 
 
-def test_everything_that_may_be_given() -> None:
+def test_every_field_is_accepted() -> None:
     found = check(
         {
             "provider": "dukkango",
@@ -85,7 +85,7 @@ def test_a_partial_cancel_has_a_key_of_its_own() -> None:
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown field": ({"ordr": "1"}, "ordr: no such field; they are provider"),
+    "an unknown field": ({"ordr": "1"}, "ordr: no such field; the fields are pr"),
     "a field that is named after somebody": (
         {"TR330006100519786457841326": "Ann Lee"},
         "a field whose name is not shown: no such field",
@@ -163,18 +163,18 @@ def test_a_wrong_entry_is_refused_in_a_sentence(case: str) -> None:
         ({"reason_id": True}, "reason_id"),
     ],
 )
-def test_what_dukkango_requires(params: dict[str, Any], named: str) -> None:
+def test_the_required_params_of_dukkango(params: dict[str, Any], named: str) -> None:
     entry = {"provider": "dukkango", "order": UUID, "params": params}
     assert f"params: {named}" in refused(entry)
 
 
-def test_an_awb_with_a_comma_is_not_two() -> None:
+def test_an_awb_with_a_comma_is_not_two_orders() -> None:
     said = refused({"provider": "ithink", "order": "86210010463,86210010464"})
     assert "order must be the shipment's AWB number" in said
 
 
 @pytest.mark.parametrize("entry", [None, 5, "x", [], [GOOD]])
-def test_what_is_no_entry(entry: object) -> None:
+def test_a_value_that_is_no_entry(entry: object) -> None:
     assert refused(entry) == "a cancellation must be an object with named fields"
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rescind.ledger.decision import (
+from rescind.ledger.decision import decide, lease_ran_out
+from rescind.ledger.decision_events import (
     AskFirst,
     DoneAlready,
     Event,
@@ -16,10 +17,8 @@ from rescind.ledger.decision import (
     NotSent,
     PutBack,
     Wait,
-    deadline_came,
-    decide,
-    lease_ran_out,
 )
+from rescind.ledger.phases import deadline_came
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import EDGES, FINAL, OPEN, RETRYABLE, State, diagram
 from rescind.provider.outcomes import Finding, Outcome, Reason

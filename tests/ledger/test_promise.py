@@ -22,17 +22,9 @@ from hypothesis.stateful import (
 )
 
 from rescind.ledger.changes.retries import _reopened
-from rescind.ledger.decision import (
-    Event,
-    Halve,
-    Lost,
-    NotSent,
-    PutBack,
-    Wait,
-    deadline_came,
-    decide,
-    lease_ran_out,
-)
+from rescind.ledger.decision import decide, lease_ran_out
+from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, PutBack, Wait
+from rescind.ledger.phases import deadline_came
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.states import EDGES, FINAL, RETRYABLE, State
 from rescind.provider.outcomes import Finding, Order, Outcome, Reason

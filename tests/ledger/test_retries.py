@@ -14,6 +14,7 @@ from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import NO_DEADLINE
 from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.policy import Policy
 from tests.ledger.build import (
     HOUR,
     NOW,
@@ -29,10 +30,15 @@ from tests.ledger.build import (
 LATER = NOW + HOUR
 
 
-def retried(engine: Engine, one: str, cancel_before: datetime | None = None) -> bool:
+def retried(
+    engine: Engine,
+    one: str,
+    cancel_before: datetime | None = None,
+    rules: Policy | None = None,
+) -> bool:
     seen = row(engine, one)
     with writing(engine) as connection:
-        return retry(connection, seen, LATER, cancel_before)
+        return retry(connection, seen, LATER, cancel_before, rules)
 
 
 @pytest.mark.parametrize("state", sorted(RETRYABLE))

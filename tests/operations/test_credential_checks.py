@@ -1,4 +1,4 @@
-"""What ``rescind doctor`` says of credentials: a firewall's page blames none."""
+"""Tests of doctor's credential checks: a firewall's page does not blame credentials."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def checked(name: str, tokens: Tokens | None = None, **values: str) -> Check:
     ("body", "problem"),
     [(PAGE, "provider-gateway"), (SUSPENDED, "credentials-refused")],
 )
-def test_a_403_is_told_by_who_answers_it(wire: Wire, body: str, problem: str) -> None:
+def test_the_verdict_on_a_403_depends_on_who_answers(
+    wire: Wire, body: str, problem: str
+) -> None:
     head = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\n\r\n"
     wire.answers(head, body)
     base = f"http://{wire.host}:{wire.port}"
@@ -42,7 +44,7 @@ def test_a_403_is_told_by_who_answers_it(wire: Wire, body: str, problem: str) ->
 
 
 class NoLogin:
-    """Tokens that cannot be had, for ``held``."""
+    """Tokens whose login is held, for the reason ``held``."""
 
     def __init__(self, held: Held) -> None:
         self.held = held
@@ -52,7 +54,7 @@ class NoLogin:
 
 
 @pytest.mark.parametrize("by_gateway", [True, False])
-def test_a_login_that_is_held_is_told_by_who_answers_it(by_gateway: bool) -> None:
+def test_the_verdict_on_a_held_login_depends_on_who_answers(by_gateway: bool) -> None:
     tokens = cast("Tokens", NoLogin(Held("no entry", by_gateway)))
     base = "https://shop.example"
     found = checked("akinon", tokens, base_url=base, username="u", password="p")

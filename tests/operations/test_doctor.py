@@ -1,4 +1,4 @@
-"""`rescind doctor`: each fault is one line that says what to do."""
+"""Tests of `rescind doctor`: each fault is one line that says what to do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from structlog.testing import capture_logs
 from rescind.config.queues import INTAKE, SWEEPS
 from rescind.errors import PROBLEMS
 from rescind.intake.submissions import take_in
+from rescind.ledger.changes.stalled_lanes import mark
 from rescind.ledger.seal import Seal, new_key
+from rescind.ledger.storage.transactions import writing
 from rescind.operations.findings import Check, Level, clock_check, redis_checks, status
 from rescind.operations.ledger_checks import ledger_checks
 from rescind.operations.worker_checks import queue_checks
@@ -42,7 +44,7 @@ def home(home: Home) -> Home:
 
 def checks(home: Home) -> dict[str, dict[str, Any]]:
     found = home.run("doctor", "--json").records
-    # Whatever is not well names its section in docs/errors.md.
+    # Every check that is not OK names its section in docs/errors.md.
     for one in found:
         assert (one["level"] == "ok") == (one["problem"] is None)
         assert one["problem"] is None or one["problem"] in PROBLEMS
@@ -59,11 +61,12 @@ def test_settings_are_shown_with_their_origin_and_no_secret(
     assert "hush" not in done.out
     found = checks(home)
     assert found["RESCIND_API_TOKENS"]["says"] == "*** (from the environment)"
-    assert found["http door"]["says"] == "it lets in ann (read, submit)"
+    assert found["http door"]["says"] == "callers: ann (read, submit)"
     assert found["RESCIND_ACCOUNTS"]["says"] == f"{home.path}/mine.toml (from .env)"
     assert found["RESCIND_HOME"]["says"].endswith("(from the default)")
     assert found["RESCIND_DATABSE_URL"]["level"] == "warning"
-    assert "is RESCIND_DATABASE_URL meant?" in found["RESCIND_DATABSE_URL"]["says"]
+    says = found["RESCIND_DATABSE_URL"]["says"]
+    assert "did you mean RESCIND_DATABASE_URL?" in says
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_settings_are_shown_with_their_origin_and_no_secret(
         ("RESCIND_API_HOST", "0.0.0.0", "without tokens"),
     ],
 )
-def test_a_door_that_would_not_open_is_wrong(
+def test_an_http_api_that_could_not_start_is_wrong(
     home: Home, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
 ) -> None:
     assert checks(home)["http door"]["level"] == "ok"
@@ -147,7 +150,7 @@ def test_no_worker_has_been_seen_yet(home: Home, client: redis.Redis) -> None:
 def test_a_worker_that_was_seen_and_does_not_answer(
     home: Home, client: redis.Redis
 ) -> None:
-    heartbeat.leave(client, datetime.now(UTC))
+    heartbeat.write(client, datetime.now(UTC))
     found = checks(home)["workers"]
     assert (found["level"], found["problem"]) == ("wrong", "queue-unserved")
 
@@ -155,7 +158,7 @@ def test_a_worker_that_was_seen_and_does_not_answer(
 def test_a_worker_says_which_queues_it_takes_messages_from(
     home: Home, client: redis.Redis, own_url: str, tmp_path: Path
 ) -> None:
-    heartbeat.leave(client, datetime.now(UTC))
+    heartbeat.write(client, datetime.now(UTC))
     with started(own_url, client, tmp_path / "worker.log", "-Q", INTAKE):
         found = checks(home)
     assert found["workers"]["level"] == "ok"
@@ -170,17 +173,17 @@ def test_a_queue_is_served_if_any_worker_takes_its_messages() -> None:
     assert found == {"workers": Level.OK, "queue z": Level.WRONG}
 
 
-class Told(redis.Redis):
-    """A real client that is told other things."""
+class OtherInfo(redis.Redis):
+    """A real client whose reply to INFO is partly replaced."""
 
-    told: dict[str, Any]
+    replaced: dict[str, Any]
 
     def info(self, *args: Any, **kwargs: Any) -> Any:
-        return {**super().info(*args, **kwargs), **self.told}
+        return {**super().info(*args, **kwargs), **self.replaced}
 
 
 @pytest.mark.parametrize(
-    ("told", "what", "sentence"),
+    ("replaced", "what", "sentence"),
     [
         ({"maxmemory_policy": "allkeys-lru"}, "redis eviction", "noeviction"),
         (
@@ -191,17 +194,17 @@ class Told(redis.Redis):
     ],
 )
 def test_a_redis_that_may_lose_jobs(
-    valkey_url: str, told: dict[str, Any], what: str, sentence: str
+    valkey_url: str, replaced: dict[str, Any], what: str, sentence: str
 ) -> None:
-    client = Told.from_url(valkey_url)
-    assert isinstance(client, Told)
-    client.told = told
+    client = OtherInfo.from_url(valkey_url)
+    assert isinstance(client, OtherInfo)
+    client.replaced = replaced
     found = {check.what: check for check in redis_checks(client, "it", "do")}
     assert found[what].level is Level.WRONG
     assert sentence in found[what].says
 
 
-def test_a_redis_that_is_away(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_redis(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESCIND_REDIS_URL", "redis://:hush@127.0.0.1:1/0")
     done = home.run("doctor")
     assert done.status == 3
@@ -247,7 +250,7 @@ def test_a_database_whose_clock_is_ours(
     assert checks(home)["ledger clock"]["level"] == "ok"
 
 
-def test_sealed_data_that_our_key_does_not_open(
+def test_sealed_data_that_our_key_does_not_decrypt(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.write("accounts.toml", "not toml")
@@ -290,7 +293,7 @@ def test_an_accounts_file_that_others_can_read(home: Home) -> None:
 
 @contextlib.contextmanager
 def provider(code: int, body: object) -> Iterator[tuple[str, list[str]]]:
-    """A provider on a real socket that says one thing; and what it was asked."""
+    """A provider on a real socket with one fixed answer; and the requests it got."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -323,7 +326,7 @@ def provider(code: int, body: object) -> Iterator[tuple[str, list[str]]]:
         (429, {}, "warning"),
     ],
 )
-def test_credentials_are_proved_by_a_call_without_a_side_effect(
+def test_credentials_are_checked_by_a_call_without_a_side_effect(
     home: Home, code: int, body: object, level: str
 ) -> None:
     with provider(code, body) as (url, asked):
@@ -339,7 +342,7 @@ def test_credentials_are_proved_by_a_call_without_a_side_effect(
     assert "cancel" not in asked[0]
     assert "hush" not in done.out
     assert found["dukkango/default"]["level"] == "wrong"
-    assert "until then it is held" in found["dukkango/default"]["says"]
+    assert "the lane is held" in found["dukkango/default"]["says"]
 
 
 def test_a_login_is_tried(home: Home) -> None:
@@ -351,11 +354,11 @@ def test_a_login_is_tried(home: Home) -> None:
         )
         found = checks(home)["akinon/default"]
     assert found["level"] == "wrong"
-    assert "mend its credentials in the accounts file" in found["says"]
+    assert "correct its credentials in the accounts file" in found["says"]
     assert len(asked) == 1
 
 
-def test_a_clock_that_is_off() -> None:
+def test_a_clock_that_differs() -> None:
     assert clock_check("x", 0.5).level is Level.OK
     assert "5.0 s ahead of this machine" in clock_check("x", 5).says
     assert "5.0 s behind this machine" in clock_check("x", -5).says
@@ -369,10 +372,20 @@ def test_a_clock_that_was_set_back_is_wrong(engine: Engine) -> None:
     take_in(engine, ACCOUNTS, seal, [{**GOOD, "order": "ord_2"}], later)
     found = found_of(engine)["clock"]
     assert found.level is Level.WRONG
-    assert re.search(r"comes (3600|3599|3598) s from now", found.says)
+    assert re.search(r"is (3600|3599|3598) s in the future", found.says)
 
 
-def test_a_worker_whose_clock_was_set_back_tells_the_others(
+def test_a_lane_that_stands_still_is_wrong(engine: Engine) -> None:
+    lane = ("notpanel", "default")
+    assert "lane notpanel/default" not in found_of(engine)
+    with writing(engine) as connection:
+        mark(connection, {lane: datetime(2026, 11, 29, 23, tzinfo=UTC)})
+    found = found_of(engine)["lane notpanel/default"]
+    assert (found.level, found.problem) == (Level.WRONG, "lane-stalled")
+    assert "no call was made since 2026-11-29T23:00:00+00:00" in found.says
+
+
+def test_a_worker_whose_clock_was_set_back_reports_it_in_redis(
     engine: Engine, client: redis.Redis
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
@@ -380,7 +393,7 @@ def test_a_worker_whose_clock_was_set_back_tells_the_others(
     here = SimpleNamespace(engine=engine, redis=client)
     host = cast("Host", SimpleNamespace(here=here))
     with capture_logs() as lines:
-        SweepJob(host, cast("ScheduleJob", None))._leave_pulse()
+        SweepJob(host, cast("ScheduleJob", None))._write_heartbeat()
     assert [one["event"] for one in lines] == [
         "the clock was set back: what is due waits"
     ]

@@ -1,4 +1,4 @@
-"""What doctor says is to be done next: one step, and the most pressing one."""
+"""Tests of the next step that doctor prints: a single one, the most urgent."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ checks = st.builds(
         ([OK], BEGUN, None),
     ],
 )
-def test_the_most_pressing_comes_first(
+def test_the_most_urgent_step_comes_first(
     found: list[Check], standing: Standing | None, run: str | None
 ) -> None:
     assert next_step(found, standing).run == run
 
 
-def test_what_no_command_mends_is_said_as_it_was_found() -> None:
+def test_a_problem_without_a_command_is_shown_as_the_check_reported_it() -> None:
     assert "it is no URL" in next_step([NO_REDIS, BAD_URL], BEGUN).says
 
 
 @given(st.lists(checks), checks)
-def test_all_is_never_well_while_something_is_wrong(
+def test_no_step_claims_that_all_is_well_while_a_check_is_wrong(
     found: list[Check], one: Check
 ) -> None:
     step = next_step([*found, one], BEGUN)
@@ -84,7 +84,7 @@ def test_without_accounts_nothing_else_comes_first(found: list[Check]) -> None:
 # --- as doctor says it ----------------------------------------------------------------
 
 
-def test_it_is_doctors_last_line(home: Home) -> None:
+def test_the_step_is_doctors_last_line(home: Home) -> None:
     (home.path / "accounts.toml").unlink()
     shown = home.run("doctor").out.splitlines()[-1]
     assert shown.startswith("next ")
@@ -94,7 +94,7 @@ def test_it_is_doctors_last_line(home: Home) -> None:
     assert (last["level"], last["problem"]) == ("ok", None)
 
 
-def test_what_was_submitted_failed_and_held_is_seen(home: Home) -> None:
+def test_the_standing_shows_submitted_failed_and_held_work(home: Home) -> None:
     home.run("migrate")
     engine = open_ledger(f"sqlite:///{home.path / '.rescind' / 'ledger.db'}")
     assert standing_of(engine) == Standing()

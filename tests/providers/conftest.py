@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rescind.provider import connection
+from rescind.provider import connection, session
 
 Handler = Callable[[socket.socket], None]
 Tls = Callable[[Callable[[ssl.SSLSocket, socket.socket], None]], str]
@@ -176,7 +176,8 @@ def stopwatch() -> Callable[[], float]:
 @pytest.fixture(autouse=True)
 def _a_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection outlives its test."""
-    monkeypatch.setattr(connection, "_local", threading.local())
+    for module in (connection, session):
+        monkeypatch.setattr(module, "_local", threading.local())
 
 
 # --- TLS, with a certificate of our own -----------------------------------------------

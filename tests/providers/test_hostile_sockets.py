@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rescind.provider.wire
-from rescind.provider import connection
+from rescind.provider import session
 from rescind.provider.http import Evidence
 from rescind.provider.http_messages import Reply
 from rescind.provider.outcomes import Parsed
@@ -103,7 +103,7 @@ def test_headers_that_drip_through_tls_are_given_up_in_time(
         while not pause.wait(0.05):
             secure.sendall(b"x")
 
-    connection.session().verify = str(certificate)
+    session.session().verify = str(certificate)
     result = send(tls(say), policy=HASTY)
     pause.set()
     assert result.evidence is Evidence.MAYBE_DONE

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
 
 import rescind.provider.wire
-from rescind.provider import connection
+from rescind.provider import connection, session
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask
@@ -181,7 +181,7 @@ def test_an_untrusted_certificate_was_not_sent(tls: Tls) -> None:
 def test_a_certificate_for_another_name_was_not_sent(
     tls: Tls, certificate: Path
 ) -> None:
-    connection.session().verify = str(certificate)
+    session.session().verify = str(certificate)
     result = send(tls(lambda secure, _: None).replace("127.0.0.1", "localhost"))
     assert result.evidence is Evidence.NOT_SENT
     assert "certificate is not valid for 'localhost'" in str(result.detail)
@@ -211,7 +211,7 @@ def test_an_answer_over_tls_is_read(tls: Tls, certificate: Path) -> None:
         read_whole(secure)
         secure.sendall(GOOD.encode())
 
-    connection.session().verify = str(certificate)
+    session.session().verify = str(certificate)
     assert send(tls(say)).evidence is Evidence.ANSWERED
 
 
@@ -224,7 +224,7 @@ def test_tls_that_breaks_after_the_request_may_be_done(
         # the server has read the request.
         raw.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n" * 9)
 
-    connection.session().verify = str(certificate)
+    session.session().verify = str(certificate)
     assert send(tls(say)).evidence is Evidence.MAYBE_DONE
 
 
@@ -533,7 +533,7 @@ def test_each_of_many_requests_arrives_with_its_own_body(
     ],
 )
 def test_the_host_is_named_as_its_address_has_it(url: str, host: str) -> None:
-    lines = connection.head_of(Request("GET", url)).data.split(b"\r\n")
+    lines = connection.prepare(Request("GET", url)).head.data.split(b"\r\n")
     assert lines[0] == b"GET /a HTTP/1.1"
     assert [li for li in lines if li.startswith(b"Host")] == [f"Host: {host}".encode()]
 
@@ -719,7 +719,7 @@ def test_cookies_are_not_kept(wire: Wire) -> None:
         send(wire.url)
         assert wire.closed.acquire(timeout=10)
     assert [b"cookie" in request.lower() for request in wire.requests] == [False, False]
-    assert list(connection.session().cookies) == []
+    assert list(session.session().cookies) == []
 
 
 def test_proxies_in_the_environment_are_ignored(
@@ -745,8 +745,8 @@ def test_a_netrc_file_adds_no_credentials(
 
 
 def test_threads_do_not_share_a_session() -> None:
-    sessions = [connection.session(), connection.session()]
-    thread = threading.Thread(target=lambda: sessions.append(connection.session()))
+    sessions = [session.session(), session.session()]
+    thread = threading.Thread(target=lambda: sessions.append(session.session()))
     thread.start()
     thread.join()
     assert sessions[0] is sessions[1]
@@ -882,7 +882,7 @@ class Clocks:
     def monotonic(self) -> float:
         return self.since
 
-    def connect(self, head: object, seconds: float) -> Clocks:
+    def connect(self, head: object, seconds: float, verify: bool | str) -> Clocks:
         del head, seconds
         of_day, monotonic = self._moves
         self.at += timedelta(seconds=of_day)

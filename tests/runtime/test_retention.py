@@ -1,4 +1,4 @@
-"""Retention by the sweep's rhythm, by hand, and while submissions come in."""
+"""Tests of retention: in the sweep, by hand, and during submissions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAY = timedelta(days=1)
 
 
 def end(engine: Engine, count: int, at: datetime, first: int = 0) -> None:
-    """So many that were refused then."""
+    """``count`` cancellations that ended at this time."""
     ended = progress(State.REJECTED, finished_at=at)
     rows = [new(str(n), progress=ended) for n in range(first, first + count)]
     with writing(engine) as connection:
@@ -45,7 +45,7 @@ def left(engine: Engine) -> int:
 # --- in each sweep ------------------------------------------------------------------
 
 
-def test_a_tick_deletes_no_more_than_a_few_and_the_next_goes_on(
+def test_a_tick_deletes_only_some_and_the_next_goes_on(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BUDGET_SECONDS", 0.0)
@@ -58,7 +58,7 @@ def test_a_tick_deletes_no_more_than_a_few_and_the_next_goes_on(
     assert found == [18, 13, 8]
 
 
-def test_after_a_walk_it_rests(engine: Engine) -> None:
+def test_retention_rests_after_a_walk(engine: Engine) -> None:
     keeper = Retention()
     keeper.tick(engine, DAY, NOW)
     end(engine, 1, NOW - 3 * DAY)
@@ -69,7 +69,7 @@ def test_after_a_walk_it_rests(engine: Engine) -> None:
     assert left(engine) == 0
 
 
-def test_what_flowed_long_ago_is_forgotten_though_nothing_else_is(
+def test_old_flow_is_deleted_even_without_a_retention(
     engine: Engine,
 ) -> None:
     end(engine, 1, NOW - 3 * DAY)
@@ -89,7 +89,7 @@ def test_without_a_retention_all_is_kept(engine: Engine) -> None:
     assert left(engine) == 1
 
 
-def test_the_sweep_keeps_the_retention_that_is_set(
+def test_the_sweep_applies_the_configured_retention(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.run("cancel", "notpanel", "ord_1", "ord_2")
@@ -103,13 +103,13 @@ def test_the_sweep_keeps_the_retention_that_is_set(
 # --- by hand ------------------------------------------------------------------------
 
 
-def test_prune_tells_what_would_go_and_deletes_it(home: Home) -> None:
+def test_prune_counts_and_deletes(home: Home) -> None:
     home.run("cancel", "notpanel", "ord_1", "ord_2", "ord_3")
     home.end("cancelled", "confirmed", "ord_1")
     home.end("failed", "unresolved", "ord_2")
-    told = home.run("prune", "--older-than", "1d", "--dry-run")
-    assert told.out.startswith("2 cancellations that ended before 20")
-    assert "would be deleted" in told.out
+    counted = home.run("prune", "--older-than", "1d", "--dry-run")
+    assert counted.out.startswith("2 cancellations that ended before 20")
+    assert "would be deleted" in counted.out
     assert len(home.run("list", "--json").records) == 3
     [done] = home.run("prune", "--older-than", "1d", "--json").records
     assert (done["cancellations"], done["calls"], done["deleted"]) == (2, 0, True)
@@ -117,7 +117,7 @@ def test_prune_tells_what_would_go_and_deletes_it(home: Home) -> None:
     assert home.run("show", "notpanel/default/ord_1").status == 2
 
 
-def test_prune_goes_by_the_setting(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prune_uses_the_setting(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     home.run("cancel", "notpanel", "ord_1")
     home.end("cancelled", "confirmed")
     done = home.run("prune")
@@ -130,14 +130,14 @@ def test_prune_goes_by_the_setting(home: Home, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("age", "says"),
     [
-        ("5h", "5h is too short: what is deleted and submitted again is cancelled"),
+        ("5h", "5h is too short: a cancellation that is submitted again after"),
         ("0d", "is too short"),
         ("-3d", "must be a number of days, such as 365d"),
         ("a year", "must be a number of days"),
         ("99999999d", "must be a number of days"),
     ],
 )
-def test_too_short_a_time_is_refused_wherever_it_is_given(
+def test_too_short_a_retention_is_refused_everywhere(
     home: Home, monkeypatch: pytest.MonkeyPatch, age: str, says: str
 ) -> None:
     home.run("cancel", "notpanel", "ord_1")
@@ -155,14 +155,14 @@ def test_too_short_a_time_is_refused_wherever_it_is_given(
     assert len(home.run("list", "--json").records) == 1
 
 
-def test_the_longest_time_that_can_be_written_is_a_time(home: Home) -> None:
+def test_the_longest_duration_is_accepted(home: Home) -> None:
     assert home.run("prune", "--older-than", "99999d").out.startswith("0 cancell")
 
 
 # --- while submissions come in ------------------------------------------------------
 
 
-def test_what_is_deleted_while_it_is_submitted_again_is_taken_in_anew(
+def test_a_row_deleted_while_it_is_submitted_again_is_inserted_again(
     postgres_ledger_url: str, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = open_ledger(postgres_ledger_url)

@@ -101,6 +101,18 @@ def test_row_missing_waits_for_a_batch(sandbox: Sandbox) -> None:
     assert fired(sandbox) == []
 
 
+def test_two_rows_of_one_order_say_the_contrary(sandbox: Sandbox) -> None:
+    sandbox.seed("notpanel", ["a1", "a2"], "pending")
+    sandbox.script("notpanel", "cancel", "row_contradicted")
+    panel(sandbox, "cancel", "a1")
+    assert fired(sandbox) == []
+    rows = panel(sandbox, "cancel", "a1", "a2").json()
+    said: dict[str, list[bool]] = {}
+    for row in rows:
+        said.setdefault(row["order"], []).append("cancel" in row)
+    assert sorted(map(sorted, said.values()), key=len)[-1] == [False, True]
+
+
 def test_a_slow_call_that_nobody_waits_for_never_acts(sandbox: Sandbox) -> None:
     sandbox.seed("notpanel", "a1", "pending")
     sandbox.script("notpanel", "cancel", "slow_before")

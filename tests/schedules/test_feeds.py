@@ -1,4 +1,4 @@
-"""Orders from files and from HTTP feeds, over real sockets."""
+"""Tests of orders from files and HTTP feeds, over real sockets."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_headers_are_sent_and_nothing_of_the_environment(
         (429, "answers with HTTP 429", True),
     ],
 )
-def test_any_answer_but_200_is_told(
+def test_any_status_but_200_is_an_error(
     shop: Shop, status: int, words: str, passing: bool
 ) -> None:
     shop.status, shop.headers = status, {"Location": f"{shop.url}/s3cret"}
@@ -107,7 +107,7 @@ def test_any_answer_but_200_is_told(
         (b"[" * 100_000, {}, "nested too deeply"),
     ],
 )
-def test_a_body_that_cannot_be_used_is_told_and_not_shown(
+def test_an_unusable_body_is_reported_and_not_shown(
     shop: Shop, body: bytes, more: dict[str, str], words: str
 ) -> None:
     shop.body = body
@@ -122,7 +122,7 @@ def test_a_body_that_is_too_large_is_not_read(
     assert "a reply of more than 1000 bytes" in str(refused(source(shop.url)))
 
 
-def test_a_feed_that_drips_has_an_end(
+def test_a_slow_feed_has_a_time_limit(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "SECONDS", 0.2)
@@ -132,7 +132,7 @@ def test_a_feed_that_drips_has_an_end(
     assert error.passing
 
 
-def test_a_feed_that_says_nothing_is_not_waited_for(
+def test_the_wait_for_a_silent_feed_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(feed, "SILENCE", 0.1)
@@ -140,20 +140,20 @@ def test_a_feed_that_says_nothing_is_not_waited_for(
         assert "no answer within 0.1 s" in str(refused(source(server.url)))
 
 
-def test_a_feed_that_is_not_there_is_told_by_its_host_alone() -> None:
+def test_an_unreachable_feed_is_reported_by_its_host_only() -> None:
     host = f"http://127.0.0.1:{free_port()}"
     error = refused(source(f"{host}/s3cret?token=s3cret", headers={"A": "s3cret"}))
     assert str(error) == f"{host} cannot be reached: Connection refused"
     assert error.passing
 
 
-def test_a_header_that_cannot_be_sent_is_told_and_not_shown(shop: Shop) -> None:
+def test_a_header_that_cannot_be_sent_is_reported_and_not_shown(shop: Shop) -> None:
     error = refused(source(shop.url, headers={"A": "s3cret\nB: c"}))
     assert "a header is wrong" in str(error)
     assert not shop.asked
 
 
-def test_an_address_from_the_environment_is_checked_as_well(
+def test_an_address_from_the_environment_is_checked_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FEED_URL", "http://shop.example/s3cret")
@@ -176,7 +176,7 @@ def file(path: Path, **more: Any) -> FileSource:
         ('[{"My Id": "1"}, {"My Id": "2"}]', {"format": "json"}, True),
     ],
 )
-def test_a_file_is_read_with_whatever_columns_it_has(
+def test_a_file_may_have_any_columns(
     tmp_path: Path, text: str, more: dict[str, str], typed: bool
 ) -> None:
     (tmp_path / "x").write_text(text)
@@ -191,7 +191,7 @@ def test_a_file_is_read_with_whatever_columns_it_has(
     ("text", "more"),
     [("id\n", {}), ("", {"format": "jsonl"}), ("[]", {"format": "json"})],
 )
-def test_a_file_without_rows_is_a_good_answer(
+def test_a_file_without_rows_is_valid(
     tmp_path: Path, text: str, more: dict[str, str]
 ) -> None:
     (tmp_path / "x").write_text(text)
@@ -212,19 +212,19 @@ def test_a_file_without_rows_is_a_good_answer(
         (b'[{"id": 1}]', {}, "holds a JSON array"),
     ],
 )
-def test_one_row_that_cannot_be_read_stops_all_of_them(
+def test_an_unreadable_row_stops_the_whole_file(
     tmp_path: Path, data: bytes, more: dict[str, str], words: str
 ) -> None:
     (tmp_path / "x").write_bytes(data)
     assert words in str(refused(file(tmp_path / "x", **more)))
 
 
-def test_no_more_lines_are_read_than_asked_for(tmp_path: Path) -> None:
+def test_at_most_the_given_number_of_lines_is_read(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("id\n1\n2\nwrong,columns\n")
     assert len(file(tmp_path / "x").read(2)) == 2
 
 
-def test_a_file_that_is_not_there_may_come_yet(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_passing_error(tmp_path: Path) -> None:
     error = refused(file(tmp_path / "none.csv"))
     assert str(error) == f"the file {tmp_path / 'none.csv'} does not exist"
     assert error.passing

@@ -1,4 +1,4 @@
-"""A rule fires once for each of its moments, and for none before it was there."""
+"""Tests that a rule fires once for each moment, and for none before it was added."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rescind.ledger.scheduling.schedule_runs import (
 )
 from rescind.ledger.storage.side_tables import SCHEDULE, SCHEDULE_RUN
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
-from rescind.schedules.firing import NOBODYS, RARELY, Firing
+from rescind.schedules.firing import RARELY, RULE_GONE, Firing
 from rescind.schedules.rules import Schedules, load_schedules
 from tests.ledger.build import HOUR, LEASE, NOW, SECOND
 from tests.ledger.plans import statements
@@ -43,7 +43,7 @@ NEXT = NOW.replace(minute=0, second=0, microsecond=0) + HOUR
 
 @pytest.fixture
 def engine(sqlite_ledger_url: str) -> Iterator[Engine]:
-    """What differs between databases is tested where the ledger is."""
+    """SQLite only: the ledger's own tests cover differences between databases."""
     engine = open_ledger(sqlite_ledger_url)
     yield engine
     engine.dispose()
@@ -60,14 +60,14 @@ def write(tmp_path: Path) -> Any:
 
 
 def moments(engine: Engine, name: str = "a") -> list[datetime]:
-    """Of all runs of the schedule, the oldest first."""
+    """The moments of all runs of the schedule, the oldest first."""
     with reading(engine) as connection:
         rows = runs_of(connection, name, 1000)
     return sorted(datetime.fromisoformat(as_document(row)["due_at"]) for row in rows)
 
 
 def done(engine: Engine, now: datetime, name: str = "a") -> Run | None:
-    """Take what waits, and end it."""
+    """Take the waiting run, and end it."""
     with writing(engine) as connection:
         run = claim_run(connection, name, now, LEASE)
         if run is not None:
@@ -82,7 +82,7 @@ def test_a_new_rule_does_not_fire_for_the_past(engine: Engine, write: Any) -> No
     assert moments(engine) == []
 
 
-def test_it_fires_when_its_moment_comes_and_asks_until_somebody_takes_it(
+def test_a_due_rule_is_reported_until_a_worker_takes_its_run(
     engine: Engine, write: Any
 ) -> None:
     firing, rules = Firing(), write(HOURLY)
@@ -96,7 +96,7 @@ def test_it_fires_when_its_moment_comes_and_asks_until_somebody_takes_it(
     assert moments(engine) == [NEXT, NEXT + HOUR]
 
 
-def test_several_workers_that_see_it_fire_it_once(engine: Engine, write: Any) -> None:
+def test_several_workers_open_one_run_for_a_moment(engine: Engine, write: Any) -> None:
     rules = write(HOURLY)
     fleet = [Firing() for _ in range(3)]
     for one in fleet:
@@ -109,9 +109,7 @@ def test_several_workers_that_see_it_fire_it_once(engine: Engine, write: Any) ->
     assert moments(engine) == [NEXT]
 
 
-def test_of_what_was_missed_the_latest_is_made_up_for(
-    engine: Engine, write: Any
-) -> None:
+def test_the_latest_missed_moment_is_caught_up(engine: Engine, write: Any) -> None:
     rules = write(HOURLY)
     Firing().tick(engine, rules, NOW)
     late = NEXT + 7 * HOUR + 10 * MINUTE
@@ -128,7 +126,7 @@ def test_of_what_was_missed_the_latest_is_made_up_for(
         ('catch_up = "5m"', 6 * MINUTE, False),
     ],
 )
-def test_what_was_missed_too_long_ago_is_left(
+def test_a_moment_missed_too_long_ago_is_not_caught_up(
     engine: Engine, write: Any, catch_up: str, late: timedelta, fires: bool
 ) -> None:
     rules = write(f'[a]\ncron = "30 20 * * *"\n{catch_up}{REST}')
@@ -136,7 +134,7 @@ def test_what_was_missed_too_long_ago_is_left(
     due_at = NOW.replace(hour=20, minute=30, second=0, microsecond=0)
     assert bool(Firing().tick(engine, rules, due_at + late)) == fires
     assert moments(engine) == ([due_at] if fires else [])
-    # The next one comes as ever.
+    # The next moment fires as usual.
     firing = Firing()
     firing.tick(engine, rules, due_at + late)
     done(engine, due_at + late)
@@ -156,9 +154,7 @@ def test_a_rule_with_other_moments_does_not_fire_for_the_past(
     assert found > late
 
 
-def test_a_rule_that_changed_but_for_its_moments_fires_on(
-    engine: Engine, write: Any
-) -> None:
+def test_a_rule_with_the_same_moments_goes_on(engine: Engine, write: Any) -> None:
     firing = Firing()
     firing.tick(engine, write(HOURLY), NOW)
     changed = write(HOURLY.replace("max = 5", "max = 6"))
@@ -166,7 +162,7 @@ def test_a_rule_that_changed_but_for_its_moments_fires_on(
     assert moments(engine) == [NEXT]
 
 
-def test_a_rule_that_was_away_and_comes_back_does_not_fire_for_the_past(
+def test_a_rule_that_was_removed_and_added_does_not_fire_for_the_past(
     engine: Engine, write: Any
 ) -> None:
     firing = Firing()
@@ -176,7 +172,7 @@ def test_a_rule_that_was_away_and_comes_back_does_not_fire_for_the_past(
     assert moments(engine) == []
 
 
-def test_a_file_that_cannot_be_read_for_a_while_costs_no_moment(
+def test_an_unreadable_file_loses_no_moment(
     engine: Engine, write: Any, tmp_path: Path
 ) -> None:
     firing = Firing()
@@ -187,7 +183,7 @@ def test_a_file_that_cannot_be_read_for_a_while_costs_no_moment(
     assert firing.tick(engine, write(HOURLY), NEXT + MINUTE) == ["a"]
 
 
-def test_what_is_wrong_with_the_file_is_said_once(engine: Engine, write: Any) -> None:
+def test_a_fault_of_the_file_is_logged_once(engine: Engine, write: Any) -> None:
     firing, rules = Firing(), write(f"{HOURLY}\n[b]\n{REST}")
     with capture_logs() as logs:
         for late in range(3):
@@ -210,11 +206,11 @@ def test_a_moment_that_comes_while_the_former_run_is_open_runs_when_it_is_over(
     with writing(engine) as connection:
         finish(connection, run, RunState.SUBMITTED, NEXT + 2 * HOUR)
     assert firing.tick(engine, rules, NEXT + 2 * HOUR + MINUTE) == ["a"]
-    # Of the two that came meanwhile, the latest.
+    # The later one of the two moments that have passed.
     assert moments(engine) == [NEXT, NEXT + 2 * HOUR]
 
 
-def test_a_run_whose_worker_died_is_asked_for_again(engine: Engine, write: Any) -> None:
+def test_a_run_whose_worker_died_is_reported_again(engine: Engine, write: Any) -> None:
     firing, rules = Firing(), write(HOURLY)
     firing.tick(engine, rules, NOW)
     firing.tick(engine, rules, NEXT)
@@ -243,23 +239,21 @@ def test_a_run_whose_rule_is_gone_everywhere_is_given_up(
     firing.tick(engine, write(HOURLY), NOW)
     firing.tick(engine, write(HOURLY), NEXT)
     gone = write("")
-    # Another worker may have it yet.
-    assert firing.tick(engine, gone, NEXT + NOBODYS - SECOND) == []
+    # Another worker may still have the rule.
+    assert firing.tick(engine, gone, NEXT + RULE_GONE - SECOND) == []
     with reading(engine) as connection:
         (row,) = runs_of(connection, "a", 10)
     assert row.state == "running"
-    firing.tick(engine, gone, NEXT + NOBODYS + RARELY)
+    firing.tick(engine, gone, NEXT + RULE_GONE + RARELY)
     with reading(engine) as connection:
         (row,) = runs_of(connection, "a", 10)
     assert (row.state, row.why) == (
         "failed",
-        "[a] is in no worker's schedules file any more",
+        "[a] is no longer in any worker's schedules file",
     )
 
 
-def test_without_rules_a_tick_costs_nothing_but_now_and_then(
-    engine: Engine, write: Any
-) -> None:
+def test_without_rules_a_tick_rarely_queries(engine: Engine, write: Any) -> None:
     firing, none, some = Firing(), write(""), write(HOURLY)
     firing.tick(engine, none, NOW)
     with statements(engine) as seen:
@@ -273,7 +267,7 @@ def test_without_rules_a_tick_costs_nothing_but_now_and_then(
         assert len(seen) == 1
 
 
-# --- whatever happens -----------------------------------------------------------------
+# --- any sequence of ticks ------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -298,13 +292,13 @@ def ledger(
 @hypothesis_settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25
 )
-def test_whoever_looks_whenever_each_moment_runs_once_and_in_its_time(
+def test_each_moment_runs_once_and_in_time_with_any_workers(
     ledger: Engine,
     write: Any,
     steps: list[tuple[int, int, bool]],
     timing: str,
 ) -> None:
-    """Three workers look at odd times; some of them have just been started anew."""
+    """Three workers tick at random times; some of them have just restarted."""
     with writing(ledger) as connection:
         connection.execute(delete(SCHEDULE_RUN))
         connection.execute(delete(SCHEDULE))
@@ -312,14 +306,14 @@ def test_whoever_looks_whenever_each_moment_runs_once_and_in_its_time(
     rule, fleet, now = rules.rules["a"], [Firing() for _ in range(3)], NOW
     fleet[0].tick(ledger, rules, now)
     before: list[datetime] = []
-    for who, seconds, anew in steps:
+    for who, seconds, restarted in steps:
         now += timedelta(seconds=seconds)
-        if anew:
+        if restarted:
             fleet[who] = Firing()
         fleet[who].tick(ledger, rules, now)
         done(ledger, now)
         after = moments(ledger)
-        # One run at most for a look, and it is the latest moment there was.
+        # A tick opens at most one run, for the latest moment.
         fresh = [one for one in after if one not in before]
         assert len(fresh) <= 1
         for one in fresh:
@@ -329,7 +323,7 @@ def test_whoever_looks_whenever_each_moment_runs_once_and_in_its_time(
             assert coming is None or coming > now
         assert set(before) <= set(after)
         before = after
-        # Nothing that has come of late is left out.
+        # No recent moment is missing.
         latest = max(before, default=NOW)
         missed = rule.timing.next_after(max(latest, now - rule.catch_up))
         assert missed is None or missed > now

@@ -1,4 +1,4 @@
-"""When a schedule is due: one moment a period, whatever the clocks do."""
+"""Tests of the moments of schedules, also when clocks change."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ timings: st.SearchStrategy[Timing] = st.one_of(
 
 
 def due(line: str, zone: ZoneInfo, begin: datetime, end: datetime) -> list[str]:
-    """All moments of a cron line between two, by the clock on the wall and UTC."""
+    """All moments of a cron line between two times, in wall-clock time and UTC."""
     cron, found = parse_cron(line, zone), []
     at = cron.next_after(begin - timedelta(seconds=1))
     while at is not None and at < end:
@@ -89,7 +89,7 @@ def test_the_next_moment_is_always_later_and_a_whole_second(
 
 
 @given(timings, st.one_of(moments, near_changes), st.integers(0, 400_000))
-def test_the_next_moment_is_the_same_from_wherever_it_is_looked_for(
+def test_the_next_moment_is_the_same_from_any_earlier_time(
     timing: Timing, moment: datetime, seconds: int
 ) -> None:
     later = moment + timedelta(seconds=seconds)
@@ -101,7 +101,7 @@ def test_the_next_moment_is_the_same_from_wherever_it_is_looked_for(
 
 
 @given(timings, near_changes, st.integers(0, 200_000))
-def test_the_latest_moment_is_the_last_of_all_that_come(
+def test_the_latest_moment_is_the_last_of_all_moments(
     timing: Timing, after: datetime, seconds: int
 ) -> None:
     until = after + timedelta(seconds=seconds)
@@ -159,14 +159,14 @@ def test_an_interval_is_due_once_in_each_and_counted_from_1970(
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        # 02:00 becomes 03:00: what falls between runs at once, and but once.
+        # 02:00 becomes 03:00: a moment between them runs at once, and only once.
         ("30 2 * * *", ["29 03:00 = 01:00"]),
         ("0,30 2 * * *", ["29 03:00 = 01:00"]),
         ("0 1-4 * * *", ["29 01:00 = 00:00", "29 03:00 = 01:00", "29 04:00 = 02:00"]),
         ("*/30 2 * * *", []),
     ],
 )
-def test_an_hour_that_is_left_out_in_berlin(line: str, expected: list[str]) -> None:
+def test_a_skipped_hour_in_berlin(line: str, expected: list[str]) -> None:
     begin = datetime(2026, 3, 28, 23, tzinfo=UTC)
     assert due(line, BERLIN, begin, begin + 6 * HOUR) == expected
 
@@ -174,7 +174,7 @@ def test_an_hour_that_is_left_out_in_berlin(line: str, expected: list[str]) -> N
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        # 03:00 becomes 02:00: a fixed time runs in the first of the two hours alone.
+        # 03:00 becomes 02:00: a fixed time runs only in the first of the two hours.
         ("30 2 * * *", ["25 02:30 = 00:30"]),
         ("0 1-3 * * *", ["25 01:00 = 23:00", "25 02:00 = 00:00", "25 03:00 = 02:00"]),
         # Real time goes on.
@@ -184,19 +184,19 @@ def test_an_hour_that_is_left_out_in_berlin(line: str, expected: list[str]) -> N
         ),
     ],
 )
-def test_an_hour_that_comes_twice_in_berlin(line: str, expected: list[str]) -> None:
+def test_a_repeated_hour_in_berlin(line: str, expected: list[str]) -> None:
     begin = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)
     assert due(line, BERLIN, begin, begin + 4 * HOUR) == expected
 
 
-def test_in_the_second_of_two_hours_nothing_is_due_that_was_in_the_first() -> None:
+def test_no_moment_is_due_again_in_the_repeated_hour() -> None:
     second = datetime(2026, 10, 25, 1, 15, tzinfo=UTC)
     assert f"{second.astimezone(BERLIN):%H:%M}" == "02:15"
     tomorrow = datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
     assert Cron("30 2 * * *", BERLIN).next_after(second) == tomorrow
 
 
-def test_the_changes_that_istanbul_had() -> None:
+def test_former_clock_changes_of_istanbul() -> None:
     spring, autumn = (
         datetime(2016, 3, 26, 22, tzinfo=UTC),
         datetime(2015, 11, 7, 22, tzinfo=UTC),
@@ -216,7 +216,7 @@ def test_istanbul_does_not_change_its_clocks_any_more() -> None:
         assert found.endswith("02:30 = 23:30")
 
 
-# --- as they are written ------------------------------------------------------------
+# --- parsing ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_istanbul_does_not_change_its_clocks_any_more() -> None:
         ("0 0 * * BAD", "cron: its day-of-week is wrong"),
     ],
 )
-def test_a_wrong_line_is_told_in_a_sentence(line: str, words: str) -> None:
+def test_a_wrong_cron_line_gives_a_sentence(line: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         parse_cron(line, ZoneInfo("UTC"))
 
@@ -239,12 +239,12 @@ def test_a_wrong_line_is_told_in_a_sentence(line: str, words: str) -> None:
 @pytest.mark.parametrize(
     "text", ["30s", "0m", "15", "15 m", "-5m", "367d", "١m", "", "1w"]
 )
-def test_a_wrong_interval_is_told_in_a_sentence(text: str) -> None:
+def test_a_wrong_interval_gives_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match="every must be"):
         parse_every(text)
 
 
-def test_spans_as_they_are_written() -> None:
+def test_durations_are_parsed() -> None:
     least = timedelta(minutes=1)
     spans = {"90s": 90, "15m": 900, "6h": 21_600, "2d": 172_800}
     for text, seconds in spans.items():
@@ -261,12 +261,12 @@ def test_spans_as_they_are_written() -> None:
         ("", "timezone: there is no"),
     ],
 )
-def test_a_wrong_zone_is_told_in_a_sentence(name: str, words: str) -> None:
+def test_a_wrong_zone_gives_a_sentence(name: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         parse_zone(name)
 
 
-def test_the_same_moments_are_the_same_text_and_others_another() -> None:
+def test_timings_have_equal_texts_only_if_their_moments_are_equal() -> None:
     texts = {
         str(parse_cron(" 30  2 * * * ", BERLIN)),
         str(parse_cron("30 2 * * *", BERLIN)),

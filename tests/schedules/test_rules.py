@@ -1,4 +1,4 @@
-"""The schedules file as it is written, and rows as what is submitted of them."""
+"""Tests of the schedules file, and of the mapping of rows to entries."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def load(tmp_path: Path, text: str) -> Schedules:
 
 def fault(tmp_path: Path, text: str) -> str:
     found = load(tmp_path, f"{GOOD}\n[bad]\n{text}")
-    # One bad rule never harms another.
+    # A faulty rule does not affect the others.
     assert set(found.rules) == {"nightly"}
     return found.faults["bad"]
 
@@ -74,11 +74,11 @@ def test_without_a_file_nothing_is_scheduled(tmp_path: Path) -> None:
         (without("max"), "[bad]: max is required"),
         (without("map"), "map is required"),
         (without("source"), "source is required"),
-        (without("provider"), "provider is required, by itself or in map"),
+        (without("provider"), "provider is required, as a constant or in map"),
         (REST, "must have either cron or every"),
         (f"cron = '0 0 * * *'\nevery = '1h'{REST}", "must have either cron or every"),
-        (f"crn = '0 0 * * *'{REST}", "crn is not known here: is cron meant?"),
-        (f"every = '10s'{REST}", "every must be 60 seconds at least"),
+        (f"crn = '0 0 * * *'{REST}", "crn is not known here: did you mean cron?"),
+        (f"every = '10s'{REST}", "every must be at least 60 seconds"),
         (f"every = '1h'\ncatch_up = 'no'{REST}", "catch_up must be such as 15m"),
         (f"every = '1h'\ntimezone = 'Turkey/Ankara'{REST}", "there is no 'Turkey/Ank"),
         (f"every = '1h'\nnot_before = 'soon'{REST}", "not_before must be ISO 8601"),
@@ -86,7 +86,7 @@ def test_without_a_file_nothing_is_scheduled(tmp_path: Path) -> None:
         (f"every = '1h'\nparams = 5{REST}", "params must be a table"),
         (
             f"every = '1h'\ngroup = '{{day}}'{REST}",
-            "group: {day} is not known; {date} a",
+            "group: {day} is not known; use {date} and",
         ),
         (f"every = '1h'\nkey = 'x'{REST}", "key is not known here"),
         (
@@ -117,9 +117,7 @@ def test_without_a_file_nothing_is_scheduled(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(
-    tmp_path: Path, text: str, words: str
-) -> None:
+def test_a_wrong_rule_gives_a_sentence(tmp_path: Path, text: str, words: str) -> None:
     assert words in fault(tmp_path, text)
 
 
@@ -151,7 +149,7 @@ def test_what_is_wrong_is_told_in_a_sentence(
         ),
         (
             "{ url = 'https://a:s3cret@x.example/', format = 'csv' }",
-            "no user and passwo",
+            "not have a user an",
         ),
         (
             "{ url = 'https://x/', format = 'csv', headers = 5 }",
@@ -163,7 +161,7 @@ def test_what_is_wrong_is_told_in_a_sentence(
         ),
     ],
 )
-def test_a_wrong_source_is_told_in_a_sentence(
+def test_a_wrong_source_gives_a_sentence(
     tmp_path: Path, source: str, words: str
 ) -> None:
     text = f"every = '1h'{REST}".replace('{ file = "x.csv" }', source)
@@ -179,9 +177,7 @@ def test_a_rule_has_a_plain_name(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b"[x", b"a = 1\n[a]\n"])
-def test_a_file_that_is_no_toml_is_told_in_a_sentence(
-    tmp_path: Path, data: bytes
-) -> None:
+def test_a_file_that_is_not_toml_gives_a_sentence(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "schedules.toml"
     path.write_bytes(data)
     said = load_schedules(path).fault
@@ -189,7 +185,7 @@ def test_a_file_that_is_no_toml_is_told_in_a_sentence(
     assert str(path) in said
 
 
-def test_secrets_for_all_to_read_are_warned_of_and_others_are_not(
+def test_only_secrets_that_others_can_read_cause_a_warning(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "schedules.toml"
@@ -201,14 +197,14 @@ def test_secrets_for_all_to_read_are_warned_of_and_others_are_not(
         assert not load_schedules(path).warnings
 
 
-def test_no_secret_shows_in_what_a_rule_looks_like(tmp_path: Path) -> None:
+def test_the_repr_of_a_rule_shows_no_secret(tmp_path: Path) -> None:
     found = load(
         tmp_path, GOOD.replace("sqlite:///shop.db", "postgresql://u:s3cret@h/d")
     )
     assert "s3cret" not in repr(found)
 
 
-def test_a_changed_file_is_read_again_and_else_it_is_the_very_same(
+def test_the_file_is_read_again_only_if_it_changed(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "schedules.toml"
@@ -264,7 +260,7 @@ def test_columns_and_constants_make_an_entry() -> None:
     }
 
 
-def test_what_is_the_same_for_all_is_not_changed_by_one_of_them() -> None:
+def test_a_row_does_not_change_the_constants() -> None:
     recipe = recipe_of(
         {"order": "id", "metadata.n": "n"}, {"provider": "notpanel", "metadata": {}}
     )
@@ -283,23 +279,25 @@ def test_what_is_the_same_for_all_is_not_changed_by_one_of_them() -> None:
         ({"a": [Decimal(1)]}, {"a": ["1"]}),
     ],
 )
-def test_values_of_databases_are_as_json_has_them(value: object, made: object) -> None:
+def test_database_values_become_json_values(value: object, made: object) -> None:
     found = entry({"id": "1", "v": value}, {"order": "id", "metadata.v": "v"})
     assert found["metadata"] == {"v": made}
 
 
-def test_a_value_of_a_strange_type_is_told_and_not_shown() -> None:
+def test_a_value_of_an_unknown_type_is_reported_and_not_shown() -> None:
     with pytest.raises(SourceError) as caught:
         entry({"id": b"s3cret"}, {"order": "id"})
-    assert "row 7: what map gives to order is of the type bytes" in str(caught.value)
+    assert "row 7: the column for order has the type bytes" in str(caught.value)
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
+def test_a_missing_column_is_reported_with_the_existing_ones() -> None:
     with pytest.raises(SourceError) as caught:
         entry({"id": "1", "shop": "7"}, {"order": "order_id"})
     said = str(caught.value)
-    assert said == "row 7 has no column 'order_id', which map names; it has: id, shop"
+    assert said == (
+        "row 7 has no column 'order_id', which map names; its columns are: id, shop"
+    )
 
 
 def test_a_column_that_may_be_missing_is_left_out() -> None:
@@ -332,7 +330,7 @@ def test_texts_of_csv_are_read_as_submit_reads_them() -> None:
     assert recipe.entry(Row("line 2", values), {})["params"] == {"reason_id": "4"}
 
 
-def test_a_whole_object_may_stand_in_one_column_of_csv() -> None:
+def test_a_csv_column_may_hold_a_whole_object() -> None:
     columns = {"order": "o", "params": "p"}
     found = entry({"o": "1", "p": '{"a": 1}'}, columns, typed=False)
     assert found["params"] == {"a": 1}

@@ -1,4 +1,4 @@
-"""A run submits all that it found, or nothing; and what it says of that is true."""
+"""Tests that a run submits all entries or none, and records that truly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
@@ -127,7 +126,7 @@ def world(tmp_path: Path, engine: Engine) -> World:
     return World(tmp_path, engine)
 
 
-def test_what_was_found_is_submitted_and_its_lane_woken(world: World) -> None:
+def test_found_orders_are_submitted_and_their_lane_is_notified(world: World) -> None:
     world.found("ord_1", "ord_2")
     world.runner().run(world.rule(), world.open())
     assert world.counts() == ("submitted", 2, 2, 0, 0)
@@ -145,7 +144,7 @@ def test_running_again_changes_nothing(world: World) -> None:
     assert {r["group"] for r in world.records.values()} == {"a-2020-11-20"}
 
 
-def test_to_find_nothing_is_a_good_run(world: World) -> None:
+def test_a_run_that_finds_nothing_succeeds(world: World) -> None:
     world.found()
     world.runner().run(world.rule(), world.open())
     assert world.counts() == ("submitted", 0, 0, 0, 0)
@@ -162,13 +161,13 @@ def test_beyond_the_max_nothing_is_submitted_and_the_run_is_held(world: World) -
     assert world.counts() == ("submitted", 3, 3, 0, 0)
 
 
-def test_another_max_stands_in_for_the_rules_own(world: World) -> None:
+def test_a_given_max_replaces_the_rules_own(world: World) -> None:
     world.found("ord_1", "ord_2", "ord_3")
     world.runner().run(world.rule(most=2), world.open(), 3)
     assert world.counts() == ("submitted", 3, 3, 0, 0)
 
 
-def test_one_row_that_cannot_be_mapped_keeps_all_of_them_back(world: World) -> None:
+def test_an_unmappable_row_stops_the_whole_run(world: World) -> None:
     world.orders.write_text('{"id": "ord_1"}\n{"order": "ord_2"}\n')
     world.runner().run(world.rule(), world.open())
     assert world.last["state"] == "failed"
@@ -176,7 +175,7 @@ def test_one_row_that_cannot_be_mapped_keeps_all_of_them_back(world: World) -> N
     assert world.records == {}
 
 
-def test_a_row_that_intake_refuses_harms_no_other_and_is_kept(world: World) -> None:
+def test_a_refused_row_is_kept_and_affects_no_other(world: World) -> None:
     world.orders.write_text('{"id": "ord_1"}\n{"id": "not good!"}\n{"id": null}\n')
     world.runner().run(world.rule(), world.open())
     assert world.counts() == ("submitted", 3, 1, 0, 2)
@@ -184,7 +183,7 @@ def test_a_row_that_intake_refuses_harms_no_other_and_is_kept(world: World) -> N
     assert world.records["not good!"]["state"] == "rejected"
 
 
-def test_more_than_a_message_holds_is_submitted_in_several(world: World) -> None:
+def test_many_entries_are_submitted_in_chunks(world: World) -> None:
     world.found(*(f"ord_{number}" for number in range(2001)))
     woken: list[list[Lane]] = []
     world.runner(lambda lanes: woken.append(list(lanes))).run(
@@ -194,10 +193,10 @@ def test_more_than_a_message_holds_is_submitted_in_several(world: World) -> None
     assert woken == [[("notpanel", "default")]] * 3
 
 
-# --- what goes wrong on the way -----------------------------------------------------
+# --- failures -----------------------------------------------------------------------
 
 
-def test_a_source_that_is_away_is_tried_again_and_given_up_in_the_end(
+def test_an_unreachable_source_is_tried_again_and_then_given_up(
     world: World,
 ) -> None:
     rule, runner = world.rule(), world.runner()
@@ -226,19 +225,19 @@ def test_a_source_that_comes_back_is_read(world: World) -> None:
     assert world.last["why"] is None
 
 
-def test_what_runs_again_soon_anyway_is_not_tried_again(world: World) -> None:
+def test_a_rule_that_runs_again_soon_is_not_tried_again(world: World) -> None:
     world.runner().run(world.rule('every = "1m"'), world.open())
     assert world.last["state"] == "failed"
 
 
-def test_what_an_operator_asked_for_fails_at_once(world: World) -> None:
+def test_an_operators_run_fails_at_once(world: World) -> None:
     with writing(world.engine) as connection:
         run = start_manual_run(connection, "a", NOW, LEASE)
     ended = world.runner().run(world.rule(), run)
     assert (world.last["state"], ended.passing) == ("failed", True)
 
 
-def test_who_was_taken_for_dead_submits_no_more(world: World) -> None:
+def test_a_worker_that_lost_its_lease_submits_no_more(world: World) -> None:
     world.found(*(f"ord_{number}" for number in range(1001)))
     run = world.open()
 
@@ -265,7 +264,7 @@ def test_a_long_run_keeps_its_lease(world: World) -> None:
     assert world.counts() == ("submitted", 3001, 3001, 0, 0)
 
 
-def test_a_run_that_takes_too_long_ends_and_says_how_far_it_came(world: World) -> None:
+def test_a_run_that_takes_too_long_ends_with_its_counts(world: World) -> None:
     world.found(*(f"ord_{number}" for number in range(3001)))
 
     def slow(_lanes: Iterable[Lane]) -> None:
@@ -281,7 +280,7 @@ def test_a_run_that_takes_too_long_ends_and_says_how_far_it_came(world: World) -
     assert "`rescind schedule run a` submits the others" in why
 
 
-def test_a_run_by_hand_takes_as_long_as_it_takes(world: World) -> None:
+def test_a_run_by_hand_has_no_time_limit(world: World) -> None:
     world.found(*(f"ord_{number}" for number in range(3001)))
     with writing(world.engine) as connection:
         run = start_manual_run(connection, "a", NOW, LEASE)
@@ -297,7 +296,7 @@ def test_a_run_ends_by_itself_before_the_watchdog_takes_it_for_hanging() -> None
     assert LONGEST.seconds < SCHEDULE_BOUND
 
 
-def test_a_worker_that_is_told_to_stop_hands_the_run_on(world: World) -> None:
+def test_a_worker_gives_its_run_back_at_shutdown(world: World) -> None:
     world.found("ord_1")
     told = replace(world.runner(), stopping=lambda: True)
     assert told.run(world.rule(), world.open()).state == "running"
@@ -307,7 +306,7 @@ def test_a_worker_that_is_told_to_stop_hands_the_run_on(world: World) -> None:
 
 
 def waiting(world: World, found: Schedules, attempts: int = 0) -> Ended | None:
-    """What waits is run, after so many workers have died at it."""
+    """Run the waiting run, after ``deaths`` workers have died at it."""
     with writing(world.engine) as connection:
         open_run(connection, "a", NOW, world.now)
     for _ in range(attempts):
@@ -316,7 +315,7 @@ def waiting(world: World, found: Schedules, attempts: int = 0) -> Ended | None:
     return world.runner().run_waiting("a", found)
 
 
-def test_what_waits_is_run_once(world: World) -> None:
+def test_a_waiting_run_runs_once(world: World) -> None:
     world.found("ord_1")
     found = Schedules({"a": world.rule()})
     ended = waiting(world, found)
@@ -326,18 +325,18 @@ def test_what_waits_is_run_once(world: World) -> None:
 
 
 @pytest.mark.parametrize(("deaths", "state"), [(2, "submitted"), (3, "failed")])
-def test_a_run_at_which_workers_die_is_given_up_in_the_end(
+def test_a_run_at_which_workers_die_is_given_up(
     world: World, deaths: int, state: str
 ) -> None:
     world.found("ord_1")
     waiting(world, Schedules({"a": world.rule()}), deaths)
     assert world.last["state"] == state
     why = world.last["why"] or ""
-    assert ("each time its worker died" in why) == (deaths == 3)
+    assert ("its worker died each time" in why) == (deaths == 3)
     assert ("`rescind schedule run a` submits the others" in why) == (deaths == 3)
 
 
-def test_a_run_of_a_rule_that_is_faulty_by_now_fails_and_says_why(world: World) -> None:
+def test_a_run_of_a_faulty_rule_fails_with_the_fault(world: World) -> None:
     waiting(world, Schedules(faults={"a": "[a]: max is required"}))
     assert (world.last["state"], world.last["why"]) == (
         "failed",
@@ -353,7 +352,7 @@ def test_a_run_of_a_rule_that_another_worker_may_have_is_left_to_it(
 
 
 class Broken:
-    """A source that nothing can be read of."""
+    """A source that always fails."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -365,24 +364,13 @@ class Broken:
         return []
 
 
-def test_a_bug_ends_the_run_and_shows_nothing_of_what_was_found(world: World) -> None:
+def test_a_bug_ends_the_run_and_shows_no_data(world: World) -> None:
     rule = replace(world.rule(), source=Broken(KeyError("s3cret")))
     waiting(world, Schedules({"a": rule}))
     assert world.last["why"] == "it cannot be run: KeyError"
 
 
-def test_a_run_that_celery_ends_says_what_may_be_slow_and_what_to_do(
-    world: World,
-) -> None:
-    rule = replace(world.rule(), source=Broken(SoftTimeLimitExceeded()))
-    waiting(world, Schedules({"a": rule}))
-    assert world.last["state"] == "failed"
-    why = world.last["why"]
-    assert why.startswith("it was ended in the middle, for its source or the ledger")
-    assert "`rescind schedule run a` submits the others" in why
-
-
-def test_a_ledger_that_goes_away_leaves_the_run_to_its_lease(world: World) -> None:
+def test_an_unreachable_ledger_leaves_the_run_to_its_lease(world: World) -> None:
     world.found("ord_1")
 
     def away(_lanes: Iterable[Lane]) -> None:
@@ -395,7 +383,7 @@ def test_a_ledger_that_goes_away_leaves_the_run_to_its_lease(world: World) -> No
     assert world.last["state"] == "running"
 
 
-def test_what_fails_the_same_way_again_and_again_is_said_once(world: World) -> None:
+def test_a_repeated_failure_is_logged_once(world: World) -> None:
     rule = world.rule('every = "1m"')
     with capture_logs() as logs:
         for minute in range(4):
@@ -418,7 +406,7 @@ orders = ["ord_1", "ord_2", "ord_2", "not good!", "ord_3"]
 
 
 @pytest.mark.parametrize("before", [[], ["ord_2"], ["not good!", "ord_1"]])
-def test_a_preview_says_what_intake_then_does(world: World, before: list[str]) -> None:
+def test_a_preview_predicts_what_intake_does(world: World, before: list[str]) -> None:
     def taken(act: Any, listed: list[dict[str, Any]]) -> list[tuple[Receipt, str]]:
         done = act(world.engine, world.accounts, world.seal, listed, NOW)
         return [(one.receipt, IDS.sub("ID", one.wrong or "")) for one in done]
@@ -453,7 +441,7 @@ def test_to_gather_changes_nothing(world: World) -> None:
     assert world.records == {}
 
 
-def test_an_end_is_written_once(world: World) -> None:
+def test_a_result_is_recorded_once(world: World) -> None:
     run = world.open()
     runner = world.runner()
     runner.end(run, Ended(RunState.FAILED, why="first"))

@@ -1,4 +1,4 @@
-"""docs/schedules.md says what is true."""
+"""Tests that docs/schedules.md is true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders by SQL, on a real SQLite and a real PostgreSQL: read, and never changed."""
+"""Tests of orders by SQL, on a real SQLite and PostgreSQL: only reading is allowed."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_query_gives_its_rows_by_the_names_of_its_columns(shop: Engine) -> Non
         "SELECT json_extract('{}', id) FROM (SELECT 's3cret[' AS id)",
     ],
 )
-def test_what_a_row_holds_is_in_no_error_of_sqlite(tmp_path: Path, query: str) -> None:
+def test_no_error_of_sqlite_shows_data(tmp_path: Path, query: str) -> None:
     path = tmp_path / "shop.db"
     sqlite3.connect(path).close()
     why = said(source(f"sqlite:///{path}", query))
@@ -85,7 +85,7 @@ def test_what_a_row_holds_is_in_no_error_of_sqlite(tmp_path: Path, query: str) -
     assert "s3cret" not in why
 
 
-def test_no_rows_are_a_good_answer(shop: Engine) -> None:
+def test_a_query_without_rows_is_valid(shop: Engine) -> None:
     assert source(shop, "SELECT id FROM orders WHERE n > 5;").read(10) == []
 
 
@@ -96,7 +96,7 @@ def test_a_query_may_begin_with_a_name_for_another(shop: Engine) -> None:
     assert [row.values["id"] for row in source(shop, query).read(2)] == ["a", "b"]
 
 
-def test_no_more_rows_are_taken_than_asked_for_of_a_query_without_end(
+def test_at_most_the_given_rows_of_an_endless_query_are_read(
     shop: Engine,
 ) -> None:
     endless = {
@@ -122,7 +122,7 @@ CHANGES = [
 ]
 
 
-def test_a_query_that_would_change_something_changes_nothing_and_is_told(
+def test_a_writing_query_changes_nothing_and_is_reported(
     shop: Engine,
 ) -> None:
     before = rows(shop)
@@ -131,9 +131,9 @@ def test_a_query_that_would_change_something_changes_nothing_and_is_told(
         assert rows(shop) == before, query
 
 
-def test_it_is_said_that_a_query_may_only_read(shop: Engine) -> None:
+def test_the_error_says_that_a_query_may_only_read(shop: Engine) -> None:
     words = said(source(shop, "UPDATE orders SET n = 9 RETURNING id"))
-    only = {"sqlite": "do more than read", "postgresql": "read-only transaction"}
+    only = {"sqlite": "does more than read", "postgresql": "read-only transaction"}
     assert only[shop.dialect.name] in words
 
 
@@ -183,7 +183,7 @@ def test_a_query_that_takes_too_long_is_ended(
     assert caught.value.passing
 
 
-def test_a_wrong_query_is_told_in_the_databases_words(shop: Engine) -> None:
+def test_a_wrong_query_is_reported_with_the_databases_message(shop: Engine) -> None:
     words = said(source(shop, "SELECT nothing FROM orders"))
     assert "refuses the query" in words
     assert "nothing" in words
@@ -195,7 +195,7 @@ def test_columns_of_one_name_are_refused(shop: Engine) -> None:
     )
 
 
-def test_no_value_of_a_row_shows_in_what_the_database_says(
+def test_no_error_of_postgresql_shows_data(
     postgres_empty_url: str,
 ) -> None:
     query = "SELECT CAST(x AS INT) FROM (VALUES ('TR56-personal')) AS v(x)"
@@ -220,7 +220,7 @@ def test_no_value_of_a_row_shows_in_what_the_database_says(
         ("sqlite:///s3cret/no.db", "does not exist", True),
     ],
 )
-def test_a_database_that_is_not_to_be_had_is_told_without_its_password(
+def test_an_unreachable_database_is_reported_without_its_password(
     url: str, words: str, passing: bool
 ) -> None:
     with pytest.raises(SourceError) as caught:
@@ -232,7 +232,7 @@ def test_a_database_that_is_not_to_be_had_is_told_without_its_password(
         assert caught.value.passing == passing
 
 
-def test_a_missing_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_variable_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_SUCH_URL", raising=False)
     written = {"sql": "SELECT 1", "database": {"env": "NO_SUCH_URL"}}
     words = said(SqlSource.model_validate(written))

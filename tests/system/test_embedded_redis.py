@@ -1,4 +1,4 @@
-"""A real embedded server: its password, its data, its way of starting again."""
+"""Tests of a real embedded server: its password, its data, its restart."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def test_it_is_set_up_to_lose_nothing_and_to_serve_this_machine_alone(
     assert found["protected-mode"] == "yes"
 
 
-def test_it_takes_no_command_without_its_password(server: EmbeddedRedis) -> None:
+def test_the_server_accepts_no_command_without_its_password(
+    server: EmbeddedRedis,
+) -> None:
     port = int(server.url.rpartition(":")[2].partition("/")[0])
     with (
         Redis(port=port) as client,
@@ -49,8 +51,8 @@ def test_it_takes_no_command_without_its_password(server: EmbeddedRedis) -> None
         client.ping()
 
 
-def test_it_hangs_up_on_whoever_speaks_http(server: EmbeddedRedis) -> None:
-    # What a web page could send here, by way of its reader's own browser.
+def test_the_server_closes_http_connections(server: EmbeddedRedis) -> None:
+    # A request that a web page could send through its reader's browser.
     port = int(server.url.rpartition(":")[2].partition("/")[0])
     for first in ("POST / HTTP/1.1", "GET / HTTP/1.1"):
         with socket.create_connection(("127.0.0.1", port), 5) as browser:
@@ -62,7 +64,7 @@ def test_it_hangs_up_on_whoever_speaks_http(server: EmbeddedRedis) -> None:
         assert client.ping()
 
 
-def test_nobody_else_can_read_its_password(server: EmbeddedRedis) -> None:
+def test_only_the_owner_can_read_the_password(server: EmbeddedRedis) -> None:
     for name in ("password", "port", "valkey.conf"):
         mode = (server.folder / name).stat().st_mode
         assert stat.S_IMODE(mode) == 0o600, name
@@ -89,7 +91,7 @@ def test_data_survives_a_kill(tmp_path: Path) -> None:
         assert client.lrange("queue", 0, -1) == [b"job"]
 
 
-def test_another_port_is_taken_when_that_of_last_time_is_in_use(
+def test_another_port_is_chosen_if_the_last_one_is_in_use(
     tmp_path: Path,
 ) -> None:
     with EmbeddedRedis(tmp_path) as first:
@@ -103,7 +105,7 @@ def test_another_port_is_taken_when_that_of_last_time_is_in_use(
             assert second.url != url
 
 
-def test_one_that_outlived_its_parent_is_ended_before_its_data_is_used(
+def test_an_orphaned_server_is_stopped_before_its_data_is_used(
     tmp_path: Path,
 ) -> None:
     orphan = EmbeddedRedis(tmp_path)
@@ -126,7 +128,7 @@ def test_stopping_ends_the_process(tmp_path: Path) -> None:
     server.stop()
 
 
-def test_one_that_does_not_start_says_why(
+def test_the_error_says_why_a_server_does_not_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = EmbeddedRedis(tmp_path)
@@ -139,7 +141,7 @@ def test_one_that_does_not_start_says_why(
     assert time.monotonic() - began < embedded_redis.START_SECONDS
 
 
-def test_without_a_server_a_sentence_says_what_to_do(
+def test_without_a_server_binary_the_error_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
@@ -148,7 +150,7 @@ def test_without_a_server_a_sentence_says_what_to_do(
         server_binary()
 
 
-def test_a_server_on_the_path_serves_instead(
+def test_a_server_on_the_path_is_used_instead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = {"redis-server": "/usr/bin/redis-server"}
@@ -158,5 +160,5 @@ def test_a_server_on_the_path_serves_instead(
 
 
 @pytest.mark.parametrize("preferred", [0, 70_000])
-def test_a_port_that_cannot_be_had_is_replaced(preferred: int) -> None:
+def test_an_unusable_port_is_replaced(preferred: int) -> None:
     assert 1024 <= free_port(preferred) <= 65_535

@@ -1,4 +1,4 @@
-"""The supervisor, over real processes."""
+"""Tests of the supervisor, with real processes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from rescind.system.supervisor import Lines, Program, Supervisor
 SLEEP = "import time; time.sleep(600)"
 
 
-class Heard:
-    """What was said, and waiting until something is."""
+class Output:
+    """Records the printed lines, and waits for one."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
@@ -54,49 +54,51 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 @pytest.fixture
-def heard() -> Heard:
-    return Heard()
+def output() -> Output:
+    return Output()
 
 
 @pytest.fixture
-def kept(heard: Heard) -> Iterator[Supervisor]:
-    running = Supervisor(heard, grace=15, delays=(0.05, 0.1))
+def supervisor(output: Output) -> Iterator[Supervisor]:
+    running = Supervisor(output, grace=15, delays=(0.05, 0.1))
     yield running
     running.kill()
     running.stop()
 
 
-def test_lines_of_both_streams_come_out_under_the_name(
-    kept: Supervisor, heard: Heard
+def test_lines_of_both_streams_are_printed_with_the_name(
+    supervisor: Supervisor, output: Output
 ) -> None:
     code = f"import sys; print('out'); print('err', file=sys.stderr); {SLEEP}"
-    kept.start(program("one", code))
-    heard.wait_for("err")
-    assert sorted(heard.lines) == [("one", "err"), ("one", "out")]
+    supervisor.start(program("one", code))
+    output.wait_for("err")
+    assert sorted(output.lines) == [("one", "err"), ("one", "out")]
 
 
-def test_one_that_is_killed_is_started_again(kept: Supervisor, heard: Heard) -> None:
-    kept.start(program("one", f"print('here'); {SLEEP}"))
-    heard.wait_for("here")
-    first = kept.pids["one"]
+def test_a_killed_program_is_started_again(
+    supervisor: Supervisor, output: Output
+) -> None:
+    supervisor.start(program("one", f"print('here'); {SLEEP}"))
+    output.wait_for("here")
+    first = supervisor.pids["one"]
     os.kill(first, signal.SIGKILL)
-    heard.wait_for("was ended by SIGKILL unexpectedly: starting it again in 0.05 s")
-    heard.wait_for("here", times=2)
-    assert kept.pids["one"] != first
+    output.wait_for("was ended by SIGKILL unexpectedly: starting it again in 0.05 s")
+    output.wait_for("here", times=2)
+    assert supervisor.pids["one"] != first
 
 
-def test_one_that_keeps_on_dying_waits_longer_each_time(
-    kept: Supervisor, heard: Heard
+def test_a_program_that_keeps_dying_waits_longer_each_time(
+    supervisor: Supervisor, output: Output
 ) -> None:
-    kept.start(program("one", "raise SystemExit(3)"))
-    heard.wait_for("ended with status 3 unexpectedly: starting it again in 0.05 s")
-    heard.wait_for("ended with status 3 unexpectedly: starting it again in 0.1 s", 2)
+    supervisor.start(program("one", "raise SystemExit(3)"))
+    output.wait_for("ended with status 3 unexpectedly: starting it again in 0.05 s")
+    output.wait_for("ended with status 3 unexpectedly: starting it again in 0.1 s", 2)
 
 
-def test_its_own_children_do_not_outlive_one_that_dies(
-    kept: Supervisor, heard: Heard
+def test_a_programs_children_do_not_outlive_it(
+    supervisor: Supervisor, output: Output
 ) -> None:
-    kept.start(
+    supervisor.start(
         program(
             "one",
             f"""
@@ -106,14 +108,16 @@ def test_its_own_children_do_not_outlive_one_that_dies(
             """,
         )
     )
-    wait_until(lambda: bool(heard.lines))
-    grandchild = int(heard.lines[0][1])
-    os.kill(kept.pids["one"], signal.SIGKILL)
-    heard.wait_for("unexpectedly")
+    wait_until(lambda: bool(output.lines))
+    grandchild = int(output.lines[0][1])
+    os.kill(supervisor.pids["one"], signal.SIGKILL)
+    output.wait_for("unexpectedly")
     wait_until(lambda: not _lives(grandchild))
 
 
-def test_stopping_is_gentle_and_leaves_nothing(kept: Supervisor, heard: Heard) -> None:
+def test_stopping_is_graceful_and_leaves_nothing(
+    supervisor: Supervisor, output: Output
+) -> None:
     code = f"""
         import signal, sys, time
         def end(*_):
@@ -123,17 +127,19 @@ def test_stopping_is_gentle_and_leaves_nothing(kept: Supervisor, heard: Heard) -
         print("ready")
         {SLEEP}
         """
-    kept.start(program("one", code))
-    kept.start(program("two", code))
-    heard.wait_for("ready", times=2)
-    processes = list(kept.pids.values())
-    kept.stop()
-    assert sorted(heard.lines[2:]) == [("one", "goodbye"), ("two", "goodbye")]
+    supervisor.start(program("one", code))
+    supervisor.start(program("two", code))
+    output.wait_for("ready", times=2)
+    processes = list(supervisor.pids.values())
+    supervisor.stop()
+    assert sorted(output.lines[2:]) == [("one", "goodbye"), ("two", "goodbye")]
     assert not any(_lives(process) for process in processes)
-    assert kept.pids == {}
+    assert supervisor.pids == {}
 
 
-def test_what_others_need_is_stopped_last(kept: Supervisor, heard: Heard) -> None:
+def test_programs_that_others_need_are_stopped_last(
+    supervisor: Supervisor, output: Output
+) -> None:
     code = """
         import signal, sys, time
         def end(*_):
@@ -146,11 +152,11 @@ def test_what_others_need_is_stopped_last(kept: Supervisor, heard: Heard) -> Non
         """
     base = program("base", code, stage=0)
     slow = program("slow", code)
-    kept.start(base)
-    kept.start(Program("slow", (*slow.command, "0.3"), slow.env))
-    heard.wait_for("ready", times=2)
-    kept.stop()
-    gone = [name for name, line in heard.lines if line == "gone"]
+    supervisor.start(base)
+    supervisor.start(Program("slow", (*slow.command, "0.3"), slow.env))
+    output.wait_for("ready", times=2)
+    supervisor.stop()
+    gone = [name for name, line in output.lines if line == "gone"]
     assert gone == ["slow", "base"]
 
 
@@ -162,20 +168,20 @@ STUBBORN = f"""
     """
 
 
-def test_one_that_does_not_stop_is_killed(heard: Heard) -> None:
-    running = Supervisor(heard, grace=0.2)
+def test_a_program_that_does_not_stop_is_killed(output: Output) -> None:
+    running = Supervisor(output, grace=0.2)
     running.start(program("one", STUBBORN))
-    heard.wait_for("ready")
+    output.wait_for("ready")
     process = running.pids["one"]
     running.stop()
     assert not _lives(process)
-    assert ("one", "did not stop in time: killed") in heard.lines
+    assert ("one", "did not stop in time: killed") in output.lines
 
 
-def test_a_kill_ends_a_stop_that_is_under_way(heard: Heard) -> None:
-    running = Supervisor(heard, grace=100)
+def test_a_kill_ends_a_running_stop(output: Output) -> None:
+    running = Supervisor(output, grace=100)
     running.start(program("one", STUBBORN))
-    heard.wait_for("ready")
+    output.wait_for("ready")
     stop = threading.Thread(target=running.stop)
     stop.start()
     running.kill()
@@ -183,16 +189,16 @@ def test_a_kill_ends_a_stop_that_is_under_way(heard: Heard) -> None:
     assert not stop.is_alive()
 
 
-def test_one_that_cannot_be_started_is_spoken_of_and_tried_again(
-    kept: Supervisor, heard: Heard, tmp_path: Path
+def test_a_program_that_cannot_be_started_is_reported_and_tried_again(
+    supervisor: Supervisor, output: Output, tmp_path: Path
 ) -> None:
     missing = (str(tmp_path / "no-such-program"),)
-    kept.start(Program("one", missing, dict(os.environ)))
-    heard.wait_for("starting it again", times=2)
+    supervisor.start(Program("one", missing, dict(os.environ)))
+    output.wait_for("starting it again", times=2)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the children")
-def test_nothing_outlives_a_supervisor_that_is_killed() -> None:
+def test_no_program_outlives_a_killed_supervisor() -> None:
     code = f"""
         import os, sys
         sys.path.insert(0, {os.getcwd()!r})
@@ -213,7 +219,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed() -> None:
     wait_until(lambda: not _lives(child))
 
 
-def test_lines_are_plain_where_there_is_no_terminal() -> None:
+def test_lines_are_plain_without_a_terminal() -> None:
     out = io.StringIO()
     Lines(out)("beat", "ticks")
     assert out.getvalue() == "beat   | ticks\n"
@@ -228,7 +234,7 @@ def test_lines_are_coloured_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def _lives(pid: int) -> bool:
-    """Whether it runs; one that nobody has waited for yet does not."""
+    """Whether the process runs; a zombie does not."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         with suppress(FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""``up`` as a real process, in a home of its own."""
+"""Tests of ``rescind up`` as a real process, each with its own RESCIND_HOME."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Up:
         return found
 
     def stop(self, number: int = signal.SIGINT) -> float:
-        """Send it the signal; how long it then took to end."""
+        """Send the signal; returns the seconds until the process ended."""
         began = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(60)
@@ -115,7 +115,7 @@ def end(up: Up) -> None:
 
 
 @linux
-def test_it_comes_up_works_and_goes_down_at_ctrl_c(one: Up) -> None:
+def test_up_starts_works_and_stops_at_ctrl_c(one: Up) -> None:
     one.start(flower=0, door=free_port())
     found = one.wait_until_up()
     assert found.pid == one.process.pid
@@ -123,8 +123,8 @@ def test_it_comes_up_works_and_goes_down_at_ctrl_c(one: Up) -> None:
     assert found.flower_url in one.said
     assert found.redis_url not in one.said, "the password is not for the screen"
     token = (one.home / "api.token").read_text().strip()
-    assert f"Desk     {found.api_url}" in one.said
-    assert f"to sign in at the desk: {one.home}/api.token" in one.said
+    assert f"Dashboard  {found.api_url}" in one.said
+    assert f"to sign in to the dashboard: {one.home}/api.token" in one.said
     assert token not in one.said
     engine = open_ledger(f"sqlite:///{one.home / 'ledger.db'}")
     check(engine)
@@ -172,20 +172,20 @@ def _status(url: str, token: str = "") -> int:
         return error.code
 
 
-def test_a_second_one_in_the_folder_is_refused_with_a_sentence(one: Up) -> None:
+def test_a_second_up_in_the_folder_is_refused_with_a_sentence(one: Up) -> None:
     one.start()
     one.wait_until_up()
     second = Up(one.home)
     second.log = one.home.parent / "second.log"
     second.start()
     assert second.process.wait(30) == 2
-    assert f"already (process {one.process.pid})" in second.said
+    assert f"already runs in {one.home} (process {one.process.pid})" in second.said
     assert "RESCIND_HOME" in second.said
     assert running(one.home) is not None, "the first one's is left alone"
     assert one.process.poll() is None
 
 
-def test_what_was_queued_is_there_after_a_restart(one: Up) -> None:
+def test_queued_messages_survive_a_restart(one: Up) -> None:
     one.start()
     first = one.wait_until_up()
     with Redis.from_url(first.redis_url) as client:
@@ -224,7 +224,7 @@ def _get(client: Redis) -> object:
 
 
 @linux
-def test_nothing_outlives_one_that_is_killed(one: Up) -> None:
+def test_no_program_outlives_a_killed_up(one: Up) -> None:
     one.start()
     one.wait_until_up()
     children = one.children()
@@ -236,15 +236,15 @@ def test_nothing_outlives_one_that_is_killed(one: Up) -> None:
         time.sleep(0.02)
 
 
-def test_a_second_ctrl_c_ends_it_at_once(one: Up) -> None:
+def test_a_second_ctrl_c_stops_immediately(one: Up) -> None:
     one.start()
     one.wait_until_up()
     one.process.send_signal(signal.SIGINT)
-    one.wait_for(lambda: "Ctrl-C: at once" in one.said)
+    one.wait_for(lambda: "Ctrl-C again: immediately" in one.said)
     assert one.stop() < 5
 
 
-def test_quiet_keeps_what_programs_say_in_a_file(one: Up) -> None:
+def test_quiet_writes_the_programs_output_to_a_file(one: Up) -> None:
     one.start(quiet=True)
     one.wait_until_up()
     one.stop()
@@ -350,7 +350,7 @@ def test_a_flower_port_in_use_is_replaced(tmp_path: Path) -> None:
         assert free_port(squatter.getsockname()[1]) != squatter.getsockname()[1]
 
 
-def test_the_banner_says_what_is_wrong_with_the_accounts(tmp_path: Path) -> None:
+def test_the_banner_shows_faults_of_the_accounts(tmp_path: Path) -> None:
     chosen = Settings(home=tmp_path, accounts=tmp_path / "none.toml", redis_url=None)
     system = System(chosen)
     assert "does not exist: `rescind init` writes one" in banner(
@@ -359,7 +359,7 @@ def test_the_banner_says_what_is_wrong_with_the_accounts(tmp_path: Path) -> None
     assert "Accounts" in banner(system, Accounts())
 
 
-def test_the_banner_names_the_schedules_and_what_is_wrong_with_them(
+def test_the_banner_shows_the_schedules_and_their_faults(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "schedules.toml"
@@ -370,14 +370,14 @@ def test_the_banner_names_the_schedules_and_what_is_wrong_with_them(
     assert "Schedule [nightly]: max is required" in banner(system, Accounts())
 
 
-def test_other_programs_are_told_of_all_settings(tmp_path: Path) -> None:
+def test_programs_get_all_settings(tmp_path: Path) -> None:
     chosen = Settings(home=tmp_path / "home", redis_url=None, database_url=None)
     system = System(chosen, concurrency=3)
     system.redis_url = "redis://:secret@127.0.0.1:7/0"
     env = system.environment()
     assert env["RESCIND_HOME"] == str(tmp_path / "home")
     assert env["RESCIND_REDIS_URL"] == system.redis_url
-    # In full, so that no .env file where they run says otherwise.
+    # Every setting, so that no .env file in the program's folder overrides one.
     assert env["RESCIND_DATABASE_URL"] == chosen.database
     assert env["RESCIND_SEAL_KEY"] == chosen.seal_keys()
     assert Path(env["RESCIND_ACCOUNTS"]).is_absolute()

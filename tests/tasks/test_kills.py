@@ -13,8 +13,8 @@ from dataclasses import replace
 import pytest
 
 from chaos import points
-from chaos.fault_plan import POINTS
 from chaos.points import KILL, Armoury
+from chaos.scales import POINTS
 from rescind.sandbox import Sandbox
 from rescind.system.local_system import System
 from rescind.system.supervisor import Program, Supervisor

@@ -309,7 +309,7 @@ def test_ctrl_c_as_a_terminal_sends_it_a_second_one_to_hurry_and_a_gentle_one(
         until(one.is_busy, "calls under way")
         # A terminal sends it to all that it runs in the foreground.
         os.killpg(one.up.process.pid, signal.SIGINT)
-        one.up.wait_for(lambda: "Ctrl-C: at once" in one.up.said)
+        one.up.wait_for(lambda: "Ctrl-C again: immediately" in one.up.said)
         one.stopped_at = time.time()
         one.up.stop(signal.SIGINT)
         one.begins_nothing_after_it_was_told_to_stop()

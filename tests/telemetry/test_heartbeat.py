@@ -1,4 +1,4 @@
-"""The pulse: when which host has swept, and no more hosts than can be looked at."""
+"""Tests of the heartbeat: each host's latest sweep, for a bounded number of hosts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def client(valkey_url: str) -> Iterator[Redis]:
 
 def beat(client: Redis, monkeypatch: pytest.MonkeyPatch, host: str, at: Any) -> None:
     monkeypatch.setattr(heartbeat, "gethostname", lambda: host)
-    heartbeat.leave(client, at)
+    heartbeat.write(client, at)
 
 
 def test_each_host_has_its_latest_sweep(
@@ -35,14 +35,14 @@ def test_each_host_has_its_latest_sweep(
     assert list(heartbeat.ages(client, now).items()) == [("a", 3.0), ("b", 7.0)]
 
 
-def test_a_clock_that_is_ahead_makes_no_age_less_than_none(
+def test_a_clock_that_is_ahead_gives_no_negative_age(
     client: Redis, monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> None:
     beat(client, monkeypatch, "a", now + timedelta(seconds=5))
     assert heartbeat.ages(client, now) == {"a": 0.0}
 
 
-def test_hosts_that_left_are_forgotten_in_the_end(
+def test_hosts_that_left_are_removed_later(
     client: Redis, monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> None:
     old = in_ms(now) - heartbeat.FORGOTTEN_MS - 1
@@ -53,7 +53,7 @@ def test_hosts_that_left_are_forgotten_in_the_end(
     assert 0 < int(client.pttl(heartbeat.KEY)) <= heartbeat.FORGOTTEN_MS
 
 
-def test_of_too_many_hosts_the_latest_are_kept(
+def test_only_the_latest_of_too_many_hosts_are_kept(
     client: Redis, monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> None:
     at: dict[Any, Any] = {
@@ -66,14 +66,14 @@ def test_of_too_many_hosts_the_latest_are_kept(
     assert list(kept)[:2] == ["here", "host-1"]
 
 
-def test_a_pulse_is_one_command_most_of_the_time(
+def test_a_heartbeat_is_usually_one_command(
     client: Redis, monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> None:
     beat(client, monkeypatch, "here", now)
     before = commands(client)
     for _ in range(20):
         beat(client, monkeypatch, "here", now)
-    # And what this test asks.
+    # One of them is the command of this test itself.
     assert commands(client) - before == 20 + 1
     client.persist(heartbeat.KEY)
     monkeypatch.setattr(heartbeat, "_tidy_at", 0.0)

@@ -1,4 +1,4 @@
-"""Logs say what happened, and never what it happened with."""
+"""Tests that logs describe events, and show no personal data."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def test_arguments_of_tasks_are_not_logged_at_any_level(
 # --- their form ---------------------------------------------------------------------
 
 
-class Ear:
-    """What is logged from ``listen`` on."""
+class LogCapture:
+    """Captures the log from ``start`` on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
         self._out = io.StringIO()
 
-    def listen(self, level: int) -> None:
+    def start(self, level: int) -> None:
         self._monkeypatch.setattr(sys, "stderr", self._out)
         set_up(level, "json")
 
@@ -104,12 +104,12 @@ class Ear:
 
 
 @pytest.fixture
-def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
-    return Ear(monkeypatch)
+def capture(monkeypatch: pytest.MonkeyPatch) -> LogCapture:
+    return LogCapture(monkeypatch)
 
 
-def test_in_json_each_event_is_one_object_on_one_line(ear: Ear) -> None:
-    ear.listen(logging.INFO)
+def test_in_json_each_event_is_one_object_on_one_line(capture: LogCapture) -> None:
+    capture.start(logging.INFO)
     log = structlog.get_logger("rescind.test")
     log.info("on two\nlines", lane="notpanel/default", words="İptal", of=2)
     logging.getLogger("celery").warning("%s of %s", 1, "Celery's")
@@ -117,7 +117,7 @@ def test_in_json_each_event_is_one_object_on_one_line(ear: Ear) -> None:
         fail("hush")
     except LookupError:
         log.exception("failed")
-    ours, others, failed = ear.events
+    ours, others, failed = capture.events
     assert tuple(ours)[:4] == FIRST
     assert ours["event"] == "on two\nlines"
     assert (ours["lane"], ours["words"], ours["of"]) == (LANE_NAME, "İptal", 2)
@@ -140,7 +140,7 @@ LANE_NAME = "/".join(LANE)
         ("json", True, '"level": "info"'),
     ],
 )
-def test_it_is_written_as_asked_or_as_fits_the_place(
+def test_the_log_style_is_as_configured_or_fits_the_terminal(
     monkeypatch: pytest.MonkeyPatch, style: str, terminal: bool, looks: str
 ) -> None:
     out = Terminal() if terminal else io.StringIO()
@@ -151,24 +151,26 @@ def test_it_is_written_as_asked_or_as_fits_the_place(
     assert looks in out.getvalue()
 
 
-def test_of_many_ids_the_first_are_named_and_all_are_counted() -> None:
+def test_only_the_first_ids_are_logged_and_all_are_counted() -> None:
     ids = [str(n) for n in range(1000)]
     assert named(ids) == {"cancellations": ids[:MOST_NAMED], "of": 1000}
     assert named(ids[:2]) == {"cancellations": ["0", "1"], "of": 2}
 
 
-# --- what they are about ------------------------------------------------------------
+# --- events -------------------------------------------------------------------------
 
 
-def test_a_call_is_a_line_at_debug_and_none_above(caller: Caller, ear: Ear) -> None:
+def test_a_call_is_a_line_at_debug_and_none_above(
+    caller: Caller, capture: LogCapture
+) -> None:
     context = f"00-{'a' * 32}-{'b' * 16}-01"
     orders = [replace(claimed(1, GOOD), trace=context), claimed(2, GOOD)]
-    ear.listen(logging.INFO)
+    capture.start(logging.INFO)
     caller.call(orders)
-    assert ear.text == ""
-    ear.listen(logging.DEBUG)
+    assert capture.text == ""
+    capture.start(logging.DEBUG)
     asked = caller.call(orders)
-    [said] = [one for one in ear.events if one["event"] == "called"]
+    [said] = [one for one in capture.events if one["event"] == "called"]
     assert asked.call is not None
     assert said["call"] == asked.call.id
     assert said["cancellations"] == ["id-1", "id-2"]
@@ -177,10 +179,12 @@ def test_a_call_is_a_line_at_debug_and_none_above(caller: Caller, ear: Ear) -> N
     assert tuple(said[name] for name in about) == values
 
 
-def test_what_cannot_be_built_is_named_with_its_call(caller: Caller, ear: Ear) -> None:
-    ear.listen(logging.INFO)
+def test_an_order_that_cannot_be_built_is_logged_with_its_call(
+    caller: Caller, capture: LogCapture
+) -> None:
+    capture.start(logging.INFO)
     caller.call([claimed(1, GOOD | {"reasons": {101}})])
-    [said] = ear.events
+    [said] = capture.events
     assert said["event"] == "cannot be put into a call"
     assert said["lane"] == "akinon/default"
     assert said["cancellations"] == ["id-1"]
@@ -191,21 +195,21 @@ def ended(to: Progress, *ids: str) -> Change:
     return Change(ids, 2, State.SENDING, to, call_id="call-1")
 
 
-def test_what_came_of_calls_is_said_with_lane_and_calls(ear: Ear) -> None:
-    ear.listen(logging.DEBUG)
+def test_outcomes_are_logged_with_lane_and_calls(capture: LogCapture) -> None:
+    capture.start(logging.DEBUG)
     cancelled = ended(Progress(State.CANCELLED, Reason.CONFIRMED), "id-1", "id-2")
     log_changes(LANE, [cancelled], frozenset())
     log_changes(LANE, [cancelled], frozenset({"id-1", "another's"}))
-    recorded, stale, *_ = ear.events
+    recorded, stale, *_ = capture.events
     assert (recorded["lane"], recorded["calls"]) == (LANE_NAME, ["call-1"])
     assert recorded["moves"] == {"sending -> cancelled (confirmed)": 2}
     assert stale["event"] == "moved by another worker meanwhile"
     assert stale["cancellations"] == ["id-1"]
 
 
-def test_those_that_are_given_up_are_named(ear: Ear) -> None:
-    ear.listen(logging.INFO)
+def test_orders_that_are_given_up_are_logged(capture: LogCapture) -> None:
+    capture.start(logging.INFO)
     failed = Progress(State.FAILED, Reason.ATTEMPTS_EXHAUSTED)
     log_changes(LANE, [ended(failed, "id-1", "id-2")], frozenset({"id-2"}))
-    [said] = [one for one in ear.events if "given up" in one["event"]]
+    [said] = [one for one in capture.events if "given up" in one["event"]]
     assert (said["lane"], said["cancellations"]) == (LANE_NAME, ["id-1"])

@@ -1,4 +1,4 @@
-"""What Prometheus reads is what the ledger and Redis hold, and nothing private."""
+"""Tests that metrics have the numbers of the ledger and Redis, and no private data."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from rescind.ledger.changes.lane_states import (
     write_lane,
 )
 from rescind.ledger.changes.recording import new_id
+from rescind.ledger.changes.stalled_lanes import mark
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.states import State
 from rescind.ledger.storage import counters
@@ -68,12 +69,12 @@ def redis(valkey_url: str) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def nobody() -> Redis:
+def unreachable() -> Redis:
     return impatient(f"redis://127.0.0.1:{free_port()}/0")
 
 
-class Told:
-    """An exposition, as Prometheus understands it."""
+class Scraped:
+    """An exposition, parsed as Prometheus parses it."""
 
     def __init__(self, text: bytes) -> None:
         self.families = list(text_string_to_metric_families(text.decode()))
@@ -91,8 +92,8 @@ class Told:
         return {one.name for one in self.samples}
 
 
-def tell(engine: Engine, redis: Redis, accounts: Accounts | None = None) -> Told:
-    return Told(exposition(engine, redis, NOW, accounts))
+def scrape(engine: Engine, redis: Redis, accounts: Accounts | None = None) -> Scraped:
+    return Scraped(exposition(engine, redis, NOW, accounts))
 
 
 def call(evidence: str, milliseconds: int, orders: int) -> CallMade:
@@ -124,7 +125,7 @@ def run_of(name: str, state: str, began: datetime) -> dict[str, Any]:
 
 
 def live(engine: Engine, redis: Redis) -> None:
-    """A ledger and a Redis that every metric has something to tell of."""
+    """Fill a ledger and a Redis so that every metric has a value."""
     take_in(engine, [new(str(n)) for n in range(3)])
     first, second = hold(engine, limit=2)
     make(engine, [replace(change(first, State.CANCELLED), attempted=True)])
@@ -139,11 +140,11 @@ def live(engine: Engine, redis: Redis) -> None:
     assert second.id
 
 
-def test_every_metric_is_told_with_its_type_and_help(
+def test_every_metric_is_exposed_with_its_type_and_help(
     engine: Engine, redis: Redis
 ) -> None:
     live(engine, redis)
-    families = tell(engine, redis).families
+    families = scrape(engine, redis).families
     for family in families:
         suffix = "_total" if family.type == "counter" else ""
         kind = METRICS[f"{family.name}{suffix}"]
@@ -169,16 +170,16 @@ def test_the_metrics_are_listed_in_the_docs() -> None:
 # --- the ledger ---------------------------------------------------------------------
 
 
-def test_open_work_is_told_by_lane_and_state(engine: Engine, redis: Redis) -> None:
+def test_open_work_is_counted_by_lane_and_state(engine: Engine, redis: Redis) -> None:
     add(engine, State.VERIFYING, order="1", opened_at=NOW - HOUR)
     take_in(engine, [new("2"), new("3"), new("4", not_before=NOW + HOUR)])
-    told = tell(engine, redis)
-    found = {s: told.value("rescind_backlog", state=s, **HERE) for s in ("queued",)}
+    scraped = scrape(engine, redis)
+    found = {s: scraped.value("rescind_backlog", state=s, **HERE) for s in ("queued",)}
     assert found == {"queued": 2}
-    assert told.value("rescind_backlog", state="verifying", **HERE) == 1
-    assert told.value("rescind_backlog", state="scheduled", **HERE) == 1
-    assert told.value("rescind_backlog", state="sending", **HERE) == 0
-    assert told.value("rescind_oldest_wait_seconds", **HERE) == 3600
+    assert scraped.value("rescind_backlog", state="verifying", **HERE) == 1
+    assert scraped.value("rescind_backlog", state="scheduled", **HERE) == 1
+    assert scraped.value("rescind_backlog", state="sending", **HERE) == 0
+    assert scraped.value("rescind_oldest_wait_seconds", **HERE) == 3600
 
 
 def test_a_long_backlog_is_exact_though_it_is_not_counted(
@@ -189,51 +190,49 @@ def test_a_long_backlog_is_exact_though_it_is_not_counted(
     [held] = hold(engine, limit=1)
     make(engine, [change(held, State.CANCELLED)])
     hold(engine, limit=2)
-    told = tell(engine, redis)
-    assert told.value("rescind_backlog", state="sending", **HERE) == 2
-    assert told.value("rescind_backlog", state="queued", **HERE) == 6
+    scraped = scrape(engine, redis)
+    assert scraped.value("rescind_backlog", state="sending", **HERE) == 2
+    assert scraped.value("rescind_backlog", state="queued", **HERE) == 6
 
 
-def test_a_lane_that_did_nothing_yet_counts_from_nothing(
-    engine: Engine, redis: Redis
-) -> None:
-    """Or the first failure of all would be no increase to Prometheus."""
+def test_the_counters_of_a_new_lane_begin_at_0(engine: Engine, redis: Redis) -> None:
+    """Otherwise Prometheus would see no increase at the first failure."""
     with writing(engine) as connection:
         register_lanes(connection, [LANE])
-    told = tell(engine, redis)
+    scraped = scrape(engine, redis)
     failed = {"state": "failed", "reason": "unresolved"}
-    assert told.value("rescind_outcomes_total", **failed, **HERE) == 0
-    assert told.value("rescind_leases_expired_total", **HERE) == 0
-    assert told.value("rescind_holds_total", by="fault", **HERE) == 0
-    assert told.value("rescind_webhooks_total", result="given_up") == 0
+    assert scraped.value("rescind_outcomes_total", **failed, **HERE) == 0
+    assert scraped.value("rescind_leases_expired_total", **HERE) == 0
+    assert scraped.value("rescind_holds_total", by="fault", **HERE) == 0
+    assert scraped.value("rescind_webhooks_total", result="given_up") == 0
 
 
-def test_what_happened_is_counted_by_lane(engine: Engine, redis: Redis) -> None:
+def test_events_are_counted_by_lane(engine: Engine, redis: Redis) -> None:
     live(engine, redis)
-    told = tell(engine, redis)
+    scraped = scrape(engine, redis)
     ended = {"state": "cancelled", "reason": "confirmed"}
-    assert told.value("rescind_outcomes_total", **ended, **HERE) == 1
-    assert told.value("rescind_accepted_total", **HERE) == 3
-    assert told.value("rescind_attempts_total", **HERE) == 2
-    assert told.value("rescind_leases_expired_total", **HERE) == 1
+    assert scraped.value("rescind_outcomes_total", **ended, **HERE) == 1
+    assert scraped.value("rescind_accepted_total", **HERE) == 3
+    assert scraped.value("rescind_attempts_total", **HERE) == 2
+    assert scraped.value("rescind_leases_expired_total", **HERE) == 1
 
 
 def test_calls_are_a_histogram_of_seconds(engine: Engine, redis: Redis) -> None:
     made = [call("answered", ms, 2) for ms in (50, 51, 700, 40_000)]
     with writing(engine) as connection:
         record_calls(connection, *LANE, [*made, call("not_sent", 10, 7)])
-    told = tell(engine, redis)
+    scraped = scrape(engine, redis)
     of_them = {"operation": "cancel", "evidence": "answered", **HERE}
     name = "rescind_provider_call_duration_seconds"
     limits = ("0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "+Inf")
-    counts = [told.value(f"{name}_bucket", le=le, **of_them) for le in limits]
+    counts = [scraped.value(f"{name}_bucket", le=le, **of_them) for le in limits]
     assert counts == [1, 2, 2, 2, 3, 3, 3, 3, 3, 4]
-    assert told.value(f"{name}_count", **of_them) == 4
-    assert told.value(f"{name}_sum", **of_them) == pytest.approx(40.801)
-    assert told.value("rescind_provider_call_orders_total", **of_them) == 8
+    assert scraped.value(f"{name}_count", **of_them) == 4
+    assert scraped.value(f"{name}_sum", **of_them) == pytest.approx(40.801)
+    assert scraped.value("rescind_provider_call_orders_total", **of_them) == 8
 
 
-def test_a_lane_tells_whether_and_why_it_stands_still(
+def test_metrics_show_whether_and_why_a_lane_waits(
     engine: Engine, redis: Redis
 ) -> None:
     paused = LaneState(failures=2, paused_until=NOW + HOUR, pause_reason="slowly")
@@ -243,34 +242,36 @@ def test_a_lane_tells_whether_and_why_it_stands_still(
     with writing(engine) as connection:
         write_lane(connection, LANE, hold_for_operator(paused, NOW - HOUR))
         write_lane(connection, other, past)
-    told = tell(engine, redis, Accounts(fault="the file is gone"))
-    assert told.value("rescind_lane_held", by="operator", **HERE) == 1
-    assert told.value("rescind_lane_held", by="fault", **HERE) == 0
-    assert told.value("rescind_lane_held", by="accounts", **HERE) == 1
-    since = told.value("rescind_lane_held_since_timestamp_seconds", **HERE)
+    scraped = scrape(engine, redis, Accounts(fault="the file is gone"))
+    assert scraped.value("rescind_lane_held", by="operator", **HERE) == 1
+    assert scraped.value("rescind_lane_held", by="fault", **HERE) == 0
+    assert scraped.value("rescind_lane_held", by="accounts", **HERE) == 1
+    since = scraped.value("rescind_lane_held_since_timestamp_seconds", **HERE)
     assert since == (NOW - HOUR).timestamp()
     until = "rescind_lane_paused_until_timestamp_seconds"
-    assert told.value(until, **HERE) == (NOW + HOUR).timestamp()
-    assert told.value(until, **there) == 0
-    assert told.value("rescind_lane_failures", **HERE) == 2
+    assert scraped.value(until, **HERE) == (NOW + HOUR).timestamp()
+    assert scraped.value(until, **there) == 0
+    assert scraped.value("rescind_lane_stalled", **HERE) == 0
+    with writing(engine) as connection:
+        mark(connection, {LANE: NOW})
+    assert scrape(engine, redis).value("rescind_lane_stalled", **HERE) == 1
+    assert scraped.value("rescind_lane_failures", **HERE) == 2
 
 
-def test_producers_that_are_not_told_yet_are_counted(
-    engine: Engine, redis: Redis
-) -> None:
+def test_undelivered_outcomes_are_counted(engine: Engine, redis: Redis) -> None:
     rows = [("webhook", "waiting"), ("webhook", "given_up"), ("task", "waiting")]
     rows += [("webhook", "waiting"), ("webhook", "delivered")]
     with writing(engine) as connection:
         for row in rows:
             connection.execute(insert(DELIVERY).values(delivery(*row)))
-    told = tell(engine, redis)
-    assert told.value("rescind_webhooks_waiting", kind="webhook") == 2
-    assert told.value("rescind_webhooks_waiting", kind="task") == 1
-    assert told.value("rescind_webhooks_given_up", kind="webhook") == 1
-    assert told.value("rescind_webhooks_given_up", kind="task") == 0
+    scraped = scrape(engine, redis)
+    assert scraped.value("rescind_webhooks_waiting", kind="webhook") == 2
+    assert scraped.value("rescind_webhooks_waiting", kind="task") == 1
+    assert scraped.value("rescind_webhooks_given_up", kind="webhook") == 1
+    assert scraped.value("rescind_webhooks_given_up", kind="task") == 0
 
 
-def test_a_schedule_tells_of_its_latest_run(engine: Engine, redis: Redis) -> None:
+def test_metrics_show_a_schedules_latest_run(engine: Engine, redis: Redis) -> None:
     runs = [
         run_of("nightly", "held", NOW - HOUR),
         run_of("nightly", "submitted", NOW),
@@ -278,59 +279,61 @@ def test_a_schedule_tells_of_its_latest_run(engine: Engine, redis: Redis) -> Non
     ]
     with writing(engine) as connection:
         connection.execute(insert(SCHEDULE_RUN), runs)
-    told = tell(engine, redis)
+    scraped = scrape(engine, redis)
     name = "rescind_schedule_last_run_state"
-    assert told.value(name, schedule="nightly", state="submitted") == 1
-    assert told.value(name, schedule="nightly", state="held") == 0
-    assert told.value(name, schedule="weekly", state="held") == 1
+    assert scraped.value(name, schedule="nightly", state="submitted") == 1
+    assert scraped.value(name, schedule="nightly", state="held") == 0
+    assert scraped.value(name, schedule="weekly", state="held") == 1
     began = "rescind_schedule_last_run_timestamp_seconds"
-    assert told.value(began, schedule="nightly") == NOW.timestamp()
+    assert scraped.value(began, schedule="nightly") == NOW.timestamp()
 
 
-# --- Redis, and what is away --------------------------------------------------------
+# --- Redis, and unreachable services ------------------------------------------------
 
 
-def test_queues_are_told_with_what_waits_in_each(engine: Engine, redis: Redis) -> None:
+def test_metrics_show_the_length_of_each_queue(engine: Engine, redis: Redis) -> None:
     redis.lpush("rescind", "a", "b")
     redis.lpush("rescind\x06\x163", "of a lower priority")
     redis.lpush("notpanel", "a")
     redis.hset("rescind:unacked", "tag", "a")
     redis.lpush("rescind:taking", "taken just now")
-    told = tell(engine, redis)
-    assert told.value("rescind_queue_messages", queue="rescind") == 3
-    assert told.value("rescind_queue_messages", queue="notpanel") == 1
-    assert told.value("rescind_queue_messages", queue="rescind.webhooks") == 0
-    assert told.value("rescind_queue_unacknowledged", queue="rescind") == 2
+    scraped = scrape(engine, redis)
+    assert scraped.value("rescind_queue_messages", queue="rescind") == 3
+    assert scraped.value("rescind_queue_messages", queue="notpanel") == 1
+    assert scraped.value("rescind_queue_messages", queue="rescind.webhooks") == 0
+    assert scraped.value("rescind_queue_unacknowledged", queue="rescind") == 2
 
 
 def test_the_latest_tick_of_any_host_counts(engine: Engine, redis: Redis) -> None:
     name = "rescind_sweep_last_tick_timestamp_seconds"
-    assert tell(engine, redis).value(name) == 0
+    assert scrape(engine, redis).value(name) == 0
     redis.hset(heartbeat.KEY, mapping={"a": in_ms(NOW), "b": in_ms(NOW - HOUR)})
-    assert tell(engine, redis).value(name) == NOW.timestamp()
+    assert scrape(engine, redis).value(name) == NOW.timestamp()
 
 
-def test_without_redis_the_ledger_is_told(engine: Engine, nobody: Redis) -> None:
+def test_without_redis_the_ledgers_metrics_are_exposed(
+    engine: Engine, unreachable: Redis
+) -> None:
     take_in(engine, [new()])
-    told = tell(engine, nobody)
-    assert told.value("rescind_up", part="redis") == 0
-    assert told.value("rescind_up", part="ledger") == 1
-    assert told.value("rescind_backlog", state="queued", **HERE) == 1
-    assert "rescind_queue_messages" not in told.names()
+    scraped = scrape(engine, unreachable)
+    assert scraped.value("rescind_up", part="redis") == 0
+    assert scraped.value("rescind_up", part="ledger") == 1
+    assert scraped.value("rescind_backlog", state="queued", **HERE) == 1
+    assert "rescind_queue_messages" not in scraped.names()
 
 
-def test_without_the_ledger_redis_is_told(redis: Redis) -> None:
+def test_without_the_ledger_the_metrics_of_redis_are_exposed(redis: Redis) -> None:
     nowhere = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing"
     away = open_ledger(nowhere)
-    told = tell(away, redis)
+    scraped = scrape(away, redis)
     away.dispose()
-    assert told.value("rescind_up", part="ledger") == 0
-    assert told.value("rescind_up", part="redis") == 1
-    assert told.value("rescind_queue_messages", queue="rescind") == 0
-    assert "rescind_backlog" not in told.names()
+    assert scraped.value("rescind_up", part="ledger") == 0
+    assert scraped.value("rescind_up", part="redis") == 1
+    assert scraped.value("rescind_queue_messages", queue="rescind") == 0
+    assert "rescind_backlog" not in scraped.names()
 
 
-# --- what must not show -------------------------------------------------------------
+# --- private data -------------------------------------------------------------------
 
 
 WORDS = st.text(min_size=1, max_size=12)
@@ -349,13 +352,13 @@ ENTRIES = st.fixed_dictionaries(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_no_label_is_for_a_producer_to_choose(
+def test_no_producer_can_choose_a_labels_value(
     engine: Engine, redis: Redis, entries: list[dict[str, Any]]
 ) -> None:
     submissions.take_in(engine, ACCOUNTS, SEAL, entries, NOW)
     lanes = {*ACCOUNTS.lanes, counters.NO_LANE}
-    told = tell(engine, redis)
-    for one in told.samples:
+    scraped = scrape(engine, redis)
+    for one in scraped.samples:
         if "provider" in one.labels:
             assert (one.labels["provider"], one.labels["account"]) in lanes
     given = {name for kind in METRICS.values() for name in kind.labels}

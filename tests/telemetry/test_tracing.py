@@ -1,4 +1,4 @@
-"""A trace goes on from the producer to the provider, and never in anybody's way."""
+"""Tests that traces go from the producer to the provider, and delay no work."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def held(*traces: str | None) -> list[Claimed]:
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    """One that is configured, for a process that has not traced yet."""
+    """A configured collector, for a process that has no tracer yet."""
     with collecting() as found:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", found.url)
         tracing._tracer.cache_clear()
@@ -69,7 +69,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
 
 
 @given(number=st.integers(1, 2**64 - 1), flags=st.integers(0, 255))
-def test_a_good_context_is_kept_as_it_is(number: int, flags: int) -> None:
+def test_a_valid_context_is_kept_unchanged(number: int, flags: int) -> None:
     given = f"00-{number:032x}-{number:016x}-{flags:02x}"
     assert from_headers({"traceparent": given, "other": 1}) == given
     assert trace_id(given) == f"{number:032x}"
@@ -97,18 +97,18 @@ GOOD_ONE = context(7)
         f"01{GOOD_ONE[2:]}-İ",
     ],
 )
-def test_a_context_that_is_not_one_is_none(given: Any) -> None:
+def test_an_invalid_context_is_ignored(given: Any) -> None:
     assert from_headers({"traceparent": given}) is None
     assert from_headers({}) is None
 
 
 @given(text=st.text() | st.binary() | st.none() | st.lists(st.text()))
-def test_no_header_upsets_it(text: Any) -> None:
+def test_no_header_raises_an_error(text: Any) -> None:
     found = from_headers({"traceparent": text})
     assert found is None or found == text
 
 
-def test_of_a_later_version_what_this_one_knows_is_kept() -> None:
+def test_the_known_fields_of_a_later_version_are_kept() -> None:
     assert from_headers({"traceparent": f"01{GOOD_ONE[2:]}-more"}) == GOOD_ONE
 
 
@@ -121,7 +121,7 @@ def test_the_context_is_kept_and_comes_back_with_the_claim(engine: Engine) -> No
     assert kept == {GOOD["order"]: GOOD_ONE, "12345679": context(8)}
 
 
-# --- where nobody traces ------------------------------------------------------------
+# --- without traces -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_context_is_kept_and_comes_back_with_the_claim(engine: Engine) -> No
         ({"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "otlp"}, False),
     ],
 )
-def test_it_traces_where_it_is_configured(
+def test_tracing_is_on_only_if_configured(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: bool
 ) -> None:
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
@@ -157,9 +157,9 @@ sys.meta_path.insert(0, Absent())
 TRACED = """
 import sys
 from rescind.provider.http import Evidence, Exchange
-from rescind.provider.outcomes import Request
-from worker import tracing
-# Redis' client has some of it too, where it is installed.
+from rescind.provider.http_messages import Request
+from rescind.telemetry import tracing
+# The Redis client imports parts of OpenTelemetry, too, if it is installed.
 before = set(sys.modules)
 tracing.start()
 context = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
@@ -187,13 +187,13 @@ def run(code: str, **env: str) -> tuple[str, str]:
     return ended.stdout, ended.stderr
 
 
-def test_unless_it_is_configured_nothing_of_it_is_imported() -> None:
+def test_without_configuration_opentelemetry_is_not_imported() -> None:
     assert run(TRACED)[0].strip() == "[]"
 
 
-def test_without_the_extra_it_says_so_once_and_goes_on() -> None:
-    told = run(BLOCKED + TRACED, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
-    said = "".join(told)
+def test_a_missing_extra_is_logged_once() -> None:
+    output = run(BLOCKED + TRACED, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    said = "".join(output)
     assert said.count("traces are asked for, and none are made") == 1
     assert "pip install 'rescind[otel]'" in said
 
@@ -240,7 +240,7 @@ def test_a_call_is_a_span_of_its_first_cancellations_trace(
         (Exchange(Evidence.THROTTLED, status=429), "429"),
     ],
 )
-def test_a_call_that_went_wrong_is_marked(
+def test_a_failed_call_is_marked(
     collector: Collector, result: Exchange, kind: str
 ) -> None:
     call_made(LANE, "verify", "id", held(None), REQUEST, result)
@@ -260,7 +260,7 @@ def test_an_exporter_that_raises_loses_no_answer(
     call_made(LANE, "cancel", "id", held(), REQUEST, Exchange(Evidence.ANSWERED))
 
 
-def test_of_many_traces_so_many_are_linked_and_no_more(collector: Collector) -> None:
+def test_the_number_of_linked_traces_is_bounded(collector: Collector) -> None:
     ones = held(*(context(n) for n in range(1, 101)))
     call_made(LANE, "cancel", "id", ones, REQUEST, Exchange(Evidence.ANSWERED))
     tracing.finish()
@@ -268,7 +268,9 @@ def test_of_many_traces_so_many_are_linked_and_no_more(collector: Collector) -> 
     assert len(span.links) == tracing.MOST_LINKS
 
 
-def test_what_its_producer_does_not_sample_is_not_sent(collector: Collector) -> None:
+def test_a_trace_that_its_producer_does_not_sample_is_not_sent(
+    collector: Collector,
+) -> None:
     unsampled = f"{GOOD_ONE[:-2]}00"
     with submission(unsampled, None, 1) as kept:
         assert kept is not None
@@ -278,7 +280,7 @@ def test_what_its_producer_does_not_sample_is_not_sent(collector: Collector) -> 
     assert collector.spans == []
 
 
-def test_a_submission_is_the_parent_of_what_comes_of_it(collector: Collector) -> None:
+def test_a_submission_is_the_parent_of_its_calls(collector: Collector) -> None:
     with pytest.raises(LookupError), submission(GOOD_ONE, "msg", 3) as kept:
         raise LookupError("holds what was submitted")
     tracing.finish()
@@ -291,7 +293,7 @@ def test_a_submission_is_the_parent_of_what_comes_of_it(collector: Collector) ->
     assert "submitted" not in str(span)
 
 
-def test_a_collector_that_never_answers_keeps_nobody(
+def test_a_collector_that_never_answers_delays_no_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tracing, "FINISH_SECONDS", 0.05)
@@ -306,7 +308,7 @@ def test_a_collector_that_never_answers_keeps_nobody(
             call_made(LANE, "cancel", "id", held(None), REQUEST, answer)
         tracing.finish()
         [provider] = tracing._tracers
-        # It has gone on, and the collector has not answered to this moment.
+        # The process has gone on, and the collector has still not answered.
         silent.accept()[0].close()
     provider.shutdown()
     tracing._tracers.clear()

@@ -1,4 +1,4 @@
-"""No webhook goes to an address that is not of the public Internet, unless allowed."""
+"""Tests that webhooks go only to public addresses, unless private ones are allowed."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ EDGES = [
 
 @pytest.mark.parametrize("address", NEVER)
 @pytest.mark.parametrize("private", [False, True])
-def test_where_clouds_keep_their_secrets_nothing_ever_goes(
+def test_metadata_addresses_of_clouds_are_never_called(
     address: str, private: bool
 ) -> None:
     assert not allowed(ipaddress.ip_address(address), private=private)
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_an_address_of_a_network_of_ones_own_is_called_if_that_is_allowed(
+def test_a_private_address_is_called_if_that_is_allowed(
     address: str,
 ) -> None:
     assert not allowed(ipaddress.ip_address(address), private=False)
@@ -105,7 +105,7 @@ def test_an_address_of_a_network_of_ones_own_is_called_if_that_is_allowed(
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_an_address_of_the_internet_is_called(address: str) -> None:
+def test_a_public_address_is_called(address: str) -> None:
     assert allowed(ipaddress.ip_address(address), private=False)
 
 
@@ -114,7 +114,7 @@ def is_special(address: ipaddress.IPv4Address) -> bool:
 
 
 @given(st.ip_addresses(v=4) | st.sampled_from(EDGES))
-def test_of_ipv4_what_is_in_no_special_network_is_called_and_nothing_else(
+def test_an_ipv4_address_is_called_only_outside_special_networks(
     address: ipaddress.IPv4Address,
 ) -> None:
     assert allowed(address, private=False) is not is_special(address)
@@ -133,7 +133,7 @@ def test_no_ipv4_address_becomes_public_by_being_written_as_ipv6(
 
 @given(st.ip_addresses(v=6))
 @example(ipaddress.IPv6Address("4000::"))
-def test_of_ipv6_nothing_is_called_that_is_not_given_out_for_the_internet(
+def test_an_ipv6_address_is_called_only_if_it_is_globally_assigned(
     address: ipaddress.IPv6Address,
 ) -> None:
     if allowed(address, private=False):
@@ -152,7 +152,7 @@ def url(text: str) -> Url:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """What names stand for; how often one was looked up is under its name and ``#``."""
+    """The addresses of each name; ``name#`` counts the look-ups of a name."""
     known: dict[str, list[str]] = {}
 
     def look(host: str, port: int, **_: Any) -> list[Any]:
@@ -169,7 +169,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     return known
 
 
-def test_a_name_is_refused_if_anything_that_it_stands_for_is(
+def test_a_name_is_refused_if_any_of_its_addresses_is(
     names: dict[str, list[str]],
 ) -> None:
     names["shop.example.com"] = ["8.8.8.8", "2606:4700::1", "192.168.1.1"]
@@ -179,7 +179,7 @@ def test_a_name_is_refused_if_anything_that_it_stands_for_is(
         places_of(url("https://shop.example.com/"), private=False, seconds=5)
 
 
-def test_a_name_is_looked_up_once_and_what_was_looked_at_is_where_it_goes(
+def test_a_name_is_looked_up_once_and_the_checked_address_is_called(
     names: dict[str, list[str]],
 ) -> None:
     names["shop.example.com"] = ["8.8.8.8", "8.8.4.4", "8.8.8.8"]
@@ -189,12 +189,12 @@ def test_a_name_is_looked_up_once_and_what_was_looked_at_is_where_it_goes(
     assert len(names["shop.example.com#"]) == 1
 
 
-def test_a_name_that_nobody_knows_is_said(names: dict[str, list[str]]) -> None:
+def test_an_unknown_name_is_reported(names: dict[str, list[str]]) -> None:
     with pytest.raises(UnsentError, match=r"nowhere\.example cannot be found: Name or"):
         places_of(url("https://nowhere.example/"), private=False, seconds=5)
 
 
-def test_a_name_server_that_does_not_answer_is_not_waited_for(
+def test_the_wait_for_a_name_server_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     over = threading.Event()
@@ -208,5 +208,5 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(
     "host", ["127.1", "2130706433", "0x7f.1", "0177.0.0.1", "localhost", "[::1]"]
 )
 def test_this_machine_is_recognised_however_it_is_spelt(host: str) -> None:
-    with pytest.raises(UnsentError, match=r"no public address|cannot be found"):
+    with pytest.raises(UnsentError, match=r"not a public address|cannot be found"):
         places_of(url(f"https://{host}/"), private=False, seconds=5)

@@ -1,4 +1,4 @@
-"""Delivering webhooks: to each receiver in time, whatever another one does."""
+"""Tests that each receiver gets its deliveries in time, whatever another one does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.tasks.conftest import until
 
 TAKEN = Response(accepted=True, status=204)
 BUSY = Response(accepted=False, status=500, detail="HTTP 500")
-Tell = Callable[[ClaimedDelivery], Response]
+MakeAttempt = Callable[[ClaimedDelivery], Response]
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def engine(sqlite_ledger_url: str) -> Iterator[Engine]:
 
 
 def ended(engine: Engine, host: str, count: int) -> list[str]:
-    """So many whose producer is to be told at this host."""
+    """``count`` ended cancellations with a webhook to ``host``; their ids."""
     url = f"https://{host}/done"
     some = [new(f"{host}-{n}", callback_url=url) for n in range(count)]
     with writing(engine) as connection:
@@ -77,9 +77,13 @@ def waiting(engine: Engine) -> int:
 
 
 @contextmanager
-def at_work(engine: Engine, tell: Tell, *, stopping: bool = False) -> Iterator[None]:
-    """One that delivers meanwhile; at the end it has delivered all that was due."""
-    job = threading.Thread(target=Sender(engine, tell, stopping=lambda: stopping).run)
+def at_work(
+    engine: Engine, attempt: MakeAttempt, *, stopping: bool = False
+) -> Iterator[None]:
+    """A running sender; at the end of the block it has sent all due deliveries."""
+    job = threading.Thread(
+        target=Sender(engine, attempt, stopping=lambda: stopping).run
+    )
     job.start()
     try:
         yield
@@ -89,7 +93,7 @@ def at_work(engine: Engine, tell: Tell, *, stopping: bool = False) -> Iterator[N
 
 
 class Slow:
-    """Tells at once; but to one host it takes until it is let go."""
+    """Answers immediately, except for one host, which answers after ``go`` is set."""
 
     def __init__(self, host: str, then: Response = TAKEN) -> None:
         self.host = host
@@ -99,41 +103,41 @@ class Slow:
         self.most = Counter[str]()
         self._lock = threading.Lock()
 
-    def __call__(self, telling: ClaimedDelivery) -> Response:
+    def __call__(self, delivery: ClaimedDelivery) -> Response:
         with self._lock:
-            self.at_once[telling.target] += 1
+            self.at_once[delivery.target] += 1
             self.most |= self.at_once
-        if telling.target == self.host:
+        if delivery.target == self.host:
             self.go.wait(30)
         with self._lock:
-            self.at_once[telling.target] -= 1
-        return self.then if telling.target == self.host else TAKEN
+            self.at_once[delivery.target] -= 1
+        return self.then if delivery.target == self.host else TAKEN
 
 
-def test_one_that_hangs_keeps_nobody_else_waiting(engine: Engine) -> None:
-    # It would be first in every order that there is.
+def test_a_receiver_that_hangs_delays_no_other(engine: Engine) -> None:
+    # This receiver would be first in every possible order.
     ended(engine, "a.slow", 40)
     ended(engine, "b.fine", 40)
     ended(engine, "c.fine", 40)
-    tell = Slow("a.slow")
-    with at_work(engine, tell):
+    attempt = Slow("a.slow")
+    with at_work(engine, attempt):
         until(lambda: states(engine)["c.fine", "delivered"] == 40, "the others")
         assert states(engine)["b.fine", "delivered"] == 40
-        assert tell.most["a.slow"] == 1
-        tell.go.set()
+        assert attempt.most["a.slow"] == 1
+        attempt.go.set()
     assert set(states(engine)) == {
         (h, "delivered") for h in ("a.slow", "b.fine", "c.fine")
     }
 
 
-def test_who_takes_them_gets_more_at_once_and_no_more_than_so_many(
+def test_a_receiver_that_accepts_gets_more_at_once_up_to_a_limit(
     engine: Engine,
 ) -> None:
     ended(engine, "fine", 60)
     go, at_once, done = threading.Event(), Counter[str](), Counter[str]()
     lock = threading.Lock()
 
-    def tell(telling: ClaimedDelivery) -> Response:
+    def attempt(delivery: ClaimedDelivery) -> Response:
         with lock:
             done["all"] += 1
             quick = done["all"] <= 20
@@ -142,113 +146,113 @@ def test_who_takes_them_gets_more_at_once_and_no_more_than_so_many(
             go.wait(30)
         return TAKEN
 
-    with at_work(engine, tell):
+    with at_work(engine, attempt):
         until(lambda: at_once["fine"] == MOST_TO_ONE, "as many as may be")
         assert states(engine)["fine", "delivered"] <= 20
         go.set()
     assert states(engine) == {("fine", "delivered"): 60}
 
 
-def test_who_does_not_take_them_is_asked_one_at_a_time(engine: Engine) -> None:
+def test_a_receiver_that_fails_gets_one_at_a_time(engine: Engine) -> None:
     ended(engine, "broken", 12)
     asked = Slow("nobody")
 
-    def tell(telling: ClaimedDelivery) -> Response:
-        asked(telling)
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        asked(delivery)
         return BUSY
 
-    with at_work(engine, tell):
+    with at_work(engine, attempt):
         pass
     assert asked.most["broken"] == 1
     assert states(engine) == {("broken", "waiting"): 12}
 
 
-def test_one_that_was_not_taken_ends_all_haste() -> None:
+def test_a_failed_attempt_resets_the_pace_to_one() -> None:
     pace = Pace()
     for _ in range(5):
-        pace.under_way += 1
+        pace.in_flight += 1
         pace.learn(TAKEN)
     assert pace.room() == MOST_TO_ONE
-    pace.under_way += 1
+    pace.in_flight += 1
     pace.learn(BUSY)
     assert pace.room() == 1
 
 
-def test_who_asks_to_be_left_alone_is(engine: Engine) -> None:
+def test_a_receiver_that_asks_to_wait_gets_nothing(engine: Engine) -> None:
     ended(engine, "busy", 20)
     ended(engine, "fine", 5)
     asked = Counter[str]()
 
-    def tell(telling: ClaimedDelivery) -> Response:
-        asked[telling.target] += 1
-        if telling.target == "fine":
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        asked[delivery.target] += 1
+        if delivery.target == "fine":
             return TAKEN
         return Response(accepted=False, status=429, wait=timedelta(hours=1))
 
-    with at_work(engine, tell):
+    with at_work(engine, attempt):
         pass
     assert asked == {"busy": 1, "fine": 5}
     # Nor by anybody else.
-    with at_work(engine, tell):
+    with at_work(engine, attempt):
         pass
     assert asked == {"busy": 1, "fine": 5}
 
 
-def test_who_asks_to_be_left_alone_is_however_much_waits_for_it(
+def test_a_receiver_that_asks_to_wait_gets_nothing_of_a_long_backlog(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "AT_ONCE", 10)
     ended(engine, "busy", 45)
     asked = Counter[str]()
 
-    def tell(telling: ClaimedDelivery) -> Response:
-        asked[telling.target] += 1
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        asked[delivery.target] += 1
         return Response(accepted=False, status=429, wait=timedelta(hours=1))
 
     for _ in range(2):
-        with at_work(engine, tell):
+        with at_work(engine, attempt):
             pass
     assert asked == {"busy": 1}
 
 
-def test_what_ends_while_a_receiver_hangs_is_delivered_beside_it(
+def test_other_deliveries_are_sent_while_a_receiver_hangs(
     engine: Engine,
 ) -> None:
     ended(engine, "slow", 3)
-    tell = Slow("slow")
-    with at_work(engine, tell):
-        until(lambda: tell.at_once["slow"], "the one that hangs")
+    attempt = Slow("slow")
+    with at_work(engine, attempt):
+        until(lambda: attempt.at_once["slow"], "the one that hangs")
         for number in range(3):
             ended(engine, f"h{number}", 1)
             delivered = (f"h{number}", "delivered")
             until(partial(seen, engine, delivered), "the others")
         assert states(engine)["slow", "waiting"] == 3
-        tell.go.set()
+        attempt.go.set()
     assert states(engine)["slow", "delivered"] == 3
 
 
-def test_it_says_that_it_moves_while_a_receiver_hangs(engine: Engine) -> None:
+def test_the_sender_reports_progress_while_a_receiver_hangs(engine: Engine) -> None:
     ended(engine, "slow", 1)
-    tell, moves = Slow("slow"), list[float]()
-    moving = Sender(engine, tell, lambda: moves.append(time.monotonic()))
+    attempt, moves = Slow("slow"), list[float]()
+    moving = Sender(engine, attempt, lambda: moves.append(time.monotonic()))
     job = threading.Thread(target=moving.run)
     job.start()
-    until(lambda: tell.at_once["slow"], "the one that hangs")
+    until(lambda: attempt.at_once["slow"], "the one that hangs")
     before = len(moves)
     until(lambda: len(moves) > before + 3, "another move")
-    tell.go.set()
+    attempt.go.set()
     job.join(30)
     assert not job.is_alive()
 
 
-def test_a_worker_that_was_told_to_stop_begins_nothing(engine: Engine) -> None:
+def test_no_attempt_begins_after_a_shutdown(engine: Engine) -> None:
     ended(engine, "fine", 1)
     with at_work(engine, lambda _: TAKEN, stopping=True):
         pass
     assert states(engine) == {("fine", "waiting"): 1}
 
 
-def test_what_was_told_is_written_down_when_the_ledger_is_back(engine: Engine) -> None:
+def test_an_attempt_is_recorded_when_the_ledger_is_back(engine: Engine) -> None:
     [one] = ended(engine, "fine", 1)
     inner, away = dispatch.settle, [LedgerUnreachableError("gone")] * 2
     asked: list[ClaimedDelivery] = []
@@ -258,45 +262,45 @@ def test_what_was_told_is_written_down_when_the_ledger_is_back(engine: Engine) -
             raise away.pop()
         return inner(*args)
 
-    def tell(telling: ClaimedDelivery) -> Response:
-        asked.append(telling)
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        asked.append(delivery)
         return TAKEN
 
-    with mock.patch.object(sender, "settle", settle), at_work(engine, tell):
+    with mock.patch.object(sender, "settle", settle), at_work(engine, attempt):
         pass
     with reading(engine) as connection:
         assert deliveries_of(connection, one)[0]["state"] == "delivered"
     assert (len(asked), away) == (1, [])
 
 
-def test_what_is_under_way_when_the_ledger_goes_is_written_down_when_it_is_back(
+def test_attempts_in_flight_are_recorded_after_a_ledger_outage(
     engine: Engine,
 ) -> None:
     [one] = ended(engine, "slow", 1)
-    tell, looked = Slow("slow"), threading.Event()
+    attempt, looked = Slow("slow"), threading.Event()
     inner = due_targets
 
     def away(*args: Any) -> Any:
-        if tell.at_once["slow"]:
+        if attempt.at_once["slow"]:
             looked.set()
             raise LedgerUnreachableError("gone")
         return inner(*args)
 
-    with mock.patch.object(sender, "due_targets", away), at_work(engine, tell):
+    with mock.patch.object(sender, "due_targets", away), at_work(engine, attempt):
         assert looked.wait(30)
-        tell.go.set()
+        attempt.go.set()
     with reading(engine) as connection:
         assert deliveries_of(connection, one)[0]["state"] == "delivered"
 
 
-def test_several_at_once_tell_each_once(engine: Engine) -> None:
+def test_several_senders_make_each_delivery_once(engine: Engine) -> None:
     ids = [one for n in range(4) for one in ended(engine, f"h{n}", 25)]
     told: list[str] = []
 
-    def tell(telling: ClaimedDelivery) -> Response:
-        told.append(telling.cancellation_id)
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        told.append(delivery.cancellation_id)
         return TAKEN
 
-    with at_work(engine, tell), at_work(engine, tell), at_work(engine, tell):
+    with at_work(engine, attempt), at_work(engine, attempt), at_work(engine, attempt):
         pass
     assert sorted(told) == sorted(ids)

@@ -1,4 +1,4 @@
-"""One attempt to tell a producer, against real servers that behave as they like."""
+"""Tests of one attempt of a delivery, against real servers of any behaviour."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
-from kombu.exceptions import OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from rescind.config.callbacks import Callbacks, host_patterns
 from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Kind, Response
 from rescind.webhooks import posting, signing
-from rescind.webhooks.attempt import Teller
+from rescind.webhooks.attempt import Deliverer
 from tests.conftest import free_port
 from tests.receivers import Heard as Request
 from tests.receivers import Receiver, receiving, saying
@@ -56,34 +55,34 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posting, "WHOLE_SECONDS", 0.6)
 
 
-def telling(url: str | None = None, **values: Any) -> ClaimedDelivery:
+def delivery(url: str | None = None, **values: Any) -> ClaimedDelivery:
     plain = ClaimedDelivery(
         "one", 3, Kind.WEBHOOK, "host", 1, 1, "2020-11-20T18:09:00.123Z", RECORD
     )
     return replace(plain, url=url, **values)
 
 
-def tell(url: str, callbacks: Callbacks = ANYWHERE) -> Response:
+def attempt(url: str, callbacks: Callbacks = ANYWHERE) -> Response:
     def no_task(*_: Any, **__: Any) -> None:
         raise AssertionError("a task was sent")
 
-    return Teller(callbacks, SECRETS, no_task).tell(telling(url))
+    return Deliverer(callbacks, SECRETS, no_task).attempt(delivery(url))
 
 
 def refused(url: str, callbacks: Callbacks = ANYWHERE) -> str:
-    """Why nothing was taken where nothing was said."""
-    heard = tell(url, callbacks)
-    assert not heard.accepted
-    assert heard.status is None
-    assert heard.detail is not None
-    return heard.detail
+    """The detail of an attempt that failed without a status."""
+    response = attempt(url, callbacks)
+    assert not response.accepted
+    assert response.status is None
+    assert response.detail is not None
+    return response.detail
 
 
-# --- what is sent -------------------------------------------------------------------
+# --- the request --------------------------------------------------------------------
 
 
-def test_what_is_sent_is_signed_by_every_secret_in_force(receiver: Receiver) -> None:
-    assert tell(receiver.url) == Response(accepted=True, status=204)
+def test_a_webhook_is_signed_by_every_secret_in_force(receiver: Receiver) -> None:
+    assert attempt(receiver.url) == Response(accepted=True, status=204)
     [request] = receiver.heard
     for secret in SECRETS:
         told = Webhook(secret).verify(request.body, request.headers)
@@ -104,10 +103,10 @@ def test_what_is_sent_is_signed_by_every_secret_in_force(receiver: Receiver) -> 
     st.dictionaries(st.text(), st.text() | st.integers() | st.none()),
     st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
-def test_whatever_is_said_its_signature_holds(
+def test_the_signature_of_any_record_is_valid(
     metadata: dict[str, Any], now: datetime
 ) -> None:
-    one = telling(record={**RECORD, "metadata": metadata})
+    one = delivery(record={**RECORD, "metadata": metadata})
     body = signing.payload(one)
     shown = signing.headers(one, body, SECRETS, now)
     stamp = datetime.fromtimestamp(int(shown["webhook-timestamp"]), UTC)
@@ -117,17 +116,17 @@ def test_whatever_is_said_its_signature_holds(
     assert json.loads(body)["data"]["metadata"] == metadata
 
 
-def test_no_proxy_of_the_environment_is_asked(
+def test_no_proxy_of_the_environment_is_used(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with receiving() as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"):
             monkeypatch.setenv(name, f"http://{proxy.host}")
-        assert tell(receiver.url).accepted
+        assert attempt(receiver.url).accepted
         assert proxy.connections == 0
 
 
-# --- what is answered ---------------------------------------------------------------
+# --- the reply ----------------------------------------------------------------------
 
 ANSWERS: dict[str, tuple[bytes, Response]] = {
     "200": (b"HTTP/1.1 200 OK\r\n\r\n", Response(accepted=True, status=200)),
@@ -162,7 +161,7 @@ ANSWERS: dict[str, tuple[bytes, Response]] = {
         Response(
             accepted=False,
             status=410,
-            detail="HTTP 410: it wants no more of this",
+            detail="HTTP 410: the receiver wants no more webhooks",
             gone=True,
         ),
     ),
@@ -170,10 +169,12 @@ ANSWERS: dict[str, tuple[bytes, Response]] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_its_status_says_whether_it_was_taken(receiver: Receiver, name: str) -> None:
-    answer, heard = ANSWERS[name]
+def test_the_status_decides_whether_it_was_accepted(
+    receiver: Receiver, name: str
+) -> None:
+    answer, response = ANSWERS[name]
     receiver.answer = saying(answer)
-    assert tell(receiver.url) == heard
+    assert attempt(receiver.url) == response
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -181,19 +182,19 @@ def test_a_redirect_is_not_followed(receiver: Receiver, status: int) -> None:
     with receiving() as other:
         where = f"HTTP/1.1 {status} Moved\r\nLocation: {other.url}\r\n\r\n"
         receiver.answer = saying(where.encode())
-        heard = tell(receiver.url)
-        assert (heard.accepted, heard.status) == (False, status)
-        assert heard.detail == f"HTTP {status}: redirects are not followed"
+        response = attempt(receiver.url)
+        assert (response.accepted, response.status) == (False, status)
+        assert response.detail == f"HTTP {status}: redirects are not followed"
         assert other.connections == 0
 
 
-def test_a_wait_until_a_date_is_heard(receiver: Receiver) -> None:
+def test_a_retry_after_date_is_followed(receiver: Receiver) -> None:
     until = (datetime.now(UTC) + timedelta(hours=1)).strftime(
         "%a, %d %b %Y %H:%M:%S GMT"
     )
     said = f"HTTP/1.1 503 Busy\r\nRetry-After: {until}\r\n\r\n"
     receiver.answer = saying(said.encode())
-    wait = tell(receiver.url).wait
+    wait = attempt(receiver.url).wait
     assert wait is not None
     assert timedelta(minutes=59) < wait <= timedelta(hours=1)
 
@@ -207,7 +208,7 @@ def test_a_body_without_an_end_is_not_read(receiver: Receiver) -> None:
             sent[0] += sock.send(b"x" * 65_536)
 
     receiver.answer = flood
-    assert tell(receiver.url).accepted
+    assert attempt(receiver.url).accepted
     assert sent[0] < 50_000_000
 
 
@@ -243,7 +244,7 @@ def close(sock: socket.socket, _heard: Request) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_is_no_answer_was_not_taken_and_is_not_waited_for(
+def test_a_broken_reply_counts_as_failed_within_the_timeout(
     receiver: Receiver, answer: Any, why: str
 ) -> None:
     receiver.answer = answer
@@ -252,23 +253,23 @@ def test_what_is_no_answer_was_not_taken_and_is_not_waited_for(
     assert time.monotonic() - began < 5
 
 
-def test_who_does_not_read_what_is_sent_is_not_waited_for() -> None:
+def test_the_wait_for_a_receiver_that_does_not_read_is_bounded() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = f"127.0.0.1:{server.getsockname()[1]}"
         began = time.monotonic()
         large = {**RECORD, "metadata": {"x": "y" * 20_000_000}}
-        heard = Teller(ANYWHERE, SECRETS, print).tell(
-            telling(f"http://{host}/", record=large)
+        response = Deliverer(ANYWHERE, SECRETS, print).attempt(
+            delivery(f"http://{host}/", record=large)
         )
-    assert heard.detail == "it took longer than 0.6 s"
+    assert response.detail == "it took longer than 0.6 s"
     assert time.monotonic() - began < 5
 
 
-def test_where_nobody_listens_it_says_so() -> None:
+def test_a_closed_port_is_reported() -> None:
     assert "refused" in refused(f"http://127.0.0.1:{free_port()}/")
 
 
-# --- where it goes ------------------------------------------------------------------
+# --- the address --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -288,7 +289,7 @@ def test_where_nobody_listens_it_says_so() -> None:
         ),
     ],
 )
-def test_what_is_allowed_no_longer_is_not_sent(
+def test_a_callback_that_is_no_longer_allowed_is_not_sent(
     receiver: Receiver, callbacks: Callbacks, why: str
 ) -> None:
     assert why in refused(receiver.url, callbacks)
@@ -300,22 +301,23 @@ def test_an_address_of_this_machine_is_not_called_unless_that_is_allowed(
 ) -> None:
     receiver, _ = certified
     public = replace(ANYWHERE, private=False)
-    assert "stands for 127.0.0.1, which is no public" in refused(receiver.url, public)
+    said = refused(receiver.url, public)
+    assert "resolves to 127.0.0.1, which is not a public address" in said
     assert receiver.connections == 0
 
 
-def test_it_goes_to_the_address_that_was_looked_at(
+def test_the_request_goes_to_the_checked_address(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that stands for something else a moment later changes nothing."""
+    """A name that resolves to another address a moment later has no effect."""
     answers = [[(socket.AF_INET, 1, 6, "", ("127.0.0.1", receiver.port))], []]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.pop(0))
     named = Callbacks(host_patterns("rebound.example:*"), private=True, signed=True)
-    assert tell(f"http://rebound.example:{receiver.port}/", named).accepted
+    assert attempt(f"http://rebound.example:{receiver.port}/", named).accepted
     assert receiver.heard[0].headers["host"] == f"rebound.example:{receiver.port}"
 
 
-def test_a_name_that_stands_for_thousands_is_not_tried_at_all_of_them(
+def test_a_name_with_thousands_of_addresses_is_tried_within_the_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with socket.create_server(("", 0), backlog=200) as silent:
@@ -332,14 +334,14 @@ def test_a_name_that_stands_for_thousands_is_not_tried_at_all_of_them(
     assert 0 < asked < 20
 
 
-def test_where_one_address_takes_nothing_the_next_one_is_tried(
+def test_the_next_address_is_tried_if_one_fails(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed, here = free_port(), receiver.port
     places = [("127.0.0.1", closed), ("127.0.0.1", here)]
     answer = [(socket.AF_INET, 1, 6, "", place) for place in places]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
-    assert tell(f"http://localhost:{here}/").accepted
+    assert attempt(f"http://localhost:{here}/").accepted
 
 
 # --- TLS ----------------------------------------------------------------------------
@@ -347,7 +349,7 @@ def test_where_one_address_takes_nothing_the_next_one_is_tried(
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for 127.0.0.1 that nobody else vouches for, with its key."""
+    """A self-signed certificate for 127.0.0.1, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     here = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
@@ -375,7 +377,7 @@ def certified(certificate: Path) -> Iterator[tuple[Receiver, Path]]:
     posting._authorities.cache_clear()
 
 
-def test_threads_that_tell_at_once_read_the_authorities_once(
+def test_concurrent_attempts_read_the_authorities_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[ssl.SSLContext] = []
@@ -385,7 +387,7 @@ def test_threads_that_tell_at_once_read_the_authorities_once(
         if made:
             other.set()
         made.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-        # Long enough for another thread to begin, if nothing keeps it from that.
+        # Long enough for another thread to begin, if no lock prevents it.
         other.wait(0.3)
         return made[-1]
 
@@ -398,7 +400,7 @@ def test_threads_that_tell_at_once_read_the_authorities_once(
     assert given_to == made * 2
 
 
-def test_whom_nobody_vouches_for_is_told_nothing(
+def test_a_receiver_without_a_trusted_certificate_gets_nothing(
     certified: tuple[Receiver, Path],
 ) -> None:
     receiver, _ = certified
@@ -406,12 +408,12 @@ def test_whom_nobody_vouches_for_is_told_nothing(
     assert receiver.heard == []
 
 
-def test_an_authority_of_this_system_may_vouch_for_it(
+def test_an_authority_of_this_system_is_trusted(
     certified: tuple[Receiver, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receiver, certificate = certified
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert tell(receiver.url).accepted
+    assert attempt(receiver.url).accepted
     # But not for another name.
     other = f"https://localhost:{receiver.port}/"
     assert "certificate is not valid for 'localhost'" in refused(other)
@@ -421,14 +423,16 @@ def test_an_authority_of_this_system_may_vouch_for_it(
 # --- tasks --------------------------------------------------------------------------
 
 
-def test_a_broker_that_is_away_is_tried_again() -> None:
+def test_an_unreachable_broker_is_a_failed_attempt() -> None:
     def away(*_: Any, **__: Any) -> None:
-        raise OperationalError("connection refused")
+        raise ConnectionError("connection refused")
 
-    teller = Teller(ANYWHERE, SECRETS, away)
-    heard = teller.tell(telling(kind=Kind.TASK, task="shop.ended", queue="shop"))
-    assert not heard.accepted
-    assert heard.detail == "the broker cannot be reached: connection refused"
+    deliverer = Deliverer(ANYWHERE, SECRETS, away)
+    response = deliverer.attempt(
+        delivery(kind=Kind.TASK, task="shop.ended", queue="shop")
+    )
+    assert not response.accepted
+    assert response.detail == "the broker cannot be reached: connection refused"
 
 
 def test_a_message_carries_the_record_and_its_id() -> None:
@@ -437,24 +441,24 @@ def test_a_message_carries_the_record_and_its_id() -> None:
     def send(*args: Any, **kwargs: Any) -> None:
         sent.append((args, kwargs))
 
-    teller = Teller(ANYWHERE, SECRETS, send)
-    one = telling(kind=Kind.TASK, task="shop.ended", queue="shop")
-    assert teller.tell(one) == Response(accepted=True)
+    deliverer = Deliverer(ANYWHERE, SECRETS, send)
+    one = delivery(kind=Kind.TASK, task="shop.ended", queue="shop")
+    assert deliverer.attempt(one) == Response(accepted=True)
     [(args, kwargs)] = sent
     assert args == ("shop.ended",)
     assert kwargs["kwargs"] == {"cancellation": RECORD, "id": "msg_one_3"}
     assert (kwargs["queue"], kwargs["task_id"]) == ("shop", "msg_one_3")
 
 
-def test_a_bug_of_ours_stops_nobody_else() -> None:
+def test_a_bug_of_ours_is_a_failed_attempt() -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise KeyError("secret")
 
-    teller = Teller(ANYWHERE, SECRETS, broken)
-    heard = teller.tell(telling(kind=Kind.TASK, task="shop.ended"))
-    assert heard.detail == "a bug of ours: KeyError"
+    deliverer = Deliverer(ANYWHERE, SECRETS, broken)
+    response = deliverer.attempt(delivery(kind=Kind.TASK, task="shop.ended"))
+    assert response.detail == "a bug of ours: KeyError"
 
 
-def test_nothing_secret_shows_in_what_is_said_of_a_teller() -> None:
-    teller = Teller(ANYWHERE, SECRETS, print)
-    assert "whsec_" not in repr(teller)
+def test_the_repr_of_a_deliverer_shows_no_secret() -> None:
+    deliverer = Deliverer(ANYWHERE, SECRETS, print)
+    assert "whsec_" not in repr(deliverer)

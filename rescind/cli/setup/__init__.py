@@ -1,1 +1,1 @@
-"""``rescind init``: the accounts file and ``.env``, written by asking."""
+"""The parts of ``rescind init``, which writes the accounts file and ``.env``."""

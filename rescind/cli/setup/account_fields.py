@@ -1,4 +1,4 @@
-"""What an account of each provider needs, as its own model says it."""
+"""The credentials that an account needs, derived from the provider's account model."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rescind.provider.validation_errors import explain
 PLACEHOLDER = "placeholder"
 NOWHERE = "https://placeholder.example"
 Way = tuple[str, ...]
-"""The credentials that together are one way in."""
+"""Credentials that together are enough to log in."""
 
 
 def ways_in(provider: Provider[Any]) -> list[Way]:
-    """Each smallest set of credentials that the provider's account is content with."""
+    """Each minimal set of credentials that the provider's account model accepts."""
     fields = provider.account_model.model_fields
     needed = [n for n, f in fields.items() if f.is_required() and n != "base_url"]
     others = [n for n, f in fields.items() if not f.is_required() and f.default is None]
@@ -38,13 +38,13 @@ def needs_base_url(provider: Provider[Any]) -> bool:
 
 
 def is_secret(provider: Provider[Any], name: str) -> bool:
-    """Whether what is typed for it must not be seen."""
+    """Whether the terminal must not show this value while the user types it."""
     kind = provider.account_model.model_fields[name].annotation
     return kind is SecretStr or SecretStr in get_args(kind)
 
 
 def fault(provider: Provider[Any], values: Mapping[str, str]) -> str | None:
-    """What is wrong with these settings of an account; ``None`` if nothing is."""
+    """The fault of these settings of an account; ``None`` if they are valid."""
     base = {"base_url": NOWHERE} if needs_base_url(provider) else {}
     try:
         provider.account_model.model_validate({**base, **values})
@@ -56,11 +56,11 @@ def fault(provider: Provider[Any], values: Mapping[str, str]) -> str | None:
 def fault_of_one(
     provider: Provider[Any], way: Way, name: str, value: str
 ) -> str | None:
-    """What is wrong with one answer, whatever the others will be."""
+    """The fault of one answer, independent of the other answers."""
     return fault(provider, {**dict.fromkeys(way, PLACEHOLDER), name: value})
 
 
 def variable(provider: str, account: str, name: str) -> str:
-    """The variable that holds a credential, such as ``NOTPANEL_KEY``."""
+    """The name of the variable for a credential, such as ``NOTPANEL_KEY``."""
     parts = [provider, name] if account == "default" else [provider, account, name]
     return re.sub(r"\W", "_", "_".join(parts), flags=re.ASCII).upper()

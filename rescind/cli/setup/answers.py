@@ -1,4 +1,4 @@
-"""What was answered, as the two files that keep it."""
+"""The user's answers, and their form in the accounts file and in ``.env``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BARE = re.compile(r"[\w-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One value of an account: itself, or where it is to be found."""
+    """One credential of an account: its value, its variable or its file."""
 
     name: str
     value: str = field(repr=False)
@@ -31,7 +31,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class AccountAnswer:
-    """One account, as it will stand in the accounts file."""
+    """One account, with its form in the accounts file."""
 
     provider: str
     account: str
@@ -50,16 +50,16 @@ class AccountAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """All that was answered."""
+    """All answers."""
 
     accounts: Sequence[AccountAnswer]
     settings: Mapping[str, str] = field(repr=False)
-    """Variables of ``.env``, the accounts' own apart."""
+    """Variables of ``.env``, without those of the accounts."""
     shown: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What was made, and has to be told to somebody else: said once."""
+    """New secrets that the user passes on to others; they are printed once."""
 
     def variables(self) -> dict[str, str]:
-        """Everything that ``.env`` is to hold."""
+        """All variables of ``.env``."""
         kept = [one for account in self.accounts for one in account.credentials]
         theirs = {one.variable: one.value for one in kept if one.variable is not None}
         return {**self.settings, **theirs}
@@ -73,7 +73,7 @@ class Answers:
 
 
 def env_value(value: str) -> str:
-    """``value`` as it is written in a ``.env`` file."""
+    """``value`` quoted for a ``.env`` file."""
     if PLAIN.fullmatch(value):
         return value
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
@@ -81,5 +81,5 @@ def env_value(value: str) -> str:
 
 
 def _text(value: str) -> str:
-    # A JSON text is a TOML text as well, unless it holds escaped surrogates.
+    # A JSON string is also a TOML string, unless it has escaped surrogates.
     return json.dumps(value, ensure_ascii=False)

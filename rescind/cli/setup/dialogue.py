@@ -1,4 +1,4 @@
-"""What is asked, in its order; nothing is written before the last answer."""
+"""The questions of ``rescind init``, in order; writes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from rescind.provider.interface import Provider
 def dialogue(
     ask: Asker, given: Given, taken: set[tuple[str, str]], *, add: bool
 ) -> Answers:
-    """All answers. ``taken`` are the accounts that are there already."""
+    """Ask all questions. ``taken`` are the accounts that exist already."""
     accounts = list(_accounts(ask, given, taken))
     if add:
         return Answers(accounts, {})
@@ -79,7 +79,7 @@ def _way(ask: Asker, provider: Provider[Any], given: Given) -> Way:
     ways = {"+".join(way): way for way in ways_in(provider)}
     if len(ways) == 1:
         return next(iter(ways.values()))
-    # Where nobody is asked, the way that is given is taken.
+    # Without a terminal, use the first way whose credentials are all given.
     known = [
         name
         for name, way in ways.items()
@@ -139,7 +139,7 @@ def _secret(
 ) -> str:
     given = None if ask.interactive else os.environ.get(where)
     if ask.interactive and os.environ.get(where):
-        messages.say(f"{where} is set in the environment, which wins over .env")
+        messages.say(f"{where} is set in the environment, which overrides .env")
     return ask.text(
         f"{provider.name} {name}",
         option=f"it by the variable {where}",

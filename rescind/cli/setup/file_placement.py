@@ -1,4 +1,4 @@
-"""Two files put in place, whole and checked, or not at all."""
+"""Writes the accounts file and ``.env``, after checking that both can be read back."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ HEAD = (
 
 
 def refuse_to_overwrite(accounts: Path, *, add: bool) -> None:
-    """Raises ``CommandError`` where a file is there, unless it is added to."""
+    """Raises ``CommandError`` if a file exists, unless ``add`` is set."""
     there = [str(path) for path in (accounts, ENV) if path.exists()]
     if there and not add:
         raise CommandError(
-            f"{' and '.join(there)} {'are' if len(there) > 1 else 'is'} there already,"
-            " and nothing was written: `rescind init --add` adds to what is there",
+            f"{' and '.join(there)} {'exist' if len(there) > 1 else 'exists'} already,"
+            " and nothing was written: `rescind init --add` adds an account to them",
             problem="already-there",
         )
 
 
 def place(accounts: Path, answers: Answers) -> list[Path]:
-    """Write what was answered behind what is there; gives back the files written."""
+    """Append the answers to the existing files; returns the files written."""
     table = _behind(accounts, answers.accounts_toml(), HEAD)
     variables = _behind(ENV, answers.env_text(), "")
     _check(table, variables, answers)
@@ -46,7 +46,7 @@ def place(accounts: Path, answers: Answers) -> list[Path]:
 
 
 def _behind(path: Path, text: str, head: str) -> str | None:
-    """What is in ``path`` with ``text`` behind it; ``None`` if there is no text."""
+    """The content of ``path`` followed by ``text``; ``None`` if ``text`` is empty."""
     if not text:
         return None
     try:
@@ -62,15 +62,15 @@ def _behind(path: Path, text: str, head: str) -> str | None:
 
 
 def _check(table: str | None, variables: str | None, answers: Answers) -> None:
-    """Read both as the workers will; raises ``CommandError`` where that fails."""
+    """Read both as the workers do; raises ``CommandError`` if that fails."""
     with tempfile.TemporaryDirectory(prefix="rescind-init-") as folder:
         read = _read(Path(folder) / ".env", variables)
         wanted = answers.variables()
         lost = [name for name, value in wanted.items() if read.get(name) != value]
         if lost:
             raise CommandError(
-                f"{', '.join(lost)} cannot be kept in .env as it is: keep it in the"
-                " accounts file, or in a file of its own",
+                f"{', '.join(lost)} cannot be kept in .env, which would change the"
+                " value: keep it in the accounts file, or in a file of its own",
                 problem="account-wrong",
             )
         if table is not None:
@@ -98,7 +98,7 @@ def _check_accounts(path: Path, answers: Answers) -> None:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """As if ``.env`` held these already."""
+    """Set ``variables`` in the environment for a while, as if ``.env`` had them."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,4 +1,4 @@
-"""Questions on a terminal; elsewhere what was given has to be enough."""
+"""Asks questions on a terminal; without a terminal, options must give the answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rescind.errors import messages
 from rescind.errors.reported import CommandError
 
 Fault = Callable[[str], str | None]
-"""What is wrong with an answer; ``None`` if nothing is."""
+"""Returns the fault of an answer; ``None`` if it is valid."""
 
 
 def _nothing_wrong(_answer: str) -> None:
@@ -19,7 +19,7 @@ def _nothing_wrong(_answer: str) -> None:
 
 
 class Asker:
-    """Asks for what was not given, until the answer is good."""
+    """Asks a question until the answer is valid, unless an option answers it."""
 
     def __init__(self, *, interactive: bool | None = None) -> None:
         self.interactive = sys.stdin.isatty() if interactive is None else interactive
@@ -34,7 +34,7 @@ class Asker:
         hidden: bool = False,
         fault: Fault = _nothing_wrong,
     ) -> str:
-        """One answer. ``option`` says how it is given where nobody can be asked."""
+        """One answer. ``option`` names the option that gives it without a terminal."""
         if given is not None:
             return self._good(given, option, fault)
         if not self.interactive:
@@ -71,7 +71,7 @@ class Asker:
         )
 
     def confirm(self, question: str, *, given: bool | None = None) -> bool:
-        """Yes or no; no where nobody can be asked."""
+        """Yes or no; no without a terminal."""
         if given is not None or not self.interactive:
             return bool(given)
         return bool(typer.confirm(question, default=False, err=True))

@@ -1,4 +1,4 @@
-"""Redis, the ledger, the tokens of the HTTP door and the webhooks' secret."""
+"""Questions about Redis, the ledger, the HTTP API's tokens and webhooks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from rescind.ledger.seal import new_key
 
 TOKENS = "backend:submit+read,operator:submit+read+operate"
 SECRET_BYTES = 32
-"""Of the webhooks' secret; the specification asks for 24 to 64."""
+"""The length of a webhook secret; the specification asks for 24 to 64."""
 OWN = ("embedded", "own")
 Made = tuple[str, str]
-"""A name and its value."""
+"""A variable's name and its value."""
 
 
 def ask_for_services(ask: Asker, given: Given) -> tuple[dict[str, str], dict[str, str]]:
-    """Variables of ``.env``; and, of those made here, what others have to be told."""
+    """The variables of ``.env``; and the new secrets that the user passes on."""
     settings = dict(_where_it_runs(ask, given))
     tokens = _tokens(ask, given)
     if tokens:
@@ -42,7 +42,7 @@ def ask_for_services(ask: Asker, given: Given) -> tuple[dict[str, str], dict[str
 
 
 def webhook_secret() -> str:
-    """A fresh secret, in the form of Standard Webhooks."""
+    """A new secret, in the form of Standard Webhooks."""
     made = secrets.token_bytes(SECRET_BYTES)
     return f"whsec_{base64.b64encode(made).decode()}"
 
@@ -55,7 +55,7 @@ def _where_it_runs(ask: Asker, given: Given) -> Iterator[Made]:
     ledger = _url(ask, name, "PostgreSQL", given.database_url)
     if ledger:
         yield name, ledger
-        # Nothing finds the key of an embedded ledger once the ledger is another one.
+        # With a database URL, settings no longer read the embedded ledger's key.
         if not os.environ.get("RESCIND_SEAL_KEY"):
             yield "RESCIND_SEAL_KEY", new_key()
 
@@ -72,7 +72,7 @@ def _url(ask: Asker, name: str, what: str, given: str | None) -> str:
 
 
 def redis_fault(url: str) -> str | None:
-    """What is wrong with the URL of a Redis."""
+    """The fault of a Redis URL; ``None`` if it is valid."""
     try:
         _ = Settings(redis_url=SecretStr(url)).redis
     except SettingsError as error:
@@ -81,7 +81,7 @@ def redis_fault(url: str) -> str | None:
 
 
 def database_fault(url: str) -> str | None:
-    """What is wrong with the URL of a ledger."""
+    """The fault of a ledger's URL; ``None`` if it is valid."""
     try:
         opened(url).dispose()
     except (SettingsError, ImportError) as error:
@@ -93,13 +93,13 @@ FAULTS = {"RESCIND_REDIS_URL": redis_fault, "RESCIND_DATABASE_URL": database_fau
 
 
 def _tokens(ask: Asker, given: Given) -> Mapping[str, str]:
-    """A fresh token for each ``name:scope+scope``."""
+    """A new token for each ``name:scope+scope``."""
     specs = ",".join(given.tokens)
     if not specs:
-        if not ask.confirm("Make tokens for the HTTP door?"):
+        if not ask.confirm("Make tokens for the HTTP API?"):
             return {}
         specs = ask.text(
-            "For whom, as name:scope+scope, of submit, read and operate",
+            "Tokens, as name:scope+scope; the scopes are submit, read and operate",
             option="--token",
             default=TOKENS,
             fault=_token_fault,
@@ -123,10 +123,10 @@ def _token_fault(specs: str) -> str | None:
 
 
 def _webhook_hosts(ask: Asker, given: Given) -> str:
-    if given.webhook_hosts is None and not ask.confirm("Tell outcomes by webhooks?"):
+    if given.webhook_hosts is None and not ask.confirm("Send outcomes by webhooks?"):
         return ""
     return ask.text(
-        "Hosts that they may go to, by commas",
+        "Hosts that webhooks may be sent to, separated by commas",
         option="--webhook-hosts",
         given=given.webhook_hosts,
         fault=_hosts_fault,

@@ -1,5 +1,5 @@
-"""Files of cancellations: CSV with a header, JSON Lines, or a workbook (.xlsx).
+"""Reads files of cancellations: CSV with a header, JSON Lines, or workbooks (.xlsx).
 
-A row that cannot be read never stops the others: it is handed on with its line and
-what is wrong with it. Nothing is guessed: neither an encoding nor a missing column.
+A row that cannot be read does not stop the others: the caller gets its line number and
+its fault. The code guesses neither an encoding nor a missing column.
 """

@@ -1,4 +1,4 @@
-"""Cells as spreadsheets and pandas leave them, and the values that they stand for."""
+"""Undoes the changes that spreadsheets and pandas make to cells."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from rescind.intake.files.file_rows import cut_off
 from rescind.intake.values import RowError
 
 AS_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
-"""``="86210010463"``, which keeps Excel from making a number of a text."""
+"""``="86210010463"``, which stops Excel from converting a text to a number."""
 AS_FLOAT = re.compile(r"([0-9]+)[.,]0+")
-"""``86210010463.0``, in which a whole number is left when its column became floats."""
+"""``86210010463.0``, a whole number after its column was converted to floats."""
 EXACT = 2**53
-"""From here on a float is no certain whole number."""
+"""From this number on, a float may not be the exact whole number."""
 
 
 def bare(cell: str, *, quoted: bool = True) -> str:
-    """The text in a cell, without what keeps a spreadsheet from changing it. Where
-    ``quoted``, that may be an apostrophe before it."""
+    """The text of a cell, without the marks that stop a spreadsheet from changing it.
+
+    If ``quoted``, an apostrophe before the text is such a mark, too.
+    """
     text = cell.strip()
     if found := AS_FORMULA.fullmatch(text):
         return found[1].replace('""', '"').strip()
@@ -27,13 +29,13 @@ def bare(cell: str, *, quoted: bool = True) -> str:
 
 
 def whole_text(text: str) -> str:
-    """An order's number as it was before its column became floats."""
+    """An order's number as it was before its column was converted to floats."""
     found = AS_FLOAT.fullmatch(text)
     return found[1] if found else text
 
 
 def whole(value: Any) -> Any:
-    """``value`` with each float in it that is a whole number as that."""
+    """``value`` with every float that is a whole number converted to an integer."""
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
         return int(value)
     if isinstance(value, list):
@@ -44,12 +46,12 @@ def whole(value: Any) -> Any:
 
 
 def order_of(value: Any) -> Any:
-    """An order's number as it was before it, or its column, became floats."""
+    """An order's number as it was before it, or its column, was converted."""
     return whole_text(bare(value)) if isinstance(value, str) else whole(value)
 
 
 def without_trailing(cells: Sequence[str]) -> list[str]:
-    """``cells`` without empty ones at their end."""
+    """``cells`` without the empty ones at the end."""
     size = len(cells)
     while size and not cells[size - 1].strip():
         size -= 1
@@ -59,8 +61,11 @@ def without_trailing(cells: Sequence[str]) -> list[str]:
 def fitting(
     cells: Sequence[str], columns: int, lines: Sequence[str] = (), end: int = 0
 ) -> list[str]:
-    """The cells of so many columns; raises ``RowError`` if there are fewer, or more
-    that are not empty. In a text, the record ends before the line ``end``."""
+    """The cells of ``columns`` columns.
+
+    Raises ``RowError`` if there are fewer, or if further cells are not empty. ``lines``
+    and ``end`` are the text's lines, and the line after the record.
+    """
     found = list(cells[:columns])
     if len(found) < columns or without_trailing(cells[columns:]):
         cut = cut_off(lines, end) if lines else ""

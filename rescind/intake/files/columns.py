@@ -1,4 +1,4 @@
-"""The columns of a file of cancellations, and what a row of them is."""
+"""The columns of a file of cancellations, and the entry that a row becomes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rescind.intake.values import RowError, param_value, read_json
 REQUIRED = ("provider", "order")
 OBJECTS = ("params", "metadata")
 PREFIXES = {"param.": "params", "metadata.": "metadata"}
-"""Columns such as ``param.reason_id`` and ``metadata.shop_order``."""
+"""Prefixes of columns such as ``param.reason_id`` and ``metadata.shop_order``."""
 
 
 class Cancellations:
-    """A column for each field of a cancellation, by its name."""
+    """The columns of cancellations: one for each field, with the field's name."""
 
     def known(self, cell: str) -> bool:
         return _is_column(_column(cell))
@@ -38,7 +38,7 @@ class Cancellations:
 
 
 def _column(cell: str) -> str:
-    """A column's name; capitals matter only in a parameter's own name."""
+    """A column's name, in lower case except for a parameter's own name."""
     text = cell.strip()
     before, dot, after = text.partition(".")
     return f"{before.lower()}{dot}{after}"
@@ -57,12 +57,13 @@ def _check_header(header: Sequence[str], name: str) -> None:
     if missing:
         raise FileError(
             f"{name}: its first line must name the columns, and lacks"
-            f" {' and '.join(missing)}; they are {known}"
+            f" {' and '.join(missing)}; the columns are {known}"
         )
     unknown = [repr(column[:40]) for column in header if not _is_column(column)]
     if unknown:
         raise FileError(
-            f"{name}: no such column: {', '.join(unknown[:10])}; they are {known}"
+            f"{name}: no such column: {', '.join(unknown[:10])}; the columns are"
+            f" {known}"
         )
     check_distinct(header, name)
 
@@ -97,7 +98,7 @@ def _entry(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
 
 
 def _nest(entry: dict[str, Any], column: str, text: str) -> None:
-    """Move a column such as ``param.reason_id`` to where it belongs."""
+    """Move a column such as ``param.reason_id`` into ``params`` or ``metadata``."""
     prefix = f"{column.partition('.')[0]}."
     where, name = PREFIXES[prefix], column[len(prefix) :]
     values = entry.setdefault(where, {})
@@ -111,8 +112,7 @@ def _nest(entry: dict[str, Any], column: str, text: str) -> None:
 
 
 def whole_entry(entry: Any) -> Any:
-    """An entry of JSON Lines, as pandas may have written it: with floats for numbers
-    that are whole."""
+    """An entry of JSON Lines, with integers for the floats that pandas may write."""
     if not isinstance(entry, dict):
         return entry
     named = entry.keys() & {"order", "params"}

@@ -1,4 +1,4 @@
-"""CSV as spreadsheets and programs write it, record by record."""
+"""Reads CSV of spreadsheets and programs, record by record."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from rescind.intake.values import RowError
 
 DELIMITERS = (",", ";", "\t")
 SEPARATOR = re.compile(r'"?sep=([^"\w\s]|\t)"?', re.IGNORECASE)
-"""A first line that tells Excel what stands between the cells."""
+"""A first line that tells Excel which character separates the cells."""
 LONGEST_RECORD = 200
-"""Lines of one quoted CSV record; a quote that is open for longer was never closed."""
+"""The most lines of a quoted record; a quote that is open longer has no end."""
 
 
 def read_csv(lines: Sequence[str], first: int, name: str, columns: Columns) -> Document:
-    """The rows below the header, which is the line ``first``."""
+    """The rows below the header, which is in the line ``first``."""
 
     def known(delimiter: str) -> int:
         cells = lines[first].strip().split(delimiter)
@@ -70,7 +70,7 @@ def _csv_rows(
             at = end
         except RowError as error:
             yield Row(at + 1, wrong=str(error))
-            # After a stray quote the very next line may be a good row.
+            # After a stray quote, the next line may be a valid row.
             at += 1
 
 

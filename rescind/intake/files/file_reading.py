@@ -1,5 +1,7 @@
-"""A file as its rows, whatever it holds: CSV with a header, JSON Lines or an Excel
-workbook, in gzip or not."""
+"""Reads a file's rows: CSV with a header, JSON Lines or an Excel workbook.
+
+Each may be compressed with gzip.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from rescind.intake.values import RowError, read_json
 
 
 def load(name: str) -> Document:
-    """The file of that name, ``-`` being standard input; may raise ``FileError``."""
+    """The rows of the file ``name``, or of standard input for ``-``; ``FileError``."""
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except FileNotFoundError:
@@ -35,13 +37,13 @@ def load(name: str) -> Document:
 
 
 def parse(data: bytes, name: str, columns: Columns | None = None) -> Document:
-    """``data`` as rows; raises ``FileError`` where nothing of it can be used.
+    """The rows of ``data``; raises ``FileError`` if none of it can be used.
 
-    The columns are those of cancellations, unless they are said to be others.
+    ``columns`` are by default those of cancellations.
     """
     data = unpacked(data, name)
     if is_workbook(data, name):
-        # Most files are none, and it takes a while to import.
+        # Imported only for workbooks: the import is slow.
         from rescind.intake.files.workbook import read_workbook
 
         return read_workbook(data, name, columns or Cancellations())
@@ -51,7 +53,7 @@ def parse(data: bytes, name: str, columns: Columns | None = None) -> Document:
     if first is None:
         raise FileError(f"{name} is empty: there is nothing to submit")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or "\x00" in lines[first]:
-        raise FileError(f"{name} is UTF-16 or no text at all: save it as UTF-8")
+        raise FileError(f"{name} is UTF-16, or is not a text: save it as UTF-8")
     if lines[first].lstrip().startswith("{"):
         return Document(len(lines), _json_rows(lines))
     if lines[first].lstrip().startswith("["):

@@ -1,4 +1,4 @@
-"""What a file is read into: rows, each with its line, and what is wrong with it."""
+"""The rows of a file, each with its line number and its fault."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rescind.errors.reported import ReportedError
 from rescind.intake.values import RowError
 
 UNDECODED = re.compile("[\udc80-\udcff]")
-"""What bytes that are not UTF-8 were decoded into."""
+"""The characters that ``surrogateescape`` makes of bytes that are not UTF-8."""
 NOT_UTF8 = "is not UTF-8: save the file as UTF-8 and submit it again"
 
 
 class FileError(ReportedError, ValueError):
-    """The file as a whole cannot be used: a sentence for whoever submitted it."""
+    """The whole file cannot be used; the text is a sentence for the user."""
 
     problem = "file-wrong"
 
@@ -32,37 +32,37 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's rows, read as they are asked for, and how many lines it has."""
+    """A file's rows, which are read lazily, and the number of its lines."""
 
     lines: int
     rows: Iterator[Row]
 
 
 class Columns(Protocol):
-    """What the columns of a CSV file may be, and what a row of them is."""
+    """The columns that a CSV file may have, and the entries that its rows become."""
 
     def known(self, cell: str) -> bool:
-        """Whether a cell of the header is what it might be."""
+        """Whether a cell of the header names a known column."""
 
     def header(self, cells: Sequence[str], name: str) -> list[str]:
-        """The columns' names; raises ``FileError`` where they cannot be used."""
+        """The columns' names; raises ``FileError`` if they cannot be used."""
 
     def entry(self, header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
-        """One row; raises ``RowError``."""
+        """The entry of one row; raises ``RowError``."""
 
     def check_rows(self, lines: Sequence[str], name: str) -> None:
-        """Raises ``FileError`` where there are too few ``lines`` below the header."""
+        """Raises ``FileError`` if there are too few ``lines`` below the header."""
 
 
 def cut_off(lines: Sequence[str], number: int) -> str:
-    """What else is wrong with a line that is the last one, and has no end."""
+    """A remark if the line is the last one and has no line end, else empty."""
     if number == len(lines) and not lines[-1].endswith(("\n", "\r")):
         return "; it is the last line, and seems to be cut off"
     return ""
 
 
 def utf8(text: str) -> str:
-    """``text``, unless it held bytes that are not UTF-8."""
+    """``text``; raises ``RowError`` if it had bytes that are not UTF-8."""
     if UNDECODED.search(text):
         raise RowError(NOT_UTF8)
     return text

@@ -1,4 +1,4 @@
-"""Files as they are handed over: in gzip, or as a workbook, or as they are."""
+"""Unpacks files: gzip, and the ZIP archives of workbooks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zlib
 from rescind.intake.files.file_rows import FileError
 
 LARGEST = 256 * 1024 * 1024
-"""Bytes that a file may become; a million rows take some 60 MB."""
+"""The most bytes of an unpacked file; a million rows take some 60 MB."""
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -17,7 +17,7 @@ AS_CSV = 'save it as "CSV UTF-8", or as .xlsx'
 
 
 def unpacked(data: bytes, name: str) -> bytes:
-    """``data`` without gzip; raises ``FileError`` where that is broken or too large."""
+    """``data`` after gzip; raises ``FileError`` if that is broken or too large."""
     if not data.startswith(GZIP):
         return data
     found = bytearray()
@@ -36,7 +36,7 @@ def unpacked(data: bytes, name: str) -> bytes:
 
 
 def is_workbook(data: bytes, name: str) -> bool:
-    """Whether it is a workbook that can be read; ``FileError`` names what cannot."""
+    """Whether ``data`` may be an .xlsx workbook; ``FileError`` for an old .xls."""
     if data.startswith(OLD_EXCEL):
         raise FileError(
             f"{name} is an old Excel workbook (.xls), or has a password: {AS_CSV}"
@@ -45,8 +45,10 @@ def is_workbook(data: bytes, name: str) -> bool:
 
 
 def bounded_zip(data: bytes, name: str) -> io.BytesIO:
-    """The same archive with its members as they are, so that whoever reads it unpacks
-    nothing; raises ``FileError`` where it holds no workbook, or too much."""
+    """The same archive with uncompressed members, so that its reader unpacks nothing.
+
+    Raises ``FileError`` if it has no workbook, or is too large when unpacked.
+    """
     clean = io.BytesIO()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
@@ -64,7 +66,7 @@ def _copy(packed: zipfile.ZipFile, clean: io.BytesIO, name: str) -> None:
     names = packed.namelist()
     if "xl/workbook.xml" not in names:
         kind = "an OpenDocument sheet" if "content.xml" in names else "a ZIP"
-        raise FileError(f"{name} is {kind}, and no .xlsx workbook: {AS_CSV}")
+        raise FileError(f"{name} is {kind}, not an .xlsx workbook: {AS_CSV}")
     left = LARGEST
     with zipfile.ZipFile(clean, "w", zipfile.ZIP_STORED) as copied:
         for member in packed.infolist():

@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx): their first sheet, as the texts that its CSV would hold."""
+"""Reads the first sheet of Excel workbooks (.xlsx), as texts like those of its CSV."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rescind.intake.files.packed import AS_CSV, bounded_zip
 from rescind.intake.values import RowError
 
 MOST_ROWS = 1_048_576
-"""Rows of a sheet that Excel has."""
+"""The most rows of an Excel sheet."""
 MOST_COLUMNS = 200
-"""Columns that are looked at."""
+"""The most columns that are read."""
 EXACT = 10**15
-"""From here on Excel keeps no number whole: it has 15 digits."""
+"""From this number on, Excel keeps no exact whole numbers: it has 15 digits."""
 
 
 def read_workbook(data: bytes, name: str, columns: Columns) -> Document:
-    """The first sheet's rows; raises ``FileError`` where nothing can be used."""
+    """The first sheet's rows; raises ``FileError`` if it cannot be used."""
     rows = _rows(data, name)
     first = next((n for n, row in enumerate(rows) if any(row)), None)
     if first is None:
@@ -37,7 +37,7 @@ def _rows(data: bytes, name: str) -> list[list[str]]:
     packed = bounded_zip(data, name)
     try:
         with warnings.catch_warnings():
-            # It warns of styles and extensions, which are no matter here.
+            # openpyxl warns of styles and extensions, which do not matter here.
             warnings.simplefilter("ignore")
             book = load_workbook(packed, read_only=True, data_only=True)
             sheet = book.worksheets[0]
@@ -45,7 +45,7 @@ def _rows(data: bytes, name: str) -> list[list[str]]:
             found = sheet.iter_rows(values_only=True, **limits)
             texts = (map(_text, row) for row in islice(found, MOST_ROWS))
             return [without_trailing(list(row)) for row in texts]
-    except Exception as error:  # (a library that raises whatever its XML holds)
+    except Exception as error:  # (openpyxl raises any error for a broken XML)
         raise FileError(f"{name} is a broken Excel workbook: {AS_CSV}") from error
 
 
@@ -63,7 +63,7 @@ def _entries(
 
 
 def _text(cell: object) -> str:
-    """What a CSV of the sheet would hold."""
+    """The text that a CSV of the sheet would have."""
     if cell is None:
         return ""
     if isinstance(cell, bool):
@@ -77,6 +77,6 @@ def _text(cell: object) -> str:
 
 def _number(value: float) -> str:
     if abs(value) >= EXACT:
-        # What it was before Excel rounded it is not in the file any more.
+        # The file no longer has the digits that Excel rounded.
         return f"{value:.14E}"
     return str(int(value)) if value == int(value) else repr(value)

@@ -1,4 +1,7 @@
-"""Retries: an operator opens a new round, which alone can leave a final state."""
+"""Retries: an operator opens a new round, which alone can leave a final state.
+
+A retry can also leave ``requested``, if the provider seems to have dropped the order.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from rescind.ledger.storage.cancellation_rows import progress_of, progress_row
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE
 from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.policy import Policy
 
 C = CANCELLATION.c
 REFUSED_KEY = "refused:"
@@ -27,13 +31,15 @@ def retry(
     row: Row[Any],
     now: datetime,
     cancel_before: datetime | None = None,
+    policy: Policy | None = None,
 ) -> bool:
     """Open a new round for ``row``; False if another transaction has changed it.
 
-    If an earlier call may have worked, the round begins by reading the order back.
-    Raises ``InvalidRequestError`` in one sentence if no new round can be opened.
+    If an earlier call may have worked, the round begins by reading the order back. So
+    does the round of a ``requested`` order, which needs its lane's ``policy``. Raises
+    ``InvalidRequestError`` in one sentence if no new round can be opened.
     """
-    _check(row, now, cancel_before)
+    _check(row, now, cancel_before, policy)
     before = to_ms(cancel_before) if cancel_before else row.cancel_before
     to = _reopened(progress_of(row), now)
     statement = (
@@ -53,13 +59,22 @@ def retry(
     if version is None:
         return False
     write_history(connection, [_transition(row, to, version, now)])
-    counters.count(connection, counters.RETRY, (row.provider, row.account))
+    if State(row.state) in RETRYABLE:
+        # What was open is open in any case: outcomes are compared with this.
+        counters.count(connection, counters.RETRY, (row.provider, row.account))
     return True
 
 
-def _check(row: Row[Any], now: datetime, cancel_before: datetime | None) -> None:
+def _check(
+    row: Row[Any],
+    now: datetime,
+    cancel_before: datetime | None,
+    policy: Policy | None,
+) -> None:
     state = State(row.state)
-    if state not in RETRYABLE:
+    if state is State.REQUESTED and policy is not None:
+        _check_dropped(row, now, policy)
+    elif state not in RETRYABLE:
         raise InvalidRequestError(
             f"{row.id} is {state}: only failed, expired and rejected ones are retried"
         )
@@ -76,16 +91,35 @@ def _check(row: Row[Any], now: datetime, cancel_before: datetime | None) -> None
         )
 
 
+def _check_dropped(row: Row[Any], now: datetime, policy: Policy) -> None:
+    """Refuse what the provider may still be at."""
+    since = progress_of(row).since or now
+    until = since + policy.taken_on_for
+    if now < until:
+        raise InvalidRequestError(
+            f"{row.id} is requested: its provider took it on at {_said(since)}, and may"
+            f" be at it until {_said(until)}. It is asked again by itself; shown as"
+            " active after that time, it is sent again, and until then it is not"
+            " retried"
+        )
+
+
+def _said(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
 def _reopened(was: Progress, now: datetime) -> Progress:
-    state = State.VERIFYING if was.lost else State.QUEUED
+    # What the provider took on may be done by now: it is asked first.
+    lost = was.lost or was.state is State.REQUESTED
+    state = State.VERIFYING if lost else State.QUEUED
     fresh = Progress(state, due_at=now)
     return replace(
         fresh,
         attempts=was.attempts,
         polls=was.polls,
-        lost=was.lost,
+        lost=lost,
         sent_at=was.sent_at,
-        since=now if was.lost else None,
+        since=now if lost else None,
     )
 
 

@@ -29,7 +29,8 @@ from sqlalchemy import (
 from rescind.ledger.changes.candidates import due, late, readable
 from rescind.ledger.changes.per_lane import first_ids
 from rescind.ledger.changes.recording import LaneChanges, record_many
-from rescind.ledger.decision import deadline_came, lease_ran_out
+from rescind.ledger.decision import lease_ran_out
+from rescind.ledger.phases import deadline_came
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.reading.index_walk import QUEUED
 from rescind.ledger.states import State

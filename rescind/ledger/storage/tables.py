@@ -228,6 +228,8 @@ class Lane(SQLModel, table=True):
     held_at: int | None = Field(default=None, sa_column=_time())
     held_reason: str | None = Field(default=None, sa_column=_text())
     probe_at: int | None = Field(default=None, sa_column=_time())
+    stalled_since: int | None = Field(default=None, sa_column=_time())
+    """Since when nothing has moved, though something is due and may be called."""
 
 
 def table(model: type[SQLModel]) -> Table:

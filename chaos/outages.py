@@ -1,0 +1,165 @@
+"""Services that go away, or refuse what they are asked, for some seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event, Lock
+
+from redis.exceptions import RedisError
+
+from chaos.answers import HELD, HELD_SECONDS
+from chaos.provider_settings import LATENCY_MS
+from chaos.redis_refusals import REFUSALS
+from chaos.refusals_said import MUST_BE_MET, refusals_in
+from chaos.system_under_test import House
+
+BACK_SECONDS = 30.0
+"""Until Redis takes the order to answer again, should it be away just then."""
+LOOK_SECONDS = 0.1
+AT_WORK_SECONDS = 1.0
+STARTING_SECONDS = 20.0
+"""Until some worker is at work, on a slow machine."""
+MEETING_SECONDS = 10.0
+"""A worker that waits for a message asks Redis again within five."""
+UNWRITTEN = frozenset({"database read-only", "database failed over"})
+"""While these last, answers are under way and nothing can be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A service was away, from and to these moments (time since the epoch)."""
+
+    what: str
+    began: float
+    ended: float
+
+
+class Outages:
+    """Has the services of a house go away, and keeps a record of it."""
+
+    def __init__(self, house: House, quiet: tuple[Lock, ...], over: Event) -> None:
+        """``quiet`` are held by whatever is about to kill or to freeze a worker;
+        ``over`` is set at the end of the run."""
+        self._house = house
+        self._quiet = quiet
+        self._over = over
+        self._calming = Lock()
+        self.log: list[Outage] = []
+
+    def half_open_redis(self, seconds: float) -> None:
+        with self._noted("redis half-open"):
+            self._house.proxy.swallow()
+            time.sleep(seconds)
+            self._house.proxy.heal()
+
+    def refusing_redis(self, what: str, seconds: float) -> None:
+        """Redis answers with the errors of ``REFUSALS[what]``: at least for so long,
+        and until a worker has met one."""
+        with _all_of(self._quiet, self._is_frozen_or_over):
+            self._await_worker()
+            self._house.wait_for_redis()
+            with self._noted(what):
+                met = self._met(what)
+                with self._house.redis() as client:
+                    REFUSALS[what].begin(client)
+                time.sleep(seconds)
+                self._until(lambda: self._met(what) > met, MEETING_SECONDS)
+                self._answer_again(what)
+
+    def database_away(self, seconds: float) -> None:
+        with self._noted("database away"):
+            self._house.database.go_away(seconds)
+
+    def database_restarted(self) -> None:
+        with self._noted("database away"):
+            self._house.database.restart()
+
+    def database_read_only(self, seconds: float) -> None:
+        with self._with_answers_under_way(), self._noted("database read-only"):
+            self._house.database.refuse_writes(seconds)
+
+    def database_failed_over(self, seconds: float) -> None:
+        with self._with_answers_under_way(), self._noted("database failed over"):
+            self._house.database.fail_over(seconds)
+
+    @contextmanager
+    def _noted(self, what: str) -> Iterator[None]:
+        began = time.time()
+        yield
+        self.log.append(Outage(what, began, time.time()))
+
+    def _await_worker(self) -> None:
+        """One that is killed just then, or starts, has nothing under way."""
+        self._until(
+            lambda: self._house.worker_at_work(AT_WORK_SECONDS) is not None,
+            STARTING_SECONDS,
+        )
+
+    def _met(self, what: str) -> int:
+        said = refusals_in(self._house.said_by_workers())
+        return sum(said.get(code, 0) for code in MUST_BE_MET[what])
+
+    def _until(self, holds: Callable[[], bool], seconds: float) -> None:
+        give_up = time.monotonic() + seconds
+        while not holds() and time.monotonic() < give_up:
+            if self._over.wait(LOOK_SECONDS):
+                return
+
+    def _answer_again(self, what: str) -> None:
+        give_up = time.monotonic() + BACK_SECONDS
+        while True:
+            self._house.wait_for_redis()
+            try:
+                with self._house.redis() as client:
+                    REFUSALS[what].end(client)
+            except RedisError:
+                # It was killed meanwhile: it starts as one that refuses nothing.
+                if time.monotonic() > give_up:
+                    raise
+            else:
+                return
+
+    @contextmanager
+    def _with_answers_under_way(self) -> Iterator[None]:
+        """Some answers come while the ledger cannot be written, and no worker is killed
+        that has them in its hand."""
+        with (
+            self._calming,
+            _all_of(self._quiet, self._is_frozen_or_over),
+            self._house.armoury.calm(),
+        ):
+            self._await_worker()
+            self._answer_after(HELD_SECONDS * 1000)
+            time.sleep(HELD_SECONDS)
+            try:
+                yield
+            finally:
+                self._answer_after(LATENCY_MS)
+
+    def _answer_after(self, milliseconds: float) -> None:
+        self._house.sandbox.settings(latency_ms=dict.fromkeys(HELD, milliseconds))
+
+    def _is_frozen_or_over(self) -> bool:
+        """While a worker is frozen none is killed, and no other one is frozen."""
+        return self._house.armoury.frozen() is not None or self._over.is_set()
+
+
+@contextmanager
+def _all_of(locks: tuple[Lock, ...], suffices: Callable[[], bool]) -> Iterator[None]:
+    """Hold these, or as many as can be had until something else suffices."""
+    held = [lock for lock in locks if _acquired(lock, suffices)]
+    try:
+        yield
+    finally:
+        for lock in held:
+            lock.release()
+
+
+def _acquired(lock: Lock, suffices: Callable[[], bool]) -> bool:
+    while not lock.acquire(timeout=LOOK_SECONDS):
+        if suffices():
+            return False
+    return True

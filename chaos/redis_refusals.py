@@ -1,0 +1,75 @@
+"""How Redis is made to answer with errors, and to answer as usual again.
+
+Each loses nothing that it holds. ``begin`` and ``end`` take a client of the server, and
+raise what redis-py raises.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+
+SAVING_SECONDS = 10.0
+NOWHERE = ("127.0.0.1", "1")
+"""Nothing listens there. A master that lives would have its replica drop its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason for which Redis refuses."""
+
+    begin: Callable[[Redis], None]
+    end: Callable[[Redis], None]
+
+
+def _fill(client: Redis) -> None:
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("maxmemory", 1)
+
+
+def _give_room(client: Redis) -> None:
+    client.config_set("maxmemory", 0)
+
+
+def _fail_to_save(client: Redis) -> None:
+    # No file can be put where a folder is. Redis refuses all that writes once it could
+    # not save, if it is to save at all.
+    _snapshot(client).mkdir()
+    client.config_set("stop-writes-on-bgsave-error", "yes")
+    client.config_set("save", "3600 1")
+    client.bgsave(schedule=True)
+    give_up = time.monotonic() + SAVING_SECONDS
+    while client.info("persistence")["rdb_last_bgsave_status"] != "err":
+        if time.monotonic() > give_up:
+            raise RuntimeError("Redis has saved its data into a folder's place")
+        time.sleep(0.01)
+
+
+def _save_again(client: Redis) -> None:
+    client.config_set("save", "")
+    _snapshot(client).rmdir()
+
+
+def _snapshot(client: Redis) -> Path:
+    folder, name = client.config_get("dir"), client.config_get("dbfilename")
+    return Path(str(folder["dir"])) / str(name["dbfilename"])
+
+
+def _demote(client: Redis) -> None:
+    client.replicaof(*NOWHERE)
+
+
+def _promote(client: Redis) -> None:
+    client.replicaof("NO", "ONE")
+
+
+REFUSALS: Mapping[str, Refusal] = {
+    "redis full": Refusal(_fill, _give_room),
+    "redis cannot save": Refusal(_fail_to_save, _save_again),
+    "redis demoted": Refusal(_demote, _promote),
+}
+"""OOM; MISCONF; UNBLOCKED for those who wait just then, and READONLY."""

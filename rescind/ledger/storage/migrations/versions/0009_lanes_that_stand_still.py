@@ -1,0 +1,17 @@
+"""Since when nothing has moved in a lane that has due work and may be called."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("lane", sa.Column("stalled_since", sa.BigInteger(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("lane", "stalled_since")
