@@ -40,7 +40,7 @@ def hidden(page: str, name: str) -> list[str]:
 
 def test_a_hold_is_asked_about_first(operator: Visitor, ledger: Engine) -> None:
     asked = operator.get(f"/desk/lanes/hold?lane={LANE}").text
-    assert "Nothing more is sent on this lane" in asked
+    assert "Until somebody resumes this lane" in asked
     assert lane(ledger).held_at is None
     done = operator.send("/desk/lanes/hold", lane=LANE)
     assert done.headers["location"] == "/?done=held&lane=notpanel%2Fdefault"
@@ -147,7 +147,7 @@ def test_a_refused_retry_does_not_stop_the_others(
     good = end(ledger, PANEL, "ord_1", *FAILED)
     over = end(ledger, PANEL, "ord_2", *gone, cancel_before=late)
     asked = operator.send("/desk/retry", id=[good, over]).text
-    assert "that of 1 cancellation has passed" in asked
+    assert "the deadline of 1 cancellation has passed" in asked
     said = operator.send("/desk/retry/now", id=[good, over]).text
     assert "1 other could not be retried" in said
     assert states(ledger, [good, over]) == ["queued", "expired"]

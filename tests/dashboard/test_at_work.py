@@ -60,7 +60,7 @@ def test_a_failed_cancellation_is_found_read_about_and_retried(
         page.get_by_role("link", name=ORDER).click()
         said = page.locator("main").inner_text()
         assert "It was tried as often as its policy allows" in said
-        assert "was made, and its answer lost: it may have been done" in said
+        assert "was sent, and its answer was lost" in said
         page.get_by_role("button", name="Retry…").click()
         page.get_by_role("button", name="Retry 1 cancellation").click()
         page.get_by_text("A new round has begun").wait_for()

@@ -76,7 +76,7 @@ def test_a_held_lane_is_resumed_and_another_held(site: Served, page: Page) -> No
     lane = page.get_by_role("row", name=re.compile("notpanel.default"))
     assert "refuses the key" in lane.inner_text()
     lane.get_by_role("button", name="Resume").click()
-    page.get_by_text("notpanel/default goes on").wait_for()
+    page.get_by_text("notpanel/default is resumed").wait_for()
     page.get_by_role("link", name="Hold… ithink/default").click()
     page.get_by_role("button", name="Hold it").click()
     page.get_by_text("ithink/default is held").wait_for()

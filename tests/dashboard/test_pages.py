@@ -143,7 +143,7 @@ def test_a_filter_leaves_the_others_out(reader: Visitor, ledger: Engine) -> None
         said = reader.get(f"/desk/ended?{query}").text
         assert "ord_1" in said
         assert "awb-" not in said
-    assert "None that match" in reader.get("/desk/ended?group=day").text
+    assert "Nothing matches this filter" in reader.get("/desk/ended?group=day").text
 
 
 def test_a_long_list_continues_on_the_next_page(

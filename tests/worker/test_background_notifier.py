@@ -99,7 +99,7 @@ def test_an_unreachable_redis_is_logged_once_and_used_again_later(
     redis.error = None
     notifier.notify([A])
     until(lambda: (A, "cancel") in redis.sent)
-    assert caplog.text.count("the sweep will find it") <= 1
+    assert caplog.text.count("the sweep will do it") <= 1
     assert "TR33" not in caplog.text
 
 
