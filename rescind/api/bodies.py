@@ -89,7 +89,7 @@ class _AmbiguousError(ValueError):
 
 
 def _no_constant(name: str) -> Any:
-    raise _AmbiguousError(f"{name} is no JSON number")
+    raise _AmbiguousError(f"{name} is not a JSON number")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

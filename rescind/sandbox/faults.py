@@ -25,7 +25,7 @@ KINDS = (
 )
 ON_REQUEST = ("row_dropped", "row_contradicted", "late")
 """Faults that occur only if named: ``row_dropped``, where notpanel accepts a batch and
-ignores one order; ``row_contradicted``, where it says two things of one order; ``late``,
+ignores one order; ``row_contradicted``, where it has two rows for one order; ``late``,
 where a provider acts after its caller has disconnected."""
 IN_BATCHES = frozenset({"row_missing", "row_contradicted"})
 """Faults that need a call for more than one order."""
