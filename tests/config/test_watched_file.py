@@ -1,4 +1,4 @@
-"""Files that operators write: whatever a moment made of them does not last."""
+"""Tests that a passing fault while an operator's file is read does not last."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GOOD = '[notpanel.default]\nkey = "hush-hush"\n'
 
 
 class Time:
-    """Both clocks of a process, and the file system's."""
+    """A process's two clocks, and the file system's clock."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -52,11 +52,11 @@ def file_of(path: Path, time: Time) -> AccountsFile:
 
 
 def settled(path: Path, time: Time) -> None:
-    """The file was written long ago."""
+    """Let time pass, so that the file's last change is long ago."""
     time.now = path.stat().st_ctime + YOUNG_SECONDS
 
 
-def test_a_file_that_could_not_be_read_for_a_moment_is_read_again(
+def test_a_file_that_was_unreadable_for_a_moment_is_read_again(
     path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settled(path, time)
@@ -88,8 +88,8 @@ def test_a_secret_whose_file_comes_later_is_found(path: Path, time: Time) -> Non
 def test_a_file_that_was_read_while_it_was_written_is_read_again(
     path: Path, time: Time
 ) -> None:
-    """All of it falls into one tick of the file system's clock: nothing but the
-    content is another afterwards."""
+    """All writes are within one tick of the file system's clock, so that only the
+    content differs afterwards."""
     time.now = path.stat().st_ctime
     half = iter(["half", "whole"])
     found: Watched[str] = Watched(path, lambda _: next(half), clock=time.monotonic)
@@ -98,7 +98,7 @@ def test_a_file_that_was_read_while_it_was_written_is_read_again(
     assert found.current() == found.current() == "whole"
 
 
-def test_a_file_that_says_the_same_is_the_very_same(path: Path, time: Time) -> None:
+def test_an_unchanged_content_stays_the_same_object(path: Path, time: Time) -> None:
     time.now = path.stat().st_ctime
     accounts = file_of(path, time)
     before = accounts.current()
@@ -125,7 +125,7 @@ def test_a_good_file_is_read_once(path: Path, time: Time) -> None:
     assert read == [path]
 
 
-def test_a_file_with_its_old_time_on_it_is_another(path: Path, time: Time) -> None:
+def test_a_changed_file_with_its_old_time_is_read_again(path: Path, time: Time) -> None:
     settled(path, time)
     accounts = file_of(path, time)
     before, was = accounts.current(), path.stat()
