@@ -36,7 +36,7 @@ MOST = 1_000
 router = APIRouter(route_class=DashboardRoute)
 
 
-@router.get("/desk/untold")
+@router.get("/desk/undelivered")
 def list_undelivered(
     request: Request,
     dashboard: TheDashboard,
@@ -69,7 +69,7 @@ def _notice(done: str) -> str | None:
     return f"{many(number, 'notification')} will be resent within seconds."
 
 
-@router.post("/desk/untold/again")
+@router.post("/desk/undelivered/again")
 def resend(
     dashboard: TheDashboard,
     who: Operator,
@@ -86,4 +86,4 @@ def resend(
     else:
         with writing(dashboard.engine) as connection:
             count = resend_given_up_of(connection, list(map(storable, id)), now)
-    return RedirectResponse(f"/desk/untold?done={count}", 303)
+    return RedirectResponse(f"/desk/undelivered?done={count}", 303)

@@ -40,7 +40,7 @@ PAGES = [
     "/desk/ended",
     "/desk/ended?state=rejected&group=nightly",
     "/desk/ended?state=expired",
-    "/desk/untold",
+    "/desk/undelivered",
     "/desk/search?q=8621001",
     "/desk/search?q=nowhere",
     "/desk/groups",

@@ -74,7 +74,7 @@ def test_a_malformed_origin_counts_as_another_site(
         ("/desk/search?q=%00x", 200),
         ("/desk/groups?after=%00", 200),
         ("/desk/groups?name=%00", 200),
-        ("/desk/untold?behind=%00", 200),
+        ("/desk/undelivered?behind=%00", 200),
         ("/desk/lanes/hold?lane=%00", 404),
     ],
 )

@@ -106,7 +106,7 @@ def test_other_trouble_is_shown_with_its_command(
             connection.execute(insert(SCHEDULE_RUN), {**runs, "name": "mended"})
         connection.execute(insert(SCHEDULE_RUN), {**run, "due_at": 1, "state": "held"})
     said = reader.get("/").text
-    assert '<a href="/desk/untold"><b>1</b> notification not delivered</a>' in said
+    assert '<a href="/desk/undelivered"><b>1</b> notification not delivered</a>' in said
     assert "<bdi>nightly &amp; co</bdi></b> held: <code>rescind schedule</code>" in said
     assert "mended" not in said
     assert "Nothing has failed, and" not in said
@@ -345,7 +345,7 @@ def test_any_text_is_shown_unchanged_and_adds_no_element(words: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/desk/ended", "/desk/untold", "/desk/search?q=1", "/desk/groups"],
+    ["/", "/desk/ended", "/desk/undelivered", "/desk/search?q=1", "/desk/groups"],
 )
 def test_an_unreachable_ledger_is_reported(
     site: Served, reader: Visitor, path: str

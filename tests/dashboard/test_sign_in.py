@@ -30,7 +30,7 @@ from tests.dashboard.stage import (
 PAGES = [
     "/",
     "/desk/ended",
-    "/desk/untold",
+    "/desk/undelivered",
     "/desk/search?q=1",
     "/desk/groups",
     "/desk/cancellations/1",
@@ -41,7 +41,7 @@ ACTS = [
     "/desk/lanes/resume",
     "/desk/retry",
     "/desk/retry/now",
-    "/desk/untold/again",
+    "/desk/undelivered/again",
 ]
 
 

@@ -38,8 +38,8 @@ def test_the_overview_links_to_undelivered_notifications(
 ) -> None:
     give_up(ledger, 2)
     said = reader.get("/").text
-    assert '<a href="/desk/untold"><b>2</b> notifications not delivered</a>' in said
-    assert orders(reader.get("/desk/untold").text) == ["ord_1", "ord_0"]
+    assert '<a href="/desk/undelivered"><b>2</b> notifications not delivered</a>' in said
+    assert orders(reader.get("/desk/undelivered").text) == ["ord_1", "ord_0"]
 
 
 def test_each_shows_its_host_and_the_last_answer_but_no_address(
@@ -47,7 +47,7 @@ def test_each_shows_its_host_and_the_last_answer_but_no_address(
 ) -> None:
     [one] = give_up(ledger, 1)
     waits = ended(ledger, "ord_waits")
-    said = reader.get("/desk/untold").text
+    said = reader.get("/desk/undelivered").text
     assert f'href="/desk/cancellations/{one}"' in said
     assert "A webhook to <bdi>shop.example.com</bdi>, tried 1 time." in said
     assert "HTTP 410" in said
@@ -56,23 +56,23 @@ def test_each_shows_its_host_and_the_last_answer_but_no_address(
 
 
 def test_the_page_says_when_all_were_delivered(reader: Visitor) -> None:
-    assert "All notifications were delivered." in reader.get("/desk/untold").text
+    assert "All notifications were delivered." in reader.get("/desk/undelivered").text
 
 
 def test_a_reader_has_no_button(reader: Visitor, ledger: Engine) -> None:
     [one] = give_up(ledger, 1)
-    said = reader.get("/desk/untold").text
+    said = reader.get("/desk/undelivered").text
     assert "checkbox" not in said
     assert "Resend all" not in said
-    refused = reader.send("/desk/untold/again", id=one)
+    refused = reader.send("/desk/undelivered/again", id=one)
     assert refused.status_code == 403
     assert states(ledger, [one]) == ["given_up"]
 
 
 def test_only_the_ticked_are_resent(operator: Visitor, ledger: Engine) -> None:
     ids = give_up(ledger, 3)
-    done = operator.send("/desk/untold/again", id=[ids[0], ids[2], "nobody"])
-    assert done.headers["location"] == "/desk/untold?done=2"
+    done = operator.send("/desk/undelivered/again", id=[ids[0], ids[2], "nobody"])
+    assert done.headers["location"] == "/desk/undelivered?done=2"
     assert states(ledger, ids) == ["waiting", "given_up", "waiting"]
     said = operator.get(done.headers["location"]).text
     assert "2 notifications will be resent" in said
@@ -87,7 +87,7 @@ def test_a_notification_that_was_not_given_up_is_not_resent(
     settling(ledger, by_webhook, GONE)
     [by_task] = holding(ledger, "the broker")
     settling(ledger, by_task, NOT_TAKEN)
-    operator.send("/desk/untold/again", id=one)
+    operator.send("/desk/undelivered/again", id=one)
     with reading(ledger) as connection:
         found = {
             told["kind"]: told["attempts"] for told in deliveries_of(connection, one)
@@ -101,8 +101,8 @@ def test_all_are_resent_up_to_a_bound(
     monkeypatch.setattr(undelivered, "MOST", 2)
     monkeypatch.setattr("rescind.ledger.deliveries.store.AT_ONCE", 1)
     ids = give_up(ledger, 3)
-    done = operator.send("/desk/untold/again", every="yes")
-    assert done.headers["location"] == "/desk/untold?done=2"
+    done = operator.send("/desk/undelivered/again", every="yes")
+    assert done.headers["location"] == "/desk/undelivered?done=2"
     assert states(ledger, ids) == ["waiting", "waiting", "given_up"]
 
 
@@ -110,14 +110,14 @@ def test_all_are_resent_up_to_a_bound(
 def test_a_form_that_selects_nothing_resends_nothing(
     operator: Visitor, form: dict[str, str | list[str]]
 ) -> None:
-    done = operator.send("/desk/untold/again", **form)
+    done = operator.send("/desk/undelivered/again", **form)
     said = operator.get(done.headers["location"]).text
     assert "Nothing is resent: tick at least one" in said
 
 
 def test_more_than_a_page_can_hold_is_refused(operator: Visitor) -> None:
     ids = [str(number) for number in range(201)]
-    assert operator.send("/desk/untold/again", id=ids).status_code == 422
+    assert operator.send("/desk/undelivered/again", id=ids).status_code == 422
 
 
 def test_pages_follow_each_other(
@@ -125,17 +125,17 @@ def test_pages_follow_each_other(
 ) -> None:
     monkeypatch.setattr(undelivered, "PAGE", 2)
     give_up(ledger, 5)
-    path, seen = "/desk/untold", []
+    path, seen = "/desk/undelivered", []
     while path:
         page = reader.get(path).text
         seen.append(orders(page))
-        older = re.search(r'href="(/desk/untold\?behind=[^"]+)"', page)
+        older = re.search(r'href="(/desk/undelivered\?behind=[^"]+)"', page)
         path = older[1] if older else ""
     assert seen == [["ord_4", "ord_3"], ["ord_2", "ord_1"], ["ord_0"]]
 
 
 @pytest.mark.parametrize("query", ["done=many", "done=%D9%A1", "behind=x", "done=-1"])
 def test_no_address_puts_words_on_the_page(reader: Visitor, query: str) -> None:
-    said = reader.get(f"/desk/untold?{query}")
+    said = reader.get(f"/desk/undelivered?{query}")
     assert said.status_code == 200
     assert "resent" not in said.text
