@@ -15,7 +15,7 @@ from rescind.ledger.reading.gauges import Run, deliveries, latest_runs
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
-from rescind.operations.actions import LaneView
+from rescind.operations.lane_view import LaneView
 
 DAY = timedelta(hours=24)
 

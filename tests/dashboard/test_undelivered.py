@@ -38,7 +38,8 @@ def test_the_overview_links_to_undelivered_notifications(
 ) -> None:
     give_up(ledger, 2)
     said = reader.get("/").text
-    assert '<a href="/desk/undelivered"><b>2</b> notifications not delivered</a>' in said
+    tile = '<a href="/desk/undelivered"><b>2</b> notifications not delivered</a>'
+    assert tile in said
     assert orders(reader.get("/desk/undelivered").text) == ["ord_1", "ord_0"]
 
 
