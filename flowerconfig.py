@@ -19,7 +19,7 @@ from rescind.config.settings import settings
 _HOME = settings().home
 with suppress(OSError):  # then it says itself that it cannot save
     _HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
-# Whoever can write its file can have Flower run what they like.
+# A user who can write its file can have Flower run any code.
 os.umask(0o077)
 
 _DEFAULTS: dict[str, Any] = {

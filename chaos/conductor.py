@@ -177,7 +177,7 @@ class Conductor:
         self.house.wait_for_redis()
         with self.house.redis() as client:
             client.flushall()
-        # Whoever submits by message keeps what the ledger does not show yet.
+        # A producer that submits by message keeps what the ledger does not show yet.
         known = self.watcher.known()
         for producer in self.producers:
             missing = [m for m in producer.outbox() if not _all_known(m, known)]

@@ -73,7 +73,7 @@ class Producer(threading.Thread):
         return len(self._due)
 
     def send_again(self, messages: Iterable[Message]) -> int:
-        """From the outbox, as whoever keeps one does when the broker lost its data."""
+        """From the outbox, as a producer does when the broker has lost its data."""
         count = 0
         for message in messages:
             while not self._send(message):

@@ -29,7 +29,7 @@ from rescind.system.supervisor import Lines, Program, Supervisor
 WORKERS = ("worker-1", "worker-2")
 CONCURRENCY = 12
 RESTART_SECONDS = (0.3,)
-"""Whoever dies is started again so soon, however often that is."""
+"""Seconds until a process that died is started again, however often it dies."""
 
 
 class House:

@@ -2,14 +2,14 @@
 
     python examples/make_cancellations.py
 
-The file is always the same, byte for byte: what looks random is drawn from a digest.
-All ids are made up, in the form that each provider gives them. An empty cell is an
-absent field; ``params`` and ``metadata`` are JSON objects.
+The file is always the same, byte for byte: values that look random come from a hash.
+All ids are made up, in the form that each provider uses. An empty cell is an absent
+field; ``params`` and ``metadata`` are JSON objects.
 
-36 of the wrong rows are refused for what they say, each for a mistake of its own,
-which its ``key`` names. (One has it in the key itself.) The other 4 are good by
-themselves and come too late: two repeat a row exactly, which changes nothing, and two
-have a key that stands for something else, and are refused.
+36 of the wrong rows are refused, each for another mistake, which its ``key`` names.
+(In one row, the key itself is the mistake.) The other 4 are valid alone, and wrong only
+after another row: two repeat a row exactly, which changes nothing, and two use the key
+of another cancellation, and are refused.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ GROUPS = ("storm-izmir", "stock-count", "fraud-check", "closed-for-bayram")
 ITEMS = (101, 102, 103)
 """The items that each Akinon order has."""
 NO_IBAN = "TR00 0000 0000 0000 0000 0000 00"
-"""Has the form of an IBAN, and is none: its check digits can never be 00."""
+"""Has the form of an IBAN, but is not valid: check digits are never 00."""
 
 
 class Row(NamedTuple):
-    """One line. The names of the fields are the header."""
+    """One row. The names of the fields are the file's header."""
 
     provider: str
     order: str
@@ -49,11 +49,11 @@ class Row(NamedTuple):
     metadata: str = ""
 
 
-# --- drawing lots -------------------------------------------------------------------
+# --- values that look random --------------------------------------------------------
 
 
 def digest(*words: object) -> bytes:
-    """Bytes that look random and depend on ``words`` alone."""
+    """Bytes that look random and depend only on ``words``."""
     return hashlib.sha256(":".join(map(str, words)).encode()).digest()
 
 
@@ -76,7 +76,7 @@ def cell(values: Mapping[str, object]) -> str:
 
 def notpanel(number: int) -> Row:
     if number == 333:
-        # Good for all we know; a provider may refuse the whole batch for its sake.
+        # Valid here, but the provider may refuse a whole batch because of it.
         return Row("notpanel", "ord_bad01HG9X7KJP4N")
     drawn = digest("notpanel", number)[:20]
     return Row("notpanel", "ord_01HG9X" + "".join(CROCKFORD[b % 32] for b in drawn))
@@ -99,7 +99,7 @@ def dukkango(number: int) -> Row:
 
 
 def akinon(number: int) -> Row:
-    """Two of three cancel the whole order, and a few say where to pay back to."""
+    """Two of three rows cancel the whole order; a few name an IBAN for the refund."""
     order = spread(1048201, 11, "akinon", number)
     items: tuple[int, ...] = ITEMS
     params: dict[str, object] = {"is_all": True}
@@ -131,7 +131,7 @@ def good_rows() -> Iterator[Row]:
 
 
 def _dressed(number: int, row: Row) -> Row:
-    """``row`` with some of the fields that are optional everywhere."""
+    """``row`` with some of the optional fields that all providers have."""
     shop_order = str(1001 + number)
     if draw(4, "metadata", number) == 0:
         row = row._replace(metadata=cell({"shop_order": shop_order}))
@@ -152,7 +152,7 @@ def _dressed(number: int, row: Row) -> Row:
 
 
 def wrong_rows() -> Iterator[Row]:
-    """36 rows that are refused for what they say."""
+    """The 36 rows that are refused for their content."""
     yield from _wrong_anywhere()
     yield from _wrong_orders()
     yield from _wrong_for_dukkango()
@@ -258,7 +258,7 @@ def _wrong_for_akinon() -> Iterator[Row]:
 
 
 def late_rows(good: list[Row]) -> Iterator[tuple[Row, Row, int]]:
-    """4 rows that are wrong only after another one: that one, the row, how far on."""
+    """4 rows that are wrong only after another: the other, the row, the distance."""
     plain = [row for row in good if not row.key and not row.not_before]
     twice = next(row for row in plain if row.provider == "notpanel" and row.metadata)
     yield twice, twice, 1
@@ -274,7 +274,7 @@ def late_rows(good: list[Row]) -> Iterator[tuple[Row, Row, int]]:
 
 
 def all_rows() -> list[Row]:
-    """The 2,000 rows, shuffled; a late row stands after the one it repeats."""
+    """The 2,000 rows, shuffled; a late row comes after the one that it repeats."""
     good = list(good_rows())
     rows = sorted([*good, *wrong_rows()], key=lambda row: digest("shuffle", *row))
     for earlier, late, distance in late_rows(good):

@@ -1,4 +1,4 @@
-"""What Celery runs. Importing this registers every task with the app."""
+"""The Celery tasks. Importing this package registers every task with the app."""
 
 from tasks import jobs, lanes, submit
 

@@ -1,7 +1,7 @@
-"""``rescind.sweep``, ``rescind.webhooks``, ``rescind.schedule``: each wakes a thread.
+"""``rescind.sweep``, ``rescind.webhooks`` and ``rescind.schedule``.
 
-No task holds one of Celery's threads for longer than a moment. A message may come
-twice, late, or not at all.
+Each task notifies a thread of the worker and ends, so it holds one of Celery's threads
+only briefly. A message may come twice, late, or not at all.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ use(jobs_with(partial(notifications.send_task, app)))
 
 @app.task(name="rescind.sweep")
 def sweep() -> None:
-    """Beat's tick: move what time has moved, and wake lanes with something to do."""
+    """Beat's tick: run the sweep, which moves due rows and notifies their lanes."""
     _notify("sweep")
 
 
-@app.task(name=notifications.TELL)
+@app.task(name=notifications.WEBHOOKS_TASK)
 def webhooks() -> None:
     """Deliver the webhooks that are due."""
     _notify("webhooks")
@@ -37,9 +37,9 @@ def webhooks() -> None:
 
 @app.task(name="rescind.schedule")
 def schedule(name: str) -> None:
-    """Make the runs of schedules that wait; the sweep finds their names."""
+    """Start the schedules' runs that wait in the ledger; the sweep finds them."""
     if not isinstance(name, str):
-        log.error("a schedule that is not ours")
+        log.error("a malformed message named no schedule")
         return
     _notify("sweep")
 
@@ -48,4 +48,4 @@ def _notify(job: str) -> None:
     try:
         host().notify(job)
     except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
-        log.warning("no work", job=job, why=str(error))
+        log.warning("this worker cannot work now", job=job, why=str(error))

@@ -1,4 +1,4 @@
-"""``<provider>.cancel``, ``.verify`` and ``.poll``: wake-ups for one account's lane."""
+"""``<provider>.cancel``, ``.verify`` and ``.poll``: notify the lane of an account."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ log = structlog.get_logger("rescind.lanes")
 
 
 def notify(provider: str, operation: str, account: object) -> None:
-    """Tell the engine of this worker that the lane may have something to do."""
+    """Notify this worker's engine that the lane may have work."""
     if not isinstance(account, str):
-        log.error("a wake-up that is not ours", provider=provider)
+        log.error("a malformed message named no account", provider=provider)
         return
     try:
         host().engine.notify([((provider, account), operation)])
     except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
-        log.warning("no work", provider=provider, why=str(error))
+        log.warning("this worker cannot work now", provider=provider, why=str(error))
 
 
 def _task(provider: str, operation: str) -> Callable[[str], None]:

@@ -1,4 +1,4 @@
-"""``rescind.submit``: takes producers' cancellations into the ledger."""
+"""``rescind.submit``: inserts producers' cancellations into the ledger."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from rescind.runtime.shutdown_flag import pause, stopping
 from rescind.telemetry.logs import named
 from rescind.telemetry.tracing import from_headers, submission
 from worker.celery import app
-from worker.consumer import plain
+from worker.consumer import safe_name
 
 log = structlog.get_logger("rescind.submit")
 
 MOST_NAMED = 10
-"""Arguments that are not ours and that the log names."""
+"""Unknown arguments of a message that the log names."""
 PATIENCE = 15
-"""Seconds of trying until a message goes back to its queue: less than it takes until
-it is given to somebody else as well (``transport.VISIBILITY_SECONDS``)."""
+"""Seconds of trying until a message goes back to its queue: less than the time until
+it is delivered to another worker too (``intake_channel.VISIBILITY_SECONDS``)."""
 
 
 LATE = "the message's expires had passed when it was taken in"
 
 
-class Discreet(Request):
-    """Keeps params out of Celery's events, and so out of Flower: they are personal.
+class MaskedRequest(Request):
+    """A request that hides its arguments, which are personal, from events and Flower.
 
-    Its ``expires`` is not Celery's to go by, which drops what comes too late without a
-    word: it is handed to the task.
+    It also passes ``expires`` to the task: Celery would drop an expired message without
+    a record of it.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Discreet(Request):
         return {**told, "args": "(...)", "kwargs": "{...}"}
 
 
-@app.task(name="rescind.submit", Request="tasks.submit:Discreet")
+@app.task(name="rescind.submit", Request="tasks.submit:MaskedRequest")
 def submit(*args: Any, **kwargs: Any) -> None:
-    """Keep each entry; what is wrong with one is kept with it."""
-    message = plain(submit.request.id)
+    """Insert each entry into the ledger; a wrong entry is kept with its fault."""
+    message = safe_name(submit.request.id)
     headers = vars(submit.request)
     with bound_contextvars(batch=message):
         entries = _entries(args, kwargs)
@@ -81,7 +81,7 @@ def submit(*args: Any, **kwargs: Any) -> None:
 
 
 def _late(expires: object, now: datetime) -> str | None:
-    """Why the message comes too late, if it does."""
+    """Why the message comes too late, or ``None`` if it does not."""
     if expires is None:
         return None
     try:
@@ -103,26 +103,26 @@ def _say_refused(refused: list[Taken]) -> None:
 
 
 def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
-    """All that can be read; what cannot be is kept as one entry that says why."""
+    """The message's entries; a message without a list becomes one faulty entry."""
     given, unread = _given(args, kwargs)
     if unread:
-        # Those who mix up names and values may have put anything there.
+        # A producer that mixes up names and values may put personal data in a name.
         named = sorted({field_name(one) for one in unread})[:MOST_NAMED]
-        log.warning("arguments that are not ours were passed over", named=named)
+        log.warning("unknown arguments were ignored", named=named)
     if isinstance(given, dict):
         return [given]
     if isinstance(given, list) and len(given) <= MOST:
         return given
     size = len(given) if isinstance(given, list) else 0
-    log.error("a message that is not ours", entries=size)
-    # Each its own: two that say the same would be one record.
-    message = plain(submit.request.id) or new_id()
+    log.error("a message holds no list of cancellations", entries=size)
+    # The text holds the message's id: two equal texts would become one record.
+    message = safe_name(submit.request.id) or new_id()
     says = f"rescind.submit takes cancellations, a list of at most {MOST}"
     return [f"{says}: message {message} has none, or more"]
 
 
 def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[object, list[str]]:
-    """Its cancellations, and the names of what else there is."""
+    """The cancellations, and the names of all other arguments."""
     unread = [name for name in kwargs if name != "cancellations"]
     more = args
     if "cancellations" not in kwargs and args:
@@ -142,24 +142,27 @@ def _take_in(entries: list[object], trace: str | None, late: str | None) -> list
             taken = take_in(*known, entries, utc_now(), *more, late=late)
         except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
             log.warning("intake waits", why=str(error))
-        except Exception as error:  # noqa: BLE001  (nothing submitted may be lost)
-            # Its text might hold what was submitted: the kind must do.
+        except Exception as error:  # noqa: BLE001  (no submission may be lost)
+            # Only the error's kind: its text might hold submitted data.
             log.error("intake failed", kind=type(error).__name__)  # noqa: TRY400
         else:
             own.engine.notify((lane, "cancel") for lane in lanes_to_notify(taken))
             return taken
         pause(1)
-    raise Reject("the ledger is away", requeue=True)
+    raise Reject("the ledger cannot be used", requeue=True)
 
 
 def _insert(
     engine: Engine, seconds: float, new: Sequence[NewCancellation]
 ) -> frozenset[str]:
-    """Have the engine insert these; waits so long for its commit."""
+    """Let the engine insert ``new``; gives back the ids that it inserted.
+
+    Waits so many ``seconds`` for its commit, then raises ``LedgerUnreachableError``.
+    """
     future = engine.submit(new)
     try:
         return future.result(seconds)
     except TimeoutError:
-        # What is not committed by now goes back to the queue with its message.
+        # Orders that are not committed by now go back to the queue with their message.
         future.cancel()
         raise LedgerUnreachableError("the ledger does not answer in time") from None

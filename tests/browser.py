@@ -1,4 +1,4 @@
-"""A real Chromium for tests of pages; without one they are skipped in words."""
+"""A real Chromium for tests of pages; without one they are skipped with a reason."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WIDE, PHONE = {"width": 1180, "height": 800}, {"width": 360, "height": 740}
 
 
 def find_chromium() -> str:
-    """Where the browser is; skips the test where there is none."""
+    """The browser's path; skips the test if there is none."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip("no Chromium here: apt-get install chromium")
@@ -36,7 +36,7 @@ def find_chromium() -> str:
 
 
 def _true_time() -> dict[str, str | float | bool]:
-    """The environment, but for faketime: a Chromium that it is loaded into spins."""
+    """The environment without faketime, with which Chromium uses all of a core."""
     return {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
 
 
@@ -59,14 +59,14 @@ def launched() -> Iterator[Browser]:
 def opened(
     browser: Browser, *, complaints: bool = True, **options: Any
 ) -> Iterator[Page]:
-    """A page with cookies of its own; what its console complains of fails the test.
+    """A page with its own cookies; complaints in its console fail the test.
 
-    Unless it is not ours: then ``complaints`` are not looked at.
+    For pages that are not ours, ``complaints`` can be ignored.
     """
     given: dict[str, Any] = {
         "viewport": WIDE,
         "timezone_id": "Europe/Istanbul",
-        # What fades from one colour into another would be judged half way.
+        # Colours must not be checked in the middle of a transition.
         "reduced_motion": "reduce",
         **options,
     }
@@ -83,6 +83,6 @@ def opened(
 
 
 def _note(heard: list[str], kind: str, text: str) -> None:
-    # A page that is not there is one of those that are tested.
+    # Missing pages are tested too, so a 404 is no complaint.
     if kind in ("error", "warning") and "status of 404" not in text:
         heard.append(text)

@@ -1,4 +1,4 @@
-"""A collector of traces: OTLP over HTTP, on loopback."""
+"""A collector of traces: OTLP over HTTP, on the loopback interface."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 @dataclass
 class Collector:
-    """What it was sent."""
+    """The spans that were sent to it."""
 
     url: str
     spans: list[Any] = field(default_factory=list)
@@ -44,7 +44,7 @@ def attributes(of: Any) -> dict[str, Any]:
 def collecting() -> Iterator[Collector]:
     found = Collector("")
 
-    class Door(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             assert self.path == "/v1/traces"
             found.take(self.rfile.read(int(self.headers["Content-Length"])))
@@ -55,7 +55,7 @@ def collecting() -> Iterator[Collector]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.url = f"http://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, args=(0.05,))
     thread.start()

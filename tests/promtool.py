@@ -1,4 +1,4 @@
-"""Prometheus' own judge of metrics and rules: in Debian's package ``prometheus``."""
+"""Runs promtool, Prometheus' checker of metrics and rules (package ``prometheus``)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ needs_promtool = pytest.mark.skipif(
 
 
 def promtool(*words: str | Path, given: bytes = b"") -> str:
-    """What it says, once it has found nothing wrong."""
+    """Its output; the test fails if it finds a fault."""
     assert PROMTOOL is not None
     ended = subprocess.run(
         [PROMTOOL, *words], input=given, capture_output=True, timeout=60, check=False

@@ -1,4 +1,4 @@
-"""A producer's own server: it hears what it is told, and answers as it is asked to."""
+"""A producer's own server: records requests, and answers as a test asks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OK = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 @dataclass(frozen=True)
 class Heard:
-    """One request, whole."""
+    """One complete request."""
 
     line: str
     headers: dict[str, str]
@@ -36,7 +36,7 @@ def saying(answer: bytes) -> Answer:
 
 
 class Receiver:
-    """Every connection is one request, and has a thread of its own."""
+    """A server with one request and one thread for each connection."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.answer: Answer = saying(OK)
@@ -55,7 +55,7 @@ class Receiver:
         return [one.headers["webhook-id"] for one in self.heard]
 
     def wait(self, seconds: float = 30) -> bool:
-        """For answers that take long: until the end, or so long. Whether it ended."""
+        """Wait in a slow answer for the server's end, or so long; whether it ended."""
         return self._ended.wait(seconds)
 
     def _accept(self) -> None:

@@ -1,4 +1,4 @@
-"""A shop that says over HTTP which of its orders are to be cancelled."""
+"""A shop whose HTTP feed lists orders to cancel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Shop(ThreadingHTTPServer):
-    """Answers as it is told to, and notes what it was asked."""
+    """Answers as a test asks, and records the requests."""
 
     daemon_threads = True
 
@@ -22,7 +22,7 @@ class Shop(ThreadingHTTPServer):
         self.body = b""
         self.drips = False
         self.answers = threading.Event()
-        """While it is not set, whoever asks has to wait."""
+        """While it is not set, clients wait for their answer."""
         self.answers.set()
         self.was_asked = threading.Event()
         self.asked: list[tuple[str, dict[str, str]]] = []

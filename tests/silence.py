@@ -1,4 +1,4 @@
-"""A server that takes every call and answers none."""
+"""A server that accepts every call and never answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 
 class Silence:
-    """Connections are accepted, requests are taken, and nothing ever comes back."""
+    """Accepts connections, reads requests, and never answers."""
 
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -20,7 +20,7 @@ class Silence:
 
     @property
     def calls(self) -> int:
-        """Connections taken so far; each carries one call."""
+        """The number of connections so far, each with one call."""
         return len(self._taken)
 
     def _accept(self) -> None:
@@ -29,7 +29,7 @@ class Silence:
                 self._taken.append(self._listening.accept()[0])
 
     def end(self) -> None:
-        """Hang up on all who wait, and listen no more."""
+        """Close all connections, and stop listening."""
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()

@@ -1,4 +1,4 @@
-"""A way to PostgreSQL on which nothing passes any more, without any error."""
+"""A proxy to PostgreSQL that can stop forwarding without any error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHUNK = 65_536
 
 
 class Stalling:
-    """Listens in ``folder`` as a server would, and forwards to the real one."""
+    """Listens in ``folder`` as a server does, and forwards to the real one."""
 
     def __init__(self, folder: Path, real: Path) -> None:
         self.folder = folder
@@ -32,7 +32,7 @@ class Stalling:
             wire.end()
 
     def stall(self) -> None:
-        """Every byte of the connections there are is taken, and none is delivered."""
+        """Read every byte of the open connections, and forward none."""
         for wire in self._wires:
             wire.passes.clear()
 
@@ -46,7 +46,7 @@ class Stalling:
 
 
 class _Wire:
-    """One connection through it."""
+    """One connection through the proxy."""
 
     def __init__(self, *ends: socket.socket) -> None:
         self.passes = threading.Event()

@@ -63,7 +63,7 @@ MISTAKES = {
     "wrong-time-without-offset": "cancel_before has no offset from UTC",
     "wrong-times-crossed": "cancel_before must be later than not_before",
 }
-"""What is said of each row that is refused for what it says, by its key."""
+"""The reason for which each wrong row is refused, by its key."""
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +82,13 @@ def wrong_with(row: Row, now: datetime) -> str | None:
 
 
 def good(rows: list[Row], now: datetime) -> list[Checked]:
-    """The rows that are good by themselves."""
+    """The rows that are valid alone."""
     entries = [row.entry for row in rows if wrong_with(row, now) is None]
     return [check(entry, ACCOUNTS, now) for entry in entries]
 
 
 def first_of_each(checked: list[Checked]) -> list[Checked]:
-    """Without those whose key stands for an earlier one."""
+    """The rows without those that use an earlier row's key."""
     by_key: dict[tuple[str, str, str], Checked] = {}
     for one in checked:
         by_key.setdefault((one.provider.name, one.account, one.key), one)
@@ -99,10 +99,10 @@ def test_the_script_writes_the_very_file() -> None:
     assert CSV.read_bytes() == rendered().encode()
 
 
-def test_exactly_the_intended_rows_are_refused_in_their_own_words(
+def test_exactly_the_intended_rows_are_refused_for_their_own_reasons(
     rows: list[Row], now: datetime
 ) -> None:
-    # The keys are read plainly: a row that cannot be read has no entry to ask.
+    # The keys come from the CSV itself: a row that cannot be parsed has no entry.
     cells = csv.DictReader(io.StringIO(CSV.read_text(encoding="utf-8"), newline=""))
     keys = [line["key"] for line in cells]
     said = [(key, wrong_with(row, now)) for key, row in zip(keys, rows, strict=True)]
@@ -159,7 +159,7 @@ def test_some_rows_have_their_time(rows: list[Row], now: datetime) -> None:
     assert later == [now + timedelta(seconds=3)]
 
 
-def test_the_ledger_takes_in_what_is_good_and_once(
+def test_the_ledger_accepts_the_good_rows_once(
     rows: list[Row], now: datetime, sqlite_ledger_url: str
 ) -> None:
     entries = [row.entry for row in rows if row.wrong is None]

@@ -1,4 +1,4 @@
-"""The tests of Ctrl-C hold in the background as well."""
+"""The tests of Ctrl-C also work in the background."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ASK = "import signal; print(signal.getsignal(signal.SIGINT) is not signal.SIG_IG
 
 
 def heeds_ctrl_c() -> bool:
-    """Whether a process that starts now does."""
+    """Whether a process that starts now reacts to Ctrl-C."""
     asked = [sys.executable, "-c", ASK]
     return subprocess.check_output(asked, text=True) == "True\n"
 
 
 @pytest.fixture
 def _in_the_background() -> Iterator[None]:
-    """SIGINT is ignored, as in ``make test &`` in a script."""
+    """Ignore SIGINT, as in ``make test &`` in a script."""
     former = signal.signal(signal.SIGINT, signal.SIG_IGN)
     yield
     signal.signal(signal.SIGINT, former)

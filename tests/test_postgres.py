@@ -1,4 +1,4 @@
-"""A PostgreSQL ledger that many tests use is new to each of them."""
+"""Each test gets a PostgreSQL ledger that equals a new one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.ledger.build import add, hold, new, take_in
 from tests.postgres import MOST_BYTES, Databases
 
 
-def test_one_whose_rows_alone_have_changed_is_lent_again_without_them(
+def test_a_ledger_with_changed_rows_is_cleared_and_reused(
     databases: Databases,
 ) -> None:
     with databases.ledger() as url:
         engine = open_ledger(url)
         add(engine)
         hold(engine)
-        # Somebody is in the middle of something, and never goes on.
+        # Another transaction is open, and never ends.
         left = engine.connect()
         left.execute(text("UPDATE cancellation SET version = 9"))
     with databases.ledger() as again:
@@ -58,7 +58,7 @@ SELECT 'a', i, repeat('x', 1000) FROM generate_series(1, {MOST_BYTES} / 999) i
         GROW,
     ],
 )
-def test_one_that_is_not_as_it_was_is_never_lent_again(
+def test_a_ledger_with_other_changes_is_not_reused(
     databases: Databases, statement: str
 ) -> None:
     with databases.ledger() as url:

@@ -1,4 +1,4 @@
-"""The programs of the producers' guide, run as they stand against a whole system."""
+"""Runs the programs of the producers' guide, unchanged, against a whole system."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def needs(*programs: str) -> pytest.MarkDecorator:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A whole system with its door open, as `rescind up` starts it."""
+    """A whole system with its HTTP API, as `rescind up` starts it."""
     home = tmp_path_factory.mktemp("producing")
     accounts = home / "accounts.toml"
     with simulated(settle=0.1, lag=0.1) as box, pytest.MonkeyPatch.context() as patch:
@@ -52,7 +52,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         patch.setenv("RESCIND_WEBHOOK_HOSTS", "127.0.0.1:*")
         patch.setenv("RESCIND_WEBHOOK_PRIVATE", "true")
         with start(home, accounts, box, api_port=free_port(), concurrency=8) as found:
-            until(lambda: _is_open(found.system.api_url or ""), "the door")
+            until(lambda: _is_open(found.system.api_url or ""), "the HTTP API")
             yield found
 
 
@@ -64,7 +64,7 @@ def _is_open(url: str) -> bool:
 
 @pytest.fixture
 def orders(running: Running, request: pytest.FixtureRequest) -> list[str]:
-    """Two orders of notpanel's that can be cancelled, of this test alone."""
+    """Two new orders at notpanel that can be cancelled."""
     stem = re.sub(r"\W", "", str(request.node.name))[-30:]
     found = [f"ord_{stem}_{n}" for n in (1, 2)]
     running.sandbox.seed("notpanel", found, "pending")
@@ -72,7 +72,7 @@ def orders(running: Running, request: pytest.FixtureRequest) -> list[str]:
 
 
 def environment(running: Running, **more: str) -> dict[str, str]:
-    """What a producer is told, and nothing of ours."""
+    """A producer's environment, without Rescind's own settings."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RESCIND_")}
     told = {
         "RESCIND_REDIS_URL": running.system.redis_url,
@@ -105,7 +105,7 @@ def assert_cancelled_once(running: Running, orders: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Node producer with what it needs, or a skip that says why."""
+    """The Node producer with its packages; skips with a reason without them."""
     folder = tmp_path_factory.mktemp("node") / "producer"
     shutil.copytree(PROGRAMS / "node", folder)
     quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
@@ -125,10 +125,10 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "cancel.js"
 
 
-# --- handing over ---------------------------------------------------------------------
+# --- submitting -----------------------------------------------------------------------
 
 
-def test_celery_hands_over_and_again_changes_nothing(
+def test_celery_submits_and_a_repetition_changes_nothing(
     running: Running, orders: list[str]
 ) -> None:
     for _ in range(2):
@@ -139,16 +139,14 @@ def test_celery_hands_over_and_again_changes_nothing(
 
 
 @needs("node", "npm")
-def test_celery_node_hands_over(
-    running: Running, orders: list[str], node: Path
-) -> None:
+def test_celery_node_submits(running: Running, orders: list[str], node: Path) -> None:
     done = run(running, "node", node, "notpanel", *orders)
     assert (done.returncode, done.stderr) == (0, "")
     assert_cancelled_once(running, orders)
 
 
 @needs("bash", "curl")
-def test_curl_hands_over_and_waits(running: Running, orders: list[str]) -> None:
+def test_curl_submits_and_waits(running: Running, orders: list[str]) -> None:
     done = run(running, PROGRAMS / "cancel.sh", "notpanel", orders[0])
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split()[1:] == ["cancelled"]
@@ -156,14 +154,14 @@ def test_curl_hands_over_and_waits(running: Running, orders: list[str]) -> None:
 
 
 @needs("bash", "curl")
-def test_curl_says_what_ended_otherwise(running: Running) -> None:
+def test_curl_reports_another_outcome(running: Running) -> None:
     done = run(running, PROGRAMS / "cancel.sh", "notpanel", "ord_nowhere1")
     assert done.returncode == 1
     assert json.loads(done.stderr)["reason"] == "not_found"
 
 
 @needs("php")
-def test_php_hands_over(running: Running, orders: list[str]) -> None:
+def test_php_submits(running: Running, orders: list[str]) -> None:
     done = run(running, "php", PROGRAMS / "cancel.php", "notpanel", *orders)
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["accepted"] * 2
@@ -171,7 +169,7 @@ def test_php_hands_over(running: Running, orders: list[str]) -> None:
 
 
 @needs("php")
-def test_php_says_which_one_was_refused(running: Running, orders: list[str]) -> None:
+def test_php_reports_the_refused_one(running: Running, orders: list[str]) -> None:
     done = run(running, "php", PROGRAMS / "cancel.php", "notpanel", orders[0], "a b")
     assert done.returncode == 1
     good, bad = done.stdout.splitlines()
@@ -179,7 +177,7 @@ def test_php_says_which_one_was_refused(running: Running, orders: list[str]) -> 
     assert "order must be the order's id" in bad
 
 
-def test_an_outbox_is_empty_once_rescind_knows(
+def test_an_outbox_is_empty_once_all_is_accepted(
     running: Running, orders: list[str], tmp_path: Path
 ) -> None:
     db = tmp_path / "shop.db"
@@ -188,7 +186,7 @@ def test_an_outbox_is_empty_once_rescind_knows(
         running, *outbox, "notpanel", orders[0], RESCIND_URL="http://127.0.0.1:1"
     )
     assert away.returncode == 3
-    assert "it stays in the outbox" in away.stderr
+    assert "the outbox keeps it" in away.stderr
     assert _waiting(db) == [orders[0]]
     done = run(running, *outbox, "notpanel", orders[1])
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
@@ -209,7 +207,7 @@ AWAY = {
 }
 
 
-def test_what_cannot_be_handed_over_is_said(running: Running) -> None:
+def test_a_failed_submission_is_reported(running: Running) -> None:
     words: dict[str, list[str | Path]] = {"python": [PYTHON, PROGRAMS / "cancel.py"]}
     if shutil.which("php"):
         words["php"] = ["php", PROGRAMS / "cancel.php"]
@@ -223,17 +221,17 @@ def test_what_cannot_be_handed_over_is_said(running: Running) -> None:
 
 
 @needs("node", "npm")
-def test_node_says_what_cannot_be_handed_over(running: Running, node: Path) -> None:
+def test_node_reports_a_failed_submission(running: Running, node: Path) -> None:
     _assert_said(run(running, "node", node, "notpanel", "ord_1", **AWAY), "node")
 
 
 def _assert_said(done: subprocess.CompletedProcess[str], name: str) -> None:
     assert done.returncode == 3, name
-    assert done.stderr.startswith("not handed over: "), name
+    assert done.stderr.startswith("not submitted: "), name
     assert len(done.stderr.splitlines()) == 1, name
 
 
-# --- being told -----------------------------------------------------------------------
+# --- webhooks -------------------------------------------------------------------------
 
 RECEIVERS = {
     "webhook.py": [PYTHON, str(PROGRAMS / "webhook.py"), "{port}"],
@@ -255,7 +253,7 @@ BODY = json.dumps(EVENT, ensure_ascii=False)
 
 
 class Receiver:
-    """A program that listens for webhooks, and what it has noted."""
+    """A program that receives webhooks, and the lines that it has stored."""
 
     def __init__(self, port: int, log: Path) -> None:
         self.url = f"http://127.0.0.1:{port}/"
@@ -277,7 +275,7 @@ def receiving(name: str, folder: Path) -> Iterator[Receiver]:
     port, log = free_port(), folder / "ended.log"
     command = [word.format(port=port) for word in RECEIVERS[name]]
     told = {"RESCIND_WEBHOOK_SECRET": SECRET, "WEBHOOK_LOG": str(log)}
-    # PHP writes the file itself, for each request is a program of its own.
+    # PHP writes the file itself, since each request is a new run of its program.
     with (folder / "said.log").open("wb") as said, log.open("ab") as out:
         process = subprocess.Popen(
             command, env={**os.environ, **told}, stdout=out, stderr=said
@@ -313,7 +311,7 @@ def signed(
     secret: str = SECRET,
     body: str = BODY,
 ) -> dict[str, str]:
-    """Headers as the specification's own library makes them."""
+    """Headers as the library of the specification makes them."""
     moment = at or datetime.now(UTC)
     return {
         "webhook-id": name,
@@ -322,7 +320,7 @@ def signed(
     }
 
 
-def test_a_genuine_webhook_is_noted_and_no_other(receiver: Receiver) -> None:
+def test_only_genuine_webhooks_are_stored(receiver: Receiver) -> None:
     now, later, other = datetime.now(UTC), timedelta(minutes=6), webhook_secret()
     good = signed("msg_1")
     assert receiver.post(good) == 204
@@ -360,7 +358,7 @@ def by_http(running: Running, order: str, **more: str) -> requests.Response:
     )
 
 
-def test_nobody_can_have_tasks_sent_through_the_door(
+def test_callback_tasks_are_refused_by_http(
     running: Running, orders: list[str]
 ) -> None:
     answer = by_http(running, orders[0], callback_task="shop.ended")
@@ -368,7 +366,7 @@ def test_nobody_can_have_tasks_sent_through_the_door(
     assert "callback_task is not accepted here" in answer.json()["detail"]
 
 
-def test_the_real_sender_is_heard(
+def test_the_real_senders_webhook_is_stored(
     running: Running, orders: list[str], receiver: Receiver
 ) -> None:
     answer = by_http(running, orders[0], callback_url=receiver.url)
@@ -390,7 +388,7 @@ def test_the_guide_shows_the_programs_as_they_are() -> None:
         assert shown in text, f"{path.name} is not in {GUIDE.name} as it is"
 
 
-def test_nothing_of_ours_is_needed_by_a_producer() -> None:
+def test_a_producer_needs_no_code_of_rescind() -> None:
     rooms = r"(?m)^\s*(?:from|import) (?:providers|ledger|worker|tasks|api|desk)\b"
     for path in PROGRAMS.glob("*.py"):
         assert not re.search(rooms, path.read_text()), path

@@ -1,4 +1,4 @@
-"""The project as a whole keeps to what it says of itself."""
+"""The project as a whole keeps its own rules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MIGRATIONS = "rescind/ledger/storage/migrations/versions/"
 PACKAGES: list[str] = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
-# Written so that this file does not hold what it looks for.
+# Written so that this file does not match itself.
 UNWANTED = {
     "a package index": r"--(?:extra-)?index[-]url|--find[-]links|\w/simple[/]",
     "a path of one machine": r"(?<![\w.~-])/(?:root|home/\w+|Users/\w+|work/\w+)[/]",
@@ -35,7 +35,7 @@ UNWANTED = {
 
 
 def _files() -> list[Path]:
-    """What belongs to the project: as git has it, or else whatever is not hidden."""
+    """The project's files: those in git, or without git all that are not hidden."""
     if shutil.which("git") and (ROOT / ".git").exists():
         listed = subprocess.run(
             ["git", "ls-files", "-z"],
@@ -73,9 +73,9 @@ DATE = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)|\bdate(?:time)?\((20\d\d), (\d+), (
 
 
 def test_no_test_waits_for_a_date_to_pass() -> None:
-    """One that is still to come would break the test on its day.
+    """A test with a future date would break on that day.
 
-    A test takes a date that has passed, or one that it counts from its clock.
+    A test uses a past date, or one that it computes from its clock.
     """
     today = f"{datetime.now(UTC):%Y%m%d}"
     found = [
@@ -154,8 +154,8 @@ def test_every_pin_has_hashes_and_no_address(path: Path) -> None:
     assert "://" not in path.read_text()
 
 
-def test_what_is_pinned_agrees() -> None:
-    """The same versions run in a container, in tests and in a build."""
+def test_the_pins_agree() -> None:
+    """Containers, tests and builds use the same versions."""
     runtime, dev, build = (
         _pins(ROOT / f"requirements/{name}.txt") for name in ("runtime", "dev", "build")
     )
@@ -175,7 +175,7 @@ def test_the_pins_are_what_the_project_asks_for(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["runtime", "dev"])
 def test_the_pins_are_whole_wherever_it_runs(kind: str) -> None:
-    """With hashes pip installs nothing that is not pinned, whoever asks for it."""
+    """With hashes, pip installs only pinned packages: each dependency needs a pin."""
     pins = _pins(ROOT / f"requirements/{kind}.txt")
     missing = {
         str(asked)
@@ -191,7 +191,7 @@ def test_the_pins_are_whole_wherever_it_runs(kind: str) -> None:
 def _asked_by(name: str) -> list[Requirement]:
     try:
         found = distribution(name).requires or []
-    except PackageNotFoundError:  # not for this Python or machine
+    except PackageNotFoundError:  # not for this Python version or machine
         return []
     return [Requirement(line) for line in found]
 
@@ -217,7 +217,7 @@ def _places() -> Iterator[dict[str, str]]:
             }
 
 
-# --- what is shipped ----------------------------------------------------------------
+# --- the wheel ----------------------------------------------------------------------
 
 
 def test_the_wheel_holds_all_that_runs_and_nothing_else(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(tmp_path: Path) -> None:
     held = {
         name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in name
     }
-    # Whatever git leaves out stays out of the wheel, too.
+    # Files that git ignores are not in the wheel either.
     ours = {
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES

@@ -1,4 +1,4 @@
-"""A Valkey server for tests, and the ways in which it refuses what it is asked."""
+"""A Valkey server for tests, and ways to make it refuse commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import redis
 
 @contextmanager
 def valkey_server(home: Path, *more: str, file: Path | None = None) -> Iterator[str]:
-    """The URL of a server of our own, which keeps nothing on disk.
+    """The URL of a new server, which writes nothing to disk.
 
     With a configuration ``file`` it is a Sentinel.
     """
@@ -65,21 +65,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-# --- what it refuses ----------------------------------------------------------------
+# --- refusals -----------------------------------------------------------------------
 
 
 def make_full(client: redis.Redis) -> None:
-    """OOM: nothing may be added."""
+    """OOM: refuse every command that adds data."""
     client.config_set("maxmemory", 1)
 
 
 def make_replica(client: redis.Redis) -> None:
-    """UNBLOCKED for those who wait, and READONLY from then on: as a failover does."""
+    """UNBLOCKED for waiting clients, and READONLY from then on, as after a failover."""
     client.replicaof("127.0.0.1", "1")
 
 
 def fill_disk(client: redis.Redis) -> None:
-    """MISCONF: what is in memory can no longer be written to the disk."""
+    """MISCONF: the data in memory can no longer be written to the disk."""
     client.config_set("save", "3600 1")
     shutil.rmtree(str(client.config_get("dir")["dir"]))
     client.bgsave()
@@ -89,7 +89,7 @@ def fill_disk(client: redis.Redis) -> None:
 
 
 def unblock(client: redis.Redis) -> None:
-    """UNBLOCKED: each client that waits is sent an error."""
+    """UNBLOCKED: send each waiting client an error."""
     waiting = [one for one in client.client_list() if "b" in one["flags"]]
     assert waiting
     for one in waiting:
@@ -101,11 +101,11 @@ REFUSALS: dict[str, Callable[[redis.Redis], None]] = {
     "MISCONF": fill_disk,
     "UNBLOCKED": unblock,
 }
-"""How to have Redis refuse what a waiting worker asks; but for OOM."""
+"""Ways to make Redis refuse a waiting worker's command, without OOM."""
 
 
 def recover(client: redis.Redis) -> None:
-    """Have it refuse nothing any more."""
+    """Stop all refusals."""
     client.config_set("maxmemory", 0)
     client.replicaof("NO", "ONE")
     client.config_set("save", "")

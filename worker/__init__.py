@@ -1,1 +1,1 @@
-"""The running system: settings, the Celery app, lanes' limits, and the command."""
+"""The Celery worker: the app, its transport and consumer, and its signals."""

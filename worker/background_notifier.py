@@ -1,6 +1,7 @@
-"""Waking lanes for those who must not wait for Redis: from a thread of its own.
+"""Notifies workers from a background thread, for callers that must not wait for Redis.
 
-What cannot be woken is dropped: the next sweep finds it in the ledger.
+A notification that cannot be sent is dropped: the next sweep finds the work in the
+ledger.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from rescind.config.settings import SettingsError, settings
 log = structlog.get_logger("rescind.waker")
 
 SAY_SECONDS = 60.0
-"""A Redis that is away is said no more often."""
+"""Seconds between two log messages about a Redis that cannot be reached."""
 LAST_SECONDS = 1.0
-"""How long an ending waker may take to send what was asked for last."""
+"""Seconds that ``close`` waits for the last notifications to be sent."""
 
 Send = Callable[[Lane, str], None]
 
 
-class Waker:
-    """Sends wake-ups one after the other; what is asked twice meanwhile goes once."""
+class BackgroundNotifier:
+    """Sends notifications one after the other, and equal ones that wait only once."""
 
     def __init__(self, send: Send | None = None) -> None:
         self._send = send or send_by_celery
@@ -35,11 +36,11 @@ class Waker:
         self._changed = threading.Condition()
         self._closed = False
         self._quiet_until = 0.0
-        self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
         self._thread.start()
 
-    def wake(self, lanes: Iterable[Lane], *operations: str) -> None:
-        """Ask for work on ``lanes``, cancels unless said otherwise; never waits."""
+    def notify(self, lanes: Iterable[Lane], *operations: str) -> None:
+        """Ask for work on ``lanes``, for cancels by default; never waits."""
         asked = product(set(lanes), operations or ("cancel",))
         with self._changed:
             self._asked.update(asked)
@@ -58,11 +59,11 @@ class Waker:
                     self._send(lane, operation)
             except (RedisError, SettingsError, OSError) as error:
                 self._say(str(error))
-            except Exception as error:  # noqa: BLE001  (others are to be woken yet)
+            except Exception as error:  # noqa: BLE001  (the thread has to go on)
                 self._say(type(error).__name__)
 
     def _next(self) -> set[tuple[Lane, str]]:
-        """What was asked since; empty once the waker is closed."""
+        """Wait for new requests and take them; empty once the notifier is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._asked or self._closed)
             asked, self._asked = self._asked, set()
@@ -71,14 +72,14 @@ class Waker:
     def _say(self, why: str) -> None:
         if time.monotonic() >= self._quiet_until:
             self._quiet_until = time.monotonic() + SAY_SECONDS
-            log.warning("not woken: the sweep will find it", why=why)
+            log.warning("a worker was not notified: the sweep will do it", why=why)
 
 
 def send_by_celery(lane: Lane, operation: str) -> None:
-    """Send one wake-up; raises ``SettingsError`` where no Redis is known yet."""
-    # The app needs a broker's address, which may come later than whoever waits for it.
+    """Send one notification; raises ``SettingsError`` if no Redis is set."""
+    # Importing the app needs the broker's address, which may not be known yet.
     _ = settings().redis
     from worker.celery import app
-    from worker.notifications import wake_one
+    from worker.notifications import notify_lane
 
-    wake_one(app, lane, operation)
+    notify_lane(app, lane, operation)

@@ -1,7 +1,7 @@
-"""How Celery and Redis are used: one module, since it must be the same everywhere.
+"""The configuration of Celery and its broker, the same in every process.
 
 Every setting closes a trap that was seen with these versions (celery 5.7.0, kombu
-5.7.0, Redis 6.2, Valkey 9.1; November 2026); ``docs/operating.md`` lists them.
+5.7.0, Redis 6.2, Valkey 9.1; November 2026); ``docs/operating.md`` lists the traps.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SWEEP_SECONDS = 1.0
 
 
 def _concurrency() -> int:
-    """Celery's own tasks that run at once, unless ``-c`` says otherwise."""
+    """How many of Celery's own tasks run at once, unless ``-c`` sets another number."""
     given = os.environ.get("RESCIND_CONCURRENCY", str(CONCURRENCY))
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 1000):
         raise SystemExit("rescind: RESCIND_CONCURRENCY must be a number from 1 to 1000")
@@ -24,13 +24,13 @@ def _concurrency() -> int:
 
 
 BROKER_OPTIONS: dict[str, Any] = {
-    # The same in every app on one broker, or the shortest one redelivers too early.
+    # It must be equal in all apps on one broker: the shortest one redelivers for all.
     "visibility_timeout": 600,
-    # Looked for each 5 s, not each 100 s; submissions need not wait for the timeout:
-    # see worker.intake_channel.
+    # Kombu looks for overdue messages each 5 s instead of each 100 s. Submissions do
+    # not wait for the timeout: see worker.intake_channel.
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
-    # A worker killed inside the restore must not lock it for five minutes.
+    # A worker that is killed during a restore must not lock it for five minutes.
     "unacked_mutex_expire": 30,
     **REDIS_OPTIONS,
 }
@@ -40,19 +40,19 @@ CONFIG: dict[str, Any] = {
     "accept_content": ["json"],
     "result_backend": None,
     "task_ignore_result": True,
-    # Early acks lose what a dying worker was doing.
+    # With early acknowledgement, a task is lost when its worker dies.
     "task_acks_late": True,
     "worker_prefetch_multiplier": 1,
     # One process: the engine makes the calls to providers in threads of its own.
     "worker_pool": "threads",
-    # A thread cannot be told to end its task; the message comes back, and does no harm.
+    # A task in a thread cannot be ended; its message comes again, which does no harm.
     "worker_cancel_long_running_tasks_on_connection_loss": False,
-    # It would be restored one acknowledgement at a time, from several threads.
+    # Several threads would raise the count again, with each acknowledgement.
     "worker_enable_prefetch_count_reduction": False,
     "worker_concurrency": _concurrency(),
     "worker_send_task_events": True,
     "worker_hijack_root_logger": False,
-    # Celery's own logs what it cannot use with all that is in it, and may end at it.
+    # Celery's own consumer logs the content of malformed messages, or crashes on them.
     "worker_consumer": "worker.consumer:Consumer",
     "broker_transport_options": BROKER_OPTIONS,
     "broker_connection_retry_on_startup": True,
@@ -66,7 +66,7 @@ CONFIG: dict[str, Any] = {
         "sweep": {
             "task": "rescind.sweep",
             "schedule": SWEEP_SECONDS,
-            # Ticks that nobody took in time are worthless: the next one does it all.
+            # A late tick is useless, since the next one does the same.
             "options": {"queue": SWEEPS, "expires": 10},
         }
     },

@@ -1,6 +1,6 @@
-"""The Celery app: ``celery -A worker worker``, ``beat`` and ``flower`` find it here.
+"""The Celery app, for ``celery -A worker worker``, ``beat`` and ``flower``.
 
-Importing this needs a broker's address; ``worker.broker`` holds all that does not.
+Importing this module needs the broker's address; importing ``worker.broker`` does not.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def _broker() -> str:
 
 
 def make_app() -> Celery:
-    """The app, on the broker that the settings name."""
-    # By these names, so that URLs stay what they are, wherever they are shown.
+    """Make the app, on the broker that the settings name."""
+    # Our transport takes the usual scheme names, so that URLs keep their form.
     TRANSPORT_ALIASES.update(redis=TRANSPORT, rediss=TRANSPORT)
     broker = _broker()
     made = Celery("rescind", broker=broker, include=["worker.signals", "tasks"])
     made.conf.update(CONFIG)
     if broker.startswith("rediss:"):
-        # Unless it is told to, kombu does not verify whom it gives the password to.
+        # By default kombu does not verify the server that gets the password.
         made.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
-    # Each by its own key: without one, all would share the default queue's.
+    # Without a routing key of its own, each queue would share the default queue's.
     made.conf.task_queues = [
         Queue(name, routing_key=name)
         for name in (INTAKE, SWEEPS, WEBHOOKS, SCHEDULES, *(p.name for p in PROVIDERS))

@@ -1,11 +1,11 @@
 """The private parts of Celery, kombu and redis-py that Rescind depends on.
 
-Celery offers no documented way to what is needed here, so classes of theirs are
-subclassed by names that no documentation promises. A later version that renames one of
-them would simply stop calling ours: submissions would get lost, or show in the log,
-without a word. So all these names are listed here, and a worker does not start without
-every one of them. ``tests/worker/test_celery_internals.py`` keeps other modules from
-using private names.
+Celery has no documented way to do what Rescind needs. So Rescind subclasses classes of
+these libraries and overrides methods that no documentation promises. A later version
+that renames such a method would no longer call ours: submissions would get lost, or
+show in the log, without an error. So this module lists all these names, and a worker
+does not start if one of them is missing. ``tests/worker/test_celery_internals.py``
+keeps other modules from using private names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from weakref import WeakSet
 
 Hooked = tuple[str, tuple[str, ...]]
-"""An object as ``module:name``, or a module, and the names that it must have."""
+"""A class as ``module:name``, or a module, and the names that it must have."""
 
 WRITTEN_FOR = {"celery": "5.7", "kombu": "5.7", "redis": "8.1"}
 
@@ -62,7 +62,7 @@ TRANSPORT: tuple[Hooked, ...] = (
         ("disconnect", "mark_for_reconnect", "read_response", "send_command"),
     ),
 )
-"""What the transport of every process hooks into."""
+"""The names that the transport uses, in every process."""
 
 WORKER: tuple[Hooked, ...] = (
     (
@@ -78,7 +78,7 @@ WORKER: tuple[Hooked, ...] = (
     ("celery.worker.consumer.gossip:Gossip", ("enabled",)),
     ("celery.worker.consumer.heart:Heart", ("heartbeat_interval",)),
     ("celery.worker.request:Request", ("argsrepr", "info", "kwargsrepr")),
-    # Its instances are made by ``app.control.mailbox``, which says of what class.
+    # ``app.control.mailbox`` makes its instances, of the class in ``node_cls``.
     ("kombu.pidbox:Mailbox", ("Node", "clock", "node_cls")),
     ("kombu.pidbox:Node", ("channel", "handle", "handle_message", "reply")),
     ("celery.app.events:Events", ("dispatcher_cls",)),
@@ -87,22 +87,22 @@ WORKER: tuple[Hooked, ...] = (
         ("active_requests", "reserved_requests", "scheduled_requests"),
     ),
     ("celery.events.dispatcher:EventDispatcher", ("buffer_limit", "flush", "send")),
-    # That ``call_soon`` of another thread ends the loop's wait: kombu 5.7 is the first.
+    # From kombu 5.7 on, ``call_soon`` from another thread ends the loop's wait.
     ("kombu.asynchronous:Hub", ("_create_waker", "call_later", "call_soon")),
 )
-"""What a worker hooks into besides."""
+"""The names that only a worker uses."""
 
 
 def check(hooked: Iterable[Hooked] = TRANSPORT + WORKER) -> None:
-    """Raise ``SystemExit`` with a sentence that says which names are missing."""
+    """Raise ``SystemExit`` if a name is missing; its text lists the missing names."""
     missing = sorted(_missing(hooked))
     if missing:
         here = ", ".join(f"{name} {version(name)}" for name in WRITTEN_FOR)
         known = ", ".join(f"{name} {number}" for name, number in WRITTEN_FOR.items())
         raise SystemExit(
             f"rescind: {', '.join(missing)} cannot be found in {here}. Rescind depends"
-            f" on it, and is written for {known}: install those versions, as"
-            " requirements/runtime.txt pins them"
+            f" on it, and is written for {known}: install the versions that"
+            " requirements/runtime.txt pins"
         )
 
 
@@ -121,7 +121,7 @@ def _missing(hooked: Iterable[Hooked]) -> Iterator[str]:
 
 
 def _has(found: Any, name: str) -> bool:
-    """Whether a class or module has the name, or its instances are given it."""
+    """Whether a class or module has the name, or ``__init__`` sets it on instances."""
     if hasattr(found, name):
         return True
     beginnings = (unwrap(one.__init__) for one in getattr(found, "__mro__", ()))
@@ -136,10 +136,10 @@ def _stored(function: Any) -> set[str]:
 
 
 class _Requests(WeakSet[Any]):
-    """Can be looked through while other threads put things in and take them out."""
+    """A ``WeakSet`` that one thread can iterate over while other threads change it."""
 
     data: set[Any]
-    """References to what is in it."""
+    """Weak references to the members."""
 
     def __iter__(self) -> Iterator[Any]:
         for reference in self.data.copy():
@@ -149,12 +149,12 @@ class _Requests(WeakSet[Any]):
 
 
 def share_requests() -> None:
-    """Make Celery's sets of requests fit for the threads of its pool.
+    """Make Celery's sets of requests safe for the threads of its pool.
 
-    The pool's threads change them (``task_accepted``, ``task_ready``) while the loop
-    looks through them, for example when its connection is lost. Left alone, that ends
-    the worker ("Set changed size during iteration"). Celery's functions hold on to
-    these very sets, so they are changed in place.
+    The pool's threads change the sets (``task_accepted``, ``task_ready``) while the
+    loop iterates over them, for example after its connection is lost. Without this, the
+    worker ends ("Set changed size during iteration"). Celery's functions keep
+    references to these sets, so their class is changed in place.
     """
     from celery.worker import state
 

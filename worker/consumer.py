@@ -1,10 +1,10 @@
-"""The worker's end of the broker: what cannot be used neither shows nor stops anybody.
+"""A Celery consumer that drops malformed messages, and does not log their content.
 
-Celery logs a message that it cannot use with all that is in it, such as the IBANs of
-a producer who misspelt the task's name; and one of an odd shape ends the worker, and
-the next one that it is delivered to, for ever. Here its task, id and size are logged
-and it is dropped: to keep it would keep personal data unsealed, and to put it back
-would bring it round again. Its producer has to send it anew, put right.
+Celery logs the whole content of a message that it cannot use, such as the IBANs of a
+producer that misspelt the task's name. A message with a malformed body crashes the
+worker, then the next worker that gets it, and so on. This consumer logs the message's
+task, id and size, and drops it. Keeping it would keep personal data unsealed, and
+requeueing it would only deliver it again. Its producer has to correct and resend it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from kombu.exceptions import ContentDisallowed, DecodeError
 from redis.exceptions import ResponseError
 
 from worker import celery_internals
-from worker.redis_channel import ODD
+from worker.redis_channel import MALFORMED_ERRORS
 from worker.refusals import Refusals, without_command
 from worker.remote_control import Node
 from worker.transport import Transport
 
 PLAIN = re.compile(r"[\w.:@-]{1,100}", re.ASCII)
-"""What a task's name or id looks like; anything else might be what must not show."""
+"""What a task's name or id looks like; other text may be personal, and is hidden."""
 ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 EVENTS_SECONDS = 0.1
-"""How long events wait, to be sent together and in nobody's way."""
+"""How long events wait, so that the loop sends many of them together."""
 HEARTBEAT_SECONDS = 5
-"""How often Flower is told that the worker lives, unless ``--heartbeat-interval``."""
+"""Seconds between heartbeats for Flower, unless ``--heartbeat-interval`` is given."""
 
 celery_internals.check(celery_internals.WORKER)
 
@@ -44,7 +44,7 @@ celery_log = get_logger(__name__)
 
 
 class Consumer(CeleryConsumer):
-    """Celery's consumer, discreet about what it refuses; outlives its connection."""
+    """Celery's consumer: hides messages' content, and survives a lost connection."""
 
     def __init__(
         self,
@@ -65,8 +65,8 @@ class Consumer(CeleryConsumer):
         _need_our_transport(self.conninfo.transport)
 
     def on_send_event_buffered(self) -> None:
-        # Celery sends each by itself, before it hands on the task that it tells of.
-        # The pool's threads call this, too, and only the loop may touch its timers.
+        # Celery would send each event alone, before it starts the event's task. The
+        # pool's threads call this method too, and only the loop may touch its timers.
         if self.hub and self._is_time_for_events():
             self.hub.call_soon(self._send_events_later)
 
@@ -87,11 +87,11 @@ class Consumer(CeleryConsumer):
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         if self.task_consumer is not None:
-            # Celery 5.7 acknowledges through the very connection that is lost, and
-            # ends at that. What was under way is delivered again from Redis.
-            self.task_consumer.channel.let_go()
+            # Celery 5.7 acknowledges through the connection that was lost, and the
+            # worker crashes. Redis delivers the unacknowledged messages again.
+            self.task_consumer.channel.stop_acknowledging()
         with warnings.catch_warnings():
-            # It advises to have tasks ended, which threads cannot be told.
+            # The warning advises a setting that ends tasks, which threads cannot do.
             warnings.simplefilter("ignore", CPendingDeprecationWarning)
             super().on_connection_error_after_connected(without_command(exc))
         if isinstance(exc, ResponseError):
@@ -103,7 +103,7 @@ class Consumer(CeleryConsumer):
         def on_task_received(message: Any) -> None:
             try:
                 if _is_a_call(message):
-                    _hush(message)
+                    _mask_headers(message)
                     handle(message)
                 else:
                     self._drop(message, "its body is not that of a task")
@@ -111,7 +111,7 @@ class Consumer(CeleryConsumer):
                 self.on_decode_error(message, error)
             except ContentDisallowed:
                 self._drop(message, "its body is not JSON")
-            except ODD as error:
+            except MALFORMED_ERRORS as error:
                 self._drop(message, f"it is malformed: {type(error).__name__}")
 
         return on_task_received
@@ -126,20 +126,20 @@ class Consumer(CeleryConsumer):
         self._drop(message, "there is no such task")
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
-        self._drop(message, "it is no call of a task")
+        self._drop(message, "it is not a valid call of a task")
 
     def _drop(self, message: Any, why: str) -> None:
-        log.error("a message was dropped", why=why, **_outside(message))
-        # Celery may have dealt with it before it failed.
+        log.error("a message was dropped", why=why, **_loggable(message))
+        # Celery may have acknowledged or rejected the message before the error.
         if not message.acknowledged:
             message.reject_log_error(celery_log, self.connection_errors)
 
 
 def _without_neighbours(options: dict[str, Any]) -> dict[str, Any]:
-    """Workers tell each other nothing: what they need to know is in the ledger.
+    """Options without ``mingle`` and ``gossip``: workers share state in the ledger.
 
-    What a neighbour says of revoked tasks (``mingle``) or elections (``gossip``) would
-    change this worker, and their connections cost commands.
+    With them, other workers could revoke tasks or hold elections here, and their
+    connections cost Redis commands.
     """
     beats = options.get("heartbeat_interval") or HEARTBEAT_SECONDS
     none = {"without_mingle": True, "without_gossip": True}
@@ -149,17 +149,17 @@ def _without_neighbours(options: dict[str, Any]) -> dict[str, Any]:
 def _need_our_transport(transport: Any) -> None:
     if not isinstance(transport, Transport):
         raise SystemExit(
-            "rescind: the worker's broker is not reached through worker.transport,"
-            " without which submissions can get lost: use the app of worker.celery, and"
+            "rescind: the worker does not use worker.transport for its broker, and"
+            " other transports can lose submissions: use the app of worker.celery, and"
             " a redis:// or rediss:// URL"
         )
 
 
 def _is_a_call(message: Any) -> bool:
-    """Whether the body is that of a call; raises if it cannot be decoded."""
+    """Whether the body is a task's call; raises an error if it cannot be decoded."""
     payload = message.payload
     if isinstance(payload, dict):
-        # The former protocol; Celery says what is wrong with it.
+        # Version 1 of the protocol; Celery itself checks it.
         return True
     if not isinstance(payload, list) or len(payload) != 3:
         return False
@@ -168,18 +168,18 @@ def _is_a_call(message: Any) -> bool:
     return good and isinstance(embed, dict | None)
 
 
-def _hush(message: Any) -> None:
-    """Take out of the headers what tells arguments to events, and so to Flower."""
+def _mask_headers(message: Any) -> None:
+    """Remove arguments from the headers, since events carry them to Flower."""
     headers = message.headers
-    # A name of its producer's own, which Flower would show.
+    # A name that the producer chose; Flower would show it.
     headers.pop("shadow", None)
-    # Ours are set here; another's need not even be numbers, and the pool ends at that.
+    # The worker sets its own limits. Limits that are not numbers crash the pool.
     headers.pop("timelimit", None)
     if not isinstance(headers.get("retries"), int):
         headers.pop("retries", None)
     for name in ("root_id", "parent_id"):
         if name in headers:
-            headers[name] = plain(headers[name])
+            headers[name] = safe_name(headers[name])
     if "kwargsrepr" in headers:
         headers["kwargsrepr"] = "{...}" if _kwargs(message) else "{}"
     if "argsrepr" in headers:
@@ -192,9 +192,9 @@ def _kwargs(message: Any) -> object:
 
 
 def _shown(message: Any) -> str:
-    """Its arguments, if they are what our own wake-ups carry: one account, or none.
+    """The arguments, if a notification can have them: one account, or none.
 
-    What its producer's header says of them may be something else.
+    The producer's own header may state something else.
     """
     args = message.payload[0] if isinstance(message.payload, list) else None
     if args == []:
@@ -204,28 +204,28 @@ def _shown(message: Any) -> str:
     return "(...)"
 
 
-def _outside(message: Any) -> dict[str, Any]:
-    """What may be told of a message that must not show."""
+def _loggable(message: Any) -> dict[str, Any]:
+    """The parts of a message that may be logged: task, id, size and queue."""
     headers = message.headers if isinstance(message.headers, dict) else {}
     info = message.delivery_info if isinstance(message.delivery_info, dict) else {}
     if "task" not in headers:
         headers = _payload(message)
     return {
-        "task": plain(headers.get("task")),
-        "id": plain(headers.get("id")),
+        "task": safe_name(headers.get("task")),
+        "id": safe_name(headers.get("id")),
         "bytes": len(message.body or b""),
-        "queue": plain(info.get("routing_key")),
+        "queue": safe_name(info.get("routing_key")),
     }
 
 
 def _payload(message: Any) -> dict[str, Any]:
     try:
         payload = message.payload
-    except Exception:  # noqa: BLE001  (it is being dropped for that)
+    except Exception:  # noqa: BLE001  (the message is being dropped for this error)
         return {}
     return payload if isinstance(payload, dict) else {}
 
 
-def plain(value: object) -> str | None:
-    """A task's name or id, if it looks like one: anything else must not show."""
+def safe_name(value: object) -> str | None:
+    """The value, or ``None`` if it does not look like a task's name or id."""
     return value if isinstance(value, str) and PLAIN.fullmatch(value) else None

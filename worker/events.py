@@ -1,4 +1,4 @@
-"""Events for Flower, sent by the worker's loop alone and never waited for."""
+"""The dispatcher of task events for Flower: only the worker's loop sends them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 from celery.events.dispatcher import EventDispatcher
 
 BUFFERED = 500
-"""So many task events are gathered before a thread sends them itself. The loop sends
-them each ``consumer.EVENTS_SECONDS``, so no thread of the pool ever waits for Redis."""
+"""Task events that are gathered before a thread would send them itself. The loop sends
+them each ``consumer.EVENTS_SECONDS``, so no thread of the pool waits for Redis."""
 
 
 class Dispatcher(EventDispatcher):
-    """``Events.dispatcher_cls`` says that it is used."""
+    """Celery uses this class because the consumer sets ``Events.dispatcher_cls``."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"buffer_limit": BUFFERED, **kwargs})
 
     def send(self, *args: Any, **kwargs: Any) -> Any:
-        """Send it now or later, and once.
+        """Send an event now or later, without a retry.
 
-        Celery sends a heartbeat again until it arrives. While Redis does not answer
-        that would keep the loop, and with it the end of the worker.
+        Celery retries a heartbeat until it arrives. While Redis does not answer, that
+        would block the loop, and with it the worker's shutdown.
         """
         return super().send(*args, **{**kwargs, "retry": False})

@@ -1,4 +1,4 @@
-"""What the workers on this broker say of themselves."""
+"""Asks the workers on the broker which queues they consume."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from worker.celery import make_app
 
 
 def consumed_queues(seconds: float) -> tuple[list[str], dict[str, Any]]:
-    """The queues of ours, and what each worker says of those that it consumes.
+    """The names of Rescind's queues, and each worker's answer to ``active_queues``.
 
-    Workers are waited for so many ``seconds``. Raises ``ConnectionError`` where the
-    broker cannot be reached.
+    Workers have so many ``seconds`` to answer. Raises ``ConnectionError`` if the broker
+    cannot be reached.
     """
     app = make_app()
     try:

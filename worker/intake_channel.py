@@ -1,12 +1,13 @@
-"""Taking submissions off Redis so that none can get lost on the way.
+"""The channel of the intake queue, which cannot lose a submission.
 
-Celery's Redis transport pops a message first and notes that it has it afterwards: a
-worker that is killed between the two, or a reply that never arrives (a half-open
-connection), loses it (github.com/celery/kombu/issues/305). For wake-ups that does no
-harm. A submission is nowhere else until it is in the ledger. So the intake queue has a
-channel of its own here, which moves each message in one step to a list of those being
-taken; ``intake_qos`` says how it leaves that list. Whoever finds one left behind there
-puts it back. Duplicates are harmless: intake is idempotent.
+Celery's Redis transport pops a message first, and records that it holds the message
+afterwards. If the worker is killed between the two, or the reply never arrives (a
+half-open connection), the message is lost (github.com/celery/kombu/issues/305). For
+notifications that does no harm. A submission exists nowhere else until it is in the
+ledger. So the intake queue has this channel of its own. It moves each message in one
+step to the list ``TAKING``; ``intake_qos`` says how a message leaves that list. A
+worker that finds an abandoned message in the list puts it back. Duplicates are
+harmless, because intake is idempotent.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ from rescind.config.queues import INTAKE, TAKING
 from rescind.errors.redis_refusals import is_full
 from worker import intake_scripts
 from worker.intake_qos import IntakeQoS
-from worker.redis_channel import ODD, RedisChannel
+from worker.redis_channel import MALFORMED_ERRORS, RedisChannel
 
 log = structlog.get_logger("rescind.transport")
 
 VISIBILITY_SECONDS = 20
-"""After so long a submission that a worker holds goes to another one, too."""
+"""After so long, a submission that a worker still holds is delivered to others too."""
 FULL_SECONDS = 0.5
-"""A full Redis lets nobody wait for a message, so it is asked again after so long."""
+"""Seconds between two requests to a full Redis, which refuses to let clients wait."""
 SAY_SECONDS = 60.0
+"""Seconds between two log messages about a full Redis."""
 
 
 class IntakeChannel(RedisChannel):
@@ -48,12 +50,12 @@ class IntakeChannel(RedisChannel):
         self.unacked_index_key = "rescind:unacked_index"
         self.arrived = b""
         self._asks_at = self._says_at = 0.0
-        """Until when a full Redis is left alone, and until when that was said."""
+        """Monotonic times before which a full Redis is neither asked nor logged."""
 
     def basic_cancel(self, consumer_tag: str) -> Any:
         cancelled = super().basic_cancel(consumer_tag)
         if self.do_restore and not self.active_queues:
-            # No timer of the loop's notes it while the worker waits for its threads.
+            # While the worker waits for its threads, the loop's timer does not run.
             self._note_all()
         return cancelled
 
@@ -72,7 +74,7 @@ class IntakeChannel(RedisChannel):
         self._in_poll.send_command("BLMOVE", INTAKE, TAKING, "RIGHT", "LEFT", seconds)
 
     def _answer(self, **options: Any) -> Any:
-        """What Redis has moved; nothing, if there was nothing."""
+        """The message that Redis has moved, or nothing if the queue was empty."""
         connection = self.client.connection
         try:
             return self.client.parse_response(connection, "BLMOVE", **options)
@@ -87,7 +89,9 @@ class IntakeChannel(RedisChannel):
     def _moved_without_room(self) -> Any:
         if monotonic() >= self._says_at:
             self._says_at = monotonic() + SAY_SECONDS
-            log.warning("Redis is full: what is queued is taken, nothing can be added")
+            log.warning(
+                "Redis is full: queued messages are consumed, none can be added"
+            )
         with self.conn_or_acquire() as client:
             found = intake_scripts.move(client, INTAKE, TAKING)
         if not found:
@@ -101,10 +105,10 @@ class IntakeChannel(RedisChannel):
         self.arrived = item
         try:
             message = loads(bytes_to_str(item))
-            # Not the producer's own: two of one tag would stand for each other.
+            # Two messages with the same tag of a producer would replace each other.
             message["properties"]["delivery_tag"] = str(uuid.uuid4())
             self.connection._deliver(message, INTAKE)
-        except ODD:
+        except MALFORMED_ERRORS:
             with self.conn_or_acquire() as client:
                 client.lrem(TAKING, 1, item)
             raise

@@ -1,12 +1,13 @@
-"""What a worker holds of the intake queue, and what Redis knows of it.
+"""Tracks the intake messages that a worker holds, in the process and in Redis.
 
-A message that was taken is on a list in Redis, ``TAKING``. Most are acknowledged a
-moment later and leave the list by it. One that is held for longer is noted as
-unacknowledged: its worker may be killed, and whoever looks later finds it there.
+A message that a worker has taken is on the Redis list ``TAKING``. Most messages are
+acknowledged within ``MOMENT_SECONDS`` and leave the list then. A message that is held
+for longer is recorded in Redis as unacknowledged, so that other workers find it if its
+worker is killed.
 
-Acknowledgements cost no round trip each: they are gathered, and ``settle`` sends all
-of them at once. Everything here runs in the thread of Celery's event loop. The pool's
-threads hand their acknowledgements to that loop (``Hub.call_soon``), which wakes it.
+Acknowledgements are gathered, and ``settle`` sends all of them in one round trip. All
+code here runs in the thread of Celery's event loop. The pool's threads hand their
+acknowledgements to the loop with ``Hub.call_soon``, which ends the loop's wait.
 """
 
 from __future__ import annotations
@@ -25,20 +26,21 @@ from worker import intake_scripts as scripts
 log = structlog.get_logger("rescind.transport")
 
 MOMENT_SECONDS = 0.5
-"""So long a message may be held without being noted: much less than it takes to be
-found left behind."""
+"""How long a message may be held without a record in Redis: much less than the time
+after which others take it for abandoned."""
 WAITING_SECONDS = 580
-"""So much longer where its producer asked for a delay: Celery's own ten minutes."""
+"""How much longer a message with an ``eta`` may be held: with ``VISIBILITY_SECONDS``,
+Celery's own ten minutes."""
 GATHERED = 200
-"""Messages of each priority that one look brings to the intake queue."""
+"""Messages of each priority that one pass moves to the intake queue."""
 MOST_POSTPONED = 1000
-"""Messages that wait for their ``eta`` in a worker and keep no other one out. A single
-one may come to many: it is delivered anew each ten minutes."""
+"""Messages that may wait for their ``eta`` in a worker without using up its prefetch
+count. One message may count several times: it is delivered again each ten minutes."""
 
 
 @dataclass(slots=True)
 class Held:
-    """A message that this worker has, as it came."""
+    """A message that this worker holds, in the bytes in which it came."""
 
     arrived: bytes
     at: float
@@ -47,22 +49,22 @@ class Held:
 
 
 class IntakeQoS(redis.QoS):
-    """Counts what is held, acknowledges it, and finds what others left behind."""
+    """Counts and acknowledges held messages, and requeues abandoned ones."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held: dict[str, Held] = {}
-        """By tags, the oldest first."""
+        """Held messages by delivery tag, the oldest first."""
         self._postponed: set[str] = set()
-        """The tags of those that wait for their ``eta``."""
+        """The tags of messages that wait for their ``eta``."""
         self._done: deque[tuple[str, Held, bool]] = deque()
-        """What was acknowledged or, if true, is to be given back."""
+        """Messages to be acknowledged or, if the flag is true, to be requeued."""
         self._seen: frozenset[bytes] = frozenset()
         self._over = False
 
     @property
     def postponed(self) -> int:
-        """How many wait for their ``eta``: no thread is at them."""
+        """How many messages wait for their ``eta``, and so need no thread now."""
         return min(len(self._postponed), MOST_POSTPONED)
 
     def can_consume(self) -> bool:
@@ -88,14 +90,14 @@ class IntakeQoS(redis.QoS):
     def _end(self, tag: str, *, requeue: bool) -> None:
         held = self._drop(tag)
         if held is None:
-            # It was given to others, since it took too long.
+            # It was held for too long, and has been delivered to other workers.
             return
         self._done.append((tag, held, requeue))
         if not self.channel.connection.cycle.is_in_loop:
             self.settle()
 
     def settle(self) -> None:
-        """Tell Redis all that has ended since the last time, in one round trip."""
+        """Send all gathered acknowledgements and rejections in one round trip."""
         if not self._done:
             return
         done = [self._done.popleft() for _ in range(len(self._done))]
@@ -109,14 +111,14 @@ class IntakeQoS(redis.QoS):
                 elif not held.noted:
                     pipe.lrem(TAKING, 1, held.arrived)
             if noted := [tag for tag, held, back in done if held.noted and not back]:
-                # In this order: what is in the index alone is cleared away later.
+                # In this order: an entry that is only in the index is removed later.
                 pipe.hdel(self.unacked_key, *noted)
                 pipe.zrem(self.unacked_index_key, *noted)
             pipe.execute()
 
     def _give_back(self, pipe: Any, tag: str, held: Held) -> None:
-        # Kombu would send it where its producer's exchange and routing key point,
-        # which need be nowhere, or everywhere.
+        # Kombu would route it by the producer's exchange and routing key, which may
+        # lead to no queue, or to several.
         if held.noted:
             scripts.restore(pipe, self._keys, tag)
         else:
@@ -127,25 +129,25 @@ class IntakeQoS(redis.QoS):
         return self.unacked_key, self.unacked_index_key
 
     def note(self, moment: float = MOMENT_SECONDS) -> None:
-        """Write down what has been held for longer than a moment."""
+        """Record in Redis the messages held for longer than ``moment`` seconds."""
         until = time() - moment
-        those = [
+        unrecorded = [
             (tag, held)
             for tag, held in list(self._held.items())
             if held.at <= until and not held.noted
         ]
-        if not those:
+        if not unrecorded:
             return
         with self.channel.conn_or_acquire() as client, client.pipeline(False) as pipe:
-            for tag, held in those:
+            for tag, held in unrecorded:
                 since = held.at + held.waits
                 scripts.note(pipe, self._keys, tag, since, held.arrived)
             pipe.execute()
-        for _, held in those:
+        for _, held in unrecorded:
             held.noted = True
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
-        """Give back what is held when the channel is closed."""
+        """Requeue all held messages, once, when the channel is closed."""
         del stderr
         self._on_collect.cancel()
         if self._over or not self.channel.do_restore:
@@ -157,11 +159,11 @@ class IntakeQoS(redis.QoS):
         self.settle()
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:
-        """Give to others what was held for too long, or left behind on its way.
+        """Requeue messages that were held for too long or abandoned in ``TAKING``.
 
-        Kombu does this under a lock, which a worker that is killed leaves behind. Two
-        at once are harmless here: each step is one script, and duplicates are no
-        matter.
+        Kombu does this under a lock, which stays locked if its worker is killed. Here
+        two workers may do it at once: each step is one script, and duplicates are
+        harmless.
         """
         del args, kwargs
         until = time() - self.channel.visibility_timeout
@@ -173,27 +175,27 @@ class IntakeQoS(redis.QoS):
             self._gather(client)
         for tag, held in list(self._held.items()):
             if held.at + held.waits <= until:
-                # Others have it. It takes no place of this worker's any more.
+                # Other workers have it. It no longer counts as prefetched here.
                 self._drop(tag)
 
     def restore_by_tag(
         self, tag: Any, client: Any = None, leftmost: bool = False
     ) -> None:
-        """Put a message that is noted back to the end of its queue, as it came."""
+        """Put a recorded message back at the end of its queue, unchanged."""
         del leftmost
         with self.channel.conn_or_acquire(client) as connection:
             scripts.restore(connection, self._keys, tag)
 
     def _put_back(self, client: Any) -> None:
-        """What has been on its way since we last looked, some seconds ago."""
+        """Requeue messages that were in ``TAKING`` at the last check, too, 5 s ago."""
         taking = frozenset(client.lrange(TAKING, 0, -1))
         for left_behind in taking & self._seen:
             if scripts.put_back(client, left_behind):
-                log.warning("a submission was left behind on its way: queued again")
+                log.warning("a submission was abandoned by its worker: queued again")
         self._seen = taking
 
     def _gather(self, client: Any) -> None:
-        """A message that was sent with a priority lies in a list of its own."""
+        """Move messages with a priority, which Kombu keeps in lists of their own."""
         for step in self.channel.priority_steps[1:]:
             other = self.channel._q_for_pri(INTAKE, step)
             for _ in range(GATHERED):
@@ -202,5 +204,5 @@ class IntakeQoS(redis.QoS):
 
 
 def _waits(message: Any) -> float:
-    """One with an ``eta`` is kept by a worker on purpose, and not for all to keep."""
+    """Extra seconds for a message with an ``eta``, which a worker holds on purpose."""
     return WAITING_SECONDS if (message.headers or {}).get("eta") else 0.0

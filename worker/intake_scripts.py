@@ -1,8 +1,8 @@
-"""Moving messages between the lists of the intake queue, whatever Redis has room for.
+"""Redis scripts that move intake messages between lists, also in a full Redis.
 
-Each script takes a message out before it puts it in elsewhere. Redis at ``maxmemory``
-refuses every command that adds; but a script that has begun to write may go on. So a
-full Redis can be drained.
+Each script removes a message before it adds it elsewhere. Redis at ``maxmemory``
+refuses every command that adds data, but lets a script continue after its first write.
+So these scripts can drain a full Redis.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ local found = redis.call('RPOP', KEYS[1])
 if found then redis.call('LPUSH', KEYS[2], found) end
 return found
 """
-"""The oldest of one list becomes the newest of the other."""
+"""Moves the oldest message of one list to the newest end of the other."""
 
 NOTE = """
 redis.call('LREM', KEYS[1], 1, ARGV[3])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
 """
-"""One that was on its way is noted by its tag."""
+"""Moves a message from ``TAKING`` to the unacknowledged ones, under its tag."""
 
 RESTORE = """
 local found = redis.call('HGET', KEYS[1], ARGV[1])
@@ -31,29 +31,29 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 if found then redis.call('LPUSH', KEYS[3], found) end
 """
-"""One that is noted goes back to the end of its queue."""
+"""Moves an unacknowledged message back to the end of its queue."""
 
 PUT_BACK = """
 local left = redis.call('LREM', KEYS[1], 1, ARGV[1])
 if left > 0 then redis.call('RPUSH', KEYS[2], ARGV[1]) end
 return left
 """
-"""One that was left on its way is the next of its queue."""
+"""Moves an abandoned message from ``TAKING`` to the front of its queue."""
 
 GIVE_BACK = """
 redis.call('LREM', KEYS[1], 1, ARGV[1])
 redis.call('LPUSH', KEYS[2], ARGV[1])
 """
-"""One that its worker does not want goes back to the end of its queue."""
+"""Moves a rejected message from ``TAKING`` back to the end of its queue."""
 
 
 def move(client: Any, source: str, target: str) -> Any:
-    """What was moved, or nothing."""
+    """Move one message; gives back the message, or nothing if the list is empty."""
     return client.eval(MOVE, 2, source, target)
 
 
 def note(client: Any, keys: tuple[str, str], tag: str, since: float, item: Any) -> None:
-    """``keys`` are those of what is noted and of its index by time."""
+    """Record a held message; ``keys`` are the unacknowledged hash and its index."""
     client.eval(NOTE, 3, TAKING, *keys, tag, since, item)
 
 
@@ -62,7 +62,7 @@ def restore(client: Any, keys: tuple[str, str], tag: Any) -> None:
 
 
 def put_back(client: Any, item: Any) -> bool:
-    """Whether it was still there."""
+    """Requeue an abandoned message; whether it was still in ``TAKING``."""
     return bool(client.eval(PUT_BACK, 2, TAKING, INTAKE, item))
 
 

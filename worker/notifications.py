@@ -1,6 +1,6 @@
-"""Wake-ups for workers, from other processes: messages that name a lane, and no more.
+"""Notifications to workers from other processes: messages that only name a lane.
 
-A wake-up that is lost, doubled or late delays work until the next sweep.
+A notification that is lost, doubled or late delays work until the next sweep.
 """
 
 from __future__ import annotations
@@ -12,37 +12,36 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from rescind.config.accounts import Lane
-from rescind.config.queues import SCHEDULES, WEBHOOKS
+from rescind.config.queues import WEBHOOKS
 
 OPERATIONS = ("cancel", "verify", "poll")
 STALE_SECONDS = 60
-"""A wake-up that nobody took by then is dropped: a sweep has sent others."""
-TELL = "rescind.webhooks"
-"""The task that tells producers of what has ended."""
-STALE_SCHEDULE_SECONDS = 10
+"""A notification that no worker has taken by then expires: a sweep has sent others."""
+WEBHOOKS_TASK = "rescind.webhooks"
+"""The task that delivers webhooks to producers."""
 
 
 def task_name(provider: str, operation: str) -> str:
-    """How Flower shows it: ``notpanel.cancel``."""
+    """The task's name, such as ``notpanel.cancel``."""
     return f"{provider}.{operation}"
 
 
 def send_task(app: Celery, name: str, **options: Any) -> None:
-    """Celery's own; raises ``ConnectionError`` where the broker cannot be reached."""
+    """``app.send_task``, which raises ``ConnectionError`` without a broker."""
     try:
         app.send_task(name, **options)
     except OperationalError as error:
         raise ConnectionError(str(error)) from error
 
 
-def wake(app: Celery, lanes: Iterable[Lane], operation: str = "cancel") -> None:
-    """Ask for work on ``lanes``. Raises ``ConnectionError``."""
+def notify_lanes(app: Celery, lanes: Iterable[Lane], operation: str = "cancel") -> None:
+    """Ask for one operation on each of ``lanes``. Raises ``ConnectionError``."""
     for lane in sorted(set(lanes)):
-        wake_one(app, lane, operation)
+        notify_lane(app, lane, operation)
 
 
-def wake_one(app: Celery, lane: Lane, operation: str) -> None:
-    """Ask for one operation on one lane."""
+def notify_lane(app: Celery, lane: Lane, operation: str) -> None:
+    """Ask for one operation on one lane. Raises ``ConnectionError``."""
     provider, account = lane
     send_task(
         app,
@@ -55,25 +54,11 @@ def wake_one(app: Celery, lane: Lane, operation: str) -> None:
     )
 
 
-def wake_schedule(app: Celery, name: str) -> None:
-    """Ask for the run of a schedule that waits in the ledger."""
+def notify_webhooks(app: Celery) -> None:
+    """Ask a worker to deliver the webhooks that are due. Raises ``ConnectionError``."""
     send_task(
         app,
-        "rescind.schedule",
-        args=[name],
-        queue=SCHEDULES,
-        # The sweep asks again each second until somebody has taken it.
-        expires=STALE_SCHEDULE_SECONDS,
-        ignore_result=True,
-        retry=False,
-    )
-
-
-def tell_now(app: Celery) -> None:
-    """Ask for producers to be told. Raises ``ConnectionError``."""
-    send_task(
-        app,
-        TELL,
+        WEBHOOKS_TASK,
         queue=WEBHOOKS,
         expires=STALE_SECONDS,
         ignore_result=True,

@@ -1,4 +1,4 @@
-"""Kombu's Redis channel, made safe: what both of our channels have in common."""
+"""The base of both Redis channels: survives malformed messages and lost connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ celery_internals.check(celery_internals.TRANSPORT)
 
 log = structlog.get_logger("rescind.transport")
 
-ODD = (
+MALFORMED_ERRORS = (
     TypeError,
     ValueError,
     LookupError,
@@ -26,22 +26,22 @@ ODD = (
     ArithmeticError,
     RecursionError,
 )
-"""What Kombu and Celery raise for a message of a shape that they did not expect."""
+"""The errors that Kombu and Celery raise for a malformed message."""
 OVERDUE_SECONDS = 60
-"""A wake-up that was not acknowledged for so long no longer counts as prefetched."""
+"""A notification unacknowledged for so long no longer counts as prefetched."""
 
 
 class LocalQoS(redis.QoS):
-    """Counts the wake-ups that are not acknowledged, in this process alone.
+    """Counts the unacknowledged notifications, in this process only.
 
-    Kombu keeps each in Redis until it is acknowledged: eight commands a message. The
-    sweep sends another wake-up for one that is lost, so nothing is kept here.
+    Kombu keeps each in Redis until it is acknowledged, with eight commands a message.
+    The sweep replaces a lost notification, so Redis need not keep it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._since: dict[str, float] = {}
-        """When each came, by its tag. Any thread may take one out."""
+        """When each message came, by its tag. Any thread may remove one."""
 
     def can_consume(self) -> bool:
         return not self.prefetch_count or len(self._since) < self.prefetch_count
@@ -58,17 +58,20 @@ class LocalQoS(redis.QoS):
         self._since.pop(delivery_tag, None)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:
-        """Give up the places of wake-ups whose tasks ended without a word.
+        """Stop counting notifications whose tasks ended without an acknowledgement.
 
         Celery 5.7 does not acknowledge a task in its thread pool that raises a
-        ``MemoryError``, for example. Without this its place would be taken for ever.
+        ``MemoryError``, for example. Without this it would count as prefetched for
+        ever.
         """
         del args, kwargs
         before = monotonic() - OVERDUE_SECONDS
         for tag, since in list(self._since.items()):
             if since < before:
                 self._since.pop(tag, None)
-                log.warning("a wake-up was not acknowledged", seconds=OVERDUE_SECONDS)
+                log.warning(
+                    "a notification was not acknowledged", seconds=OVERDUE_SECONDS
+                )
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         del stderr
@@ -77,7 +80,7 @@ class LocalQoS(redis.QoS):
 
 
 class RedisChannel(redis.Channel):
-    """Closes at once, however its connection is; what is no message stops nobody."""
+    """Drops malformed messages, and closes at once even if its connection is lost."""
 
     QoS = LocalQoS
     connection_class = Connection
@@ -88,8 +91,8 @@ class RedisChannel(redis.Channel):
         try:
             super()._queue_bind(*args, **kwargs)
         except ResponseError as error:
-            # Nothing is routed by a worker's own bindings: producers make theirs. A
-            # worker that needed them could not start while Redis is full.
+            # Producers make their own bindings, and a worker's bindings route nothing.
+            # If a worker needed them, it could not start while Redis is full.
             if not is_full(error):
                 raise
             log.debug("no queue was bound: Redis is full")
@@ -97,17 +100,17 @@ class RedisChannel(redis.Channel):
     def _brpop_read(self, **options: Any) -> bool:
         try:
             return self._take(**options)
-        except ODD as error:
+        except MALFORMED_ERRORS as error:
             kind = type(error).__name__
-            # Without the error itself, whose text may be what must not show.
-            log.error("no message, so it was dropped", kind=kind)  # noqa: TRY400
+            # Without the error's text, which may quote the message.
+            log.error("a malformed message was dropped", kind=kind)  # noqa: TRY400
             raise Empty from None
 
     def _take(self, **options: Any) -> bool:
         return bool(super()._brpop_read(**options))
 
-    def let_go(self) -> None:
-        """Acknowledge nothing and give nothing back through this channel any more."""
+    def stop_acknowledging(self) -> None:
+        """From now on, neither acknowledge nor requeue through this channel."""
         self.do_restore = False
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
@@ -121,15 +124,16 @@ class RedisChannel(redis.Channel):
     def basic_cancel(self, consumer_tag: str) -> Any:
         cancelled = super().basic_cancel(consumer_tag)
         if self.do_restore and not self.active_queues:
-            # What it still brings would be lost, or late.
+            # A message that this request still brings would be lost or late.
             self.stop_asking()
         return cancelled
 
     def stop_asking(self) -> None:
-        """Drop the connection that waits for a message.
+        """Close the connection on which a request waits for a message.
 
-        Redis forgets the request. Kombu would wait for what it brings. A wake-up more
-        or less is nothing, and a submission is on its list, where others find it.
+        Redis then forgets the request. Kombu would wait for its answer. A lost
+        notification does no harm, and a submission is on the list ``TAKING``, where
+        other workers find it.
         """
         if self._in_poll:
             self._in_poll.disconnect()
@@ -138,15 +142,15 @@ class RedisChannel(redis.Channel):
     def close(self) -> None:
         self.stop_asking()
         try:
-            # Kombu does this when the connections are closed already.
+            # Kombu does this only after it has closed the connections.
             self.qos.restore_unacked_once()
         except self.connection_errors as error:
-            # What it could not give back goes to others when its time is over.
-            log.debug("nothing given back", kind=type(error).__name__)
+            # The messages go to other workers after their visibility timeout.
+            log.debug("messages not requeued", kind=type(error).__name__)
         try:
             super().close()
         except self.connection_errors as error:
-            log.debug("not closed in order", kind=type(error).__name__)
-            # These alone are deleted in Redis. They expire.
+            log.debug("channel not closed cleanly", kind=type(error).__name__)
+            # Closing deletes only these queues in Redis, and they expire by themselves.
             self._fanout_queues.clear()
             super().close()

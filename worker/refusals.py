@@ -1,7 +1,7 @@
-"""What a worker does where Redis answers and refuses: it waits, and connects again.
+"""Backoff for a worker whose Redis answers, but refuses its commands.
 
-A connection that is lost costs a moment until it is there again. One that is refused
-is there at once, and would be refused at once, as fast as the processor allows.
+A worker whose connection is lost needs time to connect again. A worker that is refused
+can connect at once, so without a wait it would retry as fast as the processor allows.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ log = structlog.get_logger("rescind.consumer")
 WAITS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each connection that follows a refusal; the last repeats."""
 STEADY_SECONDS = 30.0
-"""After so long without a refusal the first wait is due again."""
+"""After so long without a refusal, the waits begin again with the first."""
 
 
 class Refusals:
-    """Counts what Redis has refused lately. Used by one thread."""
+    """Counts the recent refusals of Redis. Used by one thread."""
 
     def __init__(self, pause: Callable[[float], None] = shutdown_flag.pause) -> None:
         self._pause = pause
@@ -32,7 +32,7 @@ class Refusals:
         self._last = 0.0
 
     def wait(self, error: ResponseError) -> None:
-        """Say what was refused, and wait; not at all once the worker is to stop."""
+        """Log the refusal and wait; the wait ends when the worker shuts down."""
         if monotonic() - self._last > STEADY_SECONDS:
             self._count = 0
         seconds = WAITS[min(self._count, len(WAITS) - 1)]
@@ -43,7 +43,7 @@ class Refusals:
 
 
 def without_command(error: Exception) -> Exception:
-    """An error that may be logged: the text of some begins with what was sent."""
+    """An error that may be logged: Redis's own texts can begin with the command."""
     if isinstance(error, ResponseError):
         return ResponseError(refusal(error))
     return error

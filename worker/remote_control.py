@@ -1,9 +1,9 @@
-"""Remote control over the broker: what inspects is answered, all else is refused.
+"""Celery's remote control, limited to inspection: commands that change are refused.
 
-Whoever may write to the broker may send these commands, and Celery obeys all of them:
-``cancel_consumer rescind.sweep`` or ``rate_limit rescind.submit 1/d`` stop everything,
-and no check of health sees it. So a command that would change a worker changes nothing
-here. The worker says so in its log and in its answer, with what to do instead.
+Every client that may write to the broker may send these commands, and Celery obeys all
+of them: ``cancel_consumer rescind.sweep`` or ``rate_limit rescind.submit 1/d`` stop all
+work, and no health check shows it. So a worker refuses every command that would change
+it. Its log and its answer say so, and what to do instead.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import structlog
 from kombu import Producer
 from kombu.pidbox import Node as KombuNode
 
-from worker.redis_channel import ODD
+from worker.redis_channel import MALFORMED_ERRORS
 
 log = structlog.get_logger("rescind.remote_control")
 
@@ -22,11 +22,11 @@ ANSWERED = frozenset(
     {
         *("active", "active_queues", "clock", "conf", "hello", "ping", "query_task"),
         *("registered", "report", "reserved", "revoked", "scheduled", "stats"),
-        # Flower asks for it each 5 s. The events that it means are sent anyway.
+        # Flower sends it each 5 s. The worker sends those events anyway.
         "enable_events",
     }
 )
-"""What Flower 2.2, ``celery inspect`` and Celery itself ask."""
+"""The commands that Flower 2.2, ``celery inspect`` and Celery itself send."""
 
 _INSTEAD_OF = (
     (
@@ -53,16 +53,16 @@ NAME_AT_MOST = 40
 
 
 class Node(KombuNode):
-    """A worker's end of remote control. ``Mailbox.node_cls`` says that it is used."""
+    """Answers remote control in a worker, which sets it as ``Mailbox.node_cls``."""
 
     def handle_message(self, body: Any, message: Any = None) -> Any:
         try:
             if body.get("pattern"):
-                # One that is written for it keeps the loop at matching for hours.
+                # A crafted pattern could keep the loop matching for hours.
                 return _refuse_pattern()
             return super().handle_message(body, message)
-        except ODD as error:
-            # Celery would log it with all that is in it, and open a new channel.
+        except MALFORMED_ERRORS as error:
+            # Celery would log the message's content, and open a new channel.
             kind = type(error).__name__
             log.warning("a remote control message was malformed", kind=kind)
             return None
@@ -71,14 +71,14 @@ class Node(KombuNode):
         if not isinstance(method, str) or method not in ANSWERED:
             return _refuse(method)
         given = dict(arguments or {})
-        # With it, another worker would revoke tasks of this one's.
+        # With this argument, another worker could revoke tasks of this one.
         given.pop("revoked", None)
         return _without_arguments(super().handle(method, given))
 
     def reply(
         self, data: Any, exchange: str, routing_key: str, ticket: str, **kwargs: Any
     ) -> None:
-        """Send the answer once. Celery tries for ever, and in the worker's loop."""
+        """Send the answer once. Celery would retry for ever, in the worker's loop."""
         headers = {"ticket": ticket, "clock": self.mailbox.clock.forward()}
         producer = Producer(self.channel, auto_declare=False)
         where = {"exchange": exchange, "routing_key": routing_key, "headers": headers}
@@ -90,10 +90,10 @@ class Node(KombuNode):
 
 def _refuse(method: Any) -> dict[str, str]:
     name = str(method)[:NAME_AT_MOST]
-    shown = name if name.isidentifier() else "(a name that is none)"
+    shown = name if name.isidentifier() else "(an invalid name)"
     instead = INSTEAD.get(name, NOTHING_INSTEAD)
     log.warning("a remote control command was refused", command=shown, instead=instead)
-    return {"error": f"refused: workers of Rescind take no {shown}; {instead}"}
+    return {"error": f"refused: workers of Rescind do not obey {shown}; {instead}"}
 
 
 def _refuse_pattern() -> None:
@@ -102,7 +102,7 @@ def _refuse_pattern() -> None:
 
 
 def _without_arguments(found: Any) -> Any:
-    """The same, without what tasks were called with: it may be personal."""
+    """The same, without the arguments of tasks, which may be personal."""
     if isinstance(found, dict):
         hidden = {"args": "(...)", "kwargs": "{...}"}
         return {

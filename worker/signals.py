@@ -1,4 +1,4 @@
-"""What happens to a worker: it starts, and is told to stop."""
+"""Celery signals: what a worker does when it starts and shuts down."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from rescind.telemetry.logs import set_up
 log = structlog.get_logger("rescind.worker")
 
 LONGER_SECONDS = 4.5
-"""After the longest answer of a provider: to record it, and for the worker to end."""
+"""Time after a provider's longest answer, to record it and to end the worker."""
 
 
 @setup_logging.connect
@@ -54,7 +54,7 @@ def _starting(sender: Any, **_rest: Any) -> None:
 
 
 def _need_services() -> None:
-    """What can never be used is said once, and not at each message. It may be away."""
+    """End the worker now if a service can never be used; it may be unreachable."""
     try:
         opened(settings().database).dispose()
         _need_one_redis(settings().redis)
@@ -69,7 +69,7 @@ def _need_one_redis(url: str) -> None:
 
 
 def _warn() -> None:
-    """Log what is amiss with the accounts file, such as that others can read it."""
+    """Log the faults of the accounts file, such as that other users can read it."""
     accounts = load_accounts(settings().accounts)
     faults = [lane.fault for lane in accounts.lanes.values()]
     for why in (accounts.fault, *faults, *accounts.warnings):
@@ -83,7 +83,7 @@ def _need_threads(named: type[Any] | str) -> None:
         kind = pool.__module__.rpartition(".")[2]
         raise SystemExit(
             f"rescind: a worker is one process with threads, so the pool {kind} cannot"
-            " be used: leave out --pool, and start more workers for more cores"
+            " be used: leave out --pool, and start several workers to use more cores"
         )
 
 
@@ -101,24 +101,24 @@ def _stopping(**_rest: Any) -> None:
 
 
 def longest_answer(accounts: Accounts) -> float:
-    """Seconds for which the most patient of the accounts waits for an answer."""
+    """The longest ``read_timeout`` of all accounts, in seconds; 0 without accounts."""
     waits = (lane.policy.read_timeout for lane in accounts.lanes.values())
     return max(waits, default=0.0)
 
 
 def _end_after(seconds: float) -> None:
-    """See that this process ends: Celery's own warm shutdown has no bound.
+    """End this process after so many seconds: Celery's warm shutdown has no bound.
 
-    What has not ended by then is left as it is. Its lease runs out, and it is read
-    back.
+    Calls that have not ended by then are abandoned. Their leases run out, and their
+    orders are read back.
     """
     time.sleep(seconds)
-    says = "stopped before all had ended: what was under way will be read back"
+    says = "the worker stopped while calls were under way: their orders are read back"
     shutdown_flag.end(0, partial(log.warning, says))
 
 
 def _end_beat() -> None:
-    # An embedded beat (``celery worker --beat``) is a child, and would go on for ever.
+    # An embedded beat (``celery worker --beat``) is a child process, and would not end.
     for child in active_children():
         child.terminate()
 

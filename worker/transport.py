@@ -1,6 +1,7 @@
-"""Kombu's Redis transport, with a safe way in for submissions: ``intake_channel``.
+"""Kombu's Redis transport, with a channel that cannot lose submissions.
 
-Wake-ups come through kombu's own way, and are kept nowhere while they are worked on:
+Submissions come through ``intake_channel``. Notifications come through kombu's own
+channel, and Redis does not keep them while a task handles them: see
 ``redis_channel.LocalQoS``.
 """
 
@@ -28,7 +29,7 @@ commands. A connection that went dead is noticed ``health_check_interval`` later
 
 
 class Channel(RedisChannel):
-    """Consumes all queues but intake's, which it has a channel for."""
+    """Consumes all queues; for the intake queue it opens an ``IntakeChannel``."""
 
     _intake: IntakeChannel | None = None
 
@@ -39,7 +40,7 @@ class Channel(RedisChannel):
             self._intake = IntakeChannel(self.connection)
             self._intake.basic_qos(prefetch_count=self.qos.prefetch_count)
             self.connection.channels.append(self._intake)
-            # What the last worker to die held should not wait for a timer.
+            # Messages of a worker that died are requeued now, not by the timer.
             self._intake.qos.restore_visible()
         return self._intake.basic_consume(queue, *args, **kwargs)
 
@@ -51,8 +52,8 @@ class Channel(RedisChannel):
     ) -> None:
         super().basic_qos(prefetch_size, prefetch_count, apply_global)
         if self._intake is not None:
-            # Celery asks for one more for each that waits for its eta, and the intake
-            # channel does not count those.
+            # Celery asks for one more message for each that waits for its eta. The
+            # intake channel does not count those, so they are subtracted here.
             more = min(self._intake.qos.postponed, max(0, prefetch_count - 1))
             self._intake.basic_qos(prefetch_count=prefetch_count - more)
 
@@ -61,10 +62,10 @@ class Channel(RedisChannel):
             return self._intake.basic_cancel(consumer_tag)
         return super().basic_cancel(consumer_tag)
 
-    def let_go(self) -> None:
-        super().let_go()
+    def stop_acknowledging(self) -> None:
+        super().stop_acknowledging()
         if self._intake is not None:
-            self._intake.let_go()
+            self._intake.stop_acknowledging()
 
     def close(self) -> None:
         intake, self._intake = self._intake, None
@@ -74,8 +75,8 @@ class Channel(RedisChannel):
 
 
 class Poller(redis.MultiChannelPoller):
-    """Sends acknowledgements before it asks for more, and looks in every channel for
-    what was left behind, not in the first alone."""
+    """Sends acknowledgements before it waits for messages, and restores abandoned
+    messages in all channels, where Kombu's poller looks only in the first."""
 
     is_in_loop = False
     """Whether an event loop calls ``on_poll_start`` before each of its waits."""
@@ -88,12 +89,12 @@ class Poller(redis.MultiChannelPoller):
         super().on_poll_start()
 
     def note(self) -> None:
-        """Have each channel write down what it has held for a moment."""
+        """Let each intake channel record the messages that it still holds."""
         for channel in self._intakes():
             try:
                 channel.qos.note()
             except channel.connection_errors as error:
-                # It is on its list as before.
+                # The messages stay on the list TAKING, as before.
                 log.debug("nothing noted", kind=type(error).__name__)
 
     def _intakes(self) -> list[IntakeChannel]:
@@ -106,18 +107,18 @@ class Poller(redis.MultiChannelPoller):
             try:
                 channel.qos.restore_visible()
             except channel.connection_errors as error:
-                # The loop reconnects; the next look is some seconds away.
+                # The loop reconnects, and restores again a few seconds later.
                 log.debug("nothing restored", kind=type(error).__name__)
                 return
 
 
 class Transport(redis.Transport):
-    """Kombu's Redis transport, with a safe way in for submissions."""
+    """Kombu's Redis transport with the channels and the poller of this module."""
 
     Channel = Channel
     brpop_timeout = ASK_SECONDS
-    # Kombu lets an error reply end the worker. Each may be over when it has connected
-    # again: a demotion, a full disk, no memory.
+    # With Kombu, an error reply of Redis ends the worker. The cause may be over after
+    # a reconnect: a demotion to a replica, a full disk, no memory.
     connection_errors = (*redis.Transport.connection_errors, ResponseError)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -133,16 +134,19 @@ class Transport(redis.Transport):
 
     def _deliver(self, message: Any, queue: str) -> None:
         if queue not in self._callbacks:
-            # Its consumer was cancelled a moment ago. A wake-up is nothing, and a
-            # submission is on its list, where others find it.
+            # Its consumer was cancelled just before. Losing a notification does no
+            # harm, and a submission is on the list TAKING, where other workers find it.
             return
         if queue != INTAKE and _is_submission(message):
-            # Its producer named another queue, whose messages a worker that is
-            # killed takes with it.
+            # Its producer sent it to another queue, whose messages are lost if the
+            # worker is killed: move it to the intake queue.
             try:
                 self.channels[0]._put(INTAKE, message)
             except ResponseError as error:
-                log.warning("a submission is taken in unsafely", why=refusal(error))
+                log.warning(
+                    "a submission is accepted without protection against a crash",
+                    why=refusal(error),
+                )
             else:
                 return
         super()._deliver(message, queue)

@@ -1,5 +1,5 @@
 <?php
-// Hand cancellations over by HTTP, with PHP's own curl; up to 1,000 in a request.
+// Submits cancellations by HTTP, with PHP's own curl; up to 1,000 in a request.
 //
 //   RESCIND_URL=http://127.0.0.1:8080 RESCIND_TOKEN=… php cancel.php ithink 86210010463
 
@@ -7,7 +7,7 @@ declare(strict_types=1);
 
 const TRIES = 5;
 
-/** @return array{int, array} the status and the document that came with it */
+/** @return array{int, array} the status and the JSON of the answer */
 function post(string $url, string $token, array $document): array
 {
     $curl = curl_init($url);
@@ -30,8 +30,8 @@ function post(string $url, string $token, array $document): array
     return [$status, json_decode($body, true, flags: JSON_THROW_ON_ERROR)];
 }
 
-/** The receipts, in order. To send the same again changes nothing, so we do. */
-function handOver(string $url, string $token, array $cancellations): array
+/** Returns the receipts, in order. It retries, since a repeated request is harmless. */
+function submit(string $url, string $token, array $cancellations): array
 {
     $document = ['cancellations' => $cancellations];
     for ($try = 1; ; $try++) {
@@ -60,13 +60,13 @@ if ($argc < 3) {
 }
 $entry = fn (string $order): array => ['provider' => $argv[1], 'order' => $order];
 try {
-    $receipts = handOver(
+    $receipts = submit(
         getenv('RESCIND_URL'),
         getenv('RESCIND_TOKEN'),
         array_map($entry, array_slice($argv, 2)),
     );
 } catch (Exception $error) {
-    fwrite(STDERR, "not handed over: {$error->getMessage()}\n");
+    fwrite(STDERR, "not submitted: {$error->getMessage()}\n");
     exit($error instanceof InvalidArgumentException ? 2 : 3);
 }
 foreach ($receipts as $one) {

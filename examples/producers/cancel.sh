@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Hand one cancellation over by HTTP, and wait for its end.
+# Submits one cancellation by HTTP, and waits until it has ended.
 #
 #   RESCIND_URL=http://127.0.0.1:8080 RESCIND_TOKEN=… ./cancel.sh ithink 86210010463
 set -euo pipefail
@@ -10,14 +10,14 @@ if (($# != 2)); then
 fi
 : "${RESCIND_URL:?}" "${RESCIND_TOKEN:?}"
 
-# The token comes by standard input: a command line can be read by every local user.
+# curl reads the token from standard input: every local user can read a command line.
 call() {
     curl --silent --show-error --fail-with-body --config - \
         --connect-timeout 5 --max-time 30 --retry 5 --retry-max-time 60 "$@" \
         <<<"header = \"Authorization: Bearer $RESCIND_TOKEN\""
 }
 
-# 202 means that it is in the ledger; to send it again with the same key is harmless.
+# 202 means that it is in the ledger. Sending it again with the same key is harmless.
 accepted=$(call --request POST "$RESCIND_URL/v1/cancellations" \
     --retry-connrefused \
     --header 'Content-Type: application/json' \
@@ -38,5 +38,5 @@ for _ in $(seq 300); do
     esac
     sleep 1
 done
-echo "$id is not final yet; it goes on" >&2
+echo "$id has not ended yet; Rescind goes on with it" >&2
 exit 4

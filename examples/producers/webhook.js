@@ -1,4 +1,4 @@
-// Receive webhooks, with Node alone. One line for each that is genuine.
+// Receives webhooks, with Node alone. Prints one line for each genuine webhook.
 //
 //   RESCIND_WEBHOOK_SECRET=whsec_… node webhook.js 8000
 
@@ -14,12 +14,12 @@ function isGenuine(headers, body) {
   const id = headers["webhook-id"];
   const timestamp = headers["webhook-timestamp"];
   if (!id || !/^\d{1,12}$/.test(timestamp ?? "")) return false;
-  // An old one may have been overheard and sent again.
+  // An old webhook may be a replay of one that somebody recorded.
   if (Math.abs(Date.now() / 1000 - Number(timestamp)) > TOLERANCE) return false;
-  // The very bytes that came: JSON that was read and written anew differs.
+  // Sign the received bytes: JSON that is parsed and written again has other bytes.
   const signed = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body);
   const expected = signed.digest();
-  // While secrets are changed there are several signatures.
+  // While the secret is being rotated, there are several signatures.
   return (headers["webhook-signature"] ?? "").split(" ").some((one) => {
     const [version, signature] = one.split(",");
     const given = Buffer.from(signature ?? "", "base64");
@@ -28,8 +28,8 @@ function isGenuine(headers, body) {
   });
 }
 
-// Write it into your database, under its webhook-id: it may come twice.
-function tookNote(id, { data }) {
+// Replace this: write it into your database under its webhook-id, as it may come twice.
+function store(id, { data }) {
   console.log(id, data.provider, data.order, data.state, data.reason);
 }
 
@@ -44,10 +44,10 @@ createServer(async (request, response) => {
     }
     const body = Buffer.concat(chunks);
     if (!isGenuine(request.headers, body)) return response.writeHead(401).end();
-    tookNote(request.headers["webhook-id"], JSON.parse(body));
+    store(request.headers["webhook-id"], JSON.parse(body));
     response.writeHead(204).end();
   } catch (error) {
-    console.error(error.message); // not noted: it will come again
+    console.error(error.message); // not stored: after a 500 it is sent again
     response.writeHead(500).end();
   }
 }).listen(Number(process.argv[2]), "127.0.0.1");

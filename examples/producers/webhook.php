@@ -1,5 +1,5 @@
 <?php
-// Receive webhooks, with PHP alone. One line in $WEBHOOK_LOG for each that is genuine.
+// Receives webhooks, with PHP alone. Writes a line to $WEBHOOK_LOG for each genuine one.
 //
 //   RESCIND_WEBHOOK_SECRET=whsec_… WEBHOOK_LOG=ended.log php -S 127.0.0.1:8000 webhook.php
 
@@ -11,16 +11,16 @@ function isGenuine(string $secret, array $server, string $body): bool
 {
     $id = $server['HTTP_WEBHOOK_ID'] ?? '';
     $timestamp = $server['HTTP_WEBHOOK_TIMESTAMP'] ?? '';
-    // An old one may have been overheard and sent again.
+    // An old webhook may be a replay of one that somebody recorded.
     if ($id === '' || !preg_match('/^\d{1,12}$/D', $timestamp)
         || abs(time() - (int) $timestamp) > TOLERANCE) {
         return false;
     }
     $key = base64_decode(preg_replace('/^whsec_/', '', $secret));
-    // The very bytes that came: JSON that was read and written anew differs.
+    // Sign the received bytes: JSON that is parsed and written again has other bytes.
     $digest = hash_hmac('sha256', "$id.$timestamp.$body", $key, true);
     $expected = 'v1,' . base64_encode($digest);
-    // While secrets are changed there are several signatures.
+    // While the secret is being rotated, there are several signatures.
     foreach (explode(' ', $server['HTTP_WEBHOOK_SIGNATURE'] ?? '') as $given) {
         if (hash_equals($expected, $given)) {
             return true;
@@ -29,11 +29,11 @@ function isGenuine(string $secret, array $server, string $body): bool
     return false;
 }
 
-/** Write it into your database, under its webhook-id: it may come twice. */
-function tookNote(string $id, array $event): void
+/** Replace this: write it into your database under its webhook-id, as it may come twice. */
+function store(string $id, array $event): void
 {
-    $told = $event['data'];
-    $line = "$id $told[provider] $told[order] $told[state] $told[reason]\n";
+    $data = $event['data'];
+    $line = "$id $data[provider] $data[order] $data[state] $data[reason]\n";
     file_put_contents(getenv('WEBHOOK_LOG'), $line, FILE_APPEND | LOCK_EX);
 }
 
@@ -42,5 +42,5 @@ if (!isGenuine(getenv('RESCIND_WEBHOOK_SECRET'), $_SERVER, $body)) {
     http_response_code(401);
     exit;
 }
-tookNote($_SERVER['HTTP_WEBHOOK_ID'], json_decode($body, true, flags: JSON_THROW_ON_ERROR));
+store($_SERVER['HTTP_WEBHOOK_ID'], json_decode($body, true, flags: JSON_THROW_ON_ERROR));
 http_response_code(204);

@@ -1,4 +1,4 @@
-"""Receive webhooks; needs `standardwebhooks`. One line for each that is genuine.
+"""Receives webhooks; needs `standardwebhooks`. Prints one line for each genuine one.
 
 RESCIND_WEBHOOK_SECRET=whsec_… python webhook.py 8000
 """
@@ -23,12 +23,12 @@ class Receiver(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         try:
-            # The very bytes that came: JSON that was read and written anew differs.
+            # Verify the received bytes: JSON that is written again has other bytes.
             event = webhook.verify(body, dict(self.headers))
         except (WebhookVerificationError, ValueError):
             self._answer(401)
             return
-        took_note(self.headers["webhook-id"], event)
+        store(self.headers["webhook-id"], event)
         self._answer(204)
 
     def _answer(self, status: int) -> None:
@@ -40,10 +40,11 @@ class Receiver(BaseHTTPRequestHandler):
         pass
 
 
-def took_note(webhook_id: str, event: dict) -> None:
-    """Write it into your database, under ``webhook_id``: it may come twice."""
-    told = event["data"]
-    line = [webhook_id, told["provider"], told["order"], told["state"], told["reason"]]
+def store(webhook_id: str, event: dict) -> None:
+    """Replace this: write it into your database under ``webhook_id``, as it may come
+    twice."""
+    data = event["data"]
+    line = [webhook_id, data["provider"], data["order"], data["state"], data["reason"]]
     print(*line, flush=True)
 
 

@@ -1,1 +1,1 @@
-"""The HTTP door: cancellations in, their fate out, for producers in any language."""
+"""The HTTP API: submits, shows and operates cancellations, for any language."""

@@ -1,4 +1,4 @@
-"""``python -m rescind.api``: the HTTP door."""
+"""``python -m rescind.api``: runs the HTTP API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import structlog
 
-from rescind.api.api_context import open_front
+from rescind.api.api_context import open_context
 from rescind.api.application import create_app
 from rescind.api.http_server import listen, serve
 from rescind.config.access_tokens import check_host
@@ -20,9 +20,9 @@ log = structlog.get_logger("rescind.api")
 
 
 def main() -> int:
-    """Run the door until it is told to stop; returns the exit status."""
+    """Run the HTTP API until it is told to stop; returns the exit status."""
     set_up()
-    # It tells of each look at the ledger's version.
+    # Alembic logs each check of the ledger's version at INFO.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         return _run(settings())
@@ -35,15 +35,15 @@ def main() -> int:
 
 def _run(chosen: Settings) -> int:
     check_host(chosen)
-    front = open_front(chosen)
-    app = create_app(front)
-    with listen(chosen) as door:
-        if not front.access.tokens:
-            says = "nobody has a token, so that nobody may come in"
+    context = open_context(chosen)
+    app = create_app(context)
+    with listen(chosen) as server_socket:
+        if not context.access.tokens:
+            says = "no token is configured, so every request is refused"
             log.warning(says, mend="set RESCIND_API_TOKENS")
-        host, port = door.getsockname()[:2]
-        log.info("the door is open", host=host, port=port)
-        serve(app, front, door)
+        host, port = server_socket.getsockname()[:2]
+        log.info("the HTTP API is listening", host=host, port=port)
+        serve(app, context, server_socket)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What the HTTP door works with; nothing of it needs Redis to be there."""
+"""What the HTTP API's routes share; none of it needs a Redis that answers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rescind.ledger.seal import Seal
 from rescind.ledger.storage.migrate import check
 from rescind.runtime.resources import AccountsFile
 from rescind.telemetry.exposition import impatient
-from worker.background_notifier import Waker
+from worker.background_notifier import BackgroundNotifier
 
 
 @dataclass
-class Front:
-    """The ledger, the accounts, who may come in, and who is told of new work.
+class ApiContext:
+    """The ledger, the accounts, the callers' tokens, and the workers' notifier.
 
-    Found in ``request.app.state.front``.
+    Routes find it in ``request.app.state.context``.
     """
 
     settings: Settings
@@ -33,9 +33,9 @@ class Front:
     seal: Seal
     access: Access
     accounts_file: AccountsFile
-    waker: Waker
+    notifier: BackgroundNotifier
     stopping: threading.Event = field(default_factory=threading.Event)
-    """Set when the process is to end, and so must all that streams."""
+    """Set when the process is to end; every event stream must end then."""
     _checked: bool = False
 
     @property
@@ -44,17 +44,17 @@ class Front:
 
     @cached_property
     def callbacks(self) -> Callbacks:
-        """By what callers may ask to be told of the end."""
-        # They cannot send tasks, and are told of what is refused at once.
+        """The callbacks that a caller may ask for."""
+        # A caller by HTTP cannot have a task sent, and learns of a refusal at once.
         return replace(self.settings.callbacks, tasks=False, of_refused=False)
 
     @cached_property
     def redis(self) -> Redis:
-        """A client that gives up soon; raises ``SettingsError`` if none is known."""
+        """A client with short timeouts; raises ``SettingsError`` without an address."""
         return impatient(self.settings.redis)
 
     def ledger(self) -> Engine:
-        """The ledger, once it is known to be of this program's version.
+        """The ledger, whose version the first call checks.
 
         Raises ``LedgerUnreachableError``.
         """
@@ -65,17 +65,22 @@ class Front:
 
     def close(self) -> None:
         self.stopping.set()
-        self.waker.close()
+        self.notifier.close()
         self.engine.dispose()
 
 
-def open_front(chosen: Settings, waker: Waker | None = None) -> Front:
-    """Raises ``SettingsError``, ``SealError`` or ``CommandError``: wrong settings."""
-    return Front(
+def open_context(
+    chosen: Settings, notifier: BackgroundNotifier | None = None
+) -> ApiContext:
+    """Open what the API needs; wrong settings raise an error.
+
+    The error is a ``SettingsError``, ``SealError`` or ``CommandError``.
+    """
+    return ApiContext(
         settings=chosen,
         engine=open_engine(chosen),
         seal=chosen.seal(),
         access=access(chosen),
         accounts_file=AccountsFile(chosen.accounts),
-        waker=waker or Waker(),
+        notifier=notifier or BackgroundNotifier(),
     )

@@ -1,4 +1,4 @@
-"""The app: all that answers by HTTP, put together."""
+"""Builds the FastAPI app: the HTTP API and the dashboard."""
 
 from __future__ import annotations
 
@@ -21,37 +21,38 @@ from rescind.api import (
     response_models,
     submission_routes,
 )
-from rescind.api.api_context import Front
+from rescind.api.api_context import ApiContext
 from rescind.api.callers import Callers
 from rescind.api.group_commit import Entries, Intake, Traces
 from rescind.api.middleware import Guard
 from rescind.api.openapi import REFERENCE, describe, product_version
 from rescind.api.problem_details import add_handlers, ledger_unreachable
 from rescind.config.access_tokens import rate_of
-from rescind.dashboard.routes import router as desk
+from rescind.dashboard.routes import router as dashboard
 from rescind.intake.submissions import Taken, take_in
 
 THREADS = 12
-"""Readers at once: fewer than a ledger has connections, so that intake has one."""
+"""Reading requests at once: fewer than the ledger's connections, to leave one for
+intake."""
 
 
-def create_app(front: Front) -> FastAPI:
-    """The door, and the desk; raises ``SettingsError`` for a wrong rate."""
+def create_app(context: ApiContext) -> FastAPI:
+    """The HTTP API and the dashboard; raises ``SettingsError`` for a wrong rate."""
     app = FastAPI(
         title="Rescind",
         version=product_version(),
-        # Their pages load scripts from elsewhere.
+        # FastAPI's documentation pages load scripts from other sites.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
     )
-    app.state.front = front
-    app.state.callers = Callers(front.access, rate_of(front.settings.api_rate))
-    app.state.intake = Intake(partial(_take_in, front))
-    app.state.alive = health.Remembered(health.alive, health.redis_unreachable)
-    app.state.ready = health.Remembered(health.ready, ledger_unreachable)
-    for room in (
+    app.state.context = context
+    app.state.callers = Callers(context.access, rate_of(context.settings.api_rate))
+    app.state.intake = Intake(partial(_take_in, context))
+    app.state.alive = health.CachedCheck(health.alive, health.redis_unreachable)
+    app.state.ready = health.CachedCheck(health.ready, ledger_unreachable)
+    for module in (
         submission_routes,
         cancellation_routes,
         lane_routes,
@@ -59,17 +60,17 @@ def create_app(front: Front) -> FastAPI:
         health,
         problem_pages,
     ):
-        app.include_router(room.router)
-    app.include_router(desk, include_in_schema=False)
+        app.include_router(module.router)
+    app.include_router(dashboard, include_in_schema=False)
     add_handlers(app)
     app.add_middleware(Guard)
     describe(app, _problem_schemas())
     return app
 
 
-def _take_in(front: Front, entries: Entries, traces: Traces) -> list[Taken]:
-    known = (front.ledger(), front.accounts, front.seal)
-    return take_in(*known, entries, datetime.now(UTC), front.callbacks, traces)
+def _take_in(context: ApiContext, entries: Entries, traces: Traces) -> list[Taken]:
+    known = (context.ledger(), context.accounts, context.seal)
+    return take_in(*known, entries, datetime.now(UTC), context.callbacks, traces)
 
 
 @asynccontextmanager
@@ -77,11 +78,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = THREADS
     yield
     app.state.intake.close()
-    app.state.front.close()
+    app.state.context.close()
 
 
 def _problem_schemas() -> dict[str, Any]:
-    """Those that the routes name by reference."""
+    """The schemas that the routes name by reference."""
     named = [
         (response_models.Problem, "serialization"),
         (response_models.Refusal, "serialization"),

@@ -1,4 +1,4 @@
-"""Request bodies: so many bytes at most, and JSON that means one thing alone."""
+"""Reads request bodies: bounded in size, and JSON that is not ambiguous."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from fastapi.concurrency import run_in_threadpool
 from rescind.api.problem_details import ProblemError
 
 LARGEST = 4 * 1024 * 1024
-"""Bytes: 1,000 cancellations of 4 KiB each, where 200 bytes are usual."""
+"""Bytes in a body: 1,000 cancellations of 4 KiB each, where 200 bytes are usual."""
 SMALL = 64 * 1024
-"""Bytes that are read in a millisecond or so."""
+"""Bytes of JSON that are parsed in about a millisecond."""
 _JSON = ("application/json", "text/json")
 
 
 async def read_json(request: Request) -> Any:
-    """The body as JSON, ``None`` if there is none; raises ``ProblemError``."""
+    """The body as JSON, ``None`` if it is empty; raises ``ProblemError``."""
     body = await _read(request)
     if not body:
         return None
     _check_type(request)
-    # One of megabytes takes long enough to keep all other callers waiting.
+    # On the event loop, parsing megabytes would delay all other callers.
     return await run_in_threadpool(parse, body) if len(body) > SMALL else parse(body)
 
 
@@ -36,8 +36,8 @@ def _check_type(request: Request) -> None:
 
 
 async def _read(request: Request) -> bytes:
-    told = request.headers.get("content-length", "")
-    if re.fullmatch(r"[0-9]{1,19}", told) and int(told) > LARGEST:
+    announced = request.headers.get("content-length", "")
+    if re.fullmatch(r"[0-9]{1,19}", announced) and int(announced) > LARGEST:
         raise _too_large()
     body = bytearray()
     async for chunk in request.stream():
@@ -51,15 +51,15 @@ def _too_large() -> ProblemError:
     return ProblemError(
         413,
         "body-too-large",
-        f"The body has more than {LARGEST:,} bytes, and none of it was taken in: send"
+        f"The body has more than {LARGEST:,} bytes, and none of it was accepted: send"
         " it in several requests.",
-        # What is still on its way is not read any more.
+        # The rest of the body is not read.
         {"Connection": "close"},
     )
 
 
 def parse(body: bytes) -> Any:
-    """``body`` as JSON; raises ``ProblemError`` in a sentence that shows none of it."""
+    """``body`` as JSON; raises ``ProblemError``, whose text shows none of the body."""
     try:
         return json.loads(
             body.decode("utf-8-sig"),
@@ -75,29 +75,29 @@ def parse(body: bytes) -> Any:
     except RecursionError:
         raise _not_json("it is nested too deeply") from None
     except ValueError as error:
-        # A number of more digits than Python reads tells of Python's own settings.
+        # Python's own text for a number with too many digits names Python settings.
         says = (
             str(error)
-            if isinstance(error, _OddError)
+            if isinstance(error, _AmbiguousError)
             else "a number has too many digits"
         )
         raise _not_json(says) from None
 
 
-class _OddError(ValueError):
-    """JSON that readers take for different things."""
+class _AmbiguousError(ValueError):
+    """JSON that different parsers read differently."""
 
 
 def _no_constant(name: str) -> Any:
-    raise _OddError(f"{name} is no JSON number")
+    raise _AmbiguousError(f"{name} is not a JSON number")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _OddError("an object has the same name twice")
+        raise _AmbiguousError("an object has the same name twice")
     return found
 
 
 def _not_json(why: str) -> ProblemError:
-    return ProblemError(400, "invalid-request", f"The body is no good JSON: {why}.")
+    return ProblemError(400, "invalid-request", f"The body is not valid JSON: {why}.")

@@ -1,4 +1,4 @@
-"""Who is calling: bearer tokens, what each may do, and how often."""
+"""Authenticates callers by bearer token, and enforces scopes and rates."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="token")
 
 
 class Callers:
-    """The tokens that open the door, and how often each may come."""
+    """The known tokens, and the rate of each."""
 
     def __init__(self, access: Access, rate: RateLimitItem) -> None:
         self._access, self._rate = access, rate
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def admit(self, shown: str | None, scope: Scope) -> Token:
-        """Whose token it is; raises ``ProblemError`` for one that may not come in."""
+        """The token that was sent, counted; raises ``ProblemError`` if it may not pass.
+
+        The statuses are 401 (unknown), 403 (scope missing) and 429 (rate used up).
+        """
         token = self._access.token(shown) if shown else None
         if token is None:
             raise _unauthorized(shown)
@@ -45,8 +48,8 @@ class Callers:
         raise ProblemError(
             429,
             "too-many-requests",
-            f"The token {token.name} may be used {self._rate}; wait {wait} s. Up to"
-            " 1,000 cancellations go in one request.",
+            f"The token {token.name} may be used {self._rate}; wait {wait} s. One"
+            " request may hold up to 1,000 cancellations.",
             {"Retry-After": str(wait)},
         )
 
@@ -73,9 +76,9 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 def needs(scope: Scope) -> Callable[..., Token]:
-    """A dependency: the caller, who must have ``scope``."""
+    """A FastAPI dependency: the caller's token, which must have ``scope``."""
 
-    # Not in a thread: it waits for nothing, and comes with every request.
+    # Async, so it needs no thread: it waits for nothing, and runs for each request.
     async def caller(request: Request, shown: Credentials) -> Token:
         callers: Callers = request.app.state.callers
         return callers.admit(shown.credentials if shown else None, scope)

@@ -1,4 +1,4 @@
-"""Cancellations looked at, listed and opened again; and groups of them."""
+"""Routes that show, list and retry cancellations, and that count groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from rescind.api import cursors
-from rescind.api.api_context import Front
+from rescind.api.api_context import ApiContext
 from rescind.api.bodies import read_json
 from rescind.api.callers import Operator, Reader
 from rescind.api.openapi import RETRY, TOKEN_PROBLEMS, problems
@@ -32,13 +32,13 @@ router = APIRouter(prefix="/v1", tags=["cancellations"], responses=TOKEN_PROBLEM
 Text = Annotated[str | None, Query(max_length=LONGEST_TEXT)]
 
 
-def the_front(request: Request) -> Front:
-    front: Front = request.app.state.front
-    return front
+def context_of(request: Request) -> ApiContext:
+    context: ApiContext = request.app.state.context
+    return context
 
 
 def not_found(what: str) -> ProblemError:
-    return ProblemError(404, "not-found", f"There is no such {what}.")
+    return ProblemError(404, "not-found", f"This {what} does not exist.")
 
 
 # --- one ------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def not_found(what: str) -> ProblemError:
     responses={200: {"model": RecordWithHistory}, **problems(404)},
 )
 def show(id: str, request: Request, _caller: Reader) -> Response:  # noqa: A002
-    """The history has the provider's own words, oldest first."""
+    """The history is oldest first, and holds the provider's own words."""
     return _show(request, id)
 
 
@@ -62,12 +62,12 @@ def show(id: str, request: Request, _caller: Reader) -> Response:  # noqa: A002
 def show_by_key(
     provider: str, account: str, key: str, request: Request, _caller: Reader
 ) -> Response:
-    """The key is the order, unless another was given; it may hold slashes."""
+    """The key is the order unless the producer gave another; it may hold slashes."""
     return _show(request, f"{provider}/{account}/{key}")
 
 
 def _show(request: Request, name: str) -> Response:
-    with reading(the_front(request).ledger()) as connection:
+    with reading(context_of(request).ledger()) as connection:
         try:
             row = actions.found(connection, name)
         except UnknownError:
@@ -83,18 +83,18 @@ def _show(request: Request, name: str) -> Response:
     openapi_extra=RETRY,
 )
 async def retry(id: str, request: Request, _caller: Operator) -> Response:  # noqa: A002
-    """Where an earlier call may have worked, the provider is asked first."""
+    """If an earlier call may have worked, the provider is asked before a new one."""
     before = _deadline(await read_json(request), datetime.now(UTC))
-    front = the_front(request)
-    row = await run_in_threadpool(_retry, front, id, before)
+    context = context_of(request)
+    row = await run_in_threadpool(_retry, context, id, before)
     for operation, lanes in actions.lanes_to_notify([row]).items():
-        front.waker.wake(lanes, operation)
+        context.notifier.notify(lanes, operation)
     return JSON(as_record(row))
 
 
-def _retry(front: Front, name: str, before: datetime | None) -> Any:
+def _retry(context: ApiContext, name: str, before: datetime | None) -> Any:
     try:
-        known = (front.ledger(), front.accounts)
+        known = (context.ledger(), context.accounts)
         return actions.retry(*known, name, datetime.now(UTC), before)
     except UnknownError:
         raise not_found("cancellation") from None
@@ -106,7 +106,7 @@ def _deadline(body: Any, now: datetime) -> datetime | None:
     if body is None:
         return None
     if not isinstance(body, dict) or body.keys() - {"cancel_before"}:
-        says = 'The body may be {"cancel_before": "+1h"}, or nothing.'
+        says = 'The body must be {"cancel_before": "+1h"}, or empty.'
         raise ProblemError(400, "invalid-request", says)
     if body.get("cancel_before") is None:
         return None
@@ -116,7 +116,7 @@ def _deadline(body: Any, now: datetime) -> datetime | None:
         says = f"cancel_before {error}"
         raise ProblemError(422, "invalid-request", says) from None
     if moment <= now:
-        says = "cancel_before has passed: give a time that is to come"
+        says = "cancel_before has passed: give a later time"
         raise ProblemError(422, "invalid-request", says)
     return moment
 
@@ -140,7 +140,7 @@ def list_many(
     limit: cursors.Limit = 50,
     cursor: cursors.Cursor = None,
 ) -> Response:
-    """All filters must fit. What comes in meanwhile shifts no page."""
+    """A cancellation must match all filters. New ones do not shift the pages."""
     wanted = Filter(
         states=[str(one) for one in state or []],
         provider=_storable(provider),
@@ -149,8 +149,8 @@ def list_many(
         order=_storable(order),
     )
     before = cursors.before(cursor)
-    with reading(the_front(request).ledger()) as connection:
-        # One more than is shown tells whether there are more.
+    with reading(context_of(request).ledger()) as connection:
+        # One row more than the page shows tells whether another page follows.
         rows = list_rows(connection, wanted, limit + 1, before)
     more = cursors.after(rows[limit - 1].id) if len(rows) > limit else None
     listed = [as_record(row) for row in rows[:limit]]
@@ -164,12 +164,12 @@ def _storable(text: str | None) -> str | None:
 @router.get(
     "/groups/{group:path}",
     tags=["groups"],
-    summary="How many of a group are in which state",
+    summary="A group: how many of its cancellations are in each state",
     responses={200: {"model": Group}, **problems(404)},
 )
 def show_group(group: str, request: Request, _caller: Reader) -> Response:
-    """All of them are counted, however many there are."""
-    with reading(the_front(request).ledger()) as connection:
+    """All cancellations of the group are counted, without a limit."""
+    with reading(context_of(request).ledger()) as connection:
         found = states_of_group(connection, storable(group))
     if not found:
         raise not_found("group")

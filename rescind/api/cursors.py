@@ -1,4 +1,4 @@
-"""Cursors: where the next page of a list begins, in a form that nobody builds on."""
+"""Cursors: opaque texts that say where the next page of a list begins."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ _BEHIND = re.compile(r"2:([a-z_]*):(.+)")
 
 
 def after(last_id: str) -> str:
-    """The cursor of what is older than the row of that id."""
+    """The cursor of the rows that are older than the row with this id."""
     return _written(f"1:{last_id}")
 
 
 def before(cursor: str | None) -> str | None:
-    """The id that a page begins before; raises ``ProblemError`` for no cursor of ours.
+    """The id before which a page begins; raises ``ProblemError`` for a wrong cursor.
 
-    It is only compared with: one that was made up finds nothing that is not allowed.
+    The id is only compared, so a forged cursor reveals nothing that is not allowed.
     """
     return None if cursor is None else _read(cursor, _BEFORE)[1]
 
 
 def after_place(state: str | None, place: Place) -> str:
-    """The cursor of what follows in the list of deliveries in that state."""
+    """The cursor of the deliveries that follow ``place`` in the list of a state."""
     return _written(f"2:{state or ''}:{written(place)}")
 
 
 def behind(cursor: str | None, state: str | None) -> Place | None:
-    """The place that a page begins behind, in the list that the cursor is of."""
+    """The place after which a page begins; raises ``ProblemError``.
+
+    A cursor of another list is refused.
+    """
     if cursor is None:
         return None
     found = _read(cursor, _BEHIND)
@@ -67,7 +70,7 @@ def _read(cursor: str, form: re.Pattern[str]) -> re.Match[str]:
 
 def _no_cursor() -> ProblemError:
     says = (
-        "cursor: give what `next` of a former answer said, with the same filters, or"
-        " none"
+        "cursor: send the value of `next` from an earlier answer, with the same"
+        " filters, or send none"
     )
     return ProblemError(422, "invalid-request", says)

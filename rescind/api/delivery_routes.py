@@ -1,4 +1,4 @@
-"""Deliveries listed: what producers were told, or are still to be told."""
+"""The route that lists webhook deliveries: made, waiting and given up."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from starlette.responses import Response
 
 from rescind.api import cursors
 from rescind.api.callers import Reader
-from rescind.api.cancellation_routes import the_front
+from rescind.api.cancellation_routes import context_of
 from rescind.api.openapi import TOKEN_PROBLEMS
 from rescind.api.problem_details import JSON
 from rescind.api.response_models import Deliveries
-from rescind.ledger.deliveries.delivery_queries import as_listed, list_told, place_of
+from rescind.ledger.deliveries.delivery_queries import (
+    as_listed,
+    delivery_page,
+    place_of,
+)
 from rescind.ledger.storage.transactions import reading
 
 router = APIRouter(prefix="/v1", tags=["webhooks"], responses=TOKEN_PROBLEMS)
@@ -21,7 +25,7 @@ router = APIRouter(prefix="/v1", tags=["webhooks"], responses=TOKEN_PROBLEMS)
 
 @router.get(
     "/webhooks",
-    summary="What producers were told, the newest first",
+    summary="Notifications to producers, the newest first",
     responses={200: {"model": Deliveries}},
 )
 def list_many(
@@ -29,16 +33,16 @@ def list_many(
     _caller: Reader,
     state: Annotated[
         Literal["waiting", "given_up", "delivered"] | None,
-        Query(description="Only these. Those that wait come by when they are due."),
+        Query(description="Only this state. `waiting` is sorted by `due_at`."),
     ] = None,
     limit: cursors.Limit = 50,
     cursor: cursors.Cursor = None,
 ) -> Response:
-    """Of an address its host alone is shown, for the rest may hold a secret."""
+    """Of each address only the host is shown, since the rest may hold a secret."""
     behind = cursors.behind(cursor, state)
-    with reading(the_front(request).ledger()) as connection:
-        # One more than is shown tells whether there are more.
-        rows = list_told(connection, state, limit + 1, behind)
+    with reading(context_of(request).ledger()) as connection:
+        # One row more than the page shows tells whether another page follows.
+        rows = delivery_page(connection, state, limit + 1, behind)
     last = place_of(rows[limit - 1], state) if len(rows) > limit else None
     return JSON(
         {

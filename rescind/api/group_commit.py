@@ -1,7 +1,7 @@
-"""Intake for many callers at once: what comes during a commit goes into the next one.
+"""Group commit: requests that arrive during a commit share the next transaction.
 
-So a cancellation that comes alone costs what one of a thousand costs, as soon as there
-are many of them; and when there are few, it waits for nobody.
+Under load, a cancellation that is sent alone costs as little as one in a batch of a
+thousand. Without load, a request waits for no other request.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ log = structlog.get_logger("rescind.api")
 Entries = Sequence[object]
 Traces = Sequence[str | None]
 Take = Callable[[Entries, Traces], list[Taken]]
-"""Takes entries in, each with its producer's trace context, if it has one."""
+"""Writes entries to the ledger, each with its producer's trace context or ``None``."""
 
 
 @dataclass
 class _Ask:
-    """One request's entries, and who waits to hear what became of them."""
+    """One request's entries, and the future of their results."""
 
     entries: Entries
     trace: str | None = None
@@ -37,7 +37,7 @@ class _Ask:
 
 
 class Intake:
-    """Takes requests in, a transaction for all that wait; of one event loop."""
+    """Commits all waiting requests in one transaction; belongs to one event loop."""
 
     def __init__(self, take: Take) -> None:
         self._take = take
@@ -46,9 +46,9 @@ class Intake:
         self._running: asyncio.Task[None] | None = None
 
     async def take_in(self, entries: Entries, trace: str | None = None) -> list[Taken]:
-        """What became of each entry, once the ledger has committed.
+        """The result of each entry, in order, after the ledger has committed.
 
-        Raises what ``take`` raises: then nothing was taken in.
+        Raises what ``take`` raises; then no entry of this request was committed.
         """
         ask = _Ask(entries, trace)
         self._waiting.append(ask)
@@ -64,7 +64,7 @@ class Intake:
             await self._together(self._gathered())
 
     def _gathered(self) -> list[_Ask]:
-        """Those that came first, as many as go into one message."""
+        """The oldest requests, with at most ``MOST`` entries together."""
         asks = [self._waiting.popleft()]
         room = MOST - len(asks[0].entries)
         while self._waiting and len(self._waiting[0].entries) <= room:
@@ -77,13 +77,13 @@ class Intake:
         try:
             taken = iter(await self._in_thread(entries, _traces(asks)))
         except LedgerUnreachableError as error:
-            log.warning("nothing is taken in", why=str(error))
+            log.warning("no submission can be accepted", why=str(error))
             _fail(asks, error)
-        except Exception as error:  # noqa: BLE001  (each learns what its own did)
+        except Exception as error:  # noqa: BLE001  (each request gets its own error)
             if len(asks) == 1:
                 _fail(asks, error)
                 return
-            # What one of them holds must not harm the others.
+            # One request's content must not make the others fail.
             for ask in asks:
                 await self._together([ask])
         else:
@@ -96,7 +96,7 @@ class Intake:
 
 
 def _traces(asks: list[_Ask]) -> Traces:
-    """Each entry's; mostly there are none."""
+    """The trace context of each entry; most have none."""
     return [ask.trace for ask in asks for _ in ask.entries]
 
 

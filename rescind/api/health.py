@@ -1,4 +1,4 @@
-"""Is anybody at work, and can the door take cancellations? And metrics."""
+"""Health checks for load balancers and alerts, and the metrics route."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fastapi import APIRouter, Request
 from redis import RedisError
 from starlette.responses import Response
 
-from rescind.api.api_context import Front
+from rescind.api.api_context import ApiContext
 from rescind.api.callers import Reader
-from rescind.api.cancellation_routes import the_front
+from rescind.api.cancellation_routes import context_of
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.problem_details import JSON, ProblemError, ledger_unreachable
 from rescind.api.response_models import Alive, Ready
@@ -27,23 +27,24 @@ from rescind.telemetry import exposition, heartbeat
 log = structlog.get_logger("rescind.api")
 router = APIRouter(tags=["health"])
 ALIVE_SECONDS = 30.0
-"""A worker sweeps each second; busy ones now and then skip some."""
+"""A worker counts as alive for so long after its last sweep. It sweeps each second;
+a busy worker skips some sweeps."""
 FRESH_SECONDS = 1.0
-"""What was found is good for so long: who asks more often costs nothing."""
+"""How long a result is reused, so that frequent checks cost nothing."""
 PATIENCE = 3.0
-"""What has not answered by then is as good as away."""
+"""Seconds until a service that does not answer counts as unreachable."""
 
 
-class Remembered:
-    """One answer for all who ask at once, found again when it is old.
+class CachedCheck:
+    """A check whose result is shared by all callers for ``FRESH_SECONDS``.
 
-    It has a thread of its own, and never keeps anybody: ``late`` is the answer when
-    what is asked about hangs.
+    The check runs in a thread of its own. If it takes longer than ``PATIENCE``, callers
+    get the answer of ``late``.
     """
 
     def __init__(
         self,
-        find: Callable[[Front], dict[str, Any]],
+        find: Callable[[ApiContext], dict[str, Any]],
         late: Callable[[], ProblemError],
     ) -> None:
         self._find, self._late = find, late
@@ -51,18 +52,18 @@ class Remembered:
         self._until = 0.0
         self._look: asyncio.Task[dict[str, Any] | ProblemError] | None = None
 
-    async def answer(self, front: Front) -> Response:
+    async def answer(self, context: ApiContext) -> Response:
         look = self._look
         if look is None or (look.done() and time.monotonic() >= self._until):
-            look = self._look = asyncio.create_task(self._found(front))
+            look = self._look = asyncio.create_task(self._found(context))
         await asyncio.wait({look}, timeout=PATIENCE)
         found = look.result() if look.done() else self._late()
         return found.response() if isinstance(found, ProblemError) else JSON(found)
 
-    async def _found(self, front: Front) -> dict[str, Any] | ProblemError:
+    async def _found(self, context: ApiContext) -> dict[str, Any] | ProblemError:
         try:
             return await to_thread.run_sync(
-                self._find, front, limiter=self._own, abandon_on_cancel=True
+                self._find, context, limiter=self._own, abandon_on_cancel=True
             )
         except ProblemError as problem:
             return problem
@@ -70,15 +71,15 @@ class Remembered:
             self._until = time.monotonic() + FRESH_SECONDS
 
 
-def alive(front: Front) -> dict[str, Any]:
-    """Who has swept lately; raises ``ProblemError`` if nobody has."""
+def alive(context: ApiContext) -> dict[str, Any]:
+    """The ages of the workers' latest sweeps; ``ProblemError`` if all are too old."""
     try:
-        ages = heartbeat.ages(front.redis, datetime.now(UTC))
-        ahead = heartbeat.ahead(front.redis)
+        ages = heartbeat.ages(context.redis, datetime.now(UTC))
+        ahead = heartbeat.ahead(context.redis)
     except (RedisError, OSError, SettingsError, ValueError) as error:
-        log.warning("no pulse can be read", why=type(error).__name__)
+        log.warning("heartbeats cannot be read", why=type(error).__name__)
         raise redis_unreachable() from None
-    # Not by name: anybody may ask.
+    # Without the hosts' names: this route needs no token.
     seconds = list(ages.values())
     if ahead:
         raise clock_set_back(ahead)
@@ -87,9 +88,9 @@ def alive(front: Front) -> dict[str, Any]:
     raise ProblemError(
         503,
         "no-worker",
-        f"No worker has swept for {ALIVE_SECONDS:g} s: look whether workers and beat"
-        " run (`rescind up`, `celery -A worker worker`, `celery -A worker beat`), and"
-        " at their logs. What is submitted is accepted, and waits.",
+        f"No worker has swept for {ALIVE_SECONDS:g} s. Check that workers and beat run"
+        " (`rescind up`, `celery -A worker worker`, `celery -A worker beat`), and read"
+        " their logs. Submissions are accepted, and wait.",
         swept_seconds_ago=seconds,
     )
 
@@ -98,8 +99,9 @@ def clock_set_back(seconds: float) -> ProblemError:
     return ProblemError(
         503,
         "clock",
-        f"A clock was set back: the ledger holds what comes {seconds:.0f} s from now."
-        " What waits for its time waits so much longer: set the clocks right (NTP).",
+        f"A clock was set back: the newest time in the ledger is {seconds:.0f} s ahead"
+        " of this clock. Work that waits for its time waits so much longer. Set the"
+        " clocks right (NTP).",
     )
 
 
@@ -107,15 +109,15 @@ def redis_unreachable() -> ProblemError:
     return ProblemError(
         503,
         "redis-unreachable",
-        "Redis cannot be reached from here, so nobody can tell whether workers are at"
-        " work: `rescind doctor` says more. What is submitted is accepted, and waits.",
+        "The HTTP API cannot reach Redis, so it cannot know whether workers run:"
+        " `rescind doctor` says more. Submissions are accepted, and wait.",
     )
 
 
-def ready(front: Front) -> dict[str, Any]:
-    """Whether the ledger is there, and of this version; raises ``ProblemError``."""
+def ready(context: ApiContext) -> dict[str, Any]:
+    """Whether the ledger answers and has this version; raises ``ProblemError``."""
     try:
-        ping(front.ledger())
+        ping(context.ledger())
     except LedgerUnreachableError as error:
         log.warning("not ready", why=str(error))
         raise ledger_unreachable() from None
@@ -124,29 +126,29 @@ def ready(front: Front) -> dict[str, Any]:
 
 @router.get(
     "/healthz",
-    summary="Is work being done?",
+    summary="Do workers run?",
     responses={200: {"model": Alive}, **problems(500, 503)},
 )
 async def healthz(request: Request) -> Response:
-    """Alive means that a worker has consumed lately, and not that a process runs."""
-    found: Remembered = request.app.state.alive
-    return await found.answer(the_front(request))
+    """Alive means that a worker has swept lately, not only that a process exists."""
+    found: CachedCheck = request.app.state.alive
+    return await found.answer(context_of(request))
 
 
 @router.get(
     "/readyz",
-    summary="Can the door take cancellations?",
+    summary="Can the HTTP API accept cancellations?",
     responses={200: {"model": Ready}, **problems(500, 503)},
 )
 async def readyz(request: Request) -> Response:
-    """Ready means that the ledger is there. Redis and workers may be away."""
-    found: Remembered = request.app.state.ready
-    return await found.answer(the_front(request))
+    """Ready means that the ledger answers. Redis and workers may be down."""
+    found: CachedCheck = request.app.state.ready
+    return await found.answer(context_of(request))
 
 
 @router.get(
     "/metrics",
-    summary="For Prometheus",
+    summary="Metrics for Prometheus",
     response_class=Response,
     responses={
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
@@ -154,10 +156,12 @@ async def readyz(request: Request) -> Response:
     },
 )
 def show_metrics(request: Request, _caller: Reader) -> Response:
-    front = the_front(request)
+    context = context_of(request)
     try:
-        redis = front.redis
+        redis = context.redis
     except (SettingsError, ValueError):
         raise redis_unreachable() from None
-    text = exposition.exposition(front.engine, redis, datetime.now(UTC), front.accounts)
+    text = exposition.exposition(
+        context.engine, redis, datetime.now(UTC), context.accounts
+    )
     return Response(text, media_type=exposition.CONTENT_TYPE)

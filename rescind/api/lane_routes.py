@@ -1,4 +1,4 @@
-"""Lanes looked at, held and let go."""
+"""Routes that show, hold and resume lanes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from rescind.api.api_context import Front
+from rescind.api.api_context import ApiContext
 from rescind.api.callers import Operator, Reader
-from rescind.api.cancellation_routes import not_found, the_front
+from rescind.api.cancellation_routes import context_of, not_found
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.problem_details import JSON
 from rescind.api.response_models import Lane as LaneDocument
@@ -25,16 +25,16 @@ router = APIRouter(prefix="/v1/lanes", tags=["lanes"], responses=TOKEN_PROBLEMS)
 ONE = "/{provider}/{account}"
 FOUND = {200: {"model": LaneDocument}, **problems(404)}
 Exact = Annotated[
-    bool, Query(description=f"Count all, and not the first {COUNTED:,} of each state.")
+    bool, Query(description=f"Count all, instead of up to {COUNTED:,} of each state.")
 ]
 
 
 @router.get("", summary="Every lane", responses={200: {"model": Lanes}})
 def list_lanes(request: Request, _caller: Reader, exact: Exact = False) -> Response:
-    """Each lane's backlog, oldest wait and rate, and what holds it up."""
-    front, now = the_front(request), datetime.now(UTC)
+    """Each lane's backlog, oldest wait and rate, and why it is paused or held."""
+    context, now = context_of(request), datetime.now(UTC)
     most = None if exact else COUNTED
-    found = actions.lanes(front.ledger(), front.accounts, now, most)
+    found = actions.lanes(context.ledger(), context.accounts, now, most)
     return JSON({"lanes": [one.document(now) for one in found]})
 
 
@@ -42,46 +42,46 @@ def list_lanes(request: Request, _caller: Reader, exact: Exact = False) -> Respo
 def show_lane(
     provider: str, account: str, request: Request, _caller: Reader, exact: Exact = False
 ) -> Response:
-    return _lane(the_front(request), _named(provider, account), exact=exact)
+    return _lane(context_of(request), _named(provider, account), exact=exact)
 
 
 @router.post(f"{ONE}/hold", summary="Hold a lane", responses=FOUND)
 def hold(provider: str, account: str, request: Request, _caller: Operator) -> Response:
-    """Nothing more is sent on it until it is resumed; calls under way end."""
-    front, lane = the_front(request), _named(provider, account)
+    """No call begins on a held lane until it is resumed; calls under way end."""
+    context, lane = context_of(request), _named(provider, account)
     try:
-        actions.hold(front.ledger(), front.accounts, lane, datetime.now(UTC))
+        actions.hold(context.ledger(), context.accounts, lane, datetime.now(UTC))
     except UnknownError:
         raise not_found("lane") from None
-    return _lane(front, lane)
+    return _lane(context, lane)
 
 
-@router.post(f"{ONE}/resume", summary="Let a lane go on", responses=FOUND)
+@router.post(f"{ONE}/resume", summary="Resume a lane", responses=FOUND)
 def resume(
     provider: str, account: str, request: Request, _caller: Operator
 ) -> Response:
-    """Its hold, its pause and its failures are forgotten.
+    """The lane's hold, pause and count of failures are cleared.
 
     A lane that the accounts file holds stays `held`, and `fault` says why.
     """
-    front, lane = the_front(request), _named(provider, account)
+    context, lane = context_of(request), _named(provider, account)
     try:
-        fault = actions.resume(front.ledger(), front.accounts, lane)
+        fault = actions.resume(context.ledger(), context.accounts, lane)
     except UnknownError:
         raise not_found("lane") from None
     if fault is None:
-        front.waker.wake([lane], *actions.EVERY_OPERATION)
-    return _lane(front, lane)
+        context.notifier.notify([lane], *actions.EVERY_OPERATION)
+    return _lane(context, lane)
 
 
 def _named(provider: str, account: str) -> Lane:
     return storable(provider), storable(account)
 
 
-def _lane(front: Front, lane: Lane, *, exact: bool = False) -> Response:
+def _lane(context: ApiContext, lane: Lane, *, exact: bool = False) -> Response:
     now, most = datetime.now(UTC), None if exact else COUNTED
     try:
-        found = actions.lane(front.ledger(), front.accounts, lane, now, most)
+        found = actions.lane(context.ledger(), context.accounts, lane, now, most)
     except UnknownError:
         raise not_found("lane") from None
     return JSON(found.document(now))

@@ -1,4 +1,4 @@
-"""What surrounds every request: headers, a bound on how many, and no bare failure."""
+"""Middleware around every request: security headers, a bound on requests, errors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rescind.api.problem_details import ProblemError, internal_error
 
 log = structlog.get_logger("rescind.api")
 MOST_AT_ONCE = 200
-"""Requests under way; more are told to come again."""
+"""Requests under way at once; more are answered with 503."""
 ALWAYS = frozenset({"/healthz", "/readyz"})
-"""Answered all the same: they cost next to nothing, and tell of other things."""
+"""Answered beyond that bound: they cost almost nothing, and report other faults."""
 HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -24,7 +24,7 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Unless an answer says otherwise, as the desk's pages do."""
+"""Set unless a route sets its own, as the dashboard's pages do."""
 
 
 class Guard:
@@ -54,8 +54,8 @@ class Guard:
     async def _guarded(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
             await self._app(scope, receive, answer)
-        except Exception as error:  # noqa: BLE001  (whoever called is to be answered)
-            # Its text might hold what was submitted: the kind and the place must do.
+        except Exception as error:  # noqa: BLE001  (the caller must get an answer)
+            # The error's text might hold submitted data: only its kind and place.
             log.error("a request failed", kind=type(error).__name__, at=_place(error))  # noqa: TRY400
             if answer.begun:
                 return
@@ -63,7 +63,7 @@ class Guard:
 
 
 class _Answer:
-    """``send`` that adds the headers, and knows whether an answer has begun."""
+    """A ``send`` that adds the headers and records whether an answer has begun."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -87,6 +87,6 @@ def _too_many() -> ProblemError:
     return ProblemError(
         503,
         "not-ready",
-        f"{MOST_AT_ONCE} requests are under way already: send it again in a moment.",
+        f"{MOST_AT_ONCE} requests are under way already: send yours again in a second.",
         {"Retry-After": "1"},
     )

@@ -1,7 +1,7 @@
-"""The OpenAPI file: what FastAPI knows of the routes, and cancellations in full.
+"""Builds the OpenAPI document: FastAPI's routes, and the schemas of cancellations.
 
-What a cancellation looks like is built from what checks it: the providers' own
-patterns and params, and the limits of ``rescind.intake.validation``.
+The schemas come from the code that validates a cancellation: each provider's patterns
+and params, and the limits of ``rescind.intake.validation``.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rescind.provider.interface import Provider
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = (
-    "Cancels orders at five providers, durably. What is answered with 202 is in the"
-    " ledger, and ends exactly once. Submitting again changes nothing."
+    "Cancels orders at five providers, durably. A cancellation answered with 202 is in"
+    " the ledger, and ends exactly once. Submitting it again changes nothing."
 )
 
 
@@ -59,20 +59,20 @@ COMMON: dict[str, Schema] = {
         {"type": "string", "pattern": r"^[A-Za-z0-9_.\-]{1,64}$"},
         "One of the provider's accounts in the accounts file; `default` unless given.",
     ),
-    "key": _text("What makes it the same one when it comes again: the order, if null."),
-    "not_before": _time("Nothing is sent earlier."),
-    "cancel_before": _time("Given up if it was not sent by then."),
-    "group": _text("A name to find them by."),
+    "key": _text("Identifies a cancellation that is sent again: the order, if null."),
+    "not_before": _time("The provider is not called earlier."),
+    "cancel_before": _time("The deadline: it expires if it was not sent by then."),
+    "group": _text("A name that several cancellations share."),
     "metadata": _nullable(
         {"type": "object"}, "Kept with it and given back; 16,384 bytes at most."
     ),
     "callback_url": _nullable(
-        {"type": "string", "maxLength": 2000}, "Told of the outcome by a webhook."
+        {"type": "string", "maxLength": 2000}, "Gets a webhook with the outcome."
     ),
-    "callback_task": _text("Refused by HTTP: for those who submit by the broker."),
+    "callback_task": _text("Refused by HTTP: only for producers on the broker."),
     "callback_queue": _text("Refused by HTTP, as callback_task is."),
 }
-"""All fields but ``provider``, ``order`` and ``params``: those are the provider's."""
+"""All fields but ``provider``, ``order`` and ``params``, which providers define."""
 
 
 def _entry(provider: Provider[Any]) -> Schema:
@@ -135,7 +135,7 @@ SUBMISSION: Schema = {
         },
     }
 }
-"""``openapi_extra`` of what takes cancellations."""
+"""``openapi_extra`` of the route that accepts cancellations."""
 
 RETRY: Schema = {
     "requestBody": {
@@ -144,9 +144,7 @@ RETRY: Schema = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "properties": {
-                        "cancel_before": _time("A deadline in place of the former.")
-                    },
+                    "properties": {"cancel_before": _time("A new deadline.")},
                     "additionalProperties": False,
                 }
             }
@@ -159,16 +157,16 @@ RETRY: Schema = {
 
 _SAYS = {
     400: "The body cannot be read.",
-    401: "No token, or none that is known.",
+    401: "The token is missing or unknown.",
     403: "The token lacks the scope.",
-    404: "There is no such thing.",
-    409: "It cannot be done as things stand.",
-    413: "More bytes, or more cancellations, than one request takes.",
+    404: "It does not exist.",
+    409: "The state of the cancellation does not allow it.",
+    413: "More bytes, or more cancellations, than one request may hold.",
     415: "The body is not JSON.",
-    422: "Something in the request is wrong.",
+    422: "A value in the request is wrong.",
     429: "The token's rate is used up.",
-    500: "A fault of ours.",
-    503: "The ledger cannot be used just now, or too much is under way.",
+    500: "A fault in Rescind.",
+    503: "The ledger cannot be used now, or too many requests are under way.",
 }
 _HEADERS = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 429: "Retry-After"}
 
@@ -189,14 +187,14 @@ def _problem(status: int, model: str) -> Schema:
 
 
 TOKEN_PROBLEMS = problems(401, 403, 422, 429, 500, 503)
-"""What any request with a token may end in."""
+"""``responses`` that every route with a token has."""
 
 
 # --- the file -----------------------------------------------------------------------
 
 
 def describe(app: FastAPI, schemas: dict[str, Schema]) -> None:
-    """Let ``app`` tell of ``schemas`` too, which no route of FastAPI's own names."""
+    """Add ``schemas`` and those of cancellations to the app's OpenAPI document."""
 
     def openapi() -> Schema:
         if not app.openapi_schema:

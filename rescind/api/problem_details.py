@@ -1,4 +1,4 @@
-"""Every error as ``application/problem+json`` (RFC 9457), in sentences."""
+"""Turns every error into ``application/problem+json`` (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OTHERS = (
     *("invalid-request", "conflict"),
     *("redis-unreachable", "ledger-unreachable", "clock"),
 )
-"""Problems that the door shares with the command line."""
+"""Problems that the HTTP API shares with the command line."""
 TITLES = {
     slug: problem(slug).title
     for slug in (*(one.slug for one in HTTP_API.problems), *OTHERS)
@@ -40,7 +40,7 @@ _BY_STATUS = {
 
 
 class ProblemError(Exception):
-    """A request ends here: a status, what kind of problem it is, and a sentence."""
+    """Ends a request: an HTTP status, the problem's slug, and a sentence."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class ProblemError(Exception):
 
 
 class JSON(Response):
-    """JSON of any text, half a surrogate pair too."""
+    """A JSON response that can hold any text, lone surrogates too."""
 
     media_type = "application/json"
 
@@ -86,24 +86,24 @@ def internal_error() -> ProblemError:
     return ProblemError(
         500,
         "internal-error",
-        "This is a fault of the door's own; its log names it. Send the same again:"
-        " what was taken in already is not taken in twice.",
+        "This is a fault in the HTTP API; its log names it. Send the same request"
+        " again: a cancellation that was accepted already is not accepted twice.",
     )
 
 
 def ledger_unreachable() -> ProblemError:
-    """Says nothing of where the ledger is: that is in the log."""
+    """The ledger cannot be used; where it is stands only in the log."""
     return ProblemError(
         503,
         "ledger-unreachable",
-        "The ledger cannot be used just now, so nothing was done. Send the same again:"
-        " what was taken in all the same is not taken in twice.",
+        "The ledger cannot be used now. Send the same request again: a cancellation"
+        " that was accepted nevertheless is not accepted twice.",
         {"Retry-After": str(LEDGER_RETRY_SECONDS)},
     )
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Let everything that can end a request end it as a problem."""
+    """Register handlers, so that each kind of error is answered as a problem."""
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
@@ -120,8 +120,8 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     slug = _BY_STATUS.get(error.status_code, "invalid-request")
     says = {
-        404: "There is nothing at this address: /openapi.json lists all there are.",
-        405: f"This address does not take {request.method[:20]}.",
+        404: "This address does not exist: /openapi.json lists those that do.",
+        405: f"This address does not accept {request.method[:20]}.",
     }
     detail = says.get(error.status_code) or HTTPStatus(error.status_code).phrase
     headers = error.headers or {}
@@ -135,7 +135,7 @@ async def _validation(_request: Request, error: Exception) -> Response:
 
 
 def _name(where: Sequence[str | int]) -> str:
-    # "query" or "path" comes first, and within a list the place in it.
+    # The first part is "query" or "path"; a number is the place within a list.
     return next((str(one) for one in where[1:] if isinstance(one, str)), "request")
 
 
@@ -144,5 +144,5 @@ async def _ledger(_request: Request, _error: Exception) -> Response:
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
-    # Nobody is there to read it.
+    # The client has disconnected and does not read this answer.
     return Response(status_code=400)

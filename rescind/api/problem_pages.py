@@ -1,4 +1,4 @@
-"""What stands behind the ``type`` of a problem, for whoever opens it."""
+"""The page at the ``type`` of a problem: what it means and what to do."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ router = APIRouter(tags=["errors"])
 async def explain(slug: str) -> Response:
     found = PROBLEMS.get(slug)
     if found is None:
-        says = f"There is no such problem; they are {', '.join(PROBLEMS)}."
+        says = f"This problem does not exist; the problems are {', '.join(PROBLEMS)}."
         raise ProblemError(404, "not-found", says)
     return PlainTextResponse(f"{found.title}\n\n{found.meaning}\n\n{found.todo}\n")

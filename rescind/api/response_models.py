@@ -1,6 +1,6 @@
-"""What the door answers, described for the OpenAPI file.
+"""Models of the HTTP API's answers, for the OpenAPI document.
 
-These describe and do not check: what goes out is what the ledger says, as it stands.
+They describe answers and do not validate them: an answer is what the ledger holds.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class Document(BaseModel):
-    """Fields are added in later versions, never changed."""
+    """A JSON object. Later versions add fields, and never change one."""
 
     model_config = ConfigDict(extra="allow")
 
 
 class Problem(Document):
-    """What went wrong (RFC 9457)."""
+    """An error (RFC 9457)."""
 
-    type: Annotated[str, Field(description="Where it is written about.")]
+    type: Annotated[str, Field(description="The address of its explanation.")]
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
-    detail: Annotated[str, Field(description="What, where, and what to do.")]
+    detail: Annotated[str, Field(description="What is wrong, and what to do.")]
 
 
 class Receipt(Document):
-    """What became of one cancellation. A duplicate changed nothing."""
+    """The result of submitting one cancellation. A duplicate changes nothing."""
 
     id: str
     receipt: Literal["accepted", "duplicate"]
 
 
 class AnyReceipt(Document):
-    """What became of one of many; one that is refused is kept as ``rejected``."""
+    """The result of one of many; a refused one is kept as ``rejected``."""
 
     id: str
     receipt: Literal["accepted", "duplicate", "refused"]
@@ -54,7 +54,7 @@ class Counts(Document):
 
 
 class Receipts(Document):
-    """What became of each of many, in their order."""
+    """The result of each of many, in the order of the request."""
 
     counts: Counts
     cancellations: list[AnyReceipt]
@@ -68,7 +68,7 @@ class Refusal(Problem):
 
 
 class Record(Document):
-    """A cancellation. No personal data."""
+    """A cancellation, without personal data."""
 
     id: str
     provider: str
@@ -95,7 +95,7 @@ class Record(Document):
 
 
 class Step(Document):
-    """One change of state, with the call that it rests on."""
+    """One change of state, with the call that caused it."""
 
     at: Moment
     from_: Annotated[State | None, Field(alias="from")]
@@ -109,14 +109,14 @@ class RecordWithHistory(Record):
 
 
 class Records(Document):
-    """The newest first; ``next`` is the ``cursor`` of those that follow, if any do."""
+    """The newest first; ``next`` is the ``cursor`` of the next page, or null."""
 
     cancellations: list[Record]
     next: str | None
 
 
 class Delivery(Document):
-    """An outcome that a producer was told, or is still to be told."""
+    """A notification of an outcome: delivered, waiting or given up."""
 
     webhook_id: Annotated[str, Field(description="The header `webhook-id`.")]
     cancellation: str
@@ -125,7 +125,7 @@ class Delivery(Document):
     type: Annotated[str, Field(description="Such as `cancellation.cancelled`.")]
     state: Literal["waiting", "given_up", "delivered"]
     attempts: Count
-    status: Annotated[int | None, Field(description="That of the latest answer.")]
+    status: Annotated[int | None, Field(description="HTTP status of the last answer.")]
     detail: str | None
     due_at: Annotated[Moment | None, Field(description="When it is tried next.")]
     created_at: Moment
@@ -136,7 +136,7 @@ class Delivery(Document):
 
 
 class Deliveries(Document):
-    """``next`` is the ``cursor`` of those that follow, if any do."""
+    """``next`` is the ``cursor`` of the next page, or null."""
 
     webhooks: list[Delivery]
     next: str | None
@@ -145,11 +145,11 @@ class Deliveries(Document):
 class Group(Document):
     group: str
     total: Count
-    states: Annotated[dict[State, Count], Field(description="Every state, and zeros.")]
+    states: Annotated[dict[State, Count], Field(description="Every state, also at 0.")]
 
 
 class Lane(Document):
-    """A provider and account: whether it may be called, and what waits for it."""
+    """A provider and account: whether it may be called, and its backlog."""
 
     lane: str
     provider: str
@@ -158,7 +158,7 @@ class Lane(Document):
     why: str | None
     backlog: Annotated[dict[State, Count], Field(description="Open ones, by state.")]
     backlog_more: Annotated[
-        list[State], Field(description="States that have more than was counted.")
+        list[State], Field(description="States that hold more than the count shown.")
     ]
     oldest: Moment | None
     oldest_seconds: float | None
@@ -179,7 +179,7 @@ class Lanes(Document):
 class Alive(Document):
     alive: Literal[True]
     swept_seconds_ago: Annotated[
-        list[float], Field(description="Of each worker's host, the latest first.")
+        list[float], Field(description="One per worker's host, the latest first.")
     ]
 
 

@@ -1,4 +1,4 @@
-"""``POST /v1/cancellations``: one, or many; answered once the ledger has them."""
+"""``POST /v1/cancellations``: accepts one or many, and answers after the commit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-from rescind.api.api_context import Front
+from rescind.api.api_context import ApiContext
 from rescind.api.bodies import read_json
 from rescind.api.callers import Submitter
 from rescind.api.group_commit import Intake
@@ -27,8 +27,8 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        description="The `key` of a single cancellation: printable ASCII, in quotes"
-        " or without.",
+        description="The `key` of a single cancellation: printable ASCII, with or"
+        " without quotes.",
     ),
 ]
 
@@ -37,13 +37,13 @@ IdempotencyKey = Annotated[
     "/cancellations",
     status_code=202,
     summary="Cancel one order, or up to 1,000",
-    response_description="It is in the ledger, and ends exactly once.",
+    response_description="Accepted: it is in the ledger, and ends exactly once.",
     responses={
         202: {
             "model": OneReceipt | Receipts,
             "headers": {
                 "Location": {
-                    "description": "Of a single one.",
+                    "description": "The address of a single cancellation.",
                     "schema": {"type": "string"},
                 }
             },
@@ -59,11 +59,12 @@ async def submit(
 ) -> Response:
     """Answers 202 only after the ledger has committed.
 
-    Of many, each has its receipt, in order; one that is wrong is refused, is kept as
-    `rejected`, and harms none of the others. A single one that is wrong is answered
-    with 422. What was submitted before is a `duplicate`, and changes nothing.
+    Each of many gets a receipt, in order. A wrong one is refused, is kept as
+    `rejected`, and does not harm the others. A single wrong one is answered with 422.
+    A cancellation that was submitted before is a `duplicate`, and changes nothing.
     """
-    del idempotency_key  # looked for in all the headers there are
+    # FastAPI passes one header of this name; `_header_key` reads all of them.
+    del idempotency_key
     body = await read_json(request)
     if isinstance(body, dict) and "cancellations" in body:
         entries = _many(body, request)
@@ -74,9 +75,9 @@ async def submit(
 
 async def _take_in(request: Request, entries: list[object]) -> list[Taken]:
     intake: Intake = request.app.state.intake
-    front: Front = request.app.state.front
+    context: ApiContext = request.app.state.context
     taken = await intake.take_in(entries, from_headers(request.headers))
-    front.waker.wake(_new_lanes(taken))
+    context.notifier.notify(_new_lanes(taken))
     return taken
 
 
@@ -84,21 +85,24 @@ def _new_lanes(taken: Iterable[Taken]) -> set[tuple[str, str]]:
     return {t.lane for t in taken if t.receipt is Receipt.ACCEPTED and t.lane}
 
 
-# --- what was sent ------------------------------------------------------------------
+# --- the request --------------------------------------------------------------------
 
 
 def _many(body: dict[str, Any], request: Request) -> list[object]:
     if request.headers.getlist("idempotency-key"):
-        raise _bad_key("It stands for one cancellation: give each of many its own key.")
+        raise _bad_key("It names one cancellation: give each of many its own `key`.")
     entries = body["cancellations"]
     if len(body) > 1 or not isinstance(entries, list) or not entries:
-        raise _wrong('{"cancellations": [...]} holds a list of them, and nothing else.')
+        raise _wrong(
+            'The body must be {"cancellations": [...]}: a list that is not empty, and'
+            " no other field."
+        )
     if len(entries) > MOST:
         raise ProblemError(
             413,
             "body-too-large",
-            f"{len(entries):,} cancellations: at most {MOST:,} go in one request, and"
-            " none of these was taken in.",
+            f"The request holds {len(entries):,} cancellations, and at most {MOST:,}"
+            " are allowed: none of them was accepted.",
         )
     return entries
 
@@ -114,7 +118,7 @@ def _single(body: Any, request: Request) -> dict[str, Any]:
         return body
     its_own = body.get("key")
     if its_own is not None and plain_text(its_own) != key:
-        raise _bad_key("It differs from the key in the body: send one of the two.")
+        raise _bad_key("It differs from `key` in the body: send only one of the two.")
     return {**body, "key": key}
 
 
@@ -124,7 +128,7 @@ def _header_key(request: Request) -> str | None:
         return None
     key = given.pop().strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
-        # As a structured field, which the header's draft standard has it be.
+        # The header's draft standard makes it a structured field, in quotes.
         key = key[1:-1]
     good = key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY
     if given or not good:
@@ -140,7 +144,7 @@ def _bad_key(says: str) -> ProblemError:
     return ProblemError(400, "idempotency-key", f"Idempotency-Key: {says}")
 
 
-# --- what is answered ---------------------------------------------------------------
+# --- the answer ---------------------------------------------------------------------
 
 
 def _receipt(taken: Taken) -> Response:

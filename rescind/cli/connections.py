@@ -79,12 +79,12 @@ def notify_lanes(lanes: Iterable[Lane], *operations: str) -> None:
         return
     # Celery takes longer to import than most commands take to run.
     from worker.celery import make_app
-    from worker.notifications import wake
+    from worker.notifications import notify_lanes
 
     try:
         with make_app() as app:
             for operation in operations or ("cancel",):
-                wake(app, listed, operation)
+                notify_lanes(app, listed, operation)
     except (RedisError, OSError) as error:
         why = f"the workers could not be notified ({error}); their next sweep sends it"
         say(why, "redis-unreachable")
@@ -98,11 +98,11 @@ def notify_webhooks() -> None:
         say(f"{error}; the next sweep sends it", error.problem)
         return
     from worker.celery import make_app
-    from worker.notifications import tell_now
+    from worker.notifications import notify_webhooks
 
     try:
         with make_app() as app:
-            tell_now(app)
+            notify_webhooks(app)
     except (RedisError, OSError) as error:
         why = f"the workers could not be notified ({error}); their next sweep sends it"
         say(why, "redis-unreachable")

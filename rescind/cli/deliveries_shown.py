@@ -14,7 +14,7 @@ from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.errors.reported import CommandError
-from rescind.ledger.deliveries.delivery_queries import as_listed, list_told
+from rescind.ledger.deliveries.delivery_queries import as_listed, delivery_page
 from rescind.ledger.deliveries.store import resend, resend_all_given_up
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.actions import UnknownError, found
@@ -28,7 +28,7 @@ COLUMNS = (
 
 def list_deliveries(state: str | None, limit: int, *, as_json: bool) -> None:
     with reading(connections.need_ledger()) as connection:
-        listed = list_told(connection, state, min(limit, 2**62) + 1)
+        listed = delivery_page(connection, state, min(limit, 2**62) + 1)
     documents = [as_listed(row) for row in listed]
     output.emit_list(
         documents, COLUMNS, _line, as_json=as_json, limit=limit, more="first"

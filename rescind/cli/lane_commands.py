@@ -10,7 +10,7 @@ from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.ledger.reading.backlogs import COUNTED, Backlog
 from rescind.operations import actions
-from rescind.operations.actions import LaneView, age
+from rescind.operations.lane_view import LaneView, age
 
 
 def show_lanes(*, exact: bool | None, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from rescind.cli import connections, output
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.intake.values import future_time
-from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
@@ -29,7 +29,7 @@ def show_one(name: str, *, as_json: bool) -> None:
     with reading(connections.need_ledger()) as connection:
         row = found(connection, name)
         steps = history(connection, row.id)
-        deliveries = told_of(connection, row.id)
+        deliveries = deliveries_of(connection, row.id)
     record = as_record(row)
     if as_json:
         output.emit_json({**record, "history": steps, "deliveries": deliveries})

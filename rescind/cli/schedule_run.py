@@ -19,7 +19,12 @@ from rescind.errors.exit_statuses import UNREACHABLE, WRONG
 from rescind.intake.preview import preview
 from rescind.intake.submissions import Receipt, Taken
 from rescind.ledger.scheduling.schedule_history import as_document, runs_of
-from rescind.ledger.scheduling.schedule_runs import KEPT, Run, RunState, begin_by_hand
+from rescind.ledger.scheduling.schedule_runs import (
+    KEPT,
+    Run,
+    RunState,
+    start_manual_run,
+)
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
 from rescind.schedules.rules import Rule
@@ -107,7 +112,7 @@ def run_now(name: str, most: int | None, *, as_json: bool) -> None:
     known = (engine, accounts, settings().seal())
     runner = Runner(*known, utc_now, connections.notify_lanes, settings().callbacks)
     with writing(engine) as connection:
-        run = begin_by_hand(connection, name, utc_now(), LEASE)
+        run = start_manual_run(connection, name, utc_now(), LEASE)
     ended = _run(runner, rule, run, most)
     if as_json:
         output.emit_json(_recorded(engine, run))

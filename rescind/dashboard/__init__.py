@@ -1,1 +1,4 @@
-"""The desk: pages for operators, rendered here and refreshed by server-sent events."""
+"""The dashboard: pages for operators, rendered here, kept fresh by server-sent events.
+
+Its addresses begin with ``/desk``, and its cookie's name with ``rescind_desk``.
+"""

@@ -1,4 +1,4 @@
-"""What the overview shows: lanes, the flow of a day, and what is stuck."""
+"""Reads what the overview shows: lanes, a day's outcomes, and what needs a person."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rescind.dashboard.page_context import Desk
+from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.plot import Plot, plot_of
 from rescind.ledger.reading.backlogs import Backlog
 from rescind.ledger.reading.counter_totals import flow
@@ -15,14 +15,14 @@ from rescind.ledger.reading.gauges import Run, deliveries, latest_runs
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
-from rescind.operations.actions import LaneView
+from rescind.operations.lane_view import LaneView
 
 DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """One lane, as it is shown. Nothing in it changes by mere waiting."""
+    """One lane, as it is shown. No field changes only because time passes."""
 
     name: str
     provider: str
@@ -32,27 +32,27 @@ class LaneRow:
     why: str | None
     since: datetime | None
     until: datetime | None
-    """When it will be tried again by itself."""
+    """When the lane will be tried again automatically."""
     backlog: Backlog
     rate: str
     read_rate: str
     failed: int
     by_file: bool
-    """Held by what is wrong with the accounts file, which no button mends."""
+    """Whether a fault in the accounts file holds it, which no button can mend."""
     stalled_since: datetime | None = None
-    """Since when no call is made, though it is open and orders are due."""
+    """Since when no call is made, though the lane is open and orders are due."""
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything on the overview that may change."""
+    """All data of the overview. Two equal boards look the same."""
 
     lanes: Sequence[LaneRow]
     plot: Plot
     failed: int
     undelivered: int
     runs: Sequence[Run]
-    """The latest of each schedule that is held, or that failed."""
+    """The latest run of each schedule, if it is held or failed."""
     accounts_fault: str | None
     counted: int = COUNTED
 
@@ -65,11 +65,11 @@ class Board:
         return [one for one in self.lanes if one.status != "open"]
 
 
-def read_board(desk: Desk) -> Board:
-    """The overview of this moment; a few rows of each index are read."""
-    now, accounts = desk.now(), desk.accounts
-    seen = actions.lanes(desk.engine, accounts, now)
-    with reading(desk.engine) as connection:
+def read_board(dashboard: Dashboard) -> Board:
+    """Read the overview now, from a few rows of each index."""
+    now, accounts = dashboard.now(), dashboard.accounts
+    seen = actions.lanes(dashboard.engine, accounts, now)
+    with reading(dashboard.engine) as connection:
         failed = ended(connection, State.FAILED)
         counts = flow(connection, now - DAY, now)
         told, runs = deliveries(connection), latest_runs(connection)

@@ -1,4 +1,4 @@
-"""The latest board: read once for all who look at it."""
+"""Caches the latest board, so that all viewers share one read of the ledger."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from anyio import CapacityLimiter
 from fastapi import Request
 
 from rescind.dashboard.board import Board, read_board
-from rescind.dashboard.page_context import Desk, the_desk
+from rescind.dashboard.page_context import Dashboard, dashboard_of
 
 TICK = 2.0
-"""Seconds between two looks at the ledger, for all readers together."""
+"""Seconds between two reads of the ledger, for all viewers together."""
 
 
 @dataclass
-class Hub:
-    """What was read last, and how many streams tell of it."""
+class BoardCache:
+    """The board that was read last, and the number of open event streams."""
 
-    desk: Desk
+    dashboard: Dashboard
     open: int = 0
     _board: Board | None = None
     _read_at: float = 0.0
@@ -29,26 +29,26 @@ class Hub:
 
     @cached_property
     def turn(self) -> CapacityLimiter:
-        """Streams look one by one: a slow ledger keeps one thread, and not each."""
+        """Lets one stream read at a time, so that a slow ledger blocks one thread."""
         return CapacityLimiter(1)
 
     def board(self, *, older: bool = True) -> Board:
-        """Not older than a tick, or of this moment.
+        """The board, at most ``TICK`` seconds old; read now if ``older`` is false.
 
         Raises ``LedgerUnreachableError``.
         """
         with self._lock:
             is_old = time.monotonic() - self._read_at >= TICK
             if self._board is None or is_old or not older:
-                self._board = read_board(self.desk)
+                self._board = read_board(self.dashboard)
                 self._read_at = time.monotonic()
             return self._board
 
 
-def the_hub(request: Request) -> Hub:
-    """The hub of the app that was asked."""
+def board_cache_of(request: Request) -> BoardCache:
+    """The board cache of the app that serves the request."""
     state = request.app.state
-    found: Hub | None = getattr(state, "desk_hub", None)
+    found: BoardCache | None = getattr(state, "board_cache", None)
     if found is None:
-        found = state.desk_hub = Hub(the_desk(request))
+        found = state.board_cache = BoardCache(dashboard_of(request))
     return found

@@ -1,4 +1,4 @@
-"""Many new rounds at once: some rows in a transaction, and each with its own answer."""
+"""Retries many cancellations: some in each transaction, each with its own result."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import InvalidRequestError
 
 AT_ONCE = 100
-"""Rows in a transaction: workers wait for no more than these."""
+"""Rows in a transaction: a worker waits for at most so many."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """What became of them."""
+class RetryResult:
+    """The cancellations that were retried, and why others were not."""
 
     rows: list[Row[Any]] = field(default_factory=list)
-    """As they are now."""
+    """The retried rows, after the change."""
     refused: list[str] = field(default_factory=list)
+    """A sentence for each cancellation that was not retried."""
 
 
 def open_rounds(
     engine: Engine, ids: Sequence[str], now: datetime, before: datetime | None
-) -> Opened:
-    """A new round for each; one that cannot have it stops none of the others."""
-    done = Opened()
+) -> RetryResult:
+    """Open a new round for each; one that is refused does not stop the others."""
+    done = RetryResult()
     for start in range(0, len(ids), AT_ONCE):
         _open_some(engine, ids[start : start + AT_ONCE], now, before, done)
     return done
@@ -42,7 +43,7 @@ def _open_some(
     ids: Sequence[str],
     now: datetime,
     before: datetime | None,
-    done: Opened,
+    done: RetryResult,
 ) -> None:
     opened, refused = [], []
     with writing(engine) as connection:
@@ -51,7 +52,7 @@ def _open_some(
                 if retry(connection, row, now, before):
                     opened.append(row.id)
                 else:
-                    refused.append(f"{row.id}: somebody else has just changed it")
+                    refused.append(f"{row.id}: another change was made just now")
             except InvalidRequestError as error:
                 refused.append(str(error))
         rows = rows_of(connection, opened)

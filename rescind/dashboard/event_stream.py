@@ -1,4 +1,4 @@
-"""Server-sent events: the overview anew whenever something on it has changed."""
+"""Server-sent events: sends the overview again whenever it has changed."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from fastapi.responses import StreamingResponse
 
 from rescind.dashboard import board_cache
 from rescind.dashboard.board import Board
-from rescind.dashboard.board_cache import Hub, the_hub
-from rescind.dashboard.page_context import Desk
-from rescind.dashboard.page_guard import DeskRoute, session_of
+from rescind.dashboard.board_cache import BoardCache, board_cache_of
+from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.page_guard import DashboardRoute, session_of
 from rescind.dashboard.rendering import render
 from rescind.dashboard.sessions import Session
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 NAP = 0.25
-"""How soon a stream sees that the server is to end."""
+"""Seconds after which a stream notices that the server is stopping."""
 MOST = 100
-"""Streams at once: a reader beyond them reloads by hand."""
+"""Streams at once: a viewer beyond them has to reload the page."""
 
-router = APIRouter(route_class=DeskRoute)
+router = APIRouter(route_class=DashboardRoute)
 
 
 @router.get("/desk/events")
 async def events(request: Request) -> Response:
-    found = the_hub(request)
-    who = session_of(request, found.desk)
+    found = board_cache_of(request)
+    who = session_of(request, found.dashboard)
     if who is None or found.open >= MOST:
         # 204 tells a browser's EventSource to stop asking.
         return Response(status_code=204)
-    told = _told(request, found, who)
+    told = _stream(request, found, who)
     return StreamingResponse(told, media_type="text/event-stream")
 
 
-async def _told(request: Request, of: Hub, who: Session) -> AsyncIterator[str]:
+async def _stream(request: Request, of: BoardCache, who: Session) -> AsyncIterator[str]:
     of.open += 1
     try:
         yield "retry: 3000\n\n"
         seen: object = None
-        while session_of(request, of.desk) is not None:
+        while session_of(request, of.dashboard) is not None:
             seen_now, text = await to_thread.run_sync(
                 _look, of, who, seen, limiter=of.turn
             )
             yield text or _event("beat", "")
             seen = seen_now
-            if not await _rest(request, of.desk):
+            if not await _rest(request, of.dashboard):
                 return
         yield _event("signed-out", "")
     finally:
         of.open -= 1
 
 
-def _look(of: Hub, who: Session, seen: object) -> tuple[object, str]:
-    """What is known now, and the event that tells it, if it is news."""
+def _look(of: BoardCache, who: Session, seen: object) -> tuple[object, str]:
+    """The current board or trouble, and an event if it differs from ``seen``."""
     try:
         board = of.board()
     except LedgerUnreachableError as error:
@@ -70,15 +70,15 @@ def _look(of: Hub, who: Session, seen: object) -> tuple[object, str]:
 
 
 def shown(board: Board, who: Session) -> dict[str, object]:
-    """What the board's template needs."""
+    """The variables of the template ``board.html``."""
     return {"board": board, "session": who, "operates": who.operates}
 
 
-async def _rest(request: Request, desk: Desk) -> bool:
-    """Until the next tick: true; false once the reader or the server goes away."""
+async def _rest(request: Request, dashboard: Dashboard) -> bool:
+    """Wait for the next tick; false if the viewer has left or the server stops."""
     until = time.monotonic() + board_cache.TICK
     while time.monotonic() < until:
-        if desk.front.stopping.is_set() or await request.is_disconnected():
+        if dashboard.context.stopping.is_set() or await request.is_disconnected():
             return False
         await asyncio.sleep(NAP)
     return True

@@ -1,4 +1,4 @@
-"""How values are written on a page."""
+"""Formats values for the pages."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MARKS = {
     "open": "○",
     "working": "▸",
 }
-"""Beside its colour each state has a sign of its own."""
+"""Each state has a sign beside its colour, for readers who cannot tell colours."""
 
 
 def span(seconds: float) -> str:
-    """How long, as a person says it."""
+    """A duration in seconds as text, such as ``3 min``."""
     whole = max(0, round(seconds))
     for size, unit in UNITS:
         if whole >= 2 * size:
@@ -41,7 +41,7 @@ def as_moment(value: datetime | int | str) -> datetime:
 
 
 def at(value: datetime | int | str | None) -> Markup:
-    """A moment, in UTC; the page's script shows it in the reader's zone."""
+    """A time in UTC; the page's script changes it to the reader's time zone."""
     if value is None:
         return Markup("–")
     moment = as_moment(value)
@@ -51,7 +51,7 @@ def at(value: datetime | int | str | None) -> Markup:
 
 
 def age(value: datetime | int | str | None, now: datetime) -> Markup:
-    """How long ago; the page's script lets it grow."""
+    """How long ago a time was; the page's script keeps it up to date."""
     if value is None:
         return Markup("–")
     moment = as_moment(value)
@@ -65,7 +65,7 @@ def _iso(moment: datetime) -> str:
 
 
 def plain(value: object) -> str:
-    """``already_cancelled`` as a person writes it."""
+    """The value with spaces: ``already cancelled`` for ``already_cancelled``."""
     return str(value).replace("_", " ")
 
 
@@ -74,7 +74,7 @@ def mark(state: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value of a record; a mapping as its names and values."""
+    """A value of a record; a mapping is shown as ``name=value`` pairs."""
     if isinstance(value, dict):
         return ", ".join(f"{name}={one}" for name, one in value.items())
     return str(value)

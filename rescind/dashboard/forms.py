@@ -1,4 +1,4 @@
-"""Fields of forms."""
+"""Types and parsers of form fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Texts = Annotated[list[str], Form()]
 
 
 def deadline_of(written: str, now: datetime) -> datetime | None:
-    """A new deadline, or none; raises ``InvalidRequestError`` in a sentence."""
+    """The new deadline, or ``None`` if empty; raises ``InvalidRequestError``."""
     if not written.strip():
         return None
     try:
@@ -23,5 +23,5 @@ def deadline_of(written: str, now: datetime) -> datetime | None:
     except ValueError as error:
         raise InvalidRequestError(f"The new deadline {error}.") from None
     if found <= now:
-        raise InvalidRequestError("The new deadline has passed: give one to come.")
+        raise InvalidRequestError("The new deadline has passed: give a later time.")
     return found

@@ -1,4 +1,4 @@
-"""Holding and resuming lanes."""
+"""Routes that hold and resume lanes."""
 
 from __future__ import annotations
 
@@ -10,49 +10,55 @@ from fastapi.responses import RedirectResponse
 from rescind.config.accounts import Lane
 from rescind.dashboard.forms import Text
 from rescind.dashboard.page_guard import (
-    DeskRoute,
+    DashboardRoute,
     Operator,
     Reader,
     RefusedError,
-    TheDesk,
+    TheDashboard,
 )
 from rescind.dashboard.rendering import page
 from rescind.operations import actions
 from rescind.operations.actions import EVERY_OPERATION, UnknownError
 
-router = APIRouter(route_class=DeskRoute)
+router = APIRouter(route_class=DashboardRoute)
 
 
 @router.get("/desk/lanes/hold")
-def ask_to_hold(request: Request, desk: TheDesk, who: Reader, lane: str) -> Response:
+def ask_to_hold(
+    request: Request, dashboard: TheDashboard, who: Reader, lane: str
+) -> Response:
     del who
     try:
-        seen = actions.lane(desk.engine, desk.accounts, _named(lane), desk.now())
+        seen = actions.lane(
+            dashboard.engine, dashboard.accounts, _named(lane), dashboard.now()
+        )
     except UnknownError as error:
         raise RefusedError(str(error), 404) from None
     return page(request, "hold.html", lane=seen)
 
 
 @router.post("/desk/lanes/hold")
-def hold(desk: TheDesk, who: Operator, lane: Text) -> Response:
+def hold(dashboard: TheDashboard, who: Operator, lane: Text) -> Response:
     del who
     try:
-        actions.hold(desk.engine, desk.accounts, _named(lane), desk.now())
+        actions.hold(
+            dashboard.engine, dashboard.accounts, _named(lane), dashboard.now()
+        )
     except UnknownError as error:
         raise RefusedError(str(error), 404) from None
     return _to_overview("held", lane)
 
 
 @router.post("/desk/lanes/resume")
-def resume(desk: TheDesk, who: Operator, lane: Text) -> Response:
+def resume(dashboard: TheDashboard, who: Operator, lane: Text) -> Response:
     del who
     named = _named(lane)
     try:
-        fault = actions.resume(desk.engine, desk.accounts, named)
+        fault = actions.resume(dashboard.engine, dashboard.accounts, named)
     except UnknownError as error:
         raise RefusedError(str(error), 404) from None
     if fault is None:
-        desk.wake({operation: {named} for operation in EVERY_OPERATION})
+        dashboard.notify({operation: {named} for operation in EVERY_OPERATION})
     return _to_overview("resumed", lane)
 
 

@@ -1,11 +1,16 @@
-"""Lists: what ended so that somebody must look, what fits a search, groups."""
+"""Pages with lists: ended cancellations, search results, and groups."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
 from providers.registry import BY_NAME
-from rescind.dashboard.page_guard import DeskRoute, Reader, RefusedError, TheDesk
+from rescind.dashboard.page_guard import (
+    DashboardRoute,
+    Reader,
+    RefusedError,
+    TheDashboard,
+)
 from rescind.dashboard.rendering import page
 from rescind.dashboard.selection import ENDED, listing_of
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
@@ -17,15 +22,15 @@ from rescind.provider.text import storable
 FOUND = 50
 GROUPS = 50
 LONGEST = 500
-"""Characters of what may be looked for; a path of three parts is the longest."""
+"""Characters in a search text; ``provider/account/key`` is the longest kind."""
 
-router = APIRouter(route_class=DeskRoute)
+router = APIRouter(route_class=DashboardRoute)
 
 
 @router.get("/desk/ended")
 def ended(
     request: Request,
-    desk: TheDesk,
+    dashboard: TheDashboard,
     who: Reader,
     state: str = "failed",
     provider: str = "",
@@ -33,10 +38,10 @@ def ended(
     group: str = "",
     before: str = "",
 ) -> Response:
-    """What ended otherwise than cancelled, and what to do about each."""
+    """Cancellations that failed, expired or were rejected, each with advice."""
     del who
     wanted = listing_of(state, provider, account, group)
-    with reading(desk.engine) as connection:
+    with reading(dashboard.engine) as connection:
         found = wanted.read(connection, storable(before))
     return page(
         request,
@@ -49,15 +54,17 @@ def ended(
 
 
 @router.get("/desk/search")
-def search(request: Request, desk: TheDesk, who: Reader, q: str = "") -> Response:
-    """Whatever is exactly so: an order, a key, an id, provider/account/key, a group."""
+def search(
+    request: Request, dashboard: TheDashboard, who: Reader, q: str = ""
+) -> Response:
+    """Exact matches: an order, a key, an id, provider/account/key, or a group."""
     del who
     words = storable(q.strip())
     if len(words) > LONGEST:
-        raise RefusedError("That is too long to be an order, a key or an id.", 422)
+        raise RefusedError("This is too long to be an order, a key or an id.", 422)
     records, group = [], None
     if words:
-        with reading(desk.engine) as connection:
+        with reading(dashboard.engine) as connection:
             found = search_ledger(connection, words, FOUND)
             records = [as_record(row) for row in found]
             group = standing(connection, words)
@@ -68,11 +75,15 @@ def search(request: Request, desk: TheDesk, who: Reader, q: str = "") -> Respons
 
 @router.get("/desk/groups")
 def groups(
-    request: Request, desk: TheDesk, who: Reader, after: str = "", name: str = ""
+    request: Request,
+    dashboard: TheDashboard,
+    who: Reader,
+    after: str = "",
+    name: str = "",
 ) -> Response:
-    """Groups in the order of their names, each with what became of it."""
+    """Groups sorted by name, each with its number of cancellations per state."""
     del who
-    with reading(desk.engine) as connection:
+    with reading(dashboard.engine) as connection:
         if name:
             one = standing(connection, storable(name))
             listed = [] if one is None else [one]

@@ -1,4 +1,4 @@
-"""One cancellation: how it stands, and how it came to."""
+"""The page of one cancellation: its state, advice and history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from rescind.dashboard.advice import advice
-from rescind.dashboard.page_guard import DeskRoute, Reader, RefusedError, TheDesk
+from rescind.dashboard.page_guard import (
+    DashboardRoute,
+    Reader,
+    RefusedError,
+    TheDashboard,
+)
 from rescind.dashboard.rendering import page
 from rescind.dashboard.selection import may_be_retried
 from rescind.ledger.reading.queries import as_record, find, history
@@ -15,27 +20,29 @@ from rescind.ledger.states import EDGES, State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
-SAID = {"retried": "A new round has begun: its next steps appear below."}
+NOTICES = {"retried": "A new round has begun: its next steps appear below."}
 MEANS = {
     "answered": "was answered",
     "not_sent": "never reached the provider",
-    "throttled": "was asked to wait",
-    "maybe_done": "was made, and its answer lost: it may have been done",
+    "throttled": "was refused for now: the provider asks callers to wait",
+    "maybe_done": "was sent, and its answer was lost: it may have taken effect",
 }
 
-router = APIRouter(route_class=DeskRoute)
+router = APIRouter(route_class=DashboardRoute)
 
 
 @router.get("/desk/cancellations/{name}")
 def one(
-    request: Request, desk: TheDesk, who: Reader, name: str, done: str = ""
+    request: Request, dashboard: TheDashboard, who: Reader, name: str, done: str = ""
 ) -> Response:
     del who
-    with reading(desk.engine) as connection:
+    with reading(dashboard.engine) as connection:
         row = find(connection, storable(name))
         steps = [] if row is None else history(connection, row.id)
     if row is None:
-        raise RefusedError("There is no such cancellation: it may be deleted.", 404)
+        raise RefusedError(
+            "There is no such cancellation: it may have been deleted.", 404
+        )
     record = as_record(row)
     return page(
         request,
@@ -44,12 +51,12 @@ def one(
         steps=[_step(step) for step in steps],
         advice=advice(record["provider"], record["state"], record["reason"]),
         retryable=may_be_retried(record),
-        notice=SAID.get(done),
+        notice=NOTICES.get(done),
     )
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
-    """A change of state, with the reason that such a change has."""
+    """A change of state for the template, with the usual cause of such a change."""
     evidence = step["evidence"]
     call = evidence if isinstance(evidence, dict) else None
     return {

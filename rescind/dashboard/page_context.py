@@ -1,4 +1,4 @@
-"""What the desk's pages work with: made once for each app, from what it is given."""
+"""What the dashboard's pages share: made once for each app."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from rescind.config.access_tokens import Access
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.settings import Settings
 from rescind.dashboard.sessions import Sessions
-from worker.background_notifier import Waker
+from worker.background_notifier import BackgroundNotifier
 
 
-class Front(Protocol):
-    """What the app has for whoever answers people: ``request.app.state.front``."""
+class ApiContext(Protocol):
+    """What the dashboard needs of the app's context: ``request.app.state.context``."""
 
     settings: Settings
     engine: Engine
     access: Access
-    waker: Waker
+    notifier: BackgroundNotifier
     stopping: Event
-    """Set when the process is to end, and so must all that streams."""
+    """Set when the process is to end; every event stream must end then."""
 
     @property
     def accounts(self) -> Accounts: ...
@@ -42,42 +42,42 @@ def _limiter() -> MovingWindowRateLimiter:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """The ledger, the accounts, and who may look at them."""
+class Dashboard:
+    """The ledger, the accounts, the tokens and the sessions."""
 
-    front: Front
+    context: ApiContext
     sessions: Sessions
     failures: MovingWindowRateLimiter = field(default_factory=_limiter)
-    """Sign-ins that failed, by address."""
+    """Failed sign-ins, by address."""
 
     @property
     def engine(self) -> Engine:
         """Raises ``LedgerUnreachableError`` for a ledger of another version."""
-        return self.front.ledger()
+        return self.context.ledger()
 
     @property
     def access(self) -> Access:
-        return self.front.access
+        return self.context.access
 
     @property
     def accounts(self) -> Accounts:
-        return self.front.accounts
+        return self.context.accounts
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def wake(self, asked: Mapping[str, set[Lane]]) -> None:
-        """Have each lane called by the operations it is asked for."""
+    def notify(self, asked: Mapping[str, set[Lane]]) -> None:
+        """Notify the workers: ``asked`` maps an operation to its lanes."""
         for operation, lanes in asked.items():
-            self.front.waker.wake(lanes, operation)
+            self.context.notifier.notify(lanes, operation)
 
 
-def the_desk(request: Request) -> Desk:
-    """The desk of the app that was asked."""
+def dashboard_of(request: Request) -> Dashboard:
+    """The dashboard of the app that serves the request."""
     state = request.app.state
-    found: Desk | None = getattr(state, "desk", None)
+    found: Dashboard | None = getattr(state, "dashboard", None)
     if found is None:
-        front: Front = state.front
-        found = Desk(front, Sessions(front.settings.seal_keys()))
-        state.desk = found
+        context: ApiContext = state.context
+        found = Dashboard(context, Sessions(context.settings.seal_keys()))
+        state.dashboard = found
     return found

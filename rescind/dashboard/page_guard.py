@@ -1,4 +1,4 @@
-"""What holds for every page: who may see it, its headers, and errors in words."""
+"""Guards every page: sessions, security headers, and errors as readable pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.types import Message
 
 from rescind.config.settings import SettingsError
-from rescind.dashboard.page_context import Desk, the_desk
+from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import Session
 from rescind.ledger.seal import SealError
@@ -38,7 +38,7 @@ POLICY = {
 HEADERS = {
     "Content-Security-Policy": "; ".join(f"{k} {v}" for k, v in POLICY.items()),
     "X-Content-Type-Options": "nosniff",
-    # Not "no-referrer": with it browsers would hide a form's origin from us, too.
+    # With "no-referrer", browsers would send forms without a usable Origin.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -46,15 +46,15 @@ HEADERS = {
 }
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FORM = 65_536
-"""Bytes: 200 that are ticked come to some 10,000."""
+"""Bytes of a form: 200 ticked cancellations take about 10,000."""
 
 
 class NotSignedInError(Exception):
-    """No session, or one that is over."""
+    """The request has no session, or one that has ended."""
 
 
 class RefusedError(Exception):
-    """A person may not do this, or not from there: a sentence for them."""
+    """The request is refused; the text is a sentence for the user."""
 
     def __init__(self, why: str, status: int = 403) -> None:
         super().__init__(why)
@@ -64,8 +64,8 @@ class RefusedError(Exception):
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class DeskRoute(APIRoute):
-    """A page: with the headers of all pages, and errors as pages in words."""
+class DashboardRoute(APIRoute):
+    """A route that adds the pages' headers, and answers errors as pages."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
@@ -86,18 +86,18 @@ class DeskRoute(APIRoute):
 
 
 async def _whole(request: Request) -> Request:
-    """The request with its form, which is read before anybody knows whose it is."""
+    """The request with its form, which is read, bounded, before authentication."""
     if request.method == "GET":
         return request
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("", FORM):
-        # Parts of a multipart form name their encodings, and some take minutes to read.
-        raise RefusedError(f"Forms are taken as {FORM} alone: nothing was done.", 415)
+        # A multipart form names its encodings, and some take minutes to decode.
+        raise RefusedError(f"A form must be sent as {FORM}: nothing was done.", 415)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_FORM:
-            raise RefusedError("No form here is as large: nothing was done.", 413)
+            raise RefusedError("The form is too large: nothing was done.", 413)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": bytes(body), "more_body": False}
@@ -113,10 +113,10 @@ def _in_words(request: Request, error: Exception) -> Response | None:
     if isinstance(error, InvalidRequestError):
         return _trouble(request, 422, "That was not done", str(error))
     if isinstance(error, LedgerUnreachableError | LedgerVersionError):
-        return _trouble(request, 503, "The ledger is out of reach", str(error))
+        return _trouble(request, 503, "The ledger cannot be used", str(error))
     if isinstance(error, DBAPIError):
-        why = in_words(the_desk(request).front.engine, error)
-        return _trouble(request, 503, "The ledger is out of reach", why)
+        why = in_words(dashboard_of(request).context.engine, error)
+        return _trouble(request, 503, "The ledger cannot be used", why)
     if isinstance(error, SettingsError | SealError):
         return _trouble(request, 503, "A setting is wrong", str(error))
     return None
@@ -126,11 +126,11 @@ def _trouble(request: Request, status: int, title: str, why: str) -> Response:
     return page(request, "trouble.html", status, title=title, why=why)
 
 
-# --- who it is ------------------------------------------------------------------------
+# --- authentication -------------------------------------------------------------------
 
 
 def to_sign_in(request: Request) -> Response:
-    """To the page that asks for a token, and back here afterwards."""
+    """Redirect to the sign-in page, which leads back to this page."""
     if _follows_a_link(request):
         return page(request, "onward.html")
     back = request.url.path if request.method == "GET" else "/"
@@ -143,9 +143,9 @@ def to_sign_in(request: Request) -> Response:
 
 
 def _follows_a_link(request: Request) -> bool:
-    """Whether another site's link led here: then browsers keep a strict cookie back.
+    """Whether a link on another site led here: then browsers do not send our cookie.
 
-    A page that leads on to itself has it sent, to whoever is signed in.
+    The cookie is ``SameSite=strict``. A page that reloads itself makes them send it.
     """
     from_afar = request.headers.get("sec-fetch-site") == "cross-site"
     return from_afar and request.method == "GET"
@@ -159,18 +159,18 @@ def cookie_name(request: Request) -> str:
     return SECURE_COOKIE if is_secure(request) else COOKIE
 
 
-def session_of(request: Request, desk: Desk) -> Session | None:
-    """Whose session the request shows; asks anew whether its token still opens."""
+def session_of(request: Request, dashboard: Dashboard) -> Session | None:
+    """The request's session, if its token is still configured; otherwise ``None``."""
     cookie = request.cookies.get(cookie_name(request))
-    return desk.sessions.read(cookie, desk.access) if cookie else None
+    return dashboard.sessions.read(cookie, dashboard.access) if cookie else None
 
 
-TheDesk = Annotated[Desk, Depends(the_desk)]
+TheDashboard = Annotated[Dashboard, Depends(dashboard_of)]
 
 
-def reader(request: Request, desk: TheDesk) -> Session:
-    """Whoever looks at a page."""
-    found = session_of(request, desk)
+def reader(request: Request, dashboard: TheDashboard) -> Session:
+    """A dependency: the session of a signed-in user; raises ``NotSignedInError``."""
+    found = session_of(request, dashboard)
     if found is None:
         raise NotSignedInError
     request.state.session = found
@@ -183,15 +183,19 @@ Reader = Annotated[Session, Depends(reader)]
 def operator(
     request: Request, who: Reader, form_key: Annotated[str, Form()] = ""
 ) -> Session:
-    """Whoever sends a form: from a page of ours, in this session, and allowed to."""
+    """A dependency: the session of a user who may send this form.
+
+    Raises ``RefusedError`` if the form came from another site or another session, or
+    the token lacks the scope ``operate``.
+    """
     check_origin(request)
     if not hmac.compare_digest(form_key.encode(), who.form_key.encode()):
         raise RefusedError(
-            "This form is not of your present session: go back, reload and try again."
+            "This form belongs to an earlier session: go back, reload and try again."
         )
     if not who.operates:
         raise RefusedError(
-            f"The token {who.name} may look and not act: it lacks the scope operate."
+            f"The token {who.name} can only view: it lacks the scope operate."
         )
     return who
 
@@ -200,14 +204,14 @@ Operator = Annotated[Session, Depends(operator)]
 
 
 def check_origin(request: Request) -> None:
-    """Refuse what another site had this browser send."""
+    """Raise ``RefusedError`` for a request that another site's page made."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
     if site is not None:
-        # Behind a proxy the browser knows better than we do where the page was from.
+        # Behind a proxy, Host may differ: the browser's own verdict is more reliable.
         ours = site in ("same-origin", "none")
     else:
         host = request.headers.get("host", "")
         ours = origin is None or origin.partition("://")[2] == host
     if not ours:
-        raise RefusedError("This came from another site's page: nothing was done.")
+        raise RefusedError("A page of another site sent this: nothing was done.")

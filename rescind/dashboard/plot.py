@@ -1,4 +1,4 @@
-"""The flow of a day as bars: geometry alone, drawn by a template."""
+"""Computes the bar chart of a day's outcomes; a template draws it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms, moment
 
 ORDER = (State.CANCELLED, State.REJECTED, State.EXPIRED, State.FAILED)
-"""From the bottom of a bar to its top."""
+"""The states in a bar, from bottom to top."""
 HOURS = 24
 LEFT, TOP, HEIGHT, STEP, WIDTH = 46, 8, 150, 28, 20
 LEAST = 2.0
-"""So high at least is what is not nothing: one failure among thousands is seen."""
+"""The least height of a part of a bar, so that one failure among thousands shows."""
 HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """What ended in one hour, by state."""
+    """The number of cancellations that ended in one hour, by state."""
 
     start: datetime
     counts: Mapping[State, int]
@@ -33,7 +33,7 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A part of an hour's bar."""
+    """The part of an hour's bar for one state, in SVG units."""
 
     state: State
     x: float
@@ -43,7 +43,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """All that is drawn."""
+    """Everything that the template draws."""
 
     hours: Sequence[Hour]
     bars: Sequence[tuple[Hour, Sequence[Bar]]]
@@ -57,7 +57,7 @@ class Plot:
 
 
 def plot_of(counts: Iterable[Flow], now: datetime) -> Plot:
-    """The last 24 hours, the one that runs among them."""
+    """The plot of the last 24 hours, including the current one."""
     listed = [one for one in counts if one.state in ORDER]
     hours = _hours(listed, now)
     top = _round_up(max(hour.total for hour in hours))
@@ -83,7 +83,7 @@ def _hours(listed: Iterable[Flow], now: datetime) -> list[Hour]:
 
 
 def _reasons(listed: Iterable[Flow], first: datetime) -> list[tuple[State, str, int]]:
-    """Each outcome and how often, the most frequent of a state first."""
+    """Each state and reason with its count, the most frequent of a state first."""
     sums: dict[tuple[State, str], int] = {}
     for one in listed:
         if one.slot >= first:
@@ -108,7 +108,7 @@ def _y(value: int, top: int) -> float:
 
 
 def _round_up(value: int) -> int:
-    """The next of 4, 10, 20, 40, 100, …: whole numbers at each quarter or half."""
+    """The next of 4, 10, 20, 40, 100, …, so that half of it is a whole number."""
     size = 1
     while True:
         for step in (4, 10, 20):

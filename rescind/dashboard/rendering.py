@@ -1,4 +1,4 @@
-"""Templates, and a page made of one."""
+"""Renders Jinja templates and whole pages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def render(template: str, **values: Any) -> str:
 def page(
     request: Request, template: str, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    """A whole page; what it says of the session comes from the request."""
+    """A whole page; its session comes from the request's state."""
     session = getattr(request.state, "session", None)
     text = render(
         template,

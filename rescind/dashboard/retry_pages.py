@@ -1,4 +1,4 @@
-"""New rounds, for one or for many: asked about first, with how many it will be."""
+"""Retries one or many cancellations, after a page that asks for confirmation."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from fastapi.responses import RedirectResponse
 
 from rescind.dashboard.bulk_retry import open_rounds
 from rescind.dashboard.forms import Text, Texts, deadline_of
-from rescind.dashboard.page_context import Desk
-from rescind.dashboard.page_guard import DeskRoute, Operator, RefusedError, TheDesk
+from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.page_guard import (
+    DashboardRoute,
+    Operator,
+    RefusedError,
+    TheDashboard,
+)
 from rescind.dashboard.rendering import page
 from rescind.dashboard.selection import MOST, Listing, listing_of, may_be_retried
 from rescind.ledger.reading.queries import as_record, rows_of, stamp
@@ -23,25 +28,25 @@ from rescind.operations.actions import lanes_to_notify
 from rescind.provider.text import storable
 
 TICKED = 200
-"""More are not on a page."""
-SAID = 20
-"""Refusals that are shown one by one."""
+"""Ticked cancellations in one form; a page shows fewer."""
+REFUSALS_SHOWN = 20
+"""Refusals that the result page lists one by one."""
 
-router = APIRouter(route_class=DeskRoute)
+router = APIRouter(route_class=DashboardRoute)
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
-    """Which ones a form means: those ticked, or all that fit a filter."""
+class Selection:
+    """The cancellations that a form selects: the ticked ones, or a filter's."""
 
     ids: Sequence[str]
     listing: Listing | None
     until: str
-    """What ended later was not there when it was asked about."""
+    """When the confirmation was shown: those that ended later were not counted."""
 
-    def records(self, desk: Desk) -> list[dict[str, Any]]:
-        """They, as they stand now; of a filter those that ended before ``until``."""
-        with reading(desk.engine) as connection:
+    def records(self, dashboard: Dashboard) -> list[dict[str, Any]]:
+        """Their current records; of a filter, those that ended before ``until``."""
+        with reading(dashboard.engine) as connection:
             if self.listing is None:
                 return [as_record(row) for row in rows_of(connection, self.ids)]
             found = self.listing.newest(connection)
@@ -49,7 +54,7 @@ class Meant:
         return [one for one in found if not last or one["finished_at"] <= last]
 
 
-def meant(
+def selection(
     id: Texts = [],  # noqa: A002, B006  (FastAPI copies it)
     every: Text = "",
     until: Text = "",
@@ -57,28 +62,31 @@ def meant(
     provider: Text = "",
     account: Text = "",
     group: Text = "",
-) -> Meant:
+) -> Selection:
+    """A dependency: the form's selection; raises ``RefusedError``."""
     if every:
-        return Meant((), listing_of(state, provider, account, group), until)
+        return Selection((), listing_of(state, provider, account, group), until)
     if len(id) > TICKED:
         raise RefusedError(f"At most {TICKED} can be ticked at once.", 422)
-    return Meant(tuple(dict.fromkeys(map(storable, id))), None, "")
+    return Selection(tuple(dict.fromkeys(map(storable, id))), None, "")
 
 
-TheMeant = Annotated[Meant, Depends(meant)]
+TheSelection = Annotated[Selection, Depends(selection)]
 
 
 @router.post("/desk/retry")
-def ask(request: Request, desk: TheDesk, who: Operator, those: TheMeant) -> Response:
-    """How many there are, and what will happen."""
+def ask(
+    request: Request, dashboard: TheDashboard, who: Operator, selected: TheSelection
+) -> Response:
+    """The confirmation: how many will be retried, and what that does."""
     del who
-    records = those.records(desk)
-    now = desk.now()
+    records = selected.records(dashboard)
+    now = dashboard.now()
     able = [one for one in records if may_be_retried(one)]
     return page(
         request,
         "retry.html",
-        those=those,
+        selected=selected,
         able=able[:MOST],
         more=len(records) > MOST,
         unable=len(records) - len(able),
@@ -90,20 +98,21 @@ def ask(request: Request, desk: TheDesk, who: Operator, those: TheMeant) -> Resp
 @router.post("/desk/retry/now")
 def retry(
     request: Request,
-    desk: TheDesk,
+    dashboard: TheDashboard,
     who: Operator,
-    those: TheMeant,
+    selected: TheSelection,
     deadline: Annotated[str, Form()] = "",
 ) -> Response:
     del who
-    now = desk.now()
+    now = dashboard.now()
     before = deadline_of(deadline, now)
-    able = [one["id"] for one in those.records(desk) if may_be_retried(one)][:MOST]
-    done = open_rounds(desk.engine, able, now, before)
-    desk.wake(lanes_to_notify(done.rows))
+    records = selected.records(dashboard)
+    able = [one["id"] for one in records if may_be_retried(one)][:MOST]
+    done = open_rounds(dashboard.engine, able, now, before)
+    dashboard.notify(lanes_to_notify(done.rows))
     if len(able) == len(done.rows) == 1:
         return RedirectResponse(f"/desk/cancellations/{able[0]}?done=retried", 303)
-    return page(request, "retried.html", done=done, said=SAID)
+    return page(request, "retried.html", done=done, shown=REFUSALS_SHOWN)
 
 
 def _is_late(record: dict[str, Any], now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""All of the desk's pages, for the app that serves them."""
+"""The router with all of the dashboard's pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of what has ended is meant: by a filter, or ticked one by one."""
+"""Filters ended cancellations, and says which of them can be retried."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from rescind.provider.text import storable
 PAGE = 50
 ENDED = (State.FAILED, State.EXPIRED, State.REJECTED)
 MOST = 1_000
-"""How many are opened again at once."""
+"""Cancellations that one form can retry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One that is listed, with what to do about it."""
+    """A listed cancellation, with advice."""
 
     record: dict[str, Any]
 
@@ -41,22 +41,22 @@ class Listed:
 
 
 def may_be_retried(record: dict[str, Any]) -> bool:
-    """Whether a new round can be opened: not for what was never valid."""
+    """Whether it can be retried: it has ended, and its submission was valid."""
     return record["state"] in ENDED and not record["key"].startswith(REFUSED_KEY)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of what fits, the newest first."""
+    """A page of matching cancellations, the newest first."""
 
     rows: Sequence[Listed]
     older: str | None
-    """Where the next page begins."""
+    """The id before which the next page begins, or ``None``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A filter, as its form has it."""
+    """The filter of a list, as the form's fields give it."""
 
     state: State
     provider: str
@@ -81,7 +81,7 @@ class Listing:
         return {name: value for name, value in whole.items() if value}
 
     def query(self, **more: str) -> str:
-        """As it stands in an address."""
+        """The filter as the query part of an address."""
         return urlencode({**self.fields(), **more})
 
     def read(self, connection: Connection, before: str = "") -> Page:
@@ -91,16 +91,16 @@ class Listing:
         return Page(shown, older)
 
     def newest(self, connection: Connection) -> list[dict[str, Any]]:
-        """The newest that fit: one more than ``MOST`` where there are more."""
+        """The newest matches: ``MOST + 1`` of them if there are more than ``MOST``."""
         return [as_record(r) for r in list_rows(connection, self.filter(), MOST + 1)]
 
 
 def listing_of(state: str, provider: str, account: str, group: str) -> Listing:
-    """The filter of an address or a form; raises ``RefusedError`` in a sentence."""
+    """The filter of an address or a form; raises ``RefusedError`` for wrong values."""
     if state not in ENDED:
         listed = ", ".join(ENDED)
-        raise RefusedError(f"There is no such list: it must be of {listed}.", 422)
+        raise RefusedError(f"There is no such list: the lists are {listed}.", 422)
     if provider and provider not in BY_NAME:
         listed = ", ".join(sorted(BY_NAME))
-        raise RefusedError(f"There is no such provider: there are {listed}.", 422)
+        raise RefusedError(f"There is no such provider: they are {listed}.", 422)
     return Listing(State(state), provider, storable(account), storable(group))

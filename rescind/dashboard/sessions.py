@@ -1,4 +1,4 @@
-"""Who is signed in: a cookie that only we can read, and that holds no token."""
+"""Sessions: an encrypted cookie that names a token and does not contain it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ HOURS = 12
 LASTS = HOURS * 3600
 PURPOSE = b"rescind desk session"
 SHOWN = 16
-"""Bytes of a token's digest that tie a session to it."""
+"""Bytes of a token's fingerprint, which ties a session to the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One signed-in browser: whose token it showed, and what its forms must hold."""
+    """A signed-in browser: its token's name and scopes, and the key of its forms."""
 
     name: str
     scopes: frozenset[Scope]
@@ -36,10 +36,10 @@ class Session:
 
 
 class Sessions:
-    """Makes cookies and reads them; ``seal_keys`` as in ``RESCIND_SEAL_KEY``.
+    """Makes cookies and reads them; ``seal_keys`` is as in ``RESCIND_SEAL_KEY``.
 
-    Keys are derived from those, so that a cookie opens nothing that the ledger holds.
-    Without any, sessions end with this process.
+    The cookies' keys are derived from those, so they cannot decrypt the ledger's data.
+    Without ``seal_keys``, sessions end with this process.
     """
 
     def __init__(self, seal_keys: str = "") -> None:
@@ -49,12 +49,16 @@ class Sessions:
         self._ended: dict[str, float] = {}
 
     def cookie(self, token: Token) -> str:
-        """A new session for whoever has just shown this token."""
+        """The cookie of a new session for this token."""
         held = [token.name, _shown(token), secrets.token_urlsafe(24)]
         return self._fernet.encrypt(json.dumps(held).encode()).decode()
 
     def read(self, cookie: str, access: Access) -> Session | None:
-        """The session, if it is one of ours, not over, and its token still opens."""
+        """The session, or ``None``.
+
+        It is ``None`` if the cookie is forged or expired, the session was ended, or the
+        token is no longer configured or lacks the scope ``read``.
+        """
         try:
             held = json.loads(self._fernet.decrypt(cookie.encode(), ttl=LASTS))
         except (InvalidToken, ValueError):
@@ -70,7 +74,11 @@ class Sessions:
         return Session(token.name, token.scopes, form_key)
 
     def end(self, session: Session) -> None:
-        """Let no copy of its cookie open anything, as long as this process lives."""
+        """Revoke the session in this process: copies of its cookie are refused.
+
+        The revocation is only in memory: a restart, and other API processes, do not
+        know it.
+        """
         now = time.monotonic()
         for key in [key for key, over in [*self._ended.items()] if over <= now]:
             self._ended.pop(key, None)
@@ -82,7 +90,7 @@ def _named(tokens: Sequence[Token], name: str) -> Token | None:
 
 
 def _shown(token: Token) -> str:
-    # Of the digest's digest: the cookie says nothing of what opens the door.
+    # A hash of the token's hash: the cookie reveals nothing that opens the API.
     return sha256(PURPOSE + token.digest).hexdigest()[: 2 * SHOWN]
 
 

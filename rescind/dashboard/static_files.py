@@ -1,4 +1,4 @@
-"""Style sheet and scripts, from this folder and with nothing else in it."""
+"""Serves the style sheet and scripts: only the files named here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _content(name: str) -> bytes:
 
 @cache
 def version() -> str:
-    """Part of each address, so that what a browser keeps is never out of date."""
+    """A hash in each file's address, so that a browser's cache is never out of date."""
     whole = b"".join(_content(name) for name in KINDS)
     return sha256(whole).hexdigest()[:12]
 

@@ -1,4 +1,4 @@
-"""Outcomes that no producer could be told of: listed, and told again."""
+"""Notifications that were given up: the page that lists and resends them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from fastapi.responses import RedirectResponse
 from rescind.dashboard.formatting import many
 from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.page_guard import (
-    DeskRoute,
+    DashboardRoute,
     Operator,
     Reader,
     RefusedError,
-    TheDesk,
+    TheDashboard,
 )
 from rescind.dashboard.rendering import page
 from rescind.ledger.deliveries.delivery_queries import (
     as_listed,
-    list_told,
+    delivery_page,
     place_in,
     place_of,
     written,
@@ -29,26 +29,30 @@ from rescind.provider.text import storable
 GIVEN_UP = "given_up"
 PAGE = 50
 TICKED = 200
-"""More are not on a page."""
+"""Ticked notifications in one form; a page shows fewer."""
 MOST = 1_000
-"""About how many are told again at once."""
+"""About how many are resent by one form."""
 
-router = APIRouter(route_class=DeskRoute)
+router = APIRouter(route_class=DashboardRoute)
 
 
-@router.get("/desk/untold")
-def untold(
-    request: Request, desk: TheDesk, who: Reader, behind: str = "", done: str = ""
+@router.get("/desk/undelivered")
+def list_undelivered(
+    request: Request,
+    dashboard: TheDashboard,
+    who: Reader,
+    behind: str = "",
+    done: str = "",
 ) -> Response:
-    """What was given up, the latest first, with what the other side answered."""
+    """Notifications that were given up, the latest first, with the last answer."""
     del who
     place = place_in(GIVEN_UP, behind)
-    with reading(desk.engine) as connection:
-        rows = list_told(connection, GIVEN_UP, PAGE + 1, place)
+    with reading(dashboard.engine) as connection:
+        rows = delivery_page(connection, GIVEN_UP, PAGE + 1, place)
     last = place_of(rows[PAGE - 1], GIVEN_UP) if len(rows) > PAGE else None
     return page(
         request,
-        "untold.html",
+        "undelivered.html",
         rows=[as_listed(row) for row in rows[:PAGE]],
         older=None if last is None else written(last),
         notice=_notice(done),
@@ -56,30 +60,30 @@ def untold(
 
 
 def _notice(done: str) -> str | None:
-    # Only a number: an address must not put words on this page.
+    # Only a number: a crafted link must not put words on this page.
     if not (done.isascii() and done.isdecimal() and len(done) < 7):
         return None
     number = int(done)
     if not number:
-        return "Nothing is told again: tick at least one that was given up."
-    return f"{many(number, 'outcome')} will be told again, within seconds."
+        return "Nothing is resent: tick at least one notification."
+    return f"{many(number, 'notification')} will be resent within seconds."
 
 
-@router.post("/desk/untold/again")
-def tell_again(
-    desk: TheDesk,
+@router.post("/desk/undelivered/again")
+def resend(
+    dashboard: TheDashboard,
     who: Operator,
     id: Texts = [],  # noqa: A002, B006  (FastAPI copies it)
     every: Text = "",
 ) -> Response:
-    """From the beginning; the next sweep, within a second, has it done."""
+    """Restart their attempts; the next sweep, within a second, sends them."""
     del who
     if len(id) > TICKED:
         raise RefusedError(f"At most {TICKED} can be ticked at once.", 422)
-    now = desk.now()
+    now = dashboard.now()
     if every:
-        count = resend_all_given_up(desk.engine, now, MOST)
+        count = resend_all_given_up(dashboard.engine, now, MOST)
     else:
-        with writing(desk.engine) as connection:
+        with writing(dashboard.engine) as connection:
             count = resend_given_up_of(connection, list(map(storable, id)), now)
-    return RedirectResponse(f"/desk/untold?done={count}", 303)
+    return RedirectResponse(f"/desk/undelivered?done={count}", 303)

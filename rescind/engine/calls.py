@@ -205,7 +205,10 @@ class Caller:
         return self._not_made(claimed, NotSent(), Effect(failed=why))
 
     def _result_of(self, batch: _Batch, result: Exchange) -> CallResult:
-        now, claimed = self.wire.now(), batch.claimed
+        claimed = batch.claimed
+        # If the clock was set back during the call, its reading now is too early.
+        now = self.wire.now()
+        now = max(now, result.ended_at or now)
         call = CallMade(
             id=batch.call,
             operation=self.operation,

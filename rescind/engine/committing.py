@@ -87,7 +87,7 @@ class Committer:
         self._guard.hold_back(shares)
         for share in shares:
             self._settling.settle(share, done)
-        if done.recorded.to_tell:
+        if done.recorded.to_deliver:
             self._told()
 
     # --- what fails ---

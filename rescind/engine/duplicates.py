@@ -14,7 +14,7 @@ from sqlalchemy import Engine as Ledger
 from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.clock import Clock
 from rescind.engine.lane_share import Share
-from rescind.ledger.changes.same_order import IN_FLIGHT, OrderOf, Wish, wishes
+from rescind.ledger.changes.same_order import IN_FLIGHT, OrderOf, Sibling, siblings
 from rescind.ledger.decision_events import AskFirst, DoneAlready, Event, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
@@ -43,7 +43,7 @@ class DuplicateGuard:
         orders = {_order(share, one) for share in cancels for one in share.claimed}
         try:
             with reading(self._ledger) as connection:
-                found = wishes(connection, orders)
+                found = siblings(connection, orders)
         except LedgerUnreachableError as error:
             _hold_back_all(cancels, str(error), now)
             return
@@ -59,7 +59,7 @@ def _hold_back_all(shares: Iterable[Share], why: str, now: datetime) -> None:
         share.claimed = []
 
 
-def _divide(share: Share, found: dict[OrderOf, list[Wish]], now: datetime) -> None:
+def _divide(share: Share, found: dict[OrderOf, list[Sibling]], now: datetime) -> None:
     own, free = {one.id for one in share.claimed}, list[Claimed]()
     for one in share.claimed:
         others = found.get(_order(share, one), ())
@@ -74,7 +74,7 @@ def _divide(share: Share, found: dict[OrderOf, list[Wish]], now: datetime) -> No
 def _reasons(
     share: Share,
     one: Claimed,
-    others: Sequence[Wish],
+    others: Sequence[Sibling],
     own: set[str],
     now: datetime,
 ) -> Iterator[tuple[Event, str]]:
@@ -97,13 +97,13 @@ def _reasons(
             yield AskFirst(), f"{other.id} may have cancelled it"
 
 
-def _as_sure(other: Wish) -> Reason:
+def _as_sure(other: Sibling) -> Reason:
     """What is said of one is what is known of the other, and no more."""
     known = other.reason in (Reason.PARTIAL, Reason.INFERRED)
     return other.reason if known and other.reason else Reason.ALREADY_CANCELLED
 
 
-def _goes_first(other: Wish, one: Claimed, own: set[str], now: datetime) -> bool:
+def _goes_first(other: Sibling, one: Claimed, own: set[str], now: datetime) -> bool:
     """Whether ``one`` waits for the other: whichever is at it, or came first."""
     came_first = other.id < one.id
     if other.id in own:
@@ -114,7 +114,7 @@ def _goes_first(other: Wish, one: Claimed, own: set[str], now: datetime) -> bool
     )
 
 
-def _until(other: Wish, now: datetime) -> datetime:
+def _until(other: Sibling, now: datetime) -> datetime:
     """When to look again: once the other one has been looked at."""
     latest, due = now + LONGEST_WAIT, other.due_at or now
     if other.state is State.SENDING:

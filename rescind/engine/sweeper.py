@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from rescind.config.accounts import Accounts, Lane
 from rescind.engine.lane_operation import OPERATION_OF
 from rescind.ledger.changes.candidates import unreadable
-from rescind.ledger.changes.due_lanes import Look, look
+from rescind.ledger.changes.due_lanes import DueWork, find_due_work
 from rescind.ledger.changes.lane_states import LaneState, may_call, read_lanes
 from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.changes.sweeps import AT_ONCE, Moved, move
@@ -49,14 +49,14 @@ def sweep(engine: Engine, accounts: Accounts, now: datetime, holder: str) -> Due
     there is to move, this one moves nothing.
     """
     with reading(engine) as connection:
-        seen = look(connection, now)
+        seen = find_due_work(connection, now)
         if not seen.to_move:
             return _due(connection, seen, accounts, now)
     with _alone(engine, holder, now) as alone:
         if alone:
             _move(engine, seen.to_move, accounts, now)
     with reading(engine) as connection:
-        return _due(connection, look(connection, now), accounts, now)
+        return _due(connection, find_due_work(connection, now), accounts, now)
 
 
 @contextmanager
@@ -95,7 +95,9 @@ def _say(moved: Moved) -> None:
         log.error("a row was not swept", lane="/".join(lane), exc_info=fault)
 
 
-def _due(connection: Connection, seen: Look, accounts: Accounts, now: datetime) -> Due:
+def _due(
+    connection: Connection, seen: DueWork, accounts: Accounts, now: datetime
+) -> Due:
     _said.intersection_update(seen.unreadable)
     lanes = {*seen.due, *(seen.unreadable - _said)}
     usable = [lane for lane in lanes if accounts.fault_of(lane) is None]

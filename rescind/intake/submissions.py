@@ -123,7 +123,7 @@ def _keep(
 ) -> list[Taken]:
     if not new:
         return []
-    with writing(engine, crowd="intake") as connection:
+    with writing(engine, queue="intake") as connection:
         inserted, rows = insert_or_find(connection, new, now)
         taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]
         refused = [

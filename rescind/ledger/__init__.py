@@ -1,1 +1,1 @@
-"""What is known of each cancellation. The ledger knows; the queue only wakes."""
+"""The ledger: the durable record of every cancellation. A message only notifies."""

@@ -47,7 +47,7 @@ EDGES: dict[tuple[State, State], str] = {
     (S.REQUESTED, S.REJECTED): "ended otherwise",
     (S.REQUESTED, S.EXPIRED): "dropped, and cancel_before has passed",
     (S.REQUESTED, S.FAILED): "never became final, or attempts ran out",
-    (S.REQUESTED, S.VERIFYING): "retry, of one that its provider seems to have dropped",
+    (S.REQUESTED, S.VERIFYING): "retry of an order that seems to be dropped",
     # Only an operator's retry leaves a final state: it opens a new round.
     (S.FAILED, S.QUEUED): "retry",
     (S.FAILED, S.VERIFYING): "retry, and an earlier call may have worked",

@@ -1,6 +1,6 @@
 """Prepared requests, and the connections that a thread keeps from call to call.
 
-``requests`` prepares what is sent, and its adapter makes the connections.
+``requests`` prepares the requests, and its adapter makes the connections.
 """
 
 from __future__ import annotations
@@ -53,10 +53,11 @@ class Prepared(requests.PreparedRequest):
 
 
 def prepare(request: Request) -> Prepared:
-    """Raises ``ValueError`` or an error of ``requests`` if it cannot be sent."""
+    """The prepared request. Raises ``ValueError`` or an error of ``requests`` if it
+    cannot be sent."""
     headers = tuple(request.headers.items())
     head = _head(request.method, request.url, headers, len(request.body))
-    # To prepare a request takes longer than to send it, and only its body is new.
+    # Preparing takes longer than sending, and only the body differs between calls.
     prepared = Prepared()
     prepared.method, prepared.url = head.prepared.method, head.prepared.url
     prepared.headers = head.prepared.headers
@@ -155,7 +156,7 @@ def connected(head: Head, timeout: float, verify: bool | str) -> HTTPConnection:
     """The kept connection, if its other end has not closed it, or else a new one.
 
     ``timeout`` is in seconds; ``verify`` is a bundle of authorities, or ``True`` for
-    those of ``requests``. Whatever it raises, nothing was sent.
+    those of ``requests``. Nothing was sent, even if this raises.
     """
     kept = _kept().pop(head.origin, None)
     if kept is not None and kept.is_connected:
@@ -178,7 +179,7 @@ def _connect(head: Head, timeout: float, verify: bool | str) -> HTTPConnection:
 
 
 def _connector() -> _Connector:
-    """This thread's: threads that share one slow each other down."""
+    """This thread's connector: threads that share one slow each other down."""
     found: _Connector | None = getattr(_local, "connector", None)
     if found is None:
         found = _local.connector = _Connector(max_retries=0)

@@ -41,3 +41,8 @@ class Exchange:
     """When the call began, before it was sent."""
     unreadable: bool = False
     """Whether the provider answered, but the answer cannot be read."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the call ended, by the clock as it was when the call began."""
+        return self.asked_at and self.asked_at + self.took

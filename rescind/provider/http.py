@@ -73,7 +73,7 @@ def _exchange(
         return _not_sent(why, secrets)
     except LostError as error:
         return Exchange(Evidence.MAYBE_DONE, detail=str(error))
-    except Exception as error:  # noqa: BLE001  (libraries raise what they never say)
+    except Exception as error:  # noqa: BLE001  (libraries raise undocumented errors)
         detail = mask(f"connection lost: {_root(error)}"[:240], secrets)
         return Exchange(Evidence.MAYBE_DONE, detail=detail)
     answer = received(request, reply_of(response), secrets)

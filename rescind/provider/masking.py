@@ -161,7 +161,7 @@ def masked_body(request: Request, reply: Reply, secrets: tuple[str, ...]) -> str
 
 
 class _Masked:
-    """Masks texts; most of a batch's answers are alike, and each is masked once."""
+    """Masks texts, each only once: most answers of a batch are equal."""
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
         self._secrets = secrets

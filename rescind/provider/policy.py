@@ -73,7 +73,7 @@ class Policy(BaseModel):
 
     @property
     def taken_on_for(self) -> timedelta:
-        """For so long after it took a cancel on, the provider may still act on it."""
+        """How long after it accepted a cancel the provider may still act on it."""
         return max(self.queued_for, self.active_trusted_after)
 
     @model_validator(mode="after")

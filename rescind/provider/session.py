@@ -1,7 +1,7 @@
 """The session that calls a provider, and the adapter that makes its calls safe.
 
-A cancel must never be sent twice by a library, follow a redirect, or take another
-call's answer for its own. ``CallAdapter`` sees to that; the rest is ``requests``.
+A library must never send a cancel twice, follow a redirect, or take another call's
+answer for this call's. ``CallAdapter`` prevents that; the rest is ``requests``.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from rescind.provider.wire import SOCKETS, Wire
 
 
 class NotSentError(Exception):
-    """No byte of the request went out. ``__cause__`` says why, if a library does."""
+    """No byte of the request was sent. ``__cause__`` is the library's error, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Until when one call may go on: what ``requests`` hands over as ``timeout``."""
+    """The time limits of one call, which ``requests`` passes on as ``timeout``."""
 
     connect: float
-    """Seconds to connect in."""
+    """Seconds that connecting may take."""
     latest: float
     """When the request must have been sent, by the monotonic clock."""
     send_by: datetime | None
-    """The same by the time of day; None if there is no deadline."""
+    """The same by the time of day; ``None`` if there is no deadline."""
     patience: Patience
 
 
 class CallAdapter(BaseAdapter):
     """Sends a request once, within its ``Bounds``, on a connection of its own.
 
-    It raises ``NotSentError`` only where nothing was sent. Whatever else it raises, the
-    provider may have acted. It retries nothing, and bounds the size of a reply.
+    It raises ``NotSentError`` only if nothing was sent. After any other error the
+    provider may have acted. It never retries, and limits the size of a reply.
     """
 
     def __init__(self, wire: Wire) -> None:
         super().__init__()
         self._wire = wire
 
-    def send(  # type: ignore[override]  # ours takes no other request and timeout
+    def send(  # type: ignore[override]  # accepts only our request and timeout
         self,
         request: Prepared,
         stream: bool = False,
@@ -59,7 +59,7 @@ class CallAdapter(BaseAdapter):
         cert: object = None,
         proxies: Mapping[str, str] | None = None,
     ) -> CallResponse:
-        """The whole response, its body read, as it came (see ``content_coding``)."""
+        """The complete response; its body is not decoded (see ``content_coding``)."""
         if timeout is None:
             raise NotSentError("a call without bounds")
         try:
@@ -74,23 +74,23 @@ class CallAdapter(BaseAdapter):
         return CallResponse(request, connection.ask(body, timeout.patience))
 
     def close(self) -> None:
-        """Connections are their threads'."""
+        """Nothing to close: each thread keeps its connections."""
 
     def _is_late(self, bounds: Bounds) -> bool:
-        """By either clock. Only the time of day shows that the machine was suspended
-        while it connected, and only the monotonic clock goes on where that is set
-        back."""
+        """Whether it is too late to send, by either clock. Only the time of day shows
+        that the machine was suspended. Only the monotonic clock is right if the time
+        of day is set back."""
         by_day = bounds.send_by
         late = by_day is not None and self._wire.now() > by_day
         return late or self._wire.monotonic() > bounds.latest
 
 
 class CallResponse(requests.Response):
-    """A response whose body has been read, with the reply as providers read it."""
+    """A response whose body has been read, with the reply for the provider's parser."""
 
     def __init__(self, request: Prepared, reply: Reply) -> None:
-        # Not the parent's, which makes a cookie jar each time: that takes longer than
-        # to read a reply. No cookie is ever kept.
+        # The parent's __init__ is not called: it makes a cookie jar, which takes longer
+        # than reading a reply. No cookie is ever kept.
         self.reply = reply
         self.request, self.url = request, str(request.url)
         self.status_code = reply.status
@@ -115,7 +115,7 @@ def reply_of(response: requests.Response) -> Reply:
 
 class _Session(requests.Session):
     def resolve_redirects(self, *_args: Any, **_options: Any) -> Iterator[Any]:
-        """None: no redirect is followed, nor looked at. See ``redirects``."""
+        """No redirect is followed, or even read here. See ``redirects``."""
         return iter(())
 
 
@@ -124,7 +124,7 @@ _local = threading.local()
 
 
 def session(wire: Wire = SOCKETS) -> requests.Session:
-    """This thread's session: threads that share one slow each other down."""
+    """This thread's session: threads that share a session slow each other down."""
     kept: tuple[Wire, requests.Session] | None = getattr(_local, "kept", None)
     if kept is None or kept[0] is not wire:
         kept = _local.kept = (wire, _new(wire))

@@ -44,7 +44,7 @@ class Wire(Protocol):
         """Seconds that never go back, but may stand still in a suspended machine."""
 
     def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
-        """Connect within so many seconds. Whatever it raises, nothing was sent."""
+        """Connect within so many seconds. Nothing was sent, even if this raises."""
 
     def forget(self) -> None:
         """Close this thread's connections, so that no later call reads a late reply."""

@@ -1,6 +1,6 @@
-"""The five providers, simulated on one port: for tests, demos, chaos and benchmarks.
+"""The sandbox: simulates the five providers on one port, for tests and demos.
 
-``sandbox.running()`` starts one in a process of its own and yields its control client.
+``sandbox.running()`` starts it in a process of its own and yields a control client.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["Sandbox", "running"]
 
 
 def __getattr__(name: str) -> Any:
-    # Lazily: the server itself has no use for the client.
+    # Imported only on use: the server does not need the client.
     if name in __all__:
         from rescind.sandbox import sandbox_client
 

@@ -1,4 +1,4 @@
-"""``python -m rescind.sandbox``."""
+"""``python -m rescind.sandbox``: runs the simulated providers."""
 
 from rescind.sandbox.sandbox_server import main
 

@@ -1,4 +1,4 @@
-"""Akinon: shop orders and their items, cancelled whole or in part."""
+"""Simulates Akinon: shop orders with items, cancelled as a whole or in part."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CODES = {
 CANCELLABLE = frozenset({"waiting", "approved", "preparing"})
 AUTO_ITEMS = ("101", "102", "103")
 INSTANT = 0.5
-"""The share of the orders whose cancel is through at once."""
+"""The share of the orders whose cancel takes effect at once."""
 
 
 class Akinon(Simulation):
@@ -143,7 +143,7 @@ class Akinon(Simulation):
             return wrong
         named = [str(item) for item in body["cancel_items"]]
         if order.auto and order.items is not None:
-            # An order of auto mode has the items that it is first said to have.
+            # An order of auto mode has the items that the first cancel names.
             said = named if order.changed else [*named, *body["reasons"]]
             for item in said if _whole(order) != "cancelled" else ():
                 order.items.setdefault(str(item), order.state)
@@ -172,7 +172,7 @@ class Akinon(Simulation):
 
 
 def _wrong(body: dict[str, Any]) -> Reply | None:
-    """What is amiss with the form of a cancel, if anything."""
+    """An error reply if the body of a cancel is malformed, else ``None``."""
     if not body:
         return _error(400, "detail", "JSON parse error")
     if not isinstance(body.get("reasons"), dict) or not body["reasons"]:
@@ -198,7 +198,7 @@ def _refusal(states: Sequence[str]) -> str | None:
 
 
 def _whole(order: Order) -> str:
-    """The state that the order shows, after its items."""
+    """The state that the order shows, computed from its items' states."""
     states = set((order.items or {}).values())
     if len(states) == 1:
         return states.pop()

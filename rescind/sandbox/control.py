@@ -1,4 +1,4 @@
-"""The control API under ``/_sandbox/``: never faulted, never late."""
+"""The control API under ``/_sandbox/``, which no simulated fault or delay affects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = "/_sandbox/"
 
 
 class Control:
-    """Seeds, reads and changes a world."""
+    """Answers the control API: seeds, reads and changes a world."""
 
     def __init__(self, world: World) -> None:
         self._world = world

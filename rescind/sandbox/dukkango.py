@@ -1,4 +1,4 @@
-"""Dükkango: restaurant orders, named by a UUID, behind a token that ends."""
+"""Simulates Dükkango: restaurant orders with a UUID, and a token that expires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CANCEL = ROOT + "orders/cancel/"
 TURKISH_TIME = timezone(timedelta(hours=3))
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CURRENT = {"received": 1, "confirmed": 2, "out": 16}
-"""States that get-current lists, by their numbers; all can be cancelled."""
+"""The states that get-current lists, with their numbers; all can be cancelled."""
 
 
 class Dukkango(Simulation):
@@ -31,7 +31,7 @@ class Dukkango(Simulation):
         "delivered": "completed",
         "cancelled": "cancelled",
         "missing": "missing",
-        # It is another restaurant's: for this one there is no such order.
+        # An order of another restaurant: for this one it does not exist.
         "foreign": "missing",
     }
     cancellable: ClassVar[Mapping[str, int]] = {"received": 4, "confirmed": 3, "out": 2}
@@ -88,7 +88,7 @@ class Dukkango(Simulation):
         if "wrong" in secrets:
             return _error(401, "yetkisiz erişim", "Invalid secret key")
         ends = notes.now + self.settings.token_seconds
-        # Without an offset, and in Turkish time, as the provider writes it.
+        # The provider writes Turkish time without an offset.
         written = datetime.fromtimestamp(ends, UTC).astimezone(TURKISH_TIME)
         data = {
             "access_token": self.tokens.issue(ends, self.settings.token_prefix),

@@ -1,4 +1,4 @@
-"""Errors that quote the request that they answer, as careless gateways do."""
+"""Adds the request to error replies, as some careless gateways do."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rescind.sandbox.raw_http import JSON, Reply, Request
 WORDS = frozenset(
     {"error", "message", "detail", "non_field_errors", "html_message", "remark"}
 )
-"""Where a reply has words for a person."""
+"""Fields of a reply that hold text for a person."""
 SENT = ("access-token", "authorization")
 IBAN = re.compile(r"[A-Z]{2}[0-9]{24}")
 
 
 def quoting(reply: Reply, request: Request) -> Reply:
-    """``reply``, whose words quote ``request``; one that has none is left as it is."""
+    """``reply`` with ``request`` quoted in its text fields, if it has any."""
     quoted = _quote(request)
     if reply.kind != JSON:
         return replace(reply, body=reply.body + quoted.encode())

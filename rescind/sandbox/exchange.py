@@ -1,4 +1,4 @@
-"""One call from its arrival to its answer, with whatever goes wrong in between."""
+"""Handles a provider's call from its arrival to its answer, and injects faults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DROPPED = frozenset({"drop_before", "drop_after"})
 
 @dataclass(slots=True)
 class Job:
-    """A call under way."""
+    """A provider's call that is under way."""
 
     provider: Simulation
     call: Call
@@ -43,22 +43,22 @@ class Job:
     drop: str | None = None
     contradict: str | None = None
     era: int = 0
-    """What was begun before a reset is not to act after it."""
+    """The number of resets before this call: after another reset it must not act."""
     events: dict[str, Event] = field(default_factory=dict)
 
 
 class Timing(Protocol):
-    """The time that the providers live by."""
+    """The clock and timer of the simulated providers."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
 
     def later(self, seconds: float, do: Callable[[], None]) -> None:
-        """Have this done after so long."""
+        """Call ``do`` after so many seconds."""
 
 
 class RealTime:
-    """That of this process, whose event loop is running."""
+    """The real clock, and the timer of the running event loop."""
 
     def now(self) -> float:
         return time.time()
@@ -68,7 +68,7 @@ class RealTime:
 
 
 class Exchange:
-    """Takes the providers' calls, and keeps count of them."""
+    """Handles all calls to the providers, and counts them."""
 
     def __init__(
         self,
@@ -102,15 +102,15 @@ class Exchange:
         self._start(self._job(simulation, call, connection, request))
 
     def release(self) -> None:
-        """Go on with the calls of every provider that no longer hangs."""
+        """Continue the calls of every provider that no longer hangs."""
         hanging, self._hanging = self._hanging, []
         for job in hanging:
-            # What nobody waits for any more never happens.
+            # A hanging call whose client has disconnected never takes effect.
             if job.connection.is_open:
                 self._start(job)
 
     def reset(self) -> None:
-        """Forget the counts, and leave without an answer whoever still hangs."""
+        """Clear the counts, and drop the connections of hanging calls."""
         for job in self._hanging:
             job.connection.drop()
         self._hanging.clear()
@@ -149,7 +149,7 @@ class Exchange:
             job.connection.drop()
             self._refuse(self._settings.refuse_seconds)
         elif kind == "late":
-            self._later(self._settings.slow_seconds, self._run_unheard, job)
+            self._later(self._settings.slow_seconds, self._run_late, job)
         elif kind == "slow_before":
             self._later(self._settings.slow_seconds, self._start_late, job)
         else:
@@ -160,17 +160,17 @@ class Exchange:
             self._deliver(job, going)
 
     def _start_late(self, job: Job) -> None:
-        # What nobody waits for any more never happens.
+        # A slow call whose client has disconnected never takes effect.
         if job.connection.is_open and job.era == self._era:
             self._deliver(job, self._run(job))
 
-    def _run_unheard(self, job: Job) -> None:
-        """Act, whether anybody still waits or not."""
+    def _run_late(self, job: Job) -> None:
+        """Let the call take effect, even if its client has disconnected."""
         if job.era == self._era:
             self._deliver(job, self._run(job))
 
     def _run(self, job: Job) -> Reply:
-        """Let the provider act and answer."""
+        """Let the provider act, record what it did, and get its answer."""
         notes = Notes(self._timing.now(), job.skip, job.drop, job.contradict)
         reply = job.call.run(notes)
         if job.skip is not None:
@@ -179,7 +179,7 @@ class Exchange:
             job.events[order_id].acted = True
         for order_id, active in notes.active.items():
             if order_id not in job.events:
-                # A list that nobody asked for by name.
+                # The answer lists orders that the call did not name.
                 job.events[order_id] = job.provider.event(
                     order_id, notes.now, job.call.op, job.kind
                 )
@@ -204,17 +204,17 @@ class Exchange:
         self._later(delay, self._finish, job, reply)
 
     def _finish(self, job: Job, reply: Reply | None) -> None:
-        """Put the answer on the wire, or hang up."""
+        """Send the answer, or drop the connection; record whether it was sent."""
         answered = False
         if reply is None:
             job.connection.drop()
         else:
             answered = job.connection.answer(reply)
-        told = answered and job.kind != "garbage" and reply is not None
+        readable = answered and job.kind != "garbage" and reply is not None
         for order_id, event in job.events.items():
             event.answered = answered and order_id != job.skip
             event.status = reply.status if answered and reply else None
-            if not told or (reply is not None and reply.status >= 500):
+            if not readable or (reply is not None and reply.status >= 500):
                 event.active = None
 
     def _later(self, delay: float, do: Callable[..., None], *given: object) -> None:

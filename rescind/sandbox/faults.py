@@ -1,4 +1,4 @@
-"""Which call goes wrong, and how: by a rate, or by a script."""
+"""Chooses which call fails, and how: at random by a rate, or by a script."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ KINDS = (
     "refuse",
 )
 ON_REQUEST = ("row_dropped", "row_contradicted", "late")
-"""Only where it is asked for by name: notpanel takes a batch on, and forgets one, or
-says two things of one; a provider acts when its caller has long hung up."""
+"""Faults that occur only if named: ``row_dropped``, where notpanel accepts a batch and
+ignores one order; ``row_contradicted``, where it has two rows for one order; ``late``,
+where a provider acts after its caller has disconnected."""
 IN_BATCHES = frozenset({"row_missing", "row_contradicted"})
-"""They make no sense where one order alone was asked for."""
+"""Faults that need a call for more than one order."""
 OPS = ("cancel", "read", "login")
 
 
 @dataclass(slots=True)
 class Scripted:
-    """The next ``times`` calls of this provider's operation suffer this."""
+    """The next ``times`` calls of this provider's operation get this fault."""
 
     provider: str
     op: str
@@ -42,7 +43,7 @@ class Scripted:
 
 
 def known_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
-    """The kinds, each of them once, if all are kinds of faults."""
+    """The kinds without duplicates; raises ``ValueError`` for an unknown one."""
     found = tuple(dict.fromkeys(kinds))
     for kind in found:
         if kind not in KINDS + ON_REQUEST:
@@ -61,7 +62,7 @@ def known_rate(rate: object) -> float:
 
 
 class Faults:
-    """Decides over every call, the same way for the same seed and calls."""
+    """Decides on a fault for each call; the same seed and calls give the same ones."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)  # noqa: S311
@@ -71,7 +72,7 @@ class Faults:
         self.fired: Counter[tuple[str, str, str]] = Counter()
 
     def choose(self, provider: str, op: str, rows: int) -> str | None:
-        """The fault of a call that asks for so many rows, if it is to have one."""
+        """The fault for a call with so many rows, or ``None``."""
         kind = self._scripted(provider, op, rows) or self._by_rate(provider, rows)
         if kind is not None:
             self.fired[provider, op, kind] += 1

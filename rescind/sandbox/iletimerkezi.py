@@ -1,4 +1,4 @@
-"""iletiMerkezi: scheduled SMS orders. Its codes are HTTP statuses and body codes."""
+"""Simulates iletiMerkezi: scheduled SMS orders. Codes are HTTP status and body code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""iThink: shipments by AWB. Nearly everything is said in an HTTP 200."""
+"""Simulates iThink: shipments by AWB. Nearly all answers have HTTP status 200."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN = {
     "cancelled": ("Cancelled", "CN"),
 }
 CANCEL_CODES = ("CN", "UD", "CA")
-"""What tracking shows beside "Cancelled"."""
+"""The status codes that tracking may show with "Cancelled"."""
 REMARKS = {
     "picked": "Shipment is already Picked Up",
     "in_transit": "Shipment is In Transit",
@@ -105,7 +105,7 @@ class IThink(Simulation):
     def _row(self, order: Order, notes: Notes) -> dict[str, str]:
         refnum = str(order.options.get("refnum") or self._refnum(order))
         if order.state in CANCELLABLE:
-            # Tracking shows what it was for as long as it lags.
+            # While tracking lags, it still shows the former state.
             order.ends, order.state = order.state, "cancelled"
             order.changed = notes.now
             notes.acted.add(order.id)
@@ -127,13 +127,13 @@ class IThink(Simulation):
             state = self._tracked(order, notes.now)
             notes.active[awb] = state != "cancelled"
             found[awb] = self._scan(order, state)
-        # As it is where there is nothing: a list, not an object.
+        # Without any row, the provider sends an empty list instead of an object.
         return json_reply(200, {**_said("success"), "data": found or []})
 
     def _scan(self, order: Order, state: str) -> dict[str, Any]:
         scan = _scan(order.id, state)
         if state == "cancelled":
-            # Its codes vary from courier to courier, and some show what was approved.
+            # The codes differ by courier, and some add the approval of the cancel.
             which = int(self.share(order, "code") * len(CANCEL_CODES))
             scan["current_status_code"] = CANCEL_CODES[which]
             if which:
@@ -162,7 +162,7 @@ def _said(status: str) -> dict[str, Any]:
 
 
 def _refused(words: str) -> Reply:
-    # The same words twice, once as a page would show them.
+    # The provider sends the text twice, once as HTML.
     html = f'<span class="error">{words}</span>'
     said = {**_said("error"), "message": words, "html_message": html}
     return json_reply(200, said)

@@ -1,4 +1,4 @@
-"""Tokens that a login brings, and that end."""
+"""Access tokens that a login issues and that expire."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Tokens:
         return token == STATIC or self._ends.get(token, 0.0) > now
 
     def expire(self) -> int:
-        """End every token that was issued; says how many there were."""
+        """Expire every issued token; gives back how many there were."""
         count = len(self._ends)
         self._ends.clear()
         return count

@@ -1,4 +1,4 @@
-"""notpanel: panel orders; a cancel may only be queued, and is then still to end."""
+"""Simulates notpanel: panel orders, whose cancel may be queued and decided later."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ REFUSALS = {
     "unsupported": "Service does not support cancellation",
 }
 ENDS = {"cancelled": 80, "partial": 12, "completed": 8}
-"""How a queued cancel ends, by weight."""
+"""The states in which a queued cancel ends, with their weights."""
 SHOWN = {"unsupported": "in_progress", "cancelled": "Cancelled", "partial": "Partial"}
-"""Words of the status, where they are not the state's own."""
+"""What the status shows, where it differs from the state's name."""
 
 
 class NotPanel(Simulation):
@@ -132,11 +132,11 @@ class NotPanel(Simulation):
         return json_reply(200, rows)
 
     def _refusal(self, order: Order, notes: Notes) -> str | None:
-        """Cancel the order, or say why not."""
+        """Cancel the order; gives back an error text if it is refused."""
         if error := REFUSALS.get(order.state):
             return error
         if order.dues:
-            # It is queued already: asked again, nothing changes.
+            # Its cancel is queued already: a second one changes nothing.
             return None
         if order.state == "in_progress" and order.id == notes.drop:
             return None
@@ -145,7 +145,7 @@ class NotPanel(Simulation):
         else:
             ends = pick(ENDS, self.share(order, "ends"))
             due = notes.now + self.settings.settle
-            order.heads_for(str(order.options.get("ends", ends)), due)
+            order.change_later(str(order.options.get("ends", ends)), due)
         order.changed = notes.now
         notes.acted.add(order.id)
         return None

@@ -1,4 +1,4 @@
-"""The truth of every order, and the record of what was asked of it."""
+"""Orders of the simulated providers: the true state, and a record of all calls."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 
 def share(*parts: object) -> float:
-    """A number from 0 up to 1 that depends on nothing but the parts."""
+    """A number from 0 up to, not including, 1 that depends only on ``parts``."""
     digest = blake2b(":".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 
 
 def pick(weights: Mapping[str, int], fraction: float) -> str:
-    """The name that stands at this fraction of the weights laid end to end."""
+    """The name at this fraction of the cumulated weights."""
     left = fraction * sum(weights.values())
     for name, weight in weights.items():
         left -= weight
@@ -24,7 +24,7 @@ def pick(weights: Mapping[str, int], fraction: float) -> str:
 
 
 class Event:
-    """One call that named an order."""
+    """One call that named an order, and what became of it."""
 
     __slots__ = ("acted", "active", "answered", "fault", "op", "status", "t")
 
@@ -50,7 +50,7 @@ class Event:
 
 
 class Order:
-    """One order: its provider's own state, and where that is heading."""
+    """One order: its state in the provider's words, and its pending change."""
 
     __slots__ = (
         "auto",
@@ -72,19 +72,19 @@ class Order:
         self.was = ""
         self.events: list[Event] = []
         self.ends = ""
-        """The state it is heading for."""
+        """The state after the pending change."""
         self.changed = 0.0
-        """When a cancel worked."""
+        """When a cancel took effect."""
         self.dues: dict[str, float] | None = None
-        """When what is on its way arrives: the order ("") or an item."""
+        """When a pending change takes effect, by item; the key "" is the order."""
         self.items: dict[str, str] | None = None
         self.options: Mapping[str, Any] = NO_OPTIONS
 
-    def heads_for(self, state: str, due: float) -> None:
+    def change_later(self, state: str, due: float) -> None:
         self.ends, self.dues = state, {"": due}
 
     def settle(self, now: float) -> None:
-        """Let what was due happen."""
+        """Apply the pending changes that are due."""
         for key, due in list((self.dues or {}).items()):
             if now < due:
                 continue
@@ -100,5 +100,5 @@ NO_OPTIONS: Mapping[str, Any] = {}
 
 
 def rows_of(ids: str) -> Sequence[str]:
-    """Ids written with commas between them."""
+    """The ids in a comma-separated text."""
     return [part.strip() for part in ids.split(",") if part.strip()]

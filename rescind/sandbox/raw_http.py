@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a raw asyncio protocol, so that a fault can do as it likes."""
+"""An HTTP/1.1 server on a raw asyncio protocol, so that faults control the socket."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ MAX_BODY = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Request:
-    """One request, whole."""
+    """One complete request."""
 
     method: str = ""
     path: str = ""
     query: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    """By name in small letters."""
+    """Header values by name, in lower case."""
     body: bytes = b""
     keep_alive: bool = True
 
     def json(self) -> dict[str, Any]:
-        """The body as an object; empty if it is none."""
+        """The body as a JSON object; an empty one if it is something else."""
         try:
             document = json.loads(self.body)
         except ValueError:
@@ -47,7 +47,7 @@ class Reply:
     kind: str = JSON
 
     def encode(self, keep_alive: bool) -> bytes:
-        """The reply as it goes over the wire."""
+        """The reply as bytes for the socket."""
         reason = REASONS.get(self.status, "Unknown")
         extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
         stay = "keep-alive" if keep_alive else "close"
@@ -69,7 +69,7 @@ def html_reply(status: int, text: str) -> Reply:
 
 
 class Connection(asyncio.Protocol):
-    """Hands on one request at a time, and waits for its answer or its end."""
+    """A client's connection: passes on one request at a time, until it is answered."""
 
     def __init__(self, handle: Callable[[Request, Connection], None]) -> None:
         self._handle = handle
@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
             self._write(html_reply(400, "400 Bad Request"), keep_alive=False)
             self.drop()
 
-    # --- what the parser calls ---
+    # --- called by the parser ---
 
     def on_message_begin(self) -> None:
         self._building, self._chunks, self._size = Request(), [], 0
@@ -127,10 +127,10 @@ class Connection(asyncio.Protocol):
         self._waiting.append(request)
         self._next()
 
-    # --- what the handler calls ---
+    # --- called by the handler ---
 
     def answer(self, reply: Reply) -> bool:
-        """Send the reply, if anybody is there to take it; says whether."""
+        """Send the reply; false if the client has disconnected."""
         if not self.is_open or self._current is None:
             return False
         keep_alive = self._current.keep_alive
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
         return True
 
     def drop(self) -> None:
-        """Close the connection: what was not answered will never be."""
+        """Close the connection; its open requests get no answer."""
         self._waiting.clear()
         self._current = None
         if self._transport is not None:

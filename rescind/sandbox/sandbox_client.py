@@ -1,4 +1,4 @@
-"""A typed client of the control API, and a sandbox in a process of its own."""
+"""A typed client of the control API, and ``running()``, which starts a sandbox."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 2.0
-"""Seconds for which a refused connect is tried again: it may be a fault at work."""
+"""Seconds of retrying a refused connect, since a simulated fault may cause it."""
 STARTING = 15.0
 
 
 class SandboxError(Exception):
-    """The sandbox refused, did not start, or is gone."""
+    """The sandbox refused the call, did not start, or has ended."""
 
 
 class Sandbox:
@@ -31,29 +31,29 @@ class Sandbox:
     def __init__(self, url: str, pid: int | None = None) -> None:
         self.url = url.rstrip("/")
         self.pid = pid
-        # Whatever proxy the environment names, this is a local matter.
+        # The sandbox is local: a proxy from the environment must not be used.
         self._open = build_opener(ProxyHandler({})).open
 
     def base_url(self, provider: str) -> str:
-        """Where this provider is to be found."""
+        """The base URL of this simulated provider."""
         return f"{self.url}/{provider}"
 
     def seed(
         self, provider: str, ids: str | Iterable[str], state: str, **options: Any
     ) -> int:
-        """Seed one order or many in one state; says how many."""
+        """Seed one order or many in one state; gives back how many."""
         chosen = [ids] if isinstance(ids, str) else list(ids)
         entry = {**options, "provider": provider, "state": state, "ids": chosen}
         return self.seed_many([entry]) if chosen else 0
 
     def seed_many(self, orders: Sequence[Mapping[str, Any]]) -> int:
-        """Seed orders as the control API takes them; says how many."""
+        """Seed orders in the control API's format; gives back how many."""
         return int(self._call("POST", "orders", {"orders": list(orders)})["seeded"])
 
     def orders(
         self, provider: str | None = None, ids: Iterable[str] = ()
     ) -> list[dict[str, Any]]:
-        """The records of all orders, or of one provider's, or of some."""
+        """The records of all orders, of one provider's orders, or of some ids."""
         asked = [("provider", provider)] if provider else []
         asked += [("id", order_id) for order_id in ids]
         found: list[dict[str, Any]] = self._call("GET", f"orders?{urlencode(asked)}")[
@@ -62,14 +62,14 @@ class Sandbox:
         return found
 
     def order(self, provider: str, order_id: str) -> dict[str, Any]:
-        """One order's record; ``KeyError`` if nobody has asked for it yet."""
+        """One order's record; ``KeyError`` if no call has named it yet."""
         found = self.orders(provider, [order_id])
         if not found:
             raise KeyError(f"{provider} {order_id}")
         return found[0]
 
     def calls(self) -> dict[str, Any]:
-        """Counts: ``calls``, ``faults`` that fired, ``throttled``, ``logins``."""
+        """Counts since the start: ``calls``, ``faults``, ``throttled``, ``logins``."""
         return self._call("GET", "calls")
 
     def faults(
@@ -78,7 +78,7 @@ class Sandbox:
         kinds: Iterable[str] | None = None,
         provider: str | None = None,
     ) -> dict[str, Any]:
-        """Set rate or kinds, of all providers or of one; what is left out stays."""
+        """Set the rate or kinds of faults, for all providers or one; None keeps it."""
         change: dict[str, Any] = {}
         if rate is not None:
             change["rate"] = rate
@@ -89,20 +89,20 @@ class Sandbox:
         return self._call("POST", "faults", change)
 
     def script(self, provider: str, op: str, kind: str, times: int = 1) -> None:
-        """Let the next calls of this operation suffer this kind of fault."""
+        """Give the next ``times`` calls of this operation this kind of fault."""
         entry = {"provider": provider, "op": op, "kind": kind, "times": times}
         self._call("POST", "faults", {"script": [entry]})
 
     def settings(self, **values: Any) -> dict[str, Any]:
-        """Change some settings; all of them as they are then."""
+        """Change some settings; gives back all of them."""
         return self._call("POST", "settings", values)
 
     def expire_tokens(self) -> int:
-        """End every token that a login brought; says how many."""
+        """Expire every token that a login issued; gives back how many."""
         return int(self._call("POST", "expire-tokens", {})["expired"])
 
     def reset(self) -> None:
-        """All as it was at the start."""
+        """Restore the state at the start."""
         self._call("POST", "reset", {})
 
     def health(self) -> dict[str, Any]:
@@ -129,14 +129,15 @@ class Sandbox:
 
 
 def _may_pass(error: Exception) -> bool:
-    # A connect that stood in the queue when the port closed is reset, unread.
+    # A connection in the backlog is reset when the port closes; it was never read.
     cause = error.reason if isinstance(error, URLError) else error
     return isinstance(cause, ConnectionError)
 
 
 @contextmanager
 def running(**options: Any) -> Iterator[Sandbox]:
-    """A sandbox on a free port; options as on the command line, with underscores."""
+    """Run a sandbox on a free port; options are those of the command line, with
+    underscores."""
     given = {"port": 0, **options}
     command = [sys.executable, "-m", "rescind.sandbox", *_arguments(given)]
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
@@ -162,10 +163,10 @@ def _arguments(options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _started(process: subprocess.Popen[str]) -> Sandbox:
-    # It prints the one line once it listens, or ends and so closes the pipe.
+    # The process prints this line when it listens; if it ends, it closes the pipe.
     line = process.stdout.readline() if process.stdout else ""
     if " listening on " not in line:
-        raise SandboxError(f"the sandbox did not start: {line.strip() or 'no word'}")
+        raise SandboxError(f"the sandbox did not start: {line.strip() or 'no output'}")
     return Sandbox(line.split()[-1], process.pid)
 
 

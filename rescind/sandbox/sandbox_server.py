@@ -1,4 +1,4 @@
-"""The process: its options, its listening socket, and a clean end."""
+"""The sandbox's process: command line, listening socket and shutdown."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NUMBERS = tuple(name for name, kind in PLAIN.items() if kind is not bool)
 
 
 class Listener:
-    """The listening socket, which can go away for a while."""
+    """The listening socket, which can refuse connections for a while."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
-        # Bound but not listening, it keeps the port while connects are refused.
+        # A socket that is bound but does not listen keeps the port reserved.
         self._reserve = _bound(host, _free_to_listen(host, port))
         self.port: int = self._reserve.getsockname()[1]
         self._listening: socket.socket | None = None
@@ -51,8 +51,8 @@ class Listener:
             self._listening = None
 
     def _accept(self, sock: socket.socket) -> None:
-        """Not by asyncio's Server: in Python 3.11 a connection that it has accepted
-        and not yet begun when it is closed stays open, and is never answered."""
+        """Accept connections without asyncio's Server: in Python 3.11, closing that
+        leaves connections open and unanswered that it has accepted but not begun."""
         loop = asyncio.get_running_loop()
         for _ in range(BACKLOG):
             try:
@@ -68,7 +68,7 @@ class Listener:
             task.add_done_callback(self._arriving.discard)
 
     def refuse(self, seconds: float) -> None:
-        """Refuse connects for so long; connections that stand go on."""
+        """Refuse new connections for so many seconds; open ones continue."""
         loop = asyncio.get_running_loop()
         self._until = max(self._until, loop.time() + seconds)
         self.close()
@@ -98,7 +98,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _free_to_listen(host: str, port: int) -> int:
-    """The port, unless somebody else has it: sharing it would go unnoticed."""
+    """The port; raises ``OSError`` if it is in use, which SO_REUSEPORT would hide."""
     if port:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as sock:
@@ -108,11 +108,11 @@ def _free_to_listen(host: str, port: int) -> int:
 
 
 def _loopback(host: str) -> str:
-    """It has no password, and its control API says and does anything."""
+    """The host if it is a loopback address: the control API needs no password."""
     with suppress(ValueError):
         if ip_address(host).is_loopback:
             return host
-    raise argparse.ArgumentTypeError("it listens on this machine alone: 127.0.0.1, ::1")
+    raise argparse.ArgumentTypeError("must be a loopback address: 127.0.0.1 or ::1")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -122,12 +122,12 @@ def parser() -> argparse.ArgumentParser:
     )
     defaults = Settings()
     made.add_argument("--host", type=_loopback, default="127.0.0.1")
-    made.add_argument("--port", type=int, default=8900, help="0 for a free one")
+    made.add_argument("--port", type=int, default=8900, help="0 for any free port")
     made.add_argument("--seed", type=int, default=defaults.seed)
     made.add_argument("--faults", type=float, default=0.0, help="rate, 0 to 1")
-    made.add_argument("--kinds", default=",".join(KINDS), help="with commas between")
+    made.add_argument("--kinds", default=",".join(KINDS), help="separated by commas")
     made.add_argument("--latency-ms", type=float, default=0.0)
-    made.add_argument("--no-auto", action="store_true", help="no order but the seeded")
+    made.add_argument("--no-auto", action="store_true", help="only seeded orders exist")
     for name in NUMBERS:
         option = f"--{name.replace('_', '-')}"
         made.add_argument(option, type=PLAIN[name], default=getattr(defaults, name))
@@ -158,7 +158,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until told to stop."""
+    """Serve until SIGTERM or SIGINT; gives back the exit status."""
     made = parser()
     options = made.parse_args(argv)
     try:

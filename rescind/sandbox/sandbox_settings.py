@@ -1,4 +1,4 @@
-"""What can be set: on the command line, and again while it runs."""
+"""The sandbox's settings, from the command line and changeable while it runs."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ PLAIN = {
     "auto": bool,
     "echo": bool,
 }
-"""Settings that are one value each, with their types."""
+"""The settings that are a single value, with their types."""
 
 
 @dataclass(slots=True)
 class Settings:
     seed: int = 1
     settle: float = 1.5
-    """Seconds until a cancel that is only queued is through."""
+    """Seconds until a queued cancel takes effect."""
     lag: float = 1.0
     """Seconds by which iThink's tracking lags behind a cancel."""
     slow_seconds: float = 3.0
     refuse_seconds: float = 0.15
     cooldown: float = 30.0
-    """Seconds between two get-current of one Dükkango token."""
+    """Seconds that a Dükkango token must wait between two get-current calls."""
     token_seconds: float = 86400.0
     cancellable: float = 0.88
     """The share of the orders of auto mode that can be cancelled."""
     notpanel_limit: int = 100
     """Calls a minute for each notpanel key; 0 for no limit."""
     auto: bool = True
-    """Orders spring into being when first asked for; otherwise they are missing."""
+    """An unknown order is created at its first call; otherwise it is missing."""
     echo: bool = False
-    """Errors quote what was sent, credentials and all, as some gateways do."""
+    """Errors quote the request, with its credentials, as some gateways do."""
     token_prefix: str = ""
-    """What the tokens that a login brings begin with."""
+    """The beginning of each token that a login issues."""
     latency_ms: dict[str, float] = field(default_factory=dict)
     hang: frozenset[str] = frozenset()
 
     def change(self, values: Mapping[str, Any]) -> None:
-        """Apply some settings by name; ``ValueError`` if one of them is no good."""
+        """Apply settings by name; ``ValueError`` if one is wrong, then none applies."""
         checked = {name: _checked(name, value) for name, value in values.items()}
         for name, value in checked.items():
             if name == "latency_ms":
@@ -68,14 +68,14 @@ class Settings:
 
 
 def known_provider(name: object) -> str:
-    """The provider's name, if it is one of the five."""
+    """The provider's name; raises ``ValueError`` if it is not one of the five."""
     if name not in PROVIDERS:
         raise ValueError(f"no such provider: {name!r}")
     return str(name)
 
 
 def number(name: str, value: object) -> float:
-    """A number that is not negative."""
+    """The value, if it is a number of at least 0; else raises ``ValueError``."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError(f"{name} must be a number, not negative")
     return value

@@ -1,4 +1,4 @@
-"""What the five simulated providers have in common."""
+"""The base class of the five simulated providers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from rescind.sandbox.orders import Event, Order, pick, share
 from rescind.sandbox.raw_http import Reply, Request, html_reply, json_reply
 from rescind.sandbox.sandbox_settings import Settings
 
-NOBODYS = "0"
-"""An id that no order ever has, so that it can be asked for as a probe."""
+PROBE_ID = "0"
+"""An id that no order has; Rescind asks for it to check credentials."""
 
 
 @dataclass(slots=True)
 class Notes:
-    """What a call did, for the record."""
+    """What a call does to orders, for their records."""
 
     now: float
     skip: str | None = None
-    """The order whose row is to be left out of the answer."""
+    """The order whose row the answer leaves out."""
     drop: str | None = None
-    """The order that is said to be taken on, and then is not."""
+    """The order that the answer accepts although the cancel is then ignored."""
     contradict: str | None = None
     """The order that has a second row, which says the contrary of its first."""
     acted: set[str] = field(default_factory=set)
@@ -33,7 +33,7 @@ class Notes:
 
 @dataclass(slots=True)
 class Call:
-    """A call that was understood as far as its operation and its orders."""
+    """A recognised call: its operation, its orders, and how to run it."""
 
     op: str
     ids: Sequence[str]
@@ -45,9 +45,9 @@ class Simulation(ABC):
 
     name: ClassVar[str]
     truths: ClassVar[Mapping[str, str]]
-    """Each of its states, and what that comes to."""
+    """The provider's states, each with the truth that all providers share."""
     cancellable: ClassVar[Mapping[str, int]]
-    """States that a cancel works from, by weight, for orders of auto mode."""
+    """States that can be cancelled, with their weights in auto mode."""
     others: ClassVar[Mapping[str, int]]
     batches: ClassVar[bool] = False
 
@@ -57,14 +57,14 @@ class Simulation(ABC):
 
     @abstractmethod
     def open(self, request: Request, path: str) -> Call | None:
-        """What the request asks; nothing if there is no such call."""
+        """The call that the request makes; ``None`` if the API has no such call."""
 
     def throttled(self) -> Reply:
-        """The answer to one call too many."""
+        """The answer to a call beyond the rate limit."""
         return json_reply(429, {"error": "Too many requests"}, ("Retry-After", "1"))
 
     def broken(self, status: int) -> Reply:
-        """An answer of the gateway's rather than the provider's."""
+        """An error page of a gateway in front of the provider."""
         words = {500: "Internal Server Error", 502: "Bad Gateway"}
         return html_reply(
             status, f"{status} {words.get(status, 'Service Unavailable')}"
@@ -74,17 +74,17 @@ class Simulation(ABC):
         return html_reply(404, "404 Not Found")
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Delete all orders."""
         self.orders.clear()
 
     # --- orders ---
 
     def key(self, order_id: str) -> str:
-        """The id as it is kept."""
+        """The form of the id under which the order is stored."""
         return order_id
 
     def order(self, order_id: str, now: float) -> Order:
-        """The order as it stands now; it springs into being if need be."""
+        """The order in its state at ``now``; an unknown one is created."""
         order = self.orders.get(order_id)
         if order is None:
             return self._new(order_id)
@@ -107,11 +107,11 @@ class Simulation(ABC):
         self._keep(order)
 
     def prepare(self, order: Order) -> None:
-        """Give a new order what it needs besides its state."""
+        """Set up the fields of a new order beyond its state."""
         order.items = None
 
     def truth(self, order: Order, now: float) -> str:
-        """What the order comes to, in the words that all providers share."""
+        """The order's true outcome, in the words that all providers share."""
         if order.dues:
             order.settle(now)
         return "cancelling" if order.dues else self.truths[order.state]
@@ -120,7 +120,7 @@ class Simulation(ABC):
         return share(self.settings.seed, self.name, order.id, what)
 
     def record(self, order: Order, now: float) -> dict[str, Any]:
-        """All that is known of the order, as the control API shows it."""
+        """The order's full record, as the control API shows it."""
         truth = self.truth(order, now)
         shown: dict[str, Any] = {
             "provider": self.name,
@@ -135,7 +135,7 @@ class Simulation(ABC):
         return shown
 
     def _new(self, order_id: str) -> Order:
-        if order_id == NOBODYS:
+        if order_id == PROBE_ID:
             return self._judged(Order(order_id, "missing"))
         order = Order(order_id, "missing", self.settings.auto)
         if self.settings.auto:

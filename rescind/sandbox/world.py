@@ -1,4 +1,4 @@
-"""The five providers together, as they were started and as they are now."""
+"""The five simulated providers together, and their state at the start for resets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rescind.sandbox.simulation import Simulation
 
 
 class World:
-    """Everything but the sockets."""
+    """The whole sandbox without its sockets."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class World:
         self.exchange = Exchange(self.simulations, settings, faults, refuse, time)
 
     def logins(self) -> dict[str, int]:
-        """How many tokens each provider has issued."""
+        """The number of tokens that each provider has issued."""
         both = (self._dukkango, self._akinon)
         return {one.name: one.tokens.issued for one in both}
 
@@ -53,7 +53,7 @@ class World:
         return self._dukkango.tokens.expire() + self._akinon.tokens.expire()
 
     def reset(self) -> None:
-        """All as it was at the start."""
+        """Restore the state at the start."""
         for one in self.simulations.values():
             one.reset()
         for field in fields(Settings):

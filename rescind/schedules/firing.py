@@ -16,12 +16,12 @@ from rescind.ledger.scheduling.schedule_runs import (
     OPERATOR,
     SCHEDULED,
     RunState,
+    claim_run,
     finish,
     open_run,
     ready,
-    take,
 )
-from rescind.ledger.scheduling.schedule_starts import remember, since_when
+from rescind.ledger.scheduling.schedule_starts import read_starts, write_starts
 from rescind.ledger.storage.milliseconds import moment
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.schedules.moments import latest
@@ -69,14 +69,14 @@ class Firing:
         """Take over a new version of the schedules file."""
         timings = {name: str(rule.timing) for name, rule in schedules.rules.items()}
         with reading(engine) as connection:
-            known = since_when(connection)
+            known = read_starts(connection)
         changed = {n: t for n, t in timings.items() if known.get(n, ("",))[0] != t}
         # An unreadable or missing file does not mean that its rules were removed.
         whole = schedules.fault is None and not schedules.missing
         if changed or (whole and known.keys() - schedules.names):
             with writing(engine) as connection:
-                remember(connection, changed, schedules.names, now)
-                known = since_when(connection)
+                write_starts(connection, changed, schedules.names, now)
+                known = read_starts(connection)
         self._schedules = schedules
         self._since = {name: known[name][1] for name in timings}
         self._next = {}
@@ -118,7 +118,7 @@ class Firing:
                 return
             why = f"[{row.name}] is no longer in any worker's schedules file"
         with writing(engine) as connection:
-            run = take(connection, row.name, now, SECOND, row.asked_by)
+            run = claim_run(connection, row.name, now, SECOND, row.asked_by)
             if run is not None:
                 finish(connection, run, RunState.FAILED, now, why=why)
 

@@ -22,10 +22,10 @@ from rescind.ledger.scheduling.schedule_runs import (
     Counts,
     Run,
     RunState,
+    claim_run,
     finish,
-    give_back,
+    release_run,
     renew,
-    take,
 )
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.transactions import LedgerUnreachableError, writing
@@ -103,7 +103,7 @@ class Runner:
         if name not in found.names:
             return None
         with writing(self.engine) as connection:
-            run = take(connection, name, self.clock(), LEASE)
+            run = claim_run(connection, name, self.clock(), LEASE)
         if run is None:
             return None
         if run.attempts > MOST_ATTEMPTS:
@@ -148,7 +148,7 @@ class Runner:
         now = self.clock()
         with writing(self.engine) as connection:
             if self.stopping() and run.asked_by == SCHEDULED:
-                give_back(connection, run, now)
+                release_run(connection, run, now)
                 return False
             return renew(connection, run, now + LEASE)
 
@@ -167,7 +167,7 @@ class Runner:
             coming = rule.timing.next_after(now)
             if coming is None or coming > again:
                 with writing(self.engine) as connection:
-                    give_back(connection, run, again, why=ended.why)
+                    release_run(connection, run, again, why=ended.why)
                 return replace(ended, state=RunState.RUNNING)
         return self.end(run, ended)
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from rescind.config.callbacks import Callbacks, read_url
-from rescind.ledger.deliveries.retry_policy import Heard, Kind, Telling
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Kind, Response
 from rescind.provider.http_messages import Reply
 from rescind.provider.throttling import retry_after
 from rescind.webhooks.addresses import UnsentError
@@ -31,53 +31,55 @@ class Deliverer:
     secrets: tuple[str, ...] = field(repr=False)
     send_task: SendTask
 
-    def attempt(self, telling: Telling) -> Heard:
+    def attempt(self, delivery: ClaimedDelivery) -> Response:
         """Make one attempt; returns its result. Never raises."""
-        how = self._post if telling.kind is Kind.WEBHOOK else self._send
+        how = self._post if delivery.kind is Kind.WEBHOOK else self._send
         try:
-            return how(telling)
+            return how(delivery)
         except UnsentError as error:
-            return Heard(taken=False, detail=str(error))
+            return Response(accepted=False, detail=str(error))
         except Exception as error:
             # Any error must be logged, and must not stop the other deliveries.
-            log.exception("a webhook was not sent", webhook=telling.webhook_id)
-            return Heard(taken=False, detail=f"a bug of ours: {type(error).__name__}")
+            log.exception("a webhook was not sent", webhook=delivery.webhook_id)
+            return Response(
+                accepted=False, detail=f"a bug of ours: {type(error).__name__}"
+            )
 
-    def _post(self, telling: Telling) -> Heard:
-        why = self.callbacks.why_not(telling.url)
-        url = read_url(telling.url or "")
+    def _post(self, delivery: ClaimedDelivery) -> Response:
+        why = self.callbacks.why_not(delivery.url)
+        url = read_url(delivery.url or "")
         if why is not None or url is None:
             raise UnsentError(f"not sent: callback_url {why}")
-        body, now = payload(telling), datetime.now(UTC)
-        signed = headers(telling, body, self.secrets, now)
+        body, now = payload(delivery), datetime.now(UTC)
+        signed = headers(delivery, body, self.secrets, now)
         reply = post(url, signed, body.encode(), private=self.callbacks.private)
         return result_of(reply, now)
 
-    def _send(self, telling: Telling) -> Heard:
+    def _send(self, delivery: ClaimedDelivery) -> Response:
         try:
             self.send_task(
-                telling.task,
-                kwargs={"cancellation": telling.record, "id": telling.webhook_id},
-                queue=telling.queue,
+                delivery.task,
+                kwargs={"cancellation": delivery.record, "id": delivery.webhook_id},
+                queue=delivery.queue,
                 # A repeated delivery has the same task id.
-                task_id=telling.webhook_id,
+                task_id=delivery.webhook_id,
                 ignore_result=True,
                 retry=False,
             )
         except ConnectionError as error:
             raise UnsentError(f"the broker cannot be reached: {error}") from None
-        return Heard(taken=True)
+        return Response(accepted=True)
 
 
-def result_of(reply: Reply, now: datetime) -> Heard:
+def result_of(reply: Reply, now: datetime) -> Response:
     """The result of an attempt, from the head of the receiver's reply."""
     if 200 <= reply.status < 300:
-        return Heard(taken=True, status=reply.status)
+        return Response(accepted=True, status=reply.status)
     words = {410: ": the receiver wants no more webhooks"}
     if 300 <= reply.status < 400:
         words[reply.status] = ": redirects are not followed"
-    return Heard(
-        taken=False,
+    return Response(
+        accepted=False,
         status=reply.status,
         detail=f"HTTP {reply.status}{words.get(reply.status, '')}",
         wait=_wait(reply, now),

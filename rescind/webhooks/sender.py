@@ -21,13 +21,13 @@ from sqlalchemy import Engine
 
 from rescind.config.times import utc_now
 from rescind.ledger.deliveries.delivery_queries import due_targets
-from rescind.ledger.deliveries.dispatch import hold, put_off, settle
+from rescind.ledger.deliveries.dispatch import claim_deliveries, postpone, settle
 from rescind.ledger.deliveries.retry_policy import (
     LONGEST_WAIT,
     Attempt,
-    Heard,
+    ClaimedDelivery,
+    Response,
     Result,
-    Telling,
     judge,
 )
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
@@ -61,12 +61,12 @@ class Pace:
         return 0 if self.quiet() else self.allowed - self.in_flight
 
     def is_to_be_handled(self) -> bool:
-        """Whether due deliveries are to be sent now, or to be put off."""
+        """Whether due deliveries are to be sent now, or to be postponed."""
         return self.room() > 0 or self.quiet() is not None
 
-    def learn(self, result: Heard) -> None:
+    def learn(self, result: Response) -> None:
         self.in_flight -= 1
-        self.allowed = min(2 * self.allowed, MOST_TO_ONE) if result.taken else 1
+        self.allowed = min(2 * self.allowed, MOST_TO_ONE) if result.accepted else 1
         if result.wait is not None:
             self.quiet_until = utc_now() + min(result.wait, LONGEST_WAIT)
 
@@ -77,7 +77,7 @@ class Sender:
     def __init__(
         self,
         engine: Engine,
-        attempt: Callable[[Telling], Heard],
+        attempt: Callable[[ClaimedDelivery], Response],
         moved: Callable[[], object] = lambda: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -88,7 +88,7 @@ class Sender:
         self._stopping = stopping
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="webhook")
         self._paces: dict[str, Pace] = {}
-        self._results: SimpleQueue[tuple[Telling, Heard]] = SimpleQueue()
+        self._results: SimpleQueue[tuple[ClaimedDelivery, Response]] = SimpleQueue()
         self._in_flight = 0
         self._after = ""
         """The target after which the next query begins."""
@@ -120,10 +120,10 @@ class Sender:
                 raise
             targets = []
         held = self._write(ended, targets)
-        for telling in held:
+        for delivery in held:
             self._in_flight += 1
-            self._paces[telling.target].in_flight += 1
-            self._threads.submit(self._attempt, telling)
+            self._paces[delivery.target].in_flight += 1
+            self._threads.submit(self._attempt, delivery)
         return bool(ended or targets)
 
     def _targets(self) -> list[str]:
@@ -139,7 +139,7 @@ class Sender:
 
     # --- in the ledger ---
 
-    def _write(self, ended: list[Attempt], targets: list[str]) -> list[Telling]:
+    def _write(self, ended: list[Attempt], targets: list[str]) -> list[ClaimedDelivery]:
         """Record ended attempts, and claim deliveries to ``targets``.
 
         Tries again while the ledger cannot be reached. If that lasts too long, the
@@ -161,26 +161,28 @@ class Sender:
                     _say(attempt)
                 return held
 
-    def _written(self, ended: list[Attempt], targets: list[str]) -> list[Telling]:
-        now, held = utc_now(), list[Telling]()
-        with writing(self._engine, crowd="webhooks") as connection:
+    def _written(
+        self, ended: list[Attempt], targets: list[str]
+    ) -> list[ClaimedDelivery]:
+        now, held = utc_now(), list[ClaimedDelivery]()
+        with writing(self._engine, queue="webhooks") as connection:
             settle(connection, ended, now)
-            answered = {one.telling.target for one in ended}
+            answered = {one.delivery.target for one in ended}
             for target in sorted(answered.union(targets)):
                 # Puts off some deliveries; the next step puts off further ones.
                 if until := self._pace(target).quiet():
-                    put_off(connection, target, until)
+                    postpone(connection, target, until)
             for target in targets:
                 free = MOST_AT_ONCE - self._in_flight - len(held)
                 room = min(free, self._pace(target).room())
                 if room > 0:
-                    held += hold(connection, target, room, LEASE, now)
+                    held += claim_deliveries(connection, target, room, LEASE, now)
         return held
 
     # --- attempts in flight ---
 
-    def _attempt(self, telling: Telling) -> None:
-        self._results.put((telling, self._make_attempt(telling)))
+    def _attempt(self, delivery: ClaimedDelivery) -> None:
+        self._results.put((delivery, self._make_attempt(delivery)))
 
     def _collect(self, seconds: float) -> list[Attempt]:
         """The attempts that have ended; waits ``seconds`` for the first one."""
@@ -192,19 +194,21 @@ class Sender:
         except Empty:
             return found
 
-    def _learn(self, telling: Telling, result: Heard, now: datetime) -> Attempt:
+    def _learn(
+        self, delivery: ClaimedDelivery, result: Response, now: datetime
+    ) -> Attempt:
         self._in_flight -= 1
-        self._pace(telling.target).learn(result)
-        return judge(telling, result, now, random.random())  # noqa: S311  (a jitter)
+        self._pace(delivery.target).learn(result)
+        return judge(delivery, result, now, random.random())  # noqa: S311  (a jitter)
 
 
 def _say(attempt: Attempt) -> None:
     # Only the host of the address: the rest may hold a secret.
     about = {
-        "webhook": attempt.telling.webhook_id,
-        "target": attempt.telling.target,
-        "attempts": attempt.telling.attempts,
-        "why": attempt.heard.detail,
+        "webhook": attempt.delivery.webhook_id,
+        "target": attempt.delivery.target,
+        "attempts": attempt.delivery.attempts,
+        "why": attempt.response.detail,
     }
     if attempt.result is Result.GIVEN_UP:
         log.error("given up: `rescind webhooks resend` sends it again", **about)

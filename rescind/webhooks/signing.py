@@ -13,24 +13,24 @@ from math import floor
 
 from standardwebhooks import Webhook
 
-from rescind.ledger.deliveries.retry_policy import Telling
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery
 
 
-def payload(telling: Telling) -> str:
+def payload(delivery: ClaimedDelivery) -> str:
     """The body of the request, which is also the text that is signed."""
     document = {
-        "type": f"cancellation.{telling.record['state']}",
-        "timestamp": telling.ended_at,
-        "data": telling.record,
+        "type": f"cancellation.{delivery.record['state']}",
+        "timestamp": delivery.ended_at,
+        "data": delivery.record,
     }
     return json.dumps(document, separators=(",", ":"))
 
 
 def headers(
-    telling: Telling, body: str, secrets: Sequence[str], now: datetime
+    delivery: ClaimedDelivery, body: str, secrets: Sequence[str], now: datetime
 ) -> dict[str, str]:
     """The three headers of the specification."""
-    named = telling.webhook_id
+    named = delivery.webhook_id
     signed = [Webhook(secret).sign(named, now, body) for secret in secrets]
     return {
         "webhook-id": named,

@@ -1,4 +1,4 @@
-"""The door on a real socket, in a thread of this process, on a ledger of its own."""
+"""The HTTP API on a real socket, in a thread of this process, on its own ledger."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import requests
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from rescind.api.api_context import Front, open_front
+from rescind.api.api_context import ApiContext, open_context
 from rescind.api.application import create_app
-from rescind.api.health import Remembered, alive, ready, redis_unreachable
+from rescind.api.health import CachedCheck, alive, ready, redis_unreachable
 from rescind.api.http_server import Server, listen, make_server
 from rescind.api.problem_details import ledger_unreachable
 from rescind.config.accounts import Lane
@@ -26,10 +26,10 @@ from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.seal import new_key
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.conftest import free_port
-from worker.background_notifier import Waker
+from worker.background_notifier import BackgroundNotifier
 
 TOKENS = {name: f"{name}-0123456789abcdef" for name in ("submit", "read", "operate")}
-"""One for each scope, of callers named after it."""
+"""A token for each scope, with the scope as its caller's name."""
 EVERYTHING = "everything-0123456789"
 LISTED = [f"{name}:{name}:{token}" for name, token in TOKENS.items()]
 LISTED.append(f"all:submit+read+operate:{EVERYTHING}")
@@ -49,8 +49,8 @@ secret_key = "s"
 [iletimerkezi.default]
 key = "k"
 """
-SERVING = "the door"
-"""The thread of its event loop."""
+SERVING = "the HTTP API"
+"""The name of the thread with the event loop."""
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
@@ -73,14 +73,14 @@ def settings_for(path: Path, database: str, **more: Any) -> Settings:
 
 
 @dataclass
-class Door:
-    """An open door, as a caller sees it."""
+class ApiServer:
+    """A running HTTP API, as a caller sees it."""
 
     app: FastAPI
-    front: Front
+    context: ApiContext
     url: str
     server: Server
-    woken: list[tuple[Lane, str]] = field(default_factory=list)
+    notified: list[tuple[Lane, str]] = field(default_factory=list)
 
     def ask(
         self, method: str, path: str, token: str | None = EVERYTHING, **more: Any
@@ -107,26 +107,28 @@ class Door:
         return self.post("/v1/cancellations", data=body, headers=given)
 
     def rows(self) -> list[Any]:
-        with reading(self.front.engine) as connection:
+        with reading(self.context.engine) as connection:
             return list_rows(connection, Filter(), 10_000)
 
 
 @contextmanager
-def opened(chosen: Settings) -> Iterator[Door]:
-    """The door with these settings, until the block ends."""
-    woken: list[tuple[Lane, str]] = []
-    waker = Waker(lambda lane, operation: woken.append((lane, operation)))
-    front = open_front(chosen, waker)
-    app = create_app(front)
-    server = make_server(app, front)
-    with listen(chosen) as door:
-        port = door.getsockname()[1]
-        given = {"sockets": [door]}
+def opened(chosen: Settings) -> Iterator[ApiServer]:
+    """Run the HTTP API with these settings until the block ends."""
+    notified: list[tuple[Lane, str]] = []
+    notifier = BackgroundNotifier(
+        lambda lane, operation: notified.append((lane, operation))
+    )
+    context = open_context(chosen, notifier)
+    app = create_app(context)
+    server = make_server(app, context)
+    with listen(chosen) as listener:
+        port = listener.getsockname()[1]
+        given = {"sockets": [listener]}
         thread = threading.Thread(target=server.run, kwargs=given, name=SERVING)
         thread.start()
         try:
-            # Connections that come before it answers wait in the socket's own queue.
-            yield Door(app, front, f"http://127.0.0.1:{port}", server, woken)
+            # Clients that connect before the server runs wait in the socket's backlog.
+            yield ApiServer(app, context, f"http://127.0.0.1:{port}", server, notified)
         finally:
             server.should_exit = True
             thread.join(20)
@@ -134,43 +136,43 @@ def opened(chosen: Settings) -> Iterator[Door]:
 
 
 @pytest.fixture(scope="session")
-def shared_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """One server for all tests: to start and to end it takes longer than most."""
-    path = tmp_path_factory.mktemp("door")
+def shared_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """One server for all tests: starting and stopping takes longer than most tests."""
+    path = tmp_path_factory.mktemp("api")
     with opened(settings_for(path, f"sqlite:///{path}/none.db")) as found:
         yield found
 
 
 @contextmanager
-def on(door: Door, database: str) -> Iterator[Door]:
-    """``door`` with another ledger, and with nothing remembered of the former."""
-    former, door.front.engine = door.front.engine, open_ledger(database)
-    door.app.state.alive = Remembered(alive, redis_unreachable)
-    door.app.state.ready = Remembered(ready, ledger_unreachable)
-    door.woken.clear()
+def on(api: ApiServer, database: str) -> Iterator[ApiServer]:
+    """``api`` with another ledger, and without cached results of the former."""
+    former, api.context.engine = api.context.engine, open_ledger(database)
+    api.app.state.alive = CachedCheck(alive, redis_unreachable)
+    api.app.state.ready = CachedCheck(ready, ledger_unreachable)
+    api.notified.clear()
     try:
-        yield door
+        yield api
     finally:
-        door.front.engine.dispose()
-        door.front.engine = former
+        api.context.engine.dispose()
+        api.context.engine = former
 
 
 @pytest.fixture
-def door(shared_door: Door, sqlite_ledger_url: str) -> Iterator[Door]:
-    """A door on SQLite; Redis is away."""
-    with on(shared_door, sqlite_ledger_url) as found:
+def api(shared_api: ApiServer, sqlite_ledger_url: str) -> Iterator[ApiServer]:
+    """The HTTP API on SQLite, without Redis."""
+    with on(shared_api, sqlite_ledger_url) as found:
         yield found
 
 
 @pytest.fixture
-def either(shared_door: Door, ledger_url: str) -> Iterator[Door]:
-    """A door on each of the two databases; Redis is away."""
-    with on(shared_door, ledger_url) as found:
+def either(shared_api: ApiServer, ledger_url: str) -> Iterator[ApiServer]:
+    """The HTTP API on each of the two databases, without Redis."""
+    with on(shared_api, ledger_url) as found:
         yield found
 
 
 def problem(answer: requests.Response, status: int, slug: str) -> dict[str, Any]:
-    """What a problem says; it must be one of that status and kind."""
+    """The problem in an answer, which must have that status and slug."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     found: dict[str, Any] = json.loads(answer.text)

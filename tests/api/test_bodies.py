@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a good one or a problem in a sentence."""
+"""Any body is answered with a receipt or with a problem in a sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rescind.api import bodies, http_server
 from rescind.api.bodies import LARGEST, SMALL
 from rescind.intake.validation import FIELDS
-from tests.api.conftest import EVERYTHING, SERVING, Door, problem
+from tests.api.conftest import EVERYTHING, SERVING, ApiServer, problem
 
 JSON = st.recursive(
     st.none()
@@ -41,9 +41,9 @@ QUICKLY = settings(
 @example(body={"provider": "notpanel", "order": "ord_\ud800", "metadata": {"a": "\0"}})
 @QUICKLY
 def test_any_json_is_answered_with_a_receipt_or_a_problem(
-    door: Door, body: object
+    api: ApiServer, body: object
 ) -> None:
-    answer = door.send(json.dumps(body))
+    answer = api.send(json.dumps(body))
     if answer.status_code == 202:
         told = answer.json()
         assert told.get("receipt") in ("accepted", "duplicate") or told["counts"]
@@ -56,8 +56,8 @@ def test_any_json_is_answered_with_a_receipt_or_a_problem(
 
 @given(body=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 @QUICKLY
-def test_any_bytes_are_answered_with_a_problem(door: Door, body: bytes) -> None:
-    answer = door.send(body)
+def test_any_bytes_are_answered_with_a_problem(api: ApiServer, body: bytes) -> None:
+    answer = api.send(body)
     assert answer.status_code in (202, 400, 422), body
     assert "Traceback" not in answer.text
 
@@ -79,30 +79,30 @@ def test_any_bytes_are_answered_with_a_problem(door: Door, body: bytes) -> None:
         (f"{GOOD} {GOOD}", "Extra data"),
     ],
 )
-def test_what_is_no_json_is_said_in_a_sentence(
-    door: Door, body: str | bytes, says: str
+def test_invalid_json_is_refused_with_the_reason(
+    api: ApiServer, body: str | bytes, says: str
 ) -> None:
-    told = problem(door.send(body), 400, "invalid-request")
+    told = problem(api.send(body), 400, "invalid-request")
     assert says in told["detail"]
-    assert door.rows() == []
+    assert api.rows() == []
 
 
-def test_what_is_sent_as_something_else_is_not_read(door: Door) -> None:
+def test_a_body_of_another_content_type_is_not_read(api: ApiServer) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/x"):
-        problem(door.send(GOOD, **{"Content-Type": kind}), 415, "invalid-request")
-    assert door.rows() == []
+        problem(api.send(GOOD, **{"Content-Type": kind}), 415, "invalid-request")
+    assert api.rows() == []
     for kind in ("application/json; charset=utf-8", "application/vnd.shop+json"):
-        assert door.send(GOOD, **{"Content-Type": kind}).status_code == 202
+        assert api.send(GOOD, **{"Content-Type": kind}).status_code == 202
 
 
-def test_a_body_that_is_too_large_is_not_read_to_its_end(door: Door) -> None:
-    problem(door.send(b" " * (LARGEST + 1)), 413, "body-too-large")
-    assert door.send(GOOD + " " * (LARGEST - len(GOOD))).status_code == 202
+def test_a_body_that_is_too_large_is_not_read_to_its_end(api: ApiServer) -> None:
+    problem(api.send(b" " * (LARGEST + 1)), 413, "body-too-large")
+    assert api.send(GOOD + " " * (LARGEST - len(GOOD))).status_code == 202
 
 
 @pytest.mark.parametrize("large", [True, False])
-def test_a_large_body_is_read_beside_the_loop_that_serves_others(
-    door: Door, monkeypatch: pytest.MonkeyPatch, large: bool
+def test_a_large_body_is_parsed_outside_the_event_loop(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
     real, beside = bodies.parse, []
 
@@ -112,29 +112,29 @@ def test_a_large_body_is_read_beside_the_loop_that_serves_others(
 
     serving = next(one for one in threading.enumerate() if one.name == SERVING)
     monkeypatch.setattr(bodies, "parse", parse)
-    assert door.send(GOOD + " " * (SMALL if large else 0)).status_code == 202
+    assert api.send(GOOD + " " * (SMALL if large else 0)).status_code == 202
     assert beside == [large]
 
 
-def test_the_bound_holds_for_a_body_of_unknown_length(door: Door) -> None:
-    with open_socket(door) as client:
+def test_the_bound_holds_for_a_body_of_unknown_length(api: ApiServer) -> None:
+    with open_socket(api) as client:
         client.sendall(head("Transfer-Encoding: chunked"))
         chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
         for _ in range(LARGEST // 65_536 + 1):
             client.sendall(chunk)
         assert client.recv(65_536).startswith(b"HTTP/1.1 413 ")
-    assert door.rows() == []
+    assert api.rows() == []
 
 
-def open_socket(door: Door) -> socket.socket:
-    host, _, port = door.url.removeprefix("http://").partition(":")
+def open_socket(api: ApiServer) -> socket.socket:
+    host, _, port = api.url.removeprefix("http://").partition(":")
     return socket.create_connection((host, int(port)), timeout=20)
 
 
 def head(*lines: str) -> bytes:
     given = [
         "POST /v1/cancellations HTTP/1.1",
-        "Host: door",
+        "Host: api",
         f"Authorization: Bearer {EVERYTHING}",
         *lines,
     ]
@@ -146,60 +146,60 @@ def head(*lines: str) -> bytes:
     [
         b"",
         b"POST /v1/cancell",
-        b"POST /v1/cancellations HTTP/1.1\r\nHost: door\r\n",
+        b"POST /v1/cancellations HTTP/1.1\r\nHost: api\r\n",
         head("Content-Length: 100"),
         head("Content-Length: 100") + b'{"provider"',
         head("Transfer-Encoding: chunked") + b"5\r\n12",
     ],
 )
-def test_a_request_that_never_comes_whole_is_given_up(
-    door: Door, monkeypatch: pytest.MonkeyPatch, part: bytes
+def test_a_request_that_never_arrives_whole_is_aborted(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, part: bytes
 ) -> None:
     monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
-    with open_socket(door) as client:
+    with open_socket(api) as client:
         client.sendall(part)
         try:
             left = client.recv(65_536)
         except ConnectionResetError:
             left = b""
     assert left == b""
-    assert door.rows() == []
+    assert api.rows() == []
 
 
-def test_one_that_came_whole_is_not_given_up_while_it_is_worked_on(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+def test_a_complete_request_is_not_aborted_while_it_is_handled(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
-    take = door.app.state.intake._take
+    take = api.app.state.intake._take
 
-    with open_socket(door) as other:
+    with open_socket(api) as other:
 
         def slowly(entries: list[object], traces: object) -> object:
-            # Longer than one that came at the same time is waited for.
+            # This takes longer than an unfinished request may take.
             other.sendall(b"POST /")
             assert other.recv(1) == b""
             return take(entries, traces)
 
-        monkeypatch.setattr(door.app.state.intake, "_take", slowly)
-        assert door.send(GOOD).status_code == 202
+        monkeypatch.setattr(api.app.state.intake, "_take", slowly)
+        assert api.send(GOOD).status_code == 202
 
 
-# --- everything else that can be asked ------------------------------------------------
+# --- other requests -------------------------------------------------------------------
 
 
-def test_no_answer_is_held_back_for_more_to_send(door: Door) -> None:
-    with open_socket(door) as client:
-        client.sendall(b"GET /readyz HTTP/1.1\r\nHost: door\r\n\r\n")
+def test_answers_are_sent_without_nagles_delay(api: ApiServer) -> None:
+    with open_socket(api) as client:
+        client.sendall(b"GET /readyz HTTP/1.1\r\nHost: api\r\n\r\n")
         assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
-        for one in door.server.server_state.connections:
+        for one in api.server.server_state.connections:
             mine: socket.socket = one.transport.get_extra_info("socket")
             assert mine.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert door.server.server_state.connections
+        assert api.server.server_state.connections
 
 
-def test_every_answer_says_how_it_may_be_used(door: Door) -> None:
+def test_every_answer_has_the_security_headers(api: ApiServer) -> None:
     for path in ("/v1/lanes", "/nowhere", "/openapi.json", "/errors/not-found"):
-        headers = door.get(path).headers
+        headers = api.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["X-Frame-Options"] == "DENY"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
@@ -210,40 +210,42 @@ def test_every_answer_says_how_it_may_be_used(door: Door) -> None:
 @pytest.mark.parametrize(
     "path", ["/docs", "/redoc", "/v1", "/v1/nothing", "/v1/lanes/"]
 )
-def test_what_is_not_there_is_a_problem_too(door: Door, path: str) -> None:
-    problem(door.get(path), 404, "not-found")
+def test_an_unknown_path_is_answered_with_a_problem(api: ApiServer, path: str) -> None:
+    problem(api.get(path), 404, "not-found")
 
 
-def test_a_method_that_an_address_does_not_take_is_a_problem(door: Door) -> None:
-    answer = door.ask("DELETE", "/v1/lanes")
+def test_a_method_that_is_not_allowed_is_answered_with_a_problem(
+    api: ApiServer,
+) -> None:
+    answer = api.ask("DELETE", "/v1/lanes")
     problem(answer, 405, "method-not-allowed")
     assert answer.headers["Allow"] == "GET"
 
 
-def test_each_problem_has_a_page(door: Door) -> None:
-    told = problem(door.get("/nowhere"), 404, "not-found")
-    page = door.get(told["type"], token=None)
+def test_each_problem_has_a_page(api: ApiServer) -> None:
+    told = problem(api.get("/nowhere"), 404, "not-found")
+    page = api.get(told["type"], token=None)
     assert page.status_code == 200
     assert told["title"] in page.text
-    problem(door.get("/errors/none"), 404, "not-found")
+    problem(api.get("/errors/none"), 404, "not-found")
 
 
-def test_a_failure_of_ours_tells_nothing_of_itself(
-    door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_an_internal_error_reveals_nothing(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("TR330006100519786457841326")
 
     monkeypatch.setattr("rescind.api.lane_routes.actions.lanes", broken)
-    answer = door.get("/v1/lanes")
+    answer = api.get("/v1/lanes")
     problem(answer, 500, "internal-error")
     assert "TR33" not in answer.text + caplog.text
 
 
-def test_too_many_at_once_are_told_to_come_again(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+def test_too_many_requests_at_once_are_answered_with_503(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rescind.api.middleware.MOST_AT_ONCE", 0)
-    answer = door.get("/v1/lanes")
+    answer = api.get("/v1/lanes")
     problem(answer, 503, "not-ready")
     assert answer.headers["Retry-After"] == "1"

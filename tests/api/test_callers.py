@@ -1,4 +1,4 @@
-"""Who may come in, what for, and how often."""
+"""Tokens, scopes and rates of callers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import TOKENS, Door, opened, problem, settings_for
+from tests.api.conftest import TOKENS, ApiServer, opened, problem, settings_for
 
 NEEDS = {
     ("POST", "/v1/cancellations"): "submit",
@@ -25,8 +25,8 @@ NEEDS = {
 OPEN = {"/healthz", "/readyz", "/errors/{slug}"}
 
 
-def test_these_are_all_the_addresses_there_are(door: Door) -> None:
-    paths = door.get("/openapi.json", token=None).json()["paths"]
+def test_the_list_of_addresses_is_complete(api: ApiServer) -> None:
+    paths = api.get("/openapi.json", token=None).json()["paths"]
     found = {
         (method.upper(), path) for path, methods in paths.items() for method in methods
     }
@@ -35,27 +35,27 @@ def test_these_are_all_the_addresses_there_are(door: Door) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), NEEDS)
-def test_without_a_good_token_nobody_comes_in(
-    door: Door, method: str, path: str
+def test_a_request_without_a_valid_token_is_refused(
+    api: ApiServer, method: str, path: str
 ) -> None:
-    bare = door.ask(method, path, token=None)
+    bare = api.ask(method, path, token=None)
     told = problem(bare, 401, "unauthorized")
     assert bare.headers["WWW-Authenticate"] == 'Bearer realm="rescind"'
     for shown in ("wrong", f"{TOKENS['read']}x", TOKENS["read"][:-1], ""):
-        answer = door.ask(method, path, token=shown)
+        answer = api.ask(method, path, token=shown)
         told = problem(answer, 401, "unauthorized")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
         assert not shown or shown not in str(told)
     other = {"Authorization": f"Basic {TOKENS['read']}"}
-    problem(door.ask(method, path, token=None, headers=other), 401, "unauthorized")
+    problem(api.ask(method, path, token=None, headers=other), 401, "unauthorized")
 
 
 @pytest.mark.parametrize(("method", "path"), NEEDS)
-def test_a_token_is_good_for_its_scope_alone(
-    door: Door, method: str, path: str
+def test_a_token_is_valid_only_for_its_scope(
+    api: ApiServer, method: str, path: str
 ) -> None:
     for scope, token in TOKENS.items():
-        answer = door.ask(method, path, token=token)
+        answer = api.ask(method, path, token=token)
         if scope == NEEDS[method, path]:
             assert answer.status_code not in (401, 403)
             continue
@@ -64,16 +64,16 @@ def test_a_token_is_good_for_its_scope_alone(
         assert f'scope="{NEEDS[method, path]}"' in answer.headers["WWW-Authenticate"]
 
 
-def test_each_token_may_come_so_often_and_is_told_when_to_come_again(
+def test_each_token_has_a_rate_and_is_told_when_to_retry(
     tmp_path: Path, sqlite_ledger_url: str
 ) -> None:
     chosen = settings_for(tmp_path, sqlite_ledger_url, api_rate="3/hour")
-    with opened(chosen) as door:
+    with opened(chosen) as api:
         for _ in range(3):
-            assert door.get("/v1/lanes", token=TOKENS["read"]).status_code == 200
-        answer = door.get("/v1/lanes", token=TOKENS["read"])
+            assert api.get("/v1/lanes", token=TOKENS["read"]).status_code == 200
+        answer = api.get("/v1/lanes", token=TOKENS["read"])
         problem(answer, 429, "too-many-requests")
         assert 0 < int(answer.headers["Retry-After"]) <= 3600
-        # Another caller is not the worse for it, and health is for everybody.
-        problem(door.get("/v1/lanes", token=TOKENS["submit"]), 403, "forbidden")
-        assert door.get("/readyz", token=None).status_code == 200
+        # Other callers have their own rates, and health needs no token.
+        problem(api.get("/v1/lanes", token=TOKENS["submit"]), 403, "forbidden")
+        assert api.get("/readyz", token=None).status_code == 200

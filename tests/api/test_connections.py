@@ -1,4 +1,4 @@
-"""Nobody holds a connection, or a part of the door, who neither sends nor reads."""
+"""A client that neither sends nor reads holds no connection for long."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ import socket
 import pytest
 
 from rescind.api import http_server
-from tests.api.conftest import Door
+from tests.api.conftest import ApiServer
 from tests.api.test_bodies import open_socket
 from tests.tasks.conftest import until
 
-ASKED = b"GET /errors/conflict HTTP/1.1\r\nHost: door\r\n\r\n"
-LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: door\r\n\r\n"
-HEAD = b"GET /errors/conflict HTTP/1.1\r\nHost: door\r\n"
-CHUNKED = (
-    b"POST /desk/sign-out HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n"
-)
+ASKED = b"GET /errors/conflict HTTP/1.1\r\nHost: api\r\n\r\n"
+LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: api\r\n\r\n"
+HEAD = b"GET /errors/conflict HTTP/1.1\r\nHost: api\r\n"
+CHUNKED = b"POST /desk/sign-out HTTP/1.1\r\nHost: api\r\nTransfer-Encoding: chunked\r\n"
 
 
 def is_over(client: socket.socket) -> bool:
-    """Whether the door has closed it, whatever it said before."""
+    """Whether the server has closed the connection, after any answer."""
     try:
         while client.recv(65_536):
             pass
@@ -31,10 +29,10 @@ def is_over(client: socket.socket) -> bool:
 
 @pytest.mark.parametrize("more", [b"\r\n", b"\r\n\r\n\r\n"])
 def test_empty_lines_keep_no_connection_open(
-    door: Door, monkeypatch: pytest.MonkeyPatch, more: bytes
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, more: bytes
 ) -> None:
     monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
-    with open_socket(door) as client:
+    with open_socket(api) as client:
         client.sendall(ASKED)
         assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
         client.sendall(more)
@@ -42,10 +40,10 @@ def test_empty_lines_keep_no_connection_open(
 
 
 def test_a_body_that_comes_after_its_answer_keeps_no_connection_open(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
-    with open_socket(door) as client:
+    with open_socket(api) as client:
         client.sendall(HEAD + b"Content-Length: 2\r\n\r\n")
         assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
         client.sendall(b"{}")
@@ -53,20 +51,20 @@ def test_a_body_that_comes_after_its_answer_keeps_no_connection_open(
 
 
 @pytest.mark.parametrize("read", [0, 1])
-def test_who_does_not_read_an_answer_has_it_no_more(
-    door: Door, monkeypatch: pytest.MonkeyPatch, read: int
+def test_a_client_that_does_not_read_its_answer_is_disconnected(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, read: int
 ) -> None:
-    with open_socket(door) as client:
+    with open_socket(api) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(ASKED)
         client.recv(read)
-        connections = door.server.server_state.connections
-        until(lambda: len(connections) == 1, "the door to take it")
+        connections = api.server.server_state.connections
+        until(lambda: len(connections) == 1, "the server to accept it")
         (theirs,) = connections
         monkeypatch.setattr(http_server, "READER_SECONDS", 0.2)
         client.sendall(LARGE * 400)
         until(lambda: theirs not in connections)
-    until(lambda: not door.server.server_state.tasks)
+    until(lambda: not api.server.server_state.tasks)
 
 
 @pytest.mark.parametrize(
@@ -79,10 +77,12 @@ def test_who_does_not_read_an_answer_has_it_no_more(
     ],
     ids=["a header", "an address", "a trailer", "a chunk's extension"],
 )
-def test_a_head_that_does_not_end_is_read_no_further(door: Door, begun: bytes) -> None:
-    with open_socket(door) as client, pytest.raises(ConnectionError):
+def test_a_head_that_does_not_end_is_read_no_further(
+    api: ApiServer, begun: bytes
+) -> None:
+    with open_socket(api) as client, pytest.raises(ConnectionError):
         flood(client, begun)
-    assert door.get("/errors/conflict").status_code == 200
+    assert api.get("/errors/conflict").status_code == 200
 
 
 def flood(client: socket.socket, begun: bytes) -> None:
@@ -91,8 +91,8 @@ def flood(client: socket.socket, begun: bytes) -> None:
         client.sendall(b"a" * 65_536)
 
 
-def test_a_head_of_many_headers_is_a_good_one(door: Door) -> None:
+def test_a_head_of_many_headers_is_accepted(api: ApiServer) -> None:
     many = b"".join(b"X-%d: %s\r\n" % (n, b"a" * 500) for n in range(100))
-    with open_socket(door) as client:
+    with open_socket(api) as client:
         client.sendall(HEAD + many + b"\r\n")
         assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")

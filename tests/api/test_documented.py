@@ -1,4 +1,4 @@
-"""Every example of docs/http.md is asked of a real door, and answered as it says."""
+"""The real HTTP API answers every example of docs/http.md as the page says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rescind.api.middleware import MOST_AT_ONCE
 from rescind.api.problem_details import TITLES
 from rescind.config.settings import Settings
 from rescind.telemetry import heartbeat
-from tests.api.conftest import Door, opened, settings_for
+from tests.api.conftest import ApiServer, opened, settings_for
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
 EXAMPLE = re.compile(r"```http\n(.*?)\n```\n(.*?)```json (\d+)\n(.*?)\n```", re.DOTALL)
@@ -51,7 +51,7 @@ EXAMPLES = [
 @pytest.fixture
 def answering(
     tmp_path: Path, sqlite_ledger_url: str, valkey_url: str
-) -> Iterator[Door]:
+) -> Iterator[ApiServer]:
     given: dict[str, Any] = {
         "redis_url": SecretStr(valkey_url),
         "webhook_hosts": "shop.example.com",
@@ -59,15 +59,15 @@ def answering(
     }
     with (
         Redis.from_url(valkey_url) as client,
-        opened(settings_for(tmp_path, sqlite_ledger_url, **given)) as door,
+        opened(settings_for(tmp_path, sqlite_ledger_url, **given)) as api,
     ):
         client.delete(heartbeat.KEY)
         heartbeat.write(client, datetime.now(UTC))
-        yield door
+        yield api
         client.delete(heartbeat.KEY)
 
 
-def test_every_example_is_answered_as_the_guide_says(answering: Door) -> None:
+def test_every_example_is_answered_as_the_guide_says(answering: ApiServer) -> None:
     assert len(EXAMPLES) > 10
     known: dict[str, str] = {}
     for one in EXAMPLES:
@@ -87,7 +87,7 @@ def test_every_example_is_answered_as_the_guide_says(answering: Door) -> None:
 
 
 def shape(value: Any) -> Any:
-    """``value`` without what is another one each time."""
+    """``value`` without ids and times, which differ each time."""
     if isinstance(value, dict):
         return {name: shape(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -107,7 +107,7 @@ def test_every_kind_of_problem_is_listed() -> None:
     assert all(f"`{one}`" in GUIDE for one in of_health)
 
 
-def test_the_limits_are_those_that_hold() -> None:
+def test_the_guide_states_the_limits_in_force() -> None:
     for said in (
         f"| {LARGEST // 2**20} MiB, in chunks or not.",
         f"has {REQUEST_SECONDS:g} s to arrive whole",

@@ -1,4 +1,4 @@
-"""Alive: work is consumed. Ready: cancellations can be taken in. And metrics."""
+"""Alive: workers run. Ready: cancellations can be accepted. And metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from redis import Redis
 from rescind.api.application import THREADS
 from rescind.ledger.storage.transactions import LedgerUnreachableError, open_ledger
 from rescind.telemetry import heartbeat
-from tests.api.conftest import Door, opened, problem, settings_for
+from tests.api.conftest import ApiServer, opened, problem, settings_for
 from tests.tasks.conftest import until
 
 
@@ -31,20 +31,20 @@ def client(valkey_url: str) -> Iterator[Redis]:
 @pytest.fixture
 def with_redis(
     tmp_path: Path, sqlite_ledger_url: str, valkey_url: str
-) -> Iterator[Door]:
+) -> Iterator[ApiServer]:
     redis_url = SecretStr(valkey_url)
-    with opened(settings_for(tmp_path, sqlite_ledger_url, redis_url=redis_url)) as door:
-        yield door
+    with opened(settings_for(tmp_path, sqlite_ledger_url, redis_url=redis_url)) as api:
+        yield api
 
 
-def test_it_is_alive_as_long_as_somebody_sweeps(
-    with_redis: Door, client: Redis, monkeypatch: pytest.MonkeyPatch
+def test_it_is_alive_while_a_worker_sweeps(
+    with_redis: ApiServer, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Each look is a new one.
+    # Without the cache, each request checks again.
     monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
     now = datetime.now(UTC)
     told = problem(with_redis.get("/healthz", token=None), 503, "no-worker")
-    assert "look whether workers and beat run" in told["detail"]
+    assert "Check that workers and beat run" in told["detail"]
     heartbeat.write(client, now - timedelta(seconds=60))
     told = problem(with_redis.get("/healthz", token=None), 503, "no-worker")
     assert told["swept_seconds_ago"][0] >= 60
@@ -55,8 +55,8 @@ def test_it_is_alive_as_long_as_somebody_sweeps(
     assert answer.json()["swept_seconds_ago"][0] < 30
 
 
-def test_a_clock_that_was_set_back_is_said(
-    with_redis: Door, client: Redis, monkeypatch: pytest.MonkeyPatch
+def test_a_clock_that_was_set_back_is_reported(
+    with_redis: ApiServer, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
     heartbeat.write(client, datetime.now(UTC))
@@ -64,17 +64,17 @@ def test_a_clock_that_was_set_back_is_said(
     assert with_redis.get("/healthz", token=None).status_code == 200
     heartbeat.write_clock_skew(client, timedelta(hours=1))
     told = problem(with_redis.get("/healthz", token=None), 503, "clock")
-    assert "3600 s from now" in told["detail"]
+    assert "3600 s ahead of this clock" in told["detail"]
     client.delete(heartbeat.AHEAD)
 
 
-def test_without_redis_nobody_can_tell_and_that_is_said(door: Door) -> None:
-    told = problem(door.get("/healthz", token=None), 503, "redis-unreachable")
+def test_without_redis_it_reports_that_it_cannot_know(api: ApiServer) -> None:
+    told = problem(api.get("/healthz", token=None), 503, "redis-unreachable")
     assert "`rescind doctor` says more" in told["detail"]
     assert "127.0.0.1" not in str(told)
 
 
-def test_it_is_ready_when_the_ledger_is(either: Door) -> None:
+def test_it_is_ready_when_the_ledger_is(either: ApiServer) -> None:
     assert either.get("/readyz", token=None).json() == {"ready": True}
 
 
@@ -85,41 +85,41 @@ def test_it_is_not_ready_without_a_ledger_of_this_version(
     url = "postgresql+psycopg://u:hush@127.0.0.1:1/x"
     if what == "empty":
         url = f"sqlite:///{tmp_path}/hush.db"
-    with opened(settings_for(tmp_path, url)) as door:
-        answer = door.get("/readyz", token=None)
+    with opened(settings_for(tmp_path, url)) as api:
+        answer = api.get("/readyz", token=None)
         told = problem(answer, 503, "ledger-unreachable")
         assert "hush" not in str(told)
-        answer = door.submit({"provider": "notpanel", "order": "ord_1"})
+        answer = api.submit({"provider": "notpanel", "order": "ord_1"})
         problem(answer, 503, "ledger-unreachable")
         for path in ("/v1/cancellations", "/v1/lanes", "/v1/groups/g"):
-            problem(door.get(path), 503, "ledger-unreachable")
+            problem(api.get(path), 503, "ledger-unreachable")
 
 
-def test_a_door_that_was_shut_out_goes_on_once_the_ledger_is_there(
+def test_the_api_works_once_the_ledger_is_migrated(
     tmp_path: Path, sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
-    with opened(settings_for(tmp_path, f"sqlite:///{tmp_path}/none.db")) as door:
-        problem(door.get("/readyz", token=None), 503, "ledger-unreachable")
-        door.front.engine.dispose()
-        door.front.engine = open_ledger(sqlite_ledger_url)
-        assert door.get("/readyz", token=None).status_code == 200
+    with opened(settings_for(tmp_path, f"sqlite:///{tmp_path}/none.db")) as api:
+        problem(api.get("/readyz", token=None), 503, "ledger-unreachable")
+        api.context.engine.dispose()
+        api.context.engine = open_ledger(sqlite_ledger_url)
+        assert api.get("/readyz", token=None).status_code == 200
 
 
-def test_who_asks_often_is_told_what_was_just_seen(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+def test_frequent_checks_share_one_result(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert door.get("/readyz", token=None).status_code == 200
+    assert api.get("/readyz", token=None).status_code == 200
     monkeypatch.setattr("rescind.api.health.ping", lambda _: 1 / 0)
-    assert door.get("/readyz", token=None).status_code == 200
+    assert api.get("/readyz", token=None).status_code == 200
 
 
-# --- while everything else hangs ------------------------------------------------------
+# --- while other services hang --------------------------------------------------------
 
 
 @dataclass
 class Hanging:
-    """What is asked of it and does not return, until it is let go."""
+    """A function that does not return until it is released."""
 
     asked: list[object] = field(default_factory=list)
     gone: threading.Event = field(default_factory=threading.Event)
@@ -137,41 +137,41 @@ def hanging() -> Iterator[Hanging]:
     found.gone.set()
 
 
-def test_readers_that_hang_keep_nobody_from_asking_how_it_is(
-    door: Door, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+def test_health_is_answered_while_readers_hang(
+    api: ApiServer, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rescind.operations.actions.lanes", hanging)
     with ThreadPoolExecutor(THREADS + 1) as readers:
-        asked = [readers.submit(door.get, "/v1/lanes") for _ in range(THREADS + 1)]
+        asked = [readers.submit(api.get, "/v1/lanes") for _ in range(THREADS + 1)]
         try:
             until(lambda: len(hanging.asked) == THREADS)
-            assert door.get("/readyz", token=None).json() == {"ready": True}
-            problem(door.get("/healthz", token=None), 503, "redis-unreachable")
+            assert api.get("/readyz", token=None).json() == {"ready": True}
+            problem(api.get("/healthz", token=None), 503, "redis-unreachable")
         finally:
             hanging.gone.set()
     assert {one.result().status_code for one in asked} == {503}
 
 
-def test_a_ledger_that_hangs_is_as_good_as_away(
-    door: Door, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+def test_a_ledger_that_hangs_counts_as_unreachable(
+    api: ApiServer, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rescind.api.health.PATIENCE", 0.1)
     monkeypatch.setattr("rescind.api.health.ping", hanging)
     for _ in range(2):
-        problem(door.get("/readyz", token=None), 503, "ledger-unreachable")
+        problem(api.get("/readyz", token=None), 503, "ledger-unreachable")
     assert len(hanging.asked) == 1
 
 
-def test_too_many_requests_at_once_hide_not_how_it_is(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+def test_health_is_answered_beyond_the_bound_on_requests(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rescind.api.middleware.MOST_AT_ONCE", 0)
-    problem(door.get("/v1/lanes"), 503, "not-ready")
-    assert door.get("/readyz", token=None).status_code == 200
-    problem(door.get("/healthz", token=None), 503, "redis-unreachable")
+    problem(api.get("/v1/lanes"), 503, "not-ready")
+    assert api.get("/readyz", token=None).status_code == 200
+    problem(api.get("/healthz", token=None), 503, "redis-unreachable")
 
 
-def test_metrics_are_for_those_who_may_read(with_redis: Door) -> None:
+def test_metrics_need_the_scope_read(with_redis: ApiServer) -> None:
     answer = with_redis.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=")

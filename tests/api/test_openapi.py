@@ -1,4 +1,4 @@
-"""The OpenAPI file says what is true: schemathesis asks, and the answers conform."""
+"""The answers conform to the OpenAPI document: schemathesis sends the requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from providers.registry import PROVIDERS
 from rescind.intake.validation import FIELDS
-from tests.api.conftest import EVERYTHING, Door
+from tests.api.conftest import EVERYTHING, ApiServer
 
 CHECKS = [
     not_a_server_error,
@@ -42,20 +42,22 @@ EXAMPLES = settings(
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_every_answer_is_as_the_file_says(door: Door, mode: GenerationMode) -> None:
-    schema = schemathesis.openapi.from_url(f"{door.url}/openapi.json")
+def test_every_answer_conforms_to_the_document(
+    api: ApiServer, mode: GenerationMode
+) -> None:
+    schema = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
     found: list[Any] = list(schema.get_all_operations())
     operations = [one.ok() for one in found]
     assert len(operations) > 10
     for operation in operations:
-        # In a path that is any text nothing can be wrong.
+        # A path part that may be any text has no wrong value.
         if mode is GenerationMode.POSITIVE or operation.query or operation.body:
             cases = operation.as_strategy(generation_mode=mode)
             EXAMPLES(given(case=cases)(ask))()
 
 
 def ask(case: Any) -> None:
-    # Neither Redis nor a worker is there.
+    # Neither Redis nor a worker runs.
     away = case.path in ("/healthz", "/metrics")
     checks = [one for one in CHECKS if not (away and one is not_a_server_error)]
     headers = {"Authorization": f"Bearer {EVERYTHING}"}
@@ -64,7 +66,7 @@ def ask(case: Any) -> None:
     assert answer.status_code < 500 or (away and answer.status_code == 503)
 
 
-# --- a cancellation in full -----------------------------------------------------------
+# --- the schema of a cancellation -----------------------------------------------------
 
 NOTPANEL = {"provider": "notpanel", "order": "ord_1"}
 DUKKANGO = {
@@ -112,17 +114,17 @@ NOTHING = dict.fromkeys(WHOLE, None)
         (AKINON | {"params": {"is_all": True}}, False),
     ],
 )
-def test_the_file_and_the_check_agree_on_what_a_cancellation_is(
-    door: Door, entry: dict[str, Any], good: bool
+def test_the_document_and_the_validation_agree_on_cancellations(
+    api: ApiServer, entry: dict[str, Any], good: bool
 ) -> None:
-    document = door.get("/openapi.json", token=None).json()
+    document = api.get("/openapi.json", token=None).json()
     schema = {**document, "$ref": "#/components/schemas/Cancellation"}
     assert jsonschema_rs.is_valid(schema, entry) is good
-    assert door.submit(entry).status_code == (202 if good else 422)
+    assert api.submit(entry).status_code == (202 if good else 422)
 
 
-def test_every_field_of_an_entry_is_described(door: Door) -> None:
-    document = door.get("/openapi.json", token=None).json()
+def test_every_field_of_an_entry_is_described(api: ApiServer) -> None:
+    document = api.get("/openapi.json", token=None).json()
     for provider in PROVIDERS:
         name = f"{provider.name.capitalize()}Cancellation"
         described = document["components"]["schemas"][name]["properties"]

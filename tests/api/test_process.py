@@ -1,4 +1,4 @@
-"""``python -m rescind.api`` as a real process: start, life without Redis, end."""
+"""``python -m rescind.api`` as a real process: start, work without Redis, stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from rescind.api import __main__ as door
+from rescind.api import __main__ as api
 from rescind.config.settings import settings
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.seal import new_key
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 GOOD = {"provider": "notpanel", "order": "ord_1"}
 HEADERS = {"Authorization": f"Bearer {EVERYTHING}"}
 PATIENCE = 4.0
-"""Less than any client of Redis here waits for it: nothing may wait for that."""
+"""Less than any timeout of our Redis clients: no request may wait for Redis."""
 
 
 def environment(path: Path, **more: str) -> dict[str, str]:
@@ -51,7 +51,7 @@ def environment(path: Path, **more: str) -> dict[str, str]:
 
 @contextmanager
 def running(path: Path, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The door's process and address, once it answers."""
+    """The API's process and address, after it answers."""
     env = environment(path, **more)
     url = f"http://127.0.0.1:{env['RESCIND_API_PORT']}"
     with (path / "log").open("wb") as log:
@@ -63,7 +63,7 @@ def running(path: Path, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], 
             stderr=log,
         )
         try:
-            until(lambda: answers(process, url), "the door")
+            until(lambda: answers(process, url), "the HTTP API")
             yield process, url
         finally:
             process.kill()
@@ -94,12 +94,12 @@ def orders(database: str) -> list[str]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The URL of a Redis that takes connections and says nothing."""
+    """The URL of a Redis that accepts connections and never answers."""
     with silence() as found:
         yield found.url.replace("http:", "redis:") + "/0"
 
 
-def test_it_accepts_while_redis_is_away_and_ends_what_is_under_way_when_told(
+def test_it_accepts_without_redis_and_finishes_requests_on_sigterm(
     tmp_path: Path, sqlite_ledger_url: str
 ) -> None:
     with running(tmp_path, RESCIND_DATABASE_URL=sqlite_ledger_url) as (process, url):
@@ -120,20 +120,20 @@ def test_it_accepts_while_redis_is_away_and_ends_what_is_under_way_when_told(
 
 @contextmanager
 def half_sent(url: str, entry: dict[str, Any]) -> Iterator[tuple[socket.socket, bytes]]:
-    """A request of which the server has a part, and the rest of it."""
+    """A request that the server has received in part, and the rest of it."""
     body = requests.Request("POST", url, json=entry).prepare().body
     assert isinstance(body, bytes)
     port = int(url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         lines = [
             "POST /v1/cancellations HTTP/1.1",
-            "Host: door",
+            "Host: api",
             f"Authorization: Bearer {EVERYTHING}",
             f"Content-Length: {len(body)}",
             "Expect: 100-continue",
         ]
         client.sendall("\r\n".join([*lines, "", ""]).encode())
-        # It asks for the body: it is at work on the request.
+        # The server asks for the body, so it is handling the request.
         assert client.recv(65_536).startswith(b"HTTP/1.1 100 ")
         yield client, body
 
@@ -146,7 +146,7 @@ def refused(url: str) -> bool:
     return False
 
 
-def test_a_redis_that_hangs_delays_nobody(
+def test_a_redis_that_hangs_delays_no_request(
     tmp_path: Path, sqlite_ledger_url: str, silent: str
 ) -> None:
     given = {"RESCIND_DATABASE_URL": sqlite_ledger_url, "RESCIND_REDIS_URL": silent}
@@ -180,7 +180,7 @@ def test_a_redis_that_hangs_delays_nobody(
         ({"RESCIND_SEAL_KEY": "wrong"}, "RESCIND_SEAL_KEY"),
     ],
 )
-def test_it_does_not_begin_with_a_wrong_setting(
+def test_it_does_not_start_with_a_wrong_setting(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -194,22 +194,22 @@ def test_it_does_not_begin_with_a_wrong_setting(
 
 
 def begin(path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]) -> int:
-    """The exit status of a door that ends before it opens."""
+    """The exit status of an API that ends before it listens."""
     for name in [name for name in os.environ if name.startswith("RESCIND_")]:
         monkeypatch.delenv(name)
     for name, value in environment(path, **given).items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(path)
-    # The logs of this process are the tests' own.
-    monkeypatch.setattr(door, "set_up", lambda: None)
+    # The logs of this process belong to the tests.
+    monkeypatch.setattr(api, "set_up", lambda: None)
     settings.cache_clear()
     try:
-        return door.main()
+        return api.main()
     finally:
         settings.cache_clear()
 
 
-def test_a_port_that_is_taken_is_said(
+def test_a_port_in_use_is_reported(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -224,7 +224,7 @@ def test_a_port_that_is_taken_is_said(
     assert "RESCIND_API_PORT" in err
 
 
-def test_the_operators_own_token_opens_no_door_to_others(tmp_path: Path) -> None:
+def test_the_operators_own_token_does_not_open_other_addresses(tmp_path: Path) -> None:
     (tmp_path / "api.token").write_text(EVERYTHING)
     env = environment(tmp_path, RESCIND_API_TOKENS="", RESCIND_API_HOST="0.0.0.0")
     done = subprocess.run(

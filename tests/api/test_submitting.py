@@ -1,4 +1,4 @@
-"""Cancellations handed in: one, many, good, wrong, again, all at once."""
+"""Submitting by HTTP: one, many, good, wrong, repeated, concurrent."""
 
 from __future__ import annotations
 
@@ -10,48 +10,52 @@ import pytest
 
 from rescind.intake.submissions import MOST
 from rescind.ledger.storage.transactions import LedgerUnreachableError
-from tests.api.conftest import Door, problem
+from tests.api.conftest import ApiServer, problem
 from tests.tasks.conftest import until
 
 GOOD = {"provider": "notpanel", "order": "ord_1"}
 LANE = ("notpanel", "default")
 
 
-def test_one_is_accepted_once_it_is_in_the_ledger(either: Door) -> None:
+def test_a_cancellation_is_accepted_after_it_is_in_the_ledger(
+    either: ApiServer,
+) -> None:
     answer = either.submit({**GOOD, "group": "g", "metadata": {"shop": 7}})
     assert answer.status_code == 202
     [row] = either.rows()
     assert answer.json() == {"id": row.id, "receipt": "accepted"}
     assert answer.headers["Location"] == f"/v1/cancellations/{row.id}"
     assert (row.state, row.group_name, row.meta) == ("queued", "g", {"shop": 7})
-    until(lambda: either.woken == [(LANE, "cancel")])
+    until(lambda: either.notified == [(LANE, "cancel")])
 
 
-def test_the_same_again_is_a_duplicate_and_changes_nothing(either: Door) -> None:
+def test_a_repeated_submission_is_a_duplicate_and_changes_nothing(
+    either: ApiServer,
+) -> None:
     first, second = either.submit(GOOD), either.submit(GOOD)
     assert second.status_code == 202
     assert second.json() == {"id": first.json()["id"], "receipt": "duplicate"}
     assert len(either.rows()) == 1
 
 
-def test_one_that_is_wrong_is_refused_with_a_sentence_and_kept(door: Door) -> None:
-    told = problem(door.submit({**GOOD, "order": ""}), 422, "invalid-request")
-    [row] = door.rows()
+def test_a_wrong_cancellation_is_refused_with_a_reason_and_kept(api: ApiServer) -> None:
+    told = problem(api.submit({**GOOD, "order": ""}), 422, "invalid-request")
+    [row] = api.rows()
     assert (told["id"], told["receipt"]) == (row.id, "refused")
     assert told["detail"] == row.provider_message == "order is required"
     assert (row.state, row.reason) == ("rejected", "invalid_request")
-    assert door.woken == []
+    assert api.notified == []
 
 
-def test_a_key_that_stands_for_another_order_is_refused_by_name(door: Door) -> None:
-    door.submit({**GOOD, "key": "k"})
+def test_a_key_of_another_order_is_refused_and_named(api: ApiServer) -> None:
+    api.submit({**GOOD, "key": "k"})
     told = problem(
-        door.submit({**GOOD, "order": "ord_2", "key": "k"}), 422, "invalid-request"
+        api.submit({**GOOD, "order": "ord_2", "key": "k"}), 422, "invalid-request"
     )
     assert "stands for order 'ord_1' already" in told["detail"]
 
 
-def test_of_many_each_has_its_receipt_in_order(either: Door) -> None:
+def test_each_of_many_has_its_receipt_in_order(either: ApiServer) -> None:
     either.submit(GOOD)
     entries = [GOOD, {"provider": "nobody", "order": "1"}, {**GOOD, "order": "ord_2"}]
     answer = either.submit(*entries, "nonsense")
@@ -70,20 +74,20 @@ def test_of_many_each_has_its_receipt_in_order(either: Door) -> None:
     assert states == ["queued", "rejected", "queued", "rejected"]
 
 
-def test_a_thousand_go_in_one_request_and_no_more(door: Door) -> None:
+def test_one_request_may_hold_a_thousand_and_no_more(api: ApiServer) -> None:
     entries = [{**GOOD, "order": f"ord_{n}"} for n in range(MOST + 1)]
-    problem(door.submit(*entries), 413, "body-too-large")
-    assert door.rows() == []
-    answer = door.submit(*entries[:-1])
+    problem(api.submit(*entries), 413, "body-too-large")
+    assert api.rows() == []
+    answer = api.submit(*entries[:-1])
     assert answer.json()["counts"] == {"accepted": MOST, "duplicate": 0, "refused": 0}
 
 
 @pytest.mark.parametrize("key", ["k-1", '"k-1"'])
-def test_the_idempotency_key_is_the_key(door: Door, key: str) -> None:
-    answer = door.submit(GOOD, headers={"Idempotency-Key": key})
+def test_the_idempotency_key_is_the_key(api: ApiServer, key: str) -> None:
+    answer = api.submit(GOOD, headers={"Idempotency-Key": key})
     assert answer.status_code == 202
-    assert [row.key for row in door.rows()] == ["k-1"]
-    same = door.submit({**GOOD, "key": "k-1"}, headers={"Idempotency-Key": key})
+    assert [row.key for row in api.rows()] == ["k-1"]
+    same = api.submit({**GOOD, "key": "k-1"}, headers={"Idempotency-Key": key})
     assert same.json()["receipt"] == "duplicate"
 
 
@@ -98,16 +102,16 @@ def test_the_idempotency_key_is_the_key(door: Door, key: str) -> None:
         (GOOD, "caf\u00e9"),
     ],
 )
-def test_an_idempotency_key_that_cannot_be_used_is_refused(
-    door: Door, body: Any, key: str
+def test_a_wrong_idempotency_key_is_refused(
+    api: ApiServer, body: Any, key: str
 ) -> None:
-    answer = door.post(
+    answer = api.post(
         "/v1/cancellations",
         json=body,
         headers={"Idempotency-Key": key.encode("latin-1")},
     )
     problem(answer, 400, "idempotency-key")
-    assert door.rows() == []
+    assert api.rows() == []
 
 
 @pytest.mark.parametrize(
@@ -122,13 +126,13 @@ def test_an_idempotency_key_that_cannot_be_used_is_refused(
         {"cancellations": [GOOD], "group": "g"},
     ],
 )
-def test_a_body_of_another_shape_is_refused_whole(door: Door, body: Any) -> None:
-    problem(door.post("/v1/cancellations", json=body), 400, "invalid-request")
-    assert door.rows() == []
+def test_a_malformed_body_is_refused_as_a_whole(api: ApiServer, body: Any) -> None:
+    problem(api.post("/v1/cancellations", json=body), 400, "invalid-request")
+    assert api.rows() == []
 
 
-def test_many_callers_at_once_each_hear_of_their_own(either: Door) -> None:
-    """Most of these share a transaction; some are wrong, and some the same."""
+def test_many_callers_at_once_get_their_own_receipts(either: ApiServer) -> None:
+    """Most of these share a transaction; some are wrong, and some are equal."""
 
     def one(number: int) -> tuple[int, int, dict[str, Any]]:
         order = f"ord_{number % 20}" if number % 3 else ""
@@ -146,11 +150,11 @@ def test_many_callers_at_once_each_hear_of_their_own(either: Door) -> None:
     assert receipts.count("duplicate") == 20
 
 
-def test_what_one_of_them_breaks_harms_none_of_the_others(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+def test_a_failing_request_does_not_harm_the_others(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began, go_on = threading.Event(), threading.Event()
-    take = door.app.state.intake._take
+    take = api.app.state.intake._take
 
     def broken(entries: list[Any], traces: Any) -> Any:
         began.set()
@@ -159,39 +163,39 @@ def test_what_one_of_them_breaks_harms_none_of_the_others(
             raise RuntimeError("secret words")
         return take(entries, traces)
 
-    monkeypatch.setattr(door.app.state.intake, "_take", broken)
+    monkeypatch.setattr(api.app.state.intake, "_take", broken)
     with ThreadPoolExecutor(4) as callers:
-        asked = [callers.submit(door.submit, GOOD)]
+        asked = [callers.submit(api.submit, GOOD)]
         assert began.wait(20)
         for order in ("ord_2", "broken", "ord_3"):
-            asked += [callers.submit(door.submit, {**GOOD, "order": order})]
-        until(lambda: len(door.app.state.intake._waiting) == 3)
+            asked += [callers.submit(api.submit, {**GOOD, "order": order})]
+        until(lambda: len(api.app.state.intake._waiting) == 3)
         go_on.set()
         answers = [one.result() for one in asked]
     assert [one.status_code for one in answers] == [202, 202, 500, 202]
     told = problem(answers[2], 500, "internal-error")
     assert "secret" not in str(told)
-    assert sorted(row.order_id for row in door.rows()) == ["ord_1", "ord_2", "ord_3"]
+    assert sorted(row.order_id for row in api.rows()) == ["ord_1", "ord_2", "ord_3"]
 
 
-def test_a_ledger_that_is_away_takes_nothing_in_and_says_when_to_come_again(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+def test_without_a_ledger_nothing_is_accepted_and_the_answer_says_when_to_retry(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: Any) -> Any:
         raise LedgerUnreachableError("postgresql://rescind@db.internal is away")
 
-    take = door.app.state.intake._take
-    monkeypatch.setattr(door.app.state.intake, "_take", away)
+    take = api.app.state.intake._take
+    monkeypatch.setattr(api.app.state.intake, "_take", away)
     for body in ((GOOD,), (GOOD, GOOD)):
-        answer = door.submit(*body)
+        answer = api.submit(*body)
         told = problem(answer, 503, "ledger-unreachable")
         assert int(answer.headers["Retry-After"]) > 0
         assert "db.internal" not in str(told)
-    monkeypatch.setattr(door.app.state.intake, "_take", take)
-    assert door.submit(GOOD).json()["receipt"] == "accepted"
+    monkeypatch.setattr(api.app.state.intake, "_take", take)
+    assert api.submit(GOOD).json()["receipt"] == "accepted"
 
 
-def test_a_trace_goes_with_each_of_what_its_request_brings(either: Door) -> None:
+def test_each_entry_keeps_its_requests_trace(either: ApiServer) -> None:
     traces = [f"00-{n:032x}-{n:016x}-01" for n in (7, 8)]
 
     def one(number: int) -> None:
@@ -209,12 +213,12 @@ def test_a_trace_goes_with_each_of_what_its_request_brings(either: Door) -> None
     }
 
 
-def test_a_personal_param_is_sealed_and_never_shown_again(door: Door) -> None:
+def test_a_personal_param_is_sealed_and_never_shown_again(api: ApiServer) -> None:
     iban = "TR330006100519786457841326"
     params = {"is_all": True, "reasons": {"1": 2}, "ibans": {"1": iban}}
     entry = {"provider": "akinon", "order": "7", "params": params}
-    where = door.submit(entry).headers["Location"]
-    [row] = door.rows()
-    assert door.front.seal.open(row.sealed) == {"ibans": {"1": iban}}
-    assert iban not in door.get(where).text
-    assert iban not in door.get("/v1/cancellations").text
+    where = api.submit(entry).headers["Location"]
+    [row] = api.rows()
+    assert api.context.seal.open(row.sealed) == {"ibans": {"1": iban}}
+    assert iban not in api.get(where).text
+    assert iban not in api.get("/v1/cancellations").text

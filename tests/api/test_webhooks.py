@@ -1,4 +1,4 @@
-"""What producers were told is listed, by how it stands and page by page."""
+"""Notifications to producers are listed by state and page by page."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from rescind.ledger.deliveries.delivery_queries import as_listed, list_told
+from rescind.ledger.deliveries.delivery_queries import as_listed, delivery_page
 from rescind.ledger.storage.transactions import reading
-from tests.api.conftest import Door, problem
-from tests.ledger.telling import GONE, NOT_TAKEN, TAKEN, ended, holding, settling
+from tests.api.conftest import ApiServer, problem
+from tests.ledger.delivering import GONE, NOT_TAKEN, TAKEN, ended, holding, settling
 
 
 def fill(engine: Engine) -> list[str]:
-    """One of each state, and one more that waits, the oldest first."""
+    """A delivery in each state, and one more that waits, the oldest first."""
     ids = [ended(engine, str(number)) for number in range(4)]
     held = {one.cancellation_id: one for one in holding(engine)}
     for one, heard in zip(ids, (GONE, TAKEN, NOT_TAKEN), strict=False):
@@ -22,63 +22,65 @@ def fill(engine: Engine) -> list[str]:
     return ids
 
 
-def listed(door: Door, query: str = "") -> list[str]:
-    found = door.get(f"/v1/webhooks{query}")
+def listed(api: ApiServer, query: str = "") -> list[str]:
+    found = api.get(f"/v1/webhooks{query}")
     assert found.status_code == 200, found.text
     return [one["cancellation"] for one in found.json()["webhooks"]]
 
 
-def test_they_are_listed_newest_first_and_by_how_they_stand(either: Door) -> None:
-    ids = fill(either.front.engine)
+def test_deliveries_are_listed_newest_first_and_by_state(either: ApiServer) -> None:
+    ids = fill(either.context.engine)
     assert listed(either) == ids[::-1]
     assert listed(either, "?limit=2") == ids[:1:-1]
     assert listed(either, "?state=given_up") == [ids[0]]
     assert listed(either, "?state=delivered") == [ids[1]]
-    # By when they are due: the one that is held, when its lease has run out.
+    # Sorted by due time; a claimed delivery is due when its lease runs out.
     assert listed(either, "?state=waiting") == [ids[2], ids[3]]
 
 
-def test_each_is_as_the_command_line_tells_it_and_shows_no_address(door: Door) -> None:
-    fill(door.front.engine)
-    told = door.get("/v1/webhooks")
-    with reading(door.front.engine) as connection:
-        rows = list_told(connection, None, 10)
+def test_each_has_the_command_lines_format_without_its_address(
+    api: ApiServer,
+) -> None:
+    fill(api.context.engine)
+    told = api.get("/v1/webhooks")
+    with reading(api.context.engine) as connection:
+        rows = delivery_page(connection, None, 10)
     assert told.json() == {"webhooks": [as_listed(row) for row in rows], "next": None}
     assert "shop.example.com" in told.text
     assert "hook?key" not in told.text
 
 
 @pytest.mark.parametrize("state", ["", "&state=waiting"])
-def test_pages_hold_each_one_once_and_in_order(door: Door, state: str) -> None:
+def test_pages_hold_each_one_once_and_in_order(api: ApiServer, state: str) -> None:
     for number in range(7):
-        ended(door.front.engine, str(number))
-    whole = listed(door, f"?limit=1000{state}")
+        ended(api.context.engine, str(number))
+    whole = listed(api, f"?limit=1000{state}")
     found: list[Any] = []
     cursor: str | None = ""
     while cursor is not None:
         after = f"&cursor={cursor}" if cursor else ""
-        page = door.get(f"/v1/webhooks?limit=3{state}{after}").json()
+        page = api.get(f"/v1/webhooks?limit=3{state}{after}").json()
         found += [one["cancellation"] for one in page["webhooks"]]
         cursor = page["next"]
     assert len(whole) == 7
     assert found == whole
 
 
-def test_a_cursor_is_of_one_list(door: Door) -> None:
+def test_a_cursor_is_valid_for_one_list(api: ApiServer) -> None:
     for number in range(2):
-        ended(door.front.engine, str(number))
+        ended(api.context.engine, str(number))
     states = ("", "&state=waiting")
-    cursors = [door.get(f"/v1/webhooks?limit=1{one}").json()["next"] for one in states]
+    cursors = [api.get(f"/v1/webhooks?limit=1{one}").json()["next"] for one in states]
     submitted = [{"provider": "notpanel", "order": f"ord_{n}"} for n in range(2)]
-    door.submit(*submitted)
-    other = door.get("/v1/cancellations?limit=1").json()["next"]
+    api.submit(*submitted)
+    other = api.get("/v1/cancellations?limit=1").json()["next"]
     for query in (
         f"?cursor={cursors[0]}&state=waiting",
         f"?cursor={cursors[1]}",
         f"?cursor={cursors[1]}&state=given_up",
         f"?cursor={other}",
     ):
-        told = problem(door.get(f"/v1/webhooks{query}"), 422, "invalid-request")
+        told = problem(api.get(f"/v1/webhooks{query}"), 422, "invalid-request")
         assert told["detail"].startswith("cursor: ")
 
 
@@ -92,6 +94,6 @@ def test_a_cursor_is_of_one_list(door: Door) -> None:
         ("?state=failed", "state"),
     ],
 )
-def test_a_wrong_parameter_is_named(door: Door, query: str, names: str) -> None:
-    told = problem(door.get(f"/v1/webhooks{query}"), 422, "invalid-request")
+def test_a_wrong_parameter_is_named(api: ApiServer, query: str, names: str) -> None:
+    told = problem(api.get(f"/v1/webhooks{query}"), 422, "invalid-request")
     assert told["detail"].startswith(f"{names}: ")

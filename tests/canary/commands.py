@@ -1,4 +1,4 @@
-"""The command line, and what it says."""
+"""Runs commands, and notes their output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.canary.world import World
 
 
 def submit(world: World, file: str) -> None:
-    # In a process of its own: this one's Celery app is for another broker.
+    # In another process: the Celery app of this one uses another broker.
     done = subprocess.run(
         [sys.executable, "-m", "rescind", "submit", file, "--json"],
         env=world.system.environment(),
@@ -27,7 +27,7 @@ def submit(world: World, file: str) -> None:
 
 
 def cli(world: World, *words: str) -> None:
-    """One command that wakes nobody; what it says goes to what was seen."""
+    """Run a command that sends no notification, and note its output."""
     env = world.system.environment()
     out = io.StringIO()
     settings.cache_clear()
@@ -55,7 +55,7 @@ def from_commands(world: World) -> None:
         cli(world, *words)
     for name in ("by-sql", "by-wrong-url", "by-feed", "by-header", "by-file"):
         cli(world, "schedule", "run", name, "--dry-run", "--json")
-        if name != "by-file":  # it would wake somebody
+        if name != "by-file":  # it would send a notification
             cli(world, "schedule", "run", name)
         cli(world, "schedule", "runs", name)
     cli(world, "schedule", "list", "--json")

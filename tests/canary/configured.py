@@ -27,7 +27,7 @@ backoff = [0.1]
 ENVIRONMENT = {
     "CANARY_HASH": marked("hash"),
     "CANARY_APP": marked("app"),
-    # Of letters and digits, as many as base64 takes four by four.
+    # Letters and digits, in a length that base64 decodes without padding.
     "RESCIND_WEBHOOK_SECRET": f"whsec_{STEM}{'A' * 10}{STEM}",
     "RESCIND_WEBHOOK_HOSTS": "127.0.0.1:*",
     "RESCIND_WEBHOOK_PRIVATE": "true",
@@ -39,7 +39,7 @@ API_TOKEN = marked("api-token")
 
 
 def accounts(box: Sandbox, home: Path) -> Path:
-    """The file of accounts, which nobody else may read."""
+    """Write the accounts file, readable only by its owner."""
     tables = lanes(box, home / "secret")
     path = home / "accounts.toml"
     path.write_text("\n".join(f"[{n}]\n{t}{QUICK}" for n, t in tables.items()))
@@ -48,8 +48,8 @@ def accounts(box: Sandbox, home: Path) -> Path:
 
 
 def lanes(box: Sandbox, secret: Path) -> dict[str, str]:
-    """Accounts with credentials of every form: written, from the environment, a file;
-    good ones, and such as are refused or lead nowhere."""
+    """Accounts with credentials of every form (written, from the environment, a file),
+    which are accepted, refused, or lead to no server."""
     secret.write_text(f"{marked('file')}\n")
     secret.chmod(0o600)
     panel, web, meal = (box.base_url(n) for n in ("notpanel", "akinon", "dukkango"))
@@ -74,7 +74,7 @@ def lanes(box: Sandbox, secret: Path) -> dict[str, str]:
 
 
 def schedules(home: Path) -> Path:
-    """Rules whose sources are away, and such as are refused what they ask."""
+    """Rules whose sources cannot be reached, or refuse the query."""
     nowhere, key = f"127.0.0.1:{free_port()}", marked("feed")
     url = f"postgresql://ann:{marked('shop')}@{nowhere}/shop?sslmode=disable"
     headers = f'{{ Authorization = "{key}" }}'

@@ -1,4 +1,4 @@
-"""A whole system at work on marked values, and everything that it leaves behind."""
+"""Runs a whole system on marked values, and gathers all of its output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rescind.sandbox.faults import KINDS
 from rescind.system.local_system import System
 from tests.canary.commands import from_commands
 from tests.canary.configured import API_TOKEN, ENVIRONMENT, accounts, schedules
-from tests.canary.door import from_door
+from tests.canary.http_api import from_api
 from tests.canary.marks import PREFIX, marked
 from tests.canary.pages import from_desk, from_flower
 from tests.canary.stores import from_files, from_ledger, from_redis
@@ -26,14 +26,14 @@ from tests.canary.world import World
 from tests.conftest import free_port
 
 FAULTS = [kind for kind in KINDS if not kind.startswith(("slow", "throttle"))]
-"""Those that take no time: what is waited for says nothing new."""
+"""The faults that take no time: delays would show no other output."""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
-    """The system has done its work and ended; what it keeps on disk is complete."""
+    """A system that has done its work and ended; its files are complete."""
     home = tmp_path_factory.mktemp("canary")
     database = None
     if request.param == "postgresql":
@@ -56,7 +56,7 @@ def at_work(home: Path, database: str | None) -> World:
         system = System(
             settings_of(home, box, database),
             concurrency=8,
-            # Its pages know no ledger: to look at them once is enough.
+            # Flower's pages do not depend on the ledger: one of the runs is enough.
             flower_port=None if database else free_port(),
             api_port=free_port(),
             loglevel="DEBUG",
@@ -85,13 +85,13 @@ def settings_of(home: Path, box: Sandbox, database: str | None) -> Settings:
 
 
 def gather(world: World) -> None:
-    """All that is to be seen while the system runs."""
+    """Gather all output while the system runs."""
     world.note_commands()
     from_commands(world)
     if world.system.flower_url:
         from_flower(world)
     from_desk(world)
-    from_door(world)
+    from_api(world)
     from_redis(world)
     from_ledger(world)
     world.seen["process arguments"] = b"\n".join(world.commands.values())

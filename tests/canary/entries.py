@@ -1,4 +1,4 @@
-"""What producers submit: IBANs and holders' names, in good entries and bad ones."""
+"""Entries that producers submit: good and bad ones, with IBANs and names."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ REFUNDS, OTHERS = 16, 6
 
 
 def refund(number: int, iban: str = IBAN, **more: Any) -> dict[str, Any]:
-    """A web order whose money goes back to somebody's bank account."""
+    """An order whose refund goes to a bank account."""
     personal = {"ibans": {"101": iban}, "holder_names": {"101": HOLDER}}
     params = {"is_all": True, "reasons": {"101": 2}, **personal}
     return {"provider": "akinon", "order": str(number), "params": params, **more}
 
 
 def entries() -> list[dict[str, Any]]:
-    """Good ones of every provider, and such as are refused in each way there is."""
+    """Good entries for every provider, and entries refused for each kind of fault."""
     good = [refund(50_000 + n, IBAN if n % 2 else SPACED) for n in range(REFUNDS)]
     told = {"callback_url": f"http://127.0.0.1:{free_port()}/hook"}
     for n in range(OTHERS):

@@ -1,4 +1,4 @@
-"""Marked values, and a searcher that finds them however they are spelt."""
+"""Marked values, and a search that finds them in any encoding."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
 STEM = "kanaryaQ7vT"
-"""Part of every marked credential and token: whoever finds it has found one."""
+"""Part of every marked credential and token."""
 IBAN = "TR560006100519786457845678"
 SPACED = "TR56 0006 1005 1978 6457 8456 78"
 HOLDER = "Şükrü İğneci-Öztürk"
 MARKS = (STEM, IBAN, HOLDER)
-"""What is looked for in every place."""
+"""The values that must not be found in any place."""
 PREFIX = f"{STEM}0token0"
-"""Of the tokens that a login brings."""
+"""The beginning of the tokens that a login issues."""
 
 
 def marked(name: str) -> str:
@@ -25,11 +25,11 @@ def marked(name: str) -> str:
 
 
 AWKWARD = f'p"a/ss\\wörd&<{STEM}>'
-"""A password that every notation spells in its own way."""
+"""A password that every notation escapes differently."""
 
 
 def spellings(mark: str) -> set[bytes]:
-    """``mark`` in small letters and as others write it."""
+    """``mark`` in lower case, in the notations of several formats."""
     found = {mark.encode().hex().encode()}
     for one in (mark, mark.upper(), mark.lower()):
         ascii_only = json.dumps(one)[1:-1]
@@ -50,11 +50,11 @@ def spellings(mark: str) -> set[bytes]:
 
 
 def in_base64(mark: str) -> set[bytes]:
-    """What stands in the base64 of any text that holds ``mark``, wherever it does."""
+    """The parts that base64 of any text with ``mark`` contains."""
     found = set()
     for before in range(3):
         whole = base64.b64encode(b"\0" * before + mark.encode())
-        # The first and the last group depend on what stands beside it.
+        # The first and the last group depend on the neighbouring characters.
         found.add(whole[4 if before else 0 : -4])
     return found | {one.translate(bytes.maketrans(b"+/", b"-_")) for one in found}
 
@@ -63,7 +63,7 @@ SPACE = re.compile(rb"[\s+-]|%20|\\u0020|&nbsp;")
 
 
 def found_in(blob: bytes, marks: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """The marks that ``blob`` holds, each with what stands around it."""
+    """The marks in ``blob``, each with the text around it."""
     small = blob.lower()
     together = SPACE.sub(b"", small)
     for mark in marks:
@@ -78,7 +78,7 @@ def found_in(blob: bytes, marks: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def leaks(places: Mapping[str, bytes], marks: Iterable[str]) -> list[str]:
-    """A line for each mark that is somewhere it should not be."""
+    """A line for each mark that is in a place."""
     listed = list(marks)
     return [
         f"{mark!r} in {place}: {around!r}"

@@ -1,4 +1,4 @@
-"""Flower and the desk, as somebody sees them who may come in."""
+"""Gathers the pages of Flower and of the dashboard."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def _basic(user: str) -> str:
 
 
 def from_desk(world: World) -> None:
-    """Its pages, as somebody sees them who came in with a marked token."""
+    """Gather the dashboard's pages, signed in with a marked token."""
     base = world.system.api_url or ""
     with requests.Session() as visitor:
-        world.until(lambda: _answers(base), "the desk")
+        world.until(lambda: _answers(base), "the dashboard")
         form = {"token": API_TOKEN}
         signed_in = visitor.post(f"{base}/desk/sign-in", data=form, timeout=20)
         world.seen["desk cookie"] = str(visitor.cookies.get_dict()).encode()
         assert signed_in.ok
-        paths = ["/", "/desk/groups", "/desk/untold", "/desk/search?q=50001"]
+        paths = ["/", "/desk/groups", "/desk/undelivered", "/desk/search?q=50001"]
         paths += [f"/desk/ended?state={s}" for s in ("failed", "rejected", "expired")]
         listed = world.seen["list --limit 10000 --json"].splitlines()
         for record in map(json.loads, listed):

@@ -1,4 +1,4 @@
-"""All that Redis, the ledger and the files hold."""
+"""Gathers the content of Redis, the ledger and all files."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ON_PURPOSE = {
     "secret",
     "valkey.conf",
 }
-"""Files that hold secrets because they must, and that nobody else may read."""
+"""Files that must hold secrets, and that only their owner may read."""
 
 
 def from_redis(world: World) -> None:
-    """Every value, and what a dump and a log that are written anew hold."""
+    """Gather every value, and a newly written dump and append-only file."""
     with redis.Redis.from_url(world.system.redis_url) as client:
-        # Else the searcher would look at compressed texts.
+        # The search cannot read compressed texts.
         client.config_set("rdbcompression", "no")
         keys = client.keys("*")
         world.seen["redis, key by key"] = b"\n".join(
@@ -54,7 +54,7 @@ def _busy(client: redis.Redis) -> bool:
 
 
 def from_ledger(world: World) -> None:
-    """Every row, and the files of a database that is open."""
+    """Gather every row, and the files of the open database."""
     engine = open_ledger(world.system.settings.database)
     world.seen["ledger, row by row"] = _rows(engine)
     engine.dispose()
@@ -72,7 +72,7 @@ def _rows(engine: Engine) -> bytes:
 
 
 def from_files(world: World) -> None:
-    """What is on disk once the system has ended."""
+    """Gather the files after the system has ended."""
     for path in world.home.rglob("*"):
         if path.is_file() and path.name not in ON_PURPOSE:
             name = f"file {path.relative_to(world.home)}"

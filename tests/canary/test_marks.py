@@ -1,4 +1,4 @@
-"""The searcher finds a mark however it is spelt."""
+"""The search finds a mark in any encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes through the system: by the command line, by messages, by the door."""
+"""Submits marked values: by the command line, by messages and by HTTP."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from celery import Celery
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.canary.commands import submit
-from tests.canary.door import ask, knocked
 from tests.canary.entries import OTHERS, REFUNDS, entries, refund
+from tests.canary.http_api import answer_of, ask
 from tests.canary.marks import HOLDER, IBAN, SPACED
 from tests.canary.world import World
 
@@ -22,13 +22,13 @@ def work(world: World) -> None:
     listed = entries()
     file = world.home / "cancellations.jsonl"
     lines = [json.dumps(one, ensure_ascii=False) for one in listed[:REFUNDS]]
-    # Lines that cannot be read, with what they hold.
+    # Lines that cannot be parsed, with marks in them.
     lines += [f'{{"order": "{IBAN}"', f'{{"order": NaN, "x": "{IBAN}"}}', IBAN]
     file.write_text("\n".join(lines))
     submit(world, str(file))
     _produce(world, listed[REFUNDS - 5 :])
     _spoil(world)
-    _knock(world, listed)
+    _submit_by_http(world, listed)
     world.until(lambda: _is_done(world), "the work")
 
 
@@ -50,7 +50,7 @@ def _produce(world: World, rest: list[dict[str, Any]]) -> None:
 
 
 def _spoil(world: World) -> None:
-    """Bodies that cannot be decoded, or hold no call, or come with few headers."""
+    """Send malformed messages: bad encodings, no call, missing headers."""
     head = {"task": "rescind.submit", "id": "spoilt", "kwargsrepr": IBAN}
     whole = {"content-type": "application/json", "content-encoding": "utf-8"}
     where = {"exchange": "", "routing_key": "rescind"}
@@ -67,10 +67,10 @@ def _spoil(world: World) -> None:
         client.lpush("notpanel", IBAN)
 
 
-def _knock(world: World, listed: list[dict[str, Any]]) -> None:
-    """Through the HTTP door: good ones, wrong ones, and what is no JSON."""
+def _submit_by_http(world: World, listed: list[dict[str, Any]]) -> None:
+    """Submit by HTTP: good entries, wrong ones, and bodies that are not JSON."""
     base = world.system.api_url or ""
-    world.until(lambda: knocked(f"{base}/readyz") is not None, "the door")
+    world.until(lambda: answer_of(f"{base}/readyz") is not None, "the HTTP API")
     wrong = {**refund(90_001), "params": {"ibans": {IBAN: HOLDER}}}
     swapped = refund(50_000, SPACED.replace("56", "65"))
     whole = json.dumps({"cancellations": [*listed, wrong, swapped, IBAN]})

@@ -1,4 +1,4 @@
-"""The system that the marks go through, and what was seen of it."""
+"""The system under test, and all output that was gathered from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE = 40.0
 
 @dataclass
 class World:
-    """The system, and what was seen of it."""
+    """The system, and its output by the place where it was seen."""
 
     system: System
     box: Sandbox
@@ -30,7 +30,7 @@ class World:
 
     @property
     def secrets(self) -> list[str]:
-        """Secrets that were made by chance."""
+        """Secrets that were generated at random."""
         made = [self.system.settings.seal_keys()]
         return [*made, str(urlsplit(self.system.redis_url).password)]
 
@@ -44,7 +44,7 @@ class World:
             time.sleep(0.05)
 
     def note_commands(self) -> None:
-        """The words that each process of the system was started with."""
+        """Note the command line of each process of the system."""
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 environment = (folder / "environ").read_bytes()
@@ -52,5 +52,5 @@ class World:
                     self.commands[int(folder.name)] = (folder / "cmdline").read_bytes()
 
     def texts_of(self, name: str) -> dict[str, bytes]:
-        """Those places whose names begin so."""
+        """The places whose names begin with ``place``."""
         return {k: v for k, v in self.seen.items() if re.match(name, k)}

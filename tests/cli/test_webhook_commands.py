@@ -9,15 +9,17 @@ import pytest
 from sqlalchemy import Engine
 
 from rescind.ledger.changes.insertion import insert_new
-from rescind.ledger.deliveries.dispatch import hold, settle
-from rescind.ledger.deliveries.retry_policy import Heard, judge
+from rescind.ledger.deliveries.dispatch import claim_deliveries, settle
+from rescind.ledger.deliveries.retry_policy import Response, judge
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.cli.test_cli_support import Home
 from tests.ledger.build import NOW, new, progress
 
-LOST = Heard(taken=False, status=410, detail="HTTP 410: it wants no more", gone=True)
-FINE = Heard(taken=True, status=204)
+LOST = Response(
+    accepted=False, status=410, detail="HTTP 410: it wants no more", gone=True
+)
+FINE = Response(accepted=True, status=204)
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def engine(home: Home) -> Iterator[Engine]:
     engine.dispose()
 
 
-def ended(engine: Engine, order: str, heard: Heard | None = None) -> str:
+def ended(engine: Engine, order: str, response: Response | None = None) -> str:
     """A cancellation that has ended, with the result of its delivery; its id."""
     ended = progress(State.REJECTED, finished_at=NOW)
     one = new(
@@ -41,9 +43,11 @@ def ended(engine: Engine, order: str, heard: Heard | None = None) -> str:
     )
     with writing(engine) as connection:
         insert_new(connection, [one], NOW)
-        held = hold(connection, f"{order}.example.com", 1, timedelta(0), NOW)
-        if heard is not None:
-            settle(connection, [judge(held[0], heard, NOW, 0.5)], NOW)
+        held = claim_deliveries(
+            connection, f"{order}.example.com", 1, timedelta(0), NOW
+        )
+        if response is not None:
+            settle(connection, [judge(held[0], response, NOW, 0.5)], NOW)
     return one.id
 
 

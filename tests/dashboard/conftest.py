@@ -1,4 +1,4 @@
-"""A desk over a ledger, and somebody who looks at it."""
+"""The dashboard over a ledger, and its visitors."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ from tests.dashboard.stage import (
 
 
 @pytest.fixture(scope="session")
-def one_door(
+def shared_site(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    """One server for all: to start and to end one takes longer than a test."""
+    """One server for all tests: starting and stopping takes longer than a test."""
     home = tmp_path_factory.mktemp("desk")
     with served(settings_over(f"sqlite:///{sqlite_template}", home)) as found:
         yield found
 
 
 @pytest.fixture
-def door(one_door: Served, sqlite_ledger_url: str) -> Iterator[Served]:
-    """The desk over an empty ledger, as if it had just been started."""
-    one_door.begin_anew(sqlite_ledger_url)
-    yield one_door
-    one_door.engine.dispose()
+def site(shared_site: Served, sqlite_ledger_url: str) -> Iterator[Served]:
+    """The dashboard over an empty ledger, as if it had just been started."""
+    shared_site.reset(sqlite_ledger_url)
+    yield shared_site
+    shared_site.engine.dispose()
 
 
 @pytest.fixture
-def ledger(door: Served) -> Engine:
-    return door.engine
+def ledger(site: Served) -> Engine:
+    return site.engine
 
 
 @pytest.fixture
-def stranger(door: Served) -> Visitor:
-    """Somebody who is not signed in."""
-    return door.visitor()
+def stranger(site: Served) -> Visitor:
+    """A visitor who is not signed in."""
+    return site.visitor()
 
 
 @pytest.fixture
-def operator(door: Served) -> Visitor:
-    return door.visitor(OPERATOR)
+def operator(site: Served) -> Visitor:
+    return site.visitor(OPERATOR)
 
 
 @pytest.fixture
-def reader(door: Served) -> Visitor:
-    """Somebody who may look and not act."""
-    return door.visitor(READER)
+def reader(site: Served) -> Visitor:
+    """A visitor whose token can only read."""
+    return site.visitor(READER)

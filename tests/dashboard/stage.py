@@ -1,4 +1,4 @@
-"""A desk over a ledger that the tests write, served as an app serves it."""
+"""Serves the dashboard over a ledger that the tests fill."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine
 
-from rescind.api.api_context import Front
+from rescind.api.api_context import ApiContext
 from rescind.api.application import create_app
 from rescind.api.http_server import Server
 from rescind.config.access_tokens import access
@@ -36,7 +36,7 @@ from rescind.provider.outcomes import Reason
 from rescind.runtime.resources import AccountsFile
 from tests.ledger.build import new
 from tests.ledger.single import record, record_calls
-from worker.background_notifier import Waker
+from worker.background_notifier import BackgroundNotifier
 
 Form = Mapping[str, str | list[str]]
 OPERATOR = "an-operators-token-of-some-length"
@@ -61,8 +61,8 @@ PARCEL, SHOP = ("ithink", "default"), ("akinon", "shop")
 
 
 @dataclass
-class Woken:
-    """Who was woken, by whoever would otherwise send it to Redis."""
+class Notified:
+    """Records the lanes and operations for which a message would be sent."""
 
     asked: list[tuple[Lane, str]] = field(default_factory=list)
 
@@ -83,41 +83,41 @@ def settings_over(url: str, home: Path, tokens: str = TOKENS) -> Settings:
     )
 
 
-def front_over(chosen: Settings, woken: Woken) -> Front:
-    """What the door's process has, but that nobody is woken."""
-    return Front(
+def context_over(chosen: Settings, notified: Notified) -> ApiContext:
+    """The context of an API process, whose notifications are only recorded."""
+    return ApiContext(
         settings=chosen,
         engine=open_ledger(chosen.database),
         seal=chosen.seal(),
         access=access(chosen),
         accounts_file=AccountsFile(chosen.accounts),
-        waker=Waker(woken.note),
+        notifier=BackgroundNotifier(notified.note),
     )
 
 
 @dataclass
 class Served:
-    """The door with its desk on a real socket, and the ledger under it."""
+    """The HTTP API with the dashboard on a real socket, and its ledger."""
 
     base: str
     app: FastAPI
-    front: Front
-    woken: Woken
+    context: ApiContext
+    notified: Notified
 
-    def begin_anew(self, url: str) -> None:
-        """Over another ledger, and with nothing remembered."""
-        self.front.engine = open_ledger(url)
-        self.woken.asked.clear()
-        for kept in ("desk", "desk_hub"):
+    def reset(self, url: str) -> None:
+        """Use another ledger, and forget all sessions and caches."""
+        self.context.engine = open_ledger(url)
+        self.notified.asked.clear()
+        for kept in ("dashboard", "board_cache"):
             if hasattr(self.app.state, kept):
                 delattr(self.app.state, kept)
 
     @property
     def engine(self) -> Engine:
-        return self.front.engine
+        return self.context.engine
 
     def visitor(self, token: str | None = None) -> Visitor:
-        """Somebody with cookies of their own, signed in if a token is given."""
+        """A visitor with their own cookies, signed in if a token is given."""
         found = Visitor(self.base)
         if token is not None:
             assert found.sign_in(token).status_code == 303
@@ -125,7 +125,7 @@ class Served:
 
 
 class Visitor:
-    """Somebody who looks at pages and sends forms, without a browser's manners."""
+    """Requests pages and sends forms, without the checks of a browser."""
 
     def __init__(self, base: str) -> None:
         self.base = base
@@ -142,7 +142,7 @@ class Visitor:
         return self.post("/desk/sign-in", {"token": token, **more})
 
     def send(self, path: str, **form: str | list[str]) -> requests.Response:
-        """A form of this session's, as its page would send it."""
+        """Send a form as a page of this session would."""
         return self.post(path, {"form_key": self.form_key(), **form})
 
     def form_key(self, page: str = "/desk/lanes/hold?lane=ithink/default") -> str:
@@ -158,12 +158,12 @@ class Visitor:
 
 @contextmanager
 def served(chosen: Settings) -> Iterator[Served]:
-    woken = Woken()
-    front = front_over(chosen, woken)
-    app = create_app(front)
+    notified = Notified()
+    context = context_over(chosen, notified)
+    app = create_app(context)
     config = uvicorn.Config(app, log_config=None, ws="none")
-    server = Server(config, front)
-    # Of this protocol by name, or asyncio leaves Nagle's delays on.
+    server = Server(config, context)
+    # Without IPPROTO_TCP, asyncio leaves Nagle's delay on.
     with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -171,15 +171,15 @@ def served(chosen: Settings) -> Iterator[Served]:
         thread.start()
         try:
             port = listening.getsockname()[1]
-            yield Served(f"http://127.0.0.1:{port}", app, front, woken)
+            yield Served(f"http://127.0.0.1:{port}", app, context, notified)
         finally:
-            front.stopping.set()
+            context.stopping.set()
             server.should_exit = True
             thread.join(20)
             assert not thread.is_alive(), "the server did not end"
 
 
-# --- what the ledger holds ------------------------------------------------------
+# --- filling the ledger ---------------------------------------------------------
 
 
 def utc_now() -> datetime:
@@ -187,7 +187,7 @@ def utc_now() -> datetime:
 
 
 def take_in(engine: Engine, lane: Lane, order: str, **values: Any) -> str:
-    """One that is queued; gives back its id."""
+    """Insert a queued cancellation; gives back its id."""
     with writing(engine) as connection:
         return _take_in(connection, lane, order, **values)
 
@@ -204,7 +204,7 @@ def _take_in(connection: Connection, lane: Lane, order: str, **values: Any) -> s
 def end(
     engine: Engine, lane: Lane, order: str, state: State, reason: Reason, **values: Any
 ) -> str:
-    """One that was called for, and ended so; gives back its id."""
+    """Insert a cancellation that ended after a call; gives back its id."""
     with writing(engine) as connection:
         return end_in(connection, lane, order, state, reason, **values)
 
@@ -285,7 +285,7 @@ def _a_good_day(connection: Connection, now: datetime) -> None:
 
 
 def a_day(engine: Engine, now: datetime) -> None:
-    """A ledger as an operator finds it: most went well, and some did not."""
+    """Fill the ledger with a day's work: most cancellations went well, some did not."""
     with writing(engine) as connection:
         _a_good_day(connection, now)
     at = now - timedelta(hours=5)

@@ -1,4 +1,4 @@
-"""The desk and Flower over a real system at work, looked at in a real browser."""
+"""The dashboard and Flower of a real system at work, in a real browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ORDER = "ord_01HG9X7KJP4N"
 ONCE = QUICK + "max_attempts = 1\n"
-"""What did not work the first time has failed."""
+"""A policy with which an order fails after its first try."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_failed_cancellation_is_found_read_about_and_retried(
         page.get_by_role("link", name=ORDER).click()
         said = page.locator("main").inner_text()
         assert "It was tried as often as its policy allows" in said
-        assert "was made, and its answer lost: it may have been done" in said
+        assert "was sent, and its answer was lost" in said
         page.get_by_role("button", name="Retry…").click()
         page.get_by_role("button", name="Retry 1 cancellation").click()
         page.get_by_text("A new round has begun").wait_for()
@@ -79,7 +79,7 @@ def _sign_in(page: Page, token: str) -> None:
 
 @pytest.fixture(scope="module")
 def worked(at_work: Running) -> Running:
-    """After some work of every provider, as Flower has seen it."""
+    """Flower's pages after some work for every provider."""
     entries: list[dict[str, Any]] = [
         {"provider": "iletimerkezi", "order": "60001"},
         {"provider": "ithink", "order": "86210010463"},
@@ -95,8 +95,8 @@ def worked(at_work: Running) -> Running:
             "params": {"is_all": True, "reasons": {"101": 2}},
         },
     ]
-    # One by a message, which its worker calls by itself; the others by HTTP, for which
-    # a wake-up is sent to a worker.
+    # One by a message, whose worker makes the call itself; the others by HTTP, and the
+    # API notifies a worker of those.
     at_work.submit(entries[0])
     at_work.system.wait_for_api()
     token = (at_work.system.home / OWN_TOKEN).read_text().strip()
@@ -114,7 +114,7 @@ def worked(at_work: Running) -> Running:
 
 @pytest.fixture
 def flower(chromium: Browser, worked: Running) -> Iterator[Page]:
-    # Its own pages complain of nothing that is ours.
+    # Complaints of Flower's own pages are not ours.
     where = worked.system.flower_url
     with opened(chromium, complaints=False, base_url=where) as page:
         yield page
@@ -125,7 +125,7 @@ def test_flower_shows_tasks_by_provider_and_operation(
 ) -> None:
     where = pictures.folder(tmp_path)
     flower.goto("/tasks")
-    # A tick each second fills its short page.
+    # A tick each second fills the first page.
     flower.locator("select[name$=_length]").select_option("100")
     for name in ("rescind.submit", "notpanel.cancel", "ithink.cancel"):
         flower.get_by_text(name, exact=True).first.wait_for()

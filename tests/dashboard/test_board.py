@@ -1,4 +1,4 @@
-"""What the overview is made of, from either database."""
+"""The overview's data, read from either database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from rescind.dashboard.board import read_board
-from rescind.dashboard.page_context import Desk
+from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.sessions import Sessions
 from rescind.ledger.changes.stalled_lanes import mark
 from rescind.ledger.states import State
@@ -15,9 +15,9 @@ from rescind.ledger.storage.transactions import writing
 from tests.dashboard.stage import (
     PANEL,
     PARCEL,
-    Woken,
+    Notified,
     a_day,
-    front_over,
+    context_over,
     settings_over,
     utc_now,
 )
@@ -29,11 +29,11 @@ def test_the_board_is_the_same_from_either_database(
     a_day(engine, utc_now())
     with writing(engine) as connection:
         mark(connection, {PARCEL: utc_now(), PANEL: utc_now()})
-    front = front_over(settings_over(ledger_url, tmp_path), Woken())
+    context = context_over(settings_over(ledger_url, tmp_path), Notified())
     try:
-        board = read_board(Desk(front, Sessions()))
+        board = read_board(Dashboard(context, Sessions()))
     finally:
-        front.close()
+        context.close()
     assert board.failed == 2
     assert board.plot.totals[State.REJECTED] == 4
     assert [one.name for one in board.not_open] == ["akinon/shop", "notpanel/default"]

@@ -1,4 +1,4 @@
-"""What is sent to the desk is read before anybody knows who sent it: little of it."""
+"""Forms are read before authentication, so only a bounded part is read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POSTS = [*ACTS, "/desk/sign-in", "/desk/sign-out"]
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_strangers_form_is_not_read_beyond_what_forms_have(
+def test_a_strangers_form_is_read_only_up_to_a_bound(
     stranger: Visitor, path: str
 ) -> None:
     form = {"token": OPERATOR, "more": "x" * LARGEST_FORM}
@@ -28,7 +28,7 @@ def test_a_strangers_form_is_not_read_beyond_what_forms_have(
 
 @pytest.mark.parametrize("charset", ["utf-8", "punycode", "unicode_escape"])
 @pytest.mark.parametrize("path", POSTS)
-def test_a_form_in_parts_of_an_encoding_of_its_own_is_not_read(
+def test_a_multipart_form_is_not_read(
     stranger: Visitor, path: str, charset: str
 ) -> None:
     refused = in_parts(stranger, path, charset)
@@ -51,13 +51,13 @@ def in_parts(who: Visitor, path: str, charset: str) -> requests.Response:
     )
 
 
-def test_as_many_as_may_be_ticked_go_in_one_form(operator: Visitor) -> None:
+def test_one_form_can_hold_all_ticks(operator: Visitor) -> None:
     ids = [f"01a1ff28-08b0-70c3-a63c-{n:012}" for n in range(200)]
     assert operator.send("/desk/retry", id=ids).status_code == 200
 
 
 @pytest.mark.parametrize("origin", ["http://[", "http://", "[", "://", "x:1"])
-def test_an_origin_that_is_no_address_is_another_sites(
+def test_a_malformed_origin_counts_as_another_site(
     stranger: Visitor, origin: str
 ) -> None:
     refused = stranger.post("/desk/sign-in", {"token": OPERATOR}, Origin=origin)
@@ -74,28 +74,28 @@ def test_an_origin_that_is_no_address_is_another_sites(
         ("/desk/search?q=%00x", 200),
         ("/desk/groups?after=%00", 200),
         ("/desk/groups?name=%00", 200),
-        ("/desk/untold?behind=%00", 200),
+        ("/desk/undelivered?behind=%00", 200),
         ("/desk/lanes/hold?lane=%00", 404),
     ],
 )
-def test_what_no_ledger_can_hold_is_not_there(
-    one_door: Served, ledger_url: str, path: str, status: int
+def test_a_text_that_no_ledger_can_hold_is_not_found(
+    shared_site: Served, ledger_url: str, path: str, status: int
 ) -> None:
-    with over(one_door, ledger_url) as operator:
+    with over(shared_site, ledger_url) as operator:
         assert operator.get(path).status_code == status
 
 
-def test_ticks_that_no_ledger_can_hold_are_of_nothing(
-    one_door: Served, ledger_url: str
+def test_ticks_that_no_ledger_can_hold_select_nothing(
+    shared_site: Served, ledger_url: str
 ) -> None:
-    with over(one_door, ledger_url) as operator:
+    with over(shared_site, ledger_url) as operator:
         for path in ("/desk/retry", "/desk/retry/now"):
             done = operator.send(path, id=["\0", "x"])
             assert done.status_code == 200
 
 
 @contextmanager
-def over(door: Served, url: str) -> Iterator[Visitor]:
-    door.begin_anew(url)
-    yield door.visitor(OPERATOR)
-    door.engine.dispose()
+def over(site: Served, url: str) -> Iterator[Visitor]:
+    site.reset(url)
+    yield site.visitor(OPERATOR)
+    site.engine.dispose()

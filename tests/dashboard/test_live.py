@@ -1,4 +1,4 @@
-"""Server-sent events: told when something changes, and never for ever."""
+"""Server-sent events: sent on changes, and bounded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from rescind.api.application import THREADS
 from rescind.dashboard import board_cache, event_stream
 from rescind.dashboard.board import Board, read_board
-from rescind.dashboard.page_context import Desk
+from rescind.dashboard.page_context import Dashboard
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import Reason
@@ -39,7 +39,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def listening(who: Visitor) -> Iterator[Iterator[tuple[str, str]]]:
-    """Names and data of the events, one by one."""
+    """The names and data of the events, one by one."""
     path = who.base + "/desk/events"
     with who.session.get(path, stream=True, timeout=20) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -78,32 +78,32 @@ def test_a_reader_is_sent_no_buttons(reader: Visitor) -> None:
         assert "form_key" not in _next(events, "board")
 
 
-def test_a_ledger_out_of_reach_is_said_and_the_stream_goes_on(
-    door: Served, operator: Visitor
+def test_an_unreachable_ledger_is_reported_and_the_stream_goes_on(
+    site: Served, operator: Visitor
 ) -> None:
     with listening(operator) as events:
         _next(events, "board")
-        with writing(door.engine) as connection:
+        with writing(site.engine) as connection:
             connection.execute(text("ALTER TABLE lane RENAME TO gone"))
-        assert "The ledger is out of reach" in _next(events, "trouble")
-        with writing(door.engine) as connection:
+        assert "The ledger cannot be used" in _next(events, "trouble")
+        with writing(site.engine) as connection:
             connection.execute(text("ALTER TABLE gone RENAME TO lane"))
         assert "Nothing has failed" in _next(events, "board")
 
 
-def test_who_may_not_look_any_more_is_sent_away(
-    door: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
+def test_a_stream_ends_when_its_token_is_removed(
+    site: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listening(operator) as events:
         _next(events, "board")
-        monkeypatch.setattr(door.front, "access", type(door.front.access)())
+        monkeypatch.setattr(site.context, "access", type(site.context.access)())
         assert _next(events, "signed-out") == ""
         assert list(events) == []
 
 
-def test_a_reader_who_left_is_forgotten(door: Served, operator: Visitor) -> None:
+def test_a_reader_who_left_is_forgotten(site: Served, operator: Visitor) -> None:
     def open_streams() -> int:
-        found: board_cache.Hub = door.app.state.desk_hub
+        found: board_cache.BoardCache = site.app.state.board_cache
         return found.open
 
     with listening(operator) as events:
@@ -121,32 +121,32 @@ def test_there_are_only_so_many_streams(
         assert operator.get("/desk/events").status_code == 204
 
 
-def test_the_ledger_is_read_once_for_all_who_look(
-    door: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
+def test_all_viewers_share_one_read_of_the_ledger(
+    site: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(board_cache, "TICK", 60)
     reads = []
 
-    def read(desk: Desk) -> Board:
-        reads.append(desk)
-        return read_board(desk)
+    def read(dashboard: Dashboard) -> Board:
+        reads.append(dashboard)
+        return read_board(dashboard)
 
     monkeypatch.setattr(board_cache, "read_board", read)
     for token in (OPERATOR, READER):
-        with listening(door.visitor(token)) as events:
+        with listening(site.visitor(token)) as events:
             _next(events, "board")
     assert len(reads) == 1
 
 
-def test_streams_of_a_ledger_that_hangs_keep_pages_from_nobody(
-    door: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
+def test_streams_of_a_hanging_ledger_do_not_block_pages(
+    site: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, gone = threading.Event(), threading.Event()
 
-    def read(desk: Desk) -> Board:
+    def read(dashboard: Dashboard) -> Board:
         asked.set()
         gone.wait(20)
-        return read_board(desk)
+        return read_board(dashboard)
 
     monkeypatch.setattr(board_cache, "read_board", read)
     with ExitStack() as streams:
@@ -172,8 +172,8 @@ def test_streams_end_when_the_server_does(
                 heard.append(one)
                 begun.set()
 
-    with served(settings_over(sqlite_ledger_url, tmp_path)) as door:
-        thread = threading.Thread(target=listen, args=(door.visitor(OPERATOR),))
+    with served(settings_over(sqlite_ledger_url, tmp_path)) as site:
+        thread = threading.Thread(target=listen, args=(site.visitor(OPERATOR),))
         thread.start()
         assert begun.wait(20)
     thread.join(20)
@@ -182,12 +182,12 @@ def test_streams_end_when_the_server_does(
 
 
 def test_a_stream_never_goes_back_behind_the_page_that_opened_it(
-    door: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
+    site: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(board_cache, "TICK", 60)
     with listening(operator) as events:
         assert "Nothing has failed" in _next(events, "board")
-    end(door.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
+    end(site.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
     assert "<b>1</b> failed" in operator.get("/").text
     with listening(operator) as events:
         assert "<b>1</b> failed" in _next(events, "board")

@@ -1,4 +1,4 @@
-"""What the pages say, of a ledger that holds something and of one that does not."""
+"""The pages' content, for an empty ledger and for a filled one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u202eevil\u
 # --- the overview --------------------------------------------------------------------
 
 
-def test_a_quiet_system_is_said_to_be_quiet(reader: Visitor) -> None:
+def test_the_overview_says_when_nothing_needs_a_person(reader: Visitor) -> None:
     said = reader.get("/").text
     assert "Nothing has failed, and every lane is open." in said
     assert "Nothing has ended in the last 24 hours." in said
@@ -76,7 +76,9 @@ def test_what_failed_is_counted_and_leads_to_the_list(
     assert "/desk/ended?provider=notpanel&amp;account=default" in said
 
 
-def test_the_flow_is_drawn_and_told_in_numbers(reader: Visitor, ledger: Engine) -> None:
+def test_the_flow_is_shown_as_a_plot_and_in_numbers(
+    reader: Visitor, ledger: Engine
+) -> None:
     for order in ("1", "2", "3"):
         end(ledger, PARCEL, order, State.CANCELLED, Reason.CONFIRMED)
     end(ledger, PARCEL, "4", State.REJECTED, Reason.WINDOW_CLOSED)
@@ -86,7 +88,7 @@ def test_the_flow_is_drawn_and_told_in_numbers(reader: Visitor, ledger: Engine) 
     assert 'rejected, window closed</th><td class="num">1</td>' in said
 
 
-def test_what_else_is_stuck_is_said_with_its_command(
+def test_other_trouble_is_shown_with_its_command(
     reader: Visitor, ledger: Engine
 ) -> None:
     one = end(ledger, PANEL, "ord_1", State.CANCELLED, Reason.CONFIRMED)
@@ -104,7 +106,7 @@ def test_what_else_is_stuck_is_said_with_its_command(
             connection.execute(insert(SCHEDULE_RUN), {**runs, "name": "mended"})
         connection.execute(insert(SCHEDULE_RUN), {**run, "due_at": 1, "state": "held"})
     said = reader.get("/").text
-    assert '<a href="/desk/untold"><b>1</b> outcome could not be told</a>' in said
+    assert '<a href="/desk/undelivered"><b>1</b> notification not delivered</a>' in said
     assert "<bdi>nightly &amp; co</bdi></b> held: <code>rescind schedule</code>" in said
     assert "mended" not in said
     assert "Nothing has failed, and" not in said
@@ -125,7 +127,7 @@ def test_an_empty_list_says_so(reader: Visitor, state: str, says: str) -> None:
     assert says in reader.get(f"/desk/ended?state={state}").text
 
 
-def test_each_that_failed_says_what_to_do(reader: Visitor, ledger: Engine) -> None:
+def test_each_failed_cancellation_has_advice(reader: Visitor, ledger: Engine) -> None:
     end(ledger, MEAL, "a-payment-key", *FAILED, message="Bilinmeyen hata")
     said = reader.get("/desk/ended").text
     assert "a-payment-key" in said
@@ -141,10 +143,12 @@ def test_a_filter_leaves_the_others_out(reader: Visitor, ledger: Engine) -> None
         said = reader.get(f"/desk/ended?{query}").text
         assert "ord_1" in said
         assert "awb-" not in said
-    assert "None that match" in reader.get("/desk/ended?group=day").text
+    assert "Nothing matches this filter" in reader.get("/desk/ended?group=day").text
 
 
-def test_a_long_list_goes_on_on_the_next_page(reader: Visitor, ledger: Engine) -> None:
+def test_a_long_list_continues_on_the_next_page(
+    reader: Visitor, ledger: Engine
+) -> None:
     for number in range(53):
         end(ledger, PANEL, f"ord_{number:03}", *FAILED)
     first = reader.get("/desk/ended?provider=notpanel").text
@@ -158,7 +162,7 @@ def test_a_long_list_goes_on_on_the_next_page(reader: Visitor, ledger: Engine) -
 
 
 @pytest.mark.parametrize("query", ["state=queued", "state=x", "provider=nobody"])
-def test_a_list_that_is_none_is_refused_in_words(reader: Visitor, query: str) -> None:
+def test_an_unknown_list_is_refused_with_a_reason(reader: Visitor, query: str) -> None:
     refused = reader.get(f"/desk/ended?{query}")
     assert refused.status_code == 422
     assert "There is no such" in refused.text
@@ -174,14 +178,14 @@ def test_a_search_finds_by_order_key_id_path_and_group(
         assert f"/desk/cancellations/{one}" in said
         assert other not in said
     assert "A group of this name" in reader.get("/desk/search?q=night").text
-    assert "Nothing is exactly" in reader.get("/desk/search?q=900").text
+    assert (
+        "No order, key, id or group is exactly" in reader.get("/desk/search?q=900").text
+    )
     assert "in full" in reader.get("/desk/search?q=").text
     assert reader.get(f"/desk/search?q={'9' * 501}").status_code == 422
 
 
-def test_groups_are_listed_with_what_became_of_them(
-    reader: Visitor, ledger: Engine
-) -> None:
+def test_groups_are_listed_with_their_states(reader: Visitor, ledger: Engine) -> None:
     end(ledger, PANEL, "ord_1", *FAILED, group="a/b & c")
     end(ledger, PANEL, "ord_2", State.CANCELLED, Reason.CONFIRMED, group="a/b & c")
     take_in(ledger, PANEL, "ord_3", group="other")
@@ -229,7 +233,7 @@ def test_one_shows_its_history_and_the_providers_own_words(
     assert "Retry…" not in said, "a reader has no button"
 
 
-def test_one_that_is_open_says_that_nothing_is_to_do(
+def test_an_open_cancellation_says_that_there_is_nothing_to_do(
     reader: Visitor, ledger: Engine
 ) -> None:
     one = take_in(ledger, PANEL, "ord_1")
@@ -237,7 +241,7 @@ def test_one_that_is_open_says_that_nothing_is_to_do(
     assert "Nothing to do" in said
 
 
-def test_what_was_never_valid_has_no_button(operator: Visitor, ledger: Engine) -> None:
+def test_an_invalid_submission_has_no_button(operator: Visitor, ledger: Engine) -> None:
     begins = Progress(
         State.REJECTED,
         reason=Reason.INVALID_REQUEST,
@@ -251,16 +255,16 @@ def test_what_was_never_valid_has_no_button(operator: Visitor, ledger: Engine) -
     assert 'name="id"' not in said
 
 
-def test_one_that_is_not_there_is_said_in_words(reader: Visitor) -> None:
+def test_an_unknown_cancellation_is_reported(reader: Visitor) -> None:
     said = reader.get("/desk/cancellations/nothing")
     assert said.status_code == 404
     assert "There is no such cancellation" in said.text
 
 
-# --- what others wrote ---------------------------------------------------------------
+# --- foreign text ---------------------------------------------------------------------
 
 
-def test_what_others_wrote_is_shown_and_never_obeyed(
+def test_foreign_text_is_shown_and_never_interpreted(
     operator: Visitor, ledger: Engine
 ) -> None:
     long = "9" * 200
@@ -293,7 +297,7 @@ def test_what_others_wrote_is_shown_and_never_obeyed(
 
 
 class Seen(HTMLParser):
-    """The elements of a page, and what stands in each ``bdi``."""
+    """The elements of a page, and the text of each ``bdi``."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -330,29 +334,29 @@ PLAIN = _found("plain")
 
 
 @given(words=st.text(max_size=80) | st.sampled_from([HOSTILE, "</bdi><b>", "&lt;"]))
-def test_any_words_are_shown_as_they_are_and_are_no_elements(words: str) -> None:
+def test_any_text_is_shown_unchanged_and_adds_no_element(words: str) -> None:
     shown = _found(words)
     assert shown.elements == PLAIN.elements
     assert shown.words[0] == words
 
 
-# --- when something is out of reach --------------------------------------------------
+# --- when a service cannot be reached -------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/desk/ended", "/desk/untold", "/desk/search?q=1", "/desk/groups"],
+    ["/", "/desk/ended", "/desk/undelivered", "/desk/search?q=1", "/desk/groups"],
 )
-def test_a_ledger_out_of_reach_is_said_in_words(
-    door: Served, reader: Visitor, path: str
+def test_an_unreachable_ledger_is_reported(
+    site: Served, reader: Visitor, path: str
 ) -> None:
-    with writing(door.engine) as connection:
+    with writing(site.engine) as connection:
         connection.execute(text("DROP TABLE tally"))
         connection.execute(text("DROP TABLE cancellation"))
         connection.execute(text("DROP TABLE lane"))
     said = reader.get(path)
     assert said.status_code == 503
-    assert "The ledger is out of reach" in said.text
+    assert "The ledger cannot be used" in said.text
     assert "rescind migrate" in said.text
     assert "Traceback" not in said.text
 

@@ -1,4 +1,4 @@
-"""The desk's pictures in the documentation: what they show is what its words say."""
+"""The dashboard's pictures in the documentation match the page's text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
-def test_the_pictures_show_what_the_words_beside_them_say(
-    chromium: Browser, door: Served, tmp_path: Path
+def test_the_pictures_match_the_text(
+    chromium: Browser, site: Served, tmp_path: Path
 ) -> None:
     where = pictures.folder(tmp_path)
-    a_day(door.engine, utc_now())
-    with reading(door.engine) as connection:
+    a_day(site.engine, utc_now())
+    with reading(site.engine) as connection:
         failed = list_rows(connection, Filter(states=["failed"], account="kadikoy"), 1)
-    with opened(chromium, base_url=door.base) as page:
+    with opened(chromium, base_url=site.base) as page:
         _enter(page)
         page.get_by_text("notpanel refuses the key").wait_for()
         pictures.take(page, where, "desk-overview", 1150)
@@ -33,7 +33,7 @@ def test_the_pictures_show_what_the_words_beside_them_say(
         page.get_by_text("What the provider answered").click()
         pictures.take(page, where, "desk-one", 900)
     dark: dict[str, Any] = {"viewport": PHONE, "color_scheme": "dark"}
-    with opened(chromium, base_url=door.base, **dark) as page:
+    with opened(chromium, base_url=site.base, **dark) as page:
         _enter(page)
         pictures.take(page, where, "desk-phone", 740)
 

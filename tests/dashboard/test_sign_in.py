@@ -1,4 +1,4 @@
-"""Who may see the desk, and who may act there."""
+"""Who may see the dashboard, and who may change things there."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.dashboard.stage import (
 PAGES = [
     "/",
     "/desk/ended",
-    "/desk/untold",
+    "/desk/undelivered",
     "/desk/search?q=1",
     "/desk/groups",
     "/desk/cancellations/1",
@@ -41,12 +41,12 @@ ACTS = [
     "/desk/lanes/resume",
     "/desk/retry",
     "/desk/retry/now",
-    "/desk/untold/again",
+    "/desk/undelivered/again",
 ]
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_stranger_is_asked_who_they_are_and_led_back(
+def test_a_stranger_is_sent_to_sign_in_and_led_back(
     stranger: Visitor, path: str
 ) -> None:
     asked = stranger.get(path)
@@ -65,7 +65,7 @@ def test_a_stranger_can_do_nothing(stranger: Visitor, path: str) -> None:
     assert done.headers["location"] == "/desk/sign-in"
 
 
-def test_a_stranger_hears_no_events(stranger: Visitor) -> None:
+def test_a_stranger_gets_no_events(stranger: Visitor) -> None:
     assert stranger.get("/desk/events").status_code == 204
 
 
@@ -78,7 +78,7 @@ def test_the_cookie_is_for_this_site_and_no_script(stranger: Visitor) -> None:
     assert "secure" not in told
 
 
-def test_behind_tls_the_cookie_never_goes_without(stranger: Visitor) -> None:
+def test_behind_tls_the_cookie_is_sent_only_over_tls(stranger: Visitor) -> None:
     form = {"token": OPERATOR}
     done = stranger.post("/desk/sign-in", form, **{"X-Forwarded-Proto": "https"})
     assert done.headers["set-cookie"].startswith("__Host-")
@@ -86,10 +86,10 @@ def test_behind_tls_the_cookie_never_goes_without(stranger: Visitor) -> None:
 
 
 def test_the_cookie_holds_no_token_and_opens_nothing_sealed(
-    door: Served, operator: Visitor
+    site: Served, operator: Visitor
 ) -> None:
     cookie = operator.session.cookies[COOKIE]
-    keys = door.front.settings.seal_keys()
+    keys = site.context.settings.seal_keys()
     assert OPERATOR not in cookie
     with pytest.raises(SealError):
         Seal(keys).open(cookie)
@@ -98,15 +98,15 @@ def test_the_cookie_holds_no_token_and_opens_nothing_sealed(
     assert json.loads(made)[0] == "ann"
 
 
-def test_a_wrong_token_is_told_so_and_kept_out(stranger: Visitor) -> None:
+def test_a_wrong_token_is_refused_with_a_reason(stranger: Visitor) -> None:
     refused = stranger.sign_in("no-such-token-of-any-length")
     assert refused.status_code == 401
-    assert "No such token" in refused.text
+    assert "Unknown token" in refused.text
     assert "no-such-token-of" not in refused.text
     assert not stranger.session.cookies
 
 
-def test_a_token_that_may_not_look_is_told_what_it_lacks(stranger: Visitor) -> None:
+def test_a_token_without_the_scope_read_is_refused(stranger: Visitor) -> None:
     refused = stranger.sign_in(SUBMITTER)
     assert refused.status_code == 403
     assert "lacks the scope read" in refused.text
@@ -124,10 +124,10 @@ def test_tokens_cannot_be_guessed_fast(stranger: Visitor) -> None:
 def test_without_any_token_the_page_says_how_to_make_one(
     sqlite_ledger_url: str, tmp_path: Path
 ) -> None:
-    with served(settings_over(sqlite_ledger_url, tmp_path, tokens="")) as door:
-        said = door.visitor().get("/desk/sign-in").text
+    with served(settings_over(sqlite_ledger_url, tmp_path, tokens="")) as site:
+        said = site.visitor().get("/desk/sign-in").text
     assert "RESCIND_API_TOKENS" in said
-    assert "nobody can sign in" in said
+    assert "signing in is not possible" in said
 
 
 def test_signing_out_forgets_the_cookie(operator: Visitor) -> None:
@@ -137,9 +137,9 @@ def test_signing_out_forgets_the_cookie(operator: Visitor) -> None:
 
 
 def test_signing_out_ends_a_copy_of_the_cookie_and_no_other_session(
-    door: Served, operator: Visitor
+    site: Served, operator: Visitor
 ) -> None:
-    copy, other = door.visitor(), door.visitor(OPERATOR)
+    copy, other = site.visitor(), site.visitor(OPERATOR)
     copy.session.cookies.update(operator.session.cookies)
     assert copy.get("/").status_code == 200
     operator.post("/desk/sign-out", {})
@@ -159,7 +159,9 @@ def test_signing_out_ends_a_copy_of_the_cookie_and_no_other_session(
         "javascript:alert(1)",
     ],
 )
-def test_signing_in_leads_to_no_other_site(stranger: Visitor, back: str) -> None:
+def test_signing_in_never_redirects_to_another_site(
+    stranger: Visitor, back: str
+) -> None:
     assert stranger.sign_in(READER, next=back).headers["location"] == "/"
 
 
@@ -189,7 +191,7 @@ def test_a_session_ends_after_its_hours(
     assert made.read(cookie, who) is None
 
 
-def test_what_has_ended_is_kept_no_longer_than_it_could_have_lasted(
+def test_a_revocation_is_forgotten_once_its_session_has_expired(
     chosen: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     who, made = access(chosen), Sessions(chosen.seal_keys())
@@ -237,11 +239,11 @@ def test_a_session_is_read_by_every_process_of_the_same_key(chosen: Settings) ->
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "é", "gAAAAA==", "null"])
-def test_what_is_no_session_opens_nothing(chosen: Settings, cookie: str) -> None:
+def test_a_forged_cookie_opens_nothing(chosen: Settings, cookie: str) -> None:
     assert Sessions(chosen.seal_keys()).read(cookie, access(chosen)) is None
 
 
-# --- acting ---------------------------------------------------------------------------
+# --- changes --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ACTS)
@@ -255,7 +257,7 @@ def test_a_reader_sees_no_buttons_and_is_refused(reader: Visitor, path: str) -> 
 def test_a_reader_sees_no_forms_that_act(reader: Visitor) -> None:
     said = reader.get("/").text
     assert "Hold…" not in said
-    assert "may look only" in said
+    assert "view only" in said
 
 
 @pytest.mark.parametrize("path", ACTS)
@@ -266,11 +268,11 @@ def test_a_form_without_the_sessions_key_does_nothing(
     form = {"lane": "ithink/default"} | ({} if key is None else {"form_key": key})
     refused = operator.post(path, form)
     assert refused.status_code == 403
-    assert "not of your present session" in refused.text
+    assert "belongs to an earlier session" in refused.text
 
 
-def test_another_sessions_key_does_not_fit(door: Served, operator: Visitor) -> None:
-    key = door.visitor(OPERATOR).form_key()
+def test_another_sessions_key_does_not_fit(site: Served, operator: Visitor) -> None:
+    key = site.visitor(OPERATOR).form_key()
     form = {"lane": "ithink/default", "form_key": key}
     assert operator.post("/desk/lanes/hold", form).status_code == 403
 
@@ -285,18 +287,18 @@ def test_another_sessions_key_does_not_fit(door: Served, operator: Visitor) -> N
     ],
 )
 @pytest.mark.parametrize("path", [*ACTS, "/desk/sign-in", "/desk/sign-out"])
-def test_another_sites_page_has_nothing_done(
+def test_a_form_from_another_site_does_nothing(
     operator: Visitor, path: str, headers: dict[str, str]
 ) -> None:
     key = operator.form_key()
     form = {"lane": "ithink/default", "form_key": key, "token": OPERATOR}
     refused = operator.post(path, form, **headers)
     assert refused.status_code == 403
-    assert "another site" in refused.text
+    assert "A page of another site" in refused.text
     assert operator.get("/").status_code == 200
 
 
-def test_a_page_of_ours_may_act_behind_a_proxy_that_renames_it(
+def test_a_form_works_behind_a_proxy_that_changes_the_host(
     operator: Visitor,
 ) -> None:
     form = {"lane": "ithink/default", "form_key": operator.form_key()}
@@ -304,10 +306,10 @@ def test_a_page_of_ours_may_act_behind_a_proxy_that_renames_it(
     assert operator.post("/desk/lanes/hold", form, **headers).status_code == 303
 
 
-def test_a_link_from_elsewhere_leads_on_to_whoever_is_signed_in(
+def test_a_link_from_another_site_reaches_a_signed_in_user(
     stranger: Visitor,
 ) -> None:
-    # Browsers keep a strict cookie back on the way here, and send it from here on.
+    # Browsers do not send a strict cookie after a link from another site.
     first = stranger.get("/desk/ended", **{"Sec-Fetch-Site": "cross-site"})
     assert first.status_code == 200
     assert 'http-equiv="refresh"' in first.text

@@ -1,4 +1,4 @@
-"""Style sheet and scripts: ours, pinned, and nothing else of the folder."""
+"""Static files: only the listed ones, and the vendored one unchanged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rescind.dashboard.static_files import FOLDER, KINDS, version
 from tests.dashboard.stage import Visitor
 
 
-def test_what_was_vendored_is_what_its_note_says() -> None:
+def test_the_vendored_file_matches_its_note() -> None:
     note = (FOLDER / "VENDORED.md").read_text()
     found = sha256((FOLDER / "htmx.min.js").read_bytes()).hexdigest()
     assert found in note

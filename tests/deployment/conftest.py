@@ -1,4 +1,4 @@
-"""The example's accounts, with a value for each credential that they name."""
+"""Loads accounts.example.toml, with a value for each credential."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.deployment.files import ACCOUNTS, ROOT
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The variables that accounts.example.toml reads, each of which has a value."""
+    """The variables that accounts.example.toml reads, with values."""
     names = set(re.findall(r'(?m)^\w+ = \{ env = "(\w+)"', ACCOUNTS))
     for name in names:
         monkeypatch.setenv(name, "placeholder")
@@ -21,6 +21,6 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 @pytest.fixture
 def accounts(credentials: set[str]) -> Accounts:
-    """What accounts.example.toml says."""
+    """The content of accounts.example.toml."""
     assert credentials
     return load_accounts(ROOT / "accounts.example.toml")

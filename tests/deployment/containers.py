@@ -1,4 +1,4 @@
-"""Compose's services as processes of this machine, which stands for all containers."""
+"""Runs Compose's services as processes of this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ API_TOKEN = "0123456789abcdef-shop"
 
 
 def secrets() -> dict[str, str]:
-    """What Compose demands of whoever starts it."""
+    """The variables that docker-compose.yml requires."""
     return {
         "REDIS_PASSWORD": "r",
         "POSTGRES_PASSWORD": "p",
@@ -34,24 +34,24 @@ def _port() -> str:
 
 @dataclass
 class Containers:
-    """What Compose would start, with addresses and folders of this machine."""
+    """Compose's services, with addresses and folders of this machine."""
 
     home: Path
     redis_url: str
     database_url: str
     given: Mapping[str, str] = field(default_factory=secrets)
     flower: str = field(default_factory=_port)
-    door: str = field(default_factory=_port)
+    api_port: str = field(default_factory=_port)
     pids: dict[str, int] = field(default_factory=dict)
 
     def start(
         self, name: str, log: Path, more: tuple[str, ...] = ()
     ) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        """Its command, with more options, for as long as the context lasts."""
+        """Run a service's command, with more options, until the block ends."""
         return started([*self.command(name), *more], self.environment(name), log)
 
     def run(self, name: str) -> int:
-        """Its command to its end; returns the exit status."""
+        """Run a service's command to its end; returns the exit status."""
         env = self.environment(name)
         return subprocess.run(
             self.command(name), env=env, cwd=ROOT, check=False
@@ -78,7 +78,9 @@ class Containers:
         text = {k: interpolated(str(v), self.given) for k, v in its}
         here = self._here().items()
         mine = {k: v for k, v in here if k in text or "RESCIND" not in k}
-        return environment(self.home, **{**text, **mine}, RESCIND_API_PORT=self.door)
+        return environment(
+            self.home, **{**text, **mine}, RESCIND_API_PORT=self.api_port
+        )
 
     def _here(self) -> dict[str, str]:
         return {
@@ -93,8 +95,8 @@ class Containers:
         }
 
     def _local(self, text: str) -> str:
-        """Containers have a /tmp and ports of their own, and more patience."""
+        """Replace what only containers have: /tmp, ports, and longer waits."""
         text = interpolated(text, self.given).replace("/tmp", str(self.home))
         text = text.replace("/proc/1/", f"/proc/{self.pids.get('beat', 0)}/")
-        text = text.replace("5555", self.flower).replace("8080", self.door)
+        text = text.replace("5555", self.flower).replace("8080", self.api_port)
         return text.replace("--timeout 10", "--timeout 2")

@@ -1,4 +1,4 @@
-"""The files that Rescind is run with, read."""
+"""Reads the files with which Rescind is deployed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEDULES = (ROOT / "schedules.example.toml").read_text()
 
 
 def interpolated(text: str, values: Mapping[str, str]) -> str:
-    """As Compose does it, as far as the file makes use of it."""
+    """Expand variables as Compose does, as far as the file uses them."""
 
     def value(match: re.Match[str]) -> str:
         name, operator, word = match.groups()

@@ -1,4 +1,4 @@
-"""What those files start, started on this machine."""
+"""Starts the commands of the deployment files on this machine."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def started(
 
 
 def environment(tmp_path: Path, **more: str) -> dict[str, str]:
-    """Nothing of this process's own settings, and a folder of its own."""
+    """An environment without this process's settings, and with its own folder."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RESCIND_")}
     clean = {k: v for k, v in clean.items() if not k.startswith("FLOWER_")}
     clean["PATH"] = f"{BIN}{os.pathsep}{clean['PATH']}"
@@ -48,7 +48,7 @@ def environment(tmp_path: Path, **more: str) -> dict[str, str]:
 
 
 def status_of(url: str, user: str | None = None) -> int:
-    """What it answers with, to nobody or to ``user:password``."""
+    """The status of the answer, without a user or for ``user:password``."""
     request = urllib.request.Request(url)
     if user:
         token = base64.b64encode(user.encode()).decode()
@@ -63,7 +63,7 @@ def status_of(url: str, user: str | None = None) -> int:
 def until(
     done: Callable[[], bool], process: subprocess.Popen[bytes], log: Path
 ) -> None:
-    """Wait until it is done, while the process lives; else show what it said."""
+    """Wait for a condition while the process lives; otherwise show its output."""
     give_up = time.monotonic() + PATIENCE
     while not done():
         said = log.read_text(errors="replace")

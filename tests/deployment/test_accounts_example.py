@@ -1,4 +1,4 @@
-"""accounts.example.toml is good, and says what holds."""
+"""accounts.example.toml is valid, and states the defaults."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_example_environment_offers_each_credential_and_no_other(
 
 
 def _commented(section: str) -> dict[str, Any]:
-    """The settings that are commented out, as if they were not."""
+    """The commented-out settings, without the comment signs."""
     lines = re.findall(r"^# (\w+ = .+)$", section, re.MULTILINE)
     return tomllib.loads("\n".join(lines))
 
@@ -49,7 +49,7 @@ def _section(provider: str) -> str:
 
 
 @pytest.mark.parametrize("provider", sorted(BY_NAME))
-def test_the_example_overrides_are_what_holds_anyway(provider: str) -> None:
+def test_the_example_overrides_equal_the_defaults(provider: str) -> None:
     policy, model = BY_NAME[provider].policy, BY_NAME[provider].account_model
     commented = _commented(_section(provider))
     account = {k: v for k, v in commented.items() if k in model.model_fields}

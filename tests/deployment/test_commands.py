@@ -1,4 +1,4 @@
-"""What Compose and the Procfile start exists."""
+"""The commands in Compose and in the Procfile exist."""
 
 from __future__ import annotations
 

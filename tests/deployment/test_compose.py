@@ -1,4 +1,4 @@
-"""docker-compose.yml describes the whole system, and opens none of it to others."""
+"""docker-compose.yml describes the whole system, and publishes none of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_redis_keeps_what_is_queued_and_evicts_nothing() -> None:
     ("service", "folder"),
     [("redis", "/data"), ("postgres", "/var/lib/postgresql")],
 )
-def test_what_is_kept_is_on_a_named_volume(service: str, folder: str) -> None:
+def test_persistent_data_is_on_a_named_volume(service: str, folder: str) -> None:
     (mount,) = SERVICES[service]["volumes"]
     volume, where = mount.split(":")
     assert volume in COMPOSE["volumes"]
@@ -67,18 +67,18 @@ def test_no_secret_has_a_default() -> None:
     assert set(found.values()) == {":?"}
 
 
-def test_credentials_are_given_to_those_alone_that_know_the_lanes() -> None:
+def test_only_services_that_need_credentials_get_them() -> None:
     given = {name for name in OURS if {"secrets", "env_file"} & set(SERVICES[name])}
     assert given == {"worker", "api"}
     sealing = {n for n in OURS if "RESCIND_SEAL_KEY" in SERVICES[n]["environment"]}
     assert sealing == {"worker", "api", "migrate"}
 
 
-def test_the_door_opens_whether_or_not_redis_is_there() -> None:
+def test_the_api_starts_with_or_without_redis() -> None:
     assert "redis" not in SERVICES["api"]["depends_on"]
 
 
-def test_whatever_stays_up_is_watched_and_restarted() -> None:
+def test_every_service_is_watched_and_restarted() -> None:
     for name, service in SERVICES.items():
         assert service["restart"] != "no"
         assert ("healthcheck" in service) == (name != "migrate")
@@ -97,7 +97,7 @@ def test_nothing_starts_before_what_it_needs() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
-def test_our_containers_can_do_little(name: str) -> None:
+def test_our_containers_have_few_rights(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]

@@ -1,4 +1,4 @@
-"""Flower opens to nobody whom it should not, and remembers what it saw."""
+"""Flower refuses strangers, and keeps its history."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOWER = [str(BIN / "celery"), "-A", "worker", "flower"]
 NOWHERE = "redis://127.0.0.1:1/0"
 ANYWHERE = "0.0.0.0"
 Given = tuple[dict[str, str], list[str]]
-"""Variables and options that Flower is started with."""
+"""The variables and options with which Flower starts."""
 SHUT: dict[str, tuple[Given, ...]] = {
     ANYWHERE: (
         ({"FLOWER_ADDRESS": ANYWHERE}, []),
@@ -77,7 +77,7 @@ for variables, given in json.load(sys.stdin):
 
 @pytest.fixture(scope="module")
 def flowers() -> dict[str, list[str]]:
-    """What Flower does with each of these, when it would begin to listen."""
+    """Flower's behaviour with each of these, just before it listens."""
     given = [
         one for known in (SHUT, LISTENS) for some in known.values() for one in some
     ]
@@ -113,7 +113,7 @@ def test_flower_listens_where_it_was_told_or_on_this_machine(
         assert flowers[json.dumps(given)] == ["listens", where], given
 
 
-def test_flower_says_so_and_ends_when_it_is_started(tmp_path: Path) -> None:
+def test_flower_reports_the_fault_and_ends(tmp_path: Path) -> None:
     env = environment(tmp_path, RESCIND_REDIS_URL=NOWHERE, FLOWER_ADDRESS=ANYWHERE)
     ended = subprocess.run(
         FLOWER, cwd=ROOT, env=env, capture_output=True, text=True, check=False
@@ -133,7 +133,7 @@ def test_flower_keeps_to_this_machine_by_default(
         until(lambda: responds(f"http://127.0.0.1:{port}/healthcheck"), process, log)
         assert status_of(f"http://127.0.0.1:{port}/workers") == 200
         assert status_of(f"http://127.0.0.1:{port}/api/workers") == 401
-        # The rest of 127/8 stands for any other interface.
+        # The other addresses of 127/8 stand for any other interface.
         with pytest.raises(OSError, match="refused"):
             urllib.request.urlopen(f"http://127.0.0.2:{port}/", timeout=5)
 
@@ -141,7 +141,7 @@ def test_flower_keeps_to_this_machine_by_default(
 def test_flower_remembers_in_a_file_that_is_its_own(
     tmp_path: Path, valkey_url: str
 ) -> None:
-    """Told to end it saves; started again it knows what it saw."""
+    """When it stops, it saves its history; after a start it has it again."""
     port, home = str(free_port()), tmp_path / "home"
     env = environment(tmp_path, RESCIND_REDIS_URL=valkey_url, FLOWER_PORT=port)
     env |= {"RESCIND_HOME": str(home), "FLOWER_UNAUTHENTICATED_API": "true"}

@@ -1,4 +1,4 @@
-"""The Dockerfile makes an image of what is pinned, and of all that runs."""
+"""The Dockerfile makes an image from pinned packages and all code that runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.deployment.files import ROOT
 
 
-def test_the_image_is_made_from_hashes_and_runs_as_nobody_special() -> None:
+def test_the_image_is_made_from_hashes_and_runs_without_privileges() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     installs = [line for line in lines if "pip install" in line]
     assert installs
@@ -21,12 +21,12 @@ def test_the_image_is_made_from_hashes_and_runs_as_nobody_special() -> None:
     there = [w for w in copied if not w.startswith(("/", "--"))]
     assert there
     assert all((ROOT / name).exists() for name in there)
-    # .dockerignore lets in what the image is made of, and nothing else.
+    # .dockerignore allows only the files from which the image is made.
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
     assert sorted(w for w in there) == sorted(x[1:] for x in ignore if x[:1] == "!")
 
 
-def test_what_the_image_copies_is_enough_to_build_it(tmp_path: Path) -> None:
+def test_the_image_copies_all_files_that_it_needs(tmp_path: Path) -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     copied = [w for x in lines if x.startswith("COPY ") for w in x.split()[1:-1]]
     for name in (w for w in copied if not w.startswith(("/", "--"))):

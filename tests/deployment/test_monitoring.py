@@ -1,4 +1,4 @@
-"""What is deployed beside Rescind fits what Rescind tells."""
+"""The deployed monitoring matches Rescind's metrics."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ PROMETHEUS = shutil.which("prometheus")
 
 
 def named(expression: str) -> set[str]:
-    """The metrics that an expression names, as the catalogue does."""
+    """The metrics that an expression names, with their names in the catalogue."""
     found = set(re.findall(r"\brescind_\w+", expression))
     return {re.sub(r"(?<=_seconds)_(?:bucket|count|sum)$", "", name) for name in found}
 
 
 def anchors(page: Path) -> set[str]:
-    """Of a page's headings, as GitHub makes them."""
+    """The anchors of a page's headings, as GitHub makes them."""
     titles = re.findall(r"(?m)^#+ (.+)$", page.read_text())
     return {
         re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles
@@ -91,7 +91,7 @@ def test_the_dashboard_can_be_imported() -> None:
     assert "id" not in DASHBOARD
 
 
-def test_no_two_panels_lie_on_each_other() -> None:
+def test_no_two_panels_overlap() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         place = panel["gridPos"]
@@ -106,7 +106,7 @@ def test_no_two_panels_lie_on_each_other() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_an_alert_says_what_is_the_matter_and_where_to_read_on(
+def test_an_alert_has_a_summary_and_a_runbook(
     alert: dict[str, Any],
 ) -> None:
     assert alert["labels"]["severity"] in ("critical", "warning")
@@ -146,7 +146,7 @@ def test_promtool_takes_the_example_of_a_configuration(tmp_path: Path) -> None:
 
 @contextmanager
 def serving(text: bytes) -> Iterator[int]:
-    class Door(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             good = self.headers.get("Authorization") == "Bearer a-token"
             self.send_response(200 if good else 401)
@@ -157,7 +157,7 @@ def serving(text: bytes) -> Iterator[int]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -169,14 +169,14 @@ def serving(text: bytes) -> Iterator[int]:
 
 
 @contextmanager
-def prometheus(home: Path, door: int) -> Iterator[str]:
-    """The example's Prometheus, scraping this door each second."""
+def prometheus(home: Path, port: int) -> Iterator[str]:
+    """The example's Prometheus, which scrapes this port each second."""
     assert PROMETHEUS is not None
     example = yaml.safe_load((RULES / "prometheus.yml").read_text())
     example["global"]["scrape_interval"] = "1s"
     scrape = example["scrape_configs"][0]
     scrape["scrape_timeout"] = "1s"
-    scrape["static_configs"] = [{"targets": [f"127.0.0.1:{door}"]}]
+    scrape["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
     shutil.copy(RULES / "rescind.rules.yml", home)
     (home / "rescind.token").write_text("a-token")
     (home / "prometheus.yml").write_text(yaml.safe_dump(example))
@@ -224,7 +224,7 @@ def test_a_real_prometheus_scrapes_it_and_answers_every_panel(
     live(engine, redis)
     text = exposition(engine, redis, NOW)
     engine.dispose()
-    with serving(text) as door, prometheus(tmp_path, door) as url:
+    with serving(text) as port, prometheus(tmp_path, port) as url:
         until(lambda: is_scraped(url), "the first scrape")
         for name in METRICS:
             samples = f'{{__name__=~"{name}(_count)?"}}'

@@ -1,4 +1,4 @@
-"""schedules.example.toml is good, and nobody needs such a file."""
+"""schedules.example.toml is valid, and the file is optional."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Compose starts works together, two of what may be there twice."""
+"""Compose's services work together, with two of each that may run twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TWICE = {
     "worker": ("-n", "second@%h", "-c", "7"),
     "beat": ("--schedule", "{}/second-schedule"),
 }
-"""Options of the second of them: in containers, names and folders are their own."""
+"""Options of the second instance, which containers do not need."""
 
 
 def test_every_service_of_compose_runs_and_is_healthy_and_they_cancel_together(
@@ -44,7 +44,7 @@ def test_every_service_of_compose_runs_and_is_healthy_and_they_cancel_together(
         assert status_of(workers) == 401
         assert status_of(workers, "ann:wrong") == 401
         assert status_of(workers, "ann:secret") == 200
-        state = _submitted(f"http://127.0.0.1:{containers.door}")
+        state = _submitted(f"http://127.0.0.1:{containers.api_port}")
         until(lambda: state() == "cancelled", process, log)
         events = [one["op"] for one in box.order("notpanel", "ord_1")["events"]]
         assert events.count("cancel") == 1
@@ -61,7 +61,7 @@ def _write_accounts(home: Path, box: Sandbox) -> None:
 
 
 def _submitted(base: str) -> Callable[[], str]:
-    """Submits one through the door; gives back what tells its state."""
+    """Submit a cancellation by HTTP; gives back a function that reads its state."""
     given = {"Authorization": f"Bearer {API_TOKEN}"}
     entry = {"provider": "notpanel", "order": "ord_1"}
     url = f"{base}/v1/cancellations"

@@ -25,6 +25,7 @@ from rescind.ledger.decision_events import Halve, Lost, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.states import State
+from rescind.provider.evidence import Evidence, Exchange
 from rescind.provider.outcomes import Order
 from tests.conftest import free_port
 from tests.providers.conftest import Wire, wire
@@ -98,6 +99,22 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = datetime.now(UTC)
         monkeypatch.setattr("rescind.provider.wire.Sockets.now", lambda _: self.now)
+
+
+@pytest.mark.parametrize("moved", [timedelta(hours=-1), timedelta(hours=1)])
+def test_a_call_ends_no_earlier_than_it_took_whatever_its_clock_is_set_to(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, moved: timedelta
+) -> None:
+    """Else a reading soon after it would be taken for one long after it."""
+    clock = Clock(monkeypatch)
+    began, took = clock.now, timedelta(seconds=20)
+
+    def lost(*_: object) -> Exchange:
+        clock.now += moved + took
+        return Exchange(Evidence.MAYBE_DONE, took=took, asked_at=began)
+
+    monkeypatch.setattr("rescind.engine.calls.exchange", lost)
+    assert caller.call([claimed(1, GOOD)]).at == max(clock.now, began + took)
 
 
 class SlowLogin:

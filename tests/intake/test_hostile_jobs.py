@@ -209,7 +209,7 @@ def test_extra_arguments_are_logged_and_lose_no_entry(
     entries = [good(1), good(2)]
     with capture_logs() as lines:
         assert entries_of(*args, cancellations=entries, **more) == entries
-    (line,) = [one for one in lines if "not ours" in one["event"]]
+    (line,) = [one for one in lines if "unknown arguments" in one["event"]]
     assert set(line["named"]) == {*more, *(["positional"] if args else [])}
 
 

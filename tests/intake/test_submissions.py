@@ -18,7 +18,7 @@ from rescind.config.callbacks import Callbacks, host_patterns
 from rescind.intake.submissions import Receipt, Taken, lanes_to_notify, take_in
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.new_cancellation import NewCancellation
-from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.seal import Seal, new_key
@@ -95,7 +95,7 @@ ALLOWED = Callbacks(
 
 def deliveries(engine: Engine, *taken: Taken) -> list[tuple[str, str]]:
     with reading(engine) as connection:
-        found = [told for one in taken for told in told_of(connection, one.id)]
+        found = [told for one in taken for told in deliveries_of(connection, one.id)]
     return [(told["kind"], told["type"]) for told in found]
 
 

@@ -351,7 +351,9 @@ def test_concurrent_writers_of_one_counter_lose_nothing_and_do_not_deadlock(
                 with writing(own) as connection:
                     for lane in LANES[::order]:
                         counters.count(connection, counters.THROTTLE, lane)
-                        counters.count(connection, counters.ACCEPTED, lane, crowd=True)
+                        counters.count(
+                            connection, counters.ACCEPTED, lane, per_thread=True
+                        )
         except Exception as error:  # noqa: BLE001
             failed.append(error)
         finally:

@@ -15,13 +15,12 @@ from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.deliveries import store
-from rescind.ledger.deliveries.dispatch import hold as hold_told
-from rescind.ledger.deliveries.dispatch import settle
-from rescind.ledger.deliveries.retry_policy import Heard, Telling, judge
+from rescind.ledger.deliveries.dispatch import claim_deliveries, settle
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Response, judge
 from rescind.ledger.deliveries.store import (
     BROKER,
     Ended,
-    begin,
+    create_deliveries,
     resend,
     resend_all_given_up,
     resend_given_up_of,
@@ -47,8 +46,7 @@ from tests.ledger.build import (
 from tests.ledger.build import (
     LANE as NOTPANEL,
 )
-from tests.ledger.single import record
-from tests.ledger.telling import (
+from tests.ledger.delivering import (
     GONE,
     HEARD,
     LEASE,
@@ -56,11 +54,12 @@ from tests.ledger.telling import (
     TAKEN,
     TASK,
     URL,
+    deliveries_for,
     ended,
     holding,
     settling,
-    told,
 )
+from tests.ledger.single import record
 
 WISHES: list[dict[str, Any]] = [
     {},
@@ -106,7 +105,7 @@ class Story:
         self.now = NOW
         self.wishes: dict[str, dict[str, Any]] = {}
         self.claimed: list[Any] = []
-        self.held: list[Telling] = []
+        self.held: list[ClaimedDelivery] = []
         for number, wish in enumerate(WISHES):
             self.submit(number, wish, State.QUEUED)
 
@@ -148,9 +147,9 @@ class Story:
     def hold(self, target: str) -> None:
         self.held += holding(self.engine, target, 2, self.now)
 
-    def settle(self, number: int, heard: Heard) -> None:
+    def settle(self, number: int, response: Response) -> None:
         if number < len(self.held):
-            settling(self.engine, self.held[-1 - number], heard, self.now)
+            settling(self.engine, self.held[-1 - number], response, self.now)
 
     def resend(self, number: int) -> None:
         for one in self.ids()[number : number + 1]:
@@ -160,7 +159,7 @@ class Story:
     def begin_again(self) -> None:
         """Repeat it, as after a commit whose acknowledgement was lost."""
         with writing(self.engine) as connection:
-            begin(
+            create_deliveries(
                 connection,
                 [
                     Ended(one, wish.get("callback_url"), wish.get("callback_task"))
@@ -169,7 +168,7 @@ class Story:
                 ],
             )
 
-    def should_be_told(self) -> set[tuple[str, int, str, str]]:
+    def expected_deliveries(self) -> set[tuple[str, int, str, str]]:
         """The deliveries that the promise requires, from the history alone."""
         t = TRANSITION.c
         with reading(self.engine) as connection:
@@ -186,7 +185,7 @@ class Story:
             if field in self.wishes[one]
         }
 
-    def is_told(self) -> set[tuple[str, int, str, str]]:
+    def actual_deliveries(self) -> set[tuple[str, int, str, str]]:
         d = DELIVERY.c
         chosen = select(d.cancellation_id, d.seq, d.kind, d.ended_state)
         with reading(self.engine) as connection:
@@ -208,7 +207,7 @@ def test_every_end_has_one_delivery_for_each_wanted_callback_and_no_others(
     lived = Story(engine)
     for name, *given_ in story:
         getattr(lived, name.replace(" ", "_"))(*given_)
-    assert lived.is_told() == lived.should_be_told()
+    assert lived.actual_deliveries() == lived.expected_deliveries()
 
 
 def test_an_end_and_its_delivery_are_committed_together_or_not_at_all(
@@ -221,28 +220,31 @@ def test_an_end_and_its_delivery_are_committed_together_or_not_at_all(
     def end_and_fail() -> None:
         with writing(engine) as connection:
             assert (
-                record(connection, [change(held, State.FAILED)], NOW, NOTPANEL).to_tell
+                record(
+                    connection, [change(held, State.FAILED)], NOW, NOTPANEL
+                ).to_deliver
                 == 1
             )
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         end_and_fail()
-    assert told(engine, held.id) == []
+    assert deliveries_for(engine, held.id) == []
     assert row(engine, held.id).state == State.SENDING
 
 
 def test_without_callbacks_no_query_looks_for_them(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "asked_for", None)
+    monkeypatch.setattr(store, "callbacks_of", None)
     add(engine)
     [held] = hold(engine)
     with writing(engine) as connection:
         assert (
-            record(connection, [change(held, State.FAILED)], NOW, NOTPANEL).to_tell == 0
+            record(connection, [change(held, State.FAILED)], NOW, NOTPANEL).to_deliver
+            == 0
         )
-    assert told(engine, held.id) == []
+    assert deliveries_for(engine, held.id) == []
 
 
 def test_a_delivery_shows_the_record_as_it_was_at_the_end(engine: Engine) -> None:
@@ -250,10 +252,10 @@ def test_a_delivery_shows_the_record_as_it_was_at_the_end(engine: Engine) -> Non
     then = as_record(row(engine, one))
     with writing(engine) as connection:
         assert retry(connection, row(engine, one), NOW + HOUR, NOW + 9 * HOUR)
-    [telling] = holding(engine, now=NOW + HOUR)
-    assert telling.record == then
+    [delivery] = holding(engine, now=NOW + HOUR)
+    assert delivery.record == then
     assert as_record(row(engine, one)) != then
-    assert (telling.url, telling.webhook_id) == (URL, f"msg_{one}_3")
+    assert (delivery.url, delivery.webhook_id) == (URL, f"msg_{one}_3")
 
 
 def test_only_a_final_state_is_delivered(engine: Engine) -> None:
@@ -262,22 +264,24 @@ def test_only_a_final_state_is_delivered(engine: Engine) -> None:
     [held] = hold(engine)
     with writing(engine) as connection:
         assert (
-            record(connection, [change(held, State.VERIFYING)], NOW, NOTPANEL).to_tell
+            record(
+                connection, [change(held, State.VERIFYING)], NOW, NOTPANEL
+            ).to_deliver
             == 0
         )
-    assert told(engine, held.id) == []
+    assert deliveries_for(engine, held.id) == []
 
 
 # --- resending ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("heard", HEARD, ids=["taken", "not taken", "gone"])
+@pytest.mark.parametrize("response", HEARD, ids=["taken", "not taken", "gone"])
 def test_a_resent_delivery_starts_from_the_beginning(
-    engine: Engine, heard: Heard
+    engine: Engine, response: Response
 ) -> None:
     one = ended(engine)
     [first] = holding(engine)
-    settling(engine, first, heard)
+    settling(engine, first, response)
     with writing(engine) as connection:
         assert resend(connection, one, NOW) == 1
         assert resend(connection, "nobody", NOW) == 0
@@ -293,7 +297,7 @@ def test_a_worker_that_holds_a_resent_delivery_can_no_longer_settle_it(
     with writing(engine) as connection:
         assert resend(connection, one, NOW) == 1
     assert settling(engine, held, GONE) == 0
-    assert told(engine, one)[0]["state"] == "waiting"
+    assert deliveries_for(engine, one)[0]["state"] == "waiting"
 
 
 def test_all_given_up_deliveries_and_no_others_are_resent(engine: Engine) -> None:
@@ -305,7 +309,7 @@ def test_all_given_up_deliveries_and_no_others_are_resent(engine: Engine) -> Non
     settling(engine, holding(engine, "b.example.com")[0], TAKEN)
     assert resend_all_given_up(engine, NOW) == 1
     assert resend_all_given_up(engine, NOW) == 0
-    states = [told(engine, one)[0]["state"] for one in (lost, fine)]
+    states = [deliveries_for(engine, one)[0]["state"] for one in (lost, fine)]
     assert states == ["waiting", "delivered"]
 
 
@@ -328,7 +332,7 @@ def test_deliveries_given_up_again_meanwhile_are_not_resent_for_ever(
 
     def refused_at_once(connection: Any, ids: Any, now: datetime) -> int:
         count = resend_some(connection, ids, now)
-        for held in hold_told(connection, "shop.example.com", 9, LEASE, NOW):
+        for held in claim_deliveries(connection, "shop.example.com", 9, LEASE, NOW):
             later = NOW + HOUR
             settle(connection, [judge(held, GONE, later, 0.5)], later)
         return count
@@ -345,7 +349,7 @@ def test_of_some_cancellations_only_given_up_deliveries_are_resent(
     settling(engine, holding(engine)[0], TAKEN)
     with writing(engine) as connection:
         assert resend_given_up_of(connection, [lost, fine, lost, "nobody"], NOW) == 1
-    states = [told(engine, one)[0]["state"] for one in (lost, other, fine)]
+    states = [deliveries_for(engine, one)[0]["state"] for one in (lost, other, fine)]
     assert states == ["waiting", "given_up", "delivered"]
 
 
@@ -369,11 +373,11 @@ def test_a_cancellation_with_a_waiting_delivery_is_not_deleted(
     settling(engine, holding(engine)[0], NOT_TAKEN)
     settling(engine, holding(engine, "b.example.com")[0], TAKEN)
     assert prune(engine) == 1
-    assert told(engine, fine) == []
-    assert len(told(engine, waits)) == 1
+    assert deliveries_for(engine, fine) == []
+    assert len(deliveries_for(engine, waits)) == 1
     settling(engine, holding(engine, now=NOW + HOUR)[0], GONE)
     assert prune(engine) == 1
-    assert told(engine, waits) == []
+    assert deliveries_for(engine, waits) == []
 
 
 def prune(engine: Engine) -> int:

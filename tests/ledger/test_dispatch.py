@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine, delete
 
 from rescind.ledger.deliveries.delivery_queries import due_targets
-from rescind.ledger.deliveries.dispatch import put_off
-from rescind.ledger.deliveries.retry_policy import DELAYS, Heard, Telling
+from rescind.ledger.deliveries.dispatch import postpone
+from rescind.ledger.deliveries.retry_policy import DELAYS, ClaimedDelivery, Response
 from rescind.ledger.deliveries.store import BROKER
 from rescind.ledger.reading.counter_totals import totals
 from rescind.ledger.storage.counters import WEBHOOK
@@ -22,24 +22,24 @@ from tests.ledger.build import (
     NOW,
     SECOND,
 )
-from tests.ledger.telling import (
+from tests.ledger.delivering import (
     GONE,
     HEARD,
     LEASE,
     NOT_TAKEN,
     TAKEN,
     TASK,
+    deliveries_for,
     ended,
     holding,
     settling,
-    told,
 )
 
 
 def test_two_workers_never_hold_the_same_delivery(engine: Engine) -> None:
     for order in range(20):
         ended(engine, str(order))
-    start, found = threading.Barrier(4), list[Telling]()
+    start, found = threading.Barrier(4), list[ClaimedDelivery]()
 
     def take() -> None:
         start.wait()
@@ -71,24 +71,26 @@ def test_a_worker_that_is_too_late_settles_nothing(engine: Engine) -> None:
     [late] = holding(engine)
     [other] = holding(engine, now=NOW + LEASE)
     assert settling(engine, late, GONE) == 0
-    assert told(engine, one)[0]["state"] == "waiting"
+    assert deliveries_for(engine, one)[0]["state"] == "waiting"
     assert settling(engine, other, TAKEN) == 1
     assert settling(engine, late, GONE) == 0
-    assert told(engine, one)[0]["state"] == "delivered"
+    assert deliveries_for(engine, one)[0]["state"] == "delivered"
 
 
-@pytest.mark.parametrize("heard", HEARD, ids=["taken", "not taken", "gone"])
-def test_an_attempt_is_recorded_and_counted_once(engine: Engine, heard: Heard) -> None:
+@pytest.mark.parametrize("response", HEARD, ids=["taken", "not taken", "gone"])
+def test_an_attempt_is_recorded_and_counted_once(
+    engine: Engine, response: Response
+) -> None:
     # A commit whose acknowledgement was lost is repeated.
     ended(engine)
-    [telling] = holding(engine)
-    assert settling(engine, telling, heard) == 1
-    assert settling(engine, telling, heard) == 0
+    [delivery] = holding(engine)
+    assert settling(engine, delivery, response) == 1
+    assert settling(engine, delivery, response) == 0
     with reading(engine) as connection:
         counted = [t for t in totals(connection) if t.metric == WEBHOOK]
     [one] = counted
     results = {TAKEN: "delivered", NOT_TAKEN: "failed", GONE: "given_up"}
-    assert (one.first, one.count) == (results[heard], 1)
+    assert (one.first, one.count) == (results[response], 1)
 
 
 def test_a_refused_delivery_is_retried_until_it_is_given_up(
@@ -96,14 +98,14 @@ def test_a_refused_delivery_is_retried_until_it_is_given_up(
 ) -> None:
     one, now = ended(engine), NOW
     for attempt, delay in enumerate(DELAYS, 1):
-        [telling] = holding(engine, now=now)
-        assert telling.attempts == attempt
-        settling(engine, telling, NOT_TAKEN, now)
+        [delivery] = holding(engine, now=now)
+        assert delivery.attempts == attempt
+        settling(engine, delivery, NOT_TAKEN, now)
         assert holding(engine, now=now + delay) == []
         now += delay * 1.1
     [last] = holding(engine, now=now)
     settling(engine, last, NOT_TAKEN, now)
-    [kept] = told(engine, one)
+    [kept] = deliveries_for(engine, one)
     assert (kept["state"], kept["attempts"], kept["status"]) == ("given_up", 10, 500)
     assert (kept["detail"], kept["due_at"]) == ("HTTP 500", None)
 
@@ -141,7 +143,7 @@ def test_a_target_that_asks_for_a_wait_gets_it_and_no_other_waits(
     ended(engine, "1")
     ended(engine, "2", callback_url="https://b.example.com/")
     with writing(engine) as connection:
-        put_off(connection, "shop.example.com", NOW + HOUR)
+        postpone(connection, "shop.example.com", NOW + HOUR)
     with reading(engine) as connection:
         assert due_targets(connection, "", NOW) == (["b.example.com"], "")
         both = ["b.example.com", "shop.example.com"]
@@ -152,9 +154,9 @@ def test_each_attempt_is_counted_by_its_result_and_a_late_one_is_not(
     engine: Engine,
 ) -> None:
     ended(engine)
-    [telling] = holding(engine)
-    assert settling(engine, telling, NOT_TAKEN) == 1
-    assert settling(engine, telling, TAKEN) == 0
+    [delivery] = holding(engine)
+    assert settling(engine, delivery, NOT_TAKEN) == 1
+    assert settling(engine, delivery, TAKEN) == 0
     [again] = holding(engine, now=NOW + HOUR)
     settling(engine, again, TAKEN, NOW + HOUR)
     ended(engine, "2")

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from rescind.ledger.changes.insertion import insert_new
-from rescind.ledger.changes.same_order import wishes
+from rescind.ledger.changes.same_order import siblings
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import Reason
@@ -30,7 +30,7 @@ def found(engine: Engine, *orders: tuple[str, str, str]) -> dict[str, list[str]]
     with reading(engine) as connection:
         return {
             order: [one.id for one in some]
-            for (_, _, order), some in wishes(connection, orders or [ORDER]).items()
+            for (_, _, order), some in siblings(connection, orders or [ORDER]).items()
         }
 
 
@@ -92,6 +92,6 @@ def test_a_found_cancellation_has_its_state_reason_and_params(
     inferred = progress(State.CANCELLED, reason=Reason.INFERRED)
     kept(engine, "own", progress=inferred, params={"cancel_items": [1]})
     with reading(engine) as connection:
-        (one,) = wishes(connection, [ORDER])[ORDER]
+        (one,) = siblings(connection, [ORDER])[ORDER]
     assert (one.state, one.reason) == (State.CANCELLED, Reason.INFERRED)
     assert one.params == {"cancel_items": [1]}

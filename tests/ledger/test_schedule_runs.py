@@ -23,13 +23,13 @@ from rescind.ledger.scheduling.schedule_runs import (
     Counts,
     Run,
     RunState,
-    begin_by_hand,
+    claim_run,
     finish,
-    give_back,
     open_run,
     ready,
+    release_run,
     renew,
-    take,
+    start_manual_run,
 )
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import HOUR, LEASE, NOW, SECOND
@@ -44,7 +44,7 @@ def opened(engine: Engine, due_at: datetime = DUE, name: str = "a") -> bool:
 
 def taken(engine: Engine, now: datetime = NOW, name: str = "a") -> Run | None:
     with writing(engine) as connection:
-        return take(connection, name, now, LEASE)
+        return claim_run(connection, name, now, LEASE)
 
 
 def held(engine: Engine, now: datetime = NOW) -> Run:
@@ -150,7 +150,7 @@ def test_a_worker_whose_lease_ran_out_changes_nothing(engine: Engine) -> None:
     second = held(engine, NOW + LEASE)
     with writing(engine) as connection:
         assert not renew(connection, slow, NOW + 2 * LEASE)
-        assert not give_back(connection, slow, NOW)
+        assert not release_run(connection, slow, NOW)
     assert not ended(engine, slow, RunState.FAILED, why="slow")
     assert ended(engine, second, counts=Counts(3, 1, 1, 1))
     (run,) = runs(engine)
@@ -184,7 +184,7 @@ def test_only_a_run_that_was_tried_counts_as_an_attempt(
     opened(engine)
     run = held(engine)
     with writing(engine) as connection:
-        assert give_back(connection, run, NOW + HOUR, why=why)
+        assert release_run(connection, run, NOW + HOUR, why=why)
     assert taken(engine, NOW + HOUR - SECOND) is None
     assert held(engine, NOW + HOUR).attempts == attempts
 
@@ -197,7 +197,7 @@ def test_a_manual_run_has_its_own_due_time_and_no_worker_claims_it(
 ) -> None:
     opened(engine)
     with writing(engine) as connection:
-        found = [begin_by_hand(connection, "a", DUE + HOUR, LEASE) for _ in range(3)]
+        found = [start_manual_run(connection, "a", DUE + HOUR, LEASE) for _ in range(3)]
     moments = {run.due_at for run in found}
     assert len(moments) == 3
     # The schedule's own due times are whole seconds.
@@ -216,12 +216,12 @@ def test_the_newest_runs_and_all_open_ones_are_kept(
     assert KEPT == 200
     monkeypatch.setattr(schedule_runs, "KEPT", 3)
     with writing(engine) as connection:
-        stuck = begin_by_hand(connection, "a", DUE - HOUR, LEASE)
+        stuck = start_manual_run(connection, "a", DUE - HOUR, LEASE)
     opened(engine, name="another")
     with writing(engine) as connection:
         for number in range(5):
             moment = DUE + number * HOUR + SECOND / 2
-            run = begin_by_hand(connection, "a", moment, LEASE)
+            run = start_manual_run(connection, "a", moment, LEASE)
             finish(connection, run, RunState.FAILED, NOW, why=str(number))
     assert [run["why"] for run in runs(engine)] == ["4", "3", "2", None]
     assert len(runs(engine, "another")) == 1

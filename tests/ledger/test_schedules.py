@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from rescind.ledger.scheduling.schedule_starts import remember, since_when
+from rescind.ledger.scheduling.schedule_starts import read_starts, write_starts
 from rescind.ledger.storage.transactions import writing
 from tests.ledger.build import HOUR, NOW
 
@@ -15,8 +15,8 @@ def known(
     engine: Engine, timings: dict[str, str], now: datetime, names: str = "ab"
 ) -> dict[str, tuple[str, timedelta]]:
     with writing(engine) as connection:
-        remember(connection, timings, list(names), now)
-        found = since_when(connection)
+        write_starts(connection, timings, list(names), now)
+        found = read_starts(connection)
     return {name: (timing, at - NOW) for name, (timing, at) in found.items()}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, update
 
 from rescind.ledger.changes import sweeps
-from rescind.ledger.changes.due_lanes import look
+from rescind.ledger.changes.due_lanes import find_due_work
 from rescind.ledger.changes.sweeps import AT_ONCE, Moved, move
 from rescind.ledger.reading.counter_totals import totals
 from rescind.ledger.reading.queries import history
@@ -84,7 +84,7 @@ def swept(
 
 def needed(engine: Engine, now: datetime = NOW) -> frozenset[Lane]:
     with reading(engine) as connection:
-        return look(connection, now).to_move
+        return find_due_work(connection, now).to_move
 
 
 def states(engine: Engine, ids: Sequence[str]) -> list[State]:

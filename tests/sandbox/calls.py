@@ -1,4 +1,4 @@
-"""The providers' calls, made as their pages say."""
+"""Calls to the simulated providers, in the form that their documentation gives."""
 
 from __future__ import annotations
 

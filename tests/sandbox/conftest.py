@@ -1,4 +1,4 @@
-"""One sandbox for each module, as new for each test."""
+"""A sandbox for each module, reset for each test."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_it_listens_on_this_machine_alone(
 ) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args(["--host", host])
-    assert "on this machine alone" in capsys.readouterr().err
+    assert "a loopback address" in capsys.readouterr().err
 
 
 def fired(sandbox: Sandbox) -> list[tuple[str, int]]:

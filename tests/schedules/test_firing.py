@@ -18,9 +18,9 @@ from rescind.ledger.scheduling.schedule_history import as_document, runs_of
 from rescind.ledger.scheduling.schedule_runs import (
     Run,
     RunState,
-    begin_by_hand,
+    claim_run,
     finish,
-    take,
+    start_manual_run,
 )
 from rescind.ledger.storage.side_tables import SCHEDULE, SCHEDULE_RUN
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
@@ -69,7 +69,7 @@ def moments(engine: Engine, name: str = "a") -> list[datetime]:
 def done(engine: Engine, now: datetime, name: str = "a") -> Run | None:
     """Take the waiting run, and end it."""
     with writing(engine) as connection:
-        run = take(connection, name, now, LEASE)
+        run = claim_run(connection, name, now, LEASE)
         if run is not None:
             finish(connection, run, RunState.SUBMITTED, now)
     return run
@@ -199,7 +199,7 @@ def test_a_moment_that_comes_while_the_former_run_is_open_runs_when_it_is_over(
     firing.tick(engine, rules, NOW)
     firing.tick(engine, rules, NEXT)
     with writing(engine) as connection:
-        run = take(connection, "a", NEXT, 3 * HOUR)
+        run = claim_run(connection, "a", NEXT, 3 * HOUR)
     assert run is not None
     for hours in (1, 2):
         assert firing.tick(engine, rules, NEXT + hours * HOUR) == []
@@ -215,7 +215,7 @@ def test_a_run_whose_worker_died_is_reported_again(engine: Engine, write: Any) -
     firing.tick(engine, rules, NOW)
     firing.tick(engine, rules, NEXT)
     with writing(engine) as connection:
-        take(connection, "a", NEXT, LEASE)
+        claim_run(connection, "a", NEXT, LEASE)
     assert firing.tick(engine, rules, NEXT + LEASE - SECOND) == []
     assert firing.tick(engine, rules, NEXT + LEASE) == ["a"]
 
@@ -224,7 +224,7 @@ def test_a_command_that_was_killed_is_not_run_by_others(
     engine: Engine, write: Any
 ) -> None:
     with writing(engine) as connection:
-        begin_by_hand(connection, "a", NOW, LEASE)
+        start_manual_run(connection, "a", NOW, LEASE)
     assert Firing().tick(engine, write(HOURLY), NOW + LEASE) == []
     with reading(engine) as connection:
         (row,) = runs_of(connection, "a", 10)

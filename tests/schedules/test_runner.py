@@ -23,9 +23,9 @@ from rescind.ledger.scheduling.schedule_history import as_document, runs_of
 from rescind.ledger.scheduling.schedule_runs import (
     Run,
     RunState,
-    begin_by_hand,
+    claim_run,
     open_run,
-    take,
+    start_manual_run,
 )
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.storage.transactions import (
@@ -97,13 +97,13 @@ class World:
     def open(self, due_at: datetime = NOW) -> Run:
         with writing(self.engine) as connection:
             open_run(connection, "a", due_at, self.now)
-            run = take(connection, "a", self.now, LEASE)
+            run = claim_run(connection, "a", self.now, LEASE)
         assert run is not None
         return run
 
     def again(self) -> Run | None:
         with writing(self.engine) as connection:
-            return take(connection, "a", self.now, LEASE)
+            return claim_run(connection, "a", self.now, LEASE)
 
     @property
     def last(self) -> dict[str, Any]:
@@ -232,7 +232,7 @@ def test_a_rule_that_runs_again_soon_is_not_tried_again(world: World) -> None:
 
 def test_an_operators_run_fails_at_once(world: World) -> None:
     with writing(world.engine) as connection:
-        run = begin_by_hand(connection, "a", NOW, LEASE)
+        run = start_manual_run(connection, "a", NOW, LEASE)
     ended = world.runner().run(world.rule(), run)
     assert (world.last["state"], ended.passing) == ("failed", True)
 
@@ -283,7 +283,7 @@ def test_a_run_that_takes_too_long_ends_with_its_counts(world: World) -> None:
 def test_a_run_by_hand_has_no_time_limit(world: World) -> None:
     world.found(*(f"ord_{number}" for number in range(3001)))
     with writing(world.engine) as connection:
-        run = begin_by_hand(connection, "a", NOW, LEASE)
+        run = start_manual_run(connection, "a", NOW, LEASE)
 
     def slow(_lanes: Iterable[Lane]) -> None:
         world.now += LONGEST

@@ -1,4 +1,4 @@
-"""The whole system in processes of its own, against the simulated providers."""
+"""Runs the whole system in its own processes, against the simulated providers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rescind.system.local_system import System
 from worker.broker import BROKER_OPTIONS
 
 PATIENCE = 45.0
-"""Far longer than anything here takes: what waits so long has failed."""
+"""Seconds after which a wait has failed: far longer than anything here takes."""
 
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"
 
@@ -51,7 +51,7 @@ CREDENTIALS = {
 
 
 def accounts_toml(sandbox: Sandbox, **credentials: str) -> str:
-    """An accounts file for all five providers of ``sandbox``."""
+    """An accounts file for all five simulated providers."""
     parts = []
     for name, given in {**CREDENTIALS, **credentials}.items():
         base = sandbox.base_url(name)
@@ -89,7 +89,7 @@ class Running:
         return [as_record(row) for row in rows]
 
     def ends(self, path: str) -> dict[str, Any]:
-        """The record of ``path`` once it is final."""
+        """The record of ``path``, once it has ended."""
         until(lambda: self.record(path).get("finished_at") is not None, path)
         return self.record(path)
 
@@ -99,7 +99,7 @@ class Running:
 
 
 def until(condition: Callable[[], object], what: str = "") -> None:
-    """Wait for a condition; a test that waits in vain says for what."""
+    """Wait for a condition; fails with ``what`` if it does not come true."""
     give_up = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > give_up:
@@ -128,7 +128,7 @@ def shared_system(
     accounts = home / "accounts.toml"
     accounts.write_text(accounts_toml(shared_sandbox))
     accounts.chmod(0o600)
-    # One task at a time is enough: calls are made by the engine's own threads.
+    # One task at a time is enough: the engine's own threads make the calls.
     with start(home, accounts, shared_sandbox, concurrency=1) as found:
         yield found
 
@@ -154,7 +154,7 @@ def spare_system(
 
 @contextmanager
 def written(accounts: Path, text: str) -> Iterator[None]:
-    """Another accounts file, for a while."""
+    """Replace the accounts file while the block runs."""
     before = accounts.read_text()
     accounts.write_text(text)
     try:
@@ -164,7 +164,7 @@ def written(accounts: Path, text: str) -> Iterator[None]:
 
 
 class start:  # noqa: N801  (used as a function)
-    """``with start(home, accounts, sandbox) as running:`` for a system of one's own."""
+    """``with start(home, accounts, sandbox) as running:`` runs another system."""
 
     def __init__(
         self,
@@ -207,7 +207,7 @@ class start:  # noqa: N801  (used as a function)
 @pytest.fixture
 def system(sandbox: Sandbox, shared_system: Running) -> Running:
     del sandbox
-    # The sandbox has forgotten the tokens that it gave out; so must we.
+    # The sandbox has forgotten its issued tokens, so Rescind must forget them too.
     client = redis.Redis.from_url(shared_system.system.redis_url)
     client.delete(*client.keys("rescind-token:*"), "nothing")
     return shared_system

@@ -1,4 +1,4 @@
-"""What is killed or locked may delay a cancellation, never falsify it.
+"""Killed programs and locks may delay a cancellation, but never falsify it.
 
 ``test_kills`` kills workers.
 """
@@ -31,7 +31,7 @@ def all_are_cancelled_once(running: Running, orders: list[str]) -> None:
         assert record["state"] == "cancelled", record
         assert running.sandbox.order("iletimerkezi", order)["truth"] == "cancelled"
         acted = [e["acted"] for e in running.events("iletimerkezi", order, "cancel")]
-        # After the one that acted, none was sent.
+        # After the cancel that took effect, none was sent.
         assert acted.count(True) == 1
         assert acted[-1], acted
 
@@ -44,7 +44,7 @@ def answered(running: Running, order: str) -> bool:
 def test_beat_killed(sandbox: Sandbox, spare_system: Running) -> None:
     del sandbox
     os.kill(spare_system.system.pids["beat"], signal.SIGKILL)
-    # Only a sweep finds them when their moment has come.
+    # Only a sweep finds them when they are due.
     later = submit_messages(spare_system, 3, not_before="+1s")
     all_are_cancelled_once(spare_system, later)
 

@@ -1,4 +1,4 @@
-"""Nothing is sent after ``cancel_before``, and what was sent is read to its end."""
+"""Nothing is sent after ``cancel_before``, and sent orders are read to their end."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from rescind.sandbox import Sandbox
 from tests.tasks.conftest import QUICK, Running, accounts_toml, until, written
 
 GRAIN = 0.25
-"""Seconds by which the provider may see a call later than we saw the clock."""
+"""Seconds between our look at the clock and the call's arrival at the provider."""
 PATIENT = QUICK.replace("read_timeout = 1", "read_timeout = 4")
 
 _numbers = itertools.count(300_000_001)
 
 
 def accounts_of(sandbox: Sandbox) -> str:
-    """The usual accounts, patient ones beside them, and one whose rate is limited."""
+    """The usual accounts, some with long timeouts, and one with a limited rate."""
     usual = accounts_toml(sandbox)
     patient = usual.replace(".default]", ".patient]").replace(QUICK, PATIENT)
     base = sandbox.base_url("iletimerkezi")
@@ -37,11 +37,11 @@ def accounts_of(sandbox: Sandbox) -> str:
 
 @pytest.fixture
 def running(sandbox: Sandbox, spare_system: Running) -> Iterator[Running]:
-    # The sandbox has forgotten the tokens that it gave out; so must we.
+    # The sandbox has forgotten its issued tokens, so Rescind must forget them too.
     client = redis.Redis.from_url(spare_system.system.redis_url)
     client.delete(*client.keys("rescind-token:*"), "nothing")
     with written(spare_system.accounts, accounts_of(sandbox)):
-        # Deadlines are short: they are to run out while it works, not while it starts.
+        # Deadlines are short: they must pass while the system works, not at its start.
         first = entry(spare_system, "notpanel")
         spare_system.submit(first)
         spare_system.ends(path_of(first))
@@ -49,7 +49,7 @@ def running(sandbox: Sandbox, spare_system: Running) -> Iterator[Running]:
 
 
 def entry(running: Running, provider: str, **values: Any) -> dict[str, Any]:
-    """A cancellation of a fresh order that can be cancelled."""
+    """A cancellation of a new order that can be cancelled."""
     states = {
         "iletimerkezi": "scheduled",
         "dukkango": "received",
@@ -87,7 +87,7 @@ def in_seconds(seconds: float) -> str:
 
 
 def test_no_call_reaches_a_provider_after_the_deadline(running: Running) -> None:
-    # Akinon's calls come after a login as slow as this, dukkango's too.
+    # Akinon's and dukkango's calls come after a login that is as slow.
     running.sandbox.settings(latency_ms={"akinon": 600.0, "dukkango": 400.0})
     given = [
         entry(
@@ -139,7 +139,7 @@ ACTED = ("iletimerkezi", "akinon")
 DID_NOT_ACT = ("ithink", "notpanel")
 
 
-def test_what_was_lost_as_its_deadline_passed_is_read_to_its_true_end(
+def test_an_answer_lost_at_the_deadline_is_read_back_to_its_true_end(
     running: Running,
 ) -> None:
     running.sandbox.settings(slow_seconds=8)
@@ -161,8 +161,8 @@ def test_what_was_lost_as_its_deadline_passed_is_read_to_its_true_end(
         assert len(sent_at(running, one)) == 1
 
 
-# The last one here, since it leaves work behind.
-def test_the_nearest_deadline_overtakes_those_that_wait_for_the_rate(
+# This test is the last here, since it leaves work behind.
+def test_the_nearest_deadline_overtakes_orders_that_wait_for_the_rate(
     running: Running,
 ) -> None:
     limited = {"account": "limited"}
@@ -182,7 +182,7 @@ def test_the_nearest_deadline_overtakes_those_that_wait_for_the_rate(
         for at in (event["t"] for event in order["events"])
         if accepted < at < own
     ]
-    # Those that were claimed already, and those that share its call's second.
+    # Orders that were claimed already, and those sent within the same second.
     assert len(between) <= 15
     assert running.ends(path_of(late))["state"] == "cancelled"
     (its,) = sent_at(running, late)

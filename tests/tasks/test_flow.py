@@ -88,7 +88,7 @@ def test_the_three_meanings_of_455_are_told_apart(system: Running) -> None:
 @pytest.mark.parametrize(
     "fault", ["drop_after", "error_500_after", "garbage", "slow_after"]
 )
-def test_an_answer_that_is_lost_is_read_back_and_never_sent_again(
+def test_after_a_lost_answer_the_order_is_read_back_and_not_sent_again(
     system: Running, fault: str
 ) -> None:
     parcel, web = number(), number()
@@ -126,7 +126,7 @@ def test_a_call_that_was_not_acted_on_is_sent_again_once_that_is_seen(
         assert (record["state"], record["attempts"]) == ("cancelled", 2)
         events = system.sandbox.order("iletimerkezi", order)["events"]
         first, *between, last = [event["op"] for event in events]
-        # A reading that comes before ``active_trusted_after`` is followed by another.
+        # After a reading before ``active_trusted_after``, another one follows.
         assert (first, set(between), last) == ("cancel", {"read"}, "cancel")
         seen.append(events[0]["fault"])
     assert sorted(seen) == faults
@@ -232,7 +232,7 @@ def test_one_bad_entry_harms_no_other_and_is_kept_with_what_is_wrong(
     assert "reason_id" in refused[0]["provider_message"]
 
 
-def test_messages_that_are_not_ours_stop_nothing(system: Running) -> None:
+def test_malformed_messages_stop_nothing(system: Running) -> None:
     order = sms(system)
     producer = system.producer
     producer.send_task("rescind.submit", kwargs={"nonsense": 1}, queue="rescind")
@@ -258,7 +258,7 @@ def test_an_emptied_redis_loses_nothing_that_was_accepted(system: Running) -> No
         assert system.ends(f"ithink/default/{one}")["state"] == "cancelled"
 
 
-def test_params_do_not_show_in_what_celery_tells(system: Running) -> None:
+def test_params_do_not_show_in_celerys_events(system: Running) -> None:
     seen: list[str] = []
     web = number()
     system.sandbox.seed("akinon", web, "approved")
@@ -267,7 +267,7 @@ def test_params_do_not_show_in_what_celery_tells(system: Running) -> None:
             connection,
             handlers={"task-received": lambda event: seen.append(str(event))},
         )
-        # Beat's sweeps are heard every second: the first says that we listen.
+        # Sweeps come each second: after the first, the test receives events.
         told = receiver.itercapture(limit=None, timeout=10, wakeup=False)
         until(lambda: next(told) or seen, "the first event")
         system.submit(

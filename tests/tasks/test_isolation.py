@@ -77,7 +77,7 @@ def talking_garbage(running: Running) -> Iterator[None]:
 
 
 def waiting(running: Running, group: str) -> int:
-    """How many of the group have not ended."""
+    """How many cancellations of the group have not ended."""
     return sum(one["finished_at"] is None for one in running.records(group=group))
 
 
@@ -98,7 +98,7 @@ def submit_to(running: Running, provider: str, count: int) -> list[str]:
 
 
 def still_hangs(running: Running, group: str) -> bool:
-    """Whether the very first calls have not been given up yet."""
+    """Whether the first calls have not been given up yet."""
     return {one["state"] for one in running.records(group=group)} == {
         "queued",
         "sending",
@@ -124,7 +124,7 @@ def test_what_one_provider_does_delays_no_other(
         assert waiting(running, trouble.__name__) == WAITING
         if trouble is hanging:
             assert still_hangs(running, trouble.__name__)
-    # And it recovers; which also leaves nothing behind for the next one.
+    # The provider recovers, which also leaves no work for the next test.
     until(lambda: not waiting(running, trouble.__name__), "all ends")
 
 
@@ -146,7 +146,7 @@ def test_accounts_that_hang_delay_no_other_account_of_their_provider(
         ),
     ):
         accounts = [f"hangs-{n}" for n in range(HANGING_ACCOUNTS)]
-        # Each gets more than it can have under way at once.
+        # Each account gets more orders than it can have under way at once.
         running.submit(
             *(
                 {
@@ -162,13 +162,13 @@ def test_accounts_that_hang_delay_no_other_account_of_their_provider(
         until(lambda: server.calls >= 8 * HANGING_ACCOUNTS, "all accounts to hang")
         for path in submit_to(running, "iletimerkezi", 3):
             assert running.ends(path)["state"] == "cancelled"
-        # Some of the others wait in memory for a moment: see ``engine.planning``.
+        # Some of the other orders wait in memory briefly: see ``engine.planning``.
         submitted = 10 * HANGING_ACCOUNTS
         until(lambda: waiting(running, "hangs") == submitted, "all in the ledger")
         assert still_hangs(running, "hangs")
 
 
-def test_bad_credentials_hold_one_account_and_burn_not_one_attempt(
+def test_bad_credentials_hold_one_account_and_use_no_attempt(
     sandbox: Sandbox, spare_system: Running
 ) -> None:
     running = spare_system

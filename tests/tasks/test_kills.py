@@ -1,6 +1,6 @@
-"""A worker that is killed at any step delays orders, and neither loses nor doubles one.
+"""A worker that is killed at any step delays orders, but neither loses nor repeats one.
 
-``make chaos`` kills at more points, by chance and beside all else that can fail.
+``make chaos`` kills at more points, at random, while other things fail too.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ STEPS = (
     "answered",
     "done",
 )
-"""One point for each state of things between the queue and the end. The sweep's is the
+"""A point for each state between the queue and the end. The sweep's point is the
 first, since its lease has to run out."""
 PACE_SECONDS = 0.5
-"""Between two messages."""
+"""Seconds between two messages."""
 _numbers = itertools.count(800_000_001)
 
 
 class Mortal(System):
-    """Two workers that die where they are told to, and are soon there again."""
+    """Two workers that die at a given point and are restarted."""
 
     def __init__(self, *given: object, **options: object) -> None:
         super().__init__(*given, **options)  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def mortal(
 
 
 def submit(running: Running) -> list[str]:
-    """One that can be sent at once, one in a lane with a rate, and one for later."""
+    """An order to send at once, one in a lane with a rate, and one for later."""
     orders = [str(next(_numbers)) for _ in range(3)]
     running.sandbox.seed("iletimerkezi", orders, "scheduled")
     kinds = [{}, {"account": "limited"}, {"not_before": "+1s"}]
@@ -91,14 +91,14 @@ def submit(running: Running) -> list[str]:
 
 
 def kill_a_worker(running: Running, point: str) -> list[str]:
-    """Submit until one has died there; the paths of all that was submitted."""
+    """Submit until a worker has died at the point; gives back all paths."""
     armoury, submitted = Armoury(running.system.home), list[str]()
     next_at = 0.0
 
     def has_died() -> bool:
         nonlocal next_at
         if time.monotonic() >= next_at:
-            # Not at once again: what was submitted must have time to come by.
+            # Wait between messages, so that each can reach the point.
             submitted.extend(submit(running))
             next_at = time.monotonic() + PACE_SECONDS
         return point in [where for _, where, _ in armoury.deaths()]
@@ -114,7 +114,7 @@ def test_a_worker_that_is_killed_at_each_step_loses_nothing(
     del sandbox
     assert set(STEPS) <= set(POINTS)
     submitted = [path for step in STEPS for path in kill_a_worker(mortal, step)]
-    # What the killed had taken need not be waited for as long as it would be.
+    # Shorten the time until the killed worker's messages come back.
     a_while_passes(mortal, VISIBILITY_SECONDS)
     for path in submitted:
         record = mortal.ends(path)

@@ -1,4 +1,4 @@
-"""The same system on PostgreSQL and a Redis of its own, by changing two URLs."""
+"""The same system on PostgreSQL and another Redis, by changing two URLs."""
 
 from __future__ import annotations
 

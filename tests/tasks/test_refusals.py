@@ -1,4 +1,4 @@
-"""A worker outlives whatever Redis refuses, and takes in what was queued meanwhile."""
+"""A worker survives refusals of Redis, and accepts the messages queued meanwhile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.valkey import fill_disk, make_full, make_replica, recover, valkey_ser
 def running(
     shared_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """A system on a Redis of its own, which the tests spoil."""
+    """A system on its own Redis, which the tests make refuse commands."""
     home = tmp_path_factory.mktemp("refused")
     accounts = home / "accounts.toml"
     accounts.write_text(accounts_toml(shared_sandbox))
@@ -36,7 +36,7 @@ def running(
 
 @pytest.fixture
 def client(running: Running, sandbox: Sandbox) -> Iterator[redis.Redis]:
-    """The same worker lives after the test, and works."""
+    """After the test, the same worker process still works."""
     del sandbox
     cancelled_once(running, submitted(running, 1))
     before = dict(running.system.pids)
@@ -60,7 +60,7 @@ def said(running: Running, code: str, since: int) -> None:
     until(lambda: any(f"({code})" in x for x in running.said[since:]), code)
 
 
-def test_what_is_queued_is_taken_in_while_redis_is_full(
+def test_queued_submissions_are_accepted_while_redis_is_full(
     running: Running, client: redis.Redis
 ) -> None:
     with frozen(running):

@@ -1,4 +1,4 @@
-"""Told to stop, a worker begins nothing, ends in time, and nothing is sent twice."""
+"""A stopping worker begins no call and ends in time; no order is sent twice."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from tests.tasks.conftest import CREDENTIALS, QUICK, until
 
 READ_TIMEOUT = 1.0
 PATIENT = 30.0
-"""Of the accounts of the worker that is killed before its calls have ended."""
+"""``read_timeout`` of the accounts of the worker that is killed during its calls."""
 GONE_WITHIN = READ_TIMEOUT + 5
 SLACK = 4.0
-"""For a machine that has more to do than this."""
+"""Extra seconds for a busy machine."""
 AT_ONCE = 8
-"""Calls that one lane of iletiMerkezi has under way."""
+"""Calls at once on one lane of iletiMerkezi."""
 GRAIN = 0.25
 WAYS = ("at-work", "cut-off", "killed")
 """While all is well; while neither ledger nor Redis answers; and while it waits for its
 calls to end, as honcho does 5 s after the first signal."""
 LATE = 60_000.0
-"""Milliseconds until an answer: the cancel works, and nobody hears of it."""
+"""Milliseconds until an answer: the cancel works, but its answer comes too late."""
 
 
 def write_accounts(path: Path, sandbox: Sandbox, timeout: float) -> None:
@@ -54,7 +54,7 @@ def write_accounts(path: Path, sandbox: Sandbox, timeout: float) -> None:
 
 
 class Stand:
-    """One home with a ledger, a producer, and orders that no other one has."""
+    """A home with its own ledger, producer and orders."""
 
     def __init__(
         self, home: Path, sandbox: Sandbox, first: int, timeout: float = READ_TIMEOUT
@@ -74,7 +74,7 @@ class Stand:
         )
 
     def sent(self) -> list[float]:
-        """When the provider received a cancel call, for each it received."""
+        """The times at which the provider received cancel calls, by order."""
         found = self.sandbox.orders("iletimerkezi", self.orders)
         return [e["t"] for one in found for e in one["events"] if e["op"] == "cancel"]
 
@@ -103,7 +103,7 @@ class Stand:
 
 
 class Worker(Stand):
-    """A stand with a Redis and a ``celery -A worker worker`` of its own."""
+    """A stand with its own Redis and ``celery -A worker worker``."""
 
     def __init__(
         self, home: Path, sandbox: Sandbox, first: int, timeout: float = READ_TIMEOUT
@@ -142,7 +142,7 @@ class Worker(Stand):
         self.stopped_at = time.time()
 
     def tell_all_to_stop(self) -> None:
-        """All of its processes, as a terminal, honcho and systemd do; and twice."""
+        """Signal all of its processes twice, as a terminal, honcho and systemd do."""
         for _ in range(2):
             os.killpg(self.process.pid, signal.SIGTERM)
         self.stopped_at = time.time()
@@ -154,7 +154,7 @@ class Worker(Stand):
         return True
 
     def has_left_processes(self) -> bool:
-        """Whether any of its own session is there still."""
+        """Whether a process of its session still runs."""
         try:
             os.killpg(self.process.pid, 0)
         except ProcessLookupError:
@@ -171,7 +171,7 @@ class Worker(Stand):
 
 @pytest.fixture(scope="module")
 def providers() -> Iterator[Sandbox]:
-    """Never reset: what was sent before a restart is looked at after it."""
+    """A sandbox that is never reset: tests read calls from before a restart."""
     with running_sandbox(auto=False) as sandbox:
         yield sandbox
 
@@ -180,7 +180,7 @@ def providers() -> Iterator[Sandbox]:
 def workers(
     providers: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Worker]]:
-    """Workers that were stopped in the middle of their calls, each in its own way."""
+    """Workers that were stopped during their calls, each in another way."""
     home = tmp_path_factory.mktemp("stopping")
     with ExitStack() as stack:
         providers.settings(latency_ms={"iletimerkezi": LATE})
@@ -224,18 +224,16 @@ def are_gone(those: Iterable[Worker]) -> bool:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_worker_that_was_told_to_stop_is_gone_in_time_with_all_its_processes(
+def test_a_stopped_worker_ends_in_time_with_all_its_processes(
     workers: dict[str, Worker], way: str
 ) -> None:
     assert workers[way].took < GONE_WITHIN + SLACK
-    # Its beat is one of them.
+    # Its beat is one of these processes.
     until(lambda: not workers[way].has_left_processes(), "the end of all of them")
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_it_begins_nothing_once_it_was_told_to_stop(
-    workers: dict[str, Worker], way: str
-) -> None:
+def test_a_stopping_worker_begins_no_call(workers: dict[str, Worker], way: str) -> None:
     workers[way].begins_nothing_after_it_was_told_to_stop()
 
 
@@ -252,7 +250,7 @@ def test_no_order_is_sent_twice_once_workers_are_there_again(
 
 
 def let_leases_run_out(engine: Engine) -> None:
-    """As they would when the longest call of its accounts would be over."""
+    """Let the leases run out, as they do after the accounts' longest call."""
     with writing(engine) as connection:
         held = CANCELLATION.c.state == State.SENDING
         connection.execute(update(CANCELLATION).where(held).values(due_at=1))
@@ -282,7 +280,7 @@ def test_a_worker_that_is_still_starting_can_be_stopped(
 
 
 def has_threads(one: Worker) -> bool:
-    """Whether it runs more than its main thread, which only loads modules."""
+    """Whether it has started threads; before that it only loads modules."""
     return len(list(Path(f"/proc/{one.process.pid}/task").iterdir())) > 1
 
 
@@ -299,15 +297,13 @@ class System(Stand):
         return self.up.wait_until_up().redis_url
 
 
-def test_ctrl_c_as_a_terminal_sends_it_a_second_one_to_hurry_and_a_gentle_one(
-    providers: Sandbox, tmp_path: Path
-) -> None:
+def test_ctrl_c_stops_up_once_or_twice(providers: Sandbox, tmp_path: Path) -> None:
     providers.settings(latency_ms={"iletimerkezi": LATE})
     one = System(tmp_path / "home", providers, 50_000)
     try:
         one.submit(one.start())
         until(one.is_busy, "calls under way")
-        # A terminal sends it to all that it runs in the foreground.
+        # A terminal sends the signal to all processes in the foreground.
         os.killpg(one.up.process.pid, signal.SIGINT)
         one.up.wait_for(lambda: "Ctrl-C again: immediately" in one.up.said)
         one.stopped_at = time.time()

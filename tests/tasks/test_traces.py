@@ -22,7 +22,7 @@ def test_one_trace_from_the_producers_header_to_the_call_and_logs_in_json(
     accounts.write_text(accounts_toml(sandbox))
     accounts.chmod(0o600)
     monkeypatch.setenv("RESCIND_LOG_FORMAT", "json")
-    # So that nothing is sent until the worker ends, and all of it then.
+    # Spans are sent only when the worker ends.
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000")
     with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
@@ -45,7 +45,7 @@ def test_one_trace_from_the_producers_header_to_the_call_and_logs_in_json(
 
 
 def _told_in_json(said: list[str], ended: dict[str, Any], call: str) -> None:
-    """Each line of the worker's log; one of them tells of the call."""
+    """The lines of the worker's log, one of which is about the call."""
     lines = [line.partition(": ")[2] for line in said if line.startswith("worker: ")]
     begun = [line for line in lines if line.startswith("{")]
     events = [json.loads(line) for line in begun]

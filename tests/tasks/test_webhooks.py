@@ -1,4 +1,4 @@
-"""Producers are told of what has ended: by a webhook, by a task, after a crash."""
+"""Producers are notified of outcomes: by a webhook, by a task, after a crash."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
 from rescind.config.times import utc_now
-from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY
 from rescind.ledger.storage.transactions import reading, writing
@@ -39,7 +39,7 @@ def submit(running: Running, order: str, **callback: Any) -> str:
 
 def deliveries(running: Running, path: str) -> list[dict[str, Any]]:
     with reading(running.engine) as connection:
-        return told_of(connection, running.record(path)["id"])
+        return deliveries_of(connection, running.record(path)["id"])
 
 
 def is_told(running: Running, path: str) -> bool:
@@ -47,7 +47,7 @@ def is_told(running: Running, path: str) -> bool:
     return bool(found) and all(one["state"] == "delivered" for one in found)
 
 
-def test_a_webhook_tells_what_the_record_says_and_is_signed(
+def test_a_webhook_holds_the_record_and_is_signed(
     sandbox: Sandbox, spare_system: Running, receiver: Receiver
 ) -> None:
     path = submit(spare_system, "ord_w1", callback_url=receiver.url)
@@ -66,7 +66,7 @@ def test_a_webhook_tells_what_the_record_says_and_is_signed(
     assert heard.line == "POST /hook?key=1 HTTP/1.1"
 
 
-def test_one_whose_sender_is_killed_is_sent_again_with_the_same_id(
+def test_a_webhook_whose_worker_is_killed_is_sent_again_with_the_same_id(
     sandbox: Sandbox, spare_system: Running, receiver: Receiver
 ) -> None:
     def hang(_sock: socket.socket, _heard: Heard) -> None:
@@ -89,7 +89,7 @@ def test_one_whose_sender_is_killed_is_sent_again_with_the_same_id(
 
 @contextmanager
 def consuming(running: Running, queue: str) -> Iterator[list[tuple[Any, Any]]]:
-    """A shop's own Celery app, which knows nothing of ours."""
+    """A shop's own Celery app, independent of ours."""
     app = Celery("shop", broker=running.system.redis_url, set_as_current=False)
     got: list[tuple[Any, Any]] = []
 
@@ -116,7 +116,7 @@ def test_a_task_of_another_app_gets_the_record(
     assert got == [(deliveries(spare_system, path)[0]["webhook_id"], record)]
 
 
-def test_a_producer_is_told_of_what_was_refused(
+def test_a_producer_is_notified_of_a_refused_entry(
     sandbox: Sandbox, spare_system: Running, receiver: Receiver
 ) -> None:
     spare_system.submit(
@@ -129,7 +129,7 @@ def test_a_producer_is_told_of_what_was_refused(
     assert told["data"]["order"] == "a b"
 
 
-def test_nobody_is_told_who_did_not_ask(
+def test_a_producer_that_asked_for_nothing_is_not_notified(
     sandbox: Sandbox, spare_system: Running
 ) -> None:
     path = submit(spare_system, "ord_w4")

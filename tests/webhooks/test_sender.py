@@ -17,8 +17,8 @@ from sqlalchemy import Engine, select
 
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.deliveries import dispatch
-from rescind.ledger.deliveries.delivery_queries import due_targets, told_of
-from rescind.ledger.deliveries.retry_policy import Heard, Telling
+from rescind.ledger.deliveries.delivery_queries import deliveries_of, due_targets
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Response
 from rescind.ledger.states import State
 from rescind.ledger.storage.side_tables import DELIVERY
 from rescind.ledger.storage.transactions import (
@@ -33,9 +33,9 @@ from tests.ledger.build import LANE, NOW, change, hold, new
 from tests.ledger.single import record
 from tests.tasks.conftest import until
 
-TAKEN = Heard(taken=True, status=204)
-BUSY = Heard(taken=False, status=500, detail="HTTP 500")
-MakeAttempt = Callable[[Telling], Heard]
+TAKEN = Response(accepted=True, status=204)
+BUSY = Response(accepted=False, status=500, detail="HTTP 500")
+MakeAttempt = Callable[[ClaimedDelivery], Response]
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def at_work(
 class Slow:
     """Answers immediately, except for one host, which answers after ``go`` is set."""
 
-    def __init__(self, host: str, then: Heard = TAKEN) -> None:
+    def __init__(self, host: str, then: Response = TAKEN) -> None:
         self.host = host
         self.then = then
         self.go = threading.Event()
@@ -103,15 +103,15 @@ class Slow:
         self.most = Counter[str]()
         self._lock = threading.Lock()
 
-    def __call__(self, telling: Telling) -> Heard:
+    def __call__(self, delivery: ClaimedDelivery) -> Response:
         with self._lock:
-            self.at_once[telling.target] += 1
+            self.at_once[delivery.target] += 1
             self.most |= self.at_once
-        if telling.target == self.host:
+        if delivery.target == self.host:
             self.go.wait(30)
         with self._lock:
-            self.at_once[telling.target] -= 1
-        return self.then if telling.target == self.host else TAKEN
+            self.at_once[delivery.target] -= 1
+        return self.then if delivery.target == self.host else TAKEN
 
 
 def test_a_receiver_that_hangs_delays_no_other(engine: Engine) -> None:
@@ -137,7 +137,7 @@ def test_a_receiver_that_accepts_gets_more_at_once_up_to_a_limit(
     go, at_once, done = threading.Event(), Counter[str](), Counter[str]()
     lock = threading.Lock()
 
-    def attempt(telling: Telling) -> Heard:
+    def attempt(delivery: ClaimedDelivery) -> Response:
         with lock:
             done["all"] += 1
             quick = done["all"] <= 20
@@ -157,8 +157,8 @@ def test_a_receiver_that_fails_gets_one_at_a_time(engine: Engine) -> None:
     ended(engine, "broken", 12)
     asked = Slow("nobody")
 
-    def attempt(telling: Telling) -> Heard:
-        asked(telling)
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        asked(delivery)
         return BUSY
 
     with at_work(engine, attempt):
@@ -183,11 +183,11 @@ def test_a_receiver_that_asks_to_wait_gets_nothing(engine: Engine) -> None:
     ended(engine, "fine", 5)
     asked = Counter[str]()
 
-    def attempt(telling: Telling) -> Heard:
-        asked[telling.target] += 1
-        if telling.target == "fine":
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        asked[delivery.target] += 1
+        if delivery.target == "fine":
             return TAKEN
-        return Heard(taken=False, status=429, wait=timedelta(hours=1))
+        return Response(accepted=False, status=429, wait=timedelta(hours=1))
 
     with at_work(engine, attempt):
         pass
@@ -205,9 +205,9 @@ def test_a_receiver_that_asks_to_wait_gets_nothing_of_a_long_backlog(
     ended(engine, "busy", 45)
     asked = Counter[str]()
 
-    def attempt(telling: Telling) -> Heard:
-        asked[telling.target] += 1
-        return Heard(taken=False, status=429, wait=timedelta(hours=1))
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        asked[delivery.target] += 1
+        return Response(accepted=False, status=429, wait=timedelta(hours=1))
 
     for _ in range(2):
         with at_work(engine, attempt):
@@ -255,21 +255,21 @@ def test_no_attempt_begins_after_a_shutdown(engine: Engine) -> None:
 def test_an_attempt_is_recorded_when_the_ledger_is_back(engine: Engine) -> None:
     [one] = ended(engine, "fine", 1)
     inner, away = dispatch.settle, [LedgerUnreachableError("gone")] * 2
-    asked: list[Telling] = []
+    asked: list[ClaimedDelivery] = []
 
     def settle(*args: Any) -> int:
         if args[1] and away:
             raise away.pop()
         return inner(*args)
 
-    def attempt(telling: Telling) -> Heard:
-        asked.append(telling)
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        asked.append(delivery)
         return TAKEN
 
     with mock.patch.object(sender, "settle", settle), at_work(engine, attempt):
         pass
     with reading(engine) as connection:
-        assert told_of(connection, one)[0]["state"] == "delivered"
+        assert deliveries_of(connection, one)[0]["state"] == "delivered"
     assert (len(asked), away) == (1, [])
 
 
@@ -290,15 +290,15 @@ def test_attempts_in_flight_are_recorded_after_a_ledger_outage(
         assert looked.wait(30)
         attempt.go.set()
     with reading(engine) as connection:
-        assert told_of(connection, one)[0]["state"] == "delivered"
+        assert deliveries_of(connection, one)[0]["state"] == "delivered"
 
 
 def test_several_senders_make_each_delivery_once(engine: Engine) -> None:
     ids = [one for n in range(4) for one in ended(engine, f"h{n}", 25)]
     told: list[str] = []
 
-    def attempt(telling: Telling) -> Heard:
-        told.append(telling.cancellation_id)
+    def attempt(delivery: ClaimedDelivery) -> Response:
+        told.append(delivery.cancellation_id)
         return TAKEN
 
     with at_work(engine, attempt), at_work(engine, attempt), at_work(engine, attempt):

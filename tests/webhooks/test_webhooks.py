@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from rescind.config.callbacks import Callbacks, host_patterns
-from rescind.ledger.deliveries.retry_policy import Heard, Kind, Telling
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Kind, Response
 from rescind.webhooks import posting, signing
 from rescind.webhooks.attempt import Deliverer
 from tests.conftest import free_port
@@ -55,34 +55,34 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posting, "WHOLE_SECONDS", 0.6)
 
 
-def telling(url: str | None = None, **values: Any) -> Telling:
-    plain = Telling(
+def delivery(url: str | None = None, **values: Any) -> ClaimedDelivery:
+    plain = ClaimedDelivery(
         "one", 3, Kind.WEBHOOK, "host", 1, 1, "2020-11-20T18:09:00.123Z", RECORD
     )
     return replace(plain, url=url, **values)
 
 
-def attempt(url: str, callbacks: Callbacks = ANYWHERE) -> Heard:
+def attempt(url: str, callbacks: Callbacks = ANYWHERE) -> Response:
     def no_task(*_: Any, **__: Any) -> None:
         raise AssertionError("a task was sent")
 
-    return Deliverer(callbacks, SECRETS, no_task).attempt(telling(url))
+    return Deliverer(callbacks, SECRETS, no_task).attempt(delivery(url))
 
 
 def refused(url: str, callbacks: Callbacks = ANYWHERE) -> str:
     """The detail of an attempt that failed without a status."""
-    heard = attempt(url, callbacks)
-    assert not heard.taken
-    assert heard.status is None
-    assert heard.detail is not None
-    return heard.detail
+    response = attempt(url, callbacks)
+    assert not response.accepted
+    assert response.status is None
+    assert response.detail is not None
+    return response.detail
 
 
 # --- the request --------------------------------------------------------------------
 
 
 def test_a_webhook_is_signed_by_every_secret_in_force(receiver: Receiver) -> None:
-    assert attempt(receiver.url) == Heard(taken=True, status=204)
+    assert attempt(receiver.url) == Response(accepted=True, status=204)
     [request] = receiver.heard
     for secret in SECRETS:
         told = Webhook(secret).verify(request.body, request.headers)
@@ -106,7 +106,7 @@ def test_a_webhook_is_signed_by_every_secret_in_force(receiver: Receiver) -> Non
 def test_the_signature_of_any_record_is_valid(
     metadata: dict[str, Any], now: datetime
 ) -> None:
-    one = telling(record={**RECORD, "metadata": metadata})
+    one = delivery(record={**RECORD, "metadata": metadata})
     body = signing.payload(one)
     shown = signing.headers(one, body, SECRETS, now)
     stamp = datetime.fromtimestamp(int(shown["webhook-timestamp"]), UTC)
@@ -122,42 +122,44 @@ def test_no_proxy_of_the_environment_is_used(
     with receiving() as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"):
             monkeypatch.setenv(name, f"http://{proxy.host}")
-        assert attempt(receiver.url).taken
+        assert attempt(receiver.url).accepted
         assert proxy.connections == 0
 
 
 # --- the reply ----------------------------------------------------------------------
 
-ANSWERS: dict[str, tuple[bytes, Heard]] = {
-    "200": (b"HTTP/1.1 200 OK\r\n\r\n", Heard(taken=True, status=200)),
+ANSWERS: dict[str, tuple[bytes, Response]] = {
+    "200": (b"HTTP/1.1 200 OK\r\n\r\n", Response(accepted=True, status=200)),
     "202 with a body": (
         b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok",
-        Heard(taken=True, status=202),
+        Response(accepted=True, status=202),
     ),
     "early hints": (
         b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 None\r\n\r\n",
-        Heard(taken=True, status=204),
+        Response(accepted=True, status=204),
     ),
     "compressed": (
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n\x1f",
-        Heard(taken=True, status=200),
+        Response(accepted=True, status=200),
     ),
     "404": (
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-        Heard(taken=False, status=404, detail="HTTP 404"),
+        Response(accepted=False, status=404, detail="HTTP 404"),
     ),
     "503 with a time": (
         b"HTTP/1.1 503 Busy\r\nRetry-After: 120\r\n\r\n",
-        Heard(taken=False, status=503, detail="HTTP 503", wait=timedelta(seconds=120)),
+        Response(
+            accepted=False, status=503, detail="HTTP 503", wait=timedelta(seconds=120)
+        ),
     ),
     "429 with no time": (
         b"HTTP/1.1 429 Slow\r\nRetry-After: soon\r\n\r\n",
-        Heard(taken=False, status=429, detail="HTTP 429"),
+        Response(accepted=False, status=429, detail="HTTP 429"),
     ),
     "410": (
         b"HTTP/1.1 410 Gone\r\n\r\n",
-        Heard(
-            taken=False,
+        Response(
+            accepted=False,
             status=410,
             detail="HTTP 410: the receiver wants no more webhooks",
             gone=True,
@@ -170,9 +172,9 @@ ANSWERS: dict[str, tuple[bytes, Heard]] = {
 def test_the_status_decides_whether_it_was_accepted(
     receiver: Receiver, name: str
 ) -> None:
-    answer, heard = ANSWERS[name]
+    answer, response = ANSWERS[name]
     receiver.answer = saying(answer)
-    assert attempt(receiver.url) == heard
+    assert attempt(receiver.url) == response
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -180,9 +182,9 @@ def test_a_redirect_is_not_followed(receiver: Receiver, status: int) -> None:
     with receiving() as other:
         where = f"HTTP/1.1 {status} Moved\r\nLocation: {other.url}\r\n\r\n"
         receiver.answer = saying(where.encode())
-        heard = attempt(receiver.url)
-        assert (heard.taken, heard.status) == (False, status)
-        assert heard.detail == f"HTTP {status}: redirects are not followed"
+        response = attempt(receiver.url)
+        assert (response.accepted, response.status) == (False, status)
+        assert response.detail == f"HTTP {status}: redirects are not followed"
         assert other.connections == 0
 
 
@@ -206,7 +208,7 @@ def test_a_body_without_an_end_is_not_read(receiver: Receiver) -> None:
             sent[0] += sock.send(b"x" * 65_536)
 
     receiver.answer = flood
-    assert attempt(receiver.url).taken
+    assert attempt(receiver.url).accepted
     assert sent[0] < 50_000_000
 
 
@@ -256,10 +258,10 @@ def test_the_wait_for_a_receiver_that_does_not_read_is_bounded() -> None:
         host = f"127.0.0.1:{server.getsockname()[1]}"
         began = time.monotonic()
         large = {**RECORD, "metadata": {"x": "y" * 20_000_000}}
-        heard = Deliverer(ANYWHERE, SECRETS, print).attempt(
-            telling(f"http://{host}/", record=large)
+        response = Deliverer(ANYWHERE, SECRETS, print).attempt(
+            delivery(f"http://{host}/", record=large)
         )
-    assert heard.detail == "it took longer than 0.6 s"
+    assert response.detail == "it took longer than 0.6 s"
     assert time.monotonic() - began < 5
 
 
@@ -311,7 +313,7 @@ def test_the_request_goes_to_the_checked_address(
     answers = [[(socket.AF_INET, 1, 6, "", ("127.0.0.1", receiver.port))], []]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.pop(0))
     named = Callbacks(host_patterns("rebound.example:*"), private=True, signed=True)
-    assert attempt(f"http://rebound.example:{receiver.port}/", named).taken
+    assert attempt(f"http://rebound.example:{receiver.port}/", named).accepted
     assert receiver.heard[0].headers["host"] == f"rebound.example:{receiver.port}"
 
 
@@ -339,7 +341,7 @@ def test_the_next_address_is_tried_if_one_fails(
     places = [("127.0.0.1", closed), ("127.0.0.1", here)]
     answer = [(socket.AF_INET, 1, 6, "", place) for place in places]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
-    assert attempt(f"http://localhost:{here}/").taken
+    assert attempt(f"http://localhost:{here}/").accepted
 
 
 # --- TLS ----------------------------------------------------------------------------
@@ -411,7 +413,7 @@ def test_an_authority_of_this_system_is_trusted(
 ) -> None:
     receiver, certificate = certified
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert attempt(receiver.url).taken
+    assert attempt(receiver.url).accepted
     # But not for another name.
     other = f"https://localhost:{receiver.port}/"
     assert "certificate is not valid for 'localhost'" in refused(other)
@@ -426,9 +428,11 @@ def test_an_unreachable_broker_is_a_failed_attempt() -> None:
         raise ConnectionError("connection refused")
 
     deliverer = Deliverer(ANYWHERE, SECRETS, away)
-    heard = deliverer.attempt(telling(kind=Kind.TASK, task="shop.ended", queue="shop"))
-    assert not heard.taken
-    assert heard.detail == "the broker cannot be reached: connection refused"
+    response = deliverer.attempt(
+        delivery(kind=Kind.TASK, task="shop.ended", queue="shop")
+    )
+    assert not response.accepted
+    assert response.detail == "the broker cannot be reached: connection refused"
 
 
 def test_a_message_carries_the_record_and_its_id() -> None:
@@ -438,8 +442,8 @@ def test_a_message_carries_the_record_and_its_id() -> None:
         sent.append((args, kwargs))
 
     deliverer = Deliverer(ANYWHERE, SECRETS, send)
-    one = telling(kind=Kind.TASK, task="shop.ended", queue="shop")
-    assert deliverer.attempt(one) == Heard(taken=True)
+    one = delivery(kind=Kind.TASK, task="shop.ended", queue="shop")
+    assert deliverer.attempt(one) == Response(accepted=True)
     [(args, kwargs)] = sent
     assert args == ("shop.ended",)
     assert kwargs["kwargs"] == {"cancellation": RECORD, "id": "msg_one_3"}
@@ -451,8 +455,8 @@ def test_a_bug_of_ours_is_a_failed_attempt() -> None:
         raise KeyError("secret")
 
     deliverer = Deliverer(ANYWHERE, SECRETS, broken)
-    heard = deliverer.attempt(telling(kind=Kind.TASK, task="shop.ended"))
-    assert heard.detail == "a bug of ours: KeyError"
+    response = deliverer.attempt(delivery(kind=Kind.TASK, task="shop.ended"))
+    assert response.detail == "a bug of ours: KeyError"
 
 
 def test_the_repr_of_a_deliverer_shows_no_secret() -> None:

@@ -1,4 +1,4 @@
-"""Who must not wait for Redis asks the waker, and goes on."""
+"""Callers that must not wait for Redis ask the background notifier."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from rescind.config.accounts import Lane
 from rescind.config.settings import SettingsError
 from tests.tasks.conftest import until
-from worker.background_notifier import Waker
+from worker.background_notifier import BackgroundNotifier
 
 A, B = ("notpanel", "a"), ("notpanel", "b")
 
 
 class Redis:
-    """Where wake-ups go: it may hang, or be away."""
+    """Receives the notifications; it may hang, or be unreachable."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[Lane, str]] = []
@@ -40,35 +40,37 @@ def redis() -> Redis:
 
 
 @pytest.fixture
-def waker(redis: Redis) -> Iterator[Waker]:
-    waker = Waker(redis.send)
-    yield waker
+def notifier(redis: Redis) -> Iterator[BackgroundNotifier]:
+    notifier = BackgroundNotifier(redis.send)
+    yield notifier
     redis.answers.set()
-    waker.close()
+    notifier.close()
 
 
-def test_each_lane_is_woken_for_each_operation(waker: Waker, redis: Redis) -> None:
-    waker.wake([A, B])
+def test_each_lane_is_notified_for_each_operation(
+    notifier: BackgroundNotifier, redis: Redis
+) -> None:
+    notifier.notify([A, B])
     until(lambda: redis.sent == [(A, "cancel"), (B, "cancel")])
-    waker.wake([A], "verify", "poll")
+    notifier.notify([A], "verify", "poll")
     until(lambda: redis.sent[2:] == [(A, "poll"), (A, "verify")])
 
 
-def test_lanes_may_come_from_anything_that_is_read_once(
-    waker: Waker, redis: Redis
+def test_lanes_may_come_from_an_iterator(
+    notifier: BackgroundNotifier, redis: Redis
 ) -> None:
-    waker.wake(iter([A, B]), "cancel", "poll")
+    notifier.notify(iter([A, B]), "cancel", "poll")
     until(lambda: len(redis.sent) == 4)
 
 
-def test_what_is_asked_again_while_redis_hangs_goes_once(
-    waker: Waker, redis: Redis
+def test_repeated_requests_are_sent_once(
+    notifier: BackgroundNotifier, redis: Redis
 ) -> None:
     redis.answers.clear()
-    waker.wake([A])
+    notifier.notify([A])
     assert redis.taken.wait(20)
     for _ in range(100):
-        waker.wake([A, B])
+        notifier.notify([A, B])
     redis.answers.set()
     until(lambda: len(redis.sent) == 3)
     assert redis.sent == [(A, "cancel"), (A, "cancel"), (B, "cancel")]
@@ -83,23 +85,26 @@ def test_what_is_asked_again_while_redis_hangs_goes_once(
         RuntimeError("TR330006100519786457841326"),
     ],
 )
-def test_one_that_is_away_is_said_once_and_used_again_when_it_is_back(
-    waker: Waker, redis: Redis, error: Exception, caplog: pytest.LogCaptureFixture
+def test_an_unreachable_redis_is_logged_once_and_used_again_later(
+    notifier: BackgroundNotifier,
+    redis: Redis,
+    error: Exception,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     redis.error = error
     for lane in (A, B):
         redis.taken.clear()
-        waker.wake([lane])
+        notifier.notify([lane])
         assert redis.taken.wait(20)
     redis.error = None
-    waker.wake([A])
+    notifier.notify([A])
     until(lambda: (A, "cancel") in redis.sent)
-    assert caplog.text.count("the sweep will find it") <= 1
+    assert caplog.text.count("the sweep will do it") <= 1
     assert "TR33" not in caplog.text
 
 
-def test_what_was_asked_last_is_sent_before_it_closes(redis: Redis) -> None:
-    waker = Waker(redis.send)
-    waker.wake([A])
-    waker.close()
+def test_the_last_requests_are_sent_before_it_closes(redis: Redis) -> None:
+    notifier = BackgroundNotifier(redis.send)
+    notifier.notify([A])
+    notifier.close()
     assert redis.sent == [(A, "cancel")]

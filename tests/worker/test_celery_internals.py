@@ -1,4 +1,4 @@
-"""What is private to Celery, kombu and redis-py is used in few places, and checked."""
+"""Private names of Celery, kombu and redis-py are used in few modules, and checked."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from worker.celery_internals import TRANSPORT, WORKER, WRITTEN_FOR, check
 ROOT = Path(__file__).parents[2]
 PAIRS = [(path, name) for path, names in TRANSPORT + WORKER for name in names]
 MAY_USE = {"celery_internals", "intake_channel", "intake_qos", "transport"}
-"""Modules of ``worker/`` that may use names of others that begin with ``_``."""
-"""These go with the prefork pool."""
+"""Modules of ``worker/`` that may use private names of other packages."""
+"""Names that only the prefork pool needs."""
 
 
-def test_these_versions_have_all_that_is_needed() -> None:
+def test_the_installed_versions_have_all_names() -> None:
     check()
 
 
 def without(found: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a version that has no such name, or never gives it to its instances."""
+    """Simulate a version without this name, also on instances."""
     for one in getattr(found, "__mro__", (found,)):
         if name in vars(one):
             monkeypatch.delattr(one, name)
@@ -38,7 +38,7 @@ def without(found: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("path", "name"), PAIRS)
-def test_a_name_that_is_missing_is_said_at_the_start(
+def test_a_missing_name_is_reported_at_the_start(
     path: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module, _, inside = path.partition(":")
@@ -52,13 +52,13 @@ def test_a_name_that_is_missing_is_said_at_the_start(
         assert f"{package} {written_for}" in said
 
 
-def test_a_class_that_is_missing_is_said_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_class_is_reported_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("kombu.transport.redis.MultiChannelPoller")
     with pytest.raises(SystemExit, match=r"kombu.transport.redis.MultiChannelPoller"):
         check()
 
 
-def test_both_modules_that_subclass_look_before_they_do() -> None:
+def test_both_modules_check_the_names_before_they_subclass() -> None:
     looks = {
         "redis_channel": "celery_internals.check(celery_internals.TRANSPORT)",
         "consumer": "celery_internals.check(celery_internals.WORKER)",
@@ -74,10 +74,10 @@ def test_both_modules_that_subclass_look_before_they_do() -> None:
 
 
 class Request:
-    """Something that a weak reference can point to."""
+    """A class whose instances can be weakly referenced."""
 
 
-def test_requests_can_be_looked_through_while_threads_change_them() -> None:
+def test_requests_can_be_iterated_while_threads_change_them() -> None:
     celery_internals.share_requests()
     celery_internals.share_requests()
     requests = state.active_requests
@@ -85,7 +85,7 @@ def test_requests_can_be_looked_through_while_threads_change_them() -> None:
     requests.update(kept)
     seen = 0
     for one in requests:
-        # Left alone: "Set changed size during iteration", at the second one.
+        # Celery alone: "Set changed size during iteration", at the second one.
         requests.discard(one)
         requests.add(Request())
         seen += 1
@@ -102,8 +102,8 @@ def test_requests_that_are_gone_are_not_seen() -> None:
     state.reserved_requests.clear()
 
 
-def test_celery_left_alone_cannot_look_through_requests_that_change() -> None:
-    """If it can, ``share_requests`` may go."""
+def test_celery_alone_cannot_iterate_over_requests_that_change() -> None:
+    """If Celery can do it, ``share_requests`` is not needed any more."""
     plain: WeakSet[Request] = WeakSet()
     kept = [Request() for _ in range(2)]
     plain.update(kept)
@@ -125,7 +125,7 @@ def _pyproject() -> dict[str, Any]:
 
 
 def _private_uses(path: Path) -> Iterator[str]:
-    """``other._name``, where ``other`` is neither ``self`` nor ``cls``."""
+    """``other._name``, if ``other`` is neither ``self`` nor ``cls``."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
             own = isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}
@@ -146,7 +146,7 @@ def test_no_other_module_uses_a_private_name() -> None:
     assert found == []
 
 
-def test_the_linter_lets_no_other_module_either() -> None:
+def test_the_linter_refuses_private_names_in_other_modules() -> None:
     ignored = _pyproject()["tool"]["ruff"]["lint"]["per-file-ignores"]
     ours = [
         name
@@ -159,7 +159,7 @@ def test_the_linter_lets_no_other_module_either() -> None:
 @pytest.mark.parametrize(
     "package", [*WRITTEN_FOR, "httptools", "psycopg[binary]", "urllib3"]
 )
-def test_what_is_hooked_into_has_an_upper_bound(package: str) -> None:
+def test_the_hooked_libraries_have_upper_bounds(package: str) -> None:
     asked = _pyproject()["project"]["dependencies"]
     (one,) = [line for line in asked if line.partition(">=")[0] == package]
     _, _, bound = one.partition(",<")

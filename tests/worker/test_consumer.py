@@ -1,4 +1,4 @@
-"""What the worker's end of the broker does besides taking messages."""
+"""The consumer's sending of events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.consumer import EVENTS_SECONDS, Consumer
 
 
 class Dispatcher:
-    """Counts how often it was told to send."""
+    """Counts how often it was asked to send."""
 
     sent = 0
 
@@ -22,7 +22,7 @@ class Dispatcher:
 
 
 class Plain(Consumer):
-    """Without Celery's own beginning, which asks for a broker."""
+    """A consumer without Celery's ``__init__``, which needs a broker."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub

@@ -1,4 +1,4 @@
-"""Wake-ups from other processes: a message for each lane, once, with its name alone."""
+"""Notifications: one message for each lane, which holds only its name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from celery import Celery
 from redis import Redis
 
 from worker.broker import CONFIG
-from worker.notifications import wake
+from worker.notifications import notify_lanes
 
 LANE = ("akinon", "shop")
 
@@ -32,17 +32,17 @@ def app(valkey_url: str, client: Redis) -> Celery:
     return made
 
 
-def test_a_lane_that_is_named_twice_is_woken_once_in_its_providers_queue(
+def test_a_lane_that_is_named_twice_gets_one_message_in_its_providers_queue(
     app: Celery, client: Redis
 ) -> None:
-    wake(app, [LANE, ("ithink", "default"), LANE])
+    notify_lanes(app, [LANE, ("ithink", "default"), LANE])
     assert (client.llen("akinon"), client.llen("ithink")) == (1, 1)
 
 
-def test_a_wake_up_carries_the_accounts_name_and_expires(
+def test_a_notification_has_the_accounts_name_and_expires(
     app: Celery, client: Redis
 ) -> None:
-    wake(app, [LANE], "verify")
+    notify_lanes(app, [LANE], "verify")
     [raw] = client.lrange("akinon", 0, -1)
     message = json.loads(raw)
     args, kwargs, _ = json.loads(base64.b64decode(message["body"]))

@@ -1,4 +1,4 @@
-"""Redis answers and refuses: nothing ends, nothing is lost, and it is said."""
+"""While Redis refuses commands, no worker ends and no message is lost."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = ["hire"]
 
 @pytest.fixture
 def valkey_url(tmp_path: Path) -> Iterator[str]:
-    """A server for one test, which may spoil it."""
+    """A server for one test, which may change it."""
     home = tmp_path / "valkey"
     home.mkdir()
     with valkey_server(home) as url:
@@ -61,7 +61,7 @@ def client(valkey_url: str) -> Iterator[redis.Redis]:
             recover(client)
 
 
-# --- what a worker does ---------------------------------------------------------------
+# --- the worker -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", REFUSALS)
@@ -79,7 +79,7 @@ def test_an_error_reply_to_a_waiting_worker_is_a_lost_connection(
 
 
 @pytest.mark.parametrize("code", ["READONLY", "MISCONF"])
-def test_so_is_one_to_a_worker_that_starts(
+def test_an_error_reply_to_a_starting_worker_is_a_lost_connection(
     client: redis.Redis, valkey_url: str, hire: Hire, code: str
 ) -> None:
     lost = hire().connection.connection_errors
@@ -96,12 +96,12 @@ def test_a_worker_that_was_refused_closes_all_its_connections(
     worker = hire()
     worker.ask()
     make_replica(client)
-    worker.channel.let_go()
+    worker.channel.stop_acknowledging()
     worker.connection.close()
     assert len(client.client_list()) == before
 
 
-def test_waits_grow_while_redis_refuses_and_begin_again_once_it_did_not(
+def test_waits_grow_while_redis_refuses_and_start_over_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock, waited = [1000.0], list[float]()
@@ -117,7 +117,7 @@ def test_waits_grow_while_redis_refuses_and_begin_again_once_it_did_not(
 
 
 @given(st.text(min_size=3), st.sampled_from(["OOM no", "READONLY no", "WHAT no"]))
-def test_what_was_sent_shows_in_no_refusal(sent: str, reply: str) -> None:
+def test_no_refusal_shows_the_command(sent: str, reply: str) -> None:
     secret = f"<{sent}>"
     error = ResponseError(
         f"Command # 1 (LREM x {secret}) of pipeline caused error: {reply}"
@@ -170,7 +170,7 @@ def test_a_full_redis_without_messages_is_asked_now_and_then(
     assert asked <= 1 + 2 / intake_channel.FULL_SECONDS
 
 
-def test_while_redis_is_full_each_way_back_into_the_queue_is_open(
+def test_messages_can_be_requeued_while_redis_is_full(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     killed = hire()
@@ -181,7 +181,7 @@ def test_while_redis_is_full_each_way_back_into_the_queue_is_open(
     send(valkey_url, {"n": 3}, priority=9)
     assert client.lmove(INTAKE, TAKING, "RIGHT", "LEFT")
     make_full(client)
-    # One is given back; the other is noted, and its worker dies.
+    # One is requeued; the other is recorded, and its worker dies.
     killed.got[0][1].reject(requeue=True)
     a_moment_passes(killed)
     assert client.hlen("rescind:unacked") == 1
@@ -193,7 +193,7 @@ def test_while_redis_is_full_each_way_back_into_the_queue_is_open(
     worker.look_for_what_was_left()
     worker.work(lambda: len(worker.got) == 4)
     assert sorted(body["n"] for body in worker.bodies) == [0, 1, 2, 3]
-    # One that is noted is given back, too.
+    # A recorded one is requeued, too.
     a_moment_passes(worker)
     worker.got[0][1].reject(requeue=True)
     worker.work(lambda: len(worker.got) == 5)
@@ -209,7 +209,7 @@ def test_a_submission_on_another_queue_is_not_lost_while_redis_is_full(
     assert worker.bodies == [{"n": 1}]
 
 
-def test_what_two_workers_find_left_behind_is_put_back_once(
+def test_an_abandoned_message_found_by_two_workers_is_requeued_once(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     workers = [hire(), hire()]
@@ -260,7 +260,7 @@ def test_the_doctor_says_what_redis_refuses(
     assert f"({code})" in found.says
 
 
-def test_a_user_without_the_right_to_info_is_no_unreachable_redis(
+def test_a_user_without_the_right_to_info_is_not_reported_as_unreachable(
     client: redis.Redis, valkey_url: str
 ) -> None:
     client.acl_setuser(

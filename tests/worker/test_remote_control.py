@@ -1,4 +1,4 @@
-"""Remote control over the broker inspects, and changes nothing."""
+"""Remote control over the broker inspects workers, and changes nothing."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from worker.remote_control import ANSWERED, INSTEAD, Node
 MARK = "TR560006100519786457800001"
 NOT_BY_NAME = {"dump_active", "dump_conf", "dump_reserved", "dump_revoked"}
 NOT_BY_NAME |= {"dump_schedule", "dump_tasks"}
-"""Celery's former names of commands that inspect."""
+"""Celery's older names of commands that inspect."""
 COSTLY = {"memdump", "memsample", "objgraph"}
-"""They inspect, and take a worker's time, memory or disk for it."""
+"""Commands that inspect but cost a worker much time, memory or disk."""
 CHANGES: dict[str, dict[str, Any]] = {
     "add_consumer": {"queue": "other"},
     "autoscale": {"max": 1, "min": 1},
@@ -61,7 +61,7 @@ def worker(
 
 
 def ask(worker: Running, command: str, **arguments: Any) -> Any:
-    """What the worker answers; it is the only one."""
+    """The answer of the only worker."""
     control = worker.producer.control
     (answer,) = control.broadcast(
         command, arguments=arguments, reply=True, limit=1, timeout=20
@@ -71,7 +71,7 @@ def ask(worker: Running, command: str, **arguments: Any) -> Any:
 
 
 def state_of(worker: Running) -> dict[str, Any]:
-    """What these commands change if they are obeyed."""
+    """The state that the commands would change."""
     stats = ask(worker, "stats")
     queues = sorted(queue["name"] for queue in ask(worker, "active_queues"))
     registered = ask(worker, "registered", taskinfoitems=["rate_limit", "time_limit"])
@@ -89,7 +89,7 @@ def test_every_command_that_celery_knows_is_either_answered_or_refused() -> None
     assert set(INSTEAD) <= set(CHANGES)
 
 
-def test_all_that_flower_shows_is_answered() -> None:
+def test_flowers_commands_are_answered() -> None:
     assert set(Inspector.inspect_methods) <= ANSWERED
 
 
@@ -99,7 +99,9 @@ def test_a_command_that_changes_is_refused_and_the_sweep_goes_on(
 ) -> None:
     before = state_of(worker)
     answer = ask(worker, command, **CHANGES[command])
-    assert answer["error"].startswith(f"refused: workers of Rescind take no {command};")
+    assert answer["error"].startswith(
+        f"refused: workers of Rescind do not obey {command};"
+    )
     assert f"command={command} " in worker.said() or command in worker.said()
     assert state_of(worker) == before
     swept = worker.sweeps
@@ -120,8 +122,8 @@ def test_another_worker_says_hello_and_revokes_nothing(worker: Running) -> None:
     assert ask(worker, "revoked") == []
 
 
-def test_what_a_task_was_called_with_is_shown_to_nobody(worker: Running) -> None:
-    """``celery inspect active``, for one, shows all of it."""
+def test_arguments_of_tasks_are_not_shown(worker: Running) -> None:
+    """Celery's own workers show them in ``celery inspect active``, for example."""
     for number, when in ((1, {}), (2, {"countdown": 60})):
         worker.submit(number, kwargs={"gate": MARK}, task_id=f"id-{number}", **when)
     worker.until(lambda: 1 in worker.numbers("began"), "the first one")
@@ -139,7 +141,7 @@ def test_what_a_task_was_called_with_is_shown_to_nobody(worker: Running) -> None
     assert MARK not in worker.said()
 
 
-def test_a_message_that_is_no_command_is_named_and_stops_nothing(
+def test_a_malformed_command_is_logged_and_stops_nothing(
     worker: Running,
 ) -> None:
     pings = [{"method": "ping"}, {"method": 5}, {"arguments": {}}]
@@ -167,7 +169,7 @@ def _exchange(app: Celery) -> Any:
     return app.control.mailbox.exchange
 
 
-def test_a_producer_with_rights_of_its_own_submits_and_does_nothing_else(
+def test_a_producer_with_few_rights_can_submit_and_nothing_else(
     worker: Running,
 ) -> None:
     page = (ROOT / "docs" / "operating.md").read_text()
@@ -229,7 +231,7 @@ def test_a_command_that_is_unknown_is_refused_and_not_repeated(
     assert len(str(line)) < 300
 
 
-def test_flower_asks_for_events_again_and_again_and_nothing_is_said_of_it(
+def test_flowers_requests_for_events_are_not_logged(
     worker: Running, tmp_path: Path
 ) -> None:
     before = len(worker.said())

@@ -1,4 +1,4 @@
-"""What a worker says at its start."""
+"""What a worker logs at its start."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def said() -> list[str]:
     return [line["why"] for line in lines]
 
 
-def test_a_good_accounts_file_is_not_spoken_of(file: Path) -> None:
+def test_a_good_accounts_file_causes_no_warning(file: Path) -> None:
     assert said() == []
 
 

@@ -1,4 +1,4 @@
-"""A worker with a thread pool, in a process of its own, on a Redis that goes away."""
+"""A worker process with a thread pool, on a Redis that fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def start(valkey_url: str, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 
 def connections(running: Running) -> list[dict[str, Any]]:
-    """The worker's connections to its broker, those that ask most often last."""
+    """The worker's connections to its broker, the busiest last."""
     found = [one for one in running.redis.client_list() if not one["name"]]
     random.shuffle(found)
     return sorted(found, key=lambda one: -int(one["idle"]))
@@ -38,7 +38,7 @@ def lose(running: Running, those: Sequence[dict[str, Any]]) -> None:
             running.redis.client_kill(one["addr"])
 
 
-def test_whatever_its_connections_do_each_submission_is_taken_in_and_no_loop_ends(
+def test_each_submission_is_accepted_whatever_happens_to_connections(
     start: Callable[..., Any],
 ) -> None:
     with start("-c", "16") as running:
@@ -49,7 +49,7 @@ def test_whatever_its_connections_do_each_submission_is_taken_in_and_no_loop_end
             elif number % 50 == 0:
                 lose(running, connections(running)[-1:])
             elif number in {700, 1500}:
-                # Half-open: it stays, and every byte is swallowed.
+                # Half-open: the connection stays, and every byte is lost.
                 running.proxy.cut()
         running.until(lambda: not running.under_way, "all to be acknowledged")
         assert running.numbers("taken in") == set(range(2000))
@@ -58,7 +58,9 @@ def test_whatever_its_connections_do_each_submission_is_taken_in_and_no_loop_end
         end(running)
 
 
-def test_one_thread_serves_submissions_and_wake_ups(start: Callable[..., Any]) -> None:
+def test_one_thread_serves_submissions_and_notifications(
+    start: Callable[..., Any],
+) -> None:
     with start("-c", "1") as running:
         for number in range(50):
             running.submit(number)
@@ -68,7 +70,7 @@ def test_one_thread_serves_submissions_and_wake_ups(start: Callable[..., Any]) -
         end(running)
 
 
-def test_what_is_under_way_at_a_warm_shutdown_is_acknowledged_and_the_rest_given_back(
+def test_a_warm_shutdown_acknowledges_running_tasks_and_requeues_the_rest(
     start: Callable[..., Any],
 ) -> None:
     with start("-c", "2") as running:
@@ -76,7 +78,7 @@ def test_what_is_under_way_at_a_warm_shutdown_is_acknowledged_and_the_rest_given
             running.submit(number, kwargs={"gate": "open"})
         running.until(lambda: len(running.numbers("began")) == 2, "two")
         running.process.send_signal(signal.SIGTERM)
-        # It asks for no more, and other workers can see what it still has.
+        # It takes no more messages, and other workers can see those that it has.
         running.until(lambda: not running.redis.llen(TAKING), "their being noted")
         assert running.redis.llen(INTAKE) == 3
         running.redis.set("open", 1)
@@ -85,10 +87,10 @@ def test_what_is_under_way_at_a_warm_shutdown_is_acknowledged_and_the_rest_given
         assert running.redis.llen(INTAKE) == running.under_way == 3
 
 
-def test_a_worker_whose_redis_does_not_answer_ends_when_it_is_told_to(
+def test_a_worker_whose_redis_does_not_answer_can_be_stopped(
     start: Callable[..., Any],
 ) -> None:
-    """Left alone: never, since it sent its heartbeat again and again."""
+    """Celery alone: never, since it retried its heartbeat for ever."""
     with start("-c", "2", "--heartbeat-interval", "1") as running:
         running.proxy.swallow()
         running.until(lambda: seconds_of_silence(running) >= 2, "two lost heartbeats")
@@ -99,7 +101,7 @@ def seconds_of_silence(running: Running) -> int:
     return min(int(one["idle"]) for one in connections(running))
 
 
-def test_tasks_that_end_in_no_way_that_celery_knows_take_no_place_for_ever(
+def test_tasks_that_end_without_acknowledgement_do_not_count_as_prefetched_for_ever(
     start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OVERDUE_SECONDS", "1")
@@ -116,7 +118,7 @@ def test_tasks_that_end_in_no_way_that_celery_knows_take_no_place_for_ever(
 MARK = "TR560006100519786457800001"
 
 
-def test_what_tasks_were_called_with_reaches_neither_events_nor_the_log(
+def test_arguments_of_tasks_reach_neither_events_nor_the_log(
     start: Callable[..., Any],
 ) -> None:
     odd = {

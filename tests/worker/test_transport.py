@@ -1,4 +1,4 @@
-"""A submission is always in some list of Redis until it is acknowledged."""
+"""Until it is acknowledged, a submission is always in some list of Redis."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Hire = Callable[..., "Worker"]
 
 @pytest.fixture
 def hire(valkey_url: str, client: redis.Redis) -> Iterator[Hire]:
-    """Makes workers, and dismisses them in the end."""
+    """Makes workers, and closes them at the end."""
     del client
     hired: list[Worker] = []
 
@@ -51,7 +51,7 @@ def hire(valkey_url: str, client: redis.Redis) -> Iterator[Hire]:
 
 
 class Worker:
-    """A consumer of the intake queue and another, as a Celery worker is one."""
+    """Consumes the intake queue and another one, as a Celery worker does."""
 
     def __init__(self, url: str, prefetch: int = 0) -> None:
         self.connection = Connection(url, transport="worker.transport:Transport")
@@ -84,17 +84,17 @@ class Worker:
         raise TimeoutError(f"in vain; it got {self.bodies}")
 
     def ask(self) -> None:
-        """Ask for a message, and do not wait for the answer."""
+        """Ask for a message without waiting for the answer."""
         self.connection.transport.cycle.on_poll_start()
 
     def die(self) -> None:
-        """As a kill does it: the sockets close, and nothing else happens."""
-        self.channel.let_go()
+        """Simulate a kill: close the sockets, and do nothing else."""
+        self.channel.stop_acknowledging()
         for channel in (self.channel, self.intake):
             channel.client.connection.disconnect()
 
     def note(self) -> None:
-        """As its loop does it each moment."""
+        """Do what the worker's loop does regularly."""
         self.connection.transport.cycle.note()
 
     def look_for_what_was_left(self) -> None:
@@ -102,7 +102,7 @@ class Worker:
 
 
 def send(url: str, body: Any, queue: str = INTAKE, **options: Any) -> None:
-    """As any producer does, with Kombu's own transport."""
+    """Send as any producer does, with Kombu's own transport."""
     with Connection(url) as connection:
         producer = connection.Producer(serializer="json")
         producer.publish(body, routing_key=queue, declare=[Queue(queue)], **options)
@@ -113,12 +113,12 @@ def a_moment_passes(worker: Worker) -> None:
 
 
 def unacknowledged(client: redis.Redis) -> int:
-    """Messages that a worker has, noted or not yet."""
+    """The messages that workers hold, recorded or not yet."""
     return int(client.llen(TAKING)) + int(client.hlen("rescind:unacked"))
 
 
 def age(client: redis.Redis, seconds: float) -> None:
-    """Make what is unacknowledged so much older."""
+    """Make the unacknowledged messages so much older."""
     for tag in client.hkeys("rescind:unacked"):
         client.zincrby("rescind:unacked_index", -seconds, tag)
 
@@ -135,7 +135,7 @@ def test_a_message_is_taken_and_acknowledged(
     assert unacknowledged(client) == client.llen(INTAKE) == 0
 
 
-def test_a_message_that_is_held_for_a_moment_is_noted_and_acknowledged_all_the_same(
+def test_a_message_that_is_held_longer_is_recorded_and_acknowledged(
     client: redis.Redis,
     valkey_url: str,
     hire: Hire,
@@ -152,7 +152,7 @@ def test_a_message_that_is_held_for_a_moment_is_noted_and_acknowledged_all_the_s
     assert unacknowledged(client) == client.llen(INTAKE) == 0
 
 
-def test_what_was_acknowledged_or_given_back_is_never_noted(
+def test_an_acknowledged_or_requeued_message_is_never_recorded(
     client: redis.Redis,
     valkey_url: str,
     hire: Hire,
@@ -181,11 +181,11 @@ def test_other_queues_are_consumed_beside_it(
     assert unacknowledged(client) == 0
 
 
-def test_a_message_whose_taker_died_on_the_way_is_queued_again(
+def test_a_message_whose_worker_died_before_recording_it_is_requeued(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     send(valkey_url, {"n": 1})
-    # As far as a worker gets that is killed before it has noted what it took.
+    # The state that a worker leaves if it is killed before it has recorded a message.
     assert client.lmove(INTAKE, TAKING, "RIGHT", "LEFT")
     worker = hire()
     assert client.llen(TAKING) == 1, "it may be under way just now"
@@ -196,13 +196,13 @@ def test_a_message_whose_taker_died_on_the_way_is_queued_again(
     assert client.llen(TAKING) == 0
 
 
-def test_a_message_taken_by_a_connection_that_went_dead_is_not_lost(
+def test_a_message_taken_over_a_dead_connection_is_not_lost(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     dead = hire()
     dead.ask()
     send(valkey_url, {"n": 1})
-    # The reply is on its way, and will never be read.
+    # The reply was sent, and will never be read.
     assert client.llen(INTAKE) == 0
     worker = hire()
     worker.look_for_what_was_left()
@@ -243,7 +243,7 @@ def test_a_message_of_a_worker_that_was_killed_later_goes_to_another(
     assert worker.bodies == [{"n": 1}]
 
 
-def test_a_new_worker_looks_at_once_for_what_a_dead_one_held(
+def test_a_new_worker_requeues_a_dead_workers_messages_at_once(
     client: redis.Redis,
     valkey_url: str,
     hire: Hire,
@@ -269,7 +269,7 @@ def test_a_message_with_a_priority_is_taken_too(
     assert worker.bodies == [{"n": 1}]
 
 
-def test_no_more_is_taken_than_was_asked_for(
+def test_no_more_messages_are_taken_than_the_prefetch_count(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     worker = hire(prefetch=1)
@@ -281,7 +281,7 @@ def test_no_more_is_taken_than_was_asked_for(
 
 
 @pytest.mark.parametrize("prefetch", [1, 6, 14])
-def test_intake_may_have_the_whole_prefetch_and_so_may_the_other_queues(
+def test_intake_and_other_queues_each_have_the_whole_prefetch_count(
     valkey_url: str, hire: Hire, prefetch: int
 ) -> None:
     worker = hire(prefetch=prefetch)
@@ -300,7 +300,7 @@ def nothing_else_comes(worker: Worker) -> None:
     assert worker.bodies == before
 
 
-def test_a_wake_up_is_kept_nowhere_and_its_place_is_free_once_it_is_acknowledged(
+def test_a_notification_is_not_kept_and_counts_until_it_is_acknowledged(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     worker = hire(prefetch=1)
@@ -315,7 +315,7 @@ def test_a_wake_up_is_kept_nowhere_and_its_place_is_free_once_it_is_acknowledged
     worker.work(lambda: len(worker.got) == 3)
 
 
-def test_a_wake_up_whose_task_ended_without_a_word_holds_its_place_for_a_while_only(
+def test_an_unacknowledged_notification_stops_counting_after_a_while(
     valkey_url: str, hire: Hire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = hire(prefetch=1)
@@ -327,11 +327,11 @@ def test_a_wake_up_whose_task_ended_without_a_word_holds_its_place_for_a_while_o
     monkeypatch.setattr("worker.redis_channel.OVERDUE_SECONDS", -1)
     with capture_logs() as lines:
         worker.connection.transport.cycle.maybe_restore_messages()
-    assert [line["event"] for line in lines] == ["a wake-up was not acknowledged"]
+    assert [line["event"] for line in lines] == ["a notification was not acknowledged"]
     worker.work(lambda: len(worker.got) == 2)
 
 
-def test_a_submission_that_takes_too_long_goes_to_others_and_holds_no_place(
+def test_a_submission_that_takes_too_long_goes_to_others_and_stops_counting(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     worker = hire(prefetch=1)
@@ -341,13 +341,13 @@ def test_a_submission_that_takes_too_long_goes_to_others_and_holds_no_place(
     worker.intake.visibility_timeout = -1
     worker.look_for_what_was_left()
     worker.work(lambda: len(worker.got) == 2)
-    # What comes too late is no mistake.
+    # A late acknowledgement is not an error.
     for _, message in worker.got:
         message.ack()
     assert unacknowledged(client) == client.llen(INTAKE) == 0
 
 
-def test_a_submission_on_another_queue_is_taken_in_as_safely(
+def test_a_submission_on_another_queue_is_accepted_as_safely(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     worker = hire()
@@ -359,7 +359,7 @@ def test_a_submission_on_another_queue_is_taken_in_as_safely(
     assert unacknowledged(client) == client.llen(INTAKE) == client.llen(OTHER) == 0
 
 
-def test_what_is_given_back_is_taken_again(
+def test_a_requeued_message_is_taken_again(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     worker = hire()
@@ -370,7 +370,7 @@ def test_what_is_given_back_is_taken_again(
     assert unacknowledged(client) == 1
 
 
-def test_what_was_held_for_a_moment_and_is_given_back_is_taken_again(
+def test_a_recorded_message_that_is_requeued_is_taken_again(
     client: redis.Redis,
     valkey_url: str,
     hire: Hire,
@@ -384,7 +384,7 @@ def test_what_was_held_for_a_moment_and_is_given_back_is_taken_again(
     assert unacknowledged(client) == 1
 
 
-def test_closing_gives_back_what_was_not_acknowledged(
+def test_closing_requeues_unacknowledged_messages(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     worker = hire()
@@ -417,7 +417,7 @@ def test_a_consumer_that_was_cancelled_takes_nothing(
     send(valkey_url, {"n": 2})
     worker.work(lambda: worker.got)
     assert worker.bodies == [{"n": 1}]
-    # What its last request may have moved, others find.
+    # Other workers find a message that its last request may have moved.
     assert client.llen(INTAKE) + client.llen(TAKING) == 1
 
 
@@ -436,7 +436,7 @@ def test_a_worker_that_takes_no_more_leaves_all_messages_to_others_at_once(
         assert client.llen(queue) == 1
 
 
-def test_a_server_that_is_gone_is_said_so(hire: Hire) -> None:
+def test_a_stopped_server_is_reported(hire: Hire) -> None:
     worker = hire()
     worker.ask()
     worker.intake.client.connection.disconnect()
@@ -459,7 +459,7 @@ def test_a_server_that_is_gone_is_said_so(hire: Hire) -> None:
     ],
     ids=["of others", "of nobody", "of all"],
 )
-def test_what_is_given_back_goes_to_the_intake_queue_whatever_its_producer_wrote(
+def test_a_requeued_message_goes_to_the_intake_queue_whatever_its_producer_wrote(
     client: redis.Redis, valkey_url: str, hire: Hire, envelope: dict[str, str]
 ) -> None:
     send(valkey_url, {"n": 1})
@@ -488,14 +488,14 @@ def test_two_messages_of_one_tag_are_two(
     assert unacknowledged(client) == 1
 
 
-def test_what_is_let_go_is_neither_acknowledged_nor_given_back(
+def test_a_channel_that_stops_acknowledging_does_not_requeue_either(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     worker = hire()
     for n in range(3):
         send(valkey_url, {"n": n})
     worker.work(lambda: len(worker.got) == 3)
-    worker.channel.let_go()
+    worker.channel.stop_acknowledging()
     worker.got[0][1].ack()
     worker.got[1][1].reject(requeue=True)
     worker.connection.close()
@@ -503,7 +503,7 @@ def test_what_is_let_go_is_neither_acknowledged_nor_given_back(
     assert client.llen(INTAKE) == 0
 
 
-def test_a_worker_that_takes_no_more_notes_what_it_has_before_it_waits_for_it(
+def test_a_worker_that_stops_consuming_records_its_messages_first(
     client: redis.Redis, valkey_url: str, hire: Hire
 ) -> None:
     worker = hire()
@@ -514,7 +514,7 @@ def test_a_worker_that_takes_no_more_notes_what_it_has_before_it_waits_for_it(
     assert client.hlen("rescind:unacked") == 1
 
 
-# --- in an event loop, as a worker has one --------------------------------------------
+# --- in an event loop -----------------------------------------------------------------
 
 
 @pytest.fixture
@@ -533,7 +533,7 @@ def turn(hub: Hub, until: Callable[[], object]) -> None:
     raise TimeoutError("in vain")
 
 
-def test_what_threads_acknowledge_meanwhile_goes_to_redis_in_one_round_trip(
+def test_acknowledgements_of_threads_share_one_round_trip(
     client: redis.Redis, valkey_url: str, loop: tuple[Worker, Hub]
 ) -> None:
     worker, hub = loop
@@ -551,16 +551,16 @@ def test_what_threads_acknowledge_meanwhile_goes_to_redis_in_one_round_trip(
     before = round_trips(client)
     assert unacknowledged(client) == 40
     turn(hub, lambda: not unacknowledged(client))
-    # The acknowledgements, and the next request; what this test asks comes with it.
+    # The acknowledgements and the next request, and this test's own command.
     assert round_trips(client) - before <= 10
 
 
 def round_trips(client: redis.Redis) -> int:
-    """Reads from all clients' sockets since the server has started."""
+    """Reads from all clients' sockets since the server started."""
     return int(client.info("stats")["total_reads_processed"])
 
 
-def test_one_of_a_batch_that_is_given_back_is_taken_again_and_the_others_are_not(
+def test_only_the_requeued_message_of_a_batch_is_taken_again(
     client: redis.Redis, valkey_url: str, loop: tuple[Worker, Hub]
 ) -> None:
     worker, hub = loop
@@ -574,7 +574,7 @@ def test_one_of_a_batch_that_is_given_back_is_taken_again_and_the_others_are_not
     assert unacknowledged(client) == 1
 
 
-def test_acknowledgements_that_the_loop_has_not_sent_go_out_when_the_channel_closes(
+def test_closing_sends_the_gathered_acknowledgements(
     client: redis.Redis, valkey_url: str, loop: tuple[Worker, Hub]
 ) -> None:
     worker, hub = loop
@@ -587,8 +587,8 @@ def test_acknowledgements_that_the_loop_has_not_sent_go_out_when_the_channel_clo
     assert client.llen(INTAKE) == 1, "the other one"
 
 
-def test_a_thread_that_hands_something_to_the_loop_ends_its_wait() -> None:
-    """Acknowledgements of the pool's threads depend on it. It is new in kombu 5.7."""
+def test_call_soon_from_a_thread_ends_the_loops_wait() -> None:
+    """Acknowledgements of the pool's threads need this. It is new in kombu 5.7."""
     hub = Hub()
     hub.call_later(60, lambda: None)
     mute, other = socket.socketpair()
@@ -598,7 +598,7 @@ def test_a_thread_that_hands_something_to_the_loop_ends_its_wait() -> None:
     running.start()
     for _ in range(3):
         hub.call_soon(done.set)
-        # Its own wait would take ten seconds.
+        # The loop's own wait would take ten seconds.
         assert done.wait(5)
         done.clear()
     hub.stop()

@@ -1,4 +1,4 @@
-"""A worker with our transport and consumer, and tasks that say what became of them.
+"""A worker with our transport and consumer, and tasks that log their end.
 
 Only for ``celery -A``. Its waits are short, so that a test can see them end.
 """
@@ -47,7 +47,7 @@ app.conf.update(
 
 @app.task(name="rescind.submit", bind=True)
 def submit(task: Any, number: int, gate: str | None = None) -> None:
-    """Takes a moment, or until the gate is open; one in ten is given back first."""
+    """Runs until the gate is open, if there is one; one in ten is requeued first."""
     seen.sadd("began", number)
     while gate is not None and not seen.exists(gate):
         time.sleep(0.02)
@@ -64,5 +64,5 @@ def sweep() -> None:
 
 @app.task(name="rescind.fatal")
 def fatal() -> None:
-    """Ends as no task of ours should."""
+    """Ends with an exception that Celery's thread pool does not handle."""
     raise SystemExit(1)

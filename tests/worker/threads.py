@@ -1,4 +1,4 @@
-"""A worker with a thread pool in a process of its own, and a client of its Redis."""
+"""Starts a worker with a thread pool in its own process, and a client of its Redis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Running:
-    """A worker's process, and a client of its Redis that nothing cuts off."""
+    """A worker's process, and a client of its Redis that is never cut off."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -46,7 +46,7 @@ class Running:
 
     @property
     def under_way(self) -> int:
-        """Submissions that are in Redis, wherever they are."""
+        """The submissions in Redis, in all of its lists."""
         found = self.redis.llen(INTAKE), self.redis.llen(TAKING)
         return sum(found) + int(self.redis.hlen("rescind:unacked"))
 
@@ -68,7 +68,7 @@ class Running:
 def started(
     url: str, client: redis.Redis, log: Path, *options: str
 ) -> Iterator[Running]:
-    """``celery worker`` with these options, once it is ready."""
+    """Start ``celery worker`` with these options, and wait until it is ready."""
     with Proxy(urlsplit(url).port or 0) as proxy, log.open("wb") as out:
         database = urlsplit(url).path
         broker = f"redis://127.0.0.1:{proxy.port}{database}"
@@ -92,7 +92,7 @@ def started(
 
 
 def end(running: Running) -> None:
-    """As an operator ends it, and it ends well."""
+    """Stop it as an operator does, and check its exit status."""
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(PATIENCE) == 0, running.said()
     assert "Unrecoverable" not in running.said()

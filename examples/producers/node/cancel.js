@@ -1,4 +1,4 @@
-// Hand cancellations over through the broker, with celery-node.
+// Submits cancellations through the broker, with celery-node.
 //
 //   npm install
 //   RESCIND_REDIS_URL=redis://… node cancel.js ithink 86210010463 86210010464
@@ -12,14 +12,14 @@ const url = process.env.RESCIND_REDIS_URL;
 const client = celery.createClient(url, url, "rescind");
 client.conf.CELERY_BROKER_OPTIONS = {
   connectTimeout: 5_000,
-  commandTimeout: 10_000, // or a connection that dies unnoticed is waited on for ever
+  commandTimeout: 10_000, // without it, a connection that dies silently blocks for ever
   maxRetriesPerRequest: 3,
   retryStrategy: (times) => (times > 3 ? null : 200 * times),
 };
 
-// The client's own sendTask() says nothing of whether Redis has the message, and drops
-// it if the process ends too soon; this is what it does, waited for.
-async function handOver(cancellations) {
+// The client's own sendTask() does not wait for Redis, and loses the message if the
+// process ends too soon. This function sends the same message, and waits.
+async function submit(cancellations) {
   const id = randomUUID();
   const message = client.createTaskMessage(id, "rescind.submit", [], { cancellations });
   const { body, headers, properties } = message;
@@ -32,21 +32,21 @@ async function main([provider, ...orders]) {
     console.error("usage: node cancel.js PROVIDER ORDER...");
     return 2;
   }
-  // ioredis tells each failure here as well; the one that counts is thrown below.
+  // ioredis reports each failure here, too; the final one is thrown below.
   client.broker.redis.on("error", () => {});
   try {
     for (let at = 0; at < orders.length; at += MOST) {
       const some = orders.slice(at, at + MOST);
-      console.log(await handOver(some.map((order) => ({ provider, order }))));
+      console.log(await submit(some.map((order) => ({ provider, order }))));
     }
     return 0;
   } catch (error) {
-    console.error(`not handed over: ${error.message}; run it again`);
+    console.error(`not submitted: ${error.message}; run it again`);
     return 3;
   } finally {
     client.broker.redis.disconnect();
   }
 }
 
-// A timer of the client's would keep the process waiting.
+// Without exit(), a timer of the client would keep the process running.
 process.exit(await main(process.argv.slice(2)));

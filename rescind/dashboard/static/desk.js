@@ -1,9 +1,9 @@
-// Times in the reader's zone, the board kept up to date, and boxes ticked together.
+// Shows times in the reader's zone, keeps the board up to date, ticks boxes together.
 "use strict";
 (() => {
   const skew = Date.now() - Date.parse(document.body.dataset.now);
   const clock = () => Date.now() - skew;
-  // Swedish writes 2026-11-20 18:09:00, which everybody can read.
+  // Swedish formats times as 2026-11-20 18:09:00, which every reader understands.
   const format = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
   const hour = new Intl.DateTimeFormat("sv-SE", { hour: "2-digit", minute: "2-digit" });
 
@@ -23,7 +23,7 @@
     for (const one of root.querySelectorAll("[data-hour]"))
       one.textContent = hour.format(new Date(one.dataset.hour));
   };
-  // The latest hours stand at the right.
+  // Shows the right end of the plot, where the latest hours are.
   const scroll = () => {
     for (const one of document.querySelectorAll(".scroll:has(.plot)")) one.scrollLeft = one.scrollWidth;
   };
@@ -40,7 +40,7 @@
       box.checked = event.target.checked;
   });
 
-  // --- live ---------------------------------------------------------------------
+  // --- live updates -------------------------------------------------------------
 
   const live = document.getElementById("live");
   if (!live || !window.EventSource) return;

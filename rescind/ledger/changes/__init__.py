@@ -1,1 +1,1 @@
-"""Every change of the ledger: set-wise statements, guarded by a fencing token."""
+"""Writes the ledger: statements over many rows, guarded by fencing tokens."""

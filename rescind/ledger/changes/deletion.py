@@ -78,7 +78,7 @@ class Pruning:
         with reading(self._engine) as connection:
             page = _ended(connection, self._before, self._last)
         if page.ids:
-            with writing(self._engine, crowd="retention") as connection:
+            with writing(self._engine, queue="retention") as connection:
                 self.cancellations += _delete(connection, page.ids, self._before)
         return page.last
 
@@ -86,7 +86,7 @@ class Pruning:
         with reading(self._engine) as connection:
             page = _unnamed(connection, self._before, self._last)
         if page.ids:
-            with writing(self._engine, crowd="retention") as connection:
+            with writing(self._engine, queue="retention") as connection:
                 gone = delete(CALL).where(CALL.c.id.in_(page.ids))
                 self.calls += connection.execute(gone).rowcount
         return page.last

@@ -44,7 +44,7 @@ _KINDS = (*MOVED, *CLAIMED)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DueWork:
     """The work that there is, by lane."""
 
     to_move: frozenset[Lane] = frozenset()
@@ -55,7 +55,7 @@ class Look:
     """Lanes with a due or late row that only a newer version can read."""
 
 
-def look(connection: Connection, now: datetime) -> Look:
+def find_due_work(connection: Connection, now: datetime) -> DueWork:
     """Look at all lanes that have open rows. Only reads: one statement, or two if some
     rows are for a newer version to read."""
     found = list(_ask(connection, now, readable_only=False))
@@ -70,7 +70,7 @@ def look(connection: Connection, now: datetime) -> Look:
             claimed[lane] = claimed.get(lane, frozenset()) | states
         if any(kinds.get(kind) for kind in MOVED):
             moved.add(lane)
-    return Look(frozenset(moved), claimed, frozenset(unreadable))
+    return DueWork(frozenset(moved), claimed, frozenset(unreadable))
 
 
 def _ask(

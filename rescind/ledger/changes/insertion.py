@@ -46,7 +46,9 @@ def insert_new(
     ids = frozenset(inserted.scalars())
     kept = [one for one in new if one.id in ids]
     write_history(connection, _firsts(kept, at))
-    store.begin(connection, (_ended(one) for one in kept if _wants_delivery(one)))
+    store.create_deliveries(
+        connection, (_ended(one) for one in kept if _wants_delivery(one))
+    )
     _count(connection, kept, now)
     return ids
 
@@ -60,13 +62,13 @@ def _count(
         if one.progress.state is not State.REJECTED
     )
     for lane, number in accepted.items():
-        counters.count(connection, counters.ACCEPTED, lane, by=number, crowd=True)
+        counters.count(connection, counters.ACCEPTED, lane, by=number, per_thread=True)
     for one in kept:
         if one.progress.state in FINAL:
             refused = one.progress.state is State.REJECTED
             lane = counters.NO_LANE if refused else (one.provider, one.account)
             ended = [(one.progress.state, one.progress.reason, 1)]
-            counters.count_outcomes(connection, lane, ended, now, crowd=True)
+            counters.count_outcomes(connection, lane, ended, now, per_thread=True)
 
 
 def _wants_delivery(one: NewCancellation) -> bool:

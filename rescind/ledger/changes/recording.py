@@ -52,7 +52,7 @@ class Recorded:
     stale: frozenset[str] = frozenset()
     """Ids whose change was not made: their row has changed since it was claimed, for
     example because the lease ran out. The row keeps that other change."""
-    to_tell: int = 0
+    to_deliver: int = 0
     """Deliveries that wait now, because their cancellations became final."""
 
 
@@ -143,7 +143,7 @@ def _create_deliveries(
     wanted = frozenset(asked)
     final = [c for c in moved if c.to.state in FINAL]
     ended = [one for c in final for one in c.ids if one in wanted]
-    return store.begin(connection, store.asked_for(connection, ended))
+    return store.create_deliveries(connection, store.callbacks_of(connection, ended))
 
 
 def _count(

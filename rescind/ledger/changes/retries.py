@@ -60,7 +60,7 @@ def retry(
         return False
     write_history(connection, [_transition(row, to, version, now)])
     if State(row.state) in RETRYABLE:
-        # What was open is open in any case: outcomes are compared with this.
+        # Only final orders count: this counter is compared with that of outcomes.
         counters.count(connection, counters.RETRY, (row.provider, row.account))
     return True
 
@@ -92,15 +92,15 @@ def _check(
 
 
 def _check_dropped(row: Row[Any], now: datetime, policy: Policy) -> None:
-    """Refuse what the provider may still be at."""
+    """Raise ``InvalidRequestError`` while the provider may still be cancelling."""
     since = progress_of(row).since or now
     until = since + policy.taken_on_for
     if now < until:
         raise InvalidRequestError(
-            f"{row.id} is requested: its provider took it on at {_said(since)}, and may"
-            f" be at it until {_said(until)}. It is asked again by itself; shown as"
-            " active after that time, it is sent again, and until then it is not"
-            " retried"
+            f"{row.id} is requested: its provider accepted it at {_said(since)},"
+            f" and may be cancelling it until {_said(until)}. Rescind polls it by"
+            " itself. If it is still active after that time, Rescind sends it again;"
+            " before that time it cannot be retried"
         )
 
 
@@ -109,7 +109,7 @@ def _said(moment: datetime) -> str:
 
 
 def _reopened(was: Progress, now: datetime) -> Progress:
-    # What the provider took on may be done by now: it is asked first.
+    # An accepted cancel may be done by now, so the order is read back first.
     lost = was.lost or was.state is State.REQUESTED
     state = State.VERIFYING if lost else State.QUEUED
     fresh = Progress(state, due_at=now)

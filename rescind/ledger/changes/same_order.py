@@ -39,7 +39,7 @@ effect of our call was never known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Sibling:
     """One cancellation of an order, as another one of the same order sees it."""
 
     id: str
@@ -49,20 +49,20 @@ class Wish:
     params: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def wishes(
+def siblings(
     connection: Connection, orders: Collection[OrderOf]
-) -> dict[OrderOf, list[Wish]]:
+) -> dict[OrderOf, list[Sibling]]:
     """All cancellations of those ``orders`` that may have several, by order."""
     numbers = sorted({order for _, _, order in orders})
     with_keys = {
         (row.provider, row.account, row.order_id)
         for row in connection.execute(_with_keys(), {"orders": numbers})
     }
-    found: dict[OrderOf, list[Wish]] = {}
+    found: dict[OrderOf, list[Sibling]] = {}
     for one in sorted(with_keys.intersection(orders)):
         given = dict(zip(("provider", "account", "order"), one, strict=True))
         rows = connection.execute(_of_one(), given)
-        found[one] = [_wish(row) for row in rows]
+        found[one] = [_sibling(row) for row in rows]
     return found
 
 
@@ -86,7 +86,7 @@ def _of_one() -> Any:
     return chosen.where(or_(keyed, others), matters).order_by(C.id)
 
 
-def _wish(row: Row[Any]) -> Wish:
+def _sibling(row: Row[Any]) -> Sibling:
     reason = Reason(row.reason) if row.reason else None
     due_at = from_ms(row.due_at)
-    return Wish(row.id, State(row.state), reason, due_at, row.params or {})
+    return Sibling(row.id, State(row.state), reason, due_at, row.params or {})

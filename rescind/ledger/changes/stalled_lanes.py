@@ -1,7 +1,7 @@
-"""Lanes in which something is due: how much, and what has been done in them so far.
+"""Finds lanes that stand still: their due work, and the work done in them so far.
 
-Two looks that say the same show a lane that stands still. What a worker believes of the
-lane has no part in it.
+Two equal results show a lane that stands still. A worker's own view of the lane does
+not matter.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sqlalchemy import (
 from rescind.ledger.changes.candidates import due as due_of
 from rescind.ledger.changes.candidates import readable
 from rescind.ledger.changes.claims import waiting_many
-from rescind.ledger.changes.due_lanes import look
+from rescind.ledger.changes.due_lanes import find_due_work
 from rescind.ledger.changes.lane_states import register_lanes
 from rescind.ledger.states import State
 from rescind.ledger.storage.counters import CALL, OUTCOME
@@ -49,32 +49,33 @@ OPERATIONS = {
 _ASKED: Columns = {"place": BigInteger, "provider": Text, "account": Text}
 MOST_COUNTED = 1000
 LONGEST_LEASE = timedelta(days=1)
-"""No lease lasts for longer."""
+"""Longer than any lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is due in one state of one lane, and what was ever done about it."""
+    """The due orders in one state of one lane, and the work ever done on them."""
 
     due: int
-    """Orders, no more than ``MOST_COUNTED``."""
+    """Due orders, at most ``MOST_COUNTED``."""
     done: int
-    """Calls of this operation; for cancels, ends of any kind as well."""
+    """Calls of this operation; for cancels, also all orders that ended."""
     version: int
-    """The latest of those that are due: a worker that claims some and puts them back,
-    behind another cancellation of the same order say, raises it."""
+    """The highest version of the due orders. A worker raises it even if it only claims
+    orders and puts them back, for example behind another cancellation of an order."""
     sending: bool
-    """Whether a worker holds orders of the lane, to cancel them."""
+    """Whether a worker is sending cancels of the lane."""
 
 
 def standing(
     connection: Connection, now: datetime, due_for: timedelta
 ) -> dict[tuple[Lane, State], Standing]:
-    """Every lane and state in which something is due for ``due_for``, or longer.
+    """Every lane and state with an order that has been due for ``due_for`` or longer.
 
-    A handful of statements, whatever the number of lanes; one where nothing is due.
+    The number of statements does not depend on the number of lanes; it is one if no
+    order is due.
     """
-    found = look(connection, now - due_for).due
+    found = find_due_work(connection, now - due_for).due
     asked = [(lane, state) for lane in sorted(found) for state in sorted(found[lane])]
     if not asked:
         return {}
@@ -101,7 +102,7 @@ def standing(
 
 
 def _done(connection: Connection, lanes: Collection[Lane]) -> Counter[tuple[Lane, str]]:
-    """Calls by lane and operation; those of cancels with all that has ended."""
+    """Calls by lane and operation; orders that ended count with the cancels."""
     named = (T.provider, T.account, T.metric, T.first)
     chosen = (
         select(*named, func.sum(T.count))
@@ -140,18 +141,18 @@ def _version(dialect: str, state: State) -> Select[Any]:
     return select(lanes.c.place, latest)
 
 
-# --- what was found, for all to see -----------------------------------------------
+# --- the mark of a stalled lane ---------------------------------------------------
 
 
 def stalled_lanes(connection: Connection) -> dict[Lane, datetime]:
-    """The lanes that stand still, and since when nothing has moved in them."""
+    """The lanes that stand still, each with the time of its last progress."""
     chosen = select(L.provider, L.account, L.stalled_since)
     rows = connection.execute(chosen.where(L.stalled_since.is_not(None)))
     return {(row.provider, row.account): moment(row.stalled_since) for row in rows}
 
 
 def mark(connection: Connection, stalled: Mapping[Lane, datetime]) -> None:
-    """These stand still; one that is known to do so keeps its moment."""
+    """Mark lanes as stalled; a lane that is marked already keeps its time."""
     register_lanes(connection, stalled)
     statement = _of_one_lane(L.stalled_since.is_(None))
     for lane in sorted(stalled):
@@ -159,7 +160,7 @@ def mark(connection: Connection, stalled: Mapping[Lane, datetime]) -> None:
 
 
 def clear(connection: Connection, lanes: Iterable[Lane]) -> None:
-    """These go on, or have nothing to do."""
+    """Remove the mark from lanes that make progress or have no due work."""
     statement = _of_one_lane(L.stalled_since.is_not(None))
     for lane in sorted(lanes):
         connection.execute(statement, {**_named(lane), "since": None})

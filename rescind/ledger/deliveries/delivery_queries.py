@@ -67,14 +67,14 @@ def _due() -> Select[Any]:
     )
 
 
-def told_of(connection: Connection, cancellation_id: str) -> list[dict[str, Any]]:
+def deliveries_of(connection: Connection, cancellation_id: str) -> list[dict[str, Any]]:
     """The deliveries of one cancellation as documents, oldest first."""
     its = select(DELIVERY).where(D.cancellation_id == cancellation_id)
     rows = connection.execute(its.order_by(D.cancellation_id, D.seq, D.kind))
     return [as_document(row) for row in rows]
 
 
-def list_told(
+def delivery_page(
     connection: Connection, state: str | None, limit: int, behind: Place | None = None
 ) -> list[Row[Any]]:
     """Deliveries with their cancellations' lanes and orders. Waiting ones are sorted by

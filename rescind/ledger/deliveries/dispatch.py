@@ -24,7 +24,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from rescind.ledger.deliveries.retry_policy import Attempt, Kind, Result, Telling
+from rescind.ledger.deliveries.retry_policy import (
+    Attempt,
+    ClaimedDelivery,
+    Kind,
+    Result,
+)
 from rescind.ledger.reading.queries import as_record, rows_of, stamp
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.milliseconds import in_ms, to_ms
@@ -59,9 +64,9 @@ _RESULTS = {"delivered": "delivered", "waiting": "failed", "given_up": "given_up
 # --- claiming ---------------------------------------------------------------------
 
 
-def hold(
+def claim_deliveries(
     connection: Connection, target: str, limit: int, lease: timedelta, now: datetime
-) -> list[Telling]:
+) -> list[ClaimedDelivery]:
     """Claim up to ``limit`` due deliveries to one target, the longest due first."""
     values = {
         "its_target": target,
@@ -69,16 +74,16 @@ def hold(
         "now": in_ms(now),
         "lease_ends": in_ms(now + lease),
     }
-    held = connection.execute(_hold(), values).all()
+    held = connection.execute(_claim(), values).all()
     rows = rows_of(connection, list({one.cancellation_id for one in held}))
     ended = {row.id: row for row in rows}
     # A row whose cancellation was deleted by hand must not stop the others.
     known = (one for one in held if one.cancellation_id in ended)
-    return [_telling(one, ended[one.cancellation_id]) for one in known]
+    return [_claimed(one, ended[one.cancellation_id]) for one in known]
 
 
 @cache
-def _hold() -> ReturningUpdate[Any]:
+def _claim() -> ReturningUpdate[Any]:
     due = (
         select(*KEY)
         .where(
@@ -107,8 +112,8 @@ def _hold() -> ReturningUpdate[Any]:
     )
 
 
-def _telling(held: Any, row: Any) -> Telling:
-    return Telling(
+def _claimed(held: Any, row: Any) -> ClaimedDelivery:
+    return ClaimedDelivery(
         cancellation_id=held.cancellation_id,
         seq=held.seq,
         kind=Kind(held.kind),
@@ -163,7 +168,7 @@ def settle(connection: Connection, attempts: Sequence[Attempt], now: datetime) -
 
 
 def _settled_row(one: Attempt) -> dict[str, Any]:
-    held = one.telling
+    held = one.delivery
     return {
         "cancellation_id": held.cancellation_id,
         "seq": held.seq,
@@ -171,8 +176,8 @@ def _settled_row(one: Attempt) -> dict[str, Any]:
         "version": held.version,
         "state": _STATES[one.result],
         "due_at": to_ms(one.due_at),
-        "status": one.heard.status,
-        "detail": one.heard.detail,
+        "status": one.response.status,
+        "detail": one.response.detail,
     }
 
 
@@ -190,7 +195,7 @@ def _settle(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate[Any]:
     )
 
 
-def put_off(connection: Connection, target: str, until: datetime) -> None:
+def postpone(connection: Connection, target: str, until: datetime) -> None:
     """Postpone up to ``AT_ONCE`` deliveries to a target that asked for a wait."""
     chosen = (
         select(*KEY)

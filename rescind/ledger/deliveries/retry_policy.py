@@ -49,7 +49,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class ClaimedDelivery:
     """One delivery that a worker has claimed. ``version`` is its fencing token."""
 
     cancellation_id: str
@@ -72,10 +72,10 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Response:
     """A receiver's response to an attempt, or why there was none."""
 
-    taken: bool
+    accepted: bool
     status: int | None = None
     detail: str | None = None
     wait: timedelta | None = None
@@ -88,8 +88,8 @@ class Heard:
 class Attempt:
     """One attempt and its consequence."""
 
-    telling: Telling
-    heard: Heard
+    delivery: ClaimedDelivery
+    response: Response
     result: Result
     due_at: datetime | None = None
 
@@ -99,15 +99,17 @@ def webhook_id(cancellation_id: str, seq: int) -> str:
     return f"msg_{cancellation_id}_{seq}"
 
 
-def judge(telling: Telling, heard: Heard, now: datetime, chance: float) -> Attempt:
+def judge(
+    delivery: ClaimedDelivery, response: Response, now: datetime, chance: float
+) -> Attempt:
     """What follows from a response; ``chance`` is a random number in [0, 1)."""
-    if heard.taken:
-        return Attempt(telling, heard, Result.DELIVERED)
-    delay = None if heard.gone else delay_after(telling.attempts, chance)
+    if response.accepted:
+        return Attempt(delivery, response, Result.DELIVERED)
+    delay = None if response.gone else delay_after(delivery.attempts, chance)
     if delay is None:
-        return Attempt(telling, heard, Result.GIVEN_UP)
-    wait = min(heard.wait or timedelta(0), LONGEST_WAIT)
-    return Attempt(telling, heard, Result.RETRIED, now + max(delay, wait))
+        return Attempt(delivery, response, Result.GIVEN_UP)
+    wait = min(response.wait or timedelta(0), LONGEST_WAIT)
+    return Attempt(delivery, response, Result.RETRIED, now + max(delay, wait))
 
 
 def delay_after(attempts: int, chance: float) -> timedelta | None:

@@ -53,7 +53,7 @@ class Ended(NamedTuple):
     callback_task: str | None
 
 
-def begin(connection: Connection, ended: Iterable[Ended]) -> int:
+def create_deliveries(connection: Connection, ended: Iterable[Ended]) -> int:
     """Create the deliveries of cancellations made final in this transaction; returns
     how many.
 
@@ -67,7 +67,7 @@ def begin(connection: Connection, ended: Iterable[Ended]) -> int:
     return len(rows)
 
 
-def asked_for(connection: Connection, ids: Sequence[str]) -> list[Ended]:
+def callbacks_of(connection: Connection, ids: Sequence[str]) -> list[Ended]:
     """The callbacks of these cancellations."""
     found: list[Ended] = []
     for start in range(0, len(ids), AT_ONCE):

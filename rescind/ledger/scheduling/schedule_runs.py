@@ -77,7 +77,7 @@ def open_run(
     return True
 
 
-def begin_by_hand(
+def start_manual_run(
     connection: Connection, name: str, now: datetime, lease: timedelta
 ) -> Run:
     """Start an extra run, held by the operator who asked for it."""
@@ -120,7 +120,7 @@ def ready(connection: Connection, now: datetime) -> list[Row[Any]]:
     return list(connection.execute(chosen.order_by(R.lease_ends)))
 
 
-def take(
+def claim_run(
     connection: Connection,
     name: str,
     now: datetime,
@@ -165,7 +165,7 @@ def renew(connection: Connection, run: Run, until: datetime) -> bool:
     return connection.execute(longer).rowcount == 1
 
 
-def give_back(
+def release_run(
     connection: Connection, run: Run, at: datetime, *, why: str | None = None
 ) -> bool:
     """Release the run for a new attempt at ``at``. Without ``why``, this attempt does

@@ -14,13 +14,13 @@ from rescind.ledger.storage.upsert import insert_into
 S = SCHEDULE.c
 
 
-def since_when(connection: Connection) -> dict[str, tuple[str, datetime]]:
+def read_starts(connection: Connection) -> dict[str, tuple[str, datetime]]:
     """Each schedule's timing, and since when it has had it."""
     rows = connection.execute(select(S.name, S.timing, S.since))
     return {row.name: (row.timing, moment(row.since)) for row in rows}
 
 
-def remember(
+def write_starts(
     connection: Connection,
     timings: Mapping[str, str],
     known: Collection[str],

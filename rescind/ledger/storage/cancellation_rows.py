@@ -99,7 +99,7 @@ def progress_of(row: Row[Any]) -> Progress:
 
 
 def claimed_by_lane(held: Sequence[Row[Any]]) -> dict[Lane, list[Claimed]]:
-    # Most of a claim are alike: one object stands for what all of them share.
+    # Most rows of a claim are alike: they share one object.
     params, known = cache(json.loads), dict[tuple[Any, ...], Progress]()
     found: dict[Lane, list[Claimed]] = {}
     for row in sorted(held, key=attrgetter("urgency", "id")):

@@ -70,14 +70,22 @@ def count(
     second: str = "",
     *,
     by: int = 1,
-    crowd: bool = False,
+    per_thread: bool = False,
 ) -> None:
     """Raise ``metric`` by ``by``, if this transaction is committed.
 
-    ``crowd``: several threads of one worker count for this lane at once, as at intake.
+    ``per_thread``: several threads of one worker count for this lane, as at intake.
     """
     if by:
-        key = (0, metric, *lane, first, second, "", _shard(connection, crowd=crowd))
+        key = (
+            0,
+            metric,
+            *lane,
+            first,
+            second,
+            "",
+            _shard(connection, per_thread=per_thread),
+        )
         _add(connection, {key: (by, 0, 0)})
 
 
@@ -87,10 +95,10 @@ def count_outcomes(
     ended: Iterable[tuple[str, str | None, int]],
     now: datetime,
     *,
-    crowd: bool = False,
+    per_thread: bool = False,
 ) -> None:
     """Count ended cancellations by state and reason: in total, and for this slot."""
-    shard, slot = _shard(connection, crowd=crowd), slot_of(now)
+    shard, slot = _shard(connection, per_thread=per_thread), slot_of(now)
     for state, reason, number in ended:
         key = (OUTCOME, *lane, str(state), str(reason or ""), "", shard)
         _add(connection, {(0, *key): (number, 0, 0), (slot, *key): (number, 0, 0)})
@@ -112,7 +120,7 @@ def count_call(
 
 def count_webhook(connection: Connection, result: str, by: int = 1) -> None:
     """Count attempts to deliver: ``delivered``, ``failed`` or ``given_up``."""
-    count(connection, WEBHOOK, ("", ""), result, by=by, crowd=True)
+    count(connection, WEBHOOK, ("", ""), result, by=by, per_thread=True)
 
 
 def _bucket(took_ms: int) -> str:
@@ -125,11 +133,11 @@ def slot_of(now: datetime) -> int:
     return at - at % round(SLOT.total_seconds() * 1000)
 
 
-def _shard(connection: Connection, *, crowd: bool = False) -> int:
+def _shard(connection: Connection, *, per_thread: bool = False) -> int:
     """A worker's shard, or its thread's: writers of one shard wait for each other."""
     if connection.dialect.name == "sqlite":
         return 0  # SQLite allows only one writer at a time anyway
-    if crowd:
+    if per_thread:
         return _hashed(os.getpid(), threading.get_ident())
     return _hashed(os.getpid(), 0)
 

@@ -229,7 +229,7 @@ class Lane(SQLModel, table=True):
     held_reason: str | None = Field(default=None, sa_column=_text())
     probe_at: int | None = Field(default=None, sa_column=_time())
     stalled_since: int | None = Field(default=None, sa_column=_time())
-    """Since when nothing has moved, though something is due and may be called."""
+    """Since when the lane makes no progress, though work is due and allowed."""
 
 
 def table(model: type[SQLModel]) -> Table:

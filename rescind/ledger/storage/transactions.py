@@ -91,7 +91,7 @@ def _to_wal(cursor: sqlite3.Cursor) -> None:
 def writing(
     engine: Engine,
     *,
-    crowd: str | None = None,
+    queue: str | None = None,
     seconds: float | None = DEADLINE_SECONDS,
 ) -> Iterator[Connection]:
     """One transaction that writes; commits at the end, or not at all.
@@ -99,12 +99,12 @@ def writing(
     On PostgreSQL it is given up after ``seconds``.
 
     SQLite lets one writer in at a time, and a waiting writer sleeps for up to 100 ms.
-    So writers wait in a queue of ours first. Writers of the same ``crowd`` wait in a
-    queue of their own before, so that each crowd has one writer in the main queue.
+    So writers wait in a queue of ours first. Writers that name a ``queue`` wait in that
+    queue before, so that only one of them is in the main queue.
     """
-    with ExitStack() as queue:
-        for name in _queues(engine, crowd):
-            queue.enter_context(_turn(name))
+    with ExitStack() as stack:
+        for name in _queues(engine, queue):
+            stack.enter_context(_turn(name))
         with translated(engine), engine.begin() as connection:
             bound(connection, seconds)
             counters.begin(connection)
@@ -112,11 +112,11 @@ def writing(
             counters.finish(connection)
 
 
-def _queues(engine: Engine, crowd: str | None) -> Iterator[str]:
+def _queues(engine: Engine, queue: str | None) -> Iterator[str]:
     file = engine.url.database
     if engine.dialect.name == "sqlite" and file:
-        if crowd is not None:
-            yield f"{file}-{crowd}"
+        if queue is not None:
+            yield f"{file}-{queue}"
         yield f"{file}-turn"
 
 

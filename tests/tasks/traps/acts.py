@@ -1,4 +1,4 @@
-"""What the tests of traps do to a running system, and what they look at."""
+"""Actions and checks on a running system for the tests of traps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _numbers = itertools.count(900_000_001)
 
 
 def new_orders(running: Running, count: int, begins: str = "") -> list[str]:
-    """Orders that can be cancelled, at the provider alone."""
+    """Make orders at the simulated provider that can be cancelled."""
     orders = [f"{begins}{next(_numbers)}" for _ in range(count)]
     running.sandbox.seed(PROVIDER, orders, "scheduled")
     return orders
@@ -35,7 +35,7 @@ def entry(order: str, account: str = "default", **rest: Any) -> dict[str, Any]:
 
 
 def submitted(running: Running, count: int, account: str = "default") -> list[str]:
-    """So many new orders, all in one message."""
+    """Submit so many new orders in one message."""
     orders = new_orders(running, count)
     running.submit(*(entry(order, account) for order in orders))
     return orders
@@ -48,7 +48,7 @@ def record(running: Running, order: str, account: str = "default") -> dict[str, 
 def cancelled_once(
     running: Running, orders: list[str], account: str = "default"
 ) -> None:
-    """Each ends as cancelled, truly, and nothing is sent after what worked."""
+    """Check that each is cancelled at the provider, and no cancel was sent after."""
     for order in orders:
         found = running.ends(f"{PROVIDER}/{account}/{order}")
         assert found["state"] == "cancelled", found
@@ -69,7 +69,7 @@ def redis_answers(running: Running) -> bool:
 
 @contextmanager
 def locked_ledger(running: Running) -> Iterator[None]:
-    """Nobody can write to it; a worker that takes a submission in waits."""
+    """Lock the ledger against writes; a worker that accepts a submission waits."""
     path = running.system.settings.database.removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -78,7 +78,7 @@ def locked_ledger(running: Running) -> Iterator[None]:
 
 
 def submissions_under_way(running: Running) -> list[bytes]:
-    """The tags of the submissions that workers hold, and have not acknowledged."""
+    """The tags of the submissions that workers hold unacknowledged."""
     held: Any = client(running).hkeys("rescind:unacked")
     return list(held)
 
@@ -91,14 +91,14 @@ def wait_until_held(running: Running, count: int = 1) -> None:
 
 
 def a_while_passes(running: Running, seconds: float) -> None:
-    """What is under way has been so for longer, as far as Redis can tell."""
+    """Make the messages under way older in Redis."""
     with client(running) as redis_client:
         for tag in submissions_under_way(running):
             redis_client.zincrby("rescind:unacked_index", -seconds, tag)
 
 
 def leases_run_out(running: Running, account: str = "default") -> None:
-    """The time of every claim on the lane is over, as far as the ledger can tell."""
+    """End the leases of all claims on the lane in the ledger."""
     with writing(running.engine) as connection:
         connection.execute(
             update(CANCELLATION)
@@ -112,13 +112,13 @@ def leases_run_out(running: Running, account: str = "default") -> None:
 
 @contextmanager
 def both_workers(running: Running) -> Iterator[Inspect]:
-    """Asks the two of a fleet, over a connection that no restart has ended."""
+    """Ask both workers of a fleet, over a new connection."""
     with running.producer.connection() as fresh:
         yield running.producer.control.inspect(timeout=3, limit=2, connection=fresh)
 
 
 def both_say(running: Running, command: str, **how: Any) -> dict[str, Any]:
-    """What both workers answer to a command that inspects, once both are there."""
+    """Both workers' answers to a command that inspects, once both run."""
     said: dict[str, Any] = {}
 
     def both_have_said() -> bool:
@@ -131,7 +131,7 @@ def both_say(running: Running, command: str, **how: Any) -> dict[str, Any]:
 
 
 def worker_that_runs(running: Running, task: str) -> str:
-    """The program (``worker`` or ``worker-2``) that is at such a task."""
+    """The program (``worker`` or ``worker-2``) that runs such a task."""
     found: list[str] = []
 
     def look() -> bool:
@@ -146,7 +146,7 @@ def worker_that_runs(running: Running, task: str) -> str:
 
 
 def kill(running: Running, program: str) -> None:
-    """``kill -9``, and wait until it is gone; its supervisor starts it again."""
+    """``kill -9``, and wait for the end; its supervisor restarts it."""
     until(lambda: program in running.system.pids, program)
     pid = running.system.pids[program]
     os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Two systems for all traps: a fleet with the real settings, and a hasty one."""
+"""Two systems for all traps: one with the real settings, one with short waits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from celery import Celery
 from chaos.proxy import Proxy
 from rescind.sandbox import Sandbox
 from tests.tasks.conftest import QUICK, Running, accounts_toml, start
-from tests.tasks.traps.fleets import SHORTER, Fleet, Hasty
+from tests.tasks.traps.fleets import SHORTER, Fleet, ShortWaits
 
 Given = TypeVar("Given")
 EXTRA_ACCOUNTS = {
@@ -25,7 +25,7 @@ EXTRA_ACCOUNTS = {
     "rationed": 'rate = "4/minute"',
     "held": "",
 }
-"""Accounts of iletiMerkezi, and what each overrides."""
+"""Accounts of iletiMerkezi, with the policy values that each overrides."""
 
 
 @pytest.fixture(scope="package")
@@ -41,49 +41,54 @@ def fleet_for_all(
 
 @pytest.fixture
 def fleet(sandbox: Sandbox, fleet_for_all: Running) -> Iterator[Running]:
-    """Two workers and two beats, with nothing shortened."""
+    """Two workers and two beats with the real waits."""
     del sandbox
     yield from _showing_what_is_said(fleet_for_all, fleet_for_all)
 
 
 @dataclass
 class Cuttable:
-    """A hasty system, and the proxy through which alone it reaches Redis."""
+    """A system with short waits, and the proxy through which it reaches Redis."""
 
     running: Running
     proxy: Proxy
     direct: Celery
-    """Another client, which nothing can cut off."""
+    """A direct client of Redis, without the proxy."""
 
 
 @pytest.fixture(scope="package")
-def hasty_for_all(
+def quick_for_all(
     shared_sandbox: Sandbox, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cuttable]:
-    home = tmp_path_factory.mktemp("hasty")
+    home = tmp_path_factory.mktemp("quick")
     accounts = write_accounts(home, shared_sandbox)
     own_database = valkey_url.removesuffix("/0") + "/9"
     redis.Redis.from_url(own_database).flushdb()
     with Proxy(urlsplit(valkey_url).port or 0) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}/9"
-        hasty = start(
-            home, accounts, shared_sandbox, kind=Hasty, redis_url=url, concurrency=6
+        quick = start(
+            home,
+            accounts,
+            shared_sandbox,
+            kind=ShortWaits,
+            redis_url=url,
+            concurrency=6,
         )
-        with hasty as found:
+        with quick as found:
             found.producer.conf.broker_transport_options = SHORTER
             yield Cuttable(found, proxy, Celery(broker=own_database))
             found.system.kill()
 
 
 @pytest.fixture
-def hasty(sandbox: Sandbox, hasty_for_all: Cuttable) -> Iterator[Cuttable]:
-    """One worker with waits that a test can sit out; it can be cut off from Redis."""
+def quick(sandbox: Sandbox, quick_for_all: Cuttable) -> Iterator[Cuttable]:
+    """One worker with short waits, which can be cut off from Redis."""
     del sandbox
-    yield from _showing_what_is_said(hasty_for_all.running, hasty_for_all)
+    yield from _showing_what_is_said(quick_for_all.running, quick_for_all)
 
 
 def _showing_what_is_said(running: Running, given: Given) -> Iterator[Given]:
-    """pytest shows what is printed if the test fails, and only then."""
+    """Print the logs, which pytest shows only if the test fails."""
     before = len(running.said)
     yield given
     print("\n".join(running.said[before:]))

@@ -1,4 +1,4 @@
-"""Systems that are built to walk into traps."""
+"""Builds the systems for the tests of traps."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SHORTER = {
     "socket_connect_timeout": 1,
     "health_check_interval": 1,
 }
-"""The broker's options, with waits that a test can sit out."""
+"""The broker's options with short waits."""
 
 
 class Fleet(System):
-    """Two workers and two beats on one Redis; some orders kill who touches them."""
+    """Two workers and two beats on one Redis; some orders kill the worker."""
 
     def _programs(self) -> Iterator[Program]:
         for program in super()._programs():
@@ -45,19 +45,19 @@ class Fleet(System):
         return replace(one, name=name, command=tuple(own))
 
 
-class Hasty(System):
-    """A worker and beat that wait for nothing as long as they should."""
+class ShortWaits(System):
+    """A worker and a beat with short waits."""
 
     def _programs(self) -> Iterator[Program]:
         for program in super()._programs():
             one = _with_tests(program)
-            hasty = (
-                "tests.tasks.traps.hasty"
+            quick = (
+                "tests.tasks.traps.short_waits_app"
                 if part == "worker" and before == "-A"
                 else part
                 for before, part in zip(("", *one.command), one.command, strict=False)
             )
-            yield replace(one, command=tuple(hasty))
+            yield replace(one, command=tuple(quick))
 
 
 def _with_tests(program: Program) -> Program:

@@ -1,4 +1,4 @@
-"""Loaded into a test's workers: some orders kill the process that touches them."""
+"""Loaded into workers of a test: some orders kill the process that calls for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rescind.provider.http_messages import Request
 from rescind.provider.outcomes import Order
 
 DEADLY = "666"
-"""What the numbers of such orders begin with."""
+"""The first digits of such orders."""
 
 _build_cancel = IletiMerkezi.build_cancel
 

@@ -1,4 +1,4 @@
-"""Connections to Redis that go dead, or away."""
+"""Connections to Redis that hang or are lost."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from tests.tasks.traps.conftest import Cuttable
 
 
 def test_connections_that_go_dead_unnoticed_stop_neither_workers_nor_producers(
-    hasty: Cuttable,
+    quick: Cuttable,
 ) -> None:
-    """Left alone both hung, for the four minutes of the experiment and no doubt
+    """Celery alone: both hung, for the four minutes of the experiment, and probably
     for ever."""
-    running = hasty.running
+    running = quick.running
     cancelled_once(running, submitted(running, 1))
-    hasty.proxy.cut()
+    quick.proxy.cut()
     cancelled_once(running, submitted(running, 1))
 
 
 def test_calls_under_way_when_redis_restarts_are_made_once(
     fleet: Running, sandbox: Sandbox
 ) -> None:
-    """Left alone: a second copy of the task ran beside the first; and with kombu 5.7
-    a worker with anything under way ended."""
+    """Celery alone: a second copy of the task ran beside the first; and with kombu 5.7
+    a worker with a running task ended."""
     workers = _workers(fleet)
     sandbox.settings(latency_ms={PROVIDER: 1500.0})
     orders = submitted(fleet, 4, "slow-answers")
     until(lambda: all(_cancels(fleet, order) for order in orders), "the calls")
     kill(fleet, "redis")
     cancelled_once(fleet, orders, "slow-answers")
-    # Nothing had to be read back: their worker has heard the answers, and lives.
+    # No order had to be read back: the worker got the answers, and still runs.
     steps = [s["to"] for s in record(fleet, orders[0], "slow-answers")["history"]]
     assert steps == ["queued", "sending", "cancelled"]
     assert [_cancels(fleet, order) for order in orders] == [1, 1, 1, 1]
@@ -52,7 +52,7 @@ def test_calls_under_way_when_redis_restarts_are_made_once(
 def test_a_submission_under_way_when_redis_restarts_is_taken_in(
     fleet: Running,
 ) -> None:
-    """Left alone it came back after ten minutes: its worker lived, its task died."""
+    """Celery alone: it came back after ten minutes: its worker lived, its task died."""
     with locked_ledger(fleet):
         orders = submitted(fleet, 2)
         worker_that_runs(fleet, "rescind.submit")

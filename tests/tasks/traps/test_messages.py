@@ -25,43 +25,44 @@ from tests.tasks.traps.acts import (
     worker_that_runs,
 )
 from tests.tasks.traps.conftest import Cuttable
-from tests.tasks.traps.ears import Ears
+from tests.tasks.traps.event_listener import EventListener
 from worker.intake_channel import VISIBILITY_SECONDS
-from worker.notifications import wake_one
+from worker.notifications import notify_lane
 
 
 def test_an_eta_beyond_the_visibility_timeout_delivers_often_and_cancels_once(
-    hasty: Cuttable,
+    quick: Cuttable,
 ) -> None:
-    """Left alone: one task with an eta, four runs of it at once."""
-    running = hasty.running
+    """Celery alone: one task with an eta, four runs of it at once."""
+    running = quick.running
     (order,) = new_orders(running, 1)
-    with Ears(hasty.direct) as ears:
+    with EventListener(quick.direct) as listener:
         running.producer.send_task(
             "rescind.submit",
             kwargs={"cancellations": [entry(order)]},
             queue="rescind",
             countdown=3,
         )
-        until(lambda: ears.received("rescind.submit") > 1, "a second delivery")
+        until(lambda: listener.received("rescind.submit") > 1, "a second delivery")
         cancelled_once(running, [order])
     assert len(running.events(PROVIDER, order, "cancel")) == 1
 
 
 def test_a_second_start_of_a_task_beside_the_first_sends_nothing_twice(
-    hasty: Cuttable, sandbox: Sandbox
+    quick: Cuttable, sandbox: Sandbox
 ) -> None:
-    """Left alone: three overlapping starts of one task, longer than the timeout."""
-    running = hasty.running
+    """Celery alone: three overlapping starts of one task, longer than the timeout."""
+    running = quick.running
     sandbox.settings(latency_ms={PROVIDER: 3500.0})
     lane = "slow-answers"
-    with Ears(hasty.direct) as ears:
+    with EventListener(quick.direct) as listener:
         (order,) = submitted(running, 1, lane)
         until(lambda: record(running, order, lane)["state"] == "sending", order)
-        before = ears.received(f"{PROVIDER}.cancel", lane)
-        wake_one(running.producer, (PROVIDER, lane), "cancel")
+        before = listener.received(f"{PROVIDER}.cancel", lane)
+        notify_lane(running.producer, (PROVIDER, lane), "cancel")
         until(
-            lambda: ears.received(f"{PROVIDER}.cancel", lane) > before, "another start"
+            lambda: listener.received(f"{PROVIDER}.cancel", lane) > before,
+            "another start",
         )
         assert record(running, order, lane)["state"] == "sending"
         cancelled_once(running, [order], lane)
@@ -69,10 +70,10 @@ def test_a_second_start_of_a_task_beside_the_first_sends_nothing_twice(
     sandbox.settings(latency_ms={PROVIDER: 0.0})
 
 
-def test_what_a_killed_worker_was_given_is_taken_in_by_another_within_seconds(
+def test_a_killed_workers_submissions_are_accepted_by_another_within_seconds(
     fleet: Running,
 ) -> None:
-    """Left alone: 90 seconds late with a visibility timeout of 5; with one of ten
+    """Celery alone: 90 seconds late with a visibility timeout of 5; with one of ten
     minutes, more than ten minutes. And beside the lock that a worker leaves which is
     killed while it gives back: not until that expires, after five minutes."""
     with client(fleet) as redis_client, locked_ledger(fleet):
@@ -85,26 +86,26 @@ def test_what_a_killed_worker_was_given_is_taken_in_by_another_within_seconds(
     assert redis_client.delete("unacked_mutex") == 1, "it was in the way all the time"
 
 
-def test_what_no_message_speaks_of_any_more_is_found_by_the_sweep(
+def test_orders_without_a_message_are_found_by_the_sweep(
     fleet: Running,
 ) -> None:
-    """Left alone: 7 of 400 stayed behind in one run of nine."""
+    """Celery alone: 7 of 400 stayed behind in one run of nine."""
     orders = new_orders(fleet, 3)
     settings = fleet.system.settings
     accounts = load_accounts(fleet.accounts)
     entries = [entry(order) for order in orders]
-    # As if the wake-up that follows had been lost.
+    # Simulate the loss of the notification that follows.
     take_in(fleet.engine, accounts, settings.seal(), entries, datetime.now(UTC))
     cancelled_once(fleet, orders)
 
 
-def test_a_client_that_only_sends_gives_nothing_back_too_early(
+def test_a_client_that_only_sends_requeues_nothing_too_early(
     fleet: Running,
 ) -> None:
-    """The shortest visibility timeout on a broker counts, but for consumers alone."""
+    """The shortest visibility timeout on a broker counts, but only for consumers."""
     impatient = Celery(broker=fleet.system.redis_url)
     impatient.conf.broker_transport_options = {"visibility_timeout": 0}
-    with locked_ledger(fleet), Ears(fleet.producer) as ears:
+    with locked_ledger(fleet), EventListener(fleet.producer) as listener:
         orders = new_orders(fleet, 2)
         for order in orders:
             impatient.send_task(
@@ -113,6 +114,6 @@ def test_a_client_that_only_sends_gives_nothing_back_too_early(
                 queue="rescind",
             )
         wait_until_held(fleet, 2)
-        ears.sit_through(2)
-        assert ears.received("rescind.submit") == 2
+        listener.wait_for_sweeps(2)
+        assert listener.received("rescind.submit") == 2
     cancelled_once(fleet, orders)

@@ -1,4 +1,4 @@
-"""Several programs at once, and tasks that get in each other's way."""
+"""Several programs at once, and tasks that delay each other."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from tests.tasks.traps.acts import (
     record,
     submitted,
 )
-from tests.tasks.traps.ears import Ears
+from tests.tasks.traps.event_listener import EventListener
 from tests.tasks.traps.poison import DEADLY
-from worker.notifications import wake_one
+from worker.notifications import notify_lane
 
 
 def test_a_worker_starts_with_threads_alone(fleet: Running) -> None:
-    """Left alone: a call that hangs holds up all others, or is killed half way."""
-    # One was told ``--pool prefork``, which is how Celery says "as it is set".
+    """Celery alone: a call that hangs blocks all others, or is killed half way."""
+    # One got ``--pool prefork``, by which Celery means "as configured".
     stats = both_say(fleet, "stats")
     pools = [one["pool"]["implementation"] for one in stats.values()]
     assert pools == ["celery.concurrency.thread:TaskPool"] * 2
@@ -55,14 +55,14 @@ def test_a_worker_starts_with_threads_alone(fleet: Running) -> None:
 def test_a_rate_is_one_for_all_workers_and_holds_up_no_other_lane(
     fleet: Running,
 ) -> None:
-    """Left alone (Celery's own): two workers made 10.3 calls/s of 5, and what stood
-    behind a limited task waited with it."""
+    """Celery alone: two workers made 10.3 calls/s of 5, and the tasks behind a
+    limited task waited with it."""
     rationed = submitted(fleet, 12, "rationed")
     others = submitted(fleet, 3)
     until(lambda: _called(fleet, rationed) == 4, "all the calls that may be made")
     cancelled_once(fleet, others)
-    with Ears(fleet.producer) as ears:
-        ears.sit_through(4)
+    with EventListener(fleet.producer) as listener:
+        listener.wait_for_sweeps(4)
     assert _called(fleet, rationed) == 4
     hold(fleet, "rationed")
 
@@ -83,7 +83,7 @@ def resume(fleet: Running, account: str) -> None:
 
 
 def test_two_beats_side_by_side_do_nothing_twice(fleet: Running) -> None:
-    """Left alone: 22 ticks for 12."""
+    """Celery alone: 22 ticks for 12."""
     assert {"beat", "beat-2"} <= fleet.system.pids.keys()
     orders = new_orders(fleet, 30)
     fleet.submit(*(entry(order, not_before="+1s") for order in orders))
@@ -95,7 +95,7 @@ def test_two_beats_side_by_side_do_nothing_twice(fleet: Running) -> None:
 
 
 def test_the_nearest_deadline_goes_first_however_late_it_came(fleet: Running) -> None:
-    """Left alone (priorities on Redis): a late urgent one came twelfth."""
+    """Celery alone (priorities on Redis): a late urgent one came twelfth."""
     hold(fleet, "in-turn")
     orders = submitted(fleet, 12, "in-turn")
     (urgent,) = new_orders(fleet, 1)
@@ -105,14 +105,14 @@ def test_the_nearest_deadline_goes_first_however_late_it_came(fleet: Running) ->
     resume(fleet, "in-turn")
     cancelled_once(fleet, [*orders, urgent], "in-turn")
     called = {o: fleet.events(PROVIDER, o, "cancel")[0]["t"] for o in [*orders, urgent]}
-    # Of two workers that begin at once, one may be quicker with the second order.
+    # If two workers begin at once, one may send the second order first.
     assert sorted(called, key=lambda order: called[order]).index(urgent) < 2
 
 
 def test_an_order_that_kills_its_worker_ends_by_its_attempts_and_stops_no_lane(
     fleet: Running,
 ) -> None:
-    """Left alone: 26 children were lost in a short run, and no end to it."""
+    """Celery alone: 26 children died in a short run, without an end."""
     (deadly,) = new_orders(fleet, 1, begins=DEADLY)
     deaths = _deaths(fleet)
     fleet.submit(entry(deadly, "poisoned"))
@@ -127,7 +127,7 @@ def test_an_order_that_kills_its_worker_ends_by_its_attempts_and_stops_no_lane(
     assert (found["state"], found["reason"]) == ("failed", "attempts_exhausted")
     assert found["attempts"] == 2
     assert fleet.events(PROVIDER, deadly, "cancel") == []
-    # Some of the others may have been under way in a worker that it killed.
+    # Other orders may have been under way in a worker that it killed.
     leases_run_out(fleet)
     cancelled_once(fleet, others)
     assert _deaths(fleet) - deaths == found["attempts"]
@@ -137,20 +137,20 @@ def _deaths(fleet: Running) -> int:
     return sum("was ended by SIGKILL" in line for line in fleet.said)
 
 
-def test_two_operations_of_a_lane_that_may_not_be_called_do_not_wake_each_other(
+def test_two_operations_of_a_held_lane_do_not_notify_each_other(
     fleet: Running,
 ) -> None:
-    """Left alone: two tasks that woke each other hundreds of times a second."""
+    """Celery alone: two tasks notified each other hundreds of times a second."""
     hold(fleet, "held")
     first, second = submitted(fleet, 2, "held")
     until(lambda: record(fleet, second, "held")["state"] == "queued", second)
     _now_unknown(fleet, first)
     lane = (PROVIDER, "held")
-    with Ears(fleet.producer) as ears:
+    with EventListener(fleet.producer) as listener:
         for operation in ("cancel", "verify"):
-            wake_one(fleet.producer, lane, operation)
-        ears.sit_through(4)
-        assert ears.received(PROVIDER, "held") < 10
+            notify_lane(fleet.producer, lane, operation)
+        listener.wait_for_sweeps(4)
+        assert listener.received(PROVIDER, "held") < 10
 
 
 def _now_unknown(fleet: Running, order: str) -> None:
@@ -164,7 +164,7 @@ def _now_unknown(fleet: Running, order: str) -> None:
 
 
 def test_no_result_stays_in_redis(fleet: Running, sandbox: Sandbox) -> None:
-    """Left alone: 24.3 commands on Redis for each task, for 10.1."""
+    """Celery alone: 24.3 commands on Redis for each task, for 10.1."""
     del sandbox
     cancelled_once(fleet, submitted(fleet, 5))
     with client(fleet) as redis_client:
@@ -189,7 +189,7 @@ def _queues() -> list[bytes]:
 def test_doctor_sees_a_redis_that_may_lose_submissions(
     fleet: Running, name: str, value: str, what: str
 ) -> None:
-    """Left alone, such a server loses them in silence."""
+    """Without the check, such a server loses them silently."""
     with client(fleet) as redis_client:
         good = redis_client.config_get(name)[name]
         redis_client.config_set(name, value)

@@ -1,4 +1,4 @@
-"""Scheduled work, with two workers and two beats that may die at it."""
+"""Schedules with two workers and two beats, which may die during a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rescind.ledger.storage.transactions import reading, writing
 from tests.shop import Shop, serving
 from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import PROVIDER, cancelled_once, kill, new_orders
-from tests.tasks.traps.ears import Ears
+from tests.tasks.traps.event_listener import EventListener
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def shop(fleet: Running) -> Iterator[Shop]:
 
 
 def missed(fleet: Running, name: str, shop: Shop, orders: list[str]) -> None:
-    """A rule that all workers know, and whose moment was ten minutes ago."""
+    """A rule that all workers have, and that was due ten minutes ago."""
     shop.body = json.dumps([{"id": order} for order in orders]).encode()
     now = datetime.now(UTC)
     line = f"{now - timedelta(minutes=10):%M %H} * * *"
@@ -58,10 +58,10 @@ def ends(fleet: Running, name: str) -> dict[str, Any]:
 
 def test_two_beats_and_two_workers_fire_a_rule_once(fleet: Running, shop: Shop) -> None:
     orders = new_orders(fleet, 3)
-    with Ears(fleet.producer) as ears:
+    with EventListener(fleet.producer) as listener:
         missed(fleet, "once", shop, orders)
         run = ends(fleet, "once")
-        ears.sit_through(4)
+        listener.wait_for_sweeps(4)
     assert ends(fleet, "once") == run
     assert (run["state"], run["accepted"], run["attempts"]) == ("submitted", 3, 1)
     assert run["asked_by"] == "schedule"

@@ -1,4 +1,4 @@
-"""What the code never uses, what workers are told, and what the page says of it."""
+"""What the code must not use, the workers' settings, and the page of traps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.broker import BROKER_OPTIONS
 ROOT = Path(__file__).parents[3]
 ROOMS = ("providers", "rescind", "worker", "tasks")
 SHUNNED = {
-    "apply_async": "it takes a countdown and a priority: notifications.wake_one sends",
+    "apply_async": "it takes a countdown and a priority: see notifications.notify_lane",
     "autoretry_for": "a retry is a decision, made of evidence",
     "countdown": "what is due is in the ledger",
     "eta": "what is due is in the ledger",
@@ -40,7 +40,7 @@ def _trees() -> list[tuple[str, ast.AST]]:
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
-    """Keyword arguments, attributes, and the keys of dicts."""
+    """All keyword arguments, attributes, and keys of dicts."""
     for node in ast.walk(tree):
         match node:
             case ast.keyword(arg=str(name)) | ast.Attribute(attr=name):
@@ -59,13 +59,13 @@ def _used() -> list[tuple[str, frozenset[str]]]:
 
 
 @pytest.mark.parametrize("name", SHUNNED)
-def test_nothing_of_ours_uses(name: str) -> None:
+def test_our_code_never_uses(name: str) -> None:
     found = [place for place, names in _used() if name in names]
     assert found == [], SHUNNED[name]
 
 
 def test_one_app_serves_workers_beat_flower_and_the_command_line() -> None:
-    """The shortest visibility timeout on a broker is everybody's."""
+    """The shortest visibility timeout on a broker applies to all apps."""
     made = [
         place
         for place, tree in _trees()
@@ -78,7 +78,7 @@ def test_one_app_serves_workers_beat_flower_and_the_command_line() -> None:
 
 
 def test_every_client_of_redis_gives_up_in_time() -> None:
-    """Left alone, a half-open connection is waited on for ever."""
+    """Without timeouts, a client waits for ever on a half-open connection."""
     clients = {
         f"{place}:{node.lineno}": {keyword.arg for keyword in node.keywords}
         for place, tree in _trees()
@@ -94,7 +94,7 @@ def test_every_client_of_redis_gives_up_in_time() -> None:
 
 
 def test_every_client_of_redis_leaves_a_server_that_was_demoted() -> None:
-    """Left alone, it is refused for ever by what is a replica now."""
+    """Without this, a server that is now a replica refuses it for ever."""
     made = [
         place
         for place, tree in _trees()

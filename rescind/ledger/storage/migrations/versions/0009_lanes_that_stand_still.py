@@ -1,4 +1,4 @@
-"""Since when nothing has moved in a lane that has due work and may be called."""
+"""``lane.stalled_since``: since when a lane with due work makes no progress."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What became of cancellations: one with its history, lists, groups, retries."""
+"""Reading cancellations by HTTP: one with its history, lists, groups; and retries."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from rescind.ledger.reading.queries import as_record
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import writing
-from tests.api.conftest import Door, problem
+from tests.api.conftest import ApiServer, problem
 from tests.ledger.build import HOUR, NOW, SECOND, add, change, hold, make
 from tests.tasks.conftest import until
 
 C = CANCELLATION.c
 
 
-def orders(door: Door, query: str = "") -> list[str]:
-    found = door.get(f"/v1/cancellations{query}")
+def orders(api: ApiServer, query: str = "") -> list[str]:
+    found = api.get(f"/v1/cancellations{query}")
     assert found.status_code == 200, found.text
     return [one["order"] for one in found.json()["cancellations"]]
 
 
 @pytest.mark.parametrize("key", ["7", "a/b/c", "7 & 8?", "é/ş", "a//b/", "50%"])
 def test_one_is_found_by_its_id_and_by_its_key_with_its_history(
-    door: Door, key: str
+    api: ApiServer, key: str
 ) -> None:
     entry = {"provider": "notpanel", "order": "ord_1", "key": key}
-    told = door.submit(entry).json()
-    by_id = door.get(f"/v1/cancellations/{told['id']}").json()
+    told = api.submit(entry).json()
+    by_id = api.get(f"/v1/cancellations/{told['id']}").json()
     path = quote(key, safe="/")
-    by_key = door.get(f"/v1/cancellations/notpanel/default/{path}").json()
+    by_key = api.get(f"/v1/cancellations/notpanel/default/{path}").json()
     assert by_id == by_key
-    [row] = door.rows()
+    [row] = api.rows()
     steps = by_id.pop("history")
     assert by_id == as_record(row)
     assert [(one["from"], one["to"]) for one in steps] == [(None, "queued")]
 
 
-def test_a_history_has_the_words_of_the_provider(either: Door) -> None:
-    engine = either.front.engine
+def test_a_history_has_the_providers_own_words(either: ApiServer) -> None:
+    engine = either.context.engine
     one = add(engine)
     [held] = hold(engine, now=NOW + SECOND)
     make(engine, [change(held, State.CANCELLED)], NOW + 2 * SECOND)
@@ -68,22 +68,24 @@ def test_a_history_has_the_words_of_the_provider(either: Door) -> None:
         "x" * 3000,
     ],
 )
-def test_what_is_not_there_is_not_found(door: Door, path: str) -> None:
-    problem(door.get(f"/v1/cancellations/{path}"), 404, "not-found")
+def test_an_unknown_cancellation_or_group_is_not_found(
+    api: ApiServer, path: str
+) -> None:
+    problem(api.get(f"/v1/cancellations/{path}"), 404, "not-found")
 
 
 # --- lists --------------------------------------------------------------------------
 
 
-def fill(door: Door) -> None:
-    engine = door.front.engine
+def fill(api: ApiServer) -> None:
+    engine = api.context.engine
     add(engine, order="a", group="g/1")
     add(engine, State.FAILED, order="b", group="g/1")
     add(engine, State.CANCELLED, order="c", lane=("ithink", "b"))
     add(engine, State.EXPIRED, order="d", lane=("ithink", "default"))
 
 
-def test_a_list_is_newest_first_and_every_filter_must_fit(either: Door) -> None:
+def test_a_list_is_newest_first_and_every_filter_must_fit(either: ApiServer) -> None:
     fill(either)
     for query, found in {
         "": ["d", "c", "b", "a"],
@@ -100,7 +102,7 @@ def test_a_list_is_newest_first_and_every_filter_must_fit(either: Door) -> None:
         assert orders(either, query) == found, query
 
 
-def test_an_order_is_found_whatever_its_key_is(either: Door) -> None:
+def test_an_order_is_found_whatever_its_key_is(either: ApiServer) -> None:
     for key in (None, "k/1", "k/2"):
         either.submit({"provider": "notpanel", "order": "ord_1", "key": key})
     either.submit({"provider": "notpanel", "order": "ord_1", "account": "second"})
@@ -121,13 +123,13 @@ def test_an_order_is_found_whatever_its_key_is(either: Door) -> None:
 @given(limits=st.lists(st.integers(1, 9), min_size=1, max_size=4), which=st.data())
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_hold_each_row_once_and_in_order(
-    door: Door, limits: list[int], which: st.DataObject
+    api: ApiServer, limits: list[int], which: st.DataObject
 ) -> None:
-    if not door.rows():
-        fill(door)
-        fill_more(door)
+    if not api.rows():
+        fill(api)
+        fill_more(api)
     query = which.draw(st.sampled_from(["", "&provider=notpanel", "&group=g"]))
-    whole = door.get(f"/v1/cancellations?limit=1000{query}").json()
+    whole = api.get(f"/v1/cancellations?limit=1000{query}").json()
     assert whole["next"] is None
     found: list[Any] = []
     cursor: str | None = ""
@@ -135,19 +137,19 @@ def test_pages_hold_each_row_once_and_in_order(
     while cursor is not None:
         after = f"&cursor={cursor}" if cursor else ""
         size = limits[pages % len(limits)]
-        page = door.get(f"/v1/cancellations?limit={size}{query}{after}").json()
+        page = api.get(f"/v1/cancellations?limit={size}{query}{after}").json()
         assert len(page["cancellations"]) <= size
         found += page["cancellations"]
         cursor, pages = page["next"], pages + 1
     assert found == whole["cancellations"]
 
 
-def fill_more(door: Door) -> None:
+def fill_more(api: ApiServer) -> None:
     entries = [
         {"provider": "notpanel", "order": f"ord_{n}", "group": "g" if n % 2 else None}
         for n in range(20)
     ]
-    door.submit(*entries)
+    api.submit(*entries)
 
 
 @pytest.mark.parametrize(
@@ -163,15 +165,15 @@ def fill_more(door: Door) -> None:
         (f"?order={'x' * 201}", "order"),
     ],
 )
-def test_a_wrong_parameter_is_named(door: Door, query: str, names: str) -> None:
-    told = problem(door.get(f"/v1/cancellations{query}"), 422, "invalid-request")
+def test_a_wrong_parameter_is_named(api: ApiServer, query: str, names: str) -> None:
+    told = problem(api.get(f"/v1/cancellations{query}"), 422, "invalid-request")
     assert told["detail"].startswith(f"{names}: ")
 
 
-def test_a_group_is_counted_by_state(either: Door) -> None:
+def test_a_group_is_counted_by_state(either: ApiServer) -> None:
     fill(either)
-    add(either.front.engine, order="e", group="g/1")
-    hold(either.front.engine, limit=1, now=NOW + HOUR)
+    add(either.context.engine, order="e", group="g/1")
+    hold(either.context.engine, limit=1, now=NOW + HOUR)
     told = either.get("/v1/groups/g/1").json()
     assert (told["group"], told["total"]) == ("g/1", 3)
     assert set(told["states"]) == set(State)
@@ -183,37 +185,39 @@ def test_a_group_is_counted_by_state(either: Door) -> None:
 # --- retries ------------------------------------------------------------------------
 
 
-def failed(door: Door, **values: Any) -> str:
-    one = add(door.front.engine, State.FAILED)
+def failed(api: ApiServer, **values: Any) -> str:
+    one = add(api.context.engine, State.FAILED)
     if values:
-        with writing(door.front.engine) as connection:
+        with writing(api.context.engine) as connection:
             connection.execute(update(CANCELLATION).values(**values))
     return one
 
 
-def test_a_retry_opens_a_new_round_and_wakes_its_lane(either: Door) -> None:
+def test_a_retry_opens_a_new_round_and_notifies_its_lane(either: ApiServer) -> None:
     one = failed(either)
     told = either.post(f"/v1/cancellations/{one}/retry")
     assert told.status_code == 200
     assert (told.json()["id"], told.json()["state"]) == (one, "queued")
-    until(lambda: either.woken == [(("notpanel", "default"), "cancel")])
+    until(lambda: either.notified == [(("notpanel", "default"), "cancel")])
     again = problem(either.post(f"/v1/cancellations/{one}/retry"), 409, "conflict")
     assert "is queued: only failed, expired and rejected ones" in again["detail"]
 
 
-def test_where_a_call_may_have_worked_a_retry_asks_first(door: Door) -> None:
-    one = failed(door, lost=1)
-    told = door.post(f"/v1/cancellations/{one}/retry").json()
+def test_if_a_call_may_have_worked_a_retry_asks_the_provider_first(
+    api: ApiServer,
+) -> None:
+    one = failed(api, lost=1)
+    told = api.post(f"/v1/cancellations/{one}/retry").json()
     assert told["state"] == "verifying"
-    until(lambda: door.woken == [(("notpanel", "default"), "verify")])
+    until(lambda: api.notified == [(("notpanel", "default"), "verify")])
 
 
-def test_a_retry_may_have_a_new_deadline(door: Door) -> None:
-    one = failed(door, cancel_before=1)
+def test_a_retry_may_have_a_new_deadline(api: ApiServer) -> None:
+    one = failed(api, cancel_before=1)
     path = f"/v1/cancellations/{one}/retry"
-    told = problem(door.post(path), 409, "conflict")
+    told = problem(api.post(path), 409, "conflict")
     assert "give a new time" in told["detail"]
-    told = door.post(path, json={"cancel_before": "+1h"}).json()
+    told = api.post(path, json={"cancel_before": "+1h"}).json()
     assert told["state"] == "queued"
     assert told["cancel_before"] > told["created_at"]
 
@@ -228,14 +232,14 @@ def test_a_retry_may_have_a_new_deadline(door: Door) -> None:
         ([], 400),
     ],
 )
-def test_a_retry_of_another_shape_changes_nothing(
-    door: Door, body: Any, status: int
+def test_a_malformed_retry_changes_nothing(
+    api: ApiServer, body: Any, status: int
 ) -> None:
-    one = failed(door)
-    answer = door.post(f"/v1/cancellations/{one}/retry", json=body)
+    one = failed(api)
+    answer = api.post(f"/v1/cancellations/{one}/retry", json=body)
     problem(answer, status, "invalid-request")
-    assert [row.state for row in door.rows()] == ["failed"]
+    assert [row.state for row in api.rows()] == ["failed"]
 
 
-def test_what_is_not_there_cannot_be_retried(door: Door) -> None:
-    problem(door.post("/v1/cancellations/nobody/retry"), 404, "not-found")
+def test_an_unknown_cancellation_cannot_be_retried(api: ApiServer) -> None:
+    problem(api.post("/v1/cancellations/nobody/retry"), 404, "not-found")

@@ -1,4 +1,4 @@
-"""Advice, words for times, and the plot's geometry."""
+"""Advice, formats of times, and the plot's geometry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
 
 @pytest.mark.parametrize("provider", sorted(BY_NAME))
 @pytest.mark.parametrize("reason", BAD)
-def test_there_is_advice_for_all_that_ends_badly(provider: str, reason: Reason) -> None:
+def test_every_bad_outcome_has_advice(provider: str, reason: Reason) -> None:
     said = advice(provider, State.FAILED, reason)
     assert said != book.UNKNOWN
     assert said.endswith(".")
@@ -31,7 +31,7 @@ def test_there_is_advice_for_all_that_ends_badly(provider: str, reason: Reason) 
 
 
 @pytest.mark.parametrize("state", sorted(OPEN))
-def test_there_is_advice_for_all_that_is_open(state: State) -> None:
+def test_every_open_state_has_advice(state: State) -> None:
     assert advice("notpanel", state, None).startswith("Nothing to do")
 
 
@@ -57,7 +57,7 @@ def test_a_newer_versions_word_is_no_error(reason: str | None) -> None:
         (1e6, "11 d"),
     ],
 )
-def test_a_span_is_said_in_one_unit(seconds: float, says: str) -> None:
+def test_a_duration_is_shown_in_one_unit(seconds: float, says: str) -> None:
     assert span(seconds) == says
 
 

@@ -12,10 +12,10 @@ from rescind.ledger.deliveries.retry_policy import (
     DELAYS,
     JITTER,
     LONGEST_WAIT,
-    Heard,
+    ClaimedDelivery,
     Kind,
+    Response,
     Result,
-    Telling,
     delay_after,
     judge,
     webhook_id,
@@ -25,8 +25,8 @@ from tests.ledger.build import HOUR, NOW
 chances = st.floats(0, 1, exclude_max=True)
 
 
-def telling(attempts: int) -> Telling:
-    return Telling("id", 3, Kind.WEBHOOK, "host", 1, attempts, "", {})
+def delivery(attempts: int) -> ClaimedDelivery:
+    return ClaimedDelivery("id", 3, Kind.WEBHOOK, "host", 1, attempts, "", {})
 
 
 def test_the_schedule_is_that_of_the_specification() -> None:
@@ -51,8 +51,8 @@ def test_the_schedule_is_that_of_the_specification() -> None:
 def test_a_wait_is_at_least_the_schedules_and_at_most_a_tenth_longer(
     attempts: int, chance: float
 ) -> None:
-    heard = Heard(taken=False, status=500)
-    attempt = judge(telling(attempts), heard, NOW, chance)
+    response = Response(accepted=False, status=500)
+    attempt = judge(delivery(attempts), response, NOW, chance)
     assert attempt.result is Result.RETRIED
     assert attempt.due_at is not None
     plain = DELAYS[attempts - 1]
@@ -63,18 +63,20 @@ def test_a_wait_is_at_least_the_schedules_and_at_most_a_tenth_longer(
 def test_a_delivery_is_given_up_after_the_last_attempt(
     attempts: int, chance: float
 ) -> None:
-    attempt = judge(telling(attempts), Heard(taken=False), NOW, chance)
+    attempt = judge(delivery(attempts), Response(accepted=False), NOW, chance)
     assert (attempt.result, attempt.due_at) == (Result.GIVEN_UP, None)
 
 
 @pytest.mark.parametrize("attempts", [1, 10, 11])
 def test_an_accepted_delivery_is_delivered_at_any_attempt(attempts: int) -> None:
-    attempt = judge(telling(attempts), Heard(taken=True, status=200), NOW, 0.5)
+    attempt = judge(delivery(attempts), Response(accepted=True, status=200), NOW, 0.5)
     assert (attempt.result, attempt.due_at) == (Result.DELIVERED, None)
 
 
 def test_a_receiver_that_wants_no_more_is_not_called_again() -> None:
-    attempt = judge(telling(1), Heard(taken=False, status=410, gone=True), NOW, 0.5)
+    attempt = judge(
+        delivery(1), Response(accepted=False, status=410, gone=True), NOW, 0.5
+    )
     assert attempt.result is Result.GIVEN_UP
 
 
@@ -89,11 +91,13 @@ def test_a_receiver_that_wants_no_more_is_not_called_again() -> None:
 def test_a_receiver_that_asks_for_a_longer_wait_gets_it_up_to_a_limit(
     asked: timedelta, waits: timedelta
 ) -> None:
-    attempt = judge(telling(1), Heard(taken=False, status=429, wait=asked), NOW, 0.0)
+    attempt = judge(
+        delivery(1), Response(accepted=False, status=429, wait=asked), NOW, 0.0
+    )
     assert attempt.due_at == NOW + waits
 
 
 def test_a_webhook_id_names_the_end_and_not_the_attempt() -> None:
-    assert telling(1).webhook_id == telling(7).webhook_id == webhook_id("id", 3)
+    assert delivery(1).webhook_id == delivery(7).webhook_id == webhook_id("id", 3)
     assert "." not in webhook_id("01a1ff29-c9cb-72df", 3)
     assert delay_after(0, 0.0) == DELAYS[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Row, delete
 
 from rescind.ledger.changes.claims import CLAIMED, waiting_many
-from rescind.ledger.changes.due_lanes import Look, look
+from rescind.ledger.changes.due_lanes import DueWork, find_due_work
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.reading.index_walk import QUEUED, lanes_in
 from rescind.ledger.states import FINAL, State
@@ -91,9 +91,9 @@ def is_due(each: Row[Any]) -> bool:
     return bool(each.state != State.QUEUED or each.urgency > to_ms(NOW))
 
 
-def looked(engine: Engine) -> Look:
+def looked(engine: Engine) -> DueWork:
     with reading(engine) as connection:
-        return look(connection, NOW)
+        return find_due_work(connection, NOW)
 
 
 @given(orders=some())
@@ -149,7 +149,7 @@ def test_lanes_are_read_from_an_index(
 def test_a_ledger_at_rest_has_nothing_to_do(engine: Engine) -> None:
     for n, state in enumerate(FINAL):
         add(engine, state, order=str(n))
-    assert looked(engine) == Look()
+    assert looked(engine) == DueWork()
 
 
 @pytest.mark.parametrize("lanes", [0, 1, 40])
@@ -158,7 +158,7 @@ def test_one_statement_looks_at_all_lanes(engine: Engine, lanes: int) -> None:
         lane = ("notpanel", str(n))
         take_in(engine, [new("1", lane=lane), new("2", lane=lane, cancel_before=NOW)])
     with reading(engine) as connection, statements(connection) as seen:
-        found = look(connection, NOW)
+        found = find_due_work(connection, NOW)
     assert (len(found.due), len(found.to_move)) == (lanes, lanes)
     assert len(seen) == 1
 
@@ -168,7 +168,7 @@ def test_the_query_for_due_lanes_uses_the_indexes_of_open_rows(engine: Engine) -
     one = add(engine, State.SCHEDULED, order="2", cancel_before=NOW + HOUR)
     say_in_newer_words(engine, one)
     with reading(engine) as connection, plans(connection) as found:
-        look(connection, NOW + HOUR)
+        find_due_work(connection, NOW + HOUR)
     assert len(found) == 2
     assert_by_index(found, "ix_to_send", "ix_to_look_at", "ix_deadline")
     for plan in found:

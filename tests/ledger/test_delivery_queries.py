@@ -13,10 +13,10 @@ from rescind.ledger.deliveries.delivery_queries import (
     Place,
     anything_due,
     as_listed,
+    deliveries_of,
+    delivery_page,
     due_targets,
-    list_told,
     place_of,
-    told_of,
 )
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import (
@@ -24,7 +24,7 @@ from tests.ledger.build import (
     NOW,
     SECOND,
 )
-from tests.ledger.telling import (
+from tests.ledger.delivering import (
     GONE,
     NOT_TAKEN,
     TAKEN,
@@ -79,7 +79,7 @@ def test_deliveries_are_listed_by_state(engine: Engine) -> None:
 
     def listed(state: str | None) -> list[str]:
         with reading(engine) as connection:
-            return [one.cancellation_id for one in list_told(connection, state, 3)]
+            return [one.cancellation_id for one in delivery_page(connection, state, 3)]
 
     assert listed("given_up") == [ids[0]]
     assert listed("delivered") == [ids[1]]
@@ -94,7 +94,7 @@ def test_the_latest_given_up_delivery_is_listed_first(engine: Engine) -> None:
     for seconds, one in enumerate([ids[1], ids[2], ids[0]]):
         settling(engine, held[one], GONE, NOW + seconds * SECOND)
     with reading(engine) as connection:
-        rows = list_told(connection, "given_up", 9)
+        rows = delivery_page(connection, "given_up", 9)
     assert [row.cancellation_id for row in rows] == [ids[0], ids[2], ids[1]]
 
 
@@ -108,10 +108,10 @@ def test_pages_hold_each_delivery_once_and_in_order(
     for number, held in enumerate(holding(engine, limit=9)):
         settling(engine, held, (GONE, TAKEN, NOT_TAKEN)[number % 3], NOW + SECOND)
     with reading(engine) as connection:
-        whole = list_told(connection, state, 100)
+        whole = delivery_page(connection, state, 100)
         paged: list[Any] = []
         behind: Place | None = None
-        while page := list_told(connection, state, 2, behind):
+        while page := delivery_page(connection, state, 2, behind):
             paged += page
             behind = place_of(page[-1], state)
     assert paged == whole
@@ -121,8 +121,8 @@ def test_pages_hold_each_delivery_once_and_in_order(
 def test_no_list_shows_more_of_an_address_than_its_host(engine: Engine) -> None:
     one = ended(engine)
     with reading(engine) as connection:
-        listed = [as_listed(row) for row in list_told(connection, None, 9)]
-        shown = str([told_of(connection, one), listed])
+        listed = [as_listed(row) for row in delivery_page(connection, None, 9)]
+        shown = str([deliveries_of(connection, one), listed])
     assert "shop.example.com" in shown
     assert "/hook" not in shown
     assert "secret" not in shown

@@ -1,4 +1,4 @@
-"""The app with shorter waits, so that a test can see them end. Only for ``celery -A``:
+"""The app with shorter waits, for tests. Only for ``celery -A``:
 to import it changes what it is imported beside."""
 
 from __future__ import annotations

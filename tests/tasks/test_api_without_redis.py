@@ -1,4 +1,4 @@
-"""What comes in through the HTTP door while Redis is away is found by the sweep."""
+"""The sweep finds orders that the HTTP API accepted while Redis was down."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TOKEN = "0123456789abcdef-shop"
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
-def test_what_was_accepted_while_redis_is_away_is_swept_up_and_cancelled(
+def test_an_order_accepted_without_redis_is_found_by_the_sweep_and_cancelled(
     system: Running, tmp_path: Path
 ) -> None:
     port = str(free_port())
     env = {
         **system.system.environment(),
-        # Of the whole system, the door alone does not reach it.
+        # Only the HTTP API cannot reach Redis.
         "RESCIND_REDIS_URL": NOWHERE,
         "RESCIND_API_PORT": port,
         "RESCIND_API_TOKENS": f"shop:submit+read:{TOKEN}",
@@ -33,9 +33,9 @@ def test_what_was_accepted_while_redis_is_away_is_swept_up_and_cancelled(
     }
     url = f"http://127.0.0.1:{port}/v1/cancellations"
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    entry = {"provider": "notpanel", "order": "ord_door1"}
+    entry = {"provider": "notpanel", "order": "ord_api1"}
 
-    system.sandbox.seed("notpanel", ["ord_door1"], "pending")
+    system.sandbox.seed("notpanel", ["ord_api1"], "pending")
 
     def accepted() -> bool:
         try:
@@ -46,22 +46,22 @@ def test_what_was_accepted_while_redis_is_away_is_swept_up_and_cancelled(
         return True
 
     with (tmp_path / "log").open("wb") as log:
-        door = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "rescind.api"], env=env, stdout=log, stderr=log
         )
         try:
-            until(accepted, "the door")
-            system.ends("notpanel/default/ord_door1")
+            until(accepted, "the HTTP API")
+            system.ends("notpanel/default/ord_api1")
             shown = requests.get(
-                f"{url}/notpanel/default/ord_door1", headers=headers, timeout=4
+                f"{url}/notpanel/default/ord_api1", headers=headers, timeout=4
             )
         finally:
-            door.terminate()
-            assert door.wait(20) == 0
+            process.terminate()
+            assert process.wait(20) == 0
     assert shown.json()["state"] == "cancelled"
-    assert len(system.events("notpanel", "ord_door1", "cancel")) == 1
+    assert len(system.events("notpanel", "ord_api1", "cancel")) == 1
 
 
-def test_a_worker_that_sweeps_leaves_its_pulse(system: Running) -> None:
+def test_a_worker_that_sweeps_leaves_its_heartbeat(system: Running) -> None:
     with Redis.from_url(system.system.redis_url) as client:
         until(lambda: heartbeat.ages(client, datetime.now(UTC)), "a pulse")

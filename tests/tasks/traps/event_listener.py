@@ -1,4 +1,4 @@
-"""Hearing what workers say that they received."""
+"""Receives the workers' ``task-received`` events."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from celery import Celery
 from tests.tasks.conftest import until
 
 
-class Ears:
-    """``with Ears(app) as ears:`` keeps every ``task-received`` event."""
+class EventListener:
+    """``with EventListener(app) as listener:`` keeps every ``task-received`` event."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -20,19 +20,19 @@ class Ears:
         self._all: list[dict[str, Any]] = []
 
     def received(self, name: str, args: str = "") -> int:
-        """How many tasks whose name begins so, and whose arguments hold ``args``."""
+        """The number of tasks with this prefix and with ``args`` in the arguments."""
         return sum(
             one["name"].startswith(name) and args in one["args"] for one in self._all
         )
 
-    def sit_through(self, sweeps: int) -> None:
-        """Until so many more sweeps have been received."""
+    def wait_for_sweeps(self, sweeps: int) -> None:
+        """Wait until workers have received so many more sweeps."""
         enough = self.received("rescind.sweep") + sweeps
         until(lambda: self.received("rescind.sweep") >= enough, f"{sweeps} sweeps")
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.sit_through(1)
+        self.wait_for_sweeps(1)
         return self
 
     def __exit__(self, *_: object) -> None:

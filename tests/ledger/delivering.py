@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.deliveries import dispatch
-from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.deliveries.dispatch import settle
-from rescind.ledger.deliveries.retry_policy import Heard, Telling, judge
+from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Response, judge
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import (
@@ -25,9 +25,9 @@ from tests.ledger.build import (
 URL = "https://shop.example.com/hook?key=secret"
 TASK = {"callback_task": "shop.ended", "callback_queue": "shop"}
 LEASE = timedelta(minutes=1)
-TAKEN = Heard(taken=True, status=204)
-NOT_TAKEN = Heard(taken=False, status=500, detail="HTTP 500")
-GONE = Heard(taken=False, status=410, detail="HTTP 410", gone=True)
+TAKEN = Response(accepted=True, status=204)
+NOT_TAKEN = Response(accepted=False, status=500, detail="HTTP 500")
+GONE = Response(accepted=False, status=410, detail="HTTP 410", gone=True)
 HEARD = [TAKEN, NOT_TAKEN, GONE]
 
 
@@ -46,18 +46,18 @@ def holding(
     target: str = "shop.example.com",
     limit: int = 10,
     now: datetime = NOW,
-) -> list[Telling]:
+) -> list[ClaimedDelivery]:
     with writing(engine) as connection:
-        return dispatch.hold(connection, target, limit, LEASE, now)
+        return dispatch.claim_deliveries(connection, target, limit, LEASE, now)
 
 
 def settling(
-    engine: Engine, telling: Telling, heard: Heard, now: datetime = NOW
+    engine: Engine, delivery: ClaimedDelivery, response: Response, now: datetime = NOW
 ) -> int:
     with writing(engine) as connection:
-        return settle(connection, [judge(telling, heard, now, 0.5)], now)
+        return settle(connection, [judge(delivery, response, now, 0.5)], now)
 
 
-def told(engine: Engine, one: str) -> list[dict[str, Any]]:
+def deliveries_for(engine: Engine, one: str) -> list[dict[str, Any]]:
     with reading(engine) as connection:
-        return told_of(connection, one)
+        return deliveries_of(connection, one)

@@ -1,4 +1,4 @@
-"""Holding, resuming and retrying from the desk: each asked about, and done once."""
+"""Holding, resuming and retrying on the dashboard: each confirmed, and done once."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ def hidden(page: str, name: str) -> list[str]:
 
 def test_a_hold_is_asked_about_first(operator: Visitor, ledger: Engine) -> None:
     asked = operator.get(f"/desk/lanes/hold?lane={LANE}").text
-    assert "Nothing more is sent on this lane" in asked
+    assert "Until somebody resumes this lane" in asked
     assert lane(ledger).held_at is None
     done = operator.send("/desk/lanes/hold", lane=LANE)
     assert done.headers["location"] == "/?done=held&lane=notpanel%2Fdefault"
     assert lane(ledger).held_at is not None
     said = operator.get(done.headers["location"]).text
-    assert f"{LANE} is held: nothing more is sent" in said
+    assert f"{LANE} is held: no call is made" in said
 
 
-def test_a_resumed_lane_forgets_and_is_woken(
-    door: Served, operator: Visitor, ledger: Engine
+def test_a_resumed_lane_is_cleared_and_notified(
+    site: Served, operator: Visitor, ledger: Engine
 ) -> None:
     held = LaneState(held_at=utc_now(), held_reason="the key was refused", failures=3)
     set_lane(ledger, PANEL, held)
     operator.send("/desk/lanes/resume", lane=LANE)
     assert lane(ledger) == LaneState()
-    until(lambda: len(door.woken.asked) == 3, "the lane is woken")
-    assert {one for one, _ in door.woken.asked} == {PANEL}
+    until(lambda: len(site.notified.asked) == 3, "the lane is notified")
+    assert {one for one, _ in site.notified.asked} == {PANEL}
 
 
 @pytest.mark.parametrize("name", ["nobody/default", "notpanel", "", "a/b/c"])
-def test_an_unknown_lane_is_refused_in_words(operator: Visitor, name: str) -> None:
+def test_an_unknown_lane_is_refused_with_a_reason(operator: Visitor, name: str) -> None:
     for refused in (
         operator.get(f"/desk/lanes/hold?lane={name}"),
         operator.send("/desk/lanes/hold", lane=name or "/"),
@@ -79,8 +79,8 @@ def test_no_address_puts_words_on_the_overview(operator: Visitor) -> None:
 # --- new rounds -----------------------------------------------------------------------
 
 
-def test_one_is_retried_after_it_was_asked_about(
-    door: Served, operator: Visitor, ledger: Engine
+def test_a_cancellation_is_retried_after_a_confirmation(
+    site: Served, operator: Visitor, ledger: Engine
 ) -> None:
     one = end(ledger, PANEL, "ord_1", *FAILED)
     asked = operator.send("/desk/retry", id=one).text
@@ -90,11 +90,11 @@ def test_one_is_retried_after_it_was_asked_about(
     done = operator.send("/desk/retry/now", id=hidden(asked, "id"))
     assert done.headers["location"] == f"/desk/cancellations/{one}?done=retried"
     assert states(ledger, [one]) == ["queued"]
-    until(lambda: door.woken.asked == [(PANEL, "cancel")], "the lane is woken")
+    until(lambda: site.notified.asked == [(PANEL, "cancel")], "the lane is notified")
     assert "A new round has begun" in operator.get(done.headers["location"]).text
 
 
-def test_an_answer_that_was_lost_is_asked_for_first(
+def test_after_a_lost_answer_a_retry_asks_the_provider_first(
     operator: Visitor, ledger: Engine
 ) -> None:
     one = end(ledger, PANEL, "ord_1", *FAILED, lost=True)
@@ -102,9 +102,7 @@ def test_an_answer_that_was_lost_is_asked_for_first(
     assert states(ledger, [one]) == ["verifying"]
 
 
-def test_many_that_were_ticked_are_retried_and_no_other(
-    operator: Visitor, ledger: Engine
-) -> None:
+def test_only_the_ticked_are_retried(operator: Visitor, ledger: Engine) -> None:
     ids = [end(ledger, PANEL, f"ord_{n}", *FAILED) for n in range(4)]
     asked = operator.send("/desk/retry", id=ids[:3]).text
     assert "Retry 3 cancellations?" in asked
@@ -113,7 +111,7 @@ def test_many_that_were_ticked_are_retried_and_no_other(
     assert states(ledger, ids) == ["queued"] * 3 + ["failed"]
 
 
-def test_all_that_match_are_retried_but_not_what_failed_since(
+def test_all_matches_are_retried_but_not_later_failures(
     operator: Visitor, ledger: Engine
 ) -> None:
     was = utc_now() - timedelta(minutes=1)
@@ -128,7 +126,7 @@ def test_all_that_match_are_retried_but_not_what_failed_since(
     assert states(ledger, [other, later]) == ["failed", "failed"]
 
 
-def test_no_more_than_so_many_are_retried_at_once(
+def test_at_most_a_bound_is_retried_at_once(
     operator: Visitor, ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry_pages, "MOST", 2)
@@ -141,7 +139,7 @@ def test_no_more_than_so_many_are_retried_at_once(
     assert states(ledger, ids) == ["failed", "queued", "queued"]
 
 
-def test_one_that_cannot_be_retried_stops_none_of_the_others(
+def test_a_refused_retry_does_not_stop_the_others(
     operator: Visitor, ledger: Engine
 ) -> None:
     late = utc_now() - timedelta(minutes=1)
@@ -149,7 +147,7 @@ def test_one_that_cannot_be_retried_stops_none_of_the_others(
     good = end(ledger, PANEL, "ord_1", *FAILED)
     over = end(ledger, PANEL, "ord_2", *gone, cancel_before=late)
     asked = operator.send("/desk/retry", id=[good, over]).text
-    assert "that of 1 cancellation has passed" in asked
+    assert "the deadline of 1 cancellation has passed" in asked
     said = operator.send("/desk/retry/now", id=[good, over]).text
     assert "1 other could not be retried" in said
     assert states(ledger, [good, over]) == ["queued", "expired"]
@@ -166,7 +164,7 @@ def test_a_new_deadline_opens_what_has_expired(
 
 
 @pytest.mark.parametrize("deadline", ["soon", "2026-01-01T00:00:00Z", "12:00"])
-def test_a_deadline_that_is_none_is_refused_in_words(
+def test_a_malformed_deadline_is_refused_with_a_reason(
     operator: Visitor, ledger: Engine, deadline: str
 ) -> None:
     one = end(ledger, PANEL, "ord_1", *FAILED)
@@ -184,7 +182,7 @@ def test_retrying_twice_opens_one_round(operator: Visitor, ledger: Engine) -> No
     assert row(ledger, one).version == 4
 
 
-def test_what_was_never_valid_or_is_unknown_is_not_retried(
+def test_an_invalid_or_unknown_cancellation_is_not_retried(
     operator: Visitor, ledger: Engine
 ) -> None:
     from tests.dashboard.stage import take_in

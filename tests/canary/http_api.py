@@ -1,4 +1,4 @@
-"""The HTTP door, asked and answering."""
+"""Asks the HTTP API, and notes its answers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from tests.canary.marks import IBAN, marked
 from tests.canary.world import World
 
 
-def knocked(url: str, body: str | None = None, token: str = API_TOKEN) -> bytes | None:
-    """All that the door answers, headers too; ``None`` if nobody is there."""
+def answer_of(
+    url: str, body: str | None = None, token: str = API_TOKEN
+) -> bytes | None:
+    """The answer with its headers; ``None`` if the HTTP API is unreachable."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     data = None if body is None else body.encode()
     request = urllib.request.Request(url, data=data, headers=headers)
@@ -26,12 +28,12 @@ def knocked(url: str, body: str | None = None, token: str = API_TOKEN) -> bytes 
 
 
 def ask(world: World, name: str, path: str, body: str | None = None) -> None:
-    answer = knocked(f"{world.system.api_url}{path}", body)
+    answer = answer_of(f"{world.system.api_url}{path}", body)
     assert answer is not None, path
-    world.seen[f"door {name}"] = answer
+    world.seen[f"api {name}"] = answer
 
 
-def from_door(world: World) -> None:
+def from_api(world: World) -> None:
     for path in (
         *("/v1/cancellations?limit=1000", "/v1/cancellations?provider=akinon"),
         *("/v1/lanes?exact=true", "/v1/webhooks", "/metrics", "/healthz", "/readyz"),
@@ -41,5 +43,5 @@ def from_door(world: World) -> None:
         f"/v1/{IBAN}",
     ):
         ask(world, path.replace(IBAN, "…"), path)
-    refused = knocked(f"{world.system.api_url}/v1/lanes", token=marked("nobody"))
-    world.seen["door refused"] = refused or b""
+    refused = answer_of(f"{world.system.api_url}/v1/lanes", token=marked("nobody"))
+    world.seen["api refused"] = refused or b""

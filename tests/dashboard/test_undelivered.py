@@ -1,4 +1,4 @@
-"""What no producer could be told of is listed, and told again when asked for."""
+"""Notifications that were given up are listed, and resent on request."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import pytest
 from sqlalchemy import Engine
 
 from rescind.dashboard import undelivered
-from rescind.ledger.deliveries.delivery_queries import told_of
+from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.storage.transactions import reading
 from tests.dashboard.stage import Visitor
 from tests.ledger.build import NOW, SECOND
-from tests.ledger.telling import GONE, NOT_TAKEN, TASK, URL, ended, holding, settling
+from tests.ledger.delivering import GONE, NOT_TAKEN, TASK, URL, ended, holding, settling
 
 
 def give_up(engine: Engine, number: int) -> list[str]:
-    """So many that could not be told of, one after the other."""
+    """So many cancellations whose notification was given up, one after the other."""
     ids = [ended(engine, f"ord_{n}") for n in range(number)]
     held = {one.cancellation_id: one for one in holding(engine)}
     for n, one in enumerate(ids):
@@ -26,28 +26,29 @@ def give_up(engine: Engine, number: int) -> list[str]:
 
 def states(engine: Engine, ids: list[str]) -> list[str]:
     with reading(engine) as connection:
-        return [one["state"] for id_ in ids for one in told_of(connection, id_)]
+        return [one["state"] for id_ in ids for one in deliveries_of(connection, id_)]
 
 
 def orders(page: str) -> list[str]:
     return re.findall(r"<bdi>(ord_\w+)</bdi></a>", page)
 
 
-def test_the_overview_leads_to_what_could_not_be_told(
+def test_the_overview_links_to_undelivered_notifications(
     reader: Visitor, ledger: Engine
 ) -> None:
     give_up(ledger, 2)
     said = reader.get("/").text
-    assert '<a href="/desk/untold"><b>2</b> outcomes could not be told</a>' in said
-    assert orders(reader.get("/desk/untold").text) == ["ord_1", "ord_0"]
+    tile = '<a href="/desk/undelivered"><b>2</b> notifications not delivered</a>'
+    assert tile in said
+    assert orders(reader.get("/desk/undelivered").text) == ["ord_1", "ord_0"]
 
 
-def test_each_says_whom_it_was_for_and_what_was_answered_but_no_address(
+def test_each_shows_its_host_and_the_last_answer_but_no_address(
     reader: Visitor, ledger: Engine
 ) -> None:
     [one] = give_up(ledger, 1)
     waits = ended(ledger, "ord_waits")
-    said = reader.get("/desk/untold").text
+    said = reader.get("/desk/undelivered").text
     assert f'href="/desk/cancellations/{one}"' in said
     assert "A webhook to <bdi>shop.example.com</bdi>, tried 1 time." in said
     assert "HTTP 410" in said
@@ -55,67 +56,69 @@ def test_each_says_whom_it_was_for_and_what_was_answered_but_no_address(
     assert waits not in said
 
 
-def test_where_everybody_was_told_it_says_so(reader: Visitor) -> None:
-    assert "Nobody is left untold." in reader.get("/desk/untold").text
+def test_the_page_says_when_all_were_delivered(reader: Visitor) -> None:
+    assert "All notifications were delivered." in reader.get("/desk/undelivered").text
 
 
-def test_who_may_only_look_has_no_button(reader: Visitor, ledger: Engine) -> None:
+def test_a_reader_has_no_button(reader: Visitor, ledger: Engine) -> None:
     [one] = give_up(ledger, 1)
-    said = reader.get("/desk/untold").text
+    said = reader.get("/desk/undelivered").text
     assert "checkbox" not in said
-    assert "Tell all again" not in said
-    refused = reader.send("/desk/untold/again", id=one)
+    assert "Resend all" not in said
+    refused = reader.send("/desk/undelivered/again", id=one)
     assert refused.status_code == 403
     assert states(ledger, [one]) == ["given_up"]
 
 
-def test_those_that_are_ticked_are_told_again_and_no_other(
-    operator: Visitor, ledger: Engine
-) -> None:
+def test_only_the_ticked_are_resent(operator: Visitor, ledger: Engine) -> None:
     ids = give_up(ledger, 3)
-    done = operator.send("/desk/untold/again", id=[ids[0], ids[2], "nobody"])
-    assert done.headers["location"] == "/desk/untold?done=2"
+    done = operator.send("/desk/undelivered/again", id=[ids[0], ids[2], "nobody"])
+    assert done.headers["location"] == "/desk/undelivered?done=2"
     assert states(ledger, ids) == ["waiting", "given_up", "waiting"]
     said = operator.get(done.headers["location"]).text
-    assert "2 outcomes will be told again" in said
+    assert "2 notifications will be resent" in said
     assert orders(said) == ["ord_1"]
 
 
-def test_what_was_not_given_up_is_left_alone(operator: Visitor, ledger: Engine) -> None:
+def test_a_notification_that_was_not_given_up_is_not_resent(
+    operator: Visitor, ledger: Engine
+) -> None:
     one = ended(ledger, "ord_1", callback_url=URL, **TASK)
     [by_webhook] = holding(ledger)
     settling(ledger, by_webhook, GONE)
     [by_task] = holding(ledger, "the broker")
     settling(ledger, by_task, NOT_TAKEN)
-    operator.send("/desk/untold/again", id=one)
+    operator.send("/desk/undelivered/again", id=one)
     with reading(ledger) as connection:
-        found = {told["kind"]: told["attempts"] for told in told_of(connection, one)}
+        found = {
+            told["kind"]: told["attempts"] for told in deliveries_of(connection, one)
+        }
     assert found == {"webhook": 0, "task": 1}
 
 
-def test_all_are_told_again_some_at_once(
+def test_all_are_resent_up_to_a_bound(
     operator: Visitor, ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(undelivered, "MOST", 2)
     monkeypatch.setattr("rescind.ledger.deliveries.store.AT_ONCE", 1)
     ids = give_up(ledger, 3)
-    done = operator.send("/desk/untold/again", every="yes")
-    assert done.headers["location"] == "/desk/untold?done=2"
+    done = operator.send("/desk/undelivered/again", every="yes")
+    assert done.headers["location"] == "/desk/undelivered?done=2"
     assert states(ledger, ids) == ["waiting", "waiting", "given_up"]
 
 
 @pytest.mark.parametrize("form", [{}, {"id": "nobody"}, {"id": "\x00"}])
-def test_nothing_that_was_given_up_is_nothing_to_tell(
+def test_a_form_that_selects_nothing_resends_nothing(
     operator: Visitor, form: dict[str, str | list[str]]
 ) -> None:
-    done = operator.send("/desk/untold/again", **form)
+    done = operator.send("/desk/undelivered/again", **form)
     said = operator.get(done.headers["location"]).text
-    assert "Nothing is told again: tick at least one" in said
+    assert "Nothing is resent: tick at least one" in said
 
 
 def test_more_than_a_page_can_hold_is_refused(operator: Visitor) -> None:
     ids = [str(number) for number in range(201)]
-    assert operator.send("/desk/untold/again", id=ids).status_code == 422
+    assert operator.send("/desk/undelivered/again", id=ids).status_code == 422
 
 
 def test_pages_follow_each_other(
@@ -123,17 +126,17 @@ def test_pages_follow_each_other(
 ) -> None:
     monkeypatch.setattr(undelivered, "PAGE", 2)
     give_up(ledger, 5)
-    path, seen = "/desk/untold", []
+    path, seen = "/desk/undelivered", []
     while path:
         page = reader.get(path).text
         seen.append(orders(page))
-        older = re.search(r'href="(/desk/untold\?behind=[^"]+)"', page)
+        older = re.search(r'href="(/desk/undelivered\?behind=[^"]+)"', page)
         path = older[1] if older else ""
     assert seen == [["ord_4", "ord_3"], ["ord_2", "ord_1"], ["ord_0"]]
 
 
 @pytest.mark.parametrize("query", ["done=many", "done=%D9%A1", "behind=x", "done=-1"])
 def test_no_address_puts_words_on_the_page(reader: Visitor, query: str) -> None:
-    said = reader.get(f"/desk/untold?{query}")
+    said = reader.get(f"/desk/undelivered?{query}")
     assert said.status_code == 200
-    assert "told again" not in said.text
+    assert "resent" not in said.text

@@ -1,0 +1,79 @@
+"""One lane and all that is known of it, for the command, the HTTP API and the pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rescind.config.accounts import Lane
+from rescind.ledger.changes.lane_states import (
+    LaneState,
+)
+from rescind.ledger.reading.backlogs import (
+    Backlog,
+)
+from rescind.ledger.reading.queries import stamp
+from rescind.ledger.storage.milliseconds import to_ms
+from rescind.provider.policy import Policy
+
+STALLED = "it stands still: orders are due, no call is made; see the workers' log"
+
+
+# --- lanes ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """One lane: its account's fault, policy, state and backlog."""
+
+    lane: Lane
+    fault: str | None
+    policy: Policy
+    state: LaneState
+    backlog: Backlog
+    stalled_since: datetime | None = None
+    """Since when no call was made, though orders are due and may be called."""
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.lane)
+
+    def status(self, now: datetime) -> tuple[str, str | None]:
+        """``open``, ``paused`` or ``held``, and why."""
+        if self.fault is not None:
+            return "held", self.fault
+        if self.state.held_at is not None:
+            return "held", self.state.held_reason
+        if self.state.paused_until is not None and now < self.state.paused_until:
+            return "paused", self.state.pause_reason
+        return "open", STALLED if self.stalled_since else None
+
+    def document(self, now: datetime) -> dict[str, Any]:
+        """The lane as ``rescind lanes --json`` and ``GET /v1/lanes`` show it."""
+        status, why = self.status(now)
+        oldest, state = self.backlog.oldest, self.state
+        return {
+            "lane": self.name,
+            "provider": self.lane[0],
+            "account": self.lane[1],
+            "status": status,
+            "why": why,
+            "backlog": self.backlog.by_state,
+            "backlog_more": sorted(self.backlog.more),
+            "oldest": stamp(to_ms(oldest)),
+            "oldest_seconds": None if oldest is None else age(oldest, now),
+            "rate": self.policy.rate,
+            "read_rate": self.policy.read_rate,
+            "failures": state.failures,
+            "paused_until": stamp(to_ms(state.paused_until)),
+            "held_at": stamp(to_ms(state.held_at)),
+            "probe_at": stamp(to_ms(state.probe_at)),
+            "fault": self.fault,
+            "stalled_since": stamp(to_ms(self.stalled_since)),
+        }
+
+
+def age(since: datetime, now: datetime) -> float:
+    """Seconds from ``since`` to ``now``, to the millisecond."""
+    return round(max(0.0, (now - since).total_seconds()), 3)
