@@ -1,4 +1,4 @@
-"""One lane and all that is known of it, for the command, the HTTP API and the pages."""
+"""The view of one lane, for the command line, the HTTP API and the dashboard."""
 
 from __future__ import annotations
 
