@@ -36,7 +36,7 @@ from rescind.ledger.phases import (
     resend,
     send_later,
     uncounted,
-    with_words,
+    with_provider_words,
     without_hint,
 )
 from rescind.ledger.progress import Claimed, Progress
@@ -103,7 +103,7 @@ def _after_lost_answer(known: Claimed, policy: Policy, now: datetime) -> Progres
 def _after_answer(
     known: Claimed, finding: Finding, policy: Policy, now: datetime
 ) -> Progress:
-    was = with_words(without_hint(known.progress), finding)
+    was = with_provider_words(without_hint(known.progress), finding)
     match finding.outcome:
         case Outcome.CANCELLED:
             return final(was, State.CANCELLED, _cancelled_by(was, finding), now)

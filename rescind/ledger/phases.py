@@ -90,7 +90,7 @@ def without_hint(was: Progress) -> Progress:
     return was if was.hint is None else replace(was, hint=None)
 
 
-def with_words(was: Progress, finding: Finding) -> Progress:
+def with_provider_words(was: Progress, finding: Finding) -> Progress:
     if finding.code is None and finding.message is None:
         return was
     return replace(was, provider_code=finding.code, provider_message=finding.message)

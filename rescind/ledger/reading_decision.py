@@ -19,7 +19,7 @@ from rescind.ledger.phases import (
     look_again,
     not_done,
     resend,
-    with_words,
+    with_provider_words,
 )
 from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.states import State
@@ -41,7 +41,7 @@ def _after_finding(
     known: Claimed, finding: Finding, policy: Policy, now: datetime
 ) -> Progress:
     was = replace(known.progress, polls=known.progress.polls + 1)
-    worded = with_words(was, finding)
+    worded = with_provider_words(was, finding)
     match finding.outcome:
         case Outcome.CANCELLED:
             return final(worded, State.CANCELLED, _shown_cancelled(was, finding), now)
@@ -120,7 +120,7 @@ def after_poll(known: Claimed, event: Tried, policy: Policy, now: datetime) -> P
     if not isinstance(event, Finding):
         return _unanswered(known, event, policy.poll_delays, policy, now)
     was = replace(known.progress, polls=known.progress.polls + 1)
-    worded = with_words(was, event)
+    worded = with_provider_words(was, event)
     match event.outcome:
         case Outcome.CANCELLED:
             partial = event.reason is Reason.PARTIAL
