@@ -69,8 +69,8 @@ class Policy(BaseModel):
     probe_after: timedelta = timedelta(minutes=15)
     """One probe call is made on a held lane after this long."""
     give_up_after: timedelta = timedelta(days=3)
-    """A cancellation that could never be sent fails this long after it was due. Readings
-    that bring no answer end this long after they began."""
+    """A cancellation that could never be sent fails this long after it was due.
+    Readings that bring no answer end this long after they began."""
 
     @property
     def taken_on_for(self) -> timedelta:
