@@ -389,6 +389,6 @@ def test_the_guide_shows_the_programs_as_they_are() -> None:
 
 
 def test_a_producer_needs_no_code_of_rescind() -> None:
-    rooms = r"(?m)^\s*(?:from|import) (?:providers|ledger|worker|tasks|api|desk)\b"
+    rooms = r"(?m)^\s*(?:from|import) (?:providers|rescind|worker|tasks)\b"
     for path in PROGRAMS.glob("*.py"):
         assert not re.search(rooms, path.read_text()), path

@@ -52,5 +52,5 @@ class World:
                     self.commands[int(folder.name)] = (folder / "cmdline").read_bytes()
 
     def texts_of(self, name: str) -> dict[str, bytes]:
-        """The places whose names begin with ``place``."""
+        """The places whose names begin with ``name``."""
         return {k: v for k, v in self.seen.items() if re.match(name, k)}

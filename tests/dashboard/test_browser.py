@@ -135,7 +135,9 @@ def test_a_lost_connection_is_reported_and_restored(
     page.route("**/desk/events", lambda route: route.abort())
     site.context.stopping.set()
     stale.wait_for()
-    assert re.search(r"Last seen at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", stale.inner_text())
+    assert re.search(
+        r"Last update at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", stale.inner_text()
+    )
     site.context.stopping.clear()
 
 
