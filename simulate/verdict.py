@@ -1,4 +1,4 @@
-"""Whether what the ledger says is what happened: the providers' own record judges."""
+"""Judges the ledger of a world by the simulated providers' own record."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from simulate.scenario import Scenario
 from simulate.simulated_accounts import accounts
 
 EVERYTHING = 1_000_000
-UNTOLD = {
+INDISTINGUISHABLE = {
     ("ithink", "missing"),
     *(("dukkango", truth) for truth in ("missing", "completed", "cancelled")),
 }
-"""What a provider's reading does not tell apart from others."""
+"""Truths that a provider's reading cannot tell from others: the order then ends as
+unresolved, rightly."""
 Records = Sequence[Mapping[str, Any]]
 
 
 def verdict(
     plan: Scenario, ledger: Engine, network: Network, at: datetime
 ) -> tuple[Judgement, Records, Records]:
-    """The judgement, the ledger's rows and the providers' records."""
+    """The judgement, the ledger's rows, and the providers' records."""
     with reading(ledger) as connection:
         found = list_rows(connection, Filter(), EVERYTHING)
         rows = [as_record(row) for row in found]
@@ -50,18 +51,19 @@ def verdict(
 
 
 def given_up(rows: Records, records: Records) -> Iterator[Offence]:
-    """Unresolved, though the provider would have told: in the end all answer."""
+    """Orders that ended as unresolved, though a reading would have shown the truth. In
+    the end all providers answer."""
     truths = {(one["provider"], one["id"]): one["truth"] for one in records}
     for row in rows:
         truth = truths.get((row["provider"], row["order"]), "missing")
         unresolved = row["reason"] == Reason.UNRESOLVED
-        if unresolved and (row["provider"], truth) not in UNTOLD:
+        if unresolved and (row["provider"], truth) not in INDISTINGUISHABLE:
             why = f"given up as unresolved, and it is {truth}"
             yield Offence(row["provider"], row["order"], why)
 
 
 def stood_still(logs: Records) -> Iterator[Offence]:
-    """Lanes that a worker's watchdog has seen to do nothing though they could."""
+    """Lanes that made no call though they could, as a worker's watchdog logged it."""
     for line in logs:
         if line["event"] == STANDS_STILL:
             what = f"{line['operation']}, {line['due']} due"
@@ -70,8 +72,8 @@ def stood_still(logs: Records) -> Iterator[Offence]:
 
 
 def _sent(record: dict[str, Any], network: Network) -> Mapping[str, Any]:
-    """The record, with the moments at which each call was sent: how long it was on its
-    way then is not ours to answer for."""
+    """The record, with the times at which each call was sent in place of its arrival:
+    Rescind is not responsible for the time on the way."""
     path = (record["provider"], record["id"])
     events = [
         {**event, "t": network.sent.get((*path, place), event["t"])}
