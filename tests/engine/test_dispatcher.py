@@ -209,14 +209,14 @@ def test_a_call_without_a_thread_is_returned_and_never_made(own: Dispatched) -> 
     own.dispatcher.start(lane, [call(lane, "last")])
     own.await_results(8)
     pool.shutdown()
-    return_unsent = [
+    returned = [
         one.claimed[0].id
         for one, result in own.results
         if result and isinstance(result.events[one.claimed[0].id], PutBack)
     ]
-    assert return_unsent
+    assert returned
     assert len(own.results) == 8
-    assert Counter(making.made + return_unsent) == Counter(
+    assert Counter(making.made + returned) == Counter(
         ["first", "last", *map(str, range(6))]
     )
     assert lane.running == 0
