@@ -1,1 +1,1 @@
-"""How fast it is, measured beside what a user would pick instead: ``make bench``."""
+"""Measures Rescind's speed beside the queues that a user may choose: ``make bench``."""

@@ -1,4 +1,4 @@
-"""``python -m bench``: asks the questions, and writes down what it saw."""
+"""``python -m bench``: measures the answers to the questions, and writes them."""
 
 from __future__ import annotations
 
@@ -29,15 +29,18 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="fewer orders, one round")
     made.add_argument("--rounds", type=int, help=f"{ROUNDS}, or {QUICK_ROUNDS} quickly")
     made.add_argument(
-        "--orders", type=int, help="instead of each question's own number"
+        "--orders", type=int, help="number of orders, in place of each question's own"
     )
     made.add_argument("--to", type=Path, default=ROOT / "build" / "bench")
-    made.add_argument("--publish", action="store_true", help="into docs/benchmarks")
+    made.add_argument(
+        "--publish", action="store_true", help="write into docs/benchmarks"
+    )
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask, print, and write JSON, Markdown and SVG; 1 if a question failed."""
+    """Measure, print, and write JSON, Markdown and SVG. Returns 1 if a question failed,
+    2 for a wrong command line."""
     options = parser().parse_args(argv)
     unknown = sorted(set(options.questions) - set(QUESTIONS))
     if unknown:
@@ -68,7 +71,7 @@ def _ask(name: str, plan: Plan, folder: Path, published: bool) -> bool:
     except BenchError as error:
         say(f"bench: {name} could not be measured: {error}")
         return False
-    except Exception:  # noqa: BLE001  (what was asked beside it is asked all the same)
+    except Exception:  # noqa: BLE001  (the other questions go on)
         say(f"bench: {name} could not be measured: {traceback.format_exc()}")
         return False
     result.machine.update(before)
@@ -88,7 +91,7 @@ def _names() -> str:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    # What was started is ended on the way out.
+    # The context managers end all processes on the way out.
     raise SystemExit(143)
 
 

@@ -1,4 +1,4 @@
-"""What a run was asked for, and what its questions have in common."""
+"""The plan of a run, and the functions that its questions share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Plan:
     orders: int | None = None
 
     def size(self, usual: int, quick: int) -> int:
-        """How many orders to take, unless the command line says."""
+        """The number of orders, unless the command line gives it."""
         return self.orders or (quick if self.quick else usual)
 
     def stage(self, kind: str, **options: float) -> Stage:
@@ -35,14 +35,14 @@ class Plan:
 def rows(
     plan: Plan, case: str, unit: str, tries: Mapping[str, Callable[[], float]]
 ) -> list[Row]:
-    """One row for each try, all of them measured in turns."""
-    said = {name: _said(case, name, unit, one) for name, one in tries.items()}
-    found = alternate(said, plan.rounds)
+    """One row for each try. The tries are measured in turns."""
+    logged = {name: _logged(case, name, unit, one) for name, one in tries.items()}
+    found = alternate(logged, plan.rounds)
     return [Row(case, name, unit, found[name]) for name in tries]
 
 
 Notes = dict[tuple[str, str], list[float]]
-"""What else was seen of each contender, by what it is and its unit."""
+"""Further measurements of a contender, by name and unit."""
 SPENT, MEMORY = ("processor time an order", "ms"), ("memory", "MB")
 PATIENCE = 600.0
 
@@ -55,7 +55,7 @@ def throughput(
 ) -> Callable[[], float]:
     """A try: fresh workers, warmed up, held until all orders are on the queue.
 
-    What else it shows of them goes to ``seen``, under ``who`` or the contender's name.
+    Further measurements go to ``seen``, under ``who`` or the contender's name.
     """
 
     def once() -> float:
@@ -71,7 +71,7 @@ def throughput(
 
 
 def noted(case: str, seen: Mapping[str, Notes], *wanted: tuple[str, str]) -> list[Row]:
-    """A row for each contender of which something else was seen, too."""
+    """A row for each further measurement that is ``wanted``, and each contender."""
     return [
         Row(f"{case}, {what}", who, unit, notes[what, unit])
         for what, unit in wanted
@@ -80,12 +80,12 @@ def noted(case: str, seen: Mapping[str, Notes], *wanted: tuple[str, str]) -> lis
 
 
 def bare(stage: Stage, provider: str, orders: int, batch: int, threads: int) -> float:
-    """Orders a second of the bare loop."""
+    """Measure the bare loop, in orders a second."""
     command = [str(PEERS / "python"), "-m", "bench.peers.bare", provider]
     numbers = [str(number) for number in (FIRST, orders, batch, threads)]
-    told = {"BENCH_PROVIDER": stage.provider.url, "PYTHONPATH": str(ROOT)}
+    env = {"BENCH_PROVIDER": stage.provider.url, "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(
-        [*command, *numbers], env=told, capture_output=True, text=True, check=False
+        [*command, *numbers], env=env, capture_output=True, text=True, check=False
     )
     if ended.returncode:
         raise BenchError(f"the bare loop: {ended.stderr[-1000:]}")
@@ -93,11 +93,11 @@ def bare(stage: Stage, provider: str, orders: int, batch: int, threads: int) -> 
 
 
 def say(words: str) -> None:
-    """Tell on standard error what happens now."""
+    """Print a progress message to standard error."""
     print(words, file=sys.stderr, flush=True)
 
 
-def _said(
+def _logged(
     case: str, name: str, unit: str, one: Callable[[], float]
 ) -> Callable[[], float]:
     def once() -> float:

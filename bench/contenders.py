@@ -1,4 +1,4 @@
-"""The queues that Rescind is measured beside, each as a user would run it."""
+"""The queues beside which Rescind is measured, each as a user would run it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.team import Team
 
 
 class Peer(Team):
-    """A queue of tasks, each of which cancels an order and commits what came of it."""
+    """A task queue. Each task cancels an order and commits the outcome."""
 
     count = "SELECT count(*) FROM outcome"
 
@@ -83,7 +83,7 @@ class Rq(Peer):
 
 
 class Durable(Peer):
-    """One that keeps its queue in PostgreSQL: in two processes, of many threads."""
+    """A queue in PostgreSQL, with two worker processes of many threads."""
 
     processes = 2
 
@@ -108,7 +108,7 @@ class Durable(Peer):
 
     @property
     def threads(self) -> int:
-        """Orders at once of each process."""
+        """Orders that each process works on at once."""
         return max(16, self.at_once // self.processes)
 
     def memory(self) -> tuple[float, float]:
@@ -130,7 +130,7 @@ class Dbos(Durable):
 
     @property
     def threads(self) -> int:
-        # As many as end between two looks at its queue, and more.
+        # More than end between two polls of its queue.
         return max(64, super().threads)
 
 
@@ -141,6 +141,6 @@ class Procrastinate(Durable):
 
 PEERS_OF_OURS: tuple[type[Peer], ...] = (PlainCelery, Dramatiq, Taskiq, Rq)
 IN_BULK: tuple[type[Peer], ...] = (*PEERS_OF_OURS, Batches)
-"""With those who can call for many orders at once."""
+"""All of these, and those that can cancel many orders in one call."""
 DURABLE: tuple[type[Durable], ...] = (Dbos, Procrastinate)
-"""Those whose orders outlive the queue, on PostgreSQL alone."""
+"""The queues that keep their orders in PostgreSQL."""

@@ -1,8 +1,8 @@
 """The worker's Celery app, which writes each of its SQLite statements to a file.
 
-``celery -A bench.counted worker`` runs what ``celery -A worker worker`` runs. SQLite
-reports each statement as it begins it, whatever asked for it; the file is named by
-``BENCH_STATEMENTS``, and gets one line for each of them.
+``celery -A bench.counted worker`` runs the same worker as ``celery -A worker worker``.
+SQLite reports each statement as it begins. Each statement is one line of the file that
+``BENCH_STATEMENTS`` names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from worker.celery import app
 
 __all__ = ["app", "tasks"]
 
-# Appended to by small writes, which keeps the lines of all processes whole.
+# Small appending writes keep the lines of all processes whole.
 _file = os.open(os.environ[WRITTEN_TO], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 

@@ -1,4 +1,4 @@
-"""How often a database and Redis are asked, counted by what they themselves note."""
+"""Counts SQL statements and Redis commands, from the servers' own records."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from typing import Self
 from redis import Redis
 
 WRITTEN_TO = "BENCH_STATEMENTS"
-"""Names the file that ``bench.counted`` writes to."""
+"""The environment variable that names the file of ``bench.counted``."""
 SHOWN = 60
-"""Characters of a statement that tell it from others."""
+"""Characters of a statement that identify it."""
 POSTGRES = re.compile(r"^.*? LOG: {2}(?:statement|execute [^:]*): ?(.*)$")
-"""A line of PostgreSQL's log that names a statement; its other lines go on with it."""
+"""The first line of a statement in PostgreSQL's log. Further lines do not match."""
 CONTROL = re.compile(
     r"(?:BEGIN|START TRANSACTION|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)\b",
     re.IGNORECASE,
 )
-"""What begins and ends transactions is not counted."""
+"""Statements that begin or end transactions: they are not counted."""
 INNER = "--"
-"""How SQLite marks what a trigger runs by itself."""
+"""The prefix with which SQLite marks a trigger's own statements."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatementLog:
-    """A file that each statement is written to when it is run."""
+    """A file with each statement that was run."""
 
     path: Path
     form: re.Pattern[str]
 
     @classmethod
     def of_postgres(cls, path: Path) -> Self:
-        """The server's log, where ``log_statement`` is ``all``."""
+        """The server's log, if ``log_statement`` is ``all``."""
         return cls(path, POSTGRES)
 
     @classmethod
     def of_a_worker(cls, path: Path) -> Self:
-        """What ``bench.counted`` writes: one statement a line."""
+        """The file of ``bench.counted``: one statement a line."""
         return cls(path, re.compile("^(.*)$"))
 
     def mark(self) -> int:
-        """Where the file ends now."""
+        """The present size of the file, in bytes."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def since(self, mark: int) -> Counter[str]:
-        """The statements behind ``mark``, by how they begin; no transaction control."""
+        """Counts of the statements after ``mark``, by their first characters, without
+        transaction control."""
         if not self.path.exists():
             return Counter()
         with self.path.open("rb") as file:
@@ -58,35 +59,35 @@ class StatementLog:
 
 
 def is_counted(statement: str) -> bool:
-    """Whether it is more than the beginning or the end of a transaction."""
+    """Whether a statement counts: it is no transaction control and no trigger's own."""
     return not CONTROL.match(statement.strip()) and not statement.startswith(INNER)
 
 
 def shortened(statement: str) -> str:
-    """How it begins, on one line."""
+    """The first characters of a statement, on one line."""
     return " ".join(statement.split())[:SHOWN]
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """What Redis says of the commands it has run since it began."""
+    """Redis's counts of the commands that it has run since its start."""
 
     total: int
     each: Counter[str]
 
 
 def commands(client: Redis) -> Commands:
-    """Ask by one ``INFO``, which is not yet among what it tells."""
-    told = client.info("everything")
+    """Read the counts by one ``INFO``, which they do not include yet."""
+    stats_of = client.info("everything")
     each = {
         name.removeprefix("cmdstat_"): int(stats["calls"])
-        for name, stats in told.items()
+        for name, stats in stats_of.items()
         if name.startswith("cmdstat_")
     }
-    return Commands(int(told["total_commands_processed"]), Counter(each))
+    return Commands(int(stats_of["total_commands_processed"]), Counter(each))
 
 
 def between(before: Commands, after: Commands) -> Commands:
-    """What others ran between two calls of ``commands``, by one client."""
+    """The commands of other clients between two calls of ``commands``."""
     own = Counter({"info": 1})
     return Commands(after.total - before.total - 1, after.each - before.each - own)

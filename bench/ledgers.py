@@ -1,15 +1,15 @@
-"""Large ledgers, made in a hurry: rows as the worker leaves them, by plain SQL."""
+"""Creates large ledgers quickly: rows as the worker writes them, by plain SQL."""
 
 from __future__ import annotations
 
 from sqlalchemy import create_engine, text
 
 CHUNK = 100_000
-"""Rows in a transaction."""
+"""Rows in each transaction."""
 AT = 1_790_000_000_000
-"""When all of it happened, in milliseconds."""
+"""The time of all events, in milliseconds since the epoch."""
 BRANCH, GROUP = "branch", "file"
-"""An account of the first ten rows, and the group of one row in ten."""
+"""The account of the first ten rows, and the group of one row in ten."""
 SERIES = {
     "sqlite": "(WITH RECURSIVE s(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM s"
     " WHERE n < {last}) SELECT n FROM s)",
@@ -55,12 +55,12 @@ SELECT {call}, 'ithink', 'default', 'cancel', 'answered', 200, 180,
 FROM {series} AS numbers WHERE n % 2 = 1 GROUP BY (n - 1) / {each}
 """
 EACH = 200
-"""Rows for each call: the finished half of them are in it."""
+"""Rows for each call. The finished half of them are its orders."""
 LANE = "INSERT INTO lane (provider, account, failures) VALUES ('ithink', 'default', 0)"
 
 
 def fill(url: str, rows: int) -> None:
-    """Put so many rows of one lane into an empty ledger, half of them waiting."""
+    """Insert so many rows of one lane into an empty ledger. Half of them wait."""
     engine = create_engine(url)
     try:
         for first in range(1, rows + 1, CHUNK):
@@ -75,7 +75,7 @@ def fill(url: str, rows: int) -> None:
         with engine.connect().execution_options(
             isolation_level="AUTOCOMMIT"
         ) as connection:
-            # What the database's own housekeeping would have done by then.
+            # The database would have done this by itself with time.
             connection.execute(text("ANALYZE"))
     finally:
         engine.dispose()

@@ -8,12 +8,12 @@ from bench.results import BARE, CELERY, Result, Row, Verdict
 
 
 def markdown(result: Result) -> str:
-    """A question's table, its targets, and how it was measured."""
+    """A result as Markdown: its table, its targets, and how it was measured."""
     return "\n".join([*_table(result), "", *_targets(result), _how(result), ""])
 
 
 def number(value: float) -> str:
-    """A number as people read it: three figures, and commas between thousands."""
+    """A number with three significant figures, and commas between thousands."""
     if value >= 100:
         return f"{value:,.0f}"
     if value >= 10:
@@ -67,7 +67,7 @@ def _targets(result: Result) -> Iterator[str]:
 
 
 def asked(result: Result, verdict: Verdict) -> str:
-    """What a target asks for."""
+    """What a target requires, in words."""
     target = verdict.target
     bound = "at most" if target.at_most else "at least"
     where = f"{target.case}, {target.who}"
@@ -83,13 +83,13 @@ def _unit(result: Result, verdict: Verdict) -> str:
 
 
 def measured(result: Result, verdict: Verdict) -> str:
-    """What was measured for it, with its unit."""
+    """The measured value, with its unit."""
     unit = "×" if verdict.target.to else _unit(result, verdict)
     return f"{number(verdict.value)} {unit}"
 
 
 def judged(verdict: Verdict) -> str:
-    """Whether it is met, or how far it got."""
+    """Whether the target is met, or what share of it was reached."""
     if verdict.met:
         return "met"
     return f"**missed**: {verdict.share:.0%} of the way"

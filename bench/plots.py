@@ -16,7 +16,7 @@ STYLE = "font-family:system-ui,sans-serif;font-size:12px"
 
 
 def bars(result: Result) -> str:
-    """The whole picture; bars of different units each have a scale of their own."""
+    """The whole picture. Each unit has its own scale."""
     drawn: list[str] = []
     y = HEAD + GAP
     for case in dict.fromkeys((row.case, row.unit) for row in result.rows):

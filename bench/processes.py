@@ -1,4 +1,4 @@
-"""Programs under measurement: each with its children in a group of its own."""
+"""Runs the programs under measurement, each with its children in its own group."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / ".venv-bench" / "bin"
-"""Where the peers' programs are: ``make bench`` puts them there."""
+"""The folder of the peers' programs: ``make bench`` installs them."""
 BATCHES = ROOT / ".venv-bench-batches" / "bin"
-"""Where those of celery-batches are, which needs an older Celery."""
+"""The folder of the programs of celery-batches, which needs an older Celery."""
 GRACE_SECONDS = 20.0
 
 
 class BenchError(RuntimeError):
-    """It could not be measured: a sentence that says why."""
+    """The measurement failed. The message says why."""
 
 
 class Group:
-    """A program and all its children: stopped, held and counted together."""
+    """A program and all its children. They are held, ended and counted together."""
 
     def __init__(
         self, command: Sequence[str], env: Mapping[str, str], log: Path
@@ -44,11 +44,11 @@ class Group:
 
     @property
     def pids(self) -> list[int]:
-        """The program and its descendants that are alive now."""
+        """The program and its living descendants."""
         return _family(self._process.pid)
 
     def check(self) -> None:
-        """Raises ``BenchError`` with its last words if it is gone."""
+        """Raise ``BenchError``, with the end of its log, if the program has ended."""
         if self._process.poll() is not None:
             raise BenchError(f"{self._process.args!r} ended: {self.last_words()}")
 
@@ -63,7 +63,8 @@ class Group:
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """Ask the program to stop; kill what is left of it after a while."""
+        """Ask the program to stop, and kill the processes that are left after
+        ``GRACE_SECONDS``."""
         family = self.pids
         self.go()
         self._process.terminate()
@@ -85,7 +86,7 @@ class Group:
 
 
 class Talking:
-    """A program that answers each line of JSON that it is given with another."""
+    """A program that answers each line of JSON on its input with one on its output."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -113,7 +114,7 @@ class Talking:
         assert self._process.stdout is not None  # noqa: S101
         line = self._process.stdout.readline()
         if not line:
-            raise BenchError(f"{self._process.args!r} ended without a word")
+            raise BenchError(f"{self._process.args!r} ended without an answer")
         return line.strip()
 
     def end(self) -> None:
@@ -127,7 +128,7 @@ class Talking:
 def until(
     condition: Callable[[], object], what: str, patience: float, every: float = 0.02
 ) -> None:
-    """Wait for ``condition``; raises ``BenchError`` if it does not come."""
+    """Wait for ``condition``. Raises ``BenchError`` after ``patience`` seconds."""
     give_up = time.monotonic() + patience
     while not condition():
         if time.monotonic() > give_up:
@@ -136,13 +137,13 @@ def until(
 
 
 def memory(pids: Sequence[int]) -> tuple[float, float]:
-    """Resident and proportional memory of all these, in MB."""
+    """Resident and proportional memory of these processes together, in MB."""
     found = [_rollup(pid) for pid in pids]
     return sum(rss for rss, _ in found), sum(pss for _, pss in found)
 
 
 def processor_seconds(pids: Sequence[int]) -> float:
-    """Processor time that these have used so far, children that ended included."""
+    """Processor seconds of these processes so far, ended children included."""
     ticks = sum(sum(_times(pid)) for pid in pids)
     return ticks / os.sysconf("SC_CLK_TCK")
 
@@ -152,7 +153,7 @@ def _times(pid: int) -> list[int]:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return [0]
-    # After the name, which may hold anything: utime, stime, cutime, cstime.
+    # After the name, which may hold any character: utime, stime, cutime, cstime.
     return [int(one) for one in text.rpartition(")")[2].split()[11:15]]
 
 

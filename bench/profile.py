@@ -1,9 +1,9 @@
-"""Where a worker's time goes: ``python -m bench.profile bulk --database sqlite``.
+"""Shows where a worker's time goes: ``python -m bench.profile bulk --database sqlite``.
 
-py-spy looks at a real worker from outside, with all its threads and processes, from
-messages that lie on the queue to the last final state. Shown is the share of samples in
-which a function of ours was running, or something that it had called; waiting threads
-are not sampled.
+py-spy samples a real worker from outside, with all its threads and processes, from the
+moment when all messages are on the queue to the last final state. The table shows the
+share of samples in which a function of ours, or a function that it had called, was
+running. Waiting threads are not sampled.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ PLANS: dict[str, tuple[str, int, float, dict[str, Any]]] = {
 
 
 def shares(stacks: Iterable[str]) -> list[tuple[str, float, float]]:
-    """Functions of ours, each with its share of the samples, and its own share.
+    """Our functions, each with its share of the samples, and its own share.
 
-    A stack is ``outer (file:line);…;inner (file:line) COUNT``. What a library does
-    counts as its caller's own.
+    A stack is ``outer (file:line);…;inner (file:line) COUNT``. A library's
+    time counts as its caller's own.
     """
     within: Counter[str] = Counter()
     own: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def _name(frame: str) -> str | None:
 
 
 def record(kind: str, name: str) -> tuple[float, float, list[str]]:
-    """Orders a second, processor time an order in ms, and the stacks that were seen."""
+    """Orders a second, processor time an order in ms, and the sampled stacks."""
     provider, orders, latency, policy = PLANS[name]
     with Services() as services:
         stage = services.stage(kind, latency=latency)
@@ -77,7 +77,7 @@ def record(kind: str, name: str) -> tuple[float, float, list[str]]:
 
 
 def _spy(pid: int, to: str) -> subprocess.Popen[str]:
-    """py-spy at a worker and its children, until it is interrupted."""
+    """Start py-spy for a worker and its children. It runs until it is interrupted."""
     how = ("--format", "raw", "--rate", "200", "--full-filenames", "--nonblocking")
     where = ("--subprocesses", "--output", to, "--pid", str(pid))
     command = [str(PEERS / "py-spy"), "record", *how, *where]

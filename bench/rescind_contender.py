@@ -1,4 +1,4 @@
-"""Rescind as a contender: workers and one beat, driven from outside."""
+"""Rescind as a contender: its workers and one beat."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ def lanes_of(count: int, providers: Sequence[str] = PROVIDERS) -> list[Lane]:
 
 @dataclass(frozen=True)
 class Setup:
-    """How Rescind is set up for a case."""
+    """The set-up of Rescind for a case."""
 
     policy: Mapping[str, Any] = field(default_factory=lambda: {"rate": "none"})
-    """What each account says of its policy; all else is its provider's."""
+    """Policy values of each account. The provider sets all others."""
     workers: int = 1
     concurrency: int | None = None
     """Celery's ``-c``; ``None`` leaves it out, as the README does."""
     lanes: Sequence[Lane] = ()
-    """The accounts; none: the provider's ``default``."""
+    """The accounts. If empty, the provider's ``default``."""
     counted: bool = False
-    """Whether the ledger's statements are written to a file, to be counted."""
+    """Whether the ledger's statements are written to a file and counted."""
 
 
 class Rescind(Team):
-    """Workers and one beat; statistics of a worker are those of the first one."""
+    """Workers and one beat. A worker's statistics are those of the first worker."""
 
     name = US
     programs = HERE
     module = "rescind_client"
-    # Kept in the transaction that ends an order: counting all rows takes ever longer.
+    # The counter is written when an order ends: counting rows takes longer and longer.
     count = (
         "SELECT coalesce(sum(count), 0) FROM tally"
         " WHERE slot = 0 AND metric = 'outcome'"
@@ -71,7 +71,7 @@ class Rescind(Team):
 
     @property
     def statements(self) -> StatementLog:
-        """What the database was asked; only if the set-up is ``counted``."""
+        """The database's statements, if the set-up is ``counted``."""
         if self.stage.log is not None:
             return StatementLog.of_postgres(self.stage.log)
         return StatementLog.of_a_worker(self._statements)
@@ -87,7 +87,7 @@ class Rescind(Team):
     def commands(self) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
         celery = (sys.executable, "-m", "celery", "-q", "-A")
         for number in range(self._setup.workers):
-            # Each as if it were on a machine of its own, with locks of its own.
+            # Each worker runs as if on its own machine, with its own locks.
             place = self.stage.home / f"machine-{number}"
             place.mkdir()
             env = {**self.settings(), "TMPDIR": str(place)}
@@ -104,7 +104,7 @@ class Rescind(Team):
 
     @property
     def _app(self) -> str:
-        # PostgreSQL logs statements by itself; SQLite has only the worker to do so.
+        # PostgreSQL logs statements itself. For SQLite, the worker has to log them.
         here = self._setup.counted and self.stage.log is None
         return "bench.counted" if here else "worker"
 
@@ -125,7 +125,7 @@ class Rescind(Team):
         return self._ask(orders, {"lanes": lanes, "more": more})
 
     def command(self, *words: str) -> None:
-        """Run a command of ``rescind``; raises ``BenchError`` if it fails."""
+        """Run a command of ``rescind``. Raises ``BenchError`` if it fails."""
         ended = subprocess.run(
             [str(HERE / "rescind"), *words],
             env={**os.environ, **self.settings()},
@@ -143,12 +143,12 @@ class Rescind(Team):
         return self._setup.lanes or [(self.provider, "default")]
 
     def scalar(self, statement: str) -> int:
-        """The one number that a statement asks the ledger for."""
+        """The single number that a statement reads from the ledger."""
         [(found,)] = run(self.stage.database_url, statement)
         return int(found)
 
     def rows(self, where: str = "1 = 1") -> int:
-        """How many cancellations of the ledger ``where`` is true of."""
+        """The number of cancellations in the ledger for which ``where`` is true."""
         return self.scalar(f"SELECT count(*) FROM cancellation WHERE {where}")
 
     @property

@@ -1,7 +1,7 @@
-"""Where results go: files of their own, and their places in the pages on benchmarks.
+"""Writes results: to files of their own, and into the pages on benchmarks.
 
-Each question has its place in a page of ``docs/benchmarks``; ``docs/benchmarks.md`` has
-places for what is put together of all of them (``bench.summary``).
+Each question has a place in a page of ``docs/benchmarks``. ``docs/benchmarks.md`` has
+places for the summaries of all results (``bench.summary``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FOLDER = "benchmarks"
 
 
 def write(result: Result, folder: Path) -> None:
-    """``<question>.json``, ``.md`` and ``.svg``."""
+    """Write ``<question>.json``, ``.md`` and ``.svg``."""
     folder.mkdir(parents=True, exist_ok=True)
     _write_kept(result, folder)
     (folder / f"{result.name}.md").write_text(markdown(result), encoding="utf-8")
@@ -35,7 +35,7 @@ def _write_kept(result: Result, folder: Path) -> None:
 
 
 def publish(result: Result, docs: Path = DOCS) -> None:
-    """Put it into its place in its page, and its files beside that page.
+    """Write a result into its place in its page, and its files beside that page.
 
     Raises ``LookupError`` if no page has a place for it.
     """
@@ -46,26 +46,26 @@ def publish(result: Result, docs: Path = DOCS) -> None:
 
 
 def section(result: Result) -> str:
-    """What stands in a question's place."""
+    """The text for a question's place."""
     return f"{markdown(result)}\n![{result.title}]({result.name}.svg)\n"
 
 
 def refresh(docs: Path = DOCS) -> None:
-    """Write the first page's summaries again, of all results that are published."""
+    """Write the summaries of all published results into the first page."""
     results = published(docs)
     for name, summary in SUMMARIES.items():
         _replace(docs / FIRST_PAGE, name, summary(results))
 
 
 def published(docs: Path = DOCS) -> dict[str, Result]:
-    """The results beside the pages, by their question's name."""
+    """The published results, by their question's name."""
     texts = (path.read_text() for path in sorted((docs / FOLDER).glob("*.json")))
     results = [Result.of(json.loads(text)) for text in texts]
     return {result.name: result for result in results}
 
 
 def page_of(name: str, docs: Path = DOCS) -> Path:
-    """The page that has the place of a question; raises ``LookupError``."""
+    """The page with the place of a question. Raises ``LookupError``."""
     for page in sorted((docs / FOLDER).glob("*.md")):
         if f"<!-- {name} -->" in page.read_text():
             return page
@@ -77,7 +77,8 @@ def _replace(page: Path, name: str, text: str) -> None:
 
 
 def placed(page: str, name: str, text: str) -> str:
-    """``page`` with ``text`` between the marks of ``name``."""
+    """``page`` with ``text`` between the marks of ``name``. Raises ``LookupError`` if
+    there are none."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     form = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.S)
     if not form.search(page):

@@ -1,4 +1,4 @@
-"""What was measured, as values: rows, what they are compared with, and targets."""
+"""Results as values: rows, comparisons and targets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CELERY = "plain Celery"
 BARE = "bare loop"
 DBOS, PROCRASTINATE = "DBOS", "procrastinate"
 LIGHT_MB = 110.0
-"""The most memory that a worker may take, in every case."""
+"""Most memory that a worker may use, in every case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What was promised of one row: a limit, or so many times another row.
+    """The target of one row: a limit of its value, or of its ratio to another row.
 
-    ``limit`` is that of the ratio where there is somebody to compare it ``to``.
+    If ``to`` names another contender, ``limit`` is the limit of the ratio.
     """
 
     case: str
@@ -50,12 +50,12 @@ class Target:
     to: str | None = None
     to_case: str | None = None
     at_most: bool = False
-    """Whether less is better, as with times and memory."""
+    """Whether less is better, as for times and memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A target beside what was measured."""
+    """A target and the measured value."""
 
     target: Target
     value: float
@@ -67,7 +67,7 @@ class Verdict:
 
     @property
     def share(self) -> float:
-        """How far it got: 1 is the target itself, more is better."""
+        """The share of the target that was reached: 1 is the target, more is better."""
         value, limit = self.value, self.target.limit
         if self.target.at_most:
             return limit / value if value else float("inf")
@@ -76,7 +76,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One question's answer."""
+    """The answer to one question."""
 
     name: str
     title: str
@@ -85,12 +85,12 @@ class Result:
     rows: Sequence[Row]
     targets: Sequence[Target] = ()
     scale: str = "linear"
-    """How its bars are best drawn: ``linear`` or ``log``."""
+    """The scale of its bars: ``linear`` or ``log``."""
     machine: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
-        """What ``document`` gave, again."""
+        """The result that ``document()`` has written."""
         rows = [_made(Row, one) for one in document["rows"]]
         targets = [_made(Target, one) for one in document["targets"]]
         return cls(**{**document, "rows": rows, "targets": targets})
@@ -100,7 +100,7 @@ class Result:
         return next(found, None)
 
     def ratio(self, row: Row, to: str) -> float | None:
-        """How many times ``to`` in the same case; ``None`` if that is not there."""
+        """The ratio to ``to`` in the same case. ``None`` if there is no such row."""
         other = self.find(row.case, to)
         if other is None or other.unit != row.unit or not other.median:
             return None
@@ -119,7 +119,7 @@ class Result:
         return row.median / other.median if other and other.median else None
 
     def document(self) -> dict[str, Any]:
-        """All of it, for other programs."""
+        """The result as a JSON document."""
         rows = [{**asdict(row), "median": round_to(row.median, 5)} for row in self.rows]
         verdicts = [
             {**asdict(one.target), "value": round_to(one.value, 4), "met": one.met}
@@ -136,7 +136,7 @@ def _made(kind: type[Made], given: Mapping[str, Any]) -> Made:
 
 
 def machine(load: float) -> dict[str, Any]:
-    """What it was measured on; ``load`` is that of the minute before."""
+    """The machine and the code. ``load``: the load average of the minute before."""
     import os
 
     return {
@@ -150,15 +150,15 @@ def machine(load: float) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """What was measured, where this is a checkout; changed files are told."""
-    asked = ("git", "describe", "--always", "--dirty=, with changes")
+    """The commit, with a note of changed files. Empty outside a checkout."""
+    command = ("git", "describe", "--always", "--dirty=, with changes")
     try:
-        told = subprocess.run(
-            asked, cwd=ROOT, capture_output=True, text=True, check=True
+        described = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return told.stdout.strip()
+    return described.stdout.strip()
 
 
 def _processor() -> str:

@@ -1,6 +1,6 @@
-"""What all contenders work with: one Valkey, two databases, a provider.
+"""The services that all contenders use: one Valkey, two databases, a provider.
 
-All of it on loopback, started for this run and ended with it.
+They run on loopback, for this run only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DATABASES = ("sqlite", "postgresql")
 
 
 class Provider:
-    """The stub of ``bench.stub_provider``, seen from here."""
+    """A client of ``bench.stub_provider``, which it starts."""
 
     def __init__(self) -> None:
         command = (sys.executable, "-u", "-m", "bench.stub_provider")
@@ -40,7 +40,7 @@ class Provider:
         self._ask("reset", latency=latency, settle=settle)
 
     def orders(self) -> int:
-        """How many different orders it was asked to cancel."""
+        """The number of different orders in its cancel calls."""
         return int(self._ask("seen")["orders"])
 
     def counts(self) -> dict[str, int]:
@@ -48,11 +48,11 @@ class Provider:
         return dict(self._ask("seen")["calls"])
 
     def calls(self) -> list[tuple[str, str, float, list[str]]]:
-        """Provider, operation, when it came, and the orders in it."""
+        """Each call: provider, operation, arrival (Unix time), and the orders in it."""
         return [tuple(one) for one in self._ask("calls")]
 
     def came(self, order: str) -> float:
-        """When the order's cancel came, which may take a while."""
+        """Wait for the order's cancel call. Returns its arrival, as Unix time."""
         return float(self._ask("wait", order=order)["at"])
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A place to work: an empty database, an empty broker, a provider at zero."""
+    """An empty database, an empty broker, and a provider with its counts at zero."""
 
     home: Path
     kind: str
@@ -74,26 +74,26 @@ class Stage:
     database_url: str
     provider: Provider
     server: Postgres | None = None
-    """The server of the database; ``None``: it is a file."""
+    """The server of the database. ``None`` if the database is a file."""
 
     def redis(self) -> Redis:
         return Redis.from_url(self.redis_url)
 
     @property
     def log(self) -> Path | None:
-        """PostgreSQL's log, which holds statements after ``log_statements``."""
+        """PostgreSQL's log. It holds statements after ``log_statements``."""
         return self.server.log if self.server else None
 
     def log_statements(self) -> None:
-        """Have PostgreSQL log each statement of the connections opened from now on."""
+        """Make PostgreSQL log each statement of connections that open from now on."""
         run(self.database_url, f"ALTER DATABASE {self._name} SET log_statement = 'all'")
 
     def connections(self) -> int:
-        """How many connections the database has now; SQLite counts none."""
+        """The number of connections of the database now; 0 for SQLite."""
         if self.server is None:
             return 0
         its = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{self._name}'"
-        # Asked from another database, the question is not among them.
+        # A query from another database does not count itself.
         [(found,)] = run(self.server.url, its)
         return int(found)
 
@@ -103,7 +103,7 @@ class Stage:
 
 
 class Services:
-    """Everything that is started once for a run."""
+    """The services that start once for a run."""
 
     def __init__(self) -> None:
         self._cleanup = ExitStack()
@@ -126,7 +126,7 @@ class Services:
     def stage(
         self, kind: str, *, latency: float = 0.0, settle: float = 0.0, redis: int = 0
     ) -> Stage:
-        """An empty stage; ``redis`` is the number of the broker's database."""
+        """An empty stage. ``redis``: the number of the broker's database."""
         self.provider.reset(latency, settle)
         number = next(self._numbers)
         home = self.home / f"stage-{number}"
@@ -157,7 +157,7 @@ class Services:
 
 
 def run(url: str, *statements: str) -> list[Any]:
-    """Run statements, each in a transaction of its own; the rows of the last one."""
+    """Run statements, each in its own transaction. Returns the rows of the last one."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     rows: list[Any] = []
     try:

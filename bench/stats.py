@@ -1,4 +1,4 @@
-"""A few numbers about many."""
+"""Statistics of samples and of times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def most_within(times: Sequence[float], seconds: float) -> int:
-    """The most of ``times`` that fall into any stretch of so many seconds."""
+    """The most ``times`` in any window of so many seconds."""
     ordered = sorted(times)
     most = first = 0
     for last, time in enumerate(ordered):
@@ -27,7 +27,7 @@ def most_within(times: Sequence[float], seconds: float) -> int:
 
 
 def spacing(times: Sequence[float], places: int) -> float:
-    """How long it is from each of ``times`` to the one so many places later; mean."""
+    """The mean distance from each of ``times`` to the one so many places later."""
     ordered = sorted(times)
     pairs = zip(ordered, ordered[places:], strict=False)
     return statistics.fmean(later - earlier for earlier, later in pairs)
@@ -36,7 +36,7 @@ def spacing(times: Sequence[float], places: int) -> float:
 def alternate(
     tries: Mapping[str, Callable[[], float]], rounds: int
 ) -> dict[str, list[float]]:
-    """Run each try once a round, in turns: a slow minute then slows all of them."""
+    """Run each try once a round, in turns, so that a slow minute slows all of them."""
     found: dict[str, list[float]] = {name: [] for name in tries}
     for _ in range(rounds):
         for name, one in tries.items():
@@ -45,7 +45,7 @@ def alternate(
 
 
 def round_to(value: float, digits: int = 3) -> float:
-    """``value`` to so many significant digits."""
+    """``value``, rounded to so many significant digits."""
     if value == 0 or not math.isfinite(value):
         return value
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))

@@ -1,7 +1,7 @@
-"""A provider that is always there, says yes and keeps count.
+"""A stub provider that accepts every cancel and counts the calls.
 
-It speaks what iletiMerkezi, iThink and notpanel document of a cancel that works, and
-nothing else. The sandbox knows far more, and would be what is measured.
+It sends only the replies that iletiMerkezi, iThink and notpanel document for a cancel
+that works. The sandbox does far more, and its cost would be measured too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SUCCESS = {"status": "Success", "remark": "", "refnum": "GK0034"}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, by the provider's own clock."""
+    """One call. ``at``: Unix time by the provider's clock."""
 
     provider: str
     operation: str
@@ -35,18 +35,18 @@ class Call:
 
 @dataclass
 class Books:
-    """What was received since the last reset, and how to answer."""
+    """The calls since the last reset, and the delays of answers, in seconds."""
 
     latency: float = 0.0
     settle: float = 0.0
-    """How long notpanel takes to carry a cancel out."""
+    """Seconds that notpanel takes to carry a cancel out."""
     calls: list[Call] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    """Calls by ``provider.operation``: it is asked for often, and while others wait."""
+    """Calls by ``provider.operation``. Kept, since it is read often during calls."""
     cancelled: dict[str, float] = field(default_factory=dict)
-    """When each order's first cancel came."""
+    """The time of each order's first cancel."""
     waiting: dict[str, Callable[[float], None]] = field(default_factory=dict)
-    """Who is to be told when an order's cancel comes."""
+    """The function to call when an order's cancel arrives."""
 
     def note(self, call: Call) -> None:
         self.calls.append(call)
@@ -66,7 +66,8 @@ class Books:
 
 
 def answer(books: Books, path: str, body: bytes, at: float) -> bytes | None:
-    """What the provider that ``path`` names says; ``None`` if there is no such call."""
+    """The reply of the provider that ``path`` names. ``None`` if there is no such
+    call."""
     provider = path[1:].partition("/")[0]
     found = {
         "/iletimerkezi/v1/cancel-order/json": _iletimerkezi,
@@ -112,7 +113,7 @@ def _status(books: Books, order: str, at: float) -> dict[str, str]:
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection; answers come in the order of the requests."""
+    """One client's connection. It answers in the order of the requests."""
 
     def __init__(self, books: Books) -> None:
         self._books = books
@@ -174,7 +175,7 @@ class Connection(asyncio.Protocol):
             self._say(books.listed() if what == "calls" else books.summary())
 
     def _wait(self, order: str) -> None:
-        """Answer when the order's cancel has come."""
+        """Answer when the order's cancel has arrived."""
         at = self._books.cancelled.get(order)
         if at is not None:
             self._say({"at": at})
@@ -192,7 +193,7 @@ def _encoded(status: int, body: bytes) -> bytes:
 
 
 async def serve() -> None:
-    """Listen on a free loopback port, print its address, and go on until ended."""
+    """Listen on a free loopback port, print its address, and serve until ended."""
     books = Books()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(

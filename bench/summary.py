@@ -1,4 +1,4 @@
-"""What the first page says, put together of all published results."""
+"""The summaries on the first page, from all published results."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ NOT_YET = "What shows – has not been measured on this code."
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A number of the first page: what it is, and the row that it comes from."""
+    """A number of the first page: its label, and the row that it comes from."""
 
     words: str
     question: str
     case: str
-    """With ``{kind}`` for the database."""
+    """The case, with ``{kind}`` for the database."""
     who: str = US
     only: str | None = None
-    """The one database on which there is such a number."""
+    """The only database with such a number, if there is only one."""
 
     def on(self, results: Results, kind: str) -> str:
-        """The number with its unit on one database; empty if it has none there."""
+        """The number with its unit on one database. Empty if it has none there."""
         if self.only not in (None, kind):
             return ""
         return value(results, self.question, self.case.format(kind=kind), self.who)
@@ -129,7 +129,7 @@ def value(results: Results, question: str, case: str, who: str) -> str:
 
 
 def headline(shown: Sequence[Shown]) -> Callable[[Results], str]:
-    """A table of numbers on both databases."""
+    """Makes a table of these numbers on both databases."""
 
     def table(results: Results) -> str:
         lines = [line(["", "SQLite", "PostgreSQL"]), line(["---", "---:", "---:"])]
@@ -142,7 +142,7 @@ def headline(shown: Sequence[Shown]) -> Callable[[Results], str]:
 
 
 def beside(results: Results) -> str:
-    """All contenders on PostgreSQL, which is the one that all of them can use."""
+    """A table of all contenders on PostgreSQL, which all of them can use."""
     heads = [one.words for one in COLUMNS]
     lines = [line(["", *heads]), line(["---", *("---:" for _ in heads)])]
     for who in CONTENDERS:
@@ -153,7 +153,7 @@ def beside(results: Results) -> str:
 
 
 def targets(results: Results) -> str:
-    """How many targets of each question are met, and each one that is not."""
+    """How many targets are met, and a table of those that are missed."""
     verdicts = [(one, v) for one in results.values() for v in one.verdicts()]
     met = sum(verdict.met for _, verdict in verdicts)
     lines = [f"{met} of {len(verdicts)} targets are met."]
@@ -182,4 +182,4 @@ SUMMARIES: Mapping[str, Callable[[Results], str]] = {
     "beside other queues": beside,
     "targets": targets,
 }
-"""By the name of its place in the first page."""
+"""Each summary, by the name of its place in the first page."""

@@ -1,4 +1,4 @@
-"""A contender at work: its workers, and a producer that sends them orders."""
+"""A contender's workers, and a producer that sends them orders."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from bench.processes import (
 from bench.stage import Stage
 
 FIRST = 10_000_000
-"""The number of the first order: every provider here takes it for one of its own."""
+"""The number of the first order: every provider here accepts it."""
 START_SECONDS = 60.0
 
 
 class Team(ABC):
-    """One contender at work on a stage, from ``with`` to its end."""
+    """One contender on a stage. Its processes run inside ``with``."""
 
     name: ClassVar[str]
     programs: ClassVar[Path] = PEERS
@@ -42,18 +42,18 @@ class Team(ABC):
         self.provider = provider
         self.sent = 0
         self.spent = 0.0
-        """Processor time of the workers for each order, in ms, when last measured."""
+        """The workers' processor time for each order, in ms, as last measured."""
         self.groups: list[Group] = []
         self._producer: Talking | None = None
         self._engine = create_engine(stage.database_url)
 
     @abstractmethod
     def prepare(self) -> None:
-        """Make the tables, and whatever else is there before a worker starts."""
+        """Create the tables and files that exist before a worker starts."""
 
     @abstractmethod
     def commands(self) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
-        """The programs to run, with what their environment adds."""
+        """The programs to run, each with additions to its environment."""
 
     def environment(self) -> dict[str, str]:
         return {
@@ -89,7 +89,7 @@ class Team(ABC):
         provider: str | None = None,
         **more: Any,
     ) -> dict[str, float]:
-        """Send so many new orders; ``more`` are other fields of each entry.
+        """Send so many new orders. ``more``: other fields of each entry.
 
         Returns ``at``, the Unix time just before the sending, and ``took``, seconds.
         """
@@ -104,24 +104,24 @@ class Team(ABC):
         return dict(self._producer.ask({**document, **asked}))
 
     def finished(self) -> int:
-        """How many orders have their final state in the database."""
+        """The number of orders with a final state in the database."""
         with self._engine.connect() as connection:
             return int(connection.execute(text(self.count)).scalar_one())
 
     def settle(self, patience: float = START_SECONDS) -> float:
-        """Wait until all that was sent is final; the moment at which that was seen."""
-        # The provider is asked first: that costs the contender nothing.
+        """Wait until all orders are final. Returns ``time.perf_counter()`` then."""
+        # The provider comes first: asking it costs the contender nothing.
         until(self._all_seen, f"{self.name}'s calls", patience)
         until(lambda: self.finished() >= self.sent, f"{self.name}'s ends", patience)
         return time.perf_counter()
 
     def warm(self, orders: int = 40) -> None:
-        """Let every process connect to whatever it needs."""
+        """Send a few orders, so that every process opens its connections."""
         self.send(orders, many=False)
         self.settle()
 
     def throughput(self, orders: int, patience: float) -> float:
-        """Orders a second, from messages that lie on the queue to final states."""
+        """Orders a second, from all messages on the queue to all states final."""
         self.hold()
         try:
             self.send(orders)

@@ -1,7 +1,7 @@
-"""Whole worlds in one thread: workers, their broker, the ledger and the providers, with
-the clock and chance in our hand.
+"""Simulates whole worlds in one thread: workers, their broker, ledger and providers.
 
-A run is a pure function of its scenario, and a scenario of its seed. What sockets,
-processes and operating systems do, ``chaos`` shows. What our own code decides, in any
-order of events, is found here, in a thousandth of the time.
+The simulation controls time and chance. A run is a pure function of its scenario, and
+a scenario of its seed. ``chaos`` tests what sockets, processes and operating systems
+do. ``simulate`` tests what our own code decides, in any order of events, in a
+thousandth of the time.
 """

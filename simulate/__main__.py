@@ -1,7 +1,7 @@
-"""``python -m simulate``: random worlds, in each of which everything may go wrong.
+"""``python -m simulate``: runs random worlds, in each of which everything may fail.
 
-Prints the seed of each world that fails, makes the first one smaller, and tells what
-happened in it. Exit status 0 if none did.
+Prints the seed of each world that fails, shrinks the first one, and prints what
+happened in it. Exit status 0 if no world failed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from simulate.breakages import MUTATIONS
 from simulate.scenario import Scenario, scenario
 from simulate.shrink import shrink
 from simulate.simulator import run
-from simulate.story import told
+from simulate.story import describe
 
 WORLDS = 20_000
 AT_ONCE = 50
-"""Worlds that a process is given at once."""
+"""Worlds that a process gets at once."""
 
 
 def offences(seeds: Sequence[int]) -> list[tuple[int, list[str]]]:
@@ -32,13 +32,13 @@ def offences(seeds: Sequence[int]) -> list[tuple[int, list[str]]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the worlds that were asked for."""
+    """Run the worlds that the options name. Returns the exit status."""
     made = argparse.ArgumentParser(prog="python -m simulate", description=__doc__)
     made.add_argument("--worlds", type=int, default=WORLDS)
     made.add_argument("--first", type=int, default=0, help="the first world's seed")
-    made.add_argument("--seed", type=int, help="one world, and all that happens in it")
-    made.add_argument("--whole", action="store_true", help="do not make it smaller")
-    made.add_argument("--mutation", choices=sorted(MUTATIONS), help="broken so")
+    made.add_argument("--seed", type=int, help="run one world, and print its events")
+    made.add_argument("--whole", action="store_true", help="do not shrink the scenario")
+    made.add_argument("--mutation", choices=sorted(MUTATIONS), help="break Rescind so")
     options = made.parse_args(argv)
     if options.mutation is not None:
         MUTATIONS[options.mutation]()
@@ -51,9 +51,9 @@ def _one(seed: int, *, whole: bool = False) -> int:
     outcome = run(scenario(seed))
     if outcome.offences and not whole:
         smaller = shrink(outcome.scenario, partial(_fails_by, outcome.kinds))
-        print(f"seed {seed} fails; this much of it is enough:\n")
+        print(f"seed {seed} fails; this part of its scenario is enough:\n")
         outcome = run(smaller)
-    print(told(outcome))
+    print(describe(outcome))
     return 1 if outcome.offences else 0
 
 

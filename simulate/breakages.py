@@ -1,7 +1,7 @@
-"""Rescind broken on purpose, to see that random worlds notice.
+"""Mutations: Rescind broken on purpose, to check that random worlds notice it.
 
-Those of ``chaos.mutations`` that are not about sockets, and those of faults that were
-found from outside before there was a simulator.
+They are the mutations of ``chaos.mutations`` that do not concern sockets, and faults
+that others found before there was a simulator.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ def early_ack() -> None:
 
 
 def hasty_dukkango() -> None:
-    """Dükkango's list is believed at once, while our own call may still take effect."""
+    """Trust Dükkango's list at once, while our own call may still take effect."""
     _change("dukkango", active_trusted_after=timedelta(0))
 
 
 def forget_queues() -> None:
-    """What notpanel shows as active is taken to hold no cancel of ours in a queue."""
+    """Assume that notpanel has no cancel of ours in a queue if it shows an order as
+    active."""
     _change("notpanel", queued_for=timedelta(0))
 
 
 def trap_requested() -> None:
-    """What was taken on is polled until it is given up, and never sent again."""
+    """Poll a requested order until it is given up, and never send it again."""
     from rescind.ledger import reading_decision
 
     put(reading_decision, "_was_dropped", lambda *_: False)
 
 
 def one_clock() -> None:
-    """Only the monotonic clock says whether it is too late to send."""
+    """Check with the monotonic clock alone whether it is too late to send."""
 
     def late(adapter: CallAdapter, bounds: Bounds) -> bool:
         return adapter._wire.monotonic() > bounds.latest
@@ -87,4 +88,5 @@ KNOWN: Mapping[str, int] = {
     "trap-requested": 171,
     "one-clock": 33,
 }
-"""A seed whose world notices each of them: ``make simulate-proof`` finds others."""
+"""For each mutation, a seed whose world notices it: ``make simulate-proof`` finds
+others."""

@@ -1,7 +1,7 @@
-"""Simulated time: what is to happen, in its order, one thing at a time.
+"""Simulated time: a queue of events, which run one at a time, in order.
 
-A task is a greenlet, which gives way where a thread would wait. Nothing ever runs at
-the same moment as anything else, and no real time passes.
+A task is a greenlet. It switches to the hub where a thread would wait. No two tasks
+ever run at once, and no real time passes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Do = Callable[[], None]
 
 
 class Killed(BaseException):
-    """The machine of this task has died: nothing of ours may catch it."""
+    """The machine of this task has died. Our own code must not catch it."""
 
 
 class Hub:
-    """True time, in seconds since the epoch, and all that is to happen in it."""
+    """The true time, in seconds since the epoch, and the queue of events."""
 
     def __init__(self, began: float) -> None:
         self.time = began
@@ -30,7 +30,7 @@ class Hub:
         self._numbers = count()
 
     def at(self, when: float, do: Do) -> None:
-        """Have this done at a moment; what is past is done next."""
+        """Call ``do`` at ``when``. If that is in the past, call it next."""
         heapq.heappush(self._heap, (max(when, self.time), next(self._numbers), do))
 
     def later(self, seconds: float, do: Do) -> None:
@@ -40,7 +40,7 @@ class Hub:
         return self.time
 
     def run(self, until: float, over: Callable[[], bool]) -> None:
-        """Let all happen in its order, until a moment, or until it is over."""
+        """Run the events in order, until the time ``until``, or until ``over``."""
         while self._heap and self._heap[0][0] <= until and not over():
             self.time, _, do = heapq.heappop(self._heap)
             do()
@@ -50,8 +50,8 @@ class Task:
     """Work that can wait. Made by ``Machine.spawn``."""
 
     def __init__(self, hub: Hub, work: Do, held: Callable[[Do], bool]) -> None:
-        """``held`` says whether the task's machine stands still, and if so keeps what
-        was to happen."""
+        """``held`` returns whether the task's machine stands still. If it does, it
+        keeps the event for later."""
         self._hub = hub
         self._held = held
         self._turn = 0
@@ -64,7 +64,8 @@ class Task:
         return bool(self._greenlet.dead)
 
     def park(self, seconds: float | None = None) -> bool:
-        """Give way until ``resume``, or for so long; whether it was resumed.
+        """Wait for ``resume``, at most for so many seconds. Returns whether it was
+        resumed.
 
         Only the task itself may call it.
         """
@@ -78,7 +79,8 @@ class Task:
         return bool(self._hub.main.switch())
 
     def resume(self) -> None:
-        """Have it go on; where it does not wait now, it will not wait next time."""
+        """Let the task go on. If it calls this itself, its next ``park`` returns at
+        once."""
         turn = self._turn
         if getcurrent() is self._greenlet:
             self._called = True
@@ -86,7 +88,7 @@ class Task:
             self._hub.at(self._hub.time, lambda: self._wake(turn, resumed=True))
 
     def kill(self) -> None:
-        """It does nothing more but what its ``finally`` clauses do."""
+        """End the task: only its ``finally`` clauses run."""
         self._turn += 1
         if not self._greenlet.dead and getcurrent() is not self._greenlet:
             self._greenlet.parent = getcurrent()

@@ -1,4 +1,4 @@
-"""What a simulation sees of the ledger from outside, at no cost to the world."""
+"""Reads the ledger for the simulation, without an effect on the world."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WILL_BE_DUE = (
 
 
 class LedgerView:
-    """Looks at one ledger without any transaction of its own."""
+    """Reads one ledger without a transaction of its own."""
 
     def __init__(self, ledger: Engine) -> None:
         with ledger.connect() as connection:
@@ -27,8 +27,8 @@ class LedgerView:
         return self._look(IS_OPEN) is not None
 
     def next_due(self, now: float) -> float | None:
-        """When time moves something next (since the epoch, as ``now`` is). None where
-        something is due already, or nothing will be."""
+        """When an order or lane is due next, in seconds since the epoch, as ``now`` is.
+        None if an order is due already, or nothing will be due."""
         moment = int(now * 1000)
         if self._look(IS_DUE, moment):
             return None

@@ -1,4 +1,4 @@
-"""A machine: its clocks, its tasks, and how it dies, stands still and goes on."""
+"""A simulated machine: its clocks and tasks. It can die, freeze and go on."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ Passing = Callable[["Machine", str], None]
 
 
 class Machine:
-    """What a worker process runs on. One that died never comes back: another one with
-    another number takes its place."""
+    """The machine of one worker process. A machine that died never comes back: another
+    one with another number takes its place."""
 
     def __init__(self, hub: Hub, number: int, passing: Passing) -> None:
-        """``passing`` is told of each point that is passed here, and may do harm."""
+        """``passing`` is called at each point that a task passes, and may kill or
+        freeze the machine, or raise."""
         self.hub = hub
         self.number = number
         self.alive = True
         self.skew = 0.0
-        """How far its time of day is from the true time, in seconds."""
+        """Its time of day minus the true time, in seconds."""
         self._slept = 0.0
-        """For how long its monotonic clock stood still."""
+        """Seconds for which its monotonic clock stood still."""
         self._frozen_until: float | None = None
         self._tasks: list[Task] = []
         self._kept: list[Do] = []
@@ -49,7 +50,8 @@ class Machine:
         self.current().park(seconds)
 
     def passes(self, point: str) -> None:
-        """The current task is at this point. Raises ``Killed`` where it dies there."""
+        """Note that the current task is at this point. Raises ``Killed`` if the machine
+        dies there."""
         if self.alive:
             self._passing(self, point)
         if not self.alive:
@@ -58,15 +60,16 @@ class Machine:
             self.sleep(0.0)
 
     def kill(self) -> None:
-        """End it at once. Its current task, if it is one of its own, ends at its next
-        ``passes``, or where it waits."""
+        """End the machine at once. If one of its tasks is running now, that task ends
+        at its next ``passes``, or when it waits."""
         self.alive = False
         self._kept.clear()
         for task in self._tasks:
             task.kill()
 
     def freeze(self, seconds: float, *, suspended: bool) -> None:
-        """Have it stand still for so long; a suspended one's monotonic clock too."""
+        """Make it stand still for so many seconds. If it is suspended, its monotonic
+        clock stands still too."""
         self._frozen_until = self.hub.time + seconds
         if suspended:
             self._slept += seconds
@@ -88,7 +91,7 @@ class Machine:
         return False
 
     @property
-    def at_work(self) -> bool:
+    def runs(self) -> bool:
         """Whether a task of its own runs now."""
         return any(one.running for one in self._tasks)
 

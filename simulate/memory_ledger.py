@@ -1,6 +1,6 @@
-"""The ledger of a world: one SQLite database in memory, empty at first.
+"""The ledger of a world: a SQLite database in memory, empty at first.
 
-It is one for the process, so that its statements are compiled once.
+All worlds of a process use the same one, so that its statements are compiled once.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from rescind.ledger.storage.transactions import open_ledger
 
 
 class Guard(Protocol):
-    """What a world does to the transactions of its machines."""
+    """A world's control of the transactions of its machines."""
 
     def begins(self) -> bool:
         """Whether the machine that runs now can reach the ledger."""
 
     def commits(self, commit: Callable[[], object]) -> None:
-        """A transaction is about to be committed; ``commit`` does it."""
+        """Called before each commit. ``commit`` commits at once."""
 
 
 @contextmanager
 def empty_ledger(guard: Guard) -> Iterator[Engine]:
-    """One at a time in each process."""
+    """An empty ledger. There is only one at a time in a process."""
     engine, template = _shared(), _template()
     with engine.connect() as target, template.connect() as source:
         raw(source).backup(raw(target))
@@ -53,7 +53,7 @@ def empty_ledger(guard: Guard) -> Iterator[Engine]:
 
 
 def lost() -> OperationalError:
-    """What a connection raises that was lost."""
+    """The error that a lost connection raises."""
     return OperationalError("", None, sqlite3.OperationalError("connection lost"))
 
 
@@ -65,7 +65,7 @@ def raw(connection: Connection) -> sqlite3.Connection:
 
 @cache
 def _template() -> Engine:
-    """The ledger's tables, empty."""
+    """A ledger with empty tables."""
     made = open_ledger("sqlite://")
     upgrade(made)
     return made

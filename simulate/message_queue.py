@@ -1,4 +1,5 @@
-"""The queue and beat of a world: messages come at least once, ticks at most once."""
+"""The broker and the beat of a world. Messages arrive at least once, ticks at most
+once."""
 
 from __future__ import annotations
 
@@ -11,15 +12,15 @@ from typing import Any
 from simulate.hub import Hub
 
 VISIBILITY = 60.0
-"""Seconds until a message that is not acknowledged is given to another worker."""
+"""Seconds until a message without an acknowledgement is delivered again."""
 ACKS_LATE = True
-"""Whether messages are acknowledged when they have been worked on, not before."""
+"""Whether a worker acknowledges a message after its work, not before."""
 AGAIN = 1.0
-"""Seconds until a producer tries again that could not send."""
+"""Seconds until a producer that could not send tries again."""
 
 Entries = Sequence[Mapping[str, Any]]
 Give = Callable[[int, Entries], bool]
-"""Gives a message to a worker; False where there is none."""
+"""Gives a message to a worker; False if there is no worker."""
 
 
 class Broker:
@@ -41,11 +42,11 @@ class Broker:
 
     @property
     def idle(self) -> bool:
-        """Whether no message is left."""
+        """Whether the broker and the producers have no message left."""
         return not (self._waiting or self._given or self._trying)
 
     def send(self, entries: Entries) -> None:
-        """Take a message; while it is away, its producer tries again."""
+        """Take a message. While the broker is away, the producer tries again."""
         if self.away:
             self._trying += 1
             self._hub.later(AGAIN, lambda: self._try_again(entries))
@@ -54,11 +55,11 @@ class Broker:
         self.deliver()
 
     def deliver(self) -> None:
-        """Give out what waits."""
+        """Give waiting messages to workers."""
         while self._waiting and not self.away:
             number, entries = self._waiting[0]
             if not self._give(number, entries):
-                # A worker that comes up asks again.
+                # Each worker that starts calls this again.
                 return
             self._waiting.popleft()
             if ACKS_LATE:
@@ -66,12 +67,13 @@ class Broker:
                 self._hub.later(VISIBILITY, partial(self._restore, number))
 
     def acknowledge(self, number: int) -> None:
-        """It has been worked on. What Redis is not told is given out again."""
+        """Note that a message's work is done. If the broker is away, the note is lost,
+        and the message is delivered again."""
         if not self.away:
             self._given.pop(number, None)
 
-    def give_back(self, number: int) -> None:
-        """It could not be worked on."""
+    def reject(self, number: int) -> None:
+        """Put a message back into the queue: its work could not be done."""
         self._restore(number)
 
     def go_away(self, seconds: float) -> None:
@@ -79,7 +81,7 @@ class Broker:
         self._hub.later(seconds, self.deliver)
 
     def lose_all(self) -> None:
-        """As a Redis does that keeps nothing and starts again."""
+        """Lose all messages, as a Redis without persistence does when it restarts."""
         self._waiting.clear()
         self._given.clear()
 
@@ -95,16 +97,16 @@ class Broker:
 
 
 class Beat:
-    """Ticks each second while anything moves, and less often while nothing does.
+    """Ticks each second while the ledger changes, and less often otherwise.
 
-    ``rescind.beat`` itself ticks each second for ever, which no simulation of days can
-    afford; a tick more changes nothing where nothing is due.
+    ``rescind.beat`` itself ticks each second. A simulation of days cannot afford that,
+    and a tick changes nothing if nothing is due.
     """
 
     def __init__(
         self, hub: Hub, tick: Callable[[], None], next_due: Callable[[], float | None]
     ) -> None:
-        """``next_due``: when something is due next, if anything is."""
+        """``next_due``: the time at which an order or lane is due next, or None."""
         self._hub = hub
         self._tick = tick
         self._next_due = next_due
@@ -113,7 +115,7 @@ class Beat:
         self.quicken()
 
     def quicken(self) -> None:
-        """Something has moved."""
+        """Tick in a second: the ledger has changed."""
         self._wait = 1.0
         self._schedule(self._hub.time + 1.0)
 
@@ -130,6 +132,6 @@ class Beat:
         if due is not None and due > now:
             self._schedule(max(due, now + 1.0))
             return
-        # What is due and does not move is of a lane that may not be called now.
+        # A due order that does not move belongs to a lane that may not call now.
         self._wait = min(2 * self._wait, 60.0)
         self._schedule(now + self._wait)

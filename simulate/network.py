@@ -1,7 +1,7 @@
 """Connections of a simulated machine to the simulated providers.
 
-The bytes are those that a socket would carry: both ends read them with what they read
-sockets with. How long they take, and which never come, the scenario says, call by call.
+They carry the same bytes as sockets, and both ends read them with the same code. The
+scenario says, for each call, how long the bytes take and whether they arrive.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from simulate.hub import Hub
 from simulate.machine import Machine
 
 SOON = 0.02
-"""Seconds that bytes take, where the scenario says nothing else."""
+"""Seconds that bytes take by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Delays:
 
 
 Asked = tuple[str, str, int]
-"""A provider, an order and the number of a call about it, from 0 on."""
+"""A provider, an order, and the number of a request about that order, from 0 on."""
 
 
 class Network:
-    """All calls of a world, by their numbers, and when each of them was sent."""
+    """All calls of a world, by number, and the time at which each was sent."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Network:
         self.sandbox = sandbox
         self.calls = 0
         self.sent: dict[Asked, float] = {}
-        """When what a provider was asked of an order was sent."""
+        """When each request about an order was sent, by the sender's clock."""
         self._delays = delays
         self._note = note
         self._refused_until = 0.0
@@ -64,7 +64,7 @@ class Network:
         return self.calls, self._delays.get(self.calls, Delays())
 
     def refuse(self, seconds: float) -> None:
-        """Providers refuse connections for so long."""
+        """Make providers refuse connections for so many seconds."""
         self._refused_until = self.hub.time + seconds
 
     @property
@@ -74,7 +74,7 @@ class Network:
     def handle(
         self, number: int, sent: float, request: Request, connection: Connection
     ) -> None:
-        """A request arrives that was sent a while ago."""
+        """Let a request arrive. ``sent``: the time at which it was sent."""
         before = self._asked()
         self.sandbox.exchange.handle(request, connection)
         new = dict.fromkeys(self._asked() - before, sent)
@@ -95,7 +95,7 @@ class Network:
 
 
 class MachineWire:
-    """A ``rescind.provider.wire.Wire``: what one machine connects by."""
+    """A ``rescind.provider.wire.Wire``: the connections of one machine."""
 
     def __init__(self, machine: Machine, network: Network) -> None:
         self._machine = machine
@@ -118,7 +118,7 @@ class MachineWire:
         return _Line(head, self._machine, self._network, number, delays)
 
     def forget(self) -> None:
-        """Each call has a connection of its own."""
+        """Nothing to forget: each call has a connection of its own."""
 
 
 class _Line:
@@ -148,13 +148,13 @@ class _Line:
         hub, machine = self._network.hub, self._machine
         task = machine.current()
         far = _Far(task.resume, lambda do: hub.later(self._delays.back, do))
-        # By the machine's own clock: one that is wrong is not ours to know of.
+        # By the machine's own clock: the machine cannot know that its clock is wrong.
         sent = machine.now().timestamp()
         handle = partial(self._network.handle, self._number, sent)
         connection = Connection(handle)
         connection.connection_made(far)
         data = self._head.data + body
-        # Once it is on its way, nothing that becomes of this machine takes it back.
+        # A request on its way arrives, even if this machine dies.
         hub.later(self._delays.there, lambda: connection.data_received(data))
         machine.passes("sent")
         left = min(patience.silence, patience.end_by - machine.monotonic())
@@ -170,7 +170,7 @@ class _Line:
 
 
 class _Far(asyncio.Transport):
-    """The provider's end. What it writes arrives at ours a little later."""
+    """The provider's end. Its bytes arrive at our end a little later."""
 
     def __init__(
         self, resume: Callable[[], None], later: Callable[[Callable[[], None]], None]
@@ -180,9 +180,9 @@ class _Far(asyncio.Transport):
         self._later = later
         self._closing = False
         self.gone = False
-        """Whether our end has hung up."""
+        """Whether our end has closed the connection."""
         self.closed = False
-        """Whether our end has seen that this one did."""
+        """Whether our end has seen that the provider closed the connection."""
         self.received = bytearray()
 
     def is_closing(self) -> bool:

@@ -1,4 +1,4 @@
-"""Ids that follow each other, in place of random ones."""
+"""Consecutive ids in place of random ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rescind.ledger.changes import recording
 
 @contextmanager
 def numbered_ids() -> Iterator[None]:
-    """As long as it lasts, ids are the same in each run."""
+    """Make new ids consecutive, and so the same in each run."""
     numbers = count(1)
     numbered = SimpleNamespace(uuid7=lambda: f"{next(numbers):08}")
     former = put(recording, "uuid_utils", numbered)

@@ -1,4 +1,4 @@
-"""What came of a world."""
+"""The outcome of a run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from simulate.verdict import given_up
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a world."""
+    """The outcome of one world."""
 
     scenario: Scenario
     judged: Judgement
     seconds: float
-    """How much simulated time it took."""
+    """The simulated time that it took."""
     calls: int
     trace: Sequence[str]
     rows: Sequence[Mapping[str, Any]]
     records: Sequence[Mapping[str, Any]]
     stood_still: Sequence[Offence] = ()
-    """Lanes that had due work and room, and made no call."""
+    """Lanes that had due orders and room, and made no call."""
 
     @property
     def offences(self) -> list[str]:
-        """What is wrong, each with its kind before it."""
+        """Each offence in words, with its kind first."""
         kinds = {
             **self.judged.kinds,
             "not finished": self.judged.unfinished,

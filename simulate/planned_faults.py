@@ -1,4 +1,4 @@
-"""Which call of a world goes wrong, and how: as its scenario says."""
+"""The faults of a world's calls, as its scenario plans them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WITH_ROWS = frozenset({"row_missing", "row_dropped"})
 
 
 class PlannedFaults(Faults):
-    """The fault of each call, by its number among all that arrive."""
+    """Chooses the fault of each call by its number among the calls that arrive."""
 
     def __init__(self, planned: Mapping[int, str], seed: int) -> None:
         super().__init__(seed)

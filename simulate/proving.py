@@ -1,7 +1,7 @@
-"""``python -m simulate.proving``: whether random worlds notice when Rescind is broken.
+"""``python -m simulate.proving``: checks that random worlds notice each mutation.
 
-Breaks it in one way after the other, and says which seed notices first. Exit status 0
-if each was noticed by some world.
+Applies one mutation after the other, and prints the first seed that notices it. Exit
+status 0 if some world noticed each of them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from simulate.scenario import scenario
 from simulate.simulator import run
 
 MOST = 600
-"""Worlds that one mutation is tried in."""
+"""Most worlds in which one mutation is tried."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     made = argparse.ArgumentParser(prog="python -m simulate.proving")
     made.add_argument("--mutation", choices=sorted(MUTATIONS), action="append")
     made.add_argument("--worlds", type=int, default=MOST)
-    made.add_argument("--known", action="store_true", help="only in KNOWN worlds")
+    made.add_argument("--known", action="store_true", help="only the worlds of KNOWN")
     options = made.parse_args(argv)
     noticed = []
     for one in options.mutation or MUTATIONS:
@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _first_to_notice(mutation: str, seeds: Iterable[int]) -> str | None:
-    """In a process of its own: what is broken stays so."""
+    """The first offence of the first world that notices, in words. It runs in a process
+    of its own, since a mutation cannot be undone."""
     here, there = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("fork")
     process = context.Process(target=_try, args=(mutation, seeds, there))
@@ -48,13 +49,13 @@ def _first_to_notice(mutation: str, seeds: Iterable[int]) -> str | None:
     return said
 
 
-def _try(mutation: str, seeds: Iterable[int], told: Connection) -> None:
+def _try(mutation: str, seeds: Iterable[int], results: Connection) -> None:
     MUTATIONS[mutation]()
     for seed in seeds:
         if wrong := run(scenario(seed)).offences:
-            told.send(f"seed {seed}: {wrong[0]}")
+            results.send(f"seed {seed}: {wrong[0]}")
             return
-    told.send(None)
+    results.send(None)
 
 
 if __name__ == "__main__":

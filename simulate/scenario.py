@@ -1,6 +1,6 @@
-"""What a world is made of, drawn from its seed before anything runs.
+"""The scenario of a world, drawn from its seed before the world runs.
 
-Pure values: a scenario that fails is made smaller by leaving some of it out.
+A scenario is pure data: one that fails is shrunk by leaving parts of it out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SPAN = 40.0
 """Seconds from the first submission to the last, and from the first trouble to the
 last."""
 CALLS = 60
-"""Calls, from the first one on, of which each may have a fault."""
+"""How many calls, from the first one on, may have a fault or a delay."""
 FAULTS = (
     "drop_before",
     "drop_after",
@@ -30,8 +30,8 @@ FAULTS = (
     "refuse",
 )
 LATEST = 25.0
-"""A request that was sent may be acted on so much later, in seconds: less than any
-policy waits before it believes that an order is still active."""
+"""Most seconds until a provider acts on a request. It is less than any policy waits
+before it trusts a reading that shows an order as active."""
 POINTS = (
     "delivered",
     "step",
@@ -39,20 +39,20 @@ POINTS = (
     "connected",
     "sent",
     "answered",
-    "come-home",
+    "returned",
     "acknowledging",
     "sweeping",
     "swept",
 )
-"""Where a machine may die or stand still."""
+"""The points at which a machine may die or stand still."""
 INSIDE = ("committing", "committed")
-"""Where it may die: in a transaction, and when it is made and nothing else is. A
-transaction may fail there, too, or only seem to."""
+"""The points around a commit at which a machine may die. The transaction may also fail
+there, or only its acknowledgement may be lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Entries that a producer sends at one moment, and once more at another."""
+    """Entries that a producer sends ``at`` a time, and perhaps ``again`` at another."""
 
     at: float
     entries: tuple[Mapping[str, Any], ...]
@@ -61,11 +61,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happens to a machine that passes a point for the ``nth`` time, counted over
-    all machines; or, where there is no point, at a moment."""
+    """A fault of the machine that passes a ``point`` for the ``nth`` time, counted over
+    all machines. Without a point, a fault of the world ``at`` a time."""
 
     kind: str
-    """die, fail, freeze, suspend; set-clock, redis-away, redis-emptied, ledger-away."""
+    """At a point: die, fail, freeze or suspend. At a time: set-clock, redis-away,
+    redis-emptied or ledger-away."""
     point: str = ""
     nth: int = 0
     at: float = 0.0
@@ -78,23 +79,23 @@ class Scenario:
     messages: tuple[Message, ...]
     troubles: tuple[Trouble, ...]
     faults: Mapping[int, str]
-    """What goes wrong with the nth call."""
+    """The fault of a call, by its number."""
     delays: Mapping[int, Delays]
     workers: int = 2
     settle: float = 1.5
-    """Seconds until a cancel that a provider only queued is through."""
+    """Seconds until a cancel that a provider has queued takes effect."""
     lag: float = 1.0
-    """Seconds by which the readings of iThink lag behind a cancel."""
+    """Seconds after a cancel until iThink's readings show it."""
 
     @property
     def size(self) -> int:
-        """How much there is in it."""
+        """The number of its parts."""
         entries = sum(len(one.entries) for one in self.messages)
         return entries + len(self.troubles) + len(self.faults) + len(self.delays)
 
 
 def scenario(seed: int) -> Scenario:
-    """The same for the same seed."""
+    """The scenario of a seed: always the same one."""
     random = Random(seed)  # noqa: S311  (a world, not a secret)
     return Scenario(
         seed=seed,
@@ -115,12 +116,12 @@ def _some(random: Random, share: float) -> list[int]:
 def _delays(random: Random) -> Delays:
     kind = random.choice(("connecting", "there", "there", "back"))
     longest = {"connecting": 6.0, "there": LATEST, "back": 70.0}[kind]
-    # Most that goes wrong goes wrong at the very end of what is allowed.
+    # Most faults show at the end of the allowed range.
     shortest = random.choice((0.0, 0.8 * longest))
     return Delays(**{kind: random.uniform(shortest, longest)})
 
 
-# --- what is submitted --------------------------------------------------------------
+# --- submissions --------------------------------------------------------------------
 
 
 def _messages(random: Random) -> list[Message]:
@@ -129,7 +130,7 @@ def _messages(random: Random) -> list[Message]:
         entry = _entry(random, number)
         entries.append(entry)
         if random.random() < 0.15:
-            # Another producer's wish for the same order, under a key of its own.
+            # Another producer submits the same order under its own key.
             entries.append({**entry, "key": f"second-{number}"})
     if random.random() < 0.5:
         random.shuffle(entries)
@@ -144,7 +145,7 @@ def _messages(random: Random) -> list[Message]:
 
 
 def _entry(random: Random, number: int) -> dict[str, Any]:
-    """Its times, where it has any, are seconds from the beginning."""
+    """An entry. Its times, if it has any, are seconds from the beginning."""
     provider, order, params = _wish(random, number)
     entry: dict[str, Any] = {"provider": provider, "order": order, "params": params}
     drawn = random.random()
@@ -171,15 +172,15 @@ def _wish(random: Random, number: int) -> tuple[str, str, dict[str, Any]]:
             return "akinon", order, {"is_all": True, "reasons": {"101": 2}}
 
 
-# --- what goes wrong ----------------------------------------------------------------
+# --- troubles -----------------------------------------------------------------------
 
 
 def _troubles(random: Random) -> list[Trouble]:
     made = [_at_point(random) for _ in range(random.randint(0, 4))]
     made += [_at_moment(random) for _ in range(random.randint(0, 2))]
     if any(one.kind == "suspend" for one in made):
-        # Both clocks of a machine that is set back while it is suspended say that no
-        # time has passed: nothing on that machine can know better.
+        # If a machine is suspended and its time of day set back, both of its clocks say
+        # that no time has passed. Code on that machine cannot know better.
         made = [one for one in made if one.kind != "set-clock" or one.seconds > 0]
     return made
 

@@ -1,4 +1,4 @@
-"""A smaller scenario that fails in the same way: what is left is what it takes."""
+"""Shrinks a scenario that fails to a smaller one that fails in the same way."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from simulate.scenario import Message, Scenario
 T = TypeVar("T")
 Fails = Callable[[Scenario], bool]
 MOST = 300
-"""Scenarios that are tried."""
+"""Most scenarios that are tried."""
 
 
 def shrink(scenario: Scenario, fails: Fails, most: int = MOST) -> Scenario:
-    """Leave out whatever can be left out, one thing after the other, until nothing
-    can. ``fails`` says whether a scenario still fails as the first one does."""
+    """Leave out one part after the other, as long as the scenario still fails.
+
+    ``fails`` returns whether a scenario fails as the first one does. ``most``: how many
+    scenarios to try.
+    """
     left, candidates = most, _smaller(scenario)
     while left > 0 and (smaller := next(candidates, None)) is not None:
         left -= 1
@@ -26,7 +29,7 @@ def shrink(scenario: Scenario, fails: Fails, most: int = MOST) -> Scenario:
 
 
 def _smaller(scenario: Scenario) -> Iterator[Scenario]:
-    """The scenarios that have a little less in them, the smallest first."""
+    """The scenarios with one part less, the smallest first."""
     yield from _without_all(scenario)
     for place in range(len(scenario.messages)):
         yield replace(scenario, messages=_without(scenario.messages, place))
@@ -44,7 +47,7 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _without_all(scenario: Scenario) -> Iterator[Scenario]:
-    """Without anything of one kind."""
+    """The scenarios without all parts of one kind."""
     if scenario.faults:
         yield replace(scenario, faults={})
     if scenario.delays:

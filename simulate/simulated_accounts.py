@@ -1,4 +1,4 @@
-"""The accounts of a world: one of each provider, under its real policy."""
+"""The accounts of a world: one of each provider, with the provider's real policy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRETS = {
 
 @cache
 def accounts() -> Accounts:
-    """Their rates apart, which are counted in Redis and are not what is simulated."""
+    """All accounts. They have no rates: Redis counts those, and it is not simulated."""
     lanes: dict[Lane, LaneConfig] = {}
     for name, fields in SECRETS.items():
         provider = BY_NAME[name]

@@ -1,4 +1,4 @@
-"""A simulated worker: the real engine, intake and sweep on one machine."""
+"""A simulated worker: the real engine, intake and sweep, on one machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rescind.engine.lane_operation import Call
 from rescind.engine.lane_registry import Registry
 from rescind.engine.permits import Granted
 from rescind.engine.provider_tokens import Tokens
-from rescind.engine.rate_limiter import Budget, Place
+from rescind.engine.rate_limiter import Grant, Permit
 from rescind.engine.stall_watchdog import StallWatch
 from rescind.engine.sweeper import Due
 from rescind.intake.submissions import lanes_to_notify, take_in
@@ -33,12 +33,12 @@ from simulate.machine import Machine
 from simulate.network import MachineWire, Network
 
 PATIENCE = 15.0
-"""Seconds of trying until a message goes back to its queue."""
+"""Seconds of trying until a message is returned to its queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the workers of a world share."""
+    """What all workers of a world share."""
 
     ledger: Ledger
     accounts: Accounts
@@ -53,7 +53,7 @@ class Worker:
     def __init__(self, machine: Machine, around: Surroundings) -> None:
         self.machine = machine
         self.taking = 0
-        """Messages that it works on."""
+        """The number of messages that it works on."""
         self._around = around
         wire = MachineWire(machine, around.network)
 
@@ -69,14 +69,14 @@ class Worker:
             machine,
             lambda: None,
         )
-        self._stalls = StallWatch(self.engine.belief, machine.monotonic)
+        self._stalls = StallWatch(self.engine.wait_reasons, machine.monotonic)
         self._loop = machine.spawn(self._run)
 
     def take(
         self,
         entries: Sequence[Mapping[str, Any]],
         acknowledge: Callable[[], None],
-        give_back: Callable[[], None],
+        reject: Callable[[], None],
     ) -> None:
         """Work on a message: ``rescind.submit``."""
 
@@ -85,7 +85,7 @@ class Worker:
             taken = self._take_in(entries)
             self.taking -= 1
             if taken is None:
-                give_back()
+                reject()
                 return
             self.notify((lane, "cancel") for lane in taken)
             self.machine.passes("acknowledging")
@@ -109,7 +109,7 @@ class Worker:
         while True:
             patience = self.engine.patience()
             if patience > 0:
-                # With nothing to do it would look at its clocks, for ever.
+                # An idle engine would wake up every few seconds for ever.
                 self._loop.park(None if patience >= LONGEST_WAIT else patience)
             self.machine.passes("step")
             self.engine.step()
@@ -145,7 +145,7 @@ class Worker:
         around, name = self._around, f"machine {self.machine.number}"
         now = self.machine.now()
         try:
-            # By its name there, where a mutation may have put another one.
+            # Looked up by name: a mutation may have replaced it there.
             sweep = vars(periodic_jobs)["sweep"]
             due: Due = sweep(around.ledger, around.accounts, now, name)
         except LedgerUnreachableError:
@@ -168,7 +168,7 @@ class _Executor:
             following: Call | None = call
             while following is not None:
                 result = following.make()
-                self._machine.passes("come-home")
+                self._machine.passes("returned")
                 following = done(following, result)
                 self._moved()
 
@@ -176,7 +176,7 @@ class _Executor:
 
 
 class _Limiter:
-    """Grants what is asked for, while Redis is there."""
+    """Grants each request while Redis is there."""
 
     def __init__(
         self, machine: Machine, away: Callable[[], bool], moved: Callable[[], None]
@@ -190,19 +190,19 @@ class _Limiter:
     ) -> None:
         def answer() -> None:
             if self._away():
-                granted(Budget((), timedelta(seconds=4)))
+                granted(Grant((), timedelta(seconds=4)))
             else:
-                granted(Budget(tuple(Place() for _ in range(calls))))
+                granted(Grant(tuple(Permit() for _ in range(calls))))
             self._moved()
 
         self._machine.spawn(answer)
 
-    def release(self, permits: Sequence[Place]) -> None:
-        """They cost nothing."""
+    def release(self, permits: Sequence[Permit]) -> None:
+        """Nothing to release: permits have no rules."""
 
 
 class _Tokens:
-    """A token that is always good: logins are not what is simulated."""
+    """Always returns a valid token: logins are not simulated."""
 
     def get(
         self,

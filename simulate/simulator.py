@@ -1,4 +1,4 @@
-"""One world: what its scenario says, carried out; and what came of it."""
+"""Runs the world of one scenario, and returns its outcome."""
 
 from __future__ import annotations
 
@@ -33,19 +33,20 @@ from simulate.verdict import stood_still, verdict
 
 BEGAN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LONGEST = timedelta(days=12).total_seconds()
-"""No policy goes on for longer."""
+"""Simulated seconds of a run, at most. Every policy ends before that."""
 MOST_CALLS = 2000
-"""Of a world: what calls without end is not to be waited for."""
+"""Most calls of a world: a world that calls without end is stopped."""
 STALLED = timedelta(days=1).total_seconds()
-"""Where nothing moves for so long, nothing ever will."""
+"""A world whose ledger has not changed for so many seconds is stopped."""
 RESTART_SECONDS = 2.0
 REFUSED_SECONDS = 3.0
 AGAIN_SECONDS = 300.0
-"""After Redis has lost everything, producers send all of it again from their outbox."""
+"""Seconds from the beginning to the moment at which producers send everything again
+from their outbox, if Redis has lost its data."""
 
 
 def run(scenario: Scenario) -> Outcome:
-    """Carry a scenario out. The same for the same scenario."""
+    """Run a scenario. The outcome is always the same for the same scenario."""
     with ExitStack() as stack:
         simulator = _Simulator(scenario)
         logs = stack.enter_context(capture_logs())
@@ -83,7 +84,7 @@ class _Simulator:
         self._ledger_away_until = 0.0
         self._moved_at, self._dirty = self.hub.time, True
         self._left = 0
-        """Messages that are still to be sent."""
+        """The number of messages that are not sent yet."""
 
     def run(self) -> Outcome:
         self._view = LedgerView(self.ledger)
@@ -97,16 +98,16 @@ class _Simulator:
                 self._submit(message, message.again)
         for one in self.scenario.troubles:
             if not one.point:
-                self._later(one.at, partial(self._happen, one))
+                self._later(one.at, partial(self._start_trouble, one))
         self.hub.run(BEGAN.timestamp() + LONGEST, self._over)
-        # What is on its way still takes effect.
+        # Requests on their way still take effect.
         self.hub.run(self.hub.time + LATEST, lambda: False)
         for worker in self.workers:
             worker.machine.kill()
         return self._outcome()
 
     def _open_shops(self) -> None:
-        """Each order is at its provider before anything is asked of it."""
+        """Create each order at its provider, before any request about it."""
         for message in self.scenario.messages:
             for entry in message.entries:
                 simulation = self.sandbox.simulations[entry["provider"]]
@@ -124,7 +125,7 @@ class _Simulator:
     def _send(self, message: Message) -> None:
         self._left -= 1
         self.note(f"a producer sends {_named(message)}")
-        self.broker.send([_moments(entry) for entry in message.entries])
+        self.broker.send([_with_moments(entry) for entry in message.entries])
 
     def _later(self, seconds: float, do: Callable[[], None]) -> None:
         self.hub.at(BEGAN.timestamp() + seconds, do)
@@ -147,7 +148,7 @@ class _Simulator:
         worker.take(
             entries,
             partial(self.broker.acknowledge, number),
-            partial(self.broker.give_back, number),
+            partial(self.broker.reject, number),
         )
         return True
 
@@ -160,7 +161,7 @@ class _Simulator:
         if worker is not None and not self.broker.away:
             worker.sweep()
 
-    # --- what a machine passes ---
+    # --- troubles at a point ---
 
     def _pass(self, machine: Machine, point: str) -> None:
         self._passed[point] += 1
@@ -182,9 +183,9 @@ class _Simulator:
         machine.kill()
         self.hub.later(RESTART_SECONDS, self._start_worker)
 
-    # --- what happens at a moment ---
+    # --- troubles at a time ---
 
-    def _happen(self, trouble: Trouble) -> None:
+    def _start_trouble(self, trouble: Trouble) -> None:
         self.note(f"{trouble.kind} {trouble.seconds:g}")
         match trouble.kind:
             case "set-clock":
@@ -221,9 +222,9 @@ class _Simulator:
         machine.passes(after)
 
     def _machine(self) -> Machine | None:
-        """The one whose task runs now; none where the world itself looks."""
+        """The machine whose task runs now; None if the simulator itself reads."""
         every = (one.machine for one in self.workers)
-        return next((one for one in every if one.at_work), None)
+        return next((one for one in every if one.runs), None)
 
     # --- the end ---
 
@@ -259,8 +260,8 @@ def _named(message: Message) -> str:
     return ", ".join(f"{one['provider']} {one['order']}" for one in message.entries)
 
 
-def _moments(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Its times as moments: the same whenever it is sent."""
+def _with_moments(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry with absolute times: the same ones each time it is sent."""
     return {
         name: (BEGAN + timedelta(seconds=value)).isoformat()
         if name in ("cancel_before", "not_before")

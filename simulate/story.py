@@ -1,4 +1,4 @@
-"""What happened in a world, for a person to read."""
+"""Describes what happened in a world, for a person to read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from simulate.outcome import Outcome
 from simulate.scenario import Scenario
 
 
-def told(outcome: Outcome) -> str:
-    """The scenario, all that happened, where each order ended, and what is wrong."""
+def describe(outcome: Outcome) -> str:
+    """The scenario, all events, the end of each order, and the offences, as text."""
     return "\n".join(_lines(outcome))
 
 

@@ -1,4 +1,4 @@
-"""Whether what the ledger says is what happened: the providers' own record judges."""
+"""Judges the ledger of a world by the simulated providers' own record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Records = Sequence[Mapping[str, Any]]
 def verdict(
     plan: Scenario, ledger: Engine, network: Network, at: datetime
 ) -> tuple[Judgement, Records, Records]:
-    """The judgement, the ledger's rows and the providers' records."""
+    """The judgement, the ledger's rows, and the providers' records."""
     with reading(ledger) as connection:
         found = list_rows(connection, Filter(), EVERYTHING)
         rows = [as_record(row) for row in found]
@@ -53,7 +53,7 @@ def given_up(rows: Records, records: Records) -> Iterator[Offence]:
 
 
 def stood_still(logs: Records) -> Iterator[Offence]:
-    """Lanes that a worker's watchdog has seen to do nothing though they could."""
+    """Lanes that made no call though they could, as a worker's watchdog logged it."""
     for line in logs:
         if line["event"] == STANDS_STILL:
             what = f"{line['operation']}, {line['due']} due"
@@ -62,8 +62,8 @@ def stood_still(logs: Records) -> Iterator[Offence]:
 
 
 def _sent(record: dict[str, Any], network: Network) -> Mapping[str, Any]:
-    """The record, with the moments at which each call was sent: how long it was on its
-    way then is not ours to answer for."""
+    """The record, with the times at which each call was sent in place of its arrival:
+    Rescind is not responsible for the time on the way."""
     path = (record["provider"], record["id"])
     events = [
         {**event, "t": network.sent.get((*path, place), event["t"])}

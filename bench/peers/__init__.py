@@ -1,5 +1,5 @@
-"""What a user would pick instead, written as a good user of each would write it.
+"""Other queues that a user may choose, each used as its good users would.
 
-These run in an environment of their own (``.venv-bench``) and know nothing of Rescind:
-``work`` is what each of them does with an order, and ``producer`` feeds any of them.
+They run in their own environment (``.venv-bench``), and do not import Rescind. ``work``
+handles an order for each of them, and ``producer`` sends orders to any of them.
 """

@@ -1,4 +1,4 @@
-"""The bare loop: ``requests`` and nothing else. No queue, no ledger, no second look.
+"""The bare loop: ``requests``, without a queue, a ledger or a check of the outcome.
 
 ``python -m bench.peers.bare PROVIDER FIRST COUNT BATCH THREADS`` prints its seconds.
 """
@@ -13,7 +13,7 @@ from bench.peers import work
 
 
 def run(provider: str, orders: list[str], batch: int, threads: int) -> float:
-    """Cancel ``orders``, so many a call and so many calls at once; the seconds."""
+    """Cancel ``orders``, so many a call and so many calls at once. Returns seconds."""
     cancel = work.CANCELS[provider]
     batches = [orders[at : at + batch] for at in range(0, len(orders), batch)]
     began = time.perf_counter()

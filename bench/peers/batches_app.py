@@ -1,7 +1,7 @@
-"""celery-batches: a task an order, handed to a child by the hundred.
+"""celery-batches: a task an order. A child process gets 100 of them at once.
 
 Late acknowledgement, no results, no events, as for plain Celery. The prefetch has to
-hold more than one batch for each child, or no batch ever fills.
+hold more than one batch for each child; otherwise no batch is ever full.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ app.conf.update(
 try:
     from celery_batches import Batches
 except ImportError:
-    # Where only the producer runs.
+    # In the producer's process.
     Batches = app.Task
 
 
@@ -38,7 +38,7 @@ def send(provider: str, order: str) -> None:
 
 
 def send_many(provider: str, orders: Sequence[str]) -> None:
-    # One connection for all of them.
+    # One connection for all messages.
     with app.producer_pool.acquire(block=True) as producer:
         for order in orders:
             app.send_task("cancel", (provider, order), producer=producer)

@@ -1,7 +1,7 @@
 """DBOS: a workflow of one step for each order, on a queue in PostgreSQL.
 
 The workflow's id names the order, so that an order enqueued twice is cancelled once.
-Its outcome is what the workflow returns, which DBOS commits: no other table is needed.
+The workflow returns the outcome, and DBOS commits it: no other table is needed.
 ``python -m bench.peers.dbos_app prepare`` makes the tables, ``work AT_ONCE`` works.
 """
 
@@ -59,7 +59,7 @@ def _configuration() -> DBOSConfig:
     return {
         "name": APPLICATION,
         "system_database_url": URL,
-        # Each process is one by itself, as several on one database must be.
+        # Several processes on one database need different executor ids.
         "executor_id": str(uuid.uuid4()),
         "log_level": "WARNING",
     }

@@ -1,4 +1,4 @@
-"""Dramatiq on Redis: an actor an order, in processes of many threads."""
+"""Dramatiq on Redis: a message an order, in processes of many threads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Plain Celery: a task an order, prefork.
 
-Late acknowledgement, so that no order is lost with its worker; no results, no events;
-every other setting as it comes.
+Late acknowledgement, so that no order is lost with its worker. No results, no events.
+Every other setting is the default.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def send(provider: str, order: str) -> None:
 
 
 def send_many(provider: str, orders: Sequence[str]) -> None:
-    # One connection for all of them.
+    # One connection for all messages.
     with app.producer_pool.acquire(block=True) as producer:
         for order in orders:
             cancel.apply_async((provider, order), producer=producer)

@@ -1,7 +1,7 @@
-"""procrastinate: a job an order, in PostgreSQL, which tells workers of new ones.
+"""procrastinate: a job an order, in PostgreSQL, which notifies workers of new jobs.
 
-The task is not a coroutine, since ``requests`` is none: procrastinate runs it in
-threads, of which there are as many as jobs at once. ``python -m
+The task is not a coroutine, since ``requests`` blocks: procrastinate runs it in
+threads, as many as jobs at once. ``python -m
 bench.peers.procrastinate_app prepare`` makes the tables, ``work AT_ONCE`` works.
 """
 
@@ -52,7 +52,7 @@ async def _prepare() -> None:
 
 
 async def _work(at_once: int) -> None:
-    # Its own executor has a few threads for each core: too few for calls that wait.
+    # The default executor has a few threads for each core: too few for waiting calls.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(at_once))
     async with app.open_async():
         await app.run_worker_async(concurrency=at_once)

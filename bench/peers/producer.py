@@ -1,10 +1,10 @@
-"""A producer that is told what to send: ``python -m bench.peers.producer MODULE``.
+"""A producer that its input controls: ``python -m bench.peers.producer MODULE``.
 
-Each line of its input is a JSON object: ``first`` and ``count`` name the orders. With
-``provider``, ``many`` says whether they go together; with ``lanes``, a list of pairs of
-a provider and an account, they go to these one after the other. ``more`` are further
-fields of each. Each line of its output says when the sending began (``at``, Unix time)
-and how many seconds it took (``took``).
+Each line of the input is a JSON object. ``first`` and ``count`` name the orders. With
+``provider``, ``many`` says whether the orders go together. With ``lanes``, a list of
+pairs of a provider and an account, the orders go to these lanes in turns. ``more`` are
+further fields of each order. Each line of the output says when the sending began
+(``at``, Unix time) and how many seconds it took (``took``).
 """
 
 from __future__ import annotations

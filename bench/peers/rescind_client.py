@@ -1,4 +1,4 @@
-"""Rescind's producer, as its README shows it: a Celery client, and no more."""
+"""Rescind's producer, as its README shows it: a plain Celery client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def send_many(provider: str, orders: Sequence[str]) -> None:
 def send_spread(
     lanes: Sequence[tuple[str, str]], orders: Sequence[str], **more: Any
 ) -> None:
-    """Send each order to the next lane, from the first one again after the last."""
+    """Send each order to the next lane, and start again after the last lane."""
     chosen = (lanes[number % len(lanes)] for number in range(len(orders)))
     _submit_all(
         [

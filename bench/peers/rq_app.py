@@ -1,4 +1,4 @@
-"""RQ: a job an order. Its workers do not fork for each job, which is far slower."""
+"""RQ: a job an order. Its workers do not fork for each job: that is far slower."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""taskiq on Redis streams: a task an order, acknowledged when it has run.
+"""taskiq on Redis streams: a task an order, acknowledged after it has run.
 
-The task is not a coroutine, since ``requests`` is none: taskiq runs it in threads.
+The task is not a coroutine, since ``requests`` blocks: taskiq runs it in threads.
 """
 
 from __future__ import annotations

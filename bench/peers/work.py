@@ -1,8 +1,8 @@
-"""What every peer does with an order: ask the provider, and commit the outcome.
+"""The work of every peer on an order: call the provider, and commit the outcome.
 
-Each thread keeps a session and a database connection of its own alive. Outcomes are as
-durable as Rescind's: SQLite in WAL mode with full synchronisation, PostgreSQL as it
-comes.
+Each thread keeps its own HTTP session and database connection. Outcomes are as durable
+as Rescind's: SQLite in WAL mode with full synchronisation, PostgreSQL with its
+defaults.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _local = threading.local()
 
 
 def cancel(provider: str, order: str) -> str:
-    """Cancel one order and commit what became of it; notpanel only takes it on."""
+    """Cancel one order and commit the outcome. notpanel only queues a cancel."""
     state = ask(provider, order)
     if state != "requested":
         commit(provider, order, state)
@@ -36,12 +36,12 @@ def cancel(provider: str, order: str) -> str:
 
 
 def ask(provider: str, order: str) -> str:
-    """Cancel one order, and say what became of it."""
+    """Cancel one order, and return the outcome."""
     return CANCELS[provider]([order])[0]
 
 
 def cancel_many(provider: str, orders: Sequence[str]) -> None:
-    """Cancel many in one call, and commit what became of all of them at once."""
+    """Cancel many orders in one call, and commit all outcomes at once."""
     states = CANCELS[provider](orders)
     rows = [
         (order, provider, state) for order, state in zip(orders, states, strict=True)
@@ -107,7 +107,7 @@ def _post(path: str, **body: Any) -> Any:
 
 def _session() -> requests.Session:
     session: requests.Session = requests.Session()
-    # No look at the environment for proxies and .netrc: a third faster.
+    # Without reading proxies and .netrc from the environment: a third faster.
     session.trust_env = False
     _local.session = session
     return session
@@ -117,7 +117,7 @@ def _connect() -> Any:
     connection: Any
     if DATABASE.startswith("sqlite:///"):
         path = DATABASE.removeprefix("sqlite:///")
-        # Each statement is a transaction of its own.
+        # Each statement is its own transaction.
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         connection.execute("PRAGMA synchronous=FULL")
         _local.statement = COMMIT.format("?")

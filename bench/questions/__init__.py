@@ -1,4 +1,4 @@
-"""The questions, one file each, in the order of their importance."""
+"""The questions, one module each, in order of importance."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ QUESTIONS: Mapping[str, Callable[[Plan], Result]] = {
     "scaling": scaling.ask,
 }
 WITH_PEERS = frozenset({"bulk", "single", "latency", "producing"})
-"""Those that also measure other queues, which are installed apart."""
+"""The questions that also measure other queues, which are installed separately."""

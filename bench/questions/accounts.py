@@ -14,11 +14,11 @@ from bench.results import LIGHT_MB, Result, Row, Target
 ORDERS, LANES = 3_000, 300
 SINGLE = "iletimerkezi"
 FEW = 400
-"""Orders on as many accounts."""
+"""The number of orders, and of accounts with one order each."""
 PATIENCE, QUICK_PATIENCE = 300.0, 40.0
 WARMING_SECONDS = 60.0
 MORE_THAN_ONE = 1.5
-"""How much more an order may cost on many accounts than on one."""
+"""Limit of an order's cost on many accounts, as a multiple of its cost on one."""
 FEW_SECONDS = 2.0
 """Processor time allowed for ``FEW`` orders, on SQLite."""
 HOW = (
@@ -38,7 +38,7 @@ HOW = (
 
 @dataclass(frozen=True)
 class Case:
-    """So many orders, on which accounts."""
+    """A number of orders, and their accounts."""
 
     name: str
     orders: int
@@ -47,7 +47,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of it."""
+    """The outcome of one round."""
 
     wall: float
     spent: float
@@ -58,7 +58,7 @@ class Seen:
 
 
 def cases(plan: Plan) -> tuple[Case, Case, Case, Case]:
-    """Many accounts, one, one of each provider, and an account an order."""
+    """The cases: many accounts, one, one of each provider, an account an order."""
     orders, few = plan.size(ORDERS, ORDERS // 5), FEW // 4 if plan.quick else FEW
     lanes = lanes_of(LANES // 5 if plan.quick else LANES)
     return (
@@ -70,7 +70,7 @@ def cases(plan: Plan) -> tuple[Case, Case, Case, Case]:
 
 
 def ask(plan: Plan) -> Result:
-    """300 accounts beside one, and an account an order."""
+    """Measure 300 accounts beside one, and an account an order."""
     found: list[Row] = []
     targets: list[Target] = []
     many, one, _, each = every = cases(plan)
@@ -78,7 +78,7 @@ def ask(plan: Plan) -> Result:
         turns = [[_run(plan, kind, case) for case in every] for _ in range(plan.rounds)]
         seen = zip(*turns, strict=True)
         rows = [rows_of(kind, case, its) for case, its in zip(every, seen, strict=True)]
-        # All cases of one number, then the next number.
+        # All cases of one measurement, then the next measurement.
         found += [row for same in zip(*rows, strict=True) for row in same]
         targets += _targets(kind, many, one, each)
     return Result("accounts", "Many accounts", HOW, found, targets)
@@ -98,10 +98,10 @@ def _targets(kind: str, many: Case, one: Case, each: Case) -> Iterator[Target]:
 
 
 def rows_of(kind: str, case: Case, seen: Sequence[Seen]) -> list[Row]:
-    """What all rounds of one case come to."""
+    """The rows of one case, over all rounds."""
     values: dict[str, tuple[str, Sequence[float]]] = {
         "wall time": ("s", [one.wall for one in seen]),
-        # The worst round, where the question is whether it failed.
+        # The worst round, if the question is whether it failed.
         "done": ("orders", [min(one.done for one in seen)]),
         "lanes that failed": ("lanes", [max(one.failed_lanes for one in seen)]),
         "processor time": ("s", [one.spent for one in seen]),
@@ -129,8 +129,8 @@ def _run(plan: Plan, kind: str, case: Case) -> Seen:
         wall, spent = time.perf_counter() - began, team.processor_seconds() - before
         done = team.rows("state = 'cancelled'") - warmed
         seen = Seen(wall, spent, done, _failed(team), team.memory()[1])
-    told = f"{done} done in {wall:.1f} s, {spent:.2f} s of processor time"
-    say(f"  {case.name}, {kind}: {told}")
+    summary = f"{done} done in {wall:.1f} s, {spent:.2f} s of processor time"
+    say(f"  {case.name}, {kind}: {summary}")
     return seen
 
 
@@ -140,8 +140,8 @@ def _warm(team: Rescind, lanes: Sequence[Lane]) -> None:
 
 
 def _wait(team: Rescind, patience: float) -> None:
-    """Until all orders have ended, or so long: the ledger is asked ten times a second
-    at most, and only when the provider has had all calls."""
+    """Wait until all orders have ended, or for so long. The ledger is asked at most ten
+    times a second, and only after the provider has had all calls."""
     try:
         until(lambda: team.stage.provider.orders() >= team.sent, "calls", patience)
         until(lambda: team.finished() >= team.sent, "ends", patience, 0.1)
@@ -150,7 +150,7 @@ def _wait(team: Rescind, patience: float) -> None:
 
 
 def _failed(team: Rescind) -> int:
-    """Lanes with an order that is not cancelled, accepted or not."""
+    """The number of lanes with an order that is not cancelled, accepted or not."""
     lanes = "SELECT count(DISTINCT provider || '/' || account) FROM cancellation"
     whole = team.scalar(f"{lanes} WHERE state = 'cancelled'")
     broken = team.scalar(f"{lanes} WHERE state <> 'cancelled'")

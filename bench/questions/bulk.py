@@ -26,7 +26,7 @@ HOW = (
 
 
 def ask(plan: Plan) -> Result:
-    """iThink's cancel, then notpanel's with its polls."""
+    """Measure iThink's cancel, then notpanel's with its polls."""
     found: list[Row] = []
     for kind in plan.databases:
         for name, contest in (("iThink", _ithink), ("notpanel", _notpanel)):

@@ -31,7 +31,7 @@ Once = Callable[[str], object]
 
 
 def ask(plan: Plan) -> Result:
-    """In microseconds for each call."""
+    """Measure the microseconds of each call."""
     ways = {US: _ours, PLAIN: _plain, BARE: _bare}
     tries = {name: _try(plan, make) for name, make in ways.items()}
     targets = [Target(CASE, US, 1.0, PLAIN, at_most=True)]

@@ -17,9 +17,10 @@ SIZES = (1, 2, 4)
 """Celery's ``-c``."""
 ACCOUNTS = 5
 SECONDS, QUICK_SECONDS = 45, 12
-"""How long there is an order a second."""
+"""Seconds for which one order a second is sent."""
 GRACE_SECONDS = 10.0
-"""How long the last order has, before it counts as not accepted."""
+"""Seconds after the last send: an order that the ledger does not have by then counts as
+not accepted."""
 WITHIN = 1.0
 ACCEPTED = "accepted"
 SLOWEST, USUAL = "p99 to accepted", "p50 to accepted"
@@ -34,7 +35,7 @@ HOW = (
 
 
 def ask(plan: Plan) -> Result:
-    """``-c`` 1, 2 and 4."""
+    """Measure ``-c`` 1, 2 and 4."""
     found: list[Row] = []
     targets: list[Target] = []
     orders = QUICK_SECONDS if plan.quick else SECONDS
@@ -69,7 +70,7 @@ def _measure(plan: Plan, kind: str, size: int, orders: int) -> Iterator[Row]:
 
 
 def trickle(team: Rescind, orders: int) -> dict[str, float]:
-    """Send an order a second to one lane after the other; when each was sent."""
+    """Send an order a second, to the lanes in turns. Returns when each was sent."""
     sent: dict[str, float] = {}
     began = time.monotonic()
     for number in range(orders):
@@ -81,7 +82,7 @@ def trickle(team: Rescind, orders: int) -> dict[str, float]:
 
 
 def _start(team: Rescind) -> None:
-    """Wait for a first order: what a worker takes to start is not asked."""
+    """Wait for a first order: a worker's start is not measured."""
     provider, account = team.lanes[0]
     team.send(1, many=False, provider=provider, account=account)
     until(lambda: team.rows() > 0, "a first order", START_SECONDS, 0.1)
@@ -102,7 +103,7 @@ def accepted_at(team: Rescind) -> dict[str, float]:
 def waits_of(
     sent: Mapping[str, float], accepted: Mapping[str, float], now: float
 ) -> tuple[Sequence[float], int]:
-    """Seconds that each order waited for, and how many still wait ``now``."""
+    """Seconds that each order has waited, and how many still wait ``now``."""
     missing = len(sent.keys() - accepted.keys())
     waits = [accepted.get(order, now) - at for order, at in sent.items()]
     return waits, missing

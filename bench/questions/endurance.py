@@ -14,7 +14,8 @@ from bench.stage import run
 
 TENTHS = 10
 BURST, BURSTS, PAUSE_SECONDS = 5_000, 10, 2.0
-"""What goes before, so that everything has been loaded and has been used."""
+"""Orders of each burst before the measurement, bursts, and seconds between them. They
+let the worker load all its code and use all the memory that it needs."""
 SLOWER, LARGER, REDIS_LARGER = 0.95, 1.03, 1.01
 ROWS = "SELECT count(*) FROM cancellation WHERE finished_at IS NOT NULL"
 HOW = (
@@ -27,7 +28,7 @@ HOW = (
 
 
 def ask(plan: Plan) -> Result:
-    """Rates, memory and Redis, tenth by tenth."""
+    """Measure rates, memory and Redis, tenth by tenth."""
     orders = plan.size(1_000_000, 100_000)
     found: list[Row] = []
     targets: list[Target] = []
@@ -45,15 +46,15 @@ def ask(plan: Plan) -> Result:
 
 @dataclass(frozen=True)
 class Tenth:
-    """What was seen at its end."""
+    """The measurements at the end of a tenth."""
 
     rate: float
     spent: float
     """Processor time of the worker for each order, in ms."""
     memory: Sequence[float]
-    """Of the worker and of beat, in MB."""
+    """Memory of the worker and of beat, in MB."""
     processes: Sequence[frozenset[int]]
-    """Those of the worker and of beat."""
+    """Processes of the worker and of beat."""
     redis_bytes: int
     redis_keys: int
 
@@ -62,7 +63,7 @@ def _measured(plan: Plan, kind: str, orders: int) -> list[Tenth]:
     with Rescind(plan.stage(kind), "ithink") as team:
         _warm(team, 1 if plan.quick else BURSTS)
         measured = [_tenth(team, orders // TENTHS) for _ in range(TENTHS)]
-        # Until here it went by the ledger's own count, which costs it nothing.
+        # The wait before used the ledger's own counter, which costs nothing.
         [(rows,)] = run(team.stage.database_url, ROWS)
         if rows != team.sent:
             raise BenchError(f"{team.sent:,} orders were sent, and {rows:,} have ended")
@@ -101,7 +102,7 @@ def _by_tenth(case: str, unit: str, values: Sequence[float]) -> list[Row]:
 
 
 def _growth(case: str, measured: Sequence[Tenth]) -> Iterator[tuple[Row, float]]:
-    """The last tenth by the second, each with how much is allowed."""
+    """Targets for the ratio of the last tenth to the second one."""
     early, late = measured[1], measured[-1]
     yield Row(f"{case}, worker's memory", US, "MB", [late.memory[0]]), LIGHT_MB
     for place, name in enumerate(("worker", "beat")):
@@ -111,7 +112,7 @@ def _growth(case: str, measured: Sequence[Tenth]) -> Iterator[tuple[Row, float]]
         replaced = f"{case}, processes of the {name} replaced"
         yield Row(replaced, US, "processes", [gone]), 0
     grown = late.redis_bytes / early.redis_bytes
-    # Its buffers come and go by some per mille.
+    # The size of Redis's buffers varies by some per mille.
     redis = f"{case}, Redis's memory, last by second"
     yield Row(redis, US, "×", [grown]), REDIS_LARGER
     keys = late.redis_keys - early.redis_keys

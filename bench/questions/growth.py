@@ -1,4 +1,4 @@
-"""Does the ledger stay as quick when it is large?"""
+"""Does the ledger stay as fast when it is large?"""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ HOW = (
     " frees; a step reads 200 rows and deletes those that may go, in one transaction."
 )
 PRUNED = 100_000
-"""The ledger that retention is tried on."""
+"""Rows of the ledger for retention."""
 
 
 def ask(plan: Plan) -> Result:
-    """Claim, sweep, list, show, lanes and retention."""
+    """Measure claim, sweep, list, show, lanes and retention."""
     sizes = SIZES if plan.quick else (*SIZES, plan.orders or LARGEST)
     found = [row for kind in plan.databases for row in _measure(plan, kind, sizes)]
     targets = [
@@ -87,7 +87,7 @@ def _measure(plan: Plan, kind: str, sizes: Sequence[int]) -> list[Row]:
 
 
 def _retention(kind: str, ledger: _Ledger) -> list[Row]:
-    """What a finished cancellation takes, and what it costs to be rid of it."""
+    """Measure the size of a finished cancellation, and the cost of deleting it."""
     full = ledger.vacuumed()
     walk, steps = Pruning(ledger.engine, datetime.now(UTC)), list[float]()
     began = time.process_time()
@@ -121,7 +121,7 @@ def _ledger(plan: Plan, kind: str, size: int) -> Iterator[_Ledger]:
 
 @dataclass(frozen=True, slots=True)
 class _Ledger:
-    """A ledger of a known size, and what is asked of it."""
+    """A ledger of a known size, and the operations on it."""
 
     stage: Stage
     engine: Engine
@@ -132,7 +132,7 @@ class _Ledger:
         return _name(self.size)
 
     def timed(self, what: str) -> Callable[[], float]:
-        """A try of one operation, in milliseconds."""
+        """A function that measures one operation, in milliseconds."""
         one = OPERATIONS[what]
 
         def once() -> float:
@@ -140,7 +140,7 @@ class _Ledger:
             one(self)
             return (time.perf_counter() - began) * 1000
 
-        once()  # what a first time alone costs is not what is asked
+        once()  # the extra cost of a first time is not measured
         return once
 
     def claim(self) -> None:
@@ -175,11 +175,11 @@ class _Ledger:
             backlogs(connection, datetime.now(UTC), most)
 
     def retention(self) -> None:
-        """A step of a walk that finds nothing old enough, as most do."""
+        """One step of retention that finds nothing old enough, as most steps do."""
         Pruning(self.engine, moment(AT) - timedelta(days=365)).step()
 
     def vacuumed(self) -> float:
-        """Bytes, once nothing is kept for what was deleted."""
+        """The size in bytes, after the space of deleted rows is released."""
         if self.stage.kind == "sqlite":
             run(self.stage.database_url, "VACUUM")
         else:
@@ -187,7 +187,7 @@ class _Ledger:
         return self.bytes()
 
     def bytes(self) -> float:
-        """On disk, once all of it is in the file itself."""
+        """The size of the file in bytes, after a checkpoint of the WAL."""
         if self.stage.kind == "sqlite":
             run(self.stage.database_url, "PRAGMA wal_checkpoint(TRUNCATE)")
             path = Path(make_url(self.stage.database_url).database or "")
@@ -212,4 +212,4 @@ OPERATIONS: Mapping[str, Callable[[_Ledger], None]] = {
     "lanes --exact": lambda ledger: ledger.lanes(None),
 }
 FLAT = OPERATIONS.keys() - {"lanes --exact"}
-"""What must not take longer for what has gathered in the ledger."""
+"""The operations that must not take longer in a larger ledger."""

@@ -46,7 +46,7 @@ HOW = (
 
 
 def ask(plan: Plan) -> Result:
-    """Five lanes, then 300 accounts at rest."""
+    """Measure 5 idle lanes, then 300."""
     found: list[Row] = []
     targets: list[Target] = []
     for kind in plan.databases:
@@ -62,7 +62,7 @@ def ask(plan: Plan) -> Result:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was counted of worker and beat in one stretch of time."""
+    """Counts of worker and beat over some seconds."""
 
     seconds: float
     worker_spent: float
@@ -84,7 +84,7 @@ def _measure(plan: Plan, kind: str, case: str, lanes: Sequence[Lane]) -> Iterato
         seen = watch(team, QUICK_SECONDS if plan.quick else SECONDS)
         processes = len(team.groups[0].pids)
         sizes = [memory(group.pids)[1] for group in team.groups]
-    _tell(case, seen)
+    _print_most_often(case, seen)
     spent = {
         US: seen.worker_spent + seen.beat_spent,
         WORKER: seen.worker_spent,
@@ -106,7 +106,7 @@ def _measure(plan: Plan, kind: str, case: str, lanes: Sequence[Lane]) -> Iterato
 
 
 def _left_open(team: Rescind, patience: float) -> int:
-    """Wait until the accounts are at rest; how many orders are not, at the end."""
+    """Wait until all orders are final. Returns how many are not, at the end."""
     try:
         until(lambda: team.finished() >= team.sent, "the accounts' rest", patience, 0.5)
     except BenchError as error:
@@ -115,7 +115,7 @@ def _left_open(team: Rescind, patience: float) -> int:
 
 
 def watch(team: Rescind, seconds: float) -> Seen:
-    """Count for so long, and ask the database once a second how many it serves."""
+    """Count for so many seconds, and read the number of connections each second."""
     worker, beat = (group.pids for group in team.groups)
     log, most = team.statements, 0
     with team.stage.redis() as client:
@@ -133,8 +133,8 @@ def watch(team: Rescind, seconds: float) -> Seen:
     return Seen(took, grown[0], grown[1], statements, asked.each, asked.total, most)
 
 
-def _tell(case: str, seen: Seen) -> None:
-    """Tell the statements and commands that were run most often."""
+def _print_most_often(case: str, seen: Seen) -> None:
+    """Print the most frequent statements and commands."""
     say(f"  {case}, in {seen.seconds:.0f} s:")
     for counted in (seen.statements, seen.commands):
         for what, times in counted.most_common(12):

@@ -1,4 +1,4 @@
-"""How long is it from a producer's send until the provider has the call?"""
+"""How much time passes from a producer's send until the provider has the call?"""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bench.stats import percentile
 from bench.team import FIRST, Team
 
 BLOCK = 25
-"""Jobs of one contender before it is the other's turn."""
+"""Jobs of one contender before the other's turn."""
 IDLE_SECONDS = 0.03
-"""Between two jobs: what the one left to do must not slow the next."""
+"""Seconds between two jobs: leftover work of one must not slow the next."""
 SHARES = {"p50": 0.5, "p99": 0.99}
 TIMES = {"p50": 1.2, "p99": 1.5}
-"""What is asked beside plain Celery, which commits nothing before its call."""
+"""The target beside plain Celery, which commits nothing before its call."""
 HOW = (
     "Both systems run, idle but for the one job; each takes its turn with 25 jobs, and"
     " the next is sent when the provider has had the one before. From just before the"
@@ -31,7 +31,7 @@ HOW = (
 
 
 def ask(plan: Plan) -> Result:
-    """iletiMerkezi, on an idle system."""
+    """Measure iletiMerkezi, on an idle system."""
     found: list[Row] = []
     for kind in plan.databases:
         found += _measure(plan, kind)
@@ -60,13 +60,13 @@ def _measure(plan: Plan, kind: str) -> list[Row]:
 def _in_turns(
     plan: Plan, kind: str, teams: Sequence[type[Team]]
 ) -> dict[str, list[float]]:
-    """What each job took, by contender: all run at once, and have their turns."""
+    """The times of all jobs, by contender. All contenders run, and take turns."""
     with ExitStack() as stack:
         working = []
         for number, team in enumerate(teams):
             stage = plan.stage(kind, redis=number)
             made = stack.enter_context(team(stage, "iletimerkezi"))
-            # Orders that no other contender sends: they share a provider.
+            # No other contender may send these orders: they share a provider.
             made.sent = number * 1_000_000
             working.append(made)
         for one in working:
@@ -80,7 +80,7 @@ def _in_turns(
 
 def _row(case: str, who: str, share: float, every: Sequence[float]) -> Row:
     say(f"  {case}, {who}: {percentile(every, share):.2f} ms")
-    # Of all jobs, not of blocks: a block is too small for its 99th percentile.
+    # Over all jobs: a block is too small for a 99th percentile.
     return Row(case, who, "ms", [percentile(every, share)])
 
 

@@ -1,4 +1,4 @@
-"""Is a provider's limit used up, and never passed? And how many calls does it take?"""
+"""Is a provider's limit fully used, and never exceeded? How many calls are needed?"""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from bench.team import FIRST
 WORKERS = 4
 LIMIT = 100
 SHORTER = 0.98
-"""What use of the limit is asked for."""
+"""The target for the use of the limit."""
 SLOW = 0.02
 """Seconds until a slower provider answers."""
 POLLED, CANCELS = 500, 100
 NEVER = 1e9
 AMONG = "cancels among polls"
 LOOKS = {0.0: 1, 3.0: 2}
-"""Status calls an order needs by the poll schedule (after 1 s, then 5 s later), by how
-long notpanel takes to carry its cancel out."""
+"""Status calls that an order needs by the poll schedule (after 1 s, then 5 s later),
+for each time that notpanel takes to carry the cancel out."""
 HOW = (
     "Four workers, each with its own locks as if on its own machine, share one lane of"
     " iletiMerkezi that has more orders than its rate allows. The provider notes when"
@@ -45,15 +45,15 @@ HOW = (
 
 @dataclass(frozen=True)
 class Lane:
-    """A lane with a limit, and how long its provider takes to answer."""
+    """A lane with a limit, and the time that its provider takes to answer."""
 
     window: str
     seconds: float
     windows: int
-    """How many of them are looked at."""
+    """The number of windows that are measured."""
     latency: float
     first: int = 0
-    """Windows that are left out, while one worker after the other begins."""
+    """Windows that are left out, while the workers begin one after the other."""
 
     @property
     def case(self) -> str:
@@ -77,7 +77,7 @@ def _lanes(plan: Plan) -> list[Lane]:
 
 
 def ask(plan: Plan) -> Result:
-    """A lane of 100 calls a second, one of 100 a minute, and notpanel's calls."""
+    """Measure 100 calls a second, 100 a minute, and notpanel's calls."""
     kind = plan.databases[-1]
     lanes = _lanes(plan)
     found = [row for lane in lanes for row in _used(plan, kind, lane)]
@@ -98,7 +98,7 @@ def _used(plan: Plan, kind: str, lane: Lane) -> Iterator[Row]:
         team.send(LIMIT * (lane.first + lane.windows + 2))
         provider = team.stage.provider
         until(lambda: provider.orders() > 0, "a first call", 60)
-        # While the provider lists all its calls it answers no other request.
+        # The provider answers no other request while it lists its calls.
         span = lane.seconds * (lane.first + lane.windows)
         over = provider.calls()[0][2] + span
         until(lambda: time.time() > over, "the last window", span + 60, every=0.5)
@@ -137,7 +137,7 @@ def _among_polls(plan: Plan, kind: str) -> Iterator[Row]:
 
 
 def _trickle(team: Rescind) -> tuple[str, float]:
-    """Submit one order, and wait a tenth of a second; the order, and when."""
+    """Submit one order, and wait 0.1 s. Returns the order and the time."""
     order = str(FIRST + team.sent)
     at = team.send(1, many=False)["at"]
     time.sleep(0.1)

@@ -20,7 +20,7 @@ HOW = (
 
 
 def ask(plan: Plan) -> Result:
-    """In microseconds for each order."""
+    """Measure the microseconds of each order."""
     teams: list[type[Team]] = [Rescind, *PEERS_OF_OURS]
     found = []
     for case, many in ((ALONE, False), (MANY, True)):
@@ -45,6 +45,6 @@ def _try(plan: Plan, team: type[Team], many: bool) -> Callable[[], float]:
 
 
 def _idle(team: type[Team]) -> type[Team]:
-    """The same one without its workers, in the environment of all the others."""
+    """The same producer without workers, in the environment of the peers."""
     changed = {"commands": lambda _: iter(()), "programs": PEERS}
     return type(team.name, (team,), changed)

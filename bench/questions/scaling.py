@@ -1,4 +1,4 @@
-"""Do more workers do more?"""
+"""Does the rate grow with the number of workers?"""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ WORKERS = (1, 2, 4)
 AT_ONCE = 16
 """Calls at once of each worker."""
 TIMES = {2: 1.9}
-"""How much more so many workers are asked to do than one; four use more cores than
-there may be, and are shown."""
+"""Target ratio of so many workers to one. Four workers may need more cores than the
+machine has: they are shown without a target then."""
 CORES = os.cpu_count() or 1
 HOW = (
     f"iletiMerkezi after 50 ms, on PostgreSQL; each worker makes {AT_ONCE} calls at"
@@ -29,7 +29,7 @@ BEYOND = (
 
 
 def ask(plan: Plan) -> Result:
-    """1, 2 and 4 workers on one lane; the target goes up to the cores."""
+    """Measure 1, 2 and 4 workers on one lane. Targets end at the number of cores."""
     case, seen = "after 50 ms, postgresql", dict[str, Notes]()
     orders = plan.size(5_000, 1_500)
     tries = {

@@ -1,4 +1,4 @@
-"""How many orders a second where the provider takes one a call; in what memory?"""
+"""How many orders a second if the provider takes one a call, and in what memory?"""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bench.results import BARE, CELERY, LIGHT_MB, US, Result, Row, Target
 from bench.team import Team
 
 SLOW = 0.05
-"""Seconds that the slow provider takes."""
+"""Seconds that the slow provider takes to answer."""
 AT_ONCE = {0.0: 8, SLOW: 128}
 """Calls at once of Rescind's lane: its policy's own number, and one for a slow one."""
 PEERS_AT_ONCE = {0.0: 2, SLOW: 32}
 TIMES_CELERY = {"sqlite": 4.0, "postgresql": 3.0}
 """At once; after 50 ms it is three times on both."""
 TIMES_DURABLE = {0.0: 6.0, SLOW: 8.0}
-"""Beside each of those that keep their queue in PostgreSQL, and so the better one."""
+"""Beside each queue that is kept in PostgreSQL, and so beside the better one."""
 MOST_OF_DURABLE = 2_000
 HOW = (
     "As with the bulk lane, but an order a call. Rescind's lane makes 8 calls at once"
@@ -34,7 +34,7 @@ HOW = (
 
 
 def ask(plan: Plan) -> Result:
-    """iletiMerkezi answering at once, and after 50 ms."""
+    """Measure iletiMerkezi, answering at once and after 50 ms."""
     found: list[Row] = []
     for kind in plan.databases:
         for latency in (0.0, SLOW):
@@ -48,7 +48,7 @@ def case(kind: str, latency: float) -> str:
 
 
 def targets(kind: str) -> Iterator[Target]:
-    """What is asked on one database; a target without its row is not judged."""
+    """The targets on one database. A target without its row is not judged."""
     times = {0.0: TIMES_CELERY[kind], SLOW: 3.0}
     for latency, celery in times.items():
         name = case(kind, latency)

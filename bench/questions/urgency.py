@@ -1,4 +1,4 @@
-"""How soon does an order with a near deadline go, whatever else there is to do?"""
+"""How soon is an order with a near deadline called, beside other work?"""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bench.stats import percentile
 from bench.team import FIRST
 
 URGENT = 5
-"""Orders behind a backlog of their own lane."""
+"""Urgent orders behind a backlog of their own lane."""
 BULK, SINGLE = ("ithink", "bulk"), ("iletimerkezi", "single")
 SAMPLES, LEAST = 200, 10
-"""Urgent orders while another lane is in bulk, and how few would say nothing."""
+"""Urgent orders beside another lane's bulk, and the fewest that are enough."""
 PAUSE_SECONDS = 0.03
 PATIENCE = 600.0
 MS = 100.0
-"""The 99th percentile that is allowed while another lane is in bulk."""
+"""Most milliseconds of the 99th percentile beside another lane's bulk."""
 SHARES = {"p50": 0.5, "p99": 0.99}
 HOW = (
     "Behind a backlog: an iThink lane of one call a second has its backlog; then five"
@@ -39,7 +39,7 @@ HOW = (
 
 
 def ask(plan: Plan) -> Result:
-    """Calls that went before an urgent order, and its wait beside another's bulk."""
+    """Measure calls before an urgent order, and its wait beside another lane's bulk."""
     found: list[Row] = []
     targets: list[Target] = []
     for kind in plan.databases:
@@ -129,7 +129,7 @@ def _in_bulk(team: Rescind, backlog: int, samples: int) -> Sequence[float]:
     waits: list[float] = []
     while len(waits) < samples:
         waited = _wait(team)
-        # Each urgent order is one that the provider has had beside the backlog's.
+        # The provider's count includes the urgent orders.
         if team.stage.provider.orders() >= seen + backlog + len(waits) + 1:
             break
         waits.append(waited)
@@ -139,8 +139,8 @@ def _in_bulk(team: Rescind, backlog: int, samples: int) -> Sequence[float]:
 
 
 def _behind_an_upload(team: Rescind, upload: int) -> float:
-    """Milliseconds that an order waits for whose message lies behind all of another
-    lane's, 1,000 orders in each."""
+    """Milliseconds that an order waits behind all messages of another lane, with 1,000
+    orders in each."""
     team.hold()
     team.spread(upload, [BULK])
     order, _ = _send(team)
@@ -150,7 +150,7 @@ def _behind_an_upload(team: Rescind, upload: int) -> float:
 
 
 def _wait(team: Rescind) -> float:
-    """Submit an urgent order; milliseconds until the provider has it."""
+    """Submit an urgent order. Returns the milliseconds until the provider has it."""
     order, at = _send(team)
     came = team.stage.provider.came(order)
     time.sleep(PAUSE_SECONDS)

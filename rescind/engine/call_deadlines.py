@@ -1,4 +1,4 @@
-"""Until when a call may be sent: its lease, its orders' deadlines, its place."""
+"""The latest time to send a call: set by its lease, its permit and its deadlines."""
 
 from __future__ import annotations
 
@@ -6,59 +6,66 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rescind.engine.rate_limiter import Place
+from rescind.engine.rate_limiter import Permit
 from rescind.ledger.decision_events import Event, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.provider.policy import Policy
 
 ON_THE_WAY = timedelta(milliseconds=50)
-"""What a call takes, as a rule at most, from our last look at the clock to the wire."""
+"""Time from the last check of the clock until the request is on the wire: as a rule,
+no call takes longer."""
 
 
 class TooLateError(Exception):
-    """A deadline, or its place, would pass before the call is on the wire; nothing was
+    """A deadline or the permit ends before the request is on the wire: it was not
     sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When the lease of a call ends, when the nearest ``cancel_before`` comes, and its
-    place in the lane's rate."""
+    """What limits the time of a call: the end of its lease, the nearest
+    ``cancel_before`` of its orders, and its permit."""
 
     lease_ends: datetime
     deadline: datetime | None
-    place: Place
+    permit: Permit
 
     def send_by(self, policy: Policy, now: datetime) -> datetime:
-        """Until when the request may go out, whatever a connection takes.
+        """The latest time to send the request, however long connecting takes.
 
-        Raises ``TooLateError`` where the nearest deadline has come, or its place has
-        been kept for too long.
+        Raises ``TooLateError`` where the nearest deadline has come, or the permit has
+        ended.
         """
-        # Sent later, it could still be acted on when others already read it back.
+        # The provider could still act on a later request when another worker already
+        # reads the orders back.
         leased = self.lease_ends - timedelta(seconds=2 * policy.read_timeout)
         ends = [self.deadline - ON_THE_WAY] if self.deadline else []
-        if self.place.send_by:
-            ends.append(self.place.send_by)
+        if self.permit.send_by:
+            ends.append(self.permit.send_by)
         if any(now >= end for end in ends):
             raise TooLateError
         return min([leased, *ends])
 
 
 def limits_of(
-    claimed: Sequence[Claimed], operation: str, now: datetime, place: Place
+    claimed: Sequence[Claimed], operation: str, now: datetime, permit: Permit
 ) -> Limits:
-    """Only a cancel has a deadline: past it, an order is still read back."""
+    """The limits of one call. Only a cancel has a deadline: an order is still read
+    back after it."""
     deadlines = [c.cancel_before for c in claimed if c.cancel_before is not None]
     return Limits(
         lease_ends=min(c.progress.due_at or now for c in claimed),
         deadline=min(deadlines, default=None) if operation == "cancel" else None,
-        place=place,
+        permit=permit,
     )
 
 
 def too_late(claimed: Sequence[Claimed], now: datetime) -> dict[str, Event]:
-    """Those whose deadline has come wait for its end; the others go again at once."""
+    """An event for each order of a call that was too late to send.
+
+    An order whose deadline has come is due at that deadline. The others are due at
+    once.
+    """
     events: dict[str, Event] = {}
     for one in claimed:
         late = one.cancel_before is not None and one.cancel_before <= now + ON_THE_WAY

@@ -1,4 +1,4 @@
-"""What came of a call: an event for each cancellation, and what it says of the lane."""
+"""The result of a call: an event for each cancellation, and its effect on the lane."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from rescind.engine.rate_limiter import Place
+from rescind.engine.rate_limiter import Permit
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, Wait
 from rescind.ledger.progress import Claimed
@@ -24,19 +24,19 @@ from rescind.provider.outcomes import (
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a call says of the lane as a whole, and ``why``."""
+    """What a call shows of the lane as a whole, and ``why``, in words."""
 
     failed: str | None = None
     throttled: timedelta | None = None
     held: str | None = None
     why: str = ""
     unreadable: bool = False
-    """Whether it failed by an answer that cannot be read: of one order alone, that is
-    the order's fault, not its lane's."""
+    """Whether it failed because the answer cannot be read. If this happens for one
+    order only, the order is at fault and not its lane."""
 
     @property
     def stops(self) -> bool:
-        """Whether nothing more must be sent until the lane has been looked at."""
+        """Whether no further call may begin until the lane's new state is recorded."""
         return self.held is not None or self.throttled is not None
 
     @property
@@ -49,31 +49,38 @@ FINE = Effect()
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What came of a call, made or not: an event for each cancellation."""
+    """The result of a call, made or not: an event for each cancellation, by its id."""
 
     claimed: Sequence[Claimed]
     events: Mapping[str, Event]
     effect: Effect
     at: datetime
     call: CallMade | None = None
-    place: Place = field(default_factory=Place)
-    """Where it was, or would have been, in its lane's rate: to be given back."""
+    permit: Permit = field(default_factory=Permit)
+    """The permit of the call, used or not; it has to be released."""
 
 
 def events_of(
     claimed: Sequence[Claimed], result: Exchange, now: datetime
 ) -> Mapping[str, Event]:
-    """What the call tells of each; most of what it may be, it is of all alike."""
-    told = result.evidence not in (Evidence.NOT_SENT, Evidence.MAYBE_DONE)
-    if told and isinstance(result.parsed, Findings):
+    """An event for each cancellation, by its id.
+
+    Only ``Findings`` say something of each order; any other result is the same event
+    for all of them.
+    """
+    answered = result.evidence not in (Evidence.NOT_SENT, Evidence.MAYBE_DONE)
+    if answered and isinstance(result.parsed, Findings):
         found = {one.id: result.parsed.of(one.order.id) for one in claimed}
         return {name: _dated(one, result) for name, one in found.items()}
     return dict.fromkeys(ids_of(claimed), _event(result, len(claimed), now))
 
 
 def _dated(finding: Finding, result: Exchange) -> Finding:
-    """What was shown as active was so when it was asked for, not when it is read: the
-    worker may have stood still in between."""
+    """Add the time of the request to a finding that shows the order as active.
+
+    The order was active at that time, not when the reply is read: the worker may have
+    stood still in between.
+    """
     if finding.outcome is not Outcome.ACTIVE:
         return finding
     return replace(finding, asked_at=result.asked_at)

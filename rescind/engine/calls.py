@@ -1,4 +1,4 @@
-"""One provider call for some claimed cancellations, and what it means for each."""
+"""Makes one call to a provider for some claimed cancellations, and reads its result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rescind.engine.call_results import (
     words_of,
 )
 from rescind.engine.provider_tokens import NoToken, Tokens
-from rescind.engine.rate_limiter import Place
+from rescind.engine.rate_limiter import Permit
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, PutBack, Wait
@@ -44,7 +44,7 @@ from rescind.telemetry.tracing import call_made, trace_id
 
 
 def longest_call(policy: Policy) -> timedelta:
-    """The time that ``provider.http`` gives one call, from connecting to its end."""
+    """The time limit of ``provider.http`` for one call, from connecting to its end."""
     return timedelta(seconds=policy.connect_timeout + 2 * policy.read_timeout)
 
 
@@ -53,26 +53,27 @@ log = structlog.get_logger("rescind.calls")
 _level = logging.getLogger("rescind.calls")
 
 SEALED_WAIT = timedelta(minutes=5)
-"""Until an order whose sealed params cannot be opened is looked at again."""
+"""Wait before the next try for an order whose sealed params cannot be opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What goes into one call."""
+    """The orders of one call."""
 
     call: str
-    """The id that the call will have."""
+    """The id of the call."""
     claimed: Sequence[Claimed]
     orders: Sequence[Order]
 
 
 class _UnbuildableError(Exception):
-    """The orders could not be put into a request; nothing was sent."""
+    """No request could be built from the orders. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Makes calls of one operation on one lane. Shared by threads; holds no state."""
+    """Makes the calls of one operation of one lane. Threads share it: it has no
+    state."""
 
     lane: Lane
     config: LaneConfig
@@ -82,30 +83,31 @@ class Caller:
     wire: Wire = SOCKETS
 
     def call(
-        self, claimed: Sequence[Claimed], place: Place | None = None
+        self, claimed: Sequence[Claimed], permit: Permit | None = None
     ) -> CallResult:
-        """Make the call, in its place in the lane's rate.
+        """Make the call with its permit.
 
-        Never raises for what a provider, Redis or a key does.
+        Errors of the provider, of Redis and of the seal key are results; none is
+        raised.
         """
-        place = place or Place()
-        return replace(self._call(claimed, place), place=place)
+        permit = permit or Permit()
+        return replace(self._call(claimed, permit), permit=permit)
 
-    def _call(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+    def _call(self, claimed: Sequence[Claimed], permit: Permit) -> CallResult:
         now = self.wire.now()
         if self.operation == "cancel" and self._forbidden(claimed):
-            # Queued while the policy still said that the provider does not mind.
+            # They were queued while the policy still allowed repeated cancels.
             events = {c.id: Lost() if c.progress.lost else Wait(now) for c in claimed}
             return CallResult(claimed, events, FINE, now)
         try:
             orders = [_order(one, self.seal) for one in claimed]
             batch = _Batch(new_id(), claimed, orders)
         except SealError as error:
-            # This order's matter alone: the others of its lane need no key.
+            # Only orders with sealed params are concerned, so the lane is not at fault.
             sealed = Effect(why=str(error))
             return self._not_made(claimed, Wait(now + SEALED_WAIT), sealed)
         try:
-            limits = limits_of(claimed, self.operation, now, place)
+            limits = limits_of(claimed, self.operation, now, permit)
             _need_lease(limits, self.config.policy, now)
             result = self._exchange(batch, limits)
         except TooLateError:
@@ -126,10 +128,13 @@ class Caller:
             return self._without_token(claimed, result)
         return self._result_of(batch, result)
 
-    def put_back(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
-        """They were claimed, and the lane or the worker stopped before their turn."""
+    def return_unsent(self, claimed: Sequence[Claimed], permit: Permit) -> CallResult:
+        """The result of a call that is not made: its orders are returned, unsent.
+
+        The lane or the worker stopped after the claim and before the call.
+        """
         effect = Effect(why="put back before its turn came")
-        return replace(self._not_made(claimed, PutBack(), effect), place=place)
+        return replace(self._not_made(claimed, PutBack(), effect), permit=permit)
 
     def _forbidden(self, claimed: Sequence[Claimed]) -> bool:
         lost = any(one.progress.lost for one in claimed)
@@ -150,7 +155,7 @@ class Caller:
         token = self._token(account, refused=token)
         if isinstance(token, NoToken):
             return token
-        if not limits.place.again():
+        if not limits.permit.again():
             full = "a new token is there, and no room in the lane's rate to use it now"
             return Exchange(Evidence.NOT_SENT, detail=full)
         return self._send(batch, account, token, limits)
@@ -165,8 +170,8 @@ class Caller:
         self, batch: _Batch, account: Account, token: str | None, limits: Limits
     ) -> Exchange:
         orders = batch.orders
-        limits.place.wait()
-        # Looked at here, and not before: a login may have taken its time.
+        limits.permit.wait()
+        # The time is read here and not earlier: a login may have taken long.
         provider, now = self.config.provider, self.wire.now()
         policy = self.config.policy
         send_by = limits.send_by(policy, now)
@@ -184,11 +189,12 @@ class Caller:
         try:
             request = build(account, token, orders)
         except Exception as error:
-            # What an older version accepted, say. One such order must not keep back
-            # the others of its batch, nor the lane: alone, it runs out of attempts.
+            # An older version may have accepted the order. It must not delay the other
+            # orders of its batch, nor the lane: in a call of its own, it runs out of
+            # attempts.
             why = f"a bug of ours: {type(error).__name__} while building the call"
             raise _UnbuildableError(why) from error
-        with limits.place.in_use():
+        with limits.permit.in_use():
             result = exchange(request, read, policy, secrets, send_by, self.wire)
         call_made(self.lane, self.operation, batch.call, batch.claimed, request, result)
         return result
@@ -221,7 +227,7 @@ class Caller:
             body=result.body,
         )
         if _level.isEnabledFor(logging.DEBUG):
-            _say(self.lane, call, trace_id(claimed[0].trace))
+            _log_call(self.lane, call, trace_id(claimed[0].trace))
         return CallResult(
             claimed, events_of(claimed, result, now), effect_of(result), now, call
         )
@@ -233,7 +239,7 @@ class Caller:
         return CallResult(claimed, events, effect, self.wire.now())
 
 
-def _say(lane: Lane, call: CallMade, trace: str | None) -> None:
+def _log_call(lane: Lane, call: CallMade, trace: str | None) -> None:
     log.debug(
         "called",
         lane="/".join(lane),
@@ -249,7 +255,11 @@ def _say(lane: Lane, call: CallMade, trace: str | None) -> None:
 
 
 def _need_lease(limits: Limits, policy: Policy, now: datetime) -> None:
-    """Those in hand for too long, behind calls that hung, are nobody's failure."""
+    """Raise ``TooLateError`` if the lease is too short for a call.
+
+    The orders have then waited too long behind calls that hang. Neither the orders nor
+    the lane are at fault.
+    """
     if now + longest_call(policy) > limits.lease_ends:
         raise TooLateError
 
@@ -262,7 +272,7 @@ def _order(claimed: Claimed, seal: Seal) -> Order:
 
 
 def _personal(orders: Sequence[Order]) -> Iterator[str]:
-    """Every text within params that are dicts of texts: IBANs and names."""
+    """Every text in params that are dicts of texts. These are IBANs and names."""
     for order in orders:
         for value in order.params.values():
             if isinstance(value, dict):

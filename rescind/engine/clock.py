@@ -1,4 +1,4 @@
-"""The time, handed in wherever it decides something, so that a test can set it."""
+"""The clock, passed in wherever the time decides something: a test can set it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the engine has the time from."""
+    """The engine's source of the time."""
 
     def now(self) -> datetime:
-        """The time of day, in UTC: what the ledger holds."""
+        """The time of day, in UTC, as the ledger stores it."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never set back."""
+        """Seconds since some fixed moment. It never goes back."""
 
 
 class SystemClock:

@@ -1,7 +1,7 @@
-"""Writing the shares of a step: in one transaction for all lanes, where that works.
+"""Writes the shares of a step, in one transaction for all lanes if possible.
 
-Where it fails for a reason that may be one lane's, it is made again lane by lane, and
-then part by part, so that one lane's trouble stays its own.
+If that transaction fails, each lane is written in a transaction of its own. If a lane
+fails, each part of its share is. A fault of one lane therefore affects no other lane.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from rescind.ledger.storage.transactions import LedgerUnreachableError
 log = structlog.get_logger("rescind.engine")
 
 RETRY_SECONDS, LONGEST_RETRY = 0.5, 16.0
-"""Until what could not be written is tried again; twice as long each time, where the
-fault is one lane's."""
+"""Wait before a share that could not be written is tried again. If the fault is one
+lane's, the wait doubles with each try."""
 
 Fail = Callable[[Sequence[Share], Exception], None]
-"""What is to be done with shares that cannot be written together."""
+"""Handles shares that cannot be written together."""
 
 
 class Committer:
-    """Writes shares to the ledger; each is settled, or kept for later."""
+    """Writes shares to the ledger. Each share is then settled, or kept for later."""
 
     def __init__(
         self,
@@ -42,21 +42,21 @@ class Committer:
         clock: Clock,
         registry: Registry,
         settling: Settling,
-        told: Callable[[], object],
+        deliveries_due: Callable[[], object],
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._registry = registry
         self._settling = settling
         self._guard = DuplicateGuard(ledger, clock)
-        self._told = told
+        self._deliveries_due = deliveries_due
         self._away = False
         """Whether the ledger could not be reached in this step."""
         self._failed = False
         """Whether a part of the operation that is written now has failed."""
 
     def commit(self, shares: Sequence[Share]) -> None:
-        """Write all of ``shares``, together where that is possible."""
+        """Write all of ``shares``, in one transaction if possible."""
         self._away = False
         together = [share for share in shares if not share.operation.apart]
         apart = [share for share in shares if share.operation.apart]
@@ -66,7 +66,7 @@ class Committer:
 
     def _try(self, shares: Sequence[Share], fail: Fail) -> None:
         if self._away:
-            # Each further try could take as long as the first one.
+            # Each further try could last as long as the first one.
             self._keep_all(shares)
             return
         now = self._clock.now()
@@ -76,7 +76,7 @@ class Committer:
             log.warning("the ledger is away", why=str(error))
             self._away = True
             self._keep_all(shares)
-        except Exception as error:  # noqa: BLE001  (said by ``fail``)
+        except Exception as error:  # noqa: BLE001  (``fail`` logs it)
             fail(shares, error)
         else:
             self._settle(shares, done)
@@ -88,9 +88,9 @@ class Committer:
         for share in shares:
             self._settling.settle(share, done)
         if done.recorded.to_deliver:
-            self._told()
+            self._deliveries_due()
 
-    # --- what fails ---
+    # --- failures ---
 
     def _lane_by_lane(self, shares: Sequence[Share], error: Exception) -> None:
         log.error(
@@ -100,7 +100,7 @@ class Committer:
             self._try(list(some), lambda lane, _error: self._part_by_part(lane))
 
     def _part_by_part(self, shares: Sequence[Share]) -> None:
-        """Each result, each submission and the claims by themselves."""
+        """Write each result, each submission and the claims in its own transaction."""
         for share in shares:
             operation = share.operation
             self._failed = False
@@ -111,7 +111,8 @@ class Committer:
                 operation.faults = 0
 
     def _fault(self, parts: Sequence[Share], error: Exception) -> None:
-        """It cannot be written even by itself: its senders learn, the rest waits."""
+        """Handle parts that cannot be written even alone: fail their submissions, and
+        keep the rest for later."""
         for part in parts:
             lane = "/".join(part.lane)
             log.error("not written: tried again later", lane=lane, exc_info=error)
@@ -128,7 +129,8 @@ class Committer:
             self._keep(share)
 
     def _keep(self, share: Share) -> None:
-        """Try again a little later, as long as the leases last."""
+        """Keep the share for a later try. Results whose leases have ended are dropped:
+        their orders are read back."""
         operation, now = share.operation, self._clock.now()
         leased = [
             one
@@ -140,21 +142,21 @@ class Committer:
             operation.in_flight -= dropped
             where = "/".join(operation.lane)
             log.error("results not recorded in time: read back", lane=where, of=dropped)
-            # One of them may have halted the lane, and will never be settled.
+            # A dropped result is never settled, and may have halted the lane.
             self._settling.withdraw(operation)
-        operation.home.extendleft(reversed(leased))
+        operation.results.extendleft(reversed(leased))
         for one in reversed(share.entries):
             if not one.submission.abandoned:
                 operation.inbox_of(one).appendleft(one)
         doublings = min(max(0, operation.faults - 1), 10)
         wait = min(RETRY_SECONDS * 2**doublings, LONGEST_RETRY)
         operation.not_before = self._clock.monotonic() + wait
-        self._settling.give_back_permits(operation)
+        self._settling.return_permits(operation)
         self._registry.activate(operation)
 
 
 def _parts(share: Share) -> Iterable[Share]:
-    """Its results one by one, its entries by submission, and its claims."""
+    """The parts of a share: each result, the entries of each submission, the claims."""
     operation = share.operation
     yield from (Share(operation, [one]) for one in share.results)
     by_submission: dict[Submission, list[Entry]] = {}

@@ -1,4 +1,4 @@
-"""What the results of calls change: their orders, by ``ledger.decision``, and lanes."""
+"""What the results of calls change: orders, by ``ledger.decision``, and lanes."""
 
 from __future__ import annotations
 
@@ -30,21 +30,23 @@ log = structlog.get_logger("rescind.engine")
 _events = logging.getLogger("rescind.engine")
 
 GRACE = timedelta(seconds=10)
-"""How much longer than its call a lease lasts."""
+"""Time that a lease lasts beyond its longest call."""
 
 
 def lease_of(policy: Policy) -> timedelta:
-    """How long a claim lasts: one call, and some grace for a login and the record."""
+    """The time that a claim lasts: the longest call, and ``GRACE`` for a login and the
+    record."""
     return longest_call(policy) + GRACE
 
 
 def changes_of(results: Iterable[CallResult], policy: Policy) -> list[Change]:
-    """What becomes of the orders of these calls."""
+    """The changes to the orders of these calls."""
     return [change for one in results for change in _changes(one, policy)]
 
 
 def _changes(result: CallResult, policy: Policy) -> list[Change]:
-    """Most orders of a call are alike and end alike: one change for all of them."""
+    """One change for all orders of the call that are alike and have the same event.
+    Most are: this saves statements."""
     alike: dict[tuple[Any, ...], list[Claimed]] = {}
     for one in result.claimed:
         known = (id(one.progress), one.version, one.opened_at, one.cancel_before)
@@ -69,7 +71,7 @@ def _change(alike: Sequence[Claimed], result: CallResult, policy: Policy) -> Cha
 def lane_after(
     lane: LaneState, results: Iterable[CallResult], policy: Policy
 ) -> LaneState:
-    """The lane, after what these calls have shown of its provider."""
+    """The lane's state after these results."""
     for one in results:
         lane = _after(lane, one, policy)
     return lane
@@ -87,7 +89,8 @@ def _after(lane: LaneState, result: CallResult, policy: Policy) -> LaneState:
 
 
 def throttles(results: Iterable[CallResult], stale: Collection[str]) -> int:
-    """How many of them were throttled and are recorded for the first time."""
+    """The number of throttled calls that are recorded for the first time. ``stale``
+    holds the ids of the cancellations that another worker has changed."""
     return sum(
         one.effect.throttled is not None and any(c.id not in stale for c in one.claimed)
         for one in results
@@ -95,7 +98,8 @@ def throttles(results: Iterable[CallResult], stale: Collection[str]) -> int:
 
 
 def log_changes(lane: Lane, changes: Sequence[Change], stale: Collection[str]) -> None:
-    """Log what an operator should see of recorded ``changes``."""
+    """Log what an operator needs to see of recorded ``changes``. ``stale``: the ids of
+    the cancellations that another worker has changed."""
     where = "/".join(lane)
     ours = [one for change in changes for one in change.ids if one in stale]
     if ours:
@@ -116,7 +120,7 @@ def _in_words(change: Change) -> str:
 
 
 def log_lane(lane: Lane, was: LaneState, now_is: LaneState) -> None:
-    """Log that a lane was held, goes on, or was paused."""
+    """Log that a lane was held, resumed or paused."""
     where = "/".join(lane)
     if now_is.held_reason != was.held_reason:
         if now_is.held_reason:

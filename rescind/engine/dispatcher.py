@@ -1,6 +1,6 @@
-"""Calls on their way: from a claim to a thread, and home again.
+"""The dispatcher: it passes claimed calls to threads, and collects their results.
 
-What it holds is shared by the engine's thread and the executor's, under one lock.
+The engine's thread and the executor's threads share its state, under one lock.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from rescind.engine.lane_operation import Call, LaneOperation
 log = structlog.get_logger("rescind.engine")
 
 GATHER_SECONDS = 0.003
-"""How long a result waits for others, to be recorded with them."""
+"""Time that a result waits for others, to be recorded in the same transaction."""
 
-Home = list[tuple[Call, CallResult | None]]
+Results = list[tuple[Call, CallResult | None]]
 
 
 class Dispatcher:
     """Gives claimed calls to the executor, at most ``concurrency`` of each operation
-    at once, and keeps their results until they are taken."""
+    at once, and keeps their results until ``collect``."""
 
     def __init__(self, executor: Executor, changed: threading.Condition) -> None:
-        """``changed`` is notified of results, and is the lock."""
+        """``changed`` is the lock, and is notified when results arrive."""
         self._executor = executor
         self._changed = changed
-        self._home: Home = []
+        self._results: Results = []
         self._calling = 0
         self._closed = False
 
@@ -40,51 +40,53 @@ class Dispatcher:
             self._closed = True
 
     def start(self, operation: LaneOperation, calls: Iterable[Call]) -> bool:
-        """Begin these calls as threads come free; False if there are no threads."""
+        """Begin these calls as threads become free. False if there is no thread."""
         with self._changed:
             operation.ready.extend(calls)
             room = operation.policy.concurrency - operation.running
-            # A result may have come home meanwhile that forbids further calls.
+            # A result may have arrived meanwhile that forbids further calls.
             stopped = operation.halted or self._closed
-            most = 0 if stopped else max(0, min(room, len(operation.ready)))
-            begun = [operation.ready.popleft() for _ in range(most)]
+            number = 0 if stopped else max(0, min(room, len(operation.ready)))
+            begun = [operation.ready.popleft() for _ in range(number)]
             operation.running += len(begun)
             self._calling += len(begun)
         refused = [call for call in begun if not self._begin(call)]
         return not refused
 
     def withdraw(self, operation: LaneOperation) -> list[Call]:
-        """Take back the calls that no thread has begun."""
+        """Remove and return the calls that no thread has begun."""
         with self._changed:
             back = list(operation.ready)
             operation.ready.clear()
             operation.halted = False
             return back
 
-    def take_home(self) -> Home:
-        """The results so far, each with its call; None for a call that failed by a
-        bug of ours. Holds the lock for a moment."""
+    def collect(self) -> Results:
+        """Remove and return the results so far, each with its call.
+
+        A result is None where the call failed by a bug of ours.
+        """
         with self._changed:
-            home, self._home = self._home, []
-            return home
+            results, self._results = self._results, []
+            return results
 
     def has_results(self) -> bool:
-        """Under the lock."""
-        return bool(self._home)
+        """Whether a result waits to be collected. The caller holds the lock."""
+        return bool(self._results)
 
     def is_quiet(self) -> bool:
-        """Whether no call is under way. Under the lock."""
+        """Whether no call is under way. The caller holds the lock."""
         return not self._calling
 
     def _begin(self, call: Call) -> bool:
         try:
             self._executor.start(call, self._done)
         except RuntimeError as error:
-            # There may be no more threads: the orders go back unsent.
+            # The system has no more threads: the orders are returned unsent.
             log.warning("no thread for a call", why=str(error))
             following: Call | None = call
             while following is not None:
-                following = self._done(following, following.put_back())
+                following = self._done(following, following.return_unsent())
             return False
         return True
 
@@ -93,12 +95,12 @@ class Dispatcher:
     def _done(self, call: Call, result: CallResult | None) -> Call | None:
         operation = call.operation
         with self._changed:
-            self._home.append((call, result))
-            # No further call begins until the engine has looked at the lane.
+            self._results.append((call, result))
+            # No further call begins until the engine has recorded the lane's state.
             operation.halted |= result is not None and result.effect.stops
             self._calling -= 1
             following = self._next(operation)
-            if len(self._home) == 1 or not self._calling:
+            if len(self._results) == 1 or not self._calling:
                 self._changed.notify()
             return following
 

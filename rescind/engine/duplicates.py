@@ -1,7 +1,7 @@
-"""Several cancellations of one order: which of them may call its provider now.
+"""Decides which of several cancellations of one order may call the provider now.
 
-They are looked at after the claims are committed, and so by each of two workers that
-claimed two of them at once: at least the later one sees the other, and gives way.
+The check runs after the claims are committed. If two workers claim two of them at the
+same time, both workers check: at least the later one sees the other, and gives way.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.provider.outcomes import Reason
 
 LEAST_WAIT = timedelta(seconds=5)
-"""Until one that gave way is looked at again, where the other one may soon end."""
+"""Shortest wait of a cancellation that gave way: the other one may end soon."""
 LONGEST_WAIT = timedelta(minutes=15)
 LEDGER_AWAY = timedelta(seconds=1)
 
 
 class DuplicateGuard:
-    """Holds back claimed cancellations whose order another one cancels, or has."""
+    """Holds back a claimed cancellation if another one cancels the same order, or has
+    cancelled it."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
 
     def hold_back(self, shares: Iterable[Share]) -> None:
-        """Move what must not be called now from ``claimed`` to ``held_back``."""
+        """Move the cancellations that must not be called now from ``claimed`` to
+        ``held_back``."""
         cancels = [s for s in shares if s.claimed and s.operation.operation == "cancel"]
         if not cancels:
             return
@@ -78,7 +80,8 @@ def _reasons(
     own: set[str],
     now: datetime,
 ) -> Iterator[tuple[Event, str]]:
-    """Why ``one`` is not sent now, the best reason first."""
+    """Why ``one`` is not sent now: the event for it and its text, the strongest reason
+    first."""
     provider, wanted = share.operation.config.provider, one.order.params
     others = [
         other
@@ -98,13 +101,15 @@ def _reasons(
 
 
 def _as_sure(other: Sibling) -> Reason:
-    """What is said of one is what is known of the other, and no more."""
+    """The reason for a cancellation whose order ``other`` has cancelled. It claims no
+    more certainty than ``other`` has."""
     known = other.reason in (Reason.PARTIAL, Reason.INFERRED)
     return other.reason if known and other.reason else Reason.ALREADY_CANCELLED
 
 
 def _goes_first(other: Sibling, one: Claimed, own: set[str], now: datetime) -> bool:
-    """Whether ``one`` waits for the other: whichever is at it, or came first."""
+    """Whether ``one`` waits for ``other``: ``other`` is calling, or was submitted
+    first."""
     came_first = other.id < one.id
     if other.id in own:
         return came_first
@@ -115,7 +120,7 @@ def _goes_first(other: Sibling, one: Claimed, own: set[str], now: datetime) -> b
 
 
 def _until(other: Sibling, now: datetime) -> datetime:
-    """When to look again: once the other one has been looked at."""
+    """When ``one`` is due again: after the next call about ``other``."""
     latest, due = now + LONGEST_WAIT, other.due_at or now
     if other.state is State.SENDING:
         return now + LEAST_WAIT

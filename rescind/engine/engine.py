@@ -1,8 +1,8 @@
-"""The loop that owns the ledger's hot path: one thread for all lanes of a process.
+"""The engine's loop: one thread that serves all lanes of a process.
 
-Each step takes what has come (new cancellations, results of calls, notifications,
-permits), makes one transaction of it for all lanes, and gives the claimed calls to the
-executor. Clock, executor, rate limiter and ledger are handed in, and ``step`` is a
+Each step drains the inbox (new cancellations, results of calls, notifications,
+permits), writes one transaction for all lanes, and gives the claimed calls to the
+executor. Clock, executor, rate limiter and ledger are passed in, and ``step`` is a
 plain method: a simulation runs it without a thread.
 """
 
@@ -15,7 +15,6 @@ from concurrent.futures import Future
 from sqlalchemy import Engine as Ledger
 
 from rescind.config.accounts import Lane
-from rescind.engine.belief import belief
 from rescind.engine.clock import Clock
 from rescind.engine.committing import Committer
 from rescind.engine.dispatcher import GATHER_SECONDS, Dispatcher
@@ -25,24 +24,29 @@ from rescind.engine.lane_registry import Key, Registry
 from rescind.engine.permit_requests import PermitRequests
 from rescind.engine.permits import Limiter
 from rescind.engine.planning import Plan
-from rescind.engine.rate_limiter import Budget
+from rescind.engine.rate_limiter import Grant
 from rescind.engine.settling import Settling
+from rescind.engine.wait_reasons import wait_reasons
 from rescind.ledger.changes.new_cancellation import NewCancellation
 
 LONGEST_WAIT = 5.0
-"""The loop looks at its clocks at least so often, in seconds."""
+"""Longest wait of the loop between two steps, in seconds."""
 HELD_LOOK = 0.02
-"""How often it looks at new orders that wait in memory."""
+"""Longest wait, in seconds, while new orders wait in memory."""
 STOPPING_LOOK = 0.1
+"""Longest wait, in seconds, while the engine stops."""
 
 
 class EngineStoppedError(RuntimeError):
-    """The engine takes nothing more: it is another worker's."""
+    """The engine takes no more submissions; another worker can take this one."""
 
 
 class Engine:
-    """All lanes of one process. ``submit``, ``notify`` and ``stop`` are for any
-    thread; all else belongs to the thread that runs it."""
+    """All lanes of one process.
+
+    Any thread may call ``submit``, ``notify``, ``wait_reasons`` and ``stop``. The other
+    methods belong to the thread that runs the engine.
+    """
 
     def __init__(
         self,
@@ -51,22 +55,24 @@ class Engine:
         executor: Executor,
         limiter: Limiter,
         clock: Clock,
-        told: Callable[[], object],
+        deliveries_due: Callable[[], object],
     ) -> None:
-        """``told`` is called when producers are to be told of an end."""
+        """``deliveries_due`` is called when webhook deliveries were inserted."""
         self._registry = registry
         self._limiter = limiter
         self._clock = clock
         self._changed = threading.Condition()
         self._dispatcher = Dispatcher(executor, self._changed)
         self._settling = Settling(clock, self._dispatcher, limiter, registry)
-        self._committer = Committer(ledger, clock, registry, self._settling, told)
+        self._committer = Committer(
+            ledger, clock, registry, self._settling, deliveries_due
+        )
         self._requests = PermitRequests(registry, limiter, clock)
         self._submitted: list[Submission] = []
         self._notified: dict[Key, None] = {}
-        self._granted: list[tuple[LaneOperation, Budget]] = []
+        self._granted: list[tuple[LaneOperation, Grant]] = []
         self._stopping = self._ended = self._over = False
-        self._heeded = False
+        self._stop_seen = False
         """Whether a step has begun since ``stop``."""
         self.busy_since: float | None = None
         """When the present step began, by the monotonic clock; None between steps."""
@@ -74,11 +80,12 @@ class Engine:
     # --- for any thread ---
 
     def submit(self, new: Sequence[NewCancellation]) -> Future[frozenset[str]]:
-        """Insert these, and send what can be sent at once. No two have one key.
+        """Insert these cancellations, and call their providers as soon as possible.
 
-        The future holds the ids that were inserted, once all of ``new`` are committed;
-        the keys of the others stood in the ledger already. Cancelling it withdraws
-        what is not committed yet. Raises ``EngineStoppedError``.
+        No two of ``new`` may have the same key. The future is resolved when all of
+        ``new`` are committed. It holds the ids that were inserted; the keys of the
+        others were in the ledger already. Cancelling the future withdraws the
+        cancellations that are not committed yet. Raises ``EngineStoppedError``.
         """
         submission = Submission(new)
         with self._changed:
@@ -89,26 +96,26 @@ class Engine:
         return submission.future
 
     def notify(self, due: Iterable[Key]) -> None:
-        """The ledger may hold something to do for these lanes and operations."""
+        """Say that the ledger may hold due orders for these lanes and operations."""
         with self._changed:
             self._notified.update(dict.fromkeys(due))
             self._changed.notify()
 
-    def belief(self, lane: Lane, name: str) -> str:
-        """What it takes this operation of a lane to wait for: words for the log."""
-        return belief(self._registry.known(lane, name), self._clock.monotonic())
+    def wait_reasons(self, lane: Lane, name: str) -> str:
+        """What this operation of a lane waits for, in words for the log."""
+        return wait_reasons(self._registry.known(lane, name), self._clock.monotonic())
 
     def stop(self) -> None:
-        """Claim and begin nothing more; ``run`` ends when all results are recorded."""
+        """Claim no more, and begin no call. ``run`` returns when all is recorded."""
         self._dispatcher.close()
         with self._changed:
             self._stopping = True
             self._changed.notify()
 
-    # --- for the thread that runs it ---
+    # --- for the thread that runs the engine ---
 
     def run(self) -> None:
-        """Work until ``stop``, and until what is under way then is recorded."""
+        """Work until ``stop``, and until the calls under way then are recorded."""
         while not self._has_ended():
             self._wait()
             self.busy_since = self._clock.monotonic()
@@ -118,10 +125,11 @@ class Engine:
                 self.busy_since = None
 
     def step(self) -> None:
-        """Take what has come, commit it, and begin the calls that were claimed."""
+        """Drain the inbox, commit a share of each lane's work, and begin the claimed
+        calls."""
         self._registry.reload()
         self._drain()
-        stopping = self._heeded = self._requests.stopping = self._stopping
+        stopping = self._stop_seen = self._requests.stopping = self._stopping
         if stopping:
             for operation in self._registry:
                 self._settling.withdraw(operation)
@@ -138,18 +146,18 @@ class Engine:
         self._over = plan.over
 
     def patience(self) -> float:
-        """Seconds until ``step`` has something to do, unless something comes before;
-        no more than ``LONGEST_WAIT``."""
+        """Seconds until ``step`` has something to do, if nothing arrives before that.
+        At most ``LONGEST_WAIT``."""
         with self._changed:
             ready = self._over or self._has_work()
         return 0.0 if ready else self._patience()
 
     def _has_ended(self) -> bool:
-        """Whether all is done after ``stop``: from then on nothing is taken."""
+        """Whether all work is done after ``stop``; ``submit`` raises from then on."""
         with self._changed:
             if self._stopping and not self._submitted:
                 self._ended = not any(
-                    one.in_flight or one.urgent or one.inbox or one.home
+                    one.in_flight or one.urgent or one.inbox or one.results
                     for one in self._registry
                 )
             return self._ended
@@ -157,33 +165,34 @@ class Engine:
     # --- waiting ---
 
     def _wait(self) -> None:
-        """Until something has come, or is due."""
+        """Wait until something has arrived, or is due."""
         patience = 0.0 if self._over else self._patience()
         with self._changed:
             self._changed.wait_for(self._has_work, patience)
             results = self._dispatcher.has_results()
             if results and not self._over and not self._has_arrivals():
-                # Calls that begin together mostly end together: one commit for all.
+                # Calls that begin together mostly end together: wait for the others,
+                # and record all in one commit.
                 self._changed.wait_for(self._is_gathered, GATHER_SECONDS)
 
     def _has_work(self) -> bool:
         return self._has_arrivals() or self._dispatcher.has_results()
 
     def _has_arrivals(self) -> bool:
-        told = self._stopping and not self._heeded
-        return bool(self._submitted or self._notified or self._granted or told)
+        new_stop = self._stopping and not self._stop_seen
+        return bool(self._submitted or self._notified or self._granted or new_stop)
 
     def _is_gathered(self) -> bool:
         return self._has_arrivals() or self._dispatcher.is_quiet()
 
     def _patience(self) -> float:
-        """Seconds until the loop must look by itself."""
+        """Seconds until the next step is needed even if nothing arrives."""
         now = self._clock.monotonic()
         times = [now + (STOPPING_LOOK if self._stopping else LONGEST_WAIT)]
         for one in self._registry.active:
             if one.not_before > now:
                 times.append(one.not_before)
-            elif one.home or (one.has_work(now) and not self._stopping):
+            elif one.results or (one.has_work(now) and not self._stopping):
                 times.append(now)
             elif one.inbox or one.urgent:
                 times.append(now + HELD_LOOK)
@@ -191,7 +200,7 @@ class Engine:
                 times.append(one.permits_at)
         return min(times) - now
 
-    # --- what has come ---
+    # --- the inbox ---
 
     def _drain(self) -> None:
         with self._changed:
@@ -202,13 +211,13 @@ class Engine:
             self._arrive(submission)
         for lane, name in notified:
             self._registry.has_due(lane, name)
-        for operation, budget in granted:
+        for operation, grant in granted:
             operation.asking = False
-            operation.permits.extend(budget.places)
-            wait = budget.wait.total_seconds()
+            operation.permits.extend(grant.places)
+            wait = grant.wait.total_seconds()
             operation.permits_at = self._clock.monotonic() + wait
             self._registry.activate(operation)
-        self._come_home()
+        self._collect_results()
 
     def _arrive(self, submission: Submission) -> None:
         submission.settle(0, ())
@@ -218,24 +227,24 @@ class Engine:
             operation.inbox_of(entry).append(entry)
             self._registry.activate(operation)
 
-    def _come_home(self) -> None:
-        heard: dict[LaneOperation, int] = {}
-        home = self._dispatcher.take_home()
-        for call, result in home:
+    def _collect_results(self) -> None:
+        ended: dict[LaneOperation, int] = {}
+        results = self._dispatcher.collect()
+        for call, result in results:
             operation = call.operation
             if result is None:
-                # Its orders are read back when their lease has run out.
+                # The call's orders are read back when their lease has run out.
                 operation.in_flight -= 1
                 continue
-            operation.home.append(operation.attributed(result))
-            heard[operation] = heard.get(operation, 0) + 1
+            operation.results.append(operation.attributed(result))
+            ended[operation] = ended.get(operation, 0) + 1
             self._registry.activate(operation)
-        for operation, results in heard.items():
-            operation.heard(results, self._clock.monotonic())
-        self._limiter.release([call.permit for call, _ in home])
+        for operation, number in ended.items():
+            operation.update_pace(number, self._clock.monotonic())
+        self._limiter.release([call.permit for call, _ in results])
 
-    def _receive(self, operation: LaneOperation, budget: Budget) -> None:
-        """The rate limiter's answer. From any thread."""
+    def _receive(self, operation: LaneOperation, grant: Grant) -> None:
+        """Take an answer of the rate limiter. Any thread may call this."""
         with self._changed:
-            self._granted.append((operation, budget))
+            self._granted.append((operation, grant))
             self._changed.notify()

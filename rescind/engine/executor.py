@@ -1,4 +1,4 @@
-"""The threads that make the calls: made on demand, and kept for the next call."""
+"""The threads that make the calls. They start on demand, and are reused."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ from rescind.engine.call_results import CallResult
 from rescind.engine.lane_operation import Call
 
 MOST_THREADS = 4096
-"""Calls at once in one process: more than dozens of accounts that hang together."""
+"""Most calls at once in one process: enough for dozens of accounts whose calls all
+hang."""
 
 Done = Callable[[Call, CallResult | None], Call | None]
-"""Takes a call's result (None where the call failed by a bug of ours), and gives back
-the next call for the same thread."""
+"""Takes a call's result (None if the call failed by a bug of ours), and returns the
+next call for the same thread, if there is one."""
 
 
 class Executor(Protocol):
-    """Makes calls, without keeping the caller waiting."""
+    """Makes calls without blocking the thread that starts them."""
 
     def start(self, call: Call, done: Done) -> None:
-        """Make ``call``, and all that ``done`` gives back. Raises ``RuntimeError``
-        where there is no thread for it."""
+        """Make ``call``, and each further call that ``done`` returns.
+
+        Raises ``RuntimeError`` if there is no thread for it.
+        """
 
 
 class ThreadExecutor:
-    """Makes each call in a thread; knows since when each thread is at its call."""
+    """Makes each call in a thread, and knows since when each thread is calling."""
 
     def __init__(self, failed: Callable[[Call, Exception], None]) -> None:
-        """``failed`` is told of what a call raised: a bug of ours."""
+        """``failed`` is called with what a call raised: a bug of ours."""
         self._failed = failed
         self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="call")
         self._begun: dict[int, tuple[float, Call]] = {}
@@ -40,13 +43,14 @@ class ThreadExecutor:
         try:
             self._threads.submit(self._run, waiting, done)
         except RuntimeError:
-            # The pool queued it before it failed to start a thread, so that a thread
-            # that comes free would make it: whoever takes it out of here has it.
+            # The pool queued the call before it failed to start a thread, so the next
+            # free thread would make it. Only one side can take it from ``waiting``.
             if _taken(waiting) is not None:
                 raise
 
     def oldest(self) -> tuple[float, Call] | None:
-        """The call that has been under way for longest, and since when (monotonic)."""
+        """The call that has been under way for longest, and the time at which it began
+        (monotonic seconds)."""
         return min(self._begun.copy().values(), key=lambda one: one[0], default=None)
 
     def _run(self, waiting: list[Call], done: Done) -> None:
@@ -58,7 +62,7 @@ class ThreadExecutor:
         self._begun[id(call)] = (time.monotonic(), call)
         try:
             return call.make()
-        except Exception as error:  # noqa: BLE001  (said by ``failed``; others go on)
+        except Exception as error:  # noqa: BLE001  (``failed`` logs it)
             self._failed(call, error)
             return None
         finally:
@@ -66,7 +70,7 @@ class ThreadExecutor:
 
 
 def _taken(waiting: list[Call]) -> Call | None:
-    """The call, for one taker alone."""
+    """The call, or None if another thread has taken it."""
     try:
         return waiting.pop()
     except IndexError:

@@ -1,6 +1,6 @@
-"""One operation of one lane: what waits, what is under way, and how fast it goes.
+"""One operation of one lane: its waiting orders, its calls under way, and its pace.
 
-It is a small object and no thread: thousands of them cost nothing while they rest.
+It is a small object without a thread: thousands of idle ones cost nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from rescind.config.accounts import Lane, LaneConfig
 from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.calls import Caller
-from rescind.engine.rate_limiter import Place
+from rescind.engine.rate_limiter import Permit
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
@@ -29,25 +29,27 @@ STATES = {
 OPERATION_OF = {state: operation for operation, state in STATES.items()}
 
 AHEAD_SECONDS, BATCHES_AHEAD_SECONDS = 0.01, 0.05
-"""So many seconds of the calls' present pace are claimed ahead, and no more: an order
-that is claimed when a worker dies has to be read back, and may end unresolved where its
-provider never had it. With 50 ms for single calls ``make chaos`` saw twice as many."""
+"""Calls are claimed ahead for so many seconds of the present pace, and no more. An
+order that is claimed when its worker dies has to be read back, and may end unresolved
+if its provider never had it. With 50 ms for single calls, ``make chaos`` saw twice as
+many."""
 MOST_AHEAD = 4
-"""Times the lane's concurrency, at most."""
+"""Most calls that are claimed ahead, as a multiple of the lane's concurrency."""
 FIRST_PACE = 50.0
-"""Calls a second that a lane without a rate is taken to make, until it is known."""
+"""Assumed calls a second of a lane without a rate, until its pace is measured."""
 HANGS_SECONDS = 0.5
-"""A lane whose calls have all been silent for so long has no pace."""
+"""Time without any result after which a lane counts as hanging and has no pace."""
 
 
 class Submission:
-    """The new cancellations of one message; resolved when all are committed."""
+    """The new cancellations of one message. Its future is resolved when all of them
+    are committed."""
 
     def __init__(self, new: Sequence[NewCancellation]) -> None:
         self.new = new
         self.future: Future[frozenset[str]] = Future()
-        """Will hold the ids of those that were inserted. The keys of the others stood
-        in the ledger already."""
+        """Its result is the ids that were inserted. The keys of the other cancellations
+        were in the ledger already."""
         self._left = len(new)
         self._inserted: set[str] = set()
 
@@ -57,16 +59,18 @@ class Submission:
         return self.future.done()
 
     def settle(self, settled: int, inserted: Sequence[str]) -> None:
-        """So many more of them are committed, these by an insert."""
+        """Count ``settled`` more cancellations as committed. ``inserted``: the ids of
+        those of them that were new."""
         self._left -= settled
         self._inserted.update(inserted)
         if not self._left:
-            # Its sender may cancel it at this very moment.
+            # Its sender may cancel the future at this moment.
             with suppress(InvalidStateError):
                 self.future.set_result(frozenset(self._inserted))
 
     def fail(self, error: Exception) -> None:
-        """They could not be written; the sender decides what becomes of them."""
+        """Fail the future: the cancellations could not be written. Its sender decides
+        what happens next."""
         with suppress(InvalidStateError):
             self.future.set_exception(error)
 
@@ -81,8 +85,11 @@ class Entry:
 
 @dataclass(eq=False, slots=True)
 class LaneOperation:
-    """One operation of one lane. Owned by the engine's thread, but for what executor
-    threads take under the engine's lock: ``ready``, ``running`` and ``halted``."""
+    """One operation of one lane. The engine's thread owns it.
+
+    Executor threads use only ``ready``, ``running`` and ``halted``, under the engine's
+    lock.
+    """
 
     lane: Lane
     operation: str
@@ -92,43 +99,45 @@ class LaneOperation:
     """New cancellations with a deadline, not in the ledger yet."""
     inbox: deque[Entry] = field(default_factory=deque)
     """The other new cancellations that are not in the ledger yet."""
-    home: deque[CallResult] = field(default_factory=deque)
+    results: deque[CallResult] = field(default_factory=deque)
     """Results of calls, not in the ledger yet."""
     ready: deque[Call] = field(default_factory=deque)
-    """Calls that were claimed for, and that no thread has begun."""
-    permits: list[Place] = field(default_factory=list)
-    """Room in the lane's rate, to be claimed for."""
+    """Calls whose orders are claimed, and that no thread has begun."""
+    permits: list[Permit] = field(default_factory=list)
+    """Permits for calls whose orders are not claimed yet."""
     running: int = 0
     """Threads that make its calls."""
     in_flight: int = 0
-    """Calls that were claimed for, and whose results are not in the ledger."""
+    """Calls whose orders are claimed and whose results are not in the ledger."""
     backlog: bool = False
     """Whether the ledger may hold orders that are due."""
     restraint: int | None = None
-    """How many calls the lane may have under way, where that is fewer than its
-    concurrency; as of the last transaction."""
+    """How many calls the lane may have under way, if that is less than its concurrency;
+    None otherwise. As of the last transaction."""
     passed_over: bool = False
     """Whether the last transaction had no rows left for it."""
     waiting: int = 0
-    """Orders that were due in the ledger, when they were last counted."""
+    """Due orders in the ledger when they were last counted."""
     asking: bool = False
-    """Whether the rate limiter has been asked for permits, and has not answered."""
+    """Whether a request for permits has no answer of the rate limiter yet."""
     not_before: float = 0.0
-    """Until when nothing is done here, by the monotonic clock."""
+    """No share is taken before this time, by the monotonic clock."""
     permits_at: float = 0.0
-    """Until when it is useless to ask the rate limiter."""
+    """No permits are requested before this time, by the monotonic clock."""
     halted: bool = False
-    """Whether a result says that no further call must begin."""
+    """Whether a result says that no further call may begin."""
     unreadable: set[str] = field(default_factory=set)
-    """Orders about which answers could not be read, since the last that could."""
+    """Orders with an unreadable answer since the lane's last readable one."""
     faults: int = 0
-    """How often in a row its part of a transaction could not be written."""
+    """How many times in a row its share could not be written."""
     registered: bool = False
     """Whether the ledger has a row for the lane."""
     pace: float = 0.0
-    """Calls a second, of late."""
-    home_at: float = 0.0
-    heard_at: float = 0.0
+    """Calls a second, a moving average."""
+    result_at: float = 0.0
+    """When the last results were collected, by the monotonic clock."""
+    silent_since: float = 0.0
+    """When its calls last gave a sign: results came, or the first calls began."""
 
     @property
     def policy(self) -> Policy:
@@ -140,7 +149,7 @@ class LaneOperation:
 
     @property
     def batch(self) -> int:
-        """Orders in one call, at most."""
+        """Most orders in one call."""
         policy = self.policy
         return policy.batch if self.operation == "cancel" else policy.read_batch
 
@@ -153,8 +162,8 @@ class LaneOperation:
 
     @property
     def apart(self) -> bool:
-        """Whether it is written by itself, so as not to fail the transactions of
-        others."""
+        """Whether it is written in its own transaction, so that its faults fail no
+        other lane's."""
         return self.faults > 0
 
     @property
@@ -162,19 +171,20 @@ class LaneOperation:
         return self.config.account is not None
 
     def inbox_of(self, entry: Entry) -> deque[Entry]:
-        """Where this new cancellation waits."""
+        """The queue in which this new cancellation waits."""
         return self.inbox if entry.new.cancel_before is None else self.urgent
 
     @property
     def busy(self) -> bool:
         """Whether the engine has something to do for it, now or later."""
-        return bool(self.urgent or self.inbox or self.home or self.backlog)
+        return bool(self.urgent or self.inbox or self.results or self.backlog)
 
     def has_work(self, now: float) -> bool:
-        """Whether a transaction would do something for it now, new orders aside."""
+        """Whether a transaction has something to do for it now. New orders do not
+        count."""
         if self.not_before > now:
             return False
-        if self.home:
+        if self.results:
             return True
         if not self.backlog or not self.callable:
             return False
@@ -183,7 +193,7 @@ class LaneOperation:
         return self.room(now, self.in_flight) > 0
 
     def room(self, now: float, in_flight: int) -> int:
-        """How many calls could be claimed for beside ``in_flight`` others."""
+        """How many more calls may be claimed if ``in_flight`` are under way."""
         if self.restraint is not None:
             return max(0, self.restraint - in_flight)
         ahead = AHEAD_SECONDS if self.batch == 1 else BATCHES_AHEAD_SECONDS
@@ -192,13 +202,13 @@ class LaneOperation:
         return max(0, concurrency + spare - in_flight)
 
     def pace_at(self, now: float) -> float:
-        """Calls a second; none where all are silent."""
-        hangs = self.in_flight > 0 and now - self.heard_at > HANGS_SECONDS
+        """Calls a second; 0 if no call has ended for ``HANGS_SECONDS``."""
+        hangs = self.in_flight > 0 and now - self.silent_since > HANGS_SECONDS
         return 0.0 if hangs else self.pace
 
     def attributed(self, result: CallResult) -> CallResult:
-        """The same result; no fault of the lane's, where it is about the one order
-        alone whose answers cannot be read."""
+        """The same result, without a failure of the lane if only one order has
+        unreadable answers: then that order is at fault."""
         effect = result.effect
         if effect.unreadable:
             self.unreadable.update(one.order.id for one in result.claimed)
@@ -208,26 +218,27 @@ class LaneOperation:
             self.unreadable.clear()
         return result
 
-    def heard(self, results: int, now: float) -> None:
-        """So many results came home."""
-        latest = results / max(now - self.home_at, 0.001)
+    def update_pace(self, results: int, now: float) -> None:
+        """Measure the pace from the number of results that have just arrived."""
+        latest = results / max(now - self.result_at, 0.001)
         self.pace = (self.pace + latest) / 2
-        self.home_at = self.heard_at = now
+        self.result_at = self.silent_since = now
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to a provider that was claimed for."""
+    """One call to a provider, with its claimed orders."""
 
     operation: LaneOperation
     caller: Caller
     claimed: Sequence[Claimed]
-    permit: Place
+    permit: Permit
 
     def make(self) -> CallResult:
-        """Make it. Raises only what is a bug of ours."""
+        """Make the call. Only a bug of ours raises."""
         return self.caller.call(self.claimed, self.permit)
 
-    def put_back(self) -> CallResult:
-        """It is not made: its orders go back, unsent and uncounted."""
-        return self.caller.put_back(self.claimed, self.permit)
+    def return_unsent(self) -> CallResult:
+        """The result if the call is not made: its orders are returned, and no attempt
+        is counted."""
+        return self.caller.return_unsent(self.claimed, self.permit)

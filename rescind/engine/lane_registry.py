@@ -1,4 +1,4 @@
-"""The lanes of this process, and which of them have something to do."""
+"""The lanes that this process knows, and the ones that have something to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Key = tuple[Lane, str]
 
 
 class Registry:
-    """Every operation of every lane that was ever asked for. Owned by one thread."""
+    """Every operation of every lane that was used so far. The engine's thread owns
+    it."""
 
     def __init__(
         self, accounts: Callable[[], Accounts], make_caller: MakeCaller
@@ -38,12 +39,13 @@ class Registry:
 
     @property
     def active(self) -> list[LaneOperation]:
-        """Those with something to do: urgent ones first, then the longest at rest.
-        Batches come after single calls, unless they were passed over."""
+        """The operations with something to do: urgent ones first, then those whose
+        last share is the longest ago. Batches come after single calls, unless they were
+        passed over."""
         return sorted(self._active.values(), key=_rank)
 
     def get(self, lane: Lane, name: str) -> LaneOperation:
-        """One operation of a lane, made at its first use."""
+        """One operation of a lane, created at its first use."""
         found = self._known.get((lane, name))
         if found is None:
             config = self._accounts().lane(lane)
@@ -55,20 +57,20 @@ class Registry:
         return found
 
     def known(self, lane: Lane, name: str) -> LaneOperation | None:
-        """One operation of a lane, if it was ever used. From any thread."""
+        """One operation of a lane, if it was ever used. Any thread may ask."""
         return self._known.get((lane, name))
 
     def of_lane(self, lane: Lane) -> Iterable[LaneOperation]:
-        """The lane's operations, as far as they were ever used."""
+        """The lane's operations that were used so far."""
         found = (self._known.get((lane, name)) for name in STATES)
         return [one for one in found if one is not None]
 
     def activate(self, operation: LaneOperation) -> None:
-        """It has something to do."""
+        """Note that the operation has something to do."""
         self._active.setdefault((operation.lane, operation.operation), operation)
 
     def has_due(self, lane: Lane, name: str) -> None:
-        """The ledger may hold orders that are due for it."""
+        """Note that the ledger may hold due orders for this operation."""
         operation = self.get(lane, name)
         operation.backlog = True
         operation.waiting = 0
@@ -76,7 +78,8 @@ class Registry:
         self.activate(operation)
 
     def end_turns(self, shares: Iterable[Share]) -> None:
-        """Each operation that had a share comes last; those with nothing left rest."""
+        """Move each operation that had a share to the end, and drop those with nothing
+        left to do."""
         for share in shares:
             one = share.operation
             if self._active.pop((one.lane, one.operation), None):
@@ -86,7 +89,7 @@ class Registry:
             del self._active[key]
 
     def reload(self) -> None:
-        """Use what the accounts file says now. Calls under way keep what they had."""
+        """Use the accounts file's present content. Calls under way keep the old one."""
         accounts = self._accounts()
         if accounts is self._seen:
             return

@@ -1,4 +1,4 @@
-"""One operation's part of a transaction for many lanes, and what came of it."""
+"""One operation's share of a transaction for many lanes, and its outcome."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ GOOD = LaneState()
 
 @dataclass(eq=False, slots=True)
 class Share:
-    """One operation's part of a transaction, and what came of it."""
+    """One operation's share of a transaction, and its outcome."""
 
     operation: LaneOperation
     results: list[CallResult] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     room: int = 0
-    """For so many calls it may claim."""
+    """How many calls it may claim."""
     backlog: bool = False
-    """Whether the ledger may hold orders that are due."""
+    """Whether the ledger may hold due orders."""
     in_flight: int = 0
-    """Its calls under way, without ``results``."""
-    # --- what came of it: see ``reset`` ---
+    """Calls under way, without those of ``results``."""
+    # --- its outcome: see ``reset`` ---
     changes: list[Change] = field(default_factory=list)
     state: LaneState = GOOD
     allowed: int = 0
     """Calls that the lane may have under way."""
     calls: int = 0
+    """How many calls it may claim now: ``room``, limited by the lane's state."""
     claims: bool = False
+    """Whether it claims orders from the ledger."""
     direct: int = 0
-    """Entries that were inserted as claimed, from the first one on."""
+    """How many entries, from the first one on, were inserted as claimed."""
     asked: int = 0
-    """For so many orders it asked the ledger."""
+    """The number of orders in its claim, at most."""
     claimed: list[Claimed] = field(default_factory=list)
     held_back: list[CallResult] = field(default_factory=list)
-    """Of what was claimed, what is not to be called now."""
+    """Results for claimed orders that must not be called now."""
     inserted: list[str] = field(default_factory=list)
     waiting: int = 0
-    """Due orders left, where the lane has a rate."""
+    """Due orders left, if the lane has a rate."""
 
     @property
     def lane(self) -> Lane:
@@ -50,7 +52,7 @@ class Share:
 
     @property
     def rows(self) -> int:
-        """Rows that it has written."""
+        """Rows that it has written, about."""
         results = sum(len(one.claimed) for one in self.results)
         return results + len(self.entries) + len(self.claimed)
 
@@ -60,7 +62,7 @@ class Share:
         return self.allowed == self.operation.policy.concurrency
 
     def reset(self) -> None:
-        """Forget what came of it: the transaction is made once more."""
+        """Forget the outcome: the transaction is made again."""
         self.calls, self.claims = self.room, self.backlog
         self.claimed, self.held_back, self.inserted = [], [], []
         self.direct = self.asked = self.waiting = 0

@@ -1,4 +1,4 @@
-"""Which permits to ask for: as many as there are orders for, and calls can be made."""
+"""Requests permits: as many as there are due orders for, and room for calls."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rescind.engine.clock import Clock
 from rescind.engine.lane_operation import LaneOperation
 from rescind.engine.lane_registry import Registry
 from rescind.engine.permits import Limiter
-from rescind.engine.rate_limiter import CONTESTED_SHARE, READ_SHARE, Budget
+from rescind.engine.rate_limiter import CONTESTED_SHARE, READ_SHARE, Grant
 
-Receive = Callable[[LaneOperation, Budget], None]
+Receive = Callable[[LaneOperation, Grant], None]
 
 
 class PermitRequests:
-    """Asks the rate limiter, for each lane with a rate that has orders waiting."""
+    """Requests permits for each lane that has a rate and waiting orders."""
 
     def __init__(self, registry: Registry, limiter: Limiter, clock: Clock) -> None:
         self._registry = registry
@@ -24,8 +24,8 @@ class PermitRequests:
         self.stopping = False
 
     def request_all(self, receive: Receive) -> None:
-        """Ask for what is needed now; ``receive`` is given each answer, in a thread of
-        the limiter."""
+        """Request the permits that are needed now. The limiter calls ``receive`` with
+        each answer, in a thread of its own."""
         now = self._clock.monotonic()
         for one in () if self.stopping else self._registry.active:
             if one.limited and one.waiting and not one.asking:
@@ -40,7 +40,7 @@ class PermitRequests:
         self._limiter.request(one.lane, one.policy, calls, share, partial(receive, one))
 
     def _share_of_rate(self, one: LaneOperation) -> float:
-        """Cancels come first: reads have a part of the rate."""
+        """The share of the rate that this operation may use: less than 1 for reads."""
         if one.operation == "cancel":
             return 1.0
         cancels = self._registry.get(one.lane, "cancel")

@@ -1,6 +1,6 @@
-"""Permits from the lanes' rates, which Redis holds: off the engine's thread.
+"""Gets permits from Redis, in threads other than the engine's.
 
-A Redis that hangs keeps neither results nor new orders from the ledger.
+Redis may therefore hang without delaying the record of results or new orders.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ import structlog
 from redis import RedisError
 
 from rescind.config.accounts import Lane
-from rescind.engine.rate_limiter import Budget, Place, Rates
+from rescind.engine.rate_limiter import Grant, Permit, Rates
 from rescind.provider.policy import Policy
 
 log = structlog.get_logger("rescind.permits")
 
 THREADS = 4
 AWAY = timedelta(seconds=4)
-"""Until Redis is asked again, after it could not be reached."""
+"""Wait before the next request after Redis could not be reached."""
 
-Granted = Callable[[Budget], None]
+Granted = Callable[[Grant], None]
 
 
 class Limiter(Protocol):
-    """Gives permits, later; takes back those that were not used or are over."""
+    """Grants permits asynchronously, and releases permits, used or not."""
 
     def request(
         self, lane: Lane, policy: Policy, calls: int, share: float, granted: Granted
     ) -> None: ...
 
-    def release(self, permits: Sequence[Place]) -> None: ...
+    def release(self, permits: Sequence[Permit]) -> None: ...
 
 
 class RedisLimiter:
     """Asks ``engine.rate_limiter`` from threads of its own.
 
-    They are started at once: later the system may have no more threads to give, and
-    the engine must not end by that.
+    The threads start at once: later the system may have no more threads, and this must
+    not end the engine.
     """
 
     def __init__(self, rates: Rates) -> None:
         self._rates = rates
-        self._asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._requests: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         for number in range(THREADS):
             name = f"permits-{number}"
             threading.Thread(target=self._run, name=name, daemon=True).start()
@@ -58,34 +58,34 @@ class RedisLimiter:
         def ask() -> None:
             granted(self._take(lane, policy, calls, share))
 
-        self._asked.put(ask)
+        self._requests.put(ask)
 
-    def release(self, permits: Sequence[Place]) -> None:
+    def release(self, permits: Sequence[Permit]) -> None:
         counted = [one for one in permits if one.rules]
         if counted:
-            self._asked.put(partial(self._rates.release, counted))
+            self._requests.put(partial(self._rates.release, counted))
 
     def close(self) -> None:
-        """End its threads when they have done what was asked before."""
+        """End the threads after the requests made so far."""
         for _ in range(THREADS):
-            self._asked.put(None)
+            self._requests.put(None)
 
     def _run(self) -> None:
-        while (asked := self._asked.get()) is not None:
+        while (request := self._requests.get()) is not None:
             try:
-                asked()
+                request()
             except Exception:
-                # What is not released is free when its worker would be taken for dead.
+                # Redis frees them when it would if this worker had died.
                 log.exception("permits were not released")
 
-    def _take(self, lane: Lane, policy: Policy, calls: int, share: float) -> Budget:
+    def _take(self, lane: Lane, policy: Policy, calls: int, share: float) -> Grant:
         try:
             return self._rates.take(lane, policy, calls, share)
         except RedisError as error:
             where, kind = "/".join(lane), type(error).__name__
             log.warning("Redis is away: no call is made", lane=where, error=kind)
-            return Budget((), AWAY)
+            return Grant((), AWAY)
         except Exception:
-            # The lane must not wait for an answer that never comes.
+            # Without an answer the lane would wait for ever.
             log.exception("no permits", lane="/".join(lane))
-            return Budget((), AWAY)
+            return Grant((), AWAY)

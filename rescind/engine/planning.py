@@ -1,7 +1,8 @@
-"""What goes into the next transaction: a share for each operation that has something.
+"""Plans the next transaction: a share for each operation that has something to do.
 
-A transaction is bounded in rows, since an urgent order waits for the one before it. No
-operation gets more than half of the rows that are left, unless it is the only one.
+The number of rows is limited, since an urgent order waits for the transaction before
+its own. No operation gets more than half of the rows that are left, unless it is the
+only one.
 """
 
 from __future__ import annotations
@@ -13,35 +14,37 @@ from rescind.engine.lane_operation import Entry, LaneOperation
 from rescind.engine.lane_share import Share
 
 MOST_ROWS = 400
-"""Rows that one transaction writes, about."""
+"""Most rows that one transaction writes, about."""
 HOLD_SECONDS = 0.05
-"""New orders wait in memory for calls that end within this time at the lane's pace: an
-order that is inserted when it can be sent is written once less."""
+"""New orders wait in memory if, at the lane's pace, enough calls end within this time.
+An order that is inserted as claimed saves one write."""
 
 
 class Plan:
-    """Shares, taken from operations until the rows of a transaction are used up."""
+    """The shares of one transaction, taken from operations until no rows are left."""
 
     def __init__(
         self, now: float, *, alone: bool = False, stopping: bool = False
     ) -> None:
-        """``alone``: one operation has all of the rows."""
+        """``now``: monotonic seconds. ``alone``: one operation may use all rows.
+        ``stopping``: nothing is claimed."""
         self.shares: list[Share] = []
         self.over = False
-        """Whether some of it has to wait for the next transaction."""
+        """Whether some work has to wait for the next transaction."""
         self._now = now
         self._alone = alone
         self._stopping = stopping
         self._rows = MOST_ROWS
         self._urgent_rows = MOST_ROWS if alone else MOST_ROWS // 2
-        """Rows that operations with urgent orders may have of them, together."""
+        """Rows that operations with urgent orders may use together."""
         self._own = 0
-        """Rows left for the operation that takes its share now."""
+        """Rows left for the operation whose share is taken now."""
 
     def take(self, operation: LaneOperation) -> Share | None:
-        """This operation's share, taken from it; None if it has nothing to do now."""
+        """Take this operation's share. None if it has nothing to do now, or no rows are
+        left."""
         if not operation.callable:
-            # The sweep notifies of it when it can be called.
+            # The sweep notifies the lane when it can be called.
             operation.backlog = False
         operation.passed_over = False
         if operation.not_before > self._now or not self._is_wanted(operation):
@@ -64,7 +67,7 @@ class Plan:
         return share
 
     def _is_wanted(self, operation: LaneOperation) -> bool:
-        """Whether there is anything to do for it now; most wait for their calls."""
+        """Whether it has anything to do now. Most operations wait for their calls."""
         new = operation.inbox or operation.urgent
         return bool(new or operation.permits or operation.has_work(self._now))
 
@@ -77,20 +80,20 @@ class Plan:
         return share
 
     def _take_results(self, share: Share) -> None:
-        home = share.operation.home
-        while home and self._own > 0:
-            result = home.popleft()
+        results = share.operation.results
+        while results and self._own > 0:
+            result = results.popleft()
             share.results.append(result)
             self._own -= len(result.claimed)
         share.in_flight = share.operation.in_flight - len(share.results)
 
     def _take_calls(self, share: Share) -> None:
-        """How many calls it may claim for; new orders keep a part of the rows."""
+        """Set how many calls it may claim. New orders keep a part of the rows."""
         operation = share.operation
         if self._stopping or not operation.callable:
             return
         if operation.inbox or share.entries:
-            # The transaction for new orders sees what restrains the lane by now.
+            # The restraint may be old: this transaction reads the lane's present state.
             operation.restraint = None
         room = operation.room(self._now, share.in_flight)
         if operation.limited:
@@ -98,14 +101,15 @@ class Plan:
         rows = max(0, self._own)
         if share.backlog and operation.inbox:
             rows //= 2
-        # An urgent order is in the very next call, whatever else is to be written.
+        # An urgent order is in the next call, whatever else has to be written.
         most = max(math.ceil(rows / operation.batch), bool(share.entries))
         share.room = min(room, most)
         if share.backlog:
             self._own -= share.room * operation.batch
 
     def _take_entries(self, share: Share) -> None:
-        """New orders: those that can be sent now, and the rest unless it soon can."""
+        """Take the new orders that can be sent now, and the others too unless they can
+        be sent soon."""
         operation = share.operation
         most = len(operation.inbox)
         if not share.backlog and not share.entries and self._holds(share):
@@ -120,7 +124,8 @@ class Plan:
         return [one for one in taken if not one.submission.abandoned]
 
     def _holds(self, share: Share) -> bool:
-        """Whether the lane's calls will soon have room for all of its new orders."""
+        """Whether new orders wait in memory: the lane's calls will soon have room for
+        all of them."""
         operation = share.operation
         pace = operation.pace_at(self._now)
         restrained = operation.limited or operation.restraint is not None
@@ -130,7 +135,7 @@ class Plan:
         return len(operation.inbox) <= calls * operation.batch
 
     def _looks(self, share: Share) -> bool:
-        """Whether it asks the ledger for orders, or for how many there are."""
+        """Whether it claims orders, or counts them for a request of permits."""
         operation = share.operation
         if self._stopping or not share.backlog or not operation.callable:
             return False

@@ -1,6 +1,7 @@
-"""Access tokens: one for each account, shared by every worker through Redis, sealed.
+"""Access tokens: one for each account. All workers share it through Redis, sealed.
 
-Refreshed early, renewed once on a 401, and never fetched by two workers at once.
+A token is refreshed before it expires, renewed once after a 401, and never fetched by
+two workers at once.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ from rescind.provider.outcomes import Findings, Held, Parsed
 from rescind.provider.policy import Policy
 
 PAUSE = 0.05
-"""Seconds between two looks at whether another worker has logged in by now."""
+"""Seconds between two checks whether another worker has logged in meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoToken:
-    """No token can be had just now. ``held`` is set when an operator must act."""
+    """There is no token now. ``held`` says why if an operator must act."""
 
     exchange: Exchange
     held: str | None = None
 
 
 class Tokens:
-    """Tokens of the accounts that need a login."""
+    """The tokens of accounts that need a login."""
 
     def __init__(self, redis: Redis, seal: Seal) -> None:
         self.redis = redis
@@ -50,13 +51,16 @@ class Tokens:
         policy: Policy,
         refused: str | None = None,
     ) -> str | NoToken:
-        """A token that is good, logging in if need be; never ``refused`` again."""
+        """A valid token, after a login if necessary. Never the token ``refused``.
+
+        Raises ``RedisError``.
+        """
         static = provider.static_token(account)
         if static is not None:
             if refused is None:
                 return static
-            return _nobody(f"{provider.name} refuses the token in the accounts file")
-        # As long as one login may take, and a little.
+            return _held(f"{provider.name} refuses the token in the accounts file")
+        # The longest time of one login, and some seconds more.
         patience = policy.connect_timeout + 2 * policy.read_timeout + 5
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
@@ -65,7 +69,7 @@ class Tokens:
                 return known
             with self._locked(lane, patience) as mine:
                 if mine:
-                    # Another may have logged in since we looked.
+                    # Another worker may have logged in since the last check.
                     known = self._stored(lane, refused)
                     return known or self._log_in(lane, provider, account, policy)
             time.sleep(PAUSE)
@@ -74,13 +78,13 @@ class Tokens:
 
     @contextlib.contextmanager
     def _locked(self, lane: Lane, seconds: float) -> Iterator[bool]:
-        """Whether it is for this worker to log in; if so, for it alone."""
+        """Whether this worker has the lock, and so may log in."""
         lock = self.redis.lock(_lock(lane), timeout=seconds)
         mine = lock.acquire(blocking=False)
         try:
             yield mine
         finally:
-            # Somebody else's by now, if the login took too long.
+            # If the login took too long, another worker has the lock by now.
             with contextlib.suppress(LockError):
                 if mine:
                     lock.release()
@@ -92,7 +96,7 @@ class Tokens:
         try:
             token = str(self._seal.open(sealed.decode()))
         except SealError:
-            # Sealed with a key that is gone: a login costs less than a riddle.
+            # It was sealed with another key: log in again.
             return None
         return None if token == refused else token
 
@@ -125,7 +129,7 @@ class Tokens:
         self.redis.set(_name(lane), self._seal.close(token.value), ex=keep)
 
 
-def _nobody(why: str) -> NoToken:
+def _held(why: str) -> NoToken:
     return NoToken(Exchange(Evidence.ANSWERED, Held(why)), held=why)
 
 

@@ -1,8 +1,9 @@
-"""A lane's rate, shared by every worker through Redis; cancels before reads.
+"""The rate limiter: all workers share each lane's rate through Redis.
 
-A call takes a *place* before it is sent, and its place is free again one whole window
-after its answer came. The provider received it somewhere between the two, so no stretch
-of one window holds more calls than the rate has places, whatever delays any of them.
+A call takes a permit before its orders are claimed. The permit is a place in the lane's
+rate, which is free again one whole window after the call's answer. The provider
+received the call between the two, so no window holds more calls than the rate has
+places, whatever delays a call. Cancels come before reads.
 """
 
 from __future__ import annotations
@@ -28,24 +29,25 @@ from rescind.engine.rate_scripts import FORGET, RELEASE, SERVER_TIME, TAKE
 from rescind.provider.policy import Policy
 
 READ_SHARE = 0.8
-"""Reads never take more of a lane's rate than this: a cancel may come any time."""
+"""Largest share of a lane's rate for reads: a cancel may come at any time."""
 CONTESTED_SHARE = 0.5
-"""Nor more than this while cancels are waiting: they come first."""
+"""Largest share for reads while cancels wait: cancels come first."""
 SEND_WITHIN = timedelta(seconds=5)
-"""A place is good for so long, and a connection's time; later it must not be used."""
+"""A permit must be used within this time and the policy's ``connect_timeout``."""
 AHEAD = timedelta(milliseconds=50)
-"""Where calls follow each other more closely, places are given out so long before they
-are free, to be claimed for meanwhile. An urgent order waits no longer than that."""
-MOST_UNTOLD = 10_000
-"""What Redis could not be told, and is told later; of more than that, the latest."""
+"""If a lane's calls are closer together than this, permits are granted so long before
+their places are free, to claim orders meanwhile. An urgent order waits no longer."""
+MOST_PENDING = 10_000
+"""Most scripts that wait until Redis can be reached again; the oldest are dropped."""
 
 AWAY = (ConnectionLostError, NoAnswerError)
-"""What is refused for another reason would be refused again."""
+"""Errors after which a script is sent again. Redis would refuse it again after any
+other error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """So many calls in any window, counted under a key."""
+    """At most ``amount`` calls in any ``window``, counted under a Redis key."""
 
     key: str
     amount: int
@@ -53,23 +55,28 @@ class Rule:
 
 
 @dataclass(slots=True)
-class Place:
+class Permit:
     """Room for one call in its lane's rate. Without rules there is always room."""
 
     rules: tuple[Rule, ...] = ()
     not_before: float = 0.0
-    """By this process's monotonic clock; ``send_by`` by that of the machine."""
+    """The earliest use, by this process's monotonic clock."""
     send_by: datetime | None = None
-    """Later it may be somebody else's."""
+    """The latest use, by the machine's time of day. Later, another call may have the
+    same place."""
     names: list[str] = field(default_factory=list)
+    """Its places in Redis: two if the call was sent twice."""
     free: int = 0
-    """When it is free if it is not used, by Redis's clock, in microseconds."""
-    more: Callable[[], list[Place]] | None = None
+    """When its place is free if it is not used, in microseconds of Redis's clock."""
+    more: Callable[[], list[Permit]] | None = None
+    """Takes another permit of the same rules. The list is empty if there is no room."""
     used: bool = False
     ended: float | None = None
+    """When its call ended, by this process's monotonic clock."""
 
     def again(self) -> bool:
-        """Whether its call may be sent once more, which the provider counts as well.
+        """Take room to send the call a second time: the provider counts that as well.
+        False if there is no room.
 
         Raises ``RedisError``.
         """
@@ -82,13 +89,14 @@ class Place:
         return bool(found)
 
     def wait(self) -> None:
-        """Wait until it is free: it is given out a moment ahead."""
+        """Wait until ``not_before``: a permit may be granted up to ``AHEAD`` early."""
         if (left := self.not_before - monotonic()) > 0:
             sleep(left)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Around the call: from before it can be on the wire until it is over."""
+        """Mark the permit as used, around the call: from before the request can be on
+        the wire until the call is over."""
         self.used = True
         try:
             yield
@@ -97,11 +105,13 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """Places for the calls that may be made now; if too few, when to ask again."""
+class Grant:
+    """The answer to a request for permits."""
 
-    places: tuple[Place, ...]
+    places: tuple[Permit, ...]
+    """The permits that were granted: perhaps fewer than requested."""
     wait: timedelta = timedelta(0)
+    """If there are too few: the time until the next request is useful."""
 
     @property
     def calls(self) -> int:
@@ -109,7 +119,7 @@ class Budget:
 
 
 class Rates:
-    """The lanes' rates. Taking raises ``RedisError`` when Redis cannot be reached."""
+    """The lanes' rates, in Redis. ``take`` raises ``RedisError`` if Redis is away."""
 
     def __init__(
         self, redis_url: str, options: dict[str, object], clock: str = SERVER_TIME
@@ -118,57 +128,59 @@ class Rates:
         self._take = redis.register_script(TAKE % clock)
         self._release = redis.register_script(RELEASE % clock)
         self._forget = redis.register_script(FORGET)
-        self._untold: deque[Callable[[], object]] = deque(maxlen=MOST_UNTOLD)
-        """What Redis has not been told while it was away."""
+        self._pending: deque[Callable[[], object]] = deque(maxlen=MOST_PENDING)
+        """Scripts that Redis has not run, because it was away."""
 
     def take(
         self, lane: Lane, policy: Policy, wanted: int, share: float = 1.0
-    ) -> Budget:
-        """Take up to ``wanted`` places, for use at once: ``release`` every one.
+    ) -> Grant:
+        """Take up to ``wanted`` permits, for use at once. The caller has to ``release``
+        every one.
 
-        Reads have a ``share`` below 1 of the rate, and ``policy.read_rate`` besides.
+        Reads give a ``share`` below 1. Their calls count in ``policy.read_rate`` too.
         """
         rules = tuple(_rules(lane, policy, share))
         if not rules or not wanted:
-            return Budget(tuple(Place() for _ in range(wanted)))
-        return self._places(rules, policy, wanted)
+            return Grant(tuple(Permit() for _ in range(wanted)))
+        return self._permits(rules, policy, wanted)
 
-    def release(self, places: Iterable[Place]) -> None:
-        """Those that were used are free a window after their end, the others at once.
+    def release(self, permits: Iterable[Permit]) -> None:
+        """Release permits. The place of a used permit is free one window after the end
+        of its call, any other place at once.
 
-        What Redis cannot be told, because it is away, it is told when it is back. Until
-        then it is free when it would be if this worker had died.
+        If Redis is away, the release is sent when Redis is back. If that takes long,
+        the places are free when they would be if this worker had died.
         """
-        alike: dict[tuple[Rule, ...], list[Place]] = {}
-        for place in places:
-            alike.setdefault(place.rules, []).append(place)
+        alike: dict[tuple[Rule, ...], list[Permit]] = {}
+        for permit in permits:
+            alike.setdefault(permit.rules, []).append(permit)
         for rules, some in alike.items():
             if rules:
-                self._untold.append(partial(self._give_back, rules, some))
+                self._pending.append(partial(self._send_release, rules, some))
         with suppress(RedisError):
-            self._tell()
+            self._send_pending()
 
-    def _tell(self) -> None:
-        """Tell Redis what it does not know; raises ``RedisError``."""
-        while self._untold:
+    def _send_pending(self) -> None:
+        """Send the pending scripts to Redis. Raises ``RedisError``."""
+        while self._pending:
             try:
-                told = self._untold.popleft()
+                send = self._pending.popleft()
             except IndexError:
-                # Another thread tells it.
+                # Another thread sends the last one.
                 return
             try:
-                told()
+                send()
             except AWAY:
-                self._untold.appendleft(told)
+                self._pending.appendleft(send)
                 raise
 
-    def _places(self, rules: tuple[Rule, ...], policy: Policy, wanted: int) -> Budget:
-        self._tell()
+    def _permits(self, rules: tuple[Rule, ...], policy: Policy, wanted: int) -> Grant:
+        self._send_pending()
         good_for = timedelta(seconds=policy.connect_timeout) + SEND_WITHIN
         hold = good_for + timedelta(seconds=2 * policy.read_timeout)
         prefix = f"{secrets.token_hex(8)}:"
         limits = [n for rule in rules for n in (rule.amount, _micros(rule.window))]
-        # Looked at before Redis does: what is in time here is in time there.
+        # The time is read before Redis reads its own: so ``send_by`` is not too late.
         send_by = datetime.now(UTC) + good_for
         keys = [rule.key for rule in rules]
         ahead = _micros(_ahead(rules))
@@ -176,34 +188,34 @@ class Rates:
         try:
             now, wait, free = self._take(keys, given)
         except RedisError:
-            # It may have given them, and only the answer was lost.
+            # Redis may have granted them, and only the answer was lost.
             names = [f"{prefix}{n}" for n in range(1, wanted + 1)]
-            self._untold.append(partial(self._forget, keys, names))
+            self._pending.append(partial(self._forget, keys, names))
             raise
         here = monotonic()
-        places = tuple(
-            Place(
+        permits = tuple(
+            Permit(
                 rules,
                 here + (at - now) / 1e6,
                 send_by,
                 [f"{prefix}{n}"],
                 at,
-                lambda: list(self._places(rules, policy, 1).places),
+                lambda: list(self._permits(rules, policy, 1).places),
             )
             for n, at in enumerate(free, 1)
         )
-        return Budget(places, timedelta(microseconds=wait))
+        return Grant(permits, timedelta(microseconds=wait))
 
-    def _give_back(self, rules: tuple[Rule, ...], places: list[Place]) -> None:
+    def _send_release(self, rules: tuple[Rule, ...], permits: list[Permit]) -> None:
         now = monotonic()
-        told = [
-            word
-            for place in places
-            for name in place.names
-            for word in (name, place.free, _age(place, now))
+        values = [
+            value
+            for permit in permits
+            for name in permit.names
+            for value in (name, permit.free, _age(permit, now))
         ]
         windows = [_micros(rule.window) for rule in rules]
-        self._release([rule.key for rule in rules], [*windows, *told])
+        self._release([rule.key for rule in rules], [*windows, *values])
 
 
 def _ahead(rules: tuple[Rule, ...]) -> timedelta:
@@ -228,11 +240,11 @@ def _rule(lane: Lane, name: str, rate: str, share: float = 1.0) -> Rule:
     return Rule(key, amount, timedelta(seconds=parsed.get_expiry()))
 
 
-def _age(place: Place, now: float) -> int:
-    """How long ago its call ended, in microseconds; less than 0 if there was none."""
-    if not place.used:
+def _age(permit: Permit, now: float) -> int:
+    """Microseconds since the end of its call; less than 0 if it had no call."""
+    if not permit.used:
         return -1
-    return 0 if place.ended is None else max(0, math.floor((now - place.ended) * 1e6))
+    return 0 if permit.ended is None else max(0, math.floor((now - permit.ended) * 1e6))
 
 
 def _micros(span: timedelta) -> int:

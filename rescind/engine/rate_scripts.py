@@ -1,18 +1,18 @@
-"""What ``engine.rate_limiter`` has Redis do, each in one step and one round trip."""
+"""The Redis scripts of ``engine.rate_limiter``: each is atomic, in one round trip."""
 
 from __future__ import annotations
 
 SERVER_TIME = "redis.call('TIME')"
-"""The one clock that all workers share."""
+"""Redis's clock: the only one that all workers share."""
 
-# Each rule is a sorted set of places, by the microsecond at which each is free again.
-# A place whose call is under way stands at the latest moment possible, so that one
-# whose worker died is free then. One that is given out before it is free keeps its
-# moment: nobody may use it earlier.
+# Each rule is a sorted set of places. The score is the microsecond at which the place
+# is free again. While its call is under way, the score is the latest possible moment:
+# if the worker dies, the place is free then. A place that is granted before it is free
+# passes its moment on to the permit, which may not be used earlier.
 #
-# A client whose answer was lost asks once more, with the same name: what it was given
-# then is given up first, or it would be nobody's until the latest moment. The moments
-# that those places had kept are forgotten, so the new ones are taken to be the latest.
+# If an answer was lost, the client asks again with the same name. The script first
+# removes the places that it granted under this name: otherwise they would stay taken
+# until the latest moment. Their former moments are lost, so it assumes the latest ones.
 TAKE = """
 local at = %s
 local now = at[1] * 1000000 + at[2]

@@ -1,4 +1,4 @@
-"""What follows from a commit: calls begin, senders learn, lanes go on or halt."""
+"""What follows a commit: calls begin, submissions are resolved, lanes go on or halt."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from rescind.engine.lane_operation import OPERATION_OF, Call, LaneOperation, Sub
 from rescind.engine.lane_registry import Registry
 from rescind.engine.lane_share import Share
 from rescind.engine.permits import Limiter
-from rescind.engine.rate_limiter import Place
+from rescind.engine.rate_limiter import Permit
 from rescind.engine.transaction import Committed
 from rescind.ledger.progress import Change, Claimed
 from rescind.ledger.states import OPEN
 
 LATER_SECONDS = 0.5
-"""Until the lane asks again for permits or threads that it could not have just now."""
+"""Wait before a lane requests permits or threads again, after there were none."""
 
 
 class Settling:
-    """Does what follows from each share that was committed."""
+    """Settles each share after its commit."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Settling:
         self._registry = registry
 
     def settle(self, share: Share, done: Committed) -> None:
-        """It is in the ledger: do all that follows."""
+        """Do all that follows: the share is in the ledger."""
         operation = share.operation
         log_changes(share.lane, share.changes, done.recorded.stale)
         operation.registered |= bool(share.entries)
@@ -48,36 +48,38 @@ class Settling:
                 self.withdraw(one)
         self._go_on(share)
         self._begin(share)
-        self._wake_others(share.changes, share.lane)
-        _tell_senders(share)
+        self._notify_others(share.changes, share.lane)
+        _resolve_submissions(share)
 
     def withdraw(self, operation: LaneOperation) -> None:
-        """Give back what was claimed and that no thread has begun."""
+        """Return the claimed orders of calls that no thread has begun."""
         calls = self._dispatcher.withdraw(operation)
         if calls:
-            operation.home.extend(call.put_back() for call in calls)
+            operation.results.extend(call.return_unsent() for call in calls)
             self._limiter.release([call.permit for call in calls])
             self._registry.activate(operation)
 
-    def give_back_permits(self, operation: LaneOperation) -> None:
-        """Permits are good for a moment only: those that were not used go back."""
+    def return_permits(self, operation: LaneOperation) -> None:
+        """Release the permits that were not used: they are valid for a short time
+        only."""
         if operation.permits:
             permits, operation.permits = operation.permits, []
             self._limiter.release(permits)
 
     def decline_permits(self, operation: LaneOperation) -> None:
-        """There is nothing to use them for now."""
-        self.give_back_permits(operation)
+        """Release its permits, and request none for ``LATER_SECONDS``: the operation
+        cannot use them now."""
+        self.return_permits(operation)
         operation.permits_at = self._clock.monotonic() + LATER_SECONDS
 
     def _go_on(self, share: Share) -> None:
-        """Whether the ledger may hold more for this operation."""
+        """Update whether the ledger may hold more due orders for this operation."""
         operation = share.operation
         operation.waiting = share.waiting
         if not share.claims:
             return
         if operation.limited and share.room and not share.calls:
-            # Permits that the lane cannot use now are asked for a little later.
+            # The lane cannot use permits now: it requests them again a little later.
             operation.permits_at = self._clock.monotonic() + LATER_SECONDS
         if not share.allowed:
             # The sweep notifies when the lane may be called again.
@@ -85,7 +87,7 @@ class Settling:
         elif operation.limited:
             operation.backlog = share.waiting > 0
         elif share.asked:
-            # Orders of a refused batch come in few: more may wait behind them.
+            # Orders with a batch cap are claimed one call at a time: more may be due.
             capped = any(one.progress.batch_cap for one in share.claimed)
             claimed = len(share.claimed) + len(share.held_back)
             full = claimed - share.direct >= share.asked
@@ -97,16 +99,17 @@ class Settling:
         operation = share.operation
         calls, left = _calls(share)
         if calls and not share.in_flight:
-            operation.heard_at = self._clock.monotonic()
-        back = [*(call.put_back() for call in left), *share.held_back]
+            operation.silent_since = self._clock.monotonic()
+        back = [*(call.return_unsent() for call in left), *share.held_back]
         operation.in_flight = share.in_flight + len(calls) + len(back)
-        operation.home.extend(back)
+        operation.results.extend(back)
         if not self._dispatcher.start(operation, calls):
             operation.not_before = self._clock.monotonic() + LATER_SECONDS
-        self.give_back_permits(operation)
+        self.return_permits(operation)
 
-    def _wake_others(self, changes: Sequence[Change], lane: Lane) -> None:
-        """What these changes have made due need not wait for the sweep."""
+    def _notify_others(self, changes: Sequence[Change], lane: Lane) -> None:
+        """Notify the operations whose orders these changes have made due, so that the
+        orders do not wait for the sweep."""
         now = self._clock.now()
         due = (
             change.to.state
@@ -119,27 +122,27 @@ class Settling:
 
 
 def _calls(share: Share) -> tuple[list[Call], list[Call]]:
-    """Calls for what was claimed, and those that there is no permit for."""
+    """The calls for the claimed orders, and the calls that have no permit."""
     operation = share.operation
     calls: list[Call] = []
     left: list[Call] = []
     for claimed in _batches(share.claimed, operation.batch):
-        permits = operation.permits if operation.limited else [Place()]
+        permits = operation.permits if operation.limited else [Permit()]
         permit = permits.pop(0) if permits else None
-        call = Call(operation, operation.caller, claimed, permit or Place())
+        call = Call(operation, operation.caller, claimed, permit or Permit())
         (left if permit is None else calls).append(call)
     return calls, left
 
 
 def _batches(claimed: Sequence[Claimed], size: int) -> Iterable[list[Claimed]]:
-    """Orders for each call: only those with the same batch cap go together."""
+    """The orders of each call. Only orders with the same batch cap share a call."""
     for cap, some in groupby(claimed, key=lambda one: one.progress.batch_cap):
         alike, most = list(some), min(size, cap or size)
         for start in range(0, len(alike), most):
             yield alike[start : start + most]
 
 
-def _tell_senders(share: Share) -> None:
+def _resolve_submissions(share: Share) -> None:
     inserted = frozenset(share.inserted)
     by_submission: dict[Submission, list[str]] = {}
     for entry in share.entries:

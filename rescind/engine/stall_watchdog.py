@@ -1,7 +1,7 @@
-"""The watchdog of lanes: says when one that has due work and room stands still.
+"""The watchdog of lanes: reports a lane that makes no call though it has due orders.
 
-It trusts no engine. What is due and what was done are read from the ledger, so that a
-lane which one worker has forgotten and another one serves is no fault.
+It relies on no engine: it reads the due orders and the calls from the ledger. A lane
+that one worker has forgotten is therefore not reported if another worker serves it.
 """
 
 from __future__ import annotations
@@ -34,46 +34,50 @@ from rescind.provider.policy import Policy
 log = structlog.get_logger("rescind.stalls")
 
 STALL_SECONDS = 30.0
-"""So long may a lane make no call though it could."""
+"""Time without a call after which a lane is reported, though it could make one."""
 DUE_FOR = timedelta(seconds=10)
-"""What is due for less is about to be taken up."""
+"""Orders that are due for less are ignored: a worker is about to claim them."""
 LOOK_SECONDS = 5.0
+"""Seconds between two checks."""
 MOST_BETWEEN = 2 * LOOK_SECONDS
-"""Of the time between two looks no more is counted: while nobody looked, because the
-machine slept or Redis brought no ticks, a lane may have had its reasons."""
+"""At most this time between two checks counts. If the machine slept, or Redis brought
+no ticks, a lane may have had reasons that no check has seen."""
 STANDS_STILL = "lane stands still: orders are due, and no call is made"
 AGAIN_SECONDS = 60.0
-"""Until the same lane is said again."""
+"""Seconds until the same lane is logged again."""
 
 Work = tuple[Lane, State]
-Believes = Callable[[Lane, str], str]
-"""What the engine of this process takes an operation of a lane to wait for."""
+WaitReasons = Callable[[Lane, str], str]
+"""What this process's engine says that an operation of a lane waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     what: tuple[int, int]
-    """How much was done, and the latest version of what is due."""
+    """How much was done, and the latest version of the due orders."""
     still: float
-    """Seconds that it has been seen so."""
+    """Seconds for which ``what`` has not changed."""
     moved: bool
-    """Whether something else was seen before."""
+    """Whether ``what`` has changed since the check before."""
 
 
 class StallWatch:
-    """One process's looks at all lanes, a few seconds apart."""
+    """Checks all lanes every few seconds, for one process."""
 
     def __init__(
-        self, believes: Believes, monotonic: Callable[[], float] = time.monotonic
+        self, wait_reasons: WaitReasons, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._believes = believes
+        self._wait_reasons = wait_reasons
         self._monotonic = monotonic
         self._seen: dict[Work, _Seen] = {}
         self._looked_at: float | None = None
         self._quiet_until: dict[Lane, float] = {}
 
     def look(self, engine: Engine, accounts: Accounts, now: datetime) -> None:
-        """Compare the ledger with what it said before; raises what it raises."""
+        """Compare the ledger with the last check, and report lanes that stand still.
+
+        Raises what the ledger raises.
+        """
         passed = self._passed()
         if passed is None:
             return
@@ -94,10 +98,11 @@ class StallWatch:
         }
         self._publish(engine, known, stalled, now)
         for work, seconds in stalled.items():
-            self._say(engine, work, free[work].due, seconds, now)
+            self._warn(engine, work, free[work].due, seconds, now)
 
     def _passed(self) -> float | None:
-        """The seconds to count since the last look; None where it is too soon."""
+        """The seconds to count since the last check; None if it is too early for
+        another one."""
         at, before = self._monotonic(), self._looked_at
         if before is not None and at < before + LOOK_SECONDS:
             return None
@@ -132,10 +137,10 @@ class StallWatch:
             log.warning("lane stands still no longer", lane="/".join(lane))
 
     def _goes_on(self, lane: Lane) -> bool:
-        """Whether it has nothing to do that it could do, or was seen to do it."""
+        """Whether the lane has no due orders that it may call for, or has moved."""
         return all(one.moved for (its, _), one in self._seen.items() if its == lane)
 
-    def _say(
+    def _warn(
         self, engine: Engine, work: Work, due: int, seconds: float, now: datetime
     ) -> None:
         (lane, state), at = work, self._monotonic()
@@ -152,14 +157,15 @@ class StallWatch:
             due=due,
             oldest=None if oldest is None else oldest.isoformat(),
             seconds=round(seconds),
-            waits_for=self._believes(lane, operation),
+            waits_for=self._wait_reasons(lane, operation),
         )
 
 
 def _is_free(
     lane: Lane, states: Mapping[Lane, LaneState], accounts: Accounts, now: datetime
 ) -> bool:
-    """Whether neither an operator, the provider nor the accounts file keeps it back."""
+    """Whether the lane may call: no operator, provider or fault of the accounts file
+    stops it."""
     if accounts.fault_of(lane) is not None:
         return False
     state = states.get(lane, LaneState())
@@ -167,8 +173,8 @@ def _is_free(
 
 
 def _bound(accounts: Accounts, work: Work, one: Standing) -> float:
-    """Seconds without a call that need no explanation: all calls may hang, and a lane
-    that has used up its rate waits for its window."""
+    """Seconds without a call after which a lane stands still. All its calls may hang,
+    and a lane that has used up its rate waits for one window."""
     lane, state = work
     policy = accounts.policy(lane)
     reads = state is not State.QUEUED

@@ -1,7 +1,7 @@
-"""The sweep: what time brings, and which lanes have something to do.
+"""The sweep: moves orders whose time has come, and finds lanes with due orders.
 
-All lanes are looked at by one statement. Where something is to be moved, one sweep at a
-time moves it, over all workers. All that is lost with Redis is found again here.
+One statement looks at all lanes. If there are orders to move, only one sweep of all
+workers moves them. The sweep finds every order whose notification was lost.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ log = structlog.get_logger("rescind.sweep")
 
 LEASE = "sweep"
 LEASE_SECONDS = 10.0
-"""A sweep that died keeps others from moving anything for so long. Two at once do no
-harm, since each row has its own guard: the lease only saves work."""
+"""A sweep that died blocks the moves of others for so long. The lease only saves work:
+two sweeps at once do no harm, since each row has its own guard."""
 MOVING_SECONDS = 5.0
-"""A sweep begins no transaction after this; the next one goes on."""
-MOST_SAID = 10
-"""Unreadable rows that are named for each lane."""
-_said: set[Lane] = set()
-"""Lanes whose unreadable rows this process has named: once is enough."""
+"""A sweep begins no transaction after this time; the next sweep goes on."""
+MOST_LOGGED = 10
+"""Most unreadable rows that are named in the log for each lane."""
+_logged: set[Lane] = set()
+"""Lanes whose unreadable rows this process has logged: it logs them once."""
 
 Due = dict[Lane, frozenset[str]]
 
 
 def sweep(engine: Engine, accounts: Accounts, now: datetime, holder: str) -> Due:
-    """Move what time has moved; gives back which operations have work now, for each
-    lane that may be called.
+    """Move the orders whose time has come. Returns, for each lane that may be called,
+    the operations that have due orders.
 
-    ``holder`` names this process among all workers. Where another sweep moves what
-    there is to move, this one moves nothing.
+    ``holder`` names this process among all workers. While another sweep moves orders,
+    this one moves none.
     """
     with reading(engine) as connection:
         seen = find_due_work(connection, now)
         if not seen.to_move:
             return _due(connection, seen, accounts, now)
-    with _alone(engine, holder, now) as alone:
+    with _exclusively(engine, holder, now) as alone:
         if alone:
             _move(engine, seen.to_move, accounts, now)
     with reading(engine) as connection:
@@ -60,8 +60,8 @@ def sweep(engine: Engine, accounts: Accounts, now: datetime, holder: str) -> Due
 
 
 @contextmanager
-def _alone(engine: Engine, holder: str, now: datetime) -> Iterator[bool]:
-    """Whether no other sweep moves anything meanwhile."""
+def _exclusively(engine: Engine, holder: str, now: datetime) -> Iterator[bool]:
+    """Whether this sweep alone moves orders, while the context lasts."""
     with writing(engine) as connection:
         alone = acquire(connection, LEASE, holder, LEASE_SECONDS, now)
     try:
@@ -76,17 +76,17 @@ def _move(
     engine: Engine, lanes: Iterable[Lane], accounts: Accounts, now: datetime
 ) -> None:
     give_up, left = time.monotonic() + MOVING_SECONDS, list(lanes)
-    # In no order: where time is short, it is not always the same lanes that wait.
+    # In random order: if time is short, not always the same lanes wait.
     random.shuffle(left)
     while left and time.monotonic() < give_up:
         some, left = left[:AT_ONCE], left[AT_ONCE:]
         with writing(engine) as connection:
             moved = move(connection, some, accounts.policy, now)
-        _say(moved)
+        _log_moved(moved)
         left += moved.more
 
 
-def _say(moved: Moved) -> None:
+def _log_moved(moved: Moved) -> None:
     for lane, number in moved.vanished.items():
         log.warning("leases ran out", lane="/".join(lane), of=number)
     for lane, number in moved.expired.items():
@@ -98,8 +98,8 @@ def _say(moved: Moved) -> None:
 def _due(
     connection: Connection, seen: DueWork, accounts: Accounts, now: datetime
 ) -> Due:
-    _said.intersection_update(seen.unreadable)
-    lanes = {*seen.due, *(seen.unreadable - _said)}
+    _logged.intersection_update(seen.unreadable)
+    lanes = {*seen.due, *(seen.unreadable - _logged)}
     usable = [lane for lane in lanes if accounts.fault_of(lane) is None]
     states = read_lanes(connection, usable)
     due: Due = {}
@@ -110,24 +110,24 @@ def _due(
         if lane in seen.due:
             due[lane] = frozenset(OPERATION_OF[one] for one in seen.due[lane])
         else:
-            _say_unreadable(lane, unreadable(connection, lane, MOST_SAID, now))
+            _log_unreadable(lane, unreadable(connection, lane, MOST_LOGGED, now))
     return due
 
 
-def _say_unreadable(lane: Lane, ids: list[str]) -> None:
+def _log_unreadable(lane: Lane, ids: list[str]) -> None:
     if ids:
-        _said.add(lane)
+        _logged.add(lane)
         why = "only a newer version can read them: run that one again"
         log.error("rows left alone", lane="/".join(lane), **named(ids), why=why)
 
 
 def each(parts: Mapping[str, Callable[[], object]]) -> None:
-    """Do what else a sweep does, under what is said where it cannot be done."""
-    for said, part in parts.items():
+    """Run the other parts of a sweep. Each key is the log message if its part fails."""
+    for message, part in parts.items():
         try:
             part()
         except LedgerUnreachableError as error:
-            log.warning(said, why=str(error))
+            log.warning(message, why=str(error))
         except Exception:
-            # Whatever it is must neither stop the others nor be lost without a word.
-            log.exception(said)
+            # No fault may stop the other parts, and none may go unlogged.
+            log.exception(message)

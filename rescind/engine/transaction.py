@@ -1,8 +1,7 @@
-"""One transaction for many lanes: what came home goes in, then what is new, and then
-what is next is claimed.
+"""One transaction for many lanes: it records results, inserts new orders, and claims.
 
-The order within it keeps two workers on PostgreSQL from locking each other: results,
-lanes, new orders, claims, each set in the order of its keys.
+Every transaction writes in the same order: results, lanes, new orders, claims, and each
+of these in the order of its keys. Two workers on PostgreSQL therefore cannot deadlock.
 """
 
 from __future__ import annotations
@@ -35,22 +34,25 @@ from rescind.ledger.storage.counters import THROTTLE, count
 from rescind.ledger.storage.transactions import writing
 
 MOST_COUNTED = 1000
-"""Orders that wait for a lane's rate are counted no further."""
+"""Orders that wait for a lane's rate are counted up to this number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a transaction did beside what its shares know."""
+    """What a transaction did that its shares do not hold."""
 
     recorded: Recorded
     lanes: Mapping[Lane, tuple[LaneState, LaneState]]
-    """Lanes whose state it changed: what it was, and what it is now."""
+    """The lanes whose state it changed: the old state, and the new one."""
     rows: int
 
 
 def commit(ledger: Engine, shares: Sequence[Share], now: datetime) -> Committed:
-    """Make one transaction of ``shares``. Raises what the ledger raises; then nothing
-    of it has happened, or all of it where the commit's answer was lost."""
+    """Write ``shares`` in one transaction.
+
+    Raises what the ledger raises. Then nothing was written, or everything if only the
+    answer to the commit was lost.
+    """
     for share in shares:
         share.reset()
     with writing(ledger) as connection:
@@ -86,7 +88,7 @@ def _record(connection: Connection, shares: Sequence[Share], now: datetime) -> R
 def _lanes(
     connection: Connection, shares: Sequence[Share]
 ) -> dict[Lane, tuple[LaneState, LaneState]]:
-    """Read the lanes of all shares, and write what their results have changed."""
+    """Read the state of all lanes, and write the states that results have changed."""
     found = read_lanes(connection, {share.lane for share in shares})
     for share in shares:
         share.state = found.get(share.lane, GOOD)
@@ -113,7 +115,7 @@ def _may_change_lane(share: Share) -> bool:
 
 
 def _allow(share: Share, now: datetime) -> None:
-    """Reduce its calls to what the lane may make now."""
+    """Reduce the share's calls to the number that the lane may make now."""
     operation = share.operation
     share.allowed = may_call(share.state, operation.policy, now)
     if not operation.callable:
@@ -126,8 +128,8 @@ def _allow(share: Share, now: datetime) -> None:
 
 
 def _insert(connection: Connection, shares: Sequence[Share], now: datetime) -> None:
-    """Insert new orders: as ``sending`` where they can be sent at once, else as what
-    they are."""
+    """Insert new orders: as ``sending`` if they can be sent at once, otherwise in the
+    state that they came with."""
     direct: list[Entry] = []
     queued: list[Entry] = []
     leases: dict[Lane, timedelta] = {}
@@ -153,7 +155,7 @@ def _insert(connection: Connection, shares: Sequence[Share], now: datetime) -> N
 
 
 def _direct(share: Share) -> int:
-    """How many of its entries can be sent at once, from the first on."""
+    """How many of its entries, from the first one on, can be sent at once."""
     plain = all(may_insert_claimed(one.new) for one in share.entries)
     if share.claims or share.operation.limited or not plain:
         return 0
@@ -184,7 +186,8 @@ def _claim(connection: Connection, shares: Sequence[Share], now: datetime) -> No
 
 
 def _count(connection: Connection, shares: Sequence[Share], now: datetime) -> None:
-    """What a lane with a rate has left to do, so that no permit is taken in vain."""
+    """Count the due orders of lanes with a rate, so that they take no more permits than
+    they can use."""
     limited = [s for s in shares if s.claims and s.operation.limited and s.allowed]
     if not limited:
         return

@@ -1,8 +1,9 @@
-"""The watchdog: ends a process in which a thread of ours no longer moves.
+"""The watchdog: ends the process if one of its threads no longer moves.
 
-Every wait of ours has a bound. A thread that is busy for longer hangs in something that
-has none, such as a look-up of a name or a full disk: a thread cannot be ended, so the
-process is, its supervisor starts another, and what was under way is read back.
+Every wait in our code has a bound. A thread that is busy for longer hangs in something
+without a bound, such as a DNS lookup or a full disk. A thread cannot be ended, so the
+watchdog ends the process. Its supervisor starts another one, and the orders whose calls
+were under way are read back.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A thread that hangs if it is busy for longer than ``bound`` seconds."""
+    """A thread. It hangs if it is busy for longer than ``bound`` seconds."""
 
     name: str
     busy_since: float | None
@@ -31,7 +32,8 @@ class Watched:
 
 
 class Watchdog:
-    """Looks each second; ``end`` is called once, with what hangs."""
+    """Checks the threads each second. It calls ``end`` once, with what hangs, in
+    words."""
 
     def __init__(
         self, watched: Callable[[], Iterable[Watched]], end: Callable[[str], None]
@@ -55,7 +57,7 @@ class Watchdog:
 
 
 def hanging(watched: Iterable[Watched], now: float) -> str | None:
-    """What hangs, in words, if anything does."""
+    """The first thread that hangs or has ended, in words; None if all is well."""
     for one in watched:
         if not one.alive:
             return f"the thread {one.name} has ended by a fault"

@@ -128,7 +128,7 @@ class SweepJob:
             log.debug("no pulse", kind=type(error).__name__)
 
     def _believes(self, lane: Lane, operation: str) -> str:
-        return self._host.engine.belief(lane, operation)
+        return self._host.engine.wait_reasons(lane, operation)
 
     def _look_for_stalls(self) -> None:
         here = self._host.here

@@ -1,4 +1,4 @@
-"""Statements and commands are counted as those who run them note them."""
+"""Statements and commands are counted from the servers' own records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOG = """\
 """
 
 
-def test_a_servers_log_counts_each_statement_once_and_no_transaction_control(
+def test_a_server_log_counts_each_statement_once_and_no_transaction_control(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "log"
@@ -46,7 +46,7 @@ def test_a_servers_log_counts_each_statement_once_and_no_transaction_control(
     }
 
 
-def test_a_log_that_is_not_there_yet_holds_nothing(tmp_path: Path) -> None:
+def test_a_log_that_does_not_exist_yet_is_empty(tmp_path: Path) -> None:
     log = StatementLog.of_a_worker(tmp_path / "none")
     assert log.mark() == 0
     assert log.since(0) == Counter()
@@ -66,9 +66,7 @@ def test_a_log_that_is_not_there_yet_holds_nothing(tmp_path: Path) -> None:
         ("WITH due AS (SELECT 1) UPDATE t SET x = 1", True),
     ],
 )
-def test_only_what_begins_or_ends_a_transaction_is_left_out(
-    statement: str, counted: bool
-) -> None:
+def test_only_transaction_control_is_left_out(statement: str, counted: bool) -> None:
     assert is_counted(statement) is counted
 
 
@@ -111,7 +109,7 @@ def test_the_counted_app_is_the_workers_own_and_writes_each_statement(
     assert sum(inserts) == 2
 
 
-def test_redis_tells_what_others_ran_and_not_the_questions(valkey_url: str) -> None:
+def test_the_counts_of_redis_leave_out_the_benchs_own_command(valkey_url: str) -> None:
     with Redis.from_url(valkey_url) as ours, Redis.from_url(valkey_url) as other:
         other.ping()
         commands(ours)
@@ -124,14 +122,14 @@ def test_redis_tells_what_others_ran_and_not_the_questions(valkey_url: str) -> N
     assert found.total == 5
 
 
-def test_nothing_between_two_questions_is_nothing() -> None:
+def test_two_reads_without_commands_between_count_nothing() -> None:
     first = Commands(7, Counter(info=1, get=6))
     second = Commands(8, Counter(info=2, get=6))
     assert between(first, second).total == 0
     assert +between(first, second).each == {}
 
 
-def test_postgres_logs_what_its_own_database_is_asked_and_counts_its_connections() -> (
+def test_postgres_logs_statements_of_its_own_database_and_counts_its_connections() -> (
     None
 ):
     from bench.stage import Services

@@ -1,4 +1,4 @@
-"""The pages say what the results beside them say, and each result has its place."""
+"""The pages agree with the results beside them, and each result has a place."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SINGLE = Result(
 
 @pytest.fixture
 def docs(tmp_path: Path) -> Path:
-    """Pages with places for all, and nothing in them."""
+    """Pages with empty places for all results."""
     folder = tmp_path / "benchmarks"
     folder.mkdir()
     (folder / "throughput.md").write_text(_places(["bulk", "single"]))
@@ -71,7 +71,7 @@ def test_the_summary_names_targets_that_are_missed_and_counts_the_others(
     assert "| Bulk: at once, sqlite, Rescind: at least 1,000 orders/s | 900" in first
 
 
-def test_what_was_not_measured_is_a_dash_and_is_told(docs: Path) -> None:
+def test_a_value_that_was_not_measured_is_a_dash_with_a_remark(docs: Path) -> None:
     result_pages.refresh(docs)
     first = (docs / "benchmarks.md").read_text()
     assert "| processor time, 5 accounts | – | – |" in first
@@ -79,7 +79,7 @@ def test_what_was_not_measured_is_a_dash_and_is_told(docs: Path) -> None:
     assert "0 of 0 targets are met." in first
 
 
-def test_a_question_without_a_place_is_not_published_silently(docs: Path) -> None:
+def test_publishing_a_question_without_a_place_fails(docs: Path) -> None:
     with pytest.raises(LookupError, match="no page of benchmarks has a place for odd"):
         result_pages.publish(Result("odd", "Odd", "", []), docs)
     assert not (docs / "benchmarks" / "odd.json").exists()
@@ -100,7 +100,7 @@ def test_there_is_one_place_for_each_question_and_summary(name: str) -> None:
     assert sum(found) == 1
 
 
-def test_the_first_page_says_what_the_published_results_say() -> None:
+def test_the_first_page_agrees_with_the_published_results() -> None:
     text = (result_pages.DOCS / result_pages.FIRST_PAGE).read_text()
     results = result_pages.published()
     for name, summary in SUMMARIES.items():
@@ -110,11 +110,11 @@ def test_the_first_page_says_what_the_published_results_say() -> None:
 @pytest.mark.parametrize(
     "result", result_pages.published().values(), ids=lambda one: one.name
 )
-def test_each_page_says_what_its_result_says(result: Result) -> None:
+def test_each_page_agrees_with_its_result(result: Result) -> None:
     text = result_pages.page_of(result.name).read_text()
-    # The way of measuring may be told better since; its numbers may not.
-    told = result_pages.section(result)
-    table = told[: told.index(result.how)]
+    # The text on the method may have changed since; the numbers may not.
+    section = result_pages.section(result)
+    table = section[: section.index(result.how)]
     assert table in text
 
 

@@ -1,4 +1,4 @@
-"""A program under measurement is one, whether it has threads or children."""
+"""A program under measurement is one group, with its threads and children."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ time.sleep(60)
 
 @pytest.fixture
 def beat(tmp_path: Path) -> Path:
-    """A file that a program writes to as long as it goes on."""
+    """A file to which a program writes as long as it runs."""
     return tmp_path / "beat"
 
 
@@ -78,9 +78,9 @@ def test_children_share_memory_that_is_counted_once(children: Group) -> None:
     assert proportional < 0.7 * resident
 
 
-def test_held_threads_stand_still_until_they_may_go(threads: Group, beat: Path) -> None:
+def test_held_threads_stand_still_until_go(threads: Group, beat: Path) -> None:
     threads.hold()
-    # A signal that was sent has not yet stopped each thread.
+    # The signal may not have stopped every thread yet.
     until(lambda: _stands_still(beat), "the threads' standing still", 20)
     stopped = beat.read_text()
     assert _stands_still(beat)
@@ -94,7 +94,7 @@ def _stands_still(beat: Path) -> bool:
     return beat.stat().st_mtime_ns == before
 
 
-def test_a_program_that_has_ended_says_its_last_words(tmp_path: Path) -> None:
+def test_the_error_of_an_ended_program_holds_the_end_of_its_log(tmp_path: Path) -> None:
     program = "print('no such thing'); raise SystemExit(3)"
     ended = pytest.raises(BenchError, match="no such thing")
     with _group(program, tmp_path / "x") as group, ended:
@@ -110,7 +110,7 @@ def test_after_a_group_has_ended_none_of_its_processes_is_left(beat: Path) -> No
 
 def _runs(pid: int) -> bool:
     try:
-        # That of one that has ended, and is not yet forgotten, is empty.
+        # A zombie's file is empty.
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
     except FileNotFoundError:
         return False

@@ -1,4 +1,4 @@
-"""The benchmark's provider says what the providers' own pages document."""
+"""The benchmark's provider replies as the providers' own pages document."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ def test_notpanel_is_final_once_it_has_settled(many: int) -> None:
     assert {late.of(o.id).outcome for o in orders} == {Outcome.CANCELLED}
 
 
-def test_who_waits_for_an_order_is_told_when_it_comes() -> None:
-    books, told = Books(), list[float]()
-    books.waiting["10000001"] = told.append
+def test_a_waiter_is_notified_when_its_order_arrives() -> None:
+    books, arrivals = Books(), list[float]()
+    books.waiting["10000001"] = arrivals.append
     _asked(books, "ithink", [Order("10000000")], "cancel", 1.0)
-    assert told == []
+    assert arrivals == []
     _asked(books, "ithink", [Order("10000001")], "cancel", 2.0)
-    assert told == [2.0]
+    assert arrivals == [2.0]
 
 
-def test_an_unknown_call_is_none_of_its_own() -> None:
+def test_an_unknown_call_has_no_reply() -> None:
     assert answer(Books(), "/ithink/api_v3/order/track.json", b"{}", 1.0) is None
 
 

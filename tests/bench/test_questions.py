@@ -1,4 +1,4 @@
-"""What questions make of what they see."""
+"""Questions turn their measurements into rows and targets."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bench.stage import Stage
 from rescind.config.accounts import load_accounts
 
 
-def test_lanes_are_spread_evenly_and_each_is_another() -> None:
+def test_lanes_are_spread_evenly_over_providers_and_are_all_different() -> None:
     lanes = lanes_of(300)
     assert len(set(lanes)) == 300
     assert Counter(provider for provider, _ in lanes) == dict.fromkeys(PROVIDERS, 100)
     assert {provider for provider, _ in lanes_of(4, ["ithink"])} == {"ithink"}
 
 
-def test_an_order_that_is_not_accepted_counts_as_one_that_still_waits() -> None:
+def test_an_order_that_is_not_accepted_counts_as_still_waiting() -> None:
     sent = {"a": 10.0, "b": 11.0, "c": 12.0}
     waits, missing = waits_of(sent, {"a": 10.5, "c": 12.25, "other": 1.0}, 31.0)
     assert waits == [0.5, 20.0, 0.25]
@@ -35,7 +35,9 @@ def test_an_order_that_is_not_accepted_counts_as_one_that_still_waits() -> None:
 
 
 @pytest.mark.parametrize("quick", [True, False])
-def test_many_accounts_are_measured_beside_as_many_orders_on_one(quick: bool) -> None:
+def test_many_accounts_are_compared_with_as_many_orders_on_one_account(
+    quick: bool,
+) -> None:
     plan = Plan(None, ("sqlite",), quick)  # type: ignore[arg-type]
     many, one, three, each = cases(plan)
     assert many.orders == one.orders == three.orders
@@ -52,7 +54,7 @@ def _rescind(tmp_path: Path, setup: Setup) -> Rescind:
     return Rescind(stage, "ithink", setup)
 
 
-def test_a_worker_runs_as_its_users_run_it_unless_a_case_says_otherwise(
+def test_a_worker_runs_with_default_options_unless_a_case_sets_them(
     tmp_path: Path,
 ) -> None:
     (worker, env), (beat, _) = _rescind(tmp_path, Setup()).commands()
@@ -96,7 +98,7 @@ def test_orders_are_spread_over_lanes_in_messages_of_a_thousand(
     assert {entry["cancel_before"] for entry in entries} == {"+1h"}
 
 
-def test_the_better_of_the_durable_queues_is_beaten_where_each_is() -> None:
+def test_a_target_beside_each_durable_queue_includes_the_better_one() -> None:
     asked = [
         one for one in single_targets("postgresql") if one.to in (DBOS, PROCRASTINATE)
     ]
@@ -108,7 +110,7 @@ def test_the_better_of_the_durable_queues_is_beaten_where_each_is() -> None:
     }
 
 
-def test_of_several_rounds_the_worst_says_whether_all_was_done() -> None:
+def test_the_worst_of_several_rounds_decides_whether_all_was_done() -> None:
     case = Case("some", 10, lanes_of(2))
     rounds = [Seen(1.0, 0.5, 10, 0, 90.0), Seen(3.0, 0.8, 8, 1, 94.0)]
     found = {row.case: row for row in rows_of("sqlite", case, rounds)}

@@ -1,4 +1,4 @@
-"""Rows, ratios and targets come out as what was measured, in all three forms."""
+"""Rows, ratios and targets agree with the measurements, in all three formats."""
 
 from __future__ import annotations
 
@@ -115,6 +115,6 @@ def test_a_result_takes_its_place_in_the_page_and_no_other() -> None:
     )
 
 
-def test_a_page_without_the_place_is_not_changed_silently() -> None:
+def test_placing_a_result_in_a_page_without_its_place_fails() -> None:
     with pytest.raises(LookupError, match="no place for bulk"):
         result_pages.placed("nothing", "bulk", "new")

@@ -1,4 +1,4 @@
-"""A few numbers about many are the right ones."""
+"""The statistics are correct."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_window_does_not_hold_its_own_end() -> None:
 
 
 @given(st.integers(1, 9), st.floats(0.1, 9.0), st.integers(1, 30))
-def test_calls_whose_places_are_used_again_after_so_long_are_so_far_apart(
+def test_spacing_is_the_time_until_a_place_is_used_again(
     places: int, seconds: float, rounds: int
 ) -> None:
     bursts = [n * seconds + k / 1000 for n in range(rounds + 1) for k in range(places)]

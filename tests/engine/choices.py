@@ -1,4 +1,4 @@
-"""What a random world is made of, and how often each thing happens in it."""
+"""The lanes and values of a random world, and how likely each event is in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPANS = (0.01, 0.03, 0.1, 0.6, 3.0, 20.0, 61.0)
 BEFORE = (None, None, None, 0.5, 30.0, 500.0)
 AFTER = (None, None, None, None, None, 2.0)
 REST = 100
-"""Steps without time passing, within which such a small world comes to rest."""
+"""Most steps without time passing until such a small world comes to rest."""
 
 LIKELY = {
     "submit": 6,
@@ -39,11 +39,11 @@ LIKELY = {
     "it_can_be_written_again": 4,
     "threads_run_out": 1,
     "threads_come_free": 5,
-    "an_account_is_spoilt": 1,
-    "accounts_are_good": 4,
+    "an_account_has_a_fault": 1,
+    "no_account_has_a_fault": 4,
     "an_operator_holds_a_lane": 1,
     "an_operator_resumes_a_lane": 5,
-    "the_worker_is_told_to_stop": 1,
+    "the_worker_is_stopped": 1,
 }
-"""Every happening, and how often it happens beside the others."""
+"""Every event, with its weight."""
 NAMES = [name for name, times in LIKELY.items() for _ in range(times)]

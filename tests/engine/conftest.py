@@ -16,8 +16,8 @@ from tests.ledger.build import policy
 
 
 @pytest.fixture(autouse=True)
-def said() -> Iterator[list[Any]]:
-    """What is logged, kept and not written out: a traceback takes long to write."""
+def logged() -> Iterator[list[Any]]:
+    """The log lines. They are not written out: writing tracebacks is slow."""
     with capture_logs() as lines:
         yield lines
 

@@ -1,4 +1,4 @@
-"""What can happen to a world: each happening has a name, and is chosen by numbers."""
+"""Events of a random world: each has a name, and two numbers choose its details."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from worker.notifications import OPERATIONS
 
 @contextmanager
 def happenings(*, may_stop: bool = True) -> Iterator[Happenings]:
-    """A new world, in which nothing has happened yet. One at a time."""
+    """A new world without any event. There is only one at a time in a process."""
     with emptied() as ledger:
         own = Happenings(ledger, may_stop=may_stop)
         try:
@@ -36,7 +36,7 @@ def happenings(*, may_stop: bool = True) -> Iterator[Happenings]:
 
 
 class Happenings:
-    """A world of four lanes, and what happens to it. Each takes two numbers."""
+    """A world of four lanes, with a method for each event. Each takes two numbers."""
 
     def __init__(self, ledger: Engine, *, may_stop: bool = True) -> None:
         self.ledger = ledger
@@ -63,7 +63,7 @@ class Happenings:
             times["cancel_before"] = now + timedelta(seconds=before)
         if after is not None:
             times["not_before"] = now + timedelta(seconds=after)
-        # Some keys come again, in the same lane or in another one.
+        # Some keys are submitted again, in the same lane or in another one.
         self.orders = max(0, self.orders - b % 3)
         new = []
         for number in range(1 + a % 9):
@@ -97,7 +97,7 @@ class Happenings:
         self.world.run(SPANS[a % len(SPANS)], REST)
 
     def work(self, a: int, b: int) -> None:
-        """All goes well for a while."""
+        """Nothing goes wrong for a while: permits are granted, and calls end."""
         for _ in range(1 + a % 3):
             self.world.run(0.02, REST)
             for request in list(self.world.limiter.requests):
@@ -160,7 +160,7 @@ class Happenings:
             wait = (0.05, 1.0, 4.0)[b % 3]
             self.world.limiter.grant(request, min(b % 5, request.calls), wait)
 
-    # --- what goes wrong, and is put right ---
+    # --- faults, and their end ---
 
     def ledger_goes_away(self, _a: int, _b: int) -> None:
         self.world.faults.away = True
@@ -169,7 +169,7 @@ class Happenings:
         self.world.faults.away = False
 
     def an_acknowledgement_is_lost(self, _a: int, _b: int) -> None:
-        self.world.faults.unheard = 1
+        self.world.faults.unacknowledged = 1
         self.observer.changed_from_outside()
 
     def a_lane_cannot_be_written(self, a: int, _: int) -> None:
@@ -190,27 +190,27 @@ class Happenings:
     def threads_come_free(self, _a: int, _b: int) -> None:
         self.world.executor.full = False
 
-    def an_account_is_spoilt(self, a: int, _: int) -> None:
+    def an_account_has_a_fault(self, a: int, _: int) -> None:
         self.world.reload({**POLICIES, LANES[a % len(LANES)]: None})
 
-    def accounts_are_good(self, _a: int, _b: int) -> None:
+    def no_account_has_a_fault(self, _a: int, _b: int) -> None:
         self.world.reload(POLICIES)
 
     def an_operator_holds_a_lane(self, a: int, _: int) -> None:
         held = hold_for_operator(LaneState(), self.world.clock.now())
-        self._let_be(LANES[a % len(LANES)], held)
+        self._set_lane_state(LANES[a % len(LANES)], held)
 
     def an_operator_resumes_a_lane(self, a: int, _: int) -> None:
         one = LANES[a % len(LANES)]
-        self._let_be(one, LaneState())
+        self._set_lane_state(one, LaneState())
         self.world.engine.notify((one, name) for name in OPERATIONS)
 
-    def _let_be(self, one: Lane, state: LaneState) -> None:
+    def _set_lane_state(self, one: Lane, state: LaneState) -> None:
         with self.world.faults.none(), writing(self.ledger) as connection:
             write_lane(connection, one, state)
         self.observer.changed_from_outside()
 
-    def the_worker_is_told_to_stop(self, a: int, b: int) -> None:
+    def the_worker_is_stopped(self, a: int, b: int) -> None:
         if self.stopped or not self._may_stop or a % 4:
             return
         if b % 2:
@@ -225,19 +225,19 @@ class Happenings:
 
     # --- the end ---
 
-    def make_good(self) -> None:
-        """All that is wrong is put right, and each provider does as it is asked."""
+    def repair_everything(self) -> None:
+        """End all faults; every provider cancels each order from now on."""
         world = self.world
-        world.faults.away, world.faults.unheard = False, 0
+        world.faults.away, world.faults.unacknowledged = False, 0
         world.faults.meanwhile.clear()
         world.executor.full = False
         self.it_can_be_written_again(0, 0)
         world.reload(POLICIES)
         for one in LANES:
-            self._let_be(one, LaneState())
+            self._set_lane_state(one, LaneState())
 
     def round(self) -> None:
-        """Some time in a good world."""
+        """Let some time pass without faults."""
         self.world.run(1.0, REST)
         for request in list(self.world.limiter.requests):
             self.world.limiter.grant(request, request.calls)

@@ -1,4 +1,4 @@
-"""What holds of a world at every step, whatever happens in it."""
+"""The invariants of a world: they hold at every step, after any events."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tests.engine.world import World
 
 
 class Observer:
-    """Watches each call that begins, and what has to hold between two steps."""
+    """Checks each call that begins, and the invariants between two steps."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._called: set[tuple[str, int]] = set()
         self._exempt: set[int] = set()
         self.begun_at_stop: int | None = None
-        """How many calls had begun when the engine was told to stop."""
+        """How many calls had begun at the engine's ``stop``."""
         world.executor.watch = self._watch
 
     # --- when a call begins ---
 
     def changed_from_outside(self) -> None:
-        """Others have changed a lane: the engine cannot know before its next look, so
-        that what it has claimed may begin."""
+        """Another process has changed a lane. The engine does not know before its next
+        transaction, so calls that it has claimed may begin."""
         for one in self._world.registry:
             self._exempt.update(map(id, one.ready))
 
@@ -40,7 +40,7 @@ class Observer:
         for one in call.claimed:
             claim = (one.id, one.version)
             assert claim not in self._called, f"{one.id}: one claim is called twice"
-            assert claim not in self._world.put_back, f"{one.id} was put back"
+            assert claim not in self._world.returned, f"{one.id} was returned"
             self._called.add(claim)
         assert self.begun_at_stop is None, "a call begins after the stop"
         own = calls_of(self._world, call.operation)
@@ -73,9 +73,9 @@ class Observer:
         assert not twice, f"in two calls at once: {twice}"
 
     def _is_counted(self, one: LaneOperation) -> None:
-        home = self._world.engine._dispatcher._home
-        unread = sum(call.operation is one for call, _ in home)
-        unrecorded = len(calls_of(self._world, one)) + len(one.ready) + len(one.home)
+        results = self._world.engine._dispatcher._results
+        unread = sum(call.operation is one for call, _ in results)
+        unrecorded = len(calls_of(self._world, one)) + len(one.ready) + len(one.results)
         assert one.in_flight == unrecorded + unread, f"{one.lane} {one.operation}"
         assert one.running == len(calls_of(self._world, one))
 
@@ -89,12 +89,12 @@ class Observer:
 
 
 def is_on_the_wire(one: UnderWay, now: datetime) -> bool:
-    """Whether its provider may receive it now: it ends in time for its lease."""
+    """Whether its provider may receive it now: its time limit has not passed."""
     return in_time(one) and now < one.since + longest_call(one.call.operation.policy)
 
 
 def in_time(one: UnderWay) -> bool:
-    """Whether it began early enough to be made at all: see ``rescind.engine.calls``."""
+    """Whether the call began early enough in its lease to be made at all."""
     ends = min(claimed.progress.due_at or one.since for claimed in one.call.claimed)
     return one.since + longest_call(one.call.operation.policy) <= ends
 
@@ -107,7 +107,7 @@ def calls_of(world: World, operation: LaneOperation) -> list[UnderWay]:
 
 
 def check_ledger(world: World) -> None:
-    """Every row is final or due, and its history is an allowed path to its state."""
+    """Check that every row is final or due, and that its history is an allowed path."""
     t, c = TRANSITION.c, CANCELLATION.c
     with reading(world.ledger) as connection:
         rows = connection.execute(select(c.id, c.state, c.due_at)).all()

@@ -1,4 +1,4 @@
-"""Ledgers of a world: one in memory, and faults that the test chooses."""
+"""A world's ledger, in memory, and the faults that a test chooses for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rescind.ledger.storage.transactions import open_ledger, writing
 
 @cache
 def template() -> Path:
-    """A SQLite file with the ledger's tables, for those that have no fixtures."""
+    """A SQLite file with the ledger's tables, for code without fixtures."""
     path = Path(tempfile.mkdtemp(prefix="rescind-world-")) / "ledger.db"
     ledger = open_ledger(f"sqlite:///{path}")
     upgrade(ledger)
@@ -43,7 +43,8 @@ def in_memory(template: Path) -> Engine:
 
 @contextmanager
 def emptied() -> Iterator[Engine]:
-    """The same ledger in memory each time, empty: its statements are compiled once."""
+    """An empty ledger in memory. It is the same one each time, so that its statements
+    are compiled once."""
     ledger = _shared()
     with sqlite3.connect(template()) as source, ledger.connect() as connection:
         raw: Any = connection.connection.dbapi_connection
@@ -58,17 +59,17 @@ def _shared() -> Engine:
 
 
 class Faults:
-    """What goes wrong with the commits of a ledger, until the test says otherwise."""
+    """Faults of a ledger's commits, which the test switches on and off."""
 
     def __init__(self, ledger: Engine) -> None:
         self.away = False
         """Whether the ledger cannot be reached."""
-        self.unheard = 0
-        """So many commits happen, and their acknowledgements are lost."""
+        self.unacknowledged = 0
+        """The acknowledgements of so many next commits are lost."""
         self.tries = 0
-        """How often a transaction was begun."""
+        """How many transactions were begun."""
         self.meanwhile: list[Callable[[], None]] = []
-        """What happens while the next transaction is committed."""
+        """Functions to call while the next transaction is committed."""
         self.committing = False
         """Whether a transaction is being committed."""
         self.statements: list[str] = []
@@ -79,20 +80,37 @@ class Faults:
         self._ledger = ledger
 
     def leave(self) -> None:
-        """Nothing goes wrong with this ledger any more."""
+        """Remove all faults from this ledger."""
         event.remove(self._ledger, "begin", self._begin)
         event.remove(self._ledger, "commit", self._commit)
         event.remove(self._ledger, "before_cursor_execute", self._execute)
 
     @contextmanager
     def none(self) -> Iterator[None]:
-        """Nothing goes wrong, and nothing is counted, while the test looks."""
-        was = (self.away, self.unheard, self.meanwhile, self.tries, self.statements)
-        self.away, self.unheard, self.meanwhile, self.statements = False, 0, [], []
+        """Switch faults and counts off while the test itself uses the ledger."""
+        was = (
+            self.away,
+            self.unacknowledged,
+            self.meanwhile,
+            self.tries,
+            self.statements,
+        )
+        self.away, self.unacknowledged, self.meanwhile, self.statements = (
+            False,
+            0,
+            [],
+            [],
+        )
         try:
             yield
         finally:
-            self.away, self.unheard, self.meanwhile, self.tries, self.statements = was
+            (
+                self.away,
+                self.unacknowledged,
+                self.meanwhile,
+                self.tries,
+                self.statements,
+            ) = was
 
     def _begin(self, _connection: Connection) -> None:
         self.tries += 1
@@ -105,15 +123,15 @@ class Faults:
         for one in happenings:
             one()
         self.committing = False
-        if self.unheard:
-            self.unheard -= 1
+        if self.unacknowledged:
+            self.unacknowledged -= 1
             connection.connection.commit()
             raise _lost()
 
     def _execute(
-        self, _connection: object, _cursor: object, said: str, *_: Any
+        self, _connection: object, _cursor: object, statement: str, *_: Any
     ) -> None:
-        self.statements.append(said)
+        self.statements.append(statement)
 
 
 def _lost() -> OperationalError:
@@ -121,7 +139,7 @@ def _lost() -> OperationalError:
 
 
 def break_lane(ledger: Engine, lane: Lane, *events: str) -> None:
-    """No row of this lane can be written, by any of ``events``: INSERT and UPDATE."""
+    """Make writes to this lane's rows fail. ``events``: INSERT, UPDATE or both."""
     with writing(ledger) as connection:
         for name in events or ("INSERT", "UPDATE"):
             for statement in _breaking(connection.dialect.name, lane, name):

@@ -1,4 +1,4 @@
-"""What a world hands to the engine in place of time, threads, Redis and providers."""
+"""The fakes that a world passes to the engine: clock, executor, limiter, caller."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.executor import Done
 from rescind.engine.lane_operation import Call
 from rescind.engine.permits import Granted
-from rescind.engine.rate_limiter import Budget, Place, Rule
+from rescind.engine.rate_limiter import Grant, Permit, Rule
 from rescind.ledger.decision_events import PutBack
 from rescind.ledger.progress import Claimed
 from rescind.provider.policy import Policy
 from tests.ledger.build import NOW
 
 BEGAN = 1000.0
-"""What the monotonic clock of a world says at first."""
+"""The first reading of a world's monotonic clock, in seconds."""
 
 
 class FakeClock:
-    """It moves when a test moves it."""
+    """A clock that only a test moves."""
 
     def __init__(self) -> None:
         self.at = NOW
@@ -41,7 +41,7 @@ class FakeClock:
 
 @dataclass(eq=False, slots=True)
 class UnderWay:
-    """A call that a thread makes."""
+    """A call that a thread is making."""
 
     call: Call
     done: Done
@@ -57,7 +57,7 @@ class UnderWay:
 
 
 class FakeExecutor:
-    """Keeps each call until the test ends it."""
+    """An executor that keeps each call until the test ends it."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -67,7 +67,7 @@ class FakeExecutor:
         self.full = False
         """Whether there is no thread for a call."""
         self.watch: Callable[[Call], None] = lambda _: None
-        """Told of each call before it begins."""
+        """Called with each call before it begins."""
 
     def start(self, call: Call, done: Done) -> None:
         if self.full:
@@ -75,7 +75,7 @@ class FakeExecutor:
         self._begin(call, done)
 
     def end(self, one: UnderWay, result: CallResult | None) -> None:
-        """The call is over; its thread makes the next one, if there is one."""
+        """End the call. Its thread begins the next one, if there is one."""
         self.under_way.remove(one)
         following = one.done(one.call, result)
         if following is not None:
@@ -90,7 +90,7 @@ class FakeExecutor:
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """Permits that were asked for, and are not granted yet."""
+    """A request for permits without an answer."""
 
     lane: Lane
     calls: int
@@ -99,13 +99,13 @@ class Request:
 
 
 class FakeLimiter:
-    """Grants permits when the test says so, and knows what became of each."""
+    """A limiter that grants permits when the test says so, and keeps count of them."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.asked = 0
-        """Requests that were ever made."""
-        self.held: list[Place] = []
+        """The number of requests so far."""
+        self.held: list[Permit] = []
         """Permits that were granted and have not been released."""
 
     def request(
@@ -114,7 +114,7 @@ class FakeLimiter:
         self.asked += 1
         self.requests.append(Request(lane, calls, share, granted))
 
-    def release(self, permits: Sequence[Place]) -> None:
+    def release(self, permits: Sequence[Permit]) -> None:
         for one in permits:
             if one.rules:
                 assert any(one is held for held in self.held), "released twice"
@@ -124,9 +124,9 @@ class FakeLimiter:
         """Answer ``request`` with so many permits, and when to ask again."""
         self.requests.remove(request)
         rule = Rule("/".join(request.lane), 1, timedelta(seconds=1))
-        permits = tuple(Place((rule,)) for _ in range(calls))
+        permits = tuple(Permit((rule,)) for _ in range(calls))
         self.held += permits
-        request.granted(Budget(permits, timedelta(seconds=wait)))
+        request.granted(Grant(permits, timedelta(seconds=wait)))
 
     def grant_all(self) -> None:
         """Answer every request with all that it asks for."""
@@ -136,17 +136,17 @@ class FakeLimiter:
 
 @dataclass(frozen=True, slots=True)
 class FakeCaller:
-    """Makes no call: a test says what came of each."""
+    """A caller that makes no call: a test supplies each result."""
 
     lane: Lane
     config: LaneConfig
     operation: str
     clock: FakeClock = field(repr=False)
     back: set[tuple[str, int]] = field(repr=False)
-    """Every claim that was put back."""
+    """Every claim that was returned."""
 
-    def put_back(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+    def return_unsent(self, claimed: Sequence[Claimed], permit: Permit) -> CallResult:
         self.back.update((one.id, one.version) for one in claimed)
         events = {one.id: PutBack() for one in claimed}
         effect = Effect(why="put back before its turn came")
-        return CallResult(claimed, events, effect, self.clock.now(), place=place)
+        return CallResult(claimed, events, effect, self.clock.now(), permit=permit)

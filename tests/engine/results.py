@@ -1,4 +1,4 @@
-"""What calls bring, in short words."""
+"""Results of calls, by short names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FINDINGS = (CANCELLED, REQUESTED, ACTIVE, UNCLEAR, REFUSED, GONE)
 
 
 class Results:
-    """Makes the results of a world's calls, each with an id of its own."""
+    """Makes results for a world's calls. Each has an id of its own."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -73,6 +73,6 @@ class Results:
         return self.of(one, Halve(len(one.ids)))
 
     def too_late(self, one: UnderWay) -> CallResult:
-        """Its turn came when its lease was nearly over: nothing was sent."""
+        """The call began when its lease was nearly over: nothing was sent."""
         claimed, permit, now = one.call.claimed, one.call.permit, self._clock.now()
-        return CallResult(claimed, too_late(claimed, now), FINE, now, place=permit)
+        return CallResult(claimed, too_late(claimed, now), FINE, now, permit=permit)

@@ -1,4 +1,4 @@
-"""A call that cannot be made says so of its own orders, and of no others."""
+"""A call that cannot be made affects its own orders, and no others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rescind.engine.call_deadlines import ON_THE_WAY, Limits, TooLateError, too_
 from rescind.engine.call_results import FINE
 from rescind.engine.calls import SEALED_WAIT, Caller, longest_call
 from rescind.engine.provider_tokens import Tokens
-from rescind.engine.rate_limiter import Place
+from rescind.engine.rate_limiter import Permit
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.decision import decide
 from rescind.ledger.decision_events import Halve, Lost, NotSent, PutBack, Wait
@@ -61,7 +61,7 @@ def test_a_provider_that_refuses_connections_was_sent_nothing(caller: Caller) ->
     assert asked.effect.failed
 
 
-def test_an_order_that_cannot_be_built_is_set_apart_from_its_batch(
+def test_an_order_whose_request_cannot_be_built_is_separated_from_its_batch(
     caller: Caller,
 ) -> None:
     broken = caller.call([claimed(1, GOOD | {"reasons": {101}}), claimed(2, GOOD)])
@@ -73,7 +73,7 @@ def test_an_order_that_cannot_be_built_is_set_apart_from_its_batch(
     assert "a bug of ours" in str(alone.effect.words)
 
 
-def test_params_that_our_key_does_not_open_keep_back_their_order_alone(
+def test_params_that_cannot_be_unsealed_delay_only_their_order(
     caller: Caller,
 ) -> None:
     sealed = Seal(new_key()).close({"ibans": {"101": "TR00"}})
@@ -94,7 +94,7 @@ def test_nothing_is_sent_past_the_deadline(caller: Caller) -> None:
 
 
 class Clock:
-    """Time as the calls see it; it moves when somebody takes some."""
+    """The time that calls read. A slow login moves it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = datetime.now(UTC)
@@ -118,7 +118,7 @@ def test_a_call_ends_no_earlier_than_it_took_whatever_its_clock_is_set_to(
 
 
 class SlowLogin:
-    """Tokens that are there after ``seconds``."""
+    """Tokens whose login takes ``seconds``."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -129,7 +129,7 @@ class SlowLogin:
         return "a-token"
 
 
-def test_a_deadline_that_comes_while_it_logs_in_is_kept(
+def test_a_deadline_that_passes_during_a_login_is_kept(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
@@ -167,7 +167,7 @@ def test_a_call_whose_thread_starts_after_the_deadline_is_not_made(
     assert (done.state, done.attempts) == (State.EXPIRED, 0)
 
 
-def test_what_was_in_hand_for_too_long_is_put_back_and_is_nobodys_failure(
+def test_orders_claimed_for_too_long_are_returned_and_the_lane_is_not_at_fault(
     caller: Caller,
 ) -> None:
     lease = longest_call(AKINON.policy) - timedelta(seconds=1)
@@ -177,28 +177,28 @@ def test_what_was_in_hand_for_too_long_is_put_back_and_is_nobodys_failure(
     assert asked.call is None
 
 
-def test_a_place_that_was_kept_for_too_long_is_not_used(
+def test_a_permit_that_was_kept_for_too_long_is_not_used(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
-    place = Place(send_by=clock.now)
-    asked = caller.call([claimed(1, GOOD)], place)
+    permit = Permit(send_by=clock.now)
+    asked = caller.call([claimed(1, GOOD)], permit)
     assert asked.events == {"id-1": PutBack(clock.now)}
     assert asked.effect == FINE, "the lane has done nothing wrong"
-    assert not asked.place.used
+    assert not asked.permit.used
 
 
-def test_a_call_that_was_not_answered_has_used_its_place(caller: Caller) -> None:
-    asked = caller.call([claimed(1, GOOD)], Place())
-    assert asked.place.used
-    assert asked.place.ended is not None
+def test_a_call_without_an_answer_has_used_its_permit(caller: Caller) -> None:
+    asked = caller.call([claimed(1, GOOD)], Permit())
+    assert asked.permit.used
+    assert asked.permit.ended is not None
 
 
-def test_a_call_does_not_begin_before_its_place_is_free(caller: Caller) -> None:
-    place = Place(not_before=time.monotonic() + 0.2)
-    asked = caller.call([claimed(1, GOOD)], place)
-    assert asked.place.ended is not None
-    assert asked.place.ended >= place.not_before
+def test_a_call_does_not_begin_before_its_permit_is_valid(caller: Caller) -> None:
+    permit = Permit(not_before=time.monotonic() + 0.2)
+    asked = caller.call([claimed(1, GOOD)], permit)
+    assert asked.permit.ended is not None
+    assert asked.permit.ended >= permit.not_before
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
@@ -213,14 +213,14 @@ def test_a_redirect_after_a_cancel_leaves_it_open_and_holds_the_lane(
 
 
 def directed(caller: Caller, wire: Wire) -> Caller:
-    """The same, with an account whose provider is ``wire``."""
+    """The same caller, with an account whose provider is ``wire``."""
     values = {"base_url": f"http://{wire.host}:{wire.port}", "token": "the-token"}
     account = AKINON.account_model.model_validate(values)
     return replace(caller, config=LaneConfig(AKINON, AKINON.policy, account))
 
 
 class Renewed:
-    """Tokens of which every one is new."""
+    """Tokens that are new each time."""
 
     def get(self, *_: object) -> str:
         return new_id()
@@ -232,26 +232,26 @@ def test_with_a_new_token_a_call_is_sent_again_where_the_rate_has_room(
     wire: Wire,
     room: bool,
 ) -> None:
-    # Closed, as it says: a call on one that is just closing may get no answer.
+    # The reply closes the connection: a call on a closing one may get no answer.
     head = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
     wire.answers(head + "{}")
     here = replace(directed(caller, wire), tokens=cast("Tokens", Renewed()))
-    place = Place(more=lambda: [Place()] if room else [])
-    asked = here.call([claimed(1, GOOD)], place)
+    permit = Permit(more=lambda: [Permit()] if room else [])
+    asked = here.call([claimed(1, GOOD)], permit)
     assert len(wire.requests) == (2 if room else 1)
     assert isinstance(asked.events["id-1"], Wait if room else NotSent)
 
 
 @given(left=st.floats(-5, 30), lease=st.floats(-5, 120), kept=st.floats(-5, 30))
-def test_no_request_goes_out_after_the_deadline_its_place_or_too_late_for_its_lease(
+def test_no_request_is_sent_after_its_deadline_or_permit_or_too_late_for_its_lease(
     left: float, lease: float, kept: float
 ) -> None:
     now = datetime.now(UTC)
     policy = AKINON.policy
     before, ends = now + timedelta(seconds=left), now + timedelta(seconds=lease)
     until = now + timedelta(seconds=kept)
-    place = Place(send_by=until)
-    limits = Limits(lease_ends=ends, deadline=before, place=place)
+    permit = Permit(send_by=until)
+    limits = Limits(lease_ends=ends, deadline=before, permit=permit)
     try:
         send_by = limits.send_by(policy, now)
     except TooLateError:
@@ -263,7 +263,7 @@ def test_no_request_goes_out_after_the_deadline_its_place_or_too_late_for_its_le
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1))
-def test_of_a_batch_only_those_that_are_late_are_kept_back(lefts: list[float]) -> None:
+def test_only_the_late_orders_of_a_batch_are_returned(lefts: list[float]) -> None:
     now = datetime.now(UTC)
     batch = [
         claimed(n, GOOD, cancel_before=now + timedelta(seconds=left))

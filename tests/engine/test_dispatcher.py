@@ -1,4 +1,4 @@
-"""Calls on their way: to threads that are reused, and home again, none lost."""
+"""The dispatcher reuses threads, and loses no call and no result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rescind.engine.calls import Caller
 from rescind.engine.dispatcher import Dispatcher
 from rescind.engine.executor import ThreadExecutor
 from rescind.engine.lane_operation import Call, LaneOperation
-from rescind.engine.rate_limiter import Place
+from rescind.engine.rate_limiter import Permit
 from rescind.ledger.decision_events import Lost, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
@@ -35,20 +35,20 @@ STOPS = Effect(throttled=timedelta(seconds=30), why="too many")
 
 @dataclass
 class Making:
-    """What its calls do: ``make`` is asked for each, in a thread."""
+    """A caller whose calls do what ``make`` says, in a thread."""
 
     make: Callable[[str], Effect] = lambda _: FINE
     made: list[str] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
 
-    def call(self, claimed: Sequence[Claimed], _permit: Place) -> CallResult:
+    def call(self, claimed: Sequence[Claimed], _permit: Permit) -> CallResult:
         [one] = claimed
         self.threads.add(threading.current_thread().name)
         effect = self.make(one.id)
         self.made.append(one.id)
         return CallResult(claimed, {one.id: Lost()}, effect, NOW)
 
-    def put_back(self, claimed: Sequence[Claimed], _permit: Place) -> CallResult:
+    def return_unsent(self, claimed: Sequence[Claimed], _permit: Permit) -> CallResult:
         return CallResult(claimed, {one.id: PutBack() for one in claimed}, FINE, NOW)
 
 
@@ -59,7 +59,7 @@ def operation(making: Making, concurrency: int = 2) -> LaneOperation:
 
 def call(of: LaneOperation, name: object) -> Call:
     one = Claimed(str(name), Order(str(name)), 2, NOW, progress(State.SENDING))
-    return Call(of, of.caller, [one], Place())
+    return Call(of, of.caller, [one], Permit())
 
 
 def calls(of: LaneOperation, count: int, start: int = 0) -> list[Call]:
@@ -70,24 +70,24 @@ def calls(of: LaneOperation, count: int, start: int = 0) -> list[Call]:
 
 
 class Dispatched:
-    """A dispatcher with real threads, and what came home from it."""
+    """A dispatcher with real threads, and its results so far."""
 
     def __init__(self) -> None:
         self.failed: list[tuple[Call, Exception]] = []
         self.changed = threading.Condition()
         self.executor = ThreadExecutor(lambda *one: self.failed.append(one))
         self.dispatcher = Dispatcher(self.executor, self.changed)
-        self.home: list[tuple[Call, CallResult | None]] = []
+        self.results: list[tuple[Call, CallResult | None]] = []
 
-    def await_home(self, count: int) -> None:
-        """Until so many have come home, by notifications alone."""
+    def await_results(self, count: int) -> None:
+        """Wait for so many results, by notifications alone."""
         with self.changed:
             arrived = self.changed.wait_for(lambda: self._taken() >= count, SECONDS)
-        assert arrived, f"{len(self.home)} of {count} came home"
+        assert arrived, f"{len(self.results)} of {count} results arrived"
 
     def _taken(self) -> int:
-        self.home += self.dispatcher.take_home()
-        return len(self.home)
+        self.results += self.dispatcher.collect()
+        return len(self.results)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_threads_are_reused(own: Dispatched) -> None:
     lane = operation(making)
     for start in range(0, 60, 6):
         own.dispatcher.start(lane, calls(lane, 6, start))
-        own.await_home(start + 6)
+        own.await_results(start + 6)
     assert sorted(map(int, making.made)) == list(range(60))
     assert len(making.threads) <= 4
     assert lane.running == 0
@@ -123,7 +123,7 @@ def test_no_more_calls_are_made_at_once_than_the_lane_may(own: Dispatched) -> No
     lane = operation(Making(make), concurrency=3)
     for start in range(0, 40, 10):
         own.dispatcher.start(lane, calls(lane, 10, start))
-    own.await_home(40)
+    own.await_results(40)
     assert most["calls"] == 3
 
 
@@ -136,8 +136,8 @@ def test_a_call_that_raises_leaves_the_others_going(own: Dispatched) -> None:
     making = Making(make)
     lane = operation(making)
     own.dispatcher.start(lane, calls(lane, 8))
-    own.await_home(8)
-    assert [one.claimed[0].id for one, result in own.home if result is None] == ["3"]
+    own.await_results(8)
+    assert [one.claimed[0].id for one, result in own.results if result is None] == ["3"]
     assert [(one.claimed[0].id, str(error)) for one, error in own.failed] == [
         ("3", "a bug")
     ]
@@ -148,31 +148,31 @@ def test_a_call_that_stops_its_lane_halts_the_next_ready_one(own: Dispatched) ->
     making = Making(lambda name: STOPS if name == "0" else FINE)
     lane = operation(making, concurrency=1)
     own.dispatcher.start(lane, calls(lane, 5))
-    own.await_home(1)
+    own.await_results(1)
     assert making.made == ["0"]
     back = own.dispatcher.withdraw(lane)
     assert [one.claimed[0].id for one in back] == ["1", "2", "3", "4"]
     own.dispatcher.start(lane, [call(lane, "later")])
-    own.await_home(2)
+    own.await_results(2)
     assert making.made == ["0", "later"]
 
 
-def test_a_lane_that_hangs_keeps_no_other_waiting(own: Dispatched) -> None:
+def test_a_lane_that_hangs_delays_no_other_lane(own: Dispatched) -> None:
     go = threading.Event()
     stuck = operation(Making(lambda _: FINE if go.wait(SECONDS) else STOPS), 4)
     free = operation(Making())
     own.dispatcher.start(stuck, calls(stuck, 8))
     own.dispatcher.start(free, calls(free, 20))
-    own.await_home(20)
+    own.await_results(20)
     found = own.executor.oldest()
     assert found is not None
     assert found[1].operation is stuck
     go.set()
-    own.await_home(28)
+    own.await_results(28)
     assert own.executor.oldest() is None
 
 
-def test_what_is_withdrawn_while_threads_take_calls_is_made_or_given_back_once(
+def test_each_call_withdrawn_while_threads_take_calls_is_made_or_returned_once(
     own: Dispatched,
 ) -> None:
     making = Making()
@@ -181,12 +181,12 @@ def test_what_is_withdrawn_while_threads_take_calls_is_made_or_given_back_once(
     for start in range(0, 2000, 20):
         own.dispatcher.start(lane, calls(lane, 20, start))
         back += [one.claimed[0].id for one in own.dispatcher.withdraw(lane)]
-    own.await_home(2000 - len(back))
+    own.await_results(2000 - len(back))
     assert sorted(map(int, making.made + back)) == list(range(2000))
 
 
 class Exhausted(ThreadPoolExecutor):
-    """A pool that has no thread to spare at times, as the system may not have one."""
+    """A pool that has no more threads at times, as the system may have none."""
 
     none_left = False
 
@@ -196,27 +196,27 @@ class Exhausted(ThreadPoolExecutor):
         cast("Any", super())._adjust_thread_count()
 
 
-def test_a_call_without_a_thread_is_put_back_and_never_made(own: Dispatched) -> None:
+def test_a_call_without_a_thread_is_returned_and_never_made(own: Dispatched) -> None:
     making = Making()
     lane = operation(making, concurrency=3)
     pool = own.executor._threads = Exhausted(8)
     own.dispatcher.start(lane, [call(lane, "first")])
-    own.await_home(1)
+    own.await_results(1)
     pool.none_left = True
     own.dispatcher.start(lane, calls(lane, 6))
-    own.await_home(7)
+    own.await_results(7)
     pool.none_left = False
     own.dispatcher.start(lane, [call(lane, "last")])
-    own.await_home(8)
+    own.await_results(8)
     pool.shutdown()
-    put_back = [
+    returned = [
         one.claimed[0].id
-        for one, result in own.home
+        for one, result in own.results
         if result and isinstance(result.events[one.claimed[0].id], PutBack)
     ]
-    assert put_back
-    assert len(own.home) == 8
-    assert Counter(making.made + put_back) == Counter(
+    assert returned
+    assert len(own.results) == 8
+    assert Counter(making.made + returned) == Counter(
         ["first", "last", *map(str, range(6))]
     )
     assert lane.running == 0
@@ -237,9 +237,9 @@ class Courses(RuleBasedStateMachine):
         self.lane = operation(self.making, concurrency)
         self.started = 0
         self.seen: Counter[str] = Counter()
-        """How often each call has come home or was withdrawn."""
+        """How often each call was collected or withdrawn."""
         self.stopped = False
-        """Whether a result came home that no one has looked at."""
+        """Whether a result arrived that stops the lane."""
         self.closed_at: int | None = None
 
     @rule(count=st.integers(0, 6), full=st.booleans())
@@ -263,8 +263,8 @@ class Courses(RuleBasedStateMachine):
         self.executor.end(one, result)
 
     @rule()
-    def take_home(self) -> None:
-        for one, _ in self.dispatcher.take_home():
+    def collect(self) -> None:
+        for one, _ in self.dispatcher.collect():
             self.seen[one.claimed[0].id] += 1
 
     @rule()
@@ -285,7 +285,7 @@ class Courses(RuleBasedStateMachine):
         places = Counter(self.seen)
         places.update(one.claimed[0].id for one in self.lane.ready)
         places.update(one.ids[0] for one in self.executor.under_way)
-        places.update(one.claimed[0].id for one, _ in self.dispatcher._home)
+        places.update(one.claimed[0].id for one, _ in self.dispatcher._results)
         assert places == Counter(map(str, range(self.started)))
 
     @invariant()

@@ -1,4 +1,4 @@
-"""Several cancellations of one order: its provider is asked once."""
+"""Several cancellations of one order call its provider once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ends(world: World) -> dict[str, tuple[str, str | None, int]]:
 
 
 def called(world: World) -> Counter[str]:
-    """How often each order was in a call."""
+    """In how many calls each order was."""
     return Counter(order for one in world.executor.begun for order in one.orders)
 
 
@@ -44,7 +44,7 @@ def end_all_by(world: World, event: Event) -> None:
 
 
 def go_on(world: World) -> None:
-    """Until the one that gave way is looked at again."""
+    """Run until the cancellation that gave way is due again."""
     world.settle()
     world.run(AGAIN + 0.1)
     world.sweep()
@@ -52,7 +52,7 @@ def go_on(world: World) -> None:
 
 
 def until_called(world: World) -> None:
-    """Until a call begins: its lane may back off meanwhile."""
+    """Run until a call begins: the lane may back off meanwhile."""
     for _ in range(200):
         world.settle()
         if world.under_way:
@@ -62,7 +62,7 @@ def until_called(world: World) -> None:
     raise AssertionError("no call begins")
 
 
-def test_in_one_message_one_is_called_and_the_other_ends_as_it_does(
+def test_of_two_keys_for_one_order_in_a_message_one_is_called_and_both_end_alike(
     world: World,
 ) -> None:
     world.submit(world.new("1"), world.new("1", key="own"), world.new("2"))
@@ -78,7 +78,7 @@ def test_in_one_message_one_is_called_and_the_other_ends_as_it_does(
     }
 
 
-def test_while_one_is_at_its_provider_the_other_waits(world: World) -> None:
+def test_while_one_cancellation_is_calling_the_other_waits(world: World) -> None:
     world.submit_orders(["1"])
     world.settle()
     world.submit(world.new("1", key="own"))
@@ -90,7 +90,7 @@ def test_while_one_is_at_its_provider_the_other_waits(world: World) -> None:
     assert ends(world)["own"] == ("cancelled", "already_cancelled", 0)
 
 
-def test_once_it_is_cancelled_it_is_not_sent_again(world: World) -> None:
+def test_an_order_that_is_cancelled_is_not_sent_again(world: World) -> None:
     world.submit(world.new("1", key="first"))
     world.finish()
     world.submit(world.new("1"), world.new("1", key="third"))
@@ -101,7 +101,7 @@ def test_once_it_is_cancelled_it_is_not_sent_again(world: World) -> None:
     }
 
 
-def test_where_the_first_one_is_refused_the_other_goes_its_own_way(
+def test_if_the_first_cancellation_is_refused_the_second_is_sent(
     world: World,
 ) -> None:
     world.submit(world.new("1"), world.new("1", key="own"))
@@ -114,7 +114,7 @@ def test_where_the_first_one_is_refused_the_other_goes_its_own_way(
     assert ends(world)["own"] == ("cancelled", "confirmed", 1)
 
 
-def test_one_that_may_have_been_cancelled_is_asked_for_first(world: World) -> None:
+def test_an_order_that_may_have_been_cancelled_is_read_first(world: World) -> None:
     world.reload({lane(): policy(give_up_after=timedelta(seconds=1))})
     world.submit_orders(["1"])
     for _ in range(5):
@@ -137,8 +137,8 @@ def test_one_that_may_have_been_cancelled_is_asked_for_first(world: World) -> No
     assert ends(world)["own"] == ("cancelled", "confirmed", 1)
 
 
-def test_no_order_is_twice_in_one_call_nor_in_two_at_once(world: World) -> None:
-    """As the issue's call of AWB1, AWB1, AWB9 was."""
+def test_no_order_is_twice_in_one_call_or_in_two_calls_at_once(world: World) -> None:
+    """For example, no call may hold AWB1, AWB1, AWB9."""
     for key in range(3):
         new = [world.new(str(n), key=f"{key}-{n}") for n in range(2 * PARTS)]
         world.submit(*new)
@@ -151,15 +151,15 @@ def test_no_order_is_twice_in_one_call_nor_in_two_at_once(world: World) -> None:
     assert {state for state, _, _ in ends(world).values()} == {"cancelled"}
 
 
-def test_the_same_order_of_another_account_is_another_one(memory: Engine) -> None:
+def test_orders_of_two_accounts_are_different_orders(memory: Engine) -> None:
     world = World(memory, {lane(0): policy(), lane(1): policy()})
     world.submit(world.new("1", lane(0)), world.new("1", lane(1), key="own"))
     world.settle()
     assert sorted(world.orders_under_way()) == ["1", "1"]
 
 
-def test_what_cannot_be_looked_up_is_not_sent(world: World) -> None:
-    """The ledger goes away between the claim and the look."""
+def test_an_order_whose_duplicates_cannot_be_read_is_not_sent(world: World) -> None:
+    """The ledger goes away between the claim and the check for duplicates."""
     world.submit_orders(["1"])
     tries = world.faults.tries
 

@@ -1,4 +1,4 @@
-"""What cannot be written keeps nothing else from being written, and is tried again."""
+"""A share that cannot be written delays no other share, and is tried again."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def world(engine: Engine) -> World:
     return World(engine, {lane(n): policy(concurrency=2) for n in range(3)})
 
 
-def events(said: list[Any]) -> list[str]:
-    return [line["event"] for line in said]
+def events(logged: list[Any]) -> list[str]:
+    return [line["event"] for line in logged]
 
 
 # --- one lane that cannot be written ---
@@ -45,18 +45,20 @@ def test_a_lane_that_cannot_be_written_leaves_the_others_going(world: World) -> 
     assert world.orders_under_way(BAD) == []
 
 
-def test_it_fails_its_own_submissions_and_no_others(world: World) -> None:
+def test_a_lane_that_cannot_be_written_fails_only_its_own_submissions(
+    world: World,
+) -> None:
     break_lane(world.ledger, BAD)
     mixed = world.submit(world.new("1", BAD), world.new("2", GOOD))
     other = world.submit_orders("3", GOOD)
     world.finish()
     assert isinstance(mixed.exception(0), Exception)
     assert other.result(0)
-    # What could be written is: its sender learns of it as of a duplicate.
+    # The good order is written. Sent again, it is a duplicate.
     assert world.states() == {"2": "cancelled", "3": "cancelled"}
 
 
-def test_one_submission_that_cannot_be_written_leaves_its_lanes_others(
+def test_a_submission_that_cannot_be_written_fails_no_other_of_its_lane(
     world: World,
 ) -> None:
     bad = world.submit(world.new("1", metadata={"no": object()}))
@@ -69,7 +71,7 @@ def test_one_submission_that_cannot_be_written_leaves_its_lanes_others(
     assert world.states() == {"2": "cancelled"}
 
 
-def test_what_could_not_be_written_is_tried_again_with_growing_pauses(
+def test_a_share_that_could_not_be_written_is_tried_again_with_growing_pauses(
     world: World,
 ) -> None:
     world.submit_orders("1", BAD)
@@ -88,7 +90,7 @@ def test_what_could_not_be_written_is_tried_again_with_growing_pauses(
 
 
 def pause(world: World) -> float:
-    """For how long nothing more is tried on the lane that is broken."""
+    """Seconds until the broken lane is tried again."""
     return world.operation(of=BAD).not_before - world.clock.monotonic()
 
 
@@ -121,13 +123,13 @@ def test_a_lane_that_can_be_written_again_goes_on_with_its_results_and_claims(
     assert world.operation(of=BAD).faults == 0
 
 
-def test_a_result_that_cannot_be_written_is_kept_once(world: World) -> None:
+def test_a_result_that_cannot_be_written_is_kept_only_once(world: World) -> None:
     world.submit_orders("12", BAD)
     world.settle()
     break_lane(world.ledger, BAD)
     world.end_all()
     world.step()
-    assert len(world.operation(of=BAD).home) == 2
+    assert len(world.operation(of=BAD).results) == 2
     mend_lane(world.ledger)
     world.run(LONGEST_RETRY)
     assert world.operation(of=BAD).in_flight == 0
@@ -162,7 +164,7 @@ def test_new_orders_that_could_not_be_written_can_be_sent_again(world: World) ->
 
 
 def test_a_broken_lane_is_written_by_itself_and_fails_no_transaction_of_others(
-    world: World, said: list[Any]
+    world: World, logged: list[Any]
 ) -> None:
     break_lane(world.ledger, BAD)
     for number in range(10):
@@ -170,12 +172,12 @@ def test_a_broken_lane_is_written_by_itself_and_fails_no_transaction_of_others(
         world.submit_orders([f"good-{number}"], GOOD)
         world.finish()
         world.clock.advance(LONGEST_RETRY + 1)
-    joint = [one for one in events(said) if one.startswith("a transaction failed")]
+    joint = [one for one in events(logged) if one.startswith("a transaction failed")]
     assert len(joint) == 1
 
 
 def test_a_count_that_fails_fails_no_transaction_of_others(
-    memory: Engine, said: list[Any]
+    memory: Engine, logged: list[Any]
 ) -> None:
     its = policy(rate="5/second")
     world = World(memory, {BAD: its, GOOD: policy()})
@@ -189,7 +191,7 @@ def test_a_count_that_fails_fails_no_transaction_of_others(
         world.submit_orders([f"good-{number}"], GOOD)
         world.finish()
         world.clock.advance(1)
-    joint = [one for one in events(said) if one.startswith("a transaction failed")]
+    joint = [one for one in events(logged) if one.startswith("a transaction failed")]
     assert len(joint) <= 1
 
 
@@ -224,9 +226,9 @@ def test_the_engine_rests_while_the_ledger_is_away(world: World) -> None:
 
 def test_nothing_is_called_twice_when_an_acknowledgement_is_lost(world: World) -> None:
     future = world.submit_orders("12")
-    world.faults.unheard = 1
+    world.faults.unacknowledged = 1
     world.run(2)
-    # They are in the ledger, so nobody has inserted them now.
+    # They are in the ledger, so the second try has inserted none.
     assert future.result(0) == frozenset()
     world.finish()
     world.clock.advance(LEASE_OVER)
@@ -241,7 +243,7 @@ def test_a_result_whose_acknowledgement_was_lost_is_recorded_once(
 ) -> None:
     world.submit_orders("12")
     world.settle()
-    world.faults.unheard = 1
+    world.faults.unacknowledged = 1
     world.end_all()
     world.run(2)
     assert world.states() == {"1": "cancelled", "2": "cancelled"}
@@ -252,14 +254,14 @@ def test_a_result_whose_acknowledgement_was_lost_is_recorded_once(
 
 
 def test_a_result_whose_lease_has_ended_is_dropped_and_logged(
-    world: World, said: list[Any]
+    world: World, logged: list[Any]
 ) -> None:
     world.submit_orders("1")
     world.settle()
     world.faults.away = True
     world.end_all()
     world.run(LEASE_OVER)
-    assert events(said).count("results not recorded in time: read back") == 1
+    assert events(logged).count("results not recorded in time: read back") == 1
     assert world.operation().in_flight == 0
     world.faults.away = False
     world.sweep()
@@ -291,7 +293,7 @@ def test_calls_behind_a_result_that_is_dropped_are_not_forgotten(
 
 
 def quicken(world: World) -> None:
-    """Let calls end so fast that others are claimed ahead."""
+    """Let calls end so fast that the lane claims ahead."""
     for number in range(40):
         world.submit_orders([f"quick-{number}"])
         world.settle()
@@ -317,7 +319,7 @@ def test_an_abandoned_submission_is_not_inserted_when_the_ledger_is_back(
 def test_a_ledger_that_goes_away_is_not_tried_for_each_lane_that_is_apart(
     world: World,
 ) -> None:
-    """Each try takes up to 35 s, and a step of 120 s ends the process."""
+    """Each try takes up to 35 s, and the watchdog ends a step after 120 s."""
     for number in range(3):
         world.operation(of=lane(number)).faults = 3
         for order in range(10):
@@ -331,7 +333,7 @@ def test_a_ledger_that_goes_away_is_not_tried_for_each_lane_that_is_apart(
     assert len(world.states()) == 30
 
 
-def test_what_is_to_be_tried_again_is_even_if_its_moment_comes_during_a_step(
+def test_a_retry_that_becomes_due_during_a_step_is_made(
     world: World,
 ) -> None:
     world.submit_orders("1", BAD)
@@ -347,15 +349,15 @@ def test_what_is_to_be_tried_again_is_even_if_its_moment_comes_during_a_step(
     assert world.states()["1"] == "cancelled"
 
 
-def test_no_submission_waits_for_ever(world: World) -> None:
-    """Whatever happens, each future is resolved or its orders are kept."""
+def test_every_submission_is_resolved(world: World) -> None:
+    """Each future is resolved, whatever faults the ledger has meanwhile."""
     futures: list[Future[frozenset[str]]] = []
     for number in range(6):
         world.faults.away = number % 3 == 1
-        world.faults.unheard = int(number % 3 == 2)
+        world.faults.unacknowledged = int(number % 3 == 2)
         futures += [world.submit_orders([f"{number}-{n}"], lane(n)) for n in range(3)]
         world.run(0.2)
-    world.faults.away, world.faults.unheard = False, 0
+    world.faults.away, world.faults.unacknowledged = False, 0
     world.run(20)
     assert all(one.done() for one in futures)
 
@@ -366,7 +368,7 @@ def test_no_submission_waits_for_ever(world: World) -> None:
 def test_results_are_kept_while_postgresql_is_read_only(
     postgres_ledger_url: str,
 ) -> None:
-    """As after a failover: what was the primary is a standby, and takes no write."""
+    """As after a failover: the former primary is a standby, and accepts no write."""
     ledger = open_ledger(postgres_ledger_url)
     world = World(ledger, {lane(): policy()})
     world.submit_orders("12")
@@ -386,7 +388,7 @@ def test_results_are_kept_while_postgresql_is_read_only(
 
 @contextmanager
 def read_only(url: str) -> Iterator[None]:
-    """Every session of before ends, and those that begin can write nothing."""
+    """End every session, and make new ones read-only."""
     admin = open_ledger(f"{url}&options=-c%20default_transaction_read_only%3Doff")
     with writing(admin) as connection:
         connection.execute(text(ALTER.format("SET default_transaction_read_only = on")))

@@ -1,4 +1,4 @@
-"""A lane that is paused, held or tripped: nothing is sent on it but a probe."""
+"""A lane that is paused, held or tripped sends nothing but a probe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.ledger.build import HOUR, NOW, policy
 from worker.notifications import OPERATIONS
 
 LEFT = lane(1)
-"""Another lane, which all of this leaves alone."""
+"""Another lane, which stays open."""
 PAUSED = LaneState(paused_until=NOW + HOUR, pause_reason="too many")
 HELD = LaneState(held_at=NOW, held_reason="the key is not valid", probe_at=NOW + HOUR)
 OPERATORS = hold_for_operator(LaneState(), NOW)
@@ -36,13 +36,13 @@ def world(memory: Engine) -> World:
     return World(memory, {lane(): SINGLE, LEFT: SINGLE})
 
 
-def let_be(world: World, state: LaneState) -> None:
+def set_lane_state(world: World, state: LaneState) -> None:
     with writing(world.ledger) as connection:
         write_lane(connection, lane(), state)
 
 
-def put_in(world: World, count: int, state: State = State.QUEUED) -> None:
-    """Orders that stand in the ledger already."""
+def insert_orders(world: World, count: int, state: State = State.QUEUED) -> None:
+    """Insert orders into the ledger without the engine."""
     progress = Progress(state, due_at=NOW)
     if state is not State.QUEUED:
         asked = replace(progress, attempts=1, spent=1, sent_at=NOW)
@@ -64,10 +64,10 @@ def notify_all(world: World) -> None:
 def test_nothing_is_sent_on_a_closed_lane_and_others_go_on(
     world: World, state: LaneState
 ) -> None:
-    let_be(world, state)
-    put_in(world, 5)
-    put_in(world, 5, State.VERIFYING)
-    put_in(world, 5, State.REQUESTED)
+    set_lane_state(world, state)
+    insert_orders(world, 5)
+    insert_orders(world, 5, State.VERIFYING)
+    insert_orders(world, 5, State.REQUESTED)
     notify_all(world)
     world.submit_orders("1", LEFT)
     world.run(5)
@@ -78,11 +78,11 @@ def test_nothing_is_sent_on_a_closed_lane_and_others_go_on(
 def test_new_orders_of_a_closed_lane_are_in_the_ledger_at_once(
     world: World, state: LaneState
 ) -> None:
-    let_be(world, state)
+    set_lane_state(world, state)
     for order in "1234":
         future = world.submit_orders(order)
         world.run(0.1)
-        assert future.done(), "its sender waits for a lane that is closed"
+        assert future.done(), "its sender waits for a closed lane"
         assert world.states()[order] == "queued"
     assert world.under_way == []
 
@@ -93,8 +93,8 @@ def test_a_closed_lane_costs_nothing_until_it_is_notified(
     memory: Engine, state: LaneState, rate: str
 ) -> None:
     world = World(memory, {lane(): policy(rate=rate)})
-    let_be(world, state)
-    put_in(world, 5)
+    set_lane_state(world, state)
+    insert_orders(world, 5)
     notify_all(world)
     world.settle()
     asked = world.limiter.asked
@@ -107,7 +107,7 @@ def test_a_closed_lane_costs_nothing_until_it_is_notified(
 def test_a_lane_whose_pause_is_over_goes_on_when_the_sweep_notifies(
     world: World,
 ) -> None:
-    let_be(world, replace(PAUSED, paused_until=NOW + timedelta(seconds=30)))
+    set_lane_state(world, replace(PAUSED, paused_until=NOW + timedelta(seconds=30)))
     world.submit_orders("123")
     world.settle()
     world.run(31)
@@ -120,7 +120,7 @@ def test_a_lane_whose_pause_is_over_goes_on_when_the_sweep_notifies(
 def test_a_new_order_that_comes_after_a_pause_is_called_at_once(
     world: World, first: str
 ) -> None:
-    let_be(world, replace(PAUSED, paused_until=NOW + timedelta(seconds=30)))
+    set_lane_state(world, replace(PAUSED, paused_until=NOW + timedelta(seconds=30)))
     if first == "order":
         world.submit_orders("1")
     notify_all(world)
@@ -133,10 +133,10 @@ def test_a_new_order_that_comes_after_a_pause_is_called_at_once(
 def test_a_lane_that_an_operator_resumes_takes_new_orders_at_once(
     world: World,
 ) -> None:
-    let_be(world, OPERATORS)
+    set_lane_state(world, OPERATORS)
     world.submit_orders("1")
     world.settle()
-    let_be(world, LaneState())
+    set_lane_state(world, LaneState())
     world.submit_orders("2")
     world.run(0.1)
     assert "2" in world.orders_under_way()
@@ -148,8 +148,8 @@ def test_a_lane_that_an_operator_resumes_takes_new_orders_at_once(
 def test_a_held_lane_is_probed_by_one_call_when_its_time_has_come(
     world: World,
 ) -> None:
-    let_be(world, HELD)
-    put_in(world, 5)
+    set_lane_state(world, HELD)
+    insert_orders(world, 5)
     notify_all(world)
     world.run(HOUR.total_seconds() + 1)
     world.sweep()
@@ -163,8 +163,8 @@ def test_a_held_lane_is_probed_by_one_call_when_its_time_has_come(
 def test_a_tripped_lane_is_probed_by_one_call_and_opens_when_it_is_answered(
     world: World,
 ) -> None:
-    let_be(world, TRIPPED)
-    put_in(world, 5)
+    set_lane_state(world, TRIPPED)
+    insert_orders(world, 5)
     notify_all(world)
     world.run(5)
     assert len(world.under_way) == 1
@@ -177,8 +177,8 @@ def test_a_tripped_lane_is_probed_by_one_call_and_opens_when_it_is_answered(
 
 
 def test_a_tripped_lane_pauses_again_when_its_probe_fails(world: World) -> None:
-    let_be(world, TRIPPED)
-    put_in(world, 5)
+    set_lane_state(world, TRIPPED)
+    insert_orders(world, 5)
     notify_all(world)
     world.settle()
     world.end_all(world.results.not_sent)
@@ -188,8 +188,8 @@ def test_a_tripped_lane_pauses_again_when_its_probe_fails(world: World) -> None:
 
 
 def test_new_orders_beside_a_probe_are_kept_and_wait_for_it(world: World) -> None:
-    let_be(world, TRIPPED)
-    put_in(world, 1)
+    set_lane_state(world, TRIPPED)
+    insert_orders(world, 1)
     notify_all(world)
     world.settle()
     future = world.submit_orders(range(10))
@@ -200,15 +200,15 @@ def test_new_orders_beside_a_probe_are_kept_and_wait_for_it(world: World) -> Non
     assert set(world.states().values()) == {"cancelled"}
 
 
-# --- what is claimed and not begun ---
+# --- calls that are claimed and not begun ---
 
 
 def quick(memory: Engine, its: Policy) -> World:
     """A lane that claims ahead for each of its operations."""
     world = World(memory, {lane(): its})
-    put_in(world, 20)
-    put_in(world, 20, State.VERIFYING)
-    put_in(world, 20, State.REQUESTED)
+    insert_orders(world, 20)
+    insert_orders(world, 20, State.VERIFYING)
+    insert_orders(world, 20, State.REQUESTED)
     for name in OPERATIONS:
         world.operation(name).pace = 1000.0
     notify_all(world)
@@ -223,7 +223,7 @@ def unbegun(world: World) -> int:
 
 @pytest.mark.parametrize("which", OPERATIONS)
 @pytest.mark.parametrize("how", ["throttled", "held"])
-def test_what_stops_a_lane_puts_back_what_no_thread_has_begun_on_all_operations(
+def test_a_result_that_stops_a_lane_returns_the_unbegun_calls_of_all_operations(
     memory: Engine, which: str, how: str
 ) -> None:
     world = quick(memory, policy(concurrency=2))
@@ -253,10 +253,10 @@ def test_what_stops_a_lane_puts_back_what_no_thread_has_begun_on_all_operations(
         if one.call.operation.operation == "cancel"
     )
     assert sent == calls
-    assert counted == 0, "what was not sent is not counted"
+    assert counted == 0, "an unsent order has no attempt"
 
 
-def test_a_lane_that_trips_puts_back_what_no_thread_has_begun(memory: Engine) -> None:
+def test_a_lane_that_trips_returns_its_unbegun_calls(memory: Engine) -> None:
     world = quick(memory, policy(concurrency=2, trip_after=2))
     cancels = [
         one for one in world.under_way if one.call.operation.operation == "cancel"
@@ -267,7 +267,7 @@ def test_a_lane_that_trips_puts_back_what_no_thread_has_begun(memory: Engine) ->
     assert unbegun(world) == 0
 
 
-def test_no_call_begins_behind_one_that_stops_before_the_engine_has_looked(
+def test_no_call_begins_after_a_result_that_stops_the_lane(
     memory: Engine,
 ) -> None:
     world = quick(memory, policy(concurrency=2))
@@ -294,7 +294,7 @@ def test_no_call_of_a_commit_begins_if_the_lane_was_stopped_meanwhile(
     assert world.operation().in_flight == 0
 
 
-def test_what_was_put_back_is_sent_when_the_lane_goes_on(memory: Engine) -> None:
+def test_returned_orders_are_sent_when_the_lane_goes_on(memory: Engine) -> None:
     world = quick(memory, policy(concurrency=2))
     world.end_all(world.results.throttled)
     world.run(31)
@@ -309,7 +309,7 @@ def test_a_throttle_is_counted_once(memory: Engine) -> None:
     world = World(memory, {lane(): policy()})
     world.submit_orders("1")
     world.settle()
-    world.faults.unheard = 1
+    world.faults.unacknowledged = 1
     world.end_all(world.results.throttled)
     world.run(2)
     with writing(memory) as connection:
@@ -319,7 +319,7 @@ def test_a_throttle_is_counted_once(memory: Engine) -> None:
     assert found == 1
 
 
-def test_answers_of_one_step_are_taken_in_their_order(world: World) -> None:
+def test_results_of_one_step_are_applied_in_their_order(world: World) -> None:
     """A throttle that another call met stays in force."""
     world.submit_orders("12")
     world.settle()

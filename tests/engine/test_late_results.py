@@ -1,4 +1,4 @@
-"""Results that come after their lease: what was decided since stands."""
+"""A result that arrives after its lease does not change what was decided since."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def test_a_late_result_that_says_otherwise_changes_nothing(world: World) -> None
 
 
 def test_a_late_result_that_comes_alone_is_left_out_and_logged(
-    world: World, said: list[Any]
+    world: World, logged: list[Any]
 ) -> None:
     reclaimed(world)
     late, present = world.under_way
     world.end(late, lambda one: world.results.of(one, CANCELLED))
     world.settle()
     assert world.states() == {"1": "verifying"}
-    assert "moved by another worker meanwhile" in [one["event"] for one in said]
+    assert "moved by another worker meanwhile" in [one["event"] for one in logged]
     world.end(present, lambda one: world.results.of(one, CANCELLED))
     world.settle()
     assert world.states() == {"1": "cancelled"}
@@ -84,7 +84,7 @@ def test_a_late_result_that_comes_alone_is_left_out_and_logged(
 
 
 def test_a_late_answer_to_a_cancel_beside_its_reading_changes_nothing(
-    world: World, said: list[Any]
+    world: World, logged: list[Any]
 ) -> None:
     world.submit_orders("1")
     world.settle()
@@ -103,5 +103,5 @@ def test_a_late_answer_to_a_cancel_beside_its_reading_changes_nothing(
     states = [after for _, _, after in steps(world.ledger, one)]
     assert states == ["queued", "sending", "verifying", "cancelled"]
     assert outcomes(world) == 1
-    failed = [one for one in said if one["event"].startswith("a transaction failed")]
+    failed = [one for one in logged if one["event"].startswith("a transaction failed")]
     assert failed == []

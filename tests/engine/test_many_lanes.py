@@ -1,4 +1,4 @@
-"""Many lanes cost no more transactions or statements than few."""
+"""Many lanes need no more transactions or statements than a few."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.ledger.build import NOW, policy
 
 FEW, MANY = 3, 300
 SPARE = 3
-"""Statements that a few lanes may do without: such as one for those that have a row."""
+"""Statements that many lanes may need and a few do not, such as one for the lanes that
+have a row."""
 
 
 def world_of(engine: Engine, count: int, rate: str = "none") -> World:
@@ -20,7 +21,7 @@ def world_of(engine: Engine, count: int, rate: str = "none") -> World:
 
 
 def statements(world: World, count: int) -> dict[str, int]:
-    """How many statements each kind of step takes, with so many lanes at once."""
+    """The number of statements of each kind of step, with so many lanes at once."""
     found: dict[str, int] = {}
 
     def step(name: str) -> None:
@@ -68,7 +69,7 @@ def test_new_orders_of_many_lanes_are_all_called_in_one_step(many: World) -> Non
     for number in range(MANY):
         many.submit_orders("1", lane(number))
     many.step()
-    # One writes; another one looks for other cancellations of the same orders.
+    # One writes; the other one reads the cancellations of the same orders.
     assert many.faults.tries == 2
     assert len(many.under_way) == MANY
 

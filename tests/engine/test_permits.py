@@ -73,7 +73,7 @@ def test_each_permit_of_a_call_is_released_once_when_the_call_is_over(
 
 
 def work(world: World, rounds: int = 50) -> None:
-    """Grant all that is asked for, and end all calls, until nothing is left to do."""
+    """Grant all requests and end all calls, until nothing is left to do."""
     for _ in range(rounds):
         world.settle()
         if not world.under_way and not world.limiter.requests:
@@ -85,7 +85,7 @@ def work(world: World, rounds: int = 50) -> None:
 
 
 def test_permits_that_find_no_order_are_released_at_once(world: World) -> None:
-    [one] = put_in(world, 1)
+    [one] = insert_orders(world, 1)
     world.engine.notify([(LIMITED, "cancel")])
     world.settle()
     [request] = world.limiter.requests
@@ -96,7 +96,7 @@ def test_permits_that_find_no_order_are_released_at_once(world: World) -> None:
     assert world.limiter.held == []
 
 
-def put_in(world: World, count: int) -> list[str]:
+def insert_orders(world: World, count: int) -> list[str]:
     new = [world.new(str(n)) for n in range(count)]
     with writing(world.ledger) as connection:
         insert_new(connection, new, NOW)
@@ -112,11 +112,11 @@ def take_away(world: World, one: str) -> None:
         )
 
 
-def test_permits_that_come_when_nothing_is_left_to_do_are_released_at_once(
+def test_permits_that_arrive_when_no_order_is_left_are_released_at_once(
     world: World,
 ) -> None:
-    """What waited went to another worker, and the lane has come to rest meanwhile."""
-    first, second = put_in(world, 2)
+    """Another worker took the waiting orders, and the lane has come to rest."""
+    first, second = insert_orders(world, 2)
     world.engine.notify([(LIMITED, "cancel")])
     world.settle()
     world.limiter.grant(world.limiter.requests[0], 1)
@@ -191,7 +191,7 @@ def test_a_lane_that_is_written_again_asks_for_permits_again(world: World) -> No
     assert world.limiter.held == []
 
 
-def test_a_lane_whose_rate_is_used_up_asks_again_when_it_was_told_to(
+def test_a_lane_whose_rate_is_used_up_asks_again_after_the_wait_it_was_given(
     world: World,
 ) -> None:
     world.submit_orders(range(10))
@@ -280,7 +280,7 @@ def test_only_readings_of_a_lane_with_a_read_rate_need_permits(
     assert world.under_way == []
 
 
-def test_permits_of_calls_that_are_put_back_are_released(world: World) -> None:
+def test_permits_of_returned_calls_are_released(world: World) -> None:
     world.submit_orders(range(12))
     world.operation().pace = 1000.0
     world.settle()
@@ -293,10 +293,10 @@ def test_permits_of_calls_that_are_put_back_are_released(world: World) -> None:
     assert set(world.states().values()) == {"queued"}
 
 
-def test_orders_that_find_no_permit_are_put_back_unsent(world: World) -> None:
-    """A refused batch comes in more calls than there are permits for."""
+def test_orders_without_a_permit_are_returned_unsent(world: World) -> None:
+    """The orders of a refused batch need more calls than there are permits."""
     world.reload({LIMITED: ITS.model_copy(update={"batch": 10}), FREE: ITS})
-    put_in(world, 12)
+    insert_orders(world, 12)
     with writing(world.ledger) as connection:
         connection.exec_driver_sql("UPDATE cancellation SET batch_cap = 4")
     world.engine.notify([(LIMITED, "cancel")])

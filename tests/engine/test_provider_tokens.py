@@ -1,4 +1,4 @@
-"""Tokens: shared by all workers, sealed, and never fetched by two of them at once."""
+"""Workers share a token, sealed, and no two of them log in at once."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_refused_token_is_renewed_once_for_all(
     assert logins(sandbox) == before + 1
 
 
-def test_no_token_lies_open_in_redis(
+def test_tokens_in_redis_are_sealed(
     sandbox: Sandbox, tokens: Tokens, valkey_url: str, lane: tuple[str, str]
 ) -> None:
     token = tokens.get(lane, DUKKANGO, account(sandbox), DUKKANGO.policy)

@@ -1,4 +1,4 @@
-"""Whatever happens, in any order: no order is lost, doubled, or forgotten."""
+"""After any events in any order, no order is lost, sent twice or forgotten."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ NUMBERS = st.integers(0, 99)
 HAPPENINGS = st.tuples(st.sampled_from(NAMES), NUMBERS, NUMBERS)
 
 
-@given(first=NUMBERS, told=st.lists(HAPPENINGS, min_size=20, max_size=80))
+@given(first=NUMBERS, events=st.lists(HAPPENINGS, min_size=20, max_size=80))
 @settings(max_examples=40)
-def test_whatever_happens_each_order_ends_once_and_nothing_is_left_over(
-    first: int, told: list[tuple[str, int, int]]
+def test_after_any_events_each_order_ends_once_and_nothing_is_left_over(
+    first: int, events: list[tuple[str, int, int]]
 ) -> None:
     with happenings() as own:
         own.submit(first, 0)
-        for name, a, b in told:
+        for name, a, b in events:
             own.happen(name, a, b)
-        own.make_good()
+        own.repair_everything()
         if own.stopped:
             it_ends(own)
         else:
@@ -38,11 +38,11 @@ def it_ends(own: Happenings) -> None:
         if own.world.engine._has_ended():
             return
         own.round()
-    raise AssertionError("an engine that was told to stop does not end")
+    raise AssertionError("an engine does not end after its stop")
 
 
 def all_ends(own: Happenings) -> None:
-    """Every order comes to a final state, and the engine to rest."""
+    """Check that every order becomes final, and that the engine comes to rest."""
     world = own.world
     for _ in range(ROUNDS):
         own.round()
@@ -60,7 +60,7 @@ def nothing_is_left(own: Happenings) -> None:
     assert world.limiter.held == []
     for one in world.registry:
         assert one.in_flight == one.running == len(one.ready) == 0
-        assert not any((one.inbox, one.urgent, one.home, one.permits))
+        assert not any((one.inbox, one.urgent, one.results, one.permits))
     with world.ledger.connect() as connection:
         found = connection.exec_driver_sql("SELECT id FROM cancellation")
         known = set(found.scalars())

@@ -1,4 +1,4 @@
-"""A lane's rate is one for all workers, and cancels come before reads."""
+"""All workers share a lane's rate, and cancels come before reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from rescind.config.queues import REDIS_OPTIONS
-from rescind.engine.rate_limiter import Place, Rates
+from rescind.engine.rate_limiter import Permit, Rates
 from rescind.provider.policy import Policy, seconds
 from tests.conftest import free_port
 
@@ -44,7 +44,7 @@ def test_no_limit_is_no_limit(rates: Rates, lane: tuple[str, str]) -> None:
     assert rates.take(lane, policy("none"), 1000).calls == 1000
 
 
-def test_a_rate_is_given_out_to_the_last_call_and_then_says_when(
+def test_a_rate_is_granted_to_the_last_call_and_then_says_when_to_ask_again(
     rates: Rates, lane: tuple[str, str]
 ) -> None:
     assert rates.take(lane, policy("5/minute"), 3).calls == 3
@@ -91,7 +91,7 @@ def test_reads_have_a_rate_of_their_own_where_the_provider_says_so(
     assert rates.take(lane, rule, 5).calls == 5
 
 
-def test_reads_that_were_made_before_cancels_came_count_when_they_have(
+def test_earlier_reads_count_when_cancels_arrive(
     rates: Rates, lane: tuple[str, str]
 ) -> None:
     rule = policy("10/minute")
@@ -100,24 +100,22 @@ def test_reads_that_were_made_before_cancels_came_count_when_they_have(
     assert rates.take(lane, rule, 5).calls == 5
 
 
-def test_a_place_that_was_not_used_is_free_at_once(
-    rates: Rates, lane: tuple[str, str]
-) -> None:
+def test_an_unused_permit_is_free_at_once(rates: Rates, lane: tuple[str, str]) -> None:
     rule = policy("3/minute", read_rate="2/minute")
     rates.release(rates.take(lane, rule, 2, share=0.8).places)
     assert rates.take(lane, rule, 2, share=0.8).calls == 2
 
 
-def test_a_place_that_was_used_is_free_a_window_after_its_call_ended(
+def test_a_used_permit_is_free_one_window_after_its_call_ended(
     rates: Rates, lane: tuple[str, str]
 ) -> None:
     rule = policy("1/minute")
-    (place,) = rates.take(lane, rule, 1).places
-    with place.in_use():
+    (permit,) = rates.take(lane, rule, 1).places
+    with permit.in_use():
         pass
-    assert place.ended is not None
-    place.ended -= 45
-    rates.release([place])
+    assert permit.ended is not None
+    permit.ended -= 45
+    rates.release([permit])
     again = rates.take(lane, rule, 1)
     assert again.calls == 0
     assert timedelta(seconds=10) < again.wait <= timedelta(seconds=15)
@@ -126,13 +124,13 @@ def test_a_place_that_was_used_is_free_a_window_after_its_call_ended(
 def test_a_call_that_is_sent_twice_needs_room_twice(
     rates: Rates, lane: tuple[str, str]
 ) -> None:
-    (place,) = rates.take(lane, policy("2/minute"), 1).places
-    assert place.again()
-    assert not place.again()
-    assert Place().again(), "no limit is no limit"
+    (permit,) = rates.take(lane, policy("2/minute"), 1).places
+    assert permit.again()
+    assert not permit.again()
+    assert Permit().again(), "no limit is no limit"
 
 
-def test_what_redis_is_not_told_of_stays_taken_and_disturbs_nobody(
+def test_permits_that_are_not_released_stay_taken(
     rates: Rates, lane: tuple[str, str]
 ) -> None:
     rule = policy("1/minute")
@@ -142,25 +140,25 @@ def test_what_redis_is_not_told_of_stays_taken_and_disturbs_nobody(
     assert rates.take(lane, rule, 1).calls == 0
 
 
-def test_places_are_not_kept_for_ever(
+def test_permits_expire_in_redis(
     rates: Rates, valkey_url: str, lane: tuple[str, str]
 ) -> None:
-    (place,) = rates.take(lane, policy("1/second"), 1).places
+    (permit,) = rates.take(lane, policy("1/second"), 1).places
     client = redis.Redis.from_url(valkey_url)
-    (key,) = (rule.key for rule in place.rules)
+    (key,) = (rule.key for rule in permit.rules)
     most = 1 + 5 + 5 + 2 * 20 + 2
     assert 0 < int(str(client.ttl(key))) <= most
     client.flushdb()
-    with place.in_use():
+    with permit.in_use():
         pass
-    rates.release([place])
+    rates.release([permit])
     assert 0 < int(str(client.ttl(key))) <= 3
 
 
-def test_places_whose_answer_was_lost_are_given_once_more(
+def test_permits_whose_answer_was_lost_are_granted_again(
     rates: Rates, lane: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client asks again by itself, with the very same words."""
+    """The Redis client sends the same command again by itself."""
     take = rates._take
 
     def twice(*asked: Any) -> object:
@@ -174,7 +172,7 @@ def test_places_whose_answer_was_lost_are_given_once_more(
 
 
 @pytest.mark.parametrize("rate", ["3/minute", "40/second"])
-def test_places_given_once_more_are_given_no_earlier_than_at_first(
+def test_permits_granted_again_are_valid_no_earlier_than_at_first(
     rates: Rates, lane: tuple[str, str], monkeypatch: pytest.MonkeyPatch, rate: str
 ) -> None:
     take, at_first = rates._take, list[Any]()
@@ -189,7 +187,7 @@ def test_places_given_once_more_are_given_no_earlier_than_at_first(
     assert [one.free >= at for one, at in zip(places, free, strict=True)] == [True] * 3
 
 
-def test_places_that_redis_gave_and_nobody_got_are_free_when_it_is_back(
+def test_permits_whose_answer_never_arrived_are_free_when_redis_is_back(
     rates: Rates, lane: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = rates._take
@@ -205,7 +203,7 @@ def test_places_that_redis_gave_and_nobody_got_are_free_when_it_is_back(
     assert rates.take(lane, policy("5/minute"), 5).calls == 5
 
 
-def test_what_redis_could_not_be_told_it_is_told_when_it_is_back(
+def test_releases_that_could_not_be_sent_are_sent_when_redis_is_back(
     rates: Rates, lane: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = rates.take(lane, policy("5/minute"), 5)

@@ -1,6 +1,6 @@
-"""Whatever delays calls, and whoever dies, no window holds more of them than allowed.
+"""No window holds more calls than allowed, whatever delays calls or kills workers.
 
-Time is simulated: the scripts run in a real Valkey, and read this clock instead of its.
+Time is simulated: the scripts run in a real Valkey, and read the test's clock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from bench.stats import most_within
-from rescind.engine.rate_limiter import Budget, Place, Rates
+from rescind.engine.rate_limiter import Grant, Permit, Rates
 from rescind.provider.policy import Policy, seconds
 
 CLOCK = "{0, redis.call('GET', 'the-clock')}"
@@ -32,23 +32,23 @@ POLICY = Policy(
 )
 MOST = 2
 SEND_BY = 6_000_000
-"""The latest at which a place may be used, after it was taken."""
+"""The longest time between taking a permit and using it, in microseconds."""
 LONGEST = 2_000_000
-"""What a call takes from then on, at most."""
+"""The longest time of a call after that, in microseconds."""
 
 _numbers = count(1)
 Asks = list[tuple[int, int, "Call"]]
-"""How long after the one before, for how many calls, and what becomes of them."""
+"""Requests: the time since the one before, the number of calls, and their fate."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What becomes of a call whose place was taken: delays, in microseconds."""
+    """The fate of a call whose permit was taken: delays, in microseconds."""
 
     sent: int
     arrives: int
     answered: int
-    told: int
+    released: int
     dies: bool = False
     made: bool = True
 
@@ -63,14 +63,14 @@ class World:
     ahead: timedelta
     now: int = 10 * WINDOW
     arrived: list[int] = field(default_factory=list)
-    _releases: list[tuple[int, int, Place, int]] = field(default_factory=list)
+    _releases: list[tuple[int, int, Permit, int]] = field(default_factory=list)
 
     def move(self, by: int) -> None:
-        """Let time pass, and Redis be told of the calls whose turn it is."""
+        """Let time pass, and release the permits that are due for it."""
         until = self.now + by
         while self._releases and self._releases[0][0] <= until:
-            self.now, _, place, age = heapq.heappop(self._releases)
-            self._release(place, age)
+            self.now, _, permit, age = heapq.heappop(self._releases)
+            self._release(permit, age)
         self.now = until
 
     def live_through(self, asks: Asks, share: float) -> None:
@@ -79,45 +79,45 @@ class World:
             self.ask(share, wanted, call)
 
     def ask(self, share: float, wanted: int, call: Call) -> None:
-        """Make so many calls, waiting for their places as it is told to."""
+        """Make so many calls, waiting for permits as long as the limiter says."""
         while wanted:
             self.redis.set("the-clock", self.now)
-            budget = self._take(wanted, share)
-            for place in budget.places:
-                self._make(place, call)
-            wanted -= budget.calls
-            self.move(budget.wait // timedelta(microseconds=1))
+            grant = self._take(wanted, share)
+            for permit in grant.places:
+                self._make(permit, call)
+            wanted -= grant.calls
+            self.move(grant.wait // timedelta(microseconds=1))
 
-    def _take(self, wanted: int, share: float) -> Budget:
+    def _take(self, wanted: int, share: float) -> Grant:
         clock = patch("rescind.engine.rate_limiter.monotonic", lambda: self.now / 1e6)
         with clock, patch("rescind.engine.rate_limiter.AHEAD", self.ahead):
             return self.rates.take(self.lane, POLICY, wanted, share)
 
-    def _make(self, place: Place, call: Call) -> None:
-        sent = max(self.now + call.sent, round(place.not_before * 1e6))
+    def _make(self, permit: Permit, call: Call) -> None:
+        sent = max(self.now + call.sent, round(permit.not_before * 1e6))
         ended = min(sent + call.arrives + call.answered, sent + LONGEST)
         if call.made:
             self.arrived.append(min(sent + call.arrives, ended))
-            place.used = True
+            permit.used = True
         if not call.dies:
-            due = (ended if call.made else self.now) + call.told
-            heapq.heappush(self._releases, (due, next(_numbers), place, call.told))
+            due = (ended if call.made else self.now) + call.released
+            heapq.heappush(self._releases, (due, next(_numbers), permit, call.released))
 
-    def _release(self, place: Place, age: int) -> None:
+    def _release(self, permit: Permit, age: int) -> None:
         self.redis.set("the-clock", self.now)
-        place.ended = (self.now - age) / 1e6
+        permit.ended = (self.now - age) / 1e6
         with patch("rescind.engine.rate_limiter.monotonic", lambda: self.now / 1e6):
-            self.rates.release([place])
+            self.rates.release([permit])
 
 
 def delays(most: int) -> st.SearchStrategy[int]:
-    # Few and extreme ones: the latest of some calls has to meet the earliest of others.
+    # Few and extreme values: the latest calls have to meet the earliest ones.
     return st.sampled_from([0, WINDOW // 4, most // 2, most])
 
 
-PROMPT = Call(sent=0, arrives=0, answered=0, told=0)
+PROMPT = Call(sent=0, arrives=0, answered=0, released=0)
 UNUSED = replace(PROMPT, made=False)
-LATEST = Call(sent=SEND_BY, arrives=LONGEST, answered=0, told=0, dies=True)
+LATEST = Call(sent=SEND_BY, arrives=LONGEST, answered=0, released=0, dies=True)
 CALLS = st.one_of(
     st.sampled_from([PROMPT, LATEST, UNUSED]),
     st.builds(
@@ -125,7 +125,7 @@ CALLS = st.one_of(
         sent=delays(SEND_BY),
         arrives=delays(LONGEST),
         answered=delays(LONGEST),
-        told=delays(5 * WINDOW),
+        released=delays(5 * WINDOW),
         dies=st.booleans(),
         made=st.booleans(),
     ),
@@ -173,7 +173,7 @@ def test_reads_alone_never_hold_more_than_their_share(
 
 @given(asks=ASKS, ahead=AHEAD)
 @settings(deadline=None, max_examples=30)
-def test_whatever_became_of_calls_all_places_come_back(
+def test_all_permits_become_free_however_the_calls_ended(
     simulated: Rates, client: Redis, asks: Asks, ahead: timedelta
 ) -> None:
     world = World(simulated, client, lane(), ahead)

@@ -1,4 +1,4 @@
-"""Permits from Redis itself, asked for in threads that the engine does not wait for."""
+"""Permits come from Redis, in threads that the engine does not wait for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Lane
 from rescind.config.queues import REDIS_OPTIONS
 from rescind.engine.permits import AWAY, RedisLimiter
-from rescind.engine.rate_limiter import Budget, Place, Rates
+from rescind.engine.rate_limiter import Grant, Permit, Rates
 from rescind.provider.policy import Policy
 from tests.conftest import free_port
 from tests.engine.waiting import SECONDS, until
@@ -23,7 +23,7 @@ LIMITED = policy(rate="4/minute")
 
 @pytest.fixture
 def its(request: pytest.FixtureRequest) -> Lane:
-    """A lane of this test alone."""
+    """A lane that no other test uses."""
     return ("notpanel", request.node.name)
 
 
@@ -34,8 +34,8 @@ def limiter(valkey_url: str) -> Iterator[RedisLimiter]:
     made.close()
 
 
-def ask(limiter: RedisLimiter, its: Lane, calls: int, of: Policy = LIMITED) -> Budget:
-    answers: SimpleQueue[Budget] = SimpleQueue()
+def ask(limiter: RedisLimiter, its: Lane, calls: int, of: Policy = LIMITED) -> Grant:
+    answers: SimpleQueue[Grant] = SimpleQueue()
     limiter.request(its, of, calls, 1.0, answers.put)
     return answers.get(timeout=SECONDS)
 
@@ -61,10 +61,10 @@ def test_a_permit_without_a_rule_is_not_asked_about(
     released: list[object] = []
     with monkeypatch.context() as patched:
         patched.setattr(limiter._rates, "release", released.append)
-        limiter.release([Place(), Place()])
+        limiter.release([Permit(), Permit()])
         found = ask(limiter, its, 1)
-        limiter.release([*found.places, Place()])
-        until(lambda: released, "what has a rule")
+        limiter.release([*found.places, Permit()])
+        until(lambda: released, "the permit with a rule")
     assert released == [list(found.places)]
 
 
@@ -77,7 +77,7 @@ def test_while_redis_is_away_nothing_is_granted_and_it_is_asked_again_later(
     its: Lane,
 ) -> None:
     found = ask(away(), its, 3)
-    assert found == Budget((), AWAY)
+    assert found == Grant((), AWAY)
 
 
 def test_a_limiter_that_fails_by_a_bug_answers_all_the_same(
@@ -85,11 +85,11 @@ def test_a_limiter_that_fails_by_a_bug_answers_all_the_same(
 ) -> None:
     broken = away()
 
-    def fail(*_: object) -> Budget:
+    def fail(*_: object) -> Grant:
         raise LookupError("a bug")
 
     monkeypatch.setattr(broken._rates, "take", fail)
-    assert ask(broken, its, 3) == Budget((), AWAY)
+    assert ask(broken, its, 3) == Grant((), AWAY)
 
 
 def test_a_redis_that_is_away_holds_nothing_but_the_lanes_that_have_a_rate(

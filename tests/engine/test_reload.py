@@ -1,4 +1,4 @@
-"""The accounts file changes while the engine is at work."""
+"""The accounts file changes while the engine works."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_smaller_batch_is_used_for_the_next_call(world: World) -> None:
 
 
 def test_a_lane_without_a_usable_account_keeps_its_orders_queued_and_says_why_once(
-    world: World, said: list[Any]
+    world: World, logged: list[Any]
 ) -> None:
     world.reload({LANE: None, OTHER: ITS})
     futures = [world.submit_orders(order) for order in "123"]
@@ -76,7 +76,7 @@ def test_a_lane_without_a_usable_account_keeps_its_orders_queued_and_says_why_on
     assert all(one.result(0) for one in futures)
     assert set(world.states().values()) == {"queued"}
     assert world.under_way == []
-    why = [one for one in said if one["event"] == "lane cannot be called"]
+    why = [one for one in logged if one["event"] == "lane cannot be called"]
     assert [(one["lane"], one["why"]) for one in why] == [("/".join(LANE), "no key")]
 
 

@@ -1,4 +1,4 @@
-"""Lanes that stand still are said, and no others, whatever a worker believes."""
+"""The watchdog reports lanes that stand still, and no others."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ def accounts(fault: str | None = None, **rules: Any) -> Accounts:
 
 
 class Worker:
-    """A process that looks each few seconds."""
+    """A process that checks every few seconds."""
 
     def __init__(self, engine: Engine, known: Accounts | None = None) -> None:
         self.engine = engine
         self.accounts = known or accounts()
         self.seconds = DUE_FOR.total_seconds()
-        self.watch = StallWatch(self._believes, lambda: self.seconds)
+        self.watch = StallWatch(self._wait_reasons, lambda: self.seconds)
         self.look()
 
-    def _believes(self, lane: tuple[str, str], operation: str) -> str:
+    def _wait_reasons(self, lane: tuple[str, str], operation: str) -> str:
         return f"{operation} of {'/'.join(lane)}: nothing"
 
     def look(self) -> None:
@@ -83,23 +83,23 @@ def stalled(engine: Engine) -> Mapping[tuple[str, str], object]:
 
 
 @pytest.fixture
-def said() -> Iterator[list[Any]]:
+def logged() -> Iterator[list[Any]]:
     with capture_logs() as logs:
         yield logs
 
 
-def test_a_lane_that_stands_still_is_said_once_a_minute_until_it_moves(
-    engine: Engine, said: list[Any]
+def test_a_lane_that_stands_still_is_logged_once_a_minute_until_it_moves(
+    engine: Engine, logged: list[Any]
 ) -> None:
     add(engine, order="1")
     add(engine, order="2")
     worker = Worker(engine)
     worker.run(STALL_SECONDS - LOOK_SECONDS)
-    assert (said, stalled(engine)) == ([], {})
+    assert (logged, stalled(engine)) == ([], {})
     worker.run(LOOK_SECONDS)
     since = NOW + DUE_FOR
     assert stalled(engine) == {LANE: since}
-    assert said == [
+    assert logged == [
         {
             "event": STANDS_STILL,
             "log_level": "warning",
@@ -112,12 +112,12 @@ def test_a_lane_that_stands_still_is_said_once_a_minute_until_it_moves(
         }
     ]
     worker.run(AGAIN_SECONDS)
-    assert [one["seconds"] for one in said] == [30, 90]
+    assert [one["seconds"] for one in logged] == [30, 90]
     assert stalled(engine) == {LANE: since}
     call(engine, "cancel")
     worker.run(LOOK_SECONDS)
     assert stalled(engine) == {}
-    assert said[-1]["event"] == "lane stands still no longer"
+    assert logged[-1]["event"] == "lane stands still no longer"
 
 
 def call(engine: Engine, operation: str) -> None:
@@ -126,7 +126,7 @@ def call(engine: Engine, operation: str) -> None:
         append_calls(connection, [(LANE, made)])
 
 
-def test_what_is_seen_of_it_is_shown_to_all(engine: Engine) -> None:
+def test_a_stall_is_shown_by_every_process(engine: Engine) -> None:
     add(engine)
     worker = Worker(engine)
     worker.run(STALL_SECONDS)
@@ -145,13 +145,13 @@ def test_what_is_seen_of_it_is_shown_to_all(engine: Engine) -> None:
     "state", [State.QUEUED, State.VERIFYING, State.REQUESTED], ids=str
 )
 def test_each_operation_is_looked_at(
-    engine: Engine, said: list[Any], state: State
+    engine: Engine, logged: list[Any], state: State
 ) -> None:
     add(engine, state)
     worker = Worker(engine)
     worker.run(STALL_SECONDS + LONGEST)
     operation = {"queued": "cancel", "verifying": "verify", "requested": "poll"}
-    assert {one["operation"] for one in said} == {operation[state]}
+    assert {one["operation"] for one in logged} == {operation[state]}
 
 
 QUIET: Mapping[str, tuple[LaneState, Accounts]] = {
@@ -163,15 +163,15 @@ QUIET: Mapping[str, tuple[LaneState, Accounts]] = {
 
 
 @pytest.mark.parametrize("case", QUIET)
-def test_a_lane_with_a_reason_is_not_said(
-    engine: Engine, said: list[Any], case: str
+def test_a_lane_with_a_reason_is_not_logged(
+    engine: Engine, logged: list[Any], case: str
 ) -> None:
     state, known = QUIET[case]
     add(engine)
     with writing(engine) as connection:
         write_lane(connection, LANE, state)
     Worker(engine, known).run(10 * STALL_SECONDS)
-    assert (said, stalled(engine)) == ([], {})
+    assert (logged, stalled(engine)) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -183,28 +183,30 @@ def test_a_lane_with_a_reason_is_not_said(
         (State.CANCELLED, {}),
     ],
 )
-def test_a_lane_without_due_work_is_not_said(
-    engine: Engine, said: list[Any], state: State, values: dict[str, Any]
+def test_a_lane_without_due_work_is_not_logged(
+    engine: Engine, logged: list[Any], state: State, values: dict[str, Any]
 ) -> None:
     add(engine, state, **values)
     Worker(engine).run(10 * STALL_SECONDS)
-    assert said == []
+    assert logged == []
 
 
-def test_calls_that_hang_are_given_their_time(engine: Engine, said: list[Any]) -> None:
+def test_calls_that_hang_are_given_their_time(
+    engine: Engine, logged: list[Any]
+) -> None:
     for order in "12":
         add(engine, order=order)
     hold(engine, limit=1)
     worker = Worker(engine)
     worker.run(STALL_SECONDS + LONGEST - LOOK_SECONDS)
-    assert said == []
+    assert logged == []
     worker.run(LOOK_SECONDS)
-    assert len(said) == 1
+    assert len(logged) == 1
 
 
 @pytest.mark.parametrize("how", ["a call", "an end"])
-def test_a_lane_that_another_worker_serves_is_not_said(
-    engine: Engine, said: list[Any], how: str
+def test_a_lane_that_another_worker_serves_is_not_logged(
+    engine: Engine, logged: list[Any], how: str
 ) -> None:
     for number in range(20):
         add(engine, order=str(number))
@@ -216,35 +218,36 @@ def test_a_lane_that_another_worker_serves_is_not_said(
         else:
             (one,) = hold(engine, limit=1)
             make(engine, [replace(change(one, State.CANCELLED), attempted=True)])
-    assert said == []
+    assert logged == []
 
 
-def test_what_is_claimed_and_put_back_again_does_not_stand_still(
-    engine: Engine, said: list[Any]
+def test_a_lane_whose_orders_are_claimed_and_returned_does_not_stand_still(
+    engine: Engine, logged: list[Any]
 ) -> None:
-    """The clock of the worker that does so is behind: to others it is due for long."""
+    """The clock of the worker that returns them is behind: to others, they are long
+    due."""
     add(engine)
     worker = Worker(engine)
     for _ in range(5):
         worker.run(STALL_SECONDS - LOOK_SECONDS)
         (one,) = hold(engine)
         make(engine, [change(one, State.QUEUED, due_at=NOW)])
-    assert said == []
+    assert logged == []
 
 
 def test_new_orders_do_not_hide_that_a_lane_stands_still(
-    engine: Engine, said: list[Any]
+    engine: Engine, logged: list[Any]
 ) -> None:
     add(engine)
     worker = Worker(engine)
     for number in range(6):
         add(engine, order=f"new-{number}")
         worker.run(LOOK_SECONDS)
-    assert [one["due"] for one in said] == [7]
+    assert [one["due"] for one in logged] == [7]
 
 
 def test_the_calls_of_one_operation_do_not_hide_that_another_stands_still(
-    engine: Engine, said: list[Any]
+    engine: Engine, logged: list[Any]
 ) -> None:
     add(engine, State.VERIFYING)
     worker = Worker(engine)
@@ -252,19 +255,17 @@ def test_the_calls_of_one_operation_do_not_hide_that_another_stands_still(
         worker.run((STALL_SECONDS + LONGEST) / 3)
         call(engine, "cancel")
     worker.run(LOOK_SECONDS)
-    assert {one["operation"] for one in said} == {"verify"}
+    assert {one["operation"] for one in logged} == {"verify"}
 
 
-def test_time_in_which_nobody_looked_is_not_held_against_a_lane(
-    engine: Engine, said: list[Any]
-) -> None:
+def test_time_without_checks_does_not_count(engine: Engine, logged: list[Any]) -> None:
     add(engine)
     worker = Worker(engine)
     worker.run(HOUR.total_seconds(), step=HOUR.total_seconds())
-    assert said == []
+    assert logged == []
 
 
-def test_a_new_worker_does_not_take_back_what_another_one_has_seen(
+def test_a_new_worker_does_not_clear_a_stall_that_another_one_has_found(
     engine: Engine,
 ) -> None:
     add(engine)
@@ -280,7 +281,7 @@ def test_a_new_worker_does_not_take_back_what_another_one_has_seen(
     assert stalled(engine) == {}
 
 
-def test_lanes_at_rest_cost_two_short_questions(engine: Engine) -> None:
+def test_idle_lanes_cost_two_statements(engine: Engine) -> None:
     for number in range(20):
         lane = (LANE[0], f"a{number}")
         add(engine, State.CANCELLED, order=str(number), lane=lane)

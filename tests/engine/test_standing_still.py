@@ -1,7 +1,7 @@
-"""No lane is forgotten: what is due and may be called is called within seconds.
+"""No lane is forgotten: a due order that may be called is called within seconds.
 
-Asked of the watchdog that workers have, over many lanes, under load, while accounts are
-read anew, calls fail, hang and come late, and the ledger goes away.
+The watchdog of lanes checks it, with many lanes, under load, while accounts are read
+again, calls fail, hang and end late, and the ledger goes away.
 """
 
 from __future__ import annotations
@@ -33,16 +33,18 @@ KINDS = (
 LANES = {lane(n): KINDS[n % len(KINDS)] for n in range(24)}
 FORGOTTEN = lane(5)
 LOADED = 90
-"""Seconds under load; then the engine has time to finish."""
+"""Seconds under load. After them the engine has time to finish."""
 
 
 class Soak:
-    """A world in which all of it happens, drawn from a seed."""
+    """A world under load, drawn from a seed."""
 
     def __init__(self, ledger: Engine, seed: int) -> None:
         self.random = Random(seed)
         self.world = World(ledger, LANES)
-        self.watch = StallWatch(self.world.engine.belief, self.world.clock.monotonic)
+        self.watch = StallWatch(
+            self.world.engine.wait_reasons, self.world.clock.monotonic
+        )
         self.order = 0
 
     def run(self, seconds: int, happens: Callable[[], object]) -> None:
@@ -56,7 +58,7 @@ class Soak:
                 self.watch.look(self.world.ledger, self.world.accounts, now)
 
     def load(self) -> None:
-        """One second of it."""
+        """One second of load."""
         world, random = self.world, self.random
         for _ in range(3):
             self.submit(random.choice(list(LANES)), random.randrange(12))
@@ -83,7 +85,7 @@ class Soak:
         return its.model_copy(update=more)
 
     def serve(self) -> None:
-        """Redis and the providers do their part, mostly."""
+        """Let Redis and the providers answer most requests."""
         self.grant()
         for one in self.world.under_way:
             if self.random.random() < 0.7:
@@ -106,13 +108,15 @@ class Soak:
             return dict(stalled_lanes(connection))
 
 
-def test_a_lane_under_load_never_stands_still(memory: Engine, said: list[Any]) -> None:
+def test_a_lane_under_load_never_stands_still(
+    memory: Engine, logged: list[Any]
+) -> None:
     soak = Soak(memory, 1)
     soak.run(LOADED, soak.load)
     soak.world.faults.away = False
     soak.world.reload(LANES)
     soak.run(LOADED, soak.serve)
-    assert [one for one in said if one["event"] == STANDS_STILL] == []
+    assert [one for one in logged if one["event"] == STANDS_STILL] == []
     assert soak.stalled() == {}
     assert len(soak.world.states()) > 500
 
@@ -139,15 +143,15 @@ def _never_released(soak: Soak) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "believed"),
+    ("fault", "reason"),
     [
-        (_never_notified, "nothing: it has never heard of this lane"),
+        (_never_notified, "nothing: the engine does not know this lane"),
         (_never_answered, "an answer of Redis about its rate"),
         (_never_released, "100 calls under way"),
     ],
 )
-def test_a_lane_that_is_forgotten_is_said(
-    memory: Engine, said: list[Any], fault: Callable[[Soak], None], believed: str
+def test_a_lane_that_is_forgotten_is_logged(
+    memory: Engine, logged: list[Any], fault: Callable[[Soak], None], reason: str
 ) -> None:
     soak = Soak(memory, 1)
     fault(soak)
@@ -156,6 +160,6 @@ def test_a_lane_that_is_forgotten_is_said(
         insert_new(connection, new, soak.world.clock.now())
     soak.run(int(STALL_SECONDS) + 30, soak.serve)
     assert set(soak.stalled()) == {FORGOTTEN}
-    first = next(one for one in said if one["event"] == STANDS_STILL)
+    first = next(one for one in logged if one["event"] == STANDS_STILL)
     assert (first["lane"], first["due"]) == ("/".join(FORGOTTEN), 65)
-    assert believed in first["waits_for"]
+    assert reason in first["waits_for"]

@@ -1,4 +1,4 @@
-"""Told to stop, the engine begins nothing more, records all, and ends."""
+"""After its stop the engine begins nothing more, records all results, and ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.ledger.build import NOW, policy
 
 @pytest.fixture
 def world(memory: Engine) -> World:
-    """Two calls at once, and others claimed ahead."""
+    """A lane with two calls under way, and others claimed ahead."""
     world = World(memory, {lane(): policy(concurrency=2)})
     world.operation().pace = 1000.0
     world.submit_orders(range(6))
@@ -34,7 +34,9 @@ def ended(world: World) -> bool:
     return world.engine._has_ended()
 
 
-def test_what_no_thread_has_begun_goes_back_unsent_and_uncounted(world: World) -> None:
+def test_calls_that_no_thread_has_begun_are_returned_unsent_and_uncounted(
+    world: World,
+) -> None:
     calls = world.orders_under_way()
     world.engine.stop()
     world.settle()
@@ -52,7 +54,7 @@ def test_what_no_thread_has_begun_goes_back_unsent_and_uncounted(world: World) -
     assert counted == 0
 
 
-def test_it_ends_when_the_results_of_what_was_under_way_are_recorded(
+def test_it_ends_when_the_results_of_the_calls_under_way_are_recorded(
     world: World,
 ) -> None:
     world.engine.stop()
@@ -156,7 +158,7 @@ def test_a_call_that_failed_by_a_bug_does_not_keep_it_from_ending(
 
 
 class Running(NamedTuple):
-    """A world whose engine runs in a thread of its own, as in a worker."""
+    """A world whose engine runs in its own thread, as in a worker."""
 
     world: World
     thread: threading.Thread
@@ -190,7 +192,7 @@ def test_run_works_until_it_is_told_to_stop_and_then_ends(running: Running) -> N
         insert_new(connection, [world.new("3")], NOW)
     world.engine.notify([(lane(), "cancel")])
     world.end_all()
-    until(lambda: len(world.executor.begun) == 3, "the call of what was notified")
+    until(lambda: len(world.executor.begun) == 3, "the call of the notified order")
     world.engine.stop()
     running.ends()
     assert set(world.states().values()) == {"cancelled"}
@@ -198,7 +200,7 @@ def test_run_works_until_it_is_told_to_stop_and_then_ends(running: Running) -> N
         world.submit_orders("4")
 
 
-def test_an_engine_that_waits_heeds_the_stop_at_once(running: Running) -> None:
+def test_a_waiting_engine_stops_at_once(running: Running) -> None:
     running.world.submit_orders("1").result(30)
     running.world.end_all()
     until(lambda: running.world.states() == {"1": "cancelled"}, "the record")

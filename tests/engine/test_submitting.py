@@ -1,4 +1,4 @@
-"""New orders: inserted once, sent at once where that can be, and answered for."""
+"""New orders are inserted once, sent at once if possible, and their futures end."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_no_call_begins_before_its_order_is_committed(world: World) -> None:
     assert len(world.executor.begun) == 2
 
 
-def test_a_key_that_stands_in_the_ledger_is_not_among_the_inserted(
+def test_a_key_that_the_ledger_has_already_is_not_among_the_inserted(
     world: World,
 ) -> None:
     world.submit_orders("1")
@@ -96,7 +96,7 @@ def test_one_key_on_two_lanes_is_two_orders(engine: Engine) -> None:
     assert len(world.executor.begun) == 2
 
 
-def test_duplicates_that_take_the_places_of_calls_keep_no_order_waiting(
+def test_duplicates_that_use_up_calls_delay_no_order(
     world: World,
 ) -> None:
     world.submit_orders("12")
@@ -132,7 +132,7 @@ def test_orders_of_a_batch_go_in_one_call(engine: Engine) -> None:
     assert len(call.ids) == 10
 
 
-def test_what_is_due_later_is_kept_and_not_sent(world: World) -> None:
+def test_an_order_that_is_due_later_is_kept_and_not_sent(world: World) -> None:
     later = world.new("1", not_before=NOW + 10 * SECOND)
     ended = Progress(State.EXPIRED, Reason.DEADLINE_PASSED, finished_at=NOW)
     past = world.new("2", progress=ended, cancel_before=NOW - SECOND)
@@ -165,7 +165,7 @@ def test_an_abandoned_submission_is_not_inserted(world: World) -> None:
     assert world.under_way == []
 
 
-def test_what_is_abandoned_while_it_waits_in_memory_is_not_inserted(
+def test_a_submission_abandoned_while_it_waits_in_memory_is_not_inserted(
     world: World,
 ) -> None:
     world.submit_orders("12")
@@ -179,7 +179,7 @@ def test_what_is_abandoned_while_it_waits_in_memory_is_not_inserted(
         assert world.states()["3"] == "queued"
 
 
-def test_what_is_abandoned_while_it_is_committed_ends_as_it_should(
+def test_a_submission_abandoned_during_its_commit_ends_as_any_other(
     world: World,
 ) -> None:
     future = world.submit_orders("12")
@@ -197,7 +197,7 @@ def test_what_is_abandoned_while_it_is_committed_ends_as_it_should(
 
 
 class Fleeting(Inserted):
-    """A sender's future, whose sender gives up between two looks at it."""
+    """A future whose sender gives up just after ``done`` was read."""
 
     def done(self) -> bool:
         was = super().done()
@@ -215,15 +215,15 @@ def test_a_sender_that_gives_up_at_the_last_moment_does_no_harm(world: World) ->
     assert world.operation().in_flight == 0
 
 
-# --- orders wait in memory only for what comes soon ---
+# --- orders wait in memory for a short time only ---
 
 
-def test_an_order_behind_calls_that_hang_is_in_the_ledger_soon(world: World) -> None:
+def test_an_order_behind_hanging_calls_is_inserted_soon(world: World) -> None:
     world.submit_orders("12")
     world.settle()
     future = world.submit_orders("3")
     world.run(1.0)
-    assert future.done(), "its sender waits for calls that hang"
+    assert future.done(), "its sender waits for hanging calls"
     assert world.states()["3"] == "queued"
 
 
@@ -246,10 +246,10 @@ def test_an_order_behind_calls_that_end_soon_is_written_once(world: World) -> No
     assert [to for _, _, to in written] == ["queued", "sending"]
 
 
-def test_an_order_behind_slow_calls_that_trickle_in_is_in_the_ledger_soon(
+def test_an_order_behind_slow_calls_is_inserted_soon(
     memory: Engine,
 ) -> None:
-    """Of many calls at once one ends now and then, and none is free for the order."""
+    """Of many calls at once, one ends now and then, and other orders come first."""
     world = World(memory, {lane(): policy(concurrency=64)})
     world.submit_orders(range(64))
     world.settle()
@@ -260,7 +260,7 @@ def test_an_order_behind_slow_calls_that_trickle_in_is_in_the_ledger_soon(
         if number % 4 == 3:
             world.end(world.under_way[0])
     waiting = [one for one in futures[:30] if not one.done()]
-    assert waiting == [], "so many senders wait for longer than a second"
+    assert waiting == [], "these senders wait for longer than a second"
 
 
 # --- the end ---

@@ -1,4 +1,4 @@
-"""The sweep keeps deadlines whatever became of a lane, and wakes what can be called."""
+"""The sweep keeps the deadlines of all lanes, and finds those that can be called."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def accounts() -> Accounts:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeper, "_said", set[object]())
+def _nothing_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeper, "_logged", set[object]())
 
 
 def swept(
@@ -62,7 +62,7 @@ def register(engine: Engine, *lanes: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("lane", [TAKEN_OUT, UNREGISTERED])
 @pytest.mark.parametrize("registered", [True, False])
-def test_deadlines_are_kept_on_a_lane_that_nobody_can_call(
+def test_deadlines_are_kept_on_a_lane_that_cannot_be_called(
     engine: Engine, accounts: Accounts, lane: tuple[str, str], registered: bool
 ) -> None:
     if registered:
@@ -78,7 +78,7 @@ def test_deadlines_are_kept_on_a_lane_that_nobody_can_call(
     assert states == ["expired", "expired", "verifying", "queued"]
 
 
-def test_a_worker_that_vanished_is_noticed_on_a_lane_that_nobody_can_call(
+def test_a_worker_that_vanished_is_noticed_on_a_lane_that_cannot_be_called(
     engine: Engine, accounts: Accounts
 ) -> None:
     register(engine, UNREGISTERED)
@@ -87,7 +87,9 @@ def test_a_worker_that_vanished_is_noticed_on_a_lane_that_nobody_can_call(
     assert row(engine, one).state == State.VERIFYING
 
 
-def test_only_what_can_be_called_is_woken(engine: Engine, accounts: Accounts) -> None:
+def test_only_lanes_that_can_be_called_are_notified(
+    engine: Engine, accounts: Accounts
+) -> None:
     for lane in (KNOWN, TAKEN_OUT, UNREGISTERED):
         register(engine, lane)
         add(engine, lane=lane)
@@ -96,7 +98,7 @@ def test_only_what_can_be_called_is_woken(engine: Engine, accounts: Accounts) ->
 
 
 @pytest.mark.parametrize("state", [HELD, PAUSED], ids=["held", "paused"])
-def test_a_lane_that_may_not_be_called_is_not_woken(
+def test_a_lane_that_may_not_be_called_is_not_notified(
     engine: Engine, accounts: Accounts, state: LaneState
 ) -> None:
     add(engine, lane=KNOWN)
@@ -108,7 +110,7 @@ def test_a_lane_that_may_not_be_called_is_not_woken(
     assert swept(engine, accounts) == {KNOWN: {"cancel"}}
 
 
-def test_what_has_just_been_moved_is_due_at_once(
+def test_orders_that_were_just_moved_are_due_at_once(
     engine: Engine, accounts: Accounts
 ) -> None:
     add(engine, State.SENDING, lane=KNOWN, due_at=LATE)
@@ -131,7 +133,7 @@ def test_a_backlog_is_moved_by_one_sweep_in_several_transactions(
     assert {row(engine, one).state for one in ids} == {State.EXPIRED}
 
 
-def test_while_another_sweep_moves_something_this_one_only_says_what_is_due(
+def test_while_another_sweep_moves_orders_this_one_only_finds_due_lanes(
     engine: Engine, accounts: Accounts
 ) -> None:
     one = add(engine, lane=KNOWN, cancel_before=LATE)
@@ -187,11 +189,11 @@ def test_sweeping_many_lanes_costs_no_more_statements_than_one(engine: Engine) -
 def left_alone(engine: Engine, accounts: Accounts, now: datetime) -> list[str]:
     with capture_logs() as logs:
         swept(engine, accounts, now)
-    said = [one for one in logs if one["event"] == "rows left alone"]
-    return [one for entry in said for one in entry["cancellations"]]
+    logged = [one for one in logs if one["event"] == "rows left alone"]
+    return [one for entry in logged for one in entry["cancellations"]]
 
 
-def test_a_row_of_a_newer_version_is_named_once_and_woken_for_never(
+def test_a_row_of_a_newer_version_is_logged_once_and_never_notified(
     engine: Engine, accounts: Accounts
 ) -> None:
     register(engine, KNOWN)
@@ -204,7 +206,7 @@ def test_a_row_of_a_newer_version_is_named_once_and_woken_for_never(
     assert swept(engine, accounts) == {KNOWN: {"cancel"}}
 
 
-def test_a_row_of_a_newer_version_that_comes_again_is_named_again(
+def test_a_row_of_a_newer_version_that_comes_again_is_logged_again(
     engine: Engine, accounts: Accounts
 ) -> None:
     newer = add(engine, lane=KNOWN)
@@ -228,6 +230,6 @@ def test_one_part_of_the_sweep_that_fails_stops_no_other(error: Exception) -> No
         raise error
 
     with capture_logs() as logs:
-        each({"not woken": fails, "nothing is deleted": lambda: done.append("x")})
+        each({"no pulse": fails, "nothing is deleted": lambda: done.append("x")})
     assert done == ["x"]
-    assert [one["event"] for one in logs] == ["not woken"]
+    assert [one["event"] for one in logs] == ["no pulse"]

@@ -1,4 +1,4 @@
-"""The engine as a worker has it: its own thread, and threads that make the calls."""
+"""The engine in its own thread, with real threads that make the calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.engine.executor import ThreadExecutor
 from rescind.engine.lane_operation import Call
 from rescind.engine.lane_registry import Registry
-from rescind.engine.rate_limiter import Place
+from rescind.engine.rate_limiter import Permit
 from rescind.engine.sweeper import sweep
 from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.decision_events import Event, NotSent, PutBack, Wait
@@ -51,7 +51,7 @@ LANES: dict[Lane, Policy] = {
 
 @dataclass
 class Provider:
-    """Answers after a moment; sometimes it wants to be left alone, or is not there."""
+    """A provider that answers after a moment, throttles some calls and refuses some."""
 
     at_work: Counter[str] = field(default_factory=Counter)
     claims: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -83,24 +83,24 @@ class Provider:
 
 @dataclass(frozen=True)
 class Calling:
-    """Calls of one lane to that provider."""
+    """A caller of one lane to that provider."""
 
     its: Lane
     provider: Provider
 
-    def call(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+    def call(self, claimed: Sequence[Claimed], permit: Permit) -> CallResult:
         event, effect = self.provider.call(self.its, claimed)
         events, now = {one.id: event for one in claimed}, datetime.now(UTC)
-        return CallResult(claimed, events, effect, now, place=place)
+        return CallResult(claimed, events, effect, now, permit=permit)
 
-    def put_back(self, claimed: Sequence[Claimed], place: Place) -> CallResult:
+    def return_unsent(self, claimed: Sequence[Claimed], permit: Permit) -> CallResult:
         events = {one.id: PutBack() for one in claimed}
-        return CallResult(claimed, events, FINE, datetime.now(UTC), place=place)
+        return CallResult(claimed, events, FINE, datetime.now(UTC), permit=permit)
 
 
 @dataclass
 class Worker:
-    """An engine at work in its own thread."""
+    """An engine that works in its own thread."""
 
     ledger: Ledger
     provider: Provider = field(default_factory=Provider)
@@ -110,9 +110,9 @@ class Worker:
         self.accounts = Accounts({one: config(its) for one, its in LANES.items()})
         registry = Registry(lambda: self.accounts, self._caller)
         threads, limiter = ThreadExecutor(self._failed), FakeLimiter()
-        told = partial(bool)
+        deliveries_due = partial(bool)
         self.engine = Engine(
-            self.ledger, registry, threads, limiter, SystemClock(), told
+            self.ledger, registry, threads, limiter, SystemClock(), deliveries_due
         )
         self.thread = threading.Thread(target=self.engine.run, name="engine")
         self.thread.start()
@@ -163,15 +163,15 @@ def worker(sqlite_ledger_url: str) -> Iterator[Worker]:
 
 
 def send(worker: Worker, names: list[str]) -> int:
-    """Submit in small messages and wait for each, as a task does; says how many were
-    inserted."""
+    """Submit in small messages and wait for each, as a task does. Returns how many
+    orders were inserted."""
     inserted = 0
     for start in range(0, len(names), 5):
         inserted += len(worker.submit(names[start : start + 5]).result(SECONDS))
     return inserted
 
 
-def test_whatever_threads_do_each_order_is_inserted_once_and_ends_once(
+def test_with_many_threads_each_order_is_inserted_once_and_ends_once(
     worker: Worker,
 ) -> None:
     names = [str(number) for number in range(400)]
@@ -192,7 +192,7 @@ def test_whatever_threads_do_each_order_is_inserted_once_and_ends_once(
         assert most <= LANES[one].concurrency
 
 
-def test_a_stop_amid_all_of_it_leaves_each_order_where_it_can_go_on(
+def test_a_stop_during_work_leaves_each_order_queued_or_final(
     worker: Worker,
 ) -> None:
     names = [str(number) for number in range(300)]

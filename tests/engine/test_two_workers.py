@@ -1,4 +1,4 @@
-"""Two workers on one ledger: each order is called by one of them, once."""
+"""Of two workers on one ledger, one calls each order, once."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def pair(
             stack.callback(ledger.dispose)
         worlds = [World(ledger, request.param) for ledger in ledgers]
         for number, world in enumerate(worlds):
-            # Two workers of one ledger make no two orders with one id.
+            # The ids of two workers on one ledger differ.
             world.prefix = f"id-{number}-"
             world.results.prefix = f"call-{number}-"
         yield worlds[0], worlds[1]
 
 
 def finish(*worlds: World) -> None:
-    """Let both work, in turn, until neither has anything to do."""
+    """Let all work, in turn, until none has anything to do."""
     for _ in range(500):
         for world in worlds:
             world.settle()
@@ -99,7 +99,7 @@ def test_a_lane_that_one_finds_closed_is_closed_for_the_other_at_its_next_claim(
     assert other.under_way == []
 
 
-def test_what_one_left_in_its_calls_when_it_died_is_read_back_by_the_other(
+def test_orders_that_a_dead_worker_was_calling_are_read_back_by_the_other(
     pair: tuple[World, World],
 ) -> None:
     dead, other = pair
@@ -123,10 +123,10 @@ def test_what_one_left_in_its_calls_when_it_died_is_read_back_by_the_other(
     check_ledger(other)
 
 
-def test_two_that_work_at_the_same_time_neither_lock_nor_double(
+def test_two_workers_at_the_same_time_neither_deadlock_nor_call_twice(
     pair: tuple[World, World],
 ) -> None:
-    """With a thread for each, and half of the orders given to both."""
+    """Each has a thread, and a third of the orders goes to both."""
     names = [f"{n:03}" for n in range(120)]
     faults: list[BaseException] = []
 
@@ -140,7 +140,7 @@ def test_two_that_work_at_the_same_time_neither_lock_nor_double(
             for _ in range(60):
                 world.run(0.6)
                 world.end_all()
-        except BaseException as error:  # noqa: BLE001  (told to the test's own thread)
+        except BaseException as error:  # noqa: BLE001  (the test's thread checks it)
             faults.append(error)
 
     given = (names[:80], names[40:])
@@ -162,7 +162,7 @@ def test_two_that_work_at_the_same_time_neither_lock_nor_double(
     assert all(future.done() for world in pair for _, future in world.submissions)
 
 
-def test_counts_of_both_are_whole(pair: tuple[World, World]) -> None:
+def test_counters_of_both_workers_add_up(pair: tuple[World, World]) -> None:
     with writing(pair[0].ledger) as connection:
         new = [pair[0].new(f"{n}") for n in range(20)]
         insert_new(connection, new, NOW)

@@ -1,4 +1,4 @@
-"""Answers that cannot be read: whose fault they are."""
+"""Unreadable answers: whether the order or its lane is at fault."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def look_again(world: World) -> None:
     world.settle()
 
 
-def test_one_order_that_is_never_answered_for_does_not_pause_its_lane(
+def test_one_order_with_unreadable_answers_does_not_pause_its_lane(
     world: World,
 ) -> None:
     world.submit_orders(["bad"])

@@ -1,4 +1,4 @@
-"""Threads that hang or have ended are named, and their process ends."""
+"""The watchdog names a thread that hangs or has ended, and ends the process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.engine.waiting import SECONDS, until
 NOW = 1000.0
 
 
-# --- what hangs ---
+# --- threads ---
 
 
 def test_a_thread_that_waits_for_work_does_not_hang() -> None:
@@ -38,13 +38,13 @@ def test_a_thread_that_is_busy_within_its_bound_does_not_hang() -> None:
 
 def test_a_thread_that_has_not_moved_for_its_bound_is_named() -> None:
     fine, hung = Watched("sweep", NOW - 1, 10.0), Watched("engine", NOW - 99, 10.0)
-    said = hanging([fine, hung], NOW)
-    assert said == "engine has not moved for 99 s (bound 10 s)"
+    reason = hanging([fine, hung], NOW)
+    assert reason == "engine has not moved for 99 s (bound 10 s)"
 
 
 def test_a_thread_that_has_ended_is_named() -> None:
-    said = hanging([Watched("engine", None, 10.0, alive=False)], NOW)
-    assert said == "the thread engine has ended by a fault"
+    reason = hanging([Watched("engine", None, 10.0, alive=False)], NOW)
+    assert reason == "the thread engine has ended by a fault"
 
 
 def test_the_watchdog_ends_the_process_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_a_watchdog_that_is_stopped_looks_no_more() -> None:
 
 
 class Job:
-    """Work that a test lets go on, one time after the other."""
+    """Work that waits for the test, each time."""
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -123,25 +123,25 @@ def test_work_is_done_once_however_often_it_was_notified_before(
     assert job.times == 2
 
 
-def has_length(said: list[Any], length: int) -> bool:
-    return len(said) == length
+def has_length(logged: list[Any], length: int) -> bool:
+    return len(logged) == length
 
 
 def test_work_that_raises_is_logged_and_begun_again(
-    own: BackgroundJob, job: Job, said: list[Any]
+    own: BackgroundJob, job: Job, logged: list[Any]
 ) -> None:
     job.error = LookupError("a bug")
     for times in (1, 2):
         own.notify()
         job.await_begun()
         job.go.release()
-        until(partial(has_length, said, times), "the log")
-    assert [one["event"] for one in said] == ["background work failed"] * 2
+        until(partial(has_length, logged, times), "the log")
+    assert [one["event"] for one in logged] == ["background work failed"] * 2
     assert own.alive
     until(lambda: own.busy_since is None, "rest")
 
 
-def test_it_is_known_since_when_work_has_not_moved(
+def test_a_job_knows_since_when_it_has_not_moved(
     own: BackgroundJob, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert own.busy_since is None
@@ -157,7 +157,7 @@ def test_it_is_known_since_when_work_has_not_moved(
     until(lambda: own.busy_since is None, "rest")
 
 
-def test_work_that_is_stopped_ends_and_begins_no_more(
+def test_a_stopped_job_ends_and_does_not_begin_again(
     own: BackgroundJob, job: Job
 ) -> None:
     own.notify()
@@ -226,7 +226,7 @@ time.sleep(600)
 
 
 def ended(program: str, tmp_path: Path, valkey_url: str, ledger_url: str) -> str:
-    """What a worker wrote that ended as its supervisor expects of one that hangs."""
+    """The log of a worker that ended with the exit status of one that hangs."""
     accounts = tmp_path / "accounts.toml"
     accounts.write_text("")
     accounts.chmod(0o600)
@@ -249,24 +249,24 @@ def ended(program: str, tmp_path: Path, valkey_url: str, ledger_url: str) -> str
         finally:
             process.kill()
         assert process.stderr is not None
-        said = process.stderr.read().decode()
-    assert status == EXIT_HANGING, said[-2000:]
-    return said
+        log = process.stderr.read().decode()
+    assert status == EXIT_HANGING, log[-2000:]
+    return log
 
 
 @pytest.mark.parametrize("work", ["", FILL], ids=["sleeps", "cannot-log"])
 def test_a_worker_in_which_a_thread_hangs_ends_itself_for_its_supervisor(
     tmp_path: Path, valkey_url: str, sqlite_ledger_url: str, work: str
 ) -> None:
-    said = ended(HANGS.format(work=work), tmp_path, valkey_url, sqlite_ledger_url)
+    log = ended(HANGS.format(work=work), tmp_path, valkey_url, sqlite_ledger_url)
     if not work:
-        assert "sweep has not moved for" in said
+        assert "sweep has not moved for" in log
 
 
 def test_a_worker_whose_engine_fails_logs_why_and_ends_itself(
     tmp_path: Path, valkey_url: str, sqlite_ledger_url: str
 ) -> None:
-    said = ended(FAILS, tmp_path, valkey_url, sqlite_ledger_url)
-    assert "the engine ended by a bug of ours" in said
-    assert "LookupError: a bug" in said
-    assert "Exception in thread" not in said
+    log = ended(FAILS, tmp_path, valkey_url, sqlite_ledger_url)
+    assert "the engine ended by a bug of ours" in log
+    assert "LookupError: a bug" in log
+    assert "Exception in thread" not in log

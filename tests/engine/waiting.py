@@ -1,4 +1,4 @@
-"""Waiting for what other threads do, and no longer than that."""
+"""Waiting until other threads have done something."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 SECONDS = 30.0
-"""For anything that must happen: longer is taken for never."""
+"""The longest wait for anything that must happen."""
 
 
 def until(done: Callable[[], object], what: str) -> None:

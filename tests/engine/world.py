@@ -1,8 +1,7 @@
-"""A world for the engine: a real ledger, and time, threads, Redis and providers that do
-what a test says.
+"""A world for the engine: a real ledger, and fakes of all else that it uses.
 
-``step`` is one step of the engine; ``run`` lets time pass, with steps when the engine
-would make them; ``settle`` is all that it does without any time passing.
+``step`` is one step of the engine. ``run`` lets time pass, with steps when the engine
+would make them. ``settle`` makes all steps that need no time to pass.
 """
 
 from __future__ import annotations
@@ -44,9 +43,9 @@ from tests.ledger.build import policy
 PROVIDER = BY_NAME["notpanel"]
 ACCOUNT = Account(base_url="https://provider.example")
 MOST_STEPS = 1000
-"""Steps without any time passing: more of them are a loop that does not rest."""
+"""Steps without time passing: more of them mean that the loop does not rest."""
 INSTANT = 1e-6
-"""Seconds. What is due at a moment is due just after it, whatever floats make of it."""
+"""Seconds. Just after its moment an order is due, whatever floats round to."""
 
 End = Callable[[UnderWay], CallResult | None]
 
@@ -56,7 +55,7 @@ def lane(number: int = 0) -> Lane:
 
 
 class World:
-    """An engine and all that is around it."""
+    """An engine and everything that it uses."""
 
     def __init__(
         self,
@@ -71,30 +70,30 @@ class World:
         self.executor = FakeExecutor(self.clock)
         self.limiter = FakeLimiter()
         self.results = Results(self.clock)
-        self.told = 0
-        """How often producers were to be told of an end."""
+        self.deliveries = 0
+        """How often the engine said that deliveries are due."""
         self.submissions: list[tuple[list[NewCancellation], Future[frozenset[str]]]]
         self.submissions = []
-        self.put_back: set[tuple[str, int]] = set()
-        """Claims whose calls were put back, by id and version."""
+        self.returned: set[tuple[str, int]] = set()
+        """Claims whose calls were returned, by id and version."""
         self.accounts = Accounts({one: config(its) for one, its in policies.items()})
         self.registry = Registry(lambda: self.accounts, self._caller)
         known = (ledger, self.registry, self.executor, limiter or self.limiter)
-        self.engine = Engine(*known, self.clock, self._tell)
+        self.engine = Engine(*known, self.clock, self._count_delivery)
         self.prefix = "id-"
-        """Before the ids of its orders: two worlds of one ledger have two."""
+        """The prefix of its orders' ids: worlds of one ledger differ in it."""
         self._numbers = count(1)
 
     def _caller(self, of: Lane, its: LaneConfig, operation: str) -> Caller:
-        return cast("Caller", FakeCaller(of, its, operation, self.clock, self.put_back))
+        return cast("Caller", FakeCaller(of, its, operation, self.clock, self.returned))
 
-    def _tell(self) -> None:
-        self.told += 1
+    def _count_delivery(self) -> None:
+        self.deliveries += 1
 
-    # --- what comes from outside ---
+    # --- input from outside ---
 
     def new(self, order: str, of: Lane | None = None, **values: Any) -> NewCancellation:
-        """A good cancellation that comes now."""
+        """A valid cancellation, submitted now."""
         provider, account = of or lane()
         now = self.clock.now()
         whole: dict[str, Any] = {
@@ -114,11 +113,11 @@ class World:
     def submit_orders(
         self, orders: Iterable[object], of: Lane | None = None
     ) -> Future[frozenset[str]]:
-        """Plain ones, of one lane, in one submission."""
+        """Submit plain orders of one lane, in one submission."""
         return self.submit(*(self.new(str(one), of) for one in orders))
 
     def reload(self, policies: Mapping[Lane, Policy | None]) -> None:
-        """The accounts file is another now; a lane without a policy has a fault."""
+        """Replace the accounts file. A lane without a policy has a fault."""
         self.accounts = Accounts(
             {
                 one: config(its or policy(), fault=None if its else "no key")
@@ -127,7 +126,7 @@ class World:
         )
 
     def sweep(self) -> None:
-        """What ``rescind.sweep`` does: time moves orders, and lanes are notified."""
+        """Do the work of ``rescind.sweep``: move due orders, and notify lanes."""
         due = sweep(self.ledger, self.accounts, self.clock.now(), "world") or {}
         named = [(one, name) for one, names in due.items() for name in names]
         self.engine.notify(sorted(named))
@@ -138,15 +137,15 @@ class World:
         self.engine.step()
 
     def patience(self) -> float:
-        """For how long the engine would wait now."""
+        """Seconds for which the engine would wait now."""
         return self.engine.patience()
 
     def settle(self, most: int = MOST_STEPS) -> int:
-        """Steps until the engine waits; says how many there were."""
+        """Make steps until the engine waits. Returns their number."""
         return self.run(0.0, most)
 
     def run(self, seconds: float, most: int = MOST_STEPS) -> int:
-        """Let so much time pass; says how many steps there were in the end."""
+        """Let so many seconds pass. Returns the number of steps."""
         end, steps, restless = self.clock.since + seconds, 0, 0
         while (wait := self.patience()) <= end - self.clock.since:
             restless = 0 if wait else restless + 1
@@ -171,7 +170,7 @@ class World:
         self.executor.end(one, (how or self.results.cancelled)(one))
 
     def end_all(self, how: End | None = None) -> None:
-        """End what is under way now, not what begins by that."""
+        """End all calls under way, without the calls that begin meanwhile."""
         for one in self.under_way:
             self.end(one, how)
 
@@ -184,7 +183,7 @@ class World:
             self.end_all(how)
         raise AssertionError("calls without end")
 
-    # --- what is so ---
+    # --- the present state ---
 
     def operation(self, name: str = "cancel", of: Lane | None = None) -> LaneOperation:
         return self.registry.get(of or lane(), name)
@@ -202,6 +201,6 @@ class World:
 
 
 def config(its: Policy, fault: str | None = None) -> LaneConfig:
-    """An account of a world: one that can be called, unless it has a fault."""
+    """An account of a world. It can be called unless it has a fault."""
     account = None if fault else ACCOUNT
     return LaneConfig(PROVIDER, its, account, fault)

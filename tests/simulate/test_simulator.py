@@ -1,4 +1,4 @@
-"""The simulator: the same world each time, and worlds that notice what is broken."""
+"""A simulated world is the same each time, and some world notices each mutation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simulate.network import Delays
 from simulate.scenario import Message, Scenario, Trouble, scenario
 from simulate.shrink import shrink
 from simulate.simulator import run
-from simulate.story import told
+from simulate.story import describe
 
 ROOT = Path(__file__).parents[2]
 ORDER = {"provider": "ithink", "order": "86300000001", "params": {}}
@@ -44,7 +44,7 @@ def test_in_a_calm_world_an_order_is_called_once() -> None:
 
 
 def test_a_world_is_the_same_each_time() -> None:
-    first, second = told(run(scenario(11))), told(run(scenario(11)))
+    first, second = describe(run(scenario(11))), describe(run(scenario(11)))
     assert first == second
 
 
@@ -63,13 +63,13 @@ def test_a_worker_that_dies_anywhere_is_followed_by_another(point: str) -> None:
     assert [row["state"] for row in outcome.rows] == ["cancelled"]
 
 
-def test_what_arrives_late_still_takes_effect() -> None:
+def test_a_request_that_arrives_late_still_takes_effect() -> None:
     outcome = run(replace(CALM, delays={1: Delays(there=40.0)}))
     (order,) = outcome.records
     assert order["events"][-1]["acted"] or order["truth"] == "cancelled"
 
 
-def test_a_smaller_scenario_is_one_that_fails_as_well() -> None:
+def test_a_shrunk_scenario_fails_as_well() -> None:
     def fails(one: Scenario) -> bool:
         return 7 in one.faults and len(one.messages) > 1
 
@@ -81,7 +81,7 @@ def test_a_smaller_scenario_is_one_that_fails_as_well() -> None:
     assert (len(smallest.messages), smallest.troubles) == (2, ())
 
 
-def test_worlds_notice_whatever_is_broken() -> None:
+def test_some_world_notices_each_mutation() -> None:
     done = python("-m", "simulate.proving", "--known")
     every = len(MUTATIONS)
     assert done.stdout.endswith(f"{every} of {every} noticed\n"), done.stdout

@@ -1,4 +1,4 @@
-"""Random worlds, in which nothing may be lost, untrue or sent twice."""
+"""In random worlds, no order is lost, sent twice, or recorded untruly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PART = 25
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, PART))
-def test_whatever_happens_every_accepted_cancellation_ends_once_and_truly(
+def test_in_random_worlds_every_accepted_cancellation_ends_once_and_truly(
     first: int,
 ) -> None:
     wrong = {
@@ -20,7 +20,7 @@ def test_whatever_happens_every_accepted_cancellation_ends_once_and_truly(
         for seed in range(first, first + PART)
         if (offences := run(scenario(seed)).offences)
     }
-    assert not wrong, f"make simulate SEED={min(wrong)} tells what happens there"
+    assert not wrong, f"make simulate SEED={min(wrong)} shows what happens there"
 
 
 @pytest.mark.parametrize("seed", [856, 1956, 3587])

@@ -1,4 +1,7 @@
-"""Histories of seeds as text: ``python -m tests.engine.telling SEED ...``."""
+"""Prints the history of each seed's world.
+
+``python -m tests.engine.histories SEED ...``
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ LENGTH = 120
 
 
 def history_of(seed: int) -> str:
-    """Everything that a world of this seed comes to: each transition, each call."""
+    """Every transition and every call in the world of this seed."""
     chance = random.Random(seed)
-    # The sweep goes through lanes by chance.
+    # The sweep goes through the lanes in random order.
     random.seed(seed)
     with happenings(may_stop=False) as own:
         own.submit(chance.randrange(100), 0)

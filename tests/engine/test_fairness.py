@@ -1,4 +1,4 @@
-"""Whose turn it is: urgent orders first, and no lane starves behind another's bulk."""
+"""Urgent orders come first, and no lane starves behind another lane's bulk."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ KINDS = pytest.mark.parametrize(
 )
 
 
-def crowded(memory: Engine, bulk: Policy, other: Policy, *, deadline: bool) -> World:
-    """One lane in bulk, at work, and another at rest."""
+def one_bulk_lane(
+    memory: Engine, bulk: Policy, other: Policy, *, deadline: bool
+) -> World:
+    """One busy lane with many orders, and an idle one."""
     world = World(memory, {BULK: bulk, OTHER: other})
     before = NOW + HOUR if deadline else None
     for start in range(0, 20_000, 1000):
@@ -52,7 +54,7 @@ def steps_until_called(world: World, order: str, of: tuple[str, str]) -> int:
 def test_a_single_order_is_called_in_the_next_step_or_the_one_after(
     memory: Engine, bulk: Policy, other: Policy, deadline: bool
 ) -> None:
-    world = crowded(memory, bulk, other, deadline=deadline)
+    world = one_bulk_lane(memory, bulk, other, deadline=deadline)
     world.submit_orders(["lonely"], OTHER)
     assert steps_until_called(world, "lonely", OTHER) <= 2
 
@@ -61,7 +63,7 @@ def test_a_single_order_is_called_in_the_next_step_or_the_one_after(
 def test_a_single_order_that_waits_in_the_ledger_is_called_as_soon(
     memory: Engine, bulk: Policy, other: Policy
 ) -> None:
-    world = crowded(memory, bulk, other, deadline=False)
+    world = one_bulk_lane(memory, bulk, other, deadline=False)
     with writing(world.ledger) as connection:
         insert_new(connection, [world.new("lonely", OTHER)], NOW)
     world.engine.notify([(OTHER, "cancel")])
@@ -69,10 +71,10 @@ def test_a_single_order_that_waits_in_the_ledger_is_called_as_soon(
 
 
 @KINDS
-def test_an_urgent_order_is_called_in_the_next_step_whatever_is_in_bulk_elsewhere(
+def test_an_urgent_order_is_called_in_the_next_step_beside_bulk_elsewhere(
     memory: Engine, bulk: Policy, other: Policy
 ) -> None:
-    world = crowded(memory, bulk, other, deadline=False)
+    world = one_bulk_lane(memory, bulk, other, deadline=False)
     world.submit(world.new("urgent", OTHER, cancel_before=soon(world)))
     assert steps_until_called(world, "urgent", OTHER) == 1
 
@@ -115,8 +117,10 @@ def test_an_urgent_order_passes_its_lanes_own_backlog_in_memory(
     assert "urgent" in world.executor.begun[begun].orders, "and in the next call"
 
 
-def bulky(memory: Engine, bulk: Policy, *, lanes: int, deadline: bool) -> World:
-    """More lanes in bulk than one transaction has rows for, and another at rest."""
+def many_bulk_lanes(
+    memory: Engine, bulk: Policy, *, lanes: int, deadline: bool
+) -> World:
+    """More busy lanes than one transaction has rows for, and an idle one."""
     policies = {lane(n): bulk for n in range(10, 10 + lanes)}
     world = World(memory, {OTHER: BATCH, **policies})
     before = NOW + HOUR if deadline else None
@@ -129,10 +133,10 @@ def bulky(memory: Engine, bulk: Policy, *, lanes: int, deadline: bool) -> World:
 
 
 @pytest.mark.parametrize("bulk", [SINGLE, BATCH], ids=["single", "batch"])
-def test_an_urgent_order_is_called_in_the_next_step_whatever_number_of_lanes_waits(
+def test_an_urgent_order_is_called_in_the_next_step_beside_many_waiting_lanes(
     memory: Engine, bulk: Policy
 ) -> None:
-    world = bulky(memory, bulk, lanes=30, deadline=False)
+    world = many_bulk_lanes(memory, bulk, lanes=30, deadline=False)
     world.submit(world.new("urgent", OTHER, cancel_before=soon(world)))
     assert steps_until_called(world, "urgent", OTHER) == 1
 
@@ -142,7 +146,7 @@ def test_an_urgent_order_is_called_in_the_next_step_whatever_number_of_lanes_wai
 def test_a_single_order_has_its_turn_among_many_lanes_in_bulk(
     memory: Engine, bulk: Policy, deadline: bool
 ) -> None:
-    world = bulky(memory, bulk, lanes=30, deadline=deadline)
+    world = many_bulk_lanes(memory, bulk, lanes=30, deadline=deadline)
     world.submit_orders(["lonely"], OTHER)
     assert steps_until_called(world, "lonely", OTHER) <= 10
 
@@ -151,14 +155,14 @@ def test_a_single_order_has_its_turn_among_many_lanes_in_bulk(
 def test_each_of_many_lanes_in_bulk_has_its_turn(
     memory: Engine, deadline: bool
 ) -> None:
-    world = bulky(memory, SINGLE, lanes=30, deadline=deadline)
+    world = many_bulk_lanes(memory, SINGLE, lanes=30, deadline=deadline)
     for _ in range(10):
         world.step()
     assert len({one.call.operation.lane for one in world.executor.begun}) == 30
 
 
 def test_a_transaction_is_bounded_whatever_is_submitted(memory: Engine) -> None:
-    world = bulky(memory, SINGLE, lanes=30, deadline=False)
+    world = many_bulk_lanes(memory, SINGLE, lanes=30, deadline=False)
     most = 0
     while world.patience() == 0.0:
         before = rows(world)

@@ -1,4 +1,4 @@
-"""The engine looks when there is something to do, and rests when there is not."""
+"""The engine works when there is something to do, and otherwise waits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.engine.world import World, lane
 from tests.ledger.build import NOW, policy
 
 SOON = 0.1
-"""Much sooner than the sweep, which comes each second."""
+"""Seconds: much less than until the next sweep, which comes each second."""
 
 
 def test_an_engine_without_work_waits(world: World) -> None:
@@ -27,7 +27,7 @@ def test_an_engine_without_work_waits(world: World) -> None:
     assert world.patience() == LONGEST_WAIT
 
 
-def test_what_another_has_put_into_the_ledger_is_sent_once_it_is_notified(
+def test_an_order_that_another_process_inserted_is_sent_after_a_notification(
     world: World,
 ) -> None:
     with writing(world.ledger) as connection:
@@ -37,7 +37,7 @@ def test_what_another_has_put_into_the_ledger_is_sent_once_it_is_notified(
     assert world.orders_under_way() == ["1"]
 
 
-def test_all_that_another_has_put_into_the_ledger_is_sent_after_one_notification(
+def test_all_orders_that_another_process_inserted_are_sent_after_one_notification(
     world: World,
 ) -> None:
     with writing(world.ledger) as connection:
@@ -47,7 +47,9 @@ def test_all_that_another_has_put_into_the_ledger_is_sent_after_one_notification
     assert set(world.states().values()) == {"cancelled"}
 
 
-def test_an_order_that_is_to_be_read_back_at_once_is(memory: Engine) -> None:
+def test_an_order_that_is_due_for_reading_at_once_is_read_at_once(
+    memory: Engine,
+) -> None:
     world = World(memory, {lane(): policy(verify_delays=seconds(0, 60))})
     world.submit_orders("1")
     world.settle()
@@ -57,7 +59,9 @@ def test_an_order_that_is_to_be_read_back_at_once_is(memory: Engine) -> None:
     assert call.call.operation.operation == "verify"
 
 
-def test_an_order_that_is_to_be_sent_again_at_once_is(memory: Engine) -> None:
+def test_an_order_that_is_due_for_resending_at_once_is_sent_at_once(
+    memory: Engine,
+) -> None:
     world = World(memory, {lane(): policy(resend_delays=seconds(0, 60))})
     world.submit_orders("1")
     world.settle()
@@ -89,7 +93,7 @@ def test_orders_behind_those_of_a_refused_batch_do_not_wait_for_them(
     assert len(world.under_way) == 3
 
 
-def test_calls_that_are_put_back_are_in_the_ledger_at_once(memory: Engine) -> None:
+def test_returned_calls_are_recorded_at_once(memory: Engine) -> None:
     world = World(memory, {lane(): policy(concurrency=1)})
     make_quick(world)
     world.submit_orders(range(5))
@@ -102,7 +106,7 @@ def test_calls_that_are_put_back_are_in_the_ledger_at_once(memory: Engine) -> No
 
 
 def make_quick(world: World, calls: int = 40) -> None:
-    """Let the lane have a pace, so that calls are claimed ahead."""
+    """Give the lane a pace, so that it claims ahead."""
     for number in range(calls):
         world.submit_orders([f"quick-{number}"])
         world.settle()
@@ -188,36 +192,36 @@ def test_a_lane_that_may_not_be_called_does_not_keep_the_engine_busy(
     assert world.under_way == []
 
 
-def test_what_ends_leaves_nothing_behind_in_memory(world: World) -> None:
+def test_finished_orders_leave_nothing_in_memory(world: World) -> None:
     world.submit_orders(range(30))
     world.finish()
     own = world.operation()
-    left = (own.inbox, own.home, own.ready, own.permits)
+    left = (own.inbox, own.results, own.ready, own.permits)
     assert not any(left)
     assert (own.running, own.in_flight) == (0, 0)
     assert world.registry.active == []
-    assert not world.engine._dispatcher._home
+    assert not world.engine._dispatcher._results
     assert world.engine._dispatcher._calling == 0
 
 
-def test_producers_are_told_of_ends_only_if_they_asked(world: World) -> None:
+def test_deliveries_are_announced_only_for_orders_with_a_callback(world: World) -> None:
     world.submit_orders("1")
     world.finish()
-    assert world.told == 0
+    assert world.deliveries == 0
     world.submit(world.new("2", callback_url="https://shop.example/done"))
     world.finish()
-    assert world.told == 1
+    assert world.deliveries == 1
 
 
-def test_a_fault_behind_a_commit_is_not_taken_for_a_fault_of_the_commit(
+def test_a_fault_after_a_commit_does_not_count_as_a_fault_of_the_commit(
     world: World,
 ) -> None:
-    """Else what is in the ledger would be written once more, and calls be lost."""
+    """Otherwise the share would be written again, and its calls would be lost."""
 
     def fail() -> None:
         raise RuntimeError("no thread for webhooks")
 
-    world.engine._committer._told = fail
+    world.engine._committer._deliveries_due = fail
     world.submit(world.new("1", callback_url="https://shop.example/done"))
     world.submit_orders(range(10, 20))
     ended: list[CallResult] = []
@@ -233,5 +237,5 @@ def test_a_fault_behind_a_commit_is_not_taken_for_a_fault_of_the_commit(
     except RuntimeError as error:
         assert str(error) == "no thread for webhooks"  # noqa: PT017
     operation = world.operation()
-    unrecorded = len(operation.home) + len(operation.ready) + len(world.under_way)
+    unrecorded = len(operation.results) + len(operation.ready) + len(world.under_way)
     assert operation.in_flight == unrecorded
