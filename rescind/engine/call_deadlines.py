@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,11 @@ from rescind.provider.policy import Policy
 ON_THE_WAY = timedelta(milliseconds=50)
 """Time from the last check of the clock until the request is on the wire: as a rule,
 no call takes longer."""
+
+
+def longest_call(policy: Policy) -> timedelta:
+    """The time limit of ``provider.http`` for one call, from connecting to its end."""
+    return timedelta(seconds=policy.connect_timeout + 2 * policy.read_timeout)
 
 
 class TooLateError(Exception):
@@ -29,6 +35,8 @@ class Limits:
     lease_ends: datetime
     deadline: datetime | None
     permit: Permit
+    begin_by: float = math.inf
+    """The latest monotonic time to begin the call, whatever the time of day says."""
 
     def send_by(self, policy: Policy, now: datetime) -> datetime:
         """The latest time to send the request, however long connecting takes.
@@ -48,7 +56,11 @@ class Limits:
 
 
 def limits_of(
-    claimed: Sequence[Claimed], operation: str, now: datetime, permit: Permit
+    claimed: Sequence[Claimed],
+    operation: str,
+    now: datetime,
+    permit: Permit,
+    begin_by: float = math.inf,
 ) -> Limits:
     """The limits of one call. Only a cancel has a deadline: an order is still read
     back after it."""
@@ -57,6 +69,7 @@ def limits_of(
         lease_ends=min(c.progress.due_at or now for c in claimed),
         deadline=min(deadlines, default=None) if operation == "cancel" else None,
         permit=permit,
+        begin_by=begin_by,
     )
 
 

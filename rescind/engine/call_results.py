@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import structlog
+
+from rescind.config.accounts import Lane
 from rescind.engine.rate_limiter import Permit
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, Wait
@@ -20,6 +24,11 @@ from rescind.provider.outcomes import (
     Throttled,
     TokenRefused,
 )
+from rescind.telemetry.logs import named
+from rescind.telemetry.tracing import trace_id
+
+log = structlog.get_logger("rescind.calls")
+_level = logging.getLogger("rescind.calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +138,21 @@ def words_of(result: Exchange) -> str | None:
             return f"the whole batch was refused: {finding.message or finding.code}"
         case _:
             return None
+
+
+def log_call(lane: Lane, call: CallMade, trace: str | None) -> None:
+    """Log a call, if such detail is wanted; ``trace`` is its first order's."""
+    if not _level.isEnabledFor(logging.DEBUG):
+        return
+    log.debug(
+        "called",
+        lane="/".join(lane),
+        call=call.id,
+        operation=call.operation,
+        evidence=str(call.evidence),
+        status=call.status,
+        took_ms=call.took_ms,
+        orders=len(call.cancellations),
+        trace=trace_id(trace),
+        **named(call.cancellations),
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,13 @@ import structlog
 from redis import RedisError
 
 from rescind.config.accounts import Lane, LaneConfig
-from rescind.engine.call_deadlines import Limits, TooLateError, limits_of, too_late
+from rescind.engine.call_deadlines import (
+    Limits,
+    TooLateError,
+    limits_of,
+    longest_call,
+    too_late,
+)
 from rescind.engine.call_results import (
     FINE,
     CallResult,
@@ -20,8 +26,10 @@ from rescind.engine.call_results import (
     effect_of,
     events_of,
     ids_of,
+    log_call,
     words_of,
 )
+from rescind.engine.personal_params import personal_texts, unsealed_order
 from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.engine.rate_limiter import Permit
 from rescind.ledger.changes.call_log import CallMade
@@ -32,25 +40,13 @@ from rescind.ledger.seal import Seal, SealError
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Account, WithLogin
-from rescind.provider.outcomes import (
-    Order,
-    Throttled,
-    TokenRefused,
-)
-from rescind.provider.policy import Policy
+from rescind.provider.outcomes import Order, Throttled, TokenRefused
 from rescind.provider.wire import SOCKETS, Wire
 from rescind.telemetry.logs import named
-from rescind.telemetry.tracing import call_made, trace_id
-
-
-def longest_call(policy: Policy) -> timedelta:
-    """The time limit of ``provider.http`` for one call, from connecting to its end."""
-    return timedelta(seconds=policy.connect_timeout + 2 * policy.read_timeout)
-
+from rescind.telemetry.tracing import call_made
 
 log = structlog.get_logger("rescind.calls")
 
-_level = logging.getLogger("rescind.calls")
 
 SEALED_WAIT = timedelta(minutes=5)
 """Wait before the next try for an order whose sealed params cannot be opened."""
@@ -83,32 +79,38 @@ class Caller:
     wire: Wire = SOCKETS
 
     def call(
-        self, claimed: Sequence[Claimed], permit: Permit | None = None
+        self,
+        claimed: Sequence[Claimed],
+        permit: Permit | None = None,
+        begin_by: float = math.inf,
     ) -> CallResult:
-        """Make the call with its permit.
+        """Make the call with its permit, unless it is later than ``begin_by`` by the
+        monotonic clock.
 
         Errors of the provider, of Redis and of the seal key are results; none is
         raised.
         """
         permit = permit or Permit()
-        return replace(self._call(claimed, permit), permit=permit)
+        return replace(self._call(claimed, permit, begin_by), permit=permit)
 
-    def _call(self, claimed: Sequence[Claimed], permit: Permit) -> CallResult:
+    def _call(
+        self, claimed: Sequence[Claimed], permit: Permit, begin_by: float
+    ) -> CallResult:
         now = self.wire.now()
         if self.operation == "cancel" and self._forbidden(claimed):
             # They were queued while the policy still allowed repeated cancels.
             events = {c.id: Lost() if c.progress.lost else Wait(now) for c in claimed}
             return CallResult(claimed, events, FINE, now)
         try:
-            orders = [_order(one, self.seal) for one in claimed]
+            orders = [unsealed_order(one, self.seal) for one in claimed]
             batch = _Batch(new_id(), claimed, orders)
         except SealError as error:
             # Only orders with sealed params are concerned, so the lane is not at fault.
             sealed = Effect(why=str(error))
             return self._not_made(claimed, Wait(now + SEALED_WAIT), sealed)
         try:
-            limits = limits_of(claimed, self.operation, now, permit)
-            _need_lease(limits, self.config.policy, now)
+            limits = limits_of(claimed, self.operation, now, permit, begin_by)
+            self._need_lease(limits, now)
             result = self._exchange(batch, limits)
         except TooLateError:
             now = self.wire.now()
@@ -160,6 +162,15 @@ class Caller:
             return Exchange(Evidence.NOT_SENT, detail=full)
         return self._send(batch, account, token, limits)
 
+    def _need_lease(self, limits: Limits, now: datetime) -> None:
+        if not self._has_lease(limits, now):
+            raise TooLateError
+
+    def _has_lease(self, limits: Limits, now: datetime) -> bool:
+        """Whether the call can end within its lease, by either clock."""
+        in_time = now + longest_call(self.config.policy) <= limits.lease_ends
+        return in_time and self.wire.monotonic() <= limits.begin_by
+
     def _token(self, account: Account, refused: str | None = None) -> str | NoToken:
         provider: WithLogin[Any] = self.config.provider  # type: ignore[assignment]
         return self.tokens.get(
@@ -175,13 +186,14 @@ class Caller:
         provider, now = self.config.provider, self.wire.now()
         policy = self.config.policy
         send_by = limits.send_by(policy, now)
-        if now + longest_call(policy) > limits.lease_ends:
+        if not self._has_lease(limits, now):
             late = "the login before it took too long for its lease"
             return Exchange(Evidence.NOT_SENT, detail=late)
         cancelling = self.operation == "cancel"
         build = provider.build_cancel if cancelling else provider.build_read
         parse = provider.parse_cancel if cancelling else provider.parse_read
-        secrets = (*account.secrets(), *((token,) if token else ()), *_personal(orders))
+        own = (*account.secrets(), *([token] if token else []))
+        secrets = (*own, *personal_texts(orders))
 
         def read(reply: Reply) -> Any:
             return parse(orders, reply)
@@ -226,8 +238,7 @@ class Caller:
             detail=result.detail or words_of(result),
             body=result.body,
         )
-        if _level.isEnabledFor(logging.DEBUG):
-            _log_call(self.lane, call, trace_id(claimed[0].trace))
+        log_call(self.lane, call, claimed[0].trace)
         return CallResult(
             claimed, events_of(claimed, result, now), effect_of(result), now, call
         )
@@ -237,43 +248,3 @@ class Caller:
     ) -> CallResult:
         events: dict[str, Event] = {one.id: event for one in claimed}
         return CallResult(claimed, events, effect, self.wire.now())
-
-
-def _log_call(lane: Lane, call: CallMade, trace: str | None) -> None:
-    log.debug(
-        "called",
-        lane="/".join(lane),
-        call=call.id,
-        operation=call.operation,
-        evidence=str(call.evidence),
-        status=call.status,
-        took_ms=call.took_ms,
-        orders=len(call.cancellations),
-        trace=trace,
-        **named(call.cancellations),
-    )
-
-
-def _need_lease(limits: Limits, policy: Policy, now: datetime) -> None:
-    """Raise ``TooLateError`` if the lease is too short for a call.
-
-    The orders have then waited too long behind calls that hang. Neither the orders nor
-    the lane are at fault.
-    """
-    if now + longest_call(policy) > limits.lease_ends:
-        raise TooLateError
-
-
-def _order(claimed: Claimed, seal: Seal) -> Order:
-    if claimed.sealed is None:
-        return claimed.order
-    personal = seal.open(claimed.sealed)
-    return Order(claimed.order.id, {**claimed.order.params, **personal})
-
-
-def _personal(orders: Sequence[Order]) -> Iterator[str]:
-    """Every text in params that are dicts of texts. These are IBANs and names."""
-    for order in orders:
-        for value in order.params.values():
-            if isinstance(value, dict):
-                yield from (v for v in value.values() if isinstance(v, str))

@@ -69,7 +69,7 @@ class Committer:
             # Each further try could last as long as the first one.
             self._keep_all(shares)
             return
-        now = self._clock.now()
+        now, claimed_at = self._clock.now(), self._clock.monotonic()
         try:
             done = commit(self._ledger, shares, now)
         except LedgerUnreachableError as error:
@@ -79,14 +79,16 @@ class Committer:
         except Exception as error:  # noqa: BLE001  (``fail`` logs it)
             fail(shares, error)
         else:
-            self._settle(shares, done)
+            self._settle(shares, done, claimed_at)
 
-    def _settle(self, shares: Sequence[Share], done: Committed) -> None:
+    def _settle(
+        self, shares: Sequence[Share], done: Committed, claimed_at: float
+    ) -> None:
         for lane, (was, is_now) in done.lanes.items():
             log_lane(lane, was, is_now)
         self._guard.hold_back(shares)
         for share in shares:
-            self._settling.settle(share, done)
+            self._settling.settle(share, done, claimed_at)
         if done.recorded.to_deliver:
             self._deliveries_due()
 

@@ -11,8 +11,8 @@ from typing import Any
 import structlog
 
 from rescind.config.accounts import Lane
+from rescind.engine.call_deadlines import longest_call
 from rescind.engine.call_results import CallResult
-from rescind.engine.calls import longest_call
 from rescind.ledger.changes.lane_states import (
     LaneState,
     after_failure,

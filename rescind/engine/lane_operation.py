@@ -5,6 +5,7 @@ It is a small object without a thread: thousands of idle ones cost nothing.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -233,10 +234,13 @@ class Call:
     caller: Caller
     claimed: Sequence[Claimed]
     permit: Permit
+    begin_by: float = math.inf
+    """When the call must have begun, by the monotonic clock: else its lease may end
+    before it does, though the time of day was set back meanwhile."""
 
     def make(self) -> CallResult:
         """Make the call. Only a bug of ours raises."""
-        return self.caller.call(self.claimed, self.permit)
+        return self.caller.call(self.claimed, self.permit, self.begin_by)
 
     def return_unsent(self) -> CallResult:
         """The result if the call is not made: its orders are returned, and no attempt

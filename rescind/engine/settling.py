@@ -7,7 +7,7 @@ from itertools import groupby
 
 from rescind.config.accounts import Lane
 from rescind.engine.clock import Clock
-from rescind.engine.deciding import log_changes
+from rescind.engine.deciding import GRACE, log_changes
 from rescind.engine.dispatcher import Dispatcher
 from rescind.engine.lane_operation import OPERATION_OF, Call, LaneOperation, Submission
 from rescind.engine.lane_registry import Registry
@@ -37,8 +37,11 @@ class Settling:
         self._limiter = limiter
         self._registry = registry
 
-    def settle(self, share: Share, done: Committed) -> None:
-        """Do all that follows: the share is in the ledger."""
+    def settle(self, share: Share, done: Committed, claimed_at: float) -> None:
+        """Do all that follows: the share is in the ledger.
+
+        ``claimed_at`` is the monotonic time just before its transaction.
+        """
         operation = share.operation
         log_changes(share.lane, share.changes, done.recorded.stale)
         operation.registered |= bool(share.entries)
@@ -47,7 +50,7 @@ class Settling:
             for one in self._registry.of_lane(share.lane):
                 self.withdraw(one)
         self._go_on(share)
-        self._begin(share)
+        self._begin(share, claimed_at + GRACE.total_seconds())
         self._notify_others(share.changes, share.lane)
         _resolve_submissions(share)
 
@@ -95,9 +98,9 @@ class Settling:
         else:
             operation.backlog = True
 
-    def _begin(self, share: Share) -> None:
+    def _begin(self, share: Share, begin_by: float) -> None:
         operation = share.operation
-        calls, left = _calls(share)
+        calls, left = _calls(share, begin_by)
         if calls and not share.in_flight:
             operation.silent_since = self._clock.monotonic()
         back = [*(call.return_unsent() for call in left), *share.held_back]
@@ -121,7 +124,7 @@ class Settling:
                 self._registry.has_due(lane, OPERATION_OF[state])
 
 
-def _calls(share: Share) -> tuple[list[Call], list[Call]]:
+def _calls(share: Share, begin_by: float) -> tuple[list[Call], list[Call]]:
     """The calls for the claimed orders, and the calls that have no permit."""
     operation = share.operation
     calls: list[Call] = []
@@ -129,7 +132,7 @@ def _calls(share: Share) -> tuple[list[Call], list[Call]]:
     for claimed in _batches(share.claimed, operation.batch):
         permits = operation.permits if operation.limited else [Permit()]
         permit = permits.pop(0) if permits else None
-        call = Call(operation, operation.caller, claimed, permit or Permit())
+        call = Call(operation, operation.caller, claimed, permit or Permit(), begin_by)
         (left if permit is None else calls).append(call)
     return calls, left
 

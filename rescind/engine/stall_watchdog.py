@@ -16,7 +16,7 @@ from limits import parse
 from sqlalchemy import Engine
 
 from rescind.config.accounts import Accounts, Lane
-from rescind.engine.calls import longest_call
+from rescind.engine.call_deadlines import longest_call
 from rescind.ledger.changes.lane_states import LaneState, may_call, read_lanes
 from rescind.ledger.changes.stalled_lanes import (
     OPERATIONS,

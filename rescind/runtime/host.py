@@ -13,7 +13,8 @@ from functools import partial
 import structlog
 
 from rescind.config.accounts import Lane, LaneConfig
-from rescind.engine.calls import Caller, longest_call
+from rescind.engine.call_deadlines import longest_call
+from rescind.engine.calls import Caller
 from rescind.engine.clock import SystemClock
 from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.engine.executor import ThreadExecutor

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from rescind.engine.calls import longest_call
+from rescind.engine.call_deadlines import longest_call
 from rescind.engine.lane_operation import Call, LaneOperation
 from rescind.ledger.changes.lane_states import may_call, read_lane
 from rescind.ledger.states import EDGES, FINAL, State

@@ -14,9 +14,15 @@ from redis import Redis
 
 from providers.registry import BY_NAME
 from rescind.config.accounts import LaneConfig
-from rescind.engine.call_deadlines import ON_THE_WAY, Limits, TooLateError, too_late
+from rescind.engine.call_deadlines import (
+    ON_THE_WAY,
+    Limits,
+    TooLateError,
+    longest_call,
+    too_late,
+)
 from rescind.engine.call_results import FINE
-from rescind.engine.calls import SEALED_WAIT, Caller, longest_call
+from rescind.engine.calls import SEALED_WAIT, Caller
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Permit
 from rescind.ledger.changes.recording import new_id
@@ -115,6 +121,18 @@ def test_a_call_ends_no_earlier_than_it_took_whatever_its_clock_is_set_to(
 
     monkeypatch.setattr("rescind.engine.calls.exchange", lost)
     assert caller.call([claimed(1, GOOD)]).at == max(clock.now, began + took)
+
+
+def test_a_call_begun_too_late_for_its_lease_is_not_sent_though_the_clock_was_set_back(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    clock.now -= timedelta(hours=1)
+    late = caller.call([claimed(1, GOOD)], begin_by=time.monotonic() - 1)
+    assert late.call is None
+    assert late.events == {"id-1": PutBack(clock.now)}
+    in_time = caller.call([claimed(1, GOOD)], begin_by=time.monotonic() + 60)
+    assert in_time.call is not None
 
 
 class SlowLogin:

@@ -41,7 +41,7 @@ class Making:
     made: list[str] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
 
-    def call(self, claimed: Sequence[Claimed], _permit: Permit) -> CallResult:
+    def call(self, claimed: Sequence[Claimed], *_: object) -> CallResult:
         [one] = claimed
         self.threads.add(threading.current_thread().name)
         effect = self.make(one.id)

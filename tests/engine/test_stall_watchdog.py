@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, LaneConfig
-from rescind.engine.calls import longest_call
+from rescind.engine.call_deadlines import longest_call
 from rescind.engine.stall_watchdog import (
     AGAIN_SECONDS,
     DUE_FOR,

@@ -88,7 +88,9 @@ class Calling:
     its: Lane
     provider: Provider
 
-    def call(self, claimed: Sequence[Claimed], permit: Permit) -> CallResult:
+    def call(
+        self, claimed: Sequence[Claimed], permit: Permit, _begin_by: float
+    ) -> CallResult:
         event, effect = self.provider.call(self.its, claimed)
         events, now = {one.id: event for one in claimed}, datetime.now(UTC)
         return CallResult(claimed, events, effect, now, permit=permit)
