@@ -13,15 +13,15 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from chaos.blows import KILL_EVERY, Blow
 from chaos.drain import drained, named
 from chaos.fault_plan import Plan
+from chaos.fault_schedule import KILL_EVERY, PlannedFault
 from chaos.freezing import freeze
 from chaos.outages import Outages
 from chaos.points import KILL
 from chaos.producers import Producer, Start, producers, start
 from chaos.redis_refusals import REFUSALS
-from chaos.system_under_test import House
+from chaos.system_under_test import SystemUnderTest
 from chaos.watcher import Watcher
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.storage.transactions import (
@@ -51,13 +51,13 @@ class Log:
 
 
 class Conductor:
-    """Carries out a plan upon a house."""
+    """Carries out a plan upon a system."""
 
-    def __init__(self, house: House, plan: Plan) -> None:
-        self.house = house
+    def __init__(self, system: SystemUnderTest, plan: Plan) -> None:
+        self.system = system
         self.plan = plan
         self.log = Log()
-        self.engine: Engine = open_ledger(house.database.url)
+        self.engine: Engine = open_ledger(system.database.url)
         self.watcher = Watcher(self.engine)
         self._random = random.Random(plan.seed)  # noqa: S311
         self.producers: tuple[Producer, ...] = ()
@@ -68,7 +68,7 @@ class Conductor:
         self._killing, self._failing = threading.Lock(), threading.Lock()
         self._freezing = threading.Lock()
         quiet = (self._killing, self._freezing)
-        self.outages = Outages(house, quiet, self._over)
+        self.outages = Outages(system, quiet, self._over)
         self.finished_in = 0.0
         self.stalled = False
         self.began: Start
@@ -77,16 +77,18 @@ class Conductor:
         """Returns when everything is final, or nothing moves any more."""
         for mark in self.plan.doomed:
             for delivery in ("first", "second"):
-                self.house.armoury.arm(f"{delivery}-{mark}", KILL)
+                self.system.failpoints.arm(f"{delivery}-{mark}", KILL)
         self.began = start()
         self.watcher.start()
-        self.producers = producers(self.house.redis_url, self.began, self.plan.messages)
+        self.producers = producers(
+            self.system.redis_url, self.began, self.plan.messages
+        )
         for producer in self.producers:
             producer.start()
         self._operations.append(self._aside(self._retry_now_and_then))
-        for blow in self.plan.blows:
-            self._wait_until(blow.at)
-            self._deal(blow)
+        for fault in self.plan.faults:
+            self._wait_until(fault.at)
+            self._deal(fault)
         # What is retried is open again, and a frozen worker may open what it had: only
         # then can all be final for good.
         for operation in self._operations:
@@ -109,40 +111,42 @@ class Conductor:
         self._side_jobs.append(thread)
         return thread
 
-    # --- blows ---
+    # --- faults ---
 
-    def _deal(self, blow: Blow) -> None:
-        house, outages, seconds = self.house, self.outages, blow.seconds
+    def _deal(self, fault: PlannedFault) -> None:
+        system, outages, seconds = self.system, self.outages, fault.seconds
         deals: dict[str, Callable[[], None]] = {
-            "kill worker": lambda: self._kill_worker(blow),
-            "fail transaction": lambda: self._fail_transaction(blow),
-            "kill redis": lambda: house.kill("redis"),
+            "kill worker": lambda: self._kill_worker(fault),
+            "fail transaction": lambda: self._fail_transaction(fault),
+            "kill redis": lambda: system.kill("redis"),
             "empty redis": self._empty_redis,
             "half-open redis": lambda: outages.half_open_redis(seconds),
             **{what: self._refusal(what, seconds) for what in REFUSALS},
-            "kill beat": lambda: house.kill("beat-1"),
+            "kill beat": lambda: system.kill("beat-1"),
             "second beat": lambda: self._second_beat(seconds),
             "database away": lambda: outages.database_away(seconds),
             "restart database": outages.database_restarted,
             "database read-only": lambda: outages.database_read_only(seconds),
             "database failed over": lambda: outages.database_failed_over(seconds),
-            "misdeed": lambda: house.sandbox.script(blow.point, "cancel", blow.failure),
+            "provider fault": lambda: system.sandbox.script(
+                fault.point, "cancel", fault.failure
+            ),
             "freeze worker": lambda: self._freeze(seconds),
         }
-        job = self._aside(deals[blow.kind])
-        if blow.kind in WAITED_FOR:
+        job = self._aside(deals[fault.kind])
+        if fault.kind in WAITED_FOR:
             self._operations.append(job)
 
     def _refusal(self, what: str, seconds: float) -> Callable[[], None]:
         return lambda: self.outages.refusing_redis(what, seconds)
 
-    def _kill_worker(self, blow: Blow) -> None:
+    def _kill_worker(self, fault: PlannedFault) -> None:
         # One after the other: on a slow machine they are more than workers can start.
         with self._killing:
             self._await_work()
-            self.house.armoury.arm(blow.point, KILL)
+            self.system.failpoints.arm(fault.point, KILL)
             self._over.wait(KILL_EVERY * 0.9)
-            missed = self.house.armoury.disarm(blow.point)
+            missed = self.system.failpoints.disarm(fault.point)
             if missed and not self._over.is_set():
                 self._kill_anywhere()
 
@@ -151,16 +155,16 @@ class Conductor:
 
         One that is only starting is let be, or on a slow machine none ever would.
         """
-        name = self.house.worker_at_work(SETTLED_SECONDS)
+        name = self.system.worker_at_work(SETTLED_SECONDS)
         if name is not None:
-            self.house.armoury.note("anywhere")
-            self.house.kill(name)
+            self.system.failpoints.note("anywhere")
+            self.system.kill(name)
 
-    def _fail_transaction(self, blow: Blow) -> None:
+    def _fail_transaction(self, fault: PlannedFault) -> None:
         with self._failing:
-            name = f"{blow.point}-fails"
-            self.house.armoury.arm(name, blow.failure)
-            while self.house.armoury.is_armed(name):
+            name = f"{fault.point}-fails"
+            self.system.failpoints.arm(name, fault.failure)
+            while self.system.failpoints.is_armed(name):
                 if self._over.wait(0.1):
                     return
             self.log.failed_transactions += 1
@@ -168,14 +172,14 @@ class Conductor:
     def _await_work(self) -> None:
         """Until a worker is at work. While one is frozen the other one has to live, to
         take over: what is late then is late by that, and nothing else."""
-        house = self.house
-        while house.armoury.frozen() or not house.worker_at_work(AT_WORK_SECONDS):
+        system = self.system
+        while system.failpoints.frozen() or not system.worker_at_work(AT_WORK_SECONDS):
             if self._over.wait(0.1):
                 return
 
     def _empty_redis(self) -> None:
-        self.house.wait_for_redis()
-        with self.house.redis() as client:
+        self.system.wait_for_redis()
+        with self.system.redis() as client:
             client.flushall()
         # A producer that submits by message keeps what the ledger does not show yet.
         known = self.watcher.known()
@@ -184,15 +188,15 @@ class Conductor:
             self.log.resubmitted += producer.send_again(missing)
 
     def _second_beat(self, seconds: float) -> None:
-        end = self.house.start_beat(2)
+        end = self.system.start_beat(2)
         self._over.wait(seconds)
         end()
 
     def _freeze(self, seconds: float) -> None:
-        armoury = self.house.armoury
+        failpoints = self.system.failpoints
         # One after the other: the other worker has to take over.
         with self._freezing:
-            self.log.frozen += freeze(armoury, self.watcher, seconds, self._over)
+            self.log.frozen += freeze(failpoints, self.watcher, seconds, self._over)
 
     # --- operators who race with the workers ---
 
@@ -219,7 +223,7 @@ class Conductor:
         """Exactly what an operator would type."""
         done = subprocess.run(
             [sys.executable, "-m", "rescind", "retry", "--json", *ids],
-            env=self.house.environment(),
+            env=self.system.environment(),
             capture_output=True,
             text=True,
             check=False,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from chaos.blows import Blow, blows
+from chaos.fault_schedule import PlannedFault, faults
 from chaos.scales import Scale
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -39,7 +39,7 @@ class Plan:
     seed: int
     scale: Scale
     messages: tuple[Message, ...]
-    blows: tuple[Blow, ...]
+    faults: tuple[PlannedFault, ...]
     doomed: tuple[str, ...]
     """Marks of messages whose first two deliveries die before they are taken in."""
 
@@ -49,7 +49,7 @@ def plan(seed: int, scale: Scale) -> Plan:
     random = Random(seed)  # noqa: S311  (a plan, not a secret)
     messages = tuple(_messages(random, scale))
     return Plan(
-        seed, scale, messages, tuple(blows(random, scale)), _doomed(messages, scale)
+        seed, scale, messages, tuple(faults(random, scale)), _doomed(messages, scale)
     )
 
 

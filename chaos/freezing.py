@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import time
 
-from chaos.points import FREEZE, Armoury
+from chaos.points import FREEZE, Failpoints
 from chaos.watcher import Watcher
 from rescind.ledger.states import OPEN, State
 
@@ -19,29 +19,29 @@ THAW_SECONDS = 3.0
 
 
 def freeze(
-    armoury: Armoury, watcher: Watcher, seconds: float, over: threading.Event
+    failpoints: Failpoints, watcher: Watcher, seconds: float, over: threading.Event
 ) -> bool:
     """Stop a worker that has an answer which is not recorded, for at least so many
     seconds, and until others have ended its orders. Whether a worker came by."""
-    if not _frozen(armoury, over):
+    if not _frozen(failpoints, over):
         return False
     held = watcher.in_states(State.SENDING)
     over.wait(seconds)
     give_up = time.monotonic() + TAKE_OVER_SECONDS
     while held & watcher.in_states(*OPEN) and time.monotonic() < give_up:
         over.wait(0.2)
-    armoury.thaw()
+    failpoints.thaw()
     over.wait(THAW_SECONDS)
-    armoury.release()
+    failpoints.release()
     return True
 
 
-def _frozen(armoury: Armoury, over: threading.Event) -> bool:
+def _frozen(failpoints: Failpoints, over: threading.Event) -> bool:
     give_up = time.monotonic() + ARMED_SECONDS
-    while armoury.frozen() is None:
+    while failpoints.frozen() is None:
         # Again, should the worker that took the order have been killed since.
-        armoury.arm(FREEZE, FREEZE)
+        failpoints.arm(FREEZE, FREEZE)
         if over.wait(1.0) or time.monotonic() > give_up:
             return False
-    armoury.disarm(FREEZE)
+    failpoints.disarm(FREEZE)
     return True

@@ -14,7 +14,7 @@ from chaos.answers import HELD, HELD_SECONDS
 from chaos.provider_settings import LATENCY_MS
 from chaos.redis_refusals import REFUSALS
 from chaos.refusals_said import MUST_BE_MET, refusals_in
-from chaos.system_under_test import House
+from chaos.system_under_test import SystemUnderTest
 
 BACK_SECONDS = 30.0
 """Until Redis takes the order to answer again, should it be away just then."""
@@ -38,12 +38,14 @@ class Outage:
 
 
 class Outages:
-    """Has the services of a house go away, and keeps a record of it."""
+    """Has the services of a system go away, and keeps a record of it."""
 
-    def __init__(self, house: House, quiet: tuple[Lock, ...], over: Event) -> None:
+    def __init__(
+        self, system: SystemUnderTest, quiet: tuple[Lock, ...], over: Event
+    ) -> None:
         """``quiet`` are held by whatever is about to kill or to freeze a worker;
         ``over`` is set at the end of the run."""
-        self._house = house
+        self._system = system
         self._quiet = quiet
         self._over = over
         self._calming = Lock()
@@ -51,19 +53,19 @@ class Outages:
 
     def half_open_redis(self, seconds: float) -> None:
         with self._noted("redis half-open"):
-            self._house.proxy.swallow()
+            self._system.proxy.swallow()
             time.sleep(seconds)
-            self._house.proxy.heal()
+            self._system.proxy.heal()
 
     def refusing_redis(self, what: str, seconds: float) -> None:
         """Redis answers with the errors of ``REFUSALS[what]``: at least for so long,
         and until a worker has met one."""
         with _all_of(self._quiet, self._is_frozen_or_over):
             self._await_worker()
-            self._house.wait_for_redis()
+            self._system.wait_for_redis()
             with self._noted(what):
                 met = self._met(what)
-                with self._house.redis() as client:
+                with self._system.redis() as client:
                     REFUSALS[what].begin(client)
                 time.sleep(seconds)
                 self._until(lambda: self._met(what) > met, MEETING_SECONDS)
@@ -71,19 +73,19 @@ class Outages:
 
     def database_away(self, seconds: float) -> None:
         with self._noted("database away"):
-            self._house.database.go_away(seconds)
+            self._system.database.go_away(seconds)
 
     def database_restarted(self) -> None:
         with self._noted("database away"):
-            self._house.database.restart()
+            self._system.database.restart()
 
     def database_read_only(self, seconds: float) -> None:
         with self._with_answers_under_way(), self._noted("database read-only"):
-            self._house.database.refuse_writes(seconds)
+            self._system.database.refuse_writes(seconds)
 
     def database_failed_over(self, seconds: float) -> None:
         with self._with_answers_under_way(), self._noted("database failed over"):
-            self._house.database.fail_over(seconds)
+            self._system.database.fail_over(seconds)
 
     @contextmanager
     def _noted(self, what: str) -> Iterator[None]:
@@ -94,12 +96,12 @@ class Outages:
     def _await_worker(self) -> None:
         """One that is killed just then, or starts, has nothing under way."""
         self._until(
-            lambda: self._house.worker_at_work(AT_WORK_SECONDS) is not None,
+            lambda: self._system.worker_at_work(AT_WORK_SECONDS) is not None,
             STARTING_SECONDS,
         )
 
     def _met(self, what: str) -> int:
-        said = refusals_in(self._house.said_by_workers())
+        said = refusals_in(self._system.said_by_workers())
         return sum(said.get(code, 0) for code in MUST_BE_MET[what])
 
     def _until(self, holds: Callable[[], bool], seconds: float) -> None:
@@ -111,9 +113,9 @@ class Outages:
     def _answer_again(self, what: str) -> None:
         give_up = time.monotonic() + BACK_SECONDS
         while True:
-            self._house.wait_for_redis()
+            self._system.wait_for_redis()
             try:
-                with self._house.redis() as client:
+                with self._system.redis() as client:
                     REFUSALS[what].end(client)
             except RedisError:
                 # It was killed meanwhile: it starts as one that refuses nothing.
@@ -129,7 +131,7 @@ class Outages:
         with (
             self._calming,
             _all_of(self._quiet, self._is_frozen_or_over),
-            self._house.armoury.calm(),
+            self._system.failpoints.calm(),
         ):
             self._await_worker()
             self._answer_after(HELD_SECONDS * 1000)
@@ -140,11 +142,11 @@ class Outages:
                 self._answer_after(LATENCY_MS)
 
     def _answer_after(self, milliseconds: float) -> None:
-        self._house.sandbox.settings(latency_ms=dict.fromkeys(HELD, milliseconds))
+        self._system.sandbox.settings(latency_ms=dict.fromkeys(HELD, milliseconds))
 
     def _is_frozen_or_over(self) -> bool:
         """While a worker is frozen none is killed, and no other one is frozen."""
-        return self._house.armoury.frozen() is not None or self._over.is_set()
+        return self._system.failpoints.frozen() is not None or self._over.is_set()
 
 
 @contextmanager

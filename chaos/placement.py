@@ -17,7 +17,7 @@ from celery.worker import WorkController
 from sqlalchemy import Pool
 
 from chaos.patching import after, before
-from chaos.points import FOLDER, FREEZE, Armoury
+from chaos.points import FOLDER, FREEZE, Failpoints
 from rescind.engine.call_results import CallResult
 from rescind.engine.lane_operation import Call
 from rescind.engine.lane_share import Share
@@ -30,26 +30,26 @@ Here = Callable[[str], None]
 
 def install() -> None:
     """Put the points into this process's code."""
-    armoury = Armoury(Path(os.environ[FOLDER]), is_quiet=_holds_no_lock)
-    here = armoury.passing
-    _intake(armoury)
-    _calls(armoury)
+    failpoints = Failpoints(Path(os.environ[FOLDER]), is_quiet=_holds_no_lock)
+    here = failpoints.passing
+    _intake(failpoints)
+    _calls(failpoints)
     _transaction(here)
     _after_the_commit(here)
     _sweep(here)
-    worker_ready.connect(lambda **_: _at_work(armoury), weak=False)
+    worker_ready.connect(lambda **_: _at_work(failpoints), weak=False)
     task_postrun.connect(lambda sender, **_: _task_is_over(here, sender), weak=False)
 
 
-def _at_work(armoury: Armoury) -> None:
+def _at_work(failpoints: Failpoints) -> None:
     """From now on the worker has no reason to end by itself."""
     from rescind.runtime import shutdown_flag
 
-    armoury.say_ready()
-    atexit.register(armoury.say_ended)
+    failpoints.say_ready()
+    atexit.register(failpoints.say_ended)
     # After an error that nobody expects it waits for its threads, and may be killed.
-    before(WorkController, "stop", lambda *_: armoury.say_ended())
-    before(shutdown_flag, "end", lambda *_: armoury.say_ended())
+    before(WorkController, "stop", lambda *_: failpoints.say_ended())
+    before(shutdown_flag, "end", lambda *_: failpoints.say_ended())
 
 
 def _holds_no_lock() -> bool:
@@ -64,26 +64,26 @@ def _holds_no_lock() -> bool:
 # --- a submission, from the queue to the engine -----------------------------------
 
 
-def _intake(armoury: Armoury) -> None:
+def _intake(failpoints: Failpoints) -> None:
     """Its message is not acknowledged, and comes to another worker."""
     import rescind.intake.submissions
     import tasks.submit
     import worker.intake_channel
     from rescind.engine.engine import Engine
 
-    here = armoury.passing
+    here = failpoints.passing
     after(worker.intake_channel, "loads", lambda *_: here("received"))
-    before(tasks.submit, "take_in", lambda *given: _delivered(armoury, given[3]))
+    before(tasks.submit, "take_in", lambda *given: _delivered(failpoints, given[3]))
     after(rescind.intake.submissions, "_good", lambda *_: here("checked"))
     after(Engine, "_arrive", lambda *_: here("arrived"))
     after(tasks.submit, "take_in", lambda *_: here("taken-in"))
 
 
-def _delivered(armoury: Armoury, entries: Sequence[Any]) -> None:
-    armoury.passing("taking-in")
+def _delivered(failpoints: Failpoints, entries: Sequence[Any]) -> None:
+    failpoints.passing("taking-in")
     if entries and isinstance(entries[0], dict):
         for delivery in ("first", "second"):
-            armoury.passing(f"{delivery}-{entries[0].get('order')}")
+            failpoints.passing(f"{delivery}-{entries[0].get('order')}")
 
 
 def _task_is_over(here: Here, task: Any) -> None:
@@ -95,16 +95,16 @@ def _task_is_over(here: Here, task: Any) -> None:
 # --- a call -----------------------------------------------------------------------
 
 
-def _calls(armoury: Armoury) -> None:
+def _calls(failpoints: Failpoints) -> None:
     """Its orders are claimed; whether the provider has acted on them nobody knows."""
     import rescind.engine.calls
     from rescind.engine.dispatcher import Dispatcher
     from rescind.engine.engine import Engine
 
-    here = armoury.passing
+    here = failpoints.passing
 
     def in_its_middle(*_: Any) -> None:
-        armoury.passing("calling", after=MIDDLE_SECONDS)
+        failpoints.passing("calling", after=MIDDLE_SECONDS)
 
     def answered(_own: Any, call: Call, result: CallResult | None) -> None:
         if result is None or result.call is None:

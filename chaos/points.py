@@ -30,7 +30,7 @@ class InjectedError(RuntimeError):
     """A fault that the conductor of the run has ordered."""
 
 
-class Armoury:
+class Failpoints:
     """The files by which points are armed, and the record of the kills."""
 
     def __init__(

@@ -20,7 +20,7 @@ from chaos.fault_plan import Plan, plan
 from chaos.outages import UNWRITTEN, Outage
 from chaos.refusals_said import refusals_in
 from chaos.scales import Scale
-from chaos.system_under_test import House
+from chaos.system_under_test import SystemUnderTest
 from chaos.unresolved import given_up, not_told
 from rescind.config.accounts import load_accounts
 from rescind.config.times import utc_now
@@ -42,10 +42,10 @@ def run(
     home = Path(tempfile.mkdtemp(prefix="rescind-chaos-"))
     drawn = plan(seed, scale)
     try:
-        with House(home, kind, seed, mutation, scale.patience) as house:
-            conductor = Conductor(house, drawn)
+        with SystemUnderTest(home, kind, seed, mutation, scale.patience) as system:
+            conductor = Conductor(system, drawn)
             conductor.run()
-            report = _report(kind, drawn, mutation, house, conductor)
+            report = _report(kind, drawn, mutation, system, conductor)
             conductor.engine.dispose()
     finally:
         if not keep:
@@ -54,19 +54,23 @@ def run(
 
 
 def _report(
-    kind: str, drawn: Plan, mutation: str | None, house: House, conductor: Conductor
+    kind: str,
+    drawn: Plan,
+    mutation: str | None,
+    system: SystemUnderTest,
+    conductor: Conductor,
 ) -> Report:
     until = time.time()
     rows, read_at = _rows(conductor.engine), utc_now()
-    records = house.sandbox.orders()
+    records = system.sandbox.orders()
     broken = conductor.watcher.broken
-    judged = judge(_wishes(drawn, house), rows, records, broken, read_at)
+    judged = judge(_wishes(drawn, system), rows, records, broken, read_at)
     outages = conductor.outages.log
     calls = sorted(event["t"] for one in records for event in one["events"])
-    counts = house.sandbox.calls()
+    counts = system.sandbox.calls()
     log = conductor.log
-    deaths = house.armoury.deaths()
-    troubles = [*(at for at, _, _ in deaths), *house.armoury.freezes()]
+    deaths = system.failpoints.deaths()
+    troubles = [*(at for at, _, _ in deaths), *system.failpoints.freezes()]
     refusals = [(o.began, o.ended) for o in outages if o.what in UNWRITTEN]
     idle = conductor.watcher.idleness.intervals
     excused = [*outages, *(Outage("nothing was due", *one) for one in idle)]
@@ -83,7 +87,7 @@ def _report(
             **judged.kinds,
             "given_up": tuple(given_up(rows, records)),
             "dropped": tuple(dropped(records, refusals, troubles)),
-            "ended": tuple(_ended(house, began)),
+            "ended": tuple(_ended(system, began)),
         },
         unresolved=list(_evidence(conductor.engine, not_told(rows, records))),
         deaths=dict(Counter(_place(point) for _, point, _ in deaths)),
@@ -99,7 +103,7 @@ def _report(
         outcomes=dict(tally(rows)),
         unfinished=judged.unfinished,
         outages=_away(outages),
-        refusals=refusals_in(house.said_by_workers()),
+        refusals=refusals_in(system.said_by_workers()),
         stalled_for=STALL_SECONDS if conductor.stalled else None,
     )
 
@@ -111,8 +115,8 @@ def _away(outages: Iterable[Outage]) -> dict[str, float]:
     return spent
 
 
-def _ended(house: House, began: float) -> Iterator[Offence]:
-    for pid, at in house.armoury.ended().items():
+def _ended(system: SystemUnderTest, began: float) -> Iterator[Offence]:
+    for pid, at in system.failpoints.ended().items():
         why = f"ended by itself {at - began:.0f} s after the start"
         yield Offence("worker", str(pid), why)
 
@@ -127,9 +131,9 @@ def _rows(engine: Engine) -> list[dict[str, Any]]:
         return [as_record(row) for row in list_rows(connection, Filter(), EVERYTHING)]
 
 
-def _wishes(drawn: Plan, house: House) -> set[Wish]:
+def _wishes(drawn: Plan, system: SystemUnderTest) -> set[Wish]:
     """What has to be in the ledger: everything that was submitted."""
-    accounts = load_accounts(house.home / "accounts.toml")
+    accounts = load_accounts(system.home / "accounts.toml")
     now = utc_now()
     found = set()
     for message in drawn.messages:

@@ -32,7 +32,7 @@ RESTART_SECONDS = (0.3,)
 """Seconds until a process that died is started again, however often it dies."""
 
 
-class House:
+class SystemUnderTest:
     """Redis behind a proxy, a database, two workers, beat, and the providers."""
 
     def __init__(
@@ -55,7 +55,7 @@ class House:
     proxy: Proxy
     redis_url: str
     direct_url: str
-    armoury: points.Armoury
+    failpoints: points.Failpoints
 
     def __enter__(self) -> Self:
         try:
@@ -95,9 +95,9 @@ class House:
     def worker_at_work(self, seconds: float) -> str | None:
         """The worker that has been at work for longest, if for so long; never the one
         that is frozen."""
-        pids, frozen = self.pids, self.armoury.frozen()
+        pids, frozen = self.pids, self.failpoints.frozen()
         running = [name for name in WORKERS if name in pids and pids[name] != frozen]
-        ages = {name: self.armoury.ready_for(pids[name]) for name in running}
+        ages = {name: self.failpoints.ready_for(pids[name]) for name in running}
         name = max(ages, key=lambda one: ages[one], default=None)
         return name if name is not None and ages[name] >= seconds else None
 
@@ -123,7 +123,7 @@ class House:
         enter = self._cleanup.enter_context
         self._log = enter((self.home / "log").open("w", encoding="utf-8"))
         self._lines = Lines(self._log)
-        self.armoury = points.Armoury(self.home)
+        self.failpoints = points.Failpoints(self.home)
         self.sandbox = enter(running(seed=self._seed, **SANDBOX))
         self.sandbox.faults(kinds=(*KINDS, "late"))
         self._write_accounts()

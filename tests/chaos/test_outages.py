@@ -12,7 +12,7 @@ import redis
 from redis.exceptions import ResponseError
 
 from chaos.outages import Outages
-from chaos.system_under_test import House
+from chaos.system_under_test import SystemUnderTest
 from tests.valkey import valkey_server
 
 WHAT = "redis full"
@@ -20,22 +20,22 @@ NO_MATTER = 0.0
 
 
 class Scene:
-    """A house with one worker at work, which says in its log what it has met."""
+    """A system with one worker at work, which says in its log what it has met."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.said: list[str] = []
         self.frozen: int | None = None
         self.killing = threading.Lock()
-        house = SimpleNamespace(
+        system = SimpleNamespace(
             redis=lambda: redis.Redis.from_url(url),
             wait_for_redis=lambda: None,
             worker_at_work=lambda _seconds: "worker-1",
             said_by_workers=lambda: self.said,
-            armoury=SimpleNamespace(frozen=lambda: self.frozen),
+            failpoints=SimpleNamespace(frozen=lambda: self.frozen),
         )
         over = threading.Event()
-        self.outages = Outages(cast("House", house), (self.killing,), over)
+        self.outages = Outages(cast("SystemUnderTest", system), (self.killing,), over)
 
     def begin(self) -> threading.Thread:
         given = (WHAT, NO_MATTER)

@@ -57,7 +57,7 @@ def test_a_worker_at_work_that_ends_by_itself_is_noted(
         capture_output=True,
         check=False,
     )
-    assert len(points.Armoury(tmp_path).ended()) == number
+    assert len(points.Failpoints(tmp_path).ended()) == number
 
 
 def test_a_function_that_is_gone_is_missed_by_name() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.blows import FAILING, FAILURES, KILL_EVERY, MISDEEDS
 from chaos.fault_plan import TENTH, plan
+from chaos.fault_schedule import FAILING, FAILURES, KILL_EVERY, PROVIDER_FAULTS
 from chaos.scales import LONG, POINTS, SHORT
 
 seeds = st.integers(0, 10_000)
@@ -39,7 +39,7 @@ def test_about_half_of_the_messages_are_sent_twice_at_the_same_moment() -> None:
 
 
 def test_a_worker_is_killed_every_three_seconds_and_everywhere() -> None:
-    kills = [blow for blow in plan(1, LONG).blows if blow.kind == "kill worker"]
+    kills = [fault for fault in plan(1, LONG).faults if fault.kind == "kill worker"]
     assert [kill.at for kill in kills] == [
         KILL_EVERY * n for n in range(1, len(kills) + 1)
     ]
@@ -48,7 +48,7 @@ def test_a_worker_is_killed_every_three_seconds_and_everywhere() -> None:
 
 
 def test_between_kills_a_transaction_fails_at_each_point_in_each_way() -> None:
-    failures = [b for b in plan(1, LONG).blows if b.kind == "fail transaction"]
+    failures = [b for b in plan(1, LONG).faults if b.kind == "fail transaction"]
     assert [one.at % KILL_EVERY for one in failures] == [KILL_EVERY / 2] * len(failures)
     assert {(one.point, one.failure) for one in failures} == {
         (point, failure) for point in FAILING for failure in FAILURES
@@ -56,15 +56,15 @@ def test_between_kills_a_transaction_fails_at_each_point_in_each_way() -> None:
 
 
 def test_each_provider_misbehaves_again_and_again() -> None:
-    misdeeds = [b for b in plan(1, SHORT).blows if b.kind == "misdeed"]
-    for one in MISDEEDS:
-        assert sum((b.point, b.failure) == one for b in misdeeds) >= 6
+    by_providers = [b for b in plan(1, SHORT).faults if b.kind == "provider fault"]
+    for one in PROVIDER_FAULTS:
+        assert sum((b.point, b.failure) == one for b in by_providers) >= 6
 
 
 @given(seeds)
 def test_doomed_messages_come_after_redis_was_emptied(seed: int) -> None:
     drawn = plan(seed, SHORT)
-    emptied = next(blow.at for blow in drawn.blows if blow.kind == "empty redis")
+    emptied = next(fault.at for fault in drawn.faults if fault.kind == "empty redis")
     first = {message.mark: message.first for message in drawn.messages}
     assert drawn.doomed
     assert all(first[mark] > emptied for mark in drawn.doomed)
@@ -72,7 +72,7 @@ def test_doomed_messages_come_after_redis_was_emptied(seed: int) -> None:
 
 @given(seeds)
 def test_every_kind_of_failure_is_in_it(seed: int) -> None:
-    kinds = {blow.kind for blow in plan(seed, SHORT).blows}
+    kinds = {fault.kind for fault in plan(seed, SHORT).faults}
     assert kinds == {
         "kill worker",
         "fail transaction",
@@ -89,5 +89,5 @@ def test_every_kind_of_failure_is_in_it(seed: int) -> None:
         "redis demoted",
         "database read-only",
         "database failed over",
-        "misdeed",
+        "provider fault",
     }

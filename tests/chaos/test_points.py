@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from chaos.points import AWAY, FAULT, FREEZE, KILL, Armoury, InjectedError
+from chaos.points import AWAY, FAULT, FREEZE, KILL, Failpoints, InjectedError
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 COME_BY = """
 import sys, time
 from pathlib import Path
-from chaos.points import Armoury
-armoury = Armoury(Path(sys.argv[1]))
-armoury.passing("here")
-armoury.passing("there")
+from chaos.points import Failpoints
+failpoints = Failpoints(Path(sys.argv[1]))
+failpoints.passing("here")
+failpoints.passing("there")
 print("lives", flush=True)
 time.sleep(60)
 """
@@ -45,31 +45,31 @@ def lives(process: subprocess.Popen[str]) -> bool:
 
 
 def test_an_armed_point_ends_the_first_that_comes_by(tmp_path: Path) -> None:
-    armoury = Armoury(tmp_path)
-    armoury.arm("here", KILL)
+    failpoints = Failpoints(tmp_path)
+    failpoints.arm("here", KILL)
     assert not lives(come_by(tmp_path))
     assert lives(come_by(tmp_path))
-    assert [(point, how) for _, point, how in armoury.deaths()] == [("here", KILL)]
+    assert [(point, how) for _, point, how in failpoints.deaths()] == [("here", KILL)]
 
 
 def test_a_point_that_was_disarmed_ends_no_process(tmp_path: Path) -> None:
-    armoury = Armoury(tmp_path)
-    armoury.arm("here", KILL)
-    assert armoury.disarm("here")
-    assert not armoury.disarm("here")
+    failpoints = Failpoints(tmp_path)
+    failpoints.arm("here", KILL)
+    assert failpoints.disarm("here")
+    assert not failpoints.disarm("here")
     assert lives(come_by(tmp_path))
-    assert armoury.deaths() == []
+    assert failpoints.deaths() == []
 
 
 def test_in_a_calm_no_process_is_harmed_and_afterwards_the_next_one_is(
     tmp_path: Path,
 ) -> None:
-    armoury = Armoury(tmp_path)
-    armoury.arm("here", AWAY)
-    with armoury.calm():
-        armoury.passing("here")
+    failpoints = Failpoints(tmp_path)
+    failpoints.arm("here", AWAY)
+    with failpoints.calm():
+        failpoints.passing("here")
     with pytest.raises(LedgerUnreachableError):
-        armoury.passing("here")
+        failpoints.passing("here")
 
 
 @pytest.mark.parametrize(
@@ -78,30 +78,30 @@ def test_in_a_calm_no_process_is_harmed_and_afterwards_the_next_one_is(
 def test_a_point_can_fail_once_instead(
     tmp_path: Path, order: str, kind: type[Exception]
 ) -> None:
-    armoury = Armoury(tmp_path)
-    armoury.arm("here", order)
+    failpoints = Failpoints(tmp_path)
+    failpoints.arm("here", order)
     with pytest.raises(kind, match="ordered at here"):
-        armoury.passing("here")
-    armoury.passing("here")
-    assert armoury.deaths() == []
+        failpoints.passing("here")
+    failpoints.passing("here")
+    assert failpoints.deaths() == []
 
 
 def test_a_frozen_process_goes_on_when_it_is_thawed_and_no_point_harms_it(
     tmp_path: Path,
 ) -> None:
-    armoury = Armoury(tmp_path)
-    armoury.arm("here", FREEZE)
+    failpoints = Failpoints(tmp_path)
+    failpoints.arm("here", FREEZE)
     process = come_by(tmp_path)
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
     assert os.WSTOPSIG(status) == signal.SIGSTOP
-    assert armoury.frozen() == process.pid
-    armoury.arm("there", KILL)
-    armoury.thaw()
+    assert failpoints.frozen() == process.pid
+    failpoints.arm("there", KILL)
+    failpoints.thaw()
     assert lives(process)
-    assert armoury.disarm("there")
-    armoury.release()
-    assert armoury.frozen() is None
+    assert failpoints.disarm("there")
+    failpoints.release()
+    assert failpoints.frozen() is None
 
 
 def test_a_process_is_frozen_only_once_it_is_quiet(tmp_path: Path) -> None:
@@ -114,18 +114,18 @@ def test_a_process_is_frozen_only_once_it_is_quiet(tmp_path: Path) -> None:
 
     child = os.fork()
     if not child:
-        armoury = Armoury(tmp_path, is_quiet)
-        armoury.arm("here", FREEZE)
-        armoury.passing("here")
+        failpoints = Failpoints(tmp_path, is_quiet)
+        failpoints.arm("here", FREEZE)
+        failpoints.passing("here")
         os._exit(len(frozen))
     os.waitpid(child, os.WUNTRACED)
-    Armoury(tmp_path).thaw()
+    Failpoints(tmp_path).thaw()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
 
 def test_a_worker_is_at_work_from_when_it_says_so(tmp_path: Path) -> None:
-    armoury = Armoury(tmp_path)
-    assert armoury.ready_for(os.getpid()) < 0
-    armoury.say_ready()
-    assert armoury.ready_for(os.getpid()) >= 0
-    assert armoury.ready_for(None) < 0
+    failpoints = Failpoints(tmp_path)
+    assert failpoints.ready_for(os.getpid()) < 0
+    failpoints.say_ready()
+    assert failpoints.ready_for(os.getpid()) >= 0
+    assert failpoints.ready_for(None) < 0

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from chaos import points
-from chaos.points import KILL, Armoury
+from chaos.points import KILL, Failpoints
 from chaos.scales import POINTS
 from rescind.sandbox import Sandbox
 from rescind.system.local_system import System
@@ -92,7 +92,7 @@ def submit(running: Running) -> list[str]:
 
 def kill_a_worker(running: Running, point: str) -> list[str]:
     """Submit until a worker has died at the point; gives back all paths."""
-    armoury, submitted = Armoury(running.system.home), list[str]()
+    failpoints, submitted = Failpoints(running.system.home), list[str]()
     next_at = 0.0
 
     def has_died() -> bool:
@@ -101,9 +101,9 @@ def kill_a_worker(running: Running, point: str) -> list[str]:
             # Wait between messages, so that each can reach the point.
             submitted.extend(submit(running))
             next_at = time.monotonic() + PACE_SECONDS
-        return point in [where for _, where, _ in armoury.deaths()]
+        return point in [where for _, where, _ in failpoints.deaths()]
 
-    armoury.arm(point, KILL)
+    failpoints.arm(point, KILL)
     until(has_died, f"a worker at {point}")
     return submitted
 

@@ -17,7 +17,7 @@ FAILING = (*INSIDE, "committed")
 """Where a transaction can be made to fail: at the last one its answer is lost."""
 FAILURES = ("away", "fault")
 """How a transaction is made to fail: see ``chaos.points``."""
-MISDEEDS = (
+PROVIDER_FAULTS = (
     ("iletimerkezi", "late"),
     ("notpanel", "row_contradicted"),
     ("akinon", "late"),
@@ -28,7 +28,7 @@ sent again too soon is seen for certain."""
 
 
 @dataclass(frozen=True, slots=True)
-class Blow:
+class PlannedFault:
     """Something that goes wrong."""
 
     at: float
@@ -40,43 +40,45 @@ class Blow:
     """Of a transaction: one of ``FAILURES``. Of a provider: a kind of fault."""
 
 
-def blows(random: Random, scale: Scale) -> list[Blow]:
+def faults(random: Random, scale: Scale) -> list[PlannedFault]:
     """All that goes wrong, in the order of its times."""
     at = scale.seconds
     once = [
-        Blow(0.06 * at, "kill redis"),
-        Blow(0.14 * at, "empty redis"),
-        Blow(0.20 * at, "half-open redis", scale.half_open),
-        Blow(0.42 * at, "kill beat"),
-        Blow(0.46 * at, "database away", scale.database_away),
-        Blow(0.60 * at, "second beat", scale.twin_beats),
+        PlannedFault(0.06 * at, "kill redis"),
+        PlannedFault(0.14 * at, "empty redis"),
+        PlannedFault(0.20 * at, "half-open redis", scale.half_open),
+        PlannedFault(0.42 * at, "kill beat"),
+        PlannedFault(0.46 * at, "database away", scale.database_away),
+        PlannedFault(0.60 * at, "second beat", scale.twin_beats),
         # Far from each other: after each refusal Celery waits longer to connect.
-        Blow(0.33 * at, "redis full", scale.refused),
-        Blow(0.52 * at, "redis cannot save", scale.refused),
-        Blow(0.66 * at, "redis demoted", scale.refused),
-        Blow(0.72 * at, "database read-only", scale.refused),
-        Blow(0.77 * at, "restart database"),
-        Blow(0.81 * at, "database failed over", scale.refused),
+        PlannedFault(0.33 * at, "redis full", scale.refused),
+        PlannedFault(0.52 * at, "redis cannot save", scale.refused),
+        PlannedFault(0.66 * at, "redis demoted", scale.refused),
+        PlannedFault(0.72 * at, "database read-only", scale.refused),
+        PlannedFault(0.77 * at, "restart database"),
+        PlannedFault(0.81 * at, "database failed over", scale.refused),
     ]
-    once += [Blow(part * at, "freeze worker", scale.frozen) for part in scale.freezes]
+    once += [
+        PlannedFault(part * at, "freeze worker", scale.frozen) for part in scale.freezes
+    ]
     often = _kills(random, scale) + _failures(random, scale) + _misdeeds(scale)
-    return sorted(once + often, key=lambda blow: blow.at)
+    return sorted(once + often, key=lambda fault: fault.at)
 
 
-def _kills(random: Random, scale: Scale) -> list[Blow]:
+def _kills(random: Random, scale: Scale) -> list[PlannedFault]:
     """Every three seconds, at each point in turn."""
     points = _in_turn(random, scale.points, _times(scale))
     return [
-        Blow(KILL_EVERY * (number + 1), "kill worker", point=point)
+        PlannedFault(KILL_EVERY * (number + 1), "kill worker", point=point)
         for number, point in enumerate(points)
     ]
 
 
-def _failures(random: Random, scale: Scale) -> list[Blow]:
+def _failures(random: Random, scale: Scale) -> list[PlannedFault]:
     """A transaction fails between each two kills, at each point in turn."""
     points = _in_turn(random, FAILING, _times(scale))
     return [
-        Blow(
+        PlannedFault(
             KILL_EVERY * (number + 0.5),
             "fail transaction",
             point=point,
@@ -86,13 +88,13 @@ def _failures(random: Random, scale: Scale) -> list[Blow]:
     ]
 
 
-def _misdeeds(scale: Scale) -> list[Blow]:
+def _misdeeds(scale: Scale) -> list[PlannedFault]:
     """One after the other, each provider in turn."""
     made = []
     for number in range(int(scale.seconds / MISDEED_EVERY)):
-        provider, fault = MISDEEDS[number % len(MISDEEDS)]
+        provider, fault = PROVIDER_FAULTS[number % len(PROVIDER_FAULTS)]
         at = MISDEED_EVERY * number
-        made.append(Blow(at, "misdeed", point=provider, failure=fault))
+        made.append(PlannedFault(at, "provider fault", point=provider, failure=fault))
     return made
 
 
