@@ -1,1 +1,1 @@
-"""Rescind while everything around it fails: what ``make chaos`` runs."""
+"""Fault-injection tests of Rescind: the code that ``make chaos`` runs."""

@@ -1,6 +1,7 @@
-"""``python -m chaos``: the system at work while everything around it fails.
+"""``python -m chaos``: run Rescind while its services, workers and providers fail.
 
-Exit status 0 if nothing was lost, untrue or sent twice; 1 if something was.
+Exit status 0 if every run was good; 1 if a run was not, for example because a
+cancellation was lost, untrue or sent twice.
 """
 
 from __future__ import annotations
@@ -18,16 +19,24 @@ from chaos.scales import LONG, SEED, SHORT
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     made.add_argument("--database", choices=(*DATABASES, "both"), default="both")
-    made.add_argument("--short", action="store_true", help="500 orders, in two minutes")
+    made.add_argument(
+        "--short", action="store_true", help="500 orders, about two minutes"
+    )
     made.add_argument("--seed", type=int, default=SEED)
-    made.add_argument("--mutation", choices=tuple(MUTATIONS), help="break it first")
-    made.add_argument("--json", type=Path, metavar="FOLDER", help="write reports here")
-    made.add_argument("--keep", action="store_true", help="leave logs and ledger")
+    made.add_argument(
+        "--mutation", choices=tuple(MUTATIONS), help="break Rescind in this way"
+    )
+    made.add_argument(
+        "--json", type=Path, metavar="FOLDER", help="write JSON reports here"
+    )
+    made.add_argument(
+        "--keep", action="store_true", help="keep the logs and the ledger"
+    )
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run, and say what was seen."""
+    """Run on each chosen database and print each report; return the exit status."""
     options = parser().parse_args(argv)
     kinds = DATABASES if options.database == "both" else (options.database,)
     good = True

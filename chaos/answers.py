@@ -1,9 +1,10 @@
-"""Answers that came while the ledger could not be written: none may be dropped.
+"""Finds answers that workers dropped while the ledger could not be written.
 
-A worker has them in its hand, and records them once it can. Those that it drops are
-only seen by the providers: they are asked again about an order that they have answered
-for. That is no lie, and is no second cancel; but where they tell too little, it is how
-orders end as unresolved.
+A worker has to keep such an answer in memory, and record it once the ledger takes
+writes again. Only the providers can see a dropped answer: the worker asks again about
+an order for which the provider has already answered. That makes no statement untrue and
+sends no second cancel. But where a provider's readings say too little, the order then
+ends as unresolved.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from typing import Any
 from rescind.demo.facts import Offence
 
 HELD = ("iletimerkezi", "ithink")
-"""Providers whose yes to a cancel is final, and asks for no reading."""
+"""Providers whose success answer to a cancel is final: no reading has to follow."""
 HELD_SECONDS = 0.5
-"""How long they take to answer meanwhile: less than their callers wait."""
+"""Latency of these providers during a refusal: below the workers' read timeout."""
 BACK_SECONDS = 2.0
-"""Until a worker has written what it had, once the ledger takes it."""
+"""Time in which a worker writes its kept answers once the ledger takes writes."""
 LEASE_SECONDS = 12.0
-"""For so long a worker may keep an answer: 10 s, and what a call may take."""
+"""How long a worker may keep an answer: 10 s, and the time that a call may take."""
 
 Interval = tuple[float, float]
-"""From and to these moments (time since the epoch)."""
+"""Start and end, in seconds since the epoch."""
 
 
 def dropped(
@@ -32,11 +33,12 @@ def dropped(
     refusals: Sequence[Interval],
     troubles: Sequence[float],
 ) -> Iterator[Offence]:
-    """Orders that were asked about again, though a clear yes came for them while the
-    ledger refused to be written.
+    """Orders about which a worker asked again, although the provider had answered
+    with a clear success while the ledger refused writes.
 
-    ``records`` are the sandbox's. ``troubles`` are when a worker was killed or frozen:
-    what came shortly before may have been in its hand.
+    ``records`` are the sandbox's. ``refusals`` are the intervals in which the ledger
+    refused writes. ``troubles`` are the moments at which a worker was killed or frozen:
+    that worker may have lost an answer that came shortly before.
     """
     for record in records:
         if record["provider"] not in HELD:
@@ -46,8 +48,8 @@ def dropped(
             if _was_dropped(event, refusals, troubles):
                 passed = later["t"] - event["t"]
                 why = (
-                    "a yes came while the ledger could not be written, and"
-                    f" {passed:.1f} s later it was asked about again ({later['op']})"
+                    "a success came while the ledger could not be written, and"
+                    f" {passed:.1f} s later a worker asked again ({later['op']})"
                 )
                 yield Offence(record["provider"], record["id"], why)
 

@@ -1,4 +1,4 @@
-"""The Celery app of the workers under test: Rescind's own, that can be made to die."""
+"""Celery app of the workers under test: Rescind's own app with failpoints."""
 
 import tasks
 from chaos import mutations, placement
@@ -7,7 +7,7 @@ from worker.celery import app
 
 __all__ = ["app", "tasks"]
 
-# So short that a lock of some seconds is answered, more than once, with "locked".
+# So short that a lock of some seconds makes writers fail with "locked" several times.
 transactions.BUSY_SECONDS = 1
 
 placement.install()

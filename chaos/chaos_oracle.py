@@ -1,4 +1,4 @@
-"""Whether the ledger's word and our conduct were good: the providers are the judges."""
+"""Compares the ledger and our calls with the providers' own record of the orders."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
 
 LATE_GRACE = 0.05
-"""Seconds that a call which left in time may take to be received."""
+"""Seconds that a provider may need to receive a call that was sent in time."""
 TRUE_OF: Mapping[str, frozenset[str]] = {
     Reason.NOT_FOUND: frozenset({"missing"}),
     Reason.ALREADY_COMPLETED: frozenset({"completed"}),
     Reason.WINDOW_CLOSED: frozenset({"completed"}),
     Reason.NOT_SUPPORTED: frozenset({"unsupported"}),
 }
-"""What an order has to be for a refusal's reason to be true of it."""
+"""By reason of a refusal: the states of an order at its provider that make it true."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Every offence, by kind, and what was still open."""
+    """Every offence by kind, and the cancellations that were still open."""
 
     compared: int
     kinds: Mapping[str, Sequence[Offence]]
     unfinished: Sequence[Offence] = ()
-    """Open at the end, and waiting for a step that is still to come."""
+    """Cancellations that were open at the end, and had a next step planned."""
 
     @property
     def caught(self) -> frozenset[str]:
@@ -46,9 +46,10 @@ def judge(
     reopened: Mapping[str, str],
     at: datetime,
 ) -> Judgement:
-    """``records`` are the sandbox's; ``reopened`` what the watcher has seen.
+    """Compare the accepted cancellations and the ledger with the providers' record.
 
-    ``at`` is when ``rows`` were read.
+    ``records`` are the sandbox's. ``reopened`` holds, by id, the cancellations that the
+    watcher has seen leave a final state. ``at`` is when ``rows`` were read.
     """
     orders = [seen(record) for record in records]
     verdict = compare(accepted, rows, orders, at)
@@ -69,7 +70,7 @@ def judge(
 def _wrong_reasons(
     rows: Sequence[LedgerRow], truths: Mapping[tuple[str, str], Order]
 ) -> Iterator[Offence]:
-    """Rejected, and rightly so, but for a reason that is not true."""
+    """Rows that were rightly rejected, but with a reason that is not true."""
     for row in rows:
         order = truths.get((row["provider"], row["order"]))
         fitting = TRUE_OF.get(str(row["reason"]))
@@ -83,8 +84,11 @@ def _wrong_reasons(
 def _late(
     rows: Sequence[LedgerRow], records: Sequence[Mapping[str, Any]]
 ) -> Iterator[Offence]:
-    """Sent a cancel after its ``cancel_before`` had passed; where another wish of the
-    same order may have been sent, nobody can tell which it was."""
+    """Rows for which a cancel was sent after their ``cancel_before``.
+
+    An order with several cancellations is left out: a cancel that its provider received
+    may belong to any of them.
+    """
     wishes = Counter((row["provider"], row["order"]) for row in rows)
     events = {(one["provider"], one["id"]): one["events"] for one in records}
     for row in rows:

@@ -1,4 +1,4 @@
-"""What a run has shown, in numbers; good or not."""
+"""The report of a run: its numbers, its offences, and whether the run is good."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing happened for some seconds after a worker died, ``at`` seconds in."""
+    """How long no provider received a call after a worker died, ``at`` seconds in."""
 
     at: float
     point: str
@@ -39,6 +39,8 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """Everything that one run has shown."""
+
     database: str
     seed: int
     mutation: str | None
@@ -48,25 +50,27 @@ class Report:
     faults: int
     offences: Mapping[str, Sequence[Offence]]
     unresolved: Sequence[str]
-    """Those of which the provider could not have told, each with its evidence."""
+    """Failed cancellations whose provider could not have told, each with evidence."""
     deaths: Mapping[str, int]
-    """How many workers died, by where."""
+    """How many workers died, by failpoint."""
     pauses: Sequence[Pause]
     """From each death to the next call that a provider received."""
     others: Mapping[str, int]
+    """Further counts, by name."""
     outcomes: Mapping[str, int]
+    """How many cancellations ended so, by state and reason."""
     unfinished: Sequence[Offence] = ()
-    """Still open at the end: no offence, unless nothing moved them any more."""
+    """Still open at the end: no offence, but a failing if the run stalled."""
     outages: Mapping[str, float] = field(default_factory=dict)
-    """For how many seconds each service was away, or refused, and how."""
+    """Seconds that services were away or refused requests, by kind of outage."""
     refusals: Mapping[str, int] = field(default_factory=dict)
     """How many lines of the workers' log name each refusal."""
     stalled_for: float | None = None
-    """Seconds without progress after which the run was given up, if it was."""
+    """Seconds without progress after which the run was stopped, if it was."""
 
     @property
     def failings(self) -> list[str]:
-        """Why the run is not good, if it is not."""
+        """The reasons why the run is not good; empty if it is good."""
         found = [
             f"{KINDS[kind]} {len(some)}" for kind, some in self.offences.items() if some
         ]
@@ -133,7 +137,7 @@ def _seconds(some: Mapping[str, float]) -> str:
 
 def _spread(pauses: Sequence[Pause]) -> str:
     if not pauses:
-        return "nobody was killed"
+        return "no worker was killed"
     median = statistics.median(pause.seconds for pause in pauses)
     worst = max(pauses, key=lambda pause: pause.seconds)
     return (
@@ -149,10 +153,10 @@ def pauses(
     began: float,
     until: float,
 ) -> list[Pause]:
-    """From each death to the next of ``calls``, which ascend.
+    """The time from each death to the next of ``calls``, which are in ascending order.
 
-    Where a service was away meanwhile, from its return; where nothing was due, from
-    when something was.
+    If one of ``outages`` came in between, the time counts from the end of that outage:
+    from the return of a service, or from when a cancellation was due again.
     """
     found = []
     for at, point, _ in deaths:

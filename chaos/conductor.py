@@ -1,4 +1,4 @@
-"""One run: the plan is carried out, then everything is laid beside the truth."""
+"""Carries out the plan of one run, and waits until the system has finished."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from rescind.ledger.storage.transactions import (
 
 RETRIED_AT_ONCE = 5
 WAITED_FOR = ("freeze worker", "database read-only", "database failed over", *REFUSALS)
-"""What must be over before the drain."""
+"""Faults that must be over before the drain begins."""
 AT_WORK_SECONDS = 1.0
-"""A worker makes some progress before it is killed."""
+"""How long a worker works before it may be killed, so that it makes some progress."""
 SETTLED_SECONDS = 6.0
-"""Until then a worker may have come by no point yet, on a slow machine."""
+"""On a slow machine, a worker may need so long until it passes its first point."""
 
 
 @dataclass(slots=True)
 class Log:
-    """What was done to the system."""
+    """Counts of what the conductor has done to the system."""
 
     failed_transactions: int = 0
     frozen: int = 0
@@ -51,7 +51,7 @@ class Log:
 
 
 class Conductor:
-    """Carries out a plan upon a system."""
+    """Carries out a plan on a system under test."""
 
     def __init__(self, system: SystemUnderTest, plan: Plan) -> None:
         self.system = system
@@ -63,7 +63,7 @@ class Conductor:
         self.producers: tuple[Producer, ...] = ()
         self._side_jobs: list[threading.Thread] = []
         self._operations: list[threading.Thread] = []
-        """Those whose end is waited for before the drain."""
+        """Threads that have to end before the drain begins."""
         self._over = threading.Event()
         self._killing, self._failing = threading.Lock(), threading.Lock()
         self._freezing = threading.Lock()
@@ -74,7 +74,7 @@ class Conductor:
         self.began: Start
 
     def run(self) -> None:
-        """Returns when everything is final, or nothing moves any more."""
+        """Return when every cancellation is final or the run has stalled."""
         for mark in self.plan.doomed:
             for delivery in ("first", "second"):
                 self.system.failpoints.arm(f"{delivery}-{mark}", KILL)
@@ -89,8 +89,8 @@ class Conductor:
         for fault in self.plan.faults:
             self._wait_until(fault.at)
             self._deal(fault)
-        # What is retried is open again, and a frozen worker may open what it had: only
-        # then can all be final for good.
+        # A retry opens a cancellation again, and a frozen worker may change the ones
+        # that it had claimed. Only when these threads have ended can all be final.
         for operation in self._operations:
             operation.join()
         expected = named(self.plan.messages)
@@ -141,7 +141,7 @@ class Conductor:
         return lambda: self.outages.refusing_redis(what, seconds)
 
     def _kill_worker(self, fault: PlannedFault) -> None:
-        # One after the other: on a slow machine they are more than workers can start.
+        # One kill at a time: on a slow machine workers start more slowly than they die.
         with self._killing:
             self._await_work()
             self.system.failpoints.arm(fault.point, KILL)
@@ -151,9 +151,10 @@ class Conductor:
                 self._kill_anywhere()
 
     def _kill_anywhere(self) -> None:
-        """No worker came by: the one that has been at work for longest, then.
+        """Kill the worker that has been at work for longest.
 
-        One that is only starting is let be, or on a slow machine none ever would.
+        This replaces a kill at a point that no worker has passed. A worker that is
+        still starting is spared: otherwise none would finish on a slow machine.
         """
         name = self.system.worker_at_work(SETTLED_SECONDS)
         if name is not None:
@@ -170,8 +171,11 @@ class Conductor:
             self.log.failed_transactions += 1
 
     def _await_work(self) -> None:
-        """Until a worker is at work. While one is frozen the other one has to live, to
-        take over: what is late then is late by that, and nothing else."""
+        """Wait until a worker is at work and none is frozen.
+
+        While one worker is frozen, the other one has to live to take over its orders.
+        Any delay then comes from the freeze alone.
+        """
         system = self.system
         while system.failpoints.frozen() or not system.worker_at_work(AT_WORK_SECONDS):
             if self._over.wait(0.1):
@@ -181,7 +185,7 @@ class Conductor:
         self.system.wait_for_redis()
         with self.system.redis() as client:
             client.flushall()
-        # A producer that submits by message keeps what the ledger does not show yet.
+        # A producer keeps each message until the ledger shows its cancellations.
         known = self.watcher.known()
         for producer in self.producers:
             missing = [m for m in producer.outbox() if not _all_known(m, known)]
@@ -194,14 +198,14 @@ class Conductor:
 
     def _freeze(self, seconds: float) -> None:
         failpoints = self.system.failpoints
-        # One after the other: the other worker has to take over.
+        # One freeze at a time: the other worker has to take over.
         with self._freezing:
             self.log.frozen += freeze(failpoints, self.watcher, seconds, self._over)
 
-    # --- operators who race with the workers ---
+    # --- retries by an operator, at the same time as the workers ---
 
     def _retry_now_and_then(self) -> None:
-        """As long as anything is submitted."""
+        """Retry some cancellations from time to time, until the last submission."""
         scale = self.plan.scale
         while (left := scale.seconds - self.began.passed()) > 0:
             time.sleep(min(left, scale.retry_every))
@@ -220,7 +224,7 @@ class Conductor:
         return [row.id for row in picked]
 
     def _retry(self, ids: list[str]) -> None:
-        """Exactly what an operator would type."""
+        """Run the command that an operator would type."""
         done = subprocess.run(
             [sys.executable, "-m", "rescind", "retry", "--json", *ids],
             env=self.system.environment(),

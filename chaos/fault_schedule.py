@@ -1,6 +1,7 @@
-"""What goes wrong in a run, and when: drawn from a seed, before anything runs.
+"""Draws from a seed what goes wrong in a run, and when.
 
-Pure: no clock, no process. Times are seconds from the first submission.
+The code is pure: it uses no clock and no process. Times are seconds from the first
+submission.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from chaos.scales import INSIDE, Scale
 KILL_EVERY = 3.0
 MISDEED_EVERY = 1.5
 FAILING = (*INSIDE, "committed")
-"""Where a transaction can be made to fail: at the last one its answer is lost."""
+"""Points at which a transaction can fail. At ``committed`` only its answer is lost."""
 FAILURES = ("away", "fault")
 """How a transaction is made to fail: see ``chaos.points``."""
 PROVIDER_FAULTS = (
@@ -22,26 +23,28 @@ PROVIDER_FAULTS = (
     ("notpanel", "row_contradicted"),
     ("akinon", "late"),
 )
-"""What a provider does to one of its next cancels, beside its faults by rate. The
-readings of the two that act late neither lag nor hold a queue: there, a cancel that is
-sent again too soon is seen for certain."""
+"""Faults of a provider at one of its next cancels, beside its faults by rate.
+
+The two providers that act late have no lag in their readings and no queue. A cancel
+that a worker sends again too soon is therefore detected with certainty there.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
-    """Something that goes wrong."""
+    """One fault of the plan."""
 
     at: float
     kind: str
     seconds: float = 0.0
     point: str = ""
-    """Where a worker dies or a transaction fails; or which provider misbehaves."""
+    """The point where a worker dies or a transaction fails, or the faulty provider."""
     failure: str = ""
-    """Of a transaction: one of ``FAILURES``. Of a provider: a kind of fault."""
+    """One of ``FAILURES`` for a transaction; a kind of fault for a provider."""
 
 
 def faults(random: Random, scale: Scale) -> list[PlannedFault]:
-    """All that goes wrong, in the order of its times."""
+    """All faults of a run, in order of time."""
     at = scale.seconds
     once = [
         PlannedFault(0.06 * at, "kill redis"),
@@ -50,7 +53,7 @@ def faults(random: Random, scale: Scale) -> list[PlannedFault]:
         PlannedFault(0.42 * at, "kill beat"),
         PlannedFault(0.46 * at, "database away", scale.database_away),
         PlannedFault(0.60 * at, "second beat", scale.twin_beats),
-        # Far from each other: after each refusal Celery waits longer to connect.
+        # Far apart in time: after each refusal Celery waits longer before it connects.
         PlannedFault(0.33 * at, "redis full", scale.refused),
         PlannedFault(0.52 * at, "redis cannot save", scale.refused),
         PlannedFault(0.66 * at, "redis demoted", scale.refused),
@@ -66,7 +69,7 @@ def faults(random: Random, scale: Scale) -> list[PlannedFault]:
 
 
 def _kills(random: Random, scale: Scale) -> list[PlannedFault]:
-    """Every three seconds, at each point in turn."""
+    """A kill every three seconds, at each point in turn."""
     points = _in_turn(random, scale.points, _times(scale))
     return [
         PlannedFault(KILL_EVERY * (number + 1), "kill worker", point=point)
@@ -75,7 +78,7 @@ def _kills(random: Random, scale: Scale) -> list[PlannedFault]:
 
 
 def _failures(random: Random, scale: Scale) -> list[PlannedFault]:
-    """A transaction fails between each two kills, at each point in turn."""
+    """A failing transaction between each two kills, at each point in turn."""
     points = _in_turn(random, FAILING, _times(scale))
     return [
         PlannedFault(
@@ -89,7 +92,7 @@ def _failures(random: Random, scale: Scale) -> list[PlannedFault]:
 
 
 def _misdeeds(scale: Scale) -> list[PlannedFault]:
-    """One after the other, each provider in turn."""
+    """Faults of the providers, one after the other, each provider in turn."""
     made = []
     for number in range(int(scale.seconds / MISDEED_EVERY)):
         provider, fault = PROVIDER_FAULTS[number % len(PROVIDER_FAULTS)]
@@ -103,7 +106,7 @@ def _times(scale: Scale) -> int:
 
 
 def _in_turn(random: Random, points: Sequence[str], count: int) -> list[str]:
-    """So many of them, each about as often as the others."""
+    """``count`` of the points, shuffled, each about as often as the others."""
     drawn = [*points] * (count // len(points) + 1)
     random.shuffle(drawn)
     return drawn[:count]

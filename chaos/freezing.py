@@ -1,5 +1,7 @@
-"""One worker stands still for longer than its leases, as on a machine that was
-suspended, and then goes on with what it knew."""
+"""Freezes one worker for longer than its leases, as if its machine were suspended.
+
+Afterwards the worker goes on with what it knew before.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +13,22 @@ from chaos.watcher import Watcher
 from rescind.ledger.states import OPEN, State
 
 ARMED_SECONDS = 30.0
-"""So long a worker may take to come by."""
+"""How long a worker may take to pass the point."""
 TAKE_OVER_SECONDS = 40.0
-"""Until what the frozen worker had has ended without it, on a slow machine."""
+"""How long others may take to end the frozen worker's orders, on a slow machine."""
 THAW_SECONDS = 3.0
-"""For so long the worker that was frozen is left alone, to do harm if it can."""
+"""How long the thawed worker is left alone, so that it can do harm if it would."""
 
 
 def freeze(
     failpoints: Failpoints, watcher: Watcher, seconds: float, over: threading.Event
 ) -> bool:
-    """Stop a worker that has an answer which is not recorded, for at least so many
-    seconds, and until others have ended its orders. Whether a worker came by."""
+    """Freeze a worker that holds an answer that is not recorded yet.
+
+    The worker stands still for at least ``seconds``, and until other workers have ended
+    its orders (for at most ``TAKE_OVER_SECONDS`` more). Returns whether a worker
+    passed the point.
+    """
     if not _frozen(failpoints, over):
         return False
     held = watcher.in_states(State.SENDING)
@@ -39,7 +45,7 @@ def freeze(
 def _frozen(failpoints: Failpoints, over: threading.Event) -> bool:
     give_up = time.monotonic() + ARMED_SECONDS
     while failpoints.frozen() is None:
-        # Again, should the worker that took the order have been killed since.
+        # Armed again in case the worker that took the file was killed since.
         failpoints.arm(FREEZE, FREEZE)
         if over.wait(1.0) or time.monotonic() > give_up:
             return False

@@ -1,13 +1,13 @@
-"""When nothing was due: a worker that makes no call then is not to be blamed."""
+"""The times in which no cancellation was due: then no provider call is expected."""
 
 from __future__ import annotations
 
 Interval = tuple[float, float]
-"""From and to these moments (time since the epoch)."""
+"""Start and end, in seconds since the epoch."""
 
 
 class Idleness:
-    """The intervals between looks at which nothing was due."""
+    """Collects the intervals between looks at which no cancellation was due."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -15,7 +15,7 @@ class Idleness:
         self._over: list[Interval] = []
 
     def note(self, at: float, *, due: bool) -> None:
-        """At this moment something was due, or nothing."""
+        """Record whether some cancellation was due at this moment."""
         if due:
             self.end()
         elif self._since is None:
@@ -23,12 +23,13 @@ class Idleness:
         self._until = at
 
     def end(self) -> None:
-        """What came after the last look is not known."""
+        """End the interval at the last look: the time since then is not known."""
         if self._since is not None:
             self._over.append((self._since, self._until))
         self._since = None
 
     @property
     def intervals(self) -> list[Interval]:
+        """All intervals so far, in order of time."""
         left = [] if self._since is None else [(self._since, self._until)]
         return [*self._over, *left]

@@ -1,9 +1,10 @@
 """How much one provider that hangs delays the others: ``make isolation``.
 
-notpanel answers nothing for as long as a call may take, with a thousand jobs waiting
-there, while single submissions go to the other four at a steady pace. Each is measured
-from the producer's send to the provider's receiving the call. The same without the
-hanging comes in turns with it, so that what else the machine does falls on both.
+notpanel answers no call until the caller's timeout, and a thousand cancellations wait
+there. Meanwhile a producer submits single cancellations for the other four providers at
+a steady pace. The time of each is measured from the producer's send to the moment when
+the provider receives the call. Turns with and without the hang alternate, so that other
+load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from worker.broker import BROKER_OPTIONS
 HANGING = "notpanel"
 WAITING = 1000
 HANG_SECONDS = 30
-"""How long a call that hangs keeps its caller: the accounts' ``read_timeout``."""
+"""How long a hanging call occupies its caller: the accounts' ``read_timeout``."""
 TURNS = ("alone", "beside", "alone", "beside")
 PATIENCE = 180.0
 ACCOUNTS = {
@@ -44,7 +45,7 @@ ACCOUNTS = {
     "dukkango": 'app_secret_key = "an-app"\nrest_secret_key = "a-restaurant"',
     "akinon": 'username = "a-user"\npassword = "a-password"',
     "ithink": 'access_token = "an-access"\nsecret_key = "a-secret"',
-    # What it left behind is read back soon, so that the next turn can begin.
+    # Short delays: its open orders are read back soon, so that the next turn can begin.
     "notpanel": 'key = "a-key"\npoll_delays = [1]\nverify_delays = [1]\nrate = "none"'
     "\nactive_trusted_after = 1\nresend_delays = [1]\nbackoff = [1]",
 }
@@ -63,7 +64,7 @@ _numbers = itertools.count(900_000_001)
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What is measured: the system, the providers and a producer."""
+    """The measured setup: the system, the providers and a producer."""
 
     sandbox: Sandbox
     producer: Celery
@@ -75,7 +76,7 @@ class Stand:
         )
 
     def backlog(self) -> int:
-        """How much of the hanging provider's work is open."""
+        """How many cancellations at the hanging provider are open."""
         with reading(self.engine) as connection:
             found = backlogs(connection, utc_now()).get((HANGING, "default"))
         return 0 if found is None else sum(found.by_state.values())
@@ -85,10 +86,14 @@ class Stand:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, and say by the status whether the target was met."""
+    """Measure and print; the exit status is 0 if the target was met, 1 if not."""
     parser = argparse.ArgumentParser(prog="isolation", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each turn")
-    parser.add_argument("--pace", type=float, default=10.0, help="a second")
+    parser.add_argument(
+        "--seconds", type=float, default=30.0, help="length of each turn"
+    )
+    parser.add_argument(
+        "--pace", type=float, default=10.0, help="submissions per second"
+    )
     parser.add_argument("--most", type=float, default=1.5, help="ratio of the p99s")
     given = parser.parse_args(argv)
     found: dict[str, list[float]] = {name: [] for name in TURNS}
@@ -142,7 +147,7 @@ def _alone() -> Iterator[None]:
 
 @contextmanager
 def _hanging(stand: Stand) -> Iterator[None]:
-    """With calls that hang, and more waiting behind them, until the end."""
+    """Calls hang, and more cancellations wait behind them, until the block ends."""
     orders = [f"ord_{next(_numbers)}" for _ in range(WAITING)]
     stand.sandbox.seed(HANGING, orders, "pending")
     before = stand.hanging_calls()
@@ -151,13 +156,13 @@ def _hanging(stand: Stand) -> Iterator[None]:
     _until(lambda: stand.hanging_calls() > before, "a call that hangs")
     yield
     if not stand.backlog():
-        raise SystemExit("isolation: nothing was waiting: the measure means nothing")
+        raise SystemExit("isolation: the backlog was empty: the result has no meaning")
     stand.sandbox.settings(hang=[])
-    _until(lambda: not stand.backlog(), "the end of what had been waiting")
+    _until(lambda: not stand.backlog(), "the end of the backlog")
 
 
 def _stream(stand: Stand, count: int, pace: float) -> list[float]:
-    """Submit so many at so many a second; the seconds that each took to arrive."""
+    """Submit ``count`` orders, ``pace`` per second; return the seconds of each."""
     orders = _seeded(stand.sandbox, count)
     sent: dict[tuple[str, str], float] = {}
     began = time.monotonic()
@@ -192,7 +197,7 @@ def _order(provider: str) -> str:
 def _received(
     sandbox: Sandbox, wanted: dict[tuple[str, str], float]
 ) -> dict[tuple[str, str], float]:
-    """When each provider received the first cancel call for each of its orders."""
+    """When the providers received the first cancel for each wanted order (epoch)."""
     found = {}
     for provider in STATES:
         for order in sandbox.orders(provider):
@@ -206,7 +211,7 @@ def _until(condition: Callable[[], bool], what: str) -> None:
     give_up = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > give_up:
-            raise SystemExit(f"isolation: in vain for {what}")
+            raise SystemExit(f"isolation: waited in vain for {what}")
         time.sleep(0.1)
 
 
