@@ -1,7 +1,7 @@
-"""Rescind broken on purpose: a run that does not notice proves nothing.
+"""Mutations: Rescind broken on purpose, to prove that a run notices it.
 
-Each is what a reasonable person might have written instead. Loaded into the workers
-under test alone, one at a time.
+Each mutation is a mistake that a reasonable programmer might have made. It is loaded
+only into the workers under test, and one at a time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def no_verify() -> None:
 
 
 def no_fencing() -> None:
-    """A late worker writes over what others have found out since."""
+    """A late worker overwrites results that other workers have recorded since."""
     from rescind.engine import transaction
 
     def blind(
@@ -59,7 +59,7 @@ def no_fencing() -> None:
 
 
 def _as_it_stands(connection: Connection, changes: Sequence[Change]) -> list[Change]:
-    """The same changes, from whatever state and version the ledger has now."""
+    """The same changes, based on the state and version that the ledger has now."""
     ids = [one for change in changes for one in change.ids]
     chosen = select(CANCELLATION).where(CANCELLATION.c.id.in_(ids))
     rows = {row.id: row for row in connection.execute(chosen)}
@@ -71,7 +71,7 @@ def _as_it_stands(connection: Connection, changes: Sequence[Change]) -> list[Cha
 
 
 def early_ack() -> None:
-    """Messages are acknowledged before they are worked on: Celery's default."""
+    """A worker acknowledges messages before it processes them: Celery's default."""
     from worker.celery import app
 
     app.conf.task_acks_late = False
@@ -79,7 +79,7 @@ def early_ack() -> None:
 
 
 def no_sweep() -> None:
-    """Only messages wake; nobody looks for what was left behind."""
+    """Only messages start work; no sweep looks for orders that were left behind."""
     from rescind.runtime import periodic_jobs
 
     def nothing(*_: Any) -> dict[Any, Any]:
@@ -89,7 +89,7 @@ def no_sweep() -> None:
 
 
 def requeue_vanished() -> None:
-    """A worker that vanished is taken for one that never called."""
+    """If a lease ran out, the worker is assumed not to have made the call."""
 
     def again(was: Progress, _policy: Policy, now: datetime) -> Progress:
         return replace(was, state=State.QUEUED, due_at=now)
@@ -98,7 +98,7 @@ def requeue_vanished() -> None:
 
 
 def trust_silence() -> None:
-    """A lost answer to a cancel is taken for a success."""
+    """A cancel whose answer was lost is assumed to have succeeded."""
 
     def done(known: Claimed, policy: Policy, now: datetime) -> Progress:
         del policy
@@ -109,14 +109,14 @@ def trust_silence() -> None:
 
 
 def trust_commit() -> None:
-    """A transaction that failed is taken for one that was made."""
+    """A transaction that failed is assumed to be committed."""
     from rescind.engine import committing
     from rescind.engine.transaction import Committed
 
     def commit(*given: Any, **how: Any) -> Committed:
         try:
             done: Committed = inner(*given, **how)
-        except Exception:  # noqa: BLE001  (this is what is broken)
+        except Exception:  # noqa: BLE001  (this is the mutation)
             return Committed(Recorded(), {}, 0)
         return done
 
@@ -124,7 +124,7 @@ def trust_commit() -> None:
 
 
 def trust_at_once() -> None:
-    """An order that is read as active is active, however late our own call may act."""
+    """An active reading is trusted at once, although our own call may act later."""
 
     def none(*_: Any) -> timedelta:
         return timedelta(0)
@@ -133,14 +133,14 @@ def trust_at_once() -> None:
 
 
 def blind_to_others() -> None:
-    """Each cancellation is sent, whatever others there are of its order."""
+    """Each cancellation is sent, even if others of the same order are under way."""
     from rescind.engine.duplicates import DuplicateGuard
 
     put(DuplicateGuard, "hold_back", lambda *_: None)
 
 
 def last_row_wins() -> None:
-    """Of two rows about one order the last one is taken."""
+    """If two rows are about one order, the last one is used."""
     from providers import notpanel
 
     def last(
@@ -162,7 +162,7 @@ def ended_by_redis() -> None:
 
 
 def drop_answers() -> None:
-    """What cannot be written at once is dropped, and left to be read back."""
+    """Results that cannot be written at once are dropped; workers read them back."""
     from rescind.engine.committing import Committer
 
     def drop(own: Any, share: Any) -> None:
@@ -203,11 +203,11 @@ CAUGHT_BY: Mapping[str, frozenset[str]] = {
     "ended-by-redis": frozenset({"ended"}),
     "drop-answers": frozenset({"dropped"}),
 }
-"""What each must be caught by, whatever else it does."""
+"""By mutation: the kinds of offence that a run must report, among others."""
 
 
 def install() -> None:
-    """Break what the environment names, if anything."""
+    """Apply the mutation that the environment names, if it names one."""
     name = os.environ.get(NAME)
     if name:
         MUTATIONS[name]()

@@ -1,4 +1,4 @@
-"""Services that go away, or refuse what they are asked, for some seconds."""
+"""Outages: services that are away, or refuse requests, for some seconds."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from chaos.refusals_said import MUST_BE_MET, refusals_in
 from chaos.system_under_test import SystemUnderTest
 
 BACK_SECONDS = 30.0
-"""Until Redis takes the order to answer again, should it be away just then."""
+"""How long to try to end a refusal of Redis, which may be away just then."""
 LOOK_SECONDS = 0.1
 AT_WORK_SECONDS = 1.0
 STARTING_SECONDS = 20.0
-"""Until some worker is at work, on a slow machine."""
+"""How long to wait until some worker is at work, on a slow machine."""
 MEETING_SECONDS = 10.0
-"""A worker that waits for a message asks Redis again within five."""
+"""How long to wait until a worker meets a refusal; an idle worker asks Redis again
+within 5 s."""
 UNWRITTEN = frozenset({"database read-only", "database failed over"})
-"""While these last, answers are under way and nothing can be written."""
+"""Outages during which answers arrive and the ledger cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A service was away, from and to these moments (time since the epoch)."""
+    """A service was away, between two moments (in seconds since the epoch)."""
 
     what: str
     began: float
@@ -38,13 +39,13 @@ class Outage:
 
 
 class Outages:
-    """Has the services of a system go away, and keeps a record of it."""
+    """Causes outages of a system's services, and keeps a record of them."""
 
     def __init__(
         self, system: SystemUnderTest, quiet: tuple[Lock, ...], over: Event
     ) -> None:
-        """``quiet`` are held by whatever is about to kill or to freeze a worker;
-        ``over`` is set at the end of the run."""
+        """``quiet`` are the locks that a thread holds while it kills or freezes a
+        worker; ``over`` is set at the end of the run."""
         self._system = system
         self._quiet = quiet
         self._over = over
@@ -58,8 +59,11 @@ class Outages:
             self._system.proxy.heal()
 
     def refusing_redis(self, what: str, seconds: float) -> None:
-        """Redis answers with the errors of ``REFUSALS[what]``: at least for so long,
-        and until a worker has met one."""
+        """Make Redis answer with the errors of ``REFUSALS[what]``.
+
+        The refusal lasts at least ``seconds``, and until a worker has met one of these
+        errors (for at most ``MEETING_SECONDS`` more).
+        """
         with _all_of(self._quiet, self._is_frozen_or_over):
             self._await_worker()
             self._system.wait_for_redis()
@@ -94,7 +98,7 @@ class Outages:
         self.log.append(Outage(what, began, time.time()))
 
     def _await_worker(self) -> None:
-        """One that is killed just then, or starts, has nothing under way."""
+        """Wait for a worker at work: one that is starting has no call under way."""
         self._until(
             lambda: self._system.worker_at_work(AT_WORK_SECONDS) is not None,
             STARTING_SECONDS,
@@ -118,7 +122,7 @@ class Outages:
                 with self._system.redis() as client:
                     REFUSALS[what].end(client)
             except RedisError:
-                # It was killed meanwhile: it starts as one that refuses nothing.
+                # Redis was killed meanwhile. When it starts, it refuses nothing.
                 if time.monotonic() > give_up:
                     raise
             else:
@@ -126,8 +130,8 @@ class Outages:
 
     @contextmanager
     def _with_answers_under_way(self) -> Iterator[None]:
-        """Some answers come while the ledger cannot be written, and no worker is killed
-        that has them in its hand."""
+        """Let some answers arrive while the ledger cannot be written, and let no worker
+        be killed that holds them."""
         with (
             self._calming,
             _all_of(self._quiet, self._is_frozen_or_over),
@@ -145,13 +149,16 @@ class Outages:
         self._system.sandbox.settings(latency_ms=dict.fromkeys(HELD, milliseconds))
 
     def _is_frozen_or_over(self) -> bool:
-        """While a worker is frozen none is killed, and no other one is frozen."""
+        """Whether the locks are not needed.
+
+        While a worker is frozen, no worker is killed and no other one is frozen.
+        """
         return self._system.failpoints.frozen() is not None or self._over.is_set()
 
 
 @contextmanager
 def _all_of(locks: tuple[Lock, ...], suffices: Callable[[], bool]) -> Iterator[None]:
-    """Hold these, or as many as can be had until something else suffices."""
+    """Hold these locks, or those that could be acquired before ``suffices`` held."""
     held = [lock for lock in locks if _acquired(lock, suffices)]
     try:
         yield

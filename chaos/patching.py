@@ -1,7 +1,7 @@
-"""Putting other functions in the place of Rescind's own, by name.
+"""Replaces or wraps functions of Rescind, by name.
 
-A name that is gone ends the program: a point that nothing passes, or a mutation that
-breaks nothing, would prove nothing.
+A name that no longer exists is an error: a point that no worker passes, or a mutation
+that breaks nothing, would prove nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 
 
 def put(owner: Any, name: str, new: Any) -> Any:
-    """Replace the function ``name`` of a module or class; gives back the former one.
+    """Replace the function ``name`` of a module or class; return the former one.
 
     Raises ``LookupError`` if the owner has none.
     """
     if not hasattr(owner, name):
-        raise LookupError(f"{owner.__name__} has no {name} any more: mend the chaos")
+        raise LookupError(
+            f"{owner.__name__} has no {name} any more: correct its name in chaos/"
+        )
     former = getattr(owner, name)
     setattr(owner, name, new)
     return former

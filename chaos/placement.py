@@ -1,6 +1,6 @@
-"""Where in a worker each point is: from the queue to the acknowledgement.
+"""Places the points in a worker's code, from the queue to the acknowledgement.
 
-Loaded into the workers under test alone (``chaos.chaos_app``). The docstring of each
+Loaded only into the workers under test (``chaos.chaos_app``). The docstring of each
 function below says what a worker that dies at its points leaves behind.
 """
 
@@ -23,7 +23,7 @@ from rescind.engine.lane_operation import Call
 from rescind.engine.lane_share import Share
 
 MIDDLE_SECONDS = 0.015
-"""How long after a call began it is in its middle; the providers take 30 ms."""
+"""Seconds from the start of a call to its middle; the providers take 30 ms."""
 
 Here = Callable[[str], None]
 
@@ -42,19 +42,22 @@ def install() -> None:
 
 
 def _at_work(failpoints: Failpoints) -> None:
-    """From now on the worker has no reason to end by itself."""
+    """Record that the worker takes messages; any end by itself is noted from now on."""
     from rescind.runtime import shutdown_flag
 
     failpoints.say_ready()
     atexit.register(failpoints.say_ended)
-    # After an error that nobody expects it waits for its threads, and may be killed.
+    # After an unexpected error a worker waits for its threads, and may be killed.
     before(WorkController, "stop", lambda *_: failpoints.say_ended())
     before(shutdown_flag, "end", lambda *_: failpoints.say_ended())
 
 
 def _holds_no_lock() -> bool:
-    """Whether no connection to the ledger is in use: each may hold a lock, and a frozen
-    worker would keep all others from the ledger."""
+    """Whether no connection to the ledger is in use.
+
+    A connection in use may hold a lock. A worker that is frozen with a lock would block
+    all others at the ledger.
+    """
     from rescind.runtime.resources import runtime
 
     pool: Any = runtime().engine.pool
@@ -65,7 +68,7 @@ def _holds_no_lock() -> bool:
 
 
 def _intake(failpoints: Failpoints) -> None:
-    """Its message is not acknowledged, and comes to another worker."""
+    """The message is not acknowledged, and is delivered to another worker."""
     import rescind.intake.submissions
     import tasks.submit
     import worker.intake_channel
@@ -87,7 +90,7 @@ def _delivered(failpoints: Failpoints, entries: Sequence[Any]) -> None:
 
 
 def _task_is_over(here: Here, task: Any) -> None:
-    """All of it is in the ledger, and the message is not acknowledged."""
+    """All entries are in the ledger, and the message is not acknowledged."""
     if task.name == "rescind.submit":
         here("done")
 
@@ -96,7 +99,7 @@ def _task_is_over(here: Here, task: Any) -> None:
 
 
 def _calls(failpoints: Failpoints) -> None:
-    """Its orders are claimed; whether the provider has acted on them nobody knows."""
+    """The orders are claimed. Whether the provider has acted on them is not known."""
     import rescind.engine.calls
     from rescind.engine.dispatcher import Dispatcher
     from rescind.engine.engine import Engine
@@ -111,7 +114,8 @@ def _calls(failpoints: Failpoints) -> None:
             return
         here("answered")
         if call.operation.operation == "cancel":
-            # Others will have read its orders back when it goes on and records this.
+            # Other workers will have read its orders back when the frozen worker thaws
+            # and records this.
             here(FREEZE)
 
     def granted(_own: Any, _operation: Any, budget: Any) -> None:
@@ -127,7 +131,7 @@ def _calls(failpoints: Failpoints) -> None:
 
 
 def _transaction(here: Here) -> None:
-    """Nothing of it has happened. At the same points it can be made to fail."""
+    """The transaction has no effect. At the same points it can be made to fail."""
     from rescind.engine import transaction
 
     def inside(function: str, name: str, concerns: Callable[[Share], object]) -> None:
@@ -145,8 +149,12 @@ def _transaction(here: Here) -> None:
 
 
 def _after_the_commit(here: Here) -> None:
-    """All of it has happened: no claimed call has begun, no producer's message is
-    acknowledged. Before it, results have come home that are not in the ledger."""
+    """The transaction is committed, but no claimed call has begun and no message of a
+    producer is acknowledged.
+
+    At ``come-home``, before the commit, the worker holds results that are not in the
+    ledger.
+    """
     from rescind.engine import committing
 
     def come_home(_ledger: Any, shares: Sequence[Share], *_: Any) -> None:
@@ -162,7 +170,7 @@ def _after_the_commit(here: Here) -> None:
             if reached:
                 here(name)
         if any(share.rows for share in shares):
-            # Its answer is lost.
+            # The answer to the commit is lost.
             here("committed-fails")
 
     before(committing, "commit", come_home)
@@ -173,7 +181,7 @@ def _after_the_commit(here: Here) -> None:
 
 
 def _sweep(here: Here) -> None:
-    """What it was about to move, or has found, is found by another sweep."""
+    """Another sweep finds the orders that this one found or was about to move."""
     import rescind.engine.sweeper
     import rescind.runtime.periodic_jobs
 

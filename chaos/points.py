@@ -1,7 +1,7 @@
-"""Points at which a worker can be made to die, to stand still, or to fail.
+"""Failpoints: points at which a worker can be killed or frozen, or a transaction fails.
 
 The conductor of a run arms a point by a file. The first process that passes the point
-takes the file, and does there what the file says. ``chaos.placement`` puts the points
+takes the file, and does there what the file orders. ``chaos.placement`` puts the points
 into the workers' code.
 """
 
@@ -19,11 +19,11 @@ from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 FOLDER = "RESCIND_CHAOS_FOLDER"
 KILL = "kill"
-"""The worker is ended by SIGKILL."""
+"""The worker kills itself by SIGKILL."""
 FREEZE = "freeze"
-"""The worker stops itself by SIGSTOP. The name of its point, too."""
+"""The worker stops itself by SIGSTOP. The point at which it does has the same name."""
 AWAY, FAULT = "away", "fault"
-"""The transaction fails: the ledger is away, or for a reason that nothing foresees."""
+"""The transaction fails: the ledger is unreachable, or an unexpected error occurs."""
 
 
 class InjectedError(RuntimeError):
@@ -31,13 +31,13 @@ class InjectedError(RuntimeError):
 
 
 class Failpoints:
-    """The files by which points are armed, and the record of the kills."""
+    """The files that arm the points, and the records of kills, freezes and endings."""
 
     def __init__(
         self, folder: Path, is_quiet: Callable[[], bool] = lambda: True
     ) -> None:
-        """``is_quiet`` says whether this process holds no lock of the ledger: it is
-        frozen only then."""
+        """``is_quiet`` says whether this process holds no lock of the ledger; the
+        process is frozen only then."""
         self._armed = folder / "armed"
         self._armed.mkdir(parents=True, exist_ok=True)
         self._ready = folder / "ready"
@@ -52,6 +52,7 @@ class Failpoints:
     # --- for the conductor ---
 
     def arm(self, name: str, order: str) -> None:
+        """Have the first process that passes the point ``name`` obey ``order``."""
         draft = self._armed / f".{name}"
         draft.write_text(order)
         draft.rename(self._armed / name)
@@ -60,62 +61,65 @@ class Failpoints:
         return (self._armed / name).exists()
 
     def disarm(self, name: str) -> bool:
-        """Whether it was still armed."""
+        """Disarm a point; return whether it was still armed."""
         return self._take(name) is not None
 
     def deaths(self) -> list[tuple[float, str, str]]:
-        """When, where and how, so far."""
+        """The kills so far: time (epoch), point and order of each."""
         if not self._deaths.exists():
             return []
         lines = [line.split() for line in self._deaths.read_text().splitlines()]
         return [(float(at), point, order) for at, point, order in lines]
 
     def note(self, point: str) -> None:
-        """Record a kill, before it: a process that kills itself cannot afterwards."""
+        """Record a kill before it happens: afterwards the process cannot."""
         _append(self._deaths, f"{time.time()} {point} {KILL}")
 
     def ready_for(self, pid: int | None) -> float:
-        """For how many seconds that worker has been taking messages."""
+        """Seconds for which that worker has taken messages; -1 if it takes none."""
         try:
             return time.time() - (self._ready / str(pid)).stat().st_mtime
         except FileNotFoundError:
             return -1.0
 
     def ended(self) -> dict[int, float]:
-        """The workers that were at work and ended by themselves, and when."""
+        """Workers that took messages and ended by themselves: id and time (epoch)."""
         if not self._endings.exists():
             return {}
         lines = [line.split() for line in self._endings.read_text().splitlines()]
         return {int(pid): float(at) for at, pid in lines}
 
     def freezes(self) -> list[float]:
-        """When a worker was frozen, so far."""
+        """The times (epoch) at which a worker was frozen, so far."""
         if not self._freezes.exists():
             return []
         return [float(line) for line in self._freezes.read_text().splitlines()]
 
     def frozen(self) -> int | None:
-        """The process that stops itself, once one does, until it is released."""
+        """The id of the process that has frozen itself, until it is released."""
         try:
             return int(self._frozen.read_text())
         except FileNotFoundError:
             return None
 
     def thaw(self) -> None:
-        """Let the frozen process go on, if it is still there. No point harms it until
-        it is released: what it knows is old, and it has to act on that."""
+        """Let the frozen process go on, if it still exists.
+
+        No point affects the process until it is released, because it has to act on its
+        outdated knowledge.
+        """
         pid = self.frozen()
         if pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
     def release(self) -> None:
-        """From now on the process that was frozen is one like the others."""
+        """Let the points affect the process that was frozen again."""
         self._frozen.unlink(missing_ok=True)
 
     @contextmanager
     def calm(self) -> Iterator[None]:
-        """No point harms a process meanwhile; what is armed stays so."""
+        """Let no point affect any process within the block; armed points stay armed."""
         self._calm.touch()
         try:
             yield
@@ -125,15 +129,18 @@ class Failpoints:
     # --- for the workers ---
 
     def say_ready(self) -> None:
-        """This worker takes messages from now on."""
+        """Record that this worker takes messages from now on."""
         (self._ready / str(os.getpid())).touch()
 
     def say_ended(self) -> None:
-        """This worker was at work, and ends though nothing has killed it."""
+        """Record that this worker took messages and ends although it was not killed."""
         _append(self._endings, f"{time.time()} {os.getpid()}")
 
     def passing(self, name: str, *, after: float = 0.0) -> None:
-        """Do here what was ordered, if anything was; ``after`` so many seconds."""
+        """Obey the order for this point, if it is armed, ``after`` so many seconds.
+
+        Raises ``LedgerUnreachableError`` for ``AWAY``, ``InjectedError`` for ``FAULT``.
+        """
         if self.frozen() == os.getpid() or self._calm.exists():
             return
         order = self._take(name)
@@ -174,14 +181,14 @@ class Failpoints:
         _append(self._freezes, str(time.time()))
         while not self._is_quiet():
             time.sleep(0.001)
-        # A signal to this thread stops the process here and now. One to the process is
-        # heeded when its main thread runs next: another thread may have begun a
-        # transaction by then, and would keep its locks while it stands still.
+        # A signal to this thread stops the process at once. A signal to the process
+        # acts when its main thread runs next. Another thread may have begun a
+        # transaction by then, and would hold its locks while the process stands still.
         signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def _append(file: Path, line: str) -> None:
-    """In one write, so that processes that write at once do not mix their lines."""
+    """Append in one write, so that concurrent processes do not mix their lines."""
     out = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(out, f"{line}\n".encode())

@@ -1,4 +1,4 @@
-"""Two producers that submit everything twice, and do not give up."""
+"""Two producers that submit every message twice, and retry until each is sent."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ AGAIN_SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The moment that a plan's times count from."""
+    """The moment from which the times of a plan count, on both clocks."""
 
     monotonic: float
     wall: datetime
 
     def passed(self) -> float:
+        """Seconds since the start."""
         return time.monotonic() - self.monotonic
 
 
@@ -36,7 +37,7 @@ def start() -> Start:
 
 
 class Producer(threading.Thread):
-    """Sends each message at its time, and again until the broker has taken it."""
+    """Sends each message at its time, and again until the broker has accepted it."""
 
     def __init__(
         self, url: str, began: Start, due: Iterable[tuple[float, Message]]
@@ -59,7 +60,7 @@ class Producer(threading.Thread):
                 time.sleep(min(left, 0.2))
                 continue
             with self._lock:
-                # Before it is sent: whether the broker took it may never be known.
+                # Before it is sent: whether the broker accepted it may never be known.
                 self._outbox[message.mark] = message
             if self._send(message):
                 heapq.heappop(self._due)
@@ -69,11 +70,14 @@ class Producer(threading.Thread):
 
     @property
     def left(self) -> int:
-        """How many messages it has still to send."""
+        """How many messages are still to be sent."""
         return len(self._due)
 
     def send_again(self, messages: Iterable[Message]) -> int:
-        """From the outbox, as a producer does when the broker has lost its data."""
+        """Send these messages again; return how many they are.
+
+        A producer does so from its outbox when the broker has lost its data.
+        """
         count = 0
         for message in messages:
             while not self._send(message):
@@ -82,7 +86,7 @@ class Producer(threading.Thread):
         return count
 
     def outbox(self) -> list[Message]:
-        """All that has been sent, or may have been."""
+        """All messages that have been sent, or may have been."""
         with self._lock:
             return list(self._outbox.values())
 
@@ -100,7 +104,7 @@ class Producer(threading.Thread):
 
 
 def entries(message: Message, began: Start) -> list[dict[str, Any]]:
-    """The message's entries, with its times as moments: the same in both copies."""
+    """The entries of a message, with absolute times: the same in both copies."""
     first = began.wall + timedelta(seconds=message.first)
     return [
         {name: _moment(first, name, value) for name, value in entry.items()}
@@ -117,7 +121,7 @@ def _moment(first: datetime, name: str, value: Any) -> Any:
 def producers(
     url: str, began: Start, messages: Iterable[Message]
 ) -> tuple[Producer, Producer]:
-    """One sends the first copy of each message, the other the second."""
+    """Two producers: one sends the first copy of each message, the other the second."""
     every = list(messages)
     first = Producer(url, began, ((m.first, m) for m in every))
     second = Producer(url, began, ((m.second, m) for m in every))

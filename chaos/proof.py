@@ -1,7 +1,7 @@
-"""``python -m chaos.proof``: whether a run notices when Rescind is broken.
+"""``python -m chaos.proof``: check that a run notices each mutation of Rescind.
 
-Breaks it in one way after the other, and expects each run to fail, and to say why.
-Exit status 0 if all of them did.
+Applies one mutation after the other. Each run has to report the kinds of offence that
+``CAUGHT_BY`` names for it. Exit status 0 if every run did, 1 otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chaos.scales import PROOF, SEED
 
 
 def noticed(database: str, mutation: str, seed: int) -> bool:
-    """Break it, run it, and say whether it was noticed by what it had to be."""
+    """Run with one mutation; return whether the expected offences were reported."""
     report = run(database, PROOF, seed, mutation)
     good = CAUGHT_BY[mutation] <= report.caught
     found = ", ".join(
@@ -29,7 +29,7 @@ def noticed(database: str, mutation: str, seed: int) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run every mutation that was asked for, on every database."""
+    """Run every chosen mutation on every chosen database; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m chaos.proof", description=__doc__)
     parser.add_argument("--database", choices=DATABASES, action="append")
     parser.add_argument("--mutation", choices=tuple(MUTATIONS), action="append")

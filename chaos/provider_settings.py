@@ -1,4 +1,4 @@
-"""What the simulated providers of a run are set to, and the accounts at them."""
+"""The settings of a run's simulated providers, and the accounts at them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ SANDBOX: Mapping[str, Any] = {
     "latency_ms": LATENCY_MS,
     "settle": 1.0,
     "lag": 0.5,
-    # Longer than from a lost answer to the first look at its order: one that takes an
-    # active order for untouched then sends it again.
+    # Longer than from a lost answer to the first reading of its order. A worker that
+    # trusts an active reading at once therefore sends the cancel again.
     "slow_seconds": 2.4,
     "refuse_seconds": 0.1,
     "cooldown": 1.0,
     "notpanel_limit": 0,
-    # Most can be cancelled: of those that cannot, Dükkango says too little after a
-    # lost answer for anybody to know.
+    # Most orders can be cancelled. For an order that cannot, Dükkango says too little
+    # after a lost answer to know what happened.
     "cancellable": 0.94,
 }
 
 QUICK: Mapping[str, Any] = {
     "connect_timeout": 0.6,
-    # Less than a slow answer takes: those are lost answers.
+    # Shorter than a slow answer takes: a slow answer is therefore lost.
     "read_timeout": 1.0,
     "resend_delays": [0.2, 0.5, 1.0, 2.0],
     "poll_delays": [0.5, 1.0, 1.5],
@@ -40,17 +40,17 @@ QUICK: Mapping[str, Any] = {
     "rate": "500/second",
     "read_rate": "300/second",
 }
-"""Policy for all accounts: the real shape, for a provider whose minute is a second."""
+"""Policy of all accounts: shaped like the real one, but a minute is a second here."""
 FASTER = 10
-"""So many times faster than the real ones are the simulated providers: 20 s and 30 s
+"""How many times faster the simulated providers are than the real ones: 20 s and 30 s
 become 2 s and 3 s."""
 LONGEST_DOUBT = 3.0
-"""Seconds after which any of them has acted, if it acts at all."""
+"""Seconds after which every simulated provider has acted, if it acts at all."""
 LONGEST_QUEUE = 4.0
-"""Seconds for which a cancel waits at notpanel, at most."""
+"""Maximum seconds for which a cancel waits in notpanel's queue."""
 
 ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
-    # Without a rate an order can come into the ledger as it is about to be sent.
+    # Without a rate limit an order can be claimed as it is inserted into the ledger.
     "iletimerkezi": {"key": "chaos-key", "hash": "chaos-hash", "rate": "none"},
     "dukkango": {
         "app_secret_key": "chaos-app",
@@ -64,8 +64,11 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def accounts_file(base_url: Callable[[str], str], patience: float) -> str:
-    """The text of the file. ``base_url`` says where each provider is; after
-    ``patience`` seconds what one does not tell is given up."""
+    """The text of the accounts file.
+
+    ``base_url`` gives the address of a provider by name. After ``patience`` seconds
+    workers stop asking a provider that does not tell what happened to an order.
+    """
     waits = {"verify_for": patience, "poll_for": patience}
     tables = []
     for name, own in ACCOUNTS.items():
@@ -77,8 +80,10 @@ def accounts_file(base_url: Callable[[str], str], patience: float) -> str:
 
 
 def _doubts(name: str) -> dict[str, float]:
-    """What the provider's own policy says of calls whose answers were lost, as fast as
-    everything is here. One that says too little says too little here, too."""
+    """The waits of the provider's own policy after lost answers, made faster.
+
+    A wait that is too short in the provider's policy is too short here, too.
+    """
     policy = BY_NAME[name].policy
     trusted = policy.active_trusted_after.total_seconds() / FASTER
     queued = policy.queued_for.total_seconds()

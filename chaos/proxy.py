@@ -1,4 +1,4 @@
-"""A TCP proxy that can go half-open: connections stay, and every byte is swallowed."""
+"""A TCP proxy that can go half-open: connections stay, but every byte is dropped."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ CHUNK = 65536
 
 
 class Proxy:
-    """Forwards a loopback port to another, in a thread of its own."""
+    """Forwards one loopback port to another, in a separate thread."""
 
     def __init__(self, target: int) -> None:
         self._target = target
         self.port = 0
         self.is_open = True
         self.era = 0
-        """Counts how often it went silent or came back."""
+        """How often the proxy has begun or ended to drop bytes."""
         self._loop: asyncio.AbstractEventLoop
         self._over: asyncio.Event
         self._ready = threading.Event()
@@ -34,18 +34,20 @@ class Proxy:
         self._thread.join(10)
 
     def swallow(self) -> None:
-        """From now on nothing passes. Nobody is told."""
+        """Drop every byte from now on, without closing a connection."""
         self.is_open = False
         self.era += 1
 
     def heal(self) -> None:
-        """New connections pass again. Those of before never do: part of what was said
-        over them is gone for ever."""
+        """Forward new connections again.
+
+        Earlier connections stay dead: part of their bytes is lost.
+        """
         self.is_open = True
         self.era += 1
 
     def cut(self) -> None:
-        """Every connection there is goes dead; new ones pass."""
+        """Make every existing connection dead, and forward new ones."""
         self.swallow()
         self.heal()
 
@@ -57,7 +59,7 @@ class Proxy:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
-        # What is under way at the end is cancelled with the loop.
+        # Connections that are open at the end are cancelled with the loop.
         await self._over.wait()
         server.close()
 
@@ -77,7 +79,7 @@ class Proxy:
 
 
 class _Wire:
-    """One connection through the proxy."""
+    """One connection through the proxy, in both directions."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy

@@ -1,7 +1,7 @@
-"""How Redis is made to answer with errors, and to answer as usual again.
+"""Makes Redis answer with errors, and answer as usual again.
 
-Each loses nothing that it holds. ``begin`` and ``end`` take a client of the server, and
-raise what redis-py raises.
+No refusal makes Redis lose data. ``begin`` and ``end`` take a client of the server, and
+raise the errors of redis-py.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from redis import Redis
 
 SAVING_SECONDS = 10.0
 NOWHERE = ("127.0.0.1", "1")
-"""Nothing listens there. A master that lives would have its replica drop its data."""
+"""No server listens there. A live master would make its replica drop its own data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason for which Redis refuses."""
+    """One reason for which Redis refuses requests."""
 
     begin: Callable[[Redis], None]
     end: Callable[[Redis], None]
@@ -36,8 +36,8 @@ def _give_room(client: Redis) -> None:
 
 
 def _fail_to_save(client: Redis) -> None:
-    # No file can be put where a folder is. Redis refuses all that writes once it could
-    # not save, if it is to save at all.
+    # No file can be created where a folder is. Redis refuses every write after a failed
+    # save, if saving is switched on.
     _snapshot(client).mkdir()
     client.config_set("stop-writes-on-bgsave-error", "yes")
     client.config_set("save", "3600 1")
@@ -45,7 +45,9 @@ def _fail_to_save(client: Redis) -> None:
     give_up = time.monotonic() + SAVING_SECONDS
     while client.info("persistence")["rdb_last_bgsave_status"] != "err":
         if time.monotonic() > give_up:
-            raise RuntimeError("Redis has saved its data into a folder's place")
+            raise RuntimeError(
+                "Redis has saved its data although a folder is in the way"
+            )
         time.sleep(0.01)
 
 
@@ -72,4 +74,4 @@ REFUSALS: Mapping[str, Refusal] = {
     "redis cannot save": Refusal(_fail_to_save, _save_again),
     "redis demoted": Refusal(_demote, _promote),
 }
-"""OOM; MISCONF; UNBLOCKED for those who wait just then, and READONLY."""
+"""Their error codes: OOM; MISCONF; UNBLOCKED for clients that wait, then READONLY."""

@@ -1,6 +1,6 @@
-"""Which refusals the workers have met: they say so in their log.
+"""Finds in the workers' log which refusals they have met.
 
-A fault that reached no worker would prove nothing.
+A fault that no worker has met proves nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "ledger locked": ("is locked by another program",),
     "ledger not reached": ("cannot be reached: ",),
 }
-"""Words of the log, by what was refused."""
+"""By refusal: words of the log; a line with one of them reports the refusal."""
 
 MUST_BE_MET: Mapping[str, frozenset[str]] = {
     "redis full": frozenset({"OOM"}),
@@ -26,11 +26,11 @@ MUST_BE_MET: Mapping[str, frozenset[str]] = {
     "database read-only": frozenset({"ledger read-only", "ledger locked"}),
     "database failed over": frozenset({"ledger read-only", "ledger locked"}),
 }
-"""By outage: of these some worker has to say at least one."""
+"""By outage: the refusals of which some worker has to log at least one."""
 
 
 def never_met(outages: Iterable[str], said: Mapping[str, int]) -> list[str]:
-    """The outages that no worker has noticed."""
+    """The outages that no worker has met. ``said`` counts the lines of each refusal."""
     return [
         what
         for what in outages
@@ -39,7 +39,7 @@ def never_met(outages: Iterable[str], said: Mapping[str, int]) -> list[str]:
 
 
 def refusals_in(lines: Iterable[str]) -> dict[str, int]:
-    """How many lines name each; none that no line names."""
+    """How many lines name each refusal; a refusal that no line names is left out."""
     lines = list(lines)
     found = {
         what: sum(any(one in line for one in words) for line in lines)

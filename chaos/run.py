@@ -1,4 +1,4 @@
-"""From a plan to a report."""
+"""Runs one plan on one database and makes its report."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EVERYTHING = 10_000_000
 def run(
     kind: str, scale: Scale, seed: int, mutation: str | None = None, keep: bool = False
 ) -> Report:
-    """One run on one kind of database, from an empty folder to a report."""
+    """Run once on one kind of database, in a new folder, and return the report."""
     home = Path(tempfile.mkdtemp(prefix="rescind-chaos-"))
     drawn = plan(seed, scale)
     try:
@@ -132,7 +132,7 @@ def _rows(engine: Engine) -> list[dict[str, Any]]:
 
 
 def _wishes(drawn: Plan, system: SystemUnderTest) -> set[Wish]:
-    """What has to be in the ledger: everything that was submitted."""
+    """The cancellations that have to be in the ledger: all that were submitted."""
     accounts = load_accounts(system.home / "accounts.toml")
     now = utc_now()
     found = set()

@@ -1,4 +1,4 @@
-"""How much a run has in it, and for how long: the scales that there are."""
+"""The sizes of a run: how many orders it has, and how long its parts take."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ POINTS = (
     "sweeping",
     "swept",
 )
-"""Where a worker is made to die: see ``chaos.placement``."""
+"""Points at which a worker can be killed: see ``chaos.placement``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much, and for how long."""
+    """How many orders a run has, and how long its parts take, in seconds."""
 
     orders: int
     seconds: float
@@ -38,18 +38,18 @@ class Scale:
     half_open: float
     database_away: float
     refused: float
-    """For so long Redis, and then the database, refuses what it is asked."""
+    """How long each refusal of Redis and of the database lasts."""
     twin_beats: float
     frozen: float
     retry_every: float
     patience: float
-    """After so long what the provider will not tell is given up as unresolved."""
+    """Time after which an order whose outcome the provider hides becomes unresolved."""
     points: tuple[str, ...] = POINTS
-    """Where workers are made to die."""
+    """Points at which workers are killed."""
     freezes: tuple[float, ...] = (0.56,)
-    """When a worker stands still, as parts of the time until the last submission."""
+    """When a worker is frozen, as fractions of ``seconds``."""
     drain: float = math.inf
-    """So long after the last submission the run is over, whatever still moves."""
+    """Maximum time of the drain; the run then ends even if it makes progress."""
 
 
 LONG = Scale(5000, 190, 20, 10, 6, 20, 17, 8, 60)
@@ -60,6 +60,6 @@ PROOF = replace(
     freezes=(0.3, 0.56, 0.8),
     drain=90,
 )
-"""To notice mutations soon: workers die where it hurts, and stand still more than once.
-What is broken may never end."""
+"""A scale to notice mutations soon: workers die at the most harmful points and freeze
+more than once. The drain is limited, because a broken run may never end."""
 SEED = 20261121

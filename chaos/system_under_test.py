@@ -1,4 +1,4 @@
-"""The system under test: every service a process of its own, on loopback."""
+"""The system under test: each service is a separate process on loopback."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from rescind.system.supervisor import Lines, Program, Supervisor
 WORKERS = ("worker-1", "worker-2")
 CONCURRENCY = 12
 RESTART_SECONDS = (0.3,)
-"""Seconds until a process that died is started again, however often it dies."""
+"""Seconds until a process that died is started again, after each of its deaths."""
 
 
 class SystemUnderTest:
@@ -70,10 +70,11 @@ class SystemUnderTest:
 
     @property
     def pids(self) -> dict[str, int]:
+        """The process ids of the running programs, by name."""
         return self._supervisor.pids
 
     def environment(self) -> dict[str, str]:
-        """What every process of the system, and the command line, is told."""
+        """The environment of every process of the system and of the command line."""
         return os.environ | {
             "RESCIND_HOME": str(self.home),
             "RESCIND_ACCOUNTS": str(self.home / "accounts.toml"),
@@ -87,14 +88,16 @@ class SystemUnderTest:
         }
 
     def kill(self, name: str) -> None:
-        """End one program, and all that it has started, at once."""
+        """Kill one program and all processes that it has started."""
         pid = self.pids.get(name)
         if pid is not None:
             _killpg(pid)
 
     def worker_at_work(self, seconds: float) -> str | None:
-        """The worker that has been at work for longest, if for so long; never the one
-        that is frozen."""
+        """The worker that has been at work for longest, if for at least ``seconds``.
+
+        A frozen worker does not count.
+        """
         pids, frozen = self.pids, self.failpoints.frozen()
         running = [name for name in WORKERS if name in pids and pids[name] != frozen]
         ages = {name: self.failpoints.ready_for(pids[name]) for name in running}
@@ -102,19 +105,19 @@ class SystemUnderTest:
         return name if name is not None and ages[name] >= seconds else None
 
     def start_beat(self, number: int) -> Callable[[], None]:
-        """One more beat; gives back what ends it for good."""
+        """Start another beat; return a function that ends it for good."""
         keeper = Supervisor(self._lines, delays=RESTART_SECONDS)
         keeper.start(self._beat(number))
         self._cleanup.callback(keeper.kill)
         return keeper.kill
 
     def said_by_workers(self) -> list[str]:
-        """The lines of their log, so far."""
+        """The lines that the workers have logged so far."""
         lines = (self.home / "log").read_text(errors="replace").splitlines()
         return [line for line in lines if line.startswith(WORKERS)]
 
     def redis(self) -> Redis:
-        """Past the proxy."""
+        """A client that is connected directly, past the proxy."""
         return Redis.from_url(self.direct_url, socket_timeout=5)
 
     # --- starting ---
@@ -172,14 +175,14 @@ class SystemUnderTest:
         write_private(self.home / "accounts.toml", written)
 
     def wait_for_redis(self, seconds: float = 20) -> None:
-        """Until it answers, past the proxy."""
+        """Wait until Redis answers past the proxy, for at most ``seconds``."""
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
             try:
                 with self.redis() as client:
                     client.ping()
             except ResponseError:
-                # A refusal is an answer: what cannot be saved is not even PINGed.
+                # A refusal is an answer: Redis refuses even PING after a failed save.
                 return
             except RedisError:
                 time.sleep(0.05)

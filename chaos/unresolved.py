@@ -1,7 +1,7 @@
-"""Cancellations that were given up: those that could be known, and those that could
-not.
+"""Divides cancellations that were given up by whether the provider would have told.
 
-The providers' own record of the truth is the judge, and what their pages let them tell.
+It compares them with the providers' own record of the truth, and with what each
+provider can tell according to its documentation.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
 
 HIDDEN = frozenset({("ithink", "missing"), ("dukkango", "missing")})
-"""Truths that the provider never tells apart from others."""
+"""Truths that the provider never distinguishes from others."""
 SECOND_CANCEL_TELLS = frozenset({("dukkango", "completed"), ("dukkango", "cancelled")})
-"""Truths that no reading tells, while the answer to a second cancel does: as long as
-one may be sent."""
+"""Truths that no reading shows, but the answer to a second cancel does, as long as a
+second cancel may be sent."""
 MOST_CANCELS = DUKKANGO.max_attempts
 Records = Sequence[Mapping[str, Any]]
 
 
 def given_up(rows: Sequence[LedgerRow], records: Records) -> Iterator[Offence]:
-    """Failed, though the provider would have told when it was asked."""
+    """Cancellations that failed although the provider would have told if asked."""
     for row, truth in _failed(rows, records):
         if not _is_hidden(row, truth):
-            why = f"given up as {row['reason']}, and it is {truth}"
+            why = f"given up as {row['reason']}, and the order is {truth}"
             yield Offence(row["provider"], row["order"], why)
 
 
 def not_told(rows: Sequence[LedgerRow], records: Records) -> list[LedgerRow]:
-    """Failed, and the provider could not have told."""
+    """Cancellations that failed and whose provider could not have told."""
     return [row for row, truth in _failed(rows, records) if _is_hidden(row, truth)]
 
 

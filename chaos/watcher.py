@@ -1,5 +1,5 @@
-"""What can be seen from outside while it runs: which cancellations are final, since
-when, and that they stay so."""
+"""Watches the ledger during a run: which cancellations are final, since when, and
+whether they stay so."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ C = CANCELLATION.c
 LOOK_SECONDS = 0.5
 
 Final = tuple[str, str | None, int]
-"""State, reason, and when it became final, in ms."""
+"""State, reason, and the time when it became final (ms since the epoch)."""
 Named = tuple[str, str]
 """Provider and order."""
 
 
 class Watcher(threading.Thread):
-    """Looks again and again at what has become final since it last looked."""
+    """Reads from the ledger, at intervals, which cancellations have become final."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(daemon=True)
@@ -37,7 +37,7 @@ class Watcher(threading.Thread):
         self._finals: dict[tuple[str, int], Final] = {}
         self.idleness = Idleness()
         self.broken: dict[str, str] = {}
-        """Cancellations that left a final state, other than by a retry."""
+        """By id: how cancellations left a final state other than by a retry."""
 
     def run(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
@@ -67,16 +67,16 @@ class Watcher(threading.Thread):
 
     def _note(self, rows: Sequence[Row[Any]]) -> None:
         for row in rows:
-            # A retry opens a new round; nothing else may touch a final one.
+            # A retry opens a new round; nothing else may change a final cancellation.
             round_of, now_is = (row.id, row.opened_at), _final(row)
             was = self._finals.setdefault(round_of, now_is)
             if was != now_is:
                 self.broken[row.id] = f"was {was}, became {now_is}"
-            # Commits may come in another order than their times: look back a while.
+            # Commits may come in another order than their times: read 30 s back.
             self._since = max(self._since, row.updated_at - 30_000)
 
     def _compare_all(self) -> None:
-        """Also what is not final any more."""
+        """Check every cancellation, also those that are no longer final."""
         with reading(self._engine) as connection:
             rows = connection.execute(select(CANCELLATION)).all()
         for row in rows:
@@ -85,9 +85,9 @@ class Watcher(threading.Thread):
                 self.broken[row.id] = f"was {was}, is {row.state}"
 
     def has_ended(self, expected: AbstractSet[Named]) -> bool:
-        """Whether all of these are in the ledger, and all that is there is final.
+        """Whether the ledger has all ``expected`` orders and every row is final.
 
-        Not as long as the ledger cannot be asked.
+        False while the ledger is unreachable.
         """
         chosen = select(func.count()).where(C.finished_at.is_(None))
         try:
@@ -99,7 +99,7 @@ class Watcher(threading.Thread):
             return False
 
     def in_states(self, *states: State) -> frozenset[str]:
-        """The ids of all that are in one of these; waits until the ledger answers."""
+        """Ids of the cancellations in these states; waits until the ledger answers."""
         chosen = select(C.id).where(C.state.in_(states))
         while True:
             try:
@@ -109,7 +109,7 @@ class Watcher(threading.Thread):
                 time.sleep(0.2)
 
     def written(self) -> tuple[int, int] | None:
-        """See ``ledger.reading.counts``; nothing if the ledger cannot be asked."""
+        """See ``ledger.reading.counts``; None while the ledger is unreachable."""
         try:
             with reading(self._engine) as connection:
                 return written(connection)
@@ -117,7 +117,7 @@ class Watcher(threading.Thread):
             return None
 
     def known(self) -> set[Named]:
-        """All that is in the ledger; waits until it answers."""
+        """All orders in the ledger; waits until the ledger answers."""
         while True:
             try:
                 with reading(self._engine) as connection:
