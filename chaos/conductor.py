@@ -36,7 +36,7 @@ WAITED_FOR = ("freeze worker", "database read-only", "database failed over", *RE
 AT_WORK_SECONDS = 1.0
 """How long a worker works before it may be killed, so that it makes some progress."""
 SETTLED_SECONDS = 6.0
-"""On a slow machine, a worker may need so long until it passes its first point."""
+"""How long a worker may need until it passes its first point, on a slow machine."""
 
 
 @dataclass(slots=True)

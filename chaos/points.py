@@ -137,7 +137,7 @@ class Failpoints:
         _append(self._endings, f"{time.time()} {os.getpid()}")
 
     def passing(self, name: str, *, after: float = 0.0) -> None:
-        """Obey the order for this point, if it is armed, ``after`` so many seconds.
+        """Obey the order for this point, if it is armed, after ``after`` seconds.
 
         Raises ``LedgerUnreachableError`` for ``AWAY``, ``InjectedError`` for ``FAULT``.
         """

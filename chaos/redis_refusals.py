@@ -74,4 +74,4 @@ REFUSALS: Mapping[str, Refusal] = {
     "redis cannot save": Refusal(_fail_to_save, _save_again),
     "redis demoted": Refusal(_demote, _promote),
 }
-"""Their error codes: OOM; MISCONF; UNBLOCKED for clients that wait, then READONLY."""
+"""Their error codes: OOM; MISCONF; READONLY, and UNBLOCKED for blocked clients."""

@@ -1,4 +1,4 @@
-"""An answer that came while nothing could be written is recorded, not asked again."""
+"""Dropped answers are found: a worker asks again about an order that succeeded."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chaos.answers import (
 )
 
 REFUSED = (100.0, 106.0)
-"""From when to when the ledger refused to be written."""
+"""Start and end of the time in which the ledger refused writes."""
 ASKED = 100.0
-"""When the cancel came whose answer left while it did."""
+"""When the provider received the cancel; its answer came during ``REFUSED``."""
 
 
 def event(t: float, op: str = "cancel", **changes: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How the ledger's databases refuse to be written, and take writes again."""
+"""The ledger's databases refuse writes for a while, and then accept them again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write(engine: Engine, statement: str) -> None:
 
 
 def refusals_while(engine: Engine, act: Callable[[], None]) -> list[str]:
-    """What is said of writes from the beginning of ``act`` until one works again."""
+    """The errors of writes from the beginning of ``act`` until a write works again."""
     said: list[str] = []
     acting = threading.Thread(target=act)
     acting.start()

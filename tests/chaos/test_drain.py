@@ -1,4 +1,4 @@
-"""A run waits for its end as long as anything moves, and a minute longer."""
+"""The drain waits while a run makes progress, and gives up after a minute of none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rescind.ledger.storage.transactions import open_ledger
 from tests.ledger.build import LANE, change, hold, make, new, take_in
 
 EVERY = 10.0
-"""Seconds that pass in each pause."""
+"""Seconds of simulated time in each pause."""
 
 
 @dataclass
@@ -26,9 +26,9 @@ class Outbox:
 
 
 class Run:
-    """A run whose time passes only while it is waited for.
+    """A run with simulated time, which passes only in the pauses of the drain.
 
-    ``happens`` is what it does, each in the pause of this number.
+    ``happens`` maps the number of a pause to the action in that pause.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Run:
             self.happens[self.pauses](self.engine)
 
     def ends(self, *orders: str, most: float = inf) -> tuple[bool, float]:
-        """Whether it does, and after how many seconds that is known."""
+        """Drain the run; return whether it ended, and the simulated seconds."""
         expected = {(LANE[0], order) for order in orders}
         stall = StallDetector(STALL_SECONDS, self.clock)
         watcher = Watcher(self.engine)
@@ -110,7 +110,7 @@ def test_what_is_still_to_be_sent_is_waited_for(engine: Engine) -> None:
 
 @pytest.fixture
 def gone() -> Iterator[Engine]:
-    """A ledger on a server that is not there."""
+    """A ledger on a server that does not exist."""
     engine = open_ledger("postgresql+psycopg://127.0.0.1:1/none")
     yield engine
     engine.dispose()

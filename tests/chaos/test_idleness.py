@@ -1,4 +1,4 @@
-"""Time in which nothing was due is known, and none other."""
+"""The intervals are exactly the times in which no cancellation was due."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from chaos.idleness import Idleness, Interval
 
 
 def intervals(*looks: bool | None) -> list[Interval]:
-    """A look each second: whether something was due; None where it was not known."""
+    """The intervals after one look per second: was something due? None: not known."""
     idleness = Idleness()
     for at, due in enumerate(looks):
         if due is None:

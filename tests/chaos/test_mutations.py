@@ -1,4 +1,4 @@
-"""What is broken on purpose is still there to be broken."""
+"""The functions that the mutations replace still exist in Rescind."""
 
 from __future__ import annotations
 

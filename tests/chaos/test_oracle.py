@@ -1,4 +1,4 @@
-"""The judge sees each kind of offence, and no other."""
+"""The oracle reports each kind of offence, and no other."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_wish_that_is_not_in_the_ledger_is_lost() -> None:
 
 
 def still(state: str, due_in: timedelta) -> dict[str, Any]:
-    """Open when the ledger was read, and due so much later."""
+    """A row that was open when the ledger was read, and due ``due_in`` after that."""
     return row(state=state, reason=None, due_at=(AT + due_in).isoformat())
 
 

@@ -1,4 +1,4 @@
-"""A refusal lasts until a worker has met it; no worker is killed meanwhile."""
+"""A refusal of Redis lasts until a worker has met it; until then none is killed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_MATTER = 0.0
 
 
 class Scene:
-    """A system with one worker at work, which says in its log what it has met."""
+    """A system with one worker at work, which logs the refusals that it meets."""
 
     def __init__(self, url: str) -> None:
         self.url = url

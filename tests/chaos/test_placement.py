@@ -1,4 +1,4 @@
-"""Each point is where it says in the code of today."""
+"""The functions at which the points are placed exist, and points see their calls."""
 
 from __future__ import annotations
 

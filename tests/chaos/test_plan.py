@@ -1,4 +1,4 @@
-"""A plan is drawn from its seed alone, and has everything in it."""
+"""A plan depends on its seed alone, and contains every kind of fault."""
 
 from __future__ import annotations
 

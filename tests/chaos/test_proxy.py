@@ -1,4 +1,4 @@
-"""The proxy forwards; while it swallows, nobody is told."""
+"""The proxy forwards bytes; while it drops them, connections stay open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaos.proxy import Proxy
 
 @pytest.fixture
 def echo() -> Iterator[int]:
-    """The port of a server that says back what it hears."""
+    """The port of a server that sends back what it receives."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

@@ -1,4 +1,4 @@
-"""Redis refuses in each of the ways, and has everything when it answers again."""
+"""Redis refuses writes in each way, and has kept its data when it answers again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run has shown, and whether that is good."""
+"""The report shows what happened in a run, and whether the run is good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Five hundred cancellations while everything fails: nothing is lost or untrue."""
+"""A short run (500 cancellations) with every kind of fault has no offence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chaos.scales import SEED, SHORT
 
 
 @pytest.mark.alone
-@pytest.mark.timeout(900)  # it ends by itself, a minute after nothing moves
+@pytest.mark.timeout(900)  # it ends by itself after a minute of no progress
 @pytest.mark.parametrize("database", DATABASES)
 def test_a_short_run_is_good(database: str) -> None:
     report = run(database, SHORT, SEED)

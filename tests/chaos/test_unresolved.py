@@ -1,4 +1,4 @@
-"""What was given up is excused only where its provider could not have told."""
+"""A given-up cancellation is excused only if its provider could not have told."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def row(provider: str, **changes: Any) -> dict[str, Any]:
 
 
 def excused(one: dict[str, Any], truth: str) -> bool:
-    """Whether it is one of those that could not be known, and no offence."""
+    """Whether the cancellation counts as one that could not be known: no offence."""
     records = [{"provider": one["provider"], "id": "1", "truth": truth}]
     offences, hidden = list(given_up([one], records)), not_told([one], records)
     assert len(offences) + len(hidden) == 1
