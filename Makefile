@@ -58,7 +58,8 @@ else
 TESTS = $(1) $(PYTEST) $(ARGS)
 endif
 
-test: lint docs ## every check and every test (ARGS="-k name" chooses some)
+test: $(STAMP) ## every check and every test (ARGS="-k name" chooses some)
+	@$(MAKE) --no-print-directory -j2 lint docs
 	$(call TESTS,)
 
 # The monotonic clock stays true, or waits would never end. So does PostgreSQL's clock:

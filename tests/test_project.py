@@ -119,17 +119,6 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 100
 
 
-def test_imports_run_one_way() -> None:
-    checked = subprocess.run(
-        [str(BIN / "lint-imports"), "--no-cache"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.returncode == 0, checked.stdout
-
-
 # --- the pins -----------------------------------------------------------------------
 
 

@@ -42,7 +42,7 @@ KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
     ("ends", "number"),
     [
         ("raise SystemExit(1)", 1),
-        ("from worker import stopping; stopping.end(0, print)", 1),
+        ("from rescind.runtime import shutdown_flag; shutdown_flag.end(0, print)", 1),
         (f"WorkController.stop(MagicMock()); {KILLED}", 1),
         (KILLED, 0),
     ],
