@@ -1,9 +1,8 @@
 """Traces: from the producer's own context, through the queue, to the provider call.
 
-The ledger always keeps the context (W3C ``traceparent``) with its cancellation. Spans
-are made only if OpenTelemetry is configured by its own variables and the extra ``otel``
-is installed: else nothing of it is imported, and each function here returns at once.
-No span holds an order, a key, a param or a URL's query.
+The ledger always keeps the context (W3C ``traceparent``). Spans are made only if
+OpenTelemetry is configured and the extra ``otel`` installed; else nothing of it is
+imported. No span holds an order, a key, a param or a URL's query.
 """
 
 from __future__ import annotations
