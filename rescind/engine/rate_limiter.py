@@ -1,9 +1,8 @@
 """The rate limiter: all workers share each lane's rate through Redis.
 
-A call takes a permit before its orders are claimed. The permit is a place in the lane's
-rate, which is free again one whole window after the call's answer. The provider
-received the call between the two, so no window holds more calls than the rate has
-places, whatever delays a call. Cancels come before reads.
+A call takes a permit before its orders are claimed: a place in the lane's rate, which
+is free again one whole window after the call's answer. So no window at the provider
+holds more calls than the rate has places. Cancels come before reads.
 """
 
 from __future__ import annotations
