@@ -10,8 +10,14 @@ import psycopg
 from sqlalchemy import URL
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from rescind.schedules.source_rows import CONNECT_SECONDS, SECONDS, Row, SourceError
-from rescind.schedules.sql import NO_ROWS, named
+from rescind.schedules.source_rows import (
+    CONNECT_SECONDS,
+    NO_ROWS,
+    SECONDS,
+    Row,
+    SourceError,
+    named,
+)
 
 SHOWN = frozenset({"08", "25", "28", "3D", "42", "53", "57"})
 """Classes of PostgreSQL's errors whose messages quote no value of any row."""

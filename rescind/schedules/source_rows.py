@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, Protocol
@@ -84,3 +84,15 @@ def secret_value(secret: Secret) -> str:
         return secret.value()
     except ValueError as error:
         raise SourceError(str(error)) from None
+
+
+NO_ROWS = "the query returns no rows: it must be one SELECT"
+
+
+def named(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
+    """Rows with the columns' names; raises ``SourceError`` for a repeated name."""
+    if len(set(columns)) < len(columns):
+        twice = sorted({one for one in columns if columns.count(one) > 1})
+        raise SourceError(f"the query names {', '.join(twice)} twice: use AS")
+    for number, row in enumerate(rows, 1):
+        yield Row(f"row {number}", dict(zip(columns, row, strict=True)))

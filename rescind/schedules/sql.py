@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 from sqlalchemy import URL, make_url
@@ -22,11 +21,13 @@ from sqlalchemy.exc import ArgumentError
 
 from rescind.schedules.rule_secrets import Secret
 from rescind.schedules.source_rows import (
+    NO_ROWS,
     SECONDS,
     Database,
     Row,
     SourceError,
     Written,
+    named,
     secret_value,
 )
 
@@ -43,7 +44,6 @@ READS = frozenset(
 QUOTED = re.compile(r"( text | near | path: )'.*", re.DOTALL)
 """Matches the parts of SQLite's messages that quote data of a row. Names and tokens are
 in other quotes."""
-NO_ROWS = "the query returns no rows: it must be one SELECT"
 
 
 class SqlSource(Written):
@@ -85,15 +85,6 @@ def _url(text: str) -> URL:
             "database is not the URL of a database: it must be such as"
             " postgresql://user:password@host/name or sqlite:////data/shop.db"
         ) from None
-
-
-def named(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
-    """Rows with the columns' names; raises ``SourceError`` for a repeated name."""
-    if len(set(columns)) < len(columns):
-        twice = sorted({one for one in columns if columns.count(one) > 1})
-        raise SourceError(f"the query names {', '.join(twice)} twice: use AS")
-    for number, row in enumerate(rows, 1):
-        yield Row(f"row {number}", dict(zip(columns, row, strict=True)))
 
 
 def _from_sqlite(url: URL, sql: str, most: int) -> list[Row]:
