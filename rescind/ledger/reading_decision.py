@@ -26,7 +26,7 @@ from rescind.ledger.states import State
 from rescind.provider.outcomes import Finding, Outcome, Reason
 from rescind.provider.policy import Policy
 
-# --- after a reading, while nobody knows -------------------------------------------
+# --- after a reading of an order that is verified ----------------------------------
 
 
 def after_verify(
