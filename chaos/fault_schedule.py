@@ -45,8 +45,22 @@ class PlannedFault:
 
 def faults(random: Random, scale: Scale) -> list[PlannedFault]:
     """All faults of a run, in order of time."""
+    kills, failures = _kills(random, scale), _failures(random, scale)
+    made = failures + _misdeeds(scale)
+    if scale.outages:
+        made += _outages(scale) + _freezes(scale) + kills
+    return sorted(made, key=lambda fault: fault.at)
+
+
+def _freezes(scale: Scale) -> list[PlannedFault]:
     at = scale.seconds
-    once = [
+    return [PlannedFault(p * at, "freeze worker", scale.frozen) for p in scale.freezes]
+
+
+def _outages(scale: Scale) -> list[PlannedFault]:
+    """Each kind of outage once."""
+    at = scale.seconds
+    return [
         PlannedFault(0.06 * at, "kill redis"),
         PlannedFault(0.14 * at, "empty redis"),
         PlannedFault(0.20 * at, "half-open redis", scale.half_open),
@@ -61,11 +75,6 @@ def faults(random: Random, scale: Scale) -> list[PlannedFault]:
         PlannedFault(0.77 * at, "restart database"),
         PlannedFault(0.81 * at, "database failed over", scale.refused),
     ]
-    once += [
-        PlannedFault(part * at, "freeze worker", scale.frozen) for part in scale.freezes
-    ]
-    often = _kills(random, scale) + _failures(random, scale) + _misdeeds(scale)
-    return sorted(once + often, key=lambda fault: fault.at)
 
 
 def _kills(random: Random, scale: Scale) -> list[PlannedFault]:

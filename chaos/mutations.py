@@ -205,6 +205,9 @@ CAUGHT_BY: Mapping[str, frozenset[str]] = {
 }
 """By mutation: the kinds of offence that a run must report, among others."""
 
+SHOWN_IN_CALM = frozenset({"trust-at-once"})
+"""Mutations that show while providers misbehave and no service is away."""
+
 
 def install() -> None:
     """Apply the mutation that the environment names, if it names one."""

@@ -11,14 +11,15 @@ import sys
 from collections.abc import Sequence
 
 from chaos.chaos_report import KINDS
-from chaos.mutations import CAUGHT_BY, MUTATIONS
+from chaos.mutations import CAUGHT_BY, MUTATIONS, SHOWN_IN_CALM
 from chaos.run import DATABASES, run
-from chaos.scales import PROOF, SEED
+from chaos.scales import CALM, PROOF, SEED
 
 
 def noticed(database: str, mutation: str, seed: int) -> bool:
     """Run with one mutation; return whether the expected offences were reported."""
-    report = run(database, PROOF, seed, mutation)
+    scale = CALM if mutation in SHOWN_IN_CALM else PROOF
+    report = run(database, scale, seed, mutation)
     good = CAUGHT_BY[mutation] <= report.caught
     found = ", ".join(
         f"{KINDS[kind]} {len(report.offences[kind])}" for kind in sorted(report.caught)

@@ -48,6 +48,8 @@ class Scale:
     """Points at which workers are killed."""
     freezes: tuple[float, ...] = (0.56,)
     """When a worker is frozen, as fractions of ``seconds``."""
+    outages: bool = True
+    """Whether workers die, and services are away or refuse requests."""
     drain: float = math.inf
     """Maximum time of the drain; the run then ends even if it makes progress."""
 
@@ -62,4 +64,8 @@ PROOF = replace(
 )
 """A scale to notice mutations soon: workers die at the most harmful points and freeze
 more than once. The drain is limited, because a broken run may never end."""
+CALM = replace(PROOF, outages=False)
+"""Like ``PROOF``, but only providers misbehave and transactions fail. A reading misleads
+only for some seconds after a late cancel. During an outage, and until the lease of a
+dead worker ends, no order is read."""
 SEED = 20261121
