@@ -65,7 +65,7 @@ PROOF = replace(
 """A scale to notice mutations soon: workers die at the most harmful points and freeze
 more than once. The drain is limited, because a broken run may never end."""
 CALM = replace(PROOF, outages=False)
-"""Like ``PROOF``, but only providers misbehave and transactions fail. A reading misleads
-only for some seconds after a late cancel. During an outage, and until the lease of a
-dead worker ends, no order is read."""
+"""Like ``PROOF``, but only providers misbehave and transactions fail. A reading
+misleads only for some seconds after a late cancel. During an outage, and until the
+lease of a dead worker ends, no order is read."""
 SEED = 20261121
