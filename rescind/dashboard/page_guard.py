@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.types import Message
 
 from rescind.config.settings import SettingsError
+from rescind.dashboard import translation
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import Session
@@ -71,6 +72,8 @@ class DashboardRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
+            accepted = request.headers.get("accept-language", "")
+            translation.speak(request.cookies.get(translation.COOKIE), accepted)
             try:
                 response = await handle(await _whole(request))
             except Exception as error:

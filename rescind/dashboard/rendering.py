@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from rescind.dashboard import formatting
+from rescind.dashboard import formatting, translation
 from rescind.dashboard.static_files import version
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -21,6 +21,10 @@ _templates = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    extensions=["jinja2.ext.i18n"],
+)
+_templates.install_gettext_callables(  # type: ignore[attr-defined]
+    translation.gettext, translation.ngettext, newstyle=True
 )
 _templates.filters |= {
     "at": formatting.at,
@@ -30,7 +34,11 @@ _templates.filters |= {
     "many": formatting.many,
     "rate": formatting.rate,
 }
-_templates.globals |= {"age": formatting.age, "static_version": version()}
+_templates.globals |= {
+    "age": formatting.age,
+    "static_version": version(),
+    "language": translation.language,
+}
 
 
 def render(template: str, **values: Any) -> str:
