@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from rescind.dashboard import (
+    activity,
     event_stream,
     lane_actions,
     lists,
@@ -27,5 +28,6 @@ for part in (
     event_stream,
     static_files,
     undelivered,
+    activity,
 ):
     router.include_router(part.router)

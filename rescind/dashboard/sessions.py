@@ -14,6 +14,7 @@ from hashlib import sha256
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from rescind.config.access_tokens import Access, Scope, Token
+from rescind.config.actors import token_actor
 
 HOURS = 12
 LASTS = HOURS * 3600
@@ -29,6 +30,11 @@ class Session:
     name: str
     scopes: frozenset[Scope]
     form_key: str
+
+    @property
+    def actor(self) -> str:
+        """The user as the ledger's ``by``: see ``rescind.config.actors``."""
+        return token_actor(self.name)
 
     @property
     def operates(self) -> bool:
