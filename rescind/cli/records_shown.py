@@ -10,6 +10,7 @@ import typer
 from sqlalchemy import Row
 
 from rescind.cli import connections, output
+from rescind.config.actors import command_actor
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.intake.values import future_time
@@ -70,7 +71,9 @@ def _step(step: dict[str, Any]) -> str:
     before = f"{step['from']} -> " if step["from"] else ""
     reason = f" ({step['reason']})" if step["reason"] else ""
     words = _evidence(step["evidence"])
-    return f"{step['at']}  {before}{step['to']}{reason}{': ' if words else ''}{words}"
+    by = f" by {step['by']}" if step["by"] else ""
+    said = f": {words}" if words else ""
+    return f"{step['at']}  {before}{step['to']}{reason}{by}{said}"
 
 
 def _evidence(evidence: dict[str, Any] | str | None) -> str:
@@ -110,12 +113,12 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
     before = future_time(deadline, "--cancel-before", datetime.now(UTC))
     connections.need_redis()
     engine, accounts = connections.need_ledger(), connections.need_accounts()
-    wrong = False
+    known, by, wrong = (engine, accounts), command_actor(), False
     rows: list[Row[Any]] = []
     for name in dict.fromkeys(names):
         try:
             now = datetime.now(UTC)
-            rows.append(actions.retry(engine, accounts, name, now, before))
+            rows.append(actions.retry(*known, name, now, before, by=by))
         except (InvalidRequestError, UnknownError, ChangedError) as error:
             wrong = True
             messages.say(str(error), getattr(error, "problem", "not-retryable"))

@@ -1,4 +1,4 @@
-"""``rescind show``, ``rescind list`` and ``rescind retry``."""
+"""``rescind show``, ``list``, ``retry`` and ``actions``."""
 
 from __future__ import annotations
 
@@ -75,3 +75,16 @@ def retry(
     from rescind.cli.records_shown import retry_many
 
     retry_many(ids, cancel_before, as_json=as_json)
+
+
+def actions(
+    limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List what operators did, the newest first: who held, resumed, retried or resent.
+
+    `rescind show` names who submitted and who retried one cancellation.
+    """
+    from rescind.cli.actions_shown import list_actions
+
+    list_actions(limit, as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from rescind.dashboard import (
+    activity,
     event_stream,
     lane_actions,
     lists,
@@ -35,5 +36,6 @@ for part in (
     notifications_page,
     schedules_page,
     workers_page,
+    activity,
 ):
     router.include_router(part.router)
