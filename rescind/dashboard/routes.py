@@ -14,6 +14,7 @@ from rescind.dashboard import (
     sign_in,
     static_files,
     undelivered,
+    withdraw_pages,
 )
 
 router = APIRouter()
@@ -27,5 +28,6 @@ for part in (
     event_stream,
     static_files,
     undelivered,
+    withdraw_pages,
 ):
     router.include_router(part.router)
