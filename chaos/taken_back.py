@@ -40,7 +40,7 @@ class Withdrawals:
     def withdraw(self, name: str, now: datetime) -> str:
         """Withdraw one, by its id or path; returns what the producer is told."""
         try:
-            row = withdraw(self._ledger, name, now, "a producer")
+            row = withdraw(self._ledger, name, now, by="a producer")
         except UnknownError:
             return "it is not in the ledger"
         except NotWithdrawableError as error:

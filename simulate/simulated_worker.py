@@ -32,6 +32,8 @@ from rescind.sandbox.login_tokens import STATIC
 from simulate.machine import Machine
 from simulate.network import MachineWire, Network
 
+BY = "celery:producer"
+"""The actor of every message."""
 PATIENCE = 15.0
 """Seconds of trying until a message is returned to its queue."""
 
@@ -121,7 +123,7 @@ class Worker:
         while self.machine.monotonic() < give_up:
             now = self.machine.now()
             try:
-                taken = take_in(*known, entries, now, insert=self._insert)
+                taken = take_in(*known, entries, now, insert=self._insert, by=BY)
             except LedgerUnreachableError:
                 self.machine.sleep(1.0)
             else:

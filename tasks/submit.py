@@ -13,6 +13,7 @@ from celery.exceptions import Reject
 from celery.worker.request import Request
 from structlog.contextvars import bound_contextvars
 
+from rescind.config.actors import celery_actor
 from rescind.config.times import utc_now
 from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.intake.repeats import remark
@@ -73,11 +74,12 @@ def submit(*args: Any, **kwargs: Any) -> None:
     """Insert each entry into the ledger; a wrong entry is kept with its fault."""
     message = safe_name(submit.request.id)
     headers = vars(submit.request)
-    with bound_contextvars(batch=message):
+    by = celery_actor(headers.get("origin"))
+    with bound_contextvars(batch=message, by=by):
         entries = _entries(args, kwargs)
         late = _late(headers.get("submission_expires"), utc_now())
         with submission(from_headers(headers), message, len(entries)) as trace:
-            taken = _take_in(entries, trace, late)
+            taken = _take_in(entries, trace, late, by)
         _say_refused([one for one in taken if one.receipt is Receipt.REFUSED])
         _say_repeats([one for one in taken if remark(one.state, one.differs)])
 
@@ -143,7 +145,9 @@ def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[object, list[
     return given, unread + ["positional"] * len(more)
 
 
-def _take_in(entries: list[object], trace: str | None, late: str | None) -> list[Taken]:
+def _take_in(
+    entries: list[object], trace: str | None, late: str | None, by: str
+) -> list[Taken]:
     give_up = time.monotonic() + PATIENCE
     while (left := give_up - time.monotonic()) > 0 and not stopping():
         try:
@@ -151,7 +155,7 @@ def _take_in(entries: list[object], trace: str | None, late: str | None) -> list
             here = own.here
             known = (here.engine, here.accounts, here.seal)
             more = (here.callbacks, trace, partial(_insert, own.engine, left))
-            taken = take_in(*known, entries, utc_now(), *more, late=late)
+            taken = take_in(*known, entries, utc_now(), *more, late=late, by=by)
         except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
             log.warning("intake waits", why=str(error))
         except Exception as error:  # noqa: BLE001  (no submission may be lost)

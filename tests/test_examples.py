@@ -17,6 +17,7 @@ from rescind.intake.validation import Checked, check
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.storage.transactions import open_ledger
 from rescind.provider.outcomes import InvalidRequestError
+from tests.ledger.build import BY
 
 ACCOUNTS = Accounts(
     {(p.name, "default"): LaneConfig(provider=p, policy=p.policy) for p in PROVIDERS}
@@ -168,7 +169,9 @@ def test_the_ledger_accepts_the_good_rows_once(
         taken = [
             one
             for at in range(0, len(entries), MOST)
-            for one in take_in(engine, ACCOUNTS, seal, entries[at : at + MOST], now)
+            for one in take_in(
+                engine, ACCOUNTS, seal, entries[at : at + MOST], now, by=BY
+            )
         ]
     finally:
         engine.dispose()

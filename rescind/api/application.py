@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from rescind.api import (
+    action_routes,
     cancellation_routes,
     delivery_routes,
     health,
@@ -24,7 +25,7 @@ from rescind.api import (
 )
 from rescind.api.api_context import ApiContext
 from rescind.api.callers import Callers
-from rescind.api.group_commit import Entries, Intake, Traces
+from rescind.api.group_commit import Actors, Entries, Intake, Traces
 from rescind.api.middleware import Guard
 from rescind.api.openapi import REFERENCE, describe, product_version
 from rescind.api.problem_details import add_handlers, ledger_unreachable
@@ -59,6 +60,7 @@ def create_app(context: ApiContext) -> FastAPI:
         withdrawal_routes,
         lane_routes,
         delivery_routes,
+        action_routes,
         health,
         problem_pages,
     ):
@@ -70,9 +72,12 @@ def create_app(context: ApiContext) -> FastAPI:
     return app
 
 
-def _take_in(context: ApiContext, entries: Entries, traces: Traces) -> list[Taken]:
+def _take_in(
+    context: ApiContext, entries: Entries, traces: Traces, actors: Actors
+) -> list[Taken]:
     known = (context.ledger(), context.accounts, context.seal)
-    return take_in(*known, entries, datetime.now(UTC), context.callbacks, traces)
+    more = (datetime.now(UTC), context.callbacks, traces)
+    return take_in(*known, entries, *more, by=actors)
 
 
 @asynccontextmanager

@@ -82,20 +82,20 @@ def _show(request: Request, name: str) -> Response:
     responses={200: {"model": Record}, **problems(400, 404, 409, 413, 415)},
     openapi_extra=RETRY,
 )
-async def retry(id: str, request: Request, _caller: Operator) -> Response:  # noqa: A002
+async def retry(id: str, request: Request, caller: Operator) -> Response:  # noqa: A002
     """If an earlier call may have worked, the provider is asked before a new one."""
     before = _deadline(await read_json(request), datetime.now(UTC))
     context = context_of(request)
-    row = await run_in_threadpool(_retry, context, id, before)
+    row = await run_in_threadpool(_retry, context, id, before, caller.actor)
     for operation, lanes in actions.lanes_to_notify([row]).items():
         context.notifier.notify(lanes, operation)
     return JSON(as_record(row))
 
 
-def _retry(context: ApiContext, name: str, before: datetime | None) -> Any:
+def _retry(context: ApiContext, name: str, before: datetime | None, by: str) -> Any:
     try:
         known = (context.ledger(), context.accounts)
-        return actions.retry(*known, name, datetime.now(UTC), before)
+        return actions.retry(*known, name, datetime.now(UTC), before, by=by)
     except UnknownError:
         raise not_found("cancellation") from None
     except (InvalidRequestError, ChangedError) as error:

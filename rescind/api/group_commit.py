@@ -21,8 +21,10 @@ log = structlog.get_logger("rescind.api")
 
 Entries = Sequence[object]
 Traces = Sequence[str | None]
-Take = Callable[[Entries, Traces], list[Taken]]
-"""Writes entries to the ledger, each with its producer's trace context or ``None``."""
+Actors = Sequence[str]
+Take = Callable[[Entries, Traces, Actors], list[Taken]]
+"""Writes entries to the ledger, each with its producer's trace context or ``None``, and
+with its actor."""
 
 
 @dataclass
@@ -30,6 +32,7 @@ class _Ask:
     """One request's entries, and the future of their results."""
 
     entries: Entries
+    by: str
     trace: str | None = None
     answer: asyncio.Future[list[Taken]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -45,12 +48,15 @@ class Intake:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
         self._running: asyncio.Task[None] | None = None
 
-    async def take_in(self, entries: Entries, trace: str | None = None) -> list[Taken]:
+    async def take_in(
+        self, entries: Entries, by: str, trace: str | None = None
+    ) -> list[Taken]:
         """The result of each entry, in order, after the ledger has committed.
 
-        Raises what ``take`` raises; then no entry of this request was committed.
+        ``by`` is the actor who submits them: see ``rescind.config.actors``. Raises what
+        ``take`` raises; then no entry of this request was committed.
         """
-        ask = _Ask(entries, trace)
+        ask = _Ask(entries, by, trace)
         self._waiting.append(ask)
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
@@ -75,7 +81,7 @@ class Intake:
     async def _together(self, asks: list[_Ask]) -> None:
         entries = [entry for ask in asks for entry in ask.entries]
         try:
-            taken = iter(await self._in_thread(entries, _traces(asks)))
+            taken = iter(await self._in_thread(entries, _traces(asks), _actors(asks)))
         except LedgerUnreachableError as error:
             log.warning("no submission can be accepted", why=str(error))
             _fail(asks, error)
@@ -90,14 +96,22 @@ class Intake:
             for ask in asks:
                 _answer(ask, [next(taken) for _ in ask.entries])
 
-    async def _in_thread(self, entries: Entries, traces: Traces) -> list[Taken]:
+    async def _in_thread(
+        self, entries: Entries, traces: Traces, actors: Actors
+    ) -> list[Taken]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._take, entries, traces)
+        given = (entries, traces, actors)
+        return await loop.run_in_executor(self._thread, self._take, *given)
 
 
 def _traces(asks: list[_Ask]) -> Traces:
     """The trace context of each entry; most have none."""
     return [ask.trace for ask in asks for _ in ask.entries]
+
+
+def _actors(asks: list[_Ask]) -> Actors:
+    """The actor of each entry."""
+    return [ask.by for ask in asks for _ in ask.entries]
 
 
 def _answer(ask: _Ask, taken: list[Taken]) -> None:

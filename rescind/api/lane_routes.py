@@ -46,27 +46,27 @@ def show_lane(
 
 
 @router.post(f"{ONE}/hold", summary="Hold a lane", responses=FOUND)
-def hold(provider: str, account: str, request: Request, _caller: Operator) -> Response:
+def hold(provider: str, account: str, request: Request, caller: Operator) -> Response:
     """No call begins on a held lane until it is resumed; calls under way end."""
     context, lane = context_of(request), _named(provider, account)
     try:
-        actions.hold(context.ledger(), context.accounts, lane, datetime.now(UTC))
+        known = (context.ledger(), context.accounts, lane, datetime.now(UTC))
+        actions.hold(*known, by=caller.actor)
     except UnknownError:
         raise not_found("lane") from None
     return _lane(context, lane)
 
 
 @router.post(f"{ONE}/resume", summary="Resume a lane", responses=FOUND)
-def resume(
-    provider: str, account: str, request: Request, _caller: Operator
-) -> Response:
+def resume(provider: str, account: str, request: Request, caller: Operator) -> Response:
     """The lane's hold, pause and count of failures are cleared.
 
     A lane that the accounts file holds stays `held`, and `fault` says why.
     """
     context, lane = context_of(request), _named(provider, account)
     try:
-        fault = actions.resume(context.ledger(), context.accounts, lane)
+        known = (context.ledger(), context.accounts, lane, datetime.now(UTC))
+        fault = actions.resume(*known, by=caller.actor)
     except UnknownError:
         raise not_found("lane") from None
     if fault is None:

@@ -15,6 +15,10 @@ from rescind.provider.outcomes import Reason
 Json = dict[str, Any]
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0)]
+Actor = Annotated[
+    str | None,
+    Field(description="Who asked for it, such as `token:shop`; null is Rescind."),
+]
 
 
 class Document(BaseModel):
@@ -108,6 +112,7 @@ class Record(Document):
     created_at: Moment
     updated_at: Moment
     finished_at: Moment | None
+    by: Actor
 
 
 class Step(Document):
@@ -118,6 +123,7 @@ class Step(Document):
     to: State
     reason: str | None
     evidence: Json | str | None
+    by: Actor
 
 
 class RecordWithHistory(Record):
@@ -158,6 +164,31 @@ class Deliveries(Document):
     next: str | None
 
 
+class Action(Document):
+    """What a person or a program asked Rescind to do."""
+
+    id: str
+    at: Moment
+    by: Annotated[str, Field(description="Who asked for it, such as `token:ann`.")]
+    action: Annotated[str, Field(description="Such as `hold`, `retry` or `resend`.")]
+    lane: Annotated[str | None, Field(description="If it concerns a single lane.")]
+    target: Annotated[
+        str | None, Field(description="A cancellation's id, or a schedule's name.")
+    ]
+    number: Annotated[
+        Count | None,
+        Field(description="How many cancellations or notifications it changed."),
+    ]
+    detail: str | None
+
+
+class Actions(Document):
+    """The newest first; ``next`` is the ``cursor`` of the next page, or null."""
+
+    actions: list[Action]
+    next: str | None
+
+
 class Group(Document):
     group: str
     total: Count
@@ -186,6 +217,7 @@ class Lane(Document):
     probe_at: Moment | None
     fault: str | None
     stalled_since: Moment | None
+    held_by: Actor
 
 
 class Lanes(Document):

@@ -55,7 +55,7 @@ IdempotencyKey = Annotated[
     openapi_extra=SUBMISSION,
 )
 async def submit(
-    request: Request, _caller: Submitter, idempotency_key: IdempotencyKey = None
+    request: Request, caller: Submitter, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Answers 202 only after the ledger has committed.
 
@@ -69,15 +69,15 @@ async def submit(
     body = await read_json(request)
     if isinstance(body, dict) and "cancellations" in body:
         entries = _many(body, request)
-        return _receipts(await _take_in(request, entries))
+        return _receipts(await _take_in(request, entries, caller.actor))
     entry = _single(body, request)
-    return _receipt((await _take_in(request, [entry]))[0])
+    return _receipt((await _take_in(request, [entry], caller.actor))[0])
 
 
-async def _take_in(request: Request, entries: list[object]) -> list[Taken]:
+async def _take_in(request: Request, entries: list[object], by: str) -> list[Taken]:
     intake: Intake = request.app.state.intake
     context: ApiContext = request.app.state.context
-    taken = await intake.take_in(entries, from_headers(request.headers))
+    taken = await intake.take_in(entries, by, from_headers(request.headers))
     context.notifier.notify(_new_lanes(taken))
     return taken
 

@@ -30,7 +30,7 @@ def withdraw_one(id: str, request: Request, caller: Withdrawer) -> Response:  # 
     One that was sent, or may have been, is refused with `already-sent`. One that has
     ended otherwise is refused with `already-ended`. A second request succeeds, too.
     """
-    return _withdraw(request, id, caller.name)
+    return _withdraw(request, id, caller.actor)
 
 
 @router.delete(
@@ -42,13 +42,13 @@ def withdraw_by_key(
     provider: str, account: str, key: str, request: Request, caller: Withdrawer
 ) -> Response:
     """The key is the order unless the producer gave another; it may hold slashes."""
-    return _withdraw(request, f"{provider}/{account}/{key}", caller.name)
+    return _withdraw(request, f"{provider}/{account}/{key}", caller.actor)
 
 
 def _withdraw(request: Request, name: str, by: str) -> Response:
     engine = context_of(request).ledger()
     try:
-        row = withdraw(engine, name, datetime.now(UTC), by)
+        row = withdraw(engine, name, datetime.now(UTC), by=by)
     except UnknownError:
         raise not_found("cancellation") from None
     except NotWithdrawableError as error:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import typer
-from sqlalchemy import Connection
+from sqlalchemy import Engine
 
 from rescind.cli import connections, output
+from rescind.config.actors import command_actor
 from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.errors.reported import CommandError
 from rescind.ledger.deliveries.delivery_queries import as_listed, delivery_page
-from rescind.ledger.deliveries.store import resend, resend_all_given_up
-from rescind.ledger.storage.transactions import reading, writing
-from rescind.operations.actions import UnknownError, found
+from rescind.ledger.storage.transactions import reading
+from rescind.operations.actions import UnknownError
+from rescind.operations.resending import resend_all_given_up, resend_all_of
 
-_WEBHOOK_ID = re.compile(r"msg_(.+)_\d+")
 COLUMNS = (
     *("webhook", "lane", "order", "outcome"),
     *("target", "state", "attempts", "detail"),
@@ -50,8 +49,7 @@ def resend_these(names: Sequence[str]) -> None:
     engine, wrong, began = connections.need_ledger(), False, 0
     for name in dict.fromkeys(names):
         try:
-            with writing(engine) as connection:
-                count = _resend(connection, name)
+            count = _resend(engine, name)
         except (CommandError, UnknownError) as error:
             wrong = True
             messages.say(str(error), error.problem)
@@ -64,10 +62,8 @@ def resend_these(names: Sequence[str]) -> None:
         raise typer.Exit(WRONG)
 
 
-def _resend(connection: Connection, name: str) -> int:
-    webhook = _WEBHOOK_ID.fullmatch(name)
-    row = found(connection, webhook[1] if webhook else name)
-    count = resend(connection, row.id, utc_now())
+def _resend(engine: Engine, name: str) -> int:
+    count = resend_all_of(engine, name, utc_now(), by=command_actor())
     if not count:
         why = f"{name}: there is no delivery to send again"
         raise CommandError(why, problem="nobody-to-tell")
@@ -75,7 +71,8 @@ def _resend(connection: Connection, name: str) -> int:
 
 
 def resend_every() -> None:
-    count = resend_all_given_up(connections.need_ledger(), utc_now())
+    engine = connections.need_ledger()
+    count = resend_all_given_up(engine, utc_now(), by=command_actor())
     if count:
         connections.notify_webhooks()
     output.emit(f"{count} to be sent again")

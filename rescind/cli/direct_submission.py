@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from rescind.cli import connections
+from rescind.config.actors import command_actor
 from rescind.config.settings import settings
 from rescind.config.times import utc_now
 from rescind.errors import messages
@@ -48,6 +49,7 @@ class Submission:
         self.seal = settings().seal()
         # The command prints refused entries, so no callback is sent for them.
         self.callbacks = replace(settings().callbacks, of_refused=False)
+        self.by = command_actor()
         self.result = Submitted()
 
     def run(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -72,7 +74,9 @@ class Submission:
         readable = [row for row in chunk if row.wrong is None]
         entries = [row.entry for row in readable]
         known = (self.engine, self.accounts, self.seal)
-        taken = take_in(*known, entries, utc_now(), callbacks=self.callbacks)
+        taken = take_in(
+            *known, entries, utc_now(), callbacks=self.callbacks, by=self.by
+        )
         wrong = {row.line: row.wrong for row in chunk if row.wrong is not None}
         self.result.unread += len(wrong)
         for row, one in zip(readable, taken, strict=True):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rescind.cli import connections, output
 from rescind.config.accounts import Lane
+from rescind.config.actors import command_actor
 from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.ledger.reading.backlogs import COUNTED, Backlog
@@ -39,6 +40,7 @@ def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
     if status == "paused" and one.state.paused_until is not None:
         until = f" for {_span(now, one.state.paused_until)}"
     rate = one.policy.rate
+    why = f"{why}, {one.held_by}" if one.held_by else why
     return (
         one.name,
         f"{status}{until}",
@@ -69,14 +71,14 @@ def _span(since: datetime, until: datetime) -> str:
 
 def hold_lane(name: str) -> None:
     engine, accounts = connections.need_ledger(), connections.need_accounts()
-    actions.hold(engine, accounts, _lane(name), utc_now())
+    actions.hold(engine, accounts, _lane(name), utc_now(), by=command_actor())
     output.emit(f"{name} is held: `rescind resume {name}` resumes it")
 
 
 def resume_lane(name: str) -> None:
     engine, accounts = connections.need_ledger(), connections.need_accounts()
     lane = _lane(name)
-    fault = actions.resume(engine, accounts, lane)
+    fault = actions.resume(engine, accounts, lane, utc_now(), by=command_actor())
     if fault is None:
         connections.notify_lanes([lane], *actions.EVERY_OPERATION)
     output.emit(f"{name} goes on")

@@ -8,13 +8,15 @@ from typing import Any
 from sqlalchemy import Engine
 
 from rescind.cli import connections, output
+from rescind.config.actors import command_actor
 from rescind.config.settings import retention_of, settings
 from rescind.config.times import utc_now
 from rescind.errors.reported import CommandError
 from rescind.ledger.changes.deletion import Pruning, count_ended
+from rescind.ledger.changes.operator_actions import Action, Subject, record_action
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.milliseconds import to_ms
-from rescind.ledger.storage.transactions import reading
+from rescind.ledger.storage.transactions import reading, writing
 
 
 def prune(older_than: str | None, *, dry_run: bool, as_json: bool) -> None:
@@ -46,6 +48,9 @@ def _count(engine: Engine, before: datetime) -> dict[str, int]:
 
 
 def _delete(engine: Engine, before: datetime) -> dict[str, int]:
+    asked = Subject(detail=stamp(to_ms(before)))
+    with writing(engine) as connection:
+        record_action(connection, command_actor(), Action.PRUNE, asked, utc_now())
     walk = Pruning(engine, before)
     while walk.step():
         pass

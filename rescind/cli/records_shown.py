@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from getpass import getuser
-from socket import gethostname
 from typing import Any
 
 import typer
 from sqlalchemy import Row
 
 from rescind.cli import connections, output
+from rescind.config.actors import command_actor
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.intake.values import future_time
@@ -75,7 +73,9 @@ def _step(step: dict[str, Any]) -> str:
     before = f"{step['from']} -> " if step["from"] else ""
     reason = f" ({step['reason']})" if step["reason"] else ""
     words = _evidence(step["evidence"])
-    return f"{step['at']}  {before}{step['to']}{reason}{': ' if words else ''}{words}"
+    by = f" by {step['by']}" if step["by"] else ""
+    said = f": {words}" if words else ""
+    return f"{step['at']}  {before}{step['to']}{reason}{by}{said}"
 
 
 def _evidence(evidence: dict[str, Any] | str | None) -> str:
@@ -115,12 +115,12 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
     before = future_time(deadline, "--cancel-before", datetime.now(UTC))
     connections.need_redis()
     engine, accounts = connections.need_ledger(), connections.need_accounts()
-    wrong = False
+    known, by, wrong = (engine, accounts), command_actor(), False
     rows: list[Row[Any]] = []
     for name in dict.fromkeys(names):
         try:
             now = datetime.now(UTC)
-            rows.append(actions.retry(engine, accounts, name, now, before))
+            rows.append(actions.retry(*known, name, now, before, by=by))
         except (InvalidRequestError, UnknownError, ChangedError) as error:
             wrong = True
             messages.say(str(error), getattr(error, "problem", "not-retryable"))
@@ -133,28 +133,18 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
 
 def withdraw_many(names: Sequence[str], *, as_json: bool) -> None:
     """Withdraw each; one that cannot be withdrawn stops no other."""
-    engine, by = connections.need_ledger(), _user()
+    engine, by = connections.need_ledger(), command_actor()
     wrong = False
     rows: list[Row[Any]] = []
     for name in dict.fromkeys(names):
         try:
-            rows.append(withdraw(engine, name, datetime.now(UTC), by))
+            rows.append(withdraw(engine, name, datetime.now(UTC), by=by))
         except (UnknownError, NotWithdrawableError) as error:
             wrong = True
             messages.say(str(error), error.problem)
     _changed(rows, as_json=as_json)
     if wrong:
         raise typer.Exit(WRONG)
-
-
-def _user() -> str:
-    """Who runs this command."""
-    try:
-        user = getuser()
-    except (KeyError, OSError):
-        # A container may run as a number that has no name.
-        user = str(os.getuid())
-    return f"cli:{user}@{gethostname()}"
 
 
 def _changed(rows: Sequence[Row[Any]], *, as_json: bool) -> None:

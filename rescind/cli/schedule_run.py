@@ -12,12 +12,14 @@ from sqlalchemy import Engine
 from providers.registry import BY_NAME
 from rescind.cli import connections, output
 from rescind.cli.schedule_list import need_rule
+from rescind.config.actors import command_actor
 from rescind.config.settings import settings
 from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
 from rescind.intake.preview import preview
 from rescind.intake.submissions import Receipt, Taken
+from rescind.ledger.changes.operator_actions import Action, Subject, record_action
 from rescind.ledger.scheduling.schedule_history import as_document, runs_of
 from rescind.ledger.scheduling.schedule_runs import (
     KEPT,
@@ -110,9 +112,12 @@ def run_now(name: str, most: int | None, *, as_json: bool) -> None:
     connections.need_redis()
     engine, accounts = connections.need_ledger(), connections.need_accounts()
     known = (engine, accounts, settings().seal())
-    runner = Runner(*known, utc_now, connections.notify_lanes, settings().callbacks)
+    more = (utc_now, connections.notify_lanes, settings().callbacks)
+    runner = Runner(*known, *more, operator=command_actor())
     with writing(engine) as connection:
         run = start_manual_run(connection, name, utc_now(), LEASE)
+        asked = Subject(target=name)
+        record_action(connection, command_actor(), Action.RUN, asked, utc_now())
     ended = _run(runner, rule, run, most)
     if as_json:
         output.emit_json(_recorded(engine, run))

@@ -8,9 +8,12 @@ import typer
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from rescind.cli import connections, output
+from rescind.config.actors import command_actor
 from rescind.config.settings import settings
+from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
+from rescind.ledger.changes.operator_actions import Action, Subject, record_action
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
@@ -22,6 +25,8 @@ C = CANCELLATION.c
 def rotate_all() -> None:
     """Encrypt every sealed row again; rows that no key decrypts are only reported."""
     engine, seal = connections.need_ledger(), settings().seal()
+    with writing(engine) as connection:
+        record_action(connection, command_actor(), Action.ROTATE, Subject(), utc_now())
     renewed, unread, last = 0, 0, ""
     while True:
         with reading(engine) as connection:

@@ -1,4 +1,4 @@
-"""``rescind show``, ``rescind list``, ``rescind retry`` and ``rescind withdraw``."""
+"""``rescind show``, ``list``, ``retry``, ``withdraw`` and ``actions``."""
 
 from __future__ import annotations
 
@@ -91,3 +91,16 @@ def withdraw(
     from rescind.cli.records_shown import withdraw_many
 
     withdraw_many(ids, as_json=as_json)
+
+
+def actions(
+    limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List what operators did, the newest first: who held, resumed, retried or resent.
+
+    `rescind show` names who submitted and who retried one cancellation.
+    """
+    from rescind.cli.actions_shown import list_actions
+
+    list_actions(limit, as_json=as_json)

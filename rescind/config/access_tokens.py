@@ -20,6 +20,7 @@ from pathlib import Path
 import limits
 from limits import RateLimitItem
 
+from rescind.config.actors import token_actor
 from rescind.config.home import write_private
 from rescind.config.settings import Settings, SettingsError
 
@@ -49,6 +50,11 @@ class Token:
     name: str
     scopes: frozenset[Scope]
     digest: bytes = field(repr=False)
+
+    @property
+    def actor(self) -> str:
+        """The caller as the ledger's ``by``."""
+        return token_actor(self.name)
 
 
 @dataclass(frozen=True, slots=True)

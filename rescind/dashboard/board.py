@@ -39,6 +39,8 @@ class LaneRow:
     failed: int
     by_file: bool
     """Whether a fault in the accounts file holds it, which no button can mend."""
+    held_by: str | None = None
+    """The actor who holds it, if an operator does."""
     stalled_since: datetime | None = None
     """Since when no call is made, though the lane is open and orders are due."""
 
@@ -100,5 +102,6 @@ def _row(seen: LaneView, failed: int, now: datetime) -> LaneRow:
         read_rate=seen.policy.read_rate,
         failed=failed,
         by_file=seen.fault is not None,
+        held_by=seen.held_by,
         stalled_since=seen.stalled_since if status == "open" else None,
     )

@@ -39,11 +39,9 @@ def ask_to_hold(
 
 @router.post("/desk/lanes/hold")
 def hold(dashboard: TheDashboard, who: Operator, lane: Text) -> Response:
-    del who
+    known = (dashboard.engine, dashboard.accounts)
     try:
-        actions.hold(
-            dashboard.engine, dashboard.accounts, _named(lane), dashboard.now()
-        )
+        actions.hold(*known, _named(lane), dashboard.now(), by=who.actor)
     except UnknownError as error:
         raise RefusedError(str(error), 404) from None
     return _to_overview("held", lane)
@@ -51,10 +49,10 @@ def hold(dashboard: TheDashboard, who: Operator, lane: Text) -> Response:
 
 @router.post("/desk/lanes/resume")
 def resume(dashboard: TheDashboard, who: Operator, lane: Text) -> Response:
-    del who
     named = _named(lane)
+    known = (dashboard.engine, dashboard.accounts)
     try:
-        fault = actions.resume(dashboard.engine, dashboard.accounts, named)
+        fault = actions.resume(*known, named, dashboard.now(), by=who.actor)
     except UnknownError as error:
         raise RefusedError(str(error), 404) from None
     if fault is None:

@@ -103,12 +103,11 @@ def retry(
     selected: TheSelection,
     deadline: Annotated[str, Form()] = "",
 ) -> Response:
-    del who
     now = dashboard.now()
     before = deadline_of(deadline, now)
     records = selected.records(dashboard)
     able = [one["id"] for one in records if may_be_retried(one)][:MOST]
-    done = open_rounds(dashboard.engine, able, now, before)
+    done = open_rounds(dashboard.engine, able, now, before, by=who.actor)
     dashboard.notify(lanes_to_notify(done.rows))
     if len(able) == len(done.rows) == 1:
         return RedirectResponse(f"/desk/cancellations/{able[0]}?done=retried", 303)

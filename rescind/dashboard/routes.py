@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from rescind.dashboard import (
+    activity,
     event_stream,
     lane_actions,
     lists,
@@ -31,5 +32,6 @@ for part in (
     static_files,
     undelivered,
     withdraw_pages,
+    activity,
 ):
     router.include_router(part.router)

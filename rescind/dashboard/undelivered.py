@@ -22,8 +22,8 @@ from rescind.ledger.deliveries.delivery_queries import (
     place_of,
     written,
 )
-from rescind.ledger.deliveries.store import resend_all_given_up, resend_given_up_of
-from rescind.ledger.storage.transactions import reading, writing
+from rescind.ledger.storage.transactions import reading
+from rescind.operations.resending import resend_all_given_up, resend_given_up
 from rescind.provider.text import storable
 
 GIVEN_UP = "given_up"
@@ -77,13 +77,12 @@ def resend(
     every: Text = "",
 ) -> Response:
     """Restart their attempts; the next sweep, within a second, sends them."""
-    del who
     if len(id) > TICKED:
         raise RefusedError(f"At most {TICKED} can be ticked at once.", 422)
     now = dashboard.now()
     if every:
-        count = resend_all_given_up(dashboard.engine, now, MOST)
+        count = resend_all_given_up(dashboard.engine, now, MOST, by=who.actor)
     else:
-        with writing(dashboard.engine) as connection:
-            count = resend_given_up_of(connection, list(map(storable, id)), now)
+        ids = [storable(one) for one in id]
+        count = resend_given_up(dashboard.engine, ids, now, by=who.actor)
     return RedirectResponse(f"/desk/undelivered?done={count}", 303)

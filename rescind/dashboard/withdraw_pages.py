@@ -66,7 +66,7 @@ def _records(dashboard: Dashboard, ids: Sequence[str]) -> list[dict[str, Any]]:
 def withdraw(
     request: Request, dashboard: TheDashboard, who: Operator, ids: Ticked
 ) -> Response:
-    done = withdraw_many(dashboard.engine, ids, dashboard.now(), who.name)
+    done = withdraw_many(dashboard.engine, ids, dashboard.now(), by=who.actor)
     if len(ids) == len(done.rows) == 1:
         return RedirectResponse(f"/desk/cancellations/{ids[0]}?done=withdrawn", 303)
     return page(request, "withdrawn.html", done=done, shown=REFUSALS_SHOWN)

@@ -26,17 +26,19 @@ def as_new(
     seal: Seal,
     now: datetime,
     callbacks: Callbacks = NO_CALLBACKS,
+    *,
+    by: str,
 ) -> NewCancellation:
     """The new ledger row for ``entry``; ``rejected`` if the entry is wrong."""
     try:
         checked = check(entry, accounts, now, callbacks)
     except InvalidRequestError as error:
         wanted = callbacks.of_what_is_refused(entry)
-        return invalid(entry, str(error), now, wanted)
-    return _valid(checked, seal, now)
+        return invalid(entry, str(error), now, wanted, by=by)
+    return _valid(checked, seal, now, by)
 
 
-def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
+def _valid(checked: Checked, seal: Seal, now: datetime, by: str) -> NewCancellation:
     sealed = seal.close(checked.personal) if checked.personal else None
     return NewCancellation(
         id=new_id(),
@@ -46,6 +48,7 @@ def _valid(checked: Checked, seal: Seal, now: datetime) -> NewCancellation:
         key=checked.key,
         progress=_beginning(checked, now),
         opened_at=max(checked.not_before or now, now),
+        by=by,
         group=checked.group,
         params=checked.params,
         sealed=sealed,
@@ -77,7 +80,7 @@ def expired(one: NewCancellation, why: str, now: datetime) -> NewCancellation:
 
 
 def invalid(
-    entry: object, wrong: str, now: datetime, callback: Wanted
+    entry: object, wrong: str, now: datetime, callback: Wanted, *, by: str
 ) -> NewCancellation:
     """The ``rejected`` row of an entry whose fault is ``wrong``."""
     shown = entry if isinstance(entry, dict) else {}
@@ -95,6 +98,7 @@ def invalid(
             finished_at=now,
         ),
         opened_at=now,
+        by=by,
         callback_url=callback.url,
         callback_task=callback.task,
         callback_queue=callback.queue,

@@ -52,7 +52,7 @@ def preview(
     The ids of new entries have no meaning. May raise ``LedgerUnreachableError`` and
     ``SealError``.
     """
-    written = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
+    written = [as_new(one, accounts, seal, now, callbacks, by="") for one in entries]
     new = under_former_keys(engine, written)
     there = _there(engine, new)
     taken = []

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import Engine, Row
@@ -81,11 +82,13 @@ def take_in(
     trace: str | Sequence[str | None] | None = None,
     insert: Insert | None = None,
     *,
+    by: str | Sequence[str],
     late: str | None = None,
 ) -> list[Taken]:
     """Take ``entries`` in; returns one ``Taken`` for each, in order.
 
-    Entries that ``insert`` does not insert are stored here, in one transaction.
+    Entries that ``insert`` does not insert are stored here, in one transaction. ``by``
+    is the actor who submits them (``rescind.config.actors``), or one for each entry.
     ``trace`` is the producer's trace context, or one for each entry. If all entries
     come too late, ``late`` says why, and new ones are stored as expired.
 
@@ -93,7 +96,11 @@ def take_in(
     has to be sealed or compared, ``SealError``. After an error, only entries that
     ``insert`` inserted are in the ledger.
     """
-    new = [as_new(entry, accounts, seal, now, callbacks) for entry in entries]
+    actors = repeat(by, len(entries)) if isinstance(by, str) else by
+    new = [
+        as_new(entry, accounts, seal, now, callbacks, by=actor)
+        for entry, actor in zip(entries, actors, strict=True)
+    ]
     if late is not None:
         new = [one if is_refused(one) else expired(one, late, now) for one in new]
     if trace is not None:
@@ -210,6 +217,5 @@ def _conflict_row(
         "params": dict(one.params),
     }
     wanted = Wanted(one.callback_url, one.callback_task, one.callback_queue)
-    return invalid(
-        entry, taken.wrong or "", now, wanted if callbacks.of_refused else NONE_WANTED
-    )
+    asked = wanted if callbacks.of_refused else NONE_WANTED
+    return invalid(entry, taken.wrong or "", now, asked, by=one.by)

@@ -22,6 +22,7 @@ from rescind.ledger.changes.lane_states import (
     read_lane,
     write_lane,
 )
+from rescind.ledger.changes.operator_actions import Action, Subject, record_action
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.backlogs import (
     COUNTED,
@@ -33,6 +34,7 @@ from rescind.ledger.reading.backlogs import (
 from rescind.ledger.reading.queries import find
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing
+from rescind.operations.action_log import log_action
 from rescind.operations.lane_view import LaneView
 from rescind.provider.text import storable
 
@@ -86,24 +88,37 @@ def lane(
     return _view(accounts, asked, state, backlog, stalled)
 
 
-def hold(engine: Engine, accounts: Accounts, asked: Lane, now: datetime) -> None:
-    """Hold a lane: no calls are sent until ``resume``; raises ``UnknownError``."""
+def hold(
+    engine: Engine, accounts: Accounts, asked: Lane, now: datetime, *, by: str
+) -> None:
+    """Hold a lane: no calls are sent until ``resume``; raises ``UnknownError``.
+
+    ``by`` is the actor, here and below: see ``rescind.config.actors``.
+    """
+    subject = Subject(asked)
     with writing(engine) as connection:
         _known(connection, accounts, asked)
         state = read_lane(connection, asked, for_update=True)
-        write_lane(connection, asked, hold_for_operator(state, now))
+        write_lane(connection, asked, hold_for_operator(state, now, by))
+        record_action(connection, by, Action.HOLD, subject, now)
+    log_action(by, Action.HOLD, subject)
 
 
-def resume(engine: Engine, accounts: Accounts, asked: Lane) -> str | None:
+def resume(
+    engine: Engine, accounts: Accounts, asked: Lane, now: datetime, *, by: str
+) -> str | None:
     """Clear a lane's hold, pause and failures; raises ``UnknownError``.
 
     Returns the fault of the account if the accounts file still holds the lane.
     Otherwise the caller notifies the lane for ``EVERY_OPERATION``.
     """
+    subject = Subject(asked)
     with writing(engine) as connection:
         _known(connection, accounts, asked)
         read_lane(connection, asked, for_update=True)
         write_lane(connection, asked, LaneState())
+        record_action(connection, by, Action.RESUME, subject, now)
+    log_action(by, Action.RESUME, subject)
     return accounts.fault_of(asked)
 
 
@@ -168,6 +183,8 @@ def retry(
     name: str,
     now: datetime,
     cancel_before: datetime | None = None,
+    *,
+    by: str,
 ) -> Row[Any]:
     """Open a new round; returns the changed row.
 
@@ -178,9 +195,13 @@ def retry(
     with writing(engine) as connection:
         row = found(connection, name)
         policy = accounts.policy((row.provider, row.account))
-        if not retries.retry(connection, row, now, cancel_before, policy):
+        if not retries.retry(connection, row, now, cancel_before, policy, by=by):
             raise ChangedError(f"{name} has just been changed: look at it again")
-        return found(connection, row.id)
+        subject = Subject((row.provider, row.account), row.id, 1)
+        record_action(connection, by, Action.RETRY, subject, now)
+        changed = found(connection, row.id)
+    log_action(by, Action.RETRY, subject)
+    return changed
 
 
 def lanes_to_notify(rows: Iterable[Row[Any]]) -> dict[str, set[Lane]]:

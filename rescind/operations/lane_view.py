@@ -49,6 +49,11 @@ class LaneView:
             return "paused", self.state.pause_reason
         return "open", STALLED if self.stalled_since else None
 
+    @property
+    def held_by(self) -> str | None:
+        """The actor who holds it; ``None`` if nobody does, or the accounts file."""
+        return self.state.held_by if self.fault is None else None
+
     def document(self, now: datetime) -> dict[str, Any]:
         """The lane as ``rescind lanes --json`` and ``GET /v1/lanes`` show it."""
         status, why = self.status(now)
@@ -71,6 +76,7 @@ class LaneView:
             "probe_at": stamp(to_ms(state.probe_at)),
             "fault": self.fault,
             "stalled_since": stamp(to_ms(self.stalled_since)),
+            "held_by": self.held_by,
         }
 
 

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from rescind.config.accounts import Accounts, Lane
+from rescind.config.actors import schedule_actor
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.intake.submissions import MOST, Receipt, Taken, take_in
 from rescind.ledger.scheduling.schedule_history import last_ended
@@ -93,6 +94,8 @@ class Runner:
     callbacks: Callbacks = NO_CALLBACKS
     stopping: Callable[[], bool] = lambda: False
     """Whether this process is shutting down; then it gives its run back."""
+    operator: str | None = None
+    """The actor who runs rules by hand; ``None`` if they run at their own times."""
 
     def run_waiting(self, name: str, found: Schedules) -> Ended | None:
         """Run the rule's waiting run, if there is one.
@@ -140,7 +143,7 @@ class Runner:
             if not self._goes_on(run):
                 return Ended(RunState.RUNNING, counts)
             chunk = harvest.entries[start : start + MOST]
-            counts = _added(counts, self._submit(chunk))
+            counts = _added(counts, self._submit(run, chunk))
         return self.end(run, Ended(RunState.SUBMITTED, counts))
 
     def _goes_on(self, run: Run) -> bool:
@@ -152,9 +155,10 @@ class Runner:
                 return False
             return renew(connection, run, now + LEASE)
 
-    def _submit(self, entries: Sequence[object]) -> list[Taken]:
+    def _submit(self, run: Run, entries: Sequence[object]) -> list[Taken]:
         known = (self.engine, self.accounts, self.seal)
-        taken = take_in(*known, entries, self.clock(), self.callbacks)
+        by = self.operator or schedule_actor(run.name)
+        taken = take_in(*known, entries, self.clock(), self.callbacks, by=by)
         new = [one for one in taken if one.receipt is Receipt.ACCEPTED]
         self.notify({one.lane for one in new if one.lane is not None})
         return taken

@@ -31,6 +31,7 @@ from tests.dashboard.stage import (
     take_in,
     utc_now,
 )
+from tests.ledger.build import BY
 
 FAILED = (State.FAILED, Reason.UNRESOLVED)
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u202eevil\u2066"
@@ -362,5 +363,5 @@ def test_an_unreachable_ledger_is_reported(
 
 
 def test_an_operators_hold_is_named_as_such(reader: Visitor, ledger: Engine) -> None:
-    set_lane(ledger, PANEL, hold_for_operator(LaneState(), utc_now()))
+    set_lane(ledger, PANEL, hold_for_operator(LaneState(), utc_now(), BY))
     assert "held by an operator" in reader.get("/").text

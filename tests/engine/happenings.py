@@ -21,6 +21,7 @@ from tests.engine.ledgers import break_lane, emptied, mend_lane
 from tests.engine.parts import UnderWay
 from tests.engine.results import CANCELLED, FINDINGS
 from tests.engine.world import World
+from tests.ledger.build import BY
 from worker.notifications import OPERATIONS
 
 
@@ -197,7 +198,7 @@ class Happenings:
         self.world.reload(POLICIES)
 
     def an_operator_holds_a_lane(self, a: int, _: int) -> None:
-        held = hold_for_operator(LaneState(), self.world.clock.now())
+        held = hold_for_operator(LaneState(), self.world.clock.now(), BY)
         self._set_lane_state(LANES[a % len(LANES)], held)
 
     def an_operator_resumes_a_lane(self, a: int, _: int) -> None:

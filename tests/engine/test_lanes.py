@@ -16,14 +16,14 @@ from rescind.ledger.storage.transactions import writing
 from rescind.provider.policy import Policy, seconds
 from tests.engine.results import UNCLEAR
 from tests.engine.world import World, lane
-from tests.ledger.build import HOUR, NOW, policy
+from tests.ledger.build import BY, HOUR, NOW, policy
 from worker.notifications import OPERATIONS
 
 LEFT = lane(1)
 """Another lane, which stays open."""
 PAUSED = LaneState(paused_until=NOW + HOUR, pause_reason="too many")
 HELD = LaneState(held_at=NOW, held_reason="the key is not valid", probe_at=NOW + HOUR)
-OPERATORS = hold_for_operator(LaneState(), NOW)
+OPERATORS = hold_for_operator(LaneState(), NOW, BY)
 CLOSED = pytest.mark.parametrize(
     "state", [PAUSED, HELD, OPERATORS], ids=["paused", "held", "by-operator"]
 )

@@ -31,6 +31,7 @@ from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations import actions
 from rescind.provider.interface import Account
 from tests.ledger.build import (
+    BY,
     HOUR,
     LANE,
     NOW,
@@ -155,7 +156,7 @@ def test_each_operation_is_looked_at(
 
 
 QUIET: Mapping[str, tuple[LaneState, Accounts]] = {
-    "held": (hold_for_operator(LaneState(), NOW), accounts()),
+    "held": (hold_for_operator(LaneState(), NOW, BY), accounts()),
     "paused": (LaneState(paused_until=NOW + HOUR), accounts()),
     "without an account": (LaneState(), accounts("no key")),
     "with a rate to wait for": (LaneState(), accounts(rate="1/hour")),
@@ -275,7 +276,7 @@ def test_a_new_worker_does_not_clear_a_stall_that_another_one_has_found(
     other.run(LOOK_SECONDS)
     assert stalled(engine) == {LANE: NOW + DUE_FOR}
     with writing(engine) as connection:
-        write_lane(connection, LANE, hold_for_operator(LaneState(), NOW))
+        write_lane(connection, LANE, hold_for_operator(LaneState(), NOW, BY))
     assert stalled(engine) == {LANE: NOW + DUE_FOR}
     other.run(LOOK_SECONDS)
     assert stalled(engine) == {}

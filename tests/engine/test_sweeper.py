@@ -24,14 +24,14 @@ from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import LedgerUnreachableError, writing
-from tests.ledger.build import HOUR, NOW, add, row, say_in_newer_words
+from tests.ledger.build import BY, HOUR, NOW, add, row, say_in_newer_words
 from tests.ledger.plans import statements
 
 KNOWN = ("iletimerkezi", "default")
 TAKEN_OUT = ("iletimerkezi", "taken-out")
 UNREGISTERED = ("no-provider", "default")
 LATE = NOW + HOUR
-HELD = hold_for_operator(LaneState(), NOW)
+HELD = hold_for_operator(LaneState(), NOW, BY)
 PAUSED = LaneState(paused_until=NOW + HOUR)
 
 

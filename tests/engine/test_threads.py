@@ -37,7 +37,7 @@ from rescind.provider.policy import Policy, seconds
 from tests.engine.parts import FakeLimiter
 from tests.engine.waiting import SECONDS, until
 from tests.engine.world import config, lane
-from tests.ledger.build import policy
+from tests.ledger.build import BY, policy
 
 CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
 SHORTLY = timedelta(milliseconds=20)
@@ -149,6 +149,7 @@ def new(name: str) -> NewCancellation:
         key=name,
         progress=beginning(None, now),
         opened_at=now,
+        by=BY,
     )
 
 

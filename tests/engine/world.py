@@ -38,7 +38,7 @@ from tests.engine.parts import (
     UnderWay,
 )
 from tests.engine.results import Results
-from tests.ledger.build import policy
+from tests.ledger.build import BY, policy
 
 PROVIDER = BY_NAME["notpanel"]
 ACCOUNT = Account(base_url="https://provider.example")
@@ -101,6 +101,7 @@ class World:
             "key": order,
             "progress": beginning(values.get("not_before"), now),
             "opened_at": values.get("not_before") or now,
+            "by": BY,
             **values,
         }
         return NewCancellation(provider=provider, account=account, order=order, **whole)

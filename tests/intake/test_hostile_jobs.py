@@ -24,6 +24,7 @@ from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 from tests.intake.test_submissions import SEAL
 from tests.intake.test_validation import ACCOUNTS, ENTRY, JSON, UUID
+from tests.ledger.build import BY
 
 ON_ONE_LEDGER = settings(
     max_examples=25,
@@ -99,7 +100,7 @@ def test_an_odd_value_affects_no_other_entry(engine: Engine, now: datetime) -> N
         entries = [
             one for at, odd in enumerate(chunk, start) for one in (odd, good(at))
         ]
-        taken = take_in(engine, ACCOUNTS, SEAL, entries, now)
+        taken = take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
         assert {one.receipt for one in taken[1::2]} == {Receipt.ACCEPTED}
         check_kept(engine, taken)
 
@@ -109,10 +110,10 @@ def test_an_odd_value_affects_no_other_entry(engine: Engine, now: datetime) -> N
 def test_any_message_is_stored_and_its_repetition_changes_nothing(
     engine: Engine, now: datetime, entries: list[object]
 ) -> None:
-    taken = take_in(engine, ACCOUNTS, SEAL, entries, now)
+    taken = take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
     check_kept(engine, taken)
     before = kept(engine, taken)
-    again = take_in(engine, ACCOUNTS, SEAL, entries, now)
+    again = take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
     assert [one.id for one in again] == [one.id for one in taken]
     assert Receipt.ACCEPTED not in {one.receipt for one in again}
     assert kept(engine, again) == before
@@ -142,7 +143,7 @@ def test_the_stored_entry_is_what_was_given(
         {**good(int(used or 0) + at), "metadata": one}
         for at, one in enumerate(metadata)
     ]
-    taken = take_in(engine, ACCOUNTS, SEAL, entries, now)
+    taken = take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
     for one, given_, record in zip(taken, metadata, kept(engine, taken), strict=True):
         assert record["metadata"] == (given_ if one.wrong is None else {})
 
@@ -151,7 +152,7 @@ def test_a_repeated_entry_in_one_message_is_stored_once(
     engine: Engine, now: datetime
 ) -> None:
     entries = [good(1), {"provider": "x"}] * (MOST // 2)
-    taken = take_in(engine, ACCOUNTS, SEAL, entries, now)
+    taken = take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
     assert len({one.id for one in taken}) == 2
     receipts = [one.receipt for one in taken]
     assert receipts.count(Receipt.ACCEPTED) == 1
@@ -188,7 +189,7 @@ def test_a_message_that_is_too_long_is_stored_as_one_refusal(
     entries_of: Callable[..., list[object]], engine: Engine, now: datetime
 ) -> None:
     entries = entries_of(cancellations=[good(n) for n in range(MOST + 1)])
-    (one,) = take_in(engine, ACCOUNTS, SEAL, entries, now)
+    (one,) = take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
     assert one.receipt is Receipt.REFUSED
     (record,) = kept(engine, [one])
     assert record["state"] == "rejected"
@@ -234,7 +235,7 @@ def test_each_message_without_cancellations_is_stored(
     taken = [
         one
         for _ in range(2)
-        for one in take_in(engine, ACCOUNTS, SEAL, entries_of(x=1), now)
+        for one in take_in(engine, ACCOUNTS, SEAL, entries_of(x=1), now, by=BY)
     ]
     assert [one.receipt for one in taken] == [Receipt.REFUSED] * 2
     assert len({one.id for one in taken}) == 2

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from rescind.config.callbacks import Callbacks, host_patterns
+from rescind.config.callback_urls import host_patterns
+from rescind.config.callbacks import Callbacks
+from rescind.config.webhook_secrets import WebhookSecrets
 from rescind.intake.preview import preview
 from rescind.intake.repeats import remark
 from rescind.intake.submissions import Receipt, Taken, take_in
@@ -22,7 +24,9 @@ from tests.intake.test_validation import ACCOUNTS, GOOD
 from tests.ledger.build import NOW
 from tests.ledger.filled import ON_ONE_LEDGER
 
-ALLOWED = Callbacks(host_patterns("shop.example.com"), signed=True, tasks=True)
+ALLOWED = Callbacks(
+    host_patterns("shop.example.com"), secrets=WebhookSecrets(("whsec_x",)), tasks=True
+)
 VALUES: dict[str, list[Any]] = {
     "not_before": ["+1h", "+2h", "2020-11-20T22:09:00+03:00"],
     "cancel_before": ["+3h", "+4h"],
@@ -35,7 +39,7 @@ VALUES: dict[str, list[Any]] = {
 
 
 def take(engine: Engine, *entries: dict[str, Any]) -> list[Taken]:
-    return take_in(engine, ACCOUNTS, SEAL, entries, NOW, ALLOWED)
+    return take_in(engine, ACCOUNTS, SEAL, entries, NOW, ALLOWED, by="token:tests")
 
 
 fields = st.fixed_dictionaries(
@@ -82,7 +86,7 @@ def test_the_receipt_of_a_repeat_has_the_state(engine: Engine) -> None:
     [one] = take(engine, GOOD)
     assert (one.state, take(engine, GOOD)[0].state) == (None, "queued")
     with writing(engine) as connection:
-        withdraw(connection, [one.id], NOW, "a test")
+        withdraw(connection, [one.id], NOW, by="a test")
     [again] = take(engine, GOOD)
     assert (again.receipt, again.state) == (Receipt.DUPLICATE, "withdrawn")
     assert row(engine, one.id).state == "withdrawn"

@@ -34,6 +34,7 @@ from rescind.runtime.resources import AccountsFile, LoggingSeal, Runtime
 from rescind.sandbox import Sandbox, running
 from tests.cli.test_cli_support import Home, make_home
 from tests.ledger import build
+from tests.ledger.build import BY
 
 OLD, NEW, OTHER = new_key(), new_key(), new_key()
 LANE = ("akinon", "default")
@@ -103,7 +104,7 @@ def test_a_wrong_key_is_logged_and_the_order_waits_until_it_is_corrected(
     sandbox.reset()
     sandbox.seed("akinon", "71", "approved", instant=True)
     known, now = load_accounts(accounts), datetime.now(UTC)
-    (taken,) = take_in(engine, known, Seal(OLD), [ENTRY], now)
+    (taken,) = take_in(engine, known, Seal(OLD), [ENTRY], now, by=BY)
     assert taken.receipt is Receipt.ACCEPTED
     with capture_logs() as said, runtime(engine, valkey_url, accounts, NEW) as here:
         work(here)
@@ -127,7 +128,7 @@ def test_an_order_whose_key_stays_missing_expires_unsent(
     known, now = load_accounts(accounts), datetime.now(UTC)
     before = now + timedelta(hours=1)
     entry = {**ENTRY, "cancel_before": before.isoformat()}
-    take_in(engine, known, Seal(OLD), [entry], now)
+    take_in(engine, known, Seal(OLD), [entry], now, by=BY)
     with runtime(engine, valkey_url, accounts, NEW) as here:
         work(here)
     assert record(engine)["state"] == "queued"

@@ -18,6 +18,7 @@ from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.actions import UnknownError, found
 from tests.intake.test_validation import ACCOUNTS
+from tests.ledger.build import BY
 
 SEAL = Seal(new_key())
 UUID = "3e9caf87-5cb7-4c4e-adcb-fc2ec54cf24e"
@@ -55,7 +56,7 @@ SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def take(engine: Engine, now: datetime, *entries: object) -> list[Taken]:
-    return take_in(engine, ACCOUNTS, SEAL, entries, now)
+    return take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
 
 
 @pytest.mark.parametrize("case", SAME)
@@ -125,6 +126,7 @@ def stored(
         key=key or default,
         progress=beginning(None, now),
         opened_at=now,
+        by=BY,
         params=params,
         sealed=SEAL.close(sealed) if sealed else None,
     )

@@ -26,12 +26,13 @@ from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
 from tests.intake.test_validation import ACCOUNTS, ENTRY, GOOD, JSON, UUID
+from tests.ledger.build import BY
 
 SEAL = Seal(new_key())
 
 
 def take(engine: Engine, now: datetime, *entries: object) -> list[Taken]:
-    return take_in(engine, ACCOUNTS, SEAL, entries, now)
+    return take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
 
 
 def record(engine: Engine, one: Taken) -> dict[str, Any]:
@@ -49,10 +50,12 @@ def count(engine: Engine) -> int:
 def test_what_comes_too_late_is_kept_as_expired_and_changes_nothing_that_stands(
     engine: Engine, now: datetime
 ) -> None:
-    before = take_in(engine, ACCOUNTS, SEAL, [GOOD], now)
+    before = take_in(engine, ACCOUNTS, SEAL, [GOOD], now, by=BY)
     later = {**GOOD, "order": "ord_2", "not_before": "+1h"}
     bad = {"provider": "notpanel"}
-    taken = take_in(engine, ACCOUNTS, SEAL, [GOOD, later, bad], now, late="too late")
+    taken = take_in(
+        engine, ACCOUNTS, SEAL, [GOOD, later, bad], now, late="too late", by=BY
+    )
     assert taken[0].id == before[0].id
     records = [record(engine, one) for one in taken]
     assert [one["state"] for one in records] == ["queued", "expired", "rejected"]
@@ -109,7 +112,7 @@ def told(
 ) -> list[tuple[str, str]]:
     asked = {"callback_url": GOOD_URL, "callback_task": "shop.ended"}
     some = [{**asked, **entry} for entry in entries]
-    taken = take_in(engine, ACCOUNTS, SEAL, some, now, callbacks=callbacks)
+    taken = take_in(engine, ACCOUNTS, SEAL, some, now, callbacks=callbacks, by=BY)
     return deliveries(engine, *taken)
 
 
@@ -149,7 +152,7 @@ def test_a_callback_that_is_not_allowed_refuses_its_entry(
     engine: Engine, now: datetime
 ) -> None:
     elsewhere = {**GOOD, "callback_url": "https://evil.example.com/"}
-    [one] = take_in(engine, ACCOUNTS, SEAL, [elsewhere], now, callbacks=ALLOWED)
+    [one] = take_in(engine, ACCOUNTS, SEAL, [elsewhere], now, callbacks=ALLOWED, by=BY)
     assert one.receipt is Receipt.REFUSED
     assert "RESCIND_WEBHOOK_HOSTS does not list" in (one.wrong or "")
     assert deliveries(engine, one) == []
@@ -240,7 +243,7 @@ def test_lanes_share_no_keys(engine: Engine, now: datetime) -> None:
 def test_with_an_unusable_accounts_file_nothing_is_refused(
     engine: Engine, now: datetime
 ) -> None:
-    (one,) = take_in(engine, Accounts(fault="gone"), SEAL, [GOOD], now)
+    (one,) = take_in(engine, Accounts(fault="gone"), SEAL, [GOOD], now, by=BY)
     assert one.receipt is Receipt.ACCEPTED
 
 
@@ -256,7 +259,7 @@ def test_a_full_disk_accepts_nothing_and_is_reported(
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 1}")
     entries = [{**GOOD, "order": f"o{n}"} for n in range(1000)]
     with pytest.raises(LedgerUnreachableError, match=r"the disk is full; make room"):
-        take_in(engine, ACCOUNTS, SEAL, entries, now)
+        take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
     assert count(engine) == 0
     engine.dispose()
 
@@ -322,7 +325,7 @@ def take_with(
     engine: Engine, now: datetime, *entries: object
 ) -> tuple[list[Taken], Inserting]:
     insert = Inserting(engine, now)
-    taken = take_in(engine, ACCOUNTS, SEAL, entries, now, insert=insert)
+    taken = take_in(engine, ACCOUNTS, SEAL, entries, now, insert=insert, by=BY)
     return taken, insert
 
 
@@ -391,7 +394,7 @@ def test_an_insert_whose_answer_was_lost_is_found_by_its_id(
         insert(new)
         return frozenset()
 
-    taken = take_in(engine, ACCOUNTS, SEAL, some("o1", "o2"), now, insert=lost)
+    taken = take_in(engine, ACCOUNTS, SEAL, some("o1", "o2"), now, insert=lost, by=BY)
     assert {t.receipt for t in taken} == {Receipt.DUPLICATE}
     assert [record(engine, t)["order"] for t in taken] == ["o1", "o2"]
     assert count(engine) == 2
@@ -399,7 +402,7 @@ def test_an_insert_whose_answer_was_lost_is_found_by_its_id(
 
 def test_each_entry_has_its_producers_trace(engine: Engine, now: datetime) -> None:
     traces = ["00-one", None]
-    taken = take_in(engine, ACCOUNTS, SEAL, some("o1", "o2"), now, trace=traces)
+    taken = take_in(engine, ACCOUNTS, SEAL, some("o1", "o2"), now, trace=traces, by=BY)
     with reading(engine) as connection:
         found = [find(connection, one.id) for one in taken]
     assert [row.trace for row in found if row] == traces

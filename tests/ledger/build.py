@@ -20,6 +20,8 @@ from rescind.provider.outcomes import Order, Reason
 from rescind.provider.policy import Policy, seconds
 from tests.ledger.single import claim, record
 
+BY = "token:tests"
+"""The actor in tests."""
 NOW = datetime(2020, 11, 20, 18, 9, 0, 123_000, tzinfo=UTC)
 """Years ago: a test that mixes it with the real clock fails at once."""
 LANE = ("notpanel", "default")
@@ -87,6 +89,7 @@ def new(order: str = "1", **values: Any) -> NewCancellation:
         "key": order,
         "progress": beginning(values.get("not_before"), NOW),
         "opened_at": NOW,
+        "by": BY,
         **values,
     }
     return NewCancellation(**whole)

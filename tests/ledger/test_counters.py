@@ -37,7 +37,7 @@ from rescind.ledger.storage.migrate import _config, upgrade
 from rescind.ledger.storage.side_tables import TALLY
 from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
-from tests.ledger.build import HOUR, LEASE, NOW, PLAIN, SECOND, change, hold, new
+from tests.ledger.build import BY, HOUR, LEASE, NOW, PLAIN, SECOND, change, hold, new
 from tests.ledger.build import progress as in_state
 from tests.ledger.single import record, record_calls
 
@@ -219,7 +219,7 @@ class World:
         with writing(self.engine) as connection:
             chosen = select(CANCELLATION).where(ended, ours).limit(1 + number % 2)
             for row in connection.execute(chosen).all():
-                retry(connection, row, NOW, cancel_before=NOW + HOUR)
+                retry(connection, row, NOW, cancel_before=NOW + HOUR, by=BY)
 
     def _prune(self, number: int) -> None:
         before = history(self.engine)
@@ -324,7 +324,7 @@ def test_a_hold_is_counted_once_and_by_its_origin(engine: Engine) -> None:
     lane = LANES[0]
     by_fault = held_by_fault(LaneState(), "the key is wrong", PLAIN, NOW)
     longer = held_by_fault(by_fault, "the key is wrong", PLAIN, NOW + HOUR)
-    by_operator = hold_for_operator(by_fault, NOW)
+    by_operator = hold_for_operator(by_fault, NOW, BY)
     again = replace(by_operator, failures=3)
     for state in (by_fault, longer, by_operator, again, LaneState(), by_fault):
         with writing(engine) as connection:

@@ -22,7 +22,6 @@ from rescind.ledger.deliveries.store import (
     Ended,
     create_deliveries,
     resend,
-    resend_all_given_up,
     resend_given_up_of,
 )
 from rescind.ledger.reading.queries import as_record
@@ -30,7 +29,9 @@ from rescind.ledger.states import FINAL, RETRYABLE, State
 from rescind.ledger.storage.side_tables import DELIVERY
 from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
+from rescind.operations.resending import resend_all_given_up
 from tests.ledger.build import (
+    BY,
     HOUR,
     NOW,
     PLAIN,
@@ -137,7 +138,7 @@ class Story:
             found = row(self.engine, one)
             if State(found.state) in RETRYABLE:
                 with writing(self.engine) as connection:
-                    retry(connection, found, self.now, self.now + 10 * HOUR)
+                    retry(connection, found, self.now, self.now + 10 * HOUR, by=BY)
 
     def time(self, passes: timedelta) -> None:
         self.now += passes
@@ -250,8 +251,9 @@ def test_without_callbacks_no_query_looks_for_them(
 def test_a_delivery_shows_the_record_as_it_was_at_the_end(engine: Engine) -> None:
     one = ended(engine)
     then = as_record(row(engine, one))
+    assert then.pop("by") == BY, "a receiver gets no actor"
     with writing(engine) as connection:
-        assert retry(connection, row(engine, one), NOW + HOUR, NOW + 9 * HOUR)
+        assert retry(connection, row(engine, one), NOW + HOUR, NOW + 9 * HOUR, by=BY)
     [delivery] = holding(engine, now=NOW + HOUR)
     assert delivery.record == then
     assert as_record(row(engine, one)) != then
@@ -307,8 +309,8 @@ def test_all_given_up_deliveries_and_no_others_are_resent(engine: Engine) -> Non
     )
     settling(engine, holding(engine)[0], GONE)
     settling(engine, holding(engine, "b.example.com")[0], TAKEN)
-    assert resend_all_given_up(engine, NOW) == 1
-    assert resend_all_given_up(engine, NOW) == 0
+    assert resend_all_given_up(engine, NOW, by=BY) == 1
+    assert resend_all_given_up(engine, NOW, by=BY) == 0
     states = [deliveries_for(engine, one)[0]["state"] for one in (lost, fine)]
     assert states == ["waiting", "delivered"]
 
@@ -318,8 +320,8 @@ def test_given_up_deliveries_are_resent_in_several_transactions(
 ) -> None:
     monkeypatch.setattr(store, "AT_ONCE", 2)
     give_up(engine, 5)
-    assert resend_all_given_up(engine, NOW, most=3) == 4
-    assert resend_all_given_up(engine, NOW) == 1
+    assert resend_all_given_up(engine, NOW, most=3, by=BY) == 4
+    assert resend_all_given_up(engine, NOW, by=BY) == 1
     assert len(holding(engine)) == 5
 
 
@@ -338,7 +340,7 @@ def test_deliveries_given_up_again_meanwhile_are_not_resent_for_ever(
         return count
 
     monkeypatch.setattr(store, "resend_given_up_of", refused_at_once)
-    assert resend_all_given_up(engine, NOW) == 3
+    assert resend_all_given_up(engine, NOW, by=BY) == 3
 
 
 def test_of_some_cancellations_only_given_up_deliveries_are_resent(

@@ -18,7 +18,7 @@ from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import Reason
-from tests.ledger.build import HOUR, LANE, NOW, SECOND, new, row, steps, take_in
+from tests.ledger.build import BY, HOUR, LANE, NOW, SECOND, new, row, steps, take_in
 
 
 def counts(engine: Engine) -> tuple[int, int]:
@@ -219,7 +219,7 @@ def test_any_metadata_and_any_text_come_back_as_they_were(
 ) -> None:
     one = new(text, group=text, metadata=metadata)
     one = NewCancellation(
-        one.id, *one.path[:2], text, one.id, one.progress, NOW, text, metadata
+        one.id, *one.path[:2], text, one.id, one.progress, NOW, BY, text, metadata
     )
     assert insert(engine, one) == {one.id}
     kept = row(engine, one.id)

@@ -31,7 +31,7 @@ from rescind.ledger.storage.side_tables import TALLY
 from rescind.ledger.storage.tables import LANE as LANES
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.policy import seconds
-from tests.ledger.build import HOUR, LANE, NOW, SECOND, policy
+from tests.ledger.build import BY, HOUR, LANE, NOW, SECOND, policy
 from tests.ledger.filled import ON_ONE_LEDGER
 from tests.ledger.plans import statements as executed
 
@@ -112,7 +112,7 @@ def test_a_successful_probe_releases_the_lane() -> None:
 
 
 def test_a_probe_never_releases_an_operators_hold() -> None:
-    lane = hold_for_operator(failed(2), NOW)
+    lane = hold_for_operator(failed(2), NOW, BY)
     for later in (after_success(lane), held(lane, "bad key", RULES, NOW)):
         assert (later.held_reason, later.probe_at) == (HELD_BY_OPERATOR, None)
         assert may_call(later, RULES, NOW + 1000 * HOUR) == 0

@@ -10,6 +10,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import (
+    BY,
     HOUR,
     LANE,
     NOW,
@@ -53,6 +54,7 @@ def test_a_record_has_the_fields_of_the_contract_and_no_others(engine: Engine) -
         "created_at": "2020-11-20T18:09:00.123Z",
         "updated_at": "2020-11-20T18:09:00.123Z",
         "finished_at": None,
+        "by": BY,
     }
 
 
@@ -109,8 +111,9 @@ def test_a_history_shows_every_step_oldest_first(engine: Engine) -> None:
         ("01.123", "queued", "sending"),
         ("02.123", "sending", "cancelled"),
     ]
-    assert list(steps[0]) == ["at", "from", "to", "reason", "evidence"]
+    assert list(steps[0]) == ["at", "from", "to", "reason", "evidence", "by"]
     assert steps[-1]["reason"] == "confirmed"
+    assert [step["by"] for step in steps] == [BY, None, None]
 
 
 def test_backlogs_show_the_open_work_and_its_age(engine: Engine) -> None:

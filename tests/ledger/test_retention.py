@@ -23,7 +23,7 @@ from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
-from tests.ledger.build import HOUR, NOW, SECOND, change, hold, make, new
+from tests.ledger.build import BY, HOUR, NOW, SECOND, change, hold, make, new
 from tests.ledger.build import progress as in_state
 from tests.ledger.build import row as row_of
 from tests.ledger.single import record_calls
@@ -207,7 +207,7 @@ def test_a_cancellation_retried_after_it_was_found_old_is_not_deleted(
 ) -> None:
     [one] = ended(engine)
     with writing(engine) as connection:
-        assert retry(connection, row_of(engine, one), NOW)
+        assert retry(connection, row_of(engine, one), NOW, by=BY)
     was = dump(engine)
     with writing(engine) as connection:
         assert deletion._delete(connection, [one], in_ms(BEFORE)) == 0
@@ -220,7 +220,7 @@ def test_deletion_does_not_wait_for_a_cancellation_being_retried(
     engine = open_ledger(postgres_ledger_url)
     first, _ = ended(engine, 2)
     with writing(engine) as connection:
-        assert retry(connection, row_of(engine, first), NOW)
+        assert retry(connection, row_of(engine, first), NOW, by=BY)
         assert prune(engine) == (1, 0)
     assert [one["id"] for one in dump(engine)["cancellation"]] == [first]
     engine.dispose()

@@ -16,6 +16,7 @@ from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.policy import Policy
 from tests.ledger.build import (
+    BY,
     HOUR,
     NOW,
     add,
@@ -38,7 +39,7 @@ def retried(
 ) -> bool:
     seen = row(engine, one)
     with writing(engine) as connection:
-        return retry(connection, seen, LATER, cancel_before, rules)
+        return retry(connection, seen, LATER, cancel_before, rules, by=BY)
 
 
 @pytest.mark.parametrize("state", sorted(RETRYABLE))
@@ -130,7 +131,7 @@ def test_of_two_that_retry_at_once_only_one_succeeds(engine: Engine) -> None:
     def run() -> None:
         start.wait()
         with writing(engine) as connection:
-            opened.append(retry(connection, seen, LATER))
+            opened.append(retry(connection, seen, LATER, by=BY))
 
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:

@@ -19,6 +19,7 @@ from rescind.ledger.changes.withdrawals import (
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.progress import Progress
 from rescind.ledger.reading.counter_totals import totals
+from rescind.ledger.reading.queries import history
 from rescind.ledger.states import FINAL, UNSENT, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
@@ -46,7 +47,11 @@ LATER = NOW + HOUR
 
 def withdrawn(engine: Engine, *ids: str) -> Withdrawal:
     with writing(engine) as connection:
-        return withdraw(connection, ids, LATER, "a test")
+        return withdraw(connection, ids, LATER, by="a test")
+
+
+def ids_of(result: Withdrawal) -> list[str]:
+    return [one.id for one in result.withdrawn]
 
 
 def problem(engine: Engine, one: str) -> str:
@@ -63,12 +68,14 @@ def problem(engine: Engine, one: str) -> str:
 @pytest.mark.parametrize("state", sorted(UNSENT))
 def test_what_was_not_sent_ends_as_withdrawn(engine: Engine, state: State) -> None:
     one = add(engine, state)
-    assert withdrawn(engine, one) == Withdrawal([one], [])
+    assert ids_of(withdrawn(engine, one)) == [one]
     was = row(engine, one)
     assert (was.state, was.reason) == (State.WITHDRAWN, Reason.REQUESTED)
     assert (was.due_at, was.attempts) == (None, 0)
     assert was.finished_at == was.updated_at > was.created_at
     assert steps(engine, one)[1:] == [(2, state, State.WITHDRAWN)]
+    with reading(engine) as connection:
+        assert history(connection, one)[-1]["by"] == "a test"
     assert hold(engine, now=LATER) == []
 
 
@@ -98,14 +105,14 @@ def test_a_call_that_never_reached_the_provider_does_not_count(engine: Engine) -
     [held] = hold(engine)
     assert problem(engine, one) == ALREADY_SENT
     make(engine, [change(held, State.QUEUED, attempts=0, spent=0, due_at=LATER)])
-    assert withdrawn(engine, one).withdrawn == [one]
+    assert ids_of(withdrawn(engine, one)) == [one]
 
 
 def test_a_second_withdrawal_succeeds_and_changes_nothing(engine: Engine) -> None:
     one = add(engine)
     withdrawn(engine, one)
     before = row(engine, one), steps(engine, one)
-    assert withdrawn(engine, one) == Withdrawal([one], [])
+    assert withdrawn(engine, one) == Withdrawal(already=[one])
     assert (row(engine, one), steps(engine, one)) == before
 
 
@@ -113,7 +120,7 @@ def test_of_many_each_has_its_own_result(engine: Engine) -> None:
     waits, sent = add(engine, order="1"), add(engine, State.REQUESTED, order="2")
     other = add(engine, State.SCHEDULED, order="3", lane=("ithink", "default"))
     result = withdrawn(engine, other, sent, waits, "no such id")
-    assert sorted(result.withdrawn) == sorted([waits, other])
+    assert sorted(ids_of(result)) == sorted([waits, other])
     assert [error.problem for error in result.refused] == [ALREADY_SENT]
 
 
@@ -197,7 +204,7 @@ def test_a_withdrawal_and_a_claim_at_once_have_exactly_one_winner(
         return lambda: results.append(withdrawn(engine, *reversed(some)))
 
     together([claims, claims, *(withdraws(asked[n::parts]) for n in range(parts))])
-    done = {one for result in results for one in result.withdrawn}
+    done = {one for result in results for one in ids_of(result)}
     refused = [str(error) for result in results for error in result.refused]
     assert len(claimed) == len(set(claimed))
     assert done.isdisjoint(claimed)

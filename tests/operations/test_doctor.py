@@ -33,6 +33,7 @@ from rescind.runtime.periodic_jobs import ScheduleJob, SweepJob
 from rescind.telemetry import heartbeat
 from tests.cli.test_cli_support import Home
 from tests.intake.test_validation import ACCOUNTS, GOOD
+from tests.ledger.build import BY
 from tests.worker.threads import started
 
 
@@ -366,10 +367,10 @@ def test_a_clock_that_differs() -> None:
 
 def test_a_clock_that_was_set_back_is_wrong(engine: Engine) -> None:
     seal = Seal(new_key())
-    take_in(engine, ACCOUNTS, seal, [GOOD], datetime.now(UTC))
+    take_in(engine, ACCOUNTS, seal, [GOOD], datetime.now(UTC), by=BY)
     assert found_of(engine)["clock"].level is Level.OK
     later = datetime.now(UTC) + timedelta(hours=1)
-    take_in(engine, ACCOUNTS, seal, [{**GOOD, "order": "ord_2"}], later)
+    take_in(engine, ACCOUNTS, seal, [{**GOOD, "order": "ord_2"}], later, by=BY)
     found = found_of(engine)["clock"]
     assert found.level is Level.WRONG
     assert re.search(r"is (3600|3599|3598) s in the future", found.says)
@@ -389,7 +390,7 @@ def test_a_worker_whose_clock_was_set_back_reports_it_in_redis(
     engine: Engine, client: redis.Redis
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
-    take_in(engine, ACCOUNTS, Seal(new_key()), [GOOD], later)
+    take_in(engine, ACCOUNTS, Seal(new_key()), [GOOD], later, by=BY)
     here = SimpleNamespace(engine=engine, redis=client)
     host = cast("Host", SimpleNamespace(here=here))
     with capture_logs() as lines:

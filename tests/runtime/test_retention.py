@@ -23,7 +23,7 @@ from rescind.runtime.retention import Retention
 from tests.cli.test_cli_support import Home
 from tests.intake.test_submissions import SEAL
 from tests.intake.test_validation import ACCOUNTS, GOOD
-from tests.ledger.build import NOW, new, progress
+from tests.ledger.build import BY, NOW, new, progress
 
 DAY = timedelta(days=1)
 
@@ -167,7 +167,7 @@ def test_a_row_deleted_while_it_is_submitted_again_is_inserted_again(
 ) -> None:
     engine = open_ledger(postgres_ledger_url)
     other = open_ledger(postgres_ledger_url)
-    [first] = take_in(engine, ACCOUNTS, SEAL, [GOOD], now)
+    [first] = take_in(engine, ACCOUNTS, SEAL, [GOOD], now, by=BY)
     with writing(engine) as connection:
         values = {"state": "failed", "reason": "unresolved"}
         connection.execute(
@@ -182,7 +182,7 @@ def test_a_row_deleted_while_it_is_submitted_again_is_inserted_again(
         return standing(connection, paths)
 
     monkeypatch.setattr(ledger_intake, "standing", late)
-    [second, again] = take_in(engine, ACCOUNTS, SEAL, [GOOD, GOOD], now)
+    [second, again] = take_in(engine, ACCOUNTS, SEAL, [GOOD, GOOD], now, by=BY)
     assert (second.receipt, again.receipt) == (Receipt.ACCEPTED, Receipt.DUPLICATE)
     assert second.id == again.id != first.id
     assert left(engine) == 1

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ from rescind.schedules.runner import (
 )
 from rescind.schedules.source_rows import Row
 from tests.cli.test_cli_support import ACCOUNTS
-from tests.ledger.build import HOUR, NOW, SECOND
+from tests.ledger.build import BY, HOUR, NOW, SECOND
 
 MINUTE = timedelta(minutes=1)
 RULE = """
@@ -89,10 +90,15 @@ class World:
     def found(self, *orders: str) -> None:
         self.orders.write_text("\n".join(["id", *orders]) + "\n")
 
-    def runner(self, wake: Callable[[Iterable[Lane]], None] | None = None) -> Runner:
+    def runner(
+        self,
+        wake: Callable[[Iterable[Lane]], None] | None = None,
+        operator: str | None = None,
+    ) -> Runner:
         note = wake or self.woken.extend
         clock = lambda: self.now  # noqa: E731
-        return Runner(self.engine, self.accounts, self.seal, clock, note)
+        known = (self.engine, self.accounts, self.seal)
+        return Runner(*known, clock, note, operator=operator)
 
     def open(self, due_at: datetime = NOW) -> Run:
         with writing(self.engine) as connection:
@@ -124,6 +130,17 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, engine: Engine) -> World:
     return World(tmp_path, engine)
+
+
+def test_an_order_names_the_schedule_or_the_operator_who_ran_it(world: World) -> None:
+    world.found("ord_1")
+    world.runner().run(world.rule(), world.open())
+    world.found("ord_2")
+    with writing(world.engine) as connection:
+        by_hand = start_manual_run(connection, "a", NOW, LEASE)
+    world.runner(operator="cli:ann@host").run(world.rule(), by_hand)
+    by = {order: record["by"] for order, record in world.records.items()}
+    assert by == {"ord_1": "schedule:a", "ord_2": "cli:ann@host"}
 
 
 def test_found_orders_are_submitted_and_their_lane_is_notified(world: World) -> None:
@@ -426,11 +443,12 @@ def test_a_preview_predicts_what_intake_does(world: World, before: list[str]) ->
         {"provider": "akinon", "order": "77", "params": {**params, **personal}},
         {"provider": "akinon", "order": "77", "params": params},
     ]
-    taken(take_in, [{"provider": "notpanel", "order": one} for one in before])
+    submit = partial(take_in, by=BY)
+    taken(submit, [{"provider": "notpanel", "order": one} for one in before])
     kept = world.records
     foreseen = taken(preview, listed)
     assert world.records == kept
-    assert foreseen == taken(take_in, listed)
+    assert foreseen == taken(submit, listed)
 
 
 def test_to_gather_changes_nothing(world: World) -> None:

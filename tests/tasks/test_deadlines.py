@@ -16,6 +16,7 @@ from rescind.config.times import utc_now
 from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
 from rescind.ledger.storage.transactions import writing
 from rescind.sandbox import Sandbox
+from tests.ledger.build import BY
 from tests.tasks.conftest import QUICK, Running, accounts_toml, until, written
 
 GRAIN = 0.25
@@ -113,7 +114,7 @@ def test_no_call_reaches_a_provider_after_the_deadline(running: Running) -> None
 @contextmanager
 def on_hold(running: Running, lane: tuple[str, str]) -> Iterator[None]:
     with writing(running.engine) as connection:
-        write_lane(connection, lane, hold_for_operator(LaneState(), utc_now()))
+        write_lane(connection, lane, hold_for_operator(LaneState(), utc_now(), BY))
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import uuid
+from socket import gethostname
 
 import pytest
 import redis
@@ -59,6 +60,7 @@ def test_every_provider_cancels(system: Running) -> None:
         record = system.ends(path)
         assert (record["state"], record["reason"]) == ("cancelled", "confirmed"), record
         assert record["attempts"] == 1
+        assert record["by"] == f"celery:{gethostname()}"
         provider, _, order = path.split("/")
         assert box.order(provider, order)["truth"] == "cancelled"
         assert len(system.events(provider, order, "cancel")) == 1

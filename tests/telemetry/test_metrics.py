@@ -39,6 +39,7 @@ from tests.conftest import free_port
 from tests.intake.test_submissions import SEAL
 from tests.intake.test_validation import ACCOUNTS
 from tests.ledger.build import (
+    BY,
     HOUR,
     LANE,
     LEASE,
@@ -240,7 +241,7 @@ def test_metrics_show_whether_and_why_a_lane_waits(
     other = ("notpanel", "branch")
     there = dict(zip(("provider", "account"), other, strict=True))
     with writing(engine) as connection:
-        write_lane(connection, LANE, hold_for_operator(paused, NOW - HOUR))
+        write_lane(connection, LANE, hold_for_operator(paused, NOW - HOUR, BY))
         write_lane(connection, other, past)
     scraped = scrape(engine, redis, Accounts(fault="the file is gone"))
     assert scraped.value("rescind_lane_held", by="operator", **HERE) == 1
@@ -355,7 +356,7 @@ ENTRIES = st.fixed_dictionaries(
 def test_no_producer_can_choose_a_labels_value(
     engine: Engine, redis: Redis, entries: list[dict[str, Any]]
 ) -> None:
-    submissions.take_in(engine, ACCOUNTS, SEAL, entries, NOW)
+    submissions.take_in(engine, ACCOUNTS, SEAL, entries, NOW, by=BY)
     lanes = {*ACCOUNTS.lanes, counters.NO_LANE}
     scraped = scrape(engine, redis)
     for one in scraped.samples:

@@ -35,7 +35,7 @@ from rescind.telemetry.tracing import (
 from tests.collector import Collector, attributes, collecting
 from tests.intake.test_submissions import SEAL
 from tests.intake.test_validation import ACCOUNTS, GOOD
-from tests.ledger.build import NOW, claimed, hold
+from tests.ledger.build import BY, NOW, claimed, hold
 
 ROOT = Path(__file__).parent.parent.parent
 LANE = ("notpanel", "default")
@@ -114,8 +114,8 @@ def test_the_known_fields_of_a_later_version_are_kept() -> None:
 
 def test_the_context_is_kept_and_comes_back_with_the_claim(engine: Engine) -> None:
     entries = [GOOD, GOOD | {"order": "12345679"}]
-    take_in(engine, ACCOUNTS, SEAL, entries[:1], NOW, trace=GOOD_ONE)
-    take_in(engine, ACCOUNTS, SEAL, entries, NOW, trace=context(8))
+    take_in(engine, ACCOUNTS, SEAL, entries[:1], NOW, trace=GOOD_ONE, by=BY)
+    take_in(engine, ACCOUNTS, SEAL, entries, NOW, trace=context(8), by=BY)
     lane = (GOOD["provider"], "default")
     kept = {one.order.id: one.trace for one in hold(engine, lane=lane)}
     assert kept == {GOOD["order"]: GOOD_ONE, "12345679": context(8)}

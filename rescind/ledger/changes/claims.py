@@ -218,4 +218,5 @@ def _transition(ids: Sequence[str], version: int, at: int) -> dict[str, Any]:
         "reason": None,
         "evidence": None,
         "call_id": None,
+        "by": None,
     }

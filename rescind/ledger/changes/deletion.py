@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.side_tables import DELIVERY, WAITING
+from rescind.ledger.storage.side_tables import DELIVERY, OPERATOR_ACTION, WAITING
 from rescind.ledger.storage.tables import CALL, CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 
@@ -56,7 +56,7 @@ class Pruning:
     def __init__(self, engine: Engine, before: datetime) -> None:
         self._engine = engine
         self._before = in_ms(before)
-        self._steps = iter((self._cancellations, self._calls))
+        self._steps = iter((self._cancellations, self._calls, self._actions))
         self._step = next(self._steps, None)
         self._last = ""
         self.cancellations = 0
@@ -90,6 +90,17 @@ class Pruning:
                 gone = delete(CALL).where(CALL.c.id.in_(page.ids))
                 self.calls += connection.execute(gone).rowcount
         return page.last
+
+    def _actions(self) -> str | None:
+        a = OPERATOR_ACTION.c
+        old = select(a.id).where(a.at < self._before).order_by(a.id).limit(AT_ONCE)
+        with reading(self._engine) as connection:
+            ids = connection.execute(old).scalars().all()
+        if ids:
+            with writing(self._engine, queue="retention") as connection:
+                gone = delete(OPERATOR_ACTION).where(a.id.in_(ids))
+                connection.execute(gone)
+        return ids[-1] if len(ids) == AT_ONCE else None
 
 
 def count_ended(connection: Connection, before: datetime) -> int:

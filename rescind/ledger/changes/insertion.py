@@ -180,4 +180,6 @@ def _first(ids: Sequence[str], progress: Progress, at: int) -> dict[str, Any]:
         "reason": progress.reason,
         "evidence": progress.provider_message,
         "call_id": None,
+        # ``cancellation.submitted_by`` has it.
+        "by": None,
     }

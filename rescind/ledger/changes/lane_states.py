@@ -12,15 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Select,
-    Text,
-    or_,
-    select,
-    true,
-)
+from sqlalchemy import BigInteger, Connection, Select, Text, or_, select, true
 
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
@@ -41,6 +33,7 @@ _COLUMNS: Columns = {
     "held_at": BigInteger,
     "held_reason": Text,
     "probe_at": BigInteger,
+    "held_by": Text,
 }
 
 
@@ -55,6 +48,8 @@ class LaneState:
     held_at: datetime | None = None
     held_reason: str | None = None
     probe_at: datetime | None = None
+    held_by: str | None = None
+    """The actor who holds it; ``None`` if a fault of the account does."""
 
 
 def may_call(lane: LaneState, policy: Policy, now: datetime) -> int:
@@ -121,9 +116,11 @@ def held(lane: LaneState, why: str, policy: Policy, now: datetime) -> LaneState:
     )
 
 
-def hold_for_operator(lane: LaneState, now: datetime) -> LaneState:
+def hold_for_operator(lane: LaneState, now: datetime, by: str) -> LaneState:
     """The state held until ``rescind resume``: no probe releases it."""
-    return replace(lane, held_at=now, held_reason=HELD_BY_OPERATOR, probe_at=None)
+    return replace(
+        lane, held_at=now, held_reason=HELD_BY_OPERATOR, probe_at=None, held_by=by
+    )
 
 
 # --- in the ledger ----------------------------------------------------------------
@@ -235,6 +232,7 @@ def _row(lane: Lane, state: LaneState) -> dict[str, Any]:
         "held_at": to_ms(state.held_at),
         "held_reason": state.held_reason,
         "probe_at": to_ms(state.probe_at),
+        "held_by": state.held_by,
     }
 
 
@@ -246,4 +244,5 @@ def _state(row: Any) -> LaneState:
         held_at=from_ms(row.held_at),
         held_reason=row.held_reason,
         probe_at=from_ms(row.probe_at),
+        held_by=row.held_by,
     )

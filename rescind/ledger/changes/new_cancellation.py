@@ -30,6 +30,7 @@ OWN: Columns = {
     "callback_task": Text,
     "callback_queue": Text,
     "trace": Text,
+    "submitted_by": Text,
     "urgency": BigInteger,
     "not_before": BigInteger,
     "cancel_before": BigInteger,
@@ -50,6 +51,8 @@ class NewCancellation:
     key: str
     progress: Progress
     opened_at: datetime
+    by: str
+    """The actor who submits it: see ``rescind.config.actors``."""
     group: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     sealed: str | None = None
@@ -89,6 +92,7 @@ def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
         "callback_task": one.callback_task,
         "callback_queue": one.callback_queue,
         "trace": one.trace,
+        "submitted_by": one.by,
         "urgency": NO_DEADLINE if before is None else before,
         "not_before": to_ms(one.not_before),
         "cancel_before": before,

@@ -33,6 +33,8 @@ def retry(
     now: datetime,
     cancel_before: datetime | None = None,
     policy: Policy | None = None,
+    *,
+    by: str,
 ) -> bool:
     """Open a new round for ``row``; False if another transaction has changed it.
 
@@ -61,7 +63,7 @@ def retry(
     version = connection.execute(statement).scalar_one_or_none()
     if version is None:
         return False
-    write_history(connection, [_transition(row, to, version, now)])
+    write_history(connection, [_transition(row, to, version, now, by)])
     if State(row.state) in RETRYABLE:
         # Only final orders count: this counter is compared with that of outcomes.
         counters.count(connection, counters.RETRY, (row.provider, row.account))
@@ -130,7 +132,7 @@ def _reopened(
 
 
 def _transition(
-    row: Row[Any], to: Progress, version: int, now: datetime
+    row: Row[Any], to: Progress, version: int, now: datetime, by: str
 ) -> dict[str, Any]:
     return {
         "cancellation_id": [row.id],
@@ -141,4 +143,5 @@ def _transition(
         "reason": None,
         "evidence": "retry",
         "call_id": None,
+        "by": by,
     }

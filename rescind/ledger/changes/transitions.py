@@ -32,6 +32,7 @@ _TRANSITION: Columns = {
     "reason": Text,
     "evidence": Text,
     "call_id": Text,
+    "by": Text,
 }
 _ID = "cancellation_id"
 _STEP: Columns = {n: kind for n, kind in _TRANSITION.items() if n != _ID}

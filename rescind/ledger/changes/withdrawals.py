@@ -42,31 +42,32 @@ class NotWithdrawableError(InvalidRequestError):
 class Withdrawal:
     """The result of withdrawing some cancellations."""
 
-    withdrawn: list[str] = field(default_factory=list)
-    """The ids that are withdrawn now, including those that were before."""
+    withdrawn: list[Row[Any]] = field(default_factory=list)
+    """Those that were withdrawn now, as they were before."""
+    already: list[str] = field(default_factory=list)
+    """The ids of those that were withdrawn before."""
     refused: list[NotWithdrawableError] = field(default_factory=list)
     """One error for each cancellation that cannot be withdrawn."""
 
 
 def withdraw(
-    connection: Connection, ids: Sequence[str], now: datetime, by: str
+    connection: Connection, ids: Sequence[str], now: datetime, *, by: str
 ) -> Withdrawal:
     """Withdraw those of ``ids`` that were never sent. Unknown ids are left out.
 
-    ``by`` names the user or program that asked for it. Three statements at most change
-    the rows, whatever their number.
+    ``by`` is the actor. The number of statements does not depend on that of the ids.
     """
-    del by  # kept with the transition once the history has a column for it
-    result, changes = Withdrawal(), list[LaneChanges]()
+    result = Withdrawal()
     for row in _locked(connection, ids):
         why = refusal(row)
         if why is not None:
             result.refused.append(why)
-            continue
-        result.withdrawn.append(row.id)
-        if row.state != State.WITHDRAWN:
-            changes.append(_change(row, now))
+        elif row.state == State.WITHDRAWN:
+            result.already.append(row.id)
+        else:
+            result.withdrawn.append(row)
     # None of them can be stale: their rows are locked.
+    changes = [_change(row, now, by) for row in result.withdrawn]
     record_many(connection, changes, now)
     return result
 
@@ -77,10 +78,11 @@ def _locked(connection: Connection, ids: Sequence[str]) -> Iterable[Row[Any]]:
     return connection.execute(chosen.with_for_update()).all()
 
 
-def _change(row: Row[Any], now: datetime) -> LaneChanges:
+def _change(row: Row[Any], now: datetime, by: str) -> LaneChanges:
     was = progress_of(row)
     to = final(was, State.WITHDRAWN, Reason.REQUESTED, now)
-    change = Change([row.id], row.version, was.state, to, evidence="withdraw")
+    how = "withdraw"
+    change = Change([row.id], row.version, was.state, to, evidence=how, by=by)
     return LaneChanges((row.provider, row.account), [change])
 
 

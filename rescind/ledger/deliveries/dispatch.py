@@ -130,8 +130,11 @@ def _claimed(held: Any, row: Any) -> ClaimedDelivery:
 
 def _as_it_ended(held: Any, row: Any) -> dict[str, Any]:
     """The record as it was when it ended: a new round may have begun since."""
+    record = as_record(row)
+    # A receiver has no use for the names of our users and hosts.
+    del record["by"]
     return {
-        **as_record(row),
+        **record,
         "state": held.ended_state,
         "reason": held.ended_reason,
         "provider_code": held.ended_code,

@@ -6,7 +6,6 @@ there is one for each end, whatever crashes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
@@ -16,7 +15,6 @@ from urllib.parse import urlsplit
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     Text,
     false,
     literal_column,
@@ -31,7 +29,6 @@ from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP
 from rescind.ledger.storage.tables import CANCELLATION
-from rescind.ledger.storage.transactions import reading, writing
 from rescind.ledger.storage.upsert import inserting
 
 C, D = CANCELLATION.c, DELIVERY.c
@@ -139,28 +136,18 @@ def resend(connection: Connection, cancellation_id: str, now: datetime) -> int:
     return _resend(connection, [cancellation_id], true(), now)
 
 
-def resend_all_given_up(engine: Engine, now: datetime, most: float = math.inf) -> int:
-    """Resend about ``most`` deliveries that were given up before this call; some in
-    each transaction. Returns how many."""
+def last_given_up(connection: Connection) -> int | None:
+    """When the latest delivery was given up, in ms; ``None`` if none is."""
     newest = select(D.updated_at).where(text(GIVEN_UP)).order_by(D.updated_at.desc())
-    with reading(engine) as connection:
-        last = connection.execute(newest.limit(1)).scalar()
-    count = 0
-    while last is not None and count < most:
-        with writing(engine) as connection:
-            some = _resend_oldest(connection, last, now)
-        if not some:
-            break
-        count += some
-    return count
+    at: int | None = connection.execute(newest.limit(1)).scalar()
+    return at
 
 
-def _resend_oldest(connection: Connection, last: int, now: datetime) -> int:
-    # Not those given up during this call, or it might never end.
-    chosen = select(D.cancellation_id).where(text(GIVEN_UP), D.updated_at <= last)
+def oldest_given_up(connection: Connection, until: int) -> Sequence[str]:
+    """The cancellations of up to ``AT_ONCE`` deliveries given up until then, in ms."""
+    chosen = select(D.cancellation_id).where(text(GIVEN_UP), D.updated_at <= until)
     oldest = chosen.order_by(D.updated_at).limit(AT_ONCE)
-    ids = connection.execute(oldest).scalars().all()
-    return resend_given_up_of(connection, ids, now)
+    return connection.execute(oldest).scalars().all()
 
 
 def resend_given_up_of(

@@ -50,6 +50,7 @@ def as_record(row: Row[Any]) -> dict[str, Any]:
         "created_at": stamp(row.created_at),
         "updated_at": stamp(row.updated_at),
         "finished_at": stamp(row.finished_at),
+        "by": row.submitted_by,
     }
 
 
@@ -69,7 +70,9 @@ def history(connection: Connection, cancellation_id: str) -> list[dict[str, Any]
     chosen = (
         select(TRANSITION, CALL.c.operation, CALL.c.evidence.label("call_evidence"))
         .add_columns(CALL.c.status, CALL.c.took_ms, CALL.c.detail, CALL.c.body)
+        .add_columns(C.submitted_by)
         .select_from(TRANSITION.outerjoin(CALL, TRANSITION.c.call_id == CALL.c.id))
+        .join(CANCELLATION, TRANSITION.c.cancellation_id == C.id)
         .where(TRANSITION.c.cancellation_id == cancellation_id)
         .order_by(TRANSITION.c.seq)
     )
@@ -83,6 +86,7 @@ def _step(row: Row[Any]) -> dict[str, Any]:
         "to": row.to_state,
         "reason": row.reason,
         "evidence": _evidence(row),
+        "by": row.by if row.from_state else row.submitted_by,
     }
 
 

@@ -1,4 +1,4 @@
-"""The tables beside the cancellations: deliveries, schedules, counters and leases.
+"""The tables beside the cancellations, such as deliveries, schedules and counters.
 
 No decision about a cancellation ever depends on them.
 """
@@ -202,12 +202,34 @@ class Lease(SQLModel, table=True):
     """When another process may begin, if the holder has not released it before."""
 
 
+class OperatorAction(SQLModel, table=True):
+    """What a person or a program asked Rescind to do. Never updated."""
+
+    __tablename__: ClassVar[str] = "operator_action"
+
+    id: str = Field(sa_column=_text(key=True))
+    """Sorts by time."""
+    at: int = Field(sa_column=_number())
+    by: str = Field(sa_column=_text())
+    """The actor: see ``rescind.config.actors``."""
+    action: str = Field(sa_column=_text())
+    provider: str | None = Field(default=None, sa_column=_text(null=True))
+    account: str | None = Field(default=None, sa_column=_text(null=True))
+    """With ``provider``, the lane that the action concerns, if it is a single one."""
+    target: str | None = Field(default=None, sa_column=_text(null=True))
+    """A cancellation's id, or a schedule's name."""
+    number: int | None = Field(default=None, sa_column=_number(null=True))
+    """How many cancellations or notifications it changed."""
+    detail: str | None = Field(default=None, sa_column=_text(null=True))
+
+
 DELIVERY = table(Delivery)
 
 QUIET_TARGET = table(QuietTarget)
 
 ENDED_SESSION = table(EndedSession)
 LEASE = table(Lease)
+OPERATOR_ACTION = table(OperatorAction)
 SCHEDULE = table(Schedule)
 SCHEDULE_RUN = table(ScheduleRun)
 TALLY = table(Tally)

@@ -153,6 +153,8 @@ class Cancellation(SQLModel, table=True):
     callback_queue: str | None = Field(default=None, sa_column=_text())
     trace: str | None = Field(default=None, sa_column=_text())
     """The producer's trace context (W3C ``traceparent``)."""
+    submitted_by: str | None = Field(default=None, sa_column=_text())
+    """The actor of the first transition: see ``rescind.config.actors``."""
     state: str = Field(sa_column=_text(null=False))
     reason: str | None = Field(default=None, sa_column=_text())
     provider_code: str | None = Field(default=None, sa_column=_text())
@@ -192,6 +194,8 @@ class Transition(SQLModel, table=True):
     reason: str | None = Field(default=None, sa_column=_text())
     evidence: str | None = Field(default=None, sa_column=_text())
     call_id: str | None = Field(default=None, sa_column=_text())
+    by: str | None = Field(default=None, sa_column=_text())
+    """Its actor; ``None`` is Rescind itself. The first has it in ``submitted_by``."""
 
 
 class Call(SQLModel, table=True):
@@ -230,6 +234,8 @@ class Lane(SQLModel, table=True):
     probe_at: int | None = Field(default=None, sa_column=_time())
     stalled_since: int | None = Field(default=None, sa_column=_time())
     """Since when the lane makes no progress, though work is due and allowed."""
+    held_by: str | None = Field(default=None, sa_column=_text())
+    """The actor who holds the lane; ``None`` if a fault of the account does."""
 
 
 def table(model: type[SQLModel]) -> Table:
@@ -239,9 +245,6 @@ def table(model: type[SQLModel]) -> Table:
 
 
 CANCELLATION = table(Cancellation)
-
 TRANSITION = table(Transition)
-
 CALL = table(Call)
-
 LANE = table(Lane)

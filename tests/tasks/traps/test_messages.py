@@ -9,6 +9,7 @@ from celery import Celery
 from rescind.config.accounts import load_accounts
 from rescind.intake.submissions import take_in
 from rescind.sandbox import Sandbox
+from tests.ledger.build import BY
 from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import (
     PROVIDER,
@@ -95,7 +96,7 @@ def test_orders_without_a_message_are_found_by_the_sweep(
     accounts = load_accounts(fleet.accounts)
     entries = [entry(order) for order in orders]
     # Simulate the loss of the notification that follows.
-    take_in(fleet.engine, accounts, settings.seal(), entries, datetime.now(UTC))
+    take_in(fleet.engine, accounts, settings.seal(), entries, datetime.now(UTC), by=BY)
     cancelled_once(fleet, orders)
 
 

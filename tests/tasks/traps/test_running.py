@@ -17,6 +17,7 @@ from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.findings import Level, redis_checks
 from rescind.sandbox import Sandbox
+from tests.ledger.build import BY
 from tests.tasks.conftest import Running, until
 from tests.tasks.traps.acts import (
     PROVIDER,
@@ -73,7 +74,7 @@ def _called(fleet: Running, orders: Iterable[str]) -> int:
 
 def hold(fleet: Running, account: str) -> None:
     with writing(fleet.engine) as connection:
-        held = hold_for_operator(LaneState(), datetime.now(UTC))
+        held = hold_for_operator(LaneState(), datetime.now(UTC), BY)
         write_lane(connection, (PROVIDER, account), held)
 
 

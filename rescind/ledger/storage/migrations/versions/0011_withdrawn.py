@@ -8,7 +8,7 @@ cannot change a table's check, and copies the table.
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

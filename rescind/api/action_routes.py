@@ -1,0 +1,40 @@
+"""The route that lists what operators did."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from rescind.api import cursors
+from rescind.api.callers import Reader
+from rescind.api.cancellation_routes import context_of
+from rescind.api.openapi import TOKEN_PROBLEMS
+from rescind.api.problem_details import JSON
+from rescind.api.response_models import Actions
+from rescind.ledger.reading.action_listing import actions_before, as_action
+from rescind.ledger.storage.transactions import reading
+
+router = APIRouter(prefix="/v1", tags=["actions"], responses=TOKEN_PROBLEMS)
+
+
+@router.get(
+    "/actions",
+    summary="What operators did, the newest first",
+    responses={200: {"model": Actions}},
+)
+def list_actions(
+    request: Request,
+    _caller: Reader,
+    limit: cursors.Limit = 50,
+    cursor: cursors.Cursor = None,
+) -> Response:
+    """Holds, resumes, retries, resent notifications and runs by hand, with who asked.
+
+    Who submitted a cancellation is `by` in its record.
+    """
+    before = cursors.before(cursor)
+    with reading(context_of(request).ledger()) as connection:
+        # One row more than the page shows tells whether another page follows.
+        rows = actions_before(connection, limit + 1, before)
+    more = cursors.after(rows[limit - 1].id) if len(rows) > limit else None
+    return JSON({"actions": [as_action(row) for row in rows[:limit]], "next": more})

@@ -1,0 +1,63 @@
+"""The page that lists what operators did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Row
+
+from rescind.dashboard.page_guard import DashboardRoute, Reader, TheDashboard
+from rescind.dashboard.rendering import page
+from rescind.dashboard.translation import _, ngettext
+from rescind.ledger.reading.action_listing import actions_before, as_action
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.text import storable
+
+PAGE = 50
+
+router = APIRouter(route_class=DashboardRoute)
+
+
+@router.get("/desk/actions")
+def activity(
+    request: Request, dashboard: TheDashboard, who: Reader, before: str = ""
+) -> Response:
+    """Who held, resumed, retried or resent, the newest first."""
+    del who
+    with reading(dashboard.engine) as connection:
+        rows = actions_before(connection, PAGE + 1, storable(before) or None)
+    return page(
+        request,
+        "activity.html",
+        actions=[_shown(row) for row in rows[:PAGE]],
+        older=rows[PAGE - 1].id if len(rows) > PAGE else None,
+    )
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    return {**as_action(row), "did": _did(row.action, row.number or 0)}
+
+
+def _did(action: str, number: int) -> str:
+    """The action in words; a later version's action as it is."""
+    retried = ngettext(
+        "retried %(num)s cancellation", "retried %(num)s cancellations", number
+    )
+    withdrew = ngettext(
+        "withdrew %(num)s cancellation", "withdrew %(num)s cancellations", number
+    )
+    resent = ngettext(
+        "resent %(num)s notification", "resent %(num)s notifications", number
+    )
+    words = {
+        "hold": _("held the lane"),
+        "resume": _("resumed the lane"),
+        "retry": retried,
+        "withdraw": withdrew,
+        "resend": resent,
+        "run": _("ran the schedule"),
+        "prune": _("deleted what ended before"),
+        "rotate": _("encrypted personal data with a new key"),
+    }
+    return words.get(action, action)

@@ -1,0 +1,150 @@
+"""Each command that changes something leaves its actor in the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import click
+import pytest
+import typer
+from sqlalchemy import Engine, select
+
+from rescind.cli.app import app
+from rescind.config.actors import command_actor
+from rescind.ledger.storage.side_tables import OPERATOR_ACTION
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
+from rescind.ledger.storage.transactions import open_ledger, reading
+from tests.cli.test_cli_support import Home
+from tests.cli.test_schedule_commands import RULES
+from tests.cli.test_webhook_commands import LOST, ended
+
+LANE = "notpanel/default"
+ORDER = f"{LANE}/ord_1"
+
+
+def nothing(_home: Home, _engine: Engine) -> None:
+    """The command needs nothing before it."""
+
+
+def a_failure(home: Home, _engine: Engine) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    home.end("failed", "attempts_exhausted")
+    home.change(submitted_by=None)
+
+
+def an_order_that_waits(home: Home, _engine: Engine) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    home.change(submitted_by=None)
+
+
+def a_file(home: Home, _engine: Engine) -> None:
+    home.write("orders.csv", "provider,order\nnotpanel,ord_1\n")
+
+
+def a_rule(home: Home, _engine: Engine) -> None:
+    home.write("schedules.toml", RULES)
+    home.write("orders.csv", "id,shop\nord_1,7\n")
+
+
+def a_lost_delivery(_home: Home, engine: Engine) -> None:
+    ended(engine, "a", LOST)
+
+
+ACTS: dict[str, tuple[Callable[[Home, Engine], None], Sequence[str]]] = {
+    "cancel": (nothing, ["notpanel", "ord_1"]),
+    "submit": (a_file, ["orders.csv"]),
+    "retry": (a_failure, [ORDER]),
+    "withdraw": (an_order_that_waits, [ORDER]),
+    "hold": (nothing, [LANE]),
+    "resume": (nothing, [LANE]),
+    "webhooks resend": (a_lost_delivery, ["--all-given-up"]),
+    "schedule run": (a_rule, ["nightly"]),
+    "prune": (nothing, ["--older-than", "365d"]),
+    "seal-key": (nothing, ["--rotate"]),
+}
+"""What each command that changes the ledger needs, and its arguments."""
+READ = {
+    *("actions", "doctor", "env", "lanes", "list", "show", "webhooks secret"),
+    *("schedule check", "schedule list", "schedule runs"),
+}
+START = {"api", "demo", "sandbox", "up"}
+"""Commands that start programs, whose own ways in are tested elsewhere."""
+SET_UP = {"init", "migrate"}
+"""Commands that make files or tables, in which there is no actor yet."""
+
+
+def commands(group: click.Command, prefix: str = "") -> Iterator[str]:
+    inner = getattr(group, "commands", None)
+    if inner is None:
+        yield prefix
+        return
+    for name, one in inner.items():
+        yield from commands(one, f"{prefix} {name}".strip())
+
+
+@pytest.fixture
+def engine(home: Home) -> Iterator[Engine]:
+    assert home.run("list").status == 0
+    engine = open_ledger(f"sqlite:///{home.path / '.rescind' / 'ledger.db'}")
+    yield engine
+    engine.dispose()
+
+
+def actors(engine: Engine) -> set[str]:
+    """The actors of all changes in the ledger, without those of the test's own rows."""
+    columns = (CANCELLATION.c.submitted_by, TRANSITION.c.by, OPERATOR_ACTION.c.by)
+    with reading(engine) as connection:
+        found = [connection.execute(select(one)).scalars().all() for one in columns]
+    return {one for some in found for one in some if one} - {"token:tests"}
+
+
+def test_every_command_that_changes_something_is_tried_here() -> None:
+    every = set(commands(typer.main.get_command(app)))
+    assert every == ACTS.keys() | READ | START | SET_UP
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_what_a_command_changes_has_its_actor(
+    home: Home, engine: Engine, name: str
+) -> None:
+    before, words = ACTS[name]
+    before(home, engine)
+    assert actors(engine) == set()
+    assert home.run(*name.split(), *words).status == 0
+    assert actors(engine) == {command_actor()}
+
+
+def test_actions_lists_who_did_what_the_newest_first(home: Home) -> None:
+    home.run("hold", LANE)
+    home.run("resume", LANE)
+    listed = home.run("actions", "--json").records
+    assert [(one["by"], one["action"], one["lane"]) for one in listed] == [
+        (command_actor(), "resume", LANE),
+        (command_actor(), "hold", LANE),
+    ]
+    some = home.run("actions", "--limit", "1")
+    assert "resume" in some.out
+    assert "hold" not in some.out
+    assert "newest 1: --limit shows more" in some.err
+
+
+def test_a_held_lane_shows_who_holds_it(home: Home) -> None:
+    held = home.run("hold", LANE)
+    assert held.out == f"{LANE} is held: `rescind resume {LANE}` resumes it\n"
+    [line] = [one for one in home.run("lanes").out.splitlines() if LANE in one]
+    assert line.endswith(f"held by an operator, {command_actor()}")
+    by = {one["lane"]: one["held_by"] for one in home.run("lanes", "--json").records}
+    assert (by[LANE], by["notpanel/second"]) == (command_actor(), None)
+
+
+def test_show_names_who_submitted_and_who_retried(home: Home, engine: Engine) -> None:
+    a_failure(home, engine)
+    home.change(submitted_by="token:shop")
+    home.run("retry", ORDER)
+    shown = home.run("show", ORDER).out
+    assert re.search(r"^by +token:shop$", shown, re.MULTILINE)
+    assert f" queued by {command_actor()}: retry" in shown
+    [record] = home.run("show", ORDER, "--json").records
+    steps = [step["by"] for step in record["history"]]
+    assert steps == ["token:shop", command_actor()]

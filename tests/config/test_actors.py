@@ -1,0 +1,73 @@
+"""Actors are short, plain texts, whatever a producer or a host calls itself."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from socket import gethostname
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rescind.config.actors import (
+    LONGEST,
+    celery_actor,
+    command_actor,
+    schedule_actor,
+    token_actor,
+)
+
+PLAIN = re.compile(rf"(celery|schedule):[\w.@+/?-]{{0,{LONGEST}}}", re.ASCII)
+anything = st.one_of(
+    st.text(), st.binary(), st.none(), st.integers(), st.lists(st.text())
+)
+
+
+@given(anything)
+def test_a_producers_name_is_bounded_and_plain(origin: Any) -> None:
+    assert PLAIN.fullmatch(celery_actor(origin))
+
+
+@given(st.text())
+def test_a_schedules_name_is_bounded_and_plain(name: str) -> None:
+    assert PLAIN.fullmatch(schedule_actor(name))
+
+
+@pytest.mark.parametrize(
+    ("origin", "actor"),
+    [
+        ("gen4711@shop-1.example.com", "celery:shop-1.example.com"),
+        ("a@b@c", "celery:c"),
+        ("host", "celery:host"),
+        ("gen1@token:ann", "celery:token?ann"),
+        ("gen1@a\nb", "celery:a?b"),
+        ("gen1@", "celery:unknown"),
+        (None, "celery:unknown"),
+        (7, "celery:unknown"),
+    ],
+)
+def test_a_producer_by_celery_is_named_by_its_host(origin: Any, actor: str) -> None:
+    assert celery_actor(origin) == actor
+
+
+def test_a_command_is_named_by_the_user_of_its_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    for variable in ("USER", "LOGNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "somebody-else")
+    assert command_actor() == f"cli:{user}@{gethostname()}"
+
+
+def test_a_user_without_a_name_is_named_by_the_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 3_999_999_999)
+    assert command_actor().startswith("cli:uid3999999999@")
+
+
+def test_a_token_is_named_by_its_name() -> None:
+    assert token_actor("shop") == "token:shop"

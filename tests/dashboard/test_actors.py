@@ -1,0 +1,257 @@
+"""Each way in that changes something leaves its actor in the ledger."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from fastapi.routing import APIRoute
+from sqlalchemy import Engine, select
+from structlog.testing import capture_logs
+
+from rescind.dashboard.sessions import Session
+from rescind.ledger.changes.lane_states import LaneState, read_lane
+from rescind.ledger.reading.queries import history
+from rescind.ledger.states import State
+from rescind.ledger.storage.side_tables import OPERATOR_ACTION
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
+from rescind.ledger.storage.transactions import reading
+from rescind.operations import actions, resending, withdrawal
+from rescind.provider.outcomes import Reason
+from tests.dashboard.stage import (
+    OPERATOR,
+    PANEL,
+    SUBMITTER,
+    Served,
+    Visitor,
+    end,
+    set_lane,
+    utc_now,
+)
+from tests.dashboard.test_undelivered import give_up
+from tests.ledger.build import add
+
+LANE = "notpanel/default"
+FAILED = (State.FAILED, Reason.UNRESOLVED)
+HELD = LaneState(held_at=utc_now(), held_reason="the key was refused")
+
+
+class Stage:
+    """The page and the API, with something to act on."""
+
+    def __init__(self, site: Served) -> None:
+        self.site, self.ledger = site, site.engine
+        self.page = site.visitor(OPERATOR)
+
+    def post(self, path: str, token: str = OPERATOR, **more: Any) -> None:
+        self.ask("POST", path, token, **more)
+
+    def delete(self, path: str) -> None:
+        self.ask("DELETE", path, OPERATOR)
+
+    def ask(self, method: str, path: str, token: str, **more: Any) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{self.site.base}/v1{path}"
+        done = requests.request(method, url, headers=headers, timeout=20, **more)
+        assert done.status_code < 300, done.text
+
+    def send(self, path: str, **form: str) -> None:
+        done = self.page.send(path, **form)
+        assert done.status_code in (200, 303), done.text
+
+    def failed(self) -> str:
+        return end(self.ledger, PANEL, "ord_1", *FAILED)
+
+    def waiting(self) -> str:
+        return add(self.ledger, order="ord_1", lane=PANEL)
+
+    def withdraw_by_key(self) -> None:
+        self.waiting()
+        self.delete(f"/cancellations/{LANE}/ord_1")
+
+    def submit(self) -> None:
+        entry = {"provider": "notpanel", "order": "ord_1"}
+        self.post("/cancellations", SUBMITTER, json=entry)
+
+    def resume(self) -> None:
+        set_lane(self.ledger, PANEL, HELD)
+        self.post(f"/lanes/{LANE}/resume")
+
+    def resume_on_the_page(self) -> None:
+        set_lane(self.ledger, PANEL, HELD)
+        self.send("/desk/lanes/resume", lane=LANE)
+
+    def resend(self) -> None:
+        [one] = give_up(self.ledger, 1)
+        self.send("/desk/undelivered/again", id=one)
+
+
+ANN, SHOP = "token:ann", "token:shop"
+ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
+    "/v1/cancellations": (Stage.submit, SHOP),
+    "/v1/cancellations/{id}/retry": (
+        lambda stage: stage.post(f"/cancellations/{stage.failed()}/retry"),
+        ANN,
+    ),
+    "/v1/cancellations/{id}": (
+        lambda stage: stage.delete(f"/cancellations/{stage.waiting()}"),
+        ANN,
+    ),
+    "/v1/cancellations/{provider}/{account}/{key:path}": (
+        Stage.withdraw_by_key,
+        ANN,
+    ),
+    "/desk/withdraw/now": (
+        lambda stage: stage.send("/desk/withdraw/now", id=stage.waiting()),
+        ANN,
+    ),
+    "/v1/lanes/{provider}/{account}/hold": (
+        lambda stage: stage.post(f"/lanes/{LANE}/hold"),
+        ANN,
+    ),
+    "/v1/lanes/{provider}/{account}/resume": (Stage.resume, ANN),
+    "/desk/lanes/hold": (lambda stage: stage.send("/desk/lanes/hold", lane=LANE), ANN),
+    "/desk/lanes/resume": (Stage.resume_on_the_page, ANN),
+    "/desk/retry/now": (
+        lambda stage: stage.send("/desk/retry/now", id=stage.failed()),
+        ANN,
+    ),
+    "/desk/undelivered/again": (Stage.resend, ANN),
+}
+"""What each route that changes the ledger is asked, and the actor of that."""
+CHANGE_NOTHING = {
+    *("/desk/sign-in", "/desk/sign-out"),
+    *("/desk/retry", "/desk/withdraw"),
+}
+"""Routes for forms that change nothing in the ledger."""
+
+
+def actors(engine: Engine) -> list[str]:
+    """The actors of all changes in the ledger, without those of the test's own rows."""
+    columns = (CANCELLATION.c.submitted_by, TRANSITION.c.by, OPERATOR_ACTION.c.by)
+    with reading(engine) as connection:
+        found = [connection.execute(select(one)).scalars().all() for one in columns]
+    return [one for some in found for one in some if one and one != "token:tests"]
+
+
+@pytest.fixture
+def stage(site: Served) -> Stage:
+    return Stage(site)
+
+
+def every(router: Any) -> Iterator[APIRoute]:
+    for one in router.routes:
+        if isinstance(one, APIRoute):
+            yield one
+        elif hasattr(one, "original_router"):
+            yield from every(one.original_router)
+
+
+def routes(site: Served) -> set[str]:
+    return {one.path for one in every(site.app) if one.methods - {"GET", "HEAD"}}
+
+
+def test_every_route_that_changes_something_is_tried_here(site: Served) -> None:
+    assert routes(site) == ACTS.keys() | CHANGE_NOTHING
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_what_a_route_changes_has_its_actor(stage: Stage, path: str) -> None:
+    act, actor = ACTS[path]
+    act(stage)
+    assert set(actors(stage.ledger)) == {actor}
+
+
+@pytest.mark.parametrize("module", [actions, resending, withdrawal])
+def test_no_operation_can_be_asked_for_without_an_actor(module: Any) -> None:
+    """An operation that writes names its actor, and has no default for it."""
+    for name, one in inspect.getmembers(module, inspect.isfunction):
+        if one.__module__ == module.__name__ and "writing(" in inspect.getsource(one):
+            its = inspect.signature(one).parameters["by"]
+            assert its.default is inspect.Parameter.empty, name
+
+
+def test_the_log_says_who_held_a_lane(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "rescind.operations")
+    with capture_logs() as said:
+        stage.send("/desk/lanes/hold", lane=LANE)
+    [line] = [one for one in said if one["event"] == "operator action"]
+    assert (line["by"], line["action"], line["lane"]) == (ANN, "hold", LANE)
+
+
+# --- the pages ------------------------------------------------------------------------
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+
+
+def test_the_activity_page_lists_what_was_done(stage: Stage) -> None:
+    assert "Nobody has held" in stage.page.get("/desk/actions").text
+    stage.send("/desk/lanes/hold", lane=LANE)
+    one = stage.failed()
+    stage.send("/desk/retry/now", id=one)
+    stage.resend()
+    page = stage.page.get("/desk/actions").text
+    said = words(page)
+    for what in ("held the lane", "retried 1 cancellation", "resent 1 notification"):
+        assert f"token:ann {what} {LANE}" in said
+    assert f'href="/desk/cancellations/{one}"' in page
+    assert said.index("resent") < said.index("retried 1") < said.index("held the lane")
+
+
+def test_older_activity_is_on_further_pages(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rescind.dashboard.activity.PAGE", 1)
+    stage.send("/desk/lanes/hold", lane=LANE)
+    stage.send("/desk/lanes/resume", lane=LANE)
+    first = stage.page.get("/desk/actions").text
+    assert "resumed the lane" in first
+    assert "held the lane" not in first
+    [older] = re.findall(r'href="(/desk/actions\?before=[^"]+)"', first)
+    second = stage.page.get(older).text
+    assert "held the lane" in second
+    assert "resumed the lane" not in second
+
+
+def test_the_page_of_an_order_says_who_submitted_and_who_retried(stage: Stage) -> None:
+    one = stage.failed()
+    stage.send("/desk/retry/now", id=one)
+    with reading(stage.ledger) as connection:
+        steps = history(connection, one)
+    assert [steps[0]["by"], steps[-1]["by"]] == ["token:tests", ANN]
+    said = words(stage.page.get(f"/desk/cancellations/{one}").text)
+    assert "Submitted by token:tests" in said
+    assert said.count("by token:ann") == 1
+
+
+def test_a_held_lane_shows_who_holds_it(stage: Stage) -> None:
+    stage.send("/desk/lanes/hold", lane=LANE)
+    with reading(stage.ledger) as connection:
+        assert read_lane(connection, PANEL).held_by == ANN
+    assert "by token:ann" in words(stage.page.get("/").text)
+
+
+def test_the_pages_actor_is_decided_in_one_place(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another way to sign in changes ``Session.actor`` alone."""
+    monkeypatch.setattr(Session, "actor", property(lambda _: "oidc:ann@example.com"))
+    pages = [path for path in ACTS if path.startswith("/desk/")]
+    for path in pages:
+        ACTS[path][0](stage)
+    assert set(actors(stage.ledger)) == {"oidc:ann@example.com"}
+
+
+def test_a_reader_sees_the_activity_and_a_stranger_does_not(
+    reader: Visitor, stranger: Visitor
+) -> None:
+    assert reader.get("/desk/actions").status_code == 200
+    assert stranger.get("/desk/actions").status_code == 303
