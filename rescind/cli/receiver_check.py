@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from rescind.cli import output
+from rescind.cli import connections, output
+from rescind.config.actors import command_actor
 from rescind.config.settings import settings
 from rescind.config.times import utc_now
 from rescind.errors.exit_statuses import UNREACHABLE
 from rescind.errors.reported import CommandError
+from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.deliveries.store import target_of
+from rescind.ledger.storage.transactions import writing
 from rescind.webhooks.sample_event import send_test_event
 
 
@@ -15,6 +19,10 @@ def send(address: str, *, as_json: bool) -> None:
     callbacks = settings().callbacks
     if (why := callbacks.why_not(address)) is not None:
         raise CommandError(f"the address {why}", problem="webhook-settings")
+    # Of the address only the host is kept: the rest may hold a secret.
+    asked = Subject(detail=target_of(address))
+    with writing(connections.need_ledger()) as connection:
+        record_action(connection, command_actor(), Action.TEST, asked, utc_now())
     result = send_test_event(callbacks, address, utc_now())
     if as_json:
         output.emit_json(

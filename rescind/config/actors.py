@@ -13,12 +13,17 @@ from socket import gethostname
 
 LONGEST = 100
 """Characters of an actor's name; longer names are cut."""
-_UNUSUAL = re.compile(r"[^\w.@+/-]", re.ASCII)
+_UNUSUAL = re.compile(r"[^\w.@+/-]")
 
 
 def token_actor(name: str) -> str:
     """A caller of the HTTP API, or a user of the dashboard, by the token's name."""
     return f"token:{name}"
+
+
+def user_actor(name: str) -> str:
+    """A user of the dashboard, as the OpenID Connect provider calls the user."""
+    return f"oidc:{_name(name)}"
 
 
 def schedule_actor(name: str) -> str:

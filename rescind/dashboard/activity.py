@@ -57,6 +57,7 @@ def _did(action: str, number: int) -> str:
         "withdraw": withdrew,
         "resend": resent,
         "run": _("ran the schedule"),
+        "test": _("sent a test event to"),
         "prune": _("deleted what ended before"),
         "rotate": _("encrypted personal data with a new key"),
     }

@@ -14,6 +14,7 @@ from hashlib import sha256
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from rescind.config.access_tokens import Access, Scope, Token
+from rescind.config.actors import token_actor, user_actor
 from rescind.config.openid_settings import OpenId
 
 LASTS = timedelta(hours=12)
@@ -40,8 +41,9 @@ class Session:
 
     @property
     def actor(self) -> str:
-        """Who it is, as the ledger keeps it: ``token:NAME`` or ``oidc:NAME``."""
-        return f"{self.kind}:{self.name}"
+        """Who it is, as the ledger's ``by`` has it: ``token:NAME`` or ``oidc:NAME``."""
+        of = user_actor if self.kind == USER else token_actor
+        return of(self.name)
 
 
 class Sessions:

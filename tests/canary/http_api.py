@@ -36,7 +36,14 @@ def ask(world: World, name: str, path: str, body: str | None = None) -> None:
 def from_api(world: World) -> None:
     for path in (
         *("/v1/cancellations?limit=1000", "/v1/cancellations?provider=akinon"),
-        *("/v1/lanes?exact=true", "/v1/webhooks", "/metrics", "/healthz", "/readyz"),
+        *(
+            "/v1/lanes?exact=true",
+            "/v1/webhooks",
+            "/v1/actions",
+            "/metrics",
+            "/healthz",
+            "/readyz",
+        ),
         f"/v1/cancellations/akinon/default/{50_000}",
         f"/v1/cancellations/{IBAN}",
         f"/v1/cancellations?limit={IBAN}&state={IBAN}&cursor={IBAN}",

@@ -55,7 +55,13 @@ def from_desk(world: World) -> None:
         signed_in = visitor.post(f"{base}/desk/sign-in", data=form, timeout=20)
         world.seen["desk cookie"] = str(visitor.cookies.get_dict()).encode()
         assert signed_in.ok
-        paths = ["/", "/desk/groups", "/desk/undelivered", "/desk/search?q=50001"]
+        paths = [
+            "/",
+            "/desk/groups",
+            "/desk/undelivered",
+            "/desk/actions",
+            "/desk/search?q=50001",
+        ]
         paths += [f"/desk/ended?state={s}" for s in ("failed", "rejected", "expired")]
         listed = world.seen["list --limit 10000 --json"].splitlines()
         for record in map(json.loads, listed):

@@ -51,6 +51,12 @@ def a_lost_delivery(_home: Home, engine: Engine) -> None:
     ended(engine, "a", LOST)
 
 
+def an_allowed_receiver(home: Home, _engine: Engine) -> None:
+    secret = f"RESCIND_WEBHOOK_SECRET=whsec_{'A' * 32}"
+    allowed = ["RESCIND_WEBHOOK_HOSTS=127.0.0.1:*", "RESCIND_WEBHOOK_PRIVATE=true"]
+    home.write(".env", "\n".join([secret, *allowed]))
+
+
 ACTS: dict[str, tuple[Callable[[Home, Engine], None], Sequence[str]]] = {
     "cancel": (nothing, ["notpanel", "ord_1"]),
     "submit": (a_file, ["orders.csv"]),
@@ -59,11 +65,13 @@ ACTS: dict[str, tuple[Callable[[Home, Engine], None], Sequence[str]]] = {
     "hold": (nothing, [LANE]),
     "resume": (nothing, [LANE]),
     "webhooks resend": (a_lost_delivery, ["--all-given-up"]),
+    "webhooks test": (an_allowed_receiver, ["http://127.0.0.1:1/hush"]),
     "schedule run": (a_rule, ["nightly"]),
     "prune": (nothing, ["--older-than", "365d"]),
     "seal-key": (nothing, ["--rotate"]),
 }
 """What each command that changes the ledger needs, and its arguments."""
+NOBODY_ANSWERS = {"webhooks test"}
 READ = {
     *("actions", "doctor", "env", "lanes", "list", "show", "webhooks secret"),
     *("schedule check", "schedule list", "schedule runs"),
@@ -111,8 +119,18 @@ def test_what_a_command_changes_has_its_actor(
     before, words = ACTS[name]
     before(home, engine)
     assert actors(engine) == set()
-    assert home.run(*name.split(), *words).status == 0
+    status = 3 if name in NOBODY_ANSWERS else 0
+    assert home.run(*name.split(), *words).status == status
     assert actors(engine) == {command_actor()}
+
+
+def test_a_test_event_keeps_of_the_address_only_the_host(
+    home: Home, engine: Engine
+) -> None:
+    an_allowed_receiver(home, engine)
+    home.run("webhooks", "test", "http://127.0.0.1:1/hush?key=secret")
+    [action] = home.run("actions", "--json").records
+    assert (action["action"], action["detail"]) == ("test", "127.0.0.1:1")
 
 
 def test_actions_lists_who_did_what_the_newest_first(home: Home) -> None:

@@ -18,9 +18,10 @@ from rescind.config.actors import (
     command_actor,
     schedule_actor,
     token_actor,
+    user_actor,
 )
 
-PLAIN = re.compile(rf"(celery|schedule):[\w.@+/?-]{{0,{LONGEST}}}", re.ASCII)
+PLAIN = re.compile(rf"(celery|oidc|schedule):[\w.@+/?-]{{0,{LONGEST}}}")
 anything = st.one_of(
     st.text(), st.binary(), st.none(), st.integers(), st.lists(st.text())
 )
@@ -32,8 +33,10 @@ def test_a_producers_name_is_bounded_and_plain(origin: Any) -> None:
 
 
 @given(st.text())
-def test_a_schedules_name_is_bounded_and_plain(name: str) -> None:
-    assert PLAIN.fullmatch(schedule_actor(name))
+def test_a_schedules_or_a_users_name_is_bounded_and_plain(name: str) -> None:
+    for actor in (schedule_actor(name), user_actor(name)):
+        assert PLAIN.fullmatch(actor)
+        assert actor.encode()  # no half of a surrogate pair, which no database stores
 
 
 @pytest.mark.parametrize(

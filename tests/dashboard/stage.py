@@ -27,6 +27,7 @@ from rescind.config.settings import Settings
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import LaneState, register_lanes, write_lane
+from rescind.ledger.changes.operator_actions import Action, Subject, record_action
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.seal import new_key
@@ -284,8 +285,17 @@ def _a_good_day(connection: Connection, now: datetime) -> None:
         end_in(connection, PARCEL, f"862100{n}", *late, **whole)
 
 
+def an_action(engine: Engine, action: Action, subject: Subject, at: datetime) -> None:
+    """Something that an operator did."""
+    with writing(engine) as connection:
+        record_action(connection, "token:ann", action, subject, at)
+
+
 def a_day(engine: Engine, now: datetime) -> None:
     """Fill the ledger with a day's work: most cancellations went well, some did not."""
+    an_action(engine, Action.HOLD, Subject(PARCEL), now - timedelta(hours=3))
+    an_action(engine, Action.RESUME, Subject(PARCEL), now - timedelta(hours=2))
+    an_action(engine, Action.RETRY, Subject(PANEL, None, 12), now - timedelta(hours=2))
     with writing(engine) as connection:
         _a_good_day(connection, now)
     at = now - timedelta(hours=5)

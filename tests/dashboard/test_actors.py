@@ -127,7 +127,7 @@ CHANGE_NOTHING = {
     *("/desk/sign-in", "/desk/sign-out"),
     *("/desk/retry", "/desk/withdraw"),
 }
-"""Routes for forms that change nothing in the ledger."""
+"""Routes that change no cancellation, lane or notification."""
 
 
 def actors(engine: Engine) -> list[str]:
@@ -242,8 +242,8 @@ def test_a_held_lane_shows_who_holds_it(stage: Stage) -> None:
 def test_the_pages_actor_is_decided_in_one_place(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another way to sign in changes ``Session.actor`` alone."""
-    monkeypatch.setattr(Session, "actor", property(lambda _: "oidc:ann@example.com"))
+    """How somebody signed in changes ``Session.actor`` alone."""
+    monkeypatch.setattr(Session, "actor", "oidc:ann@example.com")
     pages = [path for path in ACTS if path.startswith("/desk/")]
     for path in pages:
         ACTS[path][0](stage)

@@ -44,6 +44,7 @@ PAGES = [
     "/desk/search?q=8621001",
     "/desk/search?q=nowhere",
     "/desk/groups",
+    "/desk/actions",
     "/desk/lanes/hold?lane=ithink/default",
     "/desk/cancellations/ONE",
     "/desk/cancellations/nothing",

@@ -28,6 +28,8 @@ class Action(StrEnum):
     RESEND = "resend"
     RUN = "run"
     """A schedule was run by hand."""
+    TEST = "test"
+    """A test event was sent to a receiver."""
     PRUNE = "prune"
     ROTATE = "rotate"
     """The sealed data was encrypted with another key."""
@@ -44,7 +46,8 @@ class Subject:
     number: int | None = None
     """How many cancellations, or notifications, it changes."""
     detail: str | None = None
-    """For ``PRUNE``, the time before which the deleted records ended."""
+    """For ``PRUNE``, the time before which the deleted records ended; for ``TEST``, the
+    receiver's host."""
 
 
 def record_action(
