@@ -44,6 +44,9 @@ def _did(action: str, number: int) -> str:
     retried = ngettext(
         "retried %(num)s cancellation", "retried %(num)s cancellations", number
     )
+    withdrew = ngettext(
+        "withdrew %(num)s cancellation", "withdrew %(num)s cancellations", number
+    )
     resent = ngettext(
         "resent %(num)s notification", "resent %(num)s notifications", number
     )
@@ -51,6 +54,7 @@ def _did(action: str, number: int) -> str:
         "hold": _("held the lane"),
         "resume": _("resumed the lane"),
         "retry": retried,
+        "withdraw": withdrew,
         "resend": resent,
         "run": _("ran the schedule"),
         "test": _("sent a test event to"),

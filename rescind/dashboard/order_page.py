@@ -15,6 +15,8 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.selection import may_be_retried
+from rescind.dashboard.translation import _
+from rescind.dashboard.withdraw_pages import may_be_withdrawn
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.states import EDGES, State
 from rescind.ledger.storage.transactions import reading
@@ -51,8 +53,15 @@ def one(
         steps=[_step(step) for step in steps],
         advice=advice(record["provider"], record["state"], record["reason"]),
         retryable=may_be_retried(record),
-        notice=NOTICES.get(done),
+        withdrawable=may_be_withdrawn(record),
+        notice=_notice(done),
     )
+
+
+def _notice(done: str) -> str | None:
+    if done == "withdrawn":
+        return _("It is withdrawn: nothing is sent to the provider.")
+    return NOTICES.get(done)
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:

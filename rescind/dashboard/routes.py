@@ -19,6 +19,7 @@ from rescind.dashboard import (
     static_files,
     undelivered,
     workers_page,
+    withdraw_pages,
 )
 
 router = APIRouter()
@@ -36,6 +37,7 @@ for part in (
     notifications_page,
     schedules_page,
     workers_page,
+    withdraw_pages,
     activity,
 ):
     router.include_router(part.router)

@@ -15,7 +15,7 @@ from rescind.dashboard.page_guard import RefusedError
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
-from rescind.ledger.states import State
+from rescind.ledger.states import RETRYABLE, State
 from rescind.provider.text import storable
 
 PAGE = 50
@@ -42,7 +42,7 @@ class Listed:
 
 def may_be_retried(record: dict[str, Any]) -> bool:
     """Whether it can be retried: it has ended, and its submission was valid."""
-    return record["state"] in ENDED and not record["key"].startswith(REFUSED_KEY)
+    return record["state"] in RETRYABLE and not record["key"].startswith(REFUSED_KEY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,8 @@ class Change:
     evidence: str | None = None
     attempted: bool = False
     """Whether it ends attempts: cancels that may have reached the provider."""
+    by: str | None = None
+    """The actor who asked for it; ``None`` if it is Rescind's own decision."""
 
 
 JsonObject = Mapping[str, Any]

@@ -33,6 +33,11 @@ def a_failure(home: Home, _engine: Engine) -> None:
     home.change(submitted_by=None)
 
 
+def an_order_that_waits(home: Home, _engine: Engine) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    home.change(submitted_by=None)
+
+
 def a_file(home: Home, _engine: Engine) -> None:
     home.write("orders.csv", "provider,order\nnotpanel,ord_1\n")
 
@@ -56,6 +61,7 @@ ACTS: dict[str, tuple[Callable[[Home, Engine], None], Sequence[str]]] = {
     "cancel": (nothing, ["notpanel", "ord_1"]),
     "submit": (a_file, ["orders.csv"]),
     "retry": (a_failure, [ORDER]),
+    "withdraw": (an_order_that_waits, [ORDER]),
     "hold": (nothing, [LANE]),
     "resume": (nothing, [LANE]),
     "webhooks resend": (a_lost_delivery, ["--all-given-up"]),

@@ -20,7 +20,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.side_tables import OPERATOR_ACTION
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading
-from rescind.operations import actions, resending
+from rescind.operations import actions, resending, withdrawal
 from rescind.provider.outcomes import Reason
 from tests.dashboard.stage import (
     OPERATOR,
@@ -33,6 +33,7 @@ from tests.dashboard.stage import (
     utc_now,
 )
 from tests.dashboard.test_undelivered import give_up
+from tests.ledger.build import add
 
 LANE = "notpanel/default"
 FAILED = (State.FAILED, Reason.UNRESOLVED)
@@ -47,9 +48,15 @@ class Stage:
         self.page = site.visitor(OPERATOR)
 
     def post(self, path: str, token: str = OPERATOR, **more: Any) -> None:
+        self.ask("POST", path, token, **more)
+
+    def delete(self, path: str) -> None:
+        self.ask("DELETE", path, OPERATOR)
+
+    def ask(self, method: str, path: str, token: str, **more: Any) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         url = f"{self.site.base}/v1{path}"
-        done = requests.post(url, headers=headers, timeout=20, **more)
+        done = requests.request(method, url, headers=headers, timeout=20, **more)
         assert done.status_code < 300, done.text
 
     def send(self, path: str, **form: str) -> None:
@@ -58,6 +65,13 @@ class Stage:
 
     def failed(self) -> str:
         return end(self.ledger, PANEL, "ord_1", *FAILED)
+
+    def waiting(self) -> str:
+        return add(self.ledger, order="ord_1", lane=PANEL)
+
+    def withdraw_by_key(self) -> None:
+        self.waiting()
+        self.delete(f"/cancellations/{LANE}/ord_1")
 
     def submit(self) -> None:
         entry = {"provider": "notpanel", "order": "ord_1"}
@@ -83,6 +97,18 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
         lambda stage: stage.post(f"/cancellations/{stage.failed()}/retry"),
         ANN,
     ),
+    "/v1/cancellations/{id}": (
+        lambda stage: stage.delete(f"/cancellations/{stage.waiting()}"),
+        ANN,
+    ),
+    "/v1/cancellations/{provider}/{account}/{key:path}": (
+        Stage.withdraw_by_key,
+        ANN,
+    ),
+    "/desk/withdraw/now": (
+        lambda stage: stage.send("/desk/withdraw/now", id=stage.waiting()),
+        ANN,
+    ),
     "/v1/lanes/{provider}/{account}/hold": (
         lambda stage: stage.post(f"/lanes/{LANE}/hold"),
         ANN,
@@ -97,7 +123,10 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     "/desk/undelivered/again": (Stage.resend, ANN),
 }
 """What each route that changes the ledger is asked, and the actor of that."""
-CHANGE_NOTHING = {"/desk/sign-in", "/desk/sign-out", "/desk/retry"}
+CHANGE_NOTHING = {
+    *("/desk/sign-in", "/desk/sign-out"),
+    *("/desk/retry", "/desk/withdraw"),
+}
 """Routes that change no cancellation, lane or notification."""
 
 
@@ -138,7 +167,7 @@ def test_what_a_route_changes_has_its_actor(stage: Stage, path: str) -> None:
     assert set(actors(stage.ledger)) == {actor}
 
 
-@pytest.mark.parametrize("module", [actions, resending])
+@pytest.mark.parametrize("module", [actions, resending, withdrawal])
 def test_no_operation_can_be_asked_for_without_an_actor(module: Any) -> None:
     """An operation that writes names its actor, and has no default for it."""
     for name, one in inspect.getmembers(module, inspect.isfunction):

@@ -24,6 +24,7 @@ class Action(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     RETRY = "retry"
+    WITHDRAW = "withdraw"
     RESEND = "resend"
     RUN = "run"
     """A schedule was run by hand."""

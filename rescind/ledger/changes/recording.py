@@ -229,5 +229,5 @@ def _transition(change: Change, at: int) -> dict[str, Any]:
         "reason": change.to.reason,
         "evidence": change.evidence,
         "call_id": change.call_id,
-        "by": None,
+        "by": change.by,
     }
