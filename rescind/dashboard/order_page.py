@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from rescind.dashboard.advice import advice
-from rescind.dashboard.listing_filter import may_be_retried
+from rescind.dashboard.list_pages import may_be_retried
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     Reader,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from rescind.dashboard import (
+    csv_export,
     event_stream,
     lane_actions,
     lists,
@@ -13,11 +14,13 @@ from rescind.dashboard import (
     retry_pages,
     sign_in,
     static_files,
+    statistics_page,
     undelivered,
 )
 
 router = APIRouter()
 for part in (
+    csv_export,
     overview,
     lists,
     order_page,
@@ -26,6 +29,7 @@ for part in (
     sign_in,
     event_stream,
     static_files,
+    statistics_page,
     undelivered,
 ):
     router.include_router(part.router)
