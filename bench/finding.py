@@ -23,6 +23,7 @@ from bench.ledgers import SERIES
 from rescind.browse.browse_ranges import Wanted
 from rescind.browse.browsing import Sort, browse
 from rescind.browse.part_search import find_part
+from rescind.browse.search_indexing import PASSES, index_some
 from rescind.ledger.changes.claims import Wanted as Claim
 from rescind.ledger.changes.claims import claim_many
 from rescind.ledger.changes.insertion import insert_new
@@ -301,8 +302,13 @@ def _time(engine: Engine, name: str, one: Callable[[Connection], int]) -> None:
 # --- what the indexes cost ------------------------------------------------------------
 
 
+Speed = tuple[float, float]
+"""Orders a second, and this process's time for each in µs: the second is worth more on
+a loaded machine, but leaves out PostgreSQL's own time."""
+
+
 def inserts(engine: Engine, url: str) -> None:
-    """Print orders a second through insert, claim and record, with and without."""
+    """Print the speed of insert, claim and record, with and without the indexes."""
     whole = "CREATE INDEX ix_ended ON cancellation (provider, account, state,"
     whole += " finished_at, id) WHERE finished_at IS NOT NULL"
     with writing(engine) as connection:
@@ -319,18 +325,55 @@ def inserts(engine: Engine, url: str) -> None:
                 job.stdout.readline()
             beside = _cycles(engine, BATCHES)
             job.terminate()
-        print(f"without ix_ended: {bare:,.0f}; with it: {indexed:,.0f};", end=" ")
-        print(f"with it and the search job: {beside:,.0f} orders a second", flush=True)
+        _say("without ix_ended", bare)
+        _say("with it", indexed)
+        _say("with it, and the search job beside it", beside)
         if not turn:
             with writing(engine) as connection:
                 connection.execute(text("DROP INDEX ix_ended"))
 
+    _say("the search job alone", _indexing(engine))
 
-def _cycles(engine: Engine, batches: int) -> float:
-    began = time.perf_counter()
-    for _ in range(batches):
-        _cycle(engine, datetime.now(UTC))
-    return batches * BATCH / (time.perf_counter() - began)
+
+def _say(name: str, speed: Speed) -> None:
+    each = f"{speed[1]:,.0f} µs of this process"
+    print(f"{name}: {speed[0]:,.0f} orders a second, {each}", flush=True)
+
+
+@contextmanager
+def _measured(number: list[int], speed: list[float]) -> Iterator[None]:
+    began, spent = time.perf_counter(), time.process_time()
+    yield
+    done = sum(number)
+    speed += [
+        done / (time.perf_counter() - began),
+        (time.process_time() - spent) * 1e6 / done,
+    ]
+
+
+def _cycles(engine: Engine, batches: int) -> Speed:
+    number, speed = [batches * BATCH], list[float]()
+    with _measured(number, speed):
+        for _ in range(batches):
+            _cycle(engine, datetime.now(UTC))
+    return speed[0], speed[1]
+
+
+def _indexing(engine: Engine) -> Speed:
+    """The speed of the search job, over what it has left to do."""
+    with reading(engine) as connection:
+        left = text(
+            "SELECT count(*) FROM cancellation c WHERE NOT EXISTS (SELECT 1"
+            " FROM search_entry e WHERE e.cancellation_id = c.id)"
+        )
+        for statement in WHOLE if _is_pg(engine.dialect.name) else ():
+            connection.execute(text(statement))
+        number = [int(connection.execute(left).scalar_one())]
+    speed = list[float]()
+    with _measured(number, speed):
+        while index_some(engine, PASSES[0], datetime.now(UTC) + timedelta(minutes=1)):
+            pass
+    return speed[0], speed[1]
 
 
 def _cycle(engine: Engine, now: datetime) -> None:

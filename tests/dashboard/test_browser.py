@@ -43,6 +43,7 @@ PAGES = [
     "/desk/undelivered",
     "/desk/cancellations?q=8621001",
     "/desk/cancellations?q=nowhere",
+    "/desk/statistics",
     "/desk/groups",
     "/desk/lanes/hold?lane=ithink/default",
     "/desk/cancellations/ONE",
@@ -162,9 +163,9 @@ def test_the_keyboard_alone_is_enough(chromium: Browser, site: Served) -> None:
         page.get_by_role("heading", name="Overview").wait_for()
         page.keyboard.press("Tab")
         assert _focused(page) == "Skip to the content"
-        _tab_to(page, "To review")
+        _tab_to(page, "Cancellations")
         page.keyboard.press("Enter")
-        page.get_by_role("heading", name="To review").wait_for()
+        page.get_by_role("heading", name="Cancellations").wait_for()
         _tab_to(page, "ord_1")
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="ord_1").wait_for()
@@ -195,7 +196,7 @@ def test_it_works_without_scripts(chromium: Browser, site: Served) -> None:
     one = end(site.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
     with opened(chromium, base_url=site.base, java_script_enabled=False) as page:
         enter(page, OPERATOR)
-        page.get_by_label("Order, key, id or group").fill("ord_1")
+        page.get_by_label("Find an order").fill("ord_1")
         page.get_by_role("button", name="Search").click()
         page.get_by_role("link", name="ord_1").click()
         page.get_by_role("button", name="Retry…").click()

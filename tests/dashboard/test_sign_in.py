@@ -37,6 +37,8 @@ PAGES = [
     "/desk/cancellations",
     "/desk/undelivered",
     "/desk/cancellations?q=1",
+    "/desk/cancellations.csv",
+    "/desk/statistics",
     "/desk/groups",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
