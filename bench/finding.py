@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
 from bench.ledgers import SERIES
 from rescind.browse.browse_ranges import Wanted
@@ -125,10 +125,23 @@ def ledger(kind: str, home: Path, name: str) -> Iterator[tuple[Engine, str]]:
 
     server = get_server(home / "postgres", cleanup_mode="stop")
     try:
-        with _opened(str(server.get_uri(driver="psycopg"))) as found:
+        admin = make_url(str(server.get_uri(driver="psycopg")))
+        _make_database(admin, name)
+        with _opened(admin.set(database=name).render_as_string(False)) as found:
             yield found
     finally:
         server.cleanup()
+
+
+def _make_database(admin: URL, name: str) -> None:
+    engine = create_engine(admin, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        if name == "inserts":
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        there = "SELECT 1 FROM pg_database WHERE datname = :name"
+        if not connection.execute(text(there), {"name": name}).scalar():
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
 
 
 @contextmanager
