@@ -40,6 +40,9 @@ PAGES = [
     "/desk/cancellations.csv",
     "/desk/statistics",
     "/desk/groups",
+    "/desk/schedules",
+    "/desk/notifications",
+    "/desk/workers",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
 ]
@@ -49,6 +52,8 @@ ACTS = [
     "/desk/retry",
     "/desk/retry/now",
     "/desk/undelivered/again",
+    "/desk/schedules/run",
+    "/desk/notifications/test",
 ]
 
 
