@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from rescind.dashboard import (
     activity,
+    csv_export,
     event_stream,
     lane_actions,
     lists,
@@ -17,6 +18,7 @@ from rescind.dashboard import (
     schedules_page,
     sign_in,
     static_files,
+    statistics_page,
     undelivered,
     workers_page,
     withdraw_pages,
@@ -24,6 +26,7 @@ from rescind.dashboard import (
 
 router = APIRouter()
 for part in (
+    csv_export,
     overview,
     lists,
     order_page,
@@ -33,6 +36,7 @@ for part in (
     openid_sign_in,
     event_stream,
     static_files,
+    statistics_page,
     undelivered,
     notifications_page,
     schedules_page,

@@ -32,17 +32,18 @@ from tests.ledger.delivering import GONE, ended, holding, settling
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-OTHERWISE = {"/", "/desk/ended", "/desk/cancellations/ONE"}
+OTHERWISE = {"/", "/desk/cancellations?state=failed", "/desk/cancellations/ONE"}
 """Pages that have another layout on a phone."""
 PAGES = [
     "/desk/sign-in",
     "/",
-    "/desk/ended",
-    "/desk/ended?state=rejected&group=nightly",
-    "/desk/ended?state=expired",
+    "/desk/cancellations?state=failed",
+    "/desk/cancellations?state=rejected&group=nightly",
+    "/desk/cancellations?state=expired",
     "/desk/undelivered",
-    "/desk/search?q=8621001",
-    "/desk/search?q=nowhere",
+    "/desk/cancellations?q=8621001",
+    "/desk/cancellations?q=nowhere",
+    "/desk/statistics",
     "/desk/groups",
     "/desk/actions",
     "/desk/lanes/hold?lane=ithink/default",
@@ -88,7 +89,7 @@ def test_a_held_lane_is_resumed_and_another_held(site: Served, page: Page) -> No
 def test_all_of_a_page_are_ticked_and_retried(site: Served, page: Page) -> None:
     failed = (State.FAILED, Reason.ATTEMPTS_EXHAUSTED)
     ids = [end(site.engine, PANEL, f"ord_{n}", *failed) for n in range(3)]
-    page.goto("/desk/ended")
+    page.goto("/desk/cancellations?state=failed")
     page.get_by_label("All on this page").check()
     page.get_by_label("Tick ord_1").uncheck()
     page.get_by_role("button", name="Retry the ticked…").click()
@@ -103,7 +104,7 @@ def test_all_of_a_page_are_ticked_and_retried(site: Served, page: Page) -> None:
 
 def test_a_filter_updates_the_list_without_a_new_page(site: Served, page: Page) -> None:
     a_day(site.engine, utc_now())
-    page.goto("/desk/ended")
+    page.goto("/desk/cancellations?state=failed")
     page.evaluate("window.sameDocument = true")
     page.get_by_label("Provider").select_option("dukkango")
     page.get_by_text("ord_78").wait_for(state="detached")
@@ -163,9 +164,9 @@ def test_the_keyboard_alone_is_enough(chromium: Browser, site: Served) -> None:
         page.get_by_role("heading", name="Overview").wait_for()
         page.keyboard.press("Tab")
         assert _focused(page) == "Skip to the content"
-        _tab_to(page, "To review")
+        _tab_to(page, "Cancellations")
         page.keyboard.press("Enter")
-        page.get_by_role("heading", name="To review").wait_for()
+        page.get_by_role("heading", name="Cancellations").wait_for()
         _tab_to(page, "ord_1")
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="ord_1").wait_for()
@@ -196,7 +197,7 @@ def test_it_works_without_scripts(chromium: Browser, site: Served) -> None:
     one = end(site.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
     with opened(chromium, base_url=site.base, java_script_enabled=False) as page:
         enter(page, OPERATOR)
-        page.get_by_label("Order, key, id or group").fill("ord_1")
+        page.get_by_label("Find an order").fill("ord_1")
         page.get_by_role("button", name="Search").click()
         page.get_by_role("link", name="ord_1").click()
         page.get_by_role("button", name="Retry…").click()
