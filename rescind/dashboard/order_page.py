@@ -15,12 +15,22 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.selection import may_be_retried
+from rescind.dashboard.translation import _
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.states import EDGES, State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
-NOTICES = {"retried": "A new round has begun: its next steps appear below."}
+
+def notice(done: str) -> str | None:
+    """What has just been done, for the query ``done=``."""
+    return {
+        "retried": _("A new round has begun: its next steps appear below."),
+        "accepted": _("It was accepted: its next steps appear below."),
+        "known": _("It was submitted before: this changed nothing."),
+    }.get(done)
+
+
 MEANS = {
     "answered": "was answered",
     "not_sent": "never reached the provider",
@@ -51,7 +61,7 @@ def one(
         steps=[_step(step) for step in steps],
         advice=advice(record["provider"], record["state"], record["reason"]),
         retryable=may_be_retried(record),
-        notice=NOTICES.get(done),
+        notice=notice(done),
     )
 
 

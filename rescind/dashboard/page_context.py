@@ -11,12 +11,15 @@ from typing import Protocol
 from fastapi import Request
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from redis import Redis
 from sqlalchemy import Engine
 
 from rescind.config.access_tokens import Access
 from rescind.config.accounts import Accounts, Lane
+from rescind.config.callbacks import Callbacks
 from rescind.config.settings import Settings
 from rescind.dashboard.sessions import Sessions
+from rescind.ledger.seal import Seal
 from worker.background_notifier import BackgroundNotifier
 
 
@@ -25,6 +28,7 @@ class ApiContext(Protocol):
 
     settings: Settings
     engine: Engine
+    seal: Seal
     access: Access
     notifier: BackgroundNotifier
     stopping: Event
@@ -32,6 +36,13 @@ class ApiContext(Protocol):
 
     @property
     def accounts(self) -> Accounts: ...
+
+    @property
+    def callbacks(self) -> Callbacks: ...
+
+    @property
+    def redis(self) -> Redis:
+        """Raises ``SettingsError`` if no address is known."""
 
     def ledger(self) -> Engine:
         """Raises ``LedgerUnreachableError`` for a ledger of another version."""

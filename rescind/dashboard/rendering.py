@@ -55,6 +55,7 @@ def page(
         template,
         session=session,
         operates=session is not None and session.operates,
+        submits=session is not None and session.submits,
         here=request.url.path,
         **values,
     )

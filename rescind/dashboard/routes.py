@@ -15,6 +15,7 @@ from rescind.dashboard import (
     static_files,
     undelivered,
 )
+from rescind.dashboard.submission import file_pages, submit_page
 
 router = APIRouter()
 for part in (
@@ -27,5 +28,8 @@ for part in (
     event_stream,
     static_files,
     undelivered,
+    submit_page,
+    file_pages,
 ):
     router.include_router(part.router)
+router.include_router(file_pages.upload_router)

@@ -30,9 +30,16 @@ class Session:
     scopes: frozenset[Scope]
     form_key: str
 
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes
+
     @property
     def operates(self) -> bool:
-        return Scope.OPERATE in self.scopes
+        return self.may(Scope.OPERATE)
+
+    @property
+    def submits(self) -> bool:
+        return self.may(Scope.SUBMIT)
 
 
 class Sessions:

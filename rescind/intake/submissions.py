@@ -50,6 +50,8 @@ class Taken:
     wrong: str | None = None
     with_engine: bool = False
     """Whether this process's engine inserted it, and so need not be notified."""
+    conflicts: bool = False
+    """Whether it was refused because its key stands for something else."""
 
 
 Insert = Callable[[Sequence[NewCancellation]], frozenset[str]]
@@ -134,7 +136,7 @@ def _keep(
         _, kept = insert_or_find(connection, conflicts, now)
         register_lanes(connection, (t.lane for t in taken if t.lane is not None))
     return [
-        t if one is None else Taken(t.receipt, _id(one, kept), None, t.wrong)
+        t if one is None else replace(t, id=_id(one, kept))
         for t, one in zip(taken, refused, strict=True)
     ]
 
@@ -171,7 +173,7 @@ def settled(
     conflict = _conflict(one, row, seal)
     if conflict is None:
         return Taken(Receipt.DUPLICATE, row.id, lane)
-    return Taken(Receipt.REFUSED, one.id, None, conflict)
+    return Taken(Receipt.REFUSED, one.id, None, conflict, conflicts=True)
 
 
 def _conflict(one: NewCancellation, row: Row[Any], seal: Seal) -> str | None:

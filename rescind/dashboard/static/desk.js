@@ -31,6 +31,9 @@
   scroll();
   for (const one of document.querySelectorAll("[data-zone]"))
     one.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone || "your own zone";
+  // The server reads times without an offset in this zone.
+  for (const one of document.querySelectorAll("input[name=zone]"))
+    one.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   setInterval(grow, 1000);
   document.body.addEventListener("htmx:load", (event) => localise(event.detail.elt));
 

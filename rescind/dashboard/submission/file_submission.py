@@ -1,0 +1,90 @@
+"""Submits the rows of a file that a preview showed, and says what became of each."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.submission.file_verdicts import AT_ONCE, Judged, Verdict, judge
+from rescind.intake.files.file_rows import Row
+from rescind.intake.submissions import Taken, lanes_to_notify, take_in
+
+COLUMNS = ("line", "provider", "account", "order", "id", "receipt", "state", "wrong")
+"""The columns of the result as a file."""
+RECEIPTS = {
+    Verdict.KNOWN: "duplicate",
+    Verdict.REPEATED: "duplicate",
+    Verdict.CONFLICT: "refused",
+    Verdict.WRONG: "refused",
+}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet program takes as the beginning of a formula."""
+
+Result = dict[str, Any]
+"""What became of one row: a value for each of ``COLUMNS``."""
+
+
+def submit_rows(
+    dashboard: Dashboard, rows: Sequence[Row], now: datetime
+) -> list[Result]:
+    """Submit the valid new rows; gives the result of every row, in order.
+
+    Nothing of the other rows is written to the ledger. After an error, the rows that
+    were accepted stay accepted, and submitting the file again changes nothing of them.
+    """
+    judged = judge(dashboard, rows, now)
+    new = [one for one in judged if one.verdict is Verdict.NEW]
+    taken = iter(list(_taken(dashboard, new, now)))
+    return [
+        _accepted(one, next(taken)) if one.verdict is Verdict.NEW else _left_out(one)
+        for one in judged
+    ]
+
+
+def _taken(
+    dashboard: Dashboard, new: Sequence[Judged], now: datetime
+) -> Iterator[Taken]:
+    context = dashboard.context
+    for start in range(0, len(new), AT_ONCE):
+        entries = [one.entry for one in new[start : start + AT_ONCE]]
+        known = (dashboard.engine, dashboard.accounts, context.seal)
+        taken = take_in(*known, entries, now, context.callbacks)
+        dashboard.notify({"cancel": lanes_to_notify(taken)})
+        yield from taken
+
+
+def _accepted(one: Judged, taken: Taken) -> Result:
+    found = {"id": taken.id, "receipt": taken.receipt.value, "wrong": taken.wrong or ""}
+    return {**_named(one), "state": "", **found}
+
+
+def _left_out(one: Judged) -> Result:
+    found = {"id": one.id, "receipt": RECEIPTS[one.verdict], "wrong": one.why}
+    return {**_named(one), "state": one.state, **found}
+
+
+def _named(one: Judged) -> Result:
+    shown = {name: one.shown(name) for name in ("provider", "account", "order")}
+    return {"line": one.line, **shown}
+
+
+def as_csv(results: Iterable[Result]) -> str:
+    """The results as CSV for spreadsheet programs."""
+    out = io.StringIO()
+    # Excel reads a CSV file as UTF-8 only if it begins with this mark.
+    out.write("\ufeff")
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for one in results:
+        writer.writerow([_cell(one[name]) for name in COLUMNS])
+    return out.getvalue()
+
+
+def _cell(value: object) -> str:
+    """The text of a cell that no spreadsheet program runs as a formula."""
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
