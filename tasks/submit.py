@@ -15,6 +15,7 @@ from structlog.contextvars import bound_contextvars
 
 from rescind.config.times import utc_now
 from rescind.engine.engine import Engine, EngineStoppedError
+from rescind.intake.repeats import remark
 from rescind.intake.submissions import MOST, Receipt, Taken, lanes_to_notify, take_in
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.recording import new_id
@@ -78,6 +79,7 @@ def submit(*args: Any, **kwargs: Any) -> None:
         with submission(from_headers(headers), message, len(entries)) as trace:
             taken = _take_in(entries, trace, late)
         _say_refused([one for one in taken if one.receipt is Receipt.REFUSED])
+        _say_repeats([one for one in taken if remark(one.state, one.differs)])
 
 
 def _late(expires: object, now: datetime) -> str | None:
@@ -100,6 +102,16 @@ def _say_refused(refused: list[Taken]) -> None:
         log.warning("refused", cancellations=[one.id], why=one.wrong)
     if len(refused) > 10:
         log.warning("refused", **named([one.id for one in refused]))
+
+
+def _say_repeats(repeats: list[Taken]) -> None:
+    """Log repeats whose producer may expect something else; nothing was changed."""
+    event = "submitted before, with other values or withdrawn since"
+    for one in repeats[:10]:
+        what = {"state": one.state, "differs": list(one.differs)}
+        log.warning(event, cancellations=[one.id], **what)
+    if len(repeats) > 10:
+        log.warning(event, **named([one.id for one in repeats]))
 
 
 def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:

@@ -20,6 +20,7 @@ from rescind.api import (
     problem_pages,
     response_models,
     submission_routes,
+    withdrawal_routes,
 )
 from rescind.api.api_context import ApiContext
 from rescind.api.callers import Callers
@@ -55,6 +56,7 @@ def create_app(context: ApiContext) -> FastAPI:
     for module in (
         submission_routes,
         cancellation_routes,
+        withdrawal_routes,
         lane_routes,
         delivery_routes,
         health,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -27,8 +27,9 @@ class Callers:
         self._access, self._rate = access, rate
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def admit(self, shown: str | None, scope: Scope) -> Token:
+    def admit(self, shown: str | None, *scopes: Scope) -> Token:
         """The token that was sent, counted; raises ``ProblemError`` if it may not pass.
+        It must have one of ``scopes``.
 
         The statuses are 401 (unknown), 403 (scope missing) and 429 (rate used up).
         """
@@ -36,8 +37,8 @@ class Callers:
         if token is None:
             raise _unauthorized(shown)
         self._count(token)
-        if scope not in token.scopes:
-            raise _forbidden(token, scope)
+        if token.scopes.isdisjoint(scopes):
+            raise _forbidden(token, scopes)
         return token
 
     def _count(self, token: Token) -> None:
@@ -62,26 +63,28 @@ def _unauthorized(shown: str | None) -> ProblemError:
     return ProblemError(401, "unauthorized", says, {"WWW-Authenticate": REALM + why})
 
 
-def _forbidden(token: Token, scope: Scope) -> ProblemError:
+def _forbidden(token: Token, scopes: Sequence[Scope]) -> ProblemError:
+    # A header that names several scopes says that all of them are needed.
+    one = f'{REALM}, error="insufficient_scope", scope="{scopes[0]}"'
     return ProblemError(
         403,
         "forbidden",
-        f"The token {token.name} lacks the scope {scope}; it has"
+        f"The token {token.name} lacks the scope {' or '.join(scopes)}; it has"
         f" {', '.join(sorted(token.scopes))}.",
-        {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{scope}"'},
+        {"WWW-Authenticate": one},
     )
 
 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def needs(scope: Scope) -> Callable[..., Token]:
-    """A FastAPI dependency: the caller's token, which must have ``scope``."""
+def needs(*scopes: Scope) -> Callable[..., Token]:
+    """A FastAPI dependency: the caller's token, which must have one of ``scopes``."""
 
     # Async, so it needs no thread: it waits for nothing, and runs for each request.
     async def caller(request: Request, shown: Credentials) -> Token:
         callers: Callers = request.app.state.callers
-        return callers.admit(shown.credentials if shown else None, scope)
+        return callers.admit(shown.credentials if shown else None, *scopes)
 
     return caller  # type: ignore[return-value]
 
@@ -89,3 +92,4 @@ def needs(scope: Scope) -> Callable[..., Token]:
 Submitter = Annotated[Token, Depends(needs(Scope.SUBMIT))]
 Reader = Annotated[Token, Depends(needs(Scope.READ))]
 Operator = Annotated[Token, Depends(needs(Scope.OPERATE))]
+Withdrawer = Annotated[Token, Depends(needs(Scope.SUBMIT, Scope.OPERATE))]

@@ -19,7 +19,7 @@ from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 MEDIA_TYPE = "application/problem+json"
 OTHERS = (
-    *("invalid-request", "conflict"),
+    *("invalid-request", "conflict", "already-sent", "already-ended"),
     *("redis-unreachable", "ledger-unreachable", "clock"),
 )
 """Problems that the HTTP API shares with the command line."""

@@ -32,14 +32,30 @@ class Problem(Document):
     detail: Annotated[str, Field(description="What is wrong, and what to do.")]
 
 
-class Receipt(Document):
+class Repeat(Document):
+    """The fields that only the receipt of a duplicate has."""
+
+    state: Annotated[
+        State | None, Field(description="A duplicate's state in the ledger.")
+    ] = None
+    differs: Annotated[
+        list[str] | None,
+        Field(
+            description="The fields of a duplicate with other values than the ledger's,"
+            " which are kept: `not_before`, `cancel_before`, `group`, `metadata`,"
+            " `callback_url`."
+        ),
+    ] = None
+
+
+class Receipt(Repeat):
     """The result of submitting one cancellation. A duplicate changes nothing."""
 
     id: str
     receipt: Literal["accepted", "duplicate"]
 
 
-class AnyReceipt(Document):
+class AnyReceipt(Repeat):
     """The result of one of many; a refused one is kept as ``rejected``."""
 
     id: str

@@ -61,7 +61,8 @@ async def submit(
 
     Each of many gets a receipt, in order. A wrong one is refused, is kept as
     `rejected`, and does not harm the others. A single wrong one is answered with 422.
-    A cancellation that was submitted before is a `duplicate`, and changes nothing.
+    A cancellation that was submitted before is a `duplicate`, and changes nothing:
+    its receipt has its `state`, and `differs` lists the fields with other values.
     """
     # FastAPI passes one header of this name; `_header_key` reads all of them.
     del idempotency_key
@@ -157,15 +158,25 @@ def _receipt(taken: Taken) -> Response:
             receipt=taken.receipt,
         )
     return JSON(
-        {"id": taken.id, "receipt": taken.receipt},
+        {"id": taken.id, "receipt": taken.receipt, **_of_a_duplicate(taken)},
         status_code=202,
         headers={"Location": f"/v1/cancellations/{taken.id}"},
     )
 
 
+def _of_a_duplicate(taken: Taken) -> dict[str, Any]:
+    """The fields that only the receipt of a duplicate has."""
+    if taken.receipt is not Receipt.DUPLICATE:
+        return {}
+    return {"state": taken.state, "differs": taken.differs}
+
+
 def _receipts(taken: list[Taken]) -> Response:
     counts = Counter(one.receipt for one in taken)
-    listed = [{"id": t.id, "receipt": t.receipt, "wrong": t.wrong} for t in taken]
+    listed = [
+        {"id": t.id, "receipt": t.receipt, "wrong": t.wrong, **_of_a_duplicate(t)}
+        for t in taken
+    ]
     return JSON(
         {"counts": {r: counts[r] for r in Receipt}, "cancellations": listed},
         status_code=202,

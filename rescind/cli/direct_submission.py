@@ -12,6 +12,7 @@ from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.errors.exit_statuses import DONE, WRONG
 from rescind.intake.files.file_rows import Row
+from rescind.intake.repeats import remark
 from rescind.intake.submissions import MOST, Receipt, take_in
 
 
@@ -24,6 +25,8 @@ class Submitted:
     counts: dict[Receipt, int] = field(default_factory=dict)
     wrong: list[tuple[int, str]] = field(default_factory=list)
     """The line number of each wrong row, and its fault."""
+    remarks: list[tuple[int, str]] = field(default_factory=list)
+    """The line number of each repeat of which there is something to say, and that."""
     unread: int = 0
     """The number of rows that could not be read, and are not in the ledger."""
 
@@ -78,5 +81,7 @@ class Submission:
             counts[one.receipt] = counts.get(one.receipt, 0) + 1
             if one.wrong is not None:
                 wrong[row.line] = one.wrong
+            if (said := remark(one.state, one.differs)) is not None:
+                self.result.remarks.append((row.line, said))
         self.result.wrong += sorted(wrong.items())
         connections.notify_lanes(one.lane for one in taken if one.lane is not None)

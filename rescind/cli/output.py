@@ -17,6 +17,7 @@ COLOURS = {
     "rejected": "yellow",
     "expired": "yellow",
     "failed": "red",
+    "withdrawn": "yellow",
     "delivered": "green",
     "given_up": "red",
     "held": "red",

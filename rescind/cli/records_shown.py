@@ -1,9 +1,12 @@
-"""The code of ``rescind show``, ``rescind list`` and ``rescind retry``."""
+"""The code of ``rescind show``, ``list``, ``retry`` and ``withdraw``."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from getpass import getuser
+from socket import gethostname
 from typing import Any
 
 import typer
@@ -13,12 +16,14 @@ from rescind.cli import connections, output
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.intake.values import future_time
+from rescind.ledger.changes.withdrawals import NotWithdrawableError
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
 from rescind.operations.actions import ChangedError, UnknownError, found
+from rescind.operations.withdrawal import withdraw
 from rescind.provider.outcomes import InvalidRequestError
 
 COLUMNS = ("id", "lane", "order", "state", "reason", "attempts", "updated")
@@ -102,7 +107,7 @@ def _line(record: dict[str, Any]) -> tuple[object, ...]:
     return (record["id"], lane, *(record[name] for name in names))
 
 
-# --- retrying ---------------------------------------------------------------------
+# --- retrying and withdrawing -----------------------------------------------------
 
 
 def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> None:
@@ -121,10 +126,40 @@ def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> 
             messages.say(str(error), getattr(error, "problem", "not-retryable"))
     for operation, lanes in actions.lanes_to_notify(rows).items():
         connections.notify_lanes(lanes, operation)
+    _changed(rows, as_json=as_json)
+    if wrong:
+        raise typer.Exit(WRONG)
+
+
+def withdraw_many(names: Sequence[str], *, as_json: bool) -> None:
+    """Withdraw each; one that cannot be withdrawn stops no other."""
+    engine, by = connections.need_ledger(), _user()
+    wrong = False
+    rows: list[Row[Any]] = []
+    for name in dict.fromkeys(names):
+        try:
+            rows.append(withdraw(engine, name, datetime.now(UTC), by))
+        except (UnknownError, NotWithdrawableError) as error:
+            wrong = True
+            messages.say(str(error), error.problem)
+    _changed(rows, as_json=as_json)
+    if wrong:
+        raise typer.Exit(WRONG)
+
+
+def _user() -> str:
+    """Who runs this command."""
+    try:
+        user = getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that has no name.
+        user = str(os.getuid())
+    return f"cli:{user}@{gethostname()}"
+
+
+def _changed(rows: Sequence[Row[Any]], *, as_json: bool) -> None:
     for row in rows:
         if as_json:
             output.emit_json(as_record(row))
         else:
             output.emit(f"{row.id}  {row.state}")
-    if wrong:
-        raise typer.Exit(WRONG)

@@ -1,4 +1,4 @@
-"""``rescind show``, ``rescind list`` and ``rescind retry``."""
+"""``rescind show``, ``rescind list``, ``rescind retry`` and ``rescind withdraw``."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def retry(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Retry cancellations that failed, expired or were rejected.
+    """Retry cancellations that failed, expired, were rejected or were withdrawn.
 
     Each gets a new round. A requested cancellation can be retried, too, if its provider
     still shows the order as active after the policy's queued_for. If an earlier call
@@ -75,3 +75,19 @@ def retry(
     from rescind.cli.records_shown import retry_many
 
     retry_many(ids, cancel_before, as_json=as_json)
+
+
+def withdraw(
+    ids: Annotated[
+        list[str], typer.Argument(metavar="ID", help="Ids, or provider/account/key.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Take back cancellations that were not sent.
+
+    Each ends as withdrawn, and nothing is sent for it. A cancellation that was sent, or
+    may have been, is refused and goes on.
+    """
+    from rescind.cli.records_shown import withdraw_many
+
+    withdraw_many(ids, as_json=as_json)

@@ -18,7 +18,7 @@ from rescind.ledger.reading.queries import as_record, rows_of
 from rescind.ledger.storage.transactions import reading
 
 MOST_SHOWN = 20
-"""The number of wrong rows that are printed; the ledger keeps all of them."""
+"""The number of wrong rows that are printed, and of repeats with other values."""
 LONGEST_ORDER = 60
 
 
@@ -30,7 +30,7 @@ def finish_few(
     as_json: bool,
 ) -> None:
     """Print the result of ``rescind cancel``: one line for each order."""
-    for number, why in submission.result.wrong:
+    for number, why in (*submission.result.wrong, *submission.result.remarks):
         messages.say(f"order {_short(orders[number])}: {why}")
     _say_where(submission.result)
     status = _waited(submission, seconds)
@@ -49,6 +49,7 @@ def finish_many(
 ) -> None:
     """Print the result of ``rescind submit``: the records, or counts by result."""
     _say_wrong(submission.result)
+    _say_remarks(submission.result)
     if not as_json:
         output.emit(_summary(submission.result))
     status = _waited(submission, seconds)
@@ -104,6 +105,14 @@ def _say_wrong(result: Submitted) -> None:
             " rescind list --state rejected"
         )
     _say_where(result)
+
+
+def _say_remarks(result: Submitted) -> None:
+    for line, said in result.remarks[:MOST_SHOWN]:
+        messages.say(f"line {line}: {said}")
+    more = len(result.remarks) - MOST_SHOWN
+    if more > 0:
+        messages.say(f"and {more} more were submitted before with other values")
 
 
 def _say_where(result: Submitted) -> None:

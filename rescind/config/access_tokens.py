@@ -32,11 +32,11 @@ FORM = "name:scope+scope:token"
 
 class Scope(StrEnum):
     SUBMIT = "submit"
-    """Submit cancellations."""
+    """Submit cancellations, and withdraw those that were not sent."""
     READ = "read"
     """Read cancellations, groups and lanes."""
     OPERATE = "operate"
-    """Hold and resume lanes, retry cancellations, resend deliveries."""
+    """Hold and resume lanes, retry and withdraw cancellations, resend deliveries."""
 
 
 ALL = frozenset(Scope)

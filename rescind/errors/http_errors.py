@@ -8,8 +8,8 @@ HTTP_API = Group(
     "The HTTP API",
     "The HTTP API answers each of these as `application/problem+json`. The `type` of"
     " the answer ends in the name of the section. The API also answers"
-    " `invalid-request`, `conflict`, `redis-unreachable` and `ledger-unreachable`,"
-    " which are described above.",
+    " `invalid-request`, `conflict`, `already-sent`, `already-ended`,"
+    " `redis-unreachable` and `ledger-unreachable`, which are described above.",
     (
         Problem(
             "unauthorized",
@@ -24,7 +24,8 @@ HTTP_API = Group(
             "forbidden",
             "The token is not allowed to do this",
             "403. The token is valid, but it lacks the scope that this request needs:"
-            " `submit` to submit, `read` to look, `operate` to hold, resume and retry.",
+            " `submit` to submit and withdraw, `read` to look, `operate` to hold,"
+            " resume, retry and withdraw.",
             "Use another token, or give this one the scope in `RESCIND_API_TOKENS`.",
         ),
         Problem(

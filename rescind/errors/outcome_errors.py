@@ -114,5 +114,13 @@ OUTCOMES = Group(
             " `rescind retry ID`. A retry reads the order at the provider first, and"
             " sends nothing while the first call may have worked.",
         ),
+        Problem(
+            "withdrawn-requested",
+            "withdrawn, requested",
+            "Its producer or an operator took it back before anything was sent. The"
+            " provider has received no cancel of it.",
+            "Nothing. If the order must be cancelled after all: `rescind retry ID`."
+            " Submitting it again with the same key changes nothing.",
+        ),
     ),
 )

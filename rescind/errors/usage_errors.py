@@ -76,13 +76,32 @@ USING = Group(
         Problem(
             "not-retryable",
             "This cancellation cannot be retried",
-            "Only a `failed`, `expired` or `rejected` cancellation can be retried, and"
-            " a `requested` one after its provider had the time that its policy gives"
-            " it (`queued_for`). Any other open cancellation goes on by itself. A"
-            " `cancelled` one is done. An invalid one has to be corrected and submitted"
-            " again.",
+            "Only a `failed`, `expired`, `rejected` or `withdrawn` cancellation can be"
+            " retried, and a `requested` one after its provider had the time that its"
+            " policy gives it (`queued_for`). Any other open cancellation goes on by"
+            " itself. A `cancelled` one is done. An invalid one has to be corrected and"
+            " submitted again.",
             "`rescind show ID` shows its state. If its deadline has passed, give a new"
             " one with `--cancel-before`.",
+        ),
+        Problem(
+            "already-sent",
+            "It is too late to withdraw this cancellation",
+            "A cancel of this order was sent, or may have been sent: a worker holds"
+            " it, its provider has accepted it or is being asked about it, or an"
+            " earlier call may have reached the provider. Nothing was changed, and it"
+            " goes on.",
+            "`rescind show ID` shows what was sent. If the order must not be cancelled,"
+            " ask the provider.",
+        ),
+        Problem(
+            "already-ended",
+            "This cancellation has ended",
+            "Only a cancellation that waits to be sent (`scheduled` or `queued`) can be"
+            " withdrawn. This one is `cancelled`, `rejected`, `expired` or `failed`."
+            " Nothing was changed.",
+            "Nothing. Rescind sends nothing for an ended cancellation, unless a person"
+            " retries it.",
         ),
         Problem(
             "changed-meanwhile",

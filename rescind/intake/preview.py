@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from rescind.intake.submissions import MOST, Path, Taken, settled
 from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.transactions import reading
 
 
@@ -28,6 +29,14 @@ class _Standing:
     order_id: str
     params: dict[str, Any]
     sealed: str | None
+    state: str
+    not_before: int | None
+    cancel_before: int | None
+    group_name: str | None
+    meta: Mapping[str, Any]
+    callback_url: str | None
+    callback_task: str | None
+    callback_queue: str | None
 
 
 def preview(
@@ -65,4 +74,17 @@ def _there(engine: Engine, new: Sequence[NewCancellation]) -> dict[Path, Any]:
 
 
 def _as_standing(one: NewCancellation) -> _Standing:
-    return _Standing(one.id, one.order, dict(one.params), one.sealed)
+    return _Standing(
+        id=one.id,
+        order_id=one.order,
+        params=dict(one.params),
+        sealed=one.sealed,
+        state=one.progress.state,
+        not_before=to_ms(one.not_before),
+        cancel_before=to_ms(one.cancel_before),
+        group_name=one.group,
+        meta=one.metadata,
+        callback_url=one.callback_url,
+        callback_task=one.callback_task,
+        callback_queue=one.callback_queue,
+    )

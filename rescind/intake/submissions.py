@@ -17,6 +17,7 @@ from sqlalchemy import Engine, Row
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.intake.entry_records import as_new, expired, invalid, is_refused
+from rescind.intake.repeats import differences
 from rescind.intake.spellings import same_order, same_params, under_former_keys
 from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.lane_states import register_lanes
@@ -35,7 +36,7 @@ class Receipt(StrEnum):
     ACCEPTED = "accepted"
     """New, and in the ledger."""
     DUPLICATE = "duplicate"
-    """In the ledger already; nothing was changed."""
+    """In the ledger already; nothing was changed, even if some fields differ."""
     REFUSED = "refused"
     """Stored as ``rejected``, with its fault."""
 
@@ -48,6 +49,10 @@ class Taken:
     id: str
     lane: Lane | None = None
     wrong: str | None = None
+    state: str | None = None
+    """The state of a duplicate in the ledger."""
+    differs: tuple[str, ...] = ()
+    """The fields in which a duplicate differs from the ledger."""
     with_engine: bool = False
     """Whether this process's engine inserted it, and so need not be notified."""
     conflicts: bool = False
@@ -172,7 +177,13 @@ def settled(
         return Taken(Receipt.REFUSED, row.id, None, wrong)
     conflict = _conflict(one, row, seal)
     if conflict is None:
-        return Taken(Receipt.DUPLICATE, row.id, lane)
+        return Taken(
+            Receipt.DUPLICATE,
+            row.id,
+            lane,
+            state=row.state,
+            differs=differences(one, row),
+        )
     return Taken(Receipt.REFUSED, one.id, None, conflict, conflicts=True)
 
 

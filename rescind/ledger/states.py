@@ -15,20 +15,25 @@ class State(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     FAILED = "failed"
+    WITHDRAWN = "withdrawn"
 
 
 S = State
 
-FINAL = frozenset({S.CANCELLED, S.REJECTED, S.EXPIRED, S.FAILED})
+FINAL = frozenset({S.CANCELLED, S.REJECTED, S.EXPIRED, S.FAILED, S.WITHDRAWN})
 OPEN = frozenset(State) - FINAL
-RETRYABLE = frozenset({S.FAILED, S.EXPIRED, S.REJECTED})
+RETRYABLE = frozenset({S.FAILED, S.EXPIRED, S.REJECTED, S.WITHDRAWN})
+UNSENT = frozenset({S.SCHEDULED, S.QUEUED})
+"""The states in which it waits to be sent, and no call for it is under way."""
 
 EDGES: dict[tuple[State, State], str] = {
     (S.SCHEDULED, S.QUEUED): "not_before has come",
     (S.SCHEDULED, S.EXPIRED): "cancel_before came first",
+    (S.SCHEDULED, S.WITHDRAWN): "taken back before anything was sent",
     (S.QUEUED, S.SENDING): "claimed by a worker",
     (S.QUEUED, S.EXPIRED): "cancel_before came first",
     (S.QUEUED, S.VERIFYING): "cancel_before came, and an earlier call may have worked",
+    (S.QUEUED, S.WITHDRAWN): "taken back before anything was sent",
     (S.SENDING, S.QUEUED): "not done: never sent, throttled, held, halved",
     (S.SENDING, S.VERIFYING): "unknown: answer lost, worker died, unclear refusal",
     (S.SENDING, S.REQUESTED): "the provider accepted it",
@@ -53,6 +58,9 @@ EDGES: dict[tuple[State, State], str] = {
     (S.FAILED, S.VERIFYING): "retry, and an earlier call may have worked",
     (S.REJECTED, S.QUEUED): "retry",
     (S.EXPIRED, S.QUEUED): "retry",
+    (S.EXPIRED, S.SCHEDULED): "retry, and its not_before has not come",
+    (S.WITHDRAWN, S.QUEUED): "retry",
+    (S.WITHDRAWN, S.SCHEDULED): "retry, and its not_before has not come",
 }
 """Every change of state that exists, and why it happens."""
 

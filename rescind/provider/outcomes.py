@@ -50,6 +50,7 @@ class Reason(StrEnum):
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     NEVER_SENT = "never_sent"
     UNRESOLVED = "unresolved"
+    REQUESTED = "requested"
 
 
 @dataclass(frozen=True, slots=True)

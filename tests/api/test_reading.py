@@ -200,7 +200,10 @@ def test_a_retry_opens_a_new_round_and_notifies_its_lane(either: ApiServer) -> N
     assert (told.json()["id"], told.json()["state"]) == (one, "queued")
     until(lambda: either.notified == [(("notpanel", "default"), "cancel")])
     again = problem(either.post(f"/v1/cancellations/{one}/retry"), 409, "conflict")
-    assert "is queued: only failed, expired and rejected ones" in again["detail"]
+    assert (
+        "is queued: only failed, expired, rejected and withdrawn ones"
+        in again["detail"]
+    )
 
 
 def test_if_a_call_may_have_worked_a_retry_asks_the_provider_first(

@@ -34,7 +34,12 @@ def test_a_repeated_submission_is_a_duplicate_and_changes_nothing(
 ) -> None:
     first, second = either.submit(GOOD), either.submit(GOOD)
     assert second.status_code == 202
-    assert second.json() == {"id": first.json()["id"], "receipt": "duplicate"}
+    assert second.json() == {
+        "id": first.json()["id"],
+        "receipt": "duplicate",
+        "state": "queued",
+        "differs": [],
+    }
     assert len(either.rows()) == 1
 
 

@@ -76,9 +76,43 @@ def test_retry_opens_a_new_round_or_says_why_not(home: Home) -> None:
     done = home.run("retry", *names, refused, "--json")
     assert done.status == 2
     assert [(r["order"], r["state"]) for r in done.records] == [("ord_1", "queued")]
-    assert "is queued: only failed, expired and rejected ones are retried" in done.err
+    assert "is queued: only failed, expired, rejected and withdrawn" in done.err
     assert "ord_3: there is no such cancellation" in done.err
     assert "was never a valid cancellation" in done.err
+
+
+def test_withdraw_takes_back_what_was_not_sent_or_says_why_not(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1", "ord_2")
+    home.end("failed", "attempts_exhausted", "ord_2")
+    names = [f"notpanel/default/ord_{n}" for n in (1, 2, 3)]
+    done = home.run("withdraw", *names, "--json")
+    assert done.status == 2
+    assert [(r["order"], r["state"]) for r in done.records] == [("ord_1", "withdrawn")]
+    assert "is failed (attempts_exhausted): it has ended" in done.err
+    assert "docs/errors.md#already-ended" in done.err
+    assert "ord_3: there is no such cancellation" in done.err
+    again = home.run("withdraw", names[0])
+    assert (again.status, again.out.split()[1:]) == (0, ["withdrawn"])
+
+
+def test_a_repeat_says_what_differs_and_what_was_withdrawn(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1", "ord_2", "--metadata", "a=1")
+    home.run("withdraw", "notpanel/default/ord_2")
+    words = ["notpanel", "ord_1", "ord_2", "--metadata", "a=2"]
+    done = home.run("cancel", *words)
+    assert done.status == 0
+    said = "was submitted before with another metadata: nothing was changed"
+    assert f"order ord_1: it {said}" in done.err
+    assert "order ord_2: it was submitted before and then withdrawn" in done.err
+    assert "submitted before" not in home.run("cancel", "notpanel", "ord_1").out
+    home.write("some.csv", "provider,order,metadata.a\nnotpanel,ord_1,3\n")
+    assert f"line 2: it {said}" in home.run("submit", "some.csv").err
+
+
+def test_wait_for_one_that_was_withdrawn_ends_with_1(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    home.run("withdraw", "notpanel/default/ord_1")
+    assert home.run("cancel", "notpanel", "ord_1", "--wait", "5").status == 1
 
 
 def test_retry_needs_a_time_in_the_future(home: Home) -> None:
@@ -248,10 +282,19 @@ def test_an_env_file_that_is_not_utf8(home: Home) -> None:
 
 def test_every_command_has_help_and_unknown_ones_are_refused(home: Home) -> None:
     listed = home.run("--help").out
-    for name in ("cancel", "submit", "show", "list", "retry", "lanes", "hold"):
+    for name in ("cancel", "submit", "show", "list", "retry", "withdraw", "hold"):
         assert f"  {name} " in listed
         assert home.run(name, "--help").status == 0
-    for name in ("resume", "up", "demo", "sandbox", "env", "doctor", "migrate"):
+    for name in (
+        "lanes",
+        "resume",
+        "up",
+        "demo",
+        "sandbox",
+        "env",
+        "doctor",
+        "migrate",
+    ):
         assert f"  {name} " in listed
     assert home.run("undo").status == 2
     assert home.run("--version").out.startswith("rescind")

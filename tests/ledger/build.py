@@ -48,6 +48,7 @@ REASONS = {
     State.REJECTED: Reason.REFUSED,
     State.EXPIRED: Reason.DEADLINE_PASSED,
     State.FAILED: Reason.UNRESOLVED,
+    State.WITHDRAWN: Reason.REQUESTED,
 }
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlmodel import SQLModel
 
 from rescind.ledger.reading.queries import find
+from rescind.ledger.states import State
 from rescind.ledger.storage import transactions
 from rescind.ledger.storage.migrate import (
     LedgerVersionError,
@@ -31,6 +32,7 @@ from rescind.ledger.storage.transactions import (
     reading,
     writing,
 )
+from rescind.provider.outcomes import Reason
 from tests.conftest import free_port
 from tests.ledger.build import add, hold, row, steps
 
@@ -43,6 +45,8 @@ def empty(empty_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+# SQLAlchemy reflects a NOT VALID check of PostgreSQL, and warns of its own word for it.
+@pytest.mark.filterwarnings("ignore:Can't validate argument 'dialect_options'")
 def test_the_migrations_create_the_tables_of_the_models(empty: Engine) -> None:
     upgrade(empty)
     with reading(empty) as connection:
@@ -92,6 +96,32 @@ def test_rows_of_an_older_version_survive_the_upgrade(
     assert (row(empty, one), steps(empty, one)) == before
     [held] = hold(empty)
     assert held.id == one
+
+
+def test_an_older_version_can_read_what_was_withdrawn(engine: Engine) -> None:
+    one = add(engine, State.WITHDRAWN)
+    with writing(engine) as connection:
+        command.downgrade(_config(connection), "0009")
+    upgrade(engine)
+    was = row(engine, one)
+    assert (was.state, was.reason) == (State.EXPIRED, Reason.DEADLINE_PASSED)
+    assert was.provider_message == "withdrawn"
+    assert steps(engine, one) == [(1, None, State.EXPIRED)]
+
+
+def test_the_rows_of_sqlite_keep_their_rowids(sqlite_ledger_url: str) -> None:
+    engine = open_ledger(sqlite_ledger_url)
+    gone, kept = add(engine, order="1"), add(engine, order="2")
+    with writing(engine) as connection:
+        connection.execute(
+            text("DELETE FROM cancellation WHERE id = :id"), {"id": gone}
+        )
+        command.downgrade(_config(connection), "0009")
+    upgrade(engine)
+    with reading(engine) as connection:
+        found = connection.execute(text("SELECT rowid, id FROM cancellation")).all()
+    assert [tuple(one) for one in found] == [(2, kept)]
+    engine.dispose()
 
 
 def test_an_operators_additions_to_sqlite_survive_the_upgrade(

@@ -73,6 +73,19 @@ def test_if_a_call_may_have_worked_the_new_round_begins_with_a_reading(
     assert hold(engine, now=LATER) == []
 
 
+@pytest.mark.parametrize("state", [State.WITHDRAWN, State.EXPIRED])
+def test_a_retry_does_not_come_before_its_not_before(
+    engine: Engine, state: State
+) -> None:
+    later = LATER + HOUR
+    [one] = take_in(engine, [new(progress=progress(state), not_before=later)])
+    assert retried(engine, one)
+    was = row(engine, one)
+    assert (was.state, from_ms(was.due_at)) == (State.SCHEDULED, later)
+    assert from_ms(was.opened_at) == later
+    assert hold(engine, now=LATER) == []
+
+
 @pytest.mark.parametrize("state", sorted(set(State) - RETRYABLE))
 def test_only_a_bad_ending_can_be_retried(engine: Engine, state: State) -> None:
     one = add(engine, state)

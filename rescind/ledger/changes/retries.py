@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
+from rescind.ledger.changes.new_cancellation import beginning
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import RETRYABLE, State
@@ -36,19 +37,21 @@ def retry(
     """Open a new round for ``row``; False if another transaction has changed it.
 
     If an earlier call may have worked, the round begins by reading the order back. So
-    does the round of a ``requested`` order, which needs its lane's ``policy``. Raises
+    does the round of a ``requested`` order, which needs its lane's ``policy``. A row
+    whose ``not_before`` has not come is scheduled again. Raises
     ``InvalidRequestError`` in one sentence if no new round can be opened.
     """
     _check(row, now, cancel_before, policy)
     before = to_ms(cancel_before) if cancel_before else row.cancel_before
-    to = _reopened(progress_of(row), now)
+    not_before = from_ms(row.not_before)
+    to = _reopened(progress_of(row), now, not_before)
     statement = (
         update(CANCELLATION)
         .where(C.id == row.id, C.version == row.version, C.state == row.state)
         .values(
             **progress_row(to),
             version=C.version + 1,
-            opened_at=to_ms(now),
+            opened_at=to_ms(max(not_before or now, now)),
             updated_at=to_ms(now),
             cancel_before=before,
             urgency=NO_DEADLINE if before is None else before,
@@ -76,7 +79,8 @@ def _check(
         _check_dropped(row, now, policy)
     elif state not in RETRYABLE:
         raise InvalidRequestError(
-            f"{row.id} is {state}: only failed, expired and rejected ones are retried"
+            f"{row.id} is {state}: only failed, expired, rejected and withdrawn ones"
+            " are retried"
         )
     if row.key.startswith(REFUSED_KEY):
         raise InvalidRequestError(
@@ -108,11 +112,13 @@ def _said(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def _reopened(was: Progress, now: datetime) -> Progress:
+def _reopened(
+    was: Progress, now: datetime, not_before: datetime | None = None
+) -> Progress:
     # An accepted cancel may be done by now, so the order is read back first.
     lost = was.lost or was.state is State.REQUESTED
-    state = State.VERIFYING if lost else State.QUEUED
-    fresh = Progress(state, due_at=now)
+    waiting = beginning(not_before, now)
+    fresh = Progress(State.VERIFYING, due_at=now) if lost else waiting
     return replace(
         fresh,
         attempts=was.attempts,

@@ -1,0 +1,126 @@
+"""Withdrawals: a producer or an operator takes back what was not sent.
+
+Each row is locked before it is judged, so a claim and a withdrawal of the same row have
+exactly one winner. A claim skips a row that is locked, and a withdrawal waits for the
+claim's commit and then sees the row as ``sending``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from rescind.ledger.changes.recording import LaneChanges, record_many
+from rescind.ledger.phases import final
+from rescind.ledger.progress import Change
+from rescind.ledger.states import FINAL, UNSENT, State
+from rescind.ledger.storage.cancellation_rows import progress_of
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.provider.outcomes import InvalidRequestError, Reason
+
+C = CANCELLATION.c
+ALREADY_SENT, ALREADY_ENDED = "already-sent", "already-ended"
+
+
+class NotWithdrawableError(InvalidRequestError):
+    """It cannot be withdrawn; the text is a sentence.
+
+    ``problem`` is ``ALREADY_SENT`` if a cancel was sent or may have been, and
+    ``ALREADY_ENDED`` if it has ended in another state.
+    """
+
+    def __init__(self, sentence: str, problem: str) -> None:
+        super().__init__(sentence)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The result of withdrawing some cancellations."""
+
+    withdrawn: list[str] = field(default_factory=list)
+    """The ids that are withdrawn now, including those that were before."""
+    refused: list[NotWithdrawableError] = field(default_factory=list)
+    """One error for each cancellation that cannot be withdrawn."""
+
+
+def withdraw(
+    connection: Connection, ids: Sequence[str], now: datetime, by: str
+) -> Withdrawal:
+    """Withdraw those of ``ids`` that were never sent. Unknown ids are left out.
+
+    ``by`` names the user or program that asked for it. Three statements at most change
+    the rows, whatever their number.
+    """
+    del by  # kept with the transition once the history has a column for it
+    result, changes = Withdrawal(), list[LaneChanges]()
+    for row in _locked(connection, ids):
+        why = refusal(row)
+        if why is not None:
+            result.refused.append(why)
+            continue
+        result.withdrawn.append(row.id)
+        if row.state != State.WITHDRAWN:
+            changes.append(_change(row, now))
+    # None of them can be stale: their rows are locked.
+    record_many(connection, changes, now)
+    return result
+
+
+def _locked(connection: Connection, ids: Sequence[str]) -> Iterable[Row[Any]]:
+    # Sorted: two transactions that lock the same rows must not deadlock.
+    chosen = select(CANCELLATION).where(C.id.in_(ids)).order_by(C.id)
+    return connection.execute(chosen.with_for_update()).all()
+
+
+def _change(row: Row[Any], now: datetime) -> LaneChanges:
+    was = progress_of(row)
+    to = final(was, State.WITHDRAWN, Reason.REQUESTED, now)
+    change = Change([row.id], row.version, was.state, to, evidence="withdraw")
+    return LaneChanges((row.provider, row.account), [change])
+
+
+# --- what can be withdrawn --------------------------------------------------------
+
+
+def was_never_sent(state: str, attempts: int) -> bool:
+    """Whether a cancellation can be withdrawn: no cancel call for it can have reached
+    its provider, and none is under way."""
+    return state in UNSENT and attempts == 0
+
+
+def refusal(row: Row[Any]) -> NotWithdrawableError | None:
+    """Why ``row`` cannot be withdrawn; ``None`` if it can be, or is already."""
+    if row.state == State.WITHDRAWN:
+        return None
+    if row.state in FINAL:
+        return NotWithdrawableError(
+            f"{row.id} is {row.state} ({row.reason}): it has ended, and only a"
+            " cancellation that waits to be sent can be withdrawn",
+            ALREADY_ENDED,
+        )
+    if was_never_sent(row.state, row.attempts):
+        return None
+    return NotWithdrawableError(
+        f"{row.id} cannot be withdrawn: {_sent(row)}", ALREADY_SENT
+    )
+
+
+def _sent(row: Row[Any]) -> str:
+    match row.state:
+        case State.SENDING:
+            return "a worker is sending it now"
+        case State.VERIFYING:
+            return (
+                "its order may be cancelled already, and Rescind is asking its"
+                " provider whether it is"
+            )
+        case State.REQUESTED:
+            return "its provider has accepted the cancel"
+        case _:
+            times = "once" if row.attempts == 1 else f"{row.attempts} times"
+            return f"it was sent {times}, and may have reached its provider"
