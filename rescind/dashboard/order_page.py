@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from rescind.dashboard.advice import advice
-from rescind.dashboard.listing_filter import may_be_retried
+from rescind.dashboard.bulk.order_actions import actions_on
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     Reader,
@@ -26,6 +26,7 @@ def notice(done: str) -> str | None:
     """What has just been done, for the query ``done=``."""
     return {
         "retried": _("A new round has begun: its next steps appear below."),
+        "withdrawn": _("It is withdrawn: nothing is sent to the provider."),
         "accepted": _("It was accepted: its next steps appear below."),
         "known": _("It was submitted before: this changed nothing."),
     }.get(done)
@@ -60,7 +61,7 @@ def one(
         record=record,
         steps=[_step(step) for step in steps],
         advice=advice(record["provider"], record["state"], record["reason"]),
-        retryable=may_be_retried(record),
+        able=actions_on(row, dashboard, dashboard.now()),
         notice=notice(done),
     )
 

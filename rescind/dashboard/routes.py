@@ -6,15 +6,14 @@ from fastapi import APIRouter
 
 from rescind.dashboard import (
     event_stream,
-    lane_actions,
     lists,
     order_page,
     overview,
-    retry_pages,
     sign_in,
     static_files,
     undelivered,
 )
+from rescind.dashboard.bulk import lane_actions, order_actions
 from rescind.dashboard.submission import file_pages, submit_page
 
 router = APIRouter()
@@ -22,14 +21,14 @@ for part in (
     overview,
     lists,
     order_page,
-    lane_actions,
-    retry_pages,
     sign_in,
     event_stream,
     static_files,
     undelivered,
     submit_page,
     file_pages,
+    order_actions,
+    lane_actions,
 ):
     router.include_router(part.router)
 router.include_router(file_pages.upload_router)

@@ -35,6 +35,8 @@ PAGES = [
     "/desk/groups",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
+    "/desk/lanes",
+    "/desk/lanes/resume?lane=ithink/default",
     "/desk/submit",
 ]
 ACTS = [
@@ -43,6 +45,8 @@ ACTS = [
     "/desk/retry",
     "/desk/retry/now",
     "/desk/undelivered/again",
+    "/desk/withdraw",
+    "/desk/withdraw/now",
     "/desk/submit/one",
     "/desk/submit/file/now",
 ]

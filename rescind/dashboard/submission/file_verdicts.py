@@ -13,6 +13,7 @@ from rescind.dashboard.submission.single_form import has_passed
 from rescind.dashboard.translation import _
 from rescind.intake.files.file_rows import Row
 from rescind.intake.preview import preview
+from rescind.intake.repeats import remark
 from rescind.intake.submissions import Receipt, Taken
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.transactions import reading
@@ -91,7 +92,8 @@ def _judged(
         state = states.get(taken.id, "")
         if not state:
             return Judged(row.line, row.entry, Verdict.REPEATED)
-        return Judged(row.line, row.entry, Verdict.KNOWN, "", taken.id, state)
+        why = remark(state, taken.differs) or ""
+        return Judged(row.line, row.entry, Verdict.KNOWN, why, taken.id, state)
     if _is_late(row.entry, now):
         return Judged(row.line, row.entry, Verdict.WRONG, _("cancel_before has passed"))
     return Judged(row.line, row.entry, Verdict.NEW)
