@@ -18,6 +18,7 @@ from rescind.config.settings import SettingsError
 from rescind.dashboard import translation
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.rendering import page
+from rescind.dashboard.security_headers import HEADERS
 from rescind.dashboard.sessions import Session
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
@@ -27,25 +28,6 @@ from rescind.provider.outcomes import InvalidRequestError
 SIGN_IN = "/desk/sign-in"
 COOKIE = "rescind_desk"
 SECURE_COOKIE = "__Host-rescind_desk"
-POLICY = {
-    "default-src": "'none'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' data:",
-    "connect-src": "'self'",
-    "form-action": "'self'",
-    "frame-ancestors": "'none'",
-    "base-uri": "'none'",
-}
-HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{k} {v}" for k, v in POLICY.items()),
-    "X-Content-Type-Options": "nosniff",
-    # With "no-referrer", browsers would send forms without a usable Origin.
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FORM = 65_536
 """Bytes of a form: 200 ticked cancellations take about 10,000."""
@@ -146,7 +128,7 @@ def _trouble(request: Request, status: int, title: str, why: str) -> Response:
 def to_sign_in(request: Request) -> Response:
     """Redirect to the sign-in page, which leads back to this page."""
     if _follows_a_link(request):
-        return page(request, "onward.html")
+        return page(request, "onward.html", back=None)
     back = request.url.path if request.method == "GET" else "/"
     if request.method == "GET" and request.url.query:
         back += f"?{request.url.query}"
@@ -173,10 +155,16 @@ def cookie_name(request: Request) -> str:
     return SECURE_COOKIE if is_secure(request) else COOKIE
 
 
-def session_of(request: Request, dashboard: Dashboard) -> Session | None:
-    """The request's session, if its token is still configured; otherwise ``None``."""
+def shown_session(request: Request, dashboard: Dashboard) -> Session | None:
+    """The session of the request's cookie, which may have been ended."""
     cookie = request.cookies.get(cookie_name(request))
     return dashboard.sessions.read(cookie, dashboard.access) if cookie else None
+
+
+def session_of(request: Request, dashboard: Dashboard) -> Session | None:
+    """The request's session; ``None`` without one that is valid and not ended."""
+    found = shown_session(request, dashboard)
+    return None if found is None or dashboard.is_ended(found) else found
 
 
 TheDashboard = Annotated[Dashboard, Depends(dashboard_of)]
@@ -197,7 +185,7 @@ Reader = Annotated[Session, Depends(reader)]
 def check_scope(who: Session, scope: Scope) -> None:
     """Raise ``RefusedError`` if the session's token lacks the scope."""
     if not who.may(scope):
-        raise RefusedError(f"The token {who.name} lacks the scope {scope}.")
+        raise RefusedError(f"{who.name} lacks the scope {scope}.")
 
 
 def check_form(request: Request, who: Session, form_key: str, scope: Scope) -> None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from rescind.dashboard import (
     event_stream,
     lists,
+    openid_sign_in,
     order_page,
     overview,
     sign_in,
@@ -22,6 +23,7 @@ for part in (
     lists,
     order_page,
     sign_in,
+    openid_sign_in,
     event_stream,
     static_files,
     undelivered,

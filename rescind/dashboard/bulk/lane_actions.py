@@ -76,7 +76,7 @@ def _add(action: LaneAction) -> None:
         provider: Text = "",
     ) -> Response:
         names = _selected(dashboard, lane, provider)
-        return _do(request, dashboard, action, names, who.name)
+        return _do(request, dashboard, action, names, who.actor)
 
     router.get(f"{LANES}/{action.name}")(asking)
     router.post(f"{LANES}/{action.name}")(doing)

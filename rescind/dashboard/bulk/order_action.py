@@ -20,7 +20,7 @@ class Order:
 
     now: datetime
     by: str
-    """The name of the session's token."""
+    """The session's actor, as the ledger keeps it."""
     deadline: datetime | None = None
 
 

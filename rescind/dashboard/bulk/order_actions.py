@@ -64,7 +64,7 @@ def _add(action: OrderAction) -> None:
     ) -> Response:
         now = dashboard.now()
         before = deadline_of(deadline, now) if action.takes_deadline else None
-        order = Order(now, who.name, before)
+        order = Order(now, who.actor, before)
         return _do(request, dashboard, action, selected, order)
 
     router.post(f"/desk/{action.name}")(asking)

@@ -56,7 +56,7 @@ class UploadRoute(DashboardRoute):
         ``NotSignedInError``."""
         if request.method != "POST":
             return await super().read(request)
-        who = session_of(request, dashboard_of(request))
+        who = await run_in_threadpool(session_of, request, dashboard_of(request))
         if who is None:
             raise NotSignedInError
         check_origin(request)

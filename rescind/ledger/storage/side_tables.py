@@ -42,6 +42,17 @@ class QuietTarget(SQLModel, table=True):
     until: int = Field(sa_column=_number())
 
 
+class EndedSession(SQLModel, table=True):
+    """A session of the dashboard, or all of an actor's, ended before they expired."""
+
+    __tablename__: ClassVar[str] = "ended_session"
+
+    subject: str = Field(sa_column=_text(key=True))
+    ended_at: int = Field(sa_column=_number())
+    until: int = Field(sa_column=_number())
+    """When the row is not needed any more."""
+
+
 class Delivery(SQLModel, table=True):
     """One final outcome to deliver to its producer, and the state of that delivery.
 
@@ -194,6 +205,8 @@ class Lease(SQLModel, table=True):
 DELIVERY = table(Delivery)
 
 QUIET_TARGET = table(QuietTarget)
+
+ENDED_SESSION = table(EndedSession)
 LEASE = table(Lease)
 SCHEDULE = table(Schedule)
 SCHEDULE_RUN = table(ScheduleRun)
