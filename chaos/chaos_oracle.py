@@ -84,7 +84,8 @@ def _wrong_reasons(
 def _late(
     rows: Sequence[LedgerRow], records: Sequence[Mapping[str, Any]]
 ) -> Iterator[Offence]:
-    """Rows for which a cancel was sent after their ``cancel_before``.
+    """Rows for which a cancel was sent after their ``cancel_before``, or after they
+    were withdrawn.
 
     An order with several cancellations is left out: a cancel that its provider received
     may belong to any of them.
@@ -93,14 +94,20 @@ def _late(
     events = {(one["provider"], one["id"]): one["events"] for one in records}
     for row in rows:
         alone = wishes[row["provider"], row["order"]] == 1
-        if row["cancel_before"] is None or not alone:
-            continue
-        limit = datetime.fromisoformat(row["cancel_before"]).timestamp() + LATE_GRACE
-        for event in events.get((row["provider"], row["order"]), ()):
-            if event["op"] == "cancel" and event["t"] > limit:
-                late = event["t"] - limit
-                why = f"a cancel arrived {late:.2f} s after its cancel_before"
-                yield Offence(row["provider"], row["order"], why)
+        for what, moment in _limits(row) if alone else ():
+            limit = moment.timestamp() + LATE_GRACE
+            for event in events.get((row["provider"], row["order"]), ()):
+                if event["op"] == "cancel" and event["t"] > limit:
+                    why = f"a cancel arrived {event['t'] - limit:.2f} s after {what}"
+                    yield Offence(row["provider"], row["order"], why)
+
+
+def _limits(row: LedgerRow) -> Iterator[tuple[str, datetime]]:
+    """The moments after which no cancel may be sent for this row."""
+    if row["cancel_before"] is not None:
+        yield "its cancel_before", datetime.fromisoformat(row["cancel_before"])
+    if row["state"] == State.WITHDRAWN:
+        yield "it was withdrawn", datetime.fromisoformat(row["finished_at"])
 
 
 def _reopened(

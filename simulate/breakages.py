@@ -13,6 +13,8 @@ from datetime import timedelta
 from chaos import mutations as chaos
 from chaos.patching import put
 from providers.registry import BY_NAME
+from rescind.ledger.changes import withdrawals
+from rescind.ledger.states import UNSENT
 from rescind.provider.session import Bounds, CallAdapter
 from simulate import message_queue
 from simulate.simulated_accounts import accounts
@@ -50,6 +52,11 @@ def one_clock() -> None:
     put(CallAdapter, "_is_late", late)
 
 
+def withdraw_sent() -> None:
+    """Withdraw an order that waits, even if an earlier call for it may have worked."""
+    put(withdrawals, "was_never_sent", lambda state, _attempts: state in UNSENT)
+
+
 def _change(name: str, **values: timedelta) -> None:
     lanes = accounts().lanes
     for lane, config in list(lanes.items()):
@@ -71,6 +78,7 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "forget-queues": forget_queues,
     "trap-requested": trap_requested,
     "one-clock": one_clock,
+    "withdraw-sent": withdraw_sent,
 }
 
 KNOWN: Mapping[str, int] = {
@@ -87,6 +95,7 @@ KNOWN: Mapping[str, int] = {
     "forget-queues": 15,
     "trap-requested": 171,
     "one-clock": 33,
+    "withdraw-sent": 68,
 }
 """For each mutation, a seed whose world notices it: ``make simulate-proof`` finds
 others."""

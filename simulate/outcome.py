@@ -26,6 +26,8 @@ class Outcome:
     records: Sequence[Mapping[str, Any]]
     stood_still: Sequence[Offence] = ()
     """Lanes that had due orders and room, and made no call."""
+    withdrawals: Sequence[Offence] = ()
+    """Withdrawals whose producer was told something else than the ledger says."""
 
     @property
     def offences(self) -> list[str]:
@@ -34,6 +36,7 @@ class Outcome:
             **self.judged.kinds,
             "not finished": self.judged.unfinished,
             "stood still": tuple(self.stood_still),
+            "withdrawal": tuple(self.withdrawals),
             "given up": tuple(given_up(self.rows, self.records)),
         }
         return [

@@ -6,7 +6,7 @@ A scenario is pure data: one that fails is shrunk by leaving parts of it out.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -60,6 +60,14 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A producer withdraws an entry ``at`` a time."""
+
+    at: float
+    entry: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """A fault of the machine that passes a ``point`` for the ``nth`` time, counted over
     all machines. Without a point, a fault of the world ``at`` a time."""
@@ -86,26 +94,30 @@ class Scenario:
     """Seconds until a cancel that a provider has queued takes effect."""
     lag: float = 1.0
     """Seconds after a cancel until iThink's readings show it."""
+    withdrawals: tuple[Withdrawal, ...] = ()
 
     @property
     def size(self) -> int:
         """The number of its parts."""
         entries = sum(len(one.entries) for one in self.messages)
-        return entries + len(self.troubles) + len(self.faults) + len(self.delays)
+        others = (self.troubles, self.faults, self.delays, self.withdrawals)
+        return entries + sum(map(len, others))
 
 
 def scenario(seed: int) -> Scenario:
     """The scenario of a seed: always the same one."""
     random = Random(seed)  # noqa: S311  (a world, not a secret)
+    messages = tuple(_messages(random))
     return Scenario(
         seed=seed,
-        messages=tuple(_messages(random)),
+        messages=messages,
         troubles=tuple(_troubles(random)),
         faults={n: random.choice(FAULTS) for n in _some(random, 0.25)},
         delays={n: _delays(random) for n in _some(random, 0.25)},
         workers=random.choice((1, 2, 2, 3)),
         settle=random.choice((0.5, 1.5, 20.0, 600.0)),
         lag=random.choice((0.0, 1.0, 60.0, 400.0)),
+        withdrawals=tuple(_withdrawals(random, messages)),
     )
 
 
@@ -170,6 +182,17 @@ def _wish(random: Random, number: int) -> tuple[str, str, dict[str, Any]]:
         case _:
             order = str(2_000_000 + random.randrange(10**6))
             return "akinon", order, {"is_all": True, "reasons": {"101": 2}}
+
+
+def _withdrawals(random: Random, messages: Iterable[Message]) -> Iterator[Withdrawal]:
+    """Withdrawals of some entries, most of them about when a worker takes them."""
+    for message in messages:
+        for entry in message.entries:
+            if random.random() < 0.25:
+                later = random.choice(
+                    (0.0, random.uniform(0, 3), random.uniform(0, SPAN))
+                )
+                yield Withdrawal(message.at + later, entry)
 
 
 # --- troubles -----------------------------------------------------------------------

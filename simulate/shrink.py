@@ -35,6 +35,8 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
         yield replace(scenario, messages=_without(scenario.messages, place))
     for place in range(len(scenario.troubles)):
         yield replace(scenario, troubles=_without(scenario.troubles, place))
+    for place in range(len(scenario.withdrawals)):
+        yield replace(scenario, withdrawals=_without(scenario.withdrawals, place))
     for number in scenario.faults:
         yield replace(scenario, faults=_lacking(scenario.faults, number))
     for number in scenario.delays:
@@ -54,6 +56,8 @@ def _without_all(scenario: Scenario) -> Iterator[Scenario]:
         yield replace(scenario, delays={})
     if scenario.troubles:
         yield replace(scenario, troubles=())
+    if scenario.withdrawals:
+        yield replace(scenario, withdrawals=())
     if scenario.workers > 1:
         yield replace(scenario, workers=1)
 

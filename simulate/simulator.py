@@ -26,10 +26,11 @@ from simulate.network import Network
 from simulate.numbered_ids import numbered_ids
 from simulate.outcome import Outcome
 from simulate.planned_faults import PlannedFaults
-from simulate.scenario import INSIDE, LATEST, Message, Scenario, Trouble
+from simulate.scenario import INSIDE, LATEST, Message, Scenario, Trouble, Withdrawal
 from simulate.simulated_accounts import accounts
 from simulate.simulated_worker import Surroundings, Worker
 from simulate.verdict import stood_still, verdict
+from simulate.withdrawals import Withdrawals
 
 BEGAN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LONGEST = timedelta(days=12).total_seconds()
@@ -88,6 +89,7 @@ class _Simulator:
 
     def run(self) -> Outcome:
         self._view = LedgerView(self.ledger)
+        self._withdrawals = Withdrawals(self.ledger, self.note)
         for _ in range(self.scenario.workers):
             self._start_worker()
         self.beat = Beat(self.hub, self._tick, self._next_due)
@@ -96,6 +98,8 @@ class _Simulator:
             self._submit(message, message.at)
             if message.again is not None:
                 self._submit(message, message.again)
+        for taken_back in self.scenario.withdrawals:
+            self._later(taken_back.at, partial(self._withdraw, taken_back))
         for one in self.scenario.troubles:
             if not one.point:
                 self._later(one.at, partial(self._start_trouble, one))
@@ -126,6 +130,11 @@ class _Simulator:
         self._left -= 1
         self.note(f"a producer sends {_named(message)}")
         self.broker.send([_with_moments(entry) for entry in message.entries])
+
+    def _withdraw(self, one: Withdrawal) -> None:
+        if self.hub.time >= self._ledger_away_until:
+            self._withdrawals.withdraw(one.entry, self.hub.time)
+            self._moved_at, self._dirty = self.hub.time, True
 
     def _later(self, seconds: float, do: Callable[[], None]) -> None:
         self.hub.at(BEGAN.timestamp() + seconds, do)
@@ -253,6 +262,7 @@ class _Simulator:
             rows,
             found,
             tuple(stood_still(self.logs)),
+            tuple(self._withdrawals.offences(rows)),
         )
 
 

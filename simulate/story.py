@@ -38,6 +38,9 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
         yield f"  message at {message.at:.3f}{again}"
         for entry in message.entries:
             yield f"    {pformat(dict(entry), width=1000)}"
+    for taken_back in scenario.withdrawals:
+        what = f"{taken_back.entry['provider']} {taken_back.entry['order']}"
+        yield f"  withdrawal of {what} at {taken_back.at:.3f}"
     for one in scenario.troubles:
         where = f"at {one.point} number {one.nth}" if one.point else f"at {one.at:.3f}"
         yield f"  {one.kind} {where} ({one.seconds:g} s)"

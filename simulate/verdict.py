@@ -12,7 +12,6 @@ from chaos.chaos_oracle import Judgement, judge
 from chaos.unresolved import given_up as unresolved_and_told
 from rescind.demo.facts import Offence, Wish
 from rescind.engine.stall_watchdog import STANDS_STILL
-from rescind.intake.validation import check
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.states import FINAL
@@ -21,7 +20,7 @@ from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
 from simulate.network import Network
 from simulate.scenario import Scenario
-from simulate.simulated_accounts import accounts
+from simulate.withdrawals import path_of
 
 EVERYTHING = 1_000_000
 Records = Sequence[Mapping[str, Any]]
@@ -75,9 +74,7 @@ def _sent(record: dict[str, Any], network: Network) -> Mapping[str, Any]:
 def _wishes(plan: Scenario, at: datetime) -> Iterator[Wish]:
     for message in plan.messages:
         for entry in message.entries:
-            lasting = {k: v for k, v in entry.items() if not k.endswith("_before")}
-            checked = check(lasting, accounts(), at)
-            yield checked.provider.name, checked.account, checked.key
+            yield path_of(entry, at)
 
 
 def _reopened(connection: Connection) -> Iterator[tuple[str, str]]:

@@ -34,7 +34,7 @@ for _ in $(seq 300); do
     state=$(sed 's/.*"state":"\([a-z]*\)","reason".*/\1/' <<<"$record")
     case $state in
     cancelled) echo "$state" && exit 0 ;;
-    rejected | expired | failed) echo "$record" >&2 && exit 1 ;;
+    rejected | expired | failed | withdrawn) echo "$record" >&2 && exit 1 ;;
     esac
     sleep 1
 done

@@ -178,6 +178,10 @@ WELL: Mapping[Reason, str] = {
         "The answer to the cancel was lost; since then the provider has shown that the"
         " order is gone."
     ),
+    _R.REQUESTED: (
+        "It was taken back before anything was sent, so Rescind did not cancel the"
+        " order. If the order must be cancelled after all, retry."
+    ),
 }
 
 UNKNOWN = "This version has no advice for it: read the provider's own words below."

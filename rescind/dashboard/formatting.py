@@ -15,6 +15,7 @@ MARKS = {
     "rejected": "⊘",
     "expired": "!",
     "failed": "✕",
+    "withdrawn": "↶",
     "held": "■",
     "paused": "‖",
     "open": "○",

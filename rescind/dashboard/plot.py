@@ -10,7 +10,13 @@ from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms, moment
 
-ORDER = (State.CANCELLED, State.REJECTED, State.EXPIRED, State.FAILED)
+ORDER = (
+    State.CANCELLED,
+    State.WITHDRAWN,
+    State.REJECTED,
+    State.EXPIRED,
+    State.FAILED,
+)
 """The states in a bar, from bottom to top."""
 HOURS = 24
 LEFT, TOP, HEIGHT, STEP, WIDTH = 46, 8, 150, 28, 20

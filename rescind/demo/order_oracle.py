@@ -98,11 +98,15 @@ def _untrue(
     rows: Sequence[LedgerRow], truths: Mapping[tuple[str, str], Order]
 ) -> Iterator[Offence]:
     number, did = Counter(map(_of, rows)), {_of(row) for row in rows if _did_it(row)}
+    called = {_of(row) for row in rows if row["attempts"]}
     for row in rows:
         # If another row's call cancelled the same order, "too late" is not untrue.
-        if row["state"] == State.EXPIRED and (
+        late = row["state"] == State.EXPIRED and (
             _of(row) in did or (number[_of(row)] > 1 and not row["attempts"])
-        ):
+        )
+        # Nor is "withdrawn", if another row of the same order was sent.
+        unsent = row["state"] == State.WITHDRAWN and not row["attempts"]
+        if late or (unsent and _of(row) in called):
             continue
         order = truths.get((row["provider"], row["order"]))
         why = _lie(row, order)
@@ -133,6 +137,11 @@ def _lie(row: LedgerRow, order: Order | None) -> str | None:
             done = _standing(row, order)
             ours = order.changed_by_us and done in DONE
             return f"our call made it {done}" if ours else None
+        case State.WITHDRAWN if row["attempts"]:
+            return "it counts a cancel that may have reached the provider"
+        case State.WITHDRAWN if order is not None:
+            acted = any(call.op == "cancel" and call.acted for call in order.calls)
+            return "a cancel of it was sent" if acted else None
         case _:
             return None
 

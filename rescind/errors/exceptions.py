@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
 from rescind.errors.redis_refusals import refusal
 from rescind.errors.reported import ReportedError
+from rescind.ledger.changes.withdrawals import NotWithdrawableError
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
 from rescind.ledger.storage.transactions import LedgerUnreachableError
@@ -43,6 +44,8 @@ def _ours(error: Exception) -> Ending | None:
     match error:
         case ReportedError():
             return Ending(error.status, str(error), error.problem)
+        case NotWithdrawableError():
+            return Ending(WRONG, str(error), error.problem)
         case InvalidRequestError():
             return Ending(WRONG, str(error), "invalid-request")
         case SealError():

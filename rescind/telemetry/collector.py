@@ -51,6 +51,7 @@ ENDS: dict[State, tuple[Reason, ...]] = {
         Reason.NEVER_SENT,
         Reason.UNRESOLVED,
     ),
+    State.WITHDRAWN: (Reason.REQUESTED,),
 }
 BY_LANE = {
     counters.ACCEPTED: "rescind_accepted_total",

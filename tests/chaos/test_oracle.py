@@ -28,6 +28,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "attempts": 1,
         "cancel_before": None,
         "due_at": None,
+        "finished_at": "1970-01-01T00:01:00Z",
     }
     return {**plain, **changes}
 
@@ -169,3 +170,34 @@ def test_a_cancel_that_is_sent_before_a_late_one_has_acted_is_a_second_one(
     shown = event(op="read", acted=False, active=True)
     told = record(late, shown, event()) | {"was": state}
     assert verdict([row()], [told]).caught == caught
+
+
+def withdrawn(**changes: Any) -> dict[str, Any]:
+    """A row that was withdrawn 60 s after the epoch."""
+    return row(**{"state": "withdrawn", "reason": "requested", "attempts": 0} | changes)
+
+
+def test_one_that_was_withdrawn_and_not_sent_is_no_offence() -> None:
+    untouched = record(truth="active")
+    throttled = record(event(t=50.0, acted=False, status=429), truth="active")
+    elsewhere = record(truth="cancelled")
+    for found in (untouched, throttled, elsewhere):
+        assert verdict([withdrawn()], [found]).caught == frozenset()
+
+
+def test_one_that_was_withdrawn_and_sent_is_untrue() -> None:
+    assert verdict([withdrawn()], [record(event(t=50.0))]).caught == {"untrue"}
+    counted = withdrawn(attempts=1)
+    assert verdict([counted], [record(truth="active")]).caught == {"untrue"}
+
+
+def test_one_that_is_sent_after_its_withdrawal_is_late() -> None:
+    refused = record(event(t=70.0, acted=False, status=429), truth="active")
+    assert verdict([withdrawn()], [refused]).caught == {"late"}
+
+
+def test_another_cancellation_of_a_withdrawn_order_may_be_sent() -> None:
+    both = [withdrawn(), row(id="b", key="b")]
+    assert verdict(both, [record(event())]).caught == frozenset()
+    neither = [withdrawn(), withdrawn(id="b", key="b")]
+    assert verdict(neither, [record(event())]).caught == {"untrue"}

@@ -134,7 +134,7 @@ def test_at_most_a_bound_is_retried_at_once(
     ids = [end(ledger, PANEL, f"ord_{n}", *FAILED) for n in range(3)]
     asked = operator.send("/desk/retry", every="yes").text
     assert "Retry 2 cancellations?" in asked
-    assert "these are the newest 2" in asked
+    assert "these are the first 2" in asked
     operator.send("/desk/retry/now", every="yes")
     assert states(ledger, ids) == ["failed", "queued", "queued"]
 

@@ -176,7 +176,8 @@ def test_what_a_provider_seems_to_have_dropped_is_retried(
 def test_all_that_match_are_neither_withdrawn_nor_requested_unless_named(
     operator: Visitor, ledger: Engine
 ) -> None:
-    back = end(ledger, PANEL, "ord_1", State.WITHDRAWN, Reason.REQUESTED)
+    back = take_in(ledger, PANEL, "ord_1")
+    operator.send("/desk/withdraw/now", id=back)
     failed = end(ledger, PANEL, "ord_2", State.FAILED, Reason.UNRESOLVED)
     dropped = requested(ledger, "1", timedelta(days=30))
     operator.send("/desk/retry/now", every="yes")

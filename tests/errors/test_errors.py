@@ -30,6 +30,7 @@ REASONS = {
     ),
     State.EXPIRED: ("deadline_passed",),
     State.FAILED: ("attempts_exhausted", "never_sent", "unresolved"),
+    State.WITHDRAWN: ("requested",),
 }
 INSIDE = {
     "AccountsError": "becomes the fault of all lanes",

@@ -12,7 +12,7 @@ import pytest
 
 from simulate.breakages import MUTATIONS
 from simulate.network import Delays
-from simulate.scenario import Message, Scenario, Trouble, scenario
+from simulate.scenario import Message, Scenario, Trouble, Withdrawal, scenario
 from simulate.shrink import shrink
 from simulate.simulator import run
 from simulate.story import describe
@@ -53,6 +53,23 @@ def test_a_world_is_the_same_in_every_process() -> None:
     said = {python(*command, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")}
     assert len(said) == 1
     assert "nothing is wrong" in said.pop()
+
+
+def test_an_order_that_is_withdrawn_in_time_is_never_called() -> None:
+    later = {**ORDER, "not_before": 20}
+    world = replace(
+        CALM, messages=(Message(0.0, (later,)),), withdrawals=(Withdrawal(5.0, later),)
+    )
+    outcome = run(world)
+    assert outcome.offences == []
+    assert (outcome.calls, [row["state"] for row in outcome.rows]) == (0, ["withdrawn"])
+
+
+def test_an_order_that_was_sent_is_not_withdrawn() -> None:
+    outcome = run(replace(CALM, withdrawals=(Withdrawal(5.0, ORDER),)))
+    assert outcome.offences == []
+    assert any(line.endswith(": already-ended") for line in outcome.trace)
+    assert [row["state"] for row in outcome.rows] == ["cancelled"]
 
 
 @pytest.mark.parametrize("point", ["delivered", "connecting", "sent", "committed"])

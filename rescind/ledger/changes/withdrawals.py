@@ -33,7 +33,7 @@ class NotWithdrawableError(InvalidRequestError):
     ``ALREADY_ENDED`` if it has ended in another state.
     """
 
-    def __init__(self, sentence: str, problem: str) -> None:
+    def __init__(self, sentence: str, problem: str = ALREADY_SENT) -> None:
         super().__init__(sentence)
         self.problem = problem
 
