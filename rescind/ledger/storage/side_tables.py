@@ -33,6 +33,15 @@ def _number(*, null: bool = False, key: bool = False) -> Any:
     return Column(BigInteger, nullable=null, primary_key=key)
 
 
+class QuietTarget(SQLModel, table=True):
+    """A target of deliveries that asked for a wait, which holds for all workers."""
+
+    __tablename__: ClassVar[str] = "quiet_target"
+
+    target: str = Field(sa_column=_text(key=True))
+    until: int = Field(sa_column=_number())
+
+
 class Delivery(SQLModel, table=True):
     """One final outcome to deliver to its producer, and the state of that delivery.
 
@@ -183,6 +192,8 @@ class Lease(SQLModel, table=True):
 
 
 DELIVERY = table(Delivery)
+
+QUIET_TARGET = table(QuietTarget)
 LEASE = table(Lease)
 SCHEDULE = table(Schedule)
 SCHEDULE_RUN = table(ScheduleRun)
