@@ -1,76 +1,110 @@
-"""Pages with lists: ended cancellations, search results, and groups."""
+"""Pages with lists: cancellations that match a filter or a search, and groups."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection
 
 from providers.registry import BY_NAME
-from rescind.dashboard.page_guard import (
-    DashboardRoute,
-    Reader,
-    RefusedError,
-    TheDashboard,
-)
+from rescind.dashboard.list_links import LIST, list_path
+from rescind.dashboard.listing_filter import Listed, Listing, ListingInQuery
+from rescind.dashboard.page_guard import DashboardRoute, Reader, TheDashboard
+from rescind.dashboard.periods import presets
 from rescind.dashboard.rendering import page
-from rescind.dashboard.selection import ENDED, listing_of
+from rescind.dashboard.translation import _
+from rescind.ledger.reading.browsing import Sort
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
+from rescind.ledger.reading.part_search import unsearched
 from rescind.ledger.reading.queries import as_record
-from rescind.ledger.reading.search import search as search_ledger
+from rescind.ledger.reading.search import search
+from rescind.ledger.reading.search_words import LEAST
+from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
+from rescind.provider.outcomes import Reason
 from rescind.provider.text import storable
 
 FOUND = 50
 GROUPS = 50
-LONGEST = 500
-"""Characters in a search text; ``provider/account/key`` is the longest kind."""
 
 router = APIRouter(route_class=DashboardRoute)
 
 
-@router.get("/desk/ended")
-def ended(
+@router.get(LIST)
+def cancellations(
     request: Request,
     dashboard: TheDashboard,
     who: Reader,
-    state: str = "failed",
-    provider: str = "",
-    account: str = "",
-    group: str = "",
-    before: str = "",
+    wanted: ListingInQuery,
+    after: str = "",
 ) -> Response:
-    """Cancellations that failed, expired or were rejected, each with advice."""
+    """The cancellations that match a filter; for a search, exact matches first."""
     del who
-    wanted = listing_of(state, provider, account, group)
     with reading(dashboard.engine) as connection:
-        found = wanted.read(connection, storable(before))
+        exact = _exact(connection, wanted) if wanted.q and not after else NOTHING
+        found = wanted.read(connection, after)
+        gap = unsearched(connection) if wanted.q else None
     return page(
         request,
-        "ended.html",
+        "cancellations.html",
         wanted=wanted,
         found=found,
-        states=ENDED,
+        exact=exact,
+        gap=gap,
+        short=0 < len(wanted.q) < LEAST,
+        states=list(State),
         providers=sorted(BY_NAME),
+        reasons=list(Reason),
+        orders=orders(),
+        presets=presets(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """What a search text names in full."""
+
+    rows: Sequence[Listed] = ()
+    group: str | None = None
+
+
+NOTHING = Exact()
+
+
+def _exact(connection: Connection, wanted: Listing) -> Exact:
+    found = [Listed(as_record(r)) for r in search(connection, wanted.q, FOUND)]
+    group = standing(connection, wanted.q)
+    return Exact(found, None if group is None else group.name)
+
+
+def orders() -> list[tuple[Sort, str]]:
+    """The orders of a list, each with its name."""
+    return [
+        (Sort.NEWEST, _("accepted, newest first")),
+        (Sort.OLDEST, _("accepted, oldest first")),
+        (Sort.ENDED, _("ended, latest first")),
+        (Sort.DUE, _("next step due, soonest first")),
+    ]
+
+
+@router.get("/desk/ended")
+def ended(request: Request, who: Reader) -> Response:
+    """The list of what ended, at its earlier address."""
+    del who
+    query = request.url.query
+    named = "state" in request.query_params
+    whole = query if named else "&".join(filter(None, ["state=failed", query]))
+    return RedirectResponse(f"{LIST}?{whole}", 307)
 
 
 @router.get("/desk/search")
-def search(
-    request: Request, dashboard: TheDashboard, who: Reader, q: str = ""
-) -> Response:
-    """Exact matches: an order, a key, an id, provider/account/key, or a group."""
+def search_all(who: Reader, q: str = "") -> Response:
+    """The search, at its earlier address."""
     del who
-    words = storable(q.strip())
-    if len(words) > LONGEST:
-        raise RefusedError("This is too long to be an order, a key or an id.", 422)
-    records, group = [], None
-    if words:
-        with reading(dashboard.engine) as connection:
-            found = search_ledger(connection, words, FOUND)
-            records = [as_record(row) for row in found]
-            group = standing(connection, words)
-    return page(
-        request, "search.html", words=words, records=records, group=group, most=FOUND
-    )
+    return RedirectResponse(list_path(q=q), 307)
 
 
 @router.get("/desk/groups")

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from rescind.dashboard.advice import advice
+from rescind.dashboard.listing_filter import may_be_retried
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     Reader,
@@ -14,7 +15,6 @@ from rescind.dashboard.page_guard import (
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
-from rescind.dashboard.selection import may_be_retried
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.states import EDGES, State
 from rescind.ledger.storage.transactions import reading

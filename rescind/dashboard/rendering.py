@@ -11,7 +11,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rescind.dashboard import formatting, translation
+from rescind.dashboard.list_links import list_path
 from rescind.dashboard.static_files import version
+from rescind.ledger.states import RETRYABLE
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -38,6 +40,8 @@ _templates.globals |= {
     "age": formatting.age,
     "static_version": version(),
     "language": translation.language,
+    "list_path": list_path,
+    "retryable": RETRYABLE,
 }
 
 

@@ -2,76 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from rescind.dashboard.bulk_retry import open_rounds
-from rescind.dashboard.forms import Text, Texts, deadline_of
-from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.forms import deadline_of
+from rescind.dashboard.listing_filter import may_be_retried
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     Operator,
-    RefusedError,
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
-from rescind.dashboard.selection import MOST, Listing, listing_of, may_be_retried
-from rescind.ledger.reading.queries import as_record, rows_of, stamp
+from rescind.dashboard.selection import MOST, TheSelection
+from rescind.ledger.reading.queries import stamp
+from rescind.ledger.states import RETRYABLE
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.transactions import reading
 from rescind.operations.actions import lanes_to_notify
-from rescind.provider.text import storable
 
-TICKED = 200
-"""Ticked cancellations in one form; a page shows fewer."""
 REFUSALS_SHOWN = 20
 """Refusals that the result page lists one by one."""
 
 router = APIRouter(route_class=DashboardRoute)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The cancellations that a form selects: the ticked ones, or a filter's."""
-
-    ids: Sequence[str]
-    listing: Listing | None
-    until: str
-    """When the confirmation was shown: those that ended later were not counted."""
-
-    def records(self, dashboard: Dashboard) -> list[dict[str, Any]]:
-        """Their current records; of a filter, those that ended before ``until``."""
-        with reading(dashboard.engine) as connection:
-            if self.listing is None:
-                return [as_record(row) for row in rows_of(connection, self.ids)]
-            found = self.listing.newest(connection)
-        last = self.until
-        return [one for one in found if not last or one["finished_at"] <= last]
-
-
-def selection(
-    id: Texts = [],  # noqa: A002, B006  (FastAPI copies it)
-    every: Text = "",
-    until: Text = "",
-    state: Text = "failed",
-    provider: Text = "",
-    account: Text = "",
-    group: Text = "",
-) -> Selection:
-    """A dependency: the form's selection; raises ``RefusedError``."""
-    if every:
-        return Selection((), listing_of(state, provider, account, group), until)
-    if len(id) > TICKED:
-        raise RefusedError(f"At most {TICKED} can be ticked at once.", 422)
-    return Selection(tuple(dict.fromkeys(map(storable, id))), None, "")
-
-
-TheSelection = Annotated[Selection, Depends(selection)]
 
 
 @router.post("/desk/retry")
@@ -80,7 +35,7 @@ def ask(
 ) -> Response:
     """The confirmation: how many will be retried, and what that does."""
     del who
-    records = selected.records(dashboard)
+    records = selected.records(dashboard, RETRYABLE)
     now = dashboard.now()
     able = [one for one in records if may_be_retried(one)]
     return page(
@@ -91,7 +46,7 @@ def ask(
         more=len(records) > MOST,
         unable=len(records) - len(able),
         late=sum(_is_late(one, now) for one in able),
-        until=stamp(in_ms(now)),
+        shown_at=stamp(in_ms(now)),
     )
 
 
@@ -106,7 +61,7 @@ def retry(
     del who
     now = dashboard.now()
     before = deadline_of(deadline, now)
-    records = selected.records(dashboard)
+    records = selected.records(dashboard, RETRYABLE)
     able = [one["id"] for one in records if may_be_retried(one)][:MOST]
     done = open_rounds(dashboard.engine, able, now, before)
     dashboard.notify(lanes_to_notify(done.rows))

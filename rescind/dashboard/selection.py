@@ -1,106 +1,91 @@
-"""Filters ended cancellations, and says which of them can be retried."""
+"""The cancellations that a form selects: the ticked ones, or all that match a filter.
+
+A form gives ``id`` for each ticked one, or ``every`` with the fields of a filter (see
+``listing_filter``). A confirmation repeats them and adds ``shown_at``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlencode
+from typing import Annotated, Any
 
-from sqlalchemy import Connection
+from fastapi import Depends, Request
 
-from providers.registry import BY_NAME
-from rescind.dashboard.advice import advice
+from rescind.dashboard.forms import Text, Texts
+from rescind.dashboard.listing_filter import Listing, listing_of
+from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import RefusedError
-from rescind.ledger.changes.retries import REFUSED_KEY
-from rescind.ledger.reading.listing import Filter, list_rows
-from rescind.ledger.reading.queries import as_record
+from rescind.dashboard.translation import _
+from rescind.ledger.reading.queries import as_record, rows_of
 from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
-PAGE = 50
-ENDED = (State.FAILED, State.EXPIRED, State.REJECTED)
+TICKED = 200
+"""Ticked cancellations in one form; a page shows fewer."""
 MOST = 1_000
-"""Cancellations that one form can retry."""
+"""Cancellations that one form can change."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A listed cancellation, with advice."""
+class Selection:
+    """The cancellations that a form selects."""
 
-    record: dict[str, Any]
+    ids: Sequence[str]
+    listing: Listing | None
+    shown_at: str
+    """When the confirmation was shown: those that came later were not counted."""
 
-    @property
-    def advice(self) -> str:
-        one = self.record
-        return advice(one["provider"], one["state"], one["reason"])
+    def fields(self) -> list[tuple[str, str]]:
+        """What a confirmation repeats, without ``shown_at``."""
+        if self.listing is None:
+            return [("id", one) for one in self.ids]
+        return [("every", "yes"), *self.listing.fields()]
 
-    @property
-    def retryable(self) -> bool:
-        return may_be_retried(self.record)
+    def records(
+        self, dashboard: Dashboard, among: Collection[State] = frozenset(State)
+    ) -> list[dict[str, Any]]:
+        """Their current records: ``MOST + 1`` if more match. A filter gives only those
+        in ``among`` that were accepted, or had ended, when the confirmation was shown.
+        """
+        with reading(dashboard.engine) as connection:
+            if self.listing is None:
+                return [as_record(row) for row in rows_of(connection, self.ids)]
+            listing = self.listing.among(among)
+            found = [] if listing is None else listing.first(connection, MOST)
+        return [one for one in found if self._was_shown(one)]
+
+    def _was_shown(self, record: dict[str, Any]) -> bool:
+        at: str = record["finished_at"] or record["created_at"]
+        return not self.shown_at or at <= self.shown_at
 
 
-def may_be_retried(record: dict[str, Any]) -> bool:
-    """Whether it can be retried: it has ended, and its submission was valid."""
-    return record["state"] in ENDED and not record["key"].startswith(REFUSED_KEY)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of matching cancellations, the newest first."""
-
-    rows: Sequence[Listed]
-    older: str | None
-    """The id before which the next page begins, or ``None``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The filter of a list, as the form's fields give it."""
-
-    state: State
-    provider: str
-    account: str
-    group: str
-
-    def filter(self) -> Filter:
-        return Filter(
-            states=[self.state],
-            provider=self.provider or None,
-            account=self.account or None,
-            group=self.group or None,
+def selection(
+    request: Request,
+    id: Texts = [],  # noqa: A002, B006  (FastAPI copies it)
+    every: Text = "",
+    shown_at: Text = "",
+    state: Texts = [],  # noqa: B006
+    provider: Text = "",
+    account: Text = "",
+    group: Text = "",
+    reason: Text = "",
+    since: Text = "",
+    until: Text = "",
+    q: Text = "",
+    sort: Text = "",
+) -> Selection:
+    """A dependency: the form's selection; raises ``RefusedError``."""
+    if every:
+        named = (provider, account, group, reason, since, until, q, sort)
+        listing = listing_of(dashboard_of(request).now(), state, *named)
+        return Selection((), listing, shown_at)
+    if len(id) > TICKED:
+        raise RefusedError(
+            _("At most %(most)s can be ticked at once.", most=TICKED), 422
         )
-
-    def fields(self) -> dict[str, str]:
-        whole = {
-            "state": str(self.state),
-            "provider": self.provider,
-            "account": self.account,
-            "group": self.group,
-        }
-        return {name: value for name, value in whole.items() if value}
-
-    def query(self, **more: str) -> str:
-        """The filter as the query part of an address."""
-        return urlencode({**self.fields(), **more})
-
-    def read(self, connection: Connection, before: str = "") -> Page:
-        rows = list_rows(connection, self.filter(), PAGE + 1, before or None)
-        shown = [Listed(as_record(row)) for row in rows[:PAGE]]
-        older = rows[PAGE - 1].id if len(rows) > PAGE else None
-        return Page(shown, older)
-
-    def newest(self, connection: Connection) -> list[dict[str, Any]]:
-        """The newest matches: ``MOST + 1`` of them if there are more than ``MOST``."""
-        return [as_record(r) for r in list_rows(connection, self.filter(), MOST + 1)]
+    return Selection(tuple(dict.fromkeys(map(storable, id))), None, "")
 
 
-def listing_of(state: str, provider: str, account: str, group: str) -> Listing:
-    """The filter of an address or a form; raises ``RefusedError`` for wrong values."""
-    if state not in ENDED:
-        listed = ", ".join(ENDED)
-        raise RefusedError(f"There is no such list: the lists are {listed}.", 422)
-    if provider and provider not in BY_NAME:
-        listed = ", ".join(sorted(BY_NAME))
-        raise RefusedError(f"There is no such provider: they are {listed}.", 422)
-    return Listing(State(state), provider, storable(account), storable(group))
+TheSelection = Annotated[Selection, Depends(selection)]

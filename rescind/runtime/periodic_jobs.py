@@ -24,6 +24,7 @@ from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.runtime.background_job import BackgroundJob
 from rescind.runtime.host import Host
 from rescind.runtime.retention import Retention
+from rescind.runtime.search_job import SearchJob
 from rescind.runtime.shutdown_flag import stopping
 from rescind.schedules.firing import Firing
 from rescind.schedules.rules import Schedules, load_schedules
@@ -40,6 +41,8 @@ WEBHOOKS_BOUND = 180.0
 """The most seconds between two steps of deliveries, which may wait for the ledger."""
 PULSE_SECONDS = 5.0
 """How often a sweeping worker writes its heartbeat: far more often than is checked."""
+SEARCH_BOUND = 180.0
+"""One run indexes for less than a second; each transaction has a timeout."""
 SCHEDULE_BOUND = 900.0
 """A run ends by itself after 180 s, and its source has timeouts of its own."""
 
@@ -56,6 +59,9 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
         sender = _sender(host, send_task)
         made["webhooks"] = BackgroundJob(
             "webhooks", partial(_deliver, sender), WEBHOOKS_BOUND
+        )
+        made["search"] = BackgroundJob(
+            "search", SearchJob(host.here.engine).run, SEARCH_BOUND
         )
         made["schedules"] = BackgroundJob("schedules", schedules.run, SCHEDULE_BOUND)
         sweeper = SweepJob(host, schedules)
@@ -108,6 +114,7 @@ class SweepJob:
                 "no look at lanes that stand still": self._look_for_stalls,
                 "no webhook is delivered": self._deliver,
                 "nothing is deleted": self._forget,
+                "nothing is indexed": partial(self._host.notify, "search"),
                 "nothing is scheduled": self._schedules.fire,
             }
         )

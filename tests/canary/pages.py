@@ -55,8 +55,10 @@ def from_desk(world: World) -> None:
         signed_in = visitor.post(f"{base}/desk/sign-in", data=form, timeout=20)
         world.seen["desk cookie"] = str(visitor.cookies.get_dict()).encode()
         assert signed_in.ok
-        paths = ["/", "/desk/groups", "/desk/undelivered", "/desk/search?q=50001"]
-        paths += [f"/desk/ended?state={s}" for s in ("failed", "rejected", "expired")]
+        paths = ["/", "/desk/groups", "/desk/undelivered"]
+        paths.append("/desk/cancellations?q=50001")
+        ended = ("failed", "rejected", "expired")
+        paths += [f"/desk/cancellations?state={s}" for s in ended]
         listed = world.seen["list --limit 10000 --json"].splitlines()
         for record in map(json.loads, listed):
             if record["provider"] == "akinon" or record["account"] != "default":

@@ -121,7 +121,7 @@ def test_all_matches_are_retried_but_not_later_failures(
     asked = operator.send("/desk/retry", **match).text
     assert "Retry 3 cancellations?" in asked
     later = end(ledger, PANEL, "ord_9", *FAILED, at=utc_now() + timedelta(minutes=1))
-    operator.send("/desk/retry/now", **match, until=hidden(asked, "until")[0])
+    operator.send("/desk/retry/now", **match, shown_at=hidden(asked, "shown_at")[0])
     assert states(ledger, ids) == ["queued"] * 3
     assert states(ledger, [other, later]) == ["failed", "failed"]
 

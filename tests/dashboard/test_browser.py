@@ -32,17 +32,17 @@ from tests.ledger.delivering import GONE, ended, holding, settling
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-OTHERWISE = {"/", "/desk/ended", "/desk/cancellations/ONE"}
+OTHERWISE = {"/", "/desk/cancellations?state=failed", "/desk/cancellations/ONE"}
 """Pages that have another layout on a phone."""
 PAGES = [
     "/desk/sign-in",
     "/",
-    "/desk/ended",
-    "/desk/ended?state=rejected&group=nightly",
-    "/desk/ended?state=expired",
+    "/desk/cancellations?state=failed",
+    "/desk/cancellations?state=rejected&group=nightly",
+    "/desk/cancellations?state=expired",
     "/desk/undelivered",
-    "/desk/search?q=8621001",
-    "/desk/search?q=nowhere",
+    "/desk/cancellations?q=8621001",
+    "/desk/cancellations?q=nowhere",
     "/desk/groups",
     "/desk/lanes/hold?lane=ithink/default",
     "/desk/cancellations/ONE",
@@ -87,7 +87,7 @@ def test_a_held_lane_is_resumed_and_another_held(site: Served, page: Page) -> No
 def test_all_of_a_page_are_ticked_and_retried(site: Served, page: Page) -> None:
     failed = (State.FAILED, Reason.ATTEMPTS_EXHAUSTED)
     ids = [end(site.engine, PANEL, f"ord_{n}", *failed) for n in range(3)]
-    page.goto("/desk/ended")
+    page.goto("/desk/cancellations?state=failed")
     page.get_by_label("All on this page").check()
     page.get_by_label("Tick ord_1").uncheck()
     page.get_by_role("button", name="Retry the ticked…").click()
@@ -102,7 +102,7 @@ def test_all_of_a_page_are_ticked_and_retried(site: Served, page: Page) -> None:
 
 def test_a_filter_updates_the_list_without_a_new_page(site: Served, page: Page) -> None:
     a_day(site.engine, utc_now())
-    page.goto("/desk/ended")
+    page.goto("/desk/cancellations?state=failed")
     page.evaluate("window.sameDocument = true")
     page.get_by_label("Provider").select_option("dukkango")
     page.get_by_text("ord_78").wait_for(state="detached")

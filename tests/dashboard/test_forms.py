@@ -69,9 +69,9 @@ def test_a_malformed_origin_counts_as_another_site(
     ("path", "status"),
     [
         ("/desk/cancellations/%00", 404),
-        ("/desk/ended?before=%00", 200),
-        ("/desk/ended?account=%00&group=%00", 200),
-        ("/desk/search?q=%00x", 200),
+        ("/desk/cancellations?after=%00", 200),
+        ("/desk/cancellations?account=%00&group=%00", 200),
+        ("/desk/cancellations?q=%00x", 200),
         ("/desk/groups?after=%00", 200),
         ("/desk/groups?name=%00", 200),
         ("/desk/undelivered?behind=%00", 200),

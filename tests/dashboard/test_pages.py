@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, text
 
 from rescind.dashboard import rendering
+from rescind.dashboard.listing_filter import Listed, Listing, Page
+from rescind.dashboard.lists import Exact
 from rescind.ledger.changes.lane_states import LaneState, hold_for_operator
 from rescind.ledger.progress import Progress
-from rescind.ledger.states import State
+from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY, SCHEDULE_RUN
 from rescind.ledger.storage.transactions import writing
@@ -31,9 +34,16 @@ from tests.dashboard.stage import (
     take_in,
     utc_now,
 )
+from tests.ledger.build import progress
 
 FAILED = (State.FAILED, Reason.UNRESOLVED)
+LIST = "/desk/cancellations"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u202eevil\u2066"
+
+
+def listed(page: str) -> list[str]:
+    """The orders of a list, as the page shows them."""
+    return re.findall(r'class="order" [^>]*><bdi>([^<]*)</bdi>', page)
 
 
 # --- the overview --------------------------------------------------------------------
@@ -72,8 +82,11 @@ def test_what_failed_is_counted_and_leads_to_the_list(
     for order in ("ord_1", "ord_2"):
         end(ledger, PANEL, order, *FAILED)
     said = reader.get("/").text
-    assert '<a href="/desk/ended"><b>2</b> failed</a>' in said
-    assert "/desk/ended?provider=notpanel&amp;account=default" in said
+    assert '<a href="/desk/cancellations?state=failed"><b>2</b> failed</a>' in said
+    assert (
+        "/desk/cancellations?state=failed&amp;provider=notpanel&amp;account=default"
+        in said
+    )
 
 
 def test_the_flow_is_shown_as_a_plot_and_in_numbers(
@@ -115,21 +128,39 @@ def test_other_trouble_is_shown_with_its_command(
 # --- lists ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("state", "says"),
-    [
-        ("failed", "Nothing has failed."),
-        ("expired", "Nothing has expired."),
-        ("rejected", "Nothing was rejected."),
-    ],
-)
-def test_an_empty_list_says_so(reader: Visitor, state: str, says: str) -> None:
-    assert says in reader.get(f"/desk/ended?state={state}").text
+def test_an_empty_list_says_so(reader: Visitor) -> None:
+    assert "There are no cancellations yet." in reader.get(LIST).text
+    for state in State:
+        said = reader.get(f"{LIST}?state={state}").text
+        assert "There is none in these states." in said
+
+
+def test_every_state_is_a_list(reader: Visitor, ledger: Engine) -> None:
+    at = utc_now()
+    for number, state in enumerate(State):
+        begins = progress(state, due_at=None if state in FINAL else at)
+        take_in(ledger, PANEL, f"in-{state}", progress=begins, key=str(number))
+    for state in State:
+        said = reader.get(f"{LIST}?state={state}").text
+        assert listed(said) == [f"in-{state}"]
+    assert set(listed(reader.get(LIST).text)) == {f"in-{state}" for state in State}
+    two = reader.get(f"{LIST}?state=failed&state=queued").text
+    assert set(listed(two)) == {"in-failed", "in-queued"}
+
+
+def test_the_earlier_addresses_lead_to_the_list(reader: Visitor) -> None:
+    for earlier, now in (
+        ("/desk/ended", f"{LIST}?state=failed"),
+        ("/desk/ended?group=a+b", f"{LIST}?state=failed&group=a+b"),
+        ("/desk/ended?state=expired&account=x", f"{LIST}?state=expired&account=x"),
+        ("/desk/search?q=a%2Fb", f"{LIST}?q=a%2Fb"),
+    ):
+        assert reader.get(earlier).headers["location"] == now
 
 
 def test_each_failed_cancellation_has_advice(reader: Visitor, ledger: Engine) -> None:
     end(ledger, MEAL, "a-payment-key", *FAILED, message="Bilinmeyen hata")
-    said = reader.get("/desk/ended").text
+    said = reader.get(f"{LIST}?state=failed").text
     assert "a-payment-key" in said
     assert "Bilinmeyen hata" in said
     assert "if it is still active, retry" in said
@@ -139,11 +170,26 @@ def test_a_filter_leaves_the_others_out(reader: Visitor, ledger: Engine) -> None
     end(ledger, PANEL, "ord_1", *FAILED, group="night")
     end(ledger, PARCEL, "awb-1", *FAILED)
     end(ledger, PARCEL, "awb-2", State.REJECTED, Reason.REFUSED)
-    for query in ("provider=notpanel", "account=default&group=night"):
-        said = reader.get(f"/desk/ended?{query}").text
-        assert "ord_1" in said
-        assert "awb-" not in said
-    assert "Nothing matches this filter" in reader.get("/desk/ended?group=day").text
+    for query in (
+        "state=failed&provider=notpanel",
+        "account=default&group=night",
+        "group=night&since=-1h&sort=ended",
+        "reason=unresolved&provider=notpanel&sort=oldest",
+    ):
+        assert listed(reader.get(f"{LIST}?{query}").text) == ["ord_1"]
+    for query in ("group=day", "since=2031-01-01", "until=-30d&sort=ended"):
+        said = reader.get(f"{LIST}?{query}").text
+        assert "Nothing matches this filter" in said
+
+
+def test_a_list_is_sorted_as_asked(reader: Visitor, ledger: Engine) -> None:
+    now = utc_now()
+    for order, hours in (("a", 3), ("b", 1), ("c", 2)):
+        end(ledger, PANEL, order, *FAILED, at=now - timedelta(hours=hours))
+    for sort, orders in (("newest", "cba"), ("oldest", "abc"), ("ended", "bca")):
+        assert listed(reader.get(f"{LIST}?sort={sort}").text) == list(orders)
+    said = reader.get(f"{LIST}?sort=ended&since=-150m&until=-90m").text
+    assert listed(said) == ["c"]
 
 
 def test_a_long_list_continues_on_the_next_page(
@@ -151,21 +197,31 @@ def test_a_long_list_continues_on_the_next_page(
 ) -> None:
     for number in range(53):
         end(ledger, PANEL, f"ord_{number:03}", *FAILED)
-    first = reader.get("/desk/ended?provider=notpanel").text
-    assert first.count('class="row"') == 50
-    older = html.unescape(first.partition("/desk/ended?state=failed&amp;")[2])
-    path = "/desk/ended?state=failed&" + older.partition('"')[0]
-    rest = reader.get(path).text
-    assert rest.count('class="row"') == 3
-    for number in range(53):
-        assert (f"ord_{number:03}" in first) != (f"ord_{number:03}" in rest)
+    path = f"{LIST}?state=failed&provider=notpanel"
+    first = reader.get(path).text
+    assert len(listed(first)) == 50
+    [query] = re.findall(r'href="/desk/cancellations(\?[^"]*after=[^"]*)"', first)
+    rest = reader.get(LIST + html.unescape(query)).text
+    assert len(listed(rest)) == 3
+    assert {*listed(first), *listed(rest)} == {f"ord_{n:03}" for n in range(53)}
 
 
-@pytest.mark.parametrize("query", ["state=queued", "state=x", "provider=nobody"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "state=x",
+        "provider=nobody",
+        "reason=x",
+        "sort=x",
+        "since=yesterday",
+        "state=queued&sort=due",
+        "state=queued&sort=ended",
+    ],
+)
 def test_an_unknown_list_is_refused_with_a_reason(reader: Visitor, query: str) -> None:
-    refused = reader.get(f"/desk/ended?{query}")
+    refused = reader.get(f"{LIST}?{query}")
     assert refused.status_code == 422
-    assert "There is no such" in refused.text
+    assert "That was not done" in refused.text
 
 
 def test_a_search_finds_by_order_key_id_path_and_group(
@@ -174,15 +230,12 @@ def test_a_search_finds_by_order_key_id_path_and_group(
     one = end(ledger, SHOP, "9001", *FAILED, key="9001 items 1", group="night")
     other = end(ledger, SHOP, "9002", *FAILED)
     for words in ("9001", "9001 items 1", one, "akinon/shop/9001 items 1"):
-        said = reader.get(f"/desk/search?q={words}").text
+        said = reader.get(f"{LIST}?q={words}").text
         assert f"/desk/cancellations/{one}" in said
         assert other not in said
-    assert "A group of this name" in reader.get("/desk/search?q=night").text
-    assert (
-        "No order, key, id or group is exactly" in reader.get("/desk/search?q=900").text
-    )
-    assert "in full" in reader.get("/desk/search?q=").text
-    assert reader.get(f"/desk/search?q={'9' * 501}").status_code == 422
+    assert "A group of this name" in reader.get(f"{LIST}?q=night").text
+    assert "Nothing matches “nowhere”" in reader.get(f"{LIST}?q=nowhere").text
+    assert reader.get(f"{LIST}?q={'9' * 501}").status_code == 422
 
 
 def test_groups_are_listed_with_their_states(reader: Visitor, ledger: Engine) -> None:
@@ -191,7 +244,7 @@ def test_groups_are_listed_with_their_states(reader: Visitor, ledger: Engine) ->
     take_in(ledger, PANEL, "ord_3", group="other")
     said = reader.get("/desk/groups").text
     assert "a/b &amp; c" in said
-    assert "/desk/ended?state=failed&amp;group=a%2Fb+%26+c" in said
+    assert "/desk/cancellations?state=failed&amp;group=a%2Fb+%26+c" in said
     assert "other" in said
     assert "other" not in reader.get("/desk/groups?name=a%2Fb+%26+c").text
 
@@ -250,9 +303,6 @@ def test_an_invalid_submission_has_no_button(operator: Visitor, ledger: Engine) 
     )
     one = take_in(ledger, PANEL, "ord_1", key="refused:1", progress=begins)
     assert "Retry…" not in operator.get(f"/desk/cancellations/{one}").text
-    assert "checkbox" in operator.get("/desk/ended?state=rejected").text
-    said = operator.get("/desk/ended?state=rejected").text
-    assert 'name="id"' not in said
 
 
 def test_an_unknown_cancellation_is_reported(reader: Visitor) -> None:
@@ -282,16 +332,16 @@ def test_foreign_text_is_shown_and_never_interpreted(
     set_lane(ledger, PANEL, held)
     for path in (
         "/",
-        "/desk/ended",
+        LIST,
         f"/desk/cancellations/{one}",
         "/desk/groups",
-        f"/desk/search?q={long}",
+        f"{LIST}?q={long}",
     ):
         said = operator.get(path).text
         assert "<script>" not in said
         assert "<img" not in said
         assert "onerror=" not in said.replace("src=x onerror=alert(2)&gt;", "")
-    said = operator.get("/desk/search?q=%3Cscript%3Ealert(1)").text
+    said = operator.get("/desk/cancellations?q=%3Cscript%3Ealert(1)").text
     assert "<script>alert" not in said
     assert "&lt;script&gt;alert(1)" in said
 
@@ -323,11 +373,13 @@ class Seen(HTMLParser):
 
 def _found(words: str) -> Seen:
     record = {"provider": "x", "account": "y", "order": words, "id": "1"}
-    record |= {"reason": "unresolved", "state": "failed"}
-    given = {"session": None, "operates": False, "here": "/", "group": None}
-    records = [{**record, "updated_at": None}]
-    page = rendering.render("search.html", words="x", records=records, most=50, **given)
-    return Seen(page)
+    record |= {"reason": "confirmed", "state": "cancelled", "group": None}
+    record |= {"provider_message": None, "finished_at": None, "created_at": None}
+    shown = {"wanted": Listing(), "exact": Exact(), "states": [], "providers": []}
+    shown |= {"reasons": [], "orders": [], "presets": [], "gap": None}
+    shown |= {"short": False, "session": None, "operates": False, "here": "/"}
+    found = Page([Listed(record)], None, partial=False)
+    return Seen(rendering.render("cancellations.html", found=found, **shown))
 
 
 PLAIN = _found("plain")
@@ -345,7 +397,7 @@ def test_any_text_is_shown_unchanged_and_adds_no_element(words: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/desk/ended", "/desk/undelivered", "/desk/search?q=1", "/desk/groups"],
+    ["/", LIST, "/desk/undelivered", f"{LIST}?q=1", "/desk/groups"],
 )
 def test_an_unreachable_ledger_is_reported(
     site: Served, reader: Visitor, path: str

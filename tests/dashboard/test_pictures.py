@@ -26,7 +26,7 @@ def test_the_pictures_match_the_text(
         _enter(page)
         page.get_by_text("notpanel refuses the key").wait_for()
         pictures.take(page, where, "desk-overview", 1150)
-        page.goto("/desk/ended")
+        page.goto("/desk/cancellations?state=failed")
         page.get_by_text("a second cancel does no harm there").wait_for()
         pictures.take(page, where, "desk-failed")
         page.goto(f"/desk/cancellations/{failed[0].id}")

@@ -29,9 +29,9 @@ from tests.dashboard.stage import (
 
 PAGES = [
     "/",
-    "/desk/ended",
+    "/desk/cancellations",
     "/desk/undelivered",
-    "/desk/search?q=1",
+    "/desk/cancellations?q=1",
     "/desk/groups",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
@@ -310,7 +310,7 @@ def test_a_link_from_another_site_reaches_a_signed_in_user(
     stranger: Visitor,
 ) -> None:
     # Browsers do not send a strict cookie after a link from another site.
-    first = stranger.get("/desk/ended", **{"Sec-Fetch-Site": "cross-site"})
+    first = stranger.get("/desk/cancellations", **{"Sec-Fetch-Site": "cross-site"})
     assert first.status_code == 200
     assert 'http-equiv="refresh"' in first.text
 
@@ -318,7 +318,9 @@ def test_a_link_from_another_site_reaches_a_signed_in_user(
 # --- headers --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/desk/sign-in", "/desk/ended?state=x"])
+@pytest.mark.parametrize(
+    "path", [*PAGES, "/desk/sign-in", "/desk/cancellations?state=x"]
+)
 def test_every_page_lets_no_foreign_script_in(operator: Visitor, path: str) -> None:
     headers = operator.get(path).headers
     for name, value in HEADERS.items():

@@ -23,6 +23,7 @@ from rescind.ledger.storage.migrate import (
     check,
     upgrade,
 )
+from rescind.ledger.storage.search_tables import FULL_TEXT
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import (
     LedgerUnreachableError,
@@ -46,8 +47,16 @@ def empty(empty_url: str) -> Iterator[Engine]:
 def test_the_migrations_create_the_tables_of_the_models(empty: Engine) -> None:
     upgrade(empty)
     with reading(empty) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_object": _has_a_model}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def _has_a_model(_object: object, name: str, kind: str, *_more: object) -> bool:
+    """False for SQLite's full-text tables, and an index over a function: no model can
+    describe them. The tests of the search need them."""
+    full_text = kind == "table" and name.startswith(FULL_TEXT)
+    return not full_text and name != "ix_search_words"
 
 
 def test_the_migrations_create_the_checks_of_the_models(engine: Engine) -> None:

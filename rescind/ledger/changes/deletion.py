@@ -26,6 +26,7 @@ from sqlalchemy import (
     true,
 )
 
+from rescind.ledger.changes.search_indexing import forget_words
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY, WAITING
@@ -124,6 +125,7 @@ def _delete(connection: Connection, ids: Sequence[str], before: int) -> int:
     held = set(connection.execute(still).scalars())
     # Read after the rows are locked: no new delivery can begin to wait now.
     held -= set(connection.execute(_with_waiting_delivery(held)).scalars())
+    forget_words(connection, held)
     for table in (DELIVERY, TRANSITION):
         mine = table.c.cancellation_id.in_(held)
         connection.execute(delete(table).where(mine))

@@ -39,6 +39,8 @@ GROUPED = "group_name IS NOT NULL AND state <> 'sending'"
 
 SEALED = "sealed IS NOT NULL"
 
+ENDED = "finished_at IS NOT NULL"
+
 # Where the order itself is the key, the unique constraint's index finds it.
 OTHER_KEY = "order_id <> key"
 
@@ -48,6 +50,12 @@ def _is_one_of(states: frozenset[State] | set[State]) -> str:
     # was three tenths of the time of an UPDATE.
     each = " OR ".join(f"state = '{state}'" for state in sorted(states))
     return f"({each})"
+
+
+def _index(name: str, *columns: str, where: str) -> Index:
+    """A partial index."""
+    held = text(where)
+    return Index(name, *columns, sqlite_where=held, postgresql_where=held)
 
 
 def _text(*, null: bool = True) -> Any:
@@ -81,66 +89,29 @@ class Cancellation(SQLModel, table=True):
             name="ck_reason_when_final",
         ),
         CheckConstraint("attempts >= 0 AND spent >= 0", name="ck_attempts"),
-        Index(
+        _index(
             "ix_to_send",
             "provider",
             "account",
             "urgency",
             "due_at",
-            sqlite_where=text("state = 'queued'"),
-            postgresql_where=text("state = 'queued'"),
+            where="state = 'queued'",
         ),
         # Queued rows are in the index above, so most rows enter this one only once.
-        Index(
-            "ix_to_look_at",
-            "provider",
-            "account",
-            "state",
-            "due_at",
-            sqlite_where=text(LOOKED_AT),
-            postgresql_where=text(LOOKED_AT),
+        _index(
+            "ix_to_look_at", "provider", "account", "state", "due_at", where=LOOKED_AT
         ),
         # Queued rows are found by their deadline in ix_to_send.
-        Index(
-            "ix_deadline",
-            "provider",
-            "account",
-            "urgency",
-            sqlite_where=text(WITH_DEADLINE),
-            postgresql_where=text(WITH_DEADLINE),
+        _index("ix_deadline", "provider", "account", "urgency", where=WITH_DEADLINE),
+        _index("ix_group", "group_name", "state", "id", where=GROUPED),
+        _index("ix_state", "provider", "account", "state", "id", where=LISTED),
+        # Lists of what ended, by the time of the end. A row enters it once a round.
+        _index(
+            "ix_ended", "provider", "account", "state", "finished_at", "id", where=ENDED
         ),
-        Index(
-            "ix_group",
-            "group_name",
-            "state",
-            "id",
-            sqlite_where=text(GROUPED),
-            postgresql_where=text(GROUPED),
-        ),
-        Index(
-            "ix_state",
-            "provider",
-            "account",
-            "state",
-            "id",
-            sqlite_where=text(LISTED),
-            postgresql_where=text(LISTED),
-        ),
-        Index(
-            "ix_order",
-            "order_id",
-            "id",
-            sqlite_where=text(OTHER_KEY),
-            postgresql_where=text(OTHER_KEY),
-        ),
+        _index("ix_order", "order_id", "id", where=OTHER_KEY),
         # Sorted as the rotation of the seal key reads: open rows first. It is small.
-        Index(
-            "ix_sealed",
-            "finished_at",
-            "id",
-            sqlite_where=text(SEALED),
-            postgresql_where=text(SEALED),
-        ),
+        _index("ix_sealed", "finished_at", "id", where=SEALED),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))

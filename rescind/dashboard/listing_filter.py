@@ -1,0 +1,245 @@
+"""The filter of a list of cancellations, as addresses and forms write it.
+
+The same fields have the same meaning on every page: ``state`` (may be given several
+times), ``provider``, ``account``, ``group``, ``reason``, ``since``, ``until``, ``q``
+and ``sort``. ``list_links.list_path`` makes links to lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query, Request
+from sqlalchemy import Connection
+
+from providers.registry import BY_NAME
+from rescind.dashboard.advice import advice
+from rescind.dashboard.list_links import LIST
+from rescind.dashboard.page_context import dashboard_of
+from rescind.dashboard.page_guard import RefusedError
+from rescind.dashboard.periods import ALWAYS, Period, period_of
+from rescind.dashboard.translation import _
+from rescind.ledger.changes.retries import REFUSED_KEY
+from rescind.ledger.reading.browse_ranges import BY_STATE, Wanted
+from rescind.ledger.reading.browsing import Place, Sort, browse
+from rescind.ledger.reading.part_search import find_part
+from rescind.ledger.reading.queries import as_record
+from rescind.ledger.states import RETRYABLE, State
+from rescind.provider.outcomes import Reason
+from rescind.provider.text import storable
+
+PAGE = 50
+MOST_PAGES = 100
+"""Pages that are read for one form, when the rows that match are far apart."""
+LONGEST = 500
+"""Characters in a search text; ``provider/account/key`` is the longest kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A listed cancellation, with advice."""
+
+    record: dict[str, Any]
+
+    @property
+    def advice(self) -> str:
+        one = self.record
+        return advice(one["provider"], one["state"], one["reason"])
+
+    @property
+    def retryable(self) -> bool:
+        return may_be_retried(self.record)
+
+
+def may_be_retried(record: dict[str, Any]) -> bool:
+    """Whether it can be retried: it has ended, and its submission was valid."""
+    valid = not record["key"].startswith(REFUSED_KEY)
+    return record["state"] in RETRYABLE and valid
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of matching cancellations, in the order of the list."""
+
+    rows: Sequence[Listed]
+    next: str | None
+    """The field ``after`` of the next page, or ``None`` at the end."""
+    partial: bool
+    """Whether the page ended before it was full: more rows may match behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A filter and an order, checked; empty texts match all."""
+
+    states: tuple[State, ...] = ()
+    provider: str = ""
+    account: str = ""
+    group: str = ""
+    reason: str = ""
+    q: str = ""
+    sort: Sort = Sort.NEWEST
+    period: Period = ALWAYS
+
+    def wanted(self) -> Wanted:
+        return Wanted(
+            states=self.states,
+            provider=self.provider or None,
+            account=self.account or None,
+            group=self.group or None,
+            reason=self.reason or None,
+            since=self.period.first,
+            until=self.period.end,
+        )
+
+    def fields(self) -> list[tuple[str, str]]:
+        """The filter as fields of a form or an address; ``state`` may come often."""
+        sort = "" if self.sort is Sort.NEWEST else str(self.sort)
+        whole = [
+            *(("state", str(state)) for state in self.states),
+            ("provider", self.provider),
+            ("account", self.account),
+            ("group", self.group),
+            ("reason", self.reason),
+            ("since", self.period.since),
+            ("until", self.period.until),
+            ("q", self.q),
+            ("sort", sort),
+        ]
+        return [(name, value) for name, value in whole if value]
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves any cancellation out, besides by its states."""
+        return any(name not in ("state", "sort") for name, _value in self.fields())
+
+    def query(self, **more: str) -> str:
+        """The filter as the query part of an address."""
+        return urlencode([*self.fields(), *more.items()])
+
+    def path(self, **more: str) -> str:
+        """The address of the list."""
+        query = self.query(**more)
+        return f"{LIST}?{query}" if query else LIST
+
+    def since(self, written: str) -> Listing:
+        """This filter from that time on: a preset, which was checked by us."""
+        return replace(self, period=Period(since=written))
+
+    def among(self, states: Iterable[State]) -> Listing | None:
+        """This filter for only these states; ``None`` if it then matches nothing."""
+        kept = tuple(s for s in State if s in set(states) & set(self.states or State))
+        return replace(self, states=kept) if kept else None
+
+    def read(self, connection: Connection, after: str = "", most: int = PAGE) -> Page:
+        """One page. Reads a bounded number of rows: see ``Page.partial``."""
+        place, wanted = _place(after), self.wanted()
+        if self.q:
+            found = find_part(connection, self.q, wanted, most, place)
+        else:
+            found = browse(connection, wanted, self.sort, most, place)
+        rows = [Listed(as_record(row)) for row in found.rows]
+        following = None if found.next is None else _written(found.next)
+        return Page(rows, following, found.partial)
+
+    def first(self, connection: Connection, most: int) -> list[dict[str, Any]]:
+        """The first matches: ``most + 1`` of them if there are more than ``most``."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        for _turn in range(MOST_PAGES):
+            if len(found) > most:
+                break
+            page = self.read(connection, after, most + 1 - len(found))
+            found += [one.record for one in page.rows]
+            if page.next is None:
+                break
+            after = page.next
+        return found
+
+
+def _written(place: Place) -> str:
+    return f"{place.at}.{place.id}"
+
+
+def _place(after: str) -> Place | None:
+    at, dot, id_ = storable(after).partition(".")
+    if not dot or not at.isascii() or not at.isdecimal() or len(at) > 18:
+        return None
+    return Place(int(at), id_)
+
+
+# --- checks ---------------------------------------------------------------------------
+
+
+def listing_of(
+    now: datetime,
+    states: Sequence[str] = (),
+    provider: str = "",
+    account: str = "",
+    group: str = "",
+    reason: str = "",
+    since: str = "",
+    until: str = "",
+    q: str = "",
+    sort: str = "",
+) -> Listing:
+    """The filter of an address or a form; raises ``RefusedError`` for wrong values."""
+    words = storable(q.strip())
+    if len(words) > LONGEST:
+        raise RefusedError(_("The search text is too long: give a part of it."), 422)
+    order = Sort(_one_of(sort or Sort.NEWEST, list(Sort), _("order")))
+    # What a search finds is in the order of acceptance.
+    order = Sort.NEWEST if words else order
+    asked = [State(_one_of(one, list(State), _("state"))) for one in states if one]
+    _check_order(order, asked)
+    return Listing(
+        states=tuple(s for s in State if s in asked),
+        provider=_one_of(provider, sorted(BY_NAME), _("provider")),
+        account=storable(account),
+        group=storable(group),
+        reason=_one_of(reason, list(Reason), _("reason")),
+        q=words,
+        sort=order,
+        period=period_of(since, until, now),
+    )
+
+
+def _one_of(value: str, known: Sequence[str], what: str) -> str:
+    if value and value not in known:
+        listed = ", ".join(known)
+        why = _("There is no such %(what)s: use one of %(known)s.")
+        raise RefusedError(why % {"what": what, "known": listed}, 422)
+    return value
+
+
+def _check_order(order: Sort, asked: Sequence[State]) -> None:
+    able = BY_STATE[order.value]
+    if asked and not able & set(asked):
+        listed = ", ".join(s for s in State if s in able)
+        why = _("This order lists only the states %(states)s.", states=listed)
+        raise RefusedError(why, 422)
+
+
+def listing_in_query(
+    request: Request,
+    state: Annotated[list[str], Query()] = [],  # noqa: B006  (FastAPI copies it)
+    provider: str = "",
+    account: str = "",
+    group: str = "",
+    reason: str = "",
+    since: str = "",
+    until: str = "",
+    q: str = "",
+    sort: str = "",
+) -> Listing:
+    """A dependency: the filter in the address; raises ``RefusedError``."""
+    now = dashboard_of(request).now()
+    named = (provider, account, group, reason, since, until, q, sort)
+    return listing_of(now, state, *named)
+
+
+ListingInQuery = Annotated[Listing, Depends(listing_in_query)]

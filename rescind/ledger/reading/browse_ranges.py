@@ -1,0 +1,186 @@
+"""The index ranges that hold the rows of a list, for each order of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, TextClause, bindparam, text
+
+from rescind.ledger.reading.index_walk import lanes_in
+from rescind.ledger.reading.listing import MOST_LANES
+from rescind.ledger.states import FINAL, OPEN, State
+from rescind.ledger.storage.tables import (
+    CANCELLATION,
+    ENDED,
+    GROUPED,
+    LISTED,
+    LOOKED_AT,
+)
+
+C = CANCELLATION.c
+Where = ColumnElement[bool] | TextClause
+BY_STATE: Mapping[str, frozenset[State]] = {
+    "newest": frozenset(State),
+    "oldest": frozenset(State),
+    "ended": FINAL,
+    "due": OPEN - {State.QUEUED},
+}
+"""The states that a list in this order can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which cancellations to list; an empty one matches all."""
+
+    states: Sequence[str] = ()
+    provider: str | None = None
+    account: str | None = None
+    group: str | None = None
+    reason: str | None = None
+    since: int | None = None
+    """The first ms of the period, of the time by which the list is sorted."""
+    until: int | None = None
+    """The first ms after the period."""
+
+    def rest(self, *held: str) -> dict[str, Sequence[str]]:
+        """The values that a row must have, by column; without the columns ``held``."""
+        given = {
+            "provider": self.provider,
+            "account": self.account,
+            "group_name": self.group,
+            "reason": self.reason,
+        }
+        found: dict[str, Sequence[str]] = {
+            name: [value] for name, value in given.items() if value is not None
+        }
+        if self.states:
+            found["state"] = list(self.states)
+        return {name: values for name, values in found.items() if name not in held}
+
+    def fits(self, lane: tuple[str, str]) -> bool:
+        """Whether rows of this lane may match."""
+        asked = (self.provider, self.account)
+        return all(one in (None, its) for one, its in zip(asked, lane, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A part of an index that is read in its order."""
+
+    where: Sequence[Where]
+    values: Mapping[str, str] = field(default_factory=dict)
+    rest: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What the index cannot tell: the values that a row must have, by column."""
+    sorted: bool = True
+    """Whether the index has the order of the list."""
+
+
+def ranges_of(connection: Connection, wanted: Wanted, sort: str) -> list[Range]:
+    """The ranges that together hold all matches of a list in this order."""
+    states = [s for s in wanted.states or list(State) if s in BY_STATE[sort]]
+    period = _period(wanted, sort)
+    if sort == "ended":
+        lanes = _lanes(connection, wanted, LISTED)
+        return [
+            _of_lane(ENDED, one, s, wanted, period) for one in lanes for s in states
+        ]
+    if sort == "due":
+        lanes = _lanes(connection, wanted, LOOKED_AT)
+        held = [(one, s) for one in lanes for s in states]
+        return [_of_lane(LOOKED_AT, *one, wanted, period) for one in held]
+    return _by_id(connection, wanted, states, period)
+
+
+def _by_id(
+    connection: Connection, wanted: Wanted, states: Sequence[str], period: list[Where]
+) -> list[Range]:
+    if wanted.group is not None:
+        return _of_group(connection, wanted, states, period)
+    if not wanted.rest("reason"):
+        return [Range(period, rest=wanted.rest())]
+    found = lanes_in(connection, LISTED, MOST_LANES + 1)
+    if len(found) > MOST_LANES:
+        return [Range(period, rest=wanted.rest())]
+    listed = [s for s in states if s != State.SENDING]
+    lanes = [one for one in found if wanted.fits(one)]
+    ranges = [_of_lane(LISTED, one, s, wanted, period) for one in lanes for s in listed]
+    return ranges + _under_way(connection, wanted, states, period)
+
+
+def _of_group(
+    connection: Connection, wanted: Wanted, states: Sequence[str], period: list[Where]
+) -> list[Range]:
+    its = C.group_name == bindparam("its_group")
+    where = [text(GROUPED), its, C.state == bindparam("its_state"), *period]
+    rest = wanted.rest("group_name", "state")
+    return [
+        Range(where, {"its_group": str(wanted.group), "its_state": s}, rest)
+        for s in states
+        if s != State.SENDING
+    ] + _under_way(connection, wanted, states, period)
+
+
+def _under_way(
+    connection: Connection, wanted: Wanted, states: Sequence[str], period: list[Where]
+) -> list[Range]:
+    """Rows being sent: few, and no index has their ids in order."""
+    if State.SENDING not in states:
+        return []
+    lanes = _lanes(connection, wanted, LOOKED_AT)
+    sending = str(State.SENDING)
+    return [
+        _of_lane(LOOKED_AT, one, sending, wanted, period, ordered=False)
+        for one in lanes
+    ]
+
+
+def _lanes(connection: Connection, wanted: Wanted, held: str) -> list[tuple[str, str]]:
+    return [one for one in lanes_in(connection, held) if wanted.fits(one)]
+
+
+def _of_lane(
+    held: str,
+    lane: tuple[str, str],
+    state: str,
+    wanted: Wanted,
+    period: list[Where],
+    *,
+    ordered: bool = True,
+) -> Range:
+    its: list[Any] = [
+        C.provider == bindparam("its_provider"),
+        C.account == bindparam("its_account"),
+        C.state == bindparam("its_state"),
+    ]
+    values = {"its_provider": lane[0], "its_account": lane[1], "its_state": str(state)}
+    rest = wanted.rest("provider", "account", "state")
+    return Range([text(held), *its, *period], values, rest, ordered)
+
+
+def _period(wanted: Wanted, sort: str) -> list[Where]:
+    """The period, in the column by which the list is sorted."""
+    column: Any = {"ended": C.finished_at, "due": C.due_at}.get(sort, C.id)
+    as_key = first_id if column is C.id else int
+    found: list[Where] = []
+    if wanted.since is not None:
+        found.append(column >= as_key(wanted.since))
+    if wanted.until is not None:
+        found.append(column < as_key(wanted.until))
+    return found
+
+
+def first_id(at: int) -> str:
+    """What sorts before every id of this ms or later, and behind every earlier one."""
+    digits = f"{max(at, 0):012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+def time_of_id(id_: str) -> int | None:
+    """The ms in which an id was made; ``None`` if the text is no id of ours."""
+    digits = id_[:13].replace("-", "")
+    try:
+        return int(digits, 16) if len(digits) == 12 else None
+    except ValueError:
+        return None

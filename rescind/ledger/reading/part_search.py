@@ -1,0 +1,197 @@
+"""Searches for a part of an order, a key, a group or a metadata value, by an index.
+
+The index follows some seconds behind. The rows that it does not have yet are read
+directly, up to a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text
+
+from rescind.ledger.reading.browse_ranges import Wanted, first_id, time_of_id
+from rescind.ledger.reading.browsing import Found, Place
+from rescind.ledger.reading.queries import rows_of
+from rescind.ledger.reading.search_words import LEAST, folded, trigrams, words_of
+from rescind.ledger.storage.postgres import LOCALLY, WHOLE
+from rescind.ledger.storage.search_tables import (
+    FULL_TEXT,
+    SEARCH_ENTRY,
+    SEARCH_PROGRESS,
+    TRIGRAMS,
+)
+from rescind.ledger.storage.tables import CANCELLATION
+
+C, S, P = CANCELLATION.c, SEARCH_ENTRY.c, SEARCH_PROGRESS.c
+RECENT = 2_000
+"""Rows without an entry that are read directly, the newest first."""
+CANDIDATES = 2_000
+"""Entries of one page that are compared with the other fields of the filter."""
+NEWEST = 20_000
+"""PostgreSQL's newest entries, which are read before the index: a part that many have
+is found here, and is slow to find by the index."""
+END = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Unsearched:
+    """The times in ms between which orders were accepted that have no entry yet, and
+    were not read directly."""
+
+    first: int
+    last: int
+
+
+def find_part(
+    connection: Connection,
+    words: str,
+    wanted: Wanted,
+    limit: int,
+    after: Place | None = None,
+) -> Found:
+    """The newest ``limit`` matches behind ``after``. In a ``Place``, ``at`` is the
+    position of an entry; 0 stands for rows without one."""
+    part = folded(words)
+    if len(part) < LEAST:
+        return Found([], None)
+    if after is not None and after.at > 0:
+        return _by_index(connection, part, wanted, limit, after.at)
+    last = after.id if after is not None else None
+    recent = _without_entry(connection, part, wanted, last)
+    if len(recent) > limit:
+        shown = recent[:limit]
+        return Found(shown, Place(0, shown[-1].id))
+    # What had no entry on the page before may have one now.
+    rest = _by_index(connection, part, wanted, limit - len(recent), END, last)
+    return Found([*recent, *rest.rows], rest.next, rest.partial)
+
+
+def unsearched(connection: Connection) -> Unsearched | None:
+    """What ``find_part`` leaves out, while the index is being built."""
+    behind = _indexed_to(connection)
+    chosen = select(C.id).where(C.id > behind).order_by(C.id.desc())
+    last = connection.execute(chosen.offset(RECENT).limit(1)).scalar()
+    if last is None:
+        return None
+    oldest = select(C.id).where(C.id > behind).order_by(C.id).limit(1)
+    times = time_of_id(connection.execute(oldest).scalar_one()), time_of_id(last)
+    return Unsearched(times[0] or 0, times[1] or 0)
+
+
+def _indexed_to(connection: Connection) -> str:
+    """The id up to which every row had its entry, or was committed later."""
+    first = select(P.last_id).order_by(P.lag_seconds).limit(1)
+    return connection.execute(first).scalar() or ""
+
+
+def _without_entry(
+    connection: Connection, part: str, wanted: Wanted, before: str | None
+) -> list[Row[Any]]:
+    chosen = select(CANCELLATION).where(C.id > _indexed_to(connection))
+    if before is not None:
+        chosen = chosen.where(C.id < before)
+    rows = connection.execute(chosen.order_by(C.id.desc()).limit(RECENT))
+    return [row for row in rows if part in words_of(row) and _fits(row, wanted)]
+
+
+def _fits(row: Row[Any], wanted: Wanted) -> bool:
+    rest = all(getattr(row, n) in given for n, given in wanted.rest().items())
+    since, until = wanted.since, wanted.until
+    begun = since is None or row.id >= first_id(since)
+    return rest and begun and (until is None or row.id < first_id(until))
+
+
+# --- by the index ---------------------------------------------------------------------
+
+
+def _by_index(
+    connection: Connection,
+    part: str,
+    wanted: Wanted,
+    limit: int,
+    before: int,
+    below: str | None = None,
+) -> Found:
+    """The newest matches whose entry has a position below ``before``, and whose id is
+    below ``below``."""
+    bare = wanted == Wanted() and below is None
+    most = limit + 1 if bare else CANDIDATES
+    places = _candidates(connection, part, before, most)
+    fitting = [
+        one
+        for one in _fitting(connection, places, wanted)
+        if below is None or one.id < below
+    ]
+    shown = fitting[:limit]
+    rows = rows_of(connection, [one.id for one in shown])
+    if len(fitting) > limit:
+        at = shown[-1].at if shown else before
+        return Found(rows, Place(at, ""))
+    if len(places) == most:
+        return Found(rows, Place(places[-1].at, ""), partial=True)
+    return Found(rows, None)
+
+
+def _fitting(
+    connection: Connection, places: Sequence[Place], wanted: Wanted
+) -> list[Place]:
+    rows = rows_of(connection, [one.id for one in places])
+    fits = {row.id for row in rows if _fits(row, wanted)}
+    return [one for one in places if one.id in fits]
+
+
+def _candidates(
+    connection: Connection, part: str, before: int, most: int
+) -> list[Place]:
+    """The entries that have the part, the newest first."""
+    given = {"part": part, "before": before, "most": most}
+    if connection.dialect.name == "sqlite":
+        grams = (gram.replace('"', '""') for gram in trigrams(part))
+        given["grams"] = " AND ".join(f'"{gram}"' for gram in grams)
+        return _places(connection, _SQLITE, given)
+    given |= {"newest": NEWEST, "like": _like(part)}
+    found = _places(connection, _AMONG_NEWEST, given)
+    if len(found) == most:
+        return found
+    given["grams"] = trigrams(part)
+    for statement in WHOLE:
+        connection.execute(text(statement))
+    found = _places(connection, _POSTGRESQL, given)
+    connection.execute(text(LOCALLY))
+    return found
+
+
+def _places(connection: Connection, statement: str, given: dict[str, Any]) -> Any:
+    rows = connection.execute(text(statement), given)
+    return [Place(row.position, row.cancellation_id) for row in rows]
+
+
+def _like(part: str) -> str:
+    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+_SQLITE = f"""
+SELECT e.position, e.cancellation_id
+FROM {FULL_TEXT} AS t JOIN search_entry AS e ON e.position = t.rowid
+WHERE {FULL_TEXT} MATCH :grams AND t.rowid < :before AND instr(e.words, :part) > 0
+ORDER BY t.rowid DESC LIMIT :most
+"""  # noqa: S608
+_AMONG_NEWEST = """
+SELECT position, cancellation_id FROM (
+  SELECT position, cancellation_id, words FROM search_entry
+  WHERE position < :before ORDER BY position DESC LIMIT :newest
+) AS newest WHERE words LIKE :like ORDER BY position DESC LIMIT :most
+"""
+# "+ 0", or the index of positions might be read to its end.
+_POSTGRESQL = f"""
+WITH found AS MATERIALIZED (
+  SELECT position, cancellation_id FROM search_entry
+  WHERE {TRIGRAMS}(words) @> CAST(:grams AS text[]) AND words LIKE :like
+    AND position + 0 < :before
+)
+SELECT position, cancellation_id FROM found ORDER BY position DESC LIMIT :most
+"""  # noqa: S608
