@@ -17,7 +17,7 @@ from fastapi import Depends, Query, Request
 from sqlalchemy import Connection
 
 from providers.registry import BY_NAME
-from rescind.dashboard.advice import advice
+from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.list_links import LIST
 from rescind.dashboard.page_context import dashboard_of
 from rescind.dashboard.page_guard import RefusedError
@@ -48,7 +48,8 @@ class Listed:
     @property
     def advice(self) -> str:
         one = self.record
-        return advice(one["provider"], one["state"], one["reason"])
+        known = (one["provider"], one["state"], one["reason"], one["attempts"])
+        return " ".join(filter(None, [headline(*known[2:]), advice(*known)]))
 
     @property
     def retryable(self) -> bool:
