@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65_535)
     api_rate: str = "600/minute"
+    public_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_claim: str = "groups"
+    oidc_roles: str | None = None
     webhook_secret: SecretStr | None = None
     webhook_hosts: str | None = None
     webhook_private: bool = False

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
 from rescind.dashboard.advice import advice, headline
-from rescind.dashboard.listing_filter import may_be_retried
+from rescind.dashboard.list_pages import may_be_retried
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     Reader,

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from rescind.dashboard.bulk_retry import open_rounds
 from rescind.dashboard.forms import deadline_of
-from rescind.dashboard.listing_filter import may_be_retried
+from rescind.dashboard.list_pages import may_be_retried
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     Operator,
