@@ -75,7 +75,12 @@ def _step(step: dict[str, Any]) -> str:
     before = f"{step['from']} -> " if step["from"] else ""
     reason = f" ({step['reason']})" if step["reason"] else ""
     words = _evidence(step["evidence"])
-    return f"{step['at']}  {before}{step['to']}{reason}{': ' if words else ''}{words}"
+    line = f"{step['at']}  {before}{step['to']}{reason}{': ' if words else ''}{words}"
+    return f"{line} ({_repeats(step)})" if step["repeats"] else line
+
+
+def _repeats(step: dict[str, Any]) -> str:
+    return f"{step['repeats'] + 1:,} times, the last at {step['until']}"
 
 
 def _evidence(evidence: dict[str, Any] | str | None) -> str:

@@ -10,66 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
-from sqlalchemy import Connection
 
 from providers.registry import BY_NAME
-from rescind.dashboard.advice import advice
+from rescind.browse.browse_ranges import BY_STATE, Wanted
+from rescind.browse.browsing import Sort
 from rescind.dashboard.list_links import LIST
 from rescind.dashboard.page_context import dashboard_of
 from rescind.dashboard.page_guard import RefusedError
 from rescind.dashboard.periods import ALWAYS, Period, period_of
 from rescind.dashboard.translation import _
-from rescind.ledger.changes.retries import REFUSED_KEY
-from rescind.ledger.reading.browse_ranges import BY_STATE, Wanted
-from rescind.ledger.reading.browsing import Place, Sort, browse
-from rescind.ledger.reading.part_search import find_part
-from rescind.ledger.reading.queries import as_record
-from rescind.ledger.states import RETRYABLE, State
+from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
 from rescind.provider.text import storable
 
-PAGE = 50
-MOST_PAGES = 100
-"""Pages that are read for one form, when the rows that match are far apart."""
 LONGEST = 500
 """Characters in a search text; ``provider/account/key`` is the longest kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A listed cancellation, with advice."""
-
-    record: dict[str, Any]
-
-    @property
-    def advice(self) -> str:
-        one = self.record
-        return advice(one["provider"], one["state"], one["reason"])
-
-    @property
-    def retryable(self) -> bool:
-        return may_be_retried(self.record)
-
-
-def may_be_retried(record: dict[str, Any]) -> bool:
-    """Whether it can be retried: it has ended, and its submission was valid."""
-    valid = not record["key"].startswith(REFUSED_KEY)
-    return record["state"] in RETRYABLE and valid
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of matching cancellations, in the order of the list."""
-
-    rows: Sequence[Listed]
-    next: str | None
-    """The field ``after`` of the next page, or ``None`` at the end."""
-    partial: bool
-    """Whether the page ended before it was full: more rows may match behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,42 +93,6 @@ class Listing:
         """This filter for only these states; ``None`` if it then matches nothing."""
         kept = tuple(s for s in State if s in set(states) & set(self.states or State))
         return replace(self, states=kept) if kept else None
-
-    def read(self, connection: Connection, after: str = "", most: int = PAGE) -> Page:
-        """One page. Reads a bounded number of rows: see ``Page.partial``."""
-        place, wanted = _place(after), self.wanted()
-        if self.q:
-            found = find_part(connection, self.q, wanted, most, place)
-        else:
-            found = browse(connection, wanted, self.sort, most, place)
-        rows = [Listed(as_record(row)) for row in found.rows]
-        following = None if found.next is None else _written(found.next)
-        return Page(rows, following, found.partial)
-
-    def first(self, connection: Connection, most: int) -> list[dict[str, Any]]:
-        """The first matches: ``most + 1`` of them if there are more than ``most``."""
-        found: list[dict[str, Any]] = []
-        after = ""
-        for _turn in range(MOST_PAGES):
-            if len(found) > most:
-                break
-            page = self.read(connection, after, most + 1 - len(found))
-            found += [one.record for one in page.rows]
-            if page.next is None:
-                break
-            after = page.next
-        return found
-
-
-def _written(place: Place) -> str:
-    return f"{place.at}.{place.id}"
-
-
-def _place(after: str) -> Place | None:
-    at, dot, id_ = storable(after).partition(".")
-    if not dot or not at.isascii() or not at.isdecimal() or len(at) > 18:
-        return None
-    return Place(int(at), id_)
 
 
 # --- checks ---------------------------------------------------------------------------

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection
 
 from providers.registry import BY_NAME
+from rescind.browse.browsing import Sort
+from rescind.browse.part_search import unsearched
+from rescind.browse.search_words import LEAST
 from rescind.dashboard.list_links import LIST, list_path
-from rescind.dashboard.listing_filter import Listed, Listing, ListingInQuery
+from rescind.dashboard.list_pages import read_page
+from rescind.dashboard.listing_filter import ListingInQuery
 from rescind.dashboard.page_guard import DashboardRoute, Reader, TheDashboard
 from rescind.dashboard.periods import presets
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _
-from rescind.ledger.reading.browsing import Sort
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
-from rescind.ledger.reading.part_search import unsearched
-from rescind.ledger.reading.queries import as_record
-from rescind.ledger.reading.search import search
-from rescind.ledger.reading.search_words import LEAST
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
 from rescind.provider.text import storable
 
-FOUND = 50
 GROUPS = 50
 
 router = APIRouter(route_class=DashboardRoute)
@@ -44,15 +38,15 @@ def cancellations(
     """The cancellations that match a filter; for a search, exact matches first."""
     del who
     with reading(dashboard.engine) as connection:
-        exact = _exact(connection, wanted) if wanted.q and not after else NOTHING
-        found = wanted.read(connection, after)
+        found = read_page(connection, wanted, after)
         gap = unsearched(connection) if wanted.q else None
+        group = standing(connection, wanted.q) if wanted.q else None
     return page(
         request,
         "cancellations.html",
         wanted=wanted,
         found=found,
-        exact=exact,
+        group=None if group is None else group.name,
         gap=gap,
         short=0 < len(wanted.q) < LEAST,
         states=list(State),
@@ -61,23 +55,6 @@ def cancellations(
         orders=orders(),
         presets=presets(),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """What a search text names in full."""
-
-    rows: Sequence[Listed] = ()
-    group: str | None = None
-
-
-NOTHING = Exact()
-
-
-def _exact(connection: Connection, wanted: Listing) -> Exact:
-    found = [Listed(as_record(r)) for r in search(connection, wanted.q, FOUND)]
-    group = standing(connection, wanted.q)
-    return Exact(found, None if group is None else group.name)
 
 
 def orders() -> list[tuple[Sort, str]]:

@@ -12,6 +12,8 @@ from rescind.dashboard.translation import _
 from rescind.ledger.storage.milliseconds import to_ms
 
 TODAY = "today"
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -61,10 +63,7 @@ def _moment(written: str, now: datetime) -> datetime | None:
 
 
 def _with_zone(written: str) -> str:
-    """A browser's field for a time has no zone: the page says that it is in UTC."""
-    bare = re.fullmatch(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", written)
-    return (
-        f"{written}T00:00Z"
-        if bare and len(written) == 10
-        else (f"{written}Z" if bare else written)
-    )
+    """A time without a zone is in UTC, as the page says; a date begins its day."""
+    if DATE.fullmatch(written):
+        return f"{written}T00:00Z"
+    return f"{written}Z" if NO_ZONE.fullmatch(written) else written

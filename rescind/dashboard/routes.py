@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from rescind.dashboard import (
+    csv_export,
     event_stream,
     lists,
     openid_sign_in,
@@ -12,6 +13,7 @@ from rescind.dashboard import (
     overview,
     sign_in,
     static_files,
+    statistics_page,
     undelivered,
 )
 from rescind.dashboard.bulk import lane_actions, order_actions
@@ -19,6 +21,7 @@ from rescind.dashboard.submission import file_pages, submit_page
 
 router = APIRouter()
 for part in (
+    csv_export,
     overview,
     lists,
     order_page,
@@ -26,6 +29,7 @@ for part in (
     openid_sign_in,
     event_stream,
     static_files,
+    statistics_page,
     undelivered,
     submit_page,
     file_pages,

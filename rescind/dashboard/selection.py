@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from rescind.dashboard.forms import Text, Texts
+from rescind.dashboard.list_pages import first_matches
 from rescind.dashboard.listing_filter import Listing, listing_of
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import RefusedError
@@ -46,15 +47,15 @@ class Selection:
     def records(
         self, dashboard: Dashboard, among: Collection[State] = frozenset(State)
     ) -> list[dict[str, Any]]:
-        """Their current records: ``MOST + 1`` if more match. A filter gives only those
-        in ``among`` that were accepted, or had ended, when the confirmation was shown.
+        """Their current records: more than ``MOST`` if more match. A filter gives only
+        those in ``among`` that were accepted, or had ended, at ``shown_at``.
         """
         with reading(dashboard.engine) as connection:
             if self.listing is None:
                 return [as_record(row) for row in rows_of(connection, self.ids)]
             listing = self.listing.among(among)
-            found = [] if listing is None else listing.first(connection, MOST)
-        return [one for one in found if self._was_shown(one)]
+            found = listing and first_matches(connection, listing, MOST)
+        return [one for one in found or () if self._was_shown(one)]
 
     def _was_shown(self, record: dict[str, Any]) -> bool:
         at: str = record["finished_at"] or record["created_at"]

@@ -1,7 +1,7 @@
 """Retention: each tick of the sweep deletes a little, so that no transaction waits.
 
-Flow counters of more than a day ago are always deleted: see
-``ledger.storage.counters``.
+Counters of a quarter of an hour that is more than a day old are always rolled up into
+their hour: see ``ledger.changes.hourly_counts``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Engine
 
 from rescind.ledger.changes.deletion import Pruning
-from rescind.ledger.reading.counter_totals import forget_flow
+from rescind.ledger.changes.hourly_counts import roll_up_oldest
 from rescind.ledger.storage.counters import SLOT
 from rescind.ledger.storage.transactions import writing
 
@@ -48,11 +48,11 @@ class Retention:
         self._rests_until = time.monotonic() + REST_SECONDS
 
     def _forget(self, engine: Engine, now: datetime) -> None:
-        """Delete the flow of one quarter of an hour, until none is too old."""
+        """Roll up one quarter of an hour, until none is too old."""
         if time.monotonic() < self._forgets_at:
             return
         with writing(engine) as connection:
-            if not forget_flow(connection, now):
+            if not roll_up_oldest(connection, now):
                 self._forgets_at = time.monotonic() + SLOT.total_seconds() / 2
 
 

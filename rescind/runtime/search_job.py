@@ -9,13 +9,13 @@ from socket import gethostname
 import structlog
 from sqlalchemy import Engine
 
-from rescind.config.times import utc_now
-from rescind.ledger.changes.leases import acquire, release
-from rescind.ledger.changes.search_indexing import (
+from rescind.browse.search_indexing import (
     PASSES,
     anything_to_index,
     index_some,
 )
+from rescind.config.times import utc_now
+from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.storage.transactions import (
     LedgerUnreachableError,
     reading,

@@ -16,7 +16,7 @@ from openpyxl import Workbook
 from sqlalchemy import Engine
 
 from rescind.dashboard.submission import upload_reading
-from rescind.dashboard.submission.file_submission import COLUMNS, as_csv
+from rescind.dashboard.submission.file_submission import COLUMNS, result_csv
 from rescind.dashboard.submission.upload_route import LARGEST_UPLOAD, MOST_PARTS
 from rescind.ledger.storage.milliseconds import from_ms
 from rescind.telemetry.exposition import impatient
@@ -273,5 +273,5 @@ def test_a_form_without_the_sessions_key_is_refused(
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
 def test_no_cell_of_the_result_is_a_formula(text: str) -> None:
     one = dict.fromkeys(COLUMNS, "") | {"order": text}
-    (found,) = csv.DictReader(io.StringIO(as_csv([one]).removeprefix("\ufeff")))
+    (found,) = csv.DictReader(io.StringIO(result_csv([one]).removeprefix("\ufeff")))
     assert found["order"] == f"'{text}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 
-from rescind.ledger.reading import browsing
-from rescind.ledger.reading.browse_ranges import BY_STATE, Wanted, first_id, time_of_id
-from rescind.ledger.reading.browsing import Found, Place, Sort, browse
+from rescind.browse import browsing
+from rescind.browse.browse_ranges import BY_STATE, Wanted, first_id, time_of_id
+from rescind.browse.browsing import Found, Place, Sort, browse
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
@@ -79,7 +79,7 @@ def all_pages(engine: Engine, wanted: Wanted, sort: Sort, limit: int) -> list[Fo
     most_lanes=st.sampled_from([1, 200]),
     least=st.integers(1, 4),
 )
-@ON_ONE_LEDGER
+@settings(ON_ONE_LEDGER, max_examples=30)
 def test_the_pages_of_a_list_equal_a_read_of_every_row(
     engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
@@ -94,7 +94,7 @@ def test_the_pages_of_a_list_equal_a_read_of_every_row(
     most_lanes: int,
     least: int,
 ) -> None:
-    module = "rescind.ledger.reading.browse_ranges"
+    module = "rescind.browse.browse_ranges"
     monkeypatch.setattr(f"{module}.MOST_LANES", most_lanes)
     monkeypatch.setattr(browsing, "LEAST", least)
     spread(engine, fill(engine, given_ones))

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, delete, select, text
 
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.deletion import Pruning
+from rescind.ledger.changes.hourly_counts import roll_up_oldest
 from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.lane_states import (
     LaneState,
@@ -29,13 +30,14 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.changes.retries import REFUSED_KEY, retry
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.progress import Change, Claimed
-from rescind.ledger.reading.counter_totals import flow, forget_flow, totals
+from rescind.ledger.reading.counter_totals import flow, totals
 from rescind.ledger.states import FINAL, RETRYABLE, State
 from rescind.ledger.storage import counters
+from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.counters import BEYOND, BUCKETS, NO_LANE, SLOT
 from rescind.ledger.storage.migrate import _config, upgrade
 from rescind.ledger.storage.side_tables import TALLY
-from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
+from rescind.ledger.storage.tables import CANCELLATION, LANE, TRANSITION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import HOUR, LEASE, NOW, PLAIN, SECOND, change, hold, new
 from tests.ledger.build import progress as in_state
@@ -296,7 +298,7 @@ def test_old_quarters_are_deleted_and_the_totals_stay(engine: Engine) -> None:
     end_at(engine, NOW, old, older)
     for forgotten in (True, True, False):
         with writing(engine) as connection:
-            assert forget_flow(connection, NOW) is forgotten
+            assert roll_up_oldest(connection, NOW) is forgotten
     with reading(engine) as connection:
         assert len(flow(connection, older, NOW)) == 1
     assert counters_of(engine).total() == 3

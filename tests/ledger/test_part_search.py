@@ -7,22 +7,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, func, select, text
 
-from rescind.ledger.changes import search_indexing
-from rescind.ledger.changes.deletion import Pruning
-from rescind.ledger.changes.insertion import insert_new
-from rescind.ledger.changes.search_indexing import (
+from rescind.browse import part_search, search_indexing
+from rescind.browse.browse_ranges import Wanted
+from rescind.browse.browsing import Place
+from rescind.browse.part_search import find_part, unsearched
+from rescind.browse.search_indexing import (
     PASSES,
     anything_to_index,
     index_some,
 )
-from rescind.ledger.reading import part_search
-from rescind.ledger.reading.browse_ranges import Wanted
-from rescind.ledger.reading.browsing import Place
-from rescind.ledger.reading.part_search import find_part, unsearched
+from rescind.ledger.changes.deletion import Pruning
+from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.states import State
 from rescind.ledger.storage.search_tables import SEARCH_ENTRY, SEARCH_PROGRESS
 from rescind.ledger.storage.tables import CANCELLATION
@@ -89,7 +88,7 @@ def test_each_part_finds_its_cancellation(engine: Engine, *, indexed: bool) -> N
     indexed=st.integers(0, 12),
     newest=st.integers(1, 20),
 )
-@ON_ONE_LEDGER
+@settings(ON_ONE_LEDGER, max_examples=30)
 def test_the_pages_equal_a_comparison_with_every_row(
     engine: Engine,
     monkeypatch: pytest.MonkeyPatch,

@@ -21,7 +21,7 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import Session
-from rescind.dashboard.submission.file_submission import as_csv, submit_rows
+from rescind.dashboard.submission.file_submission import result_csv, submit_rows
 from rescind.dashboard.submission.file_verdicts import Verdict, judge
 from rescind.dashboard.submission.kept_uploads import KeptUploads
 from rescind.dashboard.submission.local_times import zone_named
@@ -138,7 +138,7 @@ def result_file(
     kept = _result(dashboard, who, id)
     headers = {"Content-Disposition": 'attachment; filename="rescind-result.csv"'}
     kind = "text/csv; charset=utf-8"
-    return Response(as_csv(kept["results"]), media_type=kind, headers=headers)
+    return Response(result_csv(kept["results"]), media_type=kind, headers=headers)
 
 
 @router.get("/desk/submit/result/{id}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from rescind.dashboard.csv_export import BOM, as_csv, cell
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.submission.file_verdicts import AT_ONCE, Judged, Verdict, judge
 from rescind.intake.files.file_rows import Row
@@ -21,8 +20,6 @@ RECEIPTS = {
     Verdict.CONFLICT: "refused",
     Verdict.WRONG: "refused",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet program takes as the beginning of a formula."""
 
 Result = dict[str, Any]
 """What became of one row: a value for each of ``COLUMNS``."""
@@ -72,19 +69,7 @@ def _named(one: Judged) -> Result:
     return {"line": one.line, **shown}
 
 
-def as_csv(results: Iterable[Result]) -> str:
+def result_csv(results: Iterable[Result]) -> str:
     """The results as CSV for spreadsheet programs."""
-    out = io.StringIO()
-    # Excel reads a CSV file as UTF-8 only if it begins with this mark.
-    out.write("\ufeff")
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for one in results:
-        writer.writerow([_cell(one[name]) for name in COLUMNS])
-    return out.getvalue()
-
-
-def _cell(value: object) -> str:
-    """The text of a cell that no spreadsheet program runs as a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    rows = ([cell(one[name]) for name in COLUMNS] for one in results)
+    return BOM + as_csv([COLUMNS, *rows])

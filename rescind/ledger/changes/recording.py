@@ -11,15 +11,17 @@ from operator import itemgetter
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import BigInteger, Connection, Text, func, update
+from sqlalchemy import BigInteger, Connection, Text, cast, func, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from rescind.ledger.changes.call_log import CallMade, append_calls
+from rescind.ledger.changes.outcome_counts import count_changes
+from rescind.ledger.changes.repeated_calls import fold_calls
+from rescind.ledger.changes.repeated_steps import fold_steps
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.progress import Change
 from rescind.ledger.states import EDGES, FINAL, State
-from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import PROGRESS, progress_row
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
@@ -54,6 +56,8 @@ class Recorded:
     example because the lease ran out. The row keeps that other change."""
     to_deliver: int = 0
     """Deliveries that wait now, because their cancellations became final."""
+    named: frozenset[str] = frozenset()
+    """The calls that the history names now."""
 
 
 def new_id() -> str:
@@ -69,11 +73,13 @@ def record_many(
 
     Raises ``ForbiddenEdgeError`` for a change of state that does not exist; final
     states are never left. One statement updates, one appends the history, one the
-    calls.
+    calls. What only repeats the step or the call before it is counted there: see
+    ``repeated_steps`` and ``repeated_calls``.
     """
     latest = _latest([one for one in work if one.changes])
     recorded = _record(connection, latest, now)
-    append_calls(connection, [(one.lane, call) for one in work for call in one.calls])
+    calls = [(one.lane, call) for one in work for call in one.calls]
+    append_calls(connection, fold_calls(connection, calls, recorded))
     return recorded
 
 
@@ -110,16 +116,30 @@ def _record(
         return Recorded()
     for change in changes:
         _check_edge(change.from_state, change.to.state)
-    marked = _update(connection, changes, now)
-    asked = [one[1:] for one in marked if one[0] == ASKED]
-    made = marked.union(asked) if asked else marked
-    stale = frozenset(chain.from_iterable(c.ids for c in changes)) - made
+    made, asked = _split(_update(connection, changes, now))
+    stale = frozenset(chain.from_iterable(c.ids for c in changes)).difference(made)
     moved = [(one.lane, list(_moved(one.changes, stale))) for one in work]
     for lane, some in moved:
-        _count(connection, some, now, lane)
+        count_changes(connection, lane, some, made, now)
     at, steps = in_ms(now), [change for _, some in moved for change in some]
-    write_history(connection, [_transition(change, at) for change in steps])
-    return Recorded(stale, _create_deliveries(connection, asked, steps))
+    calls = {call.id: call for one in work for call in one.calls}
+    new = _without(fold_steps(connection, steps, calls, at), steps)
+    write_history(connection, [_transition(change, at) for change in new])
+    named = frozenset(change.call_id for change in new if change.call_id)
+    return Recorded(stale, _create_deliveries(connection, asked, steps), named)
+
+
+def _split(marked: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """When each was opened, in ms, by its id; and the ids that are marked."""
+    made: dict[str, str] = {}
+    asked: list[str] = []
+    for one in marked:
+        id_, _, opened_at = one.partition(" ")
+        if id_[0] == ASKED:
+            id_ = id_[1:]
+            asked.append(id_)
+        made[id_] = opened_at
+    return made, asked
 
 
 def _moved(changes: Sequence[Change], stale: frozenset[str]) -> Iterator[Change]:
@@ -146,20 +166,6 @@ def _create_deliveries(
     return store.create_deliveries(connection, store.callbacks_of(connection, ended))
 
 
-def _count(
-    connection: Connection,
-    moved: Sequence[Change],
-    now: datetime,
-    lane: tuple[str, str],
-) -> None:
-    ended = [
-        (c.to.state, c.to.reason, len(c.ids)) for c in moved if c.to.state in FINAL
-    ]
-    counters.count_outcomes(connection, lane, ended, now)
-    attempts = sum(len(change.ids) for change in moved if change.attempted)
-    counters.count(connection, counters.ATTEMPT, lane, by=attempts)
-
-
 def _check_edge(from_state: State, to_state: State) -> None:
     if from_state in FINAL:
         raise ForbiddenEdgeError(f"{from_state} is final")
@@ -169,9 +175,9 @@ def _check_edge(from_state: State, to_state: State) -> None:
 
 def _update(
     connection: Connection, changes: Sequence[Change], now: datetime
-) -> frozenset[str]:
-    """The ids whose change was made, with the prefix ``ASKED`` where the producer wants
-    a notification."""
+) -> Sequence[str]:
+    """The ids whose change was made, each with the time of its opening behind it, and
+    the prefix ``ASKED`` where the producer wants a notification."""
     dialect, at = connection.dialect.name, in_ms(now)
     # With a constant as the guard, PostgreSQL reads by that first, not by the ids.
     apart = () if dialect == "sqlite" else _GUARD
@@ -183,7 +189,7 @@ def _update(
     statement = _guarded_update(dialect, rows.differing)
     given = parameters(dialect, rows.alike, rows.differing, each)
     made = connection.execute(statement, given)
-    return frozenset(made.scalars())
+    return made.scalars().all()
 
 
 @cache
@@ -205,7 +211,7 @@ def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate
             table.version == new.c.version,
             table.state == new.c.from_state,
         )
-        .returning(mark + table.id)
+        .returning(mark + table.id + " " + cast(table.opened_at, Text))
     )
 
 

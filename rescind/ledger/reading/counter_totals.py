@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, func, select
 
-from rescind.ledger.storage.counters import KEPT, NAMES, OUTCOME, SUMS, T, slot_of
+from rescind.ledger.storage.counters import NAMES, OUTCOME, SUMS, T, slot_of
 from rescind.ledger.storage.milliseconds import in_ms, moment
 from rescind.ledger.storage.side_tables import TALLY
 
@@ -62,12 +62,3 @@ def totals(connection: Connection) -> list[Total]:
     chosen = select(*names, *sums).where(T.slot == 0).group_by(*names)
     rows = connection.execute(chosen.order_by(*names))
     return [Total(*row[:6], *map(int, row[6:])) for row in rows]
-
-
-def forget_flow(connection: Connection, now: datetime) -> bool:
-    """Delete one quarter of an hour that is older than ``KEPT``; False if none is."""
-    oldest = connection.execute(select(func.min(T.slot)).where(T.slot > 0)).scalar()
-    if oldest is None or oldest >= in_ms(now - KEPT):
-        return False
-    connection.execute(delete(TALLY).where(T.slot == oldest))
-    return True

@@ -16,6 +16,7 @@ import os
 import threading
 import zlib
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
@@ -31,12 +32,24 @@ T = TALLY.c
 ACCEPTED, ATTEMPT, CALL = "accepted", "attempt", "call"
 HOLD, LEASE, OUTCOME = "hold", "lease", "outcome"
 RETRY, THROTTLE, WEBHOOK = "retry", "throttle", "webhook"
+WAIT = "wait"
+"""Outcomes by the time that they took: only for each slot."""
 
 NO_LANE = ("unknown", "unknown")
 """The lane of entries refused at intake: their account may be any text."""
 BUCKETS = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000)
 """Upper bounds of a call's time, in ms; longer calls are in ``BEYOND``."""
 BEYOND = "inf"
+_S, _MIN, _H, _D = 1_000, 60_000, 3_600_000, 86_400_000
+WAITS = (
+    *(100, 200, 300, 500, 750),
+    *(_S * n // 2 for n in (2, 3, 4, 6, 10, 15, 20, 30, 40, 60, 90)),
+    *(_MIN * n // 2 for n in (2, 3, 4, 6, 10, 15, 20, 30, 40, 60, 90)),
+    *(_H * n // 2 for n in (2, 3, 4, 6, 10, 15, 24, 36)),
+    *(_D * n for n in (1, 2, 3, 7)),
+)
+"""Upper bounds of the time from opening to outcome, in ms; longer ones are ``BEYOND``.
+"""
 SLOT = timedelta(minutes=15)
 KEPT = timedelta(hours=26)
 """How long the counts of one ``SLOT`` are kept; the totals are never deleted."""
@@ -102,6 +115,17 @@ def count_outcomes(
     for state, reason, number in ended:
         key = (OUTCOME, *lane, str(state), str(reason or ""), "", shard)
         _add(connection, {(0, *key): (number, 0, 0), (slot, *key): (number, 0, 0)})
+
+
+def count_waits(
+    connection: Connection, lane: Lane, waits: Iterable[int], now: datetime
+) -> None:
+    """Count the times, in ms, that outcomes took in this slot: a histogram."""
+    shard, slot = _shard(connection), slot_of(now)
+    for place, number in Counter(bisect_left(WAITS, one) for one in waits).items():
+        bucket = str(WAITS[place]) if place < len(WAITS) else BEYOND
+        key = (slot, WAIT, *lane, bucket, "", "", shard)
+        _add(connection, {key: (number, 0, 0)})
 
 
 def count_call(

@@ -42,7 +42,7 @@ class SearchEntry(SQLModel, table=True):
 
 
 class SearchProgress(SQLModel, table=True):
-    """How far each pass of the indexing has come: see ``changes.search_indexing``."""
+    """How far each pass of ``rescind.browse.search_indexing`` has come."""
 
     __tablename__: ClassVar[str] = "search_progress"
 

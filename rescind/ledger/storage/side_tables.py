@@ -189,6 +189,24 @@ class Tally(SQLModel, table=True):
     took_ms: int = Field(sa_column=_number())
 
 
+class OutcomeHour(SQLModel, table=True):
+    """Counts of one hour and provider, kept when the quarters of an hour are deleted.
+
+    ``metric`` is ``outcome``, with a state and a reason, or ``wait``, with a bucket.
+    """
+
+    __tablename__: ClassVar[str] = "outcome_hour"
+    __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
+
+    hour: int = Field(sa_column=_number(key=True))
+    """The start of the hour in ms."""
+    provider: str = Field(sa_column=_text(key=True))
+    metric: str = Field(sa_column=_text(key=True))
+    first: str = Field(sa_column=_text(key=True))
+    second: str = Field(sa_column=_text(key=True))
+    count: int = Field(sa_column=_number())
+
+
 class Lease(SQLModel, table=True):
     """Work that only one process may do at a time, such as the sweep."""
 
@@ -208,6 +226,7 @@ QUIET_TARGET = table(QuietTarget)
 
 ENDED_SESSION = table(EndedSession)
 LEASE = table(Lease)
+OUTCOME_HOUR = table(OutcomeHour)
 SCHEDULE = table(Schedule)
 SCHEDULE_RUN = table(ScheduleRun)
 TALLY = table(Tally)

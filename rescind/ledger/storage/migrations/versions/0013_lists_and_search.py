@@ -1,4 +1,4 @@
-"""Lists by the time of the end, and the search for a part of an order.
+"""Lists by the time of the end, the search for a part, and outcomes by the hour.
 
 Existing orders are indexed for the search by the workers, after the upgrade: a ledger
 of five million would take minutes here.
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -57,6 +57,16 @@ def upgrade() -> None:
         ),
         sa.Column("last_id", sa.Text(), nullable=False),
     )
+    op.create_table(
+        "outcome_hour",
+        sa.Column("hour", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("provider", sa.Text(), primary_key=True),
+        sa.Column("metric", sa.Text(), primary_key=True),
+        sa.Column("first", sa.Text(), primary_key=True),
+        sa.Column("second", sa.Text(), primary_key=True),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sqlite_with_rowid=False,
+    )
     _trigrams()
 
 
@@ -83,4 +93,5 @@ def downgrade() -> None:
     op.drop_table("search_progress")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION search_trigrams(text)")
+    op.drop_table("outcome_hour")
     op.drop_index("ix_ended", "cancellation")

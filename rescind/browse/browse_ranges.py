@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, TextClause, bindparam, text
+from sqlalchemy import ColumnElement, Connection, Row, TextClause, bindparam, text
 
 from rescind.ledger.reading.index_walk import lanes_in
 from rescind.ledger.reading.listing import MOST_LANES
@@ -58,6 +58,12 @@ class Wanted:
         if self.states:
             found["state"] = list(self.states)
         return {name: values for name, values in found.items() if name not in held}
+
+    def holds(self, row: Row[Any]) -> bool:
+        """Whether a row matches; its period is of acceptance."""
+        rest = all(getattr(row, n) in given for n, given in self.rest().items())
+        begun = self.since is None or row.id >= first_id(self.since)
+        return rest and begun and (self.until is None or row.id < first_id(self.until))
 
     def fits(self, lane: tuple[str, str]) -> bool:
         """Whether rows of this lane may match."""

@@ -8,15 +8,14 @@ one could not see yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, select, text
+from sqlalchemy import Connection, Engine, select
 
-from rescind.ledger.reading.browse_ranges import first_id
-from rescind.ledger.reading.search_words import words_of
+from rescind.browse.browse_ranges import first_id
+from rescind.browse.search_words import words_of
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.search_tables import (
     FULL_TEXT,
@@ -108,28 +107,20 @@ def _remember(connection: Connection, lag_seconds: int, last: str) -> None:
     )
 
 
-def forget_words(connection: Connection, ids: Collection[str]) -> None:
-    """Delete the entries of cancellations that this transaction deletes."""
-    if not ids:
-        return
-    its = S.cancellation_id.in_(ids)
-    if connection.dialect.name == "sqlite":
-        rows = connection.execute(select(S.position, S.words).where(its)).all()
-        if rows:
-            # FTS5 does not store the words: it must be told which to remove.
-            gone = f"INSERT INTO {FULL_TEXT} ({FULL_TEXT}, rowid, words) VALUES ('delete', ?, ?)"  # noqa: E501, S608
-            connection.exec_driver_sql(gone, [tuple(row) for row in rows])
-    connection.execute(delete(SEARCH_ENTRY).where(its))
-
-
 def anything_to_index(connection: Connection, now: datetime) -> bool:
-    """Whether some pass has a row to read."""
+    """Whether some pass has a row to read. Two short statements, if there is none."""
+    newest = select(C.id).order_by(C.id.desc()).limit(1)
+    id_ = connection.execute(newest).scalar() or ""
     found = select(P.lag_seconds, P.last_id)
-    last: dict[int, Any] = {row[0]: row[1] for row in connection.execute(found)}
-    for lag in PASSES:
-        after = last.get(round(lag.total_seconds()), "")
-        end = first_id(in_ms(now - lag))
-        one = select(text("1")).where(C.id > after, C.id < end).limit(1)
-        if connection.execute(one.select_from(CANCELLATION)).first():
-            return True
-    return False
+    last: dict[int, str] = {row[0]: row[1] for row in connection.execute(found)}
+    behind = {lag: last.get(round(lag.total_seconds()), "") for lag in PASSES}
+    return any(
+        _has_row(connection, after, first_id(in_ms(now - lag)))
+        for lag, after in behind.items()
+        if after < id_
+    )
+
+
+def _has_row(connection: Connection, after: str, end: str) -> bool:
+    one = select(C.id).where(C.id > after, C.id < end).order_by(C.id).limit(1)
+    return connection.execute(one).first() is not None

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
 
-from rescind.ledger.reading.browse_ranges import Wanted, first_id, time_of_id
-from rescind.ledger.reading.browsing import Found, Place
+from rescind.browse.browse_ranges import Wanted, time_of_id
+from rescind.browse.browsing import Found, Place
+from rescind.browse.search_words import LEAST, folded, trigrams, words_of
 from rescind.ledger.reading.queries import rows_of
-from rescind.ledger.reading.search_words import LEAST, folded, trigrams, words_of
 from rescind.ledger.storage.postgres import LOCALLY, WHOLE
 from rescind.ledger.storage.search_tables import (
     FULL_TEXT,
@@ -94,14 +94,7 @@ def _without_entry(
     if before is not None:
         chosen = chosen.where(C.id < before)
     rows = connection.execute(chosen.order_by(C.id.desc()).limit(RECENT))
-    return [row for row in rows if part in words_of(row) and _fits(row, wanted)]
-
-
-def _fits(row: Row[Any], wanted: Wanted) -> bool:
-    rest = all(getattr(row, n) in given for n, given in wanted.rest().items())
-    since, until = wanted.since, wanted.until
-    begun = since is None or row.id >= first_id(since)
-    return rest and begun and (until is None or row.id < first_id(until))
+    return [row for row in rows if part in words_of(row) and wanted.holds(row)]
 
 
 # --- by the index ---------------------------------------------------------------------
@@ -139,7 +132,7 @@ def _fitting(
     connection: Connection, places: Sequence[Place], wanted: Wanted
 ) -> list[Place]:
     rows = rows_of(connection, [one.id for one in places])
-    fits = {row.id for row in rows if _fits(row, wanted)}
+    fits = {row.id for row in rows if wanted.holds(row)}
     return [one for one in places if one.id in fits]
 
 
@@ -164,7 +157,9 @@ def _candidates(
     return found
 
 
-def _places(connection: Connection, statement: str, given: dict[str, Any]) -> Any:
+def _places(
+    connection: Connection, statement: str, given: dict[str, Any]
+) -> list[Place]:
     rows = connection.execute(text(statement), given)
     return [Place(row.position, row.cancellation_id) for row in rows]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Row
-
 LEAST = 3
 """Characters of the shortest part that is searched for: a trigram."""
 MOST_GRAMS = 32
@@ -16,7 +14,7 @@ LONGEST = 1_000
 """Characters of metadata values that are found by a part."""
 
 
-def words_of(row: Row[Any]) -> str:
+def words_of(row: Any) -> str:
     """Order, key, group and metadata values of a row, one a line, in lower case."""
     lines = [row.order_id]
     if row.key != row.order_id:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, literal_column, select, tuple_
 
-from rescind.ledger.reading.browse_ranges import Range, Wanted, ranges_of
+from rescind.browse.browse_ranges import Range, Wanted, ranges_of
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.tables import CANCELLATION
 

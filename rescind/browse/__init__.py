@@ -1,0 +1,1 @@
+"""Lists, searches and statistics of the ledger, for people. Decides nothing."""

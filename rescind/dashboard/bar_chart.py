@@ -1,0 +1,88 @@
+"""Computes a chart of stacked bars, in SVG units; a template draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rescind.dashboard.plot import HEIGHT, LEAST, LEFT, TOP, Bar
+from rescind.ledger.states import State
+
+WIDTH = 674
+"""The width of all bars together."""
+GAP = 0.28
+"""The part of a bar's place that stays empty."""
+LABELS = 10
+"""Bars that have a time below them, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The bars of one part of time."""
+
+    start: datetime
+    x: float
+    width: float
+    """The width of the whole place; the bars are narrower."""
+    counts: Mapping[State, int]
+    bars: Sequence[Bar]
+    labelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything that the template draws."""
+
+    columns: Sequence[Column]
+    bar_width: float
+    ticks: Sequence[tuple[float, int]]
+
+    @classmethod
+    def empty(cls) -> Chart:
+        return cls((), 0.0, ())
+
+
+def chart_of(
+    parts: Sequence[tuple[datetime, Mapping[State, int]]], states: Sequence[State]
+) -> Chart:
+    """The chart of these parts; ``states`` are stacked from bottom to top."""
+    place = WIDTH / len(parts)
+    top = _round_up(max(sum(counts.values()) for _, counts in parts))
+    every = -(-len(parts) // LABELS)
+    columns = [
+        Column(
+            start,
+            round(LEFT + at * place, 2),
+            round(place, 2),
+            {s: counts[s] for s in states if counts.get(s)},
+            _bars(counts, states, LEFT + (at + GAP / 2) * place, top),
+            at % every == every - 1,
+        )
+        for at, (start, counts) in enumerate(parts)
+    ]
+    values = (0, top // 2, top)
+    ticks = [(round(TOP + HEIGHT - v * HEIGHT / top, 2), v) for v in values]
+    return Chart(columns, round(place * (1 - GAP), 2), ticks)
+
+
+def _bars(
+    counts: Mapping[State, int], states: Sequence[State], x: float, top: int
+) -> list[Bar]:
+    foot, found = float(TOP + HEIGHT), []
+    for state in states:
+        if number := counts.get(state, 0):
+            height = max(LEAST, number * HEIGHT / top)
+            foot -= height
+            found.append(Bar(state, round(x, 2), round(foot, 2), round(height, 2)))
+    return found
+
+
+def _round_up(value: int) -> int:
+    """The next of 4, 10, 20, 40, 100, …, so that half of it is a whole number."""
+    size = 1
+    while True:
+        for step in (4, 10, 20):
+            if value <= step * size:
+                return step * size
+        size *= 10

@@ -1,0 +1,49 @@
+"""A period may be written as times, dates, or relative to now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from rescind.dashboard.page_guard import RefusedError
+from rescind.dashboard.periods import period_of, presets
+from rescind.ledger.storage.milliseconds import moment
+
+NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ("-1h", "2026-11-20T17:30:00+00:00"),
+        ("-90m", "2026-11-20T17:00:00+00:00"),
+        ("-7d", "2026-11-13T18:30:00+00:00"),
+        ("today", "2026-11-20T00:00:00+00:00"),
+        ("2026-11-02", "2026-11-02T00:00:00+00:00"),
+        ("2026-11-02T03:04", "2026-11-02T03:04:00+00:00"),
+        (" 2026-11-02 03:04:05 ", "2026-11-02T03:04:05+00:00"),
+        ("2026-11-02T03:04+03:00", "2026-11-02T00:04:00+00:00"),
+    ],
+)
+def test_a_time_is_read_in_utc_unless_it_has_an_offset(
+    written: str, means: str
+) -> None:
+    found = period_of(written, "", NOW)
+    assert found.first is not None
+    assert moment(found.first).isoformat() == means
+    assert found.end is None
+    assert period_of("", written, NOW).end == found.first
+
+
+@pytest.mark.parametrize(
+    "written", ["yesterday", "-1y", "7d", "20.11.2026", "-999999d"]
+)
+def test_what_is_no_time_is_refused(written: str) -> None:
+    with pytest.raises(RefusedError, match="no time"):
+        period_of(written, "", NOW)
+
+
+def test_every_preset_is_a_period() -> None:
+    for written, _ in presets():
+        assert period_of(written, "", NOW).first is not None

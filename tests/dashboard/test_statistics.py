@@ -1,0 +1,97 @@
+"""The statistics equal what was counted, in each period, and lead to the lists."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from rescind.browse.outcome_history import FOREVER, Counted
+from rescind.dashboard.statistics import (
+    PARTS,
+    STATES,
+    Span,
+    first_moment,
+    statistics_of,
+)
+from rescind.dashboard.statistics_page import within
+from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.counters import OUTCOME, WAIT
+from rescind.ledger.storage.milliseconds import in_ms
+from rescind.provider.outcomes import Reason
+from tests.dashboard.stage import PANEL, PARCEL, Visitor, end, utc_now
+
+QUARTER = 900_000
+HOUR = timedelta(hours=1)
+LATEST = 1_790_000_000_000
+moments = st.integers(0, 32 * 96).map(lambda n: LATEST - n * QUARTER)
+outcomes = st.builds(
+    Counted,
+    moments.map(lambda at: at - at % QUARTER),
+    st.sampled_from(["ithink", "akinon"]),
+    st.just(OUTCOME),
+    st.sampled_from(sorted(FINAL)),
+    st.just("confirmed"),
+    st.integers(1, 9),
+)
+
+
+@given(counts=st.lists(outcomes, max_size=20), span=st.sampled_from(Span))
+def test_every_sum_of_the_page_is_the_same_number(
+    counts: list[Counted], span: Span
+) -> None:
+    now = datetime.fromtimestamp(LATEST / 1000, UTC)
+    found = statistics_of(span, counts, now)
+    since = in_ms(first_moment(span, now))
+    total = sum(one.count for one in counts if one.at >= since)
+    assert found.whole.total == total
+    assert sum(part.numbers.total for part in found.parts) == total
+    assert sum(its.total for its in found.providers.values()) == total
+    assert sum(count for _, _, count in found.reasons) == total
+    drawn = sum(sum(one.counts.values()) for one in found.chart.columns)
+    assert drawn == total
+    for column in found.chart.columns:
+        for bar in column.bars:
+            assert 8 - len(STATES) * 2 <= bar.y <= bar.y + bar.height <= 158.1
+    assert found.parts[-1].start <= now < found.parts[-1].end
+    assert found.hours == PARTS[span][0] * PARTS[span][1] / HOUR
+
+
+def test_times_are_bounds_in_units_that_people_read() -> None:
+    said = [within(one) for one in (None, 100, 1500, 90_000, 7_200_000, FOREVER)]
+    assert said == ["–", "100 ms", "1.5 s", "90 s", "2 h", "more than 7 d"]
+
+
+def test_the_page_counts_by_provider_and_links_to_what_it_counts(
+    reader: Visitor, ledger: Engine
+) -> None:
+    for number in range(3):
+        end(ledger, PANEL, f"ord_{number}", State.CANCELLED, Reason.CONFIRMED)
+    end(ledger, PARCEL, "awb-1", State.FAILED, Reason.UNRESOLVED)
+    for over in Span:
+        said = reader.get(f"/desk/statistics?over={over}").text
+        [panel] = re.findall(r"<tr>.*>notpanel</th>.*", said)
+        assert ">3</a>" in panel
+        assert '<td class="num">45 s</td>' in panel, "40 s after its acceptance"
+        links = re.findall(r'href="(/desk/cancellations\?[^"]*)"', panel)
+        [link] = [one for one in links if "state=cancelled" in one]
+        listed = reader.get(link.replace("&amp;", "&")).text
+        assert listed.count('class="row"') == 3
+    assert reader.get("/desk/statistics?over=year").status_code == 422
+
+
+def test_an_empty_period_says_so(reader: Visitor) -> None:
+    assert "Nothing has ended in this period." in reader.get("/desk/statistics").text
+
+
+@pytest.mark.parametrize("span", Span)
+def test_a_time_before_the_period_is_not_counted(span: Span) -> None:
+    now = utc_now()
+    early = in_ms(first_moment(span, now)) - 1
+    one = Counted(early, "ithink", WAIT, "100", "", 1)
+    found = statistics_of(span, [one], now)
+    assert found.whole.half is None
