@@ -25,6 +25,7 @@ KINDS = {
     "given_up": "given up, though told",
     "dropped": "answers dropped",
     "ended": "workers that ended",
+    "withdrawal": "withdrawals untrue",
 }
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
@@ -22,6 +23,7 @@ from chaos.points import KILL
 from chaos.producers import Producer, Start, producers, start
 from chaos.redis_refusals import REFUSALS
 from chaos.system_under_test import SystemUnderTest
+from chaos.taken_back import Withdrawals, withdraw_now_and_then
 from chaos.watcher import Watcher
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.storage.transactions import (
@@ -59,6 +61,7 @@ class Conductor:
         self.log = Log()
         self.engine: Engine = open_ledger(system.database.url)
         self.watcher = Watcher(self.engine)
+        self.withdrawals = Withdrawals(self.engine)
         self._random = random.Random(plan.seed)  # noqa: S311
         self.producers: tuple[Producer, ...] = ()
         self._side_jobs: list[threading.Thread] = []
@@ -86,6 +89,9 @@ class Conductor:
         for producer in self.producers:
             producer.start()
         self._operations.append(self._aside(self._retry_now_and_then))
+        withdrawing = (self.engine, self.withdrawals, self.plan, self.began)
+        job = partial(withdraw_now_and_then, *withdrawing)
+        self._operations.append(self._aside(job))
         for fault in self.plan.faults:
             self._wait_until(fault.at)
             self._deal(fault)

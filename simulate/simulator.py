@@ -28,9 +28,9 @@ from simulate.outcome import Outcome
 from simulate.planned_faults import PlannedFaults
 from simulate.scenario import INSIDE, LATEST, Message, Scenario, Trouble, Withdrawal
 from simulate.simulated_accounts import accounts
+from simulate.simulated_withdrawals import SimulatedWithdrawals
 from simulate.simulated_worker import Surroundings, Worker
 from simulate.verdict import stood_still, verdict
-from simulate.withdrawals import Withdrawals
 
 BEGAN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LONGEST = timedelta(days=12).total_seconds()
@@ -89,7 +89,7 @@ class _Simulator:
 
     def run(self) -> Outcome:
         self._view = LedgerView(self.ledger)
-        self._withdrawals = Withdrawals(self.ledger, self.note)
+        self._withdrawals = SimulatedWithdrawals(self.ledger, self.note)
         for _ in range(self.scenario.workers):
             self._start_worker()
         self.beat = Beat(self.hub, self._tick, self._next_due)
@@ -133,7 +133,7 @@ class _Simulator:
 
     def _withdraw(self, one: Withdrawal) -> None:
         if self.hub.time >= self._ledger_away_until:
-            self._withdrawals.withdraw(one.entry, self.hub.time)
+            self._withdrawals.withdraw_entry(one.entry, self.hub.time)
             self._moved_at, self._dirty = self.hub.time, True
 
     def _later(self, seconds: float, do: Callable[[], None]) -> None:

@@ -20,7 +20,7 @@ from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
 from simulate.network import Network
 from simulate.scenario import Scenario
-from simulate.withdrawals import path_of
+from simulate.simulated_withdrawals import path_of
 
 EVERYTHING = 1_000_000
 Records = Sequence[Mapping[str, Any]]

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Engine, select
 
 from rescind.engine.duplicates import LEAST_WAIT
+from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.decision_events import Event
 from rescind.ledger.storage.tables import CANCELLATION
-from rescind.ledger.storage.transactions import reading
+from rescind.ledger.storage.transactions import reading, writing
 from tests.engine.results import ACTIVE, CANCELLED, REFUSED
 from tests.engine.world import World, lane
 from tests.ledger.build import policy
@@ -112,6 +113,29 @@ def test_if_the_first_cancellation_is_refused_the_second_is_sent(
     world.end_all()
     world.settle()
     assert ends(world)["own"] == ("cancelled", "confirmed", 1)
+
+
+def test_if_the_first_cancellation_is_withdrawn_the_second_is_sent(
+    world: World,
+) -> None:
+    world.submit(world.new("1"))
+    world.settle()
+    (first,) = world.under_way
+    world.submit(world.new("1", key="own"))
+    go_on(world)
+    world.end(first, world.results.throttled)
+    world.settle()
+    with writing(world.ledger) as connection:
+        chosen = select(CANCELLATION.c.id).where(CANCELLATION.c.key == "1")
+        ids = connection.execute(chosen).scalars().all()
+        assert withdraw(connection, ids, world.clock.now(), "a test").withdrawn == ids
+    until_called(world)
+    world.end_all()
+    world.settle()
+    assert ends(world) == {
+        "1": ("withdrawn", "requested", 0),
+        "own": ("cancelled", "confirmed", 1),
+    }
 
 
 def test_an_order_that_may_have_been_cancelled_is_read_first(world: World) -> None:

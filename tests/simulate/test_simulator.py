@@ -68,7 +68,7 @@ def test_an_order_that_is_withdrawn_in_time_is_never_called() -> None:
 def test_an_order_that_was_sent_is_not_withdrawn() -> None:
     outcome = run(replace(CALM, withdrawals=(Withdrawal(5.0, ORDER),)))
     assert outcome.offences == []
-    assert any(line.endswith(": already-ended") for line in outcome.trace)
+    assert any(line.endswith("is told: already-ended") for line in outcome.trace)
     assert [row["state"] for row in outcome.rows] == ["cancelled"]
 
 
