@@ -8,13 +8,16 @@ from rescind.dashboard import (
     csv_export,
     event_stream,
     lists,
+    notifications_page,
     openid_sign_in,
     order_page,
     overview,
+    schedules_page,
     sign_in,
     static_files,
     statistics_page,
     undelivered,
+    workers_page,
 )
 from rescind.dashboard.bulk import lane_actions, order_actions
 from rescind.dashboard.submission import file_pages, submit_page
@@ -35,6 +38,9 @@ for part in (
     file_pages,
     order_actions,
     lane_actions,
+    notifications_page,
+    schedules_page,
+    workers_page,
 ):
     router.include_router(part.router)
 router.include_router(file_pages.upload_router)

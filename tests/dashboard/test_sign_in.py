@@ -39,6 +39,9 @@ PAGES = [
     "/desk/undelivered",
     "/desk/cancellations?q=1",
     "/desk/groups",
+    "/desk/schedules",
+    "/desk/notifications",
+    "/desk/workers",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
     "/desk/lanes",
@@ -55,6 +58,8 @@ ACTS = [
     "/desk/withdraw/now",
     "/desk/submit/one",
     "/desk/submit/file/now",
+    "/desk/schedules/run",
+    "/desk/notifications/test",
 ]
 
 
