@@ -413,6 +413,7 @@ def _order(now: datetime) -> NewCancellation:
         order=id_[-12:],
         key=id_[-12:],
         progress=Progress(State.QUEUED, due_at=now),
+        by="bench",
         opened_at=now,
         metadata={"shop_order": id_[-8:]},
     )

@@ -114,10 +114,21 @@ class DukkangoAccount(Account):
         return self
 
 
+REASONS = {
+    "1": "out of stock",
+    "2": "address not found",
+    "3": "congestion",
+    "4": "the customer cancelled",
+    "5": "technical problem",
+    "6": "too far",
+    "7": "payment",
+    "8": "other",
+}
+"""What each ``reason_id`` means [D]."""
+
+
 class DukkangoParams(Params):
-    reason_id: int = Field(ge=1, le=8)
-    """1 out of stock, 2 address not found, 3 congestion, 4 the customer cancelled,
-    5 technical, 6 too far, 7 payment, 8 other [D]."""
+    reason_id: int = Field(ge=1, le=8, json_schema_extra={"x-labels": dict(REASONS)})
 
 
 class Dukkango(WithLogin[DukkangoAccount]):

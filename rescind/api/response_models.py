@@ -124,6 +124,12 @@ class Step(Document):
     reason: str | None
     evidence: Json | str | None
     by: Actor
+    repeats: Annotated[
+        Count, Field(description="How often it was claimed and put back again.")
+    ]
+    until: Annotated[
+        Moment | None, Field(description="The last of these times, if it repeats.")
+    ]
 
 
 class RecordWithHistory(Record):

@@ -89,13 +89,3 @@ class Submission:
                 self.result.remarks.append((row.line, said))
         self.result.wrong += sorted(wrong.items())
         connections.notify_lanes(one.lane for one in taken if one.lane is not None)
-
-
-def with_group(rows: Iterable[Row], group: str | None) -> Iterator[Row]:
-    """``rows``; a row without a group gets ``group``."""
-    for row in rows:
-        entry = row.entry
-        if group is not None and isinstance(entry, dict) and not entry.get("group"):
-            yield Row(row.line, {**entry, "group": group}, row.wrong)
-        else:
-            yield row

@@ -75,7 +75,12 @@ def _step(step: dict[str, Any]) -> str:
     words = _evidence(step["evidence"])
     by = f" by {step['by']}" if step["by"] else ""
     said = f": {words}" if words else ""
-    return f"{step['at']}  {before}{step['to']}{reason}{by}{said}"
+    line = f"{step['at']}  {before}{step['to']}{reason}{by}{said}"
+    return f"{line} ({_repeats(step)})" if step["repeats"] else line
+
+
+def _repeats(step: dict[str, Any]) -> str:
+    return f"{step['repeats'] + 1:,} times, the last at {step['until']}"
 
 
 def _evidence(evidence: dict[str, Any] | str | None) -> str:

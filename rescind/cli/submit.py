@@ -115,11 +115,12 @@ def submit(
     Exit status: 0 done; 1 (with --wait) not all are cancelled; 2 the file or a row is
     wrong; 3 a service cannot be reached; 4 the wait timed out.
     """
-    from rescind.cli.direct_submission import Submission, with_group
+    from rescind.cli.direct_submission import Submission
     from rescind.cli.submission_result import finish_many
     from rescind.cli.wait import lines_bar
     from rescind.intake import values
     from rescind.intake.files.file_reading import load
+    from rescind.intake.files.file_rows import with_group
 
     values.group_name(group)
     document = load(file)

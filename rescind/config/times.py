@@ -8,6 +8,10 @@ from datetime import UTC, datetime, timedelta
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 FIRST_YEAR, LAST_YEAR = 1971, 9000
 FORM = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00, or relative: +15m"
+SERIAL = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
+OF_A_SPREADSHEET = (
+    "is the number by which a spreadsheet keeps a date: format its column as Text"
+)
 
 
 def utc_now() -> datetime:
@@ -32,6 +36,8 @@ def parse_time(value: object, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(value.strip())
     except ValueError:
+        if SERIAL.fullmatch(value.strip()):
+            raise ValueError(f"{OF_A_SPREADSHEET}, and write it as {FORM}") from None
         raise ValueError(f"must be {FORM}") from None
     if moment.tzinfo is None:
         raise ValueError(f"has no offset from UTC: it must be {FORM}")

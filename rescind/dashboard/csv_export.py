@@ -93,10 +93,11 @@ def _page(dashboard: Dashboard, wanted: Listing, after: str) -> tuple[str, str |
 
 def cells(record: dict[str, Any]) -> list[str]:
     """A record's cells, none of which a spreadsheet runs as a formula."""
-    return [_cell(record[name]) for name in COLUMNS]
+    return [cell(record[name]) for name in COLUMNS]
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """The text of a cell, which no spreadsheet program runs as a formula."""
     if value is None:
         return ""
     if isinstance(value, dict):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from rescind.browse.browsing import Found, Place, browse
 from rescind.browse.part_search import find_part
-from rescind.dashboard.advice import advice
+from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.listing_filter import Listing
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.reading.queries import as_record
@@ -32,7 +32,8 @@ class Listed:
     @property
     def advice(self) -> str:
         one = self.record
-        return advice(one["provider"], one["state"], one["reason"])
+        known = (one["provider"], one["state"], one["reason"], one["attempts"])
+        return " ".join(filter(None, [headline(*known[2:]), advice(*known)]))
 
     @property
     def retryable(self) -> bool:

@@ -1,13 +1,15 @@
-"""The page of one cancellation: its state, advice and history."""
+"""The page of one cancellation: its state, advice, story and notifications."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy import Row
 
-from rescind.dashboard.advice import advice
-from rescind.dashboard.list_pages import may_be_retried
+from rescind.dashboard.advice import advice, headline
+from rescind.dashboard.bulk.order_actions import actions_on
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     Reader,
@@ -15,19 +17,18 @@ from rescind.dashboard.page_guard import (
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
-from rescind.dashboard.translation import _
-from rescind.dashboard.withdraw_pages import may_be_withdrawn
+from rescind.dashboard.story import story
+from rescind.dashboard.translation import N_, _
+from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.queries import as_record, find, history
-from rescind.ledger.states import EDGES, State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
-NOTICES = {"retried": "A new round has begun: its next steps appear below."}
-MEANS = {
-    "answered": "was answered",
-    "not_sent": "never reached the provider",
-    "throttled": "was refused for now: the provider asks callers to wait",
-    "maybe_done": "was sent, and its answer was lost: it may have taken effect",
+NOTICES = {
+    "retried": N_("A new round has begun: its next steps appear below."),
+    "withdrawn": N_("It is withdrawn: nothing is sent to the provider."),
+    "accepted": N_("It was accepted: its next steps appear below."),
+    "known": N_("It was submitted before: this changed nothing."),
 }
 
 router = APIRouter(route_class=DashboardRoute)
@@ -40,45 +41,36 @@ def one(
     del who
     with reading(dashboard.engine) as connection:
         row = find(connection, storable(name))
-        steps = [] if row is None else history(connection, row.id)
-    if row is None:
-        raise RefusedError(
-            "There is no such cancellation: it may have been deleted.", 404
-        )
-    record = as_record(row)
+        if row is None:
+            raise RefusedError(
+                _("There is no such cancellation: it may have been deleted."), 404
+            )
+        steps = history(connection, row.id)
+        deliveries = deliveries_of(connection, row.id)
     return page(
         request,
         "one.html",
-        record=record,
-        steps=[_step(step) for step in steps],
-        advice=advice(record["provider"], record["state"], record["reason"]),
-        retryable=may_be_retried(record),
-        withdrawable=may_be_withdrawn(record),
-        notice=_notice(done),
+        **_content(row, steps),
+        able=actions_on(row, dashboard, dashboard.now()),
+        deliveries=deliveries,
+        notice=_(NOTICES[done]) if done in NOTICES else None,
     )
 
 
-def _notice(done: str) -> str | None:
-    if done == "withdrawn":
-        return _("It is withdrawn: nothing is sent to the provider.")
-    return NOTICES.get(done)
-
-
-def _step(step: dict[str, Any]) -> dict[str, Any]:
-    """A change of state for the template, with the usual cause of such a change."""
-    evidence = step["evidence"]
-    call = evidence if isinstance(evidence, dict) else None
+def _content(row: Row[Any], steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    record = as_record(row)
+    reason, attempts = record["reason"], record["attempts"]
     return {
-        **step,
-        "edge": _edge(step["from"], step["to"]),
-        "call": call,
-        "means": MEANS.get(call["evidence"], call["evidence"]) if call else None,
-        "words": None if call else evidence,
+        "record": record,
+        "story": story(steps),
+        "headline": headline(reason, attempts, _last_detail(steps)),
+        "advice": advice(record["provider"], record["state"], reason, attempts),
+        "told": bool(row.callback_url or row.callback_task),
     }
 
 
-def _edge(before: str | None, after: str) -> str | None:
-    try:
-        return EDGES.get((State(before or ""), State(after)))
-    except ValueError:
-        return None
+def _last_detail(steps: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why the last call did not reach the provider, if one did not."""
+    calls = (s["evidence"] for s in reversed(steps) if isinstance(s["evidence"], dict))
+    unsent = (call for call in calls if call["evidence"] == "not_sent")
+    return next((str(call["detail"]) for call in unsent if call.get("detail")), None)

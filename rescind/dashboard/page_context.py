@@ -16,10 +16,12 @@ from sqlalchemy import Engine
 
 from rescind.config.access_tokens import Access
 from rescind.config.accounts import Accounts, Lane
+from rescind.config.callbacks import Callbacks
 from rescind.config.openid_settings import open_id
 from rescind.config.settings import Settings
 from rescind.dashboard.openid import OpenIdClient
 from rescind.dashboard.sessions import LASTS, Session, Sessions
+from rescind.ledger.seal import Seal
 from rescind.ledger.storage.ended_sessions import (
     end_sessions,
     is_ended,
@@ -35,6 +37,7 @@ class ApiContext(Protocol):
 
     settings: Settings
     engine: Engine
+    seal: Seal
     access: Access
     notifier: BackgroundNotifier
     stopping: Event
@@ -44,7 +47,11 @@ class ApiContext(Protocol):
     def accounts(self) -> Accounts: ...
 
     @property
-    def redis(self) -> Redis: ...
+    def callbacks(self) -> Callbacks: ...
+
+    @property
+    def redis(self) -> Redis:
+        """Raises ``SettingsError`` if no address is known."""
 
     def ledger(self) -> Engine:
         """Raises ``LedgerUnreachableError`` for a ledger of another version."""

@@ -13,10 +13,12 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from starlette.types import Message
 
+from rescind.config.access_tokens import Scope
 from rescind.config.settings import SettingsError
 from rescind.dashboard import translation
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.rendering import page
+from rescind.dashboard.security_headers import HEADERS
 from rescind.dashboard.sessions import Session
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
@@ -26,25 +28,6 @@ from rescind.provider.outcomes import InvalidRequestError
 SIGN_IN = "/desk/sign-in"
 COOKIE = "rescind_desk"
 SECURE_COOKIE = "__Host-rescind_desk"
-POLICY = {
-    "default-src": "'none'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' data:",
-    "connect-src": "'self'",
-    "form-action": "'self'",
-    "frame-ancestors": "'none'",
-    "base-uri": "'none'",
-}
-HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{k} {v}" for k, v in POLICY.items()),
-    "X-Content-Type-Options": "nosniff",
-    # With "no-referrer", browsers would send forms without a usable Origin.
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FORM = 65_536
 """Bytes of a form: 200 ticked cancellations take about 10,000."""
@@ -75,7 +58,7 @@ class DashboardRoute(APIRoute):
             accepted = request.headers.get("accept-language", "")
             translation.speak(request.cookies.get(translation.COOKIE), accepted)
             try:
-                response = await handle(await _whole(request))
+                response = await handle(await self.read(request))
             except Exception as error:
                 found = _in_words(request, error)
                 if found is None:
@@ -87,6 +70,10 @@ class DashboardRoute(APIRoute):
 
         return guarded
 
+    async def read(self, request: Request) -> Request:
+        """The request with its body; raises ``RefusedError`` if that is refused."""
+        return await _whole(request)
+
 
 async def _whole(request: Request) -> Request:
     """The request with its form, which is read, bounded, before authentication."""
@@ -96,16 +83,22 @@ async def _whole(request: Request) -> Request:
     if kind not in ("", FORM):
         # A multipart form names its encodings, and some take minutes to decode.
         raise RefusedError(f"A form must be sent as {FORM}: nothing was done.", 415)
+    body = await bounded_body(request, LARGEST_FORM)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(request.scope, receive)
+
+
+async def bounded_body(request: Request, most: int) -> bytes:
+    """The body of at most ``most`` bytes; raises ``RefusedError`` for a larger one."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_FORM:
+        if len(body) > most:
             raise RefusedError("The form is too large: nothing was done.", 413)
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": bytes(body), "more_body": False}
-
-    return Request(request.scope, receive)
+    return bytes(body)
 
 
 def _in_words(request: Request, error: Exception) -> Response | None:
@@ -189,25 +182,44 @@ def reader(request: Request, dashboard: TheDashboard) -> Session:
 Reader = Annotated[Session, Depends(reader)]
 
 
-def operator(
-    request: Request, who: Reader, form_key: Annotated[str, Form()] = ""
-) -> Session:
-    """A dependency: the session of a user who may send this form.
+def check_scope(who: Session, scope: Scope) -> None:
+    """Raise ``RefusedError`` if the session's token lacks the scope."""
+    if not who.may(scope):
+        raise RefusedError(f"{who.name} lacks the scope {scope}.")
 
-    Raises ``RefusedError`` if the form came from another site or another session, or
-    the token lacks the scope ``operate``.
+
+def check_form(request: Request, who: Session, form_key: str, scope: Scope) -> None:
+    """Raise ``RefusedError`` unless this user may send this form.
+
+    It is refused if it came from another site or another session, or if the token lacks
+    the scope.
     """
     check_origin(request)
     if not hmac.compare_digest(form_key.encode(), who.form_key.encode()):
         raise RefusedError(
             "This form belongs to an earlier session: go back, reload and try again."
         )
-    if not who.operates:
-        raise RefusedError(f"{who.name} can only view: it lacks the scope operate.")
+    check_scope(who, scope)
+
+
+def operator(
+    request: Request, who: Reader, form_key: Annotated[str, Form()] = ""
+) -> Session:
+    """A dependency: the session of a user who may operate; raises ``RefusedError``."""
+    check_form(request, who, form_key, Scope.OPERATE)
+    return who
+
+
+def submitter(
+    request: Request, who: Reader, form_key: Annotated[str, Form()] = ""
+) -> Session:
+    """A dependency: the session of a user who may submit; raises ``RefusedError``."""
+    check_form(request, who, form_key, Scope.SUBMIT)
     return who
 
 
 Operator = Annotated[Session, Depends(operator)]
+Submitter = Annotated[Session, Depends(submitter)]
 
 
 def check_origin(request: Request) -> None:

@@ -59,6 +59,7 @@ def page(
         template,
         session=session,
         operates=session is not None and session.operates,
+        submits=session is not None and session.submits,
         here=request.url.path,
         **values,
     )

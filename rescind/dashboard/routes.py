@@ -8,21 +8,20 @@ from rescind.dashboard import (
     activity,
     csv_export,
     event_stream,
-    lane_actions,
     lists,
     notifications_page,
     openid_sign_in,
     order_page,
     overview,
-    retry_pages,
     schedules_page,
     sign_in,
     static_files,
     statistics_page,
     undelivered,
     workers_page,
-    withdraw_pages,
 )
+from rescind.dashboard.bulk import lane_actions, order_actions
+from rescind.dashboard.submission import file_pages, submit_page
 
 router = APIRouter()
 for part in (
@@ -30,8 +29,6 @@ for part in (
     overview,
     lists,
     order_page,
-    lane_actions,
-    retry_pages,
     sign_in,
     openid_sign_in,
     event_stream,
@@ -41,7 +38,11 @@ for part in (
     notifications_page,
     schedules_page,
     workers_page,
-    withdraw_pages,
     activity,
+    submit_page,
+    file_pages,
+    order_actions,
+    lane_actions,
 ):
     router.include_router(part.router)
+router.include_router(file_pages.upload_router)

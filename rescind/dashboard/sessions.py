@@ -35,9 +35,16 @@ class Session:
     kind: str
     began_at: datetime
 
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes
+
     @property
     def operates(self) -> bool:
-        return Scope.OPERATE in self.scopes
+        return self.may(Scope.OPERATE)
+
+    @property
+    def submits(self) -> bool:
+        return self.may(Scope.SUBMIT)
 
     @property
     def actor(self) -> str:

@@ -89,3 +89,8 @@ def _messages(name: str) -> Mapping[str, str | tuple[str, ...]]:
         text = message.string
         found[key] = text if isinstance(text, str) else tuple(text)
     return found
+
+
+def N_(text: str) -> str:  # noqa: N802  (its usual name)
+    """Mark a text for the catalogs where it is defined; it is translated at use."""
+    return text

@@ -56,6 +56,8 @@ class Taken:
     """The fields in which a duplicate differs from the ledger."""
     with_engine: bool = False
     """Whether this process's engine inserted it, and so need not be notified."""
+    conflicts: bool = False
+    """Whether it was refused because its key stands for something else."""
 
 
 Insert = Callable[[Sequence[NewCancellation]], frozenset[str]]
@@ -146,7 +148,7 @@ def _keep(
         _, kept = insert_or_find(connection, conflicts, now)
         register_lanes(connection, (t.lane for t in taken if t.lane is not None))
     return [
-        t if one is None else Taken(t.receipt, _id(one, kept), None, t.wrong)
+        t if one is None else replace(t, id=_id(one, kept))
         for t, one in zip(taken, refused, strict=True)
     ]
 
@@ -189,7 +191,7 @@ def settled(
             state=row.state,
             differs=differences(one, row),
         )
-    return Taken(Receipt.REFUSED, one.id, None, conflict)
+    return Taken(Receipt.REFUSED, one.id, None, conflict, conflicts=True)
 
 
 def _conflict(one: NewCancellation, row: Row[Any], seal: Seal) -> str | None:

@@ -18,6 +18,15 @@ def explain(error: ValidationError) -> str:
     return "; ".join(_explain_one(dict(item)) for item in error.errors()[:5])
 
 
+def explain_each(error: ValidationError) -> dict[str, str]:
+    """A sentence for each wrong field, by its name; by ``""`` for the whole value."""
+    found: dict[str, str] = {}
+    for item in error.errors():
+        where = str(item["loc"][0]) if item["loc"] else ""
+        found.setdefault(where, _explain_one(dict(item)))
+    return found
+
+
 _KINDS = {
     "int_type": "a whole number",
     "bool_type": "true or false",

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from rescind.config.redis_client import redis_client
 from tests.dashboard.stage import (
+    CLERK,
     OPERATOR,
     READER,
     Served,
@@ -56,3 +58,10 @@ def operator(site: Served) -> Visitor:
 def reader(site: Served) -> Visitor:
     """A visitor whose token can only read."""
     return site.visitor(READER)
+
+
+@pytest.fixture
+def clerk(site: Served, valkey_url: str) -> Visitor:
+    """A visitor whose token can read and submit."""
+    site.context.redis = redis_client(valkey_url)
+    return site.visitor(CLERK)

@@ -43,7 +43,11 @@ Form = Mapping[str, str | list[str]]
 OPERATOR = "an-operators-token-of-some-length"
 READER = "a-readers-token-of-some-length"
 SUBMITTER = "a-submitters-token-of-some-length"
-TOKENS = f"ann:read+operate:{OPERATOR},ben:read:{READER},shop:submit:{SUBMITTER}"
+CLERK = "a-clerks-token-of-some-length"
+TOKENS = (
+    f"ann:read+operate:{OPERATOR},ben:read:{READER},shop:submit:{SUBMITTER},"
+    f"eve:read+submit:{CLERK}"
+)
 ACCOUNTS = """
 [notpanel.default]
 key = "the-panel-key"
@@ -57,6 +61,7 @@ secret_key = "the-secret"
 base_url = "https://shop.example.com"
 token = "the-token"
 """
+HOLD_PAGE = "/desk/lanes/hold?lane=ithink/default"
 PANEL, MEAL = ("notpanel", "default"), ("dukkango", "kadikoy")
 PARCEL, SHOP = ("ithink", "default"), ("akinon", "shop")
 
@@ -142,11 +147,20 @@ class Visitor:
     def sign_in(self, token: str, **more: str) -> requests.Response:
         return self.post("/desk/sign-in", {"token": token, **more})
 
+    def upload(
+        self, content: bytes, name: str = "orders.csv", **fields: str
+    ) -> requests.Response:
+        """Upload a file as the page's form would."""
+        form = {"form_key": self.form_key("/desk/submit"), **fields}
+        files = {"file": (name, content)}
+        return self._ask("POST", "/desk/submit/file", data=form, files=files)
+
     def send(self, path: str, **form: str | list[str]) -> requests.Response:
         """Send a form as a page of this session would."""
-        return self.post(path, {"form_key": self.form_key(), **form})
+        key = self.form_key("/desk/submit" if "/submit/" in path else HOLD_PAGE)
+        return self.post(path, {"form_key": key, **form})
 
-    def form_key(self, page: str = "/desk/lanes/hold?lane=ithink/default") -> str:
+    def form_key(self, page: str = HOLD_PAGE) -> str:
         found = re.search(r'name="form_key" value="([^"]+)"', self.get(page).text)
         assert found is not None
         return found[1]

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from rescind.dashboard import retry_pages
+from rescind.dashboard.bulk import order_actions
 from rescind.ledger.changes.lane_states import LaneState, read_lane
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import State
@@ -129,12 +129,12 @@ def test_all_matches_are_retried_but_not_later_failures(
 def test_at_most_a_bound_is_retried_at_once(
     operator: Visitor, ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry_pages, "MOST", 2)
+    monkeypatch.setattr(order_actions, "MOST", 2)
     monkeypatch.setattr("rescind.dashboard.selection.MOST", 2)
     ids = [end(ledger, PANEL, f"ord_{n}", *FAILED) for n in range(3)]
     asked = operator.send("/desk/retry", every="yes").text
     assert "Retry 2 cancellations?" in asked
-    assert "these are the newest 2" in asked
+    assert "these are the first 2" in asked
     operator.send("/desk/retry/now", every="yes")
     assert states(ledger, ids) == ["failed", "queued", "queued"]
 

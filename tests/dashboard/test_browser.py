@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rescind.config.redis_client import redis_client
 from rescind.dashboard import board_cache
 from rescind.ledger.changes.lane_states import LaneState
 from rescind.ledger.reading.listing import Filter, list_rows
@@ -17,6 +18,7 @@ from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
 from tests.browser import PHONE, WIDE, opened
 from tests.dashboard.stage import (
+    CLERK,
     OPERATOR,
     PANEL,
     READER,
@@ -77,13 +79,44 @@ def test_a_held_lane_is_resumed_and_another_held(site: Served, page: Page) -> No
     page.goto("/")
     lane = page.get_by_role("row", name=re.compile("notpanel.default"))
     assert "refuses the key" in lane.inner_text()
-    lane.get_by_role("button", name="Resume").click()
+    lane.get_by_role("link", name="Resume").click()
+    page.get_by_role("button", name="Resume it").click()
     page.get_by_text("notpanel/default is resumed").wait_for()
     page.get_by_role("link", name="Hold… ithink/default").click()
     page.get_by_role("button", name="Hold it").click()
     page.get_by_text("ithink/default is held").wait_for()
     lane = page.get_by_role("row", name=re.compile("ithink.default"))
     assert "held by an operator" in lane.inner_text()
+
+
+def test_a_form_and_a_file_are_submitted_from_the_page(
+    site: Served, chromium: Browser, valkey_url: str
+) -> None:
+    site.context.redis = redis_client(valkey_url)
+    with opened(chromium, base_url=site.base, timezone_id="Europe/Istanbul") as page:
+        enter(page, CLERK)
+        page.get_by_role("link", name="Submit").click()
+        page.get_by_label("Provider and account").select_option("dukkango/kadikoy")
+        page.get_by_label("reason_id").select_option("4: the customer cancelled")
+        # The fields came later than the page, and know the zone, too.
+        zones = page.locator("#fields input[name=zone], #fields [data-zone]")
+        zones.first.wait_for(state="attached")
+        assert zones.first.input_value() == "Europe/Istanbul"
+        assert zones.last.text_content() == "Europe/Istanbul"
+        content = b"provider;order\nnotpanel;ord_1\nnobody;1\n"
+        file: FilePayload = {
+            "name": "orders.csv",
+            "mimeType": "text/csv",
+            "buffer": content,
+        }
+        page.get_by_label("Excel workbook").set_input_files(file)
+        page.get_by_role("button", name="Check the file").click()
+        page.get_by_text("provider must be one of").wait_for()
+        page.get_by_role("button", name="Submit 1 order").click()
+        page.get_by_role("heading", name="1 order was submitted").wait_for()
+    with reading(site.engine) as connection:
+        (one,) = list_rows(connection, Filter(), 9)
+    assert one.order_id == "ord_1"
 
 
 def test_all_of_a_page_are_ticked_and_retried(site: Served, page: Page) -> None:

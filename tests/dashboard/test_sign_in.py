@@ -13,7 +13,8 @@ from sqlalchemy import select
 from rescind.config.access_tokens import Access, access
 from rescind.config.settings import Settings
 from rescind.dashboard import sessions
-from rescind.dashboard.page_guard import COOKIE, HEADERS
+from rescind.dashboard.page_guard import COOKIE
+from rescind.dashboard.security_headers import HEADERS
 from rescind.dashboard.sessions import LASTS, Sessions
 from rescind.dashboard.sign_in import FAILURES
 from rescind.ledger.seal import Seal, SealError, new_key
@@ -45,6 +46,9 @@ PAGES = [
     "/desk/workers",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
+    "/desk/lanes",
+    "/desk/lanes/resume?lane=ithink/default",
+    "/desk/submit",
 ]
 ACTS = [
     "/desk/lanes/hold",
@@ -52,6 +56,10 @@ ACTS = [
     "/desk/retry",
     "/desk/retry/now",
     "/desk/undelivered/again",
+    "/desk/withdraw",
+    "/desk/withdraw/now",
+    "/desk/submit/one",
+    "/desk/submit/file/now",
     "/desk/schedules/run",
     "/desk/notifications/test",
 ]
@@ -268,7 +276,8 @@ def test_a_reader_sees_no_buttons_and_is_refused(reader: Visitor, path: str) -> 
     key = reader.form_key()
     refused = reader.post(path, {"lane": "ithink/default", "form_key": key})
     assert refused.status_code == 403
-    assert "lacks the scope operate" in refused.text
+    scope = "submit" if "/submit/" in path else "operate"
+    assert f"lacks the scope {scope}" in refused.text
 
 
 def test_a_reader_sees_no_forms_that_act(reader: Visitor) -> None:

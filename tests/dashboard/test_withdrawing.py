@@ -7,7 +7,7 @@ import re
 import pytest
 from sqlalchemy import Engine
 
-from rescind.dashboard.retry_pages import TICKED
+from rescind.dashboard.selection import TICKED
 from rescind.ledger.states import State
 from tests.dashboard.stage import PANEL, READER, Served, Visitor
 from tests.ledger.build import add, row

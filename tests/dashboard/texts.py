@@ -15,7 +15,7 @@ DASHBOARD = TEMPLATES.parent
 MODULES = sorted(DASHBOARD.glob("*.py"))
 PAGES = sorted(TEMPLATES.glob("*.html"))
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
-SHOWN_ATTRIBUTES = ("title", "aria-label", "placeholder", "alt", "data-label", "data-word")
+SHOWN_ATTRIBUTES = ("title", "aria-label", "placeholder", "alt", "data-label")
 PLAIN = {"Rescind", "HTTP", "ms", "UTC", "CSV", "API"}
 """Words that are the same in every language."""
 SHOWN_BY = {"RefusedError", "Advice"}

@@ -99,6 +99,13 @@ def test_a_rounded_number_is_refused_with_advice(provider: str, order: str) -> N
     assert "export it as text" in said
 
 
+@pytest.mark.parametrize("serial", ["46000", "46000.75", "46000,75"])
+def test_a_spreadsheets_number_for_a_date_is_refused_with_advice(serial: str) -> None:
+    entry = {"provider": "notpanel", "order": "ord_1", "not_before": serial}
+    with pytest.raises(InvalidRequestError, match="format its column as Text"):
+        check(entry, ACCOUNTS, NOW)
+
+
 def test_an_id_with_an_e_is_not_a_number() -> None:
     assert accepted("provider,order\nnotpanel,8E10\n") == [("8E10", {})]
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+CANCELLATIONS = ("FROM cancellation", "UPDATE cancellation")
+
 
 @contextmanager
 def statements(on: Connection | Engine) -> Iterator[list[str]]:
@@ -24,13 +26,16 @@ def statements(on: Connection | Engine) -> Iterator[list[str]]:
 
 
 @contextmanager
-def plans(connection: Connection) -> Iterator[list[str]]:
-    """The plan of each statement over cancellations in this block."""
+def plans(
+    connection: Connection, of: tuple[str, ...] = CANCELLATIONS
+) -> Iterator[list[str]]:
+    """The plan of each statement in this block that holds one of these texts; of those
+    over cancellations, unless others are given."""
     sqlite = connection.dialect.name == "sqlite"
     found: list[str] = []
 
     def explain(_: object, __: object, statement: str, values: Any, *___: Any) -> None:
-        if "FROM cancellation" in statement or "UPDATE cancellation" in statement:
+        if any(one in statement for one in of):
             cursor = connection.connection.cursor()
             cursor.execute(f"EXPLAIN {'QUERY PLAN ' * sqlite}{statement}", values)
             found.append("\n".join(str(line) for line in cursor.fetchall()))

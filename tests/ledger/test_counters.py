@@ -33,10 +33,11 @@ from rescind.ledger.progress import Change, Claimed
 from rescind.ledger.reading.counter_totals import flow, totals
 from rescind.ledger.states import FINAL, RETRYABLE, State
 from rescind.ledger.storage import counters
+from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.counters import BEYOND, BUCKETS, NO_LANE, SLOT
 from rescind.ledger.storage.migrate import _config, upgrade
 from rescind.ledger.storage.side_tables import TALLY
-from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
+from rescind.ledger.storage.tables import CANCELLATION, LANE, TRANSITION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import BY, HOUR, LEASE, NOW, PLAIN, SECOND, change, hold, new
 from tests.ledger.build import progress as in_state

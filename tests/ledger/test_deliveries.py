@@ -26,8 +26,9 @@ from rescind.ledger.deliveries.store import (
 )
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.states import FINAL, RETRYABLE, State
+from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.side_tables import DELIVERY
-from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
+from rescind.ledger.storage.tables import CANCELLATION, LANE, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.resending import resend_all_given_up
 from tests.ledger.build import (

@@ -20,8 +20,9 @@ from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.states import FINAL, State
+from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.tables import CALL, CANCELLATION, LANE, TRANSITION
+from rescind.ledger.storage.tables import CANCELLATION, LANE, TRANSITION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import BY, HOUR, NOW, SECOND, change, hold, make, new
 from tests.ledger.build import progress as in_state

@@ -17,11 +17,15 @@
     for (const one of document.querySelectorAll("time[data-age]"))
       one.textContent = span(clock() - Date.parse(one.dateTime));
   };
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const localise = (root) => {
     for (const one of root.querySelectorAll("time[data-at]"))
       one.textContent = format.format(new Date(one.dateTime));
     for (const one of root.querySelectorAll("[data-hour]"))
       one.textContent = hour.format(new Date(one.dataset.hour));
+    for (const one of root.querySelectorAll("[data-zone]")) one.textContent = zone || "your own zone";
+    // The server reads times without an offset in this zone.
+    for (const one of root.querySelectorAll("input[name=zone]")) one.value = zone || "UTC";
   };
   // Shows the right end of the plot, where the latest hours are.
   const scroll = () => {
@@ -29,8 +33,6 @@
   };
   localise(document);
   scroll();
-  for (const one of document.querySelectorAll("[data-zone]"))
-    one.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone || "your own zone";
   setInterval(grow, 1000);
   document.body.addEventListener("htmx:load", (event) => localise(event.detail.elt));
 

@@ -16,7 +16,9 @@ from rescind.intake.files.file_rows import (
     Columns,
     Document,
     FileError,
+    Limits,
     Row,
+    check_lines,
     cut_off,
     utf8,
 )
@@ -36,19 +38,26 @@ def load(name: str) -> Document:
     return parse(data, "standard input" if name == "-" else name)
 
 
-def parse(data: bytes, name: str, columns: Columns | None = None) -> Document:
+def parse(
+    data: bytes,
+    name: str,
+    columns: Columns | None = None,
+    limits: Limits | None = None,
+) -> Document:
     """The rows of ``data``; raises ``FileError`` if none of it can be used.
 
     ``columns`` are by default those of cancellations.
     """
-    data = unpacked(data, name)
+    limits = limits or Limits()
+    data = unpacked(data, name, limits.unpacked)
     if is_workbook(data, name):
         # Imported only for workbooks: the import is slow.
         from rescind.intake.files.workbook import read_workbook
 
-        return read_workbook(data, name, columns or Cancellations())
+        return read_workbook(data, name, columns or Cancellations(), limits)
     text = data.decode("utf-8-sig", "surrogateescape")
     lines = list(io.StringIO(text, newline=""))
+    check_lines(len(lines), name, limits)
     first = next((n for n, line in enumerate(lines) if line.strip()), None)
     if first is None:
         raise FileError(f"{name} is empty: there is nothing to submit")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,16 @@ class FileError(ReportedError, ValueError):
     """The whole file cannot be used; the text is a sentence for the user."""
 
     problem = "file-wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a file is read; a file that has more is refused."""
+
+    unpacked: int | None = None
+    """Bytes after unpacking; ``None`` is the limit for a user's own files."""
+    lines: int = 1_048_576
+    """Lines of a text or of a sheet; Excel's sheets have no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +71,24 @@ def cut_off(lines: Sequence[str], number: int) -> str:
     return ""
 
 
+def check_lines(count: int, name: str, limits: Limits) -> None:
+    """Raises ``FileError`` for a file with more lines than ``limits`` allow."""
+    if count > limits.lines:
+        raise FileError(f"{name} has more than {limits.lines:,} lines: split it")
+
+
 def utf8(text: str) -> str:
     """``text``; raises ``RowError`` if it had bytes that are not UTF-8."""
     if UNDECODED.search(text):
         raise RowError(NOT_UTF8)
     return text
+
+
+def with_group(rows: Iterable[Row], group: str | None) -> Iterator[Row]:
+    """``rows``; a row without a group gets ``group``."""
+    for row in rows:
+        entry = row.entry
+        if group is not None and isinstance(entry, dict) and not entry.get("group"):
+            yield Row(row.line, {**entry, "group": group}, row.wrong)
+        else:
+            yield row

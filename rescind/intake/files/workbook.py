@@ -10,21 +10,26 @@ from itertools import islice
 from openpyxl import load_workbook
 
 from rescind.intake.files.cells import fitting, without_trailing
-from rescind.intake.files.file_rows import Columns, Document, FileError, Row
+from rescind.intake.files.file_rows import (
+    Columns,
+    Document,
+    FileError,
+    Limits,
+    Row,
+    check_lines,
+)
 from rescind.intake.files.packed import AS_CSV, bounded_zip
 from rescind.intake.values import RowError
 
-MOST_ROWS = 1_048_576
-"""The most rows of an Excel sheet."""
 MOST_COLUMNS = 200
 """The most columns that are read."""
 EXACT = 10**15
 """From this number on, Excel keeps no exact whole numbers: it has 15 digits."""
 
 
-def read_workbook(data: bytes, name: str, columns: Columns) -> Document:
+def read_workbook(data: bytes, name: str, columns: Columns, limits: Limits) -> Document:
     """The first sheet's rows; raises ``FileError`` if it cannot be used."""
-    rows = _rows(data, name)
+    rows = _rows(data, name, limits)
     first = next((n for n, row in enumerate(rows) if any(row)), None)
     if first is None:
         raise FileError(f"{name} is empty: its first sheet has nothing to submit")
@@ -33,20 +38,25 @@ def read_workbook(data: bytes, name: str, columns: Columns) -> Document:
     return Document(len(rows), _entries(rows, first + 1, header, columns))
 
 
-def _rows(data: bytes, name: str) -> list[list[str]]:
-    packed = bounded_zip(data, name)
+def _rows(data: bytes, name: str, limits: Limits) -> list[list[str]]:
+    packed = bounded_zip(data, name, limits.unpacked)
     try:
         with warnings.catch_warnings():
             # openpyxl warns of styles and extensions, which do not matter here.
             warnings.simplefilter("ignore")
             book = load_workbook(packed, read_only=True, data_only=True)
             sheet = book.worksheets[0]
-            limits = {"max_row": MOST_ROWS, "max_col": MOST_COLUMNS}
-            found = sheet.iter_rows(values_only=True, **limits)
-            texts = (map(_text, row) for row in islice(found, MOST_ROWS))
-            return [without_trailing(list(row)) for row in texts]
+            # One row more than is allowed, which shows that the sheet has too many.
+            last = limits.lines + 1
+            found = sheet.iter_rows(
+                values_only=True, max_row=last, max_col=MOST_COLUMNS
+            )
+            texts = (map(_text, row) for row in islice(found, last))
+            rows = [without_trailing(list(row)) for row in texts]
     except Exception as error:  # (openpyxl raises any error for a broken XML)
         raise FileError(f"{name} is a broken Excel workbook: {AS_CSV}") from error
+    check_lines(len(rows), name, limits)
+    return rows
 
 
 def _entries(

@@ -1,4 +1,4 @@
-"""The calls made to providers: one row for each, appended and never changed."""
+"""The calls made to providers: one row for each, unless it repeats another one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Connection, Text, select, true
 
 from rescind.ledger.storage import counters
+from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
-from rescind.ledger.storage.tables import CALL
 from rescind.ledger.storage.upsert import inserting
 
 Lane = tuple[str, str]
@@ -65,8 +65,12 @@ def append_calls(connection: Connection, made: Sequence[tuple[Lane, CallMade]]) 
     new = set(connection.execute(statement, rows.parameters(dialect)).scalars())
     for lane, call in made:
         if call.id in new:
-            sums = (call.took_ms, len(call.cancellations))
-            counters.count_call(connection, lane, call.operation, call.evidence, *sums)
+            count_call(connection, lane, call)
+
+
+def count_call(connection: Connection, lane: Lane, call: CallMade) -> None:
+    sums = (call.took_ms, len(call.cancellations))
+    counters.count_call(connection, lane, call.operation, call.evidence, *sums)
 
 
 @cache

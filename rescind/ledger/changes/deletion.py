@@ -27,9 +27,10 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.changes.word_deletion import forget_words
+from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY, OPERATOR_ACTION, WAITING
-from rescind.ledger.storage.tables import CALL, CANCELLATION, TRANSITION
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 
 C = CANCELLATION.c

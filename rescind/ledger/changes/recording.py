@@ -16,6 +16,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from rescind.ledger.changes.call_log import CallMade, append_calls
 from rescind.ledger.changes.outcome_counts import count_changes
+from rescind.ledger.changes.repeated_calls import fold_calls
+from rescind.ledger.changes.repeated_steps import fold_steps
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.progress import Change
@@ -54,6 +56,8 @@ class Recorded:
     example because the lease ran out. The row keeps that other change."""
     to_deliver: int = 0
     """Deliveries that wait now, because their cancellations became final."""
+    named: frozenset[str] = frozenset()
+    """The calls that the history names now."""
 
 
 def new_id() -> str:
@@ -69,11 +73,13 @@ def record_many(
 
     Raises ``ForbiddenEdgeError`` for a change of state that does not exist; final
     states are never left. One statement updates, one appends the history, one the
-    calls.
+    calls. What only repeats the step or the call before it is counted there: see
+    ``repeated_steps`` and ``repeated_calls``.
     """
     latest = _latest([one for one in work if one.changes])
     recorded = _record(connection, latest, now)
-    append_calls(connection, [(one.lane, call) for one in work for call in one.calls])
+    calls = [(one.lane, call) for one in work for call in one.calls]
+    append_calls(connection, fold_calls(connection, calls, recorded))
     return recorded
 
 
@@ -116,8 +122,11 @@ def _record(
     for lane, some in moved:
         count_changes(connection, lane, some, made, now)
     at, steps = in_ms(now), [change for _, some in moved for change in some]
-    write_history(connection, [_transition(change, at) for change in steps])
-    return Recorded(stale, _create_deliveries(connection, asked, steps))
+    calls = {call.id: call for one in work for call in one.calls}
+    new = _without(fold_steps(connection, steps, calls, at), steps)
+    write_history(connection, [_transition(change, at) for change in new])
+    named = frozenset(change.call_id for change in new if change.call_id)
+    return Recorded(stale, _create_deliveries(connection, asked, steps), named)
 
 
 def _split(marked: Sequence[str]) -> tuple[dict[str, str], list[str]]:

@@ -6,7 +6,7 @@ A retry can also leave ``requested``, if the provider seems to have dropped the 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, update
@@ -23,6 +23,7 @@ from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.policy import Policy
 
 C = CANCELLATION.c
+NEVER_LATE = datetime.max.replace(tzinfo=UTC)
 REFUSED_KEY = "refused:"
 """Prefix of the key of an entry that was never valid."""
 
@@ -68,6 +69,15 @@ def retry(
         # Only final orders count: this counter is compared with that of outcomes.
         counters.count(connection, counters.RETRY, (row.provider, row.account))
     return True
+
+
+def why_not(row: Row[Any], now: datetime, policy: Policy) -> str | None:
+    """Why no new round can be opened for ``row``, whatever its deadline."""
+    try:
+        _check(row, now, NEVER_LATE, policy)
+    except InvalidRequestError as error:
+        return str(error)
+    return None
 
 
 def _check(

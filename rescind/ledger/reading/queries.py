@@ -12,8 +12,9 @@ from sqlalchemy import (
     select,
 )
 
+from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.milliseconds import from_ms
-from rescind.ledger.storage.tables import CALL, CANCELLATION, TRANSITION
+from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 
 C = CANCELLATION.c
 
@@ -87,6 +88,8 @@ def _step(row: Row[Any]) -> dict[str, Any]:
         "reason": row.reason,
         "evidence": _evidence(row),
         "by": row.by if row.from_state else row.submitted_by,
+        "repeats": row.repeats,
+        "until": stamp(row.until),
     }
 
 

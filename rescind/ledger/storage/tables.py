@@ -66,6 +66,10 @@ def _time(*, null: bool = True) -> Any:
     return Column(BigInteger, nullable=null)
 
 
+def _counter() -> Any:
+    return Column(BigInteger, nullable=False, server_default="0")
+
+
 class Cancellation(SQLModel, table=True):
     """One cancellation of one order at one provider: the row that is the truth."""
 
@@ -151,7 +155,8 @@ class Cancellation(SQLModel, table=True):
 
 
 class Transition(SQLModel, table=True):
-    """One change of state. Never updated; deleted only with its final cancellation."""
+    """One change of state. Deleted only with its final cancellation, or when
+    ``changes.repeated_steps`` counts it in an earlier one."""
 
     __tablename__: ClassVar[str] = "transition"
     # WITHOUT ROWID: one B-tree instead of two.
@@ -167,25 +172,10 @@ class Transition(SQLModel, table=True):
     call_id: str | None = Field(default=None, sa_column=_text())
     by: str | None = Field(default=None, sa_column=_text())
     """Its actor; ``None`` is Rescind itself. The first has it in ``submitted_by``."""
-
-
-class Call(SQLModel, table=True):
-    """One call to a provider: its operation, and what it proves."""
-
-    __tablename__: ClassVar[str] = "call"
-
-    id: str = Field(sa_column=Column(Text, primary_key=True))
-    provider: str = Field(sa_column=_text(null=False))
-    account: str = Field(sa_column=_text(null=False))
-    operation: str = Field(sa_column=_text(null=False))
-    evidence: str = Field(sa_column=_text(null=False))
-    status: int | None = Field(default=None, sa_column=_time())
-    took_ms: int = Field(sa_column=_time(null=False))
-    detail: str | None = Field(default=None, sa_column=_text())
-    body: str | None = Field(default=None, sa_column=_text())
-    orders: int = Field(sa_column=Column(BigInteger, nullable=False))
-    cancellations: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    at: int = Field(sa_column=_time(null=False))
+    repeats: int = Field(default=0, sa_column=_counter())
+    """How many times the same happened again: claimed, and put back unsent."""
+    until: int | None = Field(default=None, sa_column=_time())
+    """When it happened last; ``None`` if it happened once."""
 
 
 class Lane(SQLModel, table=True):
@@ -195,9 +185,7 @@ class Lane(SQLModel, table=True):
 
     provider: str = Field(sa_column=Column(Text, primary_key=True))
     account: str = Field(sa_column=Column(Text, primary_key=True))
-    failures: int = Field(
-        default=0, sa_column=Column(BigInteger, nullable=False, server_default="0")
-    )
+    failures: int = Field(default=0, sa_column=_counter())
     paused_until: int | None = Field(default=None, sa_column=_time())
     pause_reason: str | None = Field(default=None, sa_column=_text())
     held_at: int | None = Field(default=None, sa_column=_time())
@@ -217,5 +205,4 @@ def table(model: type[SQLModel]) -> Table:
 
 CANCELLATION = table(Cancellation)
 TRANSITION = table(Transition)
-CALL = table(Call)
 LANE = table(Lane)

@@ -1,0 +1,189 @@
+"""Routes that hold and resume lanes: one, several, or all of a provider.
+
+GET asks, POST does it. ``/desk/lanes`` is the page on which lanes are selected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from rescind.config.accounts import Lane
+from rescind.dashboard.bulk.confirmation import (
+    OVERVIEW,
+    Confirmation,
+    Nothing,
+    Result,
+    ask,
+    tell,
+)
+from rescind.dashboard.bulk.lane_action import LANE_ACTIONS, LaneAction
+from rescind.dashboard.forms import Text, Texts
+from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.page_guard import (
+    DashboardRoute,
+    Operator,
+    Reader,
+    RefusedError,
+    TheDashboard,
+)
+from rescind.dashboard.rendering import page
+from rescind.dashboard.translation import _
+from rescind.operations import actions
+from rescind.operations.actions import UnknownError
+from rescind.operations.lane_view import LaneView
+
+router = APIRouter(route_class=DashboardRoute)
+LANES = "/desk/lanes"
+
+
+@router.get(LANES)
+def lanes(request: Request, dashboard: TheDashboard, who: Reader) -> Response:
+    """All lanes with boxes to tick, by provider."""
+    del who
+    now = dashboard.now()
+    by_provider: dict[str, list[LaneView]] = {}
+    for one in _views(dashboard):
+        by_provider.setdefault(one.lane[0], []).append(one)
+    return page(request, "lanes.html", by_provider=by_provider, moment=now)
+
+
+def _views(dashboard: Dashboard) -> list[LaneView]:
+    return actions.lanes(dashboard.engine, dashboard.accounts, dashboard.now())
+
+
+def _add(action: LaneAction) -> None:
+    def asking(
+        request: Request,
+        dashboard: TheDashboard,
+        who: Reader,
+        lane: Annotated[list[str], Query()] = [],  # noqa: B006  (FastAPI copies it)
+        provider: str = "",
+    ) -> Response:
+        del who
+        return ask(request, _confirmation(action, dashboard, lane, provider))
+
+    def doing(
+        request: Request,
+        dashboard: TheDashboard,
+        who: Operator,
+        lane: Texts = [],  # noqa: B006
+        provider: Text = "",
+    ) -> Response:
+        names = _selected(dashboard, lane, provider)
+        return _do(request, dashboard, action, names, who.actor)
+
+    router.get(f"{LANES}/{action.name}")(asking)
+    router.post(f"{LANES}/{action.name}")(doing)
+
+
+for _action in LANE_ACTIONS:
+    _add(_action)
+
+
+def _selected(dashboard: Dashboard, names: Sequence[str], provider: str) -> list[str]:
+    """The lanes' names: the given ones, and all of the provider's."""
+    all_of = [v.name for v in _views(dashboard) if v.lane[0] == provider]
+    return list(dict.fromkeys([*names, *all_of]))
+
+
+# --- the question ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The selected lanes, by whether the action would change them."""
+
+    able: Sequence[LaneView]
+    unable: Sequence[str]
+
+
+def _confirmation(
+    action: LaneAction, dashboard: Dashboard, names: Sequence[str], provider: str
+) -> Confirmation | Nothing:
+    seen = _seen(action, dashboard, _selected(dashboard, names, provider))
+    if not seen.able:
+        why = "" if seen.unable else _("Tick at least one lane.")
+        return Nothing(action.nothing(), why, LANES, seen.unable)
+    return Confirmation(
+        path=f"{LANES}/{action.name}",
+        question=action.question(seen.able),
+        fields=[("lane", one.name) for one in seen.able],
+        chosen=[(one.name, _waiting(one)) for one in seen.able],
+        unable=seen.unable,
+        unable_words=_("Others are left as they are:"),
+        back=OVERVIEW if len(names) == 1 else LANES,
+    )
+
+
+def _seen(action: LaneAction, dashboard: Dashboard, names: Sequence[str]) -> _Seen:
+    now = dashboard.now()
+    able, unable = [], []
+    for name in names:
+        view = _view(dashboard, name)
+        why = action.why_not(view, now)
+        if why is None:
+            able.append(view)
+        else:
+            unable.append(why)
+    return _Seen(able, unable)
+
+
+def _view(dashboard: Dashboard, name: str) -> LaneView:
+    try:
+        return actions.lane(
+            dashboard.engine, dashboard.accounts, _named(name), dashboard.now()
+        )
+    except UnknownError as error:
+        raise RefusedError(str(error), 404) from None
+
+
+def _waiting(lane: LaneView) -> str:
+    """What waits on a lane, such as ``5 queued, more than 1,000 scheduled``."""
+    counts = [
+        _("more than %(count)s %(state)s", count=f"{count:,}", state=state)
+        if state in lane.backlog.more
+        else f"{count:,} {state}"
+        for state, count in lane.backlog.by_state.items()
+    ]
+    return ", ".join(counts) or _("nothing waits")
+
+
+def _named(lane: str) -> Lane:
+    provider, _slash, account = lane.partition("/")
+    return provider, account
+
+
+# --- the change -----------------------------------------------------------------------
+
+
+def _do(
+    request: Request,
+    dashboard: Dashboard,
+    action: LaneAction,
+    names: Sequence[str],
+    by: str,
+) -> Response:
+    done: list[str] = []
+    refused: list[str] = []
+    for name in names:
+        try:
+            action.change(dashboard, _named(name), by)
+            done.append(name)
+        except UnknownError as error:
+            refused.append(str(error))
+    if not done:
+        why = refused[0] if refused else _("there is no lane: tick at least one")
+        raise RefusedError(why, 404)
+    if len(names) == 1:
+        query = urlencode({"done": action.done, "lane": names[0]})
+        return RedirectResponse(f"{OVERVIEW}?{query}", 303)
+    title = action.said(len(done))
+    listed = ", ".join(done)
+    words = _("Others were not changed:")
+    return tell(request, Result(title, listed, refused, words, LANES))

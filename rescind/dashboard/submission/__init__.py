@@ -1,0 +1,1 @@
+"""Submits cancellations from the page: one by a form, or many in a file."""

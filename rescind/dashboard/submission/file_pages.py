@@ -1,0 +1,175 @@
+"""Pages for a file of cancellations: its preview, its submission, and its result."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from rescind.config.access_tokens import Scope
+from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.page_guard import (
+    DashboardRoute,
+    Reader,
+    RefusedError,
+    Submitter,
+    TheDashboard,
+    check_form,
+)
+from rescind.dashboard.rendering import page
+from rescind.dashboard.sessions import Session
+from rescind.dashboard.submission.file_submission import result_csv, submit_rows
+from rescind.dashboard.submission.file_verdicts import Verdict, judge
+from rescind.dashboard.submission.kept_uploads import KeptUploads
+from rescind.dashboard.submission.local_times import zone_named
+from rescind.dashboard.submission.submit_page import show_forms
+from rescind.dashboard.submission.upload_reading import ReadFile, read_upload
+from rescind.dashboard.submission.upload_route import Upload, UploadRoute
+from rescind.dashboard.translation import _
+from rescind.intake.files.file_rows import FileError, Row
+
+SHOWN = 100
+"""Rows on a page of the preview or of the result."""
+LONGEST_NAME = 100
+
+upload_router = APIRouter(route_class=UploadRoute)
+router = APIRouter(route_class=DashboardRoute)
+
+
+@upload_router.post("/desk/submit/file")
+def upload(request: Request, dashboard: TheDashboard, who: Reader) -> Response:
+    """Read the file and keep its rows; the preview shows them."""
+    sent: Upload = request.state.upload
+    check_form(request, who, sent.fields.get("form_key", ""), Scope.SUBMIT)
+    try:
+        found = _read(sent)
+    except FileError as error:
+        return show_forms(request, dashboard, 422, file_wrong=str(error))
+    id_ = secrets.token_urlsafe(12)
+    rows = [[row.line, row.entry, row.wrong] for row in found.rows]
+    kept = {"name": found.name, "turkish": found.turkish, "rows": rows}
+    KeptUploads(dashboard, who).put("preview", id_, kept)
+    return RedirectResponse(f"/desk/submit/preview/{id_}", 303)
+
+
+def _read(sent: Upload) -> ReadFile:
+    name = sent.name[-LONGEST_NAME:] or _("the file")
+    if not sent.content:
+        raise FileError(_("Choose a file that is not empty."))
+    zone = zone_named(sent.fields.get("zone", ""))
+    group = sent.fields.get("group", "").strip() or None
+    return read_upload(sent.content, name, zone, group)
+
+
+@router.get("/desk/submit/preview/{id}")
+def preview(
+    request: Request,
+    dashboard: TheDashboard,
+    who: Reader,
+    id: str,  # noqa: A002
+    show: str = "",
+    after: int = 0,
+) -> Response:
+    """What would happen to each row, before anything is submitted."""
+    kept = KeptUploads(dashboard, who).get("preview", id)
+    if kept is None:
+        raise _gone()
+    judged = judge(dashboard, _rows(kept), dashboard.now())
+    chosen = [one for one in judged if not show or one.verdict == show]
+    start = max(0, after)
+    return page(
+        request,
+        "preview.html",
+        id=id,
+        kept=kept,
+        counts=Counter(one.verdict for one in judged),
+        verdicts=Verdict,
+        show=show,
+        rows=chosen[start : start + SHOWN],
+        following=start + SHOWN if len(chosen) > start + SHOWN else None,
+    )
+
+
+def _rows(kept: dict[str, Any]) -> list[Row]:
+    return [Row(*one) for one in kept["rows"]]
+
+
+def _gone() -> RefusedError:
+    return RefusedError(
+        _(
+            "This preview is kept no more: half an hour has passed, or another file was"
+            " uploaded. Nothing was submitted by this page. Upload the file again."
+        ),
+        410,
+    )
+
+
+@router.post("/desk/submit/file/now")
+def submit(
+    dashboard: TheDashboard,
+    who: Submitter,
+    id: Annotated[str, Form()] = "",  # noqa: A002
+) -> Response:
+    """Submit what the preview showed. A repetition leads to the same result."""
+    uploads = KeptUploads(dashboard, who)
+    if uploads.get("result", id) is None:
+        _submit_kept(dashboard, who, id)
+    return RedirectResponse(f"/desk/submit/result/{id}", 303)
+
+
+def _submit_kept(dashboard: Dashboard, who: Session, id_: str) -> None:
+    uploads = KeptUploads(dashboard, who)
+    kept = uploads.get("preview", id_)
+    if kept is None:
+        raise _gone()
+    results = submit_rows(dashboard, _rows(kept), dashboard.now(), who.actor)
+    uploads.put("result", id_, {"name": kept["name"], "results": results})
+
+
+@router.get("/desk/submit/result/{id}.csv")
+def result_file(
+    dashboard: TheDashboard,
+    who: Reader,
+    id: str,  # noqa: A002
+) -> Response:
+    kept = _result(dashboard, who, id)
+    headers = {"Content-Disposition": 'attachment; filename="rescind-result.csv"'}
+    kind = "text/csv; charset=utf-8"
+    return Response(result_csv(kept["results"]), media_type=kind, headers=headers)
+
+
+@router.get("/desk/submit/result/{id}")
+def result(
+    request: Request,
+    dashboard: TheDashboard,
+    who: Reader,
+    id: str,  # noqa: A002
+    after: int = 0,
+) -> Response:
+    kept = _result(dashboard, who, id)
+    results, start = kept["results"], max(0, after)
+    return page(
+        request,
+        "submitted.html",
+        id=id,
+        kept=kept,
+        counts=Counter(one["receipt"] for one in results),
+        results=results[start : start + SHOWN],
+        following=start + SHOWN if len(results) > start + SHOWN else None,
+    )
+
+
+def _result(dashboard: Dashboard, who: Session, id_: str) -> dict[str, Any]:
+    found: dict[str, Any] | None = KeptUploads(dashboard, who).get("result", id_)
+    if found is None:
+        raise RefusedError(
+            _(
+                "This result is kept no more. What was accepted is in the ledger:"
+                " search for it."
+            ),
+            410,
+        )
+    return found

@@ -1,0 +1,103 @@
+"""What would happen to each row of a file if it were submitted now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.submission.single_form import has_passed
+from rescind.dashboard.translation import _
+from rescind.intake.files.file_rows import Row
+from rescind.intake.preview import preview
+from rescind.intake.repeats import remark
+from rescind.intake.submissions import Receipt, Taken
+from rescind.ledger.reading.queries import rows_of
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.text import plain_text, storable
+
+AT_ONCE = 1000
+"""Rows that one statement looks up."""
+LONGEST = 200
+
+
+class Verdict(StrEnum):
+    """What submitting a row would do."""
+
+    NEW = "new"
+    """It would be accepted."""
+    KNOWN = "known"
+    """The ledger has it: nothing would change."""
+    REPEATED = "repeated"
+    """An earlier row of the file is the same: nothing more would happen."""
+    CONFLICT = "conflict"
+    """Its key stands for something else."""
+    WRONG = "wrong"
+    """It is not valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row, and what would happen to it."""
+
+    line: int
+    entry: object
+    verdict: Verdict
+    why: str = ""
+    id: str = ""
+    """The id of the cancellation that the ledger has."""
+    state: str = ""
+
+    def shown(self, name: str) -> str:
+        """A field of the entry as text; never a param, which may be personal data."""
+        value = self.entry.get(name) if isinstance(self.entry, dict) else None
+        return storable(plain_text(value) or "")[:LONGEST]
+
+
+def judge(dashboard: Dashboard, rows: Sequence[Row], now: datetime) -> list[Judged]:
+    """The verdict on each row; writes nothing. May raise ``SealError``."""
+    readable = [row for row in rows if row.wrong is None]
+    context = dashboard.context
+    known = (dashboard.engine, dashboard.accounts, context.seal)
+    entries = [row.entry for row in readable]
+    taken = preview(*known, entries, now, context.callbacks)
+    states = _states(dashboard, taken)
+    found = dict(zip([row.line for row in readable], taken, strict=True))
+    return [_judged(row, found.get(row.line), states, now) for row in rows]
+
+
+def _states(dashboard: Dashboard, taken: Iterable[Taken]) -> dict[str, str]:
+    """The states of the cancellations that the ledger has already, by id."""
+    ids = [one.id for one in taken if one.receipt is Receipt.DUPLICATE]
+    found: dict[str, str] = {}
+    with reading(dashboard.engine) as connection:
+        for start in range(0, len(ids), AT_ONCE):
+            some = rows_of(connection, ids[start : start + AT_ONCE])
+            found |= {row.id: row.state for row in some}
+    return found
+
+
+def _judged(
+    row: Row, taken: Taken | None, states: Mapping[str, str], now: datetime
+) -> Judged:
+    if taken is None:
+        return Judged(row.line, None, Verdict.WRONG, row.wrong or "")
+    if taken.receipt is Receipt.REFUSED:
+        verdict = Verdict.CONFLICT if taken.conflicts else Verdict.WRONG
+        return Judged(row.line, row.entry, verdict, taken.wrong or "")
+    if taken.receipt is Receipt.DUPLICATE:
+        state = states.get(taken.id, "")
+        if not state:
+            return Judged(row.line, row.entry, Verdict.REPEATED)
+        why = remark(state, taken.differs) or ""
+        return Judged(row.line, row.entry, Verdict.KNOWN, why, taken.id, state)
+    if _is_late(row.entry, now):
+        return Judged(row.line, row.entry, Verdict.WRONG, _("cancel_before has passed"))
+    return Judged(row.line, row.entry, Verdict.NEW)
+
+
+def _is_late(entry: Any, now: datetime) -> bool:
+    return isinstance(entry, dict) and has_passed(entry, now)

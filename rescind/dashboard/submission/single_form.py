@@ -1,0 +1,115 @@
+"""The form for one cancellation: its fields, and what is wrong with each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from providers.registry import BY_NAME
+from rescind.config.accounts import Accounts, Lane
+from rescind.config.times import parse_time
+from rescind.dashboard.submission.local_times import with_offset, zone_named
+from rescind.dashboard.submission.param_fields import (
+    PREFIX,
+    FieldError,
+    ParamField,
+    check_each,
+    named_lines,
+    param_fields,
+    read_params,
+)
+from rescind.dashboard.translation import _
+from rescind.intake.validation import FIELDS, check
+from rescind.provider.interface import Provider
+from rescind.provider.outcomes import InvalidRequestError
+
+TEXTS = ("key", "group")
+TIMES = ("not_before", "cancel_before")
+
+
+@dataclass
+class SingleForm:
+    """A filled or empty form for one lane; ``written`` has the fields' texts."""
+
+    lane: Lane
+    written: Mapping[str, str] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
+    """A sentence for each wrong field, by its name; by ``""`` for the whole form."""
+
+    @property
+    def provider(self) -> Provider[Any]:
+        return BY_NAME[self.lane[0]]
+
+    @property
+    def params(self) -> list[ParamField]:
+        return param_fields(self.provider)
+
+    def entry(self, accounts: Accounts, now: datetime) -> dict[str, Any]:
+        """The entry for intake; fills ``wrong`` if the form cannot be submitted."""
+        entry: dict[str, Any] = {"provider": self.lane[0], "account": self.lane[1]}
+        entry |= {name: self._text(name) for name in ("order", *TEXTS)}
+        entry |= {name: self._time(name) for name in TIMES}
+        given = {**entry, "params": self._params(), "metadata": self._metadata()}
+        self._check_order(given)
+        if not self.wrong:
+            self._check_rest(given, accounts, now)
+        return given
+
+    def _text(self, name: str) -> str | None:
+        return self.written.get(name, "").strip() or None
+
+    def _time(self, name: str) -> str | None:
+        text, zone = self._text(name), self.written.get("zone", "")
+        return None if text is None else with_offset(text, zone_named(zone))
+
+    def _params(self) -> dict[str, Any]:
+        values, wrong = read_params(self.params, self.written)
+        found = {**check_each(self.provider, values), **wrong}
+        self.wrong |= {PREFIX + n if n else n: said for n, said in found.items()}
+        return values
+
+    def _metadata(self) -> dict[str, str]:
+        try:
+            return named_lines(self.written.get("metadata", ""))
+        except FieldError as error:
+            self.wrong["metadata"] = str(error)
+            return {}
+
+    def _check_order(self, entry: Mapping[str, Any]) -> None:
+        try:
+            self.provider.check_order(entry["order"])
+        except InvalidRequestError as error:
+            self.wrong["order"] = str(error)
+
+    def _check_rest(
+        self, entry: Mapping[str, Any], accounts: Accounts, now: datetime
+    ) -> None:
+        """Check what is left: each wrong field is named, then checked no more."""
+        left = dict(entry)
+        while True:
+            try:
+                check(left, accounts, now)
+                break
+            except InvalidRequestError as error:
+                where = _field_of(str(error))
+                self.wrong[where] = str(error)
+                if left.pop(where, None) is None:
+                    break
+        if not self.wrong and has_passed(entry, now):
+            self.wrong["cancel_before"] = _("cancel_before has passed")
+
+
+def _field_of(sentence: str) -> str:
+    """The field that a sentence of ``validation.check`` begins with, or ``""``."""
+    first = sentence.split(" ", 1)[0].rstrip(":")
+    return first if first in FIELDS else ""
+
+
+def has_passed(entry: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the deadline of an entry has passed, so that nothing would be sent."""
+    try:
+        return parse_time(entry.get("cancel_before"), now) <= now
+    except ValueError:
+        return False

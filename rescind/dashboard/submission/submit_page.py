@@ -1,0 +1,109 @@
+"""The page with both forms: one cancellation, or a file of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
+
+from providers.registry import BY_NAME
+from rescind.config.access_tokens import Scope
+from rescind.config.accounts import Accounts, Lane
+from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.page_guard import (
+    DashboardRoute,
+    Reader,
+    RefusedError,
+    Submitter,
+    TheDashboard,
+    check_scope,
+)
+from rescind.dashboard.rendering import page
+from rescind.dashboard.submission.param_fields import PREFIX
+from rescind.dashboard.submission.single_form import SingleForm
+from rescind.dashboard.translation import _
+from rescind.intake.preview import preview
+from rescind.intake.submissions import Receipt, take_in
+
+router = APIRouter(route_class=DashboardRoute)
+
+
+@router.get("/desk/submit")
+def forms(
+    request: Request, dashboard: TheDashboard, who: Reader, lane: str = ""
+) -> Response:
+    check_scope(who, Scope.SUBMIT)
+    return show_forms(request, dashboard, written={"lane": lane})
+
+
+def show_forms(
+    request: Request,
+    dashboard: Dashboard,
+    status: int = 200,
+    *,
+    written: Mapping[str, str] | None = None,
+    form: SingleForm | None = None,
+    file_wrong: str = "",
+) -> Response:
+    """The page with both forms, filled in as before if something was wrong."""
+    lanes = _lanes(dashboard.accounts)
+    if form is None and lanes:
+        form = SingleForm(_chosen(lanes, (written or {}).get("lane", "")))
+    return page(
+        request,
+        "submit.html",
+        status,
+        lanes=lanes,
+        form=form,
+        prefix=PREFIX,
+        file_wrong=file_wrong,
+    )
+
+
+def _lanes(accounts: Accounts) -> list[Lane]:
+    return sorted(lane for lane in accounts.lanes if lane[0] in BY_NAME)
+
+
+def _chosen(lanes: list[Lane], name: str) -> Lane:
+    provider, _slash, account = name.partition("/")
+    return (provider, account) if (provider, account) in lanes else lanes[0]
+
+
+def _known(accounts: Accounts, name: str) -> Lane:
+    provider, _slash, account = name.partition("/")
+    if (provider, account) not in _lanes(accounts):
+        raise RefusedError(_("There is no such account: nothing was submitted."), 422)
+    return provider, account
+
+
+@router.post("/desk/submit/one")
+async def submit_one(
+    request: Request, dashboard: TheDashboard, who: Submitter
+) -> Response:
+    """Submit one cancellation; with a wrong field, show the form again."""
+    sent = await request.form()
+    written = {name: value for name, value in sent.items() if isinstance(value, str)}
+    return await run_in_threadpool(_submit, request, dashboard, written, who.actor)
+
+
+def _submit(
+    request: Request, dashboard: Dashboard, written: Mapping[str, str], by: str
+) -> Response:
+    form = SingleForm(_known(dashboard.accounts, written.get("lane", "")), written)
+    now, context = dashboard.now(), dashboard.context
+    entry = form.entry(dashboard.accounts, now)
+    known = (dashboard.engine, dashboard.accounts, context.seal, [entry], now)
+    if not form.wrong:
+        # A key that stands for something else would be kept as a refused cancellation.
+        (would,) = preview(*known, context.callbacks)
+        if would.wrong is not None:
+            form.wrong["key"] = would.wrong
+    if form.wrong:
+        return show_forms(request, dashboard, 422, form=form)
+    (taken,) = take_in(*known, context.callbacks, by=by)
+    if taken.receipt is Receipt.ACCEPTED and taken.lane:
+        dashboard.notify({"cancel": {taken.lane}})
+    done = "accepted" if taken.receipt is Receipt.ACCEPTED else "known"
+    return RedirectResponse(f"/desk/cancellations/{taken.id}?done={done}", 303)

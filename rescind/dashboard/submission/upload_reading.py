@@ -1,0 +1,67 @@
+"""Reads an uploaded file of cancellations within the bounds of the page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from rescind.dashboard.page_guard import RefusedError
+from rescind.dashboard.submission.local_times import with_offset
+from rescind.dashboard.submission.single_form import TIMES
+from rescind.dashboard.translation import _
+from rescind.intake.files.file_reading import parse
+from rescind.intake.files.file_rows import FileError, Limits, Row, with_group
+from rescind.intake.files.legacy_encoding import as_utf8
+
+MOST_ROWS = 10_000
+"""The most cancellations in an uploaded file."""
+LIMITS = Limits(unpacked=16 * 1024 * 1024, lines=2 * MOST_ROWS)
+"""The bounds of an uploaded file; empty lines count, too."""
+WAIT_SECONDS = 10.0
+_turn = threading.Semaphore(1)
+"""One file is read at a time: reading takes a core for seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """The rows of a file, and whether its encoding was guessed."""
+
+    name: str
+    rows: list[Row]
+    turkish: bool = False
+    """Whether the file was read as Windows-1254."""
+
+
+def read_upload(data: bytes, name: str, zone: ZoneInfo, group: str | None) -> ReadFile:
+    """The rows of an uploaded file; raises ``FileError`` or ``RefusedError``.
+
+    ``zone`` is for times without an offset, ``group`` for rows without a group.
+    """
+    if not _turn.acquire(timeout=WAIT_SECONDS):
+        raise RefusedError(_("Another file is being read: try again in a minute."), 503)
+    try:
+        text, turkish = as_utf8(data)
+        found = parse(text, name, limits=LIMITS).rows
+        rows = list(islice(with_group(found, group), MOST_ROWS + 1))
+    finally:
+        _turn.release()
+    if len(rows) > MOST_ROWS:
+        raise FileError(f"{name} has more than {MOST_ROWS:,} orders: split it")
+    return ReadFile(name, list(_in_zone(rows, zone)), turkish)
+
+
+def _in_zone(rows: list[Row], zone: ZoneInfo) -> Iterator[Row]:
+    for row in rows:
+        entry = row.entry
+        if not isinstance(entry, dict):
+            yield row
+            continue
+        times = {
+            name: with_offset(entry[name], zone)
+            for name in TIMES
+            if isinstance(entry.get(name), str)
+        }
+        yield Row(row.line, {**entry, **times}, row.wrong)

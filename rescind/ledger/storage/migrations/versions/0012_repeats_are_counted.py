@@ -1,0 +1,38 @@
+"""Repeats are counted: ``transition`` and ``call`` get ``repeats`` and ``until``.
+
+While a provider cannot be reached, each new try says the same as the one before. It
+raises a count, and adds no row.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+NO_EFFECT = "evidence = 'not_sent' OR evidence = 'throttled'"
+
+
+def upgrade() -> None:
+    for table in ("transition", "call"):
+        repeats = sa.Column(
+            "repeats", sa.BigInteger(), nullable=False, server_default="0"
+        )
+        op.add_column(table, repeats)
+        op.add_column(table, sa.Column("until", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "ix_call_no_effect",
+        "call",
+        ["provider", "account", "operation", "id"],
+        sqlite_where=sa.text(NO_EFFECT),
+        postgresql_where=sa.text(NO_EFFECT),
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_call_no_effect", "call")
+    for table in ("call", "transition"):
+        op.drop_column(table, "until")
+        op.drop_column(table, "repeats")

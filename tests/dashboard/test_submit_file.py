@@ -1,0 +1,277 @@
+"""A file is previewed row by row, then submitted once, and its result is a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import redis
+from openpyxl import Workbook
+from sqlalchemy import Engine
+
+from rescind.dashboard.submission import upload_reading
+from rescind.dashboard.submission.file_submission import COLUMNS, result_csv
+from rescind.dashboard.submission.upload_route import LARGEST_UPLOAD, MOST_PARTS
+from rescind.ledger.storage.milliseconds import from_ms
+from rescind.telemetry.exposition import impatient
+from tests.dashboard.stage import OPERATOR, PANEL, Served, Visitor, take_in
+from tests.dashboard.test_submit_one import rows
+from tests.tasks.conftest import until
+
+HEAD = "provider,order,key,account\n"
+MIXED = (
+    HEAD + "notpanel,ord_1,,\n"
+    "notpanel,ord_9,,\n"
+    "notpanel,ord_1,,\n"
+    "notpanel,ord_2,taken,\n"
+    "nobody,ord_3,,\n"
+    "ithink,8.62100E+10,,\n"
+)
+
+
+def previewed(who: Visitor, content: bytes | str, **fields: str) -> str:
+    """The address of the preview of an uploaded file."""
+    data = content.encode() if isinstance(content, str) else content
+    done = who.upload(data, **fields)
+    assert done.status_code == 303, done.text
+    return str(done.headers["location"])
+
+
+def verdicts(page: str) -> list[str]:
+    body = page.partition("<tbody>")[2]
+    return re.findall(r'class="chip verdict-(\w+)"', body)
+
+
+def id_of(where: str) -> str:
+    return where.rpartition("/")[2]
+
+
+def book(*lines: Sequence[Any]) -> bytes:
+    made = Workbook()
+    for line in lines:
+        made.active.append(list(line))
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+def test_a_preview_says_what_would_happen_to_each_row(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    known = take_in(ledger, PANEL, "ord_9")
+    take_in(ledger, PANEL, "ord_other", key="taken")
+    shown = clerk.get(previewed(clerk, MIXED)).text
+    assert verdicts(shown) == ["new", "known", "repeated", "conflict", "wrong", "wrong"]
+    assert f'/desk/cancellations/{known}"><span class="chip queued"' in shown
+    assert "provider must be one of" in shown
+    assert "format their column as Text" in shown
+    assert "Submit 1 order<" in shown
+    assert len(rows(ledger)) == 2
+
+
+def test_a_preview_can_be_filtered_to_the_wrong_rows(clerk: Visitor) -> None:
+    shown = clerk.get(previewed(clerk, MIXED) + "?show=wrong").text
+    assert verdicts(shown) == ["wrong", "wrong"]
+
+
+def test_a_file_is_submitted_once_and_its_result_is_a_file(
+    site: Served, clerk: Visitor, ledger: Engine
+) -> None:
+    known = take_in(ledger, PANEL, "ord_9")
+    one = id_of(previewed(clerk, MIXED))
+    done = clerk.send("/desk/submit/file/now", id=one)
+    again = clerk.send("/desk/submit/file/now", id=one)
+    assert done.headers["location"] == again.headers["location"]
+    assert {row.order_id for row in rows(ledger)} == {"ord_1", "ord_2", "ord_9"}
+    until(lambda: site.notified.asked == [(PANEL, "cancel")], "the lane is notified")
+    where = done.headers["location"]
+    assert "2 orders were submitted" in clerk.get(where).text
+    answer = clerk.get(f"{where}.csv")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    found = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert tuple(found[0]) == COLUMNS
+    receipts = [row["receipt"] for row in found]
+    both = ["accepted", "duplicate", "duplicate"]
+    assert receipts == [*both, "accepted", "refused", "refused"]
+    assert found[1]["id"] == known
+    assert found[1]["state"] == "queued"
+    assert "provider must be one of" in found[4]["wrong"]
+
+
+def test_the_same_file_uploaded_again_is_known(clerk: Visitor, ledger: Engine) -> None:
+    content = HEAD + "notpanel,ord_1,,\n"
+    clerk.send("/desk/submit/file/now", id=id_of(previewed(clerk, content)))
+    shown = clerk.get(previewed(clerk, content)).text
+    assert verdicts(shown) == ["known"]
+    assert "No row would be accepted" in shown
+    assert len(rows(ledger)) == 1
+
+
+def test_what_excel_does_to_a_sheet_is_undone_or_refused_in_words(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    when = datetime(2020, 11, 20, 18, 0)  # noqa: DTZ001  (Excel's times have no zone)
+    sheet = book(
+        ["provider", "order ", "not_before"],
+        ["ithink", 86210010463.0, None],
+        ["ithink", 8.621001046312e19, None],
+        ["notpanel", "  ord_1 ", when],
+    )
+    where = previewed(clerk, sheet, zone="Europe/Istanbul")
+    assert verdicts(clerk.get(where).text) == ["new", "wrong", "new"]
+    clerk.send("/desk/submit/file/now", id=id_of(where))
+    found = {row.order_id: row.not_before for row in rows(ledger)}
+    assert found.keys() == {"86210010463", "ord_1"}
+    assert from_ms(found["ord_1"]) == datetime(2020, 11, 20, 15, 0, tzinfo=UTC)
+
+
+def test_a_csv_of_turkish_excel_is_read(clerk: Visitor, ledger: Engine) -> None:
+    text = "provider;order;metadata.city\r\nnotpanel;ord_1;İzmir, Çeşme\r\n"
+    where = previewed(clerk, text.encode("cp1254"))
+    assert "It was read as Windows-1254" in clerk.get(where).text
+    clerk.send("/desk/submit/file/now", id=id_of(where))
+    assert rows(ledger)[0].meta == {"city": "İzmir, Çeşme"}
+
+
+def test_a_group_is_given_to_rows_without_one(clerk: Visitor, ledger: Engine) -> None:
+    where = previewed(clerk, HEAD + "notpanel,ord_1,,\n", group="tuesday")
+    clerk.send("/desk/submit/file/now", id=id_of(where))
+    assert rows(ledger)[0].group_name == "tuesday"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "Choose a file"),
+        (b"order\nord_1\n", "lacks provider"),
+        (b"\xd0\xcf\x11\xe0" + b"x" * 600, "old Excel workbook"),
+        (b'[{"provider": "notpanel"}]', "JSON array"),
+        (b"\xff\xfea\x00", "UTF-16"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_beside_its_form(
+    clerk: Visitor, content: bytes, sentence: str
+) -> None:
+    refused = clerk.upload(content)
+    assert refused.status_code == 422
+    assert sentence in refused.text
+
+
+def test_a_file_with_too_many_orders_is_refused(
+    clerk: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_reading, "MOST_ROWS", 2)
+    refused = clerk.upload((HEAD + "notpanel,ord_1,,\n" * 3).encode())
+    assert "has more than 2 orders" in refused.text
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(clerk: Visitor) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("xl/workbook.xml", b" " * (17 << 20))
+    assert "larger than 16 MB" in clerk.upload(out.getvalue()).text
+
+
+# --- who may do what ------------------------------------------------------------------
+
+
+def test_a_preview_belongs_to_one_session(site: Served, clerk: Visitor) -> None:
+    where = previewed(clerk, HEAD + "notpanel,ord_1,,\n")
+    other = site.visitor(OPERATOR)
+    assert other.get(where).status_code == 410
+    assert other.get(where.replace("preview", "result")).status_code == 410
+
+
+def test_a_later_file_replaces_the_preview(clerk: Visitor, ledger: Engine) -> None:
+    first = previewed(clerk, HEAD + "notpanel,ord_1,,\n")
+    previewed(clerk, HEAD + "notpanel,ord_2,,\n")
+    assert clerk.send("/desk/submit/file/now", id=id_of(first)).status_code == 410
+    assert rows(ledger) == []
+
+
+def test_what_is_kept_is_sealed_and_ends_by_itself(
+    clerk: Visitor, valkey_url: str
+) -> None:
+    line = '{"provider":"akinon","account":"shop","order":1,"metadata":{"a":"secret"}}'
+    client = redis.Redis.from_url(valkey_url)
+    before = set(client.keys("rescind:upload:*"))
+    previewed(clerk, line)
+    (key,) = set(client.keys("rescind:upload:*")) - before
+    assert b"secret" not in (client.get(key) or b"")
+    assert 0 < client.ttl(key) <= 1800
+
+
+def test_without_redis_an_upload_is_refused_and_nothing_submitted(
+    site: Served, clerk: Visitor, ledger: Engine
+) -> None:
+    site.context.redis = impatient("redis://127.0.0.1:1")
+    refused = clerk.upload((HEAD + "notpanel,ord_1,,\n").encode())
+    assert refused.status_code == 503
+    assert "Redis cannot be reached" in refused.text
+    assert rows(ledger) == []
+
+
+# --- hostile uploads ------------------------------------------------------------------
+
+
+def raw(who: Visitor, body: bytes, kind: str) -> Any:
+    headers = {"Content-Type": kind}
+    url = f"{who.base}/desk/submit/file"
+    return who.session.post(
+        url, data=body, headers=headers, allow_redirects=False, timeout=20
+    )
+
+
+def test_an_upload_is_read_only_for_who_may_submit(
+    stranger: Visitor, operator: Visitor
+) -> None:
+    body, kind = b"x" * (3 << 20), "multipart/form-data; boundary=b"
+    assert raw(stranger, body[:100], kind).status_code == 303
+    assert raw(operator, body[:100], kind).status_code == 403
+
+
+def test_an_upload_is_bounded(clerk: Visitor) -> None:
+    assert clerk.upload(b"x" * (LARGEST_UPLOAD + 20_000)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"--b",
+        b"--b\r\n\r\n",
+        b'--b\r\nContent-Disposition: form-data; name="form_key"\r\n\r\nx',
+        b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n",
+        b"--b\r\nX: " + b"y" * 9000 + b"\r\n\r\nx\r\n--b--\r\n",
+        b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n' * 30 + b"--b--",
+    ],
+)
+def test_a_malformed_form_is_refused(clerk: Visitor, body: bytes) -> None:
+    assert len(body.split(b"--b")) - 1 <= MOST_PARTS or len(body) > 1000
+    assert raw(clerk, body, "multipart/form-data; boundary=b").status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "multipart/form-data", ""])
+def test_another_kind_of_body_is_refused(clerk: Visitor, kind: str) -> None:
+    assert raw(clerk, b"x", kind).status_code == 415
+
+
+def test_a_form_without_the_sessions_key_is_refused(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    refused = clerk.upload((HEAD + "notpanel,ord_1,,\n").encode(), form_key="x")
+    assert refused.status_code == 403
+    assert rows(ledger) == []
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
+def test_no_cell_of_the_result_is_a_formula(text: str) -> None:
+    one = dict.fromkeys(COLUMNS, "") | {"order": text}
+    (found,) = csv.DictReader(io.StringIO(result_csv([one]).removeprefix("\ufeff")))
+    assert found["order"] == f"'{text}"

@@ -1,0 +1,225 @@
+"""One cancellation is submitted by a form, whose faults stand beside its fields."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from providers.registry import PROVIDERS, provider_named
+from rescind.dashboard.submission.local_times import with_offset, zone_named
+from rescind.dashboard.submission.param_fields import (
+    ParamField,
+    check_each,
+    param_fields,
+    read_params,
+)
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.storage.milliseconds import from_ms
+from rescind.ledger.storage.transactions import reading
+from tests.dashboard.stage import PANEL, Served, Visitor
+from tests.tasks.conftest import until
+
+PANEL_FORM = {"lane": "notpanel/default", "order": "ord_1"}
+UUID = "3E9CAF87-5cb7-4c4e-adcb-fc2ec54cf24e"
+
+
+def rows(engine: Engine) -> list[Any]:
+    with reading(engine) as connection:
+        return list_rows(connection, Filter(), 100)
+
+
+def beside(page: str, field: str) -> str | None:
+    """The sentence beside a field."""
+    found = re.search(rf'id="wrong-{re.escape(field)}" dir="auto">([^<]*)<', page)
+    return found[1] if found else None
+
+
+def test_an_order_is_submitted_and_its_page_shown(
+    site: Served, clerk: Visitor, ledger: Engine
+) -> None:
+    form = {**PANEL_FORM, "group": "refunds", "metadata": "shop = 17\nby=ann"}
+    done = clerk.send("/desk/submit/one", **form)
+    (row,) = rows(ledger)
+    assert done.headers["location"] == f"/desk/cancellations/{row.id}?done=accepted"
+    assert (row.state, row.group_name) == ("queued", "refunds")
+    assert row.meta == {"shop": "17", "by": "ann"}
+    until(lambda: site.notified.asked == [(PANEL, "cancel")], "the lane is notified")
+    assert "It was accepted" in clerk.get(done.headers["location"]).text
+
+
+def test_submitting_twice_changes_nothing(clerk: Visitor, ledger: Engine) -> None:
+    clerk.send("/desk/submit/one", **PANEL_FORM)
+    again = clerk.send("/desk/submit/one", **PANEL_FORM)
+    assert again.headers["location"].endswith("?done=known")
+    assert len(rows(ledger)) == 1
+
+
+def test_every_wrong_field_has_its_sentence_beside_it(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    form = {
+        **PANEL_FORM,
+        "key": "refused:1",
+        "group": "x" * 201,
+        "not_before": "soon",
+        "cancel_before": "later",
+        "metadata": "no equals sign",
+    }
+    shown = clerk.send("/desk/submit/one", **form)
+    assert shown.status_code == 422
+    assert beside(shown.text, "metadata") == "each line must be NAME=VALUE"
+    shown = clerk.send("/desk/submit/one", **{**form, "metadata": ""})
+    for name in ("key", "group", "not_before", "cancel_before"):
+        assert (beside(shown.text, name) or "").startswith(name)
+    assert 'value="refused:1"' in shown.text
+    assert rows(ledger) == []
+
+
+def test_params_are_fields_with_their_own_faults(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    lane = "dukkango/kadikoy"
+    asked = clerk.get(f"/desk/submit?lane={lane}").text
+    assert '<option value="4" >4: the customer cancelled</option>' in asked
+    form = {"lane": lane, "order": UUID}
+    shown = clerk.send("/desk/submit/one", **form).text
+    assert beside(shown, "param.reason_id") == "reason_id is required"
+    clerk.send("/desk/submit/one", **form, **{"param.reason_id": "4"})
+    (row,) = rows(ledger)
+    assert (row.order_id, row.params) == (UUID.lower(), {"reason_id": 4})
+
+
+def test_params_with_several_values_are_read(clerk: Visitor, ledger: Engine) -> None:
+    form = {
+        "lane": "akinon/shop",
+        "order": "17",
+        "param.cancel_items": "9, 8",
+        "param.reasons": "9=1\n8 = 2",
+        "param.is_all": "",
+        "param.forced_refund_amount": "12.50",
+    }
+    clerk.send("/desk/submit/one", **form)
+    (row,) = rows(ledger)
+    assert row.params == {
+        "cancel_items": [8, 9],
+        "reasons": {"9": 1, "8": 2},
+        "forced_refund_amount": "12.50",
+    }
+
+
+def test_a_key_in_use_for_another_order_is_refused_and_kept_nowhere(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    clerk.send("/desk/submit/one", **PANEL_FORM, key="k")
+    form = {**PANEL_FORM, "order": "ord_2"}
+    shown = clerk.send("/desk/submit/one", **form, key="k").text
+    assert "stands for order" in (beside(shown, "key") or "")
+    assert len(rows(ledger)) == 1
+
+
+def test_times_are_those_of_the_viewers_zone(clerk: Visitor, ledger: Engine) -> None:
+    soon = (datetime.now(UTC) + timedelta(days=2)).replace(hour=9, minute=30, second=0)
+    local = soon.strftime("%Y-%m-%dT%H:%M")
+    form = {**PANEL_FORM, "not_before": local, "zone": "Europe/Istanbul"}
+    clerk.send("/desk/submit/one", **form)
+    (row,) = rows(ledger)
+    assert from_ms(row.not_before) == soon.replace(microsecond=0) - timedelta(hours=3)
+
+
+def test_a_passed_deadline_is_refused(clerk: Visitor, ledger: Engine) -> None:
+    form = {**PANEL_FORM, "cancel_before": "2026-01-01T10:00"}
+    shown = clerk.send("/desk/submit/one", **form).text
+    assert "has passed" in (beside(shown, "cancel_before") or "")
+    assert rows(ledger) == []
+
+
+def test_an_account_that_is_gone_is_never_replaced_by_another(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    gone = clerk.send("/desk/submit/one", lane="notpanel/gone", order="ord_1")
+    assert gone.status_code == 422
+    assert rows(ledger) == []
+
+
+@pytest.mark.parametrize("who", ["operator", "reader"])
+def test_only_a_token_with_the_scope_submits(
+    request: pytest.FixtureRequest, ledger: Engine, who: str
+) -> None:
+    visitor: Visitor = request.getfixturevalue(who)
+    form = {**PANEL_FORM, "form_key": visitor.form_key()}
+    for refused in (
+        visitor.get("/desk/submit"),
+        visitor.post("/desk/submit/one", form),
+        visitor.post("/desk/submit/file/now", form),
+    ):
+        assert refused.status_code == 403
+        assert "lacks the scope submit" in refused.text
+    assert rows(ledger) == []
+    assert 'href="/desk/submit"' not in visitor.get("/").text
+
+
+# --- without a page -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: str(one.name))
+def test_every_param_of_every_provider_has_a_field(provider: Any) -> None:
+    fields = param_fields(provider)
+    declared = provider.params_model.model_fields
+    assert [f.name for f in fields] == list(declared)
+    required = {name for name, one in declared.items() if one.is_required()}
+    assert {f.name for f in fields if f.required} == required
+    assert {f.kind for f in fields} <= {
+        "boolean",
+        "integer",
+        "string",
+        "array",
+        "object",
+    }
+
+
+@given(
+    st.dictionaries(st.sampled_from(["is_all", "cancel_items", "reasons"]), st.text())
+)
+def test_any_text_in_a_field_is_read_or_has_a_sentence(texts: dict[str, str]) -> None:
+    provider = provider_named("akinon")
+    form = {f"param.{name}": text for name, text in texts.items()}
+    values, wrong = read_params(param_fields(provider), form)
+    assert all(check_each(provider, values).values())
+    assert all(wrong.values())
+
+
+def test_personal_data_is_not_repeated_in_a_sentence() -> None:
+    iban = "TR330006100519786457841326"
+    field = ParamField("ibans", "object", False, None, {})
+    said = check_each(provider_named("akinon"), {"ibans": field.value(f"{iban}=1")})
+    assert iban not in str(said)
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "found"),
+    [
+        ("2026-11-20T18:00", "Europe/Istanbul", "2026-11-20T18:00:00+03:00"),
+        ("2026-07-01T12:00", "Europe/Berlin", "2026-07-01T12:00:00+02:00"),
+        ("2026-11-20T18:00", "No/Such", "2026-11-20T18:00:00+00:00"),
+        ("2026-11-20T18:00", "../../etc/passwd", "2026-11-20T18:00:00+00:00"),
+        ("2026-11-20T18:00Z", "Europe/Istanbul", "2026-11-20T18:00Z"),
+        ("+15m", "Europe/Istanbul", "+15m"),
+        # The clocks go from 2:00 to 3:00: this time does not exist.
+        ("2026-03-29T02:30", "Europe/Berlin", "2026-03-29T02:30"),
+    ],
+)
+def test_a_time_gets_the_offset_of_its_zone(
+    written: str, zone: str, found: str
+) -> None:
+    assert with_offset(written, zone_named(zone)) == found
+
+
+@given(st.text(), st.text())
+def test_any_text_may_be_a_time_or_a_zone(written: str, zone: str) -> None:
+    assert isinstance(with_offset(written, zone_named(zone)), str)
