@@ -104,12 +104,9 @@ def test_a_form_and_a_file_are_submitted_from_the_page(
         assert zones.first.input_value() == "Europe/Istanbul"
         assert zones.last.text_content() == "Europe/Istanbul"
         content = b"provider;order\nnotpanel;ord_1\nnobody;1\n"
-        file: FilePayload = {
-            "name": "orders.csv",
-            "mimeType": "text/csv",
-            "buffer": content,
-        }
-        page.get_by_label("Excel workbook").set_input_files(file)
+        page.get_by_label("Excel workbook").set_input_files(
+            {"name": "orders.csv", "mimeType": "text/csv", "buffer": content}
+        )
         page.get_by_role("button", name="Check the file").click()
         page.get_by_text("provider must be one of").wait_for()
         page.get_by_role("button", name="Submit 1 order").click()

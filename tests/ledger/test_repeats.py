@@ -276,11 +276,11 @@ def test_the_unfolded_history_is_what_happened(
         done = _done(name, held, at)
         assert record(engine, done, at) == frozenset()
         words = done.changes[0].evidence
-        for one in held:
+        for each in held:
             claim, back = (State.QUEUED, State.SENDING), (State.SENDING, State.QUEUED)
-            model.add(one.id, at, (*claim, None), (*back, words))
-    for name, happened in model.steps.items():
-        told = list(_unfolded(story(engine, name)))
+            model.add(each.id, at, (*claim, None), (*back, words))
+    for id_, happened in model.steps.items():
+        told = list(_unfolded(story(engine, id_)))
         assert [step for step, _ in told] == [step for step, _ in happened]
         pairs = zip(told, happened, strict=True)
         assert all(at in (None, true) for (_, at), (_, true) in pairs)
