@@ -9,13 +9,16 @@ from rescind.dashboard import (
     event_stream,
     lane_actions,
     lists,
+    notifications_page,
     openid_sign_in,
     order_page,
     overview,
     retry_pages,
+    schedules_page,
     sign_in,
     static_files,
     undelivered,
+    workers_page,
 )
 
 router = APIRouter()
@@ -30,6 +33,9 @@ for part in (
     event_stream,
     static_files,
     undelivered,
+    notifications_page,
+    schedules_page,
+    workers_page,
     activity,
 ):
     router.include_router(part.router)
