@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.side_tables import OPERATOR_ACTION
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading
-from rescind.operations import actions, resending
+from rescind.operations import actions, receiver_trial, resending
 from rescind.provider.outcomes import Reason
 from tests.cli.test_schedule_commands import RULES
 from tests.dashboard.stage import (
@@ -75,18 +76,24 @@ class Stage:
         self.send("/desk/lanes/resume", lane=LANE)
 
     def run_a_schedule(self) -> None:
-        chosen = self.site.context.settings
-        chosen.schedules.write_text(RULES)
-        self.send("/desk/schedules/run", name="nightly")
+        file = self.site.context.settings.home / "schedules.toml"
+        file.write_text(RULES)
+        with self.with_settings(schedules=file):
+            self.send("/desk/schedules/run", name="nightly")
 
     def test_a_receiver(self) -> None:
+        secret = SecretStr(f"whsec_{'A' * 32}")
         hosts = {"webhook_hosts": "127.0.0.1:*", "webhook_private": True}
-        secret = {"webhook_secret": SecretStr(f"whsec_{'A' * 32}")}
+        with self.with_settings(webhook_secret=secret, **hosts):
+            self.send("/desk/notifications/test", address="http://127.0.0.1:1/hush")
+
+    @contextmanager
+    def with_settings(self, **more: Any) -> Iterator[None]:
         former = self.site.context.settings
         given = {name: getattr(former, name) for name in former.model_fields_set}
-        self.site.context.settings = Settings(**{**given, **hosts, **secret})
+        self.site.context.settings = Settings(**{**given, **more})
         try:
-            self.send("/desk/notifications/test", address="http://127.0.0.1:1/hush")
+            yield
         finally:
             self.site.context.settings = former
 
@@ -159,7 +166,7 @@ def test_what_a_route_changes_has_its_actor(stage: Stage, path: str) -> None:
     assert set(actors(stage.ledger)) == {actor}
 
 
-@pytest.mark.parametrize("module", [actions, resending])
+@pytest.mark.parametrize("module", [actions, receiver_trial, resending])
 def test_no_operation_can_be_asked_for_without_an_actor(module: Any) -> None:
     """An operation that writes names its actor, and has no default for it."""
     for name, one in inspect.getmembers(module, inspect.isfunction):
