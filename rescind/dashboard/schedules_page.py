@@ -19,9 +19,11 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _
+from rescind.ledger.changes.operator_actions import Action, Subject, record_action
 from rescind.ledger.scheduling.schedule_history import as_document, runs_of
 from rescind.ledger.scheduling.schedule_runs import request_run
 from rescind.ledger.storage.transactions import reading, writing
+from rescind.operations.action_log import log_action
 from rescind.provider.text import storable
 from rescind.schedules.rules import Schedules, load_schedules
 
@@ -100,10 +102,14 @@ def run_again(
     now = dashboard.now()
     with writing(dashboard.engine) as connection:
         asked = request_run(connection, storable(name), now, _number(most), who.actor)
+        subject = Subject(target=storable(name))
+        if asked:
+            record_action(connection, who.actor, Action.RUN, subject, now)
     if not asked:
         raise RefusedError(
             _("A run of this schedule is under way: wait until it has ended."), 409
         )
+    log_action(who.actor, Action.RUN, subject)
     return RedirectResponse(f"/desk/schedules?asked={name}", 303)
 
 

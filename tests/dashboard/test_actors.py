@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 from sqlalchemy import Engine, select
 from structlog.testing import capture_logs
 
+from rescind.config.settings import Settings
 from rescind.dashboard.sessions import Session
 from rescind.ledger.changes.lane_states import LaneState, read_lane
 from rescind.ledger.reading.queries import history
@@ -20,8 +23,9 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.side_tables import OPERATOR_ACTION
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading
-from rescind.operations import actions, resending, withdrawal
+from rescind.operations import actions, receiver_trial, resending, withdrawal
 from rescind.provider.outcomes import Reason
+from tests.cli.test_schedule_commands import RULES
 from tests.dashboard.stage import (
     OPERATOR,
     PANEL,
@@ -85,6 +89,28 @@ class Stage:
         set_lane(self.ledger, PANEL, HELD)
         self.send("/desk/lanes/resume", lane=LANE)
 
+    def run_a_schedule(self) -> None:
+        file = self.site.context.settings.home / "schedules.toml"
+        file.write_text(RULES)
+        with self.with_settings(schedules=file):
+            self.send("/desk/schedules/run", name="nightly")
+
+    def test_a_receiver(self) -> None:
+        secret = SecretStr(f"whsec_{'A' * 32}")
+        hosts = {"webhook_hosts": "127.0.0.1:*", "webhook_private": True}
+        with self.with_settings(webhook_secret=secret, **hosts):
+            self.send("/desk/notifications/test", address="http://127.0.0.1:1/hush")
+
+    @contextmanager
+    def with_settings(self, **more: Any) -> Iterator[None]:
+        former = self.site.context.settings
+        given = {name: getattr(former, name) for name in former.model_fields_set}
+        self.site.context.settings = Settings(**{**given, **more})
+        try:
+            yield
+        finally:
+            self.site.context.settings = former
+
     def resend(self) -> None:
         [one] = give_up(self.ledger, 1)
         self.send("/desk/undelivered/again", id=one)
@@ -121,6 +147,8 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
         ANN,
     ),
     "/desk/undelivered/again": (Stage.resend, ANN),
+    "/desk/schedules/run": (Stage.run_a_schedule, ANN),
+    "/desk/notifications/test": (Stage.test_a_receiver, ANN),
 }
 """What each route that changes the ledger is asked, and the actor of that."""
 CHANGE_NOTHING = {
@@ -167,7 +195,9 @@ def test_what_a_route_changes_has_its_actor(stage: Stage, path: str) -> None:
     assert set(actors(stage.ledger)) == {actor}
 
 
-@pytest.mark.parametrize("module", [actions, resending, withdrawal])
+@pytest.mark.parametrize(
+    "module", [actions, receiver_trial, resending, withdrawal]
+)
 def test_no_operation_can_be_asked_for_without_an_actor(module: Any) -> None:
     """An operation that writes names its actor, and has no default for it."""
     for name, one in inspect.getmembers(module, inspect.isfunction):

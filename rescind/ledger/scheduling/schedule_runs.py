@@ -45,6 +45,8 @@ class Run:
     version: int
     most: int | None = None
     """The maximum of this run, instead of its rule's."""
+    requested_by: str | None = None
+    """The actor who asked for it; ``None`` is the schedule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +101,20 @@ def request_run(
 
 
 def start_manual_run(
-    connection: Connection, name: str, now: datetime, lease: timedelta
+    connection: Connection, name: str, now: datetime, lease: timedelta, *, by: str
 ) -> Run:
-    """Start an extra run, held by the operator who asked for it."""
+    """Start an extra run, held by the operator ``by`` who asked for it."""
     due_at = now
     while True:
         # The schedule's own due times are whole seconds.
         if due_at.microsecond // 1000 == 0:
             due_at += timedelta(milliseconds=1)
         row = _new(name, due_at, OPERATOR, now, lease_ends=now + lease)
-        row |= {"attempts": 1}
+        row |= {"attempts": 1, "requested_by": by}
         insert = insert_into(connection, SCHEDULE_RUN).values(row)
         made = connection.execute(insert.on_conflict_do_nothing().returning(R.name))
         if made.first() is not None:
-            return Run(name, moment(in_ms(due_at)), OPERATOR, 1, 1)
+            return Run(name, moment(in_ms(due_at)), OPERATOR, 1, 1, requested_by=by)
         due_at += timedelta(milliseconds=1)
 
 
@@ -169,7 +171,8 @@ def claim_run(
 
 def run_of(row: Row[Any]) -> Run:
     due_at = moment(row.due_at)
-    return Run(row.name, due_at, row.asked_by, row.attempts, row.version, row.most)
+    own = (row.name, due_at, row.asked_by, row.attempts, row.version)
+    return Run(*own, most=row.most, requested_by=row.requested_by)
 
 
 def _held(run: Run) -> Update:
