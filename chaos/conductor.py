@@ -90,8 +90,8 @@ class Conductor:
             producer.start()
         self._operations.append(self._aside(self._retry_now_and_then))
         withdrawing = (self.engine, self.withdrawals, self.plan, self.began)
-        job = partial(withdraw_now_and_then, *withdrawing)
-        self._operations.append(self._aside(job))
+        withdraw = partial(withdraw_now_and_then, *withdrawing)
+        self._operations.append(self._aside(withdraw))
         for fault in self.plan.faults:
             self._wait_until(fault.at)
             self._deal(fault)
