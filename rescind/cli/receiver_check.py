@@ -8,10 +8,7 @@ from rescind.config.settings import settings
 from rescind.config.times import utc_now
 from rescind.errors.exit_statuses import UNREACHABLE
 from rescind.errors.reported import CommandError
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
-from rescind.ledger.deliveries.store import target_of
-from rescind.ledger.storage.transactions import writing
-from rescind.webhooks.sample_event import send_test_event
+from rescind.operations.receiver_trial import try_receiver
 
 
 def send(address: str, *, as_json: bool) -> None:
@@ -19,11 +16,8 @@ def send(address: str, *, as_json: bool) -> None:
     callbacks = settings().callbacks
     if (why := callbacks.why_not(address)) is not None:
         raise CommandError(f"the address {why}", problem="webhook-settings")
-    # Of the address only the host is kept: the rest may hold a secret.
-    asked = Subject(detail=target_of(address))
-    with writing(connections.need_ledger()) as connection:
-        record_action(connection, command_actor(), Action.TEST, asked, utc_now())
-    result = send_test_event(callbacks, address, utc_now())
+    asked = (connections.need_ledger(), callbacks, address, utc_now())
+    result = try_receiver(*asked, by=command_actor())
     if as_json:
         output.emit_json(
             {

@@ -113,11 +113,11 @@ def run_now(name: str, most: int | None, *, as_json: bool) -> None:
     engine, accounts = connections.need_ledger(), connections.need_accounts()
     known = (engine, accounts, settings().seal())
     more = (utc_now, connections.notify_lanes, settings().callbacks)
-    runner = Runner(*known, *more, operator=command_actor())
+    runner = Runner(*known, *more)
     with writing(engine) as connection:
-        run = start_manual_run(connection, name, utc_now(), LEASE)
-        asked = Subject(target=name)
-        record_action(connection, command_actor(), Action.RUN, asked, utc_now())
+        by = command_actor()
+        run = start_manual_run(connection, name, utc_now(), LEASE, by=by)
+        record_action(connection, by, Action.RUN, Subject(target=name), utc_now())
     ended = _run(runner, rule, run, most)
     if as_json:
         output.emit_json(_recorded(engine, run))

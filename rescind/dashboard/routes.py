@@ -9,14 +9,17 @@ from rescind.dashboard import (
     event_stream,
     lane_actions,
     lists,
+    notifications_page,
     openid_sign_in,
     order_page,
     overview,
     retry_pages,
+    schedules_page,
     sign_in,
     static_files,
     undelivered,
     withdraw_pages,
+    workers_page,
 )
 
 router = APIRouter()
@@ -32,6 +35,9 @@ for part in (
     static_files,
     undelivered,
     withdraw_pages,
+    notifications_page,
+    schedules_page,
+    workers_page,
     activity,
 ):
     router.include_router(part.router)

@@ -94,8 +94,6 @@ class Runner:
     callbacks: Callbacks = NO_CALLBACKS
     stopping: Callable[[], bool] = lambda: False
     """Whether this process is shutting down; then it gives its run back."""
-    operator: str | None = None
-    """The actor who runs rules by hand; ``None`` if they run at their own times."""
 
     def run_waiting(self, name: str, found: Schedules) -> Ended | None:
         """Run the rule's waiting run, if there is one.
@@ -114,7 +112,7 @@ class Runner:
         if name in found.faults:
             return self._fail(run, found.faults[name])
         try:
-            return self.run(found.rules[name], run)
+            return self.run(found.rules[name], run, run.most)
         except (LedgerUnreachableError, SealError):
             raise
         except Exception as error:  # noqa: BLE001  (one rule must not stop the others)
@@ -157,7 +155,7 @@ class Runner:
 
     def _submit(self, run: Run, entries: Sequence[object]) -> list[Taken]:
         known = (self.engine, self.accounts, self.seal)
-        by = self.operator or schedule_actor(run.name)
+        by = run.requested_by or schedule_actor(run.name)
         taken = take_in(*known, entries, self.clock(), self.callbacks, by=by)
         new = [one for one in taken if one.receipt is Receipt.ACCEPTED]
         self.notify({one.lane for one in new if one.lane is not None})

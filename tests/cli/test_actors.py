@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-import click
 import pytest
 import typer
 from sqlalchemy import Engine, select
@@ -82,7 +82,7 @@ SET_UP = {"init", "migrate"}
 """Commands that make files or tables, in which there is no actor yet."""
 
 
-def commands(group: click.Command, prefix: str = "") -> Iterator[str]:
+def commands(group: Any, prefix: str = "") -> Iterator[str]:
     inner = getattr(group, "commands", None)
     if inner is None:
         yield prefix

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import requests
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 from sqlalchemy import Engine, select
 from structlog.testing import capture_logs
 
+from rescind.config.settings import Settings
 from rescind.dashboard.sessions import Session
 from rescind.ledger.changes.lane_states import LaneState, read_lane
 from rescind.ledger.reading.queries import history
@@ -22,6 +24,7 @@ from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions, resending, withdrawal
 from rescind.provider.outcomes import Reason
+from tests.cli.test_schedule_commands import RULES
 from tests.dashboard.stage import (
     OPERATOR,
     PANEL,
@@ -85,6 +88,22 @@ class Stage:
         set_lane(self.ledger, PANEL, HELD)
         self.send("/desk/lanes/resume", lane=LANE)
 
+    def run_a_schedule(self) -> None:
+        chosen = self.site.context.settings
+        chosen.schedules.write_text(RULES)
+        self.send("/desk/schedules/run", name="nightly")
+
+    def test_a_receiver(self) -> None:
+        hosts = {"webhook_hosts": "127.0.0.1:*", "webhook_private": True}
+        secret = {"webhook_secret": SecretStr(f"whsec_{'A' * 32}")}
+        former = self.site.context.settings
+        given = {name: getattr(former, name) for name in former.model_fields_set}
+        self.site.context.settings = Settings(**{**given, **hosts, **secret})
+        try:
+            self.send("/desk/notifications/test", address="http://127.0.0.1:1/hush")
+        finally:
+            self.site.context.settings = former
+
     def resend(self) -> None:
         [one] = give_up(self.ledger, 1)
         self.send("/desk/undelivered/again", id=one)
@@ -121,6 +140,8 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
         ANN,
     ),
     "/desk/undelivered/again": (Stage.resend, ANN),
+    "/desk/schedules/run": (Stage.run_a_schedule, ANN),
+    "/desk/notifications/test": (Stage.test_a_receiver, ANN),
 }
 """What each route that changes the ledger is asked, and the actor of that."""
 CHANGE_NOTHING = {
@@ -152,7 +173,8 @@ def every(router: Any) -> Iterator[APIRoute]:
 
 
 def routes(site: Served) -> set[str]:
-    return {one.path for one in every(site.app) if one.methods - {"GET", "HEAD"}}
+    read = {"GET", "HEAD"}
+    return {one.path for one in every(site.app) if set(one.methods or ()) - read}
 
 
 def test_every_route_that_changes_something_is_tried_here(site: Served) -> None:

@@ -32,7 +32,7 @@ from rescind.ledger.scheduling.schedule_runs import (
     start_manual_run,
 )
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
-from tests.ledger.build import HOUR, LEASE, NOW, SECOND
+from tests.ledger.build import BY, HOUR, LEASE, NOW, SECOND
 
 DUE = NOW.replace(microsecond=0)
 
@@ -197,7 +197,10 @@ def test_a_manual_run_has_its_own_due_time_and_no_worker_claims_it(
 ) -> None:
     opened(engine)
     with writing(engine) as connection:
-        found = [start_manual_run(connection, "a", DUE + HOUR, LEASE) for _ in range(3)]
+        found = [
+            start_manual_run(connection, "a", DUE + HOUR, LEASE, by=BY)
+            for _ in range(3)
+        ]
     moments = {run.due_at for run in found}
     assert len(moments) == 3
     # The schedule's own due times are whole seconds.
@@ -216,12 +219,12 @@ def test_the_newest_runs_and_all_open_ones_are_kept(
     assert KEPT == 200
     monkeypatch.setattr(schedule_runs, "KEPT", 3)
     with writing(engine) as connection:
-        stuck = start_manual_run(connection, "a", DUE - HOUR, LEASE)
+        stuck = start_manual_run(connection, "a", DUE - HOUR, LEASE, by=BY)
     opened(engine, name="another")
     with writing(engine) as connection:
         for number in range(5):
             moment = DUE + number * HOUR + SECOND / 2
-            run = start_manual_run(connection, "a", moment, LEASE)
+            run = start_manual_run(connection, "a", moment, LEASE, by=BY)
             finish(connection, run, RunState.FAILED, NOW, why=str(number))
     assert [run["why"] for run in runs(engine)] == ["4", "3", "2", None]
     assert len(runs(engine, "another")) == 1

@@ -26,7 +26,7 @@ from rescind.ledger.storage.side_tables import SCHEDULE, SCHEDULE_RUN
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from rescind.schedules.firing import RARELY, RULE_GONE, Firing
 from rescind.schedules.rules import Schedules, load_schedules
-from tests.ledger.build import HOUR, LEASE, NOW, SECOND
+from tests.ledger.build import BY, HOUR, LEASE, NOW, SECOND
 from tests.ledger.plans import statements
 
 MINUTE = timedelta(minutes=1)
@@ -224,7 +224,7 @@ def test_a_command_that_was_killed_is_not_run_by_others(
     engine: Engine, write: Any
 ) -> None:
     with writing(engine) as connection:
-        start_manual_run(connection, "a", NOW, LEASE)
+        start_manual_run(connection, "a", NOW, LEASE, by=BY)
     assert Firing().tick(engine, write(HOURLY), NOW + LEASE) == []
     with reading(engine) as connection:
         (row,) = runs_of(connection, "a", 10)

@@ -26,6 +26,7 @@ from rescind.ledger.scheduling.schedule_runs import (
     RunState,
     claim_run,
     open_run,
+    request_run,
     start_manual_run,
 )
 from rescind.ledger.seal import Seal, new_key
@@ -90,15 +91,10 @@ class World:
     def found(self, *orders: str) -> None:
         self.orders.write_text("\n".join(["id", *orders]) + "\n")
 
-    def runner(
-        self,
-        wake: Callable[[Iterable[Lane]], None] | None = None,
-        operator: str | None = None,
-    ) -> Runner:
+    def runner(self, wake: Callable[[Iterable[Lane]], None] | None = None) -> Runner:
         note = wake or self.woken.extend
         clock = lambda: self.now  # noqa: E731
-        known = (self.engine, self.accounts, self.seal)
-        return Runner(*known, clock, note, operator=operator)
+        return Runner(self.engine, self.accounts, self.seal, clock, note)
 
     def open(self, due_at: datetime = NOW) -> Run:
         with writing(self.engine) as connection:
@@ -137,10 +133,21 @@ def test_an_order_names_the_schedule_or_the_operator_who_ran_it(world: World) ->
     world.runner().run(world.rule(), world.open())
     world.found("ord_2")
     with writing(world.engine) as connection:
-        by_hand = start_manual_run(connection, "a", NOW, LEASE)
-    world.runner(operator="cli:ann@host").run(world.rule(), by_hand)
+        by_hand = start_manual_run(connection, "a", NOW, LEASE, by="cli:ann@host")
+    world.runner().run(world.rule(), by_hand)
+    world.found("ord_3")
+    with writing(world.engine) as connection:
+        assert request_run(connection, "a", NOW + MINUTE, None, "token:ann")
+    world.now += HOUR
+    again = world.again()
+    assert again is not None
+    world.runner().run(world.rule(), again)
     by = {order: record["by"] for order, record in world.records.items()}
-    assert by == {"ord_1": "schedule:a", "ord_2": "cli:ann@host"}
+    assert by == {
+        "ord_1": "schedule:a",
+        "ord_2": "cli:ann@host",
+        "ord_3": "token:ann",
+    }
 
 
 def test_found_orders_are_submitted_and_their_lane_is_notified(world: World) -> None:
@@ -249,7 +256,7 @@ def test_a_rule_that_runs_again_soon_is_not_tried_again(world: World) -> None:
 
 def test_an_operators_run_fails_at_once(world: World) -> None:
     with writing(world.engine) as connection:
-        run = start_manual_run(connection, "a", NOW, LEASE)
+        run = start_manual_run(connection, "a", NOW, LEASE, by=BY)
     ended = world.runner().run(world.rule(), run)
     assert (world.last["state"], ended.passing) == ("failed", True)
 
@@ -300,7 +307,7 @@ def test_a_run_that_takes_too_long_ends_with_its_counts(world: World) -> None:
 def test_a_run_by_hand_has_no_time_limit(world: World) -> None:
     world.found(*(f"ord_{number}" for number in range(3001)))
     with writing(world.engine) as connection:
-        run = start_manual_run(connection, "a", NOW, LEASE)
+        run = start_manual_run(connection, "a", NOW, LEASE, by=BY)
 
     def slow(_lanes: Iterable[Lane]) -> None:
         world.now += LONGEST

@@ -43,6 +43,10 @@ class Run:
     asked_by: str
     attempts: int
     version: int
+    most: int | None = None
+    """The maximum of this run, instead of its rule's."""
+    requested_by: str | None = None
+    """The actor who asked for it; ``None`` is the schedule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +81,40 @@ def open_run(
     return True
 
 
+def request_run(
+    connection: Connection, name: str, now: datetime, most: int | None, by: str
+) -> bool:
+    """Ask the workers for an extra run, with another maximum if ``most`` is given.
+
+    False if another run of the schedule is still open.
+    """
+    still_open = select(R.due_at).where(R.name == name, R.state == RunState.RUNNING)
+    if connection.execute(still_open.limit(1)).first() is not None:
+        return False
+    # The schedule's own due times are whole seconds.
+    due_at = now.replace(microsecond=max(1000, now.microsecond))
+    row = _new(name, due_at, SCHEDULED, now, lease_ends=now)
+    row |= {"most": most, "requested_by": by}
+    inserted = insert_into(connection, SCHEDULE_RUN).values(row)
+    made = connection.execute(inserted.on_conflict_do_nothing().returning(R.name))
+    return made.first() is not None
+
+
 def start_manual_run(
-    connection: Connection, name: str, now: datetime, lease: timedelta
+    connection: Connection, name: str, now: datetime, lease: timedelta, *, by: str
 ) -> Run:
-    """Start an extra run, held by the operator who asked for it."""
+    """Start an extra run, held by the operator ``by`` who asked for it."""
     due_at = now
     while True:
         # The schedule's own due times are whole seconds.
         if due_at.microsecond // 1000 == 0:
             due_at += timedelta(milliseconds=1)
         row = _new(name, due_at, OPERATOR, now, lease_ends=now + lease)
-        row |= {"attempts": 1}
+        row |= {"attempts": 1, "requested_by": by}
         insert = insert_into(connection, SCHEDULE_RUN).values(row)
         made = connection.execute(insert.on_conflict_do_nothing().returning(R.name))
         if made.first() is not None:
-            return Run(name, moment(in_ms(due_at)), OPERATOR, 1, 1)
+            return Run(name, moment(in_ms(due_at)), OPERATOR, 1, 1, requested_by=by)
         due_at += timedelta(milliseconds=1)
 
 
@@ -147,7 +170,9 @@ def claim_run(
 
 
 def run_of(row: Row[Any]) -> Run:
-    return Run(row.name, moment(row.due_at), row.asked_by, row.attempts, row.version)
+    due_at = moment(row.due_at)
+    own = (row.name, due_at, row.asked_by, row.attempts, row.version)
+    return Run(*own, most=row.most, requested_by=row.requested_by)
 
 
 def _held(run: Run) -> Update:
