@@ -67,8 +67,8 @@ ROWS = """
 INSERT INTO cancellation (id, provider, account, order_id, key, group_name, params,
   meta, state, reason, attempts, spent, polls, lost, step, due_at, sent_at, urgency,
   opened_at, created_at, updated_at, finished_at, version)
-SELECT {id}, p, 'default', word, word, g, '{{}}',
-  '{{"shop_order": "S-' || (n * 31 % 9000000 + 1000000) || '"}}', s,
+SELECT {id}, p, 'default', word, word, g, '{{}}', CAST(
+  '{{"shop_order": "S-' || (n * 31 % 9000000 + 1000000) || '"}}' AS {json}), s,
   CASE s WHEN 'queued' THEN NULL WHEN 'failed' THEN 'unresolved'
     WHEN 'rejected' THEN 'not_found' ELSE 'confirmed' END,
   1, 1, 0, 0, 0, CASE s WHEN 'queued' THEN at END, at, {never}, at, at, at,
@@ -85,7 +85,7 @@ FROM (SELECT n, {at} AS at,
 ENTRIES = """
 INSERT INTO search_entry (cancellation_id, words)
 SELECT id, lower(order_id || coalesce(char(10) || group_name, '') || char(10) || {meta})
-FROM (SELECT * FROM cancellation WHERE id > :after ORDER BY id LIMIT {chunk}) AS some
+FROM (SELECT * FROM cancellation WHERE id > :after ORDER BY id LIMIT {chunk}) AS part
 ORDER BY id
 """
 META = {
@@ -177,12 +177,18 @@ def fill(engine: Engine, rows: int) -> None:
             done = int(last[-12:]) if last else 0
             if done >= rows:
                 break
-            series = SERIES[kind].format(first=done + 1, last=min(done + CHUNK, rows))
-            values = {"id": ID[kind], "hex": HEX[kind], "at": AT, "never": 2**62}
+            first = f"{done + 1}{'::bigint' if _is_pg(kind) else ''}"
+            series = SERIES[kind].format(first=first, last=min(done + CHUNK, rows))
+            json = "json" if _is_pg(kind) else "text"
+            values = {
+                "json": json,
+                "id": ID[kind],
+                "hex": HEX[kind],
+                "at": AT,
+                "never": 2**62,
+            }
             made = ROWS.format(series=series, **values)
-            if _is_pg(kind):
-                made = made.replace("%", "%%")
-            connection.exec_driver_sql(made)
+            connection.execute(text(made))
         print(f"{done + CHUNK:,} rows", flush=True)
     _analyze(engine)
 

@@ -16,7 +16,7 @@ from rescind.browse.browse_ranges import Wanted, time_of_id
 from rescind.browse.browsing import Found, Place
 from rescind.browse.search_words import LEAST, folded, trigrams, words_of
 from rescind.ledger.reading.queries import rows_of
-from rescind.ledger.storage.postgres import LOCALLY, WHOLE
+from rescind.ledger.storage.postgres import BY_BITMAP, LOCALLY
 from rescind.ledger.storage.search_tables import (
     FULL_TEXT,
     SEARCH_ENTRY,
@@ -150,7 +150,7 @@ def _candidates(
     if len(found) == most:
         return found
     given["grams"] = trigrams(part)
-    for statement in WHOLE:
+    for statement in BY_BITMAP:
         connection.execute(text(statement))
     found = _places(connection, _POSTGRESQL, given)
     connection.execute(text(LOCALLY))

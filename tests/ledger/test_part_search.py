@@ -23,9 +23,10 @@ from rescind.browse.search_indexing import (
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.states import State
+from rescind.ledger.storage.postgres import BY_BITMAP
 from rescind.ledger.storage.search_tables import SEARCH_ENTRY, SEARCH_PROGRESS
 from rescind.ledger.storage.tables import CANCELLATION
-from rescind.ledger.storage.transactions import reading, writing
+from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import NOW, add, new
 from tests.ledger.filled import ON_ONE_LEDGER
 
@@ -190,3 +191,18 @@ def test_many_orders_are_indexed_in_several_steps(
     ids = take_in(engine, *(new(f"many-{n}") for n in range(8)))
     index(engine)
     assert sorted(found(engine, "many")) == sorted(ids)
+
+
+def test_postgresql_searches_by_the_index_of_trigrams(postgres_ledger_url: str) -> None:
+    engine = open_ledger(postgres_ledger_url)
+    take_in(engine, *(new(f"order-{n}") for n in range(300)))
+    index(engine)
+    given = {"grams": ["ord"], "like": "%ord%", "before": 2**62, "most": 9}
+    with reading(engine) as connection:
+        for statement in BY_BITMAP:
+            connection.execute(text(statement))
+        asked = text(f"EXPLAIN {part_search._POSTGRESQL}")
+        plan = "\n".join(connection.execute(asked, given).scalars())
+    engine.dispose()
+    assert "Bitmap Index Scan on ix_search_words" in plan
+    assert "Seq Scan" not in plan

@@ -51,6 +51,8 @@ BY_INDEX, LOCALLY = (
     for local in (False, True)
 )
 """Statements that switch these off for a session, and for one transaction."""
+BY_BITMAP = ("SET LOCAL enable_bitmapscan TO on", "SET LOCAL enable_sort TO on")
+"""For a statement that needs a GIN index: it has no order, and is read as a bitmap."""
 WHOLE = tuple(f"SET LOCAL {name} TO DEFAULT" for name in OFF)
 """For a transaction that reads whole tables; with indexes it takes far longer."""
 
