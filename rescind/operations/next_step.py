@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from providers.registry import BY_NAME
 from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import State
@@ -94,16 +95,25 @@ def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
         return HELD
     if standing.begun:
         return NOTHING
-    first = f"rescind cancel {_lane(found)} --wait"
+    first = first_command(*_lane(found))
     return Step(f"all is well: `{first}` cancels a first order", first)
 
 
-def _lane(found: Sequence[Check]) -> str:
-    """A lane that works, in the form of command-line arguments."""
-    good = (c.what.split("/") for c in found if c.level is Level.OK and "/" in c.what)
-    provider, account = next(good, ["PROVIDER", "default"])
+def _lane(found: Sequence[Check]) -> tuple[str, str]:
+    """A lane that works."""
+    good = (c.what for c in found if c.level is Level.OK and "/" in c.what)
+    provider, _, account = next(good, "PROVIDER/default").partition("/")
+    return provider, account
+
+
+def first_command(provider: str, account: str) -> str:
+    """The command that cancels a first order, with the params that it needs."""
     named = "" if account == "default" else f" --account {account}"
-    return f"{provider} ORDER{named}"
+    known = BY_NAME.get(provider)
+    fields = known.params_model.model_fields if known else {}
+    needed = [name for name, field in fields.items() if field.is_required()]
+    params = "".join(f" --param {name}=VALUE" for name in needed)
+    return f"rescind cancel {provider} ORDER{named}{params} --wait"
 
 
 def standing_of(engine: Engine) -> Standing | None:

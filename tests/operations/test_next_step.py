@@ -48,7 +48,8 @@ checks = st.builds(
         (
             [OK, LANE],
             Standing(),
-            "rescind cancel dukkango ORDER --account branch-7 --wait",
+            "rescind cancel dukkango ORDER --account branch-7 --param reason_id=VALUE"
+            " --wait",
         ),
         ([OK, READABLE], Standing(), "rescind cancel PROVIDER ORDER --wait"),
         ([OK], Standing(begun=True, held=True), "rescind lanes"),
