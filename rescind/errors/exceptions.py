@@ -18,6 +18,7 @@ from rescind.errors.reported import ReportedError
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
 from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.port_use import PortTakenError
 from rescind.provider.outcomes import InvalidRequestError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -47,6 +48,8 @@ def _ours(error: Exception) -> Ending | None:
             return Ending(WRONG, str(error), "invalid-request")
         case SealError():
             return Ending(WRONG, str(error), "seal-key")
+        case PortTakenError():
+            return Ending(WRONG, str(error), "port-taken")
     return None
 
 

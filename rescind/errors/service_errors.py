@@ -127,6 +127,16 @@ SERVICES = Group(
             " set `RESCIND_HOME` to another folder for the second system.",
         ),
         Problem(
+            "port-taken",
+            "Another process has the port",
+            "A program cannot listen on the port that you asked for. The sentence names"
+            " the process that has the port, if this user may know it. Without a port"
+            " that you ask for, `rescind up`, `rescind demo` and `rescind sandbox` say"
+            " which port they use instead of the usual one.",
+            "Stop the other process, or give another port: `--port`, `--flower-port`,"
+            " `--api-port` or `RESCIND_API_PORT`.",
+        ),
+        Problem(
             "up-failed",
             "The system could not be started",
             "Something that `rescind up` needs is wrong. The sentence says what. No"

@@ -36,6 +36,7 @@ checks = st.builds(
     says=st.text(),
     problem=st.sampled_from(list(PROBLEMS)),
 )
+REASON = "--param reason_id=VALUE"
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,7 @@ checks = st.builds(
         (
             [OK, LANE],
             Standing(),
-            "rescind cancel dukkango ORDER --account branch-7 --param reason_id=VALUE"
-            " --wait",
+            f"rescind cancel dukkango ORDER --account branch-7 {REASON} --wait",
         ),
         ([OK, READABLE], Standing(), "rescind cancel PROVIDER ORDER --wait"),
         ([OK], Standing(begun=True, held=True), "rescind lanes"),
