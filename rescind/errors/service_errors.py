@@ -90,8 +90,11 @@ SERVICES = Group(
             "ledger-missing",
             "There is no ledger yet",
             "The ledger's file does not exist, or the database has no tables, because"
-            " Rescind was never started here.",
-            "`rescind up` creates the ledger, and so does `rescind migrate`.",
+            " Rescind was never started here. A command that only reads creates no"
+            " ledger, and no command creates one in a folder without an accounts file.",
+            "If you meant another folder, run the command there, or set"
+            " `RESCIND_HOME`. Else `rescind up` creates the ledger, and so do the first"
+            " submission and `rescind migrate`.",
         ),
         Problem(
             "ledger-version",

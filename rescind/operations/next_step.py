@@ -67,6 +67,8 @@ def next_step(found: Sequence[Check], standing: Standing | None) -> Step:
         # A warning can wait, except the one that the ledger does not exist yet.
         if check.level >= Level.WRONG or check.problem == "ledger-missing":
             return _against(check)
+    if any(check.problem == "queue-unserved" for check in found):
+        return UP
     return _going_on(standing or Standing(), found)
 
 
@@ -85,7 +87,18 @@ def _against(check: Check) -> Step:
             return UP
         case "ledger-version" if "`rescind migrate`" in check.says:
             return MIGRATE
+        case "base-url-wrong":
+            return _correct("base_url", check)
+        case "credentials-refused":
+            return _correct("the credentials", check)
+    if check.level is Level.UNREACHABLE:
+        return Step(f"{check.what}: {check.says}")
     return Step(f"correct {check.what}: {check.says}")
+
+
+def _correct(part: str, check: Check) -> Step:
+    table = check.what.replace("/", ".")
+    return Step(f"correct {part} of [{table}] in the accounts file, and run this again")
 
 
 def _going_on(standing: Standing, found: Sequence[Check]) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterable
 from io import StringIO
@@ -41,6 +42,7 @@ SECRET = "s3cret-$that 'is' \"odd\""
 @pytest.fixture
 def home(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     (tmp_path / "accounts.toml").unlink()
+    shutil.rmtree(tmp_path / ".rescind")
     monkeypatch.delenv("RESCIND_REDIS_URL")
     return home
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -85,6 +86,55 @@ def test_retry_needs_a_time_in_the_future(home: Home) -> None:
     done = home.run("retry", "x", "--cancel-before", "2020-01-01T00:00:00Z")
     assert done.status == 2
     assert "has passed" in done.err
+
+
+# --- a folder without a ledger ------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(home: Home) -> Home:
+    """A folder that was never set up."""
+    shutil.rmtree(home.path / ".rescind")
+    (home.path / "accounts.toml").unlink()
+    return home
+
+
+NEEDING_A_LEDGER = [
+    ["list"],
+    ["show", "x"],
+    ["retry", "x"],
+    ["lanes"],
+    ["hold", "notpanel/default"],
+    ["resume", "notpanel/default"],
+    ["cancel", "notpanel", "ord_1"],
+    ["webhooks", "list"],
+    ["prune", "--older-than", "9d"],
+    ["seal-key", "--rotate"],
+]
+
+
+@pytest.mark.parametrize("words", NEEDING_A_LEDGER, ids=" ".join)
+def test_a_wrong_folder_is_reported_and_nothing_is_created(
+    elsewhere: Home, words: list[str]
+) -> None:
+    done = elsewhere.run(*words)
+    assert (done.status, done.out) == (3, "")
+    assert f"{elsewhere.path}/.rescind/ledger.db does not exist" in done.err
+    assert "Did you mean another folder?" in done.err
+    assert "`rescind init` sets this folder up" in done.err
+    assert list(elsewhere.path.iterdir()) == []
+
+
+def test_a_folder_that_was_just_set_up_has_no_ledger_until_something_is_submitted(
+    home: Home,
+) -> None:
+    shutil.rmtree(home.path / ".rescind")
+    done = home.run("list")
+    assert done.status == 3
+    assert "`rescind up` or the first submission makes it" in done.err
+    assert not (home.path / ".rescind").exists()
+    assert home.run("cancel", "notpanel", "ord_1").status == 0
+    assert len(home.run("list", "--json").records) == 1
 
 
 def test_lanes_hold_and_resume(home: Home) -> None:
@@ -220,7 +270,6 @@ def test_an_invalid_seal_key(home: Home, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_ledger_of_a_newer_version(home: Home) -> None:
-    home.run("list")
     engine = create_engine(f"sqlite:///{home.path}/.rescind/ledger.db")
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'zz'"))
@@ -233,6 +282,7 @@ def test_a_ledger_of_a_newer_version(home: Home) -> None:
 
 
 def test_a_home_that_is_a_file(home: Home) -> None:
+    shutil.rmtree(home.path / ".rescind")
     home.write(".rescind", "")
     done = home.run("list")
     assert done.status == 2
