@@ -104,7 +104,7 @@ def need_accounts() -> Accounts:
 def notify_lanes(lanes: Iterable[Lane], *operations: str) -> None:
     """Notify workers of ``lanes``; after a failure, the next sweep finds the work."""
     listed = sorted(set(lanes))
-    if not listed:
+    if not listed or not _redis_is_known():
         return
     # Celery takes longer to import than most commands take to run.
     from worker.celery import make_app
@@ -121,10 +121,7 @@ def notify_lanes(lanes: Iterable[Lane], *operations: str) -> None:
 
 def notify_webhooks() -> None:
     """Notify workers of due deliveries; after a failure, the next sweep finds them."""
-    try:
-        _ = settings().redis
-    except SettingsError as error:
-        say(f"{error}; the next sweep sends it", error.problem)
+    if not _redis_is_known():
         return
     from worker.celery import make_app
     from worker.notifications import notify_webhooks
@@ -135,3 +132,14 @@ def notify_webhooks() -> None:
     except (RedisError, OSError) as error:
         why = f"the workers could not be notified ({error}); their next sweep sends it"
         say(why, "redis-unreachable")
+
+
+def _redis_is_known() -> bool:
+    """Whether workers can be notified; if not, this is said."""
+    try:
+        _ = settings().redis
+    except SettingsError as error:
+        why = f"the workers could not be notified ({error}); their next sweep sends it"
+        say(why, error.problem)
+        return False
+    return True

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +172,8 @@ class _Demo:
         rows, calls = _known(engine)
         wishes = demo_setup.accepted(self._file, accounts)
         orders = [seen(one) for one in box.orders()]
-        verdict = compare(wishes, rows, orders, datetime.now(UTC))
+        # A slow machine may leave orders open, which the ledger has not lost.
+        verdict = compare(wishes, rows, orders, None)
         print()
         demo_report.print_tables(
             demo_report.outcomes_table(rows, NAMES),
@@ -211,7 +211,10 @@ def await_the_end(
         while True:
             now = standings(engine, NAMES)
             show(now)
-            if not unfinished(now) or stall.stalled(_moves(engine)):
+            if not unfinished(now):
+                return
+            if stall.stalled(_moves(engine)):
+                print(f"no progress for {stall.seconds:g} s: the demo ends here")
                 return
             if wait(LOOK_SECONDS):
                 raise StoppedError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.cli.test_cli_support import UUID, Home
+from tests.cli.test_cli_support import ROOT, UUID, Home
 
 
 def test_show_by_id_and_by_path(home: Home) -> None:
@@ -80,6 +81,100 @@ def test_retry_opens_a_new_round_or_says_why_not(home: Home) -> None:
     assert "is queued: only failed, expired and rejected ones are retried" in done.err
     assert "ord_3: there is no such cancellation" in done.err
     assert "was never a valid cancellation" in done.err
+
+
+def failed(home: Home, *orders: str, group: str = "g") -> None:
+    home.run("cancel", "notpanel", *orders, "--group", group)
+    for order in orders:
+        home.end("failed", "attempts_exhausted", order)
+
+
+def test_retry_by_filters_takes_only_those_that_all_filters_name(home: Home) -> None:
+    failed(home, "ord_1", "ord_2")
+    failed(home, "ord_3", group="other")
+    home.run("cancel", "ithink", "86210010463", "--group", "g")
+    home.end("failed", "attempts_exhausted", "86210010463")
+    home.run("cancel", "notpanel", "ord_4", "--group", "g")
+    home.end("expired", "deadline_passed", "ord_4")
+    chosen = ("--state", "failed", "--group", "g", "--provider", "notpanel")
+    none = home.run("retry", *chosen, "--reason", "unresolved", "--yes", "--json")
+    assert (none.status, none.records) == (0, [])
+    done = home.run(
+        "retry", *chosen, "--reason", "attempts_exhausted", "--yes", "--json"
+    )
+    assert done.status == 0, done.err
+    assert {one["order"] for one in done.records} == {"ord_1", "ord_2"}
+    assert "2 cancellations chosen by the filters" in done.err
+    rest = home.run("list", "--state", "failed", "--json").records
+    assert {one["order"] for one in rest} == {"ord_3", "86210010463"}
+
+
+def test_filters_retry_nothing_before_their_number_is_confirmed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed(home, "ord_1", "ord_2")
+    done = home.run("retry", "--group", "g")
+    assert done.status == 2
+    assert "the filters choose 2 cancellations" in done.err
+    assert "--yes" in done.err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    assert home.run("retry", "--group", "g").status == 2
+    assert len(home.run("list", "--state", "failed", "--json").records) == 2
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
+    assert home.run("retry", "--group", "g").status == 0
+    assert home.run("list", "--state", "failed", "--json").records == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "give the ids to retry, or a filter"),
+        (["x", "--state", "failed"], "give either ids or filters, not both"),
+        (["--state", "queued"], "it must be one of requested, rejected,"),
+        (["--reason", "bad-luck"], "--reason must be one of confirmed,"),
+        (["--provider", "nobody"], "provider must be one of"),
+    ],
+)
+def test_retry_refuses_words_that_choose_nothing(
+    home: Home, words: list[str], says: str
+) -> None:
+    done = home.run("retry", *words)
+    assert done.status == 2
+    assert says in done.err
+
+
+@pytest.mark.parametrize("url", ["", "redis://127.0.0.1:1/0"])
+def test_retry_needs_no_redis(
+    home: Home, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    failed(home, "ord_1")
+    monkeypatch.setenv("RESCIND_REDIS_URL", url)
+    done = home.run("retry", "notpanel/default/ord_1", "--json")
+    assert done.status == 0
+    assert done.records[0]["state"] == "queued"
+    assert "the workers could not be notified" in done.err
+
+
+@pytest.mark.parametrize(
+    "words", [["list", "--state"], ["retry", "--state"], ["webhooks", "--state"]]
+)
+def test_a_word_outside_a_closed_vocabulary_is_answered_with_the_vocabulary(
+    home: Home, words: list[str]
+) -> None:
+    done = home.run(*words, "gone")
+    assert done.status == 2
+    assert "Value error" not in done.err
+    assert "it must be one of " in done.err
+
+
+def test_no_option_of_ours_leaves_its_vocabulary_to_the_library() -> None:
+    found = []
+    for path in (ROOT / "rescind" / "cli").glob("*.py"):
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if re.search(r"^class \w+\((Str)?Enum|Literal\[", line):
+                found.append(f"{path.name}:{number}")
+    assert found == []
 
 
 def test_retry_needs_a_time_in_the_future(home: Home) -> None:
