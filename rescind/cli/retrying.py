@@ -13,7 +13,7 @@ from sqlalchemy import Row
 
 from rescind.cli import connections, output
 from rescind.errors import messages
-from rescind.errors.exit_statuses import WRONG
+from rescind.errors.exit_statuses import INTERRUPTED, WRONG
 from rescind.errors.reported import CommandError
 from rescind.intake.values import future_time
 from rescind.ledger.reading.listing import Filter, list_rows
@@ -70,7 +70,7 @@ def _confirm(many: str) -> None:
         )
     if not typer.confirm(f"Retry {many}?", default=False, err=True):
         messages.say("nothing was retried")
-        raise typer.Exit(WRONG)
+        raise typer.Exit(INTERRUPTED)
 
 
 def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> None:

@@ -119,7 +119,7 @@ def test_filters_retry_nothing_before_their_number_is_confirmed(
     assert "--yes" in done.err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
-    assert home.run("retry", "--group", "g").status == 2
+    assert home.run("retry", "--group", "g").status == 130
     assert len(home.run("list", "--state", "failed", "--json").records) == 2
     monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
     assert home.run("retry", "--group", "g").status == 0
@@ -202,7 +202,7 @@ NEEDING_A_LEDGER = [
     ["hold", "notpanel/default"],
     ["resume", "notpanel/default"],
     ["cancel", "notpanel", "ord_1"],
-    ["webhooks", "list"],
+    ["webhooks"],
     ["prune", "--older-than", "9d"],
     ["seal-key", "--rotate"],
 ]

@@ -50,7 +50,7 @@ def test_the_verdict_on_a_403_depends_on_who_answers(
 @pytest.mark.parametrize("name", sorted(set(BY_NAME) - {"akinon", "dukkango"}))
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(404, "{}"), (404, PAGE), (405, PAGE), (200, PAGE), (301, "")],
+    [(404, "{}"), (404, PAGE), (405, PAGE), (200, "<html><h1>Welcome</h1></html>")],
 )
 def test_a_wrong_address_does_not_blame_the_credentials(
     wire: Wire, name: str, status: int, body: str

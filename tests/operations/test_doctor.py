@@ -371,7 +371,8 @@ def test_credentials_are_checked_by_a_call_without_a_side_effect(
     assert "the lane is held" in found["dukkango/default"]["says"]
 
 
-def test_a_login_is_tried(home: Home) -> None:
+def test_a_login_is_tried(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESCIND_SEAL_KEY", new_key())
     with provider(401, {"detail": "no"}) as (url, asked):
         home.write(
             "accounts.toml",
