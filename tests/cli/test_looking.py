@@ -220,6 +220,16 @@ def test_a_wrong_folder_is_reported_and_nothing_is_created(
     assert list(elsewhere.path.iterdir()) == []
 
 
+def test_env_in_a_wrong_folder_creates_nothing(
+    elsewhere: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RESCIND_REDIS_URL")
+    done = elsewhere.run("env")
+    assert (done.status, done.out) == (3, "")
+    assert "Did you mean another folder?" in done.err
+    assert list(elsewhere.path.iterdir()) == []
+
+
 def test_a_folder_that_was_just_set_up_has_no_ledger_until_something_is_submitted(
     home: Home,
 ) -> None:
