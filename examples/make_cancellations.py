@@ -1,6 +1,6 @@
 """Writes ``cancellations.csv``: 2,000 cancellations, 40 of them wrong.
 
-    python examples/make_cancellations.py
+    python -m examples.make_cancellations
 
 The file is always the same, byte for byte: values that look random come from a hash.
 All ids are made up, in the form that each provider uses. An empty cell is an absent
@@ -14,14 +14,15 @@ of another cancellation, and are refused.
 
 from __future__ import annotations
 
+import argparse
 import csv
-import hashlib
 import io
-import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from examples.example_rows import ITEMS, Row, cell, digest, draw, spread
+from examples.wrong_rows import wrong_rows
 
 HERE = Path(__file__).resolve().parent
 CSV = HERE / "cancellations.csv"
@@ -29,46 +30,8 @@ CSV = HERE / "cancellations.csv"
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """The letters of a ULID."""
 GROUPS = ("storm-izmir", "stock-count", "fraud-check", "closed-for-bayram")
-ITEMS = (101, 102, 103)
-"""The items that each Akinon order has."""
 NO_IBAN = "TR00 0000 0000 0000 0000 0000 00"
 """Has the form of an IBAN, but is not valid: check digits are never 00."""
-
-
-class Row(NamedTuple):
-    """One row. The names of the fields are the file's header."""
-
-    provider: str
-    order: str
-    account: str = ""
-    key: str = ""
-    not_before: str = ""
-    cancel_before: str = ""
-    group: str = ""
-    params: str = ""
-    metadata: str = ""
-
-
-# --- values that look random --------------------------------------------------------
-
-
-def digest(*words: object) -> bytes:
-    """Bytes that look random and depend only on ``words``."""
-    return hashlib.sha256(":".join(map(str, words)).encode()).digest()
-
-
-def draw(below: int, *words: object) -> int:
-    """A number from 0 to ``below - 1``, always the same for the same ``words``."""
-    return int.from_bytes(digest(*words)[:8], "big") % below
-
-
-def spread(first: int, gap: int, provider: str, number: int) -> str:
-    """The ``number``-th of ids that rise from ``first``, ``gap`` apart on average."""
-    return str(first + gap * number + draw(gap, provider, number))
-
-
-def cell(values: Mapping[str, object]) -> str:
-    return json.dumps(values, ensure_ascii=False)
 
 
 # --- good rows ----------------------------------------------------------------------
@@ -148,113 +111,7 @@ def _dressed(number: int, row: Row) -> Row:
     return row
 
 
-# --- wrong rows ---------------------------------------------------------------------
-
-
-def wrong_rows() -> Iterator[Row]:
-    """The 36 rows that are refused for their content."""
-    yield from _wrong_anywhere()
-    yield from _wrong_orders()
-    yield from _wrong_for_dukkango()
-    yield from _wrong_for_akinon()
-
-
-def _wrong_anywhere() -> Iterator[Row]:
-    order = "ord_01HG9YWR0NG"
-    ithink_order = "8621009900"
-    yield Row("yurtici", "4410023981", key="wrong-provider")
-    yield Row("NotPanel", f"{order}01", key="wrong-provider-capitals")
-    yield Row("", f"{order}02", key="wrong-provider-missing")
-    yield Row("notpanel", f"{order}03", "outlet", "wrong-account-unknown")
-    yield Row("ithink", f"{ithink_order}1", "big shop", "wrong-account-form")
-    yield Row("notpanel", f"{order}04", key="refused:by-hand")
-    yield Row(
-        "notpanel",
-        f"{order}05",
-        key="wrong-group-too-long",
-        group="a-group-without-end-" * 11,
-    )
-    yield Row(
-        "ithink",
-        f"{ithink_order}2",
-        key="wrong-time-without-offset",
-        cancel_before="2031-01-20T18:00:00",
-    )
-    yield Row(
-        "iletimerkezi", "312990001", key="wrong-time-form", not_before="20.01.2031"
-    )
-    yield Row(
-        "notpanel",
-        f"{order}06",
-        key="wrong-times-crossed",
-        not_before="+1h",
-        cancel_before="+10m",
-    )
-    yield Row(
-        "notpanel", f"{order}07", key="wrong-params-not-json", params="{refill: 1"
-    )
-    yield Row("iletimerkezi", "312990002", key="wrong-params-array", params="[4]")
-    yield Row(
-        "ithink",
-        f"{ithink_order}3",
-        key="wrong-params-unknown",
-        params=cell({"remark": "Müşteri vazgeçti"}),
-    )
-    yield Row(
-        "iletimerkezi",
-        "312990003",
-        key="wrong-metadata-not-json",
-        metadata="shop order 1001",
-    )
-
-
-def _wrong_orders() -> Iterator[Row]:
-    yield Row("notpanel", "", key="wrong-order-missing")
-    yield Row("notpanel", "ord_01HG9YŞĞİ4N", key="wrong-order-turkish-letters")
-    yield Row("notpanel", "ord_" + "01HG9X7KJP4N" * 833, key="wrong-order-too-long")
-    yield Row("notpanel", "ord_pending", key="wrong-order-without-digit")
-    yield Row("ithink", "86210099005,86210099006", key="wrong-order-two-awbs")
-    yield Row("ithink", "86210 099007", key="wrong-order-with-space")
-    yield Row("ithink", "862", key="wrong-order-too-short")
-    yield Row("iletimerkezi", "312.990.004", key="wrong-order-with-dots")
-
-
-def _wrong_for_dukkango() -> Iterator[Row]:
-    def row(number: int, key: str, params: Mapping[str, object]) -> Row:
-        order = uuid.UUID(bytes=digest("wrong", number)[:16], version=4)
-        return Row("dukkango", str(order), key=key, params=cell(params))
-
-    yield row(1, "wrong-reason-id-9", {"reason_id": 9})
-    yield row(2, "wrong-reason-id-0", {"reason_id": 0})
-    yield row(3, "wrong-reason-id-as-text", {"reason_id": "4"})
-    yield row(4, "wrong-reason-id-missing", {})
-    bare = row(5, "wrong-order-without-hyphens", {"reason_id": 4})
-    yield bare._replace(order=bare.order.replace("-", ""))
-
-
-def _wrong_for_akinon() -> Iterator[Row]:
-    def row(order: str, key: str, **params: object) -> Row:
-        return Row("akinon", order, key=key, params=cell(params))
-
-    whole = {str(item): 2 for item in ITEMS}
-    one = {"101": 2}
-    yield row("1060001/2", "wrong-order-with-slash", is_all=True, reasons=whole)
-    yield row("0106002", "wrong-order-with-zero", is_all=True, reasons=whole)
-    yield row("1060003", "wrong-reasons-missing", is_all=True)
-    yield row(
-        "1060004", "wrong-all-and-some", is_all=True, cancel_items=[101], reasons=one
-    )
-    yield row("1060005", "wrong-reasons-of-others", cancel_items=[102], reasons=one)
-    yield row("1060006", "wrong-item-twice", cancel_items=[101, 101], reasons=one)
-    yield row("1060007", "wrong-item-id", cancel_items=["SKU-7"], reasons=one)
-    yield row("1060008", "wrong-reason-negative", is_all=True, reasons={"101": -1})
-    yield row(
-        "1060009",
-        "wrong-amount",
-        cancel_items=[101],
-        reasons=one,
-        forced_refund_amount="12,50",
-    )
+# --- late rows ----------------------------------------------------------------------
 
 
 def late_rows(good: list[Row]) -> Iterator[tuple[Row, Row, int]]:
@@ -292,5 +149,9 @@ def rendered() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m examples.make_cancellations",
+        description=f"Write {CSV}. It has no options.",
+    ).parse_args()
     CSV.write_text(rendered(), encoding="utf-8", newline="\n")
     print(f"{CSV.name}: {len(all_rows())} rows")

@@ -12,9 +12,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 from simulate.breakages import MUTATIONS
+from simulate.run_progress import Progress
 from simulate.scenario import Scenario, scenario
 from simulate.shrink import shrink
 from simulate.simulator import run
@@ -63,9 +65,14 @@ def _fails_by(kinds: frozenset[str], smaller: Scenario) -> bool:
 
 def _many(seeds: range) -> int:
     began, failed = time.monotonic(), list[int]()
-    for seed, wrong in _failing(seeds):
-        failed.append(seed)
-        print(f"seed {seed}: {wrong[0]}", flush=True)
+    progress = Progress(len(seeds), sys.stderr)
+    for found in _parts(seeds):
+        for seed, wrong in found.failing:
+            failed.append(seed)
+            progress.clear()
+            print(f"seed {seed}: {wrong[0]}", flush=True)
+        progress.add(found.worlds, len(failed))
+    progress.clear()
     took = time.monotonic() - began
     print(f"{len(seeds)} worlds in {took:.0f} s, {len(failed)} failed", flush=True)
     if not failed:
@@ -74,11 +81,19 @@ def _many(seeds: range) -> int:
     return _one(failed[0]) or 1
 
 
-def _failing(seeds: range) -> Iterator[tuple[int, list[str]]]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The worlds that one process has run."""
+
+    worlds: int
+    failing: Sequence[tuple[int, list[str]]]
+
+
+def _parts(seeds: range) -> Iterator[Part]:
     parts = [seeds[start : start + AT_ONCE] for start in range(0, len(seeds), AT_ONCE)]
     with ProcessPoolExecutor(os.cpu_count()) as processes:
-        for found in processes.map(offences, parts):
-            yield from found
+        for part, found in zip(parts, processes.map(offences, parts), strict=True):
+            yield Part(len(part), found)
 
 
 if __name__ == "__main__":

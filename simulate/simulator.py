@@ -26,13 +26,13 @@ from simulate.network import Network
 from simulate.numbered_ids import numbered_ids
 from simulate.outcome import Outcome
 from simulate.planned_faults import PlannedFaults
-from simulate.scenario import INSIDE, LATEST, Message, Scenario, Trouble, Withdrawal
+from simulate.producers import BEGAN, Producers
+from simulate.scenario import INSIDE, LATEST, Scenario, Trouble, Withdrawal
 from simulate.simulated_accounts import accounts
 from simulate.simulated_withdrawals import SimulatedWithdrawals
 from simulate.simulated_worker import Surroundings, Worker
 from simulate.verdict import stood_still, verdict
 
-BEGAN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LONGEST = timedelta(days=12).total_seconds()
 """Simulated seconds of a run, at most. Every policy ends before that."""
 MOST_CALLS = 2000
@@ -41,9 +41,6 @@ STALLED = timedelta(days=1).total_seconds()
 """A world whose ledger has not changed for so many seconds is stopped."""
 RESTART_SECONDS = 2.0
 REFUSED_SECONDS = 3.0
-AGAIN_SECONDS = 300.0
-"""Seconds from the beginning to the moment at which producers send everything again
-from their outbox, if Redis has lost its data."""
 
 
 def run(scenario: Scenario) -> Outcome:
@@ -75,6 +72,7 @@ class _Simulator:
         self.sandbox.exchange.faults = PlannedFaults(scenario.faults, scenario.seed)
         self.network = Network(self.hub, self.sandbox, scenario.delays, self.note)
         self.broker = Broker(self.hub, self._give)
+        self.producers = Producers(scenario, self.hub, self.broker, self.note)
         self.workers: list[Worker] = []
         self._numbers = count(1)
         self._turns = count()
@@ -84,8 +82,6 @@ class _Simulator:
         }
         self._ledger_away_until = 0.0
         self._moved_at, self._dirty = self.hub.time, True
-        self._left = 0
-        """The number of messages that are not sent yet."""
 
     def run(self) -> Outcome:
         self._view = LedgerView(self.ledger)
@@ -94,10 +90,7 @@ class _Simulator:
             self._start_worker()
         self.beat = Beat(self.hub, self._tick, self._next_due)
         self._open_shops()
-        for message in self.scenario.messages:
-            self._submit(message, message.at)
-            if message.again is not None:
-                self._submit(message, message.again)
+        self.producers.begin()
         for taken_back in self.scenario.withdrawals:
             self._later(taken_back.at, partial(self._withdraw, taken_back))
         for one in self.scenario.troubles:
@@ -119,17 +112,6 @@ class _Simulator:
 
     def note(self, what: str) -> None:
         self.trace.append(f"{self.hub.time - BEGAN.timestamp():12.3f}  {what}")
-
-    # --- producers ---
-
-    def _submit(self, message: Message, at: float) -> None:
-        self._left += 1
-        self._later(at, partial(self._send, message))
-
-    def _send(self, message: Message) -> None:
-        self._left -= 1
-        self.note(f"a producer sends {_named(message)}")
-        self.broker.send([_with_moments(entry) for entry in message.entries])
 
     def _withdraw(self, one: Withdrawal) -> None:
         if self.hub.time >= self._ledger_away_until:
@@ -204,8 +186,7 @@ class _Simulator:
                 self.broker.go_away(trouble.seconds)
             case "redis-emptied":
                 self.broker.lose_all()
-                for message in self.scenario.messages:
-                    self._submit(message, AGAIN_SECONDS)
+                self.producers.send_all_again()
             case "ledger-away":
                 self._ledger_away_until = self.hub.time + trouble.seconds
 
@@ -245,7 +226,7 @@ class _Simulator:
         if stalled or self.network.calls > MOST_CALLS:
             return True
         taking = any(one.taking for one in self.workers)
-        if self._left or taking or not self.broker.idle or not self._dirty:
+        if self.producers.left or taking or not self.broker.idle or not self._dirty:
             return False
         self._dirty = False
         return not self._view.has_open()
@@ -264,20 +245,6 @@ class _Simulator:
             tuple(stood_still(self.logs)),
             tuple(self._withdrawals.offences(rows)),
         )
-
-
-def _named(message: Message) -> str:
-    return ", ".join(f"{one['provider']} {one['order']}" for one in message.entries)
-
-
-def _with_moments(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry with absolute times: the same ones each time it is sent."""
-    return {
-        name: (BEGAN + timedelta(seconds=value)).isoformat()
-        if name in ("cancel_before", "not_before")
-        else value
-        for name, value in entry.items()
-    }
 
 
 @cache

@@ -192,6 +192,10 @@ def home(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     valkey_url: str,
+    sqlite_template: Path,
 ) -> Home:
-    """A folder with accounts, and commands that are run in it."""
-    return make_home(tmp_path, monkeypatch, capsys, valkey_url)
+    """A folder with accounts and an empty ledger, and commands that are run in it."""
+    made = make_home(tmp_path, monkeypatch, capsys, valkey_url)
+    (tmp_path / ".rescind").mkdir(mode=0o700)
+    shutil.copyfile(sqlite_template, tmp_path / ".rescind" / "ledger.db")
+    return made

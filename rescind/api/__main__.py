@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
+from collections.abc import Sequence
 
 import structlog
 
@@ -16,11 +18,18 @@ from rescind.errors.exceptions import explain
 from rescind.system.up import refuse
 from rescind.telemetry.logs import set_up
 
+ABOUT = (
+    "Run the HTTP API and dashboard until SIGTERM or Ctrl-C. It has no options: the"
+    " settings are variables, such as RESCIND_API_PORT."
+)
 log = structlog.get_logger("rescind.api")
 
 
-def main() -> int:
+def main(argv: Sequence[str] = ()) -> int:
     """Run the HTTP API until it is told to stop; returns the exit status."""
+    argparse.ArgumentParser(prog="python -m rescind.api", description=ABOUT).parse_args(
+        argv
+    )
     set_up()
     # Alembic logs each check of the ledger's version at INFO.
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -48,4 +57,4 @@ def _run(chosen: Settings) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from types import FrameType
@@ -13,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from rescind import port_use
 from rescind.api.api_context import ApiContext
 from rescind.config.settings import Settings, SettingsError
 
@@ -44,11 +46,19 @@ def listen(chosen: Settings) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise SettingsError(
-            f"the HTTP API cannot listen on {host}, port {port}:"
-            f" {error.strerror or error}; set RESCIND_API_HOST and RESCIND_API_PORT"
-        ) from None
+        raise _cannot_listen(error, host, port) from None
     return listener
+
+
+def _cannot_listen(error: OSError, host: str, port: int) -> SettingsError:
+    why, problem = error.strerror or str(error), "setting-wrong"
+    if error.errno == errno.EADDRINUSE:
+        why, problem = port_use.taken(host, port), "port-taken"
+    return SettingsError(
+        f"the HTTP API cannot listen on {host}, port {port}: {why}; set"
+        " RESCIND_API_HOST and RESCIND_API_PORT",
+        problem,
+    )
 
 
 def serve(app: FastAPI, context: ApiContext, listener: socket.socket) -> None:

@@ -9,7 +9,25 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns its exit status."""
+    """Run one command line; returns its exit status.
+
+    Without ``argv``, it is the command line of this process, which Ctrl-C then ends.
+    """
+    if argv is None:
+        return _main_of_process()
     from rescind.cli.app import run
 
     return run(argv)
+
+
+def _main_of_process() -> int:
+    try:
+        from rescind.cli.interrupts import end_soon_after_ctrl_c
+
+        end_soon_after_ctrl_c()
+        from rescind.cli.app import run
+
+        return run()
+    except KeyboardInterrupt:
+        # It came while modules were imported.
+        return 130

@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from rescind.cli import admin, output, schedule, show, webhook_commands
+from rescind.cli import (
+    admin,
+    output,
+    schedule,
+    show,
+    starting,
+    webhook_commands,
+)
 from rescind.cli.init import init
 from rescind.cli.options import WithWait
 from rescind.cli.submit import cancel, submit
@@ -65,13 +72,13 @@ app.command()(admin.lanes)
 app.command()(admin.hold)
 app.command()(admin.resume)
 app.add_typer(webhook_commands.app, name="webhooks")
-app.command()(admin.up)
-app.command()(admin.api)
-app.command()(admin.demo)
+app.command()(starting.up)
+app.command()(starting.api)
+app.command()(starting.demo)
 app.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(admin.sandbox)
+)(starting.sandbox)
 app.command()(admin.env)
 app.command()(admin.doctor)
 app.command()(admin.migrate)

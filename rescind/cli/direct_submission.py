@@ -44,7 +44,7 @@ class Submission:
 
     def __init__(self) -> None:
         connections.need_redis()
-        self.engine = connections.need_ledger()
+        self.engine = connections.need_ledger(create=True)
         self.accounts = connections.need_accounts()
         self.seal = settings().seal()
         # The command prints refused entries, so no callback is sent for them.

@@ -9,10 +9,20 @@ import typer
 from rescind.cli import output
 from rescind.config.settings import Settings, SettingsError, settings
 from rescind.errors import messages
+from rescind.errors.exit_statuses import UNREACHABLE
+from rescind.errors.reported import CommandError
 
 
 def show_environment() -> None:
     chosen = settings()
+    if not chosen.home.exists() and chosen.embedded_redis:
+        # Nothing was started here: reading the seal key would create the folder.
+        raise CommandError(
+            f"nothing runs here: {chosen.home.resolve()} does not exist. Did you mean"
+            " another folder? Else `rescind up` starts everything",
+            UNREACHABLE,
+            problem="redis-unknown",
+        )
     for name, value in _fixed(chosen).items():
         output.emit(f"{name}={shlex.quote(value)}")
     try:

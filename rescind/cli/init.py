@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,9 +70,9 @@ def init(
 ) -> None:
     """Ask for the settings, and write the accounts file and .env.
 
-    The command overwrites nothing, and writes nothing before the last answer. Without
-    a terminal, options give the answers, and credentials come from variables such as
-    NOTPANEL_KEY.
+    The command overwrites nothing, and writes nothing before the last answer: q,
+    Ctrl-C or Ctrl-D leaves at any question. Without a terminal, options give the
+    answers, and credentials come from variables such as NOTPANEL_KEY.
     """
     from rescind.cli.setup.given_options import Given
     from rescind.intake.values import named_values
@@ -90,6 +91,8 @@ def init(
     try:
         _run(given, add=add)
     except (typer.Abort, KeyboardInterrupt):
+        # The cursor stands behind the question.
+        print(file=sys.stderr)
         messages.say("nothing was written")
         raise typer.Exit(INTERRUPTED) from None
 
@@ -113,16 +116,19 @@ def _run(given: Given, *, add: bool) -> None:
 def _show_next_steps(answers: Answers) -> None:
     """Print the new secrets, and the commands to run next."""
     _show_secrets(answers.shown)
+    from rescind.operations.next_step import first_command
+
     first = answers.accounts[0]
-    named = "" if first.account == "default" else f" --account {first.account}"
-    output.emit("\nNext:")
+    output.emit()
+    output.emit("Next:")
     output.emit("  rescind doctor    checks all settings and services")
     output.emit("  rescind up        starts everything, in a terminal of its own")
-    output.emit(f"  rescind cancel {first.provider} ORDER{named} --wait")
+    output.emit(f"  {first_command(first.provider, first.account)}")
 
 
 def _show_secrets(shown: Mapping[str, str]) -> None:
     if shown:
-        output.emit("\nCopy these secrets now. They are not shown again:")
+        output.emit()
+        output.emit("Copy these secrets now. They are not shown again:")
     for name, value in shown.items():
         output.emit(f"  {name}: {value}")

@@ -15,7 +15,7 @@ from rescind.operations.lane_view import LaneView, age
 
 
 def show_lanes(*, exact: bool | None, as_json: bool) -> None:
-    engine, accounts = connections.need_ledger(), connections.need_accounts()
+    engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
     now = utc_now()
     # A program that reads only the numbers would take a bounded count for an exact one.
     most = None if (as_json if exact is None else exact) else COUNTED
@@ -70,13 +70,13 @@ def _span(since: datetime, until: datetime) -> str:
 
 
 def hold_lane(name: str) -> None:
-    engine, accounts = connections.need_ledger(), connections.need_accounts()
+    engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
     actions.hold(engine, accounts, _lane(name), utc_now(), by=command_actor())
     output.emit(f"{name} is held: `rescind resume {name}` resumes it")
 
 
 def resume_lane(name: str) -> None:
-    engine, accounts = connections.need_ledger(), connections.need_accounts()
+    engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
     lane = _lane(name)
     fault = actions.resume(engine, accounts, lane, utc_now(), by=command_actor())
     if fault is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +23,25 @@ Group = Annotated[
     str | None, typer.Option(help="The name of a group of cancellations.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+
+
+def one_of(vocabulary: Iterable[str]) -> Callable[[Any], Any]:
+    """A callback of an option that accepts only the words of ``vocabulary``."""
+    known = tuple(map(str, vocabulary))
+
+    def checked(given: Any) -> Any:
+        for one in [given] if isinstance(given, str) else given or []:
+            if one not in known:
+                raise typer.BadParameter(f"it must be one of {', '.join(known)}")
+        return given
+
+    return checked
+
+
+def words_of(vocabulary: Iterable[str]) -> Callable[[str], list[str]]:
+    """The completion of an option that accepts the words of ``vocabulary``."""
+    known = tuple(map(str, vocabulary))
+    return lambda incomplete: [one for one in known if one.startswith(incomplete)]
 
 
 class WithWait(TyperCommand):

@@ -79,7 +79,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table: formatted on a terminal, plain columns elsewhere, never cut."""
     listed = [[printable(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _drawn(columns, listed)
+        from rescind.cli.terminal_table import draw
+
+        try:
+            draw(columns, listed, style_of)
+        except BrokenPipeError:
+            raise typer.Exit(PIPE_CLOSED) from None
         return
     widths = [max(map(len, column)) for column in zip(columns, *listed, strict=True)]
     for row in [[name.upper() for name in columns], *listed]:
@@ -87,23 +92,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         _write("  ".join(cells).rstrip())
 
 
-def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        drawn.add_column(name, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    try:
-        Console().print(drawn)
-    except BrokenPipeError:
-        raise typer.Exit(PIPE_CLOSED) from None
-
-
-def _style(cell: str) -> str:
+def style_of(cell: str) -> str:
     return COLOURS.get(cell.partition(" ")[0], "")
 
 

@@ -1,28 +1,15 @@
-"""The code of ``rescind show``, ``list``, ``retry`` and ``withdraw``."""
+"""The code of ``rescind show`` and ``rescind list``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-import typer
-from sqlalchemy import Row
-
 from rescind.cli import connections, output
-from rescind.config.actors import command_actor
-from rescind.errors import messages
-from rescind.errors.exit_statuses import WRONG
-from rescind.intake.values import future_time
-from rescind.ledger.changes.withdrawals import NotWithdrawableError
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
-from rescind.operations import actions
-from rescind.operations.actions import ChangedError, UnknownError, found
-from rescind.operations.withdrawal import withdraw
-from rescind.provider.outcomes import InvalidRequestError
+from rescind.operations.actions import found
 
 COLUMNS = ("id", "lane", "order", "state", "reason", "attempts", "updated")
 FIRST = ("id", "provider", "account", "order", "key", "group", "state", "reason")
@@ -110,51 +97,3 @@ def _line(record: dict[str, Any]) -> tuple[object, ...]:
     lane = f"{record['provider']}/{record['account']}"
     names = ("order", "state", "reason", "attempts", "updated_at")
     return (record["id"], lane, *(record[name] for name in names))
-
-
-# --- retrying and withdrawing -----------------------------------------------------
-
-
-def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> None:
-    """Open a new round for each; one that cannot be retried stops no other."""
-    before = future_time(deadline, "--cancel-before", datetime.now(UTC))
-    connections.need_redis()
-    engine, accounts = connections.need_ledger(), connections.need_accounts()
-    known, by, wrong = (engine, accounts), command_actor(), False
-    rows: list[Row[Any]] = []
-    for name in dict.fromkeys(names):
-        try:
-            now = datetime.now(UTC)
-            rows.append(actions.retry(*known, name, now, before, by=by))
-        except (InvalidRequestError, UnknownError, ChangedError) as error:
-            wrong = True
-            messages.say(str(error), getattr(error, "problem", "not-retryable"))
-    for operation, lanes in actions.lanes_to_notify(rows).items():
-        connections.notify_lanes(lanes, operation)
-    _changed(rows, as_json=as_json)
-    if wrong:
-        raise typer.Exit(WRONG)
-
-
-def withdraw_many(names: Sequence[str], *, as_json: bool) -> None:
-    """Withdraw each; one that cannot be withdrawn stops no other."""
-    engine, by = connections.need_ledger(), command_actor()
-    wrong = False
-    rows: list[Row[Any]] = []
-    for name in dict.fromkeys(names):
-        try:
-            rows.append(withdraw(engine, name, datetime.now(UTC), by=by))
-        except (UnknownError, NotWithdrawableError) as error:
-            wrong = True
-            messages.say(str(error), error.problem)
-    _changed(rows, as_json=as_json)
-    if wrong:
-        raise typer.Exit(WRONG)
-
-
-def _changed(rows: Sequence[Row[Any]], *, as_json: bool) -> None:
-    for row in rows:
-        if as_json:
-            output.emit_json(as_record(row))
-        else:
-            output.emit(f"{row.id}  {row.state}")

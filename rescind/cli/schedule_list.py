@@ -62,7 +62,7 @@ def unknown(name: str, found: Schedules) -> str:
 
 def list_rules(*, as_json: bool) -> None:
     found, now = need_schedules(), utc_now()
-    with reading(connections.need_ledger()) as connection:
+    with reading(connections.need_ledger(create=True)) as connection:
         last = last_runs(connection)
     listed = [
         _document(name, found, last.get(name), now) for name in sorted(found.names)
@@ -118,7 +118,7 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
 
 
 def show_runs(name: str, limit: int, *, as_json: bool) -> None:
-    with reading(connections.need_ledger()) as connection:
+    with reading(connections.need_ledger(create=True)) as connection:
         rows = runs_of(connection, name, limit)
     if not rows:
         found = load_schedules(settings().schedules)

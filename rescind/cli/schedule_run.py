@@ -45,7 +45,7 @@ WORDS = {
 
 def dry_run(name: str, most: int | None, *, as_json: bool) -> None:
     rule = need_rule(name)
-    engine, accounts = connections.need_ledger(), connections.need_accounts()
+    engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
     now = utc_now()
     harvest = gather(rule, now, most)
     known = (engine, accounts, settings().seal())
@@ -110,7 +110,7 @@ def _summary(rule: Rule, harvest: Harvest, taken: list[Taken]) -> str:
 def run_now(name: str, most: int | None, *, as_json: bool) -> None:
     rule = need_rule(name)
     connections.need_redis()
-    engine, accounts = connections.need_ledger(), connections.need_accounts()
+    engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
     known = (engine, accounts, settings().seal())
     more = (utc_now, connections.notify_lanes, settings().callbacks)
     runner = Runner(*known, *more)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rescind.cli.completion import account_names, provider_names
-from rescind.cli.options import Group, Json
-from rescind.ledger.states import State
+from rescind.cli.options import Group, Json, one_of, words_of
+from rescind.errors.reported import CommandError
+from rescind.ledger.states import RETRYABLE, State
+
+if TYPE_CHECKING:
+    from rescind.ledger.reading.listing import Filter
+
+RETRIED = tuple(one for one in State if one in RETRYABLE or one is State.REQUESTED)
+"""The states from which a cancellation can be retried."""
+Provider = Annotated[
+    str | None,
+    typer.Option(help="Only this provider's.", autocompletion=provider_names),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(help="Only this account's.", autocompletion=account_names),
+]
 
 
 def show(
@@ -25,41 +40,50 @@ def show(
 
 def list_(
     state: Annotated[
-        list[State] | None, typer.Option(help="Only this state; repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="STATE",
+            help=f"Only this state: {', '.join(State)}. Repeatable.",
+            callback=one_of(State),
+            autocompletion=words_of(State),
+        ),
     ] = None,
-    provider: Annotated[
-        str | None,
-        typer.Option(help="Only this provider's.", autocompletion=provider_names),
-    ] = None,
-    account: Annotated[
-        str | None,
-        typer.Option(help="Only this account's.", autocompletion=account_names),
-    ] = None,
+    provider: Provider = None,
+    account: Account = None,
     group: Group = None,
     limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List cancellations, the newest first."""
-    from providers.registry import provider_named
     from rescind.cli.records_shown import list_many
-    from rescind.ledger.reading.listing import Filter
-    from rescind.provider.text import storable
 
-    if provider is not None:
-        provider_named(provider)
-    wanted = Filter(
-        states=[str(one) for one in state or []],
-        provider=provider,
-        account=None if account is None else storable(account),
-        group=None if group is None else storable(group),
-    )
-    list_many(wanted, limit, as_json=as_json)
+    list_many(_filter(state, provider, account, group), limit, as_json=as_json)
 
 
 def retry(
     ids: Annotated[
-        list[str], typer.Argument(metavar="ID", help="Ids, or provider/account/key.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Ids, or provider/account/key."),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STATE",
+            help=f"All in this state: {', '.join(RETRIED)}. Repeatable; failed, if"
+            " another filter is given.",
+            callback=one_of(RETRIED),
+            autocompletion=words_of(RETRIED),
+        ),
+    ] = None,
+    provider: Provider = None,
+    account: Account = None,
+    group: Group = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Only those that ended for this reason.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before a filter is applied.")
+    ] = False,
     cancel_before: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="A new deadline instead of the former one."),
@@ -68,13 +92,27 @@ def retry(
 ) -> None:
     """Retry cancellations that failed, expired, were rejected or were withdrawn.
 
-    Each gets a new round. A requested cancellation can be retried, too, if its provider
-    still shows the order as active after the policy's queued_for. If an earlier call
-    may have worked, the round begins by reading the order at the provider.
+    Name them by their ids, or choose them by filters: their number is shown first, and
+    on a terminal the command asks. Each gets a new round. A requested cancellation can
+    be retried, too, if its provider still shows the order as active after the policy's
+    queued_for. If an earlier call may have worked, the round begins by reading the
+    order at the provider.
     """
-    from rescind.cli.records_shown import retry_many
+    from rescind.cli.retrying import Chosen, retry_chosen, retry_many
+    from rescind.provider.outcomes import Reason
 
-    retry_many(ids, cancel_before, as_json=as_json)
+    if reason is not None and reason not in set(Reason):
+        raise CommandError(f"--reason must be one of {', '.join(Reason)}")
+    filters = _filter(state, provider, account, group)
+    chosen = Chosen(filters, reason)
+    if ids and chosen.given:
+        raise CommandError("give either ids or filters, not both")
+    if not ids and not chosen.given:
+        raise CommandError("give the ids to retry, or a filter such as --state failed")
+    if ids:
+        retry_many(ids, cancel_before, as_json=as_json)
+    else:
+        retry_chosen(chosen, cancel_before, yes=yes, as_json=as_json)
 
 
 def withdraw(
@@ -88,7 +126,7 @@ def withdraw(
     Each ends as withdrawn, and nothing is sent for it. A cancellation that was sent, or
     may have been, is refused and goes on.
     """
-    from rescind.cli.records_shown import withdraw_many
+    from rescind.cli.withdrawing import withdraw_many
 
     withdraw_many(ids, as_json=as_json)
 
@@ -104,3 +142,23 @@ def actions(
     from rescind.cli.actions_shown import list_actions
 
     list_actions(limit, as_json=as_json)
+
+
+def _filter(
+    state: list[str] | None,
+    provider: str | None,
+    account: str | None,
+    group: str | None,
+) -> Filter:
+    from providers.registry import provider_named
+    from rescind.ledger.reading.listing import Filter
+    from rescind.provider.text import storable
+
+    if provider is not None:
+        provider_named(provider)
+    return Filter(
+        states=state or [],
+        provider=provider,
+        account=None if account is None else storable(account),
+        group=None if group is None else storable(group),
+    )

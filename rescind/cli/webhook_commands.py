@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from rescind.cli import output
-from rescind.cli.options import Json
+from rescind.cli.options import Json, one_of, words_of
 from rescind.errors.reported import CommandError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
 
-class State(StrEnum):
-    WAITING = "waiting"
-    GIVEN_UP = "given_up"
-    DELIVERED = "delivered"
+STATES = ("waiting", "given_up", "delivered")
 
 
 @app.callback(invoke_without_command=True)
 def webhooks(
     context: typer.Context,
-    state: Annotated[State | None, typer.Option(help="Only this state.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATE",
+            help=f"Only this state: {', '.join(STATES)}.",
+            callback=one_of(STATES),
+            autocompletion=words_of(STATES),
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -34,7 +38,7 @@ def webhooks(
     from rescind.cli.deliveries_shown import list_deliveries
 
     if context.invoked_subcommand is None:
-        list_deliveries(state and str(state), limit, as_json=as_json)
+        list_deliveries(state, limit, as_json=as_json)
 
 
 @app.command()

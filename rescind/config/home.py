@@ -10,6 +10,8 @@ from pathlib import Path
 from rescind.ledger.seal import new_key
 
 RUNNING = "running.json"
+OWN_KEY = "seal.key"
+"""The file of the embedded ledger's seal key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,10 @@ def write_private(path: Path, text: str) -> None:
 
 def own_key(home: Path) -> str:
     """The seal key of an embedded ledger, which is created at the first call."""
-    path = home / "seal.key"
+    path = home / OWN_KEY
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = home / f"seal.key.{os.getpid()}"
+        made = home / f"{OWN_KEY}.{os.getpid()}"
         write_private(made, new_key())
         try:
             # If two processes make a key at once, both use the first one.

@@ -95,7 +95,12 @@ class Settings(BaseSettings):
         """The ledger's URL: as set, or SQLite in ``home``."""
         if self.database_url is not None and self.database_url.get_secret_value():
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.home.resolve() / 'ledger.db'}"
+        return f"sqlite:///{self.ledger_file.resolve()}"
+
+    @property
+    def ledger_file(self) -> Path:
+        """The file of the embedded ledger, which may not exist yet."""
+        return self.home / "ledger.db"
 
     @property
     def embedded_database(self) -> bool:

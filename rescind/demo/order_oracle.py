@@ -63,11 +63,12 @@ def compare(
     accepted: Collection[Wish],
     rows: Sequence[LedgerRow],
     orders: Sequence[Order],
-    at: datetime,
+    at: datetime | None,
 ) -> Verdict:
     """The verdict on ``rows``, given the accepted cancellations and the orders.
 
-    ``at`` is the time at which the rows were read.
+    ``at`` is the time at which the rows were read. If it is ``None``, every row that is
+    open counts as not finished: the run may have ended too early for it.
     """
     sent = [row for row in rows if not _was_never_accepted(row)]
     truths = {(one.provider, one.order): one for one in orders}

@@ -22,7 +22,7 @@ class StallDetector:
         seconds: float = STALL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._clock = clock
         self._seen: object = None
         self._since = clock()
@@ -34,4 +34,4 @@ class StallDetector:
         """
         if seen is not None and seen != self._seen:
             self._seen, self._since = seen, self._clock()
-        return self._clock() - self._since >= self._seconds
+        return self._clock() - self._since >= self.seconds

@@ -19,27 +19,33 @@ def missing(accepted: Collection[Wish], rows: Sequence[LedgerRow]) -> Iterator[O
         yield Offence(provider, key, f"accepted for {account}, and not in the ledger")
 
 
-def abandoned(rows: Sequence[LedgerRow], at: datetime) -> Iterator[Offence]:
-    """Lost cancellations that are open at ``at`` and that no worker will move."""
+def abandoned(rows: Sequence[LedgerRow], at: datetime | None) -> Iterator[Offence]:
+    """Lost cancellations that are open at ``at`` and that no worker will move.
+
+    None if ``at`` is ``None``: then the run may have ended before a sweep came.
+    """
     for row in rows:
         if _is_abandoned(row, at):
             why = f"its lease ended at {row['due_at']}, and nothing has freed it"
             yield Offence(row["provider"], row["order"], why)
 
 
-def unfinished(rows: Sequence[LedgerRow], at: datetime) -> Iterator[Offence]:
-    """Cancellations that are open at ``at`` and wait for a later step."""
+def unfinished(rows: Sequence[LedgerRow], at: datetime | None) -> Iterator[Offence]:
+    """Cancellations that are open at ``at`` and wait for a later step.
+
+    All open ones if ``at`` is ``None``.
+    """
     for row in rows:
         if row["state"] not in FINAL and not _is_abandoned(row, at):
             why = f"still {row['state']} at the end, due at {row['due_at']}"
             yield Offence(row["provider"], row["order"], why)
 
 
-def _is_abandoned(row: LedgerRow, at: datetime) -> bool:
+def _is_abandoned(row: LedgerRow, at: datetime | None) -> bool:
     """Whether a dead worker holds the row, and the sweep has not freed it in time.
 
     In every other open state, a row becomes due again by itself.
     """
-    if row["state"] != State.SENDING:
+    if at is None or row["state"] != State.SENDING:
         return False
     return datetime.fromisoformat(row["due_at"]) < at - LAPSED

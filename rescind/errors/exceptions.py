@@ -19,6 +19,7 @@ from rescind.ledger.changes.withdrawals import NotWithdrawableError
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
 from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.port_use import PortTakenError
 from rescind.provider.outcomes import InvalidRequestError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -50,6 +51,8 @@ def _ours(error: Exception) -> Ending | None:
             return Ending(WRONG, str(error), "invalid-request")
         case SealError():
             return Ending(WRONG, str(error), "seal-key")
+        case PortTakenError():
+            return Ending(WRONG, str(error), "port-taken")
     return None
 
 

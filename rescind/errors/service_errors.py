@@ -90,8 +90,11 @@ SERVICES = Group(
             "ledger-missing",
             "There is no ledger yet",
             "The ledger's file does not exist, or the database has no tables, because"
-            " Rescind was never started here.",
-            "`rescind up` creates the ledger, and so does `rescind migrate`.",
+            " Rescind was never started here. A command that only reads creates no"
+            " ledger, and no command creates one in a folder without an accounts file.",
+            "If you meant another folder, run the command there, or set"
+            " `RESCIND_HOME`. Else `rescind up` creates the ledger, and so do the first"
+            " submission and `rescind migrate`.",
         ),
         Problem(
             "ledger-version",
@@ -125,6 +128,16 @@ SERVICES = Group(
             " SQLite file.",
             "Use the system that runs (the sentence has its process id), or stop it, or"
             " set `RESCIND_HOME` to another folder for the second system.",
+        ),
+        Problem(
+            "port-taken",
+            "Another process has the port",
+            "A program cannot listen on the port that you asked for. The sentence names"
+            " the process that has the port, if this user may know it. Without a port"
+            " that you ask for, `rescind up`, `rescind demo` and `rescind sandbox` say"
+            " which port they use instead of the usual one.",
+            "Stop the other process, or give another port: `--port`, `--flower-port`,"
+            " `--api-port` or `RESCIND_API_PORT`.",
         ),
         Problem(
             "up-failed",

@@ -138,6 +138,16 @@ SETUP = Group(
             " right ones into the accounts file, then `rescind resume LANE`.",
         ),
         Problem(
+            "base-url-wrong",
+            "base_url does not lead to the provider's API",
+            "A server answered at the account's `base_url`, but not as the provider's"
+            " API does: it knows no such page, or its answer has another form. The"
+            " credentials were not checked.",
+            "Compare `base_url` in the accounts file with the one on the provider's"
+            " page: it is a scheme and a host, with a prefix if there is one, and"
+            " Rescind appends the documented path. Then `rescind resume LANE`.",
+        ),
+        Problem(
             "openid",
             "Sign-in by OpenID Connect is not set up",
             "`RESCIND_OIDC_ISSUER` is set, and another setting of the sign-in is"

@@ -11,11 +11,14 @@ from redis import RedisError
 from rescind.config.accounts import Accounts, Lane, LaneConfig
 from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.operations.findings import Check, Level
+from rescind.provider.error_pages import ADDRESS_WRONG
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.interface import Account, WithLogin
 from rescind.provider.outcomes import Held, TokenRefused
 
 AT_ONCE = 8
+SERVER_ERRORS = 500
+"""From this HTTP status on, the server itself says that it fails."""
 
 
 def credential_checks(accounts: Accounts, tokens: Tokens | None) -> Iterator[Check]:
@@ -84,8 +87,15 @@ def _refused(what: str, why: str) -> Check:
     return Check(what, Level.WRONG, says, "credentials-refused")
 
 
+def _elsewhere(what: str, why: str) -> Check:
+    says = f"{why}: correct its base_url in the accounts file; the credentials were"
+    return Check(what, Level.WRONG, f"{says} not checked", "base-url-wrong")
+
+
 def _verdict(what: str, answer: Exchange) -> Check:
     match answer.parsed:
+        case Held(why) if answer.status in ADDRESS_WRONG:
+            return _elsewhere(what, why)
         case Held(why, by_gateway=True):
             return Check(what, Level.WRONG, why, "provider-gateway")
         case Held(why) | TokenRefused(why):
@@ -95,5 +105,15 @@ def _verdict(what: str, answer: Exchange) -> Check:
     if answer.evidence is Evidence.THROTTLED:
         says = "the provider asks to wait: try again later"
         return Check(what, Level.WARNING, says, "provider-throttles")
+    return _unanswered(what, answer)
+
+
+def _unanswered(what: str, answer: Exchange) -> Check:
+    """The verdict on a call without an answer in the provider's form."""
+    if answer.status is not None and answer.status < SERVER_ERRORS:
+        why = f"what answered is not the provider's API ({answer.detail})"
+        return _elsewhere(what, why)
     says = f"it cannot be reached: {answer.detail}; check base_url and the network"
+    if answer.status is not None:
+        says = f"it answers with an error ({answer.detail}): try again later"
     return Check(what, Level.UNREACHABLE, says, "provider-unreachable")

@@ -17,6 +17,11 @@ from rescind.config.redis_client import client_of
 from rescind.config.settings import Settings, SettingsError, settings, without_password
 from rescind.engine.provider_tokens import Tokens
 from rescind.ledger.seal import Seal, SealError
+from rescind.operations.absent_files import (
+    absent_settings,
+    key_is_missing,
+    ledger_file,
+)
 from rescind.operations.credential_checks import credential_checks
 from rescind.operations.findings import Check, Level, redis_checks, status
 from rescind.operations.ledger_checks import ledger_checks
@@ -80,10 +85,13 @@ def _checks(ask: Ask) -> Iterator[Check]:
 
 
 def _settings(chosen: Settings) -> Iterator[Check]:
-    origins = _origins()
+    origins, absent = _origins(), absent_settings(chosen)
     for name, (value, otherwise) in _in_force(chosen).items():
         origin = origins.get(name, otherwise)
-        yield Check(name, Level.OK, f"{value} (from {origin})")
+        missing = name in absent
+        level = Level.ABSENT if missing else Level.OK
+        rest = f": {absent[name]}" if missing else ""
+        yield Check(name, level, f"{value} (from {origin}){rest}")
     for name in sorted(origins.keys() - set(NAMES)):
         near = get_close_matches(name, NAMES, 1, cutoff=0.8)
         if near:
@@ -115,7 +123,7 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
         ),
         "RESCIND_ACCOUNTS": (str(chosen.accounts.resolve()), DEFAULT),
         "RESCIND_API_TOKENS": (
-            "***" if tokens else "none: the HTTP API does not start",
+            "***" if tokens else "none: `rescind up` makes one",
             DEFAULT,
         ),
         "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
@@ -158,12 +166,16 @@ def _http_api(chosen: Settings) -> Check:
     except SettingsError as error:
         return Check("http door", Level.WRONG, str(error), error.problem)
     if not tokens:
-        return Check("http door", Level.OK, "there is no token, so it does not start")
+        says = "there is no token yet: `rescind up` makes one"
+        return Check("http door", Level.OK, says)
     allowed = (f"{one.name} ({', '.join(sorted(one.scopes))})" for one in tokens)
     return Check("http door", Level.OK, f"callers: {', '.join(allowed)}")
 
 
 def _seal(chosen: Settings) -> tuple[Seal | None, Check]:
+    if key_is_missing(chosen):
+        says = "there is none yet: `rescind up` or the first submission makes it"
+        return None, Check("seal key", Level.ABSENT, says)
     try:
         return chosen.seal(), Check("seal key", Level.OK, "it is valid")
     except SealError as error:
@@ -190,8 +202,9 @@ def _redis(chosen: Settings) -> Iterator[tuple[Check, Redis | None]]:
 
 
 def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
-    file = chosen.home / "ledger.db"
-    if chosen.embedded_database and not file.exists():
+    file = ledger_file(chosen)
+    can_be_made = chosen.embedded_database or (file and file.parent.is_dir())
+    if file is not None and not file.exists() and can_be_made:
         says = f"{file} does not exist yet: `rescind up` or `rescind migrate` makes it"
         yield Check("ledger", Level.WARNING, says, "ledger-missing")
         return

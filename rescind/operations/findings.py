@@ -22,8 +22,10 @@ CLOCK_SECONDS = 2.0
 
 
 class Level(IntEnum):
-    """The result of a check. All numbers except WARNING's are exit statuses."""
+    """The result of a check. All numbers from WRONG on are exit statuses."""
 
+    ABSENT = -1
+    """A file or a value that may be missing, and is missing."""
     OK = 0
     WARNING = 1
     WRONG = 2
@@ -38,7 +40,7 @@ class Check:
     level: Level
     says: str
     problem: str | None = None
-    """The name of its section in ``docs/errors.md``; ``None`` if the level is OK."""
+    """The name of its section in ``docs/errors.md``; ``None`` if nothing is wrong."""
 
     def line(self) -> str:
         page = f" (see {anchor(self.problem)})" if self.problem else ""

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from providers.registry import BY_NAME
 from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import State
@@ -66,6 +67,8 @@ def next_step(found: Sequence[Check], standing: Standing | None) -> Step:
         # A warning can wait, except the one that the ledger does not exist yet.
         if check.level >= Level.WRONG or check.problem == "ledger-missing":
             return _against(check)
+    if any(check.problem == "queue-unserved" for check in found):
+        return UP
     return _going_on(standing or Standing(), found)
 
 
@@ -84,7 +87,18 @@ def _against(check: Check) -> Step:
             return UP
         case "ledger-version" if "`rescind migrate`" in check.says:
             return MIGRATE
+        case "base-url-wrong":
+            return _correct("base_url", check)
+        case "credentials-refused":
+            return _correct("the credentials", check)
+    if check.level is Level.UNREACHABLE:
+        return Step(f"{check.what}: {check.says}")
     return Step(f"correct {check.what}: {check.says}")
+
+
+def _correct(part: str, check: Check) -> Step:
+    table = check.what.replace("/", ".")
+    return Step(f"correct {part} of [{table}] in the accounts file, and run this again")
 
 
 def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
@@ -94,16 +108,25 @@ def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
         return HELD
     if standing.begun:
         return NOTHING
-    first = f"rescind cancel {_lane(found)} --wait"
+    first = first_command(*_lane(found))
     return Step(f"all is well: `{first}` cancels a first order", first)
 
 
-def _lane(found: Sequence[Check]) -> str:
-    """A lane that works, in the form of command-line arguments."""
-    good = (c.what.split("/") for c in found if c.level is Level.OK and "/" in c.what)
-    provider, account = next(good, ["PROVIDER", "default"])
+def _lane(found: Sequence[Check]) -> tuple[str, str]:
+    """A lane that works."""
+    good = (c.what for c in found if c.level is Level.OK and "/" in c.what)
+    provider, _, account = next(good, "PROVIDER/default").partition("/")
+    return provider, account
+
+
+def first_command(provider: str, account: str) -> str:
+    """The command that cancels a first order, with the params that it needs."""
     named = "" if account == "default" else f" --account {account}"
-    return f"{provider} ORDER{named}"
+    known = BY_NAME.get(provider)
+    fields = known.params_model.model_fields if known else {}
+    needed = [name for name, field in fields.items() if field.is_required()]
+    params = "".join(f" --param {name}=VALUE" for name in needed)
+    return f"rescind cancel {provider} ORDER{named}{params} --wait"
 
 
 def standing_of(engine: Engine) -> Standing | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +15,12 @@ def explain(error: ValidationError) -> str:
 
     It never shows the value itself, which may be a credential or personal data.
     """
-    return "; ".join(_explain_one(dict(item)) for item in error.errors()[:5])
+    return explain_errors(error.errors())
+
+
+def explain_errors(errors: Sequence[Mapping[str, Any]]) -> str:
+    """Some of the items of a pydantic error, as one sentence without values."""
+    return "; ".join(_explain_one(item) for item in errors[:5])
 
 
 def explain_each(error: ValidationError) -> dict[str, str]:

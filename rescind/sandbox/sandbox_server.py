@@ -1,4 +1,4 @@
-"""The sandbox's process: command line, listening socket and shutdown."""
+"""The sandbox's process: its listening socket, start and shutdown."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import argparse
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from ipaddress import ip_address
 
+from rescind import port_use
+from rescind.port_use import PortTakenError
 from rescind.sandbox.control import ROOT, Control
-from rescind.sandbox.faults import KINDS, known_kinds, known_rate
-from rescind.sandbox.raw_http import Connection, Request
-from rescind.sandbox.sandbox_settings import PLAIN, PROVIDERS, Settings
+from rescind.sandbox.faults import known_kinds, known_rate
+from rescind.sandbox.guide import ACCOUNTS_PATH, accounts_file, guide
+from rescind.sandbox.raw_http import Connection, Reply, Request
+from rescind.sandbox.sandbox_options import PORT, parser, settings_of
 from rescind.sandbox.world import World
 
 BACKLOG = 4096
-NUMBERS = tuple(name for name, kind in PLAIN.items() if kind is not bool)
 
 
 class Listener:
@@ -26,8 +27,9 @@ class Listener:
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         # A socket that is bound but does not listen keeps the port reserved.
-        self._reserve = _bound(host, _free_to_listen(host, port))
+        self._reserve = _bound(host, port)
         self.port: int = self._reserve.getsockname()[1]
+        self.url = _url(host, self.port)
         self._listening: socket.socket | None = None
         self._arriving: set[asyncio.Task[object]] = set()
         self._opening: asyncio.Task[None] | None = None
@@ -84,6 +86,10 @@ class Listener:
     def _handle(self, request: Request, connection: Connection) -> None:
         if request.path.startswith(ROOT):
             connection.answer(self._control.handle(request))
+        elif request.path == "/":
+            connection.answer(_text(guide(self.url)))
+        elif request.path == ACCOUNTS_PATH:
+            connection.answer(_text(accounts_file(self.url)))
         else:
             self.world.exchange.handle(request, connection)
 
@@ -97,72 +103,60 @@ def _bound(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _free_to_listen(host: str, port: int) -> int:
-    """The port; raises ``OSError`` if it is in use, which SO_REUSEPORT would hide."""
-    if port:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((host, port))
-    return port
+def _text(content: str) -> Reply:
+    return Reply(200, content.encode(), kind="text/plain; charset=utf-8")
 
 
-def _loopback(host: str) -> str:
-    """The host if it is a loopback address: the control API needs no password."""
-    with suppress(ValueError):
-        if ip_address(host).is_loopback:
-            return host
-    raise argparse.ArgumentTypeError("must be a loopback address: 127.0.0.1 or ::1")
+def chosen_port(host: str, asked: int | None) -> int:
+    """The port to listen on; 0 for any. Raises ``PortTakenError``.
 
-
-def parser() -> argparse.ArgumentParser:
-    """The command line; every setting that is a number is an option."""
-    made = argparse.ArgumentParser(
-        prog="python -m rescind.sandbox", description="The five providers, simulated."
-    )
-    defaults = Settings()
-    made.add_argument("--host", type=_loopback, default="127.0.0.1")
-    made.add_argument("--port", type=int, default=8900, help="0 for any free port")
-    made.add_argument("--seed", type=int, default=defaults.seed)
-    made.add_argument("--faults", type=float, default=0.0, help="rate, 0 to 1")
-    made.add_argument("--kinds", default=",".join(KINDS), help="separated by commas")
-    made.add_argument("--latency-ms", type=float, default=0.0)
-    made.add_argument("--no-auto", action="store_true", help="only seeded orders exist")
-    for name in NUMBERS:
-        option = f"--{name.replace('_', '-')}"
-        made.add_argument(option, type=PLAIN[name], default=getattr(defaults, name))
-    return made
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    settings = Settings(seed=options.seed)
-    settings.change({name: getattr(options, name) for name in NUMBERS})
-    settings.change({"auto": not options.no_auto})
-    settings.change({"latency_ms": dict.fromkeys(PROVIDERS, options.latency_ms)})
-    return settings
+    If no port was asked for and the usual one is taken, this is said, and another is
+    used.
+    """
+    port = PORT if asked is None else asked
+    if not port or port_use.is_free(host, port):
+        return port
+    if asked is not None:
+        raise PortTakenError(f"{port_use.taken(host, port)}: give another --port")
+    free = port_use.unused(host)
+    says = f"{port_use.taken(host, port)}: port {free} is used instead"
+    print(f"rescind: {says}", file=sys.stderr)
+    return free
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    listener = Listener(options.host, options.port)
+    listener = Listener(options.host, chosen_port(options.host, options.port))
     kinds = known_kinds(kind for kind in options.kinds.split(",") if kind)
     rate = known_rate(options.faults)
-    listener.serve(World(_settings(options), rate, kinds, listener.refuse))
+    listener.serve(World(settings_of(options), rate, kinds, listener.refuse))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     listener.open()
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    print(f"sandbox listening on http://{host}:{listener.port}", flush=True)
+    # All of standard output is one accounts file, which can be redirected as it is.
+    print(f"# sandbox listening on {listener.url}", flush=True)
+    print(accounts_file(listener.url), flush=True)
     await stopped.wait()
     listener.close()
 
 
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; gives back the exit status."""
+    """Serve until SIGTERM or SIGINT; returns the exit status.
+
+    Raises ``PortTakenError`` if another process has the port that was asked for.
+    """
     made = parser()
     options = made.parse_args(argv)
+    if options.accounts:
+        port = PORT if options.port is None else options.port
+        print(accounts_file(_url(options.host, port)), end="")
+        return 0
     try:
         asyncio.run(_serve(options))
     except (OSError, OverflowError, ValueError) as error:
-        made.exit(2, f"sandbox: {error}\n")
+        made.exit(2, f"rescind sandbox: {error}\n")
     return 0

@@ -15,14 +15,17 @@ from typing import Self
 from rescind.config.access_tokens import access, check_host, make_own, rate_of
 from rescind.config.home import RUNNING, Running, write_running
 from rescind.config.settings import CONCURRENCY, Settings
-from rescind.system.embedded_redis import EmbeddedRedis, free_port, listens
+from rescind.system.embedded_redis import EmbeddedRedis, listens
+from rescind.system.port_choice import Wanted
 from rescind.system.programs import Programs, environment
 from rescind.system.service_wait import Patience, StoppedError, UpError
 from rescind.system.supervisor import Lines, Program, Say, Supervisor
 
+USUAL_PORT = 0
+"""Use the usual port: Flower's, or that of ``RESCIND_API_PORT``. If it is taken and
+nobody asked for it, another one is used."""
 FLOWER_PORT = 5555
-API_PORT = 0
-"""Use the port of ``RESCIND_API_PORT``."""
+LOCAL = "127.0.0.1"
 API_SECONDS, RETRY_SECONDS = 15.0, 0.1
 
 
@@ -37,7 +40,7 @@ class System:
         chosen: Settings,
         *,
         concurrency: int = CONCURRENCY,
-        flower_port: int | None = FLOWER_PORT,
+        flower_port: int | None = USUAL_PORT,
         api_port: int | None = None,
         loglevel: str = "WARNING",
         say: Say | None = None,
@@ -47,6 +50,8 @@ class System:
         self.redis_url = ""
         self.flower_url: str | None = None
         self.api_url: str | None = None
+        self.notes: list[str] = []
+        """What the user should know about how the system was started."""
         self._concurrency = concurrency
         self._flower_port = flower_port
         self._api_port = api_port
@@ -107,6 +112,7 @@ class System:
         self._cleanup.enter_context(_only_one(self.home))
         if self._api_port is not None:
             self._prepare_access()
+        self._choose_ports()
         self._cleanup.callback((self.home / RUNNING).unlink, missing_ok=True)
         self._cleanup.callback(self._supervisor.stop)
         if self.settings.embedded_redis:
@@ -117,7 +123,6 @@ class System:
         self._patience.for_ledger(self.settings.database)
         if self._stopping.is_set():
             raise StoppedError
-        self._choose_ports()
         write_running(
             self.home,
             Running(self.redis_url, self.flower_url, os.getpid(), self.api_url),
@@ -133,12 +138,26 @@ class System:
             make_own(self.home)
 
     def _choose_ports(self) -> None:
+        """Choose the port of each server; ``UpError`` if one asked for is taken."""
         if self._flower_port is not None:
-            port = free_port(self._flower_port)
-            self.flower_url = f"http://127.0.0.1:{port}"
+            wanted = Wanted("Flower", LOCAL, self._flower_port, FLOWER_PORT)
+            self.flower_url = f"http://{LOCAL}:{self._port(wanted)}"
         if self._api_port is not None:
-            port = free_port(self._api_port or self.settings.api_port)
-            self.api_url = f"http://{_reached_by(self.settings.api_host)}:{port}"
+            chosen = self.settings
+            # A port of RESCIND_API_PORT was asked for.
+            own = chosen.api_port if "api_port" in chosen.model_fields_set else 0
+            asked = self._api_port or own
+            name = "the HTTP API and dashboard"
+            wanted = Wanted(name, chosen.api_host, asked, chosen.api_port)
+            host = _reached_by(chosen.api_host)
+            self.api_url = f"http://{host}:{self._port(wanted)}"
+
+    def _port(self, wanted: Wanted) -> int:
+        port, note = wanted.choose()
+        if note is not None:
+            self.notes.append(note)
+            self._say("up", note)
+        return port
 
     def _start_redis(self) -> None:
         server = EmbeddedRedis(self.home)

@@ -25,7 +25,7 @@ from rescind.errors.messages import say as say_error
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 from rescind.schedules.rules import load_schedules
 from rescind.system.embedded_redis import EmbeddedError
-from rescind.system.local_system import API_PORT, FLOWER_PORT, System
+from rescind.system.local_system import USUAL_PORT, System
 from rescind.system.service_wait import StoppedError, UpError
 from rescind.system.supervisor import Lines, Say
 
@@ -39,8 +39,8 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def up(
     *,
     concurrency: int = CONCURRENCY,
-    flower_port: int | None = FLOWER_PORT,
-    api_port: int | None = API_PORT,
+    flower_port: int | None = USUAL_PORT,
+    api_port: int | None = USUAL_PORT,
     quiet: bool = False,
 ) -> int:
     """Run the whole system until Ctrl-C; returns the exit status.
@@ -139,7 +139,8 @@ def banner(system: System, accounts: Accounts) -> str:
     if scheduled := _scheduled(chosen):
         lines["Schedule"] = scheduled
     shown = "\n".join(f"  {name:<11}{value}" for name, value in lines.items())
-    return f"Rescind is up; Ctrl-C stops it.\n{shown}\n"
+    notes = "".join(f"  {note}\n" for note in system.notes)
+    return f"Rescind is up; Ctrl-C stops it.\n{shown}\n{notes}"
 
 
 def _scheduled(chosen: Settings) -> str:

@@ -40,14 +40,17 @@ class Terminal:
         self.type(f"{text}\n")
 
     def answer_hidden(self, question: str, text: str) -> None:
-        """Type after the echo is off: the terminal discards earlier input."""
+        self.expect_hidden(question)
+        self.type(f"{text}\n")
+
+    def expect_hidden(self, question: str) -> None:
+        """Wait until the echo is off, too: the terminal discards earlier input."""
         self.expect(question)
         give_up = time.monotonic() + PATIENCE
         while termios.tcgetattr(self._descriptor)[3] & termios.ECHO:
             if time.monotonic() > give_up:
                 raise TimeoutError(f"what is typed for {question!r} would show")
             time.sleep(0.005)
-        self.type(f"{text}\n")
 
     def interrupt(self) -> int:
         """Press Ctrl-C until it ends; its exit status.

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 
 from rescind.cli.app import app
 from rescind.config.actors import command_actor
-from rescind.ledger.storage.side_tables import OPERATOR_ACTION
+from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.cli.test_cli_support import Home

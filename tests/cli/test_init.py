@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,14 +16,21 @@ import pytest
 from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from standardwebhooks import Webhook
 
 from providers.registry import BY_NAME
-from rescind.cli.setup.account_fields import fault, is_secret, ways_in
+from rescind.cli.setup.account_fields import (
+    fault_of_one,
+    is_secret,
+    provider_name,
+    ways_in,
+)
 from rescind.cli.setup.answers import env_value
+from rescind.cli.setup.questions import Asker
 from rescind.config.access_tokens import Scope, access
 from rescind.config.accounts import load_accounts
+from rescind.config.home import write_private
 from rescind.config.settings import Settings
 from rescind.provider.interface import Account
 from tests.cli.terminal import terminal
@@ -33,6 +42,7 @@ SECRET = "s3cret-$that 'is' \"odd\""
 @pytest.fixture
 def home(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     (tmp_path / "accounts.toml").unlink()
+    shutil.rmtree(tmp_path / ".rescind")
     monkeypatch.delenv("RESCIND_REDIS_URL")
     return home
 
@@ -51,9 +61,10 @@ def mode(path: Path) -> int:
 
 def test_the_dialogue_writes_files_that_work(home: Home) -> None:
     with terminal(home.path, home.environment(), "init") as tty:
+        tty.expect("nothing is written before the last answer")
         tty.answer("Provider", "amazon")
         tty.expect("it must be one of iletimerkezi, dukkango,")
-        tty.answer("Provider", "akinon")
+        tty.answer("Provider", "Akinon")
         tty.answer("Account name")
         tty.answer("Log in by", "username+password")
         tty.answer("base_url", "http://shop.example.com")
@@ -68,8 +79,9 @@ def test_the_dialogue_writes_files_that_work(home: Home) -> None:
         tty.answer("Keep its credentials", "here")
         tty.answer_hidden("notpanel key", "hush-hush")
         tty.answer("Another account?")
-        tty.answer("Redis (embedded, own)")
-        tty.answer("PostgreSQL (embedded, own)")
+        tty.answer("Redis: embedded, or your own")
+        tty.answer("embedded SQLite, or your own PostgreSQL", "PostgreSQL")
+        tty.answer_hidden("empty: sqlite", "")
         tty.answer("tokens for the HTTP API?", "y")
         tty.answer("Tokens, as", "shop:everything")
         tty.expect("its scopes must be among submit, read, operate")
@@ -79,7 +91,8 @@ def test_the_dialogue_writes_files_that_work(home: Home) -> None:
         assert tty.end() == 0, tty.shown
     assert SECRET not in tty.shown
     assert "hush-hush" not in tty.shown
-    assert "rescind cancel akinon ORDER --wait" in tty.shown
+    assert "rescind cancel akinon ORDER --param reasons=VALUE --wait" in tty.shown
+    assert "\\n" not in tty.shown
     assert lanes(home) == {"akinon/default": None, "notpanel/second.one": None}
     assert "hush" in (home.path / "accounts.toml").read_text()
     kept = dotenv_values(home.path / ".env")
@@ -103,20 +116,120 @@ def _assert_secrets_are_good_and_were_shown(
     assert kept["RESCIND_WEBHOOK_HOSTS"] == "shop.example.com"
 
 
-@pytest.mark.parametrize("at", ["Provider", "notpanel key", "PostgreSQL"])
-def test_ctrl_c_leaves_nothing_behind(home: Home, at: str) -> None:
-    answers = {"Provider": "notpanel", "Account": "", "Keep": "", "notpanel key": "k"}
-    answers |= {"Another": "", "Redis": "", "PostgreSQL": ""}
+ANSWERS = {
+    "Provider": "akinon",
+    "Account name": "",
+    "Log in by": "token",
+    "base_url": "https://shop.example.com",
+    "Keep its credentials": "",
+    "akinon token": "k",
+    "Another account?": "",
+    "Redis:": "own",
+    "RESCIND_REDIS_URL": "redis://db.example",
+    "PostgreSQL": "postgresql",
+    "RESCIND_DATABASE_URL": "postgresql://u@db.example/x",
+    "HTTP API?": "y",
+    "Tokens, as": "",
+    "webhooks?": "y",
+    "Hosts": "shop.example.com",
+}
+"""Every question, in order, with a valid answer."""
+
+
+@pytest.mark.parametrize("way_out", ["Ctrl-C", "Ctrl-D"])
+def test_a_key_leaves_and_nothing_is_written(home: Home, way_out: str) -> None:
     with terminal(home.path, home.environment(), "init") as tty:
-        for question, answer in answers.items():
-            if question == at:
-                tty.expect(question)
-                break
-            ask = tty.answer_hidden if question == "notpanel key" else tty.answer
-            ask(question, answer)
-        assert tty.interrupt() == 130
+        tty.answer("Provider", "notpanel")
+        tty.answer("Account name")
+        tty.answer("Keep its credentials")
+        tty.expect_hidden("notpanel key")
+        if way_out == "Ctrl-D":
+            tty.type("\x04")
+        assert (tty.interrupt() if way_out == "Ctrl-C" else tty.end()) == 130
     assert "nothing was written" in tty.shown
     assert list(home.path.iterdir()) == []
+
+
+class Typist:
+    """Types an answer to each question, and leaves at one of them."""
+
+    def __init__(self, leaves_at: int, by: str) -> None:
+        self.asked: list[str] = []
+        self._leaves_at, self._by = leaves_at, by
+
+    def __call__(self, question: str, default: str, **_: object) -> str:
+        self.asked.append(question)
+        if len(self.asked) > self._leaves_at:
+            return self._by
+        found = (answer for name, answer in ANSWERS.items() if name in question)
+        return next(found) or default
+
+
+@pytest.mark.parametrize("place", range(len(ANSWERS)))
+def test_q_leaves_at_every_question(
+    home: Home, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    typist = Typist(place, "Q" if place % 2 else "q")
+    monkeypatch.setattr("typer.prompt", typist)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    done = home.run("init")
+    assert (done.status, done.out) == (130, "")
+    assert "nothing was written" in done.err
+    assert len(typist.asked) == place + 1
+    assert list(home.path.iterdir()) == []
+
+
+def test_every_question_was_asked_when_all_are_answered(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typist = Typist(len(ANSWERS), "q")
+    monkeypatch.setattr("typer.prompt", typist)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert home.run("init").status == 0
+    assert len(typist.asked) == len(ANSWERS)
+
+
+def test_an_empty_answer_says_how_to_leave(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["", "", "given"])
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: next(answers))
+    assert Asker(interactive=True).text("Name", option="--name") == "given"
+    assert capsys.readouterr().err.count("an answer is needed; q leaves") == 2
+
+
+@pytest.mark.parametrize("fails", [".env", "accounts.toml"])
+def test_a_failed_write_leaves_both_files_as_they_were(
+    home: Home, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    home.write("accounts.toml", "# mine\n")
+
+    def write(path: Path, text: str) -> None:
+        if path.name == fails and path.parent == Path():
+            raise OSError(28, "No space left on device", str(path))
+        write_private(path, text)
+
+    monkeypatch.setattr("rescind.cli.setup.file_placement.write_private", write)
+    monkeypatch.setenv("NOTPANEL_KEY", "k")
+    done = home.run("init", "--add", "--provider", "notpanel")
+    assert done.status == 3
+    assert (home.path / "accounts.toml").read_text() == "# mine\n"
+    assert not (home.path / ".env").exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("NotPanel", "notpanel"),
+        (" iThink ", "ithink"),
+        ("Dükkango", "dukkango"),
+        ("İletiMerkezi", "iletimerkezi"),
+        ("iletımerkezi", "iletimerkezi"),
+        ("AKINON", "akinon"),
+    ],
+)
+def test_a_provider_is_known_in_any_case(written: str, name: str) -> None:
+    assert provider_name(written) == name
 
 
 def test_a_service_of_ones_own_is_written_with_a_seal_key(home: Home) -> None:
@@ -126,11 +239,11 @@ def test_a_service_of_ones_own_is_written_with_a_seal_key(home: Home) -> None:
         tty.answer("Keep")
         tty.answer_hidden("notpanel key", "k")
         tty.answer("Another account?")
-        tty.answer("Redis (embedded, own)", "own")
+        tty.answer("Redis: embedded, or your own", "own")
         tty.answer_hidden("RESCIND_REDIS_URL", "http://x")
         tty.expect("RESCIND_REDIS_URL is not the URL of a Redis")
         tty.answer_hidden("RESCIND_REDIS_URL", "redis://:hush@db.example:6379/0")
-        tty.answer("PostgreSQL (embedded, own)", "own")
+        tty.answer("embedded SQLite, or your own PostgreSQL", "postgresql")
         tty.answer_hidden("RESCIND_DATABASE_URL", "mysql://x/y")
         tty.expect("only sqlite:/// and")
         tty.answer_hidden(
@@ -246,16 +359,47 @@ def test_only_the_credentials_of_one_way_are_asked_for() -> None:
     assert [is_secret(provider, name) for name in ("one", "other")] == [True, False]
 
 
+class Formal(Lenient):
+    """An account model whose credentials have a format."""
+
+    one: SecretStr | None = Field(default=None, pattern=r"^[0-9]{8}$")
+    other: str | None = Field(default=None, pattern=r"^user-.+$")
+    tenant: int
+    login: str | None = Field(default=None, min_length=50)
+
+
+def test_a_placeholder_is_not_checked_as_a_value() -> None:
+    provider = cast("Any", SimpleNamespace(account_model=Formal))
+    assert ways_in(provider) == [("tenant", "one"), ("tenant", "other")]
+    way = ("tenant", "other")
+    assert fault_of_one(provider, way, "other", "user-1") is None
+    assert fault_of_one(provider, way, "tenant", "12") is None
+    for name, value in {"other": "x", "tenant": "x", "base_url": "x"}.items():
+        assert str(fault_of_one(provider, way, name, value)).startswith(f"{name}:")
+    plain = fault_of_one(provider, way, "base_url", "http://host.example")
+    assert "base_url is plain http" in str(plain)
+
+
+def valid(provider: Any, names: Iterable[str]) -> bool:
+    values = dict.fromkeys(names, "x")
+    try:
+        provider.account_model.model_validate(
+            {"base_url": "https://x.example"} | values
+        )
+    except ValidationError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("name", BY_NAME)
 def test_each_way_in_is_complete_and_minimal(name: str) -> None:
     provider = BY_NAME[name]
     ways = ways_in(provider)
     assert ways
     for way in ways:
-        assert fault(provider, dict.fromkeys(way, "x")) is None
+        assert valid(provider, way)
         for left_out in way:
-            rest = dict.fromkeys(set(way) - {left_out}, "x")
-            assert fault(provider, rest) is not None
+            assert not valid(provider, set(way) - {left_out})
     hidden = {one for way in ways for one in way if is_secret(provider, one)}
     assert hidden == {one for way in ways for one in way} - {"username"}
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.cli.test_cli_support import UUID, Home
+from tests.cli.test_cli_support import ROOT, UUID, Home
 
 
 def test_show_by_id_and_by_path(home: Home) -> None:
@@ -115,10 +117,163 @@ def test_wait_for_one_that_was_withdrawn_ends_with_1(home: Home) -> None:
     assert home.run("cancel", "notpanel", "ord_1", "--wait", "5").status == 1
 
 
+def failed(home: Home, *orders: str, group: str = "g") -> None:
+    home.run("cancel", "notpanel", *orders, "--group", group)
+    for order in orders:
+        home.end("failed", "attempts_exhausted", order)
+
+
+def test_retry_by_filters_takes_only_those_that_all_filters_name(home: Home) -> None:
+    failed(home, "ord_1", "ord_2")
+    failed(home, "ord_3", group="other")
+    home.run("cancel", "ithink", "86210010463", "--group", "g")
+    home.end("failed", "attempts_exhausted", "86210010463")
+    home.run("cancel", "notpanel", "ord_4", "--group", "g")
+    home.end("expired", "deadline_passed", "ord_4")
+    chosen = ("--state", "failed", "--group", "g", "--provider", "notpanel")
+    none = home.run("retry", *chosen, "--reason", "unresolved", "--yes", "--json")
+    assert (none.status, none.records) == (0, [])
+    done = home.run(
+        "retry", *chosen, "--reason", "attempts_exhausted", "--yes", "--json"
+    )
+    assert done.status == 0, done.err
+    assert {one["order"] for one in done.records} == {"ord_1", "ord_2"}
+    assert "2 cancellations chosen by the filters" in done.err
+    rest = home.run("list", "--state", "failed", "--json").records
+    assert {one["order"] for one in rest} == {"ord_3", "86210010463"}
+
+
+def test_filters_retry_nothing_before_their_number_is_confirmed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed(home, "ord_1", "ord_2")
+    done = home.run("retry", "--group", "g")
+    assert done.status == 2
+    assert "the filters choose 2 cancellations" in done.err
+    assert "--yes" in done.err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    assert home.run("retry", "--group", "g").status == 130
+    assert len(home.run("list", "--state", "failed", "--json").records) == 2
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
+    assert home.run("retry", "--group", "g").status == 0
+    assert home.run("list", "--state", "failed", "--json").records == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "give the ids to retry, or a filter"),
+        (["x", "--state", "failed"], "give either ids or filters, not both"),
+        (["--state", "queued"], "it must be one of requested, rejected,"),
+        (["--reason", "bad-luck"], "--reason must be one of confirmed,"),
+        (["--provider", "nobody"], "provider must be one of"),
+    ],
+)
+def test_retry_refuses_words_that_choose_nothing(
+    home: Home, words: list[str], says: str
+) -> None:
+    done = home.run("retry", *words)
+    assert done.status == 2
+    assert says in done.err
+
+
+@pytest.mark.parametrize("url", ["", "redis://127.0.0.1:1/0"])
+def test_retry_needs_no_redis(
+    home: Home, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    failed(home, "ord_1")
+    monkeypatch.setenv("RESCIND_REDIS_URL", url)
+    done = home.run("retry", "notpanel/default/ord_1", "--json")
+    assert done.status == 0
+    assert done.records[0]["state"] == "queued"
+    assert "the workers could not be notified" in done.err
+
+
+@pytest.mark.parametrize(
+    "words", [["list", "--state"], ["retry", "--state"], ["webhooks", "--state"]]
+)
+def test_a_word_outside_a_closed_vocabulary_is_answered_with_the_vocabulary(
+    home: Home, words: list[str]
+) -> None:
+    done = home.run(*words, "gone")
+    assert done.status == 2
+    assert "Value error" not in done.err
+    assert "it must be one of " in done.err
+
+
+def test_no_option_of_ours_leaves_its_vocabulary_to_the_library() -> None:
+    found = []
+    for path in (ROOT / "rescind" / "cli").glob("*.py"):
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if re.search(r"^class \w+\((Str)?Enum|Literal\[", line):
+                found.append(f"{path.name}:{number}")
+    assert found == []
+
+
 def test_retry_needs_a_time_in_the_future(home: Home) -> None:
     done = home.run("retry", "x", "--cancel-before", "2020-01-01T00:00:00Z")
     assert done.status == 2
     assert "has passed" in done.err
+
+
+# --- a folder without a ledger ------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(home: Home) -> Home:
+    """A folder that was never set up."""
+    shutil.rmtree(home.path / ".rescind")
+    (home.path / "accounts.toml").unlink()
+    return home
+
+
+NEEDING_A_LEDGER = [
+    ["list"],
+    ["show", "x"],
+    ["retry", "x"],
+    ["lanes"],
+    ["hold", "notpanel/default"],
+    ["resume", "notpanel/default"],
+    ["cancel", "notpanel", "ord_1"],
+    ["webhooks"],
+    ["prune", "--older-than", "9d"],
+    ["seal-key", "--rotate"],
+]
+
+
+@pytest.mark.parametrize("words", NEEDING_A_LEDGER, ids=" ".join)
+def test_a_wrong_folder_is_reported_and_nothing_is_created(
+    elsewhere: Home, words: list[str]
+) -> None:
+    done = elsewhere.run(*words)
+    assert (done.status, done.out) == (3, "")
+    assert f"{elsewhere.path}/.rescind/ledger.db does not exist" in done.err
+    assert "Did you mean another folder?" in done.err
+    assert "`rescind init` sets this folder up" in done.err
+    assert list(elsewhere.path.iterdir()) == []
+
+
+def test_env_in_a_wrong_folder_creates_nothing(
+    elsewhere: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RESCIND_REDIS_URL")
+    done = elsewhere.run("env")
+    assert (done.status, done.out) == (3, "")
+    assert "Did you mean another folder?" in done.err
+    assert list(elsewhere.path.iterdir()) == []
+
+
+def test_a_folder_that_was_just_set_up_has_no_ledger_until_something_is_submitted(
+    home: Home,
+) -> None:
+    shutil.rmtree(home.path / ".rescind")
+    done = home.run("list")
+    assert done.status == 3
+    assert "`rescind up` or the first submission makes it" in done.err
+    assert not (home.path / ".rescind").exists()
+    assert home.run("cancel", "notpanel", "ord_1").status == 0
+    assert len(home.run("list", "--json").records) == 1
 
 
 def test_lanes_hold_and_resume(home: Home) -> None:
@@ -254,7 +409,6 @@ def test_an_invalid_seal_key(home: Home, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_ledger_of_a_newer_version(home: Home) -> None:
-    home.run("list")
     engine = create_engine(f"sqlite:///{home.path}/.rescind/ledger.db")
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'zz'"))
@@ -267,6 +421,7 @@ def test_a_ledger_of_a_newer_version(home: Home) -> None:
 
 
 def test_a_home_that_is_a_file(home: Home) -> None:
+    shutil.rmtree(home.path / ".rescind")
     home.write(".rescind", "")
     done = home.run("list")
     assert done.status == 2

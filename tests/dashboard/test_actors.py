@@ -20,7 +20,7 @@ from rescind.dashboard.sessions import Session
 from rescind.ledger.changes.lane_states import LaneState, read_lane
 from rescind.ledger.reading.queries import history
 from rescind.ledger.states import State
-from rescind.ledger.storage.side_tables import OPERATOR_ACTION
+from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions, receiver_trial, resending, withdrawal
@@ -195,9 +195,7 @@ def test_what_a_route_changes_has_its_actor(stage: Stage, path: str) -> None:
     assert set(actors(stage.ledger)) == {actor}
 
 
-@pytest.mark.parametrize(
-    "module", [actions, receiver_trial, resending, withdrawal]
-)
+@pytest.mark.parametrize("module", [actions, receiver_trial, resending, withdrawal])
 def test_no_operation_can_be_asked_for_without_an_actor(module: Any) -> None:
     """An operation that writes names its actor, and has no default for it."""
     for name, one in inspect.getmembers(module, inspect.isfunction):

@@ -19,7 +19,7 @@ from rescind.dashboard.sessions import LASTS, Sessions
 from rescind.dashboard.sign_in import FAILURES
 from rescind.ledger.seal import Seal, SealError, new_key
 from rescind.ledger.storage.ended_sessions import end_sessions
-from rescind.ledger.storage.side_tables import ENDED_SESSION
+from rescind.ledger.storage.operator_tables import ENDED_SESSION
 from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.dashboard.stage import (
     OPERATOR,

@@ -198,6 +198,15 @@ def test_a_row_with_a_dead_lease_is_lost() -> None:
     assert not verdict.unfinished
 
 
+@pytest.mark.parametrize("state", ["queued", "sending", "verifying", "requested"])
+def test_the_demo_itself_calls_an_open_row_not_finished_and_never_lost(
+    state: str,
+) -> None:
+    open_row = row(state, due_at=(NOW - timedelta(days=1)).isoformat())
+    verdict = compare([], [open_row], [], None)
+    assert (verdict.lost, len(verdict.unfinished)) == ((), 1)
+
+
 def test_an_accepted_cancellation_without_a_row_is_lost() -> None:
     accepted = {("notpanel", "default", "o1"), ("notpanel", "default", "o2")}
     held = order("cancelled", CANCEL)

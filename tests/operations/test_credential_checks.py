@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
 
 from providers.registry import BY_NAME
+from rescind.cli.setup.account_fields import ways_in
 from rescind.config.accounts import Accounts, LaneConfig
 from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.operations.credential_checks import credential_checks
 from rescind.operations.findings import Check, Level
 from rescind.provider.http import Evidence, Exchange
+from rescind.provider.http_messages import Reply
+from rescind.provider.interface import WithLogin
 from rescind.provider.outcomes import Held
 from tests.providers.conftest import Wire, wire
 
@@ -43,14 +47,46 @@ def test_the_verdict_on_a_403_depends_on_who_answers(
     assert ("credentials" in found.says) == (body == SUSPENDED)
 
 
+@pytest.mark.parametrize("name", sorted(set(BY_NAME) - {"akinon", "dukkango"}))
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, "{}"), (404, PAGE), (405, PAGE), (200, "<html><h1>Welcome</h1></html>")],
+)
+def test_a_wrong_address_does_not_blame_the_credentials(
+    wire: Wire, name: str, status: int, body: str
+) -> None:
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n"
+    wire.answers(f"{head}Location: https://elsewhere.example/\r\n\r\n", body)
+    base = f"http://{wire.host}:{wire.port}"
+    (way,) = ways_in(BY_NAME[name])
+    found = checked(name, base_url=base, **dict.fromkeys(way, "k"))
+    assert (found.level, found.problem) == (Level.WRONG, "base-url-wrong")
+    assert "correct its base_url" in found.says
+    assert "correct its credentials" not in found.says
+
+
+@pytest.mark.parametrize("name", ["akinon", "dukkango"])
+def test_a_login_at_a_wrong_address_does_not_blame_the_credentials(name: str) -> None:
+    provider = BY_NAME[name]
+    assert isinstance(provider, WithLogin)
+    held = provider.parse_login(Reply(404, {}, b"{}"), datetime.now(UTC))
+    assert isinstance(held, Held)
+    tokens = cast("Tokens", NoLogin(held, 404))
+    way = ways_in(provider)[-1]
+    base = "https://shop.example"
+    found = checked(name, tokens, base_url=base, **dict.fromkeys(way, "k"))
+    assert (found.level, found.problem) == (Level.WRONG, "base-url-wrong")
+
+
 class NoLogin:
     """Tokens whose login is held, for the reason ``held``."""
 
-    def __init__(self, held: Held) -> None:
-        self.held = held
+    def __init__(self, held: Held, status: int = 403) -> None:
+        self.held, self.status = held, status
 
     def get(self, *_: object) -> NoToken:
-        return NoToken(Exchange(Evidence.ANSWERED, self.held), self.held.why)
+        answer = Exchange(Evidence.ANSWERED, self.held, self.status)
+        return NoToken(answer, self.held.why)
 
 
 @pytest.mark.parametrize("by_gateway", [True, False])

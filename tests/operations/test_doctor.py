@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,7 @@ from tests.worker.threads import started
 @pytest.fixture
 def home(home: Home) -> Home:
     home.write("accounts.toml", "")
+    (home.path / ".rescind" / "ledger.db").unlink()
     return home
 
 
@@ -47,7 +49,7 @@ def checks(home: Home) -> dict[str, dict[str, Any]]:
     found = home.run("doctor", "--json").records
     # Every check that is not OK names its section in docs/errors.md.
     for one in found:
-        assert (one["level"] == "ok") == (one["problem"] is None)
+        assert (one["level"] in ("ok", "absent")) == (one["problem"] is None)
         assert one["problem"] is None or one["problem"] in PROBLEMS
     return {one["what"]: one for one in found}
 
@@ -63,7 +65,9 @@ def test_settings_are_shown_with_their_origin_and_no_secret(
     found = checks(home)
     assert found["RESCIND_API_TOKENS"]["says"] == "*** (from the environment)"
     assert found["http door"]["says"] == "callers: ann (read, submit)"
-    assert found["RESCIND_ACCOUNTS"]["says"] == f"{home.path}/mine.toml (from .env)"
+    says = found["RESCIND_ACCOUNTS"]["says"]
+    assert says == f"{home.path}/mine.toml (from .env): it does not exist"
+    assert found["RESCIND_ACCOUNTS"]["level"] == "absent"
     assert found["RESCIND_HOME"]["says"].endswith("(from the default)")
     assert found["RESCIND_DATABSE_URL"]["level"] == "warning"
     says = found["RESCIND_DATABSE_URL"]["says"]
@@ -224,13 +228,35 @@ def test_the_ledger(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         "postgresql+psycopg://u:hush@127.0.0.1:1/x": "unreachable",
         "nonsense": "wrong",
         "mysql://h/x": "wrong",
-        f"sqlite:///{home.path}/new.db": "wrong",
+        f"sqlite:///{home.path}/new.db": "warning",
         f"sqlite:///{home.path}/accounts.toml/x": "unreachable",
     }.items():
         monkeypatch.setenv("RESCIND_DATABASE_URL", url)
         found = checks(home)["ledger"]
         assert found["level"] == level, url
         assert "hush" not in found["says"]
+    assert not (home.path / "new.db").exists()
+
+
+def test_nothing_that_is_missing_is_ok_and_nothing_is_created(home: Home) -> None:
+    shutil.rmtree(home.path / ".rescind")
+    (home.path / "accounts.toml").unlink()
+    found = checks(home)
+    for name in ("HOME", "DATABASE_URL", "ACCOUNTS", "SCHEDULES", "SEAL_KEY"):
+        assert found[f"RESCIND_{name}"]["level"] == "absent", name
+    assert found["seal key"]["level"] == "absent"
+    assert found["ledger"]["level"] == "warning"
+    assert found["accounts"]["level"] == "wrong"
+    assert list(home.path.iterdir()) == []
+
+
+def test_what_is_there_is_ok(home: Home) -> None:
+    home.run("migrate")
+    home.run("cancel", "notpanel", "ord_1")
+    home.write("schedules.toml", "")
+    found = checks(home)
+    for name in ("HOME", "DATABASE_URL", "ACCOUNTS", "SCHEDULES", "SEAL_KEY"):
+        assert found[f"RESCIND_{name}"]["level"] == "ok", name
 
 
 def test_postgresql(
@@ -346,7 +372,8 @@ def test_credentials_are_checked_by_a_call_without_a_side_effect(
     assert "the lane is held" in found["dukkango/default"]["says"]
 
 
-def test_a_login_is_tried(home: Home) -> None:
+def test_a_login_is_tried(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESCIND_SEAL_KEY", new_key())
     with provider(401, {"detail": "no"}) as (url, asked):
         home.write(
             "accounts.toml",

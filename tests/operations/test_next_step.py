@@ -36,6 +36,8 @@ checks = st.builds(
     says=st.text(),
     problem=st.sampled_from(list(PROBLEMS)),
 )
+NO_WORKER = Check("workers", Level.WARNING, "no worker has swept", "queue-unserved")
+REASON = "--param reason_id=VALUE"
 
 
 @pytest.mark.parametrize(
@@ -48,12 +50,14 @@ checks = st.builds(
         (
             [OK, LANE],
             Standing(),
-            "rescind cancel dukkango ORDER --account branch-7 --wait",
+            f"rescind cancel dukkango ORDER --account branch-7 {REASON} --wait",
         ),
         ([OK, READABLE], Standing(), "rescind cancel PROVIDER ORDER --wait"),
         ([OK], Standing(begun=True, held=True), "rescind lanes"),
         ([OK], Standing(begun=True, held=True, failed=True), FAILED.run),
         ([OK], BEGUN, None),
+        ([OK, LANE, NO_WORKER], Standing(), "rescind up"),
+        ([OK, NO_WORKER], Standing(begun=True, failed=True), "rescind up"),
     ],
 )
 def test_the_most_urgent_step_comes_first(
@@ -79,6 +83,16 @@ def test_no_step_claims_that_all_is_well_while_a_check_is_wrong(
 def test_without_accounts_nothing_else_comes_first(found: list[Check]) -> None:
     others = [one for one in found if one.problem != "accounts-missing"]
     assert next_step([*others, NO_ACCOUNTS], BEGUN) == INIT
+
+
+@pytest.mark.parametrize(
+    ("problem", "part"),
+    [("base-url-wrong", "base_url"), ("credentials-refused", "the credentials")],
+)
+def test_the_step_names_what_is_wrong_with_an_account(problem: str, part: str) -> None:
+    refused = Check("notpanel/second", Level.WRONG, "no", problem)
+    says = next_step([OK, refused], Standing()).says
+    assert says.startswith(f"correct {part} of [notpanel.second] in the accounts file")
 
 
 # --- as doctor says it ----------------------------------------------------------------

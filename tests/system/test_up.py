@@ -343,7 +343,7 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in up.said
 
 
-def test_a_flower_port_in_use_is_replaced(tmp_path: Path) -> None:
+def test_a_redis_port_in_use_is_replaced(tmp_path: Path) -> None:
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()

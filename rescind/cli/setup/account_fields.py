@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Any, get_args
 
 from pydantic import SecretStr, ValidationError
 
 from rescind.provider.interface import Provider
-from rescind.provider.validation_errors import explain
+from rescind.provider.validation_errors import explain_errors
 
 PLACEHOLDER = "placeholder"
+"""Stands for a credential that is not known yet. It is never checked as a value."""
 NOWHERE = "https://placeholder.example"
 Way = tuple[str, ...]
 """Credentials that together are enough to log in."""
+
+
+def provider_name(written: str) -> str:
+    """The registered form of a provider's name: NotPanel, Dükkango, İletiMerkezi."""
+    # Unicode does not decompose the Turkish dotless i.
+    small = written.strip().casefold().replace("ı", "i")
+    plain = unicodedata.normalize("NFKD", small)
+    return plain.encode("ascii", "ignore").decode()
 
 
 def ways_in(provider: Provider[Any]) -> list[Way]:
@@ -28,7 +38,7 @@ def ways_in(provider: Provider[Any]) -> list[Way]:
         for more in combinations(others, size):
             way = (*needed, *more)
             known = any(set(one) <= set(way) for one in found)
-            if not known and fault(provider, dict.fromkeys(way, PLACEHOLDER)) is None:
+            if not known and _together(provider, _placeholders(provider, way)) is None:
                 found.append(way)
     return found
 
@@ -43,21 +53,46 @@ def is_secret(provider: Provider[Any], name: str) -> bool:
     return kind is SecretStr or SecretStr in get_args(kind)
 
 
-def fault(provider: Provider[Any], values: Mapping[str, str]) -> str | None:
-    """The fault of these settings of an account; ``None`` if they are valid."""
-    base = {"base_url": NOWHERE} if needs_base_url(provider) else {}
-    try:
-        provider.account_model.model_validate({**base, **values})
-    except ValidationError as error:
-        return explain(error)
-    return None
-
-
 def fault_of_one(
     provider: Provider[Any], way: Way, name: str, value: str
 ) -> str | None:
     """The fault of one answer, independent of the other answers."""
-    return fault(provider, {**dict.fromkeys(way, PLACEHOLDER), name: value})
+    others = {**_placeholders(provider, way), **_base(provider)}
+    others.pop(name, None)
+    try:
+        provider.account_model.model_validate({**others, name: value})
+    except ValidationError as error:
+        ours = [one for one in error.errors() if not set(one["loc"][:1]) & set(others)]
+        if ours:
+            return explain_errors(ours)
+    return _together(provider, {**others, name: _typed(provider, name, value)})
+
+
+def _together(provider: Provider[Any], values: Mapping[str, Any]) -> str | None:
+    """The fault of the values as a set; the form of each value is not checked."""
+    model = provider.account_model
+    decorators = model.__pydantic_decorators__.model_validators.values()
+    try:
+        settings: dict[str, Any] = {**_base(provider), **values}
+        account = model.model_construct(**settings)
+        for one in decorators:
+            if one.info.mode == "after":
+                one.func(account)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _placeholders(provider: Provider[Any], names: Iterable[str]) -> dict[str, object]:
+    return {name: _typed(provider, name, PLACEHOLDER) for name in names}
+
+
+def _typed(provider: Provider[Any], name: str, value: str) -> object:
+    return SecretStr(value) if is_secret(provider, name) else value
+
+
+def _base(provider: Provider[Any]) -> dict[str, object]:
+    return {"base_url": NOWHERE} if needs_base_url(provider) else {}
 
 
 def variable(provider: str, account: str, name: str) -> str:

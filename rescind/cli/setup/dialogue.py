@@ -15,6 +15,7 @@ from rescind.cli.setup.account_fields import (
     fault_of_one,
     is_secret,
     needs_base_url,
+    provider_name,
     variable,
     ways_in,
 )
@@ -29,7 +30,11 @@ from rescind.provider.interface import Provider
 def dialogue(
     ask: Asker, given: Given, taken: set[tuple[str, str]], *, add: bool
 ) -> Answers:
-    """Ask all questions. ``taken`` are the accounts that exist already."""
+    """Ask all questions. ``taken`` are the accounts that exist already.
+
+    Raises ``typer.Abort`` if the user leaves.
+    """
+    ask.say_how_to_leave()
     accounts = list(_accounts(ask, given, taken))
     if add:
         return Answers(accounts, {})
@@ -51,7 +56,11 @@ def _accounts(
 
 def _account(ask: Asker, given: Given, taken: set[tuple[str, str]]) -> AccountAnswer:
     name = ask.choice(
-        "Provider", list(BY_NAME), option="--provider", given=given.provider
+        "Provider",
+        list(BY_NAME),
+        option="--provider",
+        given=given.provider,
+        form=provider_name,
     )
     provider = BY_NAME[name]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -37,12 +37,29 @@ def place(accounts: Path, answers: Answers) -> list[Path]:
     table = _behind(accounts, answers.accounts_toml(), HEAD)
     variables = _behind(ENV, answers.env_text(), "")
     _check(table, variables, answers)
-    written = []
-    for path, text in ((ENV, variables), (accounts, table)):
-        if text is not None:
+    contents = {ENV: variables, accounts: table}
+    return _written({path: text for path, text in contents.items() if text is not None})
+
+
+def _written(contents: Mapping[Path, str]) -> list[Path]:
+    """Write all files, or none: after a failure, each has its former content."""
+    before = {path: path.read_bytes() if path.exists() else None for path in contents}
+    try:
+        for path, text in contents.items():
             write_private(path, text)
-            written.append(path)
-    return written
+    except BaseException:
+        for path, former in before.items():
+            _restore(path, former)
+        raise
+    return list(contents)
+
+
+def _restore(path: Path, former: bytes | None) -> None:
+    with suppress(OSError):
+        if former is None:
+            path.unlink(missing_ok=True)
+        elif path.read_bytes() != former:
+            path.write_bytes(former)
 
 
 def _behind(path: Path, text: str, head: str) -> str | None:

@@ -6,11 +6,12 @@ import base64
 import os
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from rescind.cli.setup.given_options import Given
-from rescind.cli.setup.questions import Asker
+from rescind.cli.setup.questions import Asker, Fault
 from rescind.config.access_tokens import access
 from rescind.config.ledger_url import opened
 from rescind.config.settings import Settings, SettingsError
@@ -20,7 +21,6 @@ from rescind.ledger.seal import new_key
 TOKENS = "backend:submit+read,operator:submit+read+operate"
 SECRET_BYTES = 32
 """The length of a webhook secret; the specification asks for 24 to 64."""
-OWN = ("embedded", "own")
 Made = tuple[str, str]
 """A variable's name and its value."""
 
@@ -48,27 +48,41 @@ def webhook_secret() -> str:
 
 
 def _where_it_runs(ask: Asker, given: Given) -> Iterator[Made]:
-    redis = _url(ask, "RESCIND_REDIS_URL", "Redis", given.redis_url)
+    redis = _url(ask, REDIS, given.redis_url)
     if redis:
-        yield "RESCIND_REDIS_URL", redis
-    name = "RESCIND_DATABASE_URL"
-    ledger = _url(ask, name, "PostgreSQL", given.database_url)
+        yield REDIS.variable, redis
+    ledger = _url(ask, LEDGER, given.database_url)
     if ledger:
-        yield name, ledger
+        yield LEDGER.variable, ledger
         # With a database URL, settings no longer read the embedded ledger's key.
         if not os.environ.get("RESCIND_SEAL_KEY"):
             yield "RESCIND_SEAL_KEY", new_key()
 
 
-def _url(ask: Asker, name: str, what: str, given: str | None) -> str:
-    if given is None and os.environ.get(name):
+def _url(ask: Asker, service: Service, given: str | None) -> str:
+    """The service's URL; empty if the embedded one is used, or a variable names one."""
+    if given is None and os.environ.get(service.variable):
         return ""
     if given is None:
-        own = ask.choice(what, OWN, option=f"--{what.lower()}", default="embedded")
-        if own == "embedded":
+        choices = (service.embedded, service.own)
+        chosen = ask.choice(
+            service.question,
+            choices,
+            option=service.option,
+            default=service.embedded,
+            form=str.lower,
+        )
+        if chosen == service.embedded:
             return ""
-    question = f"{name} (not shown: it may hold a password)"
-    return ask.text(question, option=name, given=given, hidden=True, fault=FAULTS[name])
+    question = f"{service.variable} (not shown; empty: {service.embedded})"
+    return ask.text(
+        question,
+        option=service.variable,
+        given=given,
+        hidden=True,
+        may_be_empty=True,
+        fault=service.fault,
+    )
 
 
 def redis_fault(url: str) -> str | None:
@@ -89,7 +103,34 @@ def database_fault(url: str) -> str | None:
     return None
 
 
-FAULTS = {"RESCIND_REDIS_URL": redis_fault, "RESCIND_DATABASE_URL": database_fault}
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that is either embedded or the user's own, which a URL names."""
+
+    question: str
+    embedded: str
+    own: str
+    option: str
+    variable: str
+    fault: Fault
+
+
+REDIS = Service(
+    "Redis: embedded, or your own",
+    embedded="embedded",
+    own="own",
+    option="--redis",
+    variable="RESCIND_REDIS_URL",
+    fault=redis_fault,
+)
+LEDGER = Service(
+    "Database of the ledger: embedded SQLite, or your own PostgreSQL",
+    embedded="sqlite",
+    own="postgresql",
+    option="--postgresql",
+    variable="RESCIND_DATABASE_URL",
+    fault=database_fault,
+)
 
 
 def _tokens(ask: Asker, given: Given) -> Mapping[str, str]:
@@ -126,9 +167,10 @@ def _webhook_hosts(ask: Asker, given: Given) -> str:
     if given.webhook_hosts is None and not ask.confirm("Send outcomes by webhooks?"):
         return ""
     return ask.text(
-        "Hosts that webhooks may be sent to, separated by commas",
+        "Hosts that webhooks may be sent to, separated by commas (empty: no webhooks)",
         option="--webhook-hosts",
         given=given.webhook_hosts,
+        may_be_empty=True,
         fault=_hosts_fault,
     )
 

@@ -29,7 +29,8 @@ from sqlalchemy import (
 from rescind.ledger.changes.word_deletion import forget_words
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.side_tables import DELIVERY, OPERATOR_ACTION, WAITING
+from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
+from rescind.ledger.storage.side_tables import DELIVERY, WAITING
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
 

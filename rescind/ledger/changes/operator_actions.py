@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert
 
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.side_tables import OPERATOR_ACTION
+from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 
 Lane = tuple[str, str]
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from rescind.ledger.reading.queries import stamp
-from rescind.ledger.storage.side_tables import OPERATOR_ACTION
+from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 
 A = OPERATOR_ACTION.c
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, delete, select
 
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.side_tables import ENDED_SESSION
+from rescind.ledger.storage.operator_tables import ENDED_SESSION
 from rescind.ledger.storage.upsert import insert_into
 
 E = ENDED_SESSION.c

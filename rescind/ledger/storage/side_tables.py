@@ -42,17 +42,6 @@ class QuietTarget(SQLModel, table=True):
     until: int = Field(sa_column=_number())
 
 
-class EndedSession(SQLModel, table=True):
-    """A session of the dashboard, or all of an actor's, ended before they expired."""
-
-    __tablename__: ClassVar[str] = "ended_session"
-
-    subject: str = Field(sa_column=_text(key=True))
-    ended_at: int = Field(sa_column=_number())
-    until: int = Field(sa_column=_number())
-    """When the row is not needed any more."""
-
-
 class Delivery(SQLModel, table=True):
     """One final outcome to deliver to its producer, and the state of that delivery.
 
@@ -224,34 +213,9 @@ class Lease(SQLModel, table=True):
     """When another process may begin, if the holder has not released it before."""
 
 
-class OperatorAction(SQLModel, table=True):
-    """What a person or a program asked Rescind to do. Never updated."""
-
-    __tablename__: ClassVar[str] = "operator_action"
-
-    id: str = Field(sa_column=_text(key=True))
-    """Sorts by time."""
-    at: int = Field(sa_column=_number())
-    by: str = Field(sa_column=_text())
-    """The actor: see ``rescind.config.actors``."""
-    action: str = Field(sa_column=_text())
-    provider: str | None = Field(default=None, sa_column=_text(null=True))
-    account: str | None = Field(default=None, sa_column=_text(null=True))
-    """With ``provider``, the lane that the action concerns, if it is a single one."""
-    target: str | None = Field(default=None, sa_column=_text(null=True))
-    """A cancellation's id, or a schedule's name."""
-    number: int | None = Field(default=None, sa_column=_number(null=True))
-    """How many cancellations or notifications it changed."""
-    detail: str | None = Field(default=None, sa_column=_text(null=True))
-
-
 DELIVERY = table(Delivery)
-
 QUIET_TARGET = table(QuietTarget)
-
-ENDED_SESSION = table(EndedSession)
 LEASE = table(Lease)
-OPERATOR_ACTION = table(OperatorAction)
 OUTCOME_HOUR = table(OutcomeHour)
 SCHEDULE = table(Schedule)
 SCHEDULE_RUN = table(ScheduleRun)

@@ -1,0 +1,69 @@
+"""On a terminal of 80 columns, a table fits, and its ids can be copied whole."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rescind.cli import output
+from rescind.cli.records_shown import COLUMNS
+from rescind.cli.terminal_table import draw
+
+UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
+WIDTH = 80
+
+
+@pytest.fixture(autouse=True)
+def _terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # ``capsys`` replaces the stream, so it must come first.
+    del capsys
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+
+
+def test_a_list_fits_and_its_ids_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [UUID.replace("6", str(n)) for n in range(3)]
+    rows = [
+        (one, "iletimerkezi/default", UUID, "cancelled", "already_cancelled", 1, "now")
+        for one in ids
+    ]
+    output.table(COLUMNS, rows)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    assert all(one in shown.split() for one in ids)
+    assert shown.count(f"order {UUID}") == 3
+    assert shown.count("lane iletimerkezi/default") == 3
+
+
+def test_a_table_that_fits_is_drawn_with_its_columns(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output.table(("lane", "why"), [("notpanel/default", "because " * 20)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["lane", "why"]
+    assert "notpanel/default" in lines[1]
+    assert max(map(len, lines)) <= WIDTH
+
+
+words = st.text("abcdefghij-/_0123456789", min_size=1, max_size=WIDTH - 16)
+
+
+@given(st.lists(st.tuples(*[words] * 4), min_size=1, max_size=4))
+def test_every_name_is_on_one_line_and_no_line_is_too_wide(
+    rows: list[tuple[str, ...]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        lines: list[str] = []
+        patch.setattr(
+            "rich.console.Console.print",
+            lambda _self, shown, **_: lines.append(str(shown)),
+        )
+        draw(("id", "lane", "order", "key"), rows, lambda _: "")
+    if len(lines) > 1:
+        for row in rows:
+            assert all(any(cell in line for line in lines) for cell in row)
+        assert max(map(len, lines)) <= WIDTH
