@@ -17,6 +17,7 @@ MARKS = {
     "failed": "✕",
     "held": "■",
     "paused": "‖",
+    "stopped": "■",
     "open": "○",
     "working": "▸",
 }
