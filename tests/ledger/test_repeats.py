@@ -276,9 +276,9 @@ def test_the_unfolded_history_is_what_happened(
         done = _done(name, held, at)
         assert record(engine, done, at) == frozenset()
         words = done.changes[0].evidence
-        for one in held:
+        for own in held:
             claim, back = (State.QUEUED, State.SENDING), (State.SENDING, State.QUEUED)
-            model.add(one.id, at, (*claim, None), (*back, words))
+            model.add(own.id, at, (*claim, None), (*back, words))
     for one, happened in model.steps.items():
         told = list(_unfolded(story(engine, one)))
         assert [step for step, _ in told] == [step for step, _ in happened]
