@@ -11,6 +11,7 @@ from typing import Protocol
 from fastapi import Request
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from redis import Redis
 from sqlalchemy import Engine
 
 from rescind.config.access_tokens import Access
@@ -41,6 +42,9 @@ class ApiContext(Protocol):
 
     @property
     def accounts(self) -> Accounts: ...
+
+    @property
+    def redis(self) -> Redis: ...
 
     def ledger(self) -> Engine:
         """Raises ``LedgerUnreachableError`` for a ledger of another version."""

@@ -9,14 +9,17 @@ from rescind.dashboard import (
     event_stream,
     lane_actions,
     lists,
+    notifications_page,
     openid_sign_in,
     order_page,
     overview,
     retry_pages,
+    schedules_page,
     sign_in,
     static_files,
     statistics_page,
     undelivered,
+    workers_page,
 )
 
 router = APIRouter()
@@ -33,5 +36,8 @@ for part in (
     static_files,
     statistics_page,
     undelivered,
+    notifications_page,
+    schedules_page,
+    workers_page,
 ):
     router.include_router(part.router)

@@ -38,6 +38,9 @@ PAGES = [
     "/desk/undelivered",
     "/desk/cancellations?q=1",
     "/desk/groups",
+    "/desk/schedules",
+    "/desk/notifications",
+    "/desk/workers",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
 ]
@@ -47,6 +50,8 @@ ACTS = [
     "/desk/retry",
     "/desk/retry/now",
     "/desk/undelivered/again",
+    "/desk/schedules/run",
+    "/desk/notifications/test",
 ]
 
 

@@ -163,6 +163,10 @@ class ScheduleRun(SQLModel, table=True):
     accepted: int | None = Field(default=None, sa_column=_number(null=True))
     duplicates: int | None = Field(default=None, sa_column=_number(null=True))
     refused: int | None = Field(default=None, sa_column=_number(null=True))
+    most: int | None = Field(default=None, sa_column=_number(null=True))
+    """The maximum of this run, instead of its rule's."""
+    requested_by: str | None = Field(default=None, sa_column=_text(null=True))
+    """The operator who asked the workers for this run."""
     why: str | None = Field(default=None, sa_column=_text(null=True))
     started_at: int = Field(sa_column=_number())
     finished_at: int | None = Field(default=None, sa_column=_number(null=True))
