@@ -1,4 +1,10 @@
-"""Reads what the overview shows: lanes, a day's outcomes, and what needs a person."""
+"""Reads what the overview shows: problems, lanes, and a day's outcomes.
+
+Each number counts one thing. "Failed" counts the cancellations that are ``failed``
+now: in the tile, the groups, the lanes and the list. The chart counts those that ended
+in the last 24 hours, each once, as it stands now. So one that was retried has left the
+failed ones everywhere.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.plot import Plot, plot_of
 from rescind.ledger.reading.backlogs import Backlog
 from rescind.ledger.reading.counter_totals import flow
-from rescind.ledger.reading.endings import COUNTED, ended
+from rescind.ledger.reading.failures import COUNTED, Failures, failures
 from rescind.ledger.reading.gauges import Run, deliveries, latest_runs
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
@@ -37,12 +44,38 @@ class LaneRow:
     rate: str
     read_rate: str
     failed: int
+    """How many are ``failed`` now; ``COUNTED`` + 1 means more."""
     by_file: bool
     """Whether a fault in the accounts file holds it, which no button can mend."""
     held_by: str | None = None
     """The actor who holds it, if an operator does."""
     stalled_since: datetime | None = None
     """Since when no call is made, though the lane is open and orders are due."""
+
+    @property
+    def troubled(self) -> bool:
+        return self.status != "open" or self.stalled_since is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has open work, or work that failed."""
+        return bool(self.backlog.by_state or self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Cancellations of one lane that failed for one reason: one line, one advice."""
+
+    failures: Failures
+
+    @property
+    def advice(self) -> str:
+        its = self.failures
+        return advice(its.lane[0], State.FAILED, its.reason, int(its.sent))
+
+    @property
+    def headline(self) -> str | None:
+        return headline(self.failures.reason, int(self.failures.sent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +84,7 @@ class Board:
 
     lanes: Sequence[LaneRow]
     plot: Plot
-    failed: int
+    problems: Sequence[Problem]
     undelivered: int
     runs: Sequence[Run]
     """The latest run of each schedule, if it is held or failed."""
@@ -59,12 +92,26 @@ class Board:
     counted: int = COUNTED
 
     @property
-    def stalled(self) -> Sequence[LaneRow]:
-        return [one for one in self.lanes if one.stalled_since]
+    def failed(self) -> int:
+        return sum(one.failures.count for one in self.problems)
 
     @property
-    def not_open(self) -> Sequence[LaneRow]:
-        return [one for one in self.lanes if one.status != "open"]
+    def troubled(self) -> Sequence[LaneRow]:
+        return [one for one in self.lanes if one.troubled]
+
+    @property
+    def busy(self) -> Sequence[LaneRow]:
+        return [one for one in self.lanes if one.busy and not one.troubled]
+
+    @property
+    def idle(self) -> Sequence[LaneRow]:
+        return [one for one in self.lanes if not one.busy and not one.troubled]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing needs a person."""
+        found = (self.problems, self.troubled, self.undelivered, self.runs)
+        return not any(found) and not self.accounts_fault
 
 
 def read_board(dashboard: Dashboard) -> Board:
@@ -72,17 +119,21 @@ def read_board(dashboard: Dashboard) -> Board:
     now, accounts = dashboard.now(), dashboard.accounts
     seen = actions.lanes(dashboard.engine, accounts, now)
     with reading(dashboard.engine) as connection:
-        failed = ended(connection, State.FAILED)
+        failed = failures(connection)
         counts = flow(connection, now - DAY, now)
         told, runs = deliveries(connection), latest_runs(connection)
     return Board(
-        lanes=[_row(one, failed.get(one.lane, 0), now) for one in seen],
+        lanes=[_row(one, _failed_on(one, failed), now) for one in seen],
         plot=plot_of(counts, now),
-        failed=sum(failed.values()),
+        problems=[Problem(one) for one in failed],
         undelivered=sum(n for (_, state), n in told.items() if state == "given_up"),
         runs=[run for run in runs if run.state in ("held", "failed")],
         accounts_fault=accounts.fault,
     )
+
+
+def _failed_on(seen: LaneView, failed: Sequence[Failures]) -> int:
+    return sum(one.count for one in failed if one.lane == seen.lane)
 
 
 def _row(seen: LaneView, failed: int, now: datetime) -> LaneRow:

@@ -18,6 +18,7 @@ MARKS = {
     "withdrawn": "↶",
     "held": "■",
     "paused": "‖",
+    "stopped": "■",
     "open": "○",
     "working": "▸",
 }

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Request, Response
 from rescind.dashboard.board_cache import board_cache_of
 from rescind.dashboard.page_guard import DashboardRoute, Reader
 from rescind.dashboard.rendering import page
+from rescind.dashboard.translation import N_, _
 
 router = APIRouter(route_class=DashboardRoute)
 
 DONE = {
-    "held": "{lane} is held: no call is made on it until it is resumed.",
-    "resumed": "{lane} is resumed: its hold, pause and count of failures are cleared.",
+    "held": N_("%(lane)s is held: nothing is sent on it until somebody resumes it."),
+    "resumed": N_("%(lane)s is resumed: it is tried again now."),
 }
 
 
@@ -24,5 +25,5 @@ def overview(request: Request, who: Reader, done: str = "", lane: str = "") -> R
     said = DONE.get(done)
     # Only for lanes that exist: a crafted link must not put words on this page.
     known = lane in {one.name for one in board.lanes}
-    notice = said.format(lane=lane) if said and known else None
+    notice = _(said, lane=lane) if said and known else None
     return page(request, "overview.html", board=board, notice=notice)

@@ -27,10 +27,16 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """The number of cancellations that ended in one hour, by state."""
+    """The number of cancellations that ended in one hour and stand so, by state."""
 
     start: datetime
     counts: Mapping[State, int]
+
+    @property
+    def period(self) -> Mapping[str, str]:
+        """The fields of a list of what ended in this hour."""
+        until = written(self.start + timedelta(hours=1))
+        return {"sort": "ended", "since": written(self.start), "until": until}
 
     @property
     def total(self) -> int:
@@ -61,6 +67,11 @@ class Plot:
     def total(self) -> int:
         return sum(self.totals.values())
 
+    @property
+    def since(self) -> str:
+        """The start of the first hour, as the field ``since`` of a list."""
+        return written(self.hours[0].start)
+
 
 def plot_of(counts: Iterable[Flow], now: datetime) -> Plot:
     """The plot of the last 24 hours, including the current one."""
@@ -74,6 +85,11 @@ def plot_of(counts: Iterable[Flow], now: datetime) -> Plot:
         totals={s: sum(hour.counts[s] for hour in hours) for s in ORDER},
         reasons=_reasons(listed, hours[0].start),
     )
+
+
+def written(start: datetime) -> str:
+    """A whole hour, as lists write times."""
+    return f"{start:%Y-%m-%dT%H:%MZ}"
 
 
 def _hours(listed: Iterable[Flow], now: datetime) -> list[Hour]:

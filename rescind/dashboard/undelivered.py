@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from rescind.dashboard.formatting import many
 from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -15,6 +14,7 @@ from rescind.dashboard.page_guard import (
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
+from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.deliveries.delivery_queries import (
     as_listed,
     delivery_page,
@@ -65,8 +65,12 @@ def _notice(done: str) -> str | None:
         return None
     number = int(done)
     if not number:
-        return "Nothing is resent: tick at least one notification."
-    return f"{many(number, 'notification')} will be resent within seconds."
+        return _("Nothing is resent: select at least one notification.")
+    return ngettext(
+        "%(num)s notification will be resent within seconds.",
+        "%(num)s notifications will be resent within seconds.",
+        number,
+    )
 
 
 @router.post("/desk/undelivered/again")
@@ -78,7 +82,8 @@ def resend(
 ) -> Response:
     """Restart their attempts; the next sweep, within a second, sends them."""
     if len(id) > TICKED:
-        raise RefusedError(f"At most {TICKED} can be ticked at once.", 422)
+        why = _("At most %(most)s can be selected at once.", most=TICKED)
+        raise RefusedError(why, 422)
     now = dashboard.now()
     if every:
         count = resend_all_given_up(dashboard.engine, now, MOST, by=who.actor)

@@ -36,9 +36,14 @@ def test_the_board_is_the_same_from_either_database(
         context.close()
     assert board.failed == 2
     assert board.plot.totals[State.REJECTED] == 4
-    assert [one.name for one in board.not_open] == ["akinon/shop", "notpanel/default"]
     # One that is held has a reason, whatever it was before.
-    assert [one.name for one in board.stalled] == ["/".join(PARCEL)]
+    assert [(one.name, bool(one.stalled_since)) for one in board.troubled] == [
+        ("akinon/shop", False),
+        ("ithink/default", True),
+        ("notpanel/default", False),
+    ]
+    assert [one.name for one in board.busy] == ["dukkango/kadikoy"]
+    assert board.idle == []
     (panel,) = (one for one in board.lanes if one.name == "/".join(PANEL))
     assert panel.backlog.by_state == {State.QUEUED: 5}
     assert panel.failed == 1

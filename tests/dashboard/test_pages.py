@@ -99,7 +99,10 @@ def test_the_flow_is_shown_as_a_plot_and_in_numbers(
     said = reader.get("/").text
     assert '<rect class="cancelled"' in said
     assert "<b>3</b> cancelled" in said
-    assert 'rejected, window closed</th><td class="num">1</td>' in said
+    assert 'rejected, window closed</th><td class="num"><a href=' in said
+    for state, number in (("cancelled", 3), ("rejected", 1)):
+        [link] = re.findall(rf'<a href="([^"]+)"><b>{number}</b> {state}', said)
+        assert reader.get(html.unescape(link)).text.count('class="row"') == number
 
 
 def test_other_trouble_is_shown_with_its_command(
@@ -120,7 +123,8 @@ def test_other_trouble_is_shown_with_its_command(
             connection.execute(insert(SCHEDULE_RUN), {**runs, "name": "mended"})
         connection.execute(insert(SCHEDULE_RUN), {**run, "due_at": 1, "state": "held"})
     said = reader.get("/").text
-    assert '<a href="/desk/undelivered"><b>1</b> notification not delivered</a>' in said
+    tile = '<a href="/desk/undelivered"><b>1</b> notification to your systems failed'
+    assert tile in said
     assert "<bdi>nightly &amp; co</bdi></b> held: <code>rescind schedule</code>" in said
     assert "mended" not in said
     assert "Nothing has failed, and" not in said

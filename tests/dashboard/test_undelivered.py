@@ -38,7 +38,7 @@ def test_the_overview_links_to_undelivered_notifications(
 ) -> None:
     give_up(ledger, 2)
     said = reader.get("/").text
-    tile = '<a href="/desk/undelivered"><b>2</b> notifications not delivered</a>'
+    tile = '<a href="/desk/undelivered"><b>2</b> notifications to your systems failed'
     assert tile in said
     assert orders(reader.get("/desk/undelivered").text) == ["ord_1", "ord_0"]
 
@@ -50,14 +50,14 @@ def test_each_shows_its_host_and_the_last_answer_but_no_address(
     waits = ended(ledger, "ord_waits")
     said = reader.get("/desk/undelivered").text
     assert f'href="/desk/cancellations/{one}"' in said
-    assert "A webhook to <bdi>shop.example.com</bdi>, tried 1 time." in said
+    assert "Webhook to <bdi>shop.example.com</bdi>, tried once." in said
     assert "HTTP 410" in said
     assert "hook?key" not in said
     assert waits not in said
 
 
 def test_the_page_says_when_all_were_delivered(reader: Visitor) -> None:
-    assert "All notifications were delivered." in reader.get("/desk/undelivered").text
+    assert "No notification has failed." in reader.get("/desk/undelivered").text
 
 
 def test_a_reader_has_no_button(reader: Visitor, ledger: Engine) -> None:
@@ -113,7 +113,7 @@ def test_a_form_that_selects_nothing_resends_nothing(
 ) -> None:
     done = operator.send("/desk/undelivered/again", **form)
     said = operator.get(done.headers["location"]).text
-    assert "Nothing is resent: tick at least one" in said
+    assert "Nothing is resent: select at least one" in said
 
 
 def test_more_than_a_page_can_hold_is_refused(operator: Visitor) -> None:

@@ -110,7 +110,7 @@ def flowed(engine: Engine) -> Counted:
     counted: Counted = Counter()
     for one in found:
         counted[one.state, one.reason] += one.count
-    return counted
+    return +counted
 
 
 def empty(engine: Engine) -> None:
@@ -131,6 +131,8 @@ class World:
     held: list[Claimed] = field(default_factory=list)
     gone: Counted = field(default_factory=Counter)
     """The counts of deleted rows, from their history."""
+    left: Counted = field(default_factory=Counter)
+    """The outcomes that a retry has left."""
 
     def act(self, name: str, number: int) -> None:
         getattr(self, f"_{name}")(number)
@@ -222,6 +224,7 @@ class World:
             chosen = select(CANCELLATION).where(ended, ours).limit(1 + number % 2)
             for row in connection.execute(chosen).all():
                 retry(connection, row, NOW, cancel_before=NOW + HOUR, by=BY)
+                self.left[row.state, row.reason] += 1
 
     def _prune(self, number: int) -> None:
         before = history(self.engine)
@@ -258,7 +261,8 @@ def test_the_counters_equal_the_history_even_after_deletions(
     for (metric, *names), count in ever.items():
         if metric == counters.OUTCOME:
             ended[names[2], names[3]] += count
-    assert flowed(engine) == ended
+    # One that was retried does not stand as it had ended.
+    assert flowed(engine) == ended - world.left
 
 
 @given(took_ms=st.integers(0, 90_000))
@@ -392,7 +396,8 @@ def test_an_upgrade_counts_the_history_of_an_older_ledger(
         command.downgrade(_config(connection), "0004")
     upgrade(engine)
     assert counters_of(engine) == counted
-    assert flowed(engine) == in_slots
+    # A migration counts each end, also of a round that a retry has followed.
+    assert flowed(engine) == in_slots + world.left
     with writing(engine) as connection:
         shards = connection.execute(text("SELECT DISTINCT shard FROM tally")).all()
     assert shards == [(0,)]

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from rescind.ledger.reading.endings import ended
+from rescind.ledger.reading.failures import failures
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
 from rescind.ledger.reading.search import search
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
+from rescind.provider.outcomes import Reason
 from tests.ledger.build import LANE, add, hold, new, take_in
 
 OTHER = ("akinon", "shop")
@@ -71,15 +72,25 @@ def _is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
-def test_failed_cancellations_are_counted_by_lane_up_to_a_limit(engine: Engine) -> None:
-    for order in ("1", "2", "3"):
-        add(engine, State.FAILED, order=order)
-    add(engine, State.FAILED, order="1", lane=OTHER)
-    add(engine, State.REJECTED, order="4")
+def test_failed_cancellations_are_grouped_by_lane_and_reason_up_to_a_limit(
+    engine: Engine,
+) -> None:
+    spent = Reason.ATTEMPTS_EXHAUSTED
+    for order, words in (("1", "busy"), ("2", "busy"), ("3", "gone"), ("4", None)):
+        add(engine, State.FAILED, order=order, reason=spent, provider_message=words)
+    add(engine, State.FAILED, order="5")
+    add(engine, State.FAILED, order="1", lane=OTHER, attempts=2)
+    add(engine, State.REJECTED, order="6")
     with reading(engine) as connection:
-        assert ended(connection, State.FAILED) == {LANE: 3, OTHER: 1}
-        assert ended(connection, State.FAILED, most=1) == {LANE: 2, OTHER: 1}
-        assert ended(connection, State.EXPIRED) == {}
+        first, *others = failures(connection)
+        few = failures(connection, most=1)
+    assert (first.lane, first.reason, first.count) == (LANE, spent, 4)
+    assert first.words == [("busy", 2), ("gone", 1)]
+    assert [(one.lane, one.reason, one.count, one.sent) for one in others] == [
+        (OTHER, "unresolved", 1, True),
+        (LANE, "unresolved", 1, False),
+    ]
+    assert sum(one.count for one in few if one.lane == LANE) == 2
 
 
 def test_groups_are_listed_by_name_with_their_counts(engine: Engine) -> None:

@@ -58,8 +58,8 @@ def test_a_wrong_address_does_not_blame_the_credentials(
     head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n"
     wire.answers(f"{head}Location: https://elsewhere.example/\r\n\r\n", body)
     base = f"http://{wire.host}:{wire.port}"
-    (way,) = ways_in(BY_NAME[name])
-    found = checked(name, base_url=base, **dict.fromkeys(way, "k"))
+    [way] = ways_in(BY_NAME[name])
+    found = checked(name, None, base_url=base, **dict.fromkeys(way, "k"))
     assert (found.level, found.problem) == (Level.WRONG, "base-url-wrong")
     assert "correct its base_url" in found.says
     assert "correct its credentials" not in found.says

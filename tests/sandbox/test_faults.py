@@ -8,7 +8,7 @@ import requests
 from rescind.sandbox import Sandbox, running
 from rescind.sandbox.faults import KINDS
 from rescind.sandbox.sandbox_client import SandboxError
-from rescind.sandbox.sandbox_server import parser
+from rescind.sandbox.sandbox_options import parser
 from tests.sandbox.calls import akinon, dukkango, ithink, panel, sms, until
 
 ANSWERED = {

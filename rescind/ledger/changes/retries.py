@@ -67,7 +67,9 @@ def retry(
     write_history(connection, [_transition(row, to, version, now, by)])
     if State(row.state) in RETRYABLE:
         # Only final orders count: this counter is compared with that of outcomes.
-        counters.count(connection, counters.RETRY, (row.provider, row.account))
+        lane, ended = (row.provider, row.account), from_ms(row.finished_at) or now
+        counters.count(connection, counters.RETRY, lane)
+        counters.uncount_outcome(connection, lane, row.state, row.reason, ended)
     return True
 
 

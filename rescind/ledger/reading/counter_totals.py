@@ -14,7 +14,8 @@ from rescind.ledger.storage.side_tables import TALLY
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How many cancellations ended in this way within one quarter of an hour."""
+    """How many cancellations ended in this way within one quarter of an hour, and stand
+    so: one that was retried is counted where its latest round ended."""
 
     slot: datetime
     state: str

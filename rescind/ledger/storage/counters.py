@@ -117,6 +117,16 @@ def count_outcomes(
         _add(connection, {(0, *key): (number, 0, 0), (slot, *key): (number, 0, 0)})
 
 
+def uncount_outcome(
+    connection: Connection, lane: Lane, state: str, reason: str | None, ended: datetime
+) -> None:
+    """Take one outcome out of the slot in which it ended: a new round has begun, so it
+    no longer stands. The totals stay: they only rise."""
+    shard = _shard(connection)
+    key = (slot_of(ended), OUTCOME, *lane, str(state), str(reason or ""), "", shard)
+    _add(connection, {key: (-1, 0, 0)})
+
+
 def count_waits(
     connection: Connection, lane: Lane, waits: Iterable[int], now: datetime
 ) -> None:

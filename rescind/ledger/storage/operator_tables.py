@@ -17,8 +17,8 @@ def _text(*, null: bool = False, key: bool = False) -> Any:
     return Column(Text, nullable=null, primary_key=key)
 
 
-def _number() -> Any:
-    return Column(BigInteger, nullable=False)
+def _number(*, null: bool = False) -> Any:
+    return Column(BigInteger, nullable=null)
 
 
 class EndedSession(SQLModel, table=True):

@@ -22,6 +22,7 @@ def upgrade() -> None:
         )
         op.add_column(table, repeats)
         op.add_column(table, sa.Column("until", sa.BigInteger(), nullable=True))
+    _collate('"C"')
     op.create_index(
         "ix_call_no_effect",
         "call",
@@ -33,6 +34,15 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_call_no_effect", "call")
+    _collate('"default"')
     for table in ("call", "transition"):
         op.drop_column(table, "until")
         op.drop_column(table, "repeats")
+
+
+def _collate(order: str) -> None:
+    """Have PostgreSQL compare the index's texts byte by byte: see 0006."""
+    if op.get_bind().dialect.name == "postgresql":
+        names = ("id", "provider", "account", "operation")
+        changes = (f"ALTER {name} TYPE text COLLATE {order}" for name in names)
+        op.execute(f"ALTER TABLE call {', '.join(changes)}")

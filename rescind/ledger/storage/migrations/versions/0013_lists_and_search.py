@@ -12,6 +12,9 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
+# Compared byte by byte: see 0006.
+NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 ENDED = sa.text("finished_at IS NOT NULL")
 # Without positions ("detail=none") the index is a third as large. It finds the rows
 # that have all trigrams; the words are then compared. They are in lower case already.
@@ -60,10 +63,10 @@ def upgrade() -> None:
     op.create_table(
         "outcome_hour",
         sa.Column("hour", sa.BigInteger(), autoincrement=False, primary_key=True),
-        sa.Column("provider", sa.Text(), primary_key=True),
-        sa.Column("metric", sa.Text(), primary_key=True),
-        sa.Column("first", sa.Text(), primary_key=True),
-        sa.Column("second", sa.Text(), primary_key=True),
+        sa.Column("provider", NAME, primary_key=True),
+        sa.Column("metric", NAME, primary_key=True),
+        sa.Column("first", NAME, primary_key=True),
+        sa.Column("second", NAME, primary_key=True),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sqlite_with_rowid=False,
     )
