@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rescind.dashboard import board_cache
-from rescind.dashboard.board import Board, LaneRow
-from rescind.dashboard.plot import plot_of
-from rescind.dashboard.rendering import render
 from rescind.ledger.changes.lane_states import LaneState
-from rescind.ledger.reading.backlogs import Backlog
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
@@ -87,48 +83,6 @@ def test_a_held_lane_is_resumed_and_another_held(site: Served, page: Page) -> No
     page.get_by_text("ithink/default is held").wait_for()
     lane = page.get_by_role("row", name=re.compile("ithink.default"))
     assert "held by an operator" in lane.inner_text()
-
-
-def test_forty_busy_lanes_fit_on_a_laptops_screen(page: Page) -> None:
-    page.set_viewport_size({"width": 1280, "height": 800})
-    page.route("**/desk/events", lambda route: route.fulfill(status=204))
-    page.goto("/")
-    text = render("board.html", board=busy_board(40), operates=True, session=None)
-    page.evaluate("text => document.getElementById('board').innerHTML = text", text)
-    lanes = page.locator(".lane")
-    assert lanes.count() == 40
-    bottom = page.evaluate(
-        "Math.max(...[...document.querySelectorAll('.lane')]"
-        ".map((one) => one.getBoundingClientRect().bottom))"
-    )
-    assert bottom <= 800
-    for part in (".name", ".load"):
-        cut = page.locator(f".lane {part}").last
-        assert cut.evaluate("one => one.scrollWidth <= one.clientWidth")
-
-
-def busy_board(number: int) -> Board:
-    """A board with so many lanes, each with orders waiting and nothing wrong."""
-    waiting = {"queued": 840, "sending": 12}
-    backlog = Backlog(waiting, oldest=utc_now() - timedelta(minutes=4))
-    lanes = [
-        LaneRow(
-            name=f"dukkango/restaurant-{n}",
-            provider="dukkango",
-            account=f"restaurant-{n}",
-            status="open",
-            why=None,
-            since=None,
-            until=None,
-            backlog=backlog,
-            rate="90/minute",
-            read_rate="none",
-            failed=0,
-            by_file=False,
-        )
-        for n in range(number)
-    ]
-    return Board(lanes, plot_of([], utc_now()), (), 0, (), None)
 
 
 def test_all_of_a_page_are_ticked_and_retried(site: Served, page: Page) -> None:
