@@ -31,10 +31,12 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         "RESCIND_SEAL_KEY": chosen.seal_keys(),
         "RESCIND_LOG_FORMAT": chosen.log_format,
         "RESCIND_RETENTION": chosen.retention or "",
+        "RESCIND_REFUSED_RETENTION": chosen.refused_retention,
         "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
         "RESCIND_API_HOST": chosen.api_host,
         "RESCIND_API_PORT": str(chosen.api_port),
         "RESCIND_API_RATE": chosen.api_rate,
+        "RESCIND_API_ENTRY_RATE": chosen.api_entry_rate,
         "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
         "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
     }

@@ -12,7 +12,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
-from rescind.config.access_tokens import access, check_host, make_own, rate_of
+from rescind.config.access_tokens import (
+    ENTRY_RATE,
+    access,
+    check_host,
+    make_own,
+    rate_of,
+)
 from rescind.config.home import RUNNING, Running, write_running
 from rescind.config.settings import CONCURRENCY, Settings
 from rescind.system.embedded_redis import EmbeddedRedis, free_port, listens
@@ -129,6 +135,7 @@ class System:
         """Make sure that the HTTP API has a token; raises ``SettingsError``."""
         check_host(self.settings)
         rate_of(self.settings.api_rate)
+        rate_of(self.settings.api_entry_rate, ENTRY_RATE)
         if not access(self.settings).tokens:
             make_own(self.home)
 
