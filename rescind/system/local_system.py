@@ -19,7 +19,7 @@ from rescind.config.access_tokens import (
     make_own,
     rate_of,
 )
-from rescind.config.home import RUNNING, Running, write_running
+from rescind.config.home import RUNNING, Running, make_private_folder, write_running
 from rescind.config.settings import CONCURRENCY, Settings
 from rescind.system.embedded_redis import EmbeddedRedis, free_port, listens
 from rescind.system.programs import Programs, environment
@@ -109,7 +109,7 @@ class System:
         return environment(self.settings, self.redis_url, self._concurrency)
 
     def _start(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(self.home)
         self._cleanup.enter_context(_only_one(self.home))
         if self._api_port is not None:
             self._prepare_access()
