@@ -15,7 +15,7 @@ from rescind.api.client_address import client_address
 from rescind.api.problem_details import ProblemError
 from rescind.dashboard.event_stream import EVENTS
 from rescind.dashboard.page_context import dashboard_of
-from rescind.dashboard.page_guard import session_of
+from rescind.dashboard.page_guard import shown_session
 
 STRANGER_SECONDS = 3.0
 """The body of a request without a valid token or session must arrive within them."""
@@ -53,12 +53,12 @@ def place_of(request: Request, budgets: Budgets) -> Place:
     token = request.app.state.context.access.token(shown) if shown else None
     if token is not None:
         return Place(budgets.api, token.name)
-    session = session_of(request, dashboard_of(request))
+    session = shown_session(request, dashboard_of(request))
     if session is None:
         return Place(budgets.strangers, client_address(request.scope), is_stranger=True)
     if request.url.path == EVENTS:
-        return Place(budgets.streams, session.name, is_stream=True)
-    return Place(budgets.pages, session.name)
+        return Place(budgets.streams, session.actor, is_stream=True)
+    return Place(budgets.pages, session.actor)
 
 
 def _bounded(receive: Receive) -> Receive:

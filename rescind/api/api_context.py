@@ -13,6 +13,7 @@ from rescind.config.access_tokens import Access, access
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import Callbacks
 from rescind.config.ledger_url import open_engine
+from rescind.config.openid_settings import open_id
 from rescind.config.settings import Settings
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.migrate import check
@@ -76,6 +77,7 @@ def open_context(
 
     The error is a ``SettingsError``, ``SealError`` or ``CommandError``.
     """
+    open_id(chosen)  # raises for a wrong setting of the sign-in provider
     return ApiContext(
         settings=chosen,
         engine=open_engine(chosen),

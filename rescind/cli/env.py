@@ -37,6 +37,11 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         "RESCIND_API_PORT": str(chosen.api_port),
         "RESCIND_API_RATE": chosen.api_rate,
         "RESCIND_API_ENTRY_RATE": chosen.api_entry_rate,
+        "RESCIND_PUBLIC_URL": chosen.public_url or "",
+        "RESCIND_OIDC_ISSUER": chosen.oidc_issuer or "",
+        "RESCIND_OIDC_CLIENT_ID": chosen.oidc_client_id or "",
+        "RESCIND_OIDC_CLAIM": chosen.oidc_claim,
+        "RESCIND_OIDC_ROLES": chosen.oidc_roles or "",
         "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
         "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
     }
@@ -44,4 +49,7 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         found["RESCIND_API_TOKENS"] = chosen.api_tokens.get_secret_value()
     if chosen.webhook_secret is not None:
         found["RESCIND_WEBHOOK_SECRET"] = chosen.webhook_secret.get_secret_value()
+    if chosen.oidc_client_secret is not None:
+        secret = chosen.oidc_client_secret.get_secret_value()
+        found["RESCIND_OIDC_CLIENT_SECRET"] = secret
     return {name: value for name, value in found.items() if value}

@@ -62,12 +62,29 @@ def resend(
         resend_these(ids or [])
 
 
+@app.command("test")
+def send_test(
+    address: Annotated[
+        str, typer.Argument(metavar="URL", help="The address, as in callback_url.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Send one signed test event to an address, and show the answer.
+
+    The event's type is rescind.test. It is sent once, from this machine.
+    """
+    from rescind.cli.receiver_check import send
+
+    send(address, as_json=as_json)
+
+
 @app.command()
 def secret() -> None:
     """Print a new secret for RESCIND_WEBHOOK_SECRET.
 
-    To rotate: write the new secret beside the former one, separated by a comma; both
-    sign. Remove the former one when every receiver knows the new one.
+    A receiver's own secret is written after its host: shop.example.com=whsec_…. To
+    rotate: write the new secret beside the former one, separated by a comma; both sign.
+    Remove the former one when every receiver knows the new one.
     """
     from rescind.cli.setup.service_questions import webhook_secret
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from datetime import timedelta
 from functools import cache
@@ -13,10 +12,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from rescind.config.callbacks import Callbacks, host_patterns
+from rescind.config.callback_urls import host_patterns
+from rescind.config.callbacks import Callbacks
 from rescind.config.home import own_key, running
 from rescind.config.redis_url import usable, verified
 from rescind.config.times import parse_age
+from rescind.config.webhook_secrets import WebhookSecrets, read_secrets
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
 from rescind.errors.reported import ReportedError
 from rescind.ledger.seal import Seal
@@ -58,6 +59,12 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8080, ge=1, le=65_535)
     api_rate: str = "600/minute"
     api_entry_rate: str = "60000/minute"
+    public_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_claim: str = "groups"
+    oidc_roles: str | None = None
     webhook_secret: SecretStr | None = None
     webhook_hosts: str | None = None
     webhook_private: bool = False
@@ -125,24 +132,21 @@ class Settings(BaseSettings):
         return Callbacks(
             hosts=hosts,
             private=self.webhook_private,
-            signed=bool(self.webhook_secrets),
+            secrets=self.webhook_secrets,
             tasks=True,
             of_refused=True,
         )
 
     @property
-    def webhook_secrets(self) -> tuple[str, ...]:
+    def webhook_secrets(self) -> WebhookSecrets:
         """All secrets that sign webhooks; raises ``SettingsError``."""
         given = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
-        found = tuple(one for one in re.split(r"[,\s]+", given) if one)
-        for place, one in enumerate(found, 1):
-            if not _is_webhook_secret(one):
-                raise SettingsError(
-                    f"RESCIND_WEBHOOK_SECRET, number {place}: must be whsec_ and 24 to"
-                    " 64 random bytes in base64; `rescind webhooks secret` makes one",
-                    "webhook-settings",
-                )
-        return found
+        try:
+            return read_secrets(given)
+        except ValueError as error:
+            raise SettingsError(
+                f"RESCIND_WEBHOOK_SECRET, {error}", "webhook-settings"
+            ) from None
 
     def seal(self) -> Seal:
         """Encrypts and decrypts personal data; raises ``SealError`` for a wrong key."""
@@ -173,16 +177,6 @@ def retention_of(name: str, text: str) -> timedelta:
             "retention",
         )
     return age
-
-
-def _is_webhook_secret(text: str) -> bool:
-    """Whether ``text`` is a secret by the Standard Webhooks specification."""
-    prefix, _, coded = text.partition("_")
-    try:
-        size = len(base64.b64decode(coded, validate=True))
-    except ValueError:
-        return False
-    return prefix == "whsec" and 24 <= size <= 64
 
 
 def _usable(url: str) -> str:

@@ -14,7 +14,7 @@ from rescind.dashboard import board_cache
 from rescind.dashboard.board import Board
 from rescind.dashboard.board_cache import BoardCache, board_cache_of
 from rescind.dashboard.page_context import Dashboard
-from rescind.dashboard.page_guard import DashboardRoute, session_of
+from rescind.dashboard.page_guard import DashboardRoute, shown_session
 from rescind.dashboard.rendering import render
 from rescind.dashboard.sessions import Session
 from rescind.ledger.storage.transactions import LedgerUnreachableError
@@ -30,19 +30,28 @@ router = APIRouter(route_class=DashboardRoute)
 @router.get(EVENTS)
 async def events(request: Request) -> Response:
     found = board_cache_of(request)
-    who = session_of(request, found.dashboard)
-    if who is None:
+    who = shown_session(request, found.dashboard)
+    if who is None or await _is_ended(found.dashboard, who):
         # 204 tells a browser's EventSource to stop asking.
         return Response(status_code=204)
     told = _stream(request, found, who)
     return StreamingResponse(told, media_type="text/event-stream")
 
 
+async def _is_ended(dashboard: Dashboard, who: Session) -> bool:
+    try:
+        return await to_thread.run_sync(dashboard.is_ended, who)
+    except LedgerUnreachableError:
+        return False  # the stream tells of it, and asks again
+
+
 async def _stream(request: Request, of: BoardCache, who: Session) -> AsyncIterator[str]:
     yield "retry: 3000\n\n"
     seen: object = None
-    while session_of(request, of.dashboard) is not None:
+    while shown_session(request, of.dashboard) is not None:
         seen_now, text = await to_thread.run_sync(_look, of, who, seen, limiter=of.turn)
+        if seen_now is None:
+            break
         yield text or _event("beat", "")
         seen = seen_now
         if not await _rest(request, of.dashboard):
@@ -51,8 +60,11 @@ async def _stream(request: Request, of: BoardCache, who: Session) -> AsyncIterat
 
 
 def _look(of: BoardCache, who: Session, seen: object) -> tuple[object, str]:
-    """The current board or trouble, and an event if it differs from ``seen``."""
+    """The current board or trouble, and an event if it differs from ``seen``; no board
+    if the session was ended."""
     try:
+        if of.dashboard.is_ended(who):
+            return None, ""
         board = of.board()
     except LedgerUnreachableError as error:
         if seen == str(error):

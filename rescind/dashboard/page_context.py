@@ -11,12 +11,22 @@ from typing import Protocol
 from fastapi import Request
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from redis import Redis
 from sqlalchemy import Engine
 
 from rescind.config.access_tokens import Access
 from rescind.config.accounts import Accounts, Lane
+from rescind.config.openid_settings import open_id
 from rescind.config.settings import Settings
-from rescind.dashboard.sessions import Sessions
+from rescind.dashboard.openid import OpenIdClient
+from rescind.dashboard.sessions import LASTS, Session, Sessions
+from rescind.ledger.storage.ended_sessions import (
+    end_sessions,
+    is_ended,
+    of_actor,
+    of_key,
+)
+from rescind.ledger.storage.transactions import reading, writing
 from worker.background_notifier import BackgroundNotifier
 
 
@@ -33,6 +43,9 @@ class ApiContext(Protocol):
     @property
     def accounts(self) -> Accounts: ...
 
+    @property
+    def redis(self) -> Redis: ...
+
     def ledger(self) -> Engine:
         """Raises ``LedgerUnreachableError`` for a ledger of another version."""
 
@@ -47,6 +60,8 @@ class Dashboard:
 
     context: ApiContext
     sessions: Sessions
+    openid: OpenIdClient | None = None
+    """The provider at which users may sign in, if there is one."""
     failures: MovingWindowRateLimiter = field(default_factory=_limiter)
     """Failed sign-ins, by address."""
 
@@ -66,6 +81,19 @@ class Dashboard:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def is_ended(self, session: Session) -> bool:
+        """Whether the session was ended by any process; asks the ledger."""
+        key, actor = session.form_key, session.actor
+        with reading(self.engine) as connection:
+            return is_ended(connection, key, actor, session.began_at)
+
+    def end(self, session: Session, *, everywhere: bool = False) -> None:
+        """End the session in all processes, or every session of its actor."""
+        now = self.now()
+        subject = of_actor(session.actor) if everywhere else of_key(session.form_key)
+        with writing(self.engine) as connection:
+            end_sessions(connection, subject, now, now + LASTS)
+
     def notify(self, asked: Mapping[str, set[Lane]]) -> None:
         """Notify the workers: ``asked`` maps an operation to its lanes."""
         for operation, lanes in asked.items():
@@ -78,6 +106,9 @@ def dashboard_of(request: Request) -> Dashboard:
     found: Dashboard | None = getattr(state, "dashboard", None)
     if found is None:
         context: ApiContext = state.context
-        found = Dashboard(context, Sessions(context.settings.seal_keys()))
+        chosen = open_id(context.settings)
+        sessions = Sessions(context.settings.seal_keys(), chosen)
+        client = OpenIdClient(chosen) if chosen else None
+        found = Dashboard(context, sessions, client)
         state.dashboard = found
     return found

@@ -135,7 +135,7 @@ def _trouble(request: Request, status: int, title: str, why: str) -> Response:
 def to_sign_in(request: Request) -> Response:
     """Redirect to the sign-in page, which leads back to this page."""
     if _follows_a_link(request):
-        return page(request, "onward.html")
+        return page(request, "onward.html", back=None)
     back = request.url.path if request.method == "GET" else "/"
     if request.method == "GET" and request.url.query:
         back += f"?{request.url.query}"
@@ -162,10 +162,16 @@ def cookie_name(request: Request) -> str:
     return SECURE_COOKIE if is_secure(request) else COOKIE
 
 
-def session_of(request: Request, dashboard: Dashboard) -> Session | None:
-    """The request's session, if its token is still configured; otherwise ``None``."""
+def shown_session(request: Request, dashboard: Dashboard) -> Session | None:
+    """The session of the request's cookie, which may have been ended."""
     cookie = request.cookies.get(cookie_name(request))
     return dashboard.sessions.read(cookie, dashboard.access) if cookie else None
+
+
+def session_of(request: Request, dashboard: Dashboard) -> Session | None:
+    """The request's session; ``None`` without one that is valid and not ended."""
+    found = shown_session(request, dashboard)
+    return None if found is None or dashboard.is_ended(found) else found
 
 
 TheDashboard = Annotated[Dashboard, Depends(dashboard_of)]
@@ -197,9 +203,7 @@ def operator(
             "This form belongs to an earlier session: go back, reload and try again."
         )
     if not who.operates:
-        raise RefusedError(
-            f"The token {who.name} can only view: it lacks the scope operate."
-        )
+        raise RefusedError(f"{who.name} can only view: it lacks the scope operate.")
     return who
 
 

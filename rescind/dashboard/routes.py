@@ -8,12 +8,16 @@ from rescind.dashboard import (
     event_stream,
     lane_actions,
     lists,
+    notifications_page,
+    openid_sign_in,
     order_page,
     overview,
     retry_pages,
+    schedules_page,
     sign_in,
     static_files,
     undelivered,
+    workers_page,
 )
 
 router = APIRouter()
@@ -24,8 +28,12 @@ for part in (
     lane_actions,
     retry_pages,
     sign_in,
+    openid_sign_in,
     event_stream,
     static_files,
     undelivered,
+    notifications_page,
+    schedules_page,
+    workers_page,
 ):
     router.include_router(part.router)

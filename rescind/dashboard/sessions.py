@@ -1,4 +1,4 @@
-"""Sessions: an encrypted cookie that names a token and does not contain it."""
+"""Sessions: an encrypted cookie that names a token or a user, and holds no secret."""
 
 from __future__ import annotations
 
@@ -6,92 +6,113 @@ import base64
 import hmac
 import json
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from rescind.config.access_tokens import Access, Scope, Token
+from rescind.config.openid_settings import OpenId
 
-HOURS = 12
-LASTS = HOURS * 3600
+LASTS = timedelta(hours=12)
 PURPOSE = b"rescind desk session"
 SHOWN = 16
-"""Bytes of a token's fingerprint, which ties a session to the token."""
+"""Bytes of a fingerprint, which ties a session to its token or to the provider."""
+TOKEN, USER = "token", "oidc"
+"""Kinds of sessions: signed in with a token, or at the OpenID Connect provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in browser: its token's name and scopes, and the key of its forms."""
+    """A signed-in browser: its name and scopes, and the key of its forms."""
 
     name: str
     scopes: frozenset[Scope]
     form_key: str
+    kind: str
+    began_at: datetime
 
     @property
     def operates(self) -> bool:
         return Scope.OPERATE in self.scopes
+
+    @property
+    def actor(self) -> str:
+        """Who it is, as the ledger keeps it: ``token:NAME`` or ``oidc:NAME``."""
+        return f"{self.kind}:{self.name}"
 
 
 class Sessions:
     """Makes cookies and reads them; ``seal_keys`` is as in ``RESCIND_SEAL_KEY``.
 
     The cookies' keys are derived from those, so they cannot decrypt the ledger's data.
-    Without ``seal_keys``, sessions end with this process.
+    Without ``seal_keys``, sessions end with this process. The ledger holds which
+    sessions were ended before that: see ``ended_sessions``.
     """
 
-    def __init__(self, seal_keys: str = "") -> None:
+    def __init__(self, seal_keys: str = "", openid: OpenId | None = None) -> None:
         listed = [key.strip() for key in seal_keys.split(",") if key.strip()]
         derived = [_derived(key) for key in listed] or [Fernet.generate_key()]
-        self._fernet = MultiFernet([Fernet(key) for key in derived])
-        self._ended: dict[str, float] = {}
+        self.fernet = MultiFernet([Fernet(key) for key in derived])
+        self._openid = openid
 
     def cookie(self, token: Token) -> str:
         """The cookie of a new session for this token."""
-        held = [token.name, _shown(token), secrets.token_urlsafe(24)]
-        return self._fernet.encrypt(json.dumps(held).encode()).decode()
+        return self._made(TOKEN, token.name, _shown(token.digest), ())
+
+    def cookie_of_user(self, name: str, scopes: frozenset[Scope]) -> str:
+        """The cookie of a new session for a user whom the provider has identified."""
+        assert self._openid is not None  # noqa: S101  (it has identified the user)
+        proof = _shown(self._openid.fingerprint)
+        return self._made(USER, name, proof, sorted(scopes))
+
+    def _made(self, kind: str, name: str, proof: str, scopes: Sequence[str]) -> str:
+        began = datetime.now(UTC).timestamp()
+        held = [kind, name, proof, list(scopes), secrets.token_urlsafe(24), began]
+        return self.fernet.encrypt(json.dumps(held).encode()).decode()
 
     def read(self, cookie: str, access: Access) -> Session | None:
         """The session, or ``None``.
 
-        It is ``None`` if the cookie is forged or expired, the session was ended, or the
-        token is no longer configured or lacks the scope ``read``.
+        It is ``None`` if the cookie is forged or expired, or if the token or the
+        settings of the provider have changed, or without the scope ``read``.
         """
+        seconds = int(LASTS.total_seconds())
         try:
-            held = json.loads(self._fernet.decrypt(cookie.encode(), ttl=LASTS))
+            held = json.loads(self.fernet.decrypt(cookie.encode(), ttl=seconds))
+            kind, name, proof, listed, form_key, began = held
         except (InvalidToken, ValueError):
             return None
-        name, shown, form_key = held
-        token = _named(access.tokens, name)
-        if token is None or not hmac.compare_digest(_shown(token), shown):
+        scopes = self._scopes(kind, name, proof, listed, access)
+        if Scope.READ not in scopes:
             return None
-        if Scope.READ not in token.scopes:
-            return None
-        if form_key in self._ended:
-            return None
-        return Session(token.name, token.scopes, form_key)
+        began_at = datetime.fromtimestamp(began, UTC)
+        return Session(name, scopes, form_key, kind, began_at)
 
-    def end(self, session: Session) -> None:
-        """Revoke the session in this process: copies of its cookie are refused.
-
-        The revocation is only in memory: a restart, and other API processes, do not
-        know it.
-        """
-        now = time.monotonic()
-        for key in [key for key, over in [*self._ended.items()] if over <= now]:
-            self._ended.pop(key, None)
-        self._ended[session.form_key] = now + LASTS
+    def _scopes(
+        self, kind: str, name: str, proof: str, listed: Sequence[str], access: Access
+    ) -> frozenset[Scope]:
+        """What the session may do now; nothing if it is not valid any more."""
+        if kind == USER:
+            known = self._openid.fingerprint if self._openid else None
+            granted = frozenset(map(Scope, listed))
+        else:
+            token = _named(access.tokens, name)
+            known = token.digest if token else None
+            granted = token.scopes if token else frozenset()
+        good = known is not None and hmac.compare_digest(_shown(known), proof)
+        return granted if good else frozenset()
 
 
 def _named(tokens: Sequence[Token], name: str) -> Token | None:
     return next((one for one in tokens if one.name == name), None)
 
 
-def _shown(token: Token) -> str:
+def _shown(known: bytes) -> str:
     # A hash of the token's hash: the cookie reveals nothing that opens the API.
-    return sha256(PURPOSE + token.digest).hexdigest()[: 2 * SHOWN]
+    return sha256(PURPOSE + known).hexdigest()[: 2 * SHOWN]
 
 
 def _derived(key: str) -> bytes:

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from limits import parse
 
 from rescind.config.access_tokens import Scope
+from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     SIGN_IN,
     DashboardRoute,
@@ -20,6 +21,7 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import LASTS
+from rescind.dashboard.translation import _
 
 FAILURES = parse("10/minute")
 """Failed sign-ins allowed from one address."""
@@ -30,9 +32,8 @@ router = APIRouter(route_class=DashboardRoute)
 @router.get(SIGN_IN)
 def ask(request: Request, dashboard: TheDashboard, next: str = "/") -> Response:  # noqa: A002
     if session_of(request, dashboard) is not None:
-        return RedirectResponse(_ours(next), 303)
-    empty = not dashboard.access.tokens
-    return page(request, "sign_in.html", back=_ours(next), why=None, empty=empty)
+        return RedirectResponse(ours(next), 303)
+    return _page(request, dashboard, 200, None, next)
 
 
 @router.post(SIGN_IN)
@@ -45,32 +46,46 @@ def sign_in(
     check_origin(request)
     address = request.client.host if request.client else "?"
     if not dashboard.failures.test(FAILURES, address):
-        why = "Too many wrong tokens were sent from this address: wait a minute."
-        return _again(request, 429, why, back)
+        why = _("Too many wrong tokens were sent from this address: wait a minute.")
+        return _page(request, dashboard, 429, why, back)
     found = dashboard.access.token(token.strip())
     if found is None:
         dashboard.failures.hit(FAILURES, address)
-        return _again(request, 401, "Unknown token: it may have been removed.", back)
+        why = _("Unknown token: it may have been removed.")
+        return _page(request, dashboard, 401, why, back)
     if Scope.READ not in found.scopes:
-        why = f"The token {found.name} may not sign in: it lacks the scope read."
-        return _again(request, 403, why, back)
-    response = RedirectResponse(_ours(back), 303)
+        why = _(
+            "The token %(name)s may not sign in: it lacks the scope read.",
+            name=found.name,
+        )
+        return _page(request, dashboard, 403, why, back)
+    response = RedirectResponse(ours(back), 303)
+    keep_session(request, response, dashboard.sessions.cookie(found))
+    return response
+
+
+def keep_session(request: Request, response: Response, cookie: str) -> None:
+    """Have the browser keep the session's cookie."""
     response.set_cookie(
         cookie_name(request),
-        dashboard.sessions.cookie(found),
-        max_age=LASTS,
+        cookie,
+        max_age=int(LASTS.total_seconds()),
         httponly=True,
         secure=is_secure(request),
         samesite="strict",
     )
-    return response
 
 
 @router.post("/desk/sign-out")
-def sign_out(request: Request, dashboard: TheDashboard) -> Response:
+def sign_out(
+    request: Request,
+    dashboard: TheDashboard,
+    everywhere: Annotated[str, Form()] = "",
+) -> Response:
+    """End this session, or with ``everywhere`` all sessions of its token or user."""
     check_origin(request)
     if (ended := session_of(request, dashboard)) is not None:
-        dashboard.sessions.end(ended)
+        dashboard.end(ended, everywhere=bool(everywhere))
     response = RedirectResponse(SIGN_IN, 303)
     response.delete_cookie(
         cookie_name(request),
@@ -81,11 +96,21 @@ def sign_out(request: Request, dashboard: TheDashboard) -> Response:
     return response
 
 
-def _again(request: Request, status: int, why: str, back: str) -> Response:
-    return page(request, "sign_in.html", status, back=_ours(back), why=why, empty=False)
+def _page(
+    request: Request, dashboard: Dashboard, status: int, why: str | None, back: str
+) -> Response:
+    return page(
+        request,
+        "sign_in.html",
+        status,
+        back=ours(back),
+        why=why,
+        tokens=bool(dashboard.access.tokens),
+        openid=dashboard.openid is not None,
+    )
 
 
-def _ours(back: str) -> str:
+def ours(back: str) -> str:
     """The page to go back to: one of this dashboard, never one of another site."""
     good = back == "/" or back.startswith(("/?", "/desk/"))
     return back if good and back.isprintable() and "\\" not in back else "/"

@@ -48,6 +48,11 @@ class ThreadExecutor:
             if _taken(waiting) is not None:
                 raise
 
+    def load(self) -> tuple[int, int]:
+        """How many calls are under way, and on how many lanes."""
+        under_way = [call.operation.lane for _, call in self._begun.copy().values()]
+        return len(under_way), len(set(under_way))
+
     def oldest(self) -> tuple[float, Call] | None:
         """The call that has been under way for longest, and the time at which it began
         (monotonic seconds)."""

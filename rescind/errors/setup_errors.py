@@ -139,6 +139,14 @@ SETUP = Group(
             " right ones into the accounts file, then `rescind resume LANE`.",
         ),
         Problem(
+            "openid",
+            "Sign-in by OpenID Connect is not set up",
+            "`RESCIND_OIDC_ISSUER` is set, and another setting of the sign-in is"
+            " missing or wrong. The sentence names it.",
+            "Set what the sentence names, and restart the API. docs/dashboard.md lists"
+            " the settings. Without `RESCIND_OIDC_ISSUER`, the dashboard takes tokens.",
+        ),
+        Problem(
             "webhook-settings",
             "Webhooks are not set up",
             "Only one of `RESCIND_WEBHOOK_HOSTS` and `RESCIND_WEBHOOK_SECRET` is set,"

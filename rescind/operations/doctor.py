@@ -122,6 +122,18 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
         "RESCIND_API_PORT": (str(chosen.api_port), DEFAULT),
         "RESCIND_API_RATE": (chosen.api_rate, DEFAULT),
         "RESCIND_API_ENTRY_RATE": (chosen.api_entry_rate, DEFAULT),
+        "RESCIND_PUBLIC_URL": (chosen.public_url or "none", DEFAULT),
+        "RESCIND_OIDC_ISSUER": (
+            chosen.oidc_issuer or "none: the dashboard takes tokens only",
+            DEFAULT,
+        ),
+        "RESCIND_OIDC_CLIENT_ID": (chosen.oidc_client_id or "none", DEFAULT),
+        "RESCIND_OIDC_CLIENT_SECRET": (
+            "***" if chosen.oidc_client_secret else "none",
+            DEFAULT,
+        ),
+        "RESCIND_OIDC_CLAIM": (chosen.oidc_claim, DEFAULT),
+        "RESCIND_OIDC_ROLES": (chosen.oidc_roles or "none", DEFAULT),
         "RESCIND_LOG_FORMAT": (chosen.log_format, DEFAULT),
         "RESCIND_WEBHOOK_SECRET": (
             "***" if chosen.webhook_secrets else "none: no callback_url is accepted",

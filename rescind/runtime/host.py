@@ -25,6 +25,7 @@ from rescind.engine.watchdog import Watchdog, Watched
 from rescind.runtime import shutdown_flag
 from rescind.runtime.background_job import BackgroundJob
 from rescind.runtime.resources import Runtime, runtime
+from rescind.runtime.sign_of_life import SignOfLife
 
 log = structlog.get_logger("rescind.worker")
 
@@ -63,6 +64,7 @@ class Host:
         )
         self._thread.start()
         self._watchdog = Watchdog(self._watched, _end)
+        self._sign_of_life = SignOfLife(here.redis, self._executor.load)
 
     def notify(self, job: str) -> None:
         """Have this job run."""
@@ -85,6 +87,7 @@ class Host:
             job.join()
         self._limiter.close()
         self._watchdog.stop()
+        self._sign_of_life.stop()
 
     def _run_engine(self) -> None:
         try:

@@ -66,7 +66,7 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
 
 
 def _sender(host: Host, send_task: SendTask) -> Sender:
-    deliverer = Deliverer(host.here.callbacks, settings().webhook_secrets, send_task)
+    deliverer = Deliverer(host.here.callbacks, send_task)
     return Sender(
         host.here.engine, deliverer.attempt, partial(host.moved, "webhooks"), stopping
     )

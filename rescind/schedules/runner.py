@@ -111,7 +111,7 @@ class Runner:
         if name in found.faults:
             return self._fail(run, found.faults[name])
         try:
-            return self.run(found.rules[name], run)
+            return self.run(found.rules[name], run, run.most)
         except (LedgerUnreachableError, SealError):
             raise
         except Exception as error:  # noqa: BLE001  (one rule must not stop the others)

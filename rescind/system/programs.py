@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from rescind.config.settings import Settings
 from rescind.system.supervisor import Program
 
@@ -17,7 +19,6 @@ FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
 
 def environment(chosen: Settings, redis_url: str, concurrency: int) -> dict[str, str]:
     """The environment with which a program in any folder finds this system."""
-    tokens, secret = chosen.api_tokens, chosen.webhook_secret
     # Every setting, so that no .env file in the program's folder overrides one.
     values = {
         "RESCIND_HOME": str(chosen.home.resolve()),
@@ -25,21 +26,31 @@ def environment(chosen: Settings, redis_url: str, concurrency: int) -> dict[str,
         "RESCIND_REDIS_URL": redis_url,
         "RESCIND_DATABASE_URL": chosen.database,
         "RESCIND_SEAL_KEY": chosen.seal_keys(),
-        "RESCIND_API_TOKENS": tokens.get_secret_value() if tokens else "",
+        "RESCIND_API_TOKENS": _shown(chosen.api_tokens),
         "RESCIND_API_HOST": chosen.api_host,
         "RESCIND_API_RATE": chosen.api_rate,
         "RESCIND_API_ENTRY_RATE": chosen.api_entry_rate,
+        "RESCIND_PUBLIC_URL": chosen.public_url or "",
+        "RESCIND_OIDC_ISSUER": chosen.oidc_issuer or "",
+        "RESCIND_OIDC_CLIENT_ID": chosen.oidc_client_id or "",
+        "RESCIND_OIDC_CLIENT_SECRET": _shown(chosen.oidc_client_secret),
+        "RESCIND_OIDC_CLAIM": chosen.oidc_claim,
+        "RESCIND_OIDC_ROLES": chosen.oidc_roles or "",
         "RESCIND_LOG_FORMAT": chosen.log_format,
         "RESCIND_RETENTION": chosen.retention or "",
         "RESCIND_REFUSED_RETENTION": chosen.refused_retention,
         "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
-        "RESCIND_WEBHOOK_SECRET": secret.get_secret_value() if secret else "",
+        "RESCIND_WEBHOOK_SECRET": _shown(chosen.webhook_secret),
         "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
         "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
         "RESCIND_CONCURRENCY": str(concurrency),
         "PYTHONUNBUFFERED": "1",
     }
     return os.environ | {name: value for name, value in values.items() if value}
+
+
+def _shown(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
 
 
 @dataclass(frozen=True, slots=True)

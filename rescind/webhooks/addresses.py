@@ -13,7 +13,7 @@ import threading
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from rescind.config.callbacks import Url
+from rescind.config.callback_urls import Url
 
 Address = IPv4Address | IPv6Address
 Place = tuple[socket.AddressFamily, tuple[Any, ...]]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from rescind.config.callbacks import Callbacks, read_url
+from rescind.config.callback_urls import read_url
+from rescind.config.callbacks import Callbacks
 from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Kind, Response
 from rescind.provider.http_messages import Reply
 from rescind.provider.throttling import retry_after
@@ -18,6 +19,9 @@ from rescind.webhooks.posting import post
 from rescind.webhooks.signing import headers, payload
 
 log = structlog.get_logger("rescind.webhooks")
+
+MAY_ASK_TO_WAIT = frozenset({429, 503})
+"""Statuses whose ``Retry-After`` is obeyed."""
 
 SendTask = Callable[..., Any]
 """Celery's ``send_task``; raises ``ConnectionError`` if the broker is unreachable."""
@@ -28,7 +32,6 @@ class Deliverer:
     """Makes attempts of deliveries. Safe from any thread."""
 
     callbacks: Callbacks
-    secrets: tuple[str, ...] = field(repr=False)
     send_task: SendTask
 
     def attempt(self, delivery: ClaimedDelivery) -> Response:
@@ -46,14 +49,10 @@ class Deliverer:
             )
 
     def _post(self, delivery: ClaimedDelivery) -> Response:
-        why = self.callbacks.why_not(delivery.url)
-        url = read_url(delivery.url or "")
-        if why is not None or url is None:
-            raise UnsentError(f"not sent: callback_url {why}")
-        body, now = payload(delivery), datetime.now(UTC)
-        signed = headers(delivery, body, self.secrets, now)
-        reply = post(url, signed, body.encode(), private=self.callbacks.private)
-        return result_of(reply, now)
+        body = payload(delivery)
+        return post_signed(
+            self.callbacks, delivery.url or "", delivery.webhook_id, body
+        )
 
     def _send(self, delivery: ClaimedDelivery) -> Response:
         try:
@@ -69,6 +68,17 @@ class Deliverer:
         except ConnectionError as error:
             raise UnsentError(f"the broker cannot be reached: {error}") from None
         return Response(accepted=True)
+
+
+def post_signed(callbacks: Callbacks, address: str, named: str, body: str) -> Response:
+    """Post one signed webhook with the id ``named``; raises ``UnsentError``."""
+    why, url = callbacks.why_not(address), read_url(address)
+    if why is not None or url is None:
+        raise UnsentError(f"not sent: callback_url {why}")
+    now = datetime.now(UTC)
+    signed = headers(named, body, callbacks.secrets.of(url), now)
+    reply = post(url, signed, body.encode(), private=callbacks.private)
+    return result_of(reply, now)
 
 
 def result_of(reply: Reply, now: datetime) -> Response:
@@ -88,5 +98,8 @@ def result_of(reply: Reply, now: datetime) -> Response:
 
 
 def _wait(reply: Reply, now: datetime) -> timedelta | None:
+    if reply.status not in MAY_ASK_TO_WAIT:
+        # A proxy may add the header to any error, without a wish of the receiver.
+        return None
     asked = retry_after(reply.headers.get("retry-after", ""), now)
     return asked if asked is not None and asked > timedelta(0) else None

@@ -15,7 +15,7 @@ from functools import cache
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from rescind.config.callbacks import Url
+from rescind.config.callback_urls import Url
 from rescind.provider.http_messages import Reply
 from rescind.provider.response_reader import LostError, Patience, receive_head
 from rescind.webhooks.addresses import Place, UnsentError, places_of

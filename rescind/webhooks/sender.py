@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from rescind.config.times import utc_now
 from rescind.ledger.deliveries.delivery_queries import due_targets
 from rescind.ledger.deliveries.dispatch import claim_deliveries, postpone, settle
+from rescind.ledger.deliveries.quiet_targets import keep_quiet, quiet_targets
 from rescind.ledger.deliveries.retry_policy import (
     LONGEST_WAIT,
     Attempt,
@@ -49,26 +50,13 @@ class Pace:
 
     allowed: int = 1
     in_flight: int = 0
-    quiet_until: datetime | None = None
-    """The end of the time for which the target asked to wait."""
-
-    def quiet(self) -> datetime | None:
-        """``quiet_until`` if it is in the future, else ``None``."""
-        until = self.quiet_until
-        return until if until is not None and utc_now() < until else None
 
     def room(self) -> int:
-        return 0 if self.quiet() else self.allowed - self.in_flight
-
-    def is_to_be_handled(self) -> bool:
-        """Whether due deliveries are to be sent now, or to be postponed."""
-        return self.room() > 0 or self.quiet() is not None
+        return self.allowed - self.in_flight
 
     def learn(self, result: Response) -> None:
         self.in_flight -= 1
         self.allowed = min(2 * self.allowed, MOST_TO_ONE) if result.accepted else 1
-        if result.wait is not None:
-            self.quiet_until = utc_now() + min(result.wait, LONGEST_WAIT)
 
 
 class Sender:
@@ -90,6 +78,8 @@ class Sender:
         self._paces: dict[str, Pace] = {}
         self._results: SimpleQueue[tuple[ClaimedDelivery, Response]] = SimpleQueue()
         self._in_flight = 0
+        self._quiet: dict[str, datetime] = {}
+        """Targets that asked for a wait, and when it ends."""
         self._after = ""
         """The target after which the next query begins."""
 
@@ -131,8 +121,10 @@ class Sender:
         if self._in_flight >= MOST_AT_ONCE:
             return []
         with reading(self._engine) as connection:
+            self._quiet = quiet_targets(connection, utc_now())
             found, self._after = due_targets(connection, self._after, utc_now())
-        return [one for one in found if self._pace(one).is_to_be_handled()]
+        # Due deliveries to a quiet target are put off.
+        return [t for t in found if t in self._quiet or self._pace(t).room() > 0]
 
     def _pace(self, target: str) -> Pace:
         return self._paces.setdefault(target, Pace())
@@ -167,14 +159,17 @@ class Sender:
         now, held = utc_now(), list[ClaimedDelivery]()
         with writing(self._engine, queue="webhooks") as connection:
             settle(connection, ended, now)
+            waits = _waits(ended, now)
+            keep_quiet(connection, waits, now)
+            self._quiet |= waits
             answered = {one.delivery.target for one in ended}
-            for target in sorted(answered.union(targets)):
+            for target in sorted(answered.union(targets) & self._quiet.keys()):
                 # Puts off some deliveries; the next step puts off further ones.
-                if until := self._pace(target).quiet():
-                    postpone(connection, target, until)
+                postpone(connection, target, self._quiet[target])
             for target in targets:
                 free = MOST_AT_ONCE - self._in_flight - len(held)
-                room = min(free, self._pace(target).room())
+                room = 0 if target in self._quiet else self._pace(target).room()
+                room = min(free, room)
                 if room > 0:
                     held += claim_deliveries(connection, target, room, LEASE, now)
         return held
@@ -200,6 +195,16 @@ class Sender:
         self._in_flight -= 1
         self._pace(delivery.target).learn(result)
         return judge(delivery, result, now, random.random())  # noqa: S311  (a jitter)
+
+
+def _waits(ended: Sequence[Attempt], now: datetime) -> dict[str, datetime]:
+    """By target: the end of the longest wait that its responses asked for."""
+    found = dict[str, datetime]()
+    for one in ended:
+        if one.response.wait is not None:
+            until = now + min(one.response.wait, LONGEST_WAIT)
+            found[one.delivery.target] = max(until, found.get(one.delivery.target, now))
+    return found
 
 
 def _say(attempt: Attempt) -> None:

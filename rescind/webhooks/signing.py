@@ -27,10 +27,9 @@ def payload(delivery: ClaimedDelivery) -> str:
 
 
 def headers(
-    delivery: ClaimedDelivery, body: str, secrets: Sequence[str], now: datetime
+    named: str, body: str, secrets: Sequence[str], now: datetime
 ) -> dict[str, str]:
-    """The three headers of the specification."""
-    named = delivery.webhook_id
+    """The three headers of the specification, for the webhook with the id ``named``."""
     signed = [Webhook(secret).sign(named, now, body) for secret in secrets]
     return {
         "webhook-id": named,

@@ -15,6 +15,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.cli.test_cli_support import Home
 from tests.ledger.build import NOW, new, progress
+from tests.receivers import receiving, saying
 
 LOST = Response(
     accepted=False, status=410, detail="HTTP 410: it wants no more", gone=True
@@ -146,3 +147,23 @@ def test_each_secret_is_new_and_valid(
     assert first != second
     monkeypatch.setenv("RESCIND_WEBHOOK_SECRET", f"{first},{second}")
     assert home.run("list").status == 0
+
+
+def test_a_test_event_reaches_the_receiver_and_its_answer_is_shown(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving() as receiver:
+        assert home.run("webhooks", "test", receiver.url).status == 2
+        monkeypatch.setenv("RESCIND_WEBHOOK_HOSTS", "127.0.0.1:*")
+        monkeypatch.setenv("RESCIND_WEBHOOK_PRIVATE", "true")
+        monkeypatch.setenv("RESCIND_WEBHOOK_SECRET", f"whsec_{'A' * 32}")
+        done = home.run("webhooks", "test", receiver.url, "--json")
+        assert (done.status, done.records) == (
+            0,
+            [{"accepted": True, "status": 204, "detail": None}],
+        )
+        receiver.answer = saying(b"HTTP/1.1 401 Unauthorized\r\n\r\n")
+        done = home.run("webhooks", "test", receiver.url)
+        assert done.status == 3
+        assert "did not accept the test event: HTTP 401" in done.err
+    assert len(receiver.heard) == 2

@@ -12,19 +12,25 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from providers.registry import BY_NAME
+from rescind.config.callback_urls import host_patterns, read_url
 from rescind.config.callbacks import (
     DEFAULT_QUEUE,
     NO_CALLBACKS,
     NONE_WANTED,
     Callbacks,
     Wanted,
-    host_patterns,
-    read_url,
 )
+from rescind.config.webhook_secrets import NO_SECRETS, WebhookSecrets, read_secrets
 from rescind.provider.outcomes import InvalidRequestError
 
 LISTED = "shop.example.com, *.hooks.example.com:8443 [2001:db8::1] any.example.com:*"
-SOME = Callbacks(host_patterns(LISTED), signed=True, tasks=True, of_refused=True)
+ONE, TWO, THREE = (f"whsec_{letter * 32}" for letter in "ABC")
+SOME = Callbacks(
+    host_patterns(LISTED),
+    secrets=WebhookSecrets((ONE,)),
+    tasks=True,
+    of_refused=True,
+)
 GOOD = "https://shop.example.com/done"
 
 ALLOWED = [
@@ -131,13 +137,17 @@ def test_plain_http_is_only_for_private_networks() -> None:
     [
         (NO_CALLBACKS, "RESCIND_WEBHOOK_HOSTS"),
         (replace(SOME, hosts=()), "RESCIND_WEBHOOK_HOSTS"),
-        (replace(SOME, signed=False), "RESCIND_WEBHOOK_SECRET"),
+        (replace(SOME, secrets=NO_SECRETS), "RESCIND_WEBHOOK_SECRET"),
+        (
+            replace(SOME, secrets=read_secrets(f"other.example.com={ONE}")),
+            "has no secret",
+        ),
     ],
 )
 def test_nothing_is_called_until_both_settings_are_made(
     callbacks: Callbacks, setting: str
 ) -> None:
-    with pytest.raises(InvalidRequestError, match=f"callback_url is not .*{setting}"):
+    with pytest.raises(InvalidRequestError, match=f"callback_url is .*{setting}"):
         callbacks.wanted({"callback_url": GOOD})
 
 
@@ -237,3 +247,42 @@ def test_a_refused_entry_keeps_its_allowed_callbacks(
 ) -> None:
     assert SOME.of_what_is_refused(entry) == wanted
     assert replace(SOME, of_refused=False).of_what_is_refused(entry) == NONE_WANTED
+
+
+# --- secrets ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "signing"),
+    [
+        ("https://a.b.example.com/", (TWO,)),
+        ("https://shop.example.com/", (THREE, ONE)),
+        ("https://elsewhere.com/", (ONE,)),
+        ("https://example.com/", (ONE,)),
+    ],
+)
+def test_a_receiver_is_signed_for_by_its_closest_secrets(
+    address: str, signing: tuple[str, ...]
+) -> None:
+    listed = (
+        f"{ONE} *.example.com={TWO}, shop.example.com={THREE} shop.example.com={ONE}"
+    )
+    url = read_url(address)
+    assert url is not None
+    assert read_secrets(listed).of(url) == signing
+
+
+@pytest.mark.parametrize(
+    "listed", ["whsec_short", "nohost!={0}", "={0}", "shop.example.com=", "{0}=x"]
+)
+def test_a_wrong_secret_is_refused_and_not_shown(listed: str) -> None:
+    with pytest.raises(ValueError, match="number 2") as caught:
+        read_secrets(f"{ONE},{listed.format(TWO)}")
+    assert TWO not in str(caught.value)
+
+
+def test_a_secret_may_end_with_an_equals_sign() -> None:
+    padded = "whsec_" + "QUFB" * 9 + "QQ=="
+    assert read_secrets(padded).general == (padded,)
+    [(_, own)] = read_secrets(f"shop.example.com={padded}").own
+    assert own == padded

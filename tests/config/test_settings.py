@@ -65,8 +65,8 @@ def test_webhooks_are_signed_by_all_secrets_that_are_set(
 ) -> None:
     first, second = f"whsec_{'A' * 32}", f"whsec_{'B' * 44}"
     monkeypatch.setenv("RESCIND_WEBHOOK_SECRET", f" {first},\n{second} ")
-    assert Settings().webhook_secrets == (first, second)
-    assert Settings().callbacks.signed
+    assert Settings().webhook_secrets.general == (first, second)
+    assert Settings().callbacks.secrets
     assert first not in repr(Settings())
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import select
 
 from rescind.config.access_tokens import Access, access
 from rescind.config.settings import Settings
@@ -16,6 +17,9 @@ from rescind.dashboard.page_guard import COOKIE, HEADERS
 from rescind.dashboard.sessions import LASTS, Sessions
 from rescind.dashboard.sign_in import FAILURES
 from rescind.ledger.seal import Seal, SealError, new_key
+from rescind.ledger.storage.ended_sessions import end_sessions
+from rescind.ledger.storage.side_tables import ENDED_SESSION
+from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.dashboard.stage import (
     OPERATOR,
     READER,
@@ -26,6 +30,7 @@ from tests.dashboard.stage import (
     served,
     settings_over,
 )
+from tests.ledger.build import NOW
 
 PAGES = [
     "/",
@@ -33,6 +38,9 @@ PAGES = [
     "/desk/undelivered",
     "/desk/search?q=1",
     "/desk/groups",
+    "/desk/schedules",
+    "/desk/notifications",
+    "/desk/workers",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
 ]
@@ -42,6 +50,8 @@ ACTS = [
     "/desk/retry",
     "/desk/retry/now",
     "/desk/undelivered/again",
+    "/desk/schedules/run",
+    "/desk/notifications/test",
 ]
 
 
@@ -74,7 +84,8 @@ def test_the_cookie_is_for_this_site_and_no_script(stranger: Visitor) -> None:
     name, _, rest = said.partition("=")
     assert name == COOKIE
     told = {part.strip().lower() for part in rest.split(";")[1:]}
-    assert {"httponly", "samesite=strict", "path=/", f"max-age={LASTS}"} <= told
+    seconds = int(LASTS.total_seconds())
+    assert {"httponly", "samesite=strict", "path=/", f"max-age={seconds}"} <= told
     assert "secure" not in told
 
 
@@ -95,7 +106,7 @@ def test_the_cookie_holds_no_token_and_opens_nothing_sealed(
         Seal(keys).open(cookie)
     made = Fernet(sessions._derived(keys)).decrypt(cookie.encode())
     assert OPERATOR.encode() not in made
-    assert json.loads(made)[0] == "ann"
+    assert json.loads(made)[:2] == ["token", "ann"]
 
 
 def test_a_wrong_token_is_refused_with_a_reason(stranger: Visitor) -> None:
@@ -119,6 +130,11 @@ def test_tokens_cannot_be_guessed_fast(stranger: Visitor) -> None:
     refused = stranger.sign_in(OPERATOR)
     assert refused.status_code == 429
     assert "wait a minute" in refused.text
+
+
+def test_without_a_provider_only_tokens_sign_in(stranger: Visitor) -> None:
+    assert stranger.get("/desk/openid").status_code == 404
+    assert "/desk/openid" not in stranger.get("/desk/sign-in").text
 
 
 def test_without_any_token_the_page_says_how_to_make_one(
@@ -185,24 +201,23 @@ def test_a_session_ends_after_its_hours(
     who, made = access(chosen), Sessions(chosen.seal_keys())
     cookie = _cookie(made, who)
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + LASTS - 5)
+    monkeypatch.setattr(time, "time", lambda: now + LASTS.total_seconds() - 5)
     assert made.read(cookie, who) is not None
-    monkeypatch.setattr(time, "time", lambda: now + LASTS + 5)
+    monkeypatch.setattr(time, "time", lambda: now + LASTS.total_seconds() + 5)
     assert made.read(cookie, who) is None
 
 
-def test_a_revocation_is_forgotten_once_its_session_has_expired(
-    chosen: Settings, monkeypatch: pytest.MonkeyPatch
+def test_the_ledger_forgets_an_ended_session_once_it_would_have_expired(
+    sqlite_ledger_url: str,
 ) -> None:
-    who, made = access(chosen), Sessions(chosen.seal_keys())
-    for hours in (0, 1, sessions.HOURS + 2):
-        now = time.monotonic()
-        with monkeypatch.context() as later:
-            later.setattr(time, "monotonic", lambda: now + 3600 * hours)  # noqa: B023
-            found = made.read(_cookie(made, who), who)
-            assert found is not None
-            made.end(found)
-    assert len(made._ended) == 1
+    engine, rows = open_ledger(sqlite_ledger_url), select(ENDED_SESSION.c.subject)
+    with writing(engine) as connection:
+        for number in range(3):
+            end_sessions(connection, f"key:{number}", NOW, NOW + LASTS)
+        assert len(connection.execute(rows).all()) == 3
+        end_sessions(connection, "key:4", NOW + LASTS, NOW + 2 * LASTS)
+        assert connection.execute(rows).scalars().all() == ["key:4"]
+    engine.dispose()
 
 
 @pytest.mark.parametrize(

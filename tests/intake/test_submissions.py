@@ -14,7 +14,9 @@ from sqlalchemy import Engine, text
 
 from providers.registry import PROVIDERS
 from rescind.config.accounts import Accounts
-from rescind.config.callbacks import Callbacks, host_patterns
+from rescind.config.callback_urls import host_patterns
+from rescind.config.callbacks import Callbacks
+from rescind.config.webhook_secrets import WebhookSecrets
 from rescind.intake.submissions import Receipt, Taken, lanes_to_notify, take_in
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.new_cancellation import NewCancellation
@@ -89,7 +91,10 @@ def test_a_refused_entry_is_stored_with_its_fault(
 
 GOOD_URL = "https://shop.example.com/done"
 ALLOWED = Callbacks(
-    host_patterns("shop.example.com"), signed=True, tasks=True, of_refused=True
+    host_patterns("shop.example.com"),
+    secrets=WebhookSecrets(("whsec_x",)),
+    tasks=True,
+    of_refused=True,
 )
 
 

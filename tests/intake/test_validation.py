@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from providers.registry import BY_NAME, PROVIDERS
 from rescind.config.accounts import Accounts, LaneConfig
-from rescind.config.callbacks import Callbacks, host_patterns
+from rescind.config.callback_urls import host_patterns
+from rescind.config.callbacks import Callbacks
+from rescind.config.webhook_secrets import WebhookSecrets
 from rescind.intake.validation import FIELDS, check
 from rescind.provider.outcomes import InvalidRequestError
 
@@ -60,7 +62,11 @@ def test_every_field_is_accepted() -> None:
         },
         ACCOUNTS,
         NOW,
-        Callbacks(host_patterns("example.com"), signed=True, tasks=True),
+        Callbacks(
+            host_patterns("example.com"),
+            secrets=WebhookSecrets(("whsec_x",)),
+            tasks=True,
+        ),
     )
     assert (found.account, found.key, found.group) == ("branch-7", "17", "g")
     assert found.not_before == NOW + timedelta(minutes=15)

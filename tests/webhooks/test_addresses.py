@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rescind.config.callbacks import Url, read_url
+from rescind.config.callback_urls import Url, read_url
 from rescind.webhooks.addresses import UnsentError, allowed, places_of
 
 NEVER = [

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, select
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.deliveries import dispatch
 from rescind.ledger.deliveries.delivery_queries import deliveries_of, due_targets
+from rescind.ledger.deliveries.quiet_targets import keep_quiet, quiet_targets
 from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Response
 from rescind.ledger.states import State
 from rescind.ledger.storage.side_tables import DELIVERY
@@ -50,10 +51,10 @@ def engine(sqlite_ledger_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def ended(engine: Engine, host: str, count: int) -> list[str]:
+def ended(engine: Engine, host: str, count: int, first: int = 0) -> list[str]:
     """``count`` ended cancellations with a webhook to ``host``; their ids."""
     url = f"https://{host}/done"
-    some = [new(f"{host}-{n}", callback_url=url) for n in range(count)]
+    some = [new(f"{host}-{n}", callback_url=url) for n in range(first, first + count)]
     with writing(engine) as connection:
         insert_new(connection, some, NOW)
     held = hold(engine, limit=count)
@@ -192,10 +193,23 @@ def test_a_receiver_that_asks_to_wait_gets_nothing(engine: Engine) -> None:
     with at_work(engine, attempt):
         pass
     assert asked == {"busy": 1, "fine": 5}
-    # Nor by anybody else.
+    # Nor does a sender that starts later, or a delivery that is created later.
+    ended(engine, "busy", 3, first=20)
     with at_work(engine, attempt):
         pass
     assert asked == {"busy": 1, "fine": 5}
+
+
+def test_a_later_wait_is_kept_and_an_earlier_one_is_not(engine: Engine) -> None:
+    hour = timedelta(hours=1)
+    with writing(engine) as connection:
+        keep_quiet(connection, {"busy": NOW + 2 * hour}, NOW)
+        keep_quiet(connection, {"busy": NOW + hour, "b": NOW + hour}, NOW)
+        assert quiet_targets(connection, NOW) == {
+            "busy": NOW + 2 * hour,
+            "b": NOW + hour,
+        }
+        assert quiet_targets(connection, NOW + 2 * hour) == {}
 
 
 def test_a_receiver_that_asks_to_wait_gets_nothing_of_a_long_backlog(

@@ -24,10 +24,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from rescind.config.callbacks import Callbacks, host_patterns
+from rescind.config.callback_urls import host_patterns
+from rescind.config.callbacks import Callbacks
+from rescind.config.webhook_secrets import NO_SECRETS, WebhookSecrets, read_secrets
 from rescind.ledger.deliveries.retry_policy import ClaimedDelivery, Kind, Response
 from rescind.webhooks import posting, signing
 from rescind.webhooks.attempt import Deliverer
+from rescind.webhooks.sample_event import send_test_event
 from tests.conftest import free_port
 from tests.receivers import Heard as Request
 from tests.receivers import Receiver, receiving, saying
@@ -37,8 +40,12 @@ SECRETS = (
     "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
 )
 ANYWHERE = Callbacks(
-    host_patterns("127.0.0.1:* localhost:*"), private=True, signed=True, tasks=True
+    host_patterns("127.0.0.1:* localhost:*"),
+    private=True,
+    secrets=WebhookSecrets(SECRETS),
+    tasks=True,
 )
+NOW = datetime(2026, 11, 20, 18, 9, tzinfo=UTC)
 RECORD = {"id": "one", "state": "cancelled", "metadata": {"shop": "Çağrı"}}
 
 
@@ -66,7 +73,7 @@ def attempt(url: str, callbacks: Callbacks = ANYWHERE) -> Response:
     def no_task(*_: Any, **__: Any) -> None:
         raise AssertionError("a task was sent")
 
-    return Deliverer(callbacks, SECRETS, no_task).attempt(delivery(url))
+    return Deliverer(callbacks, no_task).attempt(delivery(url))
 
 
 def refused(url: str, callbacks: Callbacks = ANYWHERE) -> str:
@@ -108,12 +115,40 @@ def test_the_signature_of_any_record_is_valid(
 ) -> None:
     one = delivery(record={**RECORD, "metadata": metadata})
     body = signing.payload(one)
-    shown = signing.headers(one, body, SECRETS, now)
+    shown = signing.headers(one.webhook_id, body, SECRETS, now)
     stamp = datetime.fromtimestamp(int(shown["webhook-timestamp"]), UTC)
     assert timedelta(0) <= now - stamp < timedelta(seconds=1)
     signed = [Webhook(secret).sign("msg_one_3", stamp, body) for secret in SECRETS]
     assert shown["webhook-signature"].split(" ") == signed
     assert json.loads(body)["data"]["metadata"] == metadata
+
+
+def test_a_receiver_with_a_secret_of_its_own_gets_no_other_signature(
+    receiver: Receiver,
+) -> None:
+    general, own = SECRETS
+    named = read_secrets(f"{general},{receiver.host}={own}")
+    assert attempt(receiver.url, replace(ANYWHERE, secrets=named)).accepted
+    [request] = receiver.heard
+    Webhook(own).verify(request.body, request.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(general).verify(request.body, request.headers)
+
+
+def test_a_test_event_is_signed_like_a_webhook(receiver: Receiver) -> None:
+    response = send_test_event(ANYWHERE, receiver.url, NOW)
+    assert response == Response(accepted=True, status=204)
+    [request] = receiver.heard
+    told = Webhook(SECRETS[0]).verify(request.body, request.headers)
+    assert told["type"] == "rescind.test"
+    assert request.headers["webhook-id"].startswith("msg_test_")
+
+
+def test_a_test_event_says_why_it_was_not_accepted(receiver: Receiver) -> None:
+    receiver.answer = saying(b"HTTP/1.1 404 Not Found\r\n\r\n")
+    assert send_test_event(ANYWHERE, receiver.url, NOW).detail == "HTTP 404"
+    elsewhere = send_test_event(ANYWHERE, "https://elsewhere.example.com/", NOW)
+    assert "RESCIND_WEBHOOK_HOSTS does not list" in (elsewhere.detail or "")
 
 
 def test_no_proxy_of_the_environment_is_used(
@@ -155,6 +190,10 @@ ANSWERS: dict[str, tuple[bytes, Response]] = {
     "429 with no time": (
         b"HTTP/1.1 429 Slow\r\nRetry-After: soon\r\n\r\n",
         Response(accepted=False, status=429, detail="HTTP 429"),
+    ),
+    "500 with a time": (
+        b"HTTP/1.1 500 Oops\r\nRetry-After: 120\r\n\r\n",
+        Response(accepted=False, status=500, detail="HTTP 500"),
     ),
     "410": (
         b"HTTP/1.1 410 Gone\r\n\r\n",
@@ -258,7 +297,7 @@ def test_the_wait_for_a_receiver_that_does_not_read_is_bounded() -> None:
         host = f"127.0.0.1:{server.getsockname()[1]}"
         began = time.monotonic()
         large = {**RECORD, "metadata": {"x": "y" * 20_000_000}}
-        response = Deliverer(ANYWHERE, SECRETS, print).attempt(
+        response = Deliverer(ANYWHERE, print).attempt(
             delivery(f"http://{host}/", record=large)
         )
     assert response.detail == "it took longer than 0.6 s"
@@ -284,7 +323,7 @@ def test_a_closed_port_is_reported() -> None:
             "which RESCIND_WEBHOOK_HOSTS does",
         ),
         (
-            replace(ANYWHERE, signed=False),
+            replace(ANYWHERE, secrets=NO_SECRETS),
             "not sent: callback_url is not accepted",
         ),
     ],
@@ -312,7 +351,7 @@ def test_the_request_goes_to_the_checked_address(
     """A name that resolves to another address a moment later has no effect."""
     answers = [[(socket.AF_INET, 1, 6, "", ("127.0.0.1", receiver.port))], []]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.pop(0))
-    named = Callbacks(host_patterns("rebound.example:*"), private=True, signed=True)
+    named = replace(ANYWHERE, hosts=host_patterns("rebound.example:*"))
     assert attempt(f"http://rebound.example:{receiver.port}/", named).accepted
     assert receiver.heard[0].headers["host"] == f"rebound.example:{receiver.port}"
 
@@ -427,7 +466,7 @@ def test_an_unreachable_broker_is_a_failed_attempt() -> None:
     def away(*_: Any, **__: Any) -> None:
         raise ConnectionError("connection refused")
 
-    deliverer = Deliverer(ANYWHERE, SECRETS, away)
+    deliverer = Deliverer(ANYWHERE, away)
     response = deliverer.attempt(
         delivery(kind=Kind.TASK, task="shop.ended", queue="shop")
     )
@@ -441,7 +480,7 @@ def test_a_message_carries_the_record_and_its_id() -> None:
     def send(*args: Any, **kwargs: Any) -> None:
         sent.append((args, kwargs))
 
-    deliverer = Deliverer(ANYWHERE, SECRETS, send)
+    deliverer = Deliverer(ANYWHERE, send)
     one = delivery(kind=Kind.TASK, task="shop.ended", queue="shop")
     assert deliverer.attempt(one) == Response(accepted=True)
     [(args, kwargs)] = sent
@@ -454,11 +493,11 @@ def test_a_bug_of_ours_is_a_failed_attempt() -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise KeyError("secret")
 
-    deliverer = Deliverer(ANYWHERE, SECRETS, broken)
+    deliverer = Deliverer(ANYWHERE, broken)
     response = deliverer.attempt(delivery(kind=Kind.TASK, task="shop.ended"))
     assert response.detail == "a bug of ours: KeyError"
 
 
 def test_the_repr_of_a_deliverer_shows_no_secret() -> None:
-    deliverer = Deliverer(ANYWHERE, SECRETS, print)
+    deliverer = Deliverer(ANYWHERE, print)
     assert "whsec_" not in repr(deliverer)

@@ -44,6 +44,8 @@ def as_document(row: Row[Any]) -> dict[str, Any]:
         "due_at": stamp(row.due_at),
         "state": row.state,
         "asked_by": row.asked_by,
+        "requested_by": row.requested_by,
+        "max": row.most,
         "attempts": row.attempts,
         "found": row.found,
         "accepted": row.accepted,

@@ -43,6 +43,8 @@ class Run:
     asked_by: str
     attempts: int
     version: int
+    most: int | None = None
+    """The maximum of this run, instead of its rule's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,25 @@ def open_run(
     )
     connection.execute(inserted)
     return True
+
+
+def request_run(
+    connection: Connection, name: str, now: datetime, most: int | None, by: str
+) -> bool:
+    """Ask the workers for an extra run, with another maximum if ``most`` is given.
+
+    False if another run of the schedule is still open.
+    """
+    still_open = select(R.due_at).where(R.name == name, R.state == RunState.RUNNING)
+    if connection.execute(still_open.limit(1)).first() is not None:
+        return False
+    # The schedule's own due times are whole seconds.
+    due_at = now.replace(microsecond=max(1000, now.microsecond))
+    row = _new(name, due_at, SCHEDULED, now, lease_ends=now)
+    row |= {"most": most, "requested_by": by}
+    inserted = insert_into(connection, SCHEDULE_RUN).values(row)
+    made = connection.execute(inserted.on_conflict_do_nothing().returning(R.name))
+    return made.first() is not None
 
 
 def start_manual_run(
@@ -147,7 +168,8 @@ def claim_run(
 
 
 def run_of(row: Row[Any]) -> Run:
-    return Run(row.name, moment(row.due_at), row.asked_by, row.attempts, row.version)
+    due_at = moment(row.due_at)
+    return Run(row.name, due_at, row.asked_by, row.attempts, row.version, row.most)
 
 
 def _held(run: Run) -> Update:

@@ -33,6 +33,26 @@ def _number(*, null: bool = False, key: bool = False) -> Any:
     return Column(BigInteger, nullable=null, primary_key=key)
 
 
+class QuietTarget(SQLModel, table=True):
+    """A target of deliveries that asked for a wait, which holds for all workers."""
+
+    __tablename__: ClassVar[str] = "quiet_target"
+
+    target: str = Field(sa_column=_text(key=True))
+    until: int = Field(sa_column=_number())
+
+
+class EndedSession(SQLModel, table=True):
+    """A session of the dashboard, or all of an actor's, ended before they expired."""
+
+    __tablename__: ClassVar[str] = "ended_session"
+
+    subject: str = Field(sa_column=_text(key=True))
+    ended_at: int = Field(sa_column=_number())
+    until: int = Field(sa_column=_number())
+    """When the row is not needed any more."""
+
+
 class Delivery(SQLModel, table=True):
     """One final outcome to deliver to its producer, and the state of that delivery.
 
@@ -143,6 +163,10 @@ class ScheduleRun(SQLModel, table=True):
     accepted: int | None = Field(default=None, sa_column=_number(null=True))
     duplicates: int | None = Field(default=None, sa_column=_number(null=True))
     refused: int | None = Field(default=None, sa_column=_number(null=True))
+    most: int | None = Field(default=None, sa_column=_number(null=True))
+    """The maximum of this run, instead of its rule's."""
+    requested_by: str | None = Field(default=None, sa_column=_text(null=True))
+    """The operator who asked the workers for this run."""
     why: str | None = Field(default=None, sa_column=_text(null=True))
     started_at: int = Field(sa_column=_number())
     finished_at: int | None = Field(default=None, sa_column=_number(null=True))
@@ -183,6 +207,10 @@ class Lease(SQLModel, table=True):
 
 
 DELIVERY = table(Delivery)
+
+QUIET_TARGET = table(QuietTarget)
+
+ENDED_SESSION = table(EndedSession)
 LEASE = table(Lease)
 SCHEDULE = table(Schedule)
 SCHEDULE_RUN = table(ScheduleRun)

@@ -1,0 +1,32 @@
+"""Sends a test event to a webhook's receiver: the code of ``rescind webhooks test``."""
+
+from __future__ import annotations
+
+from rescind.cli import output
+from rescind.config.settings import settings
+from rescind.config.times import utc_now
+from rescind.errors.exit_statuses import UNREACHABLE
+from rescind.errors.reported import CommandError
+from rescind.webhooks.sample_event import send_test_event
+
+
+def send(address: str, *, as_json: bool) -> None:
+    """Raises ``CommandError`` if the address may not be called or did not accept it."""
+    callbacks = settings().callbacks
+    if (why := callbacks.why_not(address)) is not None:
+        raise CommandError(f"the address {why}", problem="webhook-settings")
+    result = send_test_event(callbacks, address, utc_now())
+    if as_json:
+        output.emit_json(
+            {
+                "accepted": result.accepted,
+                "status": result.status,
+                "detail": result.detail,
+            }
+        )
+    if not result.accepted:
+        raise CommandError(
+            f"the receiver did not accept the test event: {result.detail}", UNREACHABLE
+        )
+    if not as_json:
+        output.emit(f"the receiver accepted the test event: HTTP {result.status}")

@@ -1,0 +1,54 @@
+"""Writes this process's record every few seconds, in a thread of its own.
+
+Redis may be slow or away: neither the engine nor the watchdog may wait for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from importlib.metadata import version
+
+import structlog
+from redis import Redis, RedisError
+
+from rescind.config.times import utc_now
+from rescind.telemetry import worker_records
+from rescind.telemetry.worker_records import EVERY_SECONDS, WorkerRecord, own_record
+
+log = structlog.get_logger("rescind.worker")
+
+
+class SignOfLife:
+    """The thread. ``load`` returns the calls under way, and on how many lanes."""
+
+    def __init__(self, redis: Redis, load: Callable[[], tuple[int, int]]) -> None:
+        self._redis = redis
+        self._load = load
+        self._version = version("rescind")
+        self._started_at = utc_now()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name="sign-of-life", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Remove the record, and end the thread."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._attempt(worker_records.write)
+            if self._stopped.wait(EVERY_SECONDS):
+                self._attempt(worker_records.remove)
+                return
+
+    def _attempt(self, do: Callable[[Redis, WorkerRecord], None]) -> None:
+        calls, lanes = self._load()
+        own = own_record(self._version, self._started_at, utc_now(), calls, lanes)
+        try:
+            do(self._redis, own)
+        except RedisError as error:
+            log.debug("no sign of life", kind=type(error).__name__)
