@@ -24,12 +24,14 @@ from rescind.api import (
     withdrawal_routes,
 )
 from rescind.api.api_context import ApiContext
+from rescind.api.budgets import Budgets
 from rescind.api.callers import Callers
+from rescind.api.entry_rates import EntryRates
 from rescind.api.group_commit import Actors, Entries, Intake, Traces
 from rescind.api.middleware import Guard
 from rescind.api.openapi import REFERENCE, describe, product_version
 from rescind.api.problem_details import add_handlers, ledger_unreachable
-from rescind.config.access_tokens import rate_of
+from rescind.config.access_tokens import ENTRY_RATE, rate_of
 from rescind.dashboard.routes import router as dashboard
 from rescind.intake.submissions import Taken, take_in
 
@@ -51,7 +53,11 @@ def create_app(context: ApiContext) -> FastAPI:
     )
     app.state.context = context
     app.state.callers = Callers(context.access, rate_of(context.settings.api_rate))
+    app.state.entry_rates = EntryRates(
+        rate_of(context.settings.api_entry_rate, ENTRY_RATE)
+    )
     app.state.intake = Intake(partial(_take_in, context))
+    app.state.budgets = Budgets()
     app.state.alive = health.CachedCheck(health.alive, health.redis_unreachable)
     app.state.ready = health.CachedCheck(health.ready, ledger_unreachable)
     for module in (
@@ -67,7 +73,7 @@ def create_app(context: ApiContext) -> FastAPI:
         app.include_router(module.router)
     app.include_router(dashboard, include_in_schema=False)
     add_handlers(app)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, budgets=app.state.budgets)
     describe(app, _problem_schemas())
     return app
 

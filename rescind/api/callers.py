@@ -13,7 +13,9 @@ from limits import RateLimitItem
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from rescind.api.client_address import client_address
 from rescind.api.problem_details import ProblemError
+from rescind.api.wrong_tokens import WrongTokens
 from rescind.config.access_tokens import Access, Scope, Token
 
 REALM = 'Bearer realm="rescind"'
@@ -26,15 +28,19 @@ class Callers:
     def __init__(self, access: Access, rate: RateLimitItem) -> None:
         self._access, self._rate = access, rate
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._wrong_tokens = WrongTokens()
 
-    def admit(self, shown: str | None, *scopes: Scope) -> Token:
+    def admit(self, shown: str | None, address: str, *scopes: Scope) -> Token:
         """The token that was sent, counted; raises ``ProblemError`` if it may not pass.
         It must have one of ``scopes``.
 
-        The statuses are 401 (unknown), 403 (scope missing) and 429 (rate used up).
+        The statuses are 401 (unknown), 403 (scope missing) and 429 (rate used up, or
+        too many unknown tokens from ``address``).
         """
         token = self._access.token(shown) if shown else None
         if token is None:
+            if shown:
+                self._wrong_tokens.count(address)
             raise _unauthorized(shown)
         self._count(token)
         if token.scopes.isdisjoint(scopes):
@@ -84,7 +90,8 @@ def needs(*scopes: Scope) -> Callable[..., Token]:
     # Async, so it needs no thread: it waits for nothing, and runs for each request.
     async def caller(request: Request, shown: Credentials) -> Token:
         callers: Callers = request.app.state.callers
-        return callers.admit(shown.credentials if shown else None, *scopes)
+        sent = shown.credentials if shown else None
+        return callers.admit(sent, client_address(request.scope), *scopes)
 
     return caller  # type: ignore[return-value]
 

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -16,6 +17,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rescind import port_use
 from rescind.api.api_context import ApiContext
+from rescind.api.client_address import UNKNOWN, network_of
+from rescind.api.crowding import one_to_close
+from rescind.api.request_heads import HeadError, HeadSize, check_host
 from rescind.config.settings import Settings, SettingsError
 
 log = structlog.get_logger("rescind.api")
@@ -111,12 +115,21 @@ class BoundedProtocol(HttpToolsProtocol):
     _unread: asyncio.TimerHandle | None = None
     _head_bytes = 0
     """Bytes that came since the last headers, body part or end of a request."""
+    _head_size = HeadSize(LARGEST_HEAD)
+    _head_fault: str | None = None
+    _idle_since: float | None = None
+    """``None`` while a request is under way, and when the connection is given up."""
+    peer = UNKNOWN
 
     # --- bounds for the request -------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        if self.client is not None:
+            self.peer = network_of(self.client[0])
+        self._idle_since = self.loop.time()
         self._wait()
+        self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -135,10 +148,21 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._wait()
+        self._head_size = HeadSize(LARGEST_HEAD)
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._checked(self._head_size.add, url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._checked(self._head_size.add, name, value)
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._head_bytes = 0
+        self._checked(check_host, self.headers, self.parser.get_http_version())
+        self._idle_since = None
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -153,12 +177,39 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
+    def _checked(self, check: Callable[..., None], *given: Any) -> None:
+        """Run ``check``; its error ends the parsing, and is told in the answer."""
+        try:
+            check(*given)
+        except HeadError as error:
+            self._head_fault = str(error)
+            raise
+
     def _refuse_head(self) -> None:
-        if not self._is_idle():
+        if not self.transport.is_closing():
+            self.send_400_response(f"A head has {LARGEST_HEAD} bytes at most.")
+
+    def send_400_response(self, msg: str) -> None:
+        if self._is_idle():
+            super().send_400_response(self._head_fault or msg)
+        else:
             # A second answer cannot begin in the middle of one.
             self.transport.abort()
-        elif not self.transport.is_closing():
-            self.send_400_response(f"A head has {LARGEST_HEAD} bytes at most.")
+
+    @property
+    def idle_since(self) -> float | None:
+        return self._idle_since
+
+    def _make_room(self) -> None:
+        ours = [one for one in self.connections if isinstance(one, BoundedProtocol)]
+        if (found := one_to_close(ours)) is not None:
+            found.give_up()
+
+    def give_up(self) -> None:
+        """Close the connection at once, and count it no more."""
+        self._idle_since = None
+        self.connections.discard(self)
+        self.transport.abort()
 
     def _wait(self) -> None:
         self._stop_waiting()
@@ -180,7 +231,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def on_response_complete(self) -> None:
+        # This begins the next request if it has come already.
         super().on_response_complete()
+        self._idle_since = self.loop.time() if self._is_idle() else None
         self._bound_closing()
 
     def timeout_keep_alive_handler(self) -> None:

@@ -6,16 +6,17 @@ import traceback
 from collections.abc import Mapping
 
 import structlog
+from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rescind.api.problem_details import ProblemError, internal_error
+from rescind.api.admission import place_of
+from rescind.api.budgets import Budgets
+from rescind.api.problem_details import internal_error
 
 log = structlog.get_logger("rescind.api")
-MOST_AT_ONCE = 200
-"""Requests under way at once; more are answered with 503."""
 ALWAYS = frozenset({"/healthz", "/readyz"})
-"""Answered beyond that bound: they cost almost nothing, and report other faults."""
+"""Answered without a place: they cost almost nothing, and report other faults."""
 HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -30,36 +31,37 @@ HEADERS: Mapping[str, str] = {
 class Guard:
     """ASGI middleware around all routes."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, budgets: Budgets) -> None:
         self._app = app
-        self._under_way = 0
+        self._budgets = budgets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         answer = _Answer(send)
-        if scope["path"] in ALWAYS:
-            await self._guarded(scope, receive, answer)
-            return
-        self._under_way += 1
         try:
-            if self._under_way > MOST_AT_ONCE:
-                await _too_many().response()(scope, receive, answer)
-            else:
-                await self._guarded(scope, receive, answer)
-        finally:
-            self._under_way -= 1
-
-    async def _guarded(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
-        try:
-            await self._app(scope, receive, answer)
+            await self._placed(scope, receive, answer)
         except Exception as error:  # noqa: BLE001  (the caller must get an answer)
             # The error's text might hold submitted data: only its kind and place.
             log.error("a request failed", kind=type(error).__name__, at=_place(error))  # noqa: TRY400
             if answer.begun:
                 return
             await internal_error().response()(scope, receive, answer)
+
+    async def _placed(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        """Run the app, if the request gets a place."""
+        if scope["path"] in ALWAYS:
+            await self._app(scope, receive, answer)
+            return
+        place = place_of(Request(scope), self._budgets)
+        if not place.budget.enter(place.caller):
+            await place.refusal()(scope, receive, answer)
+            return
+        try:
+            await self._app(scope, place.bounded(receive), answer)
+        finally:
+            place.budget.leave(place.caller)
 
 
 class _Answer:
@@ -81,12 +83,3 @@ class _Answer:
 def _place(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
-
-
-def _too_many() -> ProblemError:
-    return ProblemError(
-        503,
-        "not-ready",
-        f"{MOST_AT_ONCE} requests are under way already: send yours again in a second.",
-        {"Retry-After": "1"},
-    )

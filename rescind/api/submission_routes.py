@@ -12,11 +12,13 @@ from starlette.responses import Response
 from rescind.api.api_context import ApiContext
 from rescind.api.bodies import read_json
 from rescind.api.callers import Submitter
+from rescind.api.entry_rates import EntryRates
 from rescind.api.group_commit import Intake
 from rescind.api.openapi import SUBMISSION, TOKEN_PROBLEMS, problems
 from rescind.api.problem_details import JSON, ProblemError
 from rescind.api.response_models import Receipt as OneReceipt
 from rescind.api.response_models import Receipts
+from rescind.config.access_tokens import Token
 from rescind.intake.submissions import MOST, Receipt, Taken
 from rescind.provider.text import plain_text
 from rescind.telemetry.tracing import from_headers
@@ -69,15 +71,20 @@ async def submit(
     body = await read_json(request)
     if isinstance(body, dict) and "cancellations" in body:
         entries = _many(body, request)
-        return _receipts(await _take_in(request, entries, caller.actor))
+        return _receipts(await _take_in(request, entries, caller))
     entry = _single(body, request)
-    return _receipt((await _take_in(request, [entry], caller.actor))[0])
+    return _receipt((await _take_in(request, [entry], caller))[0])
 
 
-async def _take_in(request: Request, entries: list[object], by: str) -> list[Taken]:
+async def _take_in(
+    request: Request, entries: list[object], caller: Token
+) -> list[Taken]:
+    rates: EntryRates = request.app.state.entry_rates
     intake: Intake = request.app.state.intake
     context: ApiContext = request.app.state.context
-    taken = await intake.take_in(entries, by, from_headers(request.headers))
+    rates.count(caller.name, len(entries))
+    trace = from_headers(request.headers)
+    taken = await intake.take_in(entries, caller.actor, trace)
     context.notifier.notify(_new_lanes(taken))
     return taken
 

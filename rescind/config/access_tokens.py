@@ -29,6 +29,7 @@ SHORTEST = 16
 """The least number of characters of a token, because attackers can guess remotely."""
 _NAME = re.compile(r"[\w.-]{1,40}", re.ASCII)
 FORM = "name:scope+scope:token"
+RATE, ENTRY_RATE = "RESCIND_API_RATE", "RESCIND_API_ENTRY_RATE"
 
 
 class Scope(StrEnum):
@@ -108,13 +109,13 @@ def _has_tokens(chosen: Settings) -> bool:
     return bool(listed.strip())
 
 
-def rate_of(text: str) -> RateLimitItem:
+def rate_of(text: str, name: str = RATE) -> RateLimitItem:
     """The rate limit of each token; raises ``SettingsError``."""
     try:
         return limits.parse(text)
     except ValueError:
         raise SettingsError(
-            f"RESCIND_API_RATE {text[:40]!r} must be such as 600/minute or 20/second"
+            f"{name} {text[:40]!r} must be such as 600/minute or 20/second"
         ) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from rescind.ledger.seal import new_key
 RUNNING = "running.json"
 OWN_KEY = "seal.key"
 """The file of the embedded ledger's seal key."""
+PRIVATE = 0o700
+"""The mode of ``RESCIND_HOME``: whatever else is in it, others cannot reach it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,16 @@ class Running:
     flower_url: str | None
     pid: int
     api_url: str | None = None
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create ``folder`` with mode 0700, or give it that mode if it is ours."""
+    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+    found = folder.stat()
+    # A sticky folder, such as /tmp, is meant to be shared.
+    shared = bool(found.st_mode & stat.S_ISVTX) or found.st_uid != os.getuid()
+    if stat.S_IMODE(found.st_mode) != PRIVATE and not shared:
+        folder.chmod(PRIVATE)
 
 
 def running(home: Path) -> Running | None:
@@ -63,7 +76,7 @@ def own_key(home: Path) -> str:
     """The seal key of an embedded ledger, which is created at the first call."""
     path = home / OWN_KEY
     if not path.exists():
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(home)
         made = home / f"{OWN_KEY}.{os.getpid()}"
         write_private(made, new_key())
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 
+from rescind.config.home import make_private_folder
 from rescind.config.settings import Settings, SettingsError
 from rescind.ledger.storage.transactions import open_ledger
 
@@ -26,5 +27,5 @@ def opened(url: str) -> Engine:
 def open_engine(chosen: Settings) -> Engine:
     """The engine of the configured ledger, not connected; raises ``SettingsError``."""
     if chosen.embedded_database:
-        chosen.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(chosen.home)
     return opened(chosen.database)

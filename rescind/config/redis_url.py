@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 SUCH_AS = "redis://:password@host:6379/0, rediss://… or unix:///path/to/socket?db=0"
 TLS = frozenset(
@@ -109,3 +109,24 @@ def _other(scheme: str) -> str:
         return f"is {scheme}://…: {found}"
     named = f"{scheme}:// is not supported, " if 0 < len(scheme) <= 20 else ""
     return f"is not the URL of a Redis: {named}it must be such as {SUCH_AS}"
+
+
+def verified(url: str) -> str:
+    """``url``; raises ``ValueError`` if it switches TLS verification off.
+
+    Without verification, any server could receive the password.
+    """
+    given = parse_qs(urlsplit(url).query)
+    lax = [
+        v
+        for v in given.get("ssl_cert_reqs", ())
+        if v.lower() not in ("required", "cert_required")
+    ]
+    lax += [v for v in given.get("ssl_check_hostname", ()) if v.lower() != "true"]
+    if not lax:
+        return url
+    raise ValueError(
+        "switches TLS verification off, which is not allowed: leave out ssl_cert_reqs"
+        " and ssl_check_hostname, and give your server's certificate authority by"
+        " ssl_ca_certs=/path/to/ca.pem"
+    )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rescind.config.callback_urls import host_patterns
 from rescind.config.callbacks import Callbacks
 from rescind.config.home import own_key, running
-from rescind.config.redis_url import usable
+from rescind.config.redis_url import usable, verified
 from rescind.config.times import parse_age
 from rescind.config.webhook_secrets import WebhookSecrets, read_secrets
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65_535)
     api_rate: str = "600/minute"
+    api_entry_rate: str = "60000/minute"
     public_url: str | None = None
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "logfmt", "json"] = "auto"
     seal_key: SecretStr | None = Field(default=None)
     retention: str | None = None
+    refused_retention: str = "30d"
 
     @property
     def redis(self) -> str:
@@ -112,6 +114,16 @@ class Settings(BaseSettings):
         if self.retention is None:
             return None
         return retention_of("RESCIND_RETENTION", self.retention)
+
+    @property
+    def keep_refused_for(self) -> timedelta:
+        """How long refused entries are kept, of which nothing was ever sent."""
+        name = "RESCIND_REFUSED_RETENTION"
+        try:
+            return parse_age(self.refused_retention)
+        except ValueError as error:
+            says = f"{name} {self.refused_retention[:40]!r} {error}"
+            raise SettingsError(says, "retention") from None
 
     @property
     def callbacks(self) -> Callbacks:
@@ -175,31 +187,9 @@ def retention_of(name: str, text: str) -> timedelta:
 def _usable(url: str) -> str:
     """``url`` in the form of redis-py; raises ``SettingsError``."""
     try:
-        return _verified(usable(url))
+        return verified(usable(url))
     except ValueError as error:
         raise SettingsError(f"RESCIND_REDIS_URL {error}", "redis-url") from None
-
-
-def _verified(url: str) -> str:
-    """``url``; raises ``SettingsError`` if it switches TLS verification off.
-
-    Without verification, any server could receive the password.
-    """
-    given = parse_qs(urlsplit(url).query)
-    lax = [
-        v
-        for v in given.get("ssl_cert_reqs", ())
-        if v.lower() not in ("required", "cert_required")
-    ]
-    lax += [v for v in given.get("ssl_check_hostname", ()) if v.lower() != "true"]
-    if not lax:
-        return url
-    raise SettingsError(
-        "RESCIND_REDIS_URL switches TLS verification off, which is not allowed: leave"
-        " out ssl_cert_reqs and ssl_check_hostname, and give your server's certificate"
-        " authority by ssl_ca_certs=/path/to/ca.pem",
-        "redis-url",
-    )
 
 
 def _in_words(error: ValidationError) -> str:
@@ -225,7 +215,7 @@ def settings() -> Settings:
             f"the file .env cannot be read: {error.strerror}", "env-file"
         ) from None
     # Checked here, so that the command reports it, and not a task in a log.
-    _ = (found.keep_for, found.callbacks)
+    _ = (found.keep_for, found.keep_refused_for, found.callbacks)
     return found
 
 

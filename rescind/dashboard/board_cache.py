@@ -19,10 +19,9 @@ TICK = 2.0
 
 @dataclass
 class BoardCache:
-    """The board that was read last, and the number of open event streams."""
+    """The board that was read last."""
 
     dashboard: Dashboard
-    open: int = 0
     _board: Board | None = None
     _read_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -21,17 +21,17 @@ from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 NAP = 0.25
 """Seconds after which a stream notices that the server is stopping."""
-MOST = 100
-"""Streams at once: a viewer beyond them has to reload the page."""
+EVENTS = "/desk/events"
+"""The number of streams is bounded by the app's middleware."""
 
 router = APIRouter(route_class=DashboardRoute)
 
 
-@router.get("/desk/events")
+@router.get(EVENTS)
 async def events(request: Request) -> Response:
     found = board_cache_of(request)
     who = shown_session(request, found.dashboard)
-    if who is None or found.open >= MOST or await _is_ended(found.dashboard, who):
+    if who is None or await _is_ended(found.dashboard, who):
         # 204 tells a browser's EventSource to stop asking.
         return Response(status_code=204)
     told = _stream(request, found, who)
@@ -46,23 +46,17 @@ async def _is_ended(dashboard: Dashboard, who: Session) -> bool:
 
 
 async def _stream(request: Request, of: BoardCache, who: Session) -> AsyncIterator[str]:
-    of.open += 1
-    try:
-        yield "retry: 3000\n\n"
-        seen: object = None
-        while shown_session(request, of.dashboard) is not None:
-            seen_now, text = await to_thread.run_sync(
-                _look, of, who, seen, limiter=of.turn
-            )
-            if seen_now is None:
-                break
-            yield text or _event("beat", "")
-            seen = seen_now
-            if not await _rest(request, of.dashboard):
-                return
-        yield _event("signed-out", "")
-    finally:
-        of.open -= 1
+    yield "retry: 3000\n\n"
+    seen: object = None
+    while shown_session(request, of.dashboard) is not None:
+        seen_now, text = await to_thread.run_sync(_look, of, who, seen, limiter=of.turn)
+        if seen_now is None:
+            break
+        yield text or _event("beat", "")
+        seen = seen_now
+        if not await _rest(request, of.dashboard):
+            return
+    yield _event("signed-out", "")
 
 
 def _look(of: BoardCache, who: Session, seen: object) -> tuple[object, str]:

@@ -45,15 +45,18 @@ HTTP_API = Group(
         Problem(
             "body-too-large",
             "The body is too large",
-            "413. The request has more bytes, or more than 1,000 cancellations, than"
-            " one request may have. None of its cancellations was accepted.",
+            "413. The request has more bytes, or more cancellations, than one request"
+            " may have: 1,000, or all that `RESCIND_API_ENTRY_RATE` allows. None of its"
+            " cancellations was accepted.",
             "Send them in several requests.",
         ),
         Problem(
             "too-many-requests",
             "Too many requests",
-            "429. This token has used up its rate (`RESCIND_API_RATE`). No cancellation"
-            " of this request was accepted.",
+            "429. This token has used up its rate of requests (`RESCIND_API_RATE`) or"
+            " of cancellations (`RESCIND_API_ENTRY_RATE`), or this address has sent"
+            " more than 10 wrong tokens within a minute. No cancellation of this"
+            " request was accepted.",
             "Wait for the number of seconds in `Retry-After`, then send the request"
             " again. One request may carry up to 1,000 cancellations.",
         ),
@@ -68,8 +71,9 @@ HTTP_API = Group(
         Problem(
             "not-ready",
             "The HTTP API is not ready",
-            "503. The API is starting or stopping, or a service that it needs cannot be"
-            " reached. The answer says which. No cancellation was accepted.",
+            "503. The API is starting or stopping, a service that it needs cannot be"
+            " reached, or too many requests of this caller are under way. The answer"
+            " says which. No cancellation was accepted.",
             "Try again in some seconds. Let the load balancer check `/readyz`.",
         ),
         Problem(

@@ -60,9 +60,10 @@ SETUP = Group(
         Problem(
             "retention",
             "The retention time is wrong or too short",
-            "`RESCIND_RETENTION` or `--older-than` is not an age, or is shorter than a"
-            " day. Rescind sends a cancellation again if it is submitted again after it"
-            " was deleted.",
+            "`RESCIND_RETENTION`, `RESCIND_REFUSED_RETENTION` or `--older-than` is not"
+            " an age, or the first or the last of them is shorter than a day. Rescind"
+            " sends a cancellation again if it is submitted again after it was"
+            " deleted.",
             "Give an age such as `365d`, longer than anybody may still submit the same"
             " order. Or leave the setting out to keep all cancellations.",
         ),

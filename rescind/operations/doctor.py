@@ -10,7 +10,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from redis import Redis
 
-from rescind.config.access_tokens import access, check_host, rate_of
+from rescind.config.access_tokens import ENTRY_RATE, access, check_host, rate_of
 from rescind.config.accounts import Accounts, load_accounts, readable_by_others
 from rescind.config.ledger_url import opened
 from rescind.config.redis_client import client_of
@@ -129,6 +129,7 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
         "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
         "RESCIND_API_PORT": (str(chosen.api_port), DEFAULT),
         "RESCIND_API_RATE": (chosen.api_rate, DEFAULT),
+        "RESCIND_API_ENTRY_RATE": (chosen.api_entry_rate, DEFAULT),
         "RESCIND_PUBLIC_URL": (chosen.public_url or "none", DEFAULT),
         "RESCIND_OIDC_ISSUER": (
             chosen.oidc_issuer or "none: the dashboard takes tokens only",
@@ -152,6 +153,7 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
         ),
         "RESCIND_WEBHOOK_PRIVATE": (str(chosen.webhook_private).lower(), DEFAULT),
         "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
+        "RESCIND_REFUSED_RETENTION": (chosen.refused_retention, DEFAULT),
         "RESCIND_SCHEDULES": (str(chosen.schedules.resolve()), DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
     }
@@ -162,6 +164,7 @@ def _http_api(chosen: Settings) -> Check:
     try:
         check_host(chosen)
         rate_of(chosen.api_rate)
+        rate_of(chosen.api_entry_rate, ENTRY_RATE)
         tokens = access(chosen).tokens
     except SettingsError as error:
         return Check("http door", Level.WRONG, str(error), error.problem)

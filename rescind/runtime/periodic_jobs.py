@@ -148,8 +148,10 @@ class SweepJob:
             self._host.notify("webhooks")
 
     def _forget(self) -> None:
-        engine = self._host.here.engine
-        self._retention.tick(engine, settings().keep_for, utc_now())
+        engine, chosen = self._host.here.engine, settings()
+        self._retention.tick(
+            engine, chosen.keep_for, utc_now(), chosen.keep_refused_for
+        )
 
 
 class ScheduleJob:

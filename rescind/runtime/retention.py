@@ -7,13 +7,16 @@ their hour: see ``ledger.changes.hourly_counts``.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from sqlalchemy import Engine
 
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.hourly_counts import roll_up_oldest
+from rescind.ledger.changes.refused_deletion import RefusedPruning
 from rescind.ledger.storage.counters import SLOT
 from rescind.ledger.storage.transactions import writing
 
@@ -23,29 +26,67 @@ BUDGET_SECONDS = 0.25
 """The time for deletion in each tick: enough for some thousands of orders and calls."""
 REST_SECONDS = 60.0
 """The time between two walks through the ledger."""
+REFUSED_REST_SECONDS = 3600.0
+"""The time between two walks over the refused entries, each of which reads them all."""
+
+
+class Walk(Protocol):
+    """A walk that deletes; it may stop half way."""
+
+    @property
+    def cancellations(self) -> int:
+        """Cancellations deleted so far."""
+
+    def step(self) -> bool:
+        """Read one page, and delete what may go; False when the walk is over."""
+
+
+class Walker:
+    """Begins walks, goes on with them in each tick, and rests between them."""
+
+    def __init__(self, said: str, rest: float) -> None:
+        self._said, self._rest = said, rest
+        self._walk: Walk | None = None
+        self.rests_until = 0.0
+
+    def go_on(self, begin: Callable[[], Walk], until: float) -> None:
+        """Go on until the time ``until`` of the monotonic clock, one step at least."""
+        if time.monotonic() < self.rests_until:
+            return
+        self._walk = self._walk or begin()
+        while self._walk.step():
+            if time.monotonic() >= until:
+                return
+        if self._walk.cancellations:
+            log.info(self._said, of=self._walk.cancellations)
+        self._walk = None
+        self.rests_until = time.monotonic() + self._rest
 
 
 class Retention:
     """Walks through the ledger, deleting; the position is kept in this process only."""
 
     def __init__(self) -> None:
-        self._walk: Pruning | None = None
-        self._rests_until = 0.0
+        self.ended = Walker("deleted what ended long ago", REST_SECONDS)
+        self.refused = Walker("deleted old refused entries", REFUSED_REST_SECONDS)
         self._forgets_at = 0.0
 
-    def tick(self, engine: Engine, age: timedelta | None, now: datetime) -> None:
-        """Delete some cancellations that ended more than ``age`` ago."""
+    def tick(
+        self,
+        engine: Engine,
+        age: timedelta | None,
+        now: datetime,
+        refused_age: timedelta | None = None,
+    ) -> None:
+        """Delete some cancellations that ended more than ``age`` ago, and some entries
+        that were refused more than ``refused_age`` ago."""
         self._forget(engine, now)
-        if age is None or time.monotonic() < self._rests_until:
-            return
-        self._walk = self._walk or Pruning(engine, now - age)
-        spent = time.monotonic() + BUDGET_SECONDS
-        while self._walk.step():
-            if time.monotonic() >= spent:
-                return
-        _say(self._walk)
-        self._walk = None
-        self._rests_until = time.monotonic() + REST_SECONDS
+        until = time.monotonic() + BUDGET_SECONDS
+        if age is not None:
+            self.ended.go_on(lambda: Pruning(engine, now - age), until)
+        if refused_age is not None:
+            before = now - refused_age
+            self.refused.go_on(lambda: RefusedPruning(engine, before), until)
 
     def _forget(self, engine: Engine, now: datetime) -> None:
         """Roll up one quarter of an hour, until none is too old."""
@@ -54,9 +95,3 @@ class Retention:
         with writing(engine) as connection:
             if not roll_up_oldest(connection, now):
                 self._forgets_at = time.monotonic() + SLOT.total_seconds() / 2
-
-
-def _say(walk: Pruning) -> None:
-    if walk.cancellations or walk.calls:
-        counts = {"of": walk.cancellations, "of_calls": walk.calls}
-        log.info("deleted what ended long ago", **counts)

@@ -24,7 +24,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from rescind.config.home import write_private
+from rescind.config.home import make_private_folder, write_private
 from rescind.config.redis_client import client_of
 from rescind.errors.exit_statuses import UNREACHABLE
 from rescind.errors.reported import ReportedError
@@ -92,7 +92,7 @@ class EmbeddedRedis:
     def prepare(self) -> None:
         """Choose a port and a password, if possible the same as last time."""
         for folder in (self.folder.parent, self.folder, self.folder / "data"):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(folder)
         self._password = self._kept("password") or secrets.token_urlsafe(24)
         write_private(self.folder / "password", self._password)
         last = self._kept("port")

@@ -12,8 +12,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
-from rescind.config.access_tokens import access, check_host, make_own, rate_of
-from rescind.config.home import RUNNING, Running, write_running
+from rescind.config.access_tokens import (
+    ENTRY_RATE,
+    access,
+    check_host,
+    make_own,
+    rate_of,
+)
+from rescind.config.home import RUNNING, Running, make_private_folder, write_running
 from rescind.config.settings import CONCURRENCY, Settings
 from rescind.system.embedded_redis import EmbeddedRedis, listens
 from rescind.system.port_choice import Wanted
@@ -108,7 +114,7 @@ class System:
         return environment(self.settings, self.redis_url, self._concurrency)
 
     def _start(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(self.home)
         self._cleanup.enter_context(_only_one(self.home))
         if self._api_port is not None:
             self._prepare_access()
@@ -134,6 +140,7 @@ class System:
         """Make sure that the HTTP API has a token; raises ``SettingsError``."""
         check_host(self.settings)
         rate_of(self.settings.api_rate)
+        rate_of(self.settings.api_entry_rate, ENTRY_RATE)
         if not access(self.settings).tokens:
             make_own(self.home)
 

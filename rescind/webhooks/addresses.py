@@ -21,9 +21,24 @@ Place = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
+"""IPv4-compatible addresses, which are deprecated; ``::1`` is no such one."""
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""NAT64 within one network (RFC 8215); where the IPv4 address stands may differ."""
 _METADATA = frozenset(
-    # AWS by IPv6, Alibaba, Oracle: in private networks, and never a webhook receiver.
-    map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192"))
+    # They are never a webhook receiver. The link-local ones are refused as such.
+    map(
+        ipaddress.ip_address,
+        (
+            "fd00:ec2::254",  # AWS
+            "fd20:ce::254",  # Google
+            "168.63.129.16",  # Azure, a public address
+            "100.100.100.200",  # Alibaba
+            "192.0.0.192",  # Oracle
+            "fd00:c1::a9fe:a9fe",  # Oracle
+            "fd00:42::42",  # Scaleway
+        ),
+    )
 )
 _NOT_PUBLIC = tuple(
     map(
@@ -66,7 +81,8 @@ def _embedded(address: Address) -> IPv4Address | None:
     """The IPv4 address that an IPv6 address contains, or ``None``."""
     if not isinstance(address, IPv6Address):
         return None
-    if address in _NAT64:
+    compatible = address in _COMPATIBLE and int(address) > 1
+    if address in _NAT64 or address in _LOCAL_NAT64 or compatible:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour
 

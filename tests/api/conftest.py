@@ -20,6 +20,7 @@ from rescind.api.application import create_app
 from rescind.api.health import CachedCheck, alive, ready, redis_unreachable
 from rescind.api.http_server import Server, listen, make_server
 from rescind.api.problem_details import ledger_unreachable
+from rescind.api.wrong_tokens import WrongTokens
 from rescind.config.accounts import Lane
 from rescind.config.settings import Settings
 from rescind.ledger.reading.listing import Filter, list_rows
@@ -68,6 +69,7 @@ def settings_for(path: Path, database: str, **more: Any) -> Settings:
         "api_host": "127.0.0.1",
         "api_port": free_port(),
         "api_rate": "100000/second",
+        "api_entry_rate": "10000000/second",
     }
     return Settings(**{**given, **more})
 
@@ -149,6 +151,7 @@ def on(api: ApiServer, database: str) -> Iterator[ApiServer]:
     former, api.context.engine = api.context.engine, open_ledger(database)
     api.app.state.alive = CachedCheck(alive, redis_unreachable)
     api.app.state.ready = CachedCheck(ready, ledger_unreachable)
+    api.app.state.callers._wrong_tokens = WrongTokens()
     api.notified.clear()
     try:
         yield api

@@ -240,12 +240,3 @@ def test_an_internal_error_reveals_nothing(
     answer = api.get("/v1/lanes")
     problem(answer, 500, "internal-error")
     assert "TR33" not in answer.text + caplog.text
-
-
-def test_too_many_requests_at_once_are_answered_with_503(
-    api: ApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rescind.api.middleware.MOST_AT_ONCE", 0)
-    answer = api.get("/v1/lanes")
-    problem(answer, 503, "not-ready")
-    assert answer.headers["Retry-After"] == "1"

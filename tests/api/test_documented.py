@@ -14,10 +14,15 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
+from rescind.api import admission, budgets
 from rescind.api.bodies import LARGEST
-from rescind.api.http_server import GRACE_SECONDS, MOST_CONNECTIONS, REQUEST_SECONDS
-from rescind.api.middleware import MOST_AT_ONCE
+from rescind.api.crowding import CROWDED
+from rescind.api.fair_queue import TURN
+from rescind.api.group_commit import ROOM
+from rescind.api.http_server import GRACE_SECONDS, REQUEST_SECONDS
 from rescind.api.problem_details import TITLES
+from rescind.api.request_heads import LINE_BYTES
+from rescind.api.wrong_tokens import FAILURES
 from rescind.config.settings import Settings
 from rescind.telemetry import heartbeat
 from tests.api.conftest import ApiServer, opened, settings_for
@@ -112,7 +117,19 @@ def test_the_guide_states_the_limits_in_force() -> None:
         f"| {LARGEST // 2**20} MiB, in chunks or not.",
         f"has {REQUEST_SECONDS:g} s to arrive whole",
         f"`RESCIND_API_RATE`, {Settings.model_fields['api_rate'].default} unless set",
-        f"| {MOST_AT_ONCE} requests, {MOST_CONNECTIONS:,} connections",
+        f"where each line counts {LINE_BYTES} bytes more",
+        f"has {admission.STRANGER_SECONDS:g} s for its body",
+        f"for its body, and {admission.STRANGER_BYTES // 1024} KiB",
+        f"`RESCIND_API_ENTRY_RATE`, {Settings.model_fields['api_entry_rate'].default}",
+        f"{budgets.API_PLACES} requests with a token",
+        f"so {budgets.API_PLACES // 2} alone",
+        f"{budgets.PAGE_PLACES} requests for pages of signed-in users",
+        f"and {budgets.STREAM_PLACES} event streams",
+        f"{budgets.STRANGER_PLACES} requests without a valid token",
+        f"{budgets.STRANGER_SHARE} of them from one address",
+        f"with more than {CROWDED}, each new one",
+        f"| wrong tokens | {FAILURES.amount} a minute from one address",
+        f"A transaction takes {ROOM} cancellations. Tokens take turns in it, of {TURN}",
         f"has {GRACE_SECONDS} s to end",
     ):
         assert said in GUIDE

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from redis import Redis
 
 from rescind.api.application import THREADS
+from rescind.api.budgets import Budget
 from rescind.ledger.storage.transactions import LedgerUnreachableError, open_ledger
 from rescind.telemetry import heartbeat
 from tests.api.conftest import ApiServer, opened, problem, settings_for
@@ -165,7 +166,8 @@ def test_a_ledger_that_hangs_counts_as_unreachable(
 def test_health_is_answered_beyond_the_bound_on_requests(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rescind.api.middleware.MOST_AT_ONCE", 0)
+    monkeypatch.setattr(api.app.state.budgets, "api", Budget(0))
+    monkeypatch.setattr(api.app.state.budgets, "strangers", Budget(0))
     problem(api.get("/v1/lanes"), 503, "not-ready")
     assert api.get("/readyz", token=None).status_code == 200
     problem(api.get("/healthz", token=None), 503, "redis-unreachable")

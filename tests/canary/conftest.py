@@ -81,6 +81,7 @@ def settings_of(home: Path, box: Sandbox, database: str | None) -> Settings:
         seal_key=SecretStr(new_key()) if database else None,
         api_tokens=SecretStr(f"canary:submit+read+operate:{API_TOKEN}"),
         api_rate="100000/second",
+        api_entry_rate="10000000/second",
     )
 
 

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rescind.config.home import Running, running, write_private, write_running
+from rescind.config.home import (
+    Running,
+    make_private_folder,
+    running,
+    write_private,
+    write_running,
+)
 from rescind.config.settings import Settings
 
 
@@ -40,3 +46,21 @@ def test_the_embedded_ledger_makes_its_own_key_once() -> None:
     mode = stat.S_IMODE(Path(".rescind/seal.key").stat().st_mode)
     assert mode == 0o600
     assert Settings().seal().open(Settings().seal().close("x")) == "x"
+
+
+@pytest.mark.parametrize("before", [None, 0o755, 0o777], ids=["new", "755", "777"])
+def test_the_folder_is_private_whatever_was_there_before(
+    tmp_path: Path, before: int | None
+) -> None:
+    home = tmp_path / "home"
+    if before is not None:
+        home.mkdir()
+        home.chmod(before)
+    make_private_folder(home)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_is_meant_to_be_shared_is_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    make_private_folder(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,16 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REDIS_URL", "DATABASE_URL", "SEAL_KEY", "API_TOKENS"):
         monkeypatch.setenv(f"RESCIND_{name}", "hush-hush")
     assert "hush" not in repr(Settings())
+
+
+def test_a_wrong_retention_of_refused_entries_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert settings().keep_refused_for == timedelta(days=30)
+    settings.cache_clear()
+    monkeypatch.setenv("RESCIND_REFUSED_RETENTION", "soon")
+    with pytest.raises(SettingsError, match="RESCIND_REFUSED_RETENTION 'soon' must be"):
+        settings()
 
 
 def test_an_env_file_that_is_not_utf8() -> None:

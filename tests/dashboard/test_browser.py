@@ -11,7 +11,11 @@ import pytest
 
 from rescind.config.redis_client import redis_client
 from rescind.dashboard import board_cache
+from rescind.dashboard.board import Board, LaneRow
+from rescind.dashboard.plot import plot_of
+from rescind.dashboard.rendering import render
 from rescind.ledger.changes.lane_states import LaneState
+from rescind.ledger.reading.backlogs import Backlog
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading

@@ -103,8 +103,8 @@ def test_a_stream_ends_when_its_token_is_removed(
 
 def test_a_reader_who_left_is_forgotten(site: Served, operator: Visitor) -> None:
     def open_streams() -> int:
-        found: board_cache.BoardCache = site.app.state.board_cache
-        return found.open
+        taken: int = site.app.state.budgets.streams.taken
+        return taken
 
     with listening(operator) as events:
         _next(events, "board")
@@ -113,9 +113,9 @@ def test_a_reader_who_left_is_forgotten(site: Served, operator: Visitor) -> None
 
 
 def test_there_are_only_so_many_streams(
-    operator: Visitor, monkeypatch: pytest.MonkeyPatch
+    site: Served, operator: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "MOST", 1)
+    monkeypatch.setattr(site.app.state.budgets.streams, "_places", 1)
     with listening(operator) as events:
         _next(events, "board")
         assert operator.get("/desk/events").status_code == 204

@@ -54,7 +54,10 @@ def test_no_port_is_published_beyond_this_machine() -> None:
 def test_no_secret_has_a_default() -> None:
     asked = REFERENCE.findall(COMPOSE_TEXT)
     found = {name: operator for name, operator, _ in asked}
-    settings = ("RETENTION", "API_RATE", "SCHEDULES", "LOG_FORMAT", "UID")
+    settings = (
+        *("RETENTION", "REFUSED_RETENTION", "API_RATE", "API_ENTRY_RATE"),
+        *("SCHEDULES", "LOG_FORMAT", "UID"),
+    )
     for plain in settings:
         assert found.pop(f"RESCIND_{plain}") == ":-"
     assert set(found) == {

@@ -211,7 +211,7 @@ def test_a_cancellation_retried_after_it_was_found_old_is_not_deleted(
         assert retry(connection, row_of(engine, one), NOW, by=BY)
     was = dump(engine)
     with writing(engine) as connection:
-        assert deletion._delete(connection, [one], in_ms(BEFORE)) == 0
+        assert deletion.delete_ended(connection, [one], in_ms(BEFORE)) == 0
     assert dump(engine) == was
 
 

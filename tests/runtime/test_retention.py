@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, func, select
 from rescind.intake.submissions import Receipt, take_in
 from rescind.ledger.changes import deletion as ledger_retention
 from rescind.ledger.changes import insertion as ledger_intake
+from rescind.ledger.changes import refused_deletion
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.reading.counter_totals import flow, totals
@@ -64,7 +65,7 @@ def test_retention_rests_after_a_walk(engine: Engine) -> None:
     end(engine, 1, NOW - 3 * DAY)
     keeper.tick(engine, DAY, NOW)
     assert left(engine) == 1
-    keeper._rests_until = 0.0
+    keeper.ended.rests_until = 0.0
     keeper.tick(engine, DAY, NOW)
     assert left(engine) == 0
 
@@ -92,12 +93,60 @@ def test_without_a_retention_all_is_kept(engine: Engine) -> None:
 def test_the_sweep_applies_the_configured_retention(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home.run("cancel", "notpanel", "ord_1", "ord_2")
+    home.run("cancel", "notpanel", "ord_1", "ord_2", "?")
     home.end("cancelled", "confirmed", "ord_1")
     monkeypatch.setenv("RESCIND_RETENTION", "1d")
+    monkeypatch.setenv("RESCIND_REFUSED_RETENTION", "0d")
     done = home.sweep()
     assert (done.status, done.err) == (0, "")
     assert [one["order"] for one in home.run("list", "--json").records] == ["ord_2"]
+
+
+# --- refused entries ----------------------------------------------------------------
+
+
+def refuse(engine: Engine, at: datetime, *lanes: str, count: int = 1) -> None:
+    """Refused entries: ``count`` for each account, and one that has no provider."""
+    wrong = [
+        {"provider": "notpanel", "account": lane, "order": f"bad {n}", "else": 1}
+        for lane in lanes
+        for n in range(count)
+    ]
+    taken = take_in(engine, ACCOUNTS, SEAL, [*wrong, "nothing"], at, by=BY)
+    assert {one.receipt for one in taken} == {Receipt.REFUSED}
+
+
+def test_refused_entries_are_deleted_after_their_time_and_nothing_else_is(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refused_deletion, "AT_ONCE", 3)
+    refuse(engine, NOW - 3 * DAY, "default", "other", count=10)
+    refuse(engine, NOW, "late")
+    end(engine, 5, NOW - 3 * DAY)
+    take_in(engine, ACCOUNTS, SEAL, [GOOD], NOW - 3 * DAY, by=BY)
+    before = left(engine)
+    keeper = Retention()
+    keeper.tick(engine, None, NOW, 4 * DAY)
+    assert left(engine) == before
+    keeper.refused.rests_until = 0.0
+    keeper.tick(engine, None, NOW, DAY)
+    # The entry without a provider was refused again today: it is the same row.
+    assert left(engine) == before - 21
+    refuse(engine, NOW, "default")
+    assert left(engine) == before - 19
+
+
+def test_a_tick_deletes_only_some_refused_entries(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BUDGET_SECONDS", 0.0)
+    monkeypatch.setattr(refused_deletion, "AT_ONCE", 4)
+    refuse(engine, NOW - 3 * DAY, "default", count=10)
+    keeper, found = Retention(), []
+    for _ in range(4):
+        keeper.tick(engine, None, NOW, DAY)
+        found.append(left(engine))
+    assert found == [7, 3, 1, 0]
 
 
 # --- by hand ------------------------------------------------------------------------

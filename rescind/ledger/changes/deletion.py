@@ -82,7 +82,7 @@ class Pruning:
             page = _ended(connection, self._before, self._last)
         if page.ids:
             with writing(self._engine, queue="retention") as connection:
-                self.cancellations += _delete(connection, page.ids, self._before)
+                self.cancellations += delete_ended(connection, page.ids, self._before)
         return page.last
 
     def _calls(self) -> str | None:
@@ -125,7 +125,7 @@ def _ended(connection: Connection, before: int, after: str) -> Page:
     return Page(old, _next(rows, AT_ONCE, before))
 
 
-def _delete(connection: Connection, ids: Sequence[str], before: int) -> int:
+def delete_ended(connection: Connection, ids: Sequence[str], before: int) -> int:
     """Delete those of ``ids`` that are still ended, with their history and deliveries.
     A cancellation with a waiting delivery stays."""
     still = (

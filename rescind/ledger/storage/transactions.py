@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.postgres import DEADLINE_SECONDS, bound, open_postgres
+from rescind.ledger.storage.private_files import make_private
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, translated
 
 __all__ = ["LedgerUnreachableError", "open_ledger", "ping", "reading", "writing"]
@@ -49,6 +50,10 @@ def _open_sqlite(url: str) -> Engine:
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _private(*_: object) -> None:
+        make_private(engine.url.database)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
