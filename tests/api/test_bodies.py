@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rescind.api import bodies, http_server
+from rescind.api import bodies, bounded_protocol
 from rescind.api.bodies import LARGEST, SMALL
 from rescind.intake.validation import FIELDS
 from tests.api.conftest import EVERYTHING, SERVING, ApiServer, problem
@@ -155,7 +155,7 @@ def head(*lines: str) -> bytes:
 def test_a_request_that_never_arrives_whole_is_aborted(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch, part: bytes
 ) -> None:
-    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(bounded_protocol, "REQUEST_SECONDS", 0.2)
     with open_socket(api) as client:
         client.sendall(part)
         try:
@@ -169,7 +169,7 @@ def test_a_request_that_never_arrives_whole_is_aborted(
 def test_a_complete_request_is_not_aborted_while_it_is_handled(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(bounded_protocol, "REQUEST_SECONDS", 0.2)
     take = api.app.state.intake._take
 
     with open_socket(api) as other:

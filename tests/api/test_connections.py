@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from rescind.api import http_server
+from rescind.api import bounded_protocol
 from tests.api.conftest import ApiServer
 from tests.api.test_bodies import open_socket
 from tests.tasks.conftest import until
@@ -31,7 +31,7 @@ def is_over(client: socket.socket) -> bool:
 def test_empty_lines_keep_no_connection_open(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch, more: bytes
 ) -> None:
-    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(bounded_protocol, "REQUEST_SECONDS", 0.2)
     with open_socket(api) as client:
         client.sendall(ASKED)
         assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
@@ -42,7 +42,7 @@ def test_empty_lines_keep_no_connection_open(
 def test_a_body_that_comes_after_its_answer_keeps_no_connection_open(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(bounded_protocol, "REQUEST_SECONDS", 0.2)
     with open_socket(api) as client:
         client.sendall(HEAD + b"Content-Length: 2\r\n\r\n")
         assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
@@ -61,7 +61,7 @@ def test_a_client_that_does_not_read_its_answer_is_disconnected(
         connections = api.server.server_state.connections
         until(lambda: len(connections) == 1, "the server to accept it")
         (theirs,) = connections
-        monkeypatch.setattr(http_server, "READER_SECONDS", 0.2)
+        monkeypatch.setattr(bounded_protocol, "READER_SECONDS", 0.2)
         client.sendall(LARGE * 400)
         until(lambda: theirs not in connections)
     until(lambda: not api.server.server_state.tasks)

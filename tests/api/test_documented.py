@@ -16,10 +16,11 @@ from redis import Redis
 
 from rescind.api import admission, budgets
 from rescind.api.bodies import LARGEST
+from rescind.api.bounded_protocol import REQUEST_SECONDS
 from rescind.api.crowding import CROWDED
 from rescind.api.fair_queue import TURN
 from rescind.api.group_commit import ROOM
-from rescind.api.http_server import GRACE_SECONDS, REQUEST_SECONDS
+from rescind.api.http_server import GRACE_SECONDS
 from rescind.api.problem_details import TITLES
 from rescind.api.request_heads import LINE_BYTES
 from rescind.api.wrong_tokens import FAILURES

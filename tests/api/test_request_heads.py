@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rescind.api.http_server import LARGEST_HEAD
+from rescind.api.bounded_protocol import LARGEST_HEAD
 from rescind.api.request_heads import LINE_BYTES, HeadError, HeadSize, check_host
 from tests.api.conftest import ApiServer
 from tests.api.test_bodies import open_socket

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, select
 from structlog.testing import capture_logs
 
+from rescind.config.redis_client import redis_client
 from rescind.config.settings import Settings
 from rescind.dashboard.sessions import Session
 from rescind.ledger.changes.lane_states import LaneState, read_lane
@@ -27,6 +28,7 @@ from rescind.operations import actions, receiver_trial, resending, withdrawal
 from rescind.provider.outcomes import Reason
 from tests.cli.test_schedule_commands import RULES
 from tests.dashboard.stage import (
+    CLERK,
     OPERATOR,
     PANEL,
     SUBMITTER,
@@ -111,12 +113,23 @@ class Stage:
         finally:
             self.site.context.settings = former
 
+    def submit_on_the_page(self) -> None:
+        clerk = self.site.visitor(CLERK)
+        done = clerk.send("/desk/submit/one", lane=LANE, order="ord_1")
+        assert done.status_code == 303, done.text
+
+    def submit_a_file(self) -> None:
+        clerk = self.site.visitor(CLERK)
+        seen = clerk.upload(b"provider,order\nnotpanel,ord_1\n")
+        id_ = seen.headers["location"].rpartition("/")[2]
+        assert clerk.send("/desk/submit/file/now", id=id_).status_code == 303
+
     def resend(self) -> None:
         [one] = give_up(self.ledger, 1)
         self.send("/desk/undelivered/again", id=one)
 
 
-ANN, SHOP = "token:ann", "token:shop"
+ANN, EVE, SHOP = "token:ann", "token:eve", "token:shop"
 ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     "/v1/cancellations": (Stage.submit, SHOP),
     "/v1/cancellations/{id}/retry": (
@@ -149,11 +162,13 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     "/desk/undelivered/again": (Stage.resend, ANN),
     "/desk/schedules/run": (Stage.run_a_schedule, ANN),
     "/desk/notifications/test": (Stage.test_a_receiver, ANN),
+    "/desk/submit/one": (Stage.submit_on_the_page, EVE),
+    "/desk/submit/file/now": (Stage.submit_a_file, EVE),
 }
 """What each route that changes the ledger is asked, and the actor of that."""
 CHANGE_NOTHING = {
     *("/desk/sign-in", "/desk/sign-out"),
-    *("/desk/retry", "/desk/withdraw"),
+    *("/desk/retry", "/desk/withdraw", "/desk/submit/file"),
 }
 """Routes that change no cancellation, lane or notification."""
 
@@ -167,8 +182,10 @@ def actors(engine: Engine) -> list[str]:
 
 
 @pytest.fixture
-def stage(site: Served) -> Stage:
-    return Stage(site)
+def stage(site: Served, valkey_url: str) -> Iterator[Stage]:
+    with redis_client(valkey_url) as client:
+        site.context.redis = client
+        yield Stage(site)
 
 
 def every(router: Any) -> Iterator[APIRoute]:

@@ -79,7 +79,9 @@ BEGINNINGS = [
 numbers = st.integers(0, 3)
 places = st.integers(0, 1)
 """Index from the latest claimed or held one, backwards."""
-ends = st.sampled_from([*sorted(FINAL), State.VERIFYING, State.QUEUED])
+# A withdrawal ends only what was not claimed.
+ENDS = FINAL - {State.WITHDRAWN}
+ends = st.sampled_from([*sorted(ENDS), State.VERIFYING, State.QUEUED])
 claiming = st.tuples(st.just("claim"), st.sampled_from([State.QUEUED, State.VERIFYING]))
 ending = st.tuples(st.just("end"), places, ends)
 wishes, beginnings = st.sampled_from(WISHES), st.sampled_from(BEGINNINGS)

@@ -111,7 +111,8 @@ def test_a_history_shows_every_step_oldest_first(engine: Engine) -> None:
         ("01.123", "queued", "sending"),
         ("02.123", "sending", "cancelled"),
     ]
-    assert list(steps[0]) == ["at", "from", "to", "reason", "evidence", "by"]
+    told = ["at", "from", "to", "reason", "evidence", "by", "repeats", "until"]
+    assert list(steps[0]) == told
     assert steps[-1]["reason"] == "confirmed"
     assert [step["by"] for step in steps] == [BY, None, None]
 

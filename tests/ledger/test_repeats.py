@@ -284,8 +284,8 @@ def test_the_unfolded_history_is_what_happened(
         assert [step for step, _ in told] == [step for step, _ in happened]
         pairs = zip(told, happened, strict=True)
         assert all(at in (None, true) for (_, at), (_, true) in pairs)
-        assert row(engine, one).version == len(happened)
-        assert _no_two_alike(story(engine, one))
+        assert row(engine, id_).version == len(happened)
+        assert _no_two_alike(story(engine, id_))
     with reading(engine) as connection:
         made = sum(number for *_, number in calls_made(connection))
     assert made == calls_counted(engine)
