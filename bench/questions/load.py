@@ -41,10 +41,10 @@ HOW = (
     " answer to the last one, so the server is always busy, and a time is mostly the"
     " wait for the other 199. Each round begins with 2,000 cancellations in the ledger"
     " and lasts 10 s (4 s with `--quick`) or 50,000 requests. A time is from just"
-    " before the request to the end of the answer; p50 and p99 are of all rounds together, and"
-    " where a kind had fewer than 100 answers, p99 is the longest time. An error is any"
-    " answer but the expected one, a cancellation that was not accepted, or a"
-    " connection that broke. The client runs on the same cores."
+    " before the request to the end of the answer; p50 and p99 are of all rounds"
+    " together, and where a kind had fewer than 100 answers, p99 is the longest time."
+    " An error is any answer but the expected one, a cancellation that was not"
+    " accepted, or a connection that broke. The client runs on the same cores."
 )
 
 
