@@ -22,6 +22,7 @@ from limits import RateLimitItem
 
 from rescind.config.actors import token_actor
 from rescind.config.home import write_private
+from rescind.config.path_ownership import check_ours
 from rescind.config.settings import Settings, SettingsError
 
 OWN_TOKEN = "api.token"  # noqa: S105  (a file's name)
@@ -128,6 +129,7 @@ def make_own(home: Path) -> Path:
 
 
 def _own(path: Path) -> str | None:
+    check_ours(path)
     try:
         return path.read_text().strip() or None
     except FileNotFoundError:
