@@ -20,7 +20,8 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest replaces the stream between a fixture and its test, so the test calls this.
     """
     monkeypatch.setenv("COLUMNS", str(WIDTH))
-    monkeypatch.setenv("NO_COLOR", "1")
+    # Without styles, whose codes would count as characters.
+    monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
 
 
