@@ -129,6 +129,7 @@ class Cancellation(SQLModel, table=True):
             sqlite_where=text(OTHER_KEY),
             postgresql_where=text(OTHER_KEY),
         ),
+        Index("ix_updated", "updated_at", "id"),
         # Sorted as the rotation of the seal key reads: open rows first. It is small.
         Index(
             "ix_sealed",
