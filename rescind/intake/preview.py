@@ -25,6 +25,9 @@ class _Standing:
     """A row that would be in the ledger before the next entry is submitted."""
 
     id: str
+    provider: str
+    account: str
+    group_name: str | None
     order_id: str
     params: dict[str, Any]
     sealed: str | None
@@ -65,4 +68,5 @@ def _there(engine: Engine, new: Sequence[NewCancellation]) -> dict[Path, Any]:
 
 
 def _as_standing(one: NewCancellation) -> _Standing:
-    return _Standing(one.id, one.order, dict(one.params), one.sealed)
+    lane = (one.provider, one.account)
+    return _Standing(one.id, *lane, one.group, one.order, dict(one.params), one.sealed)

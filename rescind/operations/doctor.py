@@ -10,8 +10,9 @@ from pathlib import Path
 from dotenv import dotenv_values
 from redis import Redis
 
-from rescind.config.access_tokens import access, check_host, rate_of
+from rescind.config.access_tokens import Token, access, check_host, rate_of
 from rescind.config.accounts import Accounts, load_accounts, readable_by_others
+from rescind.config.home import absolute
 from rescind.config.ledger_url import opened
 from rescind.config.redis_client import client_of
 from rescind.config.settings import Settings, SettingsError, settings, without_password
@@ -118,6 +119,10 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
             "***" if tokens else "none: the HTTP API does not start",
             DEFAULT,
         ),
+        "RESCIND_API_TOKENS_FILE": (
+            absolute(chosen.api_tokens_file) or "none",
+            DEFAULT,
+        ),
         "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
         "RESCIND_API_PORT": (str(chosen.api_port), DEFAULT),
         "RESCIND_API_RATE": (chosen.api_rate, DEFAULT),
@@ -159,8 +164,18 @@ def _http_api(chosen: Settings) -> Check:
         return Check("http door", Level.WRONG, str(error), error.problem)
     if not tokens:
         return Check("http door", Level.OK, "there is no token, so it does not start")
-    allowed = (f"{one.name} ({', '.join(sorted(one.scopes))})" for one in tokens)
-    return Check("http door", Level.OK, f"callers: {', '.join(allowed)}")
+    allowed = dict.fromkeys(map(_allowed, tokens))
+    says = f"callers: {', '.join(allowed)}"
+    if chosen.api_tokens_file is not None:
+        for warning in readable_by_others(chosen.api_tokens_file):
+            return Check("http door", Level.WARNING, f"{warning}; {says}", "api-tokens")
+    return Check("http door", Level.OK, says)
+
+
+def _allowed(token: Token) -> str:
+    scopes = ", ".join(sorted(token.scopes))
+    limits = "" if token.limits.unlimited else f" for {token.limits}"
+    return f"{token.name} ({scopes}{limits})"
 
 
 def _seal(chosen: Settings) -> tuple[Seal | None, Check]:

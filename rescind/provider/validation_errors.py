@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rescind.provider.refusal_codes import RefusalCode, pointer
 from rescind.provider.text import field_name
 
 
@@ -16,6 +17,23 @@ def explain(error: ValidationError) -> str:
     It never shows the value itself, which may be a credential or personal data.
     """
     return "; ".join(_explain_one(dict(item)) for item in error.errors()[:5])
+
+
+_CODES = {
+    "missing": RefusalCode.MISSING,
+    "extra_forbidden": RefusalCode.UNKNOWN_FIELD,
+}
+
+
+def code_of(error: ValidationError) -> tuple[RefusalCode, str]:
+    """The code of the first fault, and a JSON pointer to it within the model."""
+    first = error.errors(include_input=False)[0]
+    code = _CODES.get(first["type"], RefusalCode.INVALID_VALUE)
+    where = first["loc"]
+    if code is RefusalCode.UNKNOWN_FIELD and field_name(where[-1]) != where[-1]:
+        # The name may be personal data: the pointer leads to the object that has it.
+        where = where[:-1]
+    return code, pointer(where)
 
 
 _KINDS = {

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from rescind.ledger.access_limits import producers_key
 from rescind.ledger.deliveries.retry_policy import (
     Attempt,
     ClaimedDelivery,
@@ -132,6 +133,7 @@ def _as_it_ended(held: Any, row: Any) -> dict[str, Any]:
     """The record as it was when it ended: a new round may have begun since."""
     return {
         **as_record(row),
+        "key": producers_key(row.key),
         "state": held.ended_state,
         "reason": held.ended_reason,
         "provider_code": held.ended_code,
