@@ -13,8 +13,10 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from rescind.api import (
+    cancellation_lists,
     cancellation_routes,
     delivery_routes,
+    document_route,
     health,
     lane_routes,
     problem_pages,
@@ -23,10 +25,12 @@ from rescind.api import (
 )
 from rescind.api.api_context import ApiContext
 from rescind.api.callers import Callers
+from rescind.api.content_encodings import ContentEncodings
 from rescind.api.group_commit import Entries, Intake, Traces
 from rescind.api.middleware import Guard
 from rescind.api.openapi import REFERENCE, describe, product_version
 from rescind.api.problem_details import add_handlers, ledger_unreachable
+from rescind.api.request_context import RequestContext
 from rescind.config.access_tokens import rate_of
 from rescind.dashboard.routes import router as dashboard
 from rescind.intake.submissions import Taken, take_in
@@ -43,6 +47,7 @@ def create_app(context: ApiContext) -> FastAPI:
         version=product_version(),
         # FastAPI's documentation pages load scripts from other sites.
         docs_url=None,
+        openapi_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
@@ -55,15 +60,20 @@ def create_app(context: ApiContext) -> FastAPI:
     for module in (
         submission_routes,
         cancellation_routes,
+        cancellation_lists,
         lane_routes,
         delivery_routes,
         health,
         problem_pages,
+        document_route,
     ):
         app.include_router(module.router)
     app.include_router(dashboard, include_in_schema=False)
     add_handlers(app)
+    # The last one is the outermost.
+    app.add_middleware(ContentEncodings)
     app.add_middleware(Guard)
+    app.add_middleware(RequestContext)
     describe(app, _problem_schemas())
     return app
 

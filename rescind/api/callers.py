@@ -14,8 +14,12 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from rescind.api.problem_details import ProblemError
+from rescind.api.query_parameters import only_known
+from rescind.api.request_context import RATE
 from rescind.config.access_tokens import Access, Scope, Token
+from rescind.provider.refusal_codes import RefusalCode
 
+Headers = dict[str, str]
 REALM = 'Bearer realm="rescind"'
 _bearer = HTTPBearer(auto_error=False, scheme_name="token")
 
@@ -27,18 +31,32 @@ class Callers:
         self._access, self._rate = access, rate
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def admit(self, shown: str | None, scope: Scope) -> Token:
+    def admit(self, shown: str | None, scope: Scope, told: Headers) -> Token:
         """The token that was sent, counted; raises ``ProblemError`` if it may not pass.
 
         The statuses are 401 (unknown), 403 (scope missing) and 429 (rate used up).
+        ``told`` gets the headers about the token's rate.
         """
         token = self._access.token(shown) if shown else None
         if token is None:
             raise _unauthorized(shown)
-        self._count(token)
+        try:
+            self._count(token)
+        finally:
+            told.update(self._standing(token))
         if scope not in token.scopes:
             raise _forbidden(token, scope)
         return token
+
+    def _standing(self, token: Token) -> dict[str, str]:
+        """The headers of draft-ietf-httpapi-ratelimit-headers-11."""
+        window = self._rate.get_expiry()
+        found = self._limiter.get_window_stats(self._rate, token.name)
+        left = min(max(0, math.ceil(found.reset_time - time.time())), window)
+        return {
+            "RateLimit-Policy": f'"token";q={self._rate.amount};w={window}',
+            "RateLimit": f'"token";r={max(0, found.remaining)};t={left}',
+        }
 
     def _count(self, token: Token) -> None:
         if self._limiter.hit(self._rate, token.name):
@@ -75,17 +93,38 @@ def _forbidden(token: Token, scope: Scope) -> ProblemError:
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def needs(scope: Scope) -> Callable[..., Token]:
-    """A FastAPI dependency: the caller's token, which must have ``scope``."""
+def needs(scope: Scope, *, within_limits: bool = False) -> Callable[..., Token]:
+    """A FastAPI dependency: the caller's token, which must have ``scope``.
+
+    A token with limits is refused, unless the route says by ``within_limits`` that it
+    shows and changes only what the token's limits allow.
+    """
 
     # Async, so it needs no thread: it waits for nothing, and runs for each request.
     async def caller(request: Request, shown: Credentials) -> Token:
         callers: Callers = request.app.state.callers
-        return callers.admit(shown.credentials if shown else None, scope)
+        told: Headers = {}
+        setattr(request.state, RATE, told)
+        token = callers.admit(shown.credentials if shown else None, scope, told)
+        if not (within_limits or token.limits.unlimited):
+            raise _too_limited(token)
+        await only_known(request)
+        return token
 
     return caller  # type: ignore[return-value]
+
+
+def _too_limited(token: Token) -> ProblemError:
+    says = (
+        f"The token {token.name} is limited to {token.limits}; this needs a token"
+        " without limits."
+    )
+    return ProblemError(403, "forbidden", says, code=RefusalCode.OUTSIDE_LIMITS)
 
 
 Submitter = Annotated[Token, Depends(needs(Scope.SUBMIT))]
 Reader = Annotated[Token, Depends(needs(Scope.READ))]
 Operator = Annotated[Token, Depends(needs(Scope.OPERATE))]
+LimitedSubmitter = Annotated[Token, Depends(needs(Scope.SUBMIT, within_limits=True))]
+LimitedReader = Annotated[Token, Depends(needs(Scope.READ, within_limits=True))]
+LimitedOperator = Annotated[Token, Depends(needs(Scope.OPERATE, within_limits=True))]

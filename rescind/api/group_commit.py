@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from dataclasses import dataclass, field
 
 import structlog
@@ -53,7 +54,8 @@ class Intake:
         ask = _Ask(entries, trace)
         self._waiting.append(ask)
         if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._run())
+            # Not in the request's context: its id must not stand in others' logs.
+            self._running = asyncio.create_task(self._run(), context=Context())
         return await asyncio.shield(ask.answer)
 
     def close(self) -> None:

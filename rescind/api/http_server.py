@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rescind.api.api_context import ApiContext
+from rescind.api.raw_problems import crowded, malformed
 from rescind.config.settings import Settings, SettingsError
 
 log = structlog.get_logger("rescind.api")
@@ -70,7 +71,6 @@ def make_server(app: FastAPI, context: ApiContext) -> Server:
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -129,7 +129,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_bytes = 0
+        self.app = self._app_for_now()
         super().on_headers_complete()
+
+    def _app_for_now(self) -> Any:
+        # uvicorn's own limit answers in plain text, without Retry-After.
+        busy = max(len(self.connections), len(self.tasks)) >= MOST_CONNECTIONS
+        return crowded if busy else self.config.loaded_app
+
+    def send_400_response(self, msg: str) -> None:
+        self.transport.write(malformed(msg))
+        self.transport.close()
 
     def on_body(self, body: bytes) -> None:
         self._head_bytes = 0

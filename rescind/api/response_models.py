@@ -9,12 +9,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rescind.api.problem_codes import CODES
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
+from rescind.provider.refusal_codes import RefusalCode
 
 Json = dict[str, Any]
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0)]
+Code = Annotated[
+    str, Field(description="For programs.", json_schema_extra={"enum": list(CODES)})
+]
 
 
 class Document(BaseModel):
@@ -30,6 +35,15 @@ class Problem(Document):
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
     detail: Annotated[str, Field(description="What is wrong, and what to do.")]
+    code: Code
+    param: Annotated[
+        str | None,
+        Field(
+            description="A JSON pointer to what is wrong in the body; `/query/NAME` and"
+            " `/header/NAME` are a query parameter and a header."
+        ),
+    ]
+    request_id: Annotated[str, Field(description="The header `X-Request-Id`.")]
 
 
 class Receipt(Document):
@@ -42,9 +56,15 @@ class Receipt(Document):
 class AnyReceipt(Document):
     """The result of one of many; a refused one is kept as ``rejected``."""
 
-    id: str
+    id: Annotated[
+        str | None, Field(description="Null if it was refused, and is not kept.")
+    ]
     receipt: Literal["accepted", "duplicate", "refused"]
     wrong: Annotated[str | None, Field(description="Why it was refused.")]
+    code: Annotated[RefusalCode | None, Field(description="The same for programs.")]
+    param: Annotated[
+        str | None, Field(description="A JSON pointer to the fault in the body.")
+    ]
 
 
 class Counts(Document):
