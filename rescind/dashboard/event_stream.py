@@ -31,11 +31,22 @@ router = APIRouter(route_class=DashboardRoute)
 async def events(request: Request) -> Response:
     found = board_cache_of(request)
     who = shown_session(request, found.dashboard)
-    if who is None or found.open >= MOST or await _is_ended(found.dashboard, who):
+    full = found.open >= MOST
+    if (
+        who is None
+        or not _may_see(who)
+        or full
+        or await _is_ended(found.dashboard, who)
+    ):
         # 204 tells a browser's EventSource to stop asking.
         return Response(status_code=204)
     told = _stream(request, found, who)
     return StreamingResponse(told, media_type="text/event-stream")
+
+
+def _may_see(who: Session | None) -> bool:
+    """Whether the session may see the overview, which counts all lanes' orders."""
+    return who is not None and who.limits.unlimited
 
 
 async def _is_ended(dashboard: Dashboard, who: Session) -> bool:
@@ -50,7 +61,7 @@ async def _stream(request: Request, of: BoardCache, who: Session) -> AsyncIterat
     try:
         yield "retry: 3000\n\n"
         seen: object = None
-        while shown_session(request, of.dashboard) is not None:
+        while _may_see(shown_session(request, of.dashboard)):
             seen_now, text = await to_thread.run_sync(
                 _look, of, who, seen, limiter=of.turn
             )

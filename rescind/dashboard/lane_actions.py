@@ -11,12 +11,14 @@ from rescind.config.accounts import Lane
 from rescind.dashboard.forms import Text
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Operator,
-    Reader,
+    LimitedOperator,
+    LimitedReader,
     RefusedError,
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
+from rescind.dashboard.sessions import Session
+from rescind.dashboard.translation import _
 from rescind.operations import actions
 from rescind.operations.actions import EVERY_OPERATION, UnknownError
 
@@ -25,12 +27,11 @@ router = APIRouter(route_class=DashboardRoute)
 
 @router.get("/desk/lanes/hold")
 def ask_to_hold(
-    request: Request, dashboard: TheDashboard, who: Reader, lane: str
+    request: Request, dashboard: TheDashboard, who: LimitedReader, lane: str
 ) -> Response:
-    del who
     try:
         seen = actions.lane(
-            dashboard.engine, dashboard.accounts, _named(lane), dashboard.now()
+            dashboard.engine, dashboard.accounts, _named(lane, who), dashboard.now()
         )
     except UnknownError as error:
         raise RefusedError(str(error), 404) from None
@@ -38,11 +39,10 @@ def ask_to_hold(
 
 
 @router.post("/desk/lanes/hold")
-def hold(dashboard: TheDashboard, who: Operator, lane: Text) -> Response:
-    del who
+def hold(dashboard: TheDashboard, who: LimitedOperator, lane: Text) -> Response:
     try:
         actions.hold(
-            dashboard.engine, dashboard.accounts, _named(lane), dashboard.now()
+            dashboard.engine, dashboard.accounts, _named(lane, who), dashboard.now()
         )
     except UnknownError as error:
         raise RefusedError(str(error), 404) from None
@@ -50,9 +50,8 @@ def hold(dashboard: TheDashboard, who: Operator, lane: Text) -> Response:
 
 
 @router.post("/desk/lanes/resume")
-def resume(dashboard: TheDashboard, who: Operator, lane: Text) -> Response:
-    del who
-    named = _named(lane)
+def resume(dashboard: TheDashboard, who: LimitedOperator, lane: Text) -> Response:
+    named = _named(lane, who)
     try:
         fault = actions.resume(dashboard.engine, dashboard.accounts, named)
     except UnknownError as error:
@@ -62,8 +61,11 @@ def resume(dashboard: TheDashboard, who: Operator, lane: Text) -> Response:
     return _to_overview("resumed", lane)
 
 
-def _named(lane: str) -> Lane:
-    provider, _, account = lane.partition("/")
+def _named(lane: str, who: Session) -> Lane:
+    """The lane; raises ``RefusedError`` if it is not wholly within the limits."""
+    provider, _slash, account = lane.partition("/")
+    if not who.limits.allows_lane(provider, account):
+        raise RefusedError(_("There is no such lane."), 404)
     return provider, account
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from providers.registry import BY_NAME
 from rescind.dashboard.page_guard import (
     DashboardRoute,
+    LimitedReader,
     Reader,
     RefusedError,
     TheDashboard,
@@ -14,6 +15,7 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.rendering import page
 from rescind.dashboard.selection import ENDED, listing_of
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
+from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.reading.search import search as search_ledger
 from rescind.ledger.storage.transactions import reading
@@ -31,7 +33,7 @@ router = APIRouter(route_class=DashboardRoute)
 def ended(
     request: Request,
     dashboard: TheDashboard,
-    who: Reader,
+    who: LimitedReader,
     state: str = "failed",
     provider: str = "",
     account: str = "",
@@ -39,8 +41,7 @@ def ended(
     before: str = "",
 ) -> Response:
     """Cancellations that failed, expired or were rejected, each with advice."""
-    del who
-    wanted = listing_of(state, provider, account, group)
+    wanted = listing_of(state, provider, account, group, who.limits)
     with reading(dashboard.engine) as connection:
         found = wanted.read(connection, storable(before))
     return page(
@@ -55,10 +56,9 @@ def ended(
 
 @router.get("/desk/search")
 def search(
-    request: Request, dashboard: TheDashboard, who: Reader, q: str = ""
+    request: Request, dashboard: TheDashboard, who: LimitedReader, q: str = ""
 ) -> Response:
     """Exact matches: an order, a key, an id, provider/account/key, or a group."""
-    del who
     words = storable(q.strip())
     if len(words) > LONGEST:
         raise RefusedError("This is too long to be an order, a key or an id.", 422)
@@ -66,8 +66,9 @@ def search(
     if words:
         with reading(dashboard.engine) as connection:
             found = search_ledger(connection, words, FOUND)
-            records = [as_record(row) for row in found]
-            group = standing(connection, words)
+            records = [as_record(row) for row in found if sees(who.limits, row)]
+            # A group is counted as a whole, whosever its orders are.
+            group = standing(connection, words) if who.limits.unlimited else None
     return page(
         request, "search.html", words=words, records=records, group=group, most=FOUND
     )

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Request, Response
 from rescind.dashboard.advice import advice
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Reader,
+    LimitedReader,
     RefusedError,
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.selection import may_be_retried
+from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.states import EDGES, State
 from rescind.ledger.storage.transactions import reading
@@ -33,11 +34,16 @@ router = APIRouter(route_class=DashboardRoute)
 
 @router.get("/desk/cancellations/{name}")
 def one(
-    request: Request, dashboard: TheDashboard, who: Reader, name: str, done: str = ""
+    request: Request,
+    dashboard: TheDashboard,
+    who: LimitedReader,
+    name: str,
+    done: str = "",
 ) -> Response:
-    del who
     with reading(dashboard.engine) as connection:
         row = find(connection, storable(name))
+        # What is outside the limits is answered as if it did not exist.
+        row = row if row is not None and sees(who.limits, row) else None
         steps = [] if row is None else history(connection, row.id)
     if row is None:
         raise RefusedError(

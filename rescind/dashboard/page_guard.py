@@ -177,8 +177,11 @@ def session_of(request: Request, dashboard: Dashboard) -> Session | None:
 TheDashboard = Annotated[Dashboard, Depends(dashboard_of)]
 
 
-def reader(request: Request, dashboard: TheDashboard) -> Session:
-    """A dependency: the session of a signed-in user; raises ``NotSignedInError``."""
+def limited_reader(request: Request, dashboard: TheDashboard) -> Session:
+    """A dependency: the session of a signed-in user; raises ``NotSignedInError``.
+
+    Only for pages that show and change nothing outside ``Session.limits``.
+    """
     found = session_of(request, dashboard)
     if found is None:
         raise NotSignedInError
@@ -186,16 +189,31 @@ def reader(request: Request, dashboard: TheDashboard) -> Session:
     return found
 
 
+LimitedReader = Annotated[Session, Depends(limited_reader)]
+
+
+def reader(who: LimitedReader) -> Session:
+    """As ``limited_reader``; refuses sessions of limited tokens."""
+    return without_limits(who)
+
+
 Reader = Annotated[Session, Depends(reader)]
 
 
-def operator(
-    request: Request, who: Reader, form_key: Annotated[str, Form()] = ""
+def without_limits(who: Session) -> Session:
+    """``who``; raises ``RefusedError`` if its token is limited."""
+    if not who.limits.unlimited:
+        raise RefusedError(who.beyond_limits())
+    return who
+
+
+def limited_operator(
+    request: Request, who: LimitedReader, form_key: Annotated[str, Form()] = ""
 ) -> Session:
     """A dependency: the session of a user who may send this form.
 
     Raises ``RefusedError`` if the form came from another site or another session, or
-    the token lacks the scope ``operate``.
+    the token lacks the scope ``operate``. Only for routes that obey ``Session.limits``.
     """
     check_origin(request)
     if not hmac.compare_digest(form_key.encode(), who.form_key.encode()):
@@ -205,6 +223,14 @@ def operator(
     if not who.operates:
         raise RefusedError(f"{who.name} can only view: it lacks the scope operate.")
     return who
+
+
+LimitedOperator = Annotated[Session, Depends(limited_operator)]
+
+
+def operator(who: LimitedOperator) -> Session:
+    """As ``limited_operator``; refuses sessions of limited tokens."""
+    return without_limits(who)
 
 
 Operator = Annotated[Session, Depends(operator)]

@@ -15,12 +15,15 @@ from rescind.dashboard.forms import Text, Texts, deadline_of
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Operator,
+    LimitedOperator,
+    LimitedReader,
     RefusedError,
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.selection import MOST, Listing, listing_of, may_be_retried
+from rescind.ledger.access_limits import Limits
+from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import as_record, rows_of, stamp
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import reading
@@ -43,18 +46,22 @@ class Selection:
     listing: Listing | None
     until: str
     """When the confirmation was shown: those that ended later were not counted."""
+    within: Limits
+    """The limits of the session: nothing else is selected."""
 
     def records(self, dashboard: Dashboard) -> list[dict[str, Any]]:
         """Their current records; of a filter, those that ended before ``until``."""
         with reading(dashboard.engine) as connection:
             if self.listing is None:
-                return [as_record(row) for row in rows_of(connection, self.ids)]
+                rows = rows_of(connection, self.ids)
+                return [as_record(row) for row in rows if sees(self.within, row)]
             found = self.listing.newest(connection)
         last = self.until
         return [one for one in found if not last or one["finished_at"] <= last]
 
 
 def selection(
+    who: LimitedReader,
     id: Texts = [],  # noqa: A002, B006  (FastAPI copies it)
     every: Text = "",
     until: Text = "",
@@ -65,10 +72,11 @@ def selection(
 ) -> Selection:
     """A dependency: the form's selection; raises ``RefusedError``."""
     if every:
-        return Selection((), listing_of(state, provider, account, group), until)
+        listing = listing_of(state, provider, account, group, who.limits)
+        return Selection((), listing, until, who.limits)
     if len(id) > TICKED:
         raise RefusedError(f"At most {TICKED} can be ticked at once.", 422)
-    return Selection(tuple(dict.fromkeys(map(storable, id))), None, "")
+    return Selection(tuple(dict.fromkeys(map(storable, id))), None, "", who.limits)
 
 
 TheSelection = Annotated[Selection, Depends(selection)]
@@ -76,7 +84,10 @@ TheSelection = Annotated[Selection, Depends(selection)]
 
 @router.post("/desk/retry")
 def ask(
-    request: Request, dashboard: TheDashboard, who: Operator, selected: TheSelection
+    request: Request,
+    dashboard: TheDashboard,
+    who: LimitedOperator,
+    selected: TheSelection,
 ) -> Response:
     """The confirmation: how many will be retried, and what that does."""
     del who
@@ -99,7 +110,7 @@ def ask(
 def retry(
     request: Request,
     dashboard: TheDashboard,
-    who: Operator,
+    who: LimitedOperator,
     selected: TheSelection,
     deadline: Annotated[str, Form()] = "",
 ) -> Response:

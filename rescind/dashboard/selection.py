@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from providers.registry import BY_NAME
 from rescind.dashboard.advice import advice
 from rescind.dashboard.page_guard import RefusedError
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
@@ -62,6 +63,8 @@ class Listing:
     provider: str
     account: str
     group: str
+    within: Limits = EVERYTHING
+    """The limits of the session that asks."""
 
     def filter(self) -> Filter:
         return Filter(
@@ -69,6 +72,7 @@ class Listing:
             provider=self.provider or None,
             account=self.account or None,
             group=self.group or None,
+            within=self.within,
         )
 
     def fields(self) -> dict[str, str]:
@@ -95,7 +99,9 @@ class Listing:
         return [as_record(r) for r in list_rows(connection, self.filter(), MOST + 1)]
 
 
-def listing_of(state: str, provider: str, account: str, group: str) -> Listing:
+def listing_of(
+    state: str, provider: str, account: str, group: str, within: Limits
+) -> Listing:
     """The filter of an address or a form; raises ``RefusedError`` for wrong values."""
     if state not in ENDED:
         listed = ", ".join(ENDED)
@@ -103,4 +109,4 @@ def listing_of(state: str, provider: str, account: str, group: str) -> Listing:
     if provider and provider not in BY_NAME:
         listed = ", ".join(sorted(BY_NAME))
         raise RefusedError(f"There is no such provider: they are {listed}.", 422)
-    return Listing(State(state), provider, storable(account), storable(group))
+    return Listing(State(state), provider, storable(account), storable(group), within)
