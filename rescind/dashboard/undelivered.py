@@ -9,10 +9,11 @@ from rescind.dashboard.formatting import many
 from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Operator,
-    Reader,
+    LimitedOperator,
+    LimitedReader,
     RefusedError,
     TheDashboard,
+    without_limits,
 )
 from rescind.dashboard.rendering import page
 from rescind.ledger.deliveries.delivery_queries import (
@@ -23,6 +24,8 @@ from rescind.ledger.deliveries.delivery_queries import (
     written,
 )
 from rescind.ledger.deliveries.store import resend_all_given_up, resend_given_up_of
+from rescind.ledger.reading.limited import sees
+from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.text import storable
 
@@ -40,15 +43,14 @@ router = APIRouter(route_class=DashboardRoute)
 def list_undelivered(
     request: Request,
     dashboard: TheDashboard,
-    who: Reader,
+    who: LimitedReader,
     behind: str = "",
     done: str = "",
 ) -> Response:
     """Notifications that were given up, the latest first, with the last answer."""
-    del who
     place = place_in(GIVEN_UP, behind)
     with reading(dashboard.engine) as connection:
-        rows = delivery_page(connection, GIVEN_UP, PAGE + 1, place)
+        rows = delivery_page(connection, GIVEN_UP, PAGE + 1, place, who.limits)
     last = place_of(rows[PAGE - 1], GIVEN_UP) if len(rows) > PAGE else None
     return page(
         request,
@@ -72,18 +74,20 @@ def _notice(done: str) -> str | None:
 @router.post("/desk/undelivered/again")
 def resend(
     dashboard: TheDashboard,
-    who: Operator,
+    who: LimitedOperator,
     id: Texts = [],  # noqa: A002, B006  (FastAPI copies it)
     every: Text = "",
 ) -> Response:
     """Restart their attempts; the next sweep, within a second, sends them."""
-    del who
     if len(id) > TICKED:
         raise RefusedError(f"At most {TICKED} can be ticked at once.", 422)
     now = dashboard.now()
     if every:
+        without_limits(who)
         count = resend_all_given_up(dashboard.engine, now, MOST)
     else:
         with writing(dashboard.engine) as connection:
-            count = resend_given_up_of(connection, list(map(storable, id)), now)
+            rows = rows_of(connection, list(map(storable, id)))
+            ids = [row.id for row in rows if sees(who.limits, row)]
+            count = resend_given_up_of(connection, ids, now)
     return RedirectResponse(f"/desk/undelivered?done={count}", 303)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from sqlalchemy import update
 
 from rescind.config.access_tokens import Access
 from rescind.config.token_list import listed, parsed
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.states import State
-from rescind.ledger.storage.transactions import reading
+from rescind.ledger.storage.side_tables import DELIVERY
+from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import Reason
 from tests.dashboard.stage import MEAL, OPERATOR, PANEL, Served, end
 
@@ -59,7 +63,27 @@ def test_a_limited_session_changes_only_its_own_orders_and_lanes(shop: Served) -
         assert held.status_code == status
 
 
-@pytest.mark.parametrize("path", ["/desk/groups", "/desk/undelivered"])
+def test_a_limited_session_resends_only_its_own_notifications(shop: Served) -> None:
+    hook: dict[str, Any] = {"callback_url": "https://shop.example.com/hook"}
+    mine = end(shop.engine, PANEL, "ord_1", *FAILED, **hook)
+    other = end(
+        shop.engine, MEAL, "6fa459ea-ee8a-3ca4-894e-db77e160355e", *FAILED, **hook
+    )
+    with writing(shop.engine) as connection:
+        connection.execute(update(DELIVERY).values(state="given_up", due_at=None))
+    visitor = shop.visitor(SHOP)
+    shown = visitor.get("/desk/undelivered").text
+    assert mine in shown
+    assert other not in shown
+    key = visitor.form_key("/desk/lanes/hold?lane=notpanel/default")
+    form: dict[str, str | list[str]] = {"form_key": key, "id": [mine, other]}
+    refused = visitor.post("/desk/undelivered/again", {**form, "every": "1"})
+    assert refused.status_code == 403
+    sent = visitor.post("/desk/undelivered/again", form)
+    assert sent.headers["Location"] == "/desk/undelivered?done=1"
+
+
+@pytest.mark.parametrize("path", ["/desk/groups", "/desk/workers"])
 def test_a_page_that_shows_everything_needs_a_token_without_limits(
     shop: Served, path: str
 ) -> None:
