@@ -117,7 +117,7 @@ def test_the_document_describes_every_webhook(api: ApiServer) -> None:
     assert document["openapi"].startswith("3.1")
     assert set(document["webhooks"]) == {f"cancellation.{state}" for state in FINAL}
     record = dict.fromkeys(document["components"]["schemas"]["Record"]["properties"])
-    whole = {
+    whole: dict[str, Any] = {
         **record,
         "id": "1",
         "provider": "notpanel",
