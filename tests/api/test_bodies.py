@@ -219,7 +219,7 @@ def test_a_method_that_is_not_allowed_is_answered_with_a_problem(
 ) -> None:
     answer = api.ask("DELETE", "/v1/lanes")
     problem(answer, 405, "method-not-allowed")
-    assert answer.headers["Allow"] == "GET"
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_each_problem_has_a_page(api: ApiServer) -> None:
