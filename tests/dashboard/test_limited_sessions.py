@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from rescind.config.access_tokens import Access
 from rescind.config.token_list import listed, parsed
+from rescind.dashboard.list_links import LIST
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.states import State
 from rescind.ledger.storage.side_tables import DELIVERY
@@ -36,17 +37,17 @@ def test_a_limited_session_sees_only_its_own_orders(shop: Served) -> None:
     other = end(shop.engine, MEAL, "6fa459ea-ee8a-3ca4-894e-db77e160355e", *FAILED)
     for token in (SHOP, SECOND):
         visitor = shop.visitor(token)
-        assert visitor.get("/").headers["Location"] == "/desk/ended"
-        ended = visitor.get("/desk/ended").text
+        assert visitor.get("/").headers["Location"] == LIST
+        ended = visitor.get(LIST).text
         assert mine in ended
         assert other not in ended
         assert visitor.get(f"/desk/cancellations/{mine}").status_code == 200
         hidden = visitor.get(f"/desk/cancellations/{other}")
         missing = visitor.get(f"/desk/cancellations/{other[:-1]}x")
         assert (hidden.status_code, missing.status_code) == (404, 404)
-        found = visitor.get(f"/desk/search?q={other}").text
+        found = visitor.get(f"{LIST}?q={other}").text
         assert f"/desk/cancellations/{other}" not in found
-        assert mine in visitor.get(f"/desk/search?q={mine}").text
+        assert mine in visitor.get(f"{LIST}?q={mine}").text
 
 
 def test_a_limited_session_changes_only_its_own_orders_and_lanes(shop: Served) -> None:
