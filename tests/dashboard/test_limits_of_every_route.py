@@ -39,6 +39,7 @@ from tests.dashboard.stage import (
     take_in,
     utc_now,
 )
+from tests.dashboard.test_actors import every
 
 LIMITED = "a-limited-token-of-some-length"
 SCOPES = "read+submit+operate"
@@ -65,7 +66,7 @@ OPEN = re.compile(
 """Routes that need no token, or that show no work."""
 CHANGING = re.compile(
     r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\d[T ][\d:.]+Z?|\d+ (s|min) ago"
-    r'|"oldest_seconds":[\d.]+'
+    r'|"oldest_seconds":[\d.]+|name="form_key" value="[^"]+"'
 )
 """What differs between two answers to one request."""
 
@@ -96,8 +97,8 @@ def fill_for_others(shop: Served) -> list[str]:
 
 
 def routes(shop: Served, *methods: str) -> Iterator[tuple[str, APIRoute]]:
-    for route in shop.app.routes:
-        if isinstance(route, APIRoute) and not OPEN.fullmatch(route.path):
+    for route in every(shop.app):
+        if not OPEN.fullmatch(route.path):
             yield from ((m, route) for m in sorted(route.methods & set(methods)))
 
 
@@ -122,7 +123,7 @@ def walk(shop: Served, token: str, its_id: str) -> dict[str, str]:
     for _, route in routes(shop, "GET"):
         names = {one.alias for one in get_flat_params(route.dependant)}
         queries = [f"?{name}={VALUES[name]}" for name in sorted(names & set(VALUES))]
-        for query in ["", *queries]:
+        for query in ["", *queries] if token == LIMITED else [""]:
             path = address(route, its_id)
             if route.path == "/desk/events" and token == OPERATOR:
                 continue  # it does not end
@@ -148,7 +149,7 @@ def test_no_answer_to_a_limited_token_depends_on_the_work_of_others(
         assert then[1].replace(nothing, "*") == now[1].replace(its_id, "*"), now[0]
     # The walk does find the work of others where it may be shown.
     pairs = zip(seen.values(), all_seen.values(), strict=True)
-    assert sum(then != now for then, now in pairs) > 20
+    assert sum(then != now for then, now in pairs) > 15
 
 
 def rows_about(shop: Served, ids: list[str]) -> list[str]:
@@ -174,16 +175,18 @@ def test_no_request_of_a_limited_token_changes_the_work_of_others(
         {"every": "yes", "q": ORDER, "id": ids[0], "lane": [LANE, "notpanel/default"]},
     ]
     entry = {"provider": MEAL[0], "account": ACCOUNT, "order": ORDER}
-    asked = 0
+    asked, done = 0, 0
     for method, route in routes(shop, "POST", "DELETE"):
         path = address(route, ids[0])
         is_page = path.startswith("/desk")
         bodies = [{"data": {"form_key": key, **form}} for form in forms]
         for body in bodies if is_page else [{"json": entry}, {"json": {}}]:
             answer = ask(visitor, LIMITED, method, path, **body)
-            asked += 1
+            asked, done = asked + 1, done + answer.ok
             assert answer.status_code < 500, path
             assert is_page or answer.status_code in (400, 403, 404, 422), path
             assert ids[1] not in answer.text, path
+    # The forms are in order: what they say of the token's own lane was done.
     assert asked > 30
+    assert done > 2
     assert rows_about(shop, ids) == before
