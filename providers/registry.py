@@ -12,6 +12,7 @@ from providers.ithink import IThink
 from providers.notpanel import NotPanel
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.refusal_codes import RefusalCode
 
 PROVIDERS: tuple[Provider[Any], ...] = (
     IletiMerkezi(),
@@ -45,4 +46,5 @@ def provider_named(name: object) -> Provider[Any]:
     if isinstance(name, str) and name in BY_NAME:
         return BY_NAME[name]
     known = ", ".join(BY_NAME)
-    raise InvalidRequestError(f"provider must be one of {known}")
+    says = f"provider must be one of {known}"
+    raise InvalidRequestError(says, RefusalCode.UNKNOWN_PROVIDER, "/provider")

@@ -89,6 +89,11 @@ def write_private(path: Path, text: str) -> None:
     partial.replace(path)
 
 
+def absolute(path: Path | None) -> str:
+    """The absolute path, or an empty text if none is set."""
+    return "" if path is None else str(path.resolve())
+
+
 def own_key(home: Path) -> str:
     """The seal key of an embedded ledger, which is created at the first call.
 

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     accounts: Path = Path("accounts.toml")
     api_tokens: SecretStr | None = None
+    api_tokens_file: Path | None = None
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65_535)
     api_rate: str = "600/minute"

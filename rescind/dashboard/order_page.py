@@ -12,14 +12,16 @@ from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.bulk.order_actions import actions_on
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Reader,
+    LimitedReader,
     RefusedError,
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.story import story
 from rescind.dashboard.translation import N_, _
+from rescind.ledger.access_limits import Limits
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
+from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
@@ -36,12 +38,16 @@ router = APIRouter(route_class=DashboardRoute)
 
 @router.get("/desk/cancellations/{name}")
 def one(
-    request: Request, dashboard: TheDashboard, who: Reader, name: str, done: str = ""
+    request: Request,
+    dashboard: TheDashboard,
+    who: LimitedReader,
+    name: str,
+    done: str = "",
 ) -> Response:
-    del who
     with reading(dashboard.engine) as connection:
         row = find(connection, storable(name))
-        if row is None:
+        # What is outside the limits is answered as if it did not exist.
+        if row is None or not sees(who.limits, row):
             raise RefusedError(
                 _("There is no such cancellation: it may have been deleted."), 404
             )
@@ -50,15 +56,17 @@ def one(
     return page(
         request,
         "one.html",
-        **_content(row, steps),
+        **_content(row, steps, who.limits),
         able=actions_on(row, dashboard, dashboard.now()),
         deliveries=deliveries,
         notice=_(NOTICES[done]) if done in NOTICES else None,
     )
 
 
-def _content(row: Row[Any], steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    record = as_record(row)
+def _content(
+    row: Row[Any], steps: Sequence[Mapping[str, Any]], within: Limits
+) -> dict[str, Any]:
+    record = {**as_record(row), "key": within.shown_key(row.key)}
     reason, attempts = record["reason"], record["attempts"]
     return {
         "record": record,

@@ -155,7 +155,9 @@ def _scheduled(chosen: Settings) -> str:
 
 
 def _where_the_token_is(system: System) -> str:
-    listed = system.settings.api_tokens
+    listed, file = system.settings.api_tokens, system.settings.api_tokens_file
+    if file is not None:
+        return f"to sign in to the dashboard: one of the tokens in {file}"
     if listed is not None and listed.get_secret_value().strip():
         return "to sign in to the dashboard: one of RESCIND_API_TOKENS"
     return f"to sign in to the dashboard: {system.home / OWN_TOKEN}"
