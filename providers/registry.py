@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from providers.akinon import Akinon
@@ -26,6 +27,10 @@ LEAST_DOUBT = timedelta(seconds=30)
 otherwise. A reading that is believed sooner may contradict the later result."""
 
 
+LONGEST = 40
+"""Characters of a name that is compared with the known ones."""
+
+
 def check_policy(provider: Provider[Any]) -> None:
     """Raises ``ValueError`` for a policy that could make our statements untrue."""
     if provider.policy.active_trusted_after < LEAST_DOUBT:
@@ -47,4 +52,7 @@ def provider_named(name: object) -> Provider[Any]:
         return BY_NAME[name]
     known = ", ".join(BY_NAME)
     says = f"provider must be one of {known}"
+    written = name.lower() if isinstance(name, str) and len(name) <= LONGEST else ""
+    if near := get_close_matches(written, BY_NAME, 1):
+        says += f": did you mean {near[0]}?"
     raise InvalidRequestError(says, RefusalCode.UNKNOWN_PROVIDER, "/provider")

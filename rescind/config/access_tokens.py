@@ -18,6 +18,7 @@ import limits
 from limits import RateLimitItem
 
 from rescind.config.home import write_private
+from rescind.config.path_ownership import check_ours
 from rescind.config.settings import Settings, SettingsError
 from rescind.config.token_list import (
     ALL,
@@ -117,6 +118,7 @@ def make_own(home: Path) -> Path:
 
 
 def _own(path: Path) -> str | None:
+    check_ours(path)
     try:
         return path.read_text().strip() or None
     except FileNotFoundError:

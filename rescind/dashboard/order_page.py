@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.bulk.order_actions import actions_on
+from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     LimitedReader,
@@ -23,7 +24,9 @@ from rescind.ledger.access_limits import Limits
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import as_record, find, history
+from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.transactions import reading
+from rescind.operations import actions
 from rescind.provider.text import storable
 
 NOTICES = {
@@ -57,10 +60,27 @@ def one(
         request,
         "one.html",
         **_content(row, steps, who.limits),
+        waits=_why_it_waits(dashboard, row),
         able=actions_on(row, dashboard, dashboard.now()),
         deliveries=deliveries,
         notice=_(NOTICES[done]) if done in NOTICES else None,
     )
+
+
+def _why_it_waits(dashboard: Dashboard, row: Row[Any]) -> str | None:
+    """Why its lane sends nothing now, if it waits for that."""
+    if State(row.state) in FINAL:
+        return None
+    known, now = (dashboard.engine, dashboard.accounts), dashboard.now()
+    lane = actions.lane(*known, (row.provider, row.account), now, most=1)
+    status, why = lane.status(now)
+    if status == "open":
+        return None
+    if lane.held_by is not None:
+        said = _("Its lane %(lane)s is held by %(actor)s: no call is made.")
+        return said % {"lane": lane.name, "actor": lane.held_by}
+    said = _("Its lane %(lane)s makes no calls now: %(why)s")
+    return said % {"lane": lane.name, "why": why or status}
 
 
 def _content(

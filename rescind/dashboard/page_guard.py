@@ -21,6 +21,7 @@ from rescind.dashboard.rendering import page
 from rescind.dashboard.security_headers import HEADERS
 from rescind.dashboard.session_cookies import session_of
 from rescind.dashboard.sessions import Session
+from rescind.dashboard.trouble import trouble
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, in_words
@@ -104,21 +105,17 @@ def _in_words(request: Request, error: Exception) -> Response | None:
     if isinstance(error, NotSignedInError):
         return to_sign_in(request)
     if isinstance(error, RefusedError):
-        return _trouble(request, error.status, "That was not done", str(error))
+        return trouble(request, error.status, "That was not done", str(error))
     if isinstance(error, InvalidRequestError):
-        return _trouble(request, 422, "That was not done", str(error))
+        return trouble(request, 422, "That was not done", str(error))
     if isinstance(error, LedgerUnreachableError | LedgerVersionError):
-        return _trouble(request, 503, "The ledger cannot be used", str(error))
+        return trouble(request, 503, "The ledger cannot be used", str(error))
     if isinstance(error, DBAPIError):
         why = in_words(dashboard_of(request).context.engine, error)
-        return _trouble(request, 503, "The ledger cannot be used", why)
+        return trouble(request, 503, "The ledger cannot be used", why)
     if isinstance(error, SettingsError | SealError):
-        return _trouble(request, 503, "A setting is wrong", str(error))
+        return trouble(request, 503, "A setting is wrong", str(error))
     return None
-
-
-def _trouble(request: Request, status: int, title: str, why: str) -> Response:
-    return page(request, "trouble.html", status, title=title, why=why)
 
 
 # --- authentication -------------------------------------------------------------------
