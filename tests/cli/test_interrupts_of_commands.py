@@ -17,9 +17,12 @@ DEAF = """
 import time
 from rescind.cli.interrupts import end_soon_after_ctrl_c
 end_soon_after_ctrl_c()
-print("ready", flush=True)
+said = False
 while True:
     try:
+        if not said:
+            said = True
+            print("ready", flush=True)
         time.sleep(30)
     except KeyboardInterrupt:
         pass

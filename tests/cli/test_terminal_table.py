@@ -14,18 +14,21 @@ UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
 WIDTH = 80
 
 
-@pytest.fixture(autouse=True)
-def _terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # ``capsys`` replaces the stream, so it must come first.
-    del capsys
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have standard output look like a terminal of ``WIDTH`` columns.
+
+    pytest replaces the stream between a fixture and its test, so the test calls this.
+    """
     monkeypatch.setenv("COLUMNS", str(WIDTH))
-    monkeypatch.setenv("NO_COLOR", "1")
+    # Without styles, whose codes would count as characters.
+    monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
 
 
-def test_a_list_fits_and_its_ids_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_fits_and_its_ids_are_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_terminal(monkeypatch)
     ids = [UUID.replace("6", str(n)) for n in range(3)]
     rows = [
         (one, "iletimerkezi/default", UUID, "cancelled", "already_cancelled", 1, "now")
@@ -40,8 +43,9 @@ def test_a_list_fits_and_its_ids_are_whole(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_table_that_fits_is_drawn_with_its_columns(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    on_a_terminal(monkeypatch)
     output.table(("lane", "why"), [("notpanel/default", "because " * 20)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["lane", "why"]
