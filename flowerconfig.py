@@ -14,11 +14,18 @@ from typing import Any
 
 from tornado.options import options
 
+from rescind.config.home import make_private_folder
+from rescind.config.path_ownership import NotOursError, check_ours
 from rescind.config.settings import settings
 
 _HOME = settings().home
-with suppress(OSError):  # then it says itself that it cannot save
-    _HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
+_DB = _HOME / "flower.db"
+try:
+    with suppress(OSError):  # then it says itself that it cannot save
+        make_private_folder(_HOME)
+    check_ours(_DB)
+except NotOursError as error:
+    raise SystemExit(f"rescind: {error}") from None
 # A user who can write its file can have Flower run any code.
 os.umask(0o077)
 
@@ -30,7 +37,7 @@ _DEFAULTS: dict[str, Any] = {
     "purge_offline_workers": 600,
     # What it has seen outlives it: saved now and then, in ms, and when it ends.
     "persistent": True,
-    "db": str(_HOME / "flower.db"),
+    "db": str(_DB),
     "state_save_interval": 300_000,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from providers.akinon import Akinon
@@ -12,6 +13,7 @@ from providers.ithink import IThink
 from providers.notpanel import NotPanel
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.refusal_codes import RefusalCode
 
 PROVIDERS: tuple[Provider[Any], ...] = (
     IletiMerkezi(),
@@ -23,6 +25,10 @@ PROVIDERS: tuple[Provider[Any], ...] = (
 LEAST_DOUBT = timedelta(seconds=30)
 """How long a call whose answer was lost may still take effect, unless a source says
 otherwise. A reading that is believed sooner may contradict the later result."""
+
+
+LONGEST = 40
+"""Characters of a name that is compared with the known ones."""
 
 
 def check_policy(provider: Provider[Any]) -> None:
@@ -45,4 +51,8 @@ def provider_named(name: object) -> Provider[Any]:
     if isinstance(name, str) and name in BY_NAME:
         return BY_NAME[name]
     known = ", ".join(BY_NAME)
-    raise InvalidRequestError(f"provider must be one of {known}")
+    says = f"provider must be one of {known}"
+    written = name.lower() if isinstance(name, str) and len(name) <= LONGEST else ""
+    if near := get_close_matches(written, BY_NAME, 1):
+        says += f": did you mean {near[0]}?"
+    raise InvalidRequestError(says, RefusalCode.UNKNOWN_PROVIDER, "/provider")

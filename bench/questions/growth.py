@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, make_url
 
@@ -159,7 +160,7 @@ class _Ledger:
             write_private(path, ACCOUNTS)
         sweep(self.engine, load_accounts(path), datetime.now(UTC), "a benchmark")
 
-    def list(self, *states: str, **wanted: str) -> None:
+    def list(self, *states: str, **wanted: Any) -> None:
         with reading(self.engine) as connection:
             list_rows(connection, Filter(states, **wanted), 50)
 

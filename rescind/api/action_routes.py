@@ -9,8 +9,8 @@ from rescind.api import cursors
 from rescind.api.callers import Reader
 from rescind.api.cancellation_routes import context_of
 from rescind.api.openapi import TOKEN_PROBLEMS
+from rescind.api.operation_models import Actions
 from rescind.api.problem_details import JSON
-from rescind.api.response_models import Actions
 from rescind.ledger.reading.action_listing import actions_before, as_action
 from rescind.ledger.storage.transactions import reading
 

@@ -15,7 +15,7 @@ from rescind.api.client_address import client_address
 from rescind.api.problem_details import ProblemError
 from rescind.dashboard.event_stream import EVENTS
 from rescind.dashboard.page_context import dashboard_of
-from rescind.dashboard.page_guard import shown_session
+from rescind.dashboard.session_cookies import shown_session
 
 STRANGER_SECONDS = 3.0
 """The body of a request without a valid token or session must arrive within them."""

@@ -14,8 +14,10 @@ from pydantic.json_schema import models_json_schema
 
 from rescind.api import (
     action_routes,
+    cancellation_lists,
     cancellation_routes,
     delivery_routes,
+    document_route,
     health,
     lane_routes,
     problem_pages,
@@ -26,11 +28,13 @@ from rescind.api import (
 from rescind.api.api_context import ApiContext
 from rescind.api.budgets import Budgets
 from rescind.api.callers import Callers
+from rescind.api.content_encodings import ContentEncodings
 from rescind.api.entry_rates import EntryRates
 from rescind.api.group_commit import Actors, Entries, Intake, Traces
 from rescind.api.middleware import Guard
 from rescind.api.openapi import REFERENCE, describe, product_version
 from rescind.api.problem_details import add_handlers, ledger_unreachable
+from rescind.api.request_context import RequestContext
 from rescind.config.access_tokens import ENTRY_RATE, rate_of
 from rescind.dashboard.routes import router as dashboard
 from rescind.intake.submissions import Taken, take_in
@@ -47,6 +51,7 @@ def create_app(context: ApiContext) -> FastAPI:
         version=product_version(),
         # FastAPI's documentation pages load scripts from other sites.
         docs_url=None,
+        openapi_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
@@ -64,16 +69,21 @@ def create_app(context: ApiContext) -> FastAPI:
         submission_routes,
         cancellation_routes,
         withdrawal_routes,
+        cancellation_lists,
         lane_routes,
         delivery_routes,
         action_routes,
         health,
         problem_pages,
+        document_route,
     ):
         app.include_router(module.router)
     app.include_router(dashboard, include_in_schema=False)
     add_handlers(app)
+    # The last one is the outermost.
+    app.add_middleware(ContentEncodings)
     app.add_middleware(Guard, budgets=app.state.budgets)
+    app.add_middleware(RequestContext)
     describe(app, _problem_schemas())
     return app
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
+from rescind.api.problem_codes import ProblemCode
 from rescind.api.problem_details import ProblemError
 
 LARGEST = 4 * 1024 * 1024
@@ -32,7 +33,14 @@ def _check_type(request: Request) -> None:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given and given not in _JSON and not given.endswith("+json"):
         says = "The body must be JSON: send Content-Type: application/json."
-        raise ProblemError(415, "invalid-request", says)
+        raise ProblemError(
+            415,
+            "invalid-request",
+            says,
+            {"Accept-Post": "application/json"},
+            code=ProblemCode.UNSUPPORTED_MEDIA_TYPE,
+            param="/header/Content-Type",
+        )
 
 
 async def _read(request: Request) -> bytes:
@@ -100,4 +108,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _not_json(why: str) -> ProblemError:
-    return ProblemError(400, "invalid-request", f"The body is not valid JSON: {why}.")
+    says = f"The body is not valid JSON: {why}."
+    return ProblemError(400, "invalid-request", says, code=ProblemCode.INVALID_JSON)

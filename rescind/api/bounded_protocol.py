@@ -10,12 +10,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rescind.api.client_address import UNKNOWN, network_of
 from rescind.api.crowding import one_to_close
+from rescind.api.raw_problems import crowded, malformed
 from rescind.api.request_heads import HeadError, HeadSize, check_host
 
 REQUEST_SECONDS = 30.0
 """A request that has not arrived whole by then is aborted."""
 READER_SECONDS = 30.0
 """A client that reads nothing of its answer for so long is disconnected."""
+MOST_CONNECTIONS = 1000
 LARGEST_HEAD = 65_536
 """Bytes of a request's line and headers, about; the body is bounded elsewhere."""
 
@@ -75,7 +77,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._checked(check_host, self.headers, self.parser.get_http_version())
         self._idle_since = None
+        self.app = self._app_for_now()
         super().on_headers_complete()
+
+    def _app_for_now(self) -> Any:
+        # uvicorn's own limit answers in plain text.
+        busy = max(len(self.connections), len(self.tasks)) >= MOST_CONNECTIONS
+        return crowded if busy else self.config.loaded_app
 
     def on_body(self, body: bytes) -> None:
         self._head_bytes = 0
@@ -103,7 +111,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if self._is_idle():
-            super().send_400_response(self._head_fault or msg)
+            self.transport.write(malformed(self._head_fault or msg))
+            self.transport.close()
         else:
             # A second answer cannot begin in the middle of one.
             self.transport.abort()

@@ -9,14 +9,17 @@ from typing import Annotated
 
 from fastapi import Query
 
+from rescind.api.problem_codes import ProblemCode
 from rescind.api.problem_details import ProblemError
 from rescind.ledger.deliveries.delivery_queries import Place, place_in, written
+from rescind.ledger.reading.updates import Place as Change
 
 MOST_LISTED = 1000
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
 Cursor = Annotated[str | None, Query(max_length=200)]
 
 _BEFORE = re.compile(r"1:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_CHANGED = re.compile(r"3:([0-9]{1,15}):([0-9a-f-]{36})")
 _BEHIND = re.compile(r"2:([a-z_]*):(.+)")
 
 
@@ -31,6 +34,20 @@ def before(cursor: str | None) -> str | None:
     The id is only compared, so a forged cursor reveals nothing that is not allowed.
     """
     return None if cursor is None else _read(cursor, _BEFORE)[1]
+
+
+def after_change(place: Change) -> str:
+    """The cursor of the rows that were changed after ``place``."""
+    return _written(f"3:{place.updated_at}:{place.id}")
+
+
+def changes(cursor: str | None, since: int) -> Change:
+    """The place after which a page of changes begins; raises ``ProblemError``."""
+    if cursor is None:
+        # The ids sort after the empty text: changes at that very time are listed.
+        return Change(since)
+    found = _read(cursor, _CHANGED)
+    return Change(int(found[1]), found[2])
 
 
 def after_place(state: str | None, place: Place) -> str:
@@ -73,4 +90,14 @@ def _no_cursor() -> ProblemError:
         "cursor: send the value of `next` from an earlier answer, with the same"
         " filters, or send none"
     )
-    return ProblemError(422, "invalid-request", says)
+    return invalid_parameter("cursor", says)
+
+
+def invalid_parameter(name: str, says: str) -> ProblemError:
+    return ProblemError(
+        422,
+        "invalid-request",
+        says,
+        code=ProblemCode.INVALID_PARAMETER,
+        param=f"/query/{name}",
+    )

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from rescind.api import cursors
-from rescind.api.callers import Reader
+from rescind.api.callers import LimitedReader
 from rescind.api.cancellation_routes import context_of
 from rescind.api.openapi import TOKEN_PROBLEMS
 from rescind.api.problem_details import JSON
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1", tags=["webhooks"], responses=TOKEN_PROBLEMS)
 )
 def list_many(
     request: Request,
-    _caller: Reader,
+    caller: LimitedReader,
     state: Annotated[
         Literal["waiting", "given_up", "delivered"] | None,
         Query(description="Only this state. `waiting` is sorted by `due_at`."),
@@ -42,7 +42,7 @@ def list_many(
     behind = cursors.behind(cursor, state)
     with reading(context_of(request).ledger()) as connection:
         # One row more than the page shows tells whether another page follows.
-        rows = delivery_page(connection, state, limit + 1, behind)
+        rows = delivery_page(connection, state, limit + 1, behind, caller.limits)
     last = place_of(rows[limit - 1], state) if len(rows) > limit else None
     return JSON(
         {

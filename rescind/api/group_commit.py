@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from dataclasses import dataclass, field
 
 import structlog
@@ -88,7 +89,8 @@ class Intake:
         ask = _Ask(entries, by, trace)
         self._waiting.add(by, ask)
         if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._run())
+            # Not in the request's context: its id must not stand in others' logs.
+            self._running = asyncio.create_task(self._run(), context=Context())
         return await asyncio.shield(ask.answer)
 
     def close(self) -> None:

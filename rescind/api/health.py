@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextvars import Context
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from redis import RedisError
 from starlette.responses import Response
 
@@ -18,19 +19,22 @@ from rescind.api.api_context import ApiContext
 from rescind.api.callers import Reader
 from rescind.api.cancellation_routes import context_of
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
+from rescind.api.operation_models import Alive, Ready
 from rescind.api.problem_details import JSON, ProblemError, ledger_unreachable
-from rescind.api.response_models import Alive, Ready
+from rescind.api.query_parameters import only_known
 from rescind.config.settings import SettingsError
 from rescind.ledger.storage.transactions import LedgerUnreachableError, ping
 from rescind.telemetry import exposition, heartbeat
 
 log = structlog.get_logger("rescind.api")
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[Depends(only_known)])
 ALIVE_SECONDS = 30.0
 """A worker counts as alive for so long after its last sweep. It sweeps each second;
 a busy worker skips some sweeps."""
 FRESH_SECONDS = 1.0
 """How long a result is reused, so that frequent checks cost nothing."""
+RETRY_SECONDS = "5"
+"""When to ask again after a 503."""
 PATIENCE = 3.0
 """Seconds until a service that does not answer counts as unreachable."""
 
@@ -55,10 +59,12 @@ class CachedCheck:
     async def answer(self, context: ApiContext) -> Response:
         look = self._look
         if look is None or (look.done() and time.monotonic() >= self._until):
-            look = self._look = asyncio.create_task(self._found(context))
+            # Not in the context of one request: all callers share the result.
+            found = self._found(context)
+            look = self._look = asyncio.create_task(found, context=Context())
         await asyncio.wait({look}, timeout=PATIENCE)
-        found = look.result() if look.done() else self._late()
-        return found.response() if isinstance(found, ProblemError) else JSON(found)
+        result = look.result() if look.done() else self._late()
+        return result.response() if isinstance(result, ProblemError) else JSON(result)
 
     async def _found(self, context: ApiContext) -> dict[str, Any] | ProblemError:
         try:
@@ -91,6 +97,7 @@ def alive(context: ApiContext) -> dict[str, Any]:
         f"No worker has swept for {ALIVE_SECONDS:g} s. Check that workers and beat run"
         " (`rescind up`, `celery -A worker worker`, `celery -A worker beat`), and read"
         " their logs. Submissions are accepted, and wait.",
+        {"Retry-After": RETRY_SECONDS},
         swept_seconds_ago=seconds,
     )
 
@@ -102,6 +109,7 @@ def clock_set_back(seconds: float) -> ProblemError:
         f"A clock was set back: the newest time in the ledger is {seconds:.0f} s ahead"
         " of this clock. Work that waits for its time waits so much longer. Set the"
         " clocks right (NTP).",
+        {"Retry-After": RETRY_SECONDS},
     )
 
 
@@ -111,6 +119,7 @@ def redis_unreachable() -> ProblemError:
         "redis-unreachable",
         "The HTTP API cannot reach Redis, so it cannot know whether workers run:"
         " `rescind doctor` says more. Submissions are accepted, and wait.",
+        {"Retry-After": RETRY_SECONDS},
     )
 
 
@@ -127,7 +136,7 @@ def ready(context: ApiContext) -> dict[str, Any]:
 @router.get(
     "/healthz",
     summary="Do workers run?",
-    responses={200: {"model": Alive}, **problems(500, 503)},
+    responses={200: {"model": Alive}, **problems(400, 415, 500, 503)},
 )
 async def healthz(request: Request) -> Response:
     """Alive means that a worker has swept lately, not only that a process exists."""
@@ -138,7 +147,7 @@ async def healthz(request: Request) -> Response:
 @router.get(
     "/readyz",
     summary="Can the HTTP API accept cancellations?",
-    responses={200: {"model": Ready}, **problems(500, 503)},
+    responses={200: {"model": Ready}, **problems(400, 415, 500, 503)},
 )
 async def readyz(request: Request) -> Response:
     """Ready means that the ledger answers. Redis and workers may be down."""

@@ -21,7 +21,6 @@ IDLE_SECONDS = 15
 """An idle connection is closed after so long."""
 GRACE_SECONDS = 10
 """Requests under way at shutdown have so long to end."""
-MOST_CONNECTIONS = 1000
 BACKLOG = 1024
 
 
@@ -72,7 +71,6 @@ def make_server(app: FastAPI, context: ApiContext) -> Server:
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

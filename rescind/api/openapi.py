@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from providers.registry import PROVIDERS
+from rescind.api.openapi_headers import add_headers
+from rescind.api.openapi_webhooks import webhooks
 from rescind.api.problem_details import MEDIA_TYPE
 from rescind.intake.submissions import MOST
 from rescind.intake.validation import FIELDS, LONGEST_TEXT
@@ -51,7 +53,7 @@ def _text(says: str) -> Schema:
 
 def _time(says: str) -> Schema:
     form = "ISO 8601 with an offset from UTC, or such as `+15m`."
-    return _nullable({"type": "string"}, f"{says} {form}")
+    return _nullable({"type": "string", "examples": ["+1h"]}, f"{says} {form}")
 
 
 COMMON: dict[str, Schema] = {
@@ -123,6 +125,23 @@ def _entries() -> dict[str, Schema]:
     return found
 
 
+ONE_EXAMPLE = {
+    "provider": "notpanel",
+    "order": "ord_01HG9X7KJP4N",
+    "metadata": {"shop": "1001"},
+}
+_EXAMPLES = {
+    "one": {"summary": "One", "value": ONE_EXAMPLE},
+    "many": {
+        "summary": "Up to 1,000",
+        "value": {
+            "cancellations": [
+                {"provider": "ithink", "order": "86210010463", "group": "2026-11-21"},
+                ONE_EXAMPLE,
+            ]
+        },
+    },
+}
 SUBMISSION: Schema = {
     "requestBody": {
         "required": True,
@@ -130,7 +149,8 @@ SUBMISSION: Schema = {
             "application/json": {
                 "schema": {
                     "oneOf": [reference("Cancellation"), reference("Cancellations")]
-                }
+                },
+                "examples": _EXAMPLES,
             }
         },
     }
@@ -146,7 +166,10 @@ RETRY: Schema = {
                     "type": "object",
                     "properties": {"cancel_before": _time("A new deadline.")},
                     "additionalProperties": False,
-                }
+                },
+                "examples": {
+                    "deadline": {"value": {"cancel_before": "+1h"}},
+                },
             }
         },
     }
@@ -156,19 +179,19 @@ RETRY: Schema = {
 # --- problems -----------------------------------------------------------------------
 
 _SAYS = {
-    400: "The body cannot be read.",
+    400: "The body cannot be read, or a query parameter is unknown.",
     401: "The token is missing or unknown.",
-    403: "The token lacks the scope.",
+    403: "The token lacks the scope, or its limits do not allow this.",
     404: "It does not exist.",
     409: "The state of the cancellation does not allow it.",
     413: "More bytes, or more cancellations, than one request may hold.",
-    415: "The body is not JSON.",
+    415: "The body is not JSON, or has a content coding.",
     422: "A value in the request is wrong.",
     429: "The token's rate is used up.",
     500: "A fault in Rescind.",
     503: "The ledger cannot be used now, or too many requests are under way.",
 }
-_HEADERS = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 429: "Retry-After"}
+_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 
 def problems(*statuses: int, model: str = "Problem") -> dict[int | str, Schema]:
@@ -186,7 +209,7 @@ def _problem(status: int, model: str) -> Schema:
     return found
 
 
-TOKEN_PROBLEMS = problems(401, 403, 422, 429, 500, 503)
+TOKEN_PROBLEMS = problems(400, 401, 403, 415, 422, 429, 500, 503)
 """``responses`` that every route with a token has."""
 
 
@@ -203,9 +226,12 @@ def describe(app: FastAPI, schemas: dict[str, Schema]) -> None:
                 version=product_version(),
                 description=DESCRIPTION,
                 routes=app.routes,
+                servers=[{"url": "/", "description": "Where this document is"}],
             )
             components = found.setdefault("components", {}).setdefault("schemas", {})
             components.update({**schemas, **_entries()})
+            found["webhooks"] = webhooks()
+            add_headers(found)
             app.openapi_schema = found
         return app.openapi_schema
 

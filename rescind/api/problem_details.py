@@ -13,9 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from rescind.api.methods import allowed
+from rescind.api.problem_codes import ProblemCode, code_of
+from rescind.api.request_context import request_id
 from rescind.errors import problem
 from rescind.errors.http_errors import HTTP_API
 from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.provider.refusal_codes import pointer
 
 MEDIA_TYPE = "application/problem+json"
 OTHERS = (
@@ -40,7 +44,12 @@ _BY_STATUS = {
 
 
 class ProblemError(Exception):
-    """Ends a request: an HTTP status, the problem's slug, and a sentence."""
+    """Ends a request: an HTTP status, the problem's slug, and a sentence.
+
+    ``code`` says more exactly than the slug what is wrong. ``param`` is a JSON pointer
+    (RFC 6901) to what is wrong in the body; ``/query/NAME`` and ``/header/NAME`` are a
+    query parameter and a header.
+    """
 
     def __init__(
         self,
@@ -48,24 +57,31 @@ class ProblemError(Exception):
         slug: str,
         detail: str,
         headers: Mapping[str, str] | None = None,
+        *,
+        code: str | None = None,
+        param: str | None = None,
         **more: Any,
     ) -> None:
         super().__init__(detail)
+        self.code, self.param = code or code_of(slug), param
         self.status, self.slug, self.detail = status, slug, detail
         self.headers, self.more = headers or {}, more
 
-    def document(self) -> dict[str, Any]:
+    def document(self, its_request: str | None = None) -> dict[str, Any]:
         return {
             "type": f"/errors/{self.slug}",
             "title": problem(self.slug).title,
             "status": self.status,
             "detail": self.detail,
+            "code": self.code,
+            "param": self.param,
+            "request_id": its_request or request_id(),
             **self.more,
         }
 
-    def response(self) -> Response:
+    def response(self, its_request: str | None = None) -> Response:
         return JSON(
-            self.document(),
+            self.document(its_request),
             status_code=self.status,
             headers=dict(self.headers),
             media_type=MEDIA_TYPE,
@@ -118,20 +134,35 @@ async def _problem(_request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _wrong_method(request)
     slug = _BY_STATUS.get(error.status_code, "invalid-request")
-    says = {
-        404: "This address does not exist: /openapi.json lists those that do.",
-        405: f"This address does not accept {request.method[:20]}.",
-    }
+    says = {404: "This address does not exist: /openapi.json lists those that do."}
     detail = says.get(error.status_code) or HTTPStatus(error.status_code).phrase
     headers = error.headers or {}
     return ProblemError(error.status_code, slug, detail, headers).response()
 
 
+def _wrong_method(request: Request) -> Response:
+    # The router's own Allow has the methods of one route, where others have the rest.
+    headers = {"Allow": ", ".join(allowed(request.app, request.scope))}
+    method = request.scope.get("asked_method", request.method)[:20]
+    if method == "OPTIONS":
+        return Response(status_code=204, headers=headers)
+    says = f"This address does not accept {method}."
+    return ProblemError(405, "method-not-allowed", says, headers).response()
+
+
 async def _validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     wrong = [f"{_name(one['loc'])}: {one['msg']}" for one in error.errors()]
-    return ProblemError(422, "invalid-request", "; ".join(wrong[:10])).response()
+    return ProblemError(
+        422,
+        "invalid-request",
+        "; ".join(wrong[:10]),
+        code=ProblemCode.INVALID_PARAMETER,
+        param=pointer([one for one in error.errors()[0]["loc"] if one != "__root__"]),
+    ).response()
 
 
 def _name(where: Sequence[str | int]) -> str:

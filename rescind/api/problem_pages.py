@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import PlainTextResponse, Response
 
 from rescind.api.openapi import problems
 from rescind.api.problem_details import ProblemError
+from rescind.api.query_parameters import only_known
 from rescind.errors import PROBLEMS
 
-router = APIRouter(tags=["errors"])
+router = APIRouter(tags=["errors"], dependencies=[Depends(only_known)])
 
 
 @router.get(
     "/errors/{slug}",
     summary="What a kind of problem means",
     response_class=PlainTextResponse,
-    responses=problems(404),
+    responses=problems(400, 404, 415, 500, 503),
 )
 async def explain(slug: str) -> Response:
     found = PROBLEMS.get(slug)

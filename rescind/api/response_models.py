@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rescind.api.problem_codes import CODES
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
+from rescind.provider.refusal_codes import RefusalCode
 
 Json = dict[str, Any]
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -18,6 +20,9 @@ Count = Annotated[int, Field(ge=0)]
 Actor = Annotated[
     str | None,
     Field(description="Who asked for it, such as `token:shop`; null is Rescind."),
+]
+Code = Annotated[
+    str, Field(description="For programs.", json_schema_extra={"enum": list(CODES)})
 ]
 
 
@@ -34,6 +39,15 @@ class Problem(Document):
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
     detail: Annotated[str, Field(description="What is wrong, and what to do.")]
+    code: Code
+    param: Annotated[
+        str | None,
+        Field(
+            description="A JSON pointer to what is wrong in the body; `/query/NAME` and"
+            " `/header/NAME` are a query parameter and a header."
+        ),
+    ]
+    request_id: Annotated[str, Field(description="The header `X-Request-Id`.")]
 
 
 class Repeat(Document):
@@ -62,9 +76,15 @@ class Receipt(Repeat):
 class AnyReceipt(Repeat):
     """The result of one of many; a refused one is kept as ``rejected``."""
 
-    id: str
+    id: Annotated[
+        str | None, Field(description="Null if it was refused, and is not kept.")
+    ]
     receipt: Literal["accepted", "duplicate", "refused"]
     wrong: Annotated[str | None, Field(description="Why it was refused.")]
+    code: Annotated[RefusalCode | None, Field(description="The same for programs.")]
+    param: Annotated[
+        str | None, Field(description="A JSON pointer to the fault in the body.")
+    ]
 
 
 class Counts(Document):
@@ -170,72 +190,7 @@ class Deliveries(Document):
     next: str | None
 
 
-class Action(Document):
-    """What a person or a program asked Rescind to do."""
-
-    id: str
-    at: Moment
-    by: Annotated[str, Field(description="Who asked for it, such as `token:ann`.")]
-    action: Annotated[str, Field(description="Such as `hold`, `retry` or `resend`.")]
-    lane: Annotated[str | None, Field(description="If it concerns a single lane.")]
-    target: Annotated[
-        str | None, Field(description="A cancellation's id, or a schedule's name.")
-    ]
-    number: Annotated[
-        Count | None,
-        Field(description="How many cancellations or notifications it changed."),
-    ]
-    detail: str | None
-
-
-class Actions(Document):
-    """The newest first; ``next`` is the ``cursor`` of the next page, or null."""
-
-    actions: list[Action]
-    next: str | None
-
-
 class Group(Document):
     group: str
     total: Count
     states: Annotated[dict[State, Count], Field(description="Every state, also at 0.")]
-
-
-class Lane(Document):
-    """A provider and account: whether it may be called, and its backlog."""
-
-    lane: str
-    provider: str
-    account: str
-    status: Literal["open", "paused", "held"]
-    why: str | None
-    backlog: Annotated[dict[State, Count], Field(description="Open ones, by state.")]
-    backlog_more: Annotated[
-        list[State], Field(description="States that hold more than the count shown.")
-    ]
-    oldest: Moment | None
-    oldest_seconds: float | None
-    rate: str
-    read_rate: str | None
-    failures: Count
-    paused_until: Moment | None
-    held_at: Moment | None
-    probe_at: Moment | None
-    fault: str | None
-    stalled_since: Moment | None
-    held_by: Actor
-
-
-class Lanes(Document):
-    lanes: list[Lane]
-
-
-class Alive(Document):
-    alive: Literal[True]
-    swept_seconds_ago: Annotated[
-        list[float], Field(description="One per worker's host, the latest first.")
-    ]
-
-
-class Ready(Document):
-    ready: Literal[True]

@@ -11,26 +11,39 @@ from starlette.responses import Response
 
 from rescind.api.api_context import ApiContext
 from rescind.api.bodies import read_json
-from rescind.api.callers import Submitter
+from rescind.api.callers import LimitedSubmitter
 from rescind.api.entry_rates import EntryRates
 from rescind.api.group_commit import Intake
 from rescind.api.openapi import SUBMISSION, TOKEN_PROBLEMS, problems
+from rescind.api.problem_codes import ProblemCode
 from rescind.api.problem_details import JSON, ProblemError
 from rescind.api.response_models import Receipt as OneReceipt
 from rescind.api.response_models import Receipts
 from rescind.config.access_tokens import Token
+from rescind.intake.limited_entries import limited
 from rescind.intake.submissions import MOST, Receipt, Taken
+from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import plain_text
 from rescind.telemetry.tracing import from_headers
 
 router = APIRouter(prefix="/v1", tags=["cancellations"])
 LONGEST_KEY = 200
+KEY_PATTERN = (
+    r'^(?:"[ -~]{1,200}"|"(?:[ -~]{0,198}[!#-~])?|[!#-~](?:[ -~]{0,198}[!-~])?)$'
+)
+"""The header in the OpenAPI document: in quotes, or not."""
+KEY_HEADER = "/header/Idempotency-Key"
+_STATUSES: dict[RefusalCode | None, tuple[int, str]] = {
+    RefusalCode.OUTSIDE_LIMITS: (403, "forbidden")
+}
+"""Status and slug of a single entry that is refused; 422 for other codes."""
 IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
         description="The `key` of a single cancellation: printable ASCII, with or"
         " without quotes.",
+        json_schema_extra={"pattern": KEY_PATTERN},
     ),
 ]
 
@@ -51,13 +64,13 @@ IdempotencyKey = Annotated[
             },
         },
         **TOKEN_PROBLEMS,
-        **problems(400, 413, 415),
-        **problems(422, model="Refusal"),
+        **problems(413),
+        **problems(403, 422, model="Refusal"),
     },
     openapi_extra=SUBMISSION,
 )
 async def submit(
-    request: Request, caller: Submitter, idempotency_key: IdempotencyKey = None
+    request: Request, caller: LimitedSubmitter, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Answers 202 only after the ledger has committed.
 
@@ -73,7 +86,8 @@ async def submit(
         entries = _many(body, request)
         return _receipts(await _take_in(request, entries, caller))
     entry = _single(body, request)
-    return _receipt((await _take_in(request, [entry], caller))[0])
+    taken = await _take_in(request, [entry], caller)
+    return _receipt(taken[0], by_header=entry is not body)
 
 
 async def _take_in(
@@ -84,7 +98,8 @@ async def _take_in(
     context: ApiContext = request.app.state.context
     rates.count(caller.name, len(entries))
     trace = from_headers(request.headers)
-    taken = await intake.take_in(entries, caller.actor, trace)
+    entries_within = limited(entries, caller.limits)
+    taken = await intake.take_in(entries_within, caller.actor, trace)
     context.notifier.notify(_new_lanes(taken))
     return taken
 
@@ -98,12 +113,14 @@ def _new_lanes(taken: Iterable[Taken]) -> set[tuple[str, str]]:
 
 def _many(body: dict[str, Any], request: Request) -> list[object]:
     if request.headers.getlist("idempotency-key"):
-        raise _bad_key("It names one cancellation: give each of many its own `key`.")
+        says = "It names one cancellation: give each of many its own `key`."
+        raise _bad_key(says, 422)
     entries = body["cancellations"]
     if len(body) > 1 or not isinstance(entries, list) or not entries:
         raise _wrong(
             'The body must be {"cancellations": [...]}: a list that is not empty, and'
-            " no other field."
+            " no other field.",
+            "/cancellations" if len(body) == 1 else "",
         )
     if len(entries) > MOST:
         raise ProblemError(
@@ -111,6 +128,7 @@ def _many(body: dict[str, Any], request: Request) -> list[object]:
             "body-too-large",
             f"The request holds {len(entries):,} cancellations, and at most {MOST:,}"
             " are allowed: none of them was accepted.",
+            param="/cancellations",
         )
     return entries
 
@@ -126,7 +144,8 @@ def _single(body: Any, request: Request) -> dict[str, Any]:
         return body
     its_own = body.get("key")
     if its_own is not None and plain_text(its_own) != key:
-        raise _bad_key("It differs from `key` in the body: send only one of the two.")
+        says = "It differs from `key` in the body: send only one of the two."
+        raise _bad_key(says, 422)
     return {**body, "key": key}
 
 
@@ -144,24 +163,29 @@ def _header_key(request: Request) -> str | None:
     return key
 
 
-def _wrong(says: str) -> ProblemError:
-    return ProblemError(400, "invalid-request", says)
+def _wrong(says: str, param: str = "") -> ProblemError:
+    code = ProblemCode.INVALID_BODY
+    return ProblemError(400, "invalid-request", says, code=code, param=param)
 
 
-def _bad_key(says: str) -> ProblemError:
-    return ProblemError(400, "idempotency-key", f"Idempotency-Key: {says}")
+def _bad_key(says: str, status: int = 400) -> ProblemError:
+    says = f"Idempotency-Key: {says}"
+    return ProblemError(status, "idempotency-key", says, param=KEY_HEADER)
 
 
 # --- the answer ---------------------------------------------------------------------
 
 
-def _receipt(taken: Taken) -> Response:
+def _receipt(taken: Taken, *, by_header: bool) -> Response:
     if taken.receipt is Receipt.REFUSED:
+        # The key that the fault is in may have come in the header.
+        in_header = by_header and taken.param == "/key"
         raise ProblemError(
-            422,
-            "invalid-request",
+            *_STATUSES.get(taken.code, (422, "invalid-request")),
             taken.wrong or "",
-            id=taken.id,
+            code=taken.code,
+            param=KEY_HEADER if in_header else taken.param,
+            id=taken.id or None,
             receipt=taken.receipt,
         )
     return JSON(
@@ -180,11 +204,20 @@ def _of_a_duplicate(taken: Taken) -> dict[str, Any]:
 
 def _receipts(taken: list[Taken]) -> Response:
     counts = Counter(one.receipt for one in taken)
-    listed = [
-        {"id": t.id, "receipt": t.receipt, "wrong": t.wrong, **_of_a_duplicate(t)}
-        for t in taken
-    ]
+    listed = [_listed(place, one) for place, one in enumerate(taken)]
     return JSON(
         {"counts": {r: counts[r] for r in Receipt}, "cancellations": listed},
         status_code=202,
     )
+
+
+def _listed(place: int, taken: Taken) -> dict[str, object]:
+    where = None if taken.param is None else f"/cancellations/{place}{taken.param}"
+    return {
+        "id": taken.id or None,
+        "receipt": taken.receipt,
+        "wrong": taken.wrong,
+        "code": taken.code,
+        "param": where,
+        **_of_a_duplicate(taken),
+    }

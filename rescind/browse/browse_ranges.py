@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, TextClause, bindparam, text
 
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.reading.index_walk import lanes_in
+from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.listing import MOST_LANES
 from rescind.ledger.states import FINAL, OPEN, State
 from rescind.ledger.storage.tables import (
@@ -28,6 +30,8 @@ BY_STATE: Mapping[str, frozenset[State]] = {
     "due": OPEN - {State.QUEUED},
 }
 """The states that a list in this order can have."""
+LIMITED = ("provider", "account", "group_name")
+"""The columns that limits are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Wanted:
     """The first ms of the period, of the time by which the list is sorted."""
     until: int | None = None
     """The first ms after the period."""
+    within: Limits = EVERYTHING
+    """The limits of the caller who asks."""
 
     def rest(self, *held: str) -> dict[str, Sequence[str]]:
         """The values that a row must have, by column; without the columns ``held``."""
@@ -61,6 +67,8 @@ class Wanted:
 
     def holds(self, row: Row[Any]) -> bool:
         """Whether a row matches; its period is of acceptance."""
+        if not sees(self.within, row):
+            return False
         rest = all(getattr(row, n) in given for n, given in self.rest().items())
         begun = self.since is None or row.id >= first_id(self.since)
         return rest and begun and (self.until is None or row.id < first_id(self.until))
@@ -68,7 +76,8 @@ class Wanted:
     def fits(self, lane: tuple[str, str]) -> bool:
         """Whether rows of this lane may match."""
         asked = (self.provider, self.account)
-        return all(one in (None, its) for one, its in zip(asked, lane, strict=True))
+        named = all(one in (None, its) for one, its in zip(asked, lane, strict=True))
+        return named and self.within.touches(*lane)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,14 @@ class Range:
     """What the index cannot tell: the values that a row must have, by column."""
     sorted: bool = True
     """Whether the index has the order of the list."""
+    within: Limits = EVERYTHING
+    """Limits that the index cannot tell, either."""
+
+    @property
+    def compared(self) -> list[str]:
+        """The columns that are compared beside the index."""
+        limited = [] if self.within.unlimited else LIMITED
+        return list(dict.fromkeys([*self.rest, *limited]))
 
 
 def ranges_of(connection: Connection, wanted: Wanted, sort: str) -> list[Range]:
@@ -104,11 +121,11 @@ def _by_id(
 ) -> list[Range]:
     if wanted.group is not None:
         return _of_group(connection, wanted, states, period)
-    if not wanted.rest("reason"):
+    if wanted.within.unlimited and not wanted.rest("reason"):
         return [Range(period, rest=wanted.rest())]
     found = lanes_in(connection, LISTED, MOST_LANES + 1)
     if len(found) > MOST_LANES:
-        return [Range(period, rest=wanted.rest())]
+        return [Range(period, rest=wanted.rest(), within=wanted.within)]
     listed = [s for s in states if s != State.SENDING]
     lanes = [one for one in found if wanted.fits(one)]
     ranges = [_of_lane(LISTED, one, s, wanted, period) for one in lanes for s in listed]
@@ -122,7 +139,12 @@ def _of_group(
     where = [text(GROUPED), its, C.state == bindparam("its_state"), *period]
     rest = wanted.rest("group_name", "state")
     return [
-        Range(where, {"its_group": str(wanted.group), "its_state": s}, rest)
+        Range(
+            where,
+            {"its_group": str(wanted.group), "its_state": s},
+            rest,
+            within=wanted.within,
+        )
         for s in states
         if s != State.SENDING
     ] + _under_way(connection, wanted, states, period)
@@ -162,7 +184,8 @@ def _of_lane(
     ]
     values = {"its_provider": lane[0], "its_account": lane[1], "its_state": str(state)}
     rest = wanted.rest("provider", "account", "state")
-    return Range([text(held), *its, *period], values, rest, ordered)
+    within = EVERYTHING if wanted.within.allows_lane(*lane) else wanted.within
+    return Range([text(held), *its, *period], values, rest, ordered, within)
 
 
 def _period(wanted: Wanted, sort: str) -> list[Where]:

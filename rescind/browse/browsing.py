@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, literal_column, select, tuple_
 
 from rescind.browse.browse_ranges import Range, Wanted, ranges_of
+from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.tables import CANCELLATION
 
@@ -115,7 +116,8 @@ def _read(
 ) -> tuple[list[Place], Place | None]:
     """Up to ``limit`` matches of a range, and where it was left if it was not read to
     its end before ``limit`` matches were found."""
-    chosen = select(sort.key.label("at"), C.id, *(C[name] for name in one.rest))
+    columns = (C[name] for name in one.compared)
+    chosen = select(sort.key.label("at"), C.id, *columns)
     chosen = chosen.where(*one.where)
     if after is not None:
         chosen = chosen.where(_behind(sort, after))
@@ -125,7 +127,7 @@ def _read(
         found = sorted((Place(at, id_) for at, id_ in rows), reverse=sort.falls)
         return found[:limit], None
     chosen = _ordered(chosen, sort)
-    if not one.rest:
+    if not one.compared:
         return _places(connection, chosen.limit(limit), one), None
     found = _places(connection, _fitting(chosen.limit(each), one).limit(limit), one)
     if len(found) == limit:
@@ -137,7 +139,7 @@ def _read(
 def _fitting(chosen: Select[Any], one: Range) -> Select[Any]:
     rows = chosen.subquery()
     fits = (rows.c[name].in_(values) for name, values in one.rest.items())
-    return select(rows.c.at, rows.c.id).where(*fits)
+    return select(rows.c.at, rows.c.id).where(*fits, *within(one.within, rows.c))
 
 
 def _places(connection: Connection, chosen: Select[Any], one: Range) -> list[Place]:

@@ -7,6 +7,7 @@ import shlex
 import typer
 
 from rescind.cli import output
+from rescind.config.home import absolute
 from rescind.config.settings import Settings, SettingsError, settings
 from rescind.errors import messages
 from rescind.errors.exit_statuses import UNREACHABLE
@@ -43,6 +44,7 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         "RESCIND_RETENTION": chosen.retention or "",
         "RESCIND_REFUSED_RETENTION": chosen.refused_retention,
         "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
+        "RESCIND_API_TOKENS_FILE": absolute(chosen.api_tokens_file),
         "RESCIND_API_HOST": chosen.api_host,
         "RESCIND_API_PORT": str(chosen.api_port),
         "RESCIND_API_RATE": chosen.api_rate,

@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from providers.registry import BY_NAME
+from rescind.config.path_ownership import NotOursError, check_ours
 from rescind.provider.interface import Account, Provider
 from rescind.provider.policy import Policy, seconds
 from rescind.provider.validation_errors import explain
@@ -108,7 +109,10 @@ def load_accounts(path: Path) -> Accounts:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        check_ours(path)
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except NotOursError as error:
+        raise AccountsError(str(error), error.problem) from None
     except FileNotFoundError:
         raise AccountsError(
             f"the accounts file {path} does not exist: `rescind init` writes one, or"

@@ -15,7 +15,9 @@ from providers.registry import BY_NAME
 from rescind.config.callback_urls import LONGEST_URL, HostPattern, read_url
 from rescind.config.webhook_secrets import NO_SECRETS, WebhookSecrets
 from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.refusal_codes import RefusalCode
 
+NOT_ALLOWED = RefusalCode.CALLBACK_NOT_ALLOWED
 _TASK = re.compile(r"[A-Za-z_][\w.:-]{0,199}", re.ASCII)
 _QUEUE = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 _OURS = re.compile(r"(?:rescind|unacked|celeryev)(?:\b|_).*", re.ASCII)
@@ -56,9 +58,12 @@ class Callbacks:
         if url is None and task is None and queue is None:
             return NONE_WANTED
         if url is not None and (why := self.why_not(url)):
-            raise InvalidRequestError(f"callback_url {why}")
+            raise InvalidRequestError(
+                f"callback_url {why}", NOT_ALLOWED, "/callback_url"
+            )
         if task is None and queue is not None:
-            raise InvalidRequestError("callback_queue needs a callback_task")
+            says = "callback_queue needs a callback_task"
+            raise InvalidRequestError(says, NOT_ALLOWED, "/callback_queue")
         if task is None:
             return Wanted(url)
         return Wanted(url, self._task(task), _queue(queue))
@@ -103,17 +108,22 @@ class Callbacks:
         if not self.tasks:
             raise InvalidRequestError(
                 "callback_task is not accepted here: only producers that submit through"
-                " the broker may use it; give a callback_url"
+                " the broker may use it; give a callback_url",
+                NOT_ALLOWED,
+                "/callback_task",
             )
         if not isinstance(name, str) or not _TASK.fullmatch(name):
             raise InvalidRequestError(
                 "callback_task must be the name of a task of yours, such as"
-                " shop.cancellation_ended"
+                " shop.cancellation_ended",
+                param="/callback_task",
             )
         if name.partition(".")[0] in {"rescind", "celery", *BY_NAME}:
             raise InvalidRequestError(
                 "callback_task must be a task of yours, not one of Rescind's or"
-                " Celery's own"
+                " Celery's own",
+                NOT_ALLOWED,
+                "/callback_task",
             )
         return name
 
@@ -124,12 +134,15 @@ def _queue(name: object) -> str:
     if not isinstance(name, str) or not _QUEUE.fullmatch(name):
         raise InvalidRequestError(
             "callback_queue must be 1 to 100 letters, digits, dots, dashes or"
-            " underscores"
+            " underscores",
+            param="/callback_queue",
         )
     if _OURS.fullmatch(name) or name in BY_NAME:
         raise InvalidRequestError(
             "callback_queue must be a queue of yours, not one of Rescind's or Celery's"
-            " own"
+            " own",
+            NOT_ALLOWED,
+            "/callback_queue",
         )
     return name
 

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from rescind.config.path_ownership import check_ours
 from rescind.ledger.seal import new_key
 
 RUNNING = "running.json"
@@ -28,8 +29,14 @@ class Running:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create ``folder`` with mode 0700, or give it that mode if it is ours."""
+    """Create ``folder`` with mode 0700, or give it that mode if it is ours.
+
+    Raises ``NotOursError`` if another user may have put it there.
+    """
+    # Before: nothing is created in a folder of another user. After: it may be new.
+    check_ours(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+    check_ours(folder)
     found = folder.stat()
     # A sticky folder, such as /tmp, is meant to be shared.
     shared = bool(found.st_mode & stat.S_ISVTX) or found.st_uid != os.getuid()
@@ -38,7 +45,11 @@ def make_private_folder(folder: Path) -> None:
 
 
 def running(home: Path) -> Running | None:
-    """The system that was started in ``home``; ``None`` if there is no record."""
+    """The system that was started in ``home``; ``None`` if there is no record.
+
+    Raises ``NotOursError`` if another user may have written the record.
+    """
+    check_ours(home / RUNNING)
     try:
         found = json.loads((home / RUNNING).read_text())
         return Running(
@@ -63,18 +74,33 @@ def write_running(home: Path, what: Running) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write atomically a file that only its owner can read."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Write atomically a file that only its owner can read.
+
+    Raises ``NotOursError`` if another user may have created its folder, or the file.
+    """
+    check_ours(path)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     partial = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Whatever has this name is left of a process that died, or a trap.
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     partial.replace(path)
 
 
+def absolute(path: Path | None) -> str:
+    """The absolute path, or an empty text if none is set."""
+    return "" if path is None else str(path.resolve())
+
+
 def own_key(home: Path) -> str:
-    """The seal key of an embedded ledger, which is created at the first call."""
+    """The seal key of an embedded ledger, which is created at the first call.
+
+    Raises ``NotOursError`` if another user may have written it.
+    """
     path = home / OWN_KEY
+    check_ours(path)
     if not path.exists():
         make_private_folder(home)
         made = home / f"{OWN_KEY}.{os.getpid()}"

@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 
 from rescind.config.home import make_private_folder
+from rescind.config.path_ownership import check_ours
 from rescind.config.settings import Settings, SettingsError
 from rescind.ledger.storage.transactions import open_ledger
 
@@ -28,4 +29,5 @@ def open_engine(chosen: Settings) -> Engine:
     """The engine of the configured ledger, not connected; raises ``SettingsError``."""
     if chosen.embedded_database:
         make_private_folder(chosen.home)
+        check_ours(chosen.ledger_file)
     return opened(chosen.database)

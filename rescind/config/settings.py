@@ -15,27 +15,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rescind.config.callback_urls import host_patterns
 from rescind.config.callbacks import Callbacks
 from rescind.config.home import own_key, running
+from rescind.config.path_ownership import check_ours
 from rescind.config.redis_url import usable, verified
+from rescind.config.settings_error import SettingsError as SettingsError  # noqa: PLC0414
 from rescind.config.times import parse_age
 from rescind.config.webhook_secrets import WebhookSecrets, read_secrets
-from rescind.errors.exit_statuses import UNREACHABLE, WRONG
-from rescind.errors.reported import ReportedError
 from rescind.ledger.seal import Seal
 
 CONCURRENCY = 16
 """The number of Celery tasks that a worker runs at once, if ``-c`` is not given."""
+ENV_FILE = ".env"
 LEAST_RETENTION = timedelta(days=1)
 """Producers, queued messages and operators may still refer to younger cancellations."""
-
-
-class SettingsError(ReportedError, RuntimeError):
-    """A setting is missing or wrong; the text is a sentence for the operator."""
-
-    def __init__(self, sentence: str, problem: str = "setting-wrong") -> None:
-        super().__init__(sentence)
-        self.problem = problem
-        # A missing Redis may be started later; a wrong setting stays wrong.
-        self.status = UNREACHABLE if problem == "redis-unknown" else WRONG
 
 
 class Settings(BaseSettings):
@@ -43,7 +34,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="RESCIND_",
-        env_file=".env",
+        env_file=ENV_FILE,
         # `RESCIND_HOME=` in a compose file means that the variable is not set.
         env_ignore_empty=True,
         extra="ignore",
@@ -55,6 +46,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     accounts: Path = Path("accounts.toml")
     api_tokens: SecretStr | None = None
+    api_tokens_file: Path | None = None
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65_535)
     api_rate: str = "600/minute"
@@ -202,6 +194,7 @@ def _in_words(error: ValidationError) -> str:
 @cache
 def settings() -> Settings:
     """The settings of this process, read once; raises ``SettingsError``."""
+    check_ours(Path(ENV_FILE))
     try:
         found = Settings()
     except ValidationError as error:
@@ -214,6 +207,7 @@ def settings() -> Settings:
         raise SettingsError(
             f"the file .env cannot be read: {error.strerror}", "env-file"
         ) from None
+    check_ours(found.home)
     # Checked here, so that the command reports it, and not a task in a log.
     _ = (found.keep_for, found.keep_refused_for, found.callbacks)
     return found

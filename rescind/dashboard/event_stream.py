@@ -14,8 +14,9 @@ from rescind.dashboard import board_cache
 from rescind.dashboard.board import Board
 from rescind.dashboard.board_cache import BoardCache, board_cache_of
 from rescind.dashboard.page_context import Dashboard
-from rescind.dashboard.page_guard import DashboardRoute, shown_session
+from rescind.dashboard.page_guard import DashboardRoute
 from rescind.dashboard.rendering import render
+from rescind.dashboard.session_cookies import shown_session
 from rescind.dashboard.sessions import Session
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 
@@ -31,11 +32,16 @@ router = APIRouter(route_class=DashboardRoute)
 async def events(request: Request) -> Response:
     found = board_cache_of(request)
     who = shown_session(request, found.dashboard)
-    if who is None or await _is_ended(found.dashboard, who):
+    if who is None or not _may_see(who) or await _is_ended(found.dashboard, who):
         # 204 tells a browser's EventSource to stop asking.
         return Response(status_code=204)
     told = _stream(request, found, who)
     return StreamingResponse(told, media_type="text/event-stream")
+
+
+def _may_see(who: Session | None) -> bool:
+    """Whether the session may see the overview, which counts all lanes' orders."""
+    return who is not None and who.limits.unlimited
 
 
 async def _is_ended(dashboard: Dashboard, who: Session) -> bool:
@@ -48,7 +54,7 @@ async def _is_ended(dashboard: Dashboard, who: Session) -> bool:
 async def _stream(request: Request, of: BoardCache, who: Session) -> AsyncIterator[str]:
     yield "retry: 3000\n\n"
     seen: object = None
-    while shown_session(request, of.dashboard) is not None:
+    while _may_see(shown_session(request, of.dashboard)):
         seen_now, text = await to_thread.run_sync(_look, of, who, seen, limiter=of.turn)
         if seen_now is None:
             break

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from rescind.dashboard.page_guard import DashboardRoute, check_origin, is_secure
+from rescind.dashboard.page_guard import DashboardRoute, check_origin
+from rescind.dashboard.session_cookies import is_secure
 from rescind.dashboard.sign_in import ours
 from rescind.dashboard.translation import COOKIE, LANGUAGES
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from rescind.browse.browsing import Found, Place, browse
 from rescind.browse.part_search import find_part
@@ -68,7 +68,7 @@ def read_page(
     exact = [] if after else exact_matches(connection, listing)
     # By its exact order, a cancellation was on the first page.
     known = {one.record["id"] for one in exact or exact_matches(connection, listing)}
-    rows = [Listed(as_record(row)) for row in found.rows if row.id not in known]
+    rows = [_listed(row, listing) for row in found.rows if row.id not in known]
     following = None if found.next is None else _written(found.next)
     return Page([*exact, *rows], following, found.partial)
 
@@ -77,9 +77,15 @@ def exact_matches(connection: Connection, listing: Listing) -> list[Listed]:
     """What the search text names in full, and the other fields fit."""
     if not listing.q:
         return []
-    wanted = listing.wanted()
-    rows = search(connection, listing.q, PAGE)
-    return [Listed(as_record(row)) for row in rows if wanted.holds(row)]
+    wanted, own = listing.wanted(), listing.within.stored_key(listing.q)
+    # A limited caller knows its keys as it sent them.
+    names = dict.fromkeys([listing.q, own])
+    rows = {row.id: row for name in names for row in search(connection, name, PAGE)}
+    return [_listed(row, listing) for row in rows.values() if wanted.holds(row)]
+
+
+def _listed(row: Row[Any], listing: Listing) -> Listed:
+    return Listed({**as_record(row), "key": listing.within.shown_key(row.key)})
 
 
 def _found(

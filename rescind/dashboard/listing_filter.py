@@ -20,9 +20,10 @@ from rescind.browse.browse_ranges import BY_STATE, Wanted
 from rescind.browse.browsing import Sort
 from rescind.dashboard.list_links import LIST
 from rescind.dashboard.page_context import dashboard_of
-from rescind.dashboard.page_guard import RefusedError
+from rescind.dashboard.page_guard import LimitedReader, RefusedError
 from rescind.dashboard.periods import ALWAYS, Period, period_of
 from rescind.dashboard.translation import _
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
 from rescind.provider.text import storable
@@ -44,6 +45,8 @@ class Listing:
     q: str = ""
     sort: Sort = Sort.NEWEST
     period: Period = ALWAYS
+    within: Limits = EVERYTHING
+    """The limits of the session that asks. No field of a form or an address."""
 
     def wanted(self) -> Wanted:
         return Wanted(
@@ -54,6 +57,7 @@ class Listing:
             reason=self.reason or None,
             since=self.period.first,
             until=self.period.end,
+            within=EVERYTHING if self.within.unlimited else self.within,
         )
 
     def fields(self) -> list[tuple[str, str]]:
@@ -106,6 +110,7 @@ def _ending_with(reason: str) -> tuple[State, ...]:
 
 def listing_of(
     now: datetime,
+    within: Limits,
     states: Sequence[str] = (),
     provider: str = "",
     account: str = "",
@@ -134,6 +139,7 @@ def listing_of(
         q=words,
         sort=order,
         period=period_of(since, until, now),
+        within=within,
     )
 
 
@@ -155,6 +161,7 @@ def _check_order(order: Sort, asked: Sequence[State]) -> None:
 
 def listing_in_query(
     request: Request,
+    who: LimitedReader,
     state: Annotated[list[str], Query()] = [],  # noqa: B006  (FastAPI copies it)
     provider: str = "",
     account: str = "",
@@ -168,7 +175,7 @@ def listing_in_query(
     """A dependency: the filter in the address; raises ``RefusedError``."""
     now = dashboard_of(request).now()
     named = (provider, account, group, reason, since, until, q, sort)
-    return listing_of(now, state, *named)
+    return listing_of(now, who.limits, state, *named)
 
 
 ListingInQuery = Annotated[Listing, Depends(listing_in_query)]

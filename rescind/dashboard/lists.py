@@ -12,7 +12,12 @@ from rescind.browse.search_words import LEAST
 from rescind.dashboard.list_links import LIST, list_path
 from rescind.dashboard.list_pages import read_page
 from rescind.dashboard.listing_filter import ListingInQuery
-from rescind.dashboard.page_guard import DashboardRoute, Reader, TheDashboard
+from rescind.dashboard.page_guard import (
+    DashboardRoute,
+    LimitedReader,
+    Reader,
+    TheDashboard,
+)
 from rescind.dashboard.periods import presets
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _
@@ -31,16 +36,17 @@ router = APIRouter(route_class=DashboardRoute)
 def cancellations(
     request: Request,
     dashboard: TheDashboard,
-    who: Reader,
+    who: LimitedReader,
     wanted: ListingInQuery,
     after: str = "",
 ) -> Response:
     """The cancellations that match a filter; for a search, exact matches first."""
-    del who
     with reading(dashboard.engine) as connection:
         found = read_page(connection, wanted, after)
         gap = unsearched(connection) if wanted.q else None
-        group = standing(connection, wanted.q) if wanted.q else None
+        # A group is counted as a whole, whosever its orders are.
+        counted = wanted.q and who.limits.unlimited
+        group = standing(connection, wanted.q) if counted else None
     return page(
         request,
         "cancellations.html",
@@ -68,7 +74,7 @@ def orders() -> list[tuple[Sort, str]]:
 
 
 @router.get("/desk/ended")
-def ended(request: Request, who: Reader) -> Response:
+def ended(request: Request, who: LimitedReader) -> Response:
     """The list of what ended, at its earlier address."""
     del who
     query = request.url.query
@@ -78,7 +84,7 @@ def ended(request: Request, who: Reader) -> Response:
 
 
 @router.get("/desk/search")
-def search_all(who: Reader, q: str = "") -> Response:
+def search_all(who: LimitedReader, q: str = "") -> Response:
     """The search, at its earlier address."""
     del who
     return RedirectResponse(list_path(q=q), 307)

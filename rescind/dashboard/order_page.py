@@ -10,18 +10,23 @@ from sqlalchemy import Row
 
 from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.bulk.order_actions import actions_on
+from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Reader,
+    LimitedReader,
     RefusedError,
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.story import story
 from rescind.dashboard.translation import N_, _
+from rescind.ledger.access_limits import Limits
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
+from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import as_record, find, history
+from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.transactions import reading
+from rescind.operations import actions
 from rescind.provider.text import storable
 
 NOTICES = {
@@ -36,12 +41,16 @@ router = APIRouter(route_class=DashboardRoute)
 
 @router.get("/desk/cancellations/{name}")
 def one(
-    request: Request, dashboard: TheDashboard, who: Reader, name: str, done: str = ""
+    request: Request,
+    dashboard: TheDashboard,
+    who: LimitedReader,
+    name: str,
+    done: str = "",
 ) -> Response:
-    del who
     with reading(dashboard.engine) as connection:
         row = find(connection, storable(name))
-        if row is None:
+        # What is outside the limits is answered as if it did not exist.
+        if row is None or not sees(who.limits, row):
             raise RefusedError(
                 _("There is no such cancellation: it may have been deleted."), 404
             )
@@ -50,15 +59,34 @@ def one(
     return page(
         request,
         "one.html",
-        **_content(row, steps),
+        **_content(row, steps, who.limits),
+        waits=_why_it_waits(dashboard, row),
         able=actions_on(row, dashboard, dashboard.now()),
         deliveries=deliveries,
         notice=_(NOTICES[done]) if done in NOTICES else None,
     )
 
 
-def _content(row: Row[Any], steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    record = as_record(row)
+def _why_it_waits(dashboard: Dashboard, row: Row[Any]) -> str | None:
+    """Why its lane sends nothing now, if it waits for that."""
+    if State(row.state) in FINAL:
+        return None
+    known, now = (dashboard.engine, dashboard.accounts), dashboard.now()
+    lane = actions.lane(*known, (row.provider, row.account), now, most=1)
+    status, why = lane.status(now)
+    if status == "open":
+        return None
+    if lane.held_by is not None:
+        said = _("Its lane %(lane)s is held by %(actor)s: no call is made.")
+        return said % {"lane": lane.name, "actor": lane.held_by}
+    said = _("Its lane %(lane)s makes no calls now: %(why)s")
+    return said % {"lane": lane.name, "why": why or status}
+
+
+def _content(
+    row: Row[Any], steps: Sequence[Mapping[str, Any]], within: Limits
+) -> dict[str, Any]:
+    record = {**as_record(row), "key": within.shown_key(row.key)}
     reason, attempts = record["reason"], record["attempts"]
     return {
         "record": record,

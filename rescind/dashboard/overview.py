@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from rescind.dashboard.board_cache import board_cache_of
-from rescind.dashboard.page_guard import DashboardRoute, Reader
+from rescind.dashboard.list_links import LIST
+from rescind.dashboard.page_guard import DashboardRoute, LimitedReader
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import N_, _
 
@@ -18,8 +20,12 @@ DONE = {
 
 
 @router.get("/")
-def overview(request: Request, who: Reader, done: str = "", lane: str = "") -> Response:
-    del who
+def overview(
+    request: Request, who: LimitedReader, done: str = "", lane: str = ""
+) -> Response:
+    if not who.limits.unlimited:
+        # The board counts the orders of all lanes.
+        return RedirectResponse(LIST, 303)
     # Read now: an operator who has just held a lane looks for the result.
     board = board_cache_of(request).board(older=False)
     said = DONE.get(done)

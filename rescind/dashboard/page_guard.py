@@ -19,16 +19,16 @@ from rescind.dashboard import translation
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.rendering import page
 from rescind.dashboard.security_headers import HEADERS
+from rescind.dashboard.session_cookies import session_of
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _
+from rescind.dashboard.trouble import trouble
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, in_words
 from rescind.provider.outcomes import InvalidRequestError
 
 SIGN_IN = "/desk/sign-in"
-COOKIE = "rescind_desk"
-SECURE_COOKIE = "__Host-rescind_desk"
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FORM = 65_536
 """Bytes of a form: 200 ticked cancellations take about 10,000."""
@@ -107,21 +107,17 @@ def _in_words(request: Request, error: Exception) -> Response | None:
     if isinstance(error, NotSignedInError):
         return to_sign_in(request)
     if isinstance(error, RefusedError):
-        return _trouble(request, error.status, _("That was not done"), str(error))
+        return trouble(request, error.status, _("That was not done"), str(error))
     if isinstance(error, InvalidRequestError):
-        return _trouble(request, 422, _("That was not done"), str(error))
+        return trouble(request, 422, _("That was not done"), str(error))
     if isinstance(error, LedgerUnreachableError | LedgerVersionError):
-        return _trouble(request, 503, _("The ledger cannot be used"), str(error))
+        return trouble(request, 503, _("The ledger cannot be used"), str(error))
     if isinstance(error, DBAPIError):
         why = in_words(dashboard_of(request).context.engine, error)
-        return _trouble(request, 503, _("The ledger cannot be used"), why)
+        return trouble(request, 503, _("The ledger cannot be used"), why)
     if isinstance(error, SettingsError | SealError):
-        return _trouble(request, 503, _("A setting is wrong"), str(error))
+        return trouble(request, 503, _("A setting is wrong"), str(error))
     return None
-
-
-def _trouble(request: Request, status: int, title: str, why: str) -> Response:
-    return page(request, "trouble.html", status, title=title, why=why)
 
 
 # --- authentication -------------------------------------------------------------------
@@ -149,31 +145,14 @@ def _follows_a_link(request: Request) -> bool:
     return from_afar and request.method == "GET"
 
 
-def is_secure(request: Request) -> bool:
-    return request.url.scheme == "https"
-
-
-def cookie_name(request: Request) -> str:
-    return SECURE_COOKIE if is_secure(request) else COOKIE
-
-
-def shown_session(request: Request, dashboard: Dashboard) -> Session | None:
-    """The session of the request's cookie, which may have been ended."""
-    cookie = request.cookies.get(cookie_name(request))
-    return dashboard.sessions.read(cookie, dashboard.access) if cookie else None
-
-
-def session_of(request: Request, dashboard: Dashboard) -> Session | None:
-    """The request's session; ``None`` without one that is valid and not ended."""
-    found = shown_session(request, dashboard)
-    return None if found is None or dashboard.is_ended(found) else found
-
-
 TheDashboard = Annotated[Dashboard, Depends(dashboard_of)]
 
 
-def reader(request: Request, dashboard: TheDashboard) -> Session:
-    """A dependency: the session of a signed-in user; raises ``NotSignedInError``."""
+def limited_reader(request: Request, dashboard: TheDashboard) -> Session:
+    """A dependency: the session of a signed-in user; raises ``NotSignedInError``.
+
+    Only for pages that show and change nothing outside ``Session.limits``.
+    """
     found = session_of(request, dashboard)
     if found is None:
         raise NotSignedInError
@@ -181,7 +160,22 @@ def reader(request: Request, dashboard: TheDashboard) -> Session:
     return found
 
 
+LimitedReader = Annotated[Session, Depends(limited_reader)]
+
+
+def reader(who: LimitedReader) -> Session:
+    """As ``limited_reader``; refuses sessions of limited tokens."""
+    return without_limits(who)
+
+
 Reader = Annotated[Session, Depends(reader)]
+
+
+def without_limits(who: Session) -> Session:
+    """``who``; raises ``RefusedError`` if its token is limited."""
+    if not who.limits.unlimited:
+        raise RefusedError(who.beyond_limits())
+    return who
 
 
 def check_scope(who: Session, scope: Scope) -> None:
@@ -205,24 +199,40 @@ def check_form(request: Request, who: Session, form_key: str, scope: Scope) -> N
     check_scope(who, scope)
 
 
-def operator(
-    request: Request, who: Reader, form_key: Annotated[str, Form()] = ""
+def limited_operator(
+    request: Request, who: LimitedReader, form_key: Annotated[str, Form()] = ""
 ) -> Session:
-    """A dependency: the session of a user who may operate; raises ``RefusedError``."""
+    """A dependency: the session of a user who may operate; raises ``RefusedError``.
+
+    Only for routes that obey ``Session.limits``.
+    """
     check_form(request, who, form_key, Scope.OPERATE)
     return who
 
 
-def submitter(
-    request: Request, who: Reader, form_key: Annotated[str, Form()] = ""
+LimitedOperator = Annotated[Session, Depends(limited_operator)]
+
+
+def operator(who: LimitedOperator) -> Session:
+    """As ``limited_operator``; refuses sessions of limited tokens."""
+    return without_limits(who)
+
+
+Operator = Annotated[Session, Depends(operator)]
+
+
+def limited_submitter(
+    request: Request, who: LimitedReader, form_key: Annotated[str, Form()] = ""
 ) -> Session:
-    """A dependency: the session of a user who may submit; raises ``RefusedError``."""
+    """A dependency: the session of a user who may submit; raises ``RefusedError``.
+
+    Only for routes that obey ``Session.limits``.
+    """
     check_form(request, who, form_key, Scope.SUBMIT)
     return who
 
 
-Operator = Annotated[Session, Depends(operator)]
-Submitter = Annotated[Session, Depends(submitter)]
+LimitedSubmitter = Annotated[Session, Depends(limited_submitter)]
 
 
 def check_origin(request: Request) -> None:

@@ -16,8 +16,10 @@ from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.list_pages import first_matches
 from rescind.dashboard.listing_filter import Listing, listing_of
 from rescind.dashboard.page_context import Dashboard, dashboard_of
-from rescind.dashboard.page_guard import RefusedError
+from rescind.dashboard.page_guard import LimitedReader, RefusedError
 from rescind.dashboard.translation import _
+from rescind.ledger.access_limits import EVERYTHING, Limits
+from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import as_record, rows_of
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
@@ -37,6 +39,8 @@ class Selection:
     listing: Listing | None
     shown_at: str
     """When the confirmation was shown: those that came later were not counted."""
+    within: Limits = EVERYTHING
+    """The limits of the session: what is outside them is not selected."""
 
     def fields(self) -> list[tuple[str, str]]:
         """What a confirmation repeats, without ``shown_at``."""
@@ -52,7 +56,8 @@ class Selection:
         """
         with reading(dashboard.engine) as connection:
             if self.listing is None:
-                return [as_record(row) for row in rows_of(connection, self.ids)]
+                rows = rows_of(connection, self.ids)
+                return [as_record(row) for row in rows if sees(self.within, row)]
             listing = self.listing.among(among)
             found = listing and first_matches(connection, listing, MOST)
         return [one for one in found or () if self._was_shown(one)]
@@ -64,6 +69,7 @@ class Selection:
 
 def selection(
     request: Request,
+    who: LimitedReader,
     id: Texts = [],  # noqa: A002, B006  (FastAPI copies it)
     every: Text = "",
     shown_at: Text = "",
@@ -80,13 +86,15 @@ def selection(
     """A dependency: the form's selection; raises ``RefusedError``."""
     if every:
         named = (provider, account, group, reason, since, until, q, sort)
-        listing = listing_of(dashboard_of(request).now(), state, *named)
-        return Selection((), listing, shown_at)
+        now, within = dashboard_of(request).now(), who.limits
+        listing = listing_of(now, within, state, *named)
+        return Selection((), listing, shown_at, within)
     if len(id) > TICKED:
         raise RefusedError(
             _("At most %(most)s can be ticked at once.", most=TICKED), 422
         )
-    return Selection(tuple(dict.fromkeys(map(storable, id))), None, "")
+    ids = tuple(dict.fromkeys(map(storable, id)))
+    return Selection(ids, None, "", who.limits)
 
 
 TheSelection = Annotated[Selection, Depends(selection)]

@@ -16,6 +16,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from rescind.config.access_tokens import Access, Scope, Token
 from rescind.config.actors import token_actor, user_actor
 from rescind.config.openid_settings import OpenId
+from rescind.dashboard.translation import _
+from rescind.ledger.access_limits import EVERYTHING, Limits
 
 LASTS = timedelta(hours=12)
 PURPOSE = b"rescind desk session"
@@ -34,6 +36,8 @@ class Session:
     form_key: str
     kind: str
     began_at: datetime
+    limits: Limits = EVERYTHING
+    """What the session may see and change: as its token."""
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes
@@ -51,6 +55,14 @@ class Session:
         """Who it is, as the ledger's ``by`` has it: ``token:NAME`` or ``oidc:NAME``."""
         of = user_actor if self.kind == USER else token_actor
         return of(self.name)
+
+    def beyond_limits(self) -> str:
+        """Why the session may not see a page that shows everything."""
+        return _(
+            "The token %(name)s is limited to %(limits)s. This page shows more.",
+            name=self.name,
+            limits=str(self.limits),
+        )
 
 
 class Sessions:
@@ -94,29 +106,30 @@ class Sessions:
             kind, name, proof, listed, form_key, began = held
         except (InvalidToken, ValueError):
             return None
-        scopes = self._scopes(kind, name, proof, listed, access)
+        scopes, limits = self._granted(kind, name, proof, listed, access)
         if Scope.READ not in scopes:
             return None
         began_at = datetime.fromtimestamp(began, UTC)
-        return Session(name, scopes, form_key, kind, began_at)
+        return Session(name, scopes, form_key, kind, began_at, limits)
 
-    def _scopes(
+    def _granted(
         self, kind: str, name: str, proof: str, listed: Sequence[str], access: Access
-    ) -> frozenset[Scope]:
+    ) -> tuple[frozenset[Scope], Limits]:
         """What the session may do now; nothing if it is not valid any more."""
         if kind == USER:
             known = self._openid.fingerprint if self._openid else None
-            granted = frozenset(map(Scope, listed))
-        else:
-            token = _named(access.tokens, name)
-            known = token.digest if token else None
-            granted = token.scopes if token else frozenset()
-        good = known is not None and hmac.compare_digest(_shown(known), proof)
-        return granted if good else frozenset()
+            good = known is not None and hmac.compare_digest(_shown(known), proof)
+            return frozenset(map(Scope, listed) if good else ()), EVERYTHING
+        token = _named(access.tokens, name, proof)
+        return (token.scopes, token.limits) if token else (frozenset(), Limits())
 
 
-def _named(tokens: Sequence[Token], name: str) -> Token | None:
-    return next((one for one in tokens if one.name == name), None)
+def _named(tokens: Sequence[Token], name: str, proof: str) -> Token | None:
+    """The value of the token with which the session was signed in."""
+    its = (one for one in tokens if one.name == name)
+    return next(
+        (one for one in its if hmac.compare_digest(_shown(one.digest), proof)), None
+    )
 
 
 def _shown(known: bytes) -> str:

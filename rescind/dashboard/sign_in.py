@@ -15,11 +15,9 @@ from rescind.dashboard.page_guard import (
     DashboardRoute,
     TheDashboard,
     check_origin,
-    cookie_name,
-    is_secure,
-    session_of,
 )
 from rescind.dashboard.rendering import page
+from rescind.dashboard.session_cookies import cookie_name, is_secure, session_of
 from rescind.dashboard.sessions import LASTS
 from rescind.dashboard.translation import _
 

@@ -6,14 +6,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from rescind.dashboard.forms import Text, Texts
+from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Operator,
-    Reader,
+    LimitedOperator,
+    LimitedReader,
     RefusedError,
     TheDashboard,
+    without_limits,
 )
 from rescind.dashboard.rendering import page
+from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.deliveries.delivery_queries import (
     as_listed,
@@ -22,6 +25,8 @@ from rescind.ledger.deliveries.delivery_queries import (
     place_of,
     written,
 )
+from rescind.ledger.reading.limited import sees
+from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.transactions import reading
 from rescind.operations.resending import resend_all_given_up, resend_given_up
 from rescind.provider.text import storable
@@ -40,15 +45,14 @@ router = APIRouter(route_class=DashboardRoute)
 def list_undelivered(
     request: Request,
     dashboard: TheDashboard,
-    who: Reader,
+    who: LimitedReader,
     behind: str = "",
     done: str = "",
 ) -> Response:
     """Notifications that were given up, the latest first, with the last answer."""
-    del who
     place = place_in(GIVEN_UP, behind)
     with reading(dashboard.engine) as connection:
-        rows = delivery_page(connection, GIVEN_UP, PAGE + 1, place)
+        rows = delivery_page(connection, GIVEN_UP, PAGE + 1, place, who.limits)
     last = place_of(rows[PAGE - 1], GIVEN_UP) if len(rows) > PAGE else None
     return page(
         request,
@@ -76,7 +80,7 @@ def _notice(done: str) -> str | None:
 @router.post("/desk/undelivered/again")
 def resend(
     dashboard: TheDashboard,
-    who: Operator,
+    who: LimitedOperator,
     id: Texts = [],  # noqa: A002, B006  (FastAPI copies it)
     every: Text = "",
 ) -> Response:
@@ -86,8 +90,17 @@ def resend(
         raise RefusedError(why, 422)
     now = dashboard.now()
     if every:
+        without_limits(who)
         count = resend_all_given_up(dashboard.engine, now, MOST, by=who.actor)
     else:
-        ids = [storable(one) for one in id]
+        ids = _within(dashboard, who, [storable(one) for one in id])
         count = resend_given_up(dashboard.engine, ids, now, by=who.actor)
     return RedirectResponse(f"/desk/undelivered?done={count}", 303)
+
+
+def _within(dashboard: Dashboard, who: Session, ids: list[str]) -> list[str]:
+    """Those of ``ids`` that are within the limits of the session."""
+    if who.limits.unlimited:
+        return ids
+    with reading(dashboard.engine) as connection:
+        return [r.id for r in rows_of(connection, ids) if sees(who.limits, r)]

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from sqlalchemy import Engine
 from providers.registry import PROVIDERS
 from rescind.config.access_tokens import OWN_TOKEN
 from rescind.config.accounts import Accounts
+from rescind.config.path_ownership import NotOursError, check_ours
 from rescind.config.settings import CONCURRENCY
 from rescind.demo import demo_report, demo_setup
 from rescind.demo.demo_report import CallCount
@@ -30,8 +32,8 @@ from rescind.demo.sandbox_record import seen
 from rescind.demo.stall import StallDetector
 from rescind.errors.exceptions import Ending, explain
 from rescind.errors.exit_statuses import DONE, INTERRUPTED, UNREACHABLE, WRONG
+from rescind.errors.reported import ReportedError
 from rescind.intake.files.file_reading import load
-from rescind.intake.files.file_rows import FileError
 from rescind.ledger.reading.counts import calls_made, written
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
@@ -41,9 +43,8 @@ from rescind.ledger.storage.transactions import (
     reading,
 )
 from rescind.sandbox.sandbox_client import Sandbox, running
-from rescind.system.embedded_redis import EmbeddedError
 from rescind.system.local_system import USUAL_PORT, System
-from rescind.system.service_wait import StoppedError, UpError
+from rescind.system.service_wait import StoppedError
 from rescind.system.supervisor import Lines
 from rescind.system.up import refuse, stopped_by_signals
 
@@ -76,7 +77,7 @@ def demo(
         ports = (flower_port, api_port)
         one = _Demo(home, chosen, concurrency, ports)
         status = one.run(keep_running=keep_running)
-    except (FileError, UpError, EmbeddedError, LedgerUnreachableError) as error:
+    except (ReportedError, LedgerUnreachableError) as error:
         status = refuse(explain(error) or Ending(WRONG, str(error), "up-failed"))
     except DemoError as error:
         status = refuse(Ending(UNREACHABLE, str(error), "up-failed"))
@@ -90,7 +91,9 @@ def demo(
 def _clean_up(home: Path, status: int) -> None:
     """Delete ``home``, unless the demo failed and its files can show why."""
     if status in (DONE, INTERRUPTED, WRONG):
-        shutil.rmtree(home, ignore_errors=True)
+        with suppress(NotOursError):
+            check_ours(home)
+            shutil.rmtree(home, ignore_errors=True)
     else:
         print(f"rescind: the demo's files are in {home}", file=sys.stderr)
 

@@ -14,19 +14,22 @@ HTTP_API = Group(
         Problem(
             "unauthorized",
             "The token is missing or unknown",
-            "401. The request carries no bearer token, or a token that is not in"
-            " `RESCIND_API_TOKENS`.",
+            "401. The request carries no bearer token, or a token that is neither in"
+            " `RESCIND_API_TOKENS` nor in the file of `RESCIND_API_TOKENS_FILE`.",
             "Send `Authorization: Bearer TOKEN`. Of `name:scopes:token` in"
             " `RESCIND_API_TOKENS`, send only the last part. When you remove a token"
-            " from the setting, the API refuses it after its next start.",
+            " from the setting, the API refuses it after its next start; a token that"
+            " you remove from the file is refused at once.",
         ),
         Problem(
             "forbidden",
             "The token is not allowed to do this",
             "403. The token is valid, but it lacks the scope that this request needs:"
             " `submit` to submit and withdraw, `read` to look, `operate` to hold,"
-            " resume, retry and withdraw.",
-            "Use another token, or give this one the scope in `RESCIND_API_TOKENS`.",
+            " resume, retry and withdraw. Or its limits do not allow the request: then"
+            " the `code` is `outside_limits`.",
+            "Use another token, or give this one the scope or the limit in"
+            " `RESCIND_API_TOKENS`.",
         ),
         Problem(
             "not-found",
@@ -63,7 +66,7 @@ HTTP_API = Group(
         Problem(
             "idempotency-key",
             "The Idempotency-Key cannot be used",
-            "400. The header is not 1 to 200 printable characters, or it differs from"
+            "400: the header is not 1 to 200 printable characters. 422: it differs from"
             " the `key` in the body, or the request has more than one cancellation.",
             "Send the header with a single cancellation, or give each cancellation its"
             " own `key`. Without a key, the order itself is the key.",

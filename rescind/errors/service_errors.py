@@ -122,6 +122,20 @@ SERVICES = Group(
             " PATH`). `RESCIND_HOME` says where Rescind keeps its own files.",
         ),
         Problem(
+            "path-not-ours",
+            "Another user may have put a file or folder there",
+            "A folder or file that Rescind uses (`RESCIND_HOME` and what is in it, the"
+            " accounts file, the schedules file, `.env`) lies in a folder in which"
+            " everybody may write, such as `/tmp`, and belongs to another user or can"
+            " be written by everybody. It may contain a key, a token or an address"
+            " of that user. Rescind has read nothing of it.",
+            "Look at the file or folder that the sentence names (`ls -ld PATH`). If it"
+            " is not yours, use another folder: run the command there, or set"
+            " `RESCIND_HOME`. If it is yours and you know what is in it, make it"
+            " private: `chmod go-w PATH`. Keep nothing that must last in a temporary"
+            " folder.",
+        ),
+        Problem(
             "up-already",
             "Rescind already runs in this folder",
             "Two systems must not share one folder: they would share its Redis and its"

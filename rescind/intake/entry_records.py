@@ -9,7 +9,9 @@ from datetime import datetime
 
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks, Wanted
+from rescind.intake.limited_entries import opened
 from rescind.intake.validation import FIELDS, Checked, check
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.changes.retries import REFUSED_KEY
@@ -30,22 +32,25 @@ def as_new(
     by: str,
 ) -> NewCancellation:
     """The new ledger row for ``entry``; ``rejected`` if the entry is wrong."""
+    entry, within = opened(entry)
     try:
-        checked = check(entry, accounts, now, callbacks)
+        checked = check(entry, accounts, now, callbacks, within)
     except InvalidRequestError as error:
         wanted = callbacks.of_what_is_refused(entry)
-        return invalid(entry, str(error), now, wanted, by=by)
-    return _valid(checked, seal, now, by)
+        return invalid(entry, error, now, wanted, within, by=by)
+    return _valid(checked, seal, now, within, by)
 
 
-def _valid(checked: Checked, seal: Seal, now: datetime, by: str) -> NewCancellation:
+def _valid(
+    checked: Checked, seal: Seal, now: datetime, within: Limits, by: str
+) -> NewCancellation:
     sealed = seal.close(checked.personal) if checked.personal else None
     return NewCancellation(
         id=new_id(),
         provider=checked.provider.name,
         account=checked.account,
         order=checked.order,
-        key=checked.key,
+        key=within.stored_key(checked.key),
         progress=_beginning(checked, now),
         opened_at=max(checked.not_before or now, now),
         by=by,
@@ -58,7 +63,9 @@ def _valid(checked: Checked, seal: Seal, now: datetime, by: str) -> NewCancellat
         callback_queue=checked.callback.queue,
         not_before=checked.not_before,
         cancel_before=checked.cancel_before,
-        former_key=checked.former_key,
+        # An older version stored no keys of limited tokens.
+        former_key=checked.former_key if within.unlimited else None,
+        within=within,
     )
 
 
@@ -80,16 +87,23 @@ def expired(one: NewCancellation, why: str, now: datetime) -> NewCancellation:
 
 
 def invalid(
-    entry: object, wrong: str, now: datetime, callback: Wanted, *, by: str
+    entry: object,
+    error: InvalidRequestError,
+    now: datetime,
+    callback: Wanted,
+    within: Limits = EVERYTHING,
+    *,
+    by: str,
 ) -> NewCancellation:
-    """The ``rejected`` row of an entry whose fault is ``wrong``."""
+    """The ``rejected`` row of an entry that was refused because of ``error``."""
+    wrong = str(error)
     shown = entry if isinstance(entry, dict) else {}
     return NewCancellation(
         id=new_id(),
         provider=_shown(shown.get("provider"), "unknown"),
         account=_shown(shown.get("account"), "default"),
         order=_shown(shown.get("order"), ""),
-        key=f"{REFUSED_KEY}{_digest(entry, wrong)[:32]}",
+        key=f"{REFUSED_KEY}{_digest(entry, within.stored_key(wrong))[:32]}",
         group=_shown(shown.get("group"), "") or None,
         progress=Progress(
             State.REJECTED,
@@ -102,6 +116,8 @@ def invalid(
         callback_url=callback.url,
         callback_task=callback.task,
         callback_queue=callback.queue,
+        refusal=error,
+        within=within,
     )
 
 

@@ -26,6 +26,8 @@ class _Standing:
     """A row that would be in the ledger before the next entry is submitted."""
 
     id: str
+    provider: str
+    account: str
     order_id: str
     params: dict[str, Any]
     sealed: str | None
@@ -60,7 +62,8 @@ def preview(
         row = there.get(one.path)
         inserted = frozenset() if row is not None else frozenset({one.id})
         taken.append(settled(one, inserted, row, seal))
-        there.setdefault(one.path, _as_standing(one))
+        if one.kept:
+            there.setdefault(one.path, _as_standing(one))
     return taken
 
 
@@ -76,6 +79,8 @@ def _there(engine: Engine, new: Sequence[NewCancellation]) -> dict[Path, Any]:
 def _as_standing(one: NewCancellation) -> _Standing:
     return _Standing(
         id=one.id,
+        provider=one.provider,
+        account=one.account,
         order_id=one.order,
         params=dict(one.params),
         sealed=one.sealed,

@@ -18,13 +18,17 @@ from sqlalchemy import Engine, Row
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.intake.entry_records import as_new, expired, invalid, is_refused
+from rescind.intake.key_conflicts import conflict_of
 from rescind.intake.repeats import differences
-from rescind.intake.spellings import same_order, same_params, under_former_keys
+from rescind.intake.spellings import under_former_keys
 from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.lane_states import register_lanes
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import writing
+from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.refusal_codes import RefusalCode
+from rescind.provider.text import storable
 
 Path = tuple[str, str, str]
 """Provider, account and key."""
@@ -48,8 +52,13 @@ class Taken:
 
     receipt: Receipt
     id: str
+    """Empty if the entry is not kept."""
     lane: Lane | None = None
     wrong: str | None = None
+    code: RefusalCode | None = None
+    """``wrong`` for programs."""
+    param: str | None = None
+    """A JSON pointer to the fault, within the entry."""
     state: str | None = None
     """The state of a duplicate in the ledger."""
     differs: tuple[str, ...] = ()
@@ -109,9 +118,14 @@ def take_in(
         new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
     new = under_former_keys(engine, new)
     inserted = frozenset[str]() if insert is None else insert(_good(new))
-    rest = [one for one in new if one.id not in inserted]
+    rest = [one for one in new if one.id not in inserted and one.kept]
     kept = iter(_keep(engine, seal, rest, now, callbacks))
-    return [_accepted(one) if one.id in inserted else next(kept) for one in new]
+    return [
+        (_accepted(one) if one.id in inserted else next(kept))
+        if one.kept
+        else refused(one.refusal, "")
+        for one in new
+    ]
 
 
 def _good(new: Sequence[NewCancellation]) -> list[NewCancellation]:
@@ -172,17 +186,18 @@ def settled(
     seal: Seal,
 ) -> Taken:
     """The result of ``one``; ``row`` has its key if ``one`` was not inserted."""
-    wrong = one.progress.provider_message if is_refused(one) else None
     lane = (one.provider, one.account)
+    if not one.kept:
+        return refused(one.refusal, "")
     if one.id in inserted:
-        if wrong is not None:
-            return Taken(Receipt.REFUSED, one.id, None, wrong)
+        if is_refused(one):
+            return refused(one.refusal, one.id)
         return Taken(Receipt.ACCEPTED, one.id, lane)
     if row is None:
         raise LookupError(f"{one.path} was neither inserted nor found")
-    if wrong is not None:
-        return Taken(Receipt.REFUSED, row.id, None, wrong)
-    conflict = _conflict(one, row, seal)
+    if is_refused(one):
+        return refused(one.refusal, row.id)
+    conflict = conflict_of(one, row, seal)
     if conflict is None:
         return Taken(
             Receipt.DUPLICATE,
@@ -191,17 +206,14 @@ def settled(
             state=row.state,
             differs=differences(one, row),
         )
-    return Taken(Receipt.REFUSED, one.id, None, conflict, conflicts=True)
+    return replace(refused(conflict, one.id), conflicts=True)
 
 
-def _conflict(one: NewCancellation, row: Row[Any], seal: Seal) -> str | None:
-    """Why ``one`` differs from ``row``, which has its key; ``None`` if it does not."""
-    where = f"key {one.key!r} of {one.provider}/{one.account}"
-    if not same_order(one, row):
-        return f"{where} stands for order {row.order_id!r} already: use another key"
-    if not same_params(one, row, seal):
-        return f"{where} was submitted with other params ({row.id}): use another key"
-    return None
+def refused(error: InvalidRequestError | None, its_id: str) -> Taken:
+    if error is None:
+        return Taken(Receipt.REFUSED, its_id)
+    wrong = storable(str(error))
+    return Taken(Receipt.REFUSED, its_id, None, wrong, error.code, error.param)
 
 
 def _conflict_row(
@@ -220,4 +232,5 @@ def _conflict_row(
     }
     wanted = Wanted(one.callback_url, one.callback_task, one.callback_queue)
     asked = wanted if callbacks.of_refused else NONE_WANTED
-    return invalid(entry, taken.wrong or "", now, asked, by=one.by)
+    error = InvalidRequestError(taken.wrong or "", RefusalCode.KEY_CONFLICT, "/key")
+    return invalid(entry, error, now, asked, by=one.by)

@@ -13,8 +13,11 @@ from providers.registry import provider_named
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.config.times import parse_time
+from rescind.intake.limited_entries import check_lane, outside
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.refusal_codes import RefusalCode, pointer
 from rescind.provider.text import field_name, plain_text, storable
 
 FIELDS = (
@@ -37,6 +40,8 @@ LONGEST_TEXT = 200
 LARGEST_OBJECT = 16_384
 """The most bytes of ``params`` or ``metadata`` as JSON."""
 DEEPEST_OBJECT = 32
+RESERVED = ("refused:", "token:")
+"""Prefixes of keys that Rescind makes: of refused entries, and of a limited token."""
 MOST_NAMED = 10
 """The most unknown fields that an error message names."""
 
@@ -68,28 +73,30 @@ def check(
     accounts: Accounts,
     now: datetime,
     callbacks: Callbacks = NO_CALLBACKS,
+    within: Limits = EVERYTHING,
 ) -> Checked:
     """The checked ``entry``; raises ``InvalidRequestError`` with a sentence."""
+    check_lane(entry, within)
     if not isinstance(entry, dict):
-        raise InvalidRequestError("a cancellation must be an object with named fields")
+        says = "a cancellation must be an object with named fields"
+        raise InvalidRequestError(says, RefusalCode.NOT_AN_OBJECT)
     if not entry.keys() <= _KNOWN:
-        unknown = sorted({field_name(name) for name in entry if name not in _KNOWN})
-        listed = ", ".join(unknown[:MOST_NAMED])
-        raise InvalidRequestError(
-            f"{listed}: no such field; the fields are {', '.join(FIELDS)}"
-        )
+        raise _unknown_fields(entry)
     for name in ("provider", "order"):
         if entry.get(name) in (None, ""):
-            raise InvalidRequestError(f"{name} is required")
+            says = f"{name} is required"
+            raise InvalidRequestError(says, RefusalCode.MISSING, f"/{name}")
     provider = provider_named(entry["provider"])
-    account = _account(provider, entry.get("account"), accounts)
+    account = _account(provider, entry.get("account"), accounts, within)
     written = provider.check_order(entry["order"])
     order = provider.canonical_order(written)
     checked = provider.check_params(_object(entry, "params"))
     params = provider.canonical_params(checked)
     personal = {k: v for k, v in params.items() if k in provider.sealed_params}
     not_before, cancel_before = _times(entry, now)
-    key = _text(entry, "key")
+    key, group = _text(entry, "key"), _text(entry, "group")
+    if not within.allows(provider.name, account, group):
+        raise outside("group", "/group")
     return Checked(
         provider=provider,
         account=account,
@@ -99,27 +106,46 @@ def check(
         params={k: v for k, v in params.items() if k not in personal},
         personal=personal,
         metadata=_object(entry, "metadata"),
-        group=_text(entry, "group"),
+        group=group,
         callback=callbacks.wanted(entry),
         not_before=not_before,
         cancel_before=cancel_before,
     )
 
 
-def _account(provider: Provider[Any], value: object, accounts: Accounts) -> str:
+def _unknown_fields(entry: Mapping[Any, Any]) -> InvalidRequestError:
+    names = [name for name in entry if name not in _KNOWN]
+    shown = sorted({field_name(name) for name in names})
+    listed = ", ".join(shown[:MOST_NAMED])
+    # A name that is not shown is not repeated in the pointer, either.
+    first = next((name for name in shown if name in entry), None)
+    return InvalidRequestError(
+        f"{listed}: no such field; the fields are {', '.join(FIELDS)}",
+        RefusalCode.UNKNOWN_FIELD,
+        "" if first is None else pointer([first]),
+    )
+
+
+def _account(
+    provider: Provider[Any], value: object, accounts: Accounts, within: Limits
+) -> str:
     if value is None:
         value = "default"
     if not isinstance(value, str) or not ACCOUNT.fullmatch(value):
         raise InvalidRequestError(
-            "account must be 1 to 64 letters, digits, dots, dashes or underscores"
+            "account must be 1 to 64 letters, digits, dots, dashes or underscores",
+            param="/account",
         )
     # If the accounts file itself is unusable, the lane is held, and refuses nothing.
     if accounts.fault is None and (provider.name, value) not in accounts.lanes:
-        known = [name for where, name in accounts.lanes if where == provider.name]
+        lanes = [lane for lane in accounts.lanes if within.touches(*lane)]
+        known = [name for where, name in lanes if where == provider.name]
         listed = ", ".join(sorted(known)) or "none"
         raise InvalidRequestError(
             f"account {value} of {provider.name} is not in the accounts file"
-            f" (it has: {listed})"
+            f" (it has: {listed})",
+            RefusalCode.UNKNOWN_ACCOUNT,
+            "/account",
         )
     return value
 
@@ -130,14 +156,16 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
         return None
     text = plain_text(value)
     if text is None:
-        raise InvalidRequestError(f"{name} must be a text")
+        raise InvalidRequestError(f"{name} must be a text", param=f"/{name}")
     good = 0 < len(text) <= LONGEST_TEXT and text.isprintable()
     if not good or storable(text) != text:
         raise InvalidRequestError(
-            f"{name} must be 1 to {LONGEST_TEXT} printable characters"
+            f"{name} must be 1 to {LONGEST_TEXT} printable characters",
+            param=f"/{name}",
         )
-    if name == "key" and text.startswith("refused:"):
-        raise InvalidRequestError("key must not begin with refused:, which is reserved")
+    if name == "key" and text.startswith(RESERVED):
+        says = "key must not begin with refused: or token:, which are reserved"
+        raise InvalidRequestError(says, RefusalCode.RESERVED_KEY, "/key")
     return text
 
 
@@ -145,21 +173,25 @@ def _object(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = entry.get(name)
     if value is None:
         return {}
+    where = f"/{name}"
     if not isinstance(value, dict):
-        raise InvalidRequestError(f"{name} must be an object with named values")
+        says = f"{name} must be an object with named values"
+        raise InvalidRequestError(says, param=where)
     if _deeper(value, DEEPEST_OBJECT):
         # Every worker must be able to read it, also deep in a call stack.
-        raise InvalidRequestError(
-            f"{name} must not be nested more than {DEEPEST_OBJECT} deep"
-        )
+        says = f"{name} must not be nested more than {DEEPEST_OBJECT} deep"
+        raise InvalidRequestError(says, RefusalCode.TOO_LARGE, where)
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        raise InvalidRequestError(f"{name} must be plain JSON") from None
+        says = f"{name} must be plain JSON"
+        raise InvalidRequestError(says, param=where) from None
     if len(text.encode("utf-8", "replace")) > LARGEST_OBJECT:
-        raise InvalidRequestError(f"{name} must be at most {LARGEST_OBJECT} bytes")
+        says = f"{name} must be at most {LARGEST_OBJECT} bytes"
+        raise InvalidRequestError(says, RefusalCode.TOO_LARGE, where)
     if storable(text) != text or "\\u0000" in text:
-        raise InvalidRequestError(f"{name} holds a character that cannot be kept")
+        says = f"{name} holds a character that cannot be kept"
+        raise InvalidRequestError(says, param=where)
     return value
 
 
@@ -183,7 +215,8 @@ def _times(
     not_before = _time(entry, "not_before", now)
     cancel_before = _time(entry, "cancel_before", now)
     if not_before and cancel_before and cancel_before <= not_before:
-        raise InvalidRequestError("cancel_before must be later than not_before")
+        says = "cancel_before must be later than not_before"
+        raise InvalidRequestError(says, param="/cancel_before")
     return not_before, cancel_before
 
 
@@ -194,4 +227,4 @@ def _time(entry: Mapping[str, Any], name: str, now: datetime) -> datetime | None
     try:
         return parse_time(value, now)
     except ValueError as error:
-        raise InvalidRequestError(f"{name} {error}") from None
+        raise InvalidRequestError(f"{name} {error}", param=f"/{name}") from None

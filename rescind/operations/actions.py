@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Row
 from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, Lane
 from rescind.errors.reported import ReportedError
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.changes import retries
 from rescind.ledger.changes.lane_states import (
     LaneState,
@@ -31,6 +32,7 @@ from rescind.ledger.reading.backlogs import (
     backlogs,
     busy_lanes,
 )
+from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import find
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing
@@ -56,9 +58,13 @@ class ChangedError(ReportedError, RuntimeError):
 
 
 def lanes(
-    engine: Engine, accounts: Accounts, now: datetime, most: int | None = COUNTED
+    engine: Engine,
+    accounts: Accounts,
+    now: datetime,
+    most: int | None = COUNTED,
+    within: Limits = EVERYTHING,
 ) -> list[LaneView]:
-    """Every lane of the accounts file and the ledger, sorted.
+    """Every lane of the accounts file and the ledger that is wholly ``within``, sorted.
 
     Of each state, at most ``most`` cancellations are counted; ``None`` counts all.
     """
@@ -69,6 +75,7 @@ def lanes(
     return [
         _view(accounts, lane, states.get(lane), open_work.get(lane), stalled.get(lane))
         for lane in sorted({*accounts.lanes, *states, *open_work})
+        if within.allows_lane(*lane)
     ]
 
 
@@ -153,11 +160,15 @@ def _known(connection: Connection, accounts: Accounts, asked: Lane) -> None:
 # --- cancellations ----------------------------------------------------------------
 
 
-def found(connection: Connection, name: str) -> Row[Any]:
-    """The row of an id or of a provider/account/key; raises ``UnknownError``."""
-    row = find(connection, storable(name))
-    row = _by_its_order(connection, storable(name)) if row is None else row
-    if row is None:
+def found(connection: Connection, name: str, within: Limits = EVERYTHING) -> Row[Any]:
+    """The row of an id or of a provider/account/key; raises ``UnknownError``.
+
+    A row that is not ``within`` is unknown, like one that does not exist.
+    """
+    row = _by_own_key(connection, storable(name), within)
+    row = find(connection, storable(name)) if row is None else row
+    row = _by_its_order(connection, storable(name), within) if row is None else row
+    if row is None or not sees(within, row):
         raise UnknownError(
             f"{storable(name)[:100]}: there is no such cancellation; an ID is a"
             " record's id, or provider/account/key (`rescind list` shows them)"
@@ -165,14 +176,24 @@ def found(connection: Connection, name: str) -> Row[Any]:
     return row
 
 
-def _by_its_order(connection: Connection, name: str) -> Row[Any] | None:
+def _by_own_key(connection: Connection, name: str, within: Limits) -> Row[Any] | None:
+    """The row of a limited caller's own key."""
+    provider, _, rest = name.partition("/")
+    account, slash, key = rest.partition("/")
+    if within.unlimited or not slash:
+        return None
+    return find(connection, f"{provider}/{account}/{within.stored_key(key)}")
+
+
+def _by_its_order(connection: Connection, name: str, within: Limits) -> Row[Any] | None:
     """The row whose key is an order id that ``name`` spells differently."""
     provider, _, rest = name.partition("/")
     account, slash, written = rest.partition("/")
     if provider not in BY_NAME or not slash:
         return None
     order = BY_NAME[provider].canonical_order(written)
-    row = find(connection, f"{provider}/{account}/{order}")
+    path = f"{provider}/{account}/{order}"
+    row = _by_own_key(connection, path, within) or find(connection, path)
     # A key that a producer chose is not an order id, and has only one spelling.
     return row if row is not None and row.order_id == order else None
 
@@ -183,6 +204,7 @@ def retry(
     name: str,
     now: datetime,
     cancel_before: datetime | None = None,
+    within: Limits = EVERYTHING,
     *,
     by: str,
 ) -> Row[Any]:
@@ -193,7 +215,7 @@ def retry(
     each with a sentence.
     """
     with writing(engine) as connection:
-        row = found(connection, name)
+        row = found(connection, name, within)
         policy = accounts.policy((row.provider, row.account))
         if not retries.retry(connection, row, now, cancel_before, policy, by=by):
             raise ChangedError(f"{name} has just been changed: look at it again")

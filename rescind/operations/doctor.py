@@ -10,8 +10,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 from redis import Redis
 
-from rescind.config.access_tokens import ENTRY_RATE, access, check_host, rate_of
 from rescind.config.accounts import Accounts, load_accounts, readable_by_others
+from rescind.config.home import absolute
 from rescind.config.ledger_url import opened
 from rescind.config.redis_client import client_of
 from rescind.config.settings import Settings, SettingsError, settings, without_password
@@ -22,6 +22,7 @@ from rescind.operations.absent_files import (
     key_is_missing,
     ledger_file,
 )
+from rescind.operations.access_checks import access_check
 from rescind.operations.credential_checks import credential_checks
 from rescind.operations.findings import Check, Level, redis_checks, status
 from rescind.operations.ledger_checks import ledger_checks
@@ -61,7 +62,7 @@ def _next(chosen: Settings, found: Sequence[Check]) -> Step:
 def _checks(ask: Ask) -> Iterator[Check]:
     chosen = settings()
     yield from _settings(chosen)
-    yield _http_api(chosen)
+    yield access_check(chosen)
     seal, sealing = _seal(chosen)
     yield sealing
     yield from webhook_checks(chosen)
@@ -126,6 +127,10 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
             "***" if tokens else "none: `rescind up` makes one",
             DEFAULT,
         ),
+        "RESCIND_API_TOKENS_FILE": (
+            absolute(chosen.api_tokens_file) or "none",
+            DEFAULT,
+        ),
         "RESCIND_API_HOST": (chosen.api_host, DEFAULT),
         "RESCIND_API_PORT": (str(chosen.api_port), DEFAULT),
         "RESCIND_API_RATE": (chosen.api_rate, DEFAULT),
@@ -157,22 +162,6 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
         "RESCIND_SCHEDULES": (str(chosen.schedules.resolve()), DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
     }
-
-
-def _http_api(chosen: Settings) -> Check:
-    """Checks the access to the HTTP API."""
-    try:
-        check_host(chosen)
-        rate_of(chosen.api_rate)
-        rate_of(chosen.api_entry_rate, ENTRY_RATE)
-        tokens = access(chosen).tokens
-    except SettingsError as error:
-        return Check("http door", Level.WRONG, str(error), error.problem)
-    if not tokens:
-        says = "there is no token yet: `rescind up` makes one"
-        return Check("http door", Level.OK, says)
-    allowed = (f"{one.name} ({', '.join(sorted(one.scopes))})" for one in tokens)
-    return Check("http door", Level.OK, f"callers: {', '.join(allowed)}")
 
 
 def _seal(chosen: Settings) -> tuple[Seal | None, Check]:

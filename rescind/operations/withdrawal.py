@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.changes import withdrawals
 from rescind.ledger.changes.operator_actions import (
     Action,
@@ -40,15 +41,22 @@ class Withdrawn:
     """Why others were not withdrawn."""
 
 
-def withdraw(engine: Engine, name: str, now: datetime, *, by: str) -> Row[Any]:
+def withdraw(
+    engine: Engine,
+    name: str,
+    now: datetime,
+    within: Limits = EVERYTHING,
+    *,
+    by: str,
+) -> Row[Any]:
     """Withdraw one, by its id or provider/account/key; returns the changed row.
 
     ``by`` is the actor: see ``rescind.config.actors``. One that is withdrawn already is
-    returned as it is. Raises ``UnknownError`` and ``NotWithdrawableError``, each with a
-    sentence.
+    returned as it is. One that is not ``within`` is unknown. Raises ``UnknownError``
+    and ``NotWithdrawableError``, each with a sentence.
     """
     with writing(engine) as connection:
-        row = found(connection, name)
+        row = found(connection, name, within)
         result = withdrawals.withdraw(connection, [row.id], now, by=by)
         for error in result.refused:
             raise error

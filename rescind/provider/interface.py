@@ -20,8 +20,9 @@ from pydantic.fields import FieldInfo
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.outcomes import Held, InvalidRequestError, Order, Parsed
 from rescind.provider.policy import Policy
+from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import plain_text
-from rescind.provider.validation_errors import explain
+from rescind.provider.validation_errors import code_of, explain
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 """Host names of this machine. Any other name may point to another machine later."""
@@ -134,7 +135,8 @@ class Provider(ABC, Generic[A]):
         text = (plain_text(order) or "").strip()
         if not self.order_pattern.fullmatch(text):
             hint = ROUNDED_HINT.format(text) if ROUNDED.fullmatch(text) else ""
-            raise InvalidRequestError(f"order must be {self.order_form}{hint}")
+            says = f"order must be {self.order_form}{hint}"
+            raise InvalidRequestError(says, RefusalCode.MALFORMED_ORDER, "/order")
         return text
 
     def check_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +144,8 @@ class Provider(ABC, Generic[A]):
         try:
             checked = self.params_model.model_validate(dict(params))
         except ValidationError as error:
-            raise InvalidRequestError(f"params: {explain(error)}") from None
+            says, (code, param) = f"params: {explain(error)}", code_of(error)
+            raise InvalidRequestError(says, code, f"/params{param}") from None
         return checked.model_dump(exclude_unset=True)
 
     def overlap(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

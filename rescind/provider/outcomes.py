@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from rescind.provider.refusal_codes import RefusalCode
+
 
 class Outcome(StrEnum):
     """What one reply says of one order. A closed set: unknown words are ``UNKNOWN``."""
@@ -137,4 +139,17 @@ class ContradictoryReplyError(UnreadableReplyError):
 
 
 class InvalidRequestError(ValueError):
-    """A job that can never be sent; the message is for the producer that sent it."""
+    """A job that can never be sent; the message is for the producer that sent it.
+
+    ``code`` says the same to a program. ``param`` is a JSON pointer to the wrong value
+    in the entry; it is empty if that is the whole entry.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        code: RefusalCode = RefusalCode.INVALID_VALUE,
+        param: str = "",
+    ) -> None:
+        super().__init__(sentence)
+        self.code, self.param = code, param

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rescind.provider.refusal_codes import RefusalCode, pointer
 from rescind.provider.text import field_name
 
 
@@ -30,6 +31,23 @@ def explain_each(error: ValidationError) -> dict[str, str]:
         where = str(item["loc"][0]) if item["loc"] else ""
         found.setdefault(where, _explain_one(dict(item)))
     return found
+
+
+_CODES = {
+    "missing": RefusalCode.MISSING,
+    "extra_forbidden": RefusalCode.UNKNOWN_FIELD,
+}
+
+
+def code_of(error: ValidationError) -> tuple[RefusalCode, str]:
+    """The code of the first fault, and a JSON pointer to it within the model."""
+    first = error.errors(include_input=False)[0]
+    code = _CODES.get(first["type"], RefusalCode.INVALID_VALUE)
+    where = first["loc"]
+    if code is RefusalCode.UNKNOWN_FIELD and field_name(where[-1]) != where[-1]:
+        # The name may be personal data: the pointer leads to the object that has it.
+        where = where[:-1]
+    return code, pointer(where)
 
 
 _KINDS = {

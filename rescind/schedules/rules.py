@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
 
+from rescind.config.path_ownership import NotOursError, check_ours
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.validation_errors import explain
 from rescind.schedules.feed import FeedSource
@@ -84,7 +85,10 @@ class Schedules:
 def load_schedules(path: Path) -> Schedules:
     """Read the schedules file. Never raises: ``fault`` and ``faults`` say why not."""
     try:
+        check_ours(path)
         document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except NotOursError as error:
+        return _unusable(str(error))
     except FileNotFoundError:
         return Schedules(missing=True)
     except OSError as error:

@@ -20,6 +20,7 @@ from rescind.config.access_tokens import (
     rate_of,
 )
 from rescind.config.home import RUNNING, Running, make_private_folder, write_running
+from rescind.config.path_ownership import check_ours
 from rescind.config.settings import CONCURRENCY, Settings
 from rescind.system.embedded_redis import EmbeddedRedis, listens
 from rescind.system.port_choice import Wanted
@@ -196,6 +197,7 @@ def _reached_by(host: str) -> str:
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
     """Allow one system in a folder; ``UpError`` names the other system's process."""
+    check_ours(home / "up.lock")
     with (home / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

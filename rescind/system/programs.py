@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from rescind.config.home import absolute
 from rescind.config.settings import Settings
 from rescind.system.supervisor import Program
 
@@ -27,6 +28,7 @@ def environment(chosen: Settings, redis_url: str, concurrency: int) -> dict[str,
         "RESCIND_DATABASE_URL": chosen.database,
         "RESCIND_SEAL_KEY": chosen.seal_keys(),
         "RESCIND_API_TOKENS": _shown(chosen.api_tokens),
+        "RESCIND_API_TOKENS_FILE": absolute(chosen.api_tokens_file),
         "RESCIND_API_HOST": chosen.api_host,
         "RESCIND_API_RATE": chosen.api_rate,
         "RESCIND_API_ENTRY_RATE": chosen.api_entry_rate,

@@ -12,6 +12,8 @@ from types import FrameType
 
 from rescind.config.access_tokens import OWN_TOKEN
 from rescind.config.accounts import Accounts, load_accounts
+from rescind.config.home import make_private_folder
+from rescind.config.path_ownership import check_ours
 from rescind.config.settings import (
     CONCURRENCY,
     Settings,
@@ -92,7 +94,8 @@ def _saying(home: Path, *, quiet: bool) -> Iterator[Say]:
     if not quiet:
         yield Lines(sys.stderr)
         return
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(home)
+    check_ours(home / LOG)
     with (home / LOG).open("a", encoding="utf-8") as log:
         yield Lines(log)
 
@@ -152,7 +155,9 @@ def _scheduled(chosen: Settings) -> str:
 
 
 def _where_the_token_is(system: System) -> str:
-    listed = system.settings.api_tokens
+    listed, file = system.settings.api_tokens, system.settings.api_tokens_file
+    if file is not None:
+        return f"to sign in to the dashboard: one of the tokens in {file}"
     if listed is not None and listed.get_secret_value().strip():
         return "to sign in to the dashboard: one of RESCIND_API_TOKENS"
     return f"to sign in to the dashboard: {system.home / OWN_TOKEN}"

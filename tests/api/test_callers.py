@@ -18,6 +18,7 @@ NEEDS = {
     ("DELETE", "/v1/cancellations/notpanel/default/x"): "submit or operate",
     ("GET", "/v1/groups/x"): "read",
     ("GET", "/v1/webhooks"): "read",
+    ("GET", "/v1/actions"): "read",
     ("GET", "/v1/lanes"): "read",
     ("GET", "/v1/lanes/notpanel/default"): "read",
     ("POST", "/v1/lanes/notpanel/default/hold"): "operate",

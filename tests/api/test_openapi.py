@@ -11,30 +11,19 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from limits import parse
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    ignored_auth,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
+from schemathesis.checks import CHECKS as CHECKS_OF_ALL
+from schemathesis.checks import load_all_checks, not_a_server_error
 
 from providers.registry import PROVIDERS
 from rescind.api import wrong_tokens
 from rescind.intake.validation import FIELDS
+from rescind.ledger.states import FINAL
 from tests.api.conftest import EVERYTHING, ApiServer
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    ignored_auth,
-    unsupported_method,
-]
+load_all_checks()
+STATEFUL = {"use_after_free", "ensure_resource_availability"}
+"""Checks of several requests, which `schemathesis run` makes: see docs/http.md."""
+CHECKS = [one for one in CHECKS_OF_ALL.get_all() if one.__name__ not in STATEFUL]
 
 
 EXAMPLES = settings(
@@ -125,6 +114,47 @@ def test_the_document_and_the_validation_agree_on_cancellations(
     schema = {**document, "$ref": "#/components/schemas/Cancellation"}
     assert jsonschema_rs.is_valid(schema, entry) is good
     assert api.submit(entry).status_code == (202 if good else 422)
+
+
+def test_the_document_describes_every_webhook(api: ApiServer) -> None:
+    document = api.get("/openapi.json", token=None).json()
+    assert document["openapi"].startswith("3.1")
+    assert set(document["webhooks"]) == {f"cancellation.{state}" for state in FINAL}
+    record = dict.fromkeys(document["components"]["schemas"]["Record"]["properties"])
+    whole: dict[str, Any] = {
+        **record,
+        "id": "1",
+        "provider": "notpanel",
+        "account": "default",
+        "order": "o",
+        "key": "o",
+        "params": {},
+        "metadata": {},
+        "attempts": 1,
+        "polls": 0,
+        "state": "cancelled",
+        "reason": "confirmed",
+        "created_at": "2026-11-20T18:09:00.123Z",
+        "updated_at": "2026-11-20T18:09:00.123Z",
+    }
+    sent = {
+        "type": "cancellation.cancelled",
+        "timestamp": "2026-11-20T18:09:00.123Z",
+        "data": whole,
+    }
+    body = document["webhooks"]["cancellation.cancelled"]["post"]["requestBody"]
+    schema = {**document, **body["content"]["application/json"]["schema"]}
+    assert jsonschema_rs.is_valid(schema, sent)
+    assert not jsonschema_rs.is_valid(schema, {**sent, "type": "cancellation.failed"})
+
+
+def test_every_example_of_the_document_is_accepted(api: ApiServer) -> None:
+    document = api.get("/openapi.json", token=None).json()
+    submission = document["paths"]["/v1/cancellations"]["post"]["requestBody"]
+    for example in submission["content"]["application/json"]["examples"].values():
+        answer = api.post("/v1/cancellations", json=example["value"])
+        assert answer.status_code == 202
+        assert answer.json().get("counts", {}).get("refused", 0) == 0
 
 
 def test_every_field_of_an_entry_is_described(api: ApiServer) -> None:

@@ -91,7 +91,7 @@ def test_no_repr_shows_a_token(tmp_path: Path) -> None:
         (f"shop:read:{ONE[:-1]}", "at least 16 characters"),
         # A header would change these characters.
         (f"shop:read:{ONE}é", "all of them ASCII"),
-        (f"a:read:{ONE},a:read:{TWO}", "have the same name"),
+        (f"a:read:{ONE},a:submit:{TWO}", "this name stands there already"),
         (f"a:read:{ONE},b:read:{ONE}", "have the same token"),
     ],
 )

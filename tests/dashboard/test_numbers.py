@@ -21,6 +21,7 @@ from rescind.dashboard.list_pages import read_page
 from rescind.dashboard.listing_filter import listing_of
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.sessions import Sessions
+from rescind.ledger.access_limits import EVERYTHING
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.reading.counter_totals import totals
@@ -95,7 +96,7 @@ def standing(engine: Engine) -> Standing:
 
 
 def listed(engine: Engine, state: str, **fields: str) -> int:
-    wanted = listing_of(utc_now(), [state], **fields)
+    wanted = listing_of(utc_now(), EVERYTHING, [state], **fields)
     with reading(engine) as connection:
         return len(read_page(connection, wanted, "", 500).rows)
 

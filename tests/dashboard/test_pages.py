@@ -36,7 +36,7 @@ from tests.dashboard.stage import (
     take_in,
     utc_now,
 )
-from tests.ledger.build import BY, progress
+from tests.ledger.build import BY, add, progress
 
 FAILED = (State.FAILED, Reason.UNRESOLVED)
 LIST = "/desk/cancellations"
@@ -126,7 +126,7 @@ def test_other_trouble_is_shown_with_its_command(
     said = reader.get("/").text
     tile = '<a href="/desk/undelivered"><b>1</b> notification to your systems failed'
     assert tile in said
-    assert 'nightly &amp; co</bdi></b> held: <a href="/desk/schedules">' in said
+    assert '<bdi>nightly &amp; co</bdi></b> held: <a href="/desk/schedules">' in said
     assert "mended" not in said
     assert "Nothing has failed, and" not in said
 
@@ -445,3 +445,40 @@ def test_the_last_page_of_groups_leads_no_further(
     said = reader.get("/desk/groups").text
     assert "nightly" in said
     assert "Next ones" not in said
+
+
+# --- answers that say why -----------------------------------------------------------
+
+
+def test_a_wrong_filter_replaces_the_list_and_says_why(reader: Visitor) -> None:
+    """A script that shows only a part of the page must not keep the former list."""
+    asked = {"HX-Request": "true", "HX-Target": "found"}
+    said = reader.get(f"{LIST}?since=30.11.2026", **asked)
+    assert said.status_code == 200
+    assert said.text.startswith('<div id="found"><p class="note bad" role="alert">')
+    assert reader.get(f"{LIST}?since=30.11.2026").status_code == 422
+
+
+def test_an_order_on_a_held_lane_says_who_holds_it(
+    reader: Visitor, operator: Visitor, ledger: Engine
+) -> None:
+    one = add(ledger, order="ord_1", lane=PANEL)
+    assert "is held by" not in reader.get(f"/desk/cancellations/{one}").text
+    operator.send("/desk/lanes/hold", lane="notpanel/default")
+    said = reader.get(f"/desk/cancellations/{one}").text
+    assert "Its lane notpanel/default is held by token:ann: no call is made." in said
+
+
+def test_the_overview_counts_what_was_not_cancelled(
+    reader: Visitor, ledger: Engine
+) -> None:
+    assert "not cancelled" not in reader.get("/").text
+    now = utc_now()
+    for order, state, reason in (
+        ("ord_1", State.REJECTED, Reason.NOT_FOUND),
+        ("ord_2", State.EXPIRED, Reason.DEADLINE_PASSED),
+    ):
+        end(ledger, PANEL, order, state, reason, at=now)
+    said = reader.get("/").text
+    assert "2 orders were not cancelled" in said
+    assert "state=rejected&amp;state=expired" in said

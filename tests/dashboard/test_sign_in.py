@@ -13,8 +13,8 @@ from sqlalchemy import select
 from rescind.config.access_tokens import Access, access
 from rescind.config.settings import Settings
 from rescind.dashboard import sessions
-from rescind.dashboard.page_guard import COOKIE
 from rescind.dashboard.security_headers import HEADERS
+from rescind.dashboard.session_cookies import COOKIE
 from rescind.dashboard.sessions import LASTS, Sessions
 from rescind.dashboard.sign_in import FAILURES
 from rescind.ledger.seal import Seal, SealError, new_key

@@ -20,7 +20,7 @@ PLAIN = {"Rescind", "HTTP", "ms", "UTC", "CSV", "API"}
 """Words that are the same in every language."""
 SHOWN_BY = {
     *("RefusedError", "InvalidRequestError", "FieldError", "FileError"),
-    *("OpenIdError", "Question", "Nothing", "Result", "_trouble"),
+    *("OpenIdError", "Question", "Nothing", "Result", "trouble"),
 }
 """What is called with texts that are shown."""
 SAMPLE = re.compile(r"https?://\S+|[\dT:+h.-]+")

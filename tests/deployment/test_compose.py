@@ -54,9 +54,16 @@ def test_no_port_is_published_beyond_this_machine() -> None:
 def test_no_secret_has_a_default() -> None:
     asked = REFERENCE.findall(COMPOSE_TEXT)
     found = {name: operator for name, operator, _ in asked}
+    # Without OpenID Connect, these six are not set.
+    openid = (
+        *("PUBLIC_URL", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"),
+        *("OIDC_CLAIM", "OIDC_ROLES"),
+    )
+    defaults = {name: value for name, _, value in asked}
+    assert {defaults[f"RESCIND_{name}"] for name in openid} == {""}
     settings = (
         *("RETENTION", "REFUSED_RETENTION", "API_RATE", "API_ENTRY_RATE"),
-        *("SCHEDULES", "LOG_FORMAT", "UID"),
+        *("SCHEDULES", "LOG_FORMAT", "UID", "API_TOKENS_FILE", *openid),
     )
     for plain in settings:
         assert found.pop(f"RESCIND_{plain}") == ":-"

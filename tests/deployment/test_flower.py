@@ -123,6 +123,24 @@ def test_flower_reports_the_fault_and_ends(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_flower_reads_no_history_that_another_user_may_have_written(
+    tmp_path: Path,
+) -> None:
+    # Flower runs code that such a file contains.
+    home = tmp_path / "shared"
+    home.mkdir()
+    home.chmod(0o1777)
+    (home / "flower.db").touch()
+    (home / "flower.db").chmod(0o666)
+    env = environment(tmp_path, RESCIND_REDIS_URL=NOWHERE, RESCIND_HOME=str(home))
+    ended = subprocess.run(
+        FLOWER, cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "flower.db can be written by everybody" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_flower_keeps_to_this_machine_by_default(
     tmp_path: Path, valkey_url: str
 ) -> None:

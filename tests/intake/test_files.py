@@ -83,6 +83,10 @@ WHOLE_FILES: dict[str, tuple[str | bytes, str]] = {
     "one column missing": ("provider,id\nx,1\n", "lacks order"),
     "a column unknown": ("provider,order,oder\nx,1,2\n", "no such column: 'oder'"),
     "a param without name": ("provider,order,param.\nx,1,2\n", "no such column"),
+    "a param's own name": (
+        "provider,order,reason_id\nx,1,2\n",
+        "did you mean param.reason_id?",
+    ),
     "a column twice": ("provider,order,order\nx,1,2\n", "names order twice"),
     "a broken header": ('provider,"order\nx,1\n', "lacks order|cannot be read as CSV"),
     "an array": ('[{"provider": "x"}]', "write one object on each line"),

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select, update
 from rescind.browse import browsing
 from rescind.browse.browse_ranges import BY_STATE, Wanted, first_id, time_of_id
 from rescind.browse.browsing import Found, Place, Sort, browse
+from rescind.ledger.access_limits import EVERYTHING, Limit, Limits
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
@@ -19,6 +20,16 @@ from tests.ledger.build import REASONS, add
 from tests.ledger.filled import GROUPS, ON_ONE_LEDGER, One, fill, ones
 
 C = CANCELLATION.c
+LIMITS = st.just(EVERYTHING) | st.lists(
+    st.builds(
+        Limit,
+        st.sampled_from(["*", "akinon", "ithink"]),
+        st.sampled_from(["*", "a", "b*"]),
+        st.sampled_from([None, "*", *(g for g in GROUPS if g)]),
+    ),
+    min_size=1,
+    max_size=2,
+).map(lambda some: Limits(tuple(some)))
 
 
 def spread(engine: Engine, kept: list[tuple[str, One]]) -> None:
@@ -50,6 +61,7 @@ def fits(row: Any, wanted: Wanted, sort: Sort) -> bool:
         and wanted.account in (None, row.account)
         and wanted.group in (None, row.group_name)
         and wanted.reason in (None, row.reason)
+        and wanted.within.allows(row.provider, row.account, row.group_name)
         and low
         and high
     )
@@ -75,6 +87,7 @@ def all_pages(engine: Engine, wanted: Wanted, sort: Sort, limit: int) -> list[Fo
     reason=st.sampled_from([None, *map(str, REASONS.values())]),
     period=st.tuples(st.none() | st.integers(0, 3), st.none() | st.integers(1, 5)),
     sort=st.sampled_from(Sort),
+    within=LIMITS,
     limit=st.integers(1, 6),
     most_lanes=st.sampled_from([1, 200]),
     least=st.integers(1, 4),
@@ -90,6 +103,7 @@ def test_the_pages_of_a_list_equal_a_read_of_every_row(
     reason: str | None,
     period: tuple[int | None, int | None],
     sort: Sort,
+    within: Limits,
     limit: int,
     most_lanes: int,
     least: int,
@@ -103,7 +117,7 @@ def test_the_pages_of_a_list_equal_a_read_of_every_row(
     if sort in (Sort.NEWEST, Sort.OLDEST) and rows:
         first = min(time_of_id(row.id) or 0 for row in rows)
         period = tuple(None if one is None else first + one for one in period)  # type: ignore[assignment]
-    wanted = Wanted([str(s) for s in states], *lane, group, reason, *period)
+    wanted = Wanted([str(s) for s in states], *lane, group, reason, *period, within)
     fitting = [row for row in rows if fits(row, wanted, sort)]
     fitting.sort(key=lambda row: key_of(row, sort), reverse=sort.falls)
     pages = all_pages(engine, wanted, sort, limit)

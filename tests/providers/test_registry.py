@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from providers.registry import LEAST_DOUBT, PROVIDERS, check_policy
+from providers.registry import LEAST_DOUBT, PROVIDERS, check_policy, provider_named
 from rescind.provider.interface import Provider
+from rescind.provider.outcomes import InvalidRequestError
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: one.name)
@@ -21,3 +22,17 @@ def test_a_policy_must_not_believe_a_reading_at_once(
     monkeypatch.setattr(type(provider), "policy", policy)
     with pytest.raises(ValueError, match=f"{provider.name}: active_trusted_after"):
         check_policy(provider)
+
+
+@pytest.mark.parametrize("written", ["Ithink", "ithnk", "İTHINK", "i-think"])
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
+    written: str,
+) -> None:
+    with pytest.raises(InvalidRequestError, match="did you mean ithink"):
+        provider_named(written)
+
+
+@pytest.mark.parametrize("written", ["nobody", "", None, "x" * 50, ["ithink"]])
+def test_another_name_is_answered_with_the_known_ones(written: object) -> None:
+    with pytest.raises(InvalidRequestError, match=r"notpanel$"):
+        provider_named(written)

@@ -28,12 +28,13 @@ from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Operator,
-    Reader,
+    LimitedOperator,
+    LimitedReader,
     RefusedError,
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
+from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _
 from rescind.operations import actions
 from rescind.operations.actions import UnknownError
@@ -44,40 +45,41 @@ LANES = "/desk/lanes"
 
 
 @router.get(LANES)
-def lanes(request: Request, dashboard: TheDashboard, who: Reader) -> Response:
+def lanes(request: Request, dashboard: TheDashboard, who: LimitedReader) -> Response:
     """All lanes with boxes to tick, by provider."""
-    del who
     now = dashboard.now()
     by_provider: dict[str, list[LaneView]] = {}
-    for one in _views(dashboard):
+    for one in _views(dashboard, who):
         by_provider.setdefault(one.lane[0], []).append(one)
     return page(request, "lanes.html", by_provider=by_provider, moment=now)
 
 
-def _views(dashboard: Dashboard) -> list[LaneView]:
-    return actions.lanes(dashboard.engine, dashboard.accounts, dashboard.now())
+def _views(dashboard: Dashboard, who: Session) -> list[LaneView]:
+    """The lanes that are wholly within the limits of the session."""
+    known = (dashboard.engine, dashboard.accounts, dashboard.now())
+    return actions.lanes(*known, within=who.limits)
 
 
 def _add(action: LaneAction) -> None:
     def asking(
         request: Request,
         dashboard: TheDashboard,
-        who: Reader,
+        who: LimitedReader,
         lane: Annotated[list[str], Query()] = [],  # noqa: B006  (FastAPI copies it)
         provider: str = "",
     ) -> Response:
-        del who
-        return ask(request, _confirmation(action, dashboard, lane, provider))
+        names = _selected(dashboard, who, lane, provider)
+        return ask(request, _confirmation(action, dashboard, who, names))
 
     def doing(
         request: Request,
         dashboard: TheDashboard,
-        who: Operator,
+        who: LimitedOperator,
         lane: Texts = [],  # noqa: B006
         provider: Text = "",
     ) -> Response:
-        names = _selected(dashboard, lane, provider)
-        return _do(request, dashboard, action, names, who.actor)
+        names = _selected(dashboard, who, lane, provider)
+        return _do(request, dashboard, action, names, who)
 
     router.get(f"{LANES}/{action.name}")(asking)
     router.post(f"{LANES}/{action.name}")(doing)
@@ -87,9 +89,11 @@ for _action in LANE_ACTIONS:
     _add(_action)
 
 
-def _selected(dashboard: Dashboard, names: Sequence[str], provider: str) -> list[str]:
+def _selected(
+    dashboard: Dashboard, who: Session, names: Sequence[str], provider: str
+) -> list[str]:
     """The lanes' names: the given ones, and all of the provider's."""
-    all_of = [v.name for v in _views(dashboard) if v.lane[0] == provider]
+    all_of = [v.name for v in _views(dashboard, who) if v.lane[0] == provider]
     return list(dict.fromkeys([*names, *all_of]))
 
 
@@ -105,9 +109,9 @@ class _Seen:
 
 
 def _confirmation(
-    action: LaneAction, dashboard: Dashboard, names: Sequence[str], provider: str
+    action: LaneAction, dashboard: Dashboard, who: Session, names: Sequence[str]
 ) -> Confirmation | Nothing:
-    seen = _seen(action, dashboard, _selected(dashboard, names, provider))
+    seen = _seen(action, dashboard, who, names)
     if not seen.able:
         why = "" if seen.unable else _("Tick at least one lane.")
         return Nothing(action.nothing(), why, LANES, seen.unable)
@@ -122,11 +126,13 @@ def _confirmation(
     )
 
 
-def _seen(action: LaneAction, dashboard: Dashboard, names: Sequence[str]) -> _Seen:
+def _seen(
+    action: LaneAction, dashboard: Dashboard, who: Session, names: Sequence[str]
+) -> _Seen:
     now = dashboard.now()
     able, unable = [], []
     for name in names:
-        view = _view(dashboard, name)
+        view = _view(dashboard, who, name)
         why = action.why_not(view, now)
         if why is None:
             able.append(view)
@@ -135,13 +141,12 @@ def _seen(action: LaneAction, dashboard: Dashboard, names: Sequence[str]) -> _Se
     return _Seen(able, unable)
 
 
-def _view(dashboard: Dashboard, name: str) -> LaneView:
+def _view(dashboard: Dashboard, who: Session, name: str) -> LaneView:
+    known = (dashboard.engine, dashboard.accounts)
     try:
-        return actions.lane(
-            dashboard.engine, dashboard.accounts, _named(name), dashboard.now()
-        )
+        return actions.lane(*known, _named(name, who), dashboard.now())
     except UnknownError as error:
-        raise RefusedError(str(error), 404) from None
+        raise RefusedError(_unknown(error, who), 404) from None
 
 
 def _waiting(lane: LaneView) -> str:
@@ -155,9 +160,17 @@ def _waiting(lane: LaneView) -> str:
     return ", ".join(counts) or _("nothing waits")
 
 
-def _named(lane: str) -> Lane:
+def _named(lane: str, who: Session) -> Lane:
+    """The lane; raises ``UnknownError`` if it is not wholly within the limits."""
     provider, _slash, account = lane.partition("/")
+    if not who.limits.allows_lane(provider, account):
+        raise UnknownError("", "no-such-lane")
     return provider, account
+
+
+def _unknown(error: UnknownError, who: Session) -> str:
+    # The error's own text names all lanes.
+    return str(error) if who.limits.unlimited else _("There is no such lane.")
 
 
 # --- the change -----------------------------------------------------------------------
@@ -168,22 +181,24 @@ def _do(
     dashboard: Dashboard,
     action: LaneAction,
     names: Sequence[str],
-    by: str,
+    who: Session,
 ) -> Response:
     done: list[str] = []
     refused: list[str] = []
     for name in names:
         try:
-            action.change(dashboard, _named(name), by)
+            action.change(dashboard, _named(name, who), who.actor)
             done.append(name)
         except UnknownError as error:
-            refused.append(str(error))
+            refused.append(_unknown(error, who))
     if not done:
         why = refused[0] if refused else _("there is no lane: tick at least one")
         raise RefusedError(why, 404)
     if len(names) == 1:
         query = urlencode({"done": action.done, "lane": names[0]})
-        return RedirectResponse(f"{OVERVIEW}?{query}", 303)
+        # A limited session has no overview.
+        where = OVERVIEW if who.limits.unlimited else LANES
+        return RedirectResponse(f"{where}?{query}", 303)
     title = action.said(len(done))
     listed = ", ".join(done)
     words = _("Others were not changed:")

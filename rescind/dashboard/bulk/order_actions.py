@@ -29,7 +29,7 @@ from rescind.dashboard.bulk.withdraw_action import Withdraw
 from rescind.dashboard.formatting import number_of
 from rescind.dashboard.forms import deadline_of
 from rescind.dashboard.page_context import Dashboard
-from rescind.dashboard.page_guard import DashboardRoute, Operator, TheDashboard
+from rescind.dashboard.page_guard import DashboardRoute, LimitedOperator, TheDashboard
 from rescind.dashboard.selection import MOST, Selection, TheSelection
 from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.reading.queries import rows_of, stamp
@@ -51,7 +51,10 @@ def actions_on(
 
 def _add(action: OrderAction) -> None:
     def asking(
-        request: Request, dashboard: TheDashboard, who: Operator, selected: TheSelection
+        request: Request,
+        dashboard: TheDashboard,
+        who: LimitedOperator,
+        selected: TheSelection,
     ) -> Response:
         del who
         return ask(request, _confirmation(action, dashboard, selected))
@@ -59,7 +62,7 @@ def _add(action: OrderAction) -> None:
     def doing(
         request: Request,
         dashboard: TheDashboard,
-        who: Operator,
+        who: LimitedOperator,
         selected: TheSelection,
         deadline: Annotated[str, Form()] = "",
     ) -> Response:

@@ -13,9 +13,9 @@ from rescind.config.access_tokens import Scope
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Reader,
+    LimitedReader,
+    LimitedSubmitter,
     RefusedError,
-    Submitter,
     TheDashboard,
     check_form,
 )
@@ -40,14 +40,14 @@ router = APIRouter(route_class=DashboardRoute)
 
 
 @upload_router.post("/desk/submit/file")
-def upload(request: Request, dashboard: TheDashboard, who: Reader) -> Response:
+def upload(request: Request, dashboard: TheDashboard, who: LimitedReader) -> Response:
     """Read the file and keep its rows; the preview shows them."""
     sent: Upload = request.state.upload
     check_form(request, who, sent.fields.get("form_key", ""), Scope.SUBMIT)
     try:
         found = _read(sent)
     except FileError as error:
-        return show_forms(request, dashboard, 422, file_wrong=str(error))
+        return show_forms(request, dashboard, who, 422, file_wrong=str(error))
     id_ = secrets.token_urlsafe(12)
     rows = [[row.line, row.entry, row.wrong] for row in found.rows]
     kept = {"name": found.name, "turkish": found.turkish, "rows": rows}
@@ -68,7 +68,7 @@ def _read(sent: Upload) -> ReadFile:
 def preview(
     request: Request,
     dashboard: TheDashboard,
-    who: Reader,
+    who: LimitedReader,
     id: str,  # noqa: A002
     show: str = "",
     after: int = 0,
@@ -77,7 +77,7 @@ def preview(
     kept = KeptUploads(dashboard, who).get("preview", id)
     if kept is None:
         raise _gone()
-    judged = judge(dashboard, _rows(kept), dashboard.now())
+    judged = judge(dashboard, _rows(kept), dashboard.now(), who.limits)
     chosen = [one for one in judged if not show or one.verdict == show]
     start = max(0, after)
     return page(
@@ -110,7 +110,7 @@ def _gone() -> RefusedError:
 @router.post("/desk/submit/file/now")
 def submit(
     dashboard: TheDashboard,
-    who: Submitter,
+    who: LimitedSubmitter,
     id: Annotated[str, Form()] = "",  # noqa: A002
 ) -> Response:
     """Submit what the preview showed. A repetition leads to the same result."""
@@ -125,14 +125,14 @@ def _submit_kept(dashboard: Dashboard, who: Session, id_: str) -> None:
     kept = uploads.get("preview", id_)
     if kept is None:
         raise _gone()
-    results = submit_rows(dashboard, _rows(kept), dashboard.now(), who.actor)
+    results = submit_rows(dashboard, _rows(kept), dashboard.now(), who)
     uploads.put("result", id_, {"name": kept["name"], "results": results})
 
 
 @router.get("/desk/submit/result/{id}.csv")
 def result_file(
     dashboard: TheDashboard,
-    who: Reader,
+    who: LimitedReader,
     id: str,  # noqa: A002
 ) -> Response:
     kept = _result(dashboard, who, id)
@@ -145,7 +145,7 @@ def result_file(
 def result(
     request: Request,
     dashboard: TheDashboard,
-    who: Reader,
+    who: LimitedReader,
     id: str,  # noqa: A002
     after: int = 0,
 ) -> Response:

@@ -8,8 +8,10 @@ from typing import Any
 
 from rescind.dashboard.csv_export import BOM, as_csv, cell
 from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.file_verdicts import AT_ONCE, Judged, Verdict, judge
 from rescind.intake.files.file_rows import Row
+from rescind.intake.limited_entries import limited
 from rescind.intake.submissions import Taken, lanes_to_notify, take_in
 
 COLUMNS = ("line", "provider", "account", "order", "id", "receipt", "state", "wrong")
@@ -26,16 +28,16 @@ Result = dict[str, Any]
 
 
 def submit_rows(
-    dashboard: Dashboard, rows: Sequence[Row], now: datetime, by: str
+    dashboard: Dashboard, rows: Sequence[Row], now: datetime, who: Session
 ) -> list[Result]:
     """Submit the valid new rows; gives the result of every row, in order.
 
     Nothing of the other rows is written to the ledger. After an error, the rows that
     were accepted stay accepted, and submitting the file again changes nothing of them.
     """
-    judged = judge(dashboard, rows, now)
+    judged = judge(dashboard, rows, now, who.limits)
     new = [one for one in judged if one.verdict is Verdict.NEW]
-    taken = iter(list(_taken(dashboard, new, now, by)))
+    taken = iter(list(_taken(dashboard, new, now, who)))
     return [
         _accepted(one, next(taken)) if one.verdict is Verdict.NEW else _left_out(one)
         for one in judged
@@ -43,13 +45,14 @@ def submit_rows(
 
 
 def _taken(
-    dashboard: Dashboard, new: Sequence[Judged], now: datetime, by: str
+    dashboard: Dashboard, new: Sequence[Judged], now: datetime, who: Session
 ) -> Iterator[Taken]:
     context = dashboard.context
     for start in range(0, len(new), AT_ONCE):
-        entries = [one.entry for one in new[start : start + AT_ONCE]]
+        some = [one.entry for one in new[start : start + AT_ONCE]]
+        entries = limited(some, who.limits)
         known = (dashboard.engine, dashboard.accounts, context.seal)
-        taken = take_in(*known, entries, now, context.callbacks, by=by)
+        taken = take_in(*known, entries, now, context.callbacks, by=who.actor)
         dashboard.notify({"cancel": lanes_to_notify(taken)})
         yield from taken
 

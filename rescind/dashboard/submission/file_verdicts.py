@@ -12,9 +12,11 @@ from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.submission.single_form import has_passed
 from rescind.dashboard.translation import _
 from rescind.intake.files.file_rows import Row
+from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
 from rescind.intake.repeats import remark
 from rescind.intake.submissions import Receipt, Taken
+from rescind.ledger.access_limits import Limits
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import plain_text, storable
@@ -57,12 +59,17 @@ class Judged:
         return storable(plain_text(value) or "")[:LONGEST]
 
 
-def judge(dashboard: Dashboard, rows: Sequence[Row], now: datetime) -> list[Judged]:
-    """The verdict on each row; writes nothing. May raise ``SealError``."""
+def judge(
+    dashboard: Dashboard, rows: Sequence[Row], now: datetime, within: Limits
+) -> list[Judged]:
+    """The verdict on each row for a session with these limits; writes nothing.
+
+    May raise ``SealError``.
+    """
     readable = [row for row in rows if row.wrong is None]
     context = dashboard.context
     known = (dashboard.engine, dashboard.accounts, context.seal)
-    entries = [row.entry for row in readable]
+    entries = limited([row.entry for row in readable], within)
     taken = preview(*known, entries, now, context.callbacks)
     states = _states(dashboard, taken)
     found = dict(zip([row.line for row in readable], taken, strict=True))

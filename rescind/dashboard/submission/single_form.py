@@ -22,6 +22,7 @@ from rescind.dashboard.submission.param_fields import (
 )
 from rescind.dashboard.translation import _
 from rescind.intake.validation import FIELDS, check
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
 
@@ -37,6 +38,8 @@ class SingleForm:
     written: Mapping[str, str] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
     """A sentence for each wrong field, by its name; by ``""`` for the whole form."""
+    within: Limits = EVERYTHING
+    """The limits of the session that fills it in."""
 
     @property
     def provider(self) -> Provider[Any]:
@@ -90,7 +93,7 @@ class SingleForm:
         left = dict(entry)
         while True:
             try:
-                check(left, accounts, now)
+                check(left, accounts, now, within=self.within)
                 break
             except InvalidRequestError as error:
                 where = _field_of(str(error))

@@ -14,33 +14,37 @@ from rescind.config.accounts import Accounts, Lane
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
-    Reader,
+    LimitedReader,
+    LimitedSubmitter,
     RefusedError,
-    Submitter,
     TheDashboard,
     check_scope,
 )
 from rescind.dashboard.rendering import page
+from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.param_fields import PREFIX
 from rescind.dashboard.submission.single_form import SingleForm
 from rescind.dashboard.translation import _
+from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
 from rescind.intake.submissions import Receipt, take_in
+from rescind.ledger.access_limits import Limits
 
 router = APIRouter(route_class=DashboardRoute)
 
 
 @router.get("/desk/submit")
 def forms(
-    request: Request, dashboard: TheDashboard, who: Reader, lane: str = ""
+    request: Request, dashboard: TheDashboard, who: LimitedReader, lane: str = ""
 ) -> Response:
     check_scope(who, Scope.SUBMIT)
-    return show_forms(request, dashboard, written={"lane": lane})
+    return show_forms(request, dashboard, who, written={"lane": lane})
 
 
 def show_forms(
     request: Request,
     dashboard: Dashboard,
+    who: Session,
     status: int = 200,
     *,
     written: Mapping[str, str] | None = None,
@@ -48,9 +52,10 @@ def show_forms(
     file_wrong: str = "",
 ) -> Response:
     """The page with both forms, filled in as before if something was wrong."""
-    lanes = _lanes(dashboard.accounts)
+    lanes = _lanes(dashboard.accounts, who.limits)
     if form is None and lanes:
-        form = SingleForm(_chosen(lanes, (written or {}).get("lane", "")))
+        lane = _chosen(lanes, (written or {}).get("lane", ""))
+        form = SingleForm(lane, within=who.limits)
     return page(
         request,
         "submit.html",
@@ -62,8 +67,9 @@ def show_forms(
     )
 
 
-def _lanes(accounts: Accounts) -> list[Lane]:
-    return sorted(lane for lane in accounts.lanes if lane[0] in BY_NAME)
+def _lanes(accounts: Accounts, within: Limits) -> list[Lane]:
+    known = (lane for lane in accounts.lanes if lane[0] in BY_NAME)
+    return sorted(lane for lane in known if within.touches(*lane))
 
 
 def _chosen(lanes: list[Lane], name: str) -> Lane:
@@ -71,38 +77,39 @@ def _chosen(lanes: list[Lane], name: str) -> Lane:
     return (provider, account) if (provider, account) in lanes else lanes[0]
 
 
-def _known(accounts: Accounts, name: str) -> Lane:
+def _known(accounts: Accounts, name: str, within: Limits) -> Lane:
     provider, _slash, account = name.partition("/")
-    if (provider, account) not in _lanes(accounts):
+    if (provider, account) not in _lanes(accounts, within):
         raise RefusedError(_("There is no such account: nothing was submitted."), 422)
     return provider, account
 
 
 @router.post("/desk/submit/one")
 async def submit_one(
-    request: Request, dashboard: TheDashboard, who: Submitter
+    request: Request, dashboard: TheDashboard, who: LimitedSubmitter
 ) -> Response:
     """Submit one cancellation; with a wrong field, show the form again."""
     sent = await request.form()
     written = {name: value for name, value in sent.items() if isinstance(value, str)}
-    return await run_in_threadpool(_submit, request, dashboard, written, who.actor)
+    return await run_in_threadpool(_submit, request, dashboard, written, who)
 
 
 def _submit(
-    request: Request, dashboard: Dashboard, written: Mapping[str, str], by: str
+    request: Request, dashboard: Dashboard, written: Mapping[str, str], who: Session
 ) -> Response:
-    form = SingleForm(_known(dashboard.accounts, written.get("lane", "")), written)
+    lane = _known(dashboard.accounts, written.get("lane", ""), who.limits)
+    form = SingleForm(lane, written, within=who.limits)
     now, context = dashboard.now(), dashboard.context
-    entry = form.entry(dashboard.accounts, now)
-    known = (dashboard.engine, dashboard.accounts, context.seal, [entry], now)
+    entries = limited([form.entry(dashboard.accounts, now)], who.limits)
+    known = (dashboard.engine, dashboard.accounts, context.seal, entries, now)
     if not form.wrong:
         # A key that stands for something else would be kept as a refused cancellation.
         (would,) = preview(*known, context.callbacks)
         if would.wrong is not None:
             form.wrong["key"] = would.wrong
     if form.wrong:
-        return show_forms(request, dashboard, 422, form=form)
-    (taken,) = take_in(*known, context.callbacks, by=by)
+        return show_forms(request, dashboard, who, 422, form=form)
+    (taken,) = take_in(*known, context.callbacks, by=who.actor)
     if taken.receipt is Receipt.ACCEPTED and taken.lane:
         dashboard.notify({"cancel": {taken.lane}})
     done = "accepted" if taken.receipt is Receipt.ACCEPTED else "known"

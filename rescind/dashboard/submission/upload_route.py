@@ -23,8 +23,8 @@ from rescind.dashboard.page_guard import (
     bounded_body,
     check_origin,
     check_scope,
-    session_of,
 )
+from rescind.dashboard.session_cookies import session_of
 from rescind.dashboard.translation import _
 from rescind.provider.text import storable
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from providers.registry import PROVIDERS
 from rescind.intake.files.cells import bare, order_of, whole
 from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
 from rescind.intake.validation import FIELDS
@@ -59,13 +60,21 @@ def _check_header(header: Sequence[str], name: str) -> None:
             f"{name}: its first line must name the columns, and lacks"
             f" {' and '.join(missing)}; the columns are {known}"
         )
-    unknown = [repr(column[:40]) for column in header if not _is_column(column)]
+    unknown = [column for column in header if not _is_column(column)]
     if unknown:
+        listed = ", ".join(repr(column[:40]) for column in unknown[:10])
         raise FileError(
-            f"{name}: no such column: {', '.join(unknown[:10])}; the columns are"
+            f"{name}: no such column: {listed}{_meant(unknown)}; the columns are"
             f" {known}"
         )
     check_distinct(header, name)
+
+
+def _meant(unknown: Sequence[str]) -> str:
+    """What was meant, if a column is named like a parameter of a provider."""
+    params = {p for one in PROVIDERS for p in one.params_model.model_fields}
+    meant = [f"param.{column}" for column in unknown if column in params]
+    return f" (did you mean {' and '.join(meant)}?)" if meant else ""
 
 
 def check_decoded(header: Sequence[str], name: str) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Text
 
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.row_sets import Columns
 from rescind.ledger.storage.tables import NO_DEADLINE
+from rescind.provider.outcomes import InvalidRequestError
 
 OWN: Columns = {
     "id": Text,
@@ -65,6 +67,10 @@ class NewCancellation:
     cancel_before: datetime | None = None
     former_key: str | None = None
     """The key under which an older version may have stored it. Not stored itself."""
+    refusal: InvalidRequestError | None = None
+    """Why the entry was refused. Not stored itself."""
+    within: Limits = EVERYTHING
+    """The limits of the caller that submitted it. Not stored."""
 
     @property
     def lane(self) -> tuple[str, str]:
@@ -73,6 +79,13 @@ class NewCancellation:
     @property
     def path(self) -> tuple[str, str, str]:
         return (self.provider, self.account, self.key)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the ledger keeps it: what a caller sends in the name of others is
+        refused without a trace in their lists."""
+        limits = self.within
+        return limits.unlimited or limits.allows(*self.lane, self.group)
 
 
 def own_row(one: NewCancellation, at: int) -> dict[str, Any]:

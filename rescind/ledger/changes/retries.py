@@ -21,6 +21,7 @@ from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.policy import Policy
+from rescind.provider.refusal_codes import RefusalCode
 
 C = CANCELLATION.c
 NEVER_LATE = datetime.max.replace(tzinfo=UTC)
@@ -94,18 +95,22 @@ def _check(
     elif state not in RETRYABLE:
         raise InvalidRequestError(
             f"{row.id} is {state}: only failed, expired, rejected and withdrawn ones"
-            " are retried"
+            " are retried",
+            RefusalCode.NOT_RETRYABLE,
         )
     if row.key.startswith(REFUSED_KEY):
         raise InvalidRequestError(
             f"{row.id} was never a valid cancellation ({row.provider_message}):"
-            " submit it again, corrected"
+            " submit it again, corrected",
+            RefusalCode.NOT_RETRYABLE,
         )
     deadline = cancel_before or from_ms(row.cancel_before)
     if deadline is not None and deadline <= now:
         raise InvalidRequestError(
             f"{row.id} had to be cancelled before {deadline.isoformat()}, which has"
-            " passed: give a new time with --cancel-before"
+            " passed: give a new time with --cancel-before",
+            RefusalCode.MISSING,
+            "/cancel_before",
         )
 
 
@@ -118,7 +123,8 @@ def _check_dropped(row: Row[Any], now: datetime, policy: Policy) -> None:
             f"{row.id} is requested: its provider accepted it at {_said(since)},"
             f" and may be cancelling it until {_said(until)}. Rescind polls it by"
             " itself. If it is still active after that time, Rescind sends it again;"
-            " before that time it cannot be retried"
+            " before that time it cannot be retried",
+            RefusalCode.NOT_RETRYABLE,
         )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, bindparam, select, text, tuple_
 
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.deliveries.retry_policy import webhook_id
+from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP, WAITING
@@ -75,13 +77,18 @@ def deliveries_of(connection: Connection, cancellation_id: str) -> list[dict[str
 
 
 def delivery_page(
-    connection: Connection, state: str | None, limit: int, behind: Place | None = None
+    connection: Connection,
+    state: str | None,
+    limit: int,
+    behind: Place | None = None,
+    limits: Limits = EVERYTHING,
 ) -> list[Row[Any]]:
     """Deliveries with their cancellations' lanes and orders. Waiting ones are sorted by
     their due time, others newest first. A page begins after the cursor ``behind``."""
     chosen = select(DELIVERY, C.provider, C.account, C.order_id).join(
         CANCELLATION, C.id == D.cancellation_id
     )
+    chosen = chosen.where(*within(limits))
     if state in _PARTS:
         chosen = chosen.where(text(f"delivery.{_PARTS[state]}"))
     elif state is not None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from rescind.ledger.access_limits import producers_key
 from rescind.ledger.deliveries.retry_policy import (
     Attempt,
     ClaimedDelivery,
@@ -135,6 +136,7 @@ def _as_it_ended(held: Any, row: Any) -> dict[str, Any]:
     del record["by"]
     return {
         **record,
+        "key": producers_key(row.key),
         "state": held.ended_state,
         "reason": held.ended_reason,
         "provider_code": held.ended_code,

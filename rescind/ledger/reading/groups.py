@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, text
 
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.reading.index_walk import lanes_in
+from rescind.ledger.reading.limited import within
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION, GROUPED, LOOKED_AT
 
@@ -45,12 +47,15 @@ def standing(connection: Connection, name: str) -> Standing | None:
     return Standing(name, counts) if counts else None
 
 
-def states_of_group(connection: Connection, name: str) -> dict[str, int]:
-    """How many of a group are in each state, counted completely."""
+def states_of_group(
+    connection: Connection, name: str, limits: Limits = EVERYTHING
+) -> dict[str, int]:
+    """How many of a group, within ``limits``, are in each state: counted completely."""
     listed = select(C.state, func.count()).where(text(GROUPED), C.group_name == name)
+    listed = listed.where(*within(limits))
     counted = connection.execute(listed.group_by(C.state))
     counts: dict[str, int] = {row[0]: row[1] for row in counted}
-    if under_way := _under_way(connection, name):
+    if under_way := _under_way(connection, name, limits):
         counts[State.SENDING] = under_way
     return counts
 
@@ -63,7 +68,7 @@ def _counts(connection: Connection, name: str) -> dict[State, int]:
     return {state: found[state] for state in State if found[state]}
 
 
-def _under_way(connection: Connection, name: str) -> int:
+def _under_way(connection: Connection, name: str, limits: Limits = EVERYTHING) -> int:
     # The index of groups does not hold ``sending`` rows. There are few, for a moment.
     chosen = select(func.count()).where(
         text(LOOKED_AT),
@@ -71,6 +76,7 @@ def _under_way(connection: Connection, name: str) -> int:
         C.account == bindparam("its_account"),
         text(f"state = '{State.SENDING}'"),
         C.group_name == name,
+        *within(limits),
     )
     lanes = lanes_in(connection, LOOKED_AT)
     named = ({"its_provider": p, "its_account": a} for p, a in lanes)

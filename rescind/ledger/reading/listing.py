@@ -19,7 +19,9 @@ from sqlalchemy import (
     text,
 )
 
+from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.reading.index_walk import lanes_in
+from rescind.ledger.reading.limited import groups_within, within
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import (
@@ -50,6 +52,8 @@ class Filter:
     account: str | None = None
     group: str | None = None
     order: str | None = None
+    within: Limits = EVERYTHING
+    """The limits of the caller who asks."""
 
     def conditions(self) -> list[Where]:
         """The conditions on every row, without the one on its state."""
@@ -59,12 +63,14 @@ class Filter:
             C.group_name: self.group,
             C.order_id: self.order,
         }
-        return [column == one for column, one in given.items() if one is not None]
+        asked = [column == one for column, one in given.items() if one is not None]
+        return [*asked, *within(self.within)]
 
     def fits(self, lane: tuple[str, str]) -> bool:
         """Whether rows of this lane may match."""
         asked = (self.provider, self.account)
-        return all(one in (None, its) for one, its in zip(asked, lane, strict=True))
+        named = all(one in (None, its) for one, its in zip(asked, lane, strict=True))
+        return named and self.within.touches(*lane)
 
 
 def list_rows(
@@ -96,7 +102,7 @@ def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
     if wanted.order is not None:
         return list(_ranges_of_order(connection, wanted.order, asked, states))
     if wanted.group is not None:
-        return _ranges_of_group(connection, asked, states)
+        return _ranges_of_group(connection, wanted, asked, states)
     if not asked and not wanted.states:
         return None
     found = lanes_in(connection, LISTED, MOST_LANES + 1)
@@ -104,18 +110,21 @@ def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
     if len(lanes) > MOST_LANES:
         return None
     return [
-        _range(lane, state) for lane in lanes if wanted.fits(lane) for state in states
+        (chosen.where(*groups_within(wanted.within, *lane)), values)
+        for lane in lanes
+        if wanted.fits(lane)
+        for chosen, values in (_range(lane, state) for state in states)
     ]
 
 
 def _ranges_of_group(
-    connection: Connection, asked: list[Where], states: Sequence[str]
+    connection: Connection, wanted: Filter, asked: list[Where], states: Sequence[str]
 ) -> list[Range]:
     chosen = _newest(C.id, text(GROUPED), *asked, C.state == bindparam("its_state"))
     listed = [(chosen, {"its_state": s}) for s in states if s != State.SENDING]
     if State.SENDING not in states:
         return listed
-    lanes = lanes_in(connection, LOOKED_AT)
+    lanes = filter(wanted.fits, lanes_in(connection, LOOKED_AT))
     under_way = [_range(lane, State.SENDING) for lane in lanes]
     return [*listed, *((its.where(*asked), values) for its, values in under_way)]
 

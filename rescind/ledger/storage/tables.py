@@ -110,6 +110,7 @@ class Cancellation(SQLModel, table=True):
             "ix_ended", "provider", "account", "state", "finished_at", "id", where=ENDED
         ),
         _index("ix_order", "order_id", "id", where=OTHER_KEY),
+        Index("ix_updated", "updated_at", "id"),
         # Sorted as the rotation of the seal key reads: open rows first. It is small.
         _index("ix_sealed", "finished_at", "id", where=SEALED),
     )

@@ -1,0 +1,122 @@
+"""Routes that list cancellations, and that count groups."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from rescind.api import cursors
+from rescind.api.callers import LimitedReader
+from rescind.api.cancellation_routes import context_of, not_found, record_of
+from rescind.api.openapi import TOKEN_PROBLEMS, problems
+from rescind.api.problem_details import JSON
+from rescind.api.response_models import Group, Records
+from rescind.config.access_tokens import Token
+from rescind.config.times import parse_time
+from rescind.intake.validation import LONGEST_TEXT
+from rescind.ledger.reading.groups import states_of_group
+from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.updates import changed
+from rescind.ledger.states import State
+from rescind.ledger.storage.milliseconds import in_ms
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.text import storable
+
+router = APIRouter(prefix="/v1", tags=["cancellations"], responses=TOKEN_PROBLEMS)
+Text = Annotated[str | None, Query(max_length=LONGEST_TEXT)]
+Since = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="Only those that were changed at this time or later, the oldest"
+        " change first: ISO 8601 with an offset from UTC. A page may have fewer than"
+        " `limit`, or none, although `next` leads to more.",
+    ),
+]
+
+
+@router.get(
+    "/cancellations",
+    summary="Cancellations, the newest first",
+    responses={200: {"model": Records}},
+)
+def list_many(
+    request: Request,
+    caller: LimitedReader,
+    state: Annotated[list[State] | None, Query(description="Any of these.")] = None,
+    provider: Text = None,
+    account: Text = None,
+    group: Text = None,
+    order: Text = None,
+    limit: cursors.Limit = 50,
+    cursor: cursors.Cursor = None,
+    updated_since: Since = None,
+) -> Response:
+    """A cancellation must match all filters. New ones do not shift the pages."""
+    wanted = Filter(
+        states=[str(one) for one in state or []],
+        provider=_storable(provider),
+        account=_storable(account),
+        group=_storable(group),
+        order=_storable(order),
+        within=caller.limits,
+    )
+    if updated_since is not None:
+        return _changes(request, caller, wanted, updated_since, limit, cursor)
+    before = cursors.before(cursor)
+    with reading(context_of(request).ledger()) as connection:
+        # One row more than the page shows tells whether another page follows.
+        rows = list_rows(connection, wanted, limit + 1, before)
+    more = cursors.after(rows[limit - 1].id) if len(rows) > limit else None
+    listed = [record_of(row, caller) for row in rows[:limit]]
+    return JSON({"cancellations": listed, "next": more})
+
+
+def _changes(
+    request: Request,
+    caller: Token,
+    wanted: Filter,
+    updated_since: str,
+    limit: int,
+    cursor: str | None,
+) -> Response:
+    place = cursors.changes(cursor, _since(updated_since))
+    with reading(context_of(request).ledger()) as connection:
+        rows, more = changed(connection, wanted, place, limit)
+    return JSON(
+        {
+            "cancellations": [record_of(row, caller) for row in rows],
+            "next": None if more is None else cursors.after_change(more),
+        }
+    )
+
+
+def _since(text: str) -> int:
+    try:
+        return in_ms(parse_time(text, datetime.now(UTC)))
+    except ValueError as error:
+        says = f"updated_since {error}"
+        raise cursors.invalid_parameter("updated_since", says) from None
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else storable(text)
+
+
+@router.get(
+    "/groups/{group:path}",
+    tags=["groups"],
+    summary="A group: how many of its cancellations are in each state",
+    responses={200: {"model": Group}, **problems(404)},
+)
+def show_group(group: str, request: Request, caller: LimitedReader) -> Response:
+    """All cancellations of the group are counted, without a limit."""
+    with reading(context_of(request).ledger()) as connection:
+        found = states_of_group(connection, storable(group), caller.limits)
+    if not found:
+        raise not_found("group")
+    states = {state: found.get(state, 0) for state in State}
+    return JSON({"group": group, "total": sum(found.values()), "states": states})

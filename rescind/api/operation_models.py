@@ -1,0 +1,75 @@
+"""The documents that the HTTP API answers about lanes, actions and health."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rescind.api.response_models import Actor, Count, Document, Moment
+from rescind.ledger.states import State
+
+
+class Action(Document):
+    """What a person or a program asked Rescind to do."""
+
+    id: str
+    at: Moment
+    by: Annotated[str, Field(description="Who asked for it, such as `token:ann`.")]
+    action: Annotated[str, Field(description="Such as `hold`, `retry` or `resend`.")]
+    lane: Annotated[str | None, Field(description="If it concerns a single lane.")]
+    target: Annotated[
+        str | None, Field(description="A cancellation's id, or a schedule's name.")
+    ]
+    number: Annotated[
+        Count | None,
+        Field(description="How many cancellations or notifications it changed."),
+    ]
+    detail: str | None
+
+
+class Actions(Document):
+    """The newest first; ``next`` is the ``cursor`` of the next page, or null."""
+
+    actions: list[Action]
+    next: str | None
+
+
+class Lane(Document):
+    """A provider and account: whether it may be called, and its backlog."""
+
+    lane: str
+    provider: str
+    account: str
+    status: Literal["open", "paused", "held"]
+    why: str | None
+    backlog: Annotated[dict[State, Count], Field(description="Open ones, by state.")]
+    backlog_more: Annotated[
+        list[State], Field(description="States that hold more than the count shown.")
+    ]
+    oldest: Moment | None
+    oldest_seconds: float | None
+    rate: str
+    read_rate: str | None
+    failures: Count
+    paused_until: Moment | None
+    held_at: Moment | None
+    probe_at: Moment | None
+    fault: str | None
+    stalled_since: Moment | None
+    held_by: Actor
+
+
+class Lanes(Document):
+    lanes: list[Lane]
+
+
+class Alive(Document):
+    alive: Literal[True]
+    swept_seconds_ago: Annotated[
+        list[float], Field(description="One per worker's host, the latest first.")
+    ]
+
+
+class Ready(Document):
+    ready: Literal[True]
