@@ -31,7 +31,7 @@ from simulate.scenario import INSIDE, LATEST, Scenario, Trouble, Withdrawal
 from simulate.simulated_accounts import accounts
 from simulate.simulated_withdrawals import SimulatedWithdrawals
 from simulate.simulated_worker import Surroundings, Worker
-from simulate.verdict import stood_still, verdict
+from simulate.verdict import Stalls, stood_still, verdict
 
 LONGEST = timedelta(days=12).total_seconds()
 """Simulated seconds of a run, at most. Every policy ends before that."""
@@ -86,6 +86,7 @@ class _Simulator:
     def run(self) -> Outcome:
         self._view = LedgerView(self.ledger)
         self._withdrawals = SimulatedWithdrawals(self.ledger, self.note)
+        self._stalls = Stalls(self.logs)
         for _ in range(self.scenario.workers):
             self._start_worker()
         self.beat = Beat(self.hub, self._tick, self._next_due)
@@ -223,7 +224,7 @@ class _Simulator:
 
     def _over(self) -> bool:
         stalled = self.hub.time > self._moved_at + STALLED
-        if stalled or self.network.calls > MOST_CALLS:
+        if stalled or self.network.calls > MOST_CALLS or self._stalls.any_new():
             return True
         taking = any(one.taking for one in self.workers)
         if self.producers.left or taking or not self.broker.idle or not self._dirty:

@@ -84,3 +84,17 @@ def _reopened(connection: Connection) -> Iterator[tuple[str, str]]:
     )
     for row in connection.execute(left):
         yield row.cancellation_id, f"{row.from_state} was left for {row.to_state}"
+
+
+class Stalls:
+    """Watches a world's logs for lanes that stand still: the world can end then."""
+
+    def __init__(self, logs: Records) -> None:
+        self._logs = logs
+        self._read = 0
+
+    def any_new(self) -> bool:
+        """Whether such a line was logged since the last call."""
+        new = self._logs[self._read :]
+        self._read += len(new)
+        return any(stood_still(new))

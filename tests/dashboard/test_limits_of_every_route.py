@@ -77,7 +77,7 @@ def shop(site: Served, monkeypatch: pytest.MonkeyPatch, valkey_url: str) -> Serv
     monkeypatch.setattr(site.context, "access", access)
     monkeypatch.setattr(site.app.state.callers, "_access", access)
     site.context.redis = redis_client(valkey_url)
-    hook = {"callback_url": "https://shop.example.com/hook"}
+    hook: dict[str, Any] = {"callback_url": "https://shop.example.com/hook"}
     at = utc_now() - timedelta(minutes=40, seconds=20)
     end(site.engine, PANEL, "ord_1", *FAILED, at=at, **hook)
     take_in(site.engine, PANEL, "ord_2", at=at, group="mine")
@@ -86,7 +86,7 @@ def shop(site: Served, monkeypatch: pytest.MonkeyPatch, valkey_url: str) -> Serv
 
 def fill_for_others(shop: Served) -> list[str]:
     """Work of another account; gives back the ids of its cancellations."""
-    hook = {"callback_url": "https://others.example.com/hook"}
+    hook: dict[str, Any] = {"callback_url": "https://others.example.com/hook"}
     ids = [end(shop.engine, MEAL, ORDER, *FAILED, group=GROUP, **hook)]
     ids.append(take_in(shop.engine, MEAL, f"{ORDER[:-1]}f", group=GROUP))
     with writing(shop.engine) as connection:
@@ -99,7 +99,9 @@ def fill_for_others(shop: Served) -> list[str]:
 def routes(shop: Served, *methods: str) -> Iterator[tuple[str, APIRoute]]:
     for route in every(shop.app):
         if not OPEN.fullmatch(route.path):
-            yield from ((m, route) for m in sorted(route.methods & set(methods)))
+            yield from (
+                (m, route) for m in sorted((route.methods or set()) & set(methods))
+            )
 
 
 def address(route: APIRoute, its_id: str) -> str:
@@ -179,8 +181,10 @@ def test_no_request_of_a_limited_token_changes_the_work_of_others(
     for method, route in routes(shop, "POST", "DELETE"):
         path = address(route, ids[0])
         is_page = path.startswith("/desk")
-        bodies = [{"data": {"form_key": key, **form}} for form in forms]
-        for body in bodies if is_page else [{"json": entry}, {"json": {}}]:
+        bodies: list[dict[str, Any]] = [{"json": entry}, {"json": {}}]
+        if is_page:
+            bodies = [{"data": {"form_key": key, **form}} for form in forms]
+        for body in bodies:
             answer = ask(visitor, LIMITED, method, path, **body)
             asked, done = asked + 1, done + answer.ok
             assert answer.status_code < 500, path
