@@ -182,7 +182,7 @@ WELL: Mapping[Reason, str] = {
         "Nothing to do: the answer to the cancel was lost, and since then the provider"
         " has shown that the order is gone."
     ),
-    _R.REQUESTED: (
+    _R.REQUESTED: N_(
         "It was taken back before anything was sent, so Rescind did not cancel the"
         " order. If the order must be cancelled after all, retry."
     ),

@@ -7,9 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from rescind.dashboard.translation import _, gettext, language
 from rescind.ledger.storage.milliseconds import from_ms
 
-UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+SIZES = (86_400, 3600, 60)
+"""Seconds of a day, an hour and a minute."""
 MARKS = {
     "cancelled": "✓",
     "rejected": "⊘",
@@ -28,10 +30,32 @@ MARKS = {
 def span(seconds: float) -> str:
     """A duration in seconds as text, such as ``3 min``."""
     whole = max(0, round(seconds))
-    for size, unit in UNITS:
+    *longer, second = units().split()
+    for size, unit in zip(SIZES, longer, strict=True):
         if whole >= 2 * size:
             return f"{whole // size} {unit}"
-    return f"{whole} s"
+    return f"{whole} {second}"
+
+
+def seconds(number: float) -> str:
+    """A duration with its fraction, such as ``0.5 s``."""
+    digits = f"{number:g}".replace(".", separators()[1])
+    return f"{digits} {units().split()[-1]}"
+
+
+def units() -> str:
+    """The short words for days, hours, minutes and seconds."""
+    return _("d h min s")
+
+
+def separators() -> str:
+    """What groups the digits of a number by three, and what begins its fraction."""
+    return ".," if language() == "tr" else ",."
+
+
+def number_of(value: float, digits: int = 0) -> str:
+    """A number as the reader's language writes it: ``1,234`` or ``1.234``."""
+    return f"{value:,.{digits}f}".translate(str.maketrans(",.", separators()))
 
 
 def as_moment(value: datetime | int | str) -> datetime:
@@ -67,8 +91,15 @@ def _iso(moment: datetime) -> str:
 
 
 def plain(value: object) -> str:
-    """The value with spaces: ``already cancelled`` for ``already_cancelled``."""
-    return str(value).replace("_", " ")
+    """A word of a closed vocabulary in the reader's language.
+
+    A word that has no translation has spaces: ``too far`` for ``too_far``."""
+    return gettext(str(value).replace("_", " "))
+
+
+def known(text: object) -> str:
+    """A sentence of ours in the reader's language; another's as it is."""
+    return gettext(str(text))
 
 
 def mark(state: str) -> str:
@@ -83,11 +114,4 @@ def shown(value: Any) -> str:
 
 
 def rate(value: str) -> str:
-    return "without limit" if value == "none" else value
-
-
-def many(number: int, what: str, most: int | None = None) -> str:
-    """``3 lanes``; beyond ``most``, ``more than 1,000 lanes``."""
-    if most is not None and number > most:
-        return f"more than {most:,} {what}s"
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return _("without limit") if value == "none" else value

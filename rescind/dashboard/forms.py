@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Form
 
 from rescind.config.times import parse_time
+from rescind.dashboard.translation import _
 from rescind.provider.outcomes import InvalidRequestError
 
 Text = Annotated[str, Form()]
@@ -21,7 +22,9 @@ def deadline_of(written: str, now: datetime) -> datetime | None:
     try:
         found = parse_time(written, now)
     except ValueError as error:
-        raise InvalidRequestError(f"The new deadline {error}.") from None
+        raise InvalidRequestError(
+            _("The new deadline is wrong: %(why)s.", why=error)
+        ) from None
     if found <= now:
-        raise InvalidRequestError("The new deadline has passed: give a later time.")
+        raise InvalidRequestError(_("The new deadline has passed: give a later time."))
     return found

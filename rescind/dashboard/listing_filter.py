@@ -125,7 +125,7 @@ def listing_of(
     words = storable(q.strip())
     if len(words) > LONGEST:
         raise RefusedError(_("The search text is too long: give a part of it."), 422)
-    order = Sort(_one_of(sort or Sort.NEWEST, list(Sort), _("order")))
+    order = Sort(_one_of(sort or Sort.NEWEST, list(Sort), _("sort order")))
     # What a search finds is in the order of acceptance.
     order = Sort.NEWEST if words else order
     asked = [State(_one_of(one, list(State), _("state"))) for one in states if one]

@@ -22,6 +22,7 @@ from joserfc.jwk import KeySet
 
 from rescind.config.access_tokens import Scope
 from rescind.config.openid_settings import OpenId
+from rescind.dashboard.translation import _
 
 SECONDS = 10.0
 """Longest time of one request to the provider."""
@@ -88,7 +89,7 @@ class OpenIdClient:
         claims = self._claims(token, keys, attempt)
         name = next((str(claims[n]) for n in _NAMES if claims.get(n)), "")
         if not name:
-            raise OpenIdError("The sign-in provider sent no name of the user.")
+            raise OpenIdError(_("The sign-in provider sent no name of the user."))
         return User(name[:100], self.chosen.scopes_of(claims))
 
     def _session(self) -> OAuth2Session:
@@ -110,8 +111,11 @@ class OpenIdClient:
             return str(found["id_token"])
         except (requests.RequestException, AuthlibBaseError, KeyError, ValueError) as e:
             raise OpenIdError(
-                f"The sign-in provider did not accept the sign-in ({type(e).__name__}):"
-                " try again."
+                _(
+                    "The sign-in provider did not accept the sign-in (%(why)s): try"
+                    " again.",
+                    why=type(e).__name__,
+                )
             ) from None
 
     def _claims(self, token: str, keys: Any, attempt: Attempt) -> Mapping[str, Any]:
@@ -129,8 +133,10 @@ class OpenIdClient:
         except (JoseError, ValueError) as error:
             self._known_until = 0.0  # its keys may have changed: read them again
             raise OpenIdError(
-                "The sign-in provider's answer is not valid"
-                f" ({type(error).__name__}): try again."
+                _(
+                    "The sign-in provider's answer is not valid (%(why)s): try again.",
+                    why=type(error).__name__,
+                )
             ) from None
         return decoded.claims
 
@@ -148,13 +154,17 @@ class OpenIdClient:
             known = requests.get(where, timeout=SECONDS, allow_redirects=False).json()
             if known["issuer"] != self.chosen.issuer:
                 raise OpenIdError(
-                    "The sign-in provider calls itself by another name than"
-                    " RESCIND_OIDC_ISSUER."
+                    _(
+                        "The sign-in provider calls itself by another name than"
+                        " RESCIND_OIDC_ISSUER."
+                    )
                 )
             keys = requests.get(known["jwks_uri"], timeout=SECONDS).json()
             return known, KeySet.import_key_set(keys)
         except (requests.RequestException, JoseError, KeyError, ValueError, TypeError):
             raise OpenIdError(
-                "The sign-in provider cannot be reached, or its configuration cannot be"
-                " read: try again later, or sign in with a token."
+                _(
+                    "The sign-in provider cannot be reached, or its configuration"
+                    " cannot be read: try again later, or sign in with a token."
+                )
             ) from None

@@ -21,6 +21,7 @@ from rescind.dashboard.rendering import page
 from rescind.dashboard.security_headers import HEADERS
 from rescind.dashboard.session_cookies import session_of
 from rescind.dashboard.sessions import Session
+from rescind.dashboard.translation import _
 from rescind.dashboard.trouble import trouble
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import LedgerVersionError
@@ -82,7 +83,8 @@ async def _whole(request: Request) -> Request:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("", FORM):
         # A multipart form names its encodings, and some take minutes to decode.
-        raise RefusedError(f"A form must be sent as {FORM}: nothing was done.", 415)
+        why = _("A form must be sent as %(kind)s: nothing was done.", kind=FORM)
+        raise RefusedError(why, 415)
     body = await bounded_body(request, LARGEST_FORM)
 
     async def receive() -> Message:
@@ -97,7 +99,7 @@ async def bounded_body(request: Request, most: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > most:
-            raise RefusedError("The form is too large: nothing was done.", 413)
+            raise RefusedError(_("The form is too large: nothing was done."), 413)
     return bytes(body)
 
 
@@ -105,16 +107,16 @@ def _in_words(request: Request, error: Exception) -> Response | None:
     if isinstance(error, NotSignedInError):
         return to_sign_in(request)
     if isinstance(error, RefusedError):
-        return trouble(request, error.status, "That was not done", str(error))
+        return trouble(request, error.status, _("That was not done"), str(error))
     if isinstance(error, InvalidRequestError):
-        return trouble(request, 422, "That was not done", str(error))
+        return trouble(request, 422, _("That was not done"), str(error))
     if isinstance(error, LedgerUnreachableError | LedgerVersionError):
-        return trouble(request, 503, "The ledger cannot be used", str(error))
+        return trouble(request, 503, _("The ledger cannot be used"), str(error))
     if isinstance(error, DBAPIError):
         why = in_words(dashboard_of(request).context.engine, error)
-        return trouble(request, 503, "The ledger cannot be used", why)
+        return trouble(request, 503, _("The ledger cannot be used"), why)
     if isinstance(error, SettingsError | SealError):
-        return trouble(request, 503, "A setting is wrong", str(error))
+        return trouble(request, 503, _("A setting is wrong"), str(error))
     return None
 
 
@@ -179,7 +181,8 @@ def without_limits(who: Session) -> Session:
 def check_scope(who: Session, scope: Scope) -> None:
     """Raise ``RefusedError`` if the session's token lacks the scope."""
     if not who.may(scope):
-        raise RefusedError(f"{who.name} lacks the scope {scope}.")
+        why = _("%(name)s lacks the scope %(scope)s.", name=who.name, scope=scope)
+        raise RefusedError(why)
 
 
 def check_form(request: Request, who: Session, form_key: str, scope: Scope) -> None:
@@ -191,7 +194,7 @@ def check_form(request: Request, who: Session, form_key: str, scope: Scope) -> N
     check_origin(request)
     if not hmac.compare_digest(form_key.encode(), who.form_key.encode()):
         raise RefusedError(
-            "This form belongs to an earlier session: go back, reload and try again."
+            _("This form belongs to an earlier session: go back, reload and try again.")
         )
     check_scope(who, scope)
 
@@ -243,4 +246,4 @@ def check_origin(request: Request) -> None:
         host = request.headers.get("host", "")
         ours = origin is None or origin.partition("://")[2] == host
     if not ours:
-        raise RefusedError("A page of another site sent this: nothing was done.")
+        raise RefusedError(_("A page of another site sent this: nothing was done."))

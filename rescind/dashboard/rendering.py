@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from rescind.dashboard import formatting, translation
 from rescind.dashboard.list_links import list_path
@@ -17,7 +19,7 @@ from rescind.ledger.states import RETRYABLE
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-_templates = Environment(
+templates = Environment(
     loader=FileSystemLoader(TEMPLATES),
     autoescape=True,
     undefined=StrictUndefined,
@@ -25,19 +27,31 @@ _templates = Environment(
     lstrip_blocks=True,
     extensions=["jinja2.ext.i18n"],
 )
-_templates.install_gettext_callables(  # type: ignore[attr-defined]
+templates.install_gettext_callables(  # type: ignore[attr-defined]
     translation.gettext, translation.ngettext, newstyle=True
 )
-_templates.filters |= {
+
+
+def _spoken(words: Callable[[Any], str]) -> Callable[[Context, Any], str]:
+    """A filter whose result depends on the reader's language.
+
+    Without the context, Jinja would apply it to literals once, for the first reader.
+    """
+    return pass_context(lambda _context, value: words(value))
+
+
+templates.filters |= {
     "at": formatting.at,
-    "plain": formatting.plain,
+    "plain": _spoken(formatting.plain),
     "shown": formatting.shown,
     "mark": formatting.mark,
-    "many": formatting.many,
-    "rate": formatting.rate,
+    "known": _spoken(formatting.known),
+    "rate": _spoken(formatting.rate),
 }
-_templates.globals |= {
+templates.globals |= {
     "age": formatting.age,
+    "number_of": formatting.number_of,
+    "units": formatting.units,
     "static_version": version(),
     "language": translation.language,
     "list_path": list_path,
@@ -47,7 +61,8 @@ _templates.globals |= {
 
 def render(template: str, **values: Any) -> str:
     values.setdefault("now", datetime.now(UTC))
-    return _templates.get_template(template).render(values)
+    values.setdefault("back_here", "/")
+    return templates.get_template(template).render(values)
 
 
 def page(
@@ -61,6 +76,15 @@ def page(
         operates=session is not None and session.operates,
         submits=session is not None and session.submits,
         here=request.url.path,
+        back_here=_address(request),
         **values,
     )
     return HTMLResponse(text, status)
+
+
+def _address(request: Request) -> str:
+    """The page's own address, to come back to; the overview after a form."""
+    if request.method != "GET":
+        return "/"
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path

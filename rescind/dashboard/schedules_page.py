@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from rescind.dashboard.formatting import number_of
 from rescind.dashboard.forms import Text
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -118,6 +119,10 @@ def _number(text: str) -> int | None:
         return None
     if not (text.isascii() and text.isdecimal() and 0 < int(text) <= MOST):
         raise RefusedError(
-            _("The maximum must be a number from 1 to %(most)s.", most=f"{MOST:,}"), 422
+            _(
+                "The maximum must be a number from 1 to %(most)s.",
+                most=number_of(MOST),
+            ),
+            422,
         )
     return int(text)

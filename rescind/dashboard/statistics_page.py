@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from rescind.browse.outcome_history import FOREVER, outcome_history
+from rescind.dashboard.formatting import number_of, seconds
 from rescind.dashboard.formatting import span as duration
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -60,11 +61,12 @@ def within(ms: int | None) -> str:
         return "–"
     if ms == FOREVER:
         return _("more than %(time)s", time=duration(WAITS[-1] / 1000))
-    short = f"{ms} ms" if ms < 1000 else f"{ms / 1000:g} s"
-    return short if ms < 120_000 else duration(ms / 1000)
+    if ms < 1000:
+        return f"{ms} ms"
+    return duration(ms / 1000) if ms >= 120_000 else seconds(ms / 1000)
 
 
 def per_hour(number: int, hours: float) -> str:
     """How many ended in an hour, on average."""
     rate = number / hours
-    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+    return number_of(rate, 0 if rate >= 10 else 1)

@@ -57,7 +57,11 @@ def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
     forms = _plural(language()).get(one)
     # English and Turkish both have two forms.
     found = (forms or (one, many))[0 if number == 1 else 1]
-    return found % {"num": number, **values}
+    return found % {"num": _grouped(number), **values}
+
+
+def _grouped(number: int) -> str:
+    return f"{number:,}".replace(",", "." if language() == "tr" else ",")
 
 
 _ = gettext

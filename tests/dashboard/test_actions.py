@@ -46,7 +46,7 @@ def test_a_hold_is_asked_about_first(operator: Visitor, ledger: Engine) -> None:
     assert done.headers["location"] == "/?done=held&lane=notpanel%2Fdefault"
     assert lane(ledger).held_at is not None
     said = operator.get(done.headers["location"]).text
-    assert f"{LANE} is held: no call is made" in said
+    assert f"{LANE} is held: nothing is sent on it" in said
 
 
 def test_a_resumed_lane_is_cleared_and_notified(

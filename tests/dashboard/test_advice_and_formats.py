@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from providers.registry import BY_NAME
 from rescind.dashboard import advice as book
 from rescind.dashboard.advice import advice
-from rescind.dashboard.formatting import many, span
+from rescind.dashboard.formatting import number_of, span
 from rescind.dashboard.plot import HEIGHT, HOURS, ORDER, TOP, plot_of
 from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import FINAL, OPEN, State
@@ -61,10 +61,9 @@ def test_a_duration_is_shown_in_one_unit(seconds: float, says: str) -> None:
     assert span(seconds) == says
 
 
-def test_one_is_not_many() -> None:
-    assert many(1, "lane") == "1 lane"
-    assert many(1234, "lane") == "1,234 lanes"
-    assert many(1001, "lane", 1000) == "more than 1,000 lanes"
+def test_numbers_are_grouped_by_three() -> None:
+    assert number_of(1234) == "1,234"
+    assert number_of(0.25, 1) == "0.2"
 
 
 # --- the plot -------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def test_a_failed_cancellation_is_found_read_about_and_retried(
         page.get_by_role("link", name=ORDER).click()
         said = page.locator("main").inner_text()
         assert "Rescind sent the cancel as often" in said
-        assert "its answer was lost" in said
+        assert "but the answer was lost" in said
         page.get_by_role("button", name="Retry…").click()
         page.get_by_role("button", name="Retry 1 cancellation").click()
         page.get_by_text("A new round has begun").wait_for()

@@ -50,6 +50,10 @@ PAGES = [
     "/desk/cancellations?q=8621001",
     "/desk/cancellations?q=nowhere",
     "/desk/statistics",
+    "/desk/schedules",
+    "/desk/notifications?state=given_up",
+    "/desk/workers",
+    "/desk/lanes",
     "/desk/groups",
     "/desk/actions",
     "/desk/lanes/hold?lane=ithink/default",
@@ -223,11 +227,15 @@ def test_a_lost_connection_is_reported_and_restored(
 def test_times_are_shown_in_the_readers_zone(site: Served, page: Page) -> None:
     one = end(site.engine, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
     page.goto(f"/desk/cancellations/{one}")
-    assert "Times are in Europe/Istanbul" in page.locator("footer").inner_text()
+    assert "in this time zone: Europe/Istanbul" in page.locator("footer").inner_text()
     shown = page.locator("time[data-at]").first
     moment = shown.get_attribute("datetime") or ""
     hour = (int(moment[11:13]) + 3) % 24
     assert shown.inner_text()[11:16] == f"{hour:02}:{moment[14:16]}"
+    assert re.search(r" \(\d+ s ago\)$", shown.inner_text())
+    page.locator("button[lang=tr]").click()
+    page.get_by_text("Zamanların saat dilimi: Europe/Istanbul").wait_for()
+    assert re.search(r" \(\d+ sn önce\)$", shown.inner_text())
 
 
 def test_the_keyboard_alone_is_enough(chromium: Browser, site: Served) -> None:
@@ -244,6 +252,8 @@ def test_the_keyboard_alone_is_enough(chromium: Browser, site: Served) -> None:
         _tab_to(page, "Cancellations")
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Cancellations").wait_for()
+        _tab_to(page, "Skip the filter")
+        page.keyboard.press("Enter")
         _tab_to(page, "ord_1")
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="ord_1").wait_for()
@@ -301,8 +311,9 @@ def test_every_page_is_accessible(
             if number == 1:
                 enter(page, OPERATOR if size is WIDE else READER)
             page.goto(path.replace("ONE", one))
-            for summary in page.locator("summary").all():
-                summary.click()
+            page.evaluate(
+                "document.querySelectorAll('details').forEach((one) => one.open = true)"
+            )
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= size["width"], f"{path} is {wide} wide"
             if size is PHONE and path not in OTHERWISE:
@@ -312,6 +323,10 @@ def test_every_page_is_accessible(
             # In dark mode, only the colours differ.
             assert _violations(page, "color-contrast") == [], f"{path}, dark"
             page.emulate_media(color_scheme="light")
+    with opened(chromium, base_url=site.base, viewport=size) as page:
+        enter(page, CLERK)
+        page.goto("/desk/submit")
+        assert _violations(page) == []
 
 
 def _violations(page: Page, *rules: str) -> list[str]:

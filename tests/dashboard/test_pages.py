@@ -30,6 +30,7 @@ from tests.dashboard.stage import (
     SHOP,
     Served,
     Visitor,
+    a_day,
     end,
     set_lane,
     take_in,
@@ -435,6 +436,15 @@ def test_an_unreachable_ledger_is_reported(
 def test_an_operators_hold_is_named_as_such(reader: Visitor, ledger: Engine) -> None:
     set_lane(ledger, PANEL, hold_for_operator(LaneState(), utc_now(), BY))
     assert "held by an operator" in reader.get("/").text
+
+
+def test_the_last_page_of_groups_leads_no_further(
+    reader: Visitor, ledger: Engine
+) -> None:
+    a_day(ledger, utc_now())
+    said = reader.get("/desk/groups").text
+    assert "nightly" in said
+    assert "Next ones" not in said
 
 
 # --- answers that say why -----------------------------------------------------------

@@ -50,7 +50,7 @@ def test_each_shows_its_host_and_the_last_answer_but_no_address(
     waits = ended(ledger, "ord_waits")
     said = reader.get("/desk/undelivered").text
     assert f'href="/desk/cancellations/{one}"' in said
-    assert "Webhook to <bdi>shop.example.com</bdi>, tried once." in said
+    assert "Webhook: <bdi>shop.example.com</bdi>, tried once." in said
     assert "HTTP 410" in said
     assert "hook?key" not in said
     assert waits not in said

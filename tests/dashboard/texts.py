@@ -12,14 +12,19 @@ from babel.messages.extract import extract
 from rescind.dashboard.rendering import TEMPLATES
 
 DASHBOARD = TEMPLATES.parent
-MODULES = sorted(DASHBOARD.glob("*.py"))
+MODULES = sorted(DASHBOARD.rglob("*.py"))
 PAGES = sorted(TEMPLATES.glob("*.html"))
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 SHOWN_ATTRIBUTES = ("title", "aria-label", "placeholder", "alt", "data-label")
 PLAIN = {"Rescind", "HTTP", "ms", "UTC", "CSV", "API"}
 """Words that are the same in every language."""
-SHOWN_BY = {"RefusedError", "Advice"}
-"""What is called with a text that is shown."""
+SHOWN_BY = {
+    *("RefusedError", "InvalidRequestError", "FieldError", "FileError"),
+    *("OpenIdError", "Question", "Nothing", "Result", "trouble"),
+}
+"""What is called with texts that are shown."""
+SAMPLE = re.compile(r"https?://\S+|[\dT:+h.-]+")
+"""A sample in a field: an address, a time or a duration."""
 
 Message = str | tuple[str, ...]
 
@@ -45,12 +50,25 @@ def unmarked(template: str) -> Iterator[str]:
     for tag in ("code", "script", "style", "svg"):
         text = re.sub(rf"<{tag}\b.*?</{tag}>", "\0", text, flags=re.DOTALL)
     for part in re.split(r"<[^>]*>|\0", text):
-        yield from _words(part)
+        # A macro that writes attributes has them outside of any tag.
+        yield from _words(re.sub(r'[\w-]+="[^"]*("|$)', "", part))
+    yield from _bare(template)
+
+
+def _bare(template: str) -> Iterator[str]:
+    """Literals of several words that an expression shows without a translation."""
+    for shown in re.findall(r"\{\{(.*?)\}\}", template, re.DOTALL):
+        left = re.sub(r"\b(n?gettext|_)\(\s*\"[^\"]*\"(,\s*\"[^\"]*\")?", "", shown)
+        for literal in re.findall(r'"([^"]*)"', left):
+            if "%" not in literal and re.search(r"[^\W\d_] +[^\W\d_{]", literal):
+                yield literal
 
 
 def _words(text: str) -> Iterator[str]:
-    left = re.sub(r"&\w+;", " ", text).strip()
+    left = re.sub(r"&\w+;", " ", text).strip(" ·\n")
     if re.search(r"[^\W\d_]", left) and left not in PLAIN:
+        if SAMPLE.fullmatch(left):
+            return
         yield " ".join(left.split())
 
 
@@ -59,9 +77,19 @@ def plain_literals(module: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(module.read_text())):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
-        if node.func.id not in SHOWN_BY or not node.args:
-            continue
-        first = node.args[0]
-        literal = isinstance(first, ast.Constant) and isinstance(first.value, str)
-        if literal or isinstance(first, ast.JoinedStr):
+        if node.func.id in SHOWN_BY and any(map(_is_text, _given(node))):
             yield f"{module.name}:{node.lineno}"
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(one.value for one in call.keywords)]
+
+
+def _is_text(given: ast.expr) -> bool:
+    """Whether it is a literal of several words, or a text with values in it."""
+    if isinstance(given, ast.Constant):
+        return isinstance(given.value, str) and " " in given.value
+    return isinstance(given, ast.JoinedStr) and any(
+        isinstance(part, ast.Constant) and " " in str(part.value)
+        for part in given.values
+    )

@@ -23,6 +23,7 @@ from rescind.dashboard.bulk.confirmation import (
     tell,
 )
 from rescind.dashboard.bulk.lane_action import LANE_ACTIONS, LaneAction
+from rescind.dashboard.formatting import number_of, plain
 from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
@@ -151,9 +152,9 @@ def _view(dashboard: Dashboard, who: Session, name: str) -> LaneView:
 def _waiting(lane: LaneView) -> str:
     """What waits on a lane, such as ``5 queued, more than 1,000 scheduled``."""
     counts = [
-        _("more than %(count)s %(state)s", count=f"{count:,}", state=state)
+        _("more than %(count)s", count=number_of(count)) + f" {plain(state)}"
         if state in lane.backlog.more
-        else f"{count:,} {state}"
+        else f"{number_of(count)} {plain(state)}"
         for state, count in lane.backlog.by_state.items()
     ]
     return ", ".join(counts) or _("nothing waits")

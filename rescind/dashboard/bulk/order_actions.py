@@ -26,6 +26,7 @@ from rescind.dashboard.bulk.confirmation import (
 from rescind.dashboard.bulk.order_action import Order, OrderAction
 from rescind.dashboard.bulk.retry_action import Retry
 from rescind.dashboard.bulk.withdraw_action import Withdraw
+from rescind.dashboard.formatting import number_of
 from rescind.dashboard.forms import deadline_of
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import DashboardRoute, LimitedOperator, TheDashboard
@@ -158,7 +159,7 @@ def _more(count: int) -> str:
     return _(
         "More cancellations match: these are the first %(count)s. Repeat this for the"
         " others.",
-        count=f"{count:,}",
+        count=number_of(count),
     )
 
 

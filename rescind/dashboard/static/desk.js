@@ -7,23 +7,31 @@
   const format = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
   const hour = new Intl.DateTimeFormat("sv-SE", { hour: "2-digit", minute: "2-digit" });
 
+  // The page gives the words in its language.
+  const { units, ago, ahead } = document.body.dataset;
+  const [days, hours, minutes, second] = units.split(" ");
   const span = (ms) => {
     const seconds = Math.max(0, Math.round(ms / 1000));
-    for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]])
+    for (const [size, unit] of [[86400, days], [3600, hours], [60, minutes]])
       if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit}`;
-    return `${seconds} s`;
+    return `${seconds} ${second}`;
   };
+  const relative = (ms) => (ms < 0 ? ahead : ago).replace("#", span(Math.abs(ms)));
   const grow = () => {
     for (const one of document.querySelectorAll("time[data-age]"))
       one.textContent = span(clock() - Date.parse(one.dateTime));
+    for (const one of document.querySelectorAll("time[data-at] > small")) {
+      const said = ` (${relative(clock() - Date.parse(one.parentNode.dateTime))})`;
+      if (one.textContent !== said) one.textContent = said;
+    }
   };
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const localise = (root) => {
     for (const one of root.querySelectorAll("time[data-at]"))
-      one.textContent = format.format(new Date(one.dateTime));
+      one.replaceChildren(format.format(new Date(one.dateTime)), document.createElement("small"));
     for (const one of root.querySelectorAll("[data-hour]"))
       one.textContent = hour.format(new Date(one.dataset.hour));
-    for (const one of root.querySelectorAll("[data-zone]")) one.textContent = zone || "your own zone";
+    for (const one of root.querySelectorAll("[data-zone]")) one.textContent = zone || "–";
     // The server reads times without an offset in this zone.
     for (const one of root.querySelectorAll("input[name=zone]")) one.value = zone || "UTC";
   };
@@ -32,9 +40,21 @@
     for (const one of document.querySelectorAll(".scroll:has(.plot)")) one.scrollLeft = one.scrollWidth;
   };
   localise(document);
+  grow();
   scroll();
   setInterval(grow, 1000);
-  document.body.addEventListener("htmx:load", (event) => localise(event.detail.elt));
+  document.body.addEventListener("htmx:load", (event) => { localise(event.detail.elt); grow(); });
+
+  // A menu closes when its reader goes elsewhere.
+  const close = (except) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
+  };
+  document.addEventListener("click", (event) => close(event.target.closest("details.menu")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    document.activeElement?.closest("details.menu")?.querySelector("summary").focus();
+    close(null);
+  });
 
   document.addEventListener("change", (event) => {
     if (!event.target.matches("[data-all]")) return;
@@ -65,6 +85,7 @@
     board.replaceChildren(...found.body.childNodes);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     localise(board);
+    grow();
     scroll();
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rescind.dashboard.translation import _
 from rescind.intake.values import TRUTHS
 from rescind.provider.interface import Provider
 from rescind.provider.text import fold
@@ -109,9 +110,9 @@ def named_lines(text: str) -> dict[str, str]:
     for line in filter(None, map(str.strip, text.splitlines())):
         name, equals, value = (part.strip() for part in line.partition("="))
         if not (name and equals and value):
-            raise FieldError("each line must be NAME=VALUE")
+            raise FieldError(_("each line must be NAME=VALUE"))
         if name in found:
-            raise FieldError("a name is given twice")
+            raise FieldError(_("a name is given twice"))
         found[name] = value
     return found
 

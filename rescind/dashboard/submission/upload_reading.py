@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from rescind.dashboard.formatting import number_of
 from rescind.dashboard.page_guard import RefusedError
 from rescind.dashboard.submission.local_times import with_offset
 from rescind.dashboard.submission.single_form import TIMES
@@ -49,7 +50,14 @@ def read_upload(data: bytes, name: str, zone: ZoneInfo, group: str | None) -> Re
     finally:
         _turn.release()
     if len(rows) > MOST_ROWS:
-        raise FileError(f"{name} has more than {MOST_ROWS:,} orders: split it")
+        most = number_of(MOST_ROWS)
+        raise FileError(
+            _(
+                "%(name)s has more than %(most)s orders: split it",
+                name=name,
+                most=most,
+            )
+        )
     return ReadFile(name, list(_in_zone(rows, zone)), turkish)
 
 
