@@ -22,6 +22,7 @@ from rescind.dashboard.list_links import LIST
 from rescind.dashboard.page_context import dashboard_of
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
 from rescind.dashboard.periods import ALWAYS, Period, period_of
+from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.states import State
@@ -173,7 +174,7 @@ def listing_in_query(
     sort: str = "",
 ) -> Listing:
     """A dependency: the filter in the address; raises ``RefusedError``."""
-    now = dashboard_of(request).now()
+    now = local_now(request, dashboard_of(request).now())
     named = (provider, account, group, reason, since, until, q, sort)
     return listing_of(now, who.limits, state, *named)
 

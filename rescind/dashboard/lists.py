@@ -20,6 +20,7 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.periods import presets
 from rescind.dashboard.rendering import page
+from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
 from rescind.ledger.states import State
@@ -60,6 +61,7 @@ def cancellations(
         reasons=list(Reason),
         orders=orders(),
         presets=presets(),
+        zone=local_now(request, dashboard.now()).tzinfo,
     )
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from rescind.config.times import parse_time
 from rescind.dashboard.page_guard import RefusedError
+from rescind.dashboard.submission.local_times import with_offset
 from rescind.dashboard.translation import _
 from rescind.ledger.storage.milliseconds import to_ms
 
 TODAY = "today"
-DATE = re.compile(r"\d{4}-\d\d-\d\d")
-NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?")
+DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?: +(\d{1,2}:\d\d))?", re.ASCII)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -34,14 +34,17 @@ def presets() -> list[tuple[str, str]]:
     """The values of ``since`` that a page offers, each with its name."""
     return [
         ("-1h", _("last hour")),
-        (TODAY, _("today (UTC)")),
+        (TODAY, _("today")),
         ("-7d", _("last 7 days")),
         ("-30d", _("last 30 days")),
     ]
 
 
 def period_of(since: str, until: str, now: datetime) -> Period:
-    """The period of these fields; raises ``RefusedError`` for what is no time."""
+    """The period of these fields; raises ``RefusedError`` for what is no time.
+
+    Times without an offset, and the beginning of today, are in the zone of ``now``.
+    """
     written = (since.strip(), until.strip())
     first, end = (_moment(one, now) for one in written)
     return Period(*written, to_ms(first), to_ms(end))
@@ -51,19 +54,23 @@ def _moment(written: str, now: datetime) -> datetime | None:
     if not written:
         return None
     if written == TODAY:
-        return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return now.replace(hour=0, minute=0, second=0, microsecond=0)
     ago = re.fullmatch(r"-([0-9]{1,5})([mhd])", written)
     if ago:
         return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
     try:
-        return parse_time(_with_zone(written), now)
+        zone = now.tzinfo
+        assert zone is not None  # noqa: S101  (every time of ours has a zone)
+        return parse_time(with_offset(_year_first(written), zone), now)
     except ValueError:
-        why = _("This is no time: write 2026-11-20T18:00 (UTC), -7d or today.")
+        why = _("This is no time: write 2026-11-20 18:00, 20.11.2026, -7d or today.")
         raise RefusedError(why, 422) from None
 
 
-def _with_zone(written: str) -> str:
-    """A time without a zone is in UTC, as the page says; a date begins its day."""
-    if DATE.fullmatch(written):
-        return f"{written}T00:00Z"
-    return f"{written}Z" if NO_ZONE.fullmatch(written) else written
+def _year_first(written: str) -> str:
+    """A date such as 20.11.2026, as ISO 8601 writes it; any other text unchanged."""
+    found = DAY_FIRST.fullmatch(written)
+    if found is None:
+        return written
+    day, month, year, time = found.groups()
+    return f"{year}-{month:0>2}-{day:0>2}T{time or '00:00':0>5}"

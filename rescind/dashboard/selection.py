@@ -17,6 +17,7 @@ from rescind.dashboard.list_pages import first_matches
 from rescind.dashboard.listing_filter import Listing, listing_of
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
+from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.reading.limited import sees
@@ -86,7 +87,7 @@ def selection(
     """A dependency: the form's selection; raises ``RefusedError``."""
     if every:
         named = (provider, account, group, reason, since, until, q, sort)
-        now, within = dashboard_of(request).now(), who.limits
+        now, within = local_now(request, dashboard_of(request).now()), who.limits
         listing = listing_of(now, within, state, *named)
         return Selection((), listing, shown_at, within)
     if len(id) > TICKED:

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -395,7 +396,7 @@ def _found(words: str) -> Seen:
     record |= {"group": None, "provider_message": None}
     record |= {"finished_at": None, "created_at": None}
     shown: dict[str, Any] = {"states": [], "providers": [], "reasons": []}
-    shown |= {"orders": [], "presets": [], "gap": None, "group": None}
+    shown |= {"orders": [], "presets": [], "zone": "UTC", "gap": None, "group": None}
     shown |= {"wanted": Listing(), "short": False}
     shown |= {"session": None, "operates": False, "here": "/"}
     found = Page([Listed(record)], None, partial=False)
@@ -453,10 +454,10 @@ def test_the_last_page_of_groups_leads_no_further(
 def test_a_wrong_filter_replaces_the_list_and_says_why(reader: Visitor) -> None:
     """A script that shows only a part of the page must not keep the former list."""
     asked = {"HX-Request": "true", "HX-Target": "found"}
-    said = reader.get(f"{LIST}?since=30.11.2026", **asked)
+    said = reader.get(f"{LIST}?since=30/11/2026", **asked)
     assert said.status_code == 200
     assert said.text.startswith('<div id="found"><p class="note bad" role="alert">')
-    assert reader.get(f"{LIST}?since=30.11.2026").status_code == 422
+    assert reader.get(f"{LIST}?since=30/11/2026").status_code == 422
 
 
 def test_an_order_on_a_held_lane_says_who_holds_it(
@@ -482,3 +483,20 @@ def test_the_overview_counts_what_was_not_cancelled(
     said = reader.get("/").text
     assert "2 orders were not cancelled" in said
     assert "state=rejected&amp;state=expired" in said
+
+
+def test_the_filter_reads_times_in_the_zone_of_the_browser(
+    reader: Visitor, ledger: Engine
+) -> None:
+    take_in(ledger, PANEL, "ord_1")
+    there = utc_now().astimezone(ZoneInfo("Europe/Istanbul"))
+    around = (there - timedelta(minutes=9), there + timedelta(minutes=9))
+    first, last = (f"{one:%d.%m.%Y+%H:%M}" for one in around)
+    period = f"{LIST}?since={first}&until={last}"
+    assert "ord_1" not in reader.get(period).text
+    reader.session.cookies.set("rescind_zone", "Europe/Istanbul")
+    said = reader.get(period).text
+    assert "ord_1" in said
+    assert '<small class="dim" data-zone>Europe/Istanbul</small>' in said
+    reader.session.cookies.set("rescind_zone", "no/such zone")
+    assert "ord_1" not in reader.get(period).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -24,6 +25,8 @@ NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
         ("2026-11-02T03:04", "2026-11-02T03:04:00+00:00"),
         (" 2026-11-02 03:04:05 ", "2026-11-02T03:04:05+00:00"),
         ("2026-11-02T03:04+03:00", "2026-11-02T00:04:00+00:00"),
+        ("2.11.2026", "2026-11-02T00:00:00+00:00"),
+        ("02.11.2026 9:30", "2026-11-02T09:30:00+00:00"),
     ],
 )
 def test_a_time_is_read_in_utc_unless_it_has_an_offset(
@@ -37,11 +40,29 @@ def test_a_time_is_read_in_utc_unless_it_has_an_offset(
 
 
 @pytest.mark.parametrize(
-    "written", ["yesterday", "-1y", "7d", "20.11.2026", "-999999d"]
+    "written", ["yesterday", "-1y", "7d", "31.11.2026", "20.11.26", "-999999d"]
 )
 def test_what_is_no_time_is_refused(written: str) -> None:
     with pytest.raises(RefusedError, match="no time"):
         period_of(written, "", NOW)
+
+
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ("today", "2026-11-20T21:00:00+00:00"),
+        ("20.11.2026 06:45", "2026-11-20T03:45:00+00:00"),
+        ("2026-11-20", "2026-11-19T21:00:00+00:00"),
+        ("-1h", "2026-11-20T22:30:00+00:00"),
+    ],
+)
+def test_times_without_an_offset_are_those_of_the_reader(
+    written: str, means: str
+) -> None:
+    late = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+    found = period_of(written, "", late.astimezone(ZoneInfo("Europe/Istanbul")))
+    assert found.first is not None
+    assert moment(found.first).isoformat() == means
 
 
 def test_every_preset_is_a_period() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from fastapi import Request
+
 LONGEST_NAME = 64
+COOKIE = "rescind_zone"
+"""The cookie in which the page's script names the browser's time zone."""
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -16,7 +20,12 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def with_offset(written: str, zone: ZoneInfo) -> str:
+def local_now(request: Request, now: datetime) -> datetime:
+    """``now`` in the time zone of the reader's browser; in UTC without scripts."""
+    return now.astimezone(zone_named(request.cookies.get(COOKIE, "")))
+
+
+def with_offset(written: str, zone: tzinfo) -> str:
     """``written`` with the offset of ``zone``, if it is a time without an offset.
 
     Any other text is returned unchanged: intake checks it. A time that the clocks of
