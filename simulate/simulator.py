@@ -35,7 +35,7 @@ from simulate.verdict import Stalls, stood_still, verdict
 
 LONGEST = timedelta(days=12).total_seconds()
 """Simulated seconds of a run, at most. Every policy ends before that."""
-MOST_CALLS = 2000
+MOST_CALLS = 1000
 """Most calls of a world: a world that calls without end is stopped."""
 STALLED = timedelta(days=1).total_seconds()
 """A world whose ledger has not changed for so many seconds is stopped."""

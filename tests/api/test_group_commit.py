@@ -15,6 +15,7 @@ from rescind.api.group_commit import ROOM, Intake
 from rescind.intake.limited_entries import opened
 from rescind.intake.submissions import MOST, Receipt, Taken
 from rescind.ledger.storage.transactions import LedgerUnreachableError
+from tests import loops
 from tests.api.conftest import EVERYTHING, TOKENS, ApiServer
 from tests.ledger.build import BY
 from tests.tasks.conftest import until
@@ -47,7 +48,7 @@ def done(take: Recorded, work: Work) -> Any:
         finally:
             intake.close()
 
-    return asyncio.run(run())
+    return loops.run(run)
 
 
 def test_a_large_request_is_written_in_parts_and_answered_whole() -> None:

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from bench.http_load import Address, Kind, Limits, Seen, get, load, post
 from bench.questions.load import Client, rows_of
 from tests.conftest import free_port
+from tests.loops import in_a_thread
 
 
 class _Server(BaseHTTPRequestHandler):
@@ -51,7 +52,7 @@ def _kind(name: str, path: str, connections: int = 1, holds: bytes = b"") -> Kin
 
 def _measured(*kinds: Kind, requests: int = 40) -> Seen:
     with _serving() as address:
-        return load(address, kinds, Limits(30, requests))
+        return in_a_thread(lambda: load(address, kinds, Limits(30, requests)))
 
 
 def test_every_request_has_one_time_under_its_kind() -> None:
@@ -76,13 +77,15 @@ def test_another_status_another_body_and_a_broken_connection_are_errors() -> Non
 
 def test_a_server_that_is_not_there_is_an_error_for_each_connection() -> None:
     nowhere = ("127.0.0.1", free_port())
-    seen = load(nowhere, [_kind("look", "/", 2)], Limits(30, 10))
+    kinds = [_kind("look", "/", 2)]
+    seen = in_a_thread(lambda: load(nowhere, kinds, Limits(30, 10)))
     assert seen.errors == 2
 
 
 def test_a_load_ends_with_its_time() -> None:
     with _serving() as address:
-        seen = load(address, [_kind("look", "/")], Limits(-1, 10))
+        kinds = [_kind("look", "/")]
+        seen = in_a_thread(lambda: load(address, kinds, Limits(-1, 10)))
     assert (seen.errors, seen.waits) == (0, {"look": []})
 
 

@@ -167,7 +167,7 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
 }
 """What each route that changes the ledger is asked, and the actor of that."""
 CHANGE_NOTHING = {
-    *("/desk/sign-in", "/desk/sign-out"),
+    *("/desk/sign-in", "/desk/sign-out", "/desk/language"),
     *("/desk/retry", "/desk/withdraw", "/desk/submit/file"),
 }
 """Routes that change no cancellation, lane or notification."""

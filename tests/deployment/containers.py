@@ -89,6 +89,8 @@ class Containers:
             "RESCIND_HOME": str(self.home),
             "RESCIND_ACCOUNTS": str(self.home / "accounts.toml"),
             "RESCIND_SCHEDULES": str(self.home / "schedules.toml"),
+            # What Compose mounts there unless .env names a file.
+            "RESCIND_API_TOKENS_FILE": "/dev/null",
             "FLOWER_PORT": self.flower,
             "FLOWER_DB": str(self.home / "flower.db"),
             "HOSTNAME": os.uname().nodename,
