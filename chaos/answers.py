@@ -9,7 +9,7 @@ ends as unresolved.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -32,15 +32,20 @@ def dropped(
     records: Sequence[Mapping[str, Any]],
     refusals: Sequence[Interval],
     troubles: Sequence[float],
+    several: Collection[tuple[str, str]] = (),
 ) -> Iterator[Offence]:
     """Orders about which a worker asked again, although the provider had answered
     with a clear success while the ledger refused writes.
 
     ``records`` are the sandbox's. ``refusals`` are the intervals in which the ledger
     refused writes. ``troubles`` are the moments at which a worker was killed or frozen:
-    that worker may have lost an answer that came shortly before.
+    that worker may have lost an answer that came shortly before. ``several`` are the
+    orders (provider, order) with several cancellations: the later question may belong
+    to another one than the answer.
     """
     for record in records:
+        if (record["provider"], record["id"]) in several:
+            continue
         if record["provider"] not in HELD:
             continue
         events = record["events"]

@@ -86,7 +86,7 @@ def _report(
         offences={
             **judged.kinds,
             "given_up": tuple(given_up(rows, records)),
-            "dropped": tuple(dropped(records, refusals, troubles)),
+            "dropped": tuple(dropped(records, refusals, troubles, _several(rows))),
             "withdrawal": tuple(conductor.withdrawals.offences(rows)),
             "ended": tuple(_ended(system, began)),
         },
@@ -116,6 +116,12 @@ def _away(outages: Iterable[Outage]) -> dict[str, float]:
     for one in outages:
         spent[one.what] = spent.get(one.what, 0.0) + one.ended - one.began
     return spent
+
+
+def _several(rows: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """The orders that have several cancellations."""
+    counted = Counter((row["provider"], row["order"]) for row in rows)
+    return {order for order, number in counted.items() if number > 1}
 
 
 def _ended(system: SystemUnderTest, began: float) -> Iterator[Offence]:

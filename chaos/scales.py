@@ -55,7 +55,7 @@ class Scale:
 
 
 LONG = Scale(5000, 190, 20, 10, 6, 20, 17, 8, 60)
-SHORT = Scale(500, 30, 8, 4, 3, 6, 17, 6, 12)
+SHORT = Scale(500, 30, 8, 4, 3, 6, 17, 6, 45)
 PROOF = replace(
     SHORT,
     points=("answered", "writing", "calling"),

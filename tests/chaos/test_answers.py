@@ -44,6 +44,12 @@ def test_a_yes_that_is_not_asked_about_again_was_recorded() -> None:
     assert offences(event(ASKED)) == 0
 
 
+def test_of_an_order_with_several_cancellations_another_one_may_ask() -> None:
+    events = [event(ASKED), event(120.0, "read")]
+    record = {"provider": "ithink", "id": "1", "events": events}
+    assert list(dropped([record], [REFUSED], (), {("ithink", "1")})) == []
+
+
 @pytest.mark.parametrize(
     "first",
     [
