@@ -27,7 +27,7 @@ CLOSE = {"Connection": "close"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A budget, and for whom a request takes a place in it."""
+    """The budget of a request, and the caller who is charged for it."""
 
     budget: Budget
     caller: str
