@@ -25,7 +25,8 @@ _R = Reason
 
 ANYWHERE: Mapping[Reason, str] = {
     _R.UNRESOLVED: N_(
-        "Nobody knows whether the order was cancelled. Look it up in %(panel)s. If it"
+        "It is not known whether the order was cancelled. Look it up in"
+        " %(panel)s. If it"
         " is still active there, retry: Rescind asks the provider before it sends the"
         " cancel again. If it is cancelled there, nothing is left to do."
     ),
@@ -72,7 +73,7 @@ ANYWHERE: Mapping[Reason, str] = {
 
 HERE: Mapping[tuple[str, Reason], str] = {
     ("iletimerkezi", _R.UNRESOLVED): N_(
-        "Nobody knows whether the message was cancelled. Look the order up in"
+        "It is not known whether the message was cancelled. Look the order up in"
         " %(panel)s. If it is still waiting to be sent, retry. If it was sent or is"
         " cancelled, nothing is left to do."
     ),
@@ -88,7 +89,7 @@ HERE: Mapping[tuple[str, Reason], str] = {
         " Only if it is still waiting there, retry with a new deadline."
     ),
     ("dukkango", _R.UNRESOLVED): N_(
-        "The order is no longer among Dükkango's active orders, and nobody knows"
+        "The order is no longer among Dükkango's active orders, and it is not known"
         " whether it was cancelled. Look it up in %(panel)s. If it is still active,"
         " retry: a second cancel does no harm there."
     ),
@@ -106,7 +107,8 @@ HERE: Mapping[tuple[str, Reason], str] = {
         " is the restaurant that took it, and that the order is its payment_key."
     ),
     ("akinon", _R.UNRESOLVED): N_(
-        "Nobody knows whether the order was cancelled, and a refund may be under way."
+        "It is not known whether the order was cancelled, and a refund may be"
+        " under way."
         " Look it up in %(panel)s. If no part of it is cancelled, retry. If a part or"
         " all of it is cancelled, finish it there by hand."
     ),
@@ -122,7 +124,8 @@ HERE: Mapping[tuple[str, Reason], str] = {
         " and check that the account belongs to this shop."
     ),
     ("ithink", _R.UNRESOLVED): N_(
-        "Nobody knows whether the shipment was cancelled. Look it up in %(panel)s. If"
+        "It is not known whether the shipment was cancelled. Look it up in"
+        " %(panel)s. If"
         " it is still manifested, retry. If it was picked up, ask for its return to"
         " origin."
     ),
@@ -134,7 +137,8 @@ HERE: Mapping[tuple[str, Reason], str] = {
         "The parcel was delivered. Settle it as a return with the customer."
     ),
     ("notpanel", _R.UNRESOLVED): N_(
-        "Nobody knows whether the order was cancelled. Look it up in %(panel)s. If it"
+        "It is not known whether the order was cancelled. Look it up in"
+        " %(panel)s. If it"
         " is still pending or in progress, retry; otherwise nothing is left to do."
     ),
     ("notpanel", _R.ATTEMPTS_EXHAUSTED): N_(

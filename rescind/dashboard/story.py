@@ -134,7 +134,8 @@ def _unclear(step: Step) -> str:
         )
     if proof is None and step["evidence"] == "the lease ran out":
         return _(
-            "The worker that was sending it stopped. Nobody knows whether the call was"
+            "The worker that was sending it stopped. It is not known whether"
+            " the call was"
             " made, so the provider is asked for the order's status."
         )
     text = _(
