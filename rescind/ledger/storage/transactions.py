@@ -163,14 +163,17 @@ _READING: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """One transaction that only reads, and never waits for writers."""
+def reading(engine: Engine, seconds: float = DEADLINE_SECONDS) -> Iterator[Connection]:
+    """One transaction that only reads, and never waits for writers.
+
+    On PostgreSQL it is given up after ``seconds``.
+    """
     with (
         translated(engine),
         engine.connect().execution_options(**_READING[engine.dialect.name]) as found,
         found.begin(),
     ):
-        bound(found, DEADLINE_SECONDS)
+        bound(found, seconds)
         yield found
 
 
