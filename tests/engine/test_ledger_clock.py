@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,9 +21,15 @@ from rescind.engine.ledger_clock import (
     Moment,
     clock_of,
 )
+from rescind.ledger.decision import decide
+from rescind.ledger.decision_events import Lost
+from rescind.ledger.progress import Progress
+from rescind.ledger.states import State
 from rescind.ledger.storage.ledger_time import ledger_time
 from rescind.ledger.storage.transactions import LedgerUnreachableError, open_ledger
+from rescind.provider.outcomes import Finding, Outcome
 from rescind.provider.system_clock import SystemClock
+from tests.ledger.build import SECOND, claimed, policy
 
 BEGAN = datetime(2020, 11, 20, 18, tzinfo=UTC)
 HOUR = 3600.0
@@ -191,6 +198,29 @@ def test_of_slow_round_trips_the_shortest_counts() -> None:
     world.trips += [lambda: world.passes(2)] * 5
     assert abs(world.error) == timedelta(seconds=0.5)
     assert world.measured == 3
+
+
+@pytest.mark.parametrize("ahead", [-HOUR, HOUR])
+@pytest.mark.parametrize("set_now", [False, True])
+def test_two_workers_an_hour_apart_believe_a_reading_by_the_true_age_of_the_call(
+    ahead: float, set_now: bool
+) -> None:
+    sender, reader = World(0.0 if set_now else ahead), World()
+    for one in (sender, reader):
+        assert one.error == timedelta(0)
+    if set_now:
+        sender.is_set(ahead)
+    rules = policy(active_trusted_after=10 * SECOND)
+    held = claimed(State.SENDING)
+    lost = replace(held, progress=decide(held, Lost(), rules, sender.clock.now()))
+
+    def after_reading(at: float) -> Progress:
+        reader.passes(at)
+        active = Finding(Outcome.ACTIVE, asked_at=reader.clock.earliest())
+        return decide(lost, active, rules, reader.clock.now())
+
+    assert after_reading(9.0).state is State.VERIFYING
+    assert after_reading(1.0).state is State.QUEUED
 
 
 class Clocks(RuleBasedStateMachine):
