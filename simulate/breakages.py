@@ -107,7 +107,7 @@ KNOWN: Mapping[str, int] = {
     "forget-queues": 15,
     "trap-requested": 171,
     "one-clock": 33,
-    "own-clocks": 3,
+    "own-clocks": 202,
     "withdraw-sent": 68,
 }
 """For each mutation, a seed whose world notices it: ``make simulate-proof`` finds

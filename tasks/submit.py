@@ -155,7 +155,7 @@ def _take_in(
             here = own.here
             known = (here.engine, here.accounts, here.seal)
             more = (here.callbacks, trace, partial(_insert, own.engine, left))
-            now = own.clock.now()
+            now = here.clock.now()
             taken = take_in(*known, entries, now, *more, late=late, by=by)
         except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
             log.warning("intake waits", why=str(error))

@@ -19,7 +19,6 @@ from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.engine.executor import ThreadExecutor
 from rescind.engine.lane_operation import Call
 from rescind.engine.lane_registry import Registry
-from rescind.engine.ledger_clock import clock_of
 from rescind.engine.permits import RedisLimiter
 from rescind.engine.watchdog import Watchdog, Watched
 from rescind.provider.wire import Sockets, Wire
@@ -47,10 +46,8 @@ class Host:
 
     def __init__(self, here: Runtime, jobs: Jobs) -> None:
         self.here = here
-        self.clock = clock_of(here.engine)
-        """All that this process writes to the ledger goes by it."""
         self._executor = ThreadExecutor(_call_failed)
-        caller = partial(_caller, here, Sockets(self.clock))
+        caller = partial(_caller, here, Sockets(here.clock))
         registry = Registry(here.accounts_file.current, caller)
         self._limiter = RedisLimiter(here.rates)
         self.engine = Engine(
@@ -58,7 +55,7 @@ class Host:
             registry,
             self._executor,
             self._limiter,
-            self.clock,
+            here.clock,
             lambda: self.notify("webhooks"),
         )
         self._jobs: dict[str, BackgroundJob] = {}

@@ -61,7 +61,7 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
             "webhooks", partial(_deliver, sender), WEBHOOKS_BOUND
         )
         made["search"] = BackgroundJob(
-            "search", SearchJob(host.here.engine, host.clock.now).run, SEARCH_BOUND
+            "search", SearchJob(host.here.engine, host.here.clock.now).run, SEARCH_BOUND
         )
         made["schedules"] = BackgroundJob("schedules", schedules.run, SCHEDULE_BOUND)
         sweeper = SweepJob(host, schedules)
@@ -78,7 +78,7 @@ def _sender(host: Host, send_task: SendTask) -> Sender:
         deliverer.attempt,
         partial(host.moved, "webhooks"),
         stopping,
-        host.clock.now,
+        host.here.clock.now,
     )
 
 
@@ -101,7 +101,8 @@ class SweepJob:
         self._holder = f"{gethostname()} {os.getpid()}"
 
     def run(self) -> None:
-        here, now = self._host.here, self._host.clock.now()
+        here = self._host.here
+        now = here.clock.now()
         try:
             due = sweep(here.engine, here.accounts, now, self._holder)
         except LedgerUnreachableError as error:
@@ -129,7 +130,7 @@ class SweepJob:
         self._heartbeat_at = time.monotonic() + PULSE_SECONDS
         here = self._host.here
         with reading(here.engine) as connection:
-            ahead = clock_skew.ahead(connection, self._host.clock.now())
+            ahead = clock_skew.ahead(connection, here.clock.now())
         if ahead.total_seconds() > heartbeat.AHEAD_SECONDS:
             log.error("the clock was set back: what is due waits", by=str(ahead))
         try:
@@ -144,17 +145,17 @@ class SweepJob:
 
     def _look_for_stalls(self) -> None:
         here = self._host.here
-        self._stalls.look(here.engine, here.accounts, self._host.clock.now())
+        self._stalls.look(here.engine, here.accounts, here.clock.now())
 
     def _deliver(self) -> None:
         with reading(self._host.here.engine) as connection:
-            waits = anything_due(connection, self._host.clock.now())
+            waits = anything_due(connection, self._host.here.clock.now())
         if waits:
             self._host.notify("webhooks")
 
     def _forget(self) -> None:
         engine, chosen = self._host.here.engine, settings()
-        now = self._host.clock.now()
+        now = self._host.here.clock.now()
         self._retention.tick(engine, chosen.keep_for, now, chosen.keep_refused_for)
 
 
@@ -171,7 +172,8 @@ class ScheduleJob:
 
     def fire(self) -> None:
         """Open the runs that are due, and have the waiting ones run."""
-        here, now = self._host.here, self._host.clock.now()
+        here = self._host.here
+        now = here.clock.now()
         names = self._firing.tick(here.engine, self._file.current(), now)
         self.ask(names)
 
@@ -194,7 +196,7 @@ class ScheduleJob:
 
     def _runner(self) -> Runner:
         here = self._host.here
-        known = (here.engine, here.accounts, here.seal, self._host.clock.now)
+        known = (here.engine, here.accounts, here.seal, here.clock.now)
         return Runner(*known, self._notify, here.callbacks, stopping)
 
     def _notify(self, lanes: Iterable[Lane]) -> None:

@@ -419,8 +419,8 @@ def test_a_worker_whose_clock_was_set_back_reports_it_in_redis(
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     take_in(engine, ACCOUNTS, Seal(new_key()), [GOOD], later, by=BY)
-    here = SimpleNamespace(engine=engine, redis=client)
-    host = cast("Host", SimpleNamespace(here=here, clock=clock_of(engine)))
+    here = SimpleNamespace(engine=engine, redis=client, clock=clock_of(engine))
+    host = cast("Host", SimpleNamespace(here=here))
     with capture_logs() as lines:
         SweepJob(host, cast("ScheduleJob", None))._write_heartbeat()
     assert [one["event"] for one in lines] == [
