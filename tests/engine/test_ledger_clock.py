@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Event, current_thread
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import Engine
 
+from rescind.engine import ledger_clock
 from rescind.engine.ledger_clock import (
     AGE,
     APART,
@@ -29,6 +31,7 @@ from rescind.ledger.storage.ledger_time import ledger_time
 from rescind.ledger.storage.transactions import LedgerUnreachableError, open_ledger
 from rescind.provider.outcomes import Finding, Outcome
 from rescind.provider.system_clock import SystemClock
+from tests.engine.waiting import SECONDS, until
 from tests.ledger.build import SECOND, claimed, policy
 
 BEGAN = datetime(2020, 11, 20, 18, tzinfo=UTC)
@@ -133,6 +136,25 @@ def test_an_old_measurement_is_renewed_once_and_nobody_waits_for_it() -> None:
     world.finish_background()
     world.clock.now()
     assert (world.measured, world.waiting) == (2, [])
+
+
+def test_the_background_is_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_clock, "AGE", timedelta(0))
+    world, free, names = World(), Event(), list[str]()
+
+    def measure(look: Callable[[], Moment]) -> tuple[Moment, datetime, Moment]:
+        names.append(current_thread().name)
+        assert len(names) == 1 or free.wait(SECONDS)
+        return world.measure(look)
+
+    clock = LedgerClock(SystemClock(), measure)
+    clock.now()
+    clock.now()
+    until(lambda: len(names) == 2, "the second measurement")
+    # It is under way, and nobody waits for it.
+    clock.now()
+    assert names == [current_thread().name, "ledger-clock"]
+    free.set()
 
 
 def test_a_ledger_that_is_away_when_the_measurement_is_old_changes_nothing() -> None:
