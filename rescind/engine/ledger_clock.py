@@ -23,8 +23,8 @@ from rescind.provider.system_clock import SystemClock, Times
 AGE = timedelta(seconds=60)
 """After this time the clock is measured again: clocks drift."""
 RETRY = timedelta(seconds=0.25)
-"""Least wait after a failed measurement. It is less than the engine waits before it tries
-the ledger again, so that the clock is right by then."""
+"""Least wait after a failed measurement. The engine waits longer before it tries the
+ledger again, so that the clock is right by then."""
 APART = timedelta(seconds=0.2)
 """If this machine's two clocks have moved apart by more, its time of day was set, or it
 was suspended."""
