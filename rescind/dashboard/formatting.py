@@ -97,6 +97,19 @@ def plain(value: object) -> str:
     return gettext(str(value).replace("_", " "))
 
 
+def actor(by: object) -> str:
+    """An actor of ``rescind.config.actors`` in words; another text as it is."""
+    kind, colon, name = str(by).partition(":")
+    words = {
+        "token": _("%(name)s (access token)"),
+        "oidc": "%(name)s",
+        "cli": _("%(name)s (command line)"),
+        "schedule": _("schedule %(name)s"),
+        "celery": _("a program on %(name)s"),
+    }
+    return words[kind] % {"name": name} if colon and kind in words else str(by)
+
+
 def known(text: object) -> str:
     """A sentence of ours in the reader's language; another's as it is."""
     return gettext(str(text))

@@ -10,6 +10,8 @@ from sqlalchemy import Row
 
 from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.bulk.order_actions import actions_on
+from rescind.dashboard.bulk.retry_action import refuses_again
+from rescind.dashboard.formatting import actor
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -78,7 +80,7 @@ def _why_it_waits(dashboard: Dashboard, row: Row[Any]) -> str | None:
         return None
     if lane.held_by is not None:
         said = _("Its lane %(lane)s is held by %(actor)s: no call is made.")
-        return said % {"lane": lane.name, "actor": lane.held_by}
+        return said % {"lane": lane.name, "actor": actor(lane.held_by)}
     said = _("Its lane %(lane)s makes no calls now: %(why)s")
     return said % {"lane": lane.name, "why": why or status}
 
@@ -92,6 +94,7 @@ def _content(
         "record": record,
         "story": story(steps),
         "headline": headline(reason, attempts, _last_detail(steps)),
+        "refused_again": refuses_again(record["state"]),
         "advice": advice(record["provider"], record["state"], reason, attempts),
         "told": bool(row.callback_url or row.callback_task),
     }

@@ -14,6 +14,7 @@ from jinja2.runtime import Context
 
 from rescind.dashboard import formatting, translation
 from rescind.dashboard.list_links import list_path
+from rescind.dashboard.reason_phrases import because, outcome
 from rescind.dashboard.static_files import version
 from rescind.ledger.states import RETRYABLE
 
@@ -46,10 +47,13 @@ templates.filters |= {
     "shown": formatting.shown,
     "mark": formatting.mark,
     "known": _spoken(formatting.known),
+    "actor": _spoken(formatting.actor),
     "rate": _spoken(formatting.rate),
 }
 templates.globals |= {
     "age": formatting.age,
+    "because": because,
+    "outcome": outcome,
     "number_of": formatting.number_of,
     "units": formatting.units,
     "static_version": version(),

@@ -20,11 +20,10 @@ from rescind.ledger.changes.lane_states import HELD_BY_OPERATOR
 from rescind.ledger.scheduling.schedule_runs import RunState
 from rescind.ledger.states import State
 from rescind.operations.lane_view import STALLED
-from rescind.provider.outcomes import Reason
 from tests.dashboard import texts
 from tests.dashboard.stage import READER, Served, a_day, utc_now
 
-WORDS = [*State, *Reason, *RunState, "open", "paused", "held", "stopped"]
+WORDS = [*State, *RunState, "open", "paused", "held", "stopped"]
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 

@@ -13,6 +13,7 @@ from rescind.dashboard.submission.file_verdicts import AT_ONCE, Judged, Verdict,
 from rescind.intake.files.file_rows import Row
 from rescind.intake.limited_entries import limited
 from rescind.intake.submissions import Taken, lanes_to_notify, take_in
+from rescind.ledger.changes.submission_actions import SubmissionActions
 
 COLUMNS = ("line", "provider", "account", "order", "id", "receipt", "state", "wrong")
 """The columns of the result as a file."""
@@ -47,12 +48,13 @@ def submit_rows(
 def _taken(
     dashboard: Dashboard, new: Sequence[Judged], now: datetime, who: Session
 ) -> Iterator[Taken]:
-    context = dashboard.context
+    context, listed = dashboard.context, SubmissionActions()
     for start in range(0, len(new), AT_ONCE):
         some = [one.entry for one in new[start : start + AT_ONCE]]
         entries = limited(some, who.limits)
         known = (dashboard.engine, dashboard.accounts, context.seal)
-        taken = take_in(*known, entries, now, context.callbacks, by=who.actor)
+        more = (now, context.callbacks)
+        taken = take_in(*known, entries, *more, by=who.actor, listed=listed)
         dashboard.notify({"cancel": lanes_to_notify(taken)})
         yield from taken
 
