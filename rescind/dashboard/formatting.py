@@ -76,6 +76,15 @@ def at(value: datetime | int | str | None) -> Markup:
     )
 
 
+def moment(text: str) -> Markup | str:
+    """As ``at`` for a time that somebody wrote; any other text as it is."""
+    try:
+        found = datetime.fromisoformat(text)
+        return text if found.tzinfo is None else at(found)
+    except (ValueError, OverflowError):
+        return text
+
+
 def age(value: datetime | int | str | None, now: datetime) -> Markup:
     """How long ago a time was; the page's script keeps it up to date."""
     if value is None:

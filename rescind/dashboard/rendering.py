@@ -46,6 +46,7 @@ templates.filters |= {
     "plain": _spoken(formatting.plain),
     "shown": formatting.shown,
     "mark": formatting.mark,
+    "moment": formatting.moment,
     "known": _spoken(formatting.known),
     "actor": _spoken(formatting.actor),
     "rate": _spoken(formatting.rate),
