@@ -25,6 +25,7 @@ from rescind.dashboard.periods import ALWAYS, Period, period_of
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
+from rescind.intake.values import provider_in_any_case
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
@@ -144,7 +145,9 @@ def listing_of(
     _check_order(order, asked)
     return Listing(
         states=tuple(s for s in State if s in asked),
-        provider=_one_of(provider, sorted(BY_NAME), _("provider")),
+        provider=_one_of(
+            str(provider_in_any_case(provider)), sorted(BY_NAME), _("provider")
+        ),
         account=storable(account),
         group=storable(group),
         reason=_one_of(reason, list(Reason), _("reason")),
