@@ -80,6 +80,7 @@ def page(
         session=session,
         operates=session is not None and session.operates,
         submits=session is not None and session.submits,
+        unlimited=session is None or session.limits.unlimited,
         here=request.url.path,
         back_here=_address(request),
         **values,
