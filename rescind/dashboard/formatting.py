@@ -119,11 +119,6 @@ def actor(by: object) -> str:
     return words[kind] % {"name": name} if colon and kind in words else str(by)
 
 
-def known(text: object) -> str:
-    """A sentence of ours in the reader's language; another's as it is."""
-    return gettext(str(text))
-
-
 def mark(state: str) -> str:
     return MARKS.get(state, "•")
 

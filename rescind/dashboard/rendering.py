@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from rescind.dashboard import formatting, translation
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.list_links import list_path
 from rescind.dashboard.reason_phrases import because, outcome
 from rescind.dashboard.static_files import version
@@ -47,7 +48,7 @@ templates.filters |= {
     "shown": formatting.shown,
     "mark": formatting.mark,
     "moment": formatting.moment,
-    "known": _spoken(formatting.known),
+    "known": _spoken(known),
     "actor": _spoken(formatting.actor),
     "rate": _spoken(formatting.rate),
 }

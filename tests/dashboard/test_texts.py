@@ -12,7 +12,8 @@ from babel.messages.pofile import read_po
 
 from providers.registry import BY_NAME
 from rescind.dashboard import translation
-from rescind.dashboard.formatting import known, plain
+from rescind.dashboard.formatting import plain
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.rendering import templates
 from rescind.dashboard.submission.param_fields import param_fields
 from rescind.dashboard.translation import speak

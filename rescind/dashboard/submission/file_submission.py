@@ -8,6 +8,7 @@ from typing import Any
 
 from rescind.dashboard.csv_export import BOM, as_csv, cell
 from rescind.dashboard.export_columns import headings
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.file_verdicts import AT_ONCE, Judged, Verdict, judge
@@ -86,7 +87,7 @@ def result_rows(results: Sequence[Result]) -> Iterator[list[Any]]:
     """The values of the columns of each row."""
     columns = columns_of(results)
     for one in results:
-        whole = {**one["fields"], **one}
+        whole = {**one["fields"], **one, "why": known(one["why"])}
         yield [whole.get(name, "") for name in columns]
 
 
