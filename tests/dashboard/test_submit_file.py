@@ -7,7 +7,7 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from rescind.dashboard.submission.row_fields import fields_of
 from rescind.dashboard.submission.upload_route import LARGEST_UPLOAD, MOST_PARTS
 from rescind.ledger.storage.milliseconds import from_ms
 from rescind.telemetry.exposition import impatient
-from tests.dashboard.stage import OPERATOR, PANEL, Served, Visitor, take_in
+from tests.dashboard.stage import OPERATOR, PANEL, Served, Visitor, take_in, utc_now
 from tests.dashboard.test_submit_one import rows
 from tests.tasks.conftest import until
 
@@ -142,14 +142,15 @@ def test_a_row_is_called_the_same_before_and_after_the_submission(
 
 def test_all_columns_of_the_file_are_shown_but_personal_ones(clerk: Visitor) -> None:
     head = "provider,order,key,group,not_before,cancel_before,metadata.shop,param.ibans"
-    row = "akinon,1,k-1,june,+15m,2030-11-20T18:00:00+03:00,No 7,TR-secret"
+    later = (utc_now() + timedelta(days=1)).replace(microsecond=0)
+    row = f"akinon,1,k-1,june,+15m,{later.isoformat()},No 7,TR-secret"
     where = previewed(clerk, f"{head}\n{row}\n")
     done = clerk.send("/desk/submit/file/now", id=id_of(where))
     for address in (where, done.headers["location"]):
         shown = clerk.get(address).text
         for text in ("k-1", "june", "+15m", "metadata.shop=No 7"):
             assert f"<bdi>{text}" in shown
-        assert '<time datetime="2030-11-20T15:00:00.000Z" data-at>' in shown
+        assert f'<time datetime="{later:%Y-%m-%dT%H:%M:%S}.000Z" data-at>' in shown
         assert "TR-secret" not in shown
 
 
