@@ -19,6 +19,7 @@ from rescind.dashboard import (
     static_files,
     statistics_page,
     undelivered,
+    workbook_export,
     workers_page,
 )
 from rescind.dashboard.bulk import lane_actions, order_actions
@@ -27,6 +28,7 @@ from rescind.dashboard.submission import file_pages, submit_page
 router = APIRouter()
 for part in (
     csv_export,
+    workbook_export,
     overview,
     lists,
     order_page,
