@@ -20,6 +20,7 @@ from rescind.api import (
     document_route,
     health,
     lane_routes,
+    plan_decision_routes,
     problem_pages,
     response_models,
     submission_routes,
@@ -37,7 +38,8 @@ from rescind.api.problem_details import add_handlers, ledger_unreachable
 from rescind.api.request_context import RequestContext
 from rescind.config.access_tokens import ENTRY_RATE, rate_of
 from rescind.dashboard.routes import router as dashboard
-from rescind.intake.submissions import Taken, take_in
+from rescind.intake.receipts import Taken
+from rescind.intake.submissions import take_in
 from rescind.ledger.changes.submission_actions import SubmissionActions
 
 THREADS = 12
@@ -69,6 +71,7 @@ def create_app(context: ApiContext) -> FastAPI:
     for module in (
         submission_routes,
         cancellation_routes,
+        plan_decision_routes,
         withdrawal_routes,
         cancellation_lists,
         lane_routes,

@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from providers.registry import PROVIDERS
+from rescind.api.openapi_fields import COMMON, Schema, nullable, timed
 from rescind.api.openapi_headers import add_headers
 from rescind.api.openapi_webhooks import webhooks
 from rescind.api.problem_details import MEDIA_TYPE
 from rescind.intake.submissions import MOST
-from rescind.intake.validation import FIELDS, LONGEST_TEXT
+from rescind.intake.validation import FIELDS
 from rescind.provider.interface import Provider
 
-Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = (
     "Cancels orders at five providers, durably. A cancellation answered with 202 is in"
@@ -42,41 +42,6 @@ def product_version() -> str:
 # --- a cancellation -----------------------------------------------------------------
 
 
-def _nullable(schema: Schema, says: str) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}], "description": says}
-
-
-def _text(says: str) -> Schema:
-    limits = {"minLength": 1, "maxLength": LONGEST_TEXT}
-    return _nullable({"type": "string", **limits}, f"{says} Printable characters.")
-
-
-def _time(says: str) -> Schema:
-    form = "ISO 8601 with an offset from UTC, or such as `+15m`."
-    return _nullable({"type": "string", "examples": ["+1h"]}, f"{says} {form}")
-
-
-COMMON: dict[str, Schema] = {
-    "account": _nullable(
-        {"type": "string", "pattern": r"^[A-Za-z0-9_.\-]{1,64}$"},
-        "One of the provider's accounts in the accounts file; `default` unless given.",
-    ),
-    "key": _text("Identifies a cancellation that is sent again: the order, if null."),
-    "not_before": _time("The provider is not called earlier."),
-    "cancel_before": _time("The deadline: it expires if it was not sent by then."),
-    "group": _text("A name that several cancellations share."),
-    "metadata": _nullable(
-        {"type": "object"}, "Kept with it and given back; 16,384 bytes at most."
-    ),
-    "callback_url": _nullable(
-        {"type": "string", "maxLength": 2000}, "Gets a webhook with the outcome."
-    ),
-    "callback_task": _text("Refused by HTTP: only for producers on the broker."),
-    "callback_queue": _text("Refused by HTTP, as callback_task is."),
-}
-"""All fields but ``provider``, ``order`` and ``params``, which providers define."""
-
-
 def _entry(provider: Provider[Any]) -> Schema:
     params = provider.params_model.model_json_schema(ref_template=REFERENCE)
     own: dict[str, Schema] = {
@@ -86,7 +51,7 @@ def _entry(provider: Provider[Any]) -> Schema:
             "pattern": f"^(?:{provider.order_pattern.pattern})$",
             "description": provider.order_form,
         },
-        "params": params if "required" in params else _nullable(params, "None."),
+        "params": params if "required" in params else nullable(params, "None."),
     }
     required = ["provider", "order", *(["params"] if "required" in params else [])]
     return {
@@ -164,7 +129,7 @@ RETRY: Schema = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "properties": {"cancel_before": _time("A new deadline.")},
+                    "properties": {"cancel_before": timed("A new deadline.")},
                     "additionalProperties": False,
                 },
                 "examples": {

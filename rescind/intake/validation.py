@@ -14,6 +14,7 @@ from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.config.times import parse_time
 from rescind.intake.limited_entries import check_lane, outside
+from rescind.intake.references import Reference, after_of, check_ref, only_if_of
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
@@ -33,6 +34,9 @@ FIELDS = (
     "callback_url",
     "callback_task",
     "callback_queue",
+    "ref",
+    "after",
+    "only_if",
 )
 _KNOWN = frozenset(FIELDS)
 ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -66,6 +70,8 @@ class Checked:
     """The default key of older versions, under which the ledger may have the order."""
     not_before: datetime | None = None
     cancel_before: datetime | None = None
+    after: tuple[Reference, ...] = ()
+    only_if: str = ""
 
 
 def check(
@@ -95,6 +101,7 @@ def check(
     personal = {k: v for k, v in params.items() if k in provider.sealed_params}
     not_before, cancel_before = _times(entry, now)
     key, group = _text(entry, "key"), _text(entry, "group")
+    check_ref(entry)
     if not within.allows(provider.name, account, group):
         raise outside("group", "/group")
     return Checked(
@@ -110,6 +117,8 @@ def check(
         callback=callbacks.wanted(entry),
         not_before=not_before,
         cancel_before=cancel_before,
+        after=after_of(entry),
+        only_if=only_if_of(entry),
     )
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.actors import schedule_actor
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
-from rescind.intake.submissions import MOST, Receipt, Taken, take_in
+from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.submissions import MOST, take_in
 from rescind.ledger.scheduling.schedule_history import last_ended
 from rescind.ledger.scheduling.schedule_runs import (
     SCHEDULED,

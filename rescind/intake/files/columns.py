@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
 from rescind.intake.validation import FIELDS
 from rescind.intake.values import RowError, param_value, provider_in_any_case, read_json
 
+_BETWEEN = re.compile(r"\s*[,;]\s*")
+"""Between the references in a cell."""
 REQUIRED = ("provider", "order")
 OBJECTS = ("params", "metadata")
 PREFIXES = {"param.": "params", "metadata.": "metadata"}
@@ -99,6 +102,8 @@ def _entry(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
         entry[name] = read_json(text, name) if name in OBJECTS else text
     if "provider" in entry:
         entry["provider"] = provider_in_any_case(entry["provider"])
+    if "after" in entry:
+        entry["after"] = [one for one in _BETWEEN.split(entry["after"]) if one]
     if "order" in entry:
         entry["order"] = order_of(entry["order"])
     if "params" in entry:

@@ -12,11 +12,13 @@ from sqlalchemy import (
     select,
 )
 
+from rescind.ledger.states import State
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.milliseconds import from_ms
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 
 C = CANCELLATION.c
+WAITS = State.SCHEDULED
 
 
 def stamp(value: int | None) -> str | None:
@@ -47,7 +49,8 @@ def as_record(row: Row[Any]) -> dict[str, Any]:
         "polls": row.polls,
         "not_before": stamp(row.not_before),
         "cancel_before": stamp(row.cancel_before),
-        "due_at": stamp(row.due_at),
+        # One that waits for others has no time of its own.
+        "due_at": None if row.state == WAITS and row.waits_for else stamp(row.due_at),
         "created_at": stamp(row.created_at),
         "updated_at": stamp(row.updated_at),
         "finished_at": stamp(row.finished_at),
