@@ -41,9 +41,11 @@ def after(
     return one.id
 
 
-def claimed(engine: Engine, one: str, lane: tuple[str, str] = LANE) -> Claimed:
+def claimed(
+    engine: Engine, one: str, lane: tuple[str, str] = LANE, now: datetime = NOW
+) -> Claimed:
     """Claim this one, which must be due."""
-    return next(each for each in hold(engine, lane=lane) if each.id == one)
+    return next(each for each in hold(engine, lane=lane, now=now) if each.id == one)
 
 
 def finish(
