@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from rescind.intake.files.file_reading import parse
 from rescind.intake.limited_entries import limited
+from rescind.intake.preview import preview
 from rescind.intake.receipts import Receipt, Taken
 from rescind.intake.references import Refs
 from rescind.intake.submissions import take_in
@@ -19,6 +20,8 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
 from rescind.provider.refusal_codes import RefusalCode
+from rescind.schedules.mapping import Recipe
+from rescind.schedules.source_rows import Row
 from tests.intake.test_submissions import SEAL
 from tests.intake.test_validation import ACCOUNTS
 from tests.ledger.build import BY, NOW, row
@@ -185,6 +188,21 @@ def test_a_csv_file_has_columns_for_them(engine: Engine) -> None:
     rows = list(parse(text.encode(), "x.csv").rows)
     taken = take(engine, *(refs.resolve(each.entry) for each in rows))
     assert before(engine, taken[2]) == {taken[0].id: "any", taken[1].id: "any"}
+
+
+def test_a_preview_accepts_a_plan_and_writes_nothing(engine: Engine) -> None:
+    plan = [entry(1, ref="a"), entry(2, after="a")]
+    shown = preview(engine, ACCOUNTS, SEAL, plan, NOW)
+    assert [one.receipt for one in shown] == [Receipt.ACCEPTED] * 2
+    taken = take(engine, *plan)
+    assert [one.receipt for one in taken] == [Receipt.ACCEPTED] * 2
+
+
+def test_a_schedule_maps_a_column_to_several_references() -> None:
+    recipe = Recipe({"order": "order", "after": "after", "only_if": "if"})
+    values = {"order": "ord_3", "after": "a; b", "if": "any"}
+    made = recipe.entry(Row("row 1", values), {})
+    assert made == {"order": "ord_3", "after": ["a", "b"], "only_if": "any"}
 
 
 def test_a_ref_is_known_in_its_own_submission_only(engine: Engine) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from providers.registry import PROVIDERS
-from rescind.intake.files.cells import bare, order_of, whole
+from rescind.intake.files.cells import bare, order_of, references_of, whole
 from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
 from rescind.intake.validation import FIELDS
 from rescind.intake.values import RowError, param_value, provider_in_any_case, read_json
 
-_BETWEEN = re.compile(r"\s*[,;]\s*")
-"""Between the references in a cell."""
 REQUIRED = ("provider", "order")
 OBJECTS = ("params", "metadata")
 PREFIXES = {"param.": "params", "metadata.": "metadata"}
@@ -103,7 +100,7 @@ def _entry(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     if "provider" in entry:
         entry["provider"] = provider_in_any_case(entry["provider"])
     if "after" in entry:
-        entry["after"] = [one for one in _BETWEEN.split(entry["after"]) if one]
+        entry["after"] = references_of(entry["after"])
     if "order" in entry:
         entry["order"] = order_of(entry["order"])
     if "params" in entry:
