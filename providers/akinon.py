@@ -35,11 +35,13 @@ from pydantic import (
     model_validator,
 )
 
+from providers.akinon_advice import ADVICE, PANEL
 from providers.akinon_params import SEALED_PARAMS, AkinonParams, canonical
 from providers.akinon_replies import fault_of, refusal_of, said_by, shown_by
+from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away, turned_away_login
 from rescind.provider.http_messages import Reply, Request, json_request
-from rescind.provider.interface import Account, Params, Token, WithLogin
+from rescind.provider.interface import Params, Token, WithLogin
 from rescind.provider.outcomes import (
     Finding,
     Findings,
@@ -47,6 +49,7 @@ from rescind.provider.outcomes import (
     Order,
     Outcome,
     Parsed,
+    Reason,
     UnreadableReplyError,
 )
 from rescind.provider.policy import Policy, seconds
@@ -119,7 +122,10 @@ class AkinonAccount(Account):
 
 
 class Akinon(WithLogin[AkinonAccount]):
+    interface_version: ClassVar[int] = 1
     name: ClassVar[str] = "akinon"
+    panel: ClassVar[str] = PANEL
+    advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
     account_model: ClassVar[type[Account]] = AkinonAccount
     params_model: ClassVar[type[Params]] = AkinonParams

@@ -30,9 +30,11 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from providers.iletimerkezi_advice import ADVICE, PANEL
+from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away
 from rescind.provider.http_messages import Reply, Request, json_request
-from rescind.provider.interface import PROBE, Account, Provider
+from rescind.provider.interface import PROBE, Provider
 from rescind.provider.outcomes import (
     ContradictoryReplyError,
     Finding,
@@ -112,7 +114,10 @@ class IletiMerkeziAccount(Account):
 
 
 class IletiMerkezi(Provider[IletiMerkeziAccount]):
+    interface_version: ClassVar[int] = 1
     name: ClassVar[str] = "iletimerkezi"
+    panel: ClassVar[str] = PANEL
+    advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
     account_model: ClassVar[type[Account]] = IletiMerkeziAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,20}")

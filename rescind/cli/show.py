@@ -144,18 +144,26 @@ def actions(
     list_actions(limit, as_json=as_json)
 
 
+def _check_known(provider: str) -> None:
+    """Raises ``InvalidRequestError`` unless the ledger has cancellations of it."""
+    from rescind.cli.connections import need_ledger
+    from rescind.operations.known_providers import check_known
+
+    check_known(need_ledger(), provider)
+
+
 def _filter(
     state: list[str] | None,
     provider: str | None,
     account: str | None,
     group: str | None,
 ) -> Filter:
-    from providers.registry import provider_named
+    from providers.registry import BY_NAME
     from rescind.ledger.reading.listing import Filter
     from rescind.provider.text import storable
 
-    if provider is not None:
-        provider_named(provider)
+    if provider is not None and provider not in BY_NAME:
+        _check_known(storable(provider))
     return Filter(
         states=state or [],
         provider=provider,

@@ -7,7 +7,7 @@ and ``sort``. ``list_links.list_path`` makes links to lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
@@ -19,13 +19,15 @@ from providers.registry import BY_NAME
 from rescind.browse.browse_ranges import BY_STATE, Wanted
 from rescind.browse.browsing import Sort
 from rescind.dashboard.list_links import LIST
-from rescind.dashboard.page_context import dashboard_of
+from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
 from rescind.dashboard.periods import ALWAYS, Period, period_of
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading
+from rescind.operations.known_providers import known_providers
 from rescind.provider.outcomes import Reason
 from rescind.provider.text import storable
 from rescind.telemetry.collector import ENDS
@@ -121,8 +123,13 @@ def listing_of(
     until: str = "",
     q: str = "",
     sort: str = "",
+    *,
+    known: Collection[str] = tuple(BY_NAME),
 ) -> Listing:
-    """The filter of an address or a form; raises ``RefusedError`` for wrong values."""
+    """The filter of an address or a form; raises ``RefusedError`` for wrong values.
+
+    ``known`` are the providers that can be asked for.
+    """
     words = storable(q.strip())
     if len(words) > LONGEST:
         raise RefusedError(_("The search text is too long: give a part of it."), 422)
@@ -133,7 +140,7 @@ def listing_of(
     _check_order(order, asked)
     return Listing(
         states=tuple(s for s in State if s in asked),
-        provider=_one_of(provider, sorted(BY_NAME), _("provider")),
+        provider=_one_of(storable(provider), sorted(known), _("provider")),
         account=storable(account),
         group=storable(group),
         reason=_one_of(reason, list(Reason), _("reason")),
@@ -174,9 +181,20 @@ def listing_in_query(
     sort: str = "",
 ) -> Listing:
     """A dependency: the filter in the address; raises ``RefusedError``."""
-    now = local_now(request, dashboard_of(request).now())
+    dashboard = dashboard_of(request)
+    now = local_now(request, dashboard.now())
     named = (provider, account, group, reason, since, until, q, sort)
-    return listing_of(now, who.limits, state, *named)
+    known = providers_for(dashboard, provider)
+    return listing_of(now, who.limits, state, *named, known=known)
+
+
+def providers_for(dashboard: Dashboard, asked: str) -> Collection[str]:
+    """The providers that a filter may name. The ledger is read only if ``asked`` is
+    not an installed one."""
+    if not asked or asked in BY_NAME:
+        return BY_NAME
+    with reading(dashboard.engine) as connection:
+        return known_providers(connection)
 
 
 ListingInQuery = Annotated[Listing, Depends(listing_in_query)]

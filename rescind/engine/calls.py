@@ -37,9 +37,10 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed
 from rescind.ledger.seal import Seal, SealError
+from rescind.provider.account import Account
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply
-from rescind.provider.interface import Account, WithLogin
+from rescind.provider.interface import WithLogin
 from rescind.provider.outcomes import Order, Throttled, TokenRefused
 from rescind.provider.wire import SOCKETS, Wire
 from rescind.telemetry.logs import named

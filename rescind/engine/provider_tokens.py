@@ -18,9 +18,10 @@ from redis.exceptions import LockError
 
 from rescind.config.accounts import Lane
 from rescind.ledger.seal import Seal, SealError
+from rescind.provider.account import Account
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply
-from rescind.provider.interface import Account, Token, WithLogin
+from rescind.provider.interface import Token, WithLogin
 from rescind.provider.outcomes import Findings, Held, Parsed
 from rescind.provider.policy import Policy
 

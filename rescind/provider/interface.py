@@ -1,6 +1,6 @@
-"""The interface that every provider implements, and the models of its accounts.
+"""The interface that every provider implements.
 
-One contract suite runs over all five providers.
+One contract suite runs over all providers: see ``rescind.provider.testing``.
 """
 
 from __future__ import annotations
@@ -10,24 +10,27 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
+from rescind.provider.account import Account
 from rescind.provider.http_messages import Reply, Request
-from rescind.provider.outcomes import Held, InvalidRequestError, Order, Parsed
+from rescind.provider.outcomes import (
+    Held,
+    InvalidRequestError,
+    Order,
+    Parsed,
+    Reason,
+)
 from rescind.provider.policy import Policy
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import plain_text
 from rescind.provider.validation_errors import code_of, explain
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-"""Host names of this machine. Any other name may point to another machine later."""
-ADDRESS = re.compile(r"[^\s\\\x00-\x1f\x7f]+")
-"""Programs disagree about the host of a URL with spaces, backslashes or controls."""
+INTERFACE_VERSION = 1
+"""The version of this interface. It grows when a provider's class must be changed."""
 
 ROUNDED = re.compile(r"[0-9](?:[.,][0-9]{1,20})?[Ee]\+?[0-9]{1,3}")
 ROUNDED_HINT = (
@@ -35,58 +38,6 @@ ROUNDED_HINT = (
     " source again, format their column as Text before you paste or import them, and"
     " export it as text"
 )
-
-
-class Account(BaseModel):
-    """One account's credentials and address. Subclasses add the credentials.
-
-    Secrets are ``SecretStr``: logs, errors and ``repr`` do not show them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    base_url: str
-    allow_plain_http: bool = False
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_a_base(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be a scheme and a host, such as https://host")
-        if parts.query or parts.fragment or "@" in parts.netloc:
-            raise ValueError("must have no query, fragment, user name or password")
-        if not ADDRESS.fullmatch(value):
-            raise ValueError("must have no spaces, backslashes or control characters")
-        if not _has_good_port(parts):
-            raise ValueError("must have a port from 1 to 65535, or none")
-        return value.rstrip("/")
-
-    def model_post_init(self, _context: object, /) -> None:
-        parts = urlsplit(self.base_url)
-        plain = parts.scheme == "http" and parts.hostname not in LOOPBACK
-        if plain and not self.allow_plain_http:
-            raise ValueError(
-                "base_url is plain http: credentials would travel unencrypted;"
-                " use https, or set allow_plain_http = true"
-            )
-
-    def secrets(self) -> tuple[str, ...]:
-        """Every secret value of this account, for masking."""
-        return self._secrets
-
-    @cached_property
-    def _secrets(self) -> tuple[str, ...]:
-        values = (getattr(self, name) for name in type(self).model_fields)
-        found = (v.get_secret_value() for v in values if isinstance(v, SecretStr))
-        return tuple(value for value in found if value)
-
-
-def _has_good_port(parts: SplitResult) -> bool:
-    try:
-        return parts.port != 0
-    except ValueError:
-        return False
 
 
 class Params(BaseModel):
@@ -119,7 +70,10 @@ class Provider(ABC, Generic[A]):
     them.
     """
 
+    interface_version: ClassVar[int]
+    """The ``INTERFACE_VERSION`` for which the class was written, as a number."""
     name: ClassVar[str]
+    """Small letters, digits and ``_``, such as ``notpanel``."""
     policy: ClassVar[Policy]
     account_model: ClassVar[type[Account]]
     params_model: ClassVar[type[Params]] = Params
@@ -129,6 +83,11 @@ class Provider(ABC, Generic[A]):
     """Matches a whole order identifier."""
     order_form: ClassVar[str]
     """The same in words, for the error message."""
+    panel: ClassVar[str] = "the provider's own panel"
+    """Where a person can see an order, as a part of a sentence."""
+    advice: ClassVar[Mapping[Reason, str]] = {}
+    """What a person should do about a cancellation that ended for this reason, where
+    the general advice does not fit. ``%(panel)s`` stands for ``panel``."""
 
     def check_order(self, order: object) -> str:
         """The order's identifier as text, or ``InvalidRequestError``."""

@@ -134,7 +134,8 @@ def test_a_file_that_is_deleted_while_it_is_read_raises_nothing(
 
 def test_warnings(tmp_path: Path) -> None:
     found = load(tmp_path, GOOD + "[nobody.default]\nkey = 1\n")
-    assert "[nobody] is not a provider; the providers are il" in found.warnings[0]
+    assert "[nobody]: no provider nobody is installed" in found.warnings[0]
+    assert "the providers are il" in found.warnings[0]
     assert found.lane(("notpanel", "default")).fault is None
     path = tmp_path / "accounts.toml"
     path.chmod(0o644)

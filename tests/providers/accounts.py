@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from providers.registry import BY_NAME
-from rescind.provider.interface import Account
+from rescind.provider.account import Account
 from rescind.provider.outcomes import Order
 
 MARK = "MARKED-SECRET"
