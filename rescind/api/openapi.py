@@ -23,8 +23,9 @@ from rescind.provider.interface import Provider
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = (
-    "Cancels orders at five providers, durably. A cancellation answered with 202 is in"
-    " the ledger, and ends exactly once. Submitting it again changes nothing."
+    f"Cancels orders at {', '.join(one.name for one in PROVIDERS)}, durably. A"
+    " cancellation answered with 202 is in the ledger, and ends exactly once."
+    " Submitting it again changes nothing."
 )
 
 

@@ -48,7 +48,6 @@ from rescind.telemetry.tracing import call_made
 
 log = structlog.get_logger("rescind.calls")
 
-
 SEALED_WAIT = timedelta(minutes=5)
 """Wait before the next try for an order whose sealed params cannot be opened."""
 

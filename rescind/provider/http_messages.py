@@ -18,6 +18,9 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Secrets that this request alone carries, such as its signature: masked as the
+    account's are. The Authorization header needs no mention."""
 
 
 @dataclass(frozen=True, slots=True)

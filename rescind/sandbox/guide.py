@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
-CREDENTIALS: Mapping[str, Mapping[str, str]] = {
-    "iletimerkezi": {"key": "sandbox-key", "hash": "sandbox-hash"},
-    "dukkango": {
-        "app_secret_key": "sandbox-app-secret",
-        "rest_secret_key": "sandbox-restaurant-secret",
-    },
-    "akinon": {"username": "sandbox", "password": "sandbox-password"},
-    "ithink": {"access_token": "sandbox-token", "secret_key": "sandbox-secret"},
-    "notpanel": {"key": "sandbox-key"},
-}
-"""Any credentials work at the simulated providers."""
+from rescind.sandbox.installed_simulations import simulations
+
 ACCOUNTS_PATH = "/accounts.toml"
 GUIDE = """\
-Rescind's sandbox: five simulated providers. Nothing here is real.
+Rescind's sandbox: simulated providers. Nothing here is real.
 
 The providers, as base_url of an account; any credentials work:
 {providers}
 
-  {url}/accounts.toml   an accounts file for all five:
+  {url}/accounts.toml   an accounts file for all of them:
       curl {url}/accounts.toml > accounts.toml
 
 An order is created at its first call (without --no-auto), and most can be cancelled.
@@ -45,8 +35,8 @@ The control API takes and answers JSON:
 def accounts_file(url: str) -> str:
     """An accounts file (TOML) with an account at each simulated provider."""
     tables = []
-    for provider, credentials in CREDENTIALS.items():
-        values = {"base_url": f"{url}/{provider}", **credentials}
+    for provider, kind in simulations().items():
+        values = {"base_url": f"{url}/{provider}", **kind.credentials}
         lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
         tables.append("\n".join([f"[{provider}.default]", *lines]))
     return "\n\n".join(tables) + "\n"
@@ -54,5 +44,5 @@ def accounts_file(url: str) -> str:
 
 def guide(url: str) -> str:
     """What ``GET /`` answers."""
-    providers = "\n".join(f"  {url}/{provider}" for provider in CREDENTIALS)
+    providers = "\n".join(f"  {url}/{provider}" for provider in simulations())
     return GUIDE.format(url=url, providers=providers)

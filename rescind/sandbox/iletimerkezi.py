@@ -25,6 +25,12 @@ REPORTED = {"sending": 113, "finished": 114}
 
 class IletiMerkezi(Simulation):
     name: ClassVar[str] = "iletimerkezi"
+    credentials: ClassVar[Mapping[str, str]] = {
+        "key": "sandbox-key",
+        "hash": "sandbox-hash",
+    }
+    demo_policy: ClassVar[Mapping[str, object]] = {"rate": "100/second"}
+    forgotten_status: ClassVar[int | None] = 455
     truths: ClassVar[Mapping[str, str]] = {
         "scheduled": "active",
         "sending": "completed",

@@ -36,6 +36,12 @@ SHOWN = {"unsupported": "in_progress", "cancelled": "Cancelled", "partial": "Par
 
 class NotPanel(Simulation):
     name: ClassVar[str] = "notpanel"
+    credentials: ClassVar[Mapping[str, str]] = {"key": "sandbox-key"}
+    demo_policy: ClassVar[Mapping[str, object]] = {
+        "rate": "270/minute",
+        "read_rate": "180/minute",
+    }
+    may_ask_again: ClassVar[bool] = True
     truths: ClassVar[Mapping[str, str]] = {
         "pending": "active",
         "in_progress": "active",
@@ -59,6 +65,10 @@ class NotPanel(Simulation):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._windows: dict[str, tuple[int, int]] = {}
+
+    @classmethod
+    def example(cls, number: int) -> Mapping[str, Any]:
+        return {"order": f"ord_{number:08}"}
 
     def open(self, request: Request, path: str) -> Call | None:
         if path != "/api/v2" or request.method != "POST":

@@ -1,4 +1,4 @@
-"""Made-up accounts for all five providers; every secret is marked."""
+"""Made-up accounts for every provider; every secret is marked."""
 
 from __future__ import annotations
 
