@@ -7,7 +7,7 @@ and ``sort``. ``list_links.list_path`` makes links to lists.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
@@ -26,9 +26,8 @@ from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.states import State
-from rescind.ledger.storage.transactions import reading
-from rescind.operations.known_providers import known_providers
-from rescind.provider.outcomes import Reason
+from rescind.operations.known_providers import check_known
+from rescind.provider.outcomes import InvalidRequestError, Reason
 from rescind.provider.text import storable
 from rescind.telemetry.collector import ENDS
 
@@ -123,12 +122,10 @@ def listing_of(
     until: str = "",
     q: str = "",
     sort: str = "",
-    *,
-    known: Collection[str] = tuple(BY_NAME),
 ) -> Listing:
     """The filter of an address or a form; raises ``RefusedError`` for wrong values.
 
-    ``known`` are the providers that can be asked for.
+    ``provider`` may be any name: see ``check_provider``.
     """
     words = storable(q.strip())
     if len(words) > LONGEST:
@@ -140,7 +137,7 @@ def listing_of(
     _check_order(order, asked)
     return Listing(
         states=tuple(s for s in State if s in asked),
-        provider=_one_of(storable(provider), sorted(known), _("provider")),
+        provider=storable(provider),
         account=storable(account),
         group=storable(group),
         reason=_one_of(reason, list(Reason), _("reason")),
@@ -184,17 +181,17 @@ def listing_in_query(
     dashboard = dashboard_of(request)
     now = local_now(request, dashboard.now())
     named = (provider, account, group, reason, since, until, q, sort)
-    known = providers_for(dashboard, provider)
-    return listing_of(now, who.limits, state, *named, known=known)
+    check_provider(dashboard, provider)
+    return listing_of(now, who.limits, state, *named)
 
 
-def providers_for(dashboard: Dashboard, asked: str) -> Collection[str]:
-    """The providers that a filter may name. The ledger is read only if ``asked`` is
-    not an installed one."""
-    if not asked or asked in BY_NAME:
-        return BY_NAME
-    with reading(dashboard.engine) as connection:
-        return known_providers(connection)
+def check_provider(dashboard: Dashboard, asked: str) -> None:
+    """Raises ``RefusedError`` for a provider that is not installed and has no rows."""
+    try:
+        if asked:
+            check_known(dashboard.engine, storable(asked))
+    except InvalidRequestError:
+        _one_of(asked, sorted(BY_NAME), _("provider"))
 
 
 ListingInQuery = Annotated[Listing, Depends(listing_in_query)]

@@ -58,7 +58,7 @@ def cancellations(
         gap=gap,
         short=0 < len(wanted.q) < LEAST,
         states=list(State),
-        providers=providers,
+        providers=sorted({*providers, *filter(None, [wanted.provider])}),
         reasons=list(Reason),
         orders=orders(),
         presets=presets(),

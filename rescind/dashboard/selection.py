@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 
 from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.list_pages import first_matches
-from rescind.dashboard.listing_filter import Listing, listing_of, providers_for
+from rescind.dashboard.listing_filter import Listing, check_provider, listing_of
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
 from rescind.dashboard.submission.local_times import local_now
@@ -89,8 +89,8 @@ def selection(
         named = (provider, account, group, reason, since, until, q, sort)
         dashboard, within = dashboard_of(request), who.limits
         now = local_now(request, dashboard.now())
-        known = providers_for(dashboard, provider)
-        listing = listing_of(now, within, state, *named, known=known)
+        check_provider(dashboard, provider)
+        listing = listing_of(now, within, state, *named)
         return Selection((), listing, shown_at, within)
     if len(id) > TICKED:
         raise RefusedError(
