@@ -9,7 +9,7 @@ import pytest
 
 from rescind.provider.http_messages import Reply
 from rescind.provider.interface import WithLogin
-from rescind.provider.outcomes import Held, TokenRefused
+from rescind.provider.outcomes import Held, TokenRefused, UnreadableReplyError
 from rescind.provider.testing.case import Case
 
 NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
@@ -61,6 +61,17 @@ class Firewalls:
         for status in (401, 403):
             for held in _readings_or_none(self.case, Reply(status, HTML, body)):
                 assert not isinstance(held, Held) or not held.by_gateway
+
+    @pytest.mark.parametrize("body", [b"{}", b"<html><h1>404 Not Found</h1></html>"])
+    def test_a_wrong_address_does_not_prove_the_credentials(self, body: bytes) -> None:
+        provider = self.case.provider
+        if isinstance(provider, WithLogin):
+            return
+        try:
+            parsed = provider.parse_probe(Reply(404, {}, body))
+        except UnreadableReplyError:
+            return
+        assert isinstance(parsed, Held)
 
     def test_a_401_renews_the_token_even_if_it_is_a_page(self) -> None:
         if isinstance(self.case.provider, WithLogin):
