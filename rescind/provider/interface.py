@@ -54,6 +54,8 @@ class Token:
 
     value: str
     expires_at: datetime | None = None
+    refresh: str | None = None
+    """A token that renews this one, if the login gave one: see ``build_refresh``."""
 
     def __repr__(self) -> str:
         return f"Token(expires_at={self.expires_at})"
@@ -141,11 +143,21 @@ class Provider(ABC, Generic[A]):
         del params
         return order
 
+    def split(self, orders: Sequence[Order]) -> Sequence[Sequence[Order]]:
+        """``orders`` by the call that each belongs into, if they need several: such as
+        orders and AWBs, which a provider cancels at two addresses.
+
+        A pure function, for cancels and for readings. Each of ``orders`` is in one
+        part, as the same object. Their sealed params are not there.
+        """
+        return [orders]
+
     @abstractmethod
     def build_cancel(
         self, account: A, token: str | None, orders: Sequence[Order]
     ) -> Request:
-        """The cancel call for ``orders`` (1 to ``policy.batch``)."""
+        """The cancel call for ``orders``: 1 to ``policy.batch``, of one part of
+        ``split``."""
 
     @abstractmethod
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed: ...
@@ -154,7 +166,8 @@ class Provider(ABC, Generic[A]):
     def build_read(
         self, account: A, token: str | None, orders: Sequence[Order]
     ) -> Request:
-        """The call that reads ``orders`` back (1 to ``policy.read_batch``)."""
+        """The call that reads ``orders`` back: 1 to ``policy.read_batch``, of one part
+        of ``split``."""
 
     @abstractmethod
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed: ...
@@ -182,6 +195,8 @@ class WithLogin(Provider[A]):
     """How long before its expiry a token is renewed."""
     token_lifetime: ClassVar[timedelta] = timedelta(hours=24)
     """How long a token is kept if the login does not name its expiry."""
+    refresh_lifetime: ClassVar[timedelta] = timedelta(days=30)
+    """How long a refresh token is kept."""
 
     @abstractmethod
     def static_token(self, account: A) -> str | None:
@@ -189,6 +204,14 @@ class WithLogin(Provider[A]):
 
     @abstractmethod
     def build_login(self, account: A) -> Request: ...
+
+    def build_refresh(self, account: A, refresh: str) -> Request | None:
+        """The call that renews a token with the ``refresh`` of the former one, instead
+        of a login; ``parse_login`` reads its reply. ``None`` if there is no such call.
+
+        If it is refused, the refresh token is forgotten, and a login follows.
+        """
+        return None
 
     @abstractmethod
     def parse_login(self, reply: Reply, now: datetime) -> Token | Held:

@@ -24,7 +24,7 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch: int = Field(default=1, ge=1, le=1000)
+    batch: int = Field(default=1, ge=1, le=2000)
     """Orders in one cancel call."""
     read_batch: int = Field(default=1, ge=1, le=10_000)
     """Orders in one read-back call."""

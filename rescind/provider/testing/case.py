@@ -67,7 +67,8 @@ class Case:
     @property
     def asked(self) -> list[Order]:
         """The orders of one call."""
-        return list(self.orders[: self.provider.policy.batch])
+        first, *_ = self.provider.split(self.orders[: self.provider.policy.batch])
+        return list(first)
 
     @property
     def every_asked(self) -> list[list[Order]]:

@@ -117,6 +117,15 @@ class Contract:
             params = provider.canonical_params(provider.check_params(order.params))
             assert provider.canonical_params(params) == params
 
+    def test_a_split_loses_and_doubles_no_order(self) -> None:
+        orders = list(self.case.orders)
+        parts = self.case.provider.split(orders)
+        assert sorted(id(one) for part in parts for one in part) == sorted(
+            map(id, orders)
+        )
+        for part in filter(None, parts):
+            assert list(map(list, self.case.provider.split(part))) == [list(part)]
+
     @given(status=STATUSES, body=st.binary(max_size=200))
     @SHARED
     def test_any_bytes_raise_only_unreadable(self, status: int, body: bytes) -> None:

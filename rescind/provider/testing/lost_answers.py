@@ -74,8 +74,9 @@ class Caller:
         """``number`` example orders, in calls of at most five."""
         made = [self._example(n) for n in range(number)]
         size = min(self.policy.batch, self.policy.read_batch, 5)
-        for start in range(0, number, size):
-            yield made[start : start + size]
+        for part in filter(None, self.provider.split(made)):
+            for start in range(0, len(part), size):
+                yield list(part[start : start + size])
 
     def wait(self, seconds: float) -> None:
         self.model.time.advance(seconds)
