@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from rescind.provider.account import Account
     from rescind.provider.auth import basic, bearer, hmac_hex
     from rescind.provider.error_pages import turned_away, turned_away_login
-    from rescind.provider.http_messages import Reply, Request, json_request
+    from rescind.provider.http_messages import (
+        Reply,
+        Request,
+        form_request,
+        json_request,
+    )
     from rescind.provider.interface import (
         INTERFACE_VERSION,
         Params,
@@ -41,7 +46,7 @@ _HOME = {
     "account": ("Account",),
     "auth": ("basic", "bearer", "hmac_hex"),
     "error_pages": ("turned_away", "turned_away_login"),
-    "http_messages": ("Reply", "Request", "json_request"),
+    "http_messages": ("Reply", "Request", "form_request", "json_request"),
     "interface": ("INTERFACE_VERSION", "Params", "Provider", "Token", "WithLogin"),
     "outcomes": (
         *("UNKNOWN", "BatchRefused", "Finding", "Findings", "Held", "Order"),
@@ -79,6 +84,7 @@ __all__ = [
     "bearer",
     "first_text",
     "fold",
+    "form_request",
     "hmac_hex",
     "json_request",
     "seconds",
