@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rescind.sandbox.orders import Order
@@ -29,7 +30,7 @@ def recent(world: World, order: str = "", provider: str = "") -> dict[str, Any]:
         "orders": [_shown(simulation, one, world) for simulation, one in found],
         "providers": list(world.simulations),
         "known": sum(len(one.orders) for one in world.simulations.values()),
-        "scenario": world.scenario.name or None,
+        "scenario": Path(world.scenario.name).name or None,
         "steps_left": world.exchange.script.left(),
     }
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rescind.sandbox import sandbox_server
+from rescind.sandbox.faults import EXPLAINED, OPS
 from rescind.sandbox.sandbox_scenario import Scenario
 from rescind.sandbox.sandbox_settings import Settings
 from rescind.sandbox.scenario_checks import ScenarioError
@@ -17,6 +18,7 @@ from rescind.sandbox.scenario_file import load_scenario, read_scenario
 from rescind.sandbox.world import World
 from tests.loops import in_a_thread
 
+ROOT = Path(__file__).parents[2]
 SIMULATIONS = World(Settings()).simulations
 ORDER = {"provider": '"notpanel"', "id": '"ord_1"', "state": '"pending"'}
 RULE = {"provider": '"notpanel"', "steps": '["ok"]'}
@@ -115,6 +117,17 @@ def test_every_state_of_every_provider_can_be_given(name: str) -> None:
         world.play(read(written))
         (found,) = world.simulations[name].orders.values()
         assert found.state == state
+
+
+def test_the_page_of_the_docs_has_every_fault_state_option_and_call() -> None:
+    page = (ROOT / "docs" / "sandbox.md").read_text()
+    for kind, explanation in EXPLAINED.items():
+        assert f"| `{kind}` | {explanation} |" in page
+    for simulation in SIMULATIONS.values():
+        for name in (*simulation.truths, *simulation.order_options):
+            assert f"`{name}`" in page
+    for op in OPS:
+        assert f"`{op}`" in page
 
 
 TOML = st.sampled_from(
