@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from time import time
 from typing import Any, ClassVar
@@ -18,14 +17,7 @@ from rescind.sandbox.notpanel_limit import (
     left_headers,
     throttled,
 )
-from rescind.sandbox.notpanel_services import (
-    DEPOSIT,
-    Refills,
-    catalogue,
-    new_id,
-    options_of,
-    spent,
-)
+from rescind.sandbox.notpanel_sales import Sales
 from rescind.sandbox.order_options import NUMBER, Option, one_of
 from rescind.sandbox.orders import Order, pick, rows_of
 from rescind.sandbox.raw_http import Reply, Request, json_reply
@@ -93,8 +85,7 @@ class NotPanel(Simulation):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._limit = KeyLimit()
-        self._refills = Refills()
-        self._added = 0
+        self._sales = Sales(self)
 
     def open(self, request: Request, path: str) -> Call | None:
         if path != "/api/v2" or request.method != "POST":
@@ -116,8 +107,7 @@ class NotPanel(Simulation):
     def reset(self) -> None:
         super().reset()
         self._limit.clear()
-        self._refills.clear()
-        self._added = 0
+        self._sales.clear()
 
     def _limited(self, form: dict[str, str], ids: Sequence[str], notes: Notes) -> Reply:
         limit = self.settings.notpanel_limit
@@ -137,49 +127,15 @@ class NotPanel(Simulation):
         if action not in OPS:
             return _error(400, "Invalid action")
         if action not in OF_ORDERS:
-            return self._panel(form, notes)
+            return self._sales.answer(form, notes)
         if ("order" in form) == ("orders" in form) or not ids:
             return _error(400, "Either order or orders is required")
         if len(ids) > MOST:
             return _error(400, f"Maximum {MOST} orders per request")
         if any(i.startswith("ord_bad") or not PLAIN.fullmatch(i) for i in ids):
             return _error(400, NOT_FOUND)
-        answers = {"cancel": self._cancel, "refill": self._refill}
+        answers = {"cancel": self._cancel, "refill": self._sales.refill}
         return answers.get(action, self._status)(ids, notes, single="order" in form)
-
-    def _panel(self, form: dict[str, str], notes: Notes) -> Reply:
-        """Answer a call that names no order."""
-        if form["action"] == "balance":
-            left = DEPOSIT - spent(self.orders)
-            return json_reply(200, {"balance": str(left), "currency": "USD"})
-        if form["action"] == "services":
-            return json_reply(200, catalogue())
-        try:
-            if form["action"] == "add":
-                return json_reply(200, {"order": self._add(form, notes)})
-            status = self._refills.status(form.get("refill", ""), notes.now)
-        except ValueError as error:
-            return _error(400, str(error))
-        return json_reply(200, {"status": status})
-
-    def _add(self, form: dict[str, str], notes: Notes) -> str:
-        options = options_of(form)
-        if DEPOSIT - spent(self.orders) < Decimal(options["charge"]):
-            raise ValueError("Not enough funds on balance")
-        self._added += 1
-        order_id = new_id(self.settings.seed, self._added)
-        self.seed(order_id, "pending", options)
-        notes.active[order_id] = True
-        return order_id
-
-    def _refill(self, ids: Sequence[str], notes: Notes, *, single: bool) -> Reply:
-        due = notes.now + self.settings.settle
-        rows = [self._refills.row(self.order(i, notes.now), due) for i in ids]
-        if not single:
-            return json_reply(200, rows)
-        said = rows[0]["refill"]
-        words = said.get("error") if isinstance(said, dict) else None
-        return _error(400, words) if words else json_reply(200, {"refill": said})
 
     def _cancel(self, ids: Sequence[str], notes: Notes, *, single: bool) -> Reply:
         rows: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""notpanel's services and refills, in the form that panels of its kind share.
+"""notpanel's services and prices, in the form that panels of its kind share.
 
 notpanel's page documents ``cancel``, and names a catalogue (``cancel=false`` of a
 service) and ``refill``. The other fields are those that clients of such panels read.
@@ -19,8 +19,6 @@ DEPOSIT = Decimal(1000)
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID = 26
 REFUNDED = frozenset({"cancelled", "refunded"})
-REFILLED = frozenset({"completed", "partial"})
-"""The states of orders that a panel refills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,30 +118,3 @@ def spent(orders: Mapping[str, Order]) -> Decimal:
         if "charge" in one.options and one.state not in REFUNDED
     )
     return sum(charged, Decimal(0))
-
-
-class Refills:
-    """The refills that were asked for; each is complete some seconds later."""
-
-    def __init__(self) -> None:
-        self._due: dict[str, float] = {}
-
-    def row(self, order: Order, due: float) -> dict[str, Any]:
-        """The row of an order: the number of its refill, or why there can be none."""
-        if order.state not in REFILLED:
-            missing = order.state == "missing"
-            why = f"Order cannot be refilled ({order.state})"
-            error = "Order not found" if missing else why
-            return {"order": order.id, "refill": {"error": error}}
-        number = str(len(self._due) + 1)
-        self._due[number] = due
-        return {"order": order.id, "refill": number}
-
-    def status(self, number: str, now: float) -> str:
-        """Raises ``ValueError`` if there is no such refill."""
-        if number not in self._due:
-            raise ValueError("Refill not found")
-        return "Completed" if now >= self._due[number] else "Pending"
-
-    def clear(self) -> None:
-        self._due.clear()
