@@ -30,7 +30,9 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from providers.iletimerkezi_facts import FACTS
 from rescind.provider.error_pages import turned_away
+from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import PROBE, Account, Provider
 from rescind.provider.outcomes import (
@@ -114,6 +116,7 @@ class IletiMerkeziAccount(Account):
 class IletiMerkezi(Provider[IletiMerkeziAccount]):
     name: ClassVar[str] = "iletimerkezi"
     policy: ClassVar[Policy] = POLICY
+    facts: ClassVar[tuple[Fact, ...]] = FACTS
     account_model: ClassVar[type[Account]] = IletiMerkeziAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,20}")
     order_form: ClassVar[str] = "the orderId that send-sms returned: 1 to 20 digits"

@@ -32,6 +32,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from providers.ithink_facts import FACTS
 from providers.ithink_replies import (
     document_of,
     fault_of,
@@ -46,6 +47,7 @@ from providers.ithink_replies import (
     words_of,
 )
 from rescind.provider.error_pages import turned_away
+from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import LOOPBACK, Account, Provider
 from rescind.provider.outcomes import (
@@ -111,6 +113,7 @@ class IThinkAccount(Account):
 class IThink(Provider[IThinkAccount]):
     name: ClassVar[str] = "ithink"
     policy: ClassVar[Policy] = POLICY
+    facts: ClassVar[tuple[Fact, ...]] = FACTS
     account_model: ClassVar[type[Account]] = IThinkAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9A-Za-z-]{4,40}")
     order_form: ClassVar[str] = (

@@ -30,6 +30,7 @@ from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
+from providers.notpanel_facts import FACTS
 from providers.notpanel_replies import (
     ID,
     document_of,
@@ -48,6 +49,7 @@ from providers.notpanel_words import (
     of_error,
 )
 from rescind.provider.error_pages import turned_away
+from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import Account, Provider
 from rescind.provider.outcomes import (
@@ -97,6 +99,7 @@ class NotPanelAccount(Account):
 class NotPanel(Provider[NotPanelAccount]):
     name: ClassVar[str] = "notpanel"
     policy: ClassVar[Policy] = POLICY
+    facts: ClassVar[tuple[Fact, ...]] = FACTS
     account_model: ClassVar[type[Account]] = NotPanelAccount
     order_pattern: ClassVar[re.Pattern[str]] = ID
     order_form: ClassVar[str] = (
