@@ -30,12 +30,23 @@ def show(
     id_: Annotated[
         str, typer.Argument(metavar="ID", help="Its id, or provider/account/key.")
     ],
+    case: Annotated[
+        bool,
+        typer.Option(
+            "--case",
+            help="Print the provider's replies instead, as test cases: one JSON object"
+            " per line, without credentials and personal data.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show one cancellation, its history and its deliveries."""
-    from rescind.cli.records_shown import show_one
+    from rescind.cli.records_shown import show_cases, show_one
 
-    show_one(id_, as_json=as_json)
+    if case:
+        show_cases(id_)
+    else:
+        show_one(id_, as_json=as_json)
 
 
 def list_(
