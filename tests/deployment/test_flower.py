@@ -76,7 +76,7 @@ for variables, given in json.load(sys.stdin):
 
 
 @pytest.fixture(scope="module")
-def flowers() -> dict[str, list[str]]:
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """Flower's behaviour with each of these, just before it listens."""
     given = [
         one for known in (SHUT, LISTENS) for some in known.values() for one in some
@@ -84,7 +84,7 @@ def flowers() -> dict[str, list[str]]:
     done = subprocess.run(
         [sys.executable, "-c", CONFIGURE],
         cwd=ROOT,
-        env=environment(ROOT),
+        env=environment(tmp_path_factory.mktemp("home")),
         input=json.dumps(given),
         capture_output=True,
         text=True,
