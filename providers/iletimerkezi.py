@@ -210,7 +210,9 @@ def _order_status(asked: Order, reply: Reply) -> Finding:
     order = as_object(as_object(reply.json_object().get("response")).get("order"))
     status = as_number(order.get("status"))
     if plain_text(order.get("id", asked.id)) != asked.id or status is None:
-        return Finding(Outcome.UNKNOWN, message="the report is about another order")
+        return Finding(
+            Outcome.UNKNOWN, message="the report is about another order", own=True
+        )
     finding = ORDER_STATUSES.get(status, Finding(Outcome.UNKNOWN))
     return _with_words(finding, status, None)
 

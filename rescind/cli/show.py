@@ -155,6 +155,32 @@ def actions(
     list_actions(limit, as_json=as_json)
 
 
+def words(
+    provider: Provider = None,
+    entry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Write an entry for the vocabulary of these, to review."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the providers' words that no vocabulary knows, the most frequent first.
+
+    Each left open what became of an order, which was then read back.
+    """
+    from providers.registry import provider_named
+    from rescind.cli.words_shown import list_words, show_entry
+
+    if entry is not None:
+        show_entry(entry)
+        return
+    if provider is not None:
+        provider_named(provider)
+    list_words(provider, limit, as_json=as_json)
+
+
 def _filter(
     state: list[str] | None,
     provider: str | None,
