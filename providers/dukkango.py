@@ -38,7 +38,6 @@ from providers.dukkango_replies import (
     words_of,
 )
 from rescind.provider.error_pages import turned_away, turned_away_login
-from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import Account, Params, Token, WithLogin
 from rescind.provider.outcomes import (
@@ -136,7 +135,7 @@ class DukkangoParams(Params):
 class Dukkango(WithLogin[DukkangoAccount]):
     name: ClassVar[str] = "dukkango"
     policy: ClassVar[Policy] = POLICY
-    facts: ClassVar[tuple[Fact, ...]] = FACTS
+    facts = FACTS
     account_model: ClassVar[type[Account]] = DukkangoAccount
     params_model: ClassVar[type[Params]] = DukkangoParams
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(UUID)

@@ -32,7 +32,6 @@ from pydantic import SecretStr
 
 from providers.iletimerkezi_facts import FACTS
 from rescind.provider.error_pages import turned_away
-from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import PROBE, Account, Provider
 from rescind.provider.outcomes import (
@@ -116,7 +115,7 @@ class IletiMerkeziAccount(Account):
 class IletiMerkezi(Provider[IletiMerkeziAccount]):
     name: ClassVar[str] = "iletimerkezi"
     policy: ClassVar[Policy] = POLICY
-    facts: ClassVar[tuple[Fact, ...]] = FACTS
+    facts = FACTS
     account_model: ClassVar[type[Account]] = IletiMerkeziAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,20}")
     order_form: ClassVar[str] = "the orderId that send-sms returned: 1 to 20 digits"

@@ -47,7 +47,6 @@ from providers.ithink_replies import (
     words_of,
 )
 from rescind.provider.error_pages import turned_away
-from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import LOOPBACK, Account, Provider
 from rescind.provider.outcomes import (
@@ -113,7 +112,7 @@ class IThinkAccount(Account):
 class IThink(Provider[IThinkAccount]):
     name: ClassVar[str] = "ithink"
     policy: ClassVar[Policy] = POLICY
-    facts: ClassVar[tuple[Fact, ...]] = FACTS
+    facts = FACTS
     account_model: ClassVar[type[Account]] = IThinkAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9A-Za-z-]{4,40}")
     order_form: ClassVar[str] = (

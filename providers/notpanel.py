@@ -49,7 +49,6 @@ from providers.notpanel_words import (
     of_error,
 )
 from rescind.provider.error_pages import turned_away
-from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import Account, Provider
 from rescind.provider.outcomes import (
@@ -99,7 +98,7 @@ class NotPanelAccount(Account):
 class NotPanel(Provider[NotPanelAccount]):
     name: ClassVar[str] = "notpanel"
     policy: ClassVar[Policy] = POLICY
-    facts: ClassVar[tuple[Fact, ...]] = FACTS
+    facts = FACTS
     account_model: ClassVar[type[Account]] = NotPanelAccount
     order_pattern: ClassVar[re.Pattern[str]] = ID
     order_form: ClassVar[str] = (
