@@ -95,8 +95,8 @@ def test_a_faulty_entry_point_is_a_broken_provider(
             "has advice that cannot be shown (unheard_of)",
         ),
         (
-            "    policy: ClassVar",
-            "    facts = 3\n    policy: ClassVar",
+            "facts: ClassVar[tuple[Fact, ...]] = FACTS",
+            "facts = 3",
             "must have facts, which is a tuple",
         ),
         ("seconds=30)", "seconds=3)", "must have active_trusted_after of at least 30"),
