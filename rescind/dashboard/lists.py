@@ -19,13 +19,13 @@ from rescind.dashboard.page_guard import (
     TheDashboard,
 )
 from rescind.dashboard.periods import presets
+from rescind.dashboard.reason_phrases import reasons_by_state
 from rescind.dashboard.rendering import page
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.outcomes import Reason
 from rescind.provider.text import storable
 
 GROUPS = 50
@@ -58,7 +58,7 @@ def cancellations(
         short=0 < len(wanted.q) < LEAST,
         states=list(State),
         providers=sorted(BY_NAME),
-        reasons=list(Reason),
+        reasons=reasons_by_state(),
         orders=orders(),
         presets=presets(),
         zone=local_now(request, dashboard.now()).tzinfo,
