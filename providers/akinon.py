@@ -28,13 +28,9 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from pydantic import (
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from providers.akinon_facts import FACTS
 from providers.akinon_params import SEALED_PARAMS, AkinonParams, canonical
 from providers.akinon_replies import fault_of, refusal_of, said_by, shown_by
 from rescind.provider.error_pages import turned_away, turned_away_login
@@ -121,6 +117,7 @@ class AkinonAccount(Account):
 class Akinon(WithLogin[AkinonAccount]):
     name: ClassVar[str] = "akinon"
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = AkinonAccount
     params_model: ClassVar[type[Params]] = AkinonParams
     sealed_params: ClassVar[frozenset[str]] = SEALED_PARAMS

@@ -27,6 +27,7 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from providers.dukkango_facts import FACTS
 from providers.dukkango_replies import (
     expiry_of,
     listed_orders,
@@ -134,6 +135,7 @@ class DukkangoParams(Params):
 class Dukkango(WithLogin[DukkangoAccount]):
     name: ClassVar[str] = "dukkango"
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = DukkangoAccount
     params_model: ClassVar[type[Params]] = DukkangoParams
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(UUID)

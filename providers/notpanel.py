@@ -30,6 +30,7 @@ from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
+from providers.notpanel_facts import FACTS
 from providers.notpanel_replies import (
     ID,
     document_of,
@@ -97,6 +98,7 @@ class NotPanelAccount(Account):
 class NotPanel(Provider[NotPanelAccount]):
     name: ClassVar[str] = "notpanel"
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = NotPanelAccount
     order_pattern: ClassVar[re.Pattern[str]] = ID
     order_form: ClassVar[str] = (

@@ -8,13 +8,15 @@ from dataclasses import fields
 
 from rescind.sandbox.akinon import Akinon
 from rescind.sandbox.dukkango import Dukkango
-from rescind.sandbox.exchange import Exchange, RealTime, Timing
+from rescind.sandbox.exchange import Exchange
 from rescind.sandbox.faults import KINDS, Faults
 from rescind.sandbox.iletimerkezi import IletiMerkezi
 from rescind.sandbox.ithink import IThink
 from rescind.sandbox.notpanel import NotPanel
+from rescind.sandbox.sandbox_scenario import Scenario, Script
 from rescind.sandbox.sandbox_settings import PROVIDERS, Settings
 from rescind.sandbox.simulation import Simulation
+from rescind.sandbox.timing import RealTime, Timing
 
 
 class World:
@@ -29,7 +31,9 @@ class World:
         timing: Timing | None = None,
     ) -> None:
         self.settings = settings
+        self._options = deepcopy(settings)
         self._first = deepcopy(settings)
+        self.scenario = Scenario()
         self._rate, self._kinds = rate, tuple(kinds)
         self._dukkango, self._akinon = Dukkango(settings), Akinon(settings)
         made: list[Simulation] = [
@@ -52,6 +56,13 @@ class World:
     def expire_tokens(self) -> int:
         return self._dukkango.tokens.expire() + self._akinon.tokens.expire()
 
+    def play(self, scenario: Scenario) -> None:
+        """Begin again with this scenario; its settings override the options'."""
+        self.scenario = scenario
+        self._first = deepcopy(self._options)
+        self._first.change(scenario.settings)
+        self.reset()
+
     def reset(self) -> None:
         """Restore the state at the start."""
         for one in self.simulations.values():
@@ -62,6 +73,9 @@ class World:
             )
         self.exchange.reset()
         self.exchange.faults = self._new_faults()
+        self.exchange.script = Script(self.scenario)
+        for seed in self.scenario.seeds:
+            self.simulations[seed.provider].seed(seed.id, seed.state, seed.options)
 
     def _new_faults(self) -> Faults:
         faults = Faults(self.settings.seed)
