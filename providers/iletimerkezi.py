@@ -30,10 +30,12 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from providers.iletimerkezi_advice import ADVICE, PANEL
 from providers.iletimerkezi_facts import FACTS
+from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away
 from rescind.provider.http_messages import Reply, Request, json_request
-from rescind.provider.interface import PROBE, Account, Provider
+from rescind.provider.interface import PROBE, Provider
 from rescind.provider.outcomes import (
     ContradictoryReplyError,
     Finding,
@@ -113,7 +115,10 @@ class IletiMerkeziAccount(Account):
 
 
 class IletiMerkezi(Provider[IletiMerkeziAccount]):
+    interface_version: ClassVar[int] = 1
     name: ClassVar[str] = "iletimerkezi"
+    panel: ClassVar[str] = PANEL
+    advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
     facts = FACTS
     account_model: ClassVar[type[Account]] = IletiMerkeziAccount

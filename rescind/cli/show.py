@@ -155,6 +155,20 @@ def actions(
     list_actions(limit, as_json=as_json)
 
 
+def _check_known(provider: str) -> None:
+    """Raises ``InvalidRequestError`` unless the ledger has cancellations of it."""
+    from providers.registry import provider_named
+    from rescind.cli.connections import need_ledger
+    from rescind.ledger.storage.transactions import LedgerUnreachableError
+    from rescind.operations.known_providers import check_known
+
+    try:
+        check_known(need_ledger(), provider)
+    except (CommandError, LedgerUnreachableError):
+        # Without a ledger the name is most probably mistyped.
+        provider_named(provider)
+
+
 def words(
     provider: Provider = None,
     entry: Annotated[
@@ -170,14 +184,13 @@ def words(
 
     Each left open what became of an order, which was then read back.
     """
-    from providers.registry import provider_named
     from rescind.cli.words_shown import list_words, show_entry
 
     if entry is not None:
         show_entry(entry)
         return
     if provider is not None:
-        provider_named(provider)
+        _check_known(provider)
     list_words(provider, limit, as_json=as_json)
 
 
@@ -187,12 +200,12 @@ def _filter(
     account: str | None,
     group: str | None,
 ) -> Filter:
-    from providers.registry import provider_named
+    from providers.registry import BY_NAME
     from rescind.ledger.reading.listing import Filter
     from rescind.provider.text import storable
 
-    if provider is not None:
-        provider_named(provider)
+    if provider is not None and provider not in BY_NAME:
+        _check_known(storable(provider))
     return Filter(
         states=state or [],
         provider=provider,

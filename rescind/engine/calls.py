@@ -38,9 +38,10 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed
 from rescind.ledger.seal import Seal, SealError
+from rescind.provider.account import Account
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply
-from rescind.provider.interface import Account, WithLogin
+from rescind.provider.interface import WithLogin
 from rescind.provider.outcomes import Order, Throttled, TokenRefused
 from rescind.provider.wire import SOCKETS, Wire
 from rescind.telemetry.logs import named
@@ -119,8 +120,7 @@ class Caller:
             log.exception(
                 "cannot be put into a call", **about, **named(ids_of(claimed))
             )
-            alone = len(claimed) == 1
-            event = Lost() if alone else Halve(len(claimed))
+            event = Halve(len(claimed)) if len(claimed) > 1 else Lost()
             return self._not_made(claimed, event, Effect(why=str(error)))
         except RedisError as error:
             why = f"Redis cannot be reached to log in: {type(error).__name__}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from rescind.provider.auth import with_sent
 from rescind.provider.content_coding import CodedError, uncoded
 from rescind.provider.error_pages import for_an_operator, is_page, page_held
 from rescind.provider.evidence import Evidence, Exchange
@@ -57,6 +58,9 @@ class Received:
 
 
 def received(request: Request, reply: Reply, secrets: tuple[str, ...]) -> Received:
+    """``reply`` with its body decoded. ``secrets`` are those that no one may see; those
+    that ``request`` carries are added."""
+    secrets = with_sent(request, secrets)
     try:
         return Received(request, uncoded(reply, LARGEST_BODY), None, secrets)
     except CodedError as error:

@@ -30,6 +30,15 @@ INSTANT = 0.5
 
 class Akinon(Simulation):
     name: ClassVar[str] = "akinon"
+    credentials: ClassVar[Mapping[str, str]] = {
+        "username": "sandbox",
+        "password": "sandbox-password",
+    }
+    demo_policy: ClassVar[Mapping[str, object]] = {
+        "rate": "100/second",
+        "concurrency": 8,
+    }
+    tokens: Tokens
     truths: ClassVar[Mapping[str, str]] = {
         "waiting": "active",
         "approved": "active",
@@ -61,6 +70,11 @@ class Akinon(Simulation):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.tokens = Tokens(40)
+
+    @classmethod
+    def example(cls, number: int) -> Mapping[str, Any]:
+        params = {"is_all": True, "reasons": dict.fromkeys(AUTO_ITEMS, 2)}
+        return {"order": str(1_000_000 + number), "params": params}
 
     def open(self, request: Request, path: str) -> Call | None:
         if LOGIN.fullmatch(path) and request.method == "POST":

@@ -64,7 +64,8 @@ class Control:
 
     def _orders(self, request: Request) -> dict[str, Any]:
         asked, now = parse_qs(request.query), time.time()
-        wanted = [known_provider(name) for name in asked.get("provider", PROVIDERS)]
+        names = asked.get("provider", list(self._world.simulations))
+        wanted = [known_provider(name) for name in names]
         found = []
         for simulation in map(self._world.simulations.__getitem__, wanted):
             chosen: Any = simulation.orders.values()

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-CREDENTIALS: Mapping[str, Mapping[str, str]] = {
-    "iletimerkezi": {"key": "sandbox-key", "hash": "sandbox-hash"},
-    "dukkango": {
-        "app_secret_key": "sandbox-app-secret",
-        "rest_secret_key": "sandbox-restaurant-secret",
-    },
-    "akinon": {"username": "sandbox", "password": "sandbox-password"},
-    "ithink": {"access_token": "sandbox-token", "secret_key": "sandbox-secret"},
-    "notpanel": {"key": "sandbox-key"},
-}
-"""Any credentials work at the simulated providers."""
+from rescind.sandbox.installed_simulations import simulations
+
 ACCOUNTS_PATH = "/accounts.toml"
 GUIDE = """\
-Rescind's sandbox: five simulated providers. Nothing here is real.
+Rescind's sandbox: simulated providers. Nothing here is real.
 
   {url}/   in a browser: all calls and orders, live
 
 The providers, as base_url of an account; any credentials work:
 {providers}
 
-  {url}/accounts.toml   an accounts file for all five:
+  {url}/accounts.toml   an accounts file for all of them:
       curl {url}/accounts.toml > accounts.toml
 
 {url}/notpanel@branch-7 is another account of notpanel: a scenario can tell them apart.
@@ -54,10 +45,11 @@ def accounts_file(url: str, more: Iterable[tuple[str, str]] = ()) -> str:
     ``more`` are other accounts: the provider and the account's name.
     """
     tables = []
-    usual = [(provider, "default") for provider in CREDENTIALS]
+    usual = [(provider, "default") for provider in simulations()]
     for provider, account in [*usual, *more]:
         place = provider if account == "default" else f"{provider}@{account}"
-        values = {"base_url": f"{url}/{place}", **CREDENTIALS[provider]}
+        credentials = simulations()[provider].credentials
+        values = {"base_url": f"{url}/{place}", **credentials}
         lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
         tables.append("\n".join([f"[{provider}.{account}]", *lines]))
     return "\n\n".join(tables) + "\n"
@@ -65,5 +57,5 @@ def accounts_file(url: str, more: Iterable[tuple[str, str]] = ()) -> str:
 
 def guide(url: str) -> str:
     """What ``GET /`` answers to programs, and ``GET /guide`` to all."""
-    providers = "\n".join(f"  {url}/{provider}" for provider in CREDENTIALS)
+    providers = "\n".join(f"  {url}/{provider}" for provider in simulations())
     return GUIDE.format(url=url, providers=providers)

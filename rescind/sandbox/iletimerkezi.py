@@ -39,6 +39,12 @@ SAMPLE = {"numbers": ["+905320000000"], "submit_at": 1777426344.0}
 
 class IletiMerkezi(Simulation):
     name: ClassVar[str] = "iletimerkezi"
+    credentials: ClassVar[Mapping[str, str]] = {
+        "key": "sandbox-key",
+        "hash": "sandbox-hash",
+    }
+    demo_policy: ClassVar[Mapping[str, object]] = {"rate": "100/second"}
+    forgotten_status: ClassVar[int | None] = 455
     truths: ClassVar[Mapping[str, str]] = {
         "scheduled": "active",
         "sending": "completed",

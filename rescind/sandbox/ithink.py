@@ -36,6 +36,17 @@ CANCELLABLE = frozenset({"manifested", "not_picked"})
 
 class IThink(Simulation):
     name: ClassVar[str] = "ithink"
+    credentials: ClassVar[Mapping[str, str]] = {
+        "access_token": "sandbox-token",
+        "secret_key": "sandbox-secret",
+    }
+    demo_policy: ClassVar[Mapping[str, object]] = {
+        "rate": "100/second",
+        "read_rate": "50/second",
+        # Longer than the lag of tracking here, too.
+        "active_trusted_after": 4.0,
+    }
+    readings_lag: ClassVar[bool] = True
     truths: ClassVar[Mapping[str, str]] = {
         "manifested": "active",
         "not_picked": "active",

@@ -53,6 +53,12 @@ SHOWN = {"unsupported": "in_progress", "cancelled": "Cancelled", "partial": "Par
 
 class NotPanel(Simulation):
     name: ClassVar[str] = "notpanel"
+    credentials: ClassVar[Mapping[str, str]] = {"key": "sandbox-key"}
+    demo_policy: ClassVar[Mapping[str, object]] = {
+        "rate": "270/minute",
+        "read_rate": "180/minute",
+    }
+    may_ask_again: ClassVar[bool] = True
     truths: ClassVar[Mapping[str, str]] = {
         "pending": "active",
         "in_progress": "active",
@@ -86,6 +92,10 @@ class NotPanel(Simulation):
         super().__init__(settings)
         self._limit = KeyLimit()
         self._sales = Sales(self)
+
+    @classmethod
+    def example(cls, number: int) -> Mapping[str, Any]:
+        return {"order": f"ord_{number:08}"}
 
     def open(self, request: Request, path: str) -> Call | None:
         if path != "/api/v2" or request.method != "POST":

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="rescind sandbox",
-        description="Run the five simulated providers on one port of this machine.",
+        description="Run the simulated providers on one port of this machine.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

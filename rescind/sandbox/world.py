@@ -1,4 +1,4 @@
-"""The five simulated providers together, and their state at the start for resets."""
+"""The simulated providers together, and their state at the start for resets."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import fields
 
-from rescind.sandbox.akinon import Akinon
-from rescind.sandbox.dukkango import Dukkango
 from rescind.sandbox.exchange import Exchange
 from rescind.sandbox.faults import KINDS, Faults
-from rescind.sandbox.iletimerkezi import IletiMerkezi
-from rescind.sandbox.ithink import IThink
-from rescind.sandbox.notpanel import NotPanel
+from rescind.sandbox.installed_simulations import simulations
 from rescind.sandbox.sandbox_scenario import Scenario, Script
 from rescind.sandbox.sandbox_settings import PROVIDERS, Settings
 from rescind.sandbox.simulation import Simulation
@@ -35,26 +31,21 @@ class World:
         self._first = deepcopy(settings)
         self.scenario = Scenario()
         self._rate, self._kinds = rate, tuple(kinds)
-        self._dukkango, self._akinon = Dukkango(settings), Akinon(settings)
-        made: list[Simulation] = [
-            IletiMerkezi(settings),
-            self._dukkango,
-            self._akinon,
-            IThink(settings),
-            NotPanel(settings),
-        ]
-        self.simulations = {one.name: one for one in made}
+        self.simulations: dict[str, Simulation] = {
+            name: kind(settings) for name, kind in simulations().items()
+        }
         faults = self._new_faults()
         time = timing or RealTime()
         self.exchange = Exchange(self.simulations, settings, faults, refuse, time)
 
     def logins(self) -> dict[str, int]:
         """The number of tokens that each provider has issued."""
-        both = (self._dukkango, self._akinon)
-        return {one.name: one.tokens.issued for one in both}
+        made = self.simulations.values()
+        return {one.name: one.tokens.issued for one in made if one.tokens}
 
     def expire_tokens(self) -> int:
-        return self._dukkango.tokens.expire() + self._akinon.tokens.expire()
+        made = self.simulations.values()
+        return sum(one.tokens.expire() for one in made if one.tokens)
 
     def play(self, scenario: Scenario) -> None:
         """Begin again with this scenario; its settings override the options'."""

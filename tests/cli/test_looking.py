@@ -326,7 +326,7 @@ def test_a_faulty_account_holds_only_its_own_lane(home: Home) -> None:
     ("lane", "why"),
     [
         ("notpanel/second", "account second of notpanel is not in the accounts file"),
-        ("no-provider/default", "this version has no provider no-provider"),
+        ("no-provider/default", "no provider no-provider is installed"),
     ],
 )
 def test_a_lane_that_can_no_longer_be_called_is_shown_as_held(
