@@ -1,0 +1,213 @@
+"""Twilio passes the suite that every provider of Rescind passes."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from rescind.provider import Finding, Findings, Held, Order, Outcome, Reason, Reply
+from rescind.provider.replies import evidence_of, received
+from rescind.provider.testing import MARK, Case, ProviderSuite
+from rescind_twilio.provider import POLICY, Twilio, TwilioAccount
+from rescind_twilio.simulation import TwilioSimulation
+
+ACCOUNT = "AC00000000000000000000000000000001"
+SID = "SM00000000000000000000000000000002"
+OTHER = "MM00000000000000000000000000000003"
+NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
+TWILIO = Twilio()
+
+
+def message(status: str, sid: str = SID) -> dict[str, Any]:
+    return {"sid": sid, "account_sid": ACCOUNT, "status": status, "error_code": None}
+
+
+def error(code: int, status: int) -> dict[str, Any]:
+    return {"code": code, "message": "no", "more_info": "x", "status": status}
+
+
+def proof(
+    call: str, finding: Finding, order: Order, asked: Sequence[Order], reply: Reply
+) -> bool:
+    """A message that is said to be canceled or scheduled is shown so, by its SID."""
+    if finding.outcome not in (Outcome.CANCELLED, Outcome.ACTIVE):
+        return True
+    word = "canceled" if finding.outcome is Outcome.CANCELLED else "scheduled"
+    shown = reply.json()
+    return bool(
+        reply.ok and shown["sid"] == order.id and shown["status"].lower() == word
+    )
+
+
+class TestTwilio(ProviderSuite):
+    case = Case(
+        provider=TWILIO,
+        credentials={"account_sid": ACCOUNT, "auth_token": MARK},
+        orders=[Order(SID), Order(OTHER)],
+        cancels=[message("canceled"), message("scheduled"), error(30409, 409)],
+        reads=[message(word) for word in ("canceled", "scheduled", "sent", "received")],
+        also_asked=[[Order(OTHER)]],
+        proof=proof,
+        simulation=TwilioSimulation,
+    )
+
+
+def reply(document: Any, status: int = 200) -> Reply:
+    return Reply(status, {}, json.dumps(document).encode())
+
+
+def cancelled(document: Any, status: int = 200) -> Any:
+    parsed = TWILIO.parse_cancel([Order(SID)], reply(document, status))
+    return parsed.of(SID) if isinstance(parsed, Findings) else parsed
+
+
+def read(document: Any, status: int = 200) -> Any:
+    parsed = TWILIO.parse_read([Order(SID)], reply(document, status))
+    return parsed.of(SID) if isinstance(parsed, Findings) else parsed
+
+
+def account(**more: Any) -> TwilioAccount:
+    return TwilioAccount.model_validate({"account_sid": ACCOUNT, **more})
+
+
+def test_a_cancel_updates_the_message() -> None:
+    sent = TWILIO.build_cancel(account(auth_token="t0ken"), None, [Order(SID)])
+    assert (sent.method, sent.body) == ("POST", b"Status=canceled")
+    path = f"/2010-04-01/Accounts/{ACCOUNT}/Messages/{SID}.json"
+    assert sent.url == f"https://api.twilio.com{path}"
+    pair = b64encode(f"{ACCOUNT}:t0ken".encode()).decode()
+    assert sent.headers["Authorization"] == f"Basic {pair}"
+
+
+def test_a_reading_changes_nothing() -> None:
+    for sent in (
+        TWILIO.build_read(account(auth_token="t"), None, [Order(SID)]),
+        TWILIO.build_probe(account(auth_token="t"), None),
+    ):
+        assert sent is not None
+        assert (sent.method, sent.body) == ("GET", b"")
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "reason"),
+    [
+        ("canceled", Outcome.CANCELLED, Reason.CONFIRMED),
+        ("scheduled", Outcome.ACTIVE, None),
+        ("accepted", Outcome.REFUSED, Reason.WINDOW_CLOSED),
+        ("queued", Outcome.REFUSED, Reason.WINDOW_CLOSED),
+        ("sending", Outcome.REFUSED, Reason.WINDOW_CLOSED),
+        ("sent", Outcome.REFUSED, Reason.WINDOW_CLOSED),
+        ("delivered", Outcome.REFUSED, Reason.ALREADY_COMPLETED),
+        ("read", Outcome.REFUSED, Reason.ALREADY_COMPLETED),
+        ("partially_delivered", Outcome.REFUSED, Reason.ALREADY_COMPLETED),
+        ("undelivered", Outcome.REFUSED, Reason.ALREADY_COMPLETED),
+        ("failed", Outcome.REFUSED, Reason.ALREADY_COMPLETED),
+        ("received", Outcome.REFUSED, Reason.NOT_SUPPORTED),
+        ("a new word", Outcome.UNKNOWN, None),
+    ],
+)
+def test_each_status_of_a_message(
+    status: str, outcome: Outcome, reason: Reason | None
+) -> None:
+    finding = read(message(status))
+    assert (finding.outcome, finding.reason) == (outcome, reason)
+    assert finding.code == status
+
+
+@pytest.mark.parametrize("status", ["scheduled", "sent", "failed", "delivered"])
+def test_only_the_word_canceled_is_a_success(status: str) -> None:
+    assert cancelled(message(status)).outcome is Outcome.UNKNOWN
+    assert cancelled(message("canceled")).outcome is Outcome.CANCELLED
+
+
+def test_a_message_of_another_sid_says_nothing() -> None:
+    assert cancelled(message("canceled", OTHER)).outcome is Outcome.UNKNOWN
+    assert read(message("canceled", OTHER)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_a_message_that_cannot_be_canceled_is_read(status: int) -> None:
+    finding = cancelled(error(30409, status), status)
+    assert (finding.outcome, finding.reason) == (Outcome.REFUSED, None)
+    assert finding.code == "30409"
+
+
+def test_a_message_that_does_not_exist() -> None:
+    refused, gone = cancelled(error(20404, 404), 404), read(error(20404, 404), 404)
+    assert (refused.outcome, refused.reason) == (Outcome.REFUSED, Reason.NOT_FOUND)
+    assert gone.outcome is Outcome.GONE
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "advice"),
+    [
+        (20003, 401, "check account_sid"),
+        (20403, 403, "suspended or closed"),
+        (70051, 403, "no permission"),
+        (10001, 400, "not active"),
+    ],
+)
+def test_a_fault_of_the_account_holds_the_lane(
+    code: int, status: int, advice: str
+) -> None:
+    for parse in (cancelled, read):
+        held = parse(error(code, status), status)
+        assert isinstance(held, Held)
+        assert advice in held.why
+
+
+def test_a_wrong_account_sid_is_found_by_the_probe() -> None:
+    assert isinstance(TWILIO.parse_probe(reply(error(20404, 404), 404)), Held)
+    assert TWILIO.parse_probe(reply({"messages": []})) == Findings({})
+
+
+def test_an_echoed_header_shows_neither_the_token_nor_its_base64() -> None:
+    ours = account(auth_token="0123456789abcdef0123456789abcdef")
+    sent = TWILIO.build_cancel(ours, None, [Order(SID)])
+    header = sent.headers["Authorization"]
+    said = {**error(20003, 401), "message": f"{header}; {sent.url}; {header[6:].lower()}"}
+    answer = received(sent, reply(said, 401), ours.secrets())
+    kept = evidence_of(answer, lambda r: TWILIO.parse_cancel([Order(SID)], r), POLICY, NOW)
+    shown = f"{kept.body} {kept.parsed}"
+    assert "Twilio refused the call (401, 20003" in shown
+    for secret in (header[6:], header[6:].lower(), ours.login()[1], ACCOUNT):
+        assert secret not in shown
+
+
+def test_the_text_of_a_message_is_not_kept() -> None:
+    said = {**message("odd"), "body": "Dear Ann", "to": "+15558675310"}
+    for parse in (TWILIO.parse_cancel, TWILIO.parse_read):
+        sent = TWILIO.build_read(account(auth_token="t0ken"), None, [Order(SID)])
+        answer = received(sent, reply(said), ())
+        kept = evidence_of(answer, lambda r: parse([Order(SID)], r), POLICY, NOW)
+        assert kept.body is None
+        assert "Ann" not in repr(kept)
+
+
+KEY = {"api_key": "SK00000000000000000000000000000004", "api_key_secret": "s3cret"}
+
+
+def test_an_api_key_takes_the_place_of_the_auth_token() -> None:
+    sent = TWILIO.build_read(account(**KEY), None, [Order(SID)])
+    pair = b64encode(f"{KEY['api_key']}:s3cret".encode()).decode()
+    assert sent.headers["Authorization"] == f"Basic {pair}"
+    assert f"/Accounts/{ACCOUNT}/" in sent.url
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({}, "api_key and api_key_secret are required"),
+        ({"api_key": KEY["api_key"]}, "api_key and api_key_secret are required"),
+        ({**KEY, "auth_token": "t"}, "set either auth_token"),
+        ({"auth_token": "t", "account_sid": KEY["api_key"]}, "account_sid"),
+    ],
+)
+def test_an_account_has_one_way_in(fields: dict[str, str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        account(**fields)
