@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from rescind.provider import Finding, Findings, Held, Order, Outcome, Reason, Reply
-from rescind.provider.replies import evidence_of, received
-from rescind.provider.testing import MARK, Case, ProviderSuite
+from rescind.provider import (
+    Finding,
+    Findings,
+    Held,
+    Order,
+    Outcome,
+    Parsed,
+    Reason,
+    Reply,
+)
+from rescind.provider.testing import MARK, Case, ProviderSuite, judged
 from rescind_twilio.provider import POLICY, Twilio, TwilioAccount
 from rescind_twilio.simulation import TwilioSimulation
 
 ACCOUNT = "AC00000000000000000000000000000001"
 SID = "SM00000000000000000000000000000002"
 OTHER = "MM00000000000000000000000000000003"
-NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
 TWILIO = Twilio()
 
 
@@ -169,24 +175,31 @@ def test_a_wrong_account_sid_is_found_by_the_probe() -> None:
 def test_an_echoed_header_shows_neither_the_token_nor_its_base64() -> None:
     ours = account(auth_token="0123456789abcdef0123456789abcdef")
     sent = TWILIO.build_cancel(ours, None, [Order(SID)])
-    header = sent.headers["Authorization"]
-    said = {**error(20003, 401), "message": f"{header}; {sent.url}; {header[6:].lower()}"}
-    answer = received(sent, reply(said, 401), ours.secrets())
-    kept = evidence_of(answer, lambda r: TWILIO.parse_cancel([Order(SID)], r), POLICY, NOW)
+    header, pair = sent.headers["Authorization"], sent.headers["Authorization"][6:]
+    quoted = f"you sent {header} to {sent.url}, {pair.lower()}"
+    said = reply({**error(20003, 401), "message": quoted}, 401)
+    kept = judged(sent, said, cancel_of_sid, POLICY, ours.secrets())
     shown = f"{kept.body} {kept.parsed}"
     assert "Twilio refused the call (401, 20003" in shown
-    for secret in (header[6:], header[6:].lower(), ours.login()[1], ACCOUNT):
+    for secret in (pair, pair.lower(), ours.login()[1], ACCOUNT):
         assert secret not in shown
 
 
-def test_the_text_of_a_message_is_not_kept() -> None:
-    said = {**message("odd"), "body": "Dear Ann", "to": "+15558675310"}
-    for parse in (TWILIO.parse_cancel, TWILIO.parse_read):
-        sent = TWILIO.build_read(account(auth_token="t0ken"), None, [Order(SID)])
-        answer = received(sent, reply(said), ())
-        kept = evidence_of(answer, lambda r: parse([Order(SID)], r), POLICY, NOW)
-        assert kept.body is None
-        assert "Ann" not in repr(kept)
+def cancel_of_sid(said: Reply) -> Parsed:
+    return TWILIO.parse_cancel([Order(SID)], said)
+
+
+def read_of_sid(said: Reply) -> Parsed:
+    return TWILIO.parse_read([Order(SID)], said)
+
+
+@pytest.mark.parametrize("parse", [cancel_of_sid, read_of_sid])
+def test_the_text_of_a_message_is_not_kept(parse: Callable[[Reply], Parsed]) -> None:
+    said = reply({**message("odd"), "body": "Dear Ann", "to": "+15558675310"})
+    sent = TWILIO.build_read(account(auth_token="t0ken"), None, [Order(SID)])
+    kept = judged(sent, said, parse, POLICY)
+    assert kept.body is None
+    assert "Ann" not in repr(kept)
 
 
 KEY = {"api_key": "SK00000000000000000000000000000004", "api_key_secret": "s3cret"}

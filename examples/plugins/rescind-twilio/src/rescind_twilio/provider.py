@@ -2,9 +2,9 @@
 
 Pages, read 2026-11-30: ``Messages resource``, ``Message Scheduling``, ``Twilio API
 requests``, ``Twilio API responses``, the errors 20003, 20403, 20404, 20429, 30409,
-70051 and 10001; twilio-python and the OpenAPI file of twilio-oai. Nothing here was tried
-against the live service. How sure we are of each fact ([D] documented, [C] seen in
-clients, [A] assumed):
+70051 and 10001; twilio-python and the OpenAPI file of twilio-oai. Nothing here was
+tried against the live service. How sure we are of each fact ([D] documented, [C] seen
+in clients, [A] assumed):
 
 - A cancel updates the message: ``Status=canceled`` in a form, and a 200 with the whole
   message [D]. Only a message that is ``scheduled`` can be canceled, and only one of a

@@ -98,12 +98,11 @@ class TwilioSimulation(Simulation):
 def _refused(request: Request) -> Reply | None:
     scheme, _, pair = request.headers.get("authorization", "").partition(" ")
     try:
-        user, _, password = b64decode(pair, validate=True).decode().partition(":")
+        given = b64decode(pair, validate=True).decode().partition(":")
     except ValueError:
-        user = password = ""
-    if scheme == "Basic" and user and password and password != "wrong":
-        return None
-    return _error(401, 20003)
+        return _error(401, 20003)
+    good = scheme == "Basic" and all(given) and "wrong" not in given
+    return None if good else _error(401, 20003)
 
 
 def _shown(request: Request, order: Order) -> Reply:
