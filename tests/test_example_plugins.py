@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -75,17 +74,3 @@ def test_the_tests_of_each_plug_in_pass(site: Path, tmp_path: Path) -> None:
     assert passed
     assert int(passed[1]) > 200
     assert "skipped" not in done.stdout
-
-
-def test_a_demo_with_a_login_and_two_kinds_of_calls_is_true(
-    site: Path, tmp_path: Path
-) -> None:
-    orders = [f"order:{16_000_000 + number}" for number in range(4)]
-    orders += [f"awb:14112320000000{number}" for number in range(4)]
-    entries = [{"provider": "shiprocket", "order": one} for one in orders]
-    file = tmp_path / "some.jsonl"
-    file.write_text("".join(json.dumps(one) + "\n" for one in entries))
-    demo = ("-m", "rescind", "demo", str(file), "--provider", "shiprocket")
-    done = run(*demo, "--no-flower", "--no-api", site=site, cwd=tmp_path)
-    assert "8 rows submitted, 0 of them refused" in done.stdout
-    assert "orders untrue 0, lost 0, sent twice 0, not finished 0" in done.stdout

@@ -69,7 +69,7 @@ def _status(document: Mapping[str, Any], reply: Reply) -> int:
     if not reply.ok:
         return reply.status
     found = (as_number(document.get(name)) for name in ("status_code", "status"))
-    return max((n for n in found if n in ERRORS), default=reply.status)
+    return max((n for n in found if n and n in ERRORS), default=reply.status)
 
 
 # --- a reading ------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def meaning(
 ) -> Finding:
     """What a status code says. Words of the same table that say something else make it
     unknown; words of a courier's own decide nothing."""
-    if code not in table:
+    if code is None or code not in table:
         return UNKNOWN
     found = table[code][1]
     said = _by_words(table).get(_one_spelling(words))
