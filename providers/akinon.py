@@ -28,14 +28,10 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from pydantic import (
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from providers.akinon_advice import ADVICE, PANEL
+from providers.akinon_facts import FACTS
 from providers.akinon_params import SEALED_PARAMS, AkinonParams, canonical
 from providers.akinon_replies import fault_of, refusal_of, said_by, shown_by
 from rescind.provider.account import Account
@@ -127,6 +123,7 @@ class Akinon(WithLogin[AkinonAccount]):
     panel: ClassVar[str] = PANEL
     advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = AkinonAccount
     params_model: ClassVar[type[Params]] = AkinonParams
     sealed_params: ClassVar[frozenset[str]] = SEALED_PARAMS

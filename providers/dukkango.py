@@ -28,6 +28,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from providers.dukkango_advice import ADVICE, PANEL
+from providers.dukkango_facts import FACTS
 from providers.dukkango_replies import (
     expiry_of,
     listed_orders,
@@ -140,6 +141,7 @@ class Dukkango(WithLogin[DukkangoAccount]):
     panel: ClassVar[str] = PANEL
     advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = DukkangoAccount
     params_model: ClassVar[type[Params]] = DukkangoParams
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(UUID)

@@ -33,6 +33,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from providers.ithink_advice import ADVICE, PANEL
+from providers.ithink_facts import FACTS
 from providers.ithink_replies import (
     document_of,
     fault_of,
@@ -117,6 +118,7 @@ class IThink(Provider[IThinkAccount]):
     panel: ClassVar[str] = PANEL
     advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = IThinkAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9A-Za-z-]{4,40}")
     order_form: ClassVar[str] = (

@@ -31,6 +31,7 @@ from urllib.parse import urlencode
 from pydantic import SecretStr
 
 from providers.notpanel_advice import ADVICE, PANEL
+from providers.notpanel_facts import FACTS
 from providers.notpanel_replies import (
     ID,
     document_of,
@@ -103,6 +104,7 @@ class NotPanel(Provider[NotPanelAccount]):
     panel: ClassVar[str] = PANEL
     advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = NotPanelAccount
     order_pattern: ClassVar[re.Pattern[str]] = ID
     order_form: ClassVar[str] = (

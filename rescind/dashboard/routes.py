@@ -19,6 +19,8 @@ from rescind.dashboard import (
     static_files,
     statistics_page,
     undelivered,
+    unknown_words_page,
+    workbook_export,
     workers_page,
 )
 from rescind.dashboard.bulk import lane_actions, order_actions
@@ -27,6 +29,7 @@ from rescind.dashboard.submission import file_pages, submit_page
 router = APIRouter()
 for part in (
     csv_export,
+    workbook_export,
     overview,
     lists,
     order_page,
@@ -40,6 +43,7 @@ for part in (
     notifications_page,
     schedules_page,
     workers_page,
+    unknown_words_page,
     activity,
     submit_page,
     file_pages,

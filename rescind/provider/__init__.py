@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from rescind.provider.account import Account
     from rescind.provider.auth import basic, bearer, hmac_hex
     from rescind.provider.error_pages import turned_away, turned_away_login
-    from rescind.provider.http_messages import Reply, Request, json_request
+    from rescind.provider.facts import Fact, assumed, documented, seen
+    from rescind.provider.http_messages import (
+        Reply,
+        Request,
+        form_request,
+        json_request,
+    )
     from rescind.provider.interface import (
         INTERFACE_VERSION,
         Params,
@@ -42,7 +48,8 @@ _HOME = {
     "account": ("Account",),
     "auth": ("basic", "bearer", "hmac_hex"),
     "error_pages": ("turned_away", "turned_away_login"),
-    "http_messages": ("Reply", "Request", "json_request"),
+    "facts": ("Fact", "assumed", "documented", "seen"),
+    "http_messages": ("Reply", "Request", "form_request", "json_request"),
     "interface": ("INTERFACE_VERSION", "Params", "Provider", "Token", "WithLogin"),
     "outcomes": (
         *("UNKNOWN", "BatchRefused", "Finding", "Findings", "Held"),
@@ -59,6 +66,7 @@ __all__ = [
     "UNKNOWN",
     "Account",
     "BatchRefused",
+    "Fact",
     "Finding",
     "Findings",
     "Held",
@@ -78,13 +86,17 @@ __all__ = [
     "WithLogin",
     "as_number",
     "as_object",
+    "assumed",
     "basic",
     "bearer",
+    "documented",
     "first_text",
     "fold",
+    "form_request",
     "hmac_hex",
     "json_request",
     "seconds",
+    "seen",
     "turned_away",
     "turned_away_login",
 ]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from rescind.provider.outcomes import ContradictoryReplyError, UnreadableReplyError
 
@@ -76,6 +77,20 @@ def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # Shared: making a decoder takes longer than reading a short reply.
 _READER = json.JSONDecoder(object_pairs_hook=_said_once)
 _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def form_request(
+    method: str,
+    url: str,
+    values: Mapping[str, str],
+    headers: Mapping[str, str] | None = None,
+) -> Request:
+    """A request whose body is ``values`` as a form (URL-encoded)."""
+    base = {
+        "Accept": "application/json",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    return Request(method, url, {**base, **(headers or {})}, urlencode(values).encode())
 
 
 def json_request(
