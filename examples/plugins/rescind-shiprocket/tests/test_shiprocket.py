@@ -18,12 +18,13 @@ from rescind.provider import (
     InvalidRequestError,
     Order,
     Outcome,
+    Parsed,
     Reason,
     Reply,
     Token,
     TokenRefused,
 )
-from rescind.provider.testing import MARK, Case, ProviderSuite
+from rescind.provider.testing import MARK, Case, ProviderSuite, judged
 from rescind_shiprocket.identifiers import bare
 from rescind_shiprocket.provider import Shiprocket, ShiprocketAccount
 from rescind_shiprocket.simulation import ShiprocketSimulation
@@ -164,7 +165,7 @@ def test_a_claim_is_split_by_kind_and_by_size(names: list[str]) -> None:
 
 @pytest.mark.parametrize("order", ["16168898", "awb:1", "order:016", "order:x", "awb:"])
 def test_an_order_that_does_not_say_its_kind_is_refused(order: str) -> None:
-    with pytest.raises(InvalidRequestError, match="order must be order: and"):
+    with pytest.raises(InvalidRequestError, match="order must be order:ID with"):
         SHIPROCKET.check_order(order)
 
 
@@ -263,6 +264,27 @@ def test_an_order_that_does_not_exist_is_gone() -> None:
     said = error(400, "Order ID not found")
     assert read(IDS[0], said, 400).outcome is Outcome.GONE
     assert read(AWBS[0], said, 400).outcome is Outcome.UNKNOWN
+
+
+def test_the_customer_of_an_order_is_not_kept() -> None:
+    said = {"data": {"id": 16168898, "status": "ODD", "customer_name": "Ann"}}
+    sent = SHIPROCKET.build_read(account(), "t", IDS[:1])
+    kept = judged(sent, reply(said), read_of_one, SHIPROCKET.policy)
+    assert '"status": "ODD"' in str(kept.body)
+    assert "Ann" not in repr(kept)
+
+
+def test_an_entry_of_a_tracked_awb_is_kept() -> None:
+    sent = SHIPROCKET.build_read(account(), "t", AWBS[:1])
+    said = reply(tracked(AWBS[0], 99, "A new state"))
+    kept = judged(
+        sent, said, lambda r: SHIPROCKET.parse_read(AWBS[:1], r), SHIPROCKET.policy
+    )
+    assert "A new state" in str(kept.body)
+
+
+def read_of_one(said: Reply) -> Parsed:
+    return SHIPROCKET.parse_read(IDS[:1], said)
 
 
 # --- the account ----------------------------------------------------------------------

@@ -14,8 +14,9 @@ from rescind.provider import Order
 ORDER, AWB = "order:", "awb:"
 PATTERN = re.compile(rf"{ORDER}[1-9][0-9]{{0,17}}|{AWB}[0-9A-Za-z-]{{4,40}}")
 FORM = (
-    "order: and the Shiprocket order id (not the shop's own number), or awb: and the"
-    " AWB (4 to 40 letters, digits and hyphens), such as order:16168898"
+    "order:ID with the Shiprocket order id (not the shop's own number), such as"
+    " order:16168898, or awb:AWB with 4 to 40 letters, digits and hyphens, such as"
+    " awb:141123221084922"
 )
 
 CANCELLED_AT_ONCE = {ORDER: 100, AWB: 2000}

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
@@ -36,6 +37,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from rescind.provider import (
     Account,
+    Fact,
     Held,
     Order,
     Parsed,
@@ -48,6 +50,7 @@ from rescind.provider import (
     json_request,
     seconds,
 )
+from rescind_shiprocket.facts import FACTS
 from rescind_shiprocket.identifiers import (
     CANCELLED_AT_ONCE,
     FORM,
@@ -89,6 +92,15 @@ POLICY = Policy(
     queued_for=timedelta(hours=1),
 )
 
+KEPT = frozenset(
+    {
+        *("message", "errors", "status", "status_code", "data", "id", "tracking_data"),
+        *("track_status", "shipment_status", "shipment_track", "error"),
+        *("awb_code", "current_status"),
+    }
+)
+"""What may be kept of a reply: an order also has its customer's name and address."""
+
 
 class ShiprocketAccount(Account):
     """An API user (Settings > API in the panel), or a token that was issued to one."""
@@ -120,6 +132,7 @@ class Shiprocket(WithLogin[ShiprocketAccount]):
     name: ClassVar[str] = "shiprocket"
     panel: ClassVar[str] = "Shiprocket's panel, by its order id or AWB"
     policy: ClassVar[Policy] = POLICY
+    facts: ClassVar[tuple[Fact, ...]] = FACTS
     account_model: ClassVar[type[Account]] = ShiprocketAccount
     order_pattern: ClassVar[re.Pattern[str]] = PATTERN
     order_form: ClassVar[str] = FORM
@@ -191,4 +204,4 @@ def _call(
 ) -> Request:
     headers = bearer(token) if token else {}
     url = f"{account.base_url}/v1/external/{path}"
-    return json_request(method, url, document, headers)
+    return replace(json_request(method, url, document, headers), keeps=KEPT)

@@ -1,8 +1,4 @@
-"""Reads Shiprocket's replies: of a whole cancel call, of a tracked AWB, of an order.
-
-An order's detail holds personal data of the customer. A 2xx in JSON is therefore never
-called unreadable, because Rescind keeps the body of such a reply.
-"""
+"""Reads Shiprocket's replies: of a whole cancel call, of a tracked AWB, of an order."""
 
 from __future__ import annotations
 

@@ -64,6 +64,9 @@ class ShiprocketSimulation(Simulation):
         "missing": 1,
     }
     batches: ClassVar[bool] = True
+    row_faults: ClassVar[frozenset[str]] = frozenset({"row_missing", "row_dropped"})
+    id_pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?:order|awb):[0-9A-Za-z-]+")
+    id_form: ClassVar[str] = "order: and an order id, or awb: and an AWB"
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

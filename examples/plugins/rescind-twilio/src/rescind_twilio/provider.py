@@ -29,14 +29,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar, Self
-from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr, model_validator
 
 from rescind.provider import (
     Account,
+    Fact,
     Order,
     Parsed,
     Policy,
@@ -44,8 +45,10 @@ from rescind.provider import (
     Reply,
     Request,
     basic,
+    form_request,
     seconds,
 )
+from rescind_twilio.facts import FACTS
 from rescind_twilio.replies import cancel_said, probe_said, reading_said
 
 POLICY = Policy(
@@ -64,6 +67,9 @@ POLICY = Policy(
     # be so old [A].
     active_trusted_after=timedelta(seconds=60),
 )
+
+KEPT = frozenset({"sid", "status", "error_code", "code", "message", "more_info"})
+"""What may be kept of a reply: a message also has its text and two phone numbers."""
 
 
 class TwilioAccount(Account):
@@ -98,7 +104,8 @@ class TwilioAccount(Account):
 
     def secrets(self) -> tuple[str, ...]:
         # The user is half of the login, so it is masked too.
-        return (*super().secrets(), self.login()[0])
+        users = (self.account_sid, *((self.api_key,) if self.api_key else ()))
+        return (*super().secrets(), *users)
 
 
 class Twilio(Provider[TwilioAccount]):
@@ -106,6 +113,7 @@ class Twilio(Provider[TwilioAccount]):
     name: ClassVar[str] = "twilio"
     panel: ClassVar[str] = "the Twilio Console, by its message SID"
     policy: ClassVar[Policy] = POLICY
+    facts: ClassVar[tuple[Fact, ...]] = FACTS
     account_model: ClassVar[type[Account]] = TwilioAccount
     # The OpenAPI file allows capitals, too [C]. Whether Twilio takes both for the same
     # message is not documented, so a producer sends the SID as Twilio wrote it.
@@ -117,8 +125,9 @@ class Twilio(Provider[TwilioAccount]):
     def build_cancel(
         self, account: TwilioAccount, token: str | None, orders: Sequence[Order]
     ) -> Request:
-        form = {"Status": "canceled"}
-        return _call(account, "POST", f"Messages/{orders[0].id}", form)
+        url = _url(account, f"Messages/{orders[0].id}.json")
+        sent = form_request("POST", url, {"Status": "canceled"}, _headers(account))
+        return replace(sent, keeps=KEPT)
 
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed:
         return cancel_said(orders[0].id, reply)
@@ -126,29 +135,26 @@ class Twilio(Provider[TwilioAccount]):
     def build_read(
         self, account: TwilioAccount, token: str | None, orders: Sequence[Order]
     ) -> Request:
-        return _call(account, "GET", f"Messages/{orders[0].id}")
+        return _get(account, f"Messages/{orders[0].id}.json")
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
         return reading_said(orders[0].id, reply)
 
     def build_probe(self, account: TwilioAccount, token: str | None) -> Request | None:
         # Standard API keys may not read the account itself [D].
-        return _call(account, "GET", "Messages", query="?PageSize=1")
+        return _get(account, "Messages.json?PageSize=1")
 
     def parse_probe(self, reply: Reply) -> Parsed:
         return probe_said(reply)
 
 
-def _call(
-    account: TwilioAccount,
-    method: str,
-    path: str,
-    form: dict[str, str] | None = None,
-    query: str = "",
-) -> Request:
-    root = f"{account.base_url}/2010-04-01/Accounts/{account.account_sid}"
-    headers = {"Accept": "application/json", **basic(*account.login())}
-    if form is None:
-        return Request(method, f"{root}/{path}.json{query}", headers)
-    headers["Content-Type"] = "application/x-www-form-urlencoded"
-    return Request(method, f"{root}/{path}.json", headers, urlencode(form).encode())
+def _get(account: TwilioAccount, path: str) -> Request:
+    return Request("GET", _url(account, path), _headers(account), keeps=KEPT)
+
+
+def _url(account: TwilioAccount, path: str) -> str:
+    return f"{account.base_url}/2010-04-01/Accounts/{account.account_sid}/{path}"
+
+
+def _headers(account: TwilioAccount) -> dict[str, str]:
+    return {"Accept": "application/json", **basic(*account.login())}

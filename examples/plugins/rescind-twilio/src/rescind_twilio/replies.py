@@ -1,8 +1,4 @@
-"""Reads Twilio's replies: a message, or an error with its code.
-
-A message holds personal data: its text and two phone numbers. A 2xx in JSON is
-therefore never called unreadable, because Rescind keeps the body of such a reply.
-"""
+"""Reads Twilio's replies: a message, or an error with its code."""
 
 from __future__ import annotations
 

@@ -38,6 +38,8 @@ class TwilioSimulation(Simulation):
         "canceled": "cancelled",
         "missing": "missing",
     }
+    id_pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
+    id_form: ClassVar[str] = "a message SID"
     cancellable: ClassVar[Mapping[str, int]] = {"scheduled": 1}
     others: ClassVar[Mapping[str, int]] = {
         "delivered": 3,
