@@ -22,9 +22,11 @@ def test_its_page_says_for_whom_it_waits_and_that_a_person_must_decide(
     assert f'href="/desk/cancellations/{first}"' in shown
     assert "The end that this one needs: cancelled" in shown
     assert "Nobody knows what became of it" not in shown
+    assert "waits for one that failed" not in operator.get("/").text
     held = claimed(ledger, first, PANEL)
     finish(ledger, held, State.FAILED, Reason.UNRESOLVED, lane=PANEL)
     assert "Nobody knows what became of it" in operator.get(path).text
+    assert "One order waits for one that failed" in operator.get("/").text
 
 
 def test_its_page_says_why_it_was_not_wanted(operator: Visitor, ledger: Engine) -> None:
