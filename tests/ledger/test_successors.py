@@ -11,12 +11,14 @@ from sqlalchemy import Engine, select
 from rescind.ledger.changes.deletion import count_ended, delete_ended
 from rescind.ledger.changes.plan_decisions import release, skip
 from rescind.ledger.changes.recording import Recorded
+from rescind.ledger.changes.successors import follow
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.changes.waiting_insertion import DEEPEST
 from rescind.ledger.conditions import Predecessor, Verdict, allows, canonical, judge
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.progress import Claimed
 from rescind.ledger.reading.counter_totals import totals
+from rescind.ledger.reading.predecessors import waiting_for_failed
 from rescind.ledger.reading.queries import history
 from rescind.ledger.states import State
 from rescind.ledger.storage import counters
@@ -38,9 +40,10 @@ from tests.ledger.build import (
 )
 from tests.ledger.delivering import URL
 from tests.ledger.planned import after, claimed, finish, retried
-from tests.ledger.plans import statements
+from tests.ledger.plans import assert_by_index, plans, statements
 
 LATER = NOW + HOUR
+BOTH = ("FROM cancellation", "FROM dependency", "JOIN dependency")
 OK, NO = State.CANCELLED, State.REJECTED
 
 
@@ -315,6 +318,22 @@ def test_cancellations_without_dependencies_need_no_statement_more(
         finish(engine, held)
     assert not any("dependency" in each for each in seen)
     assert sum("cancellation" in each for each in seen if "UPDATE" in each) == 1
+
+
+def test_successors_are_found_by_indexes(engine: Engine) -> None:
+    first = add(engine)
+    for number in range(3):
+        after(engine, first, order=str(number + 2))
+    with writing(engine) as connection, plans(connection, BOTH) as found:
+        follow(connection, [first], NOW)
+    assert_by_index(found, "ix_dependency_predecessor")
+    with reading(engine) as connection, plans(connection, BOTH) as more:
+        waiting_for_failed(connection, 10)
+    # All of this index is read: it holds nothing else.
+    assert all("ix_failed_predecessor" in plan for plan in more)
+    found += more
+    assert not any("Seq Scan on dependency" in plan for plan in found)
+    assert not any("SCAN dependency" in plan for plan in found)
 
 
 # --- retention ----------------------------------------------------------------------

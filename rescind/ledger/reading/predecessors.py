@@ -59,11 +59,13 @@ def waiting_for_failed(connection: Connection, most: int) -> dict[str, list[str]
     """Cancellations that have failed, and those that wait for each until a person
     decides: up to ``most`` of them."""
     failed, successor = CANCELLATION.alias("failed"), CANCELLATION.alias("successor")
+    # A list of ids: joined, SQLite reads all dependencies first.
+    those = select(C.id).where(text(FAILED_PREDECESSOR))
     chosen = (
         select(D.successor_id, D.predecessor_id, D.condition, failed.c.reason)
-        .join_from(failed, DEPENDENCY, D.predecessor_id == failed.c.id)
+        .join_from(DEPENDENCY, failed, D.predecessor_id == failed.c.id)
         .join(successor, D.successor_id == successor.c.id)
-        .where(text(f"failed.{FAILED_PREDECESSOR.replace('state', 'failed.state')}"))
+        .where(D.predecessor_id.in_(those))
         .where(successor.c.state == State.SCHEDULED, successor.c.waits_for > 0)
         .order_by(D.predecessor_id, D.successor_id)
     )
