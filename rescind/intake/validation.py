@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from providers.registry import provider_named
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.config.times import parse_time
+from rescind.intake.entry_objects import object_of
 from rescind.intake.limited_entries import check_lane, outside
 from rescind.intake.references import Reference, after_of, check_ref, only_if_of
 from rescind.ledger.access_limits import EVERYTHING, Limits
@@ -42,9 +42,6 @@ FIELDS = (
 _KNOWN = frozenset(FIELDS)
 ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 LONGEST_TEXT = 200
-LARGEST_OBJECT = 16_384
-"""The most bytes of ``params`` or ``metadata`` as JSON."""
-DEEPEST_OBJECT = 32
 RESERVED = ("refused:", "token:")
 """Prefixes of keys that Rescind makes: of refused entries, and of a limited token."""
 MOST_NAMED = 10
@@ -112,7 +109,7 @@ def check(
         former_key=None if key else keys[1],
         params={k: v for k, v in params.items() if k not in personal},
         personal=personal,
-        metadata=_object(entry, "metadata"),
+        metadata=object_of(entry, "metadata"),
         group=group,
         callback=callbacks.wanted(entry),
         not_before=not_before,
@@ -129,7 +126,7 @@ def _of_provider(
     now and as older versions made it."""
     written = provider.check_order(entry["order"])
     order = provider.canonical_order(written)
-    checked = provider.check_params(_object(entry, "params"))
+    checked = provider.check_params(object_of(entry, "params"))
     params = provider.canonical_params(checked)
     keys = provider.default_key(order, params), provider.default_key(written, checked)
     return order, params, keys
@@ -189,46 +186,6 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
         says = "key must not begin with refused: or token:, which are reserved"
         raise InvalidRequestError(says, RefusalCode.RESERVED_KEY, "/key")
     return text
-
-
-def _object(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
-    value = entry.get(name)
-    if value is None:
-        return {}
-    where = f"/{name}"
-    if not isinstance(value, dict):
-        says = f"{name} must be an object with named values"
-        raise InvalidRequestError(says, param=where)
-    if _deeper(value, DEEPEST_OBJECT):
-        # Every worker must be able to read it, also deep in a call stack.
-        says = f"{name} must not be nested more than {DEEPEST_OBJECT} deep"
-        raise InvalidRequestError(says, RefusalCode.TOO_LARGE, where)
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        says = f"{name} must be plain JSON"
-        raise InvalidRequestError(says, param=where) from None
-    if len(text.encode("utf-8", "replace")) > LARGEST_OBJECT:
-        says = f"{name} must be at most {LARGEST_OBJECT} bytes"
-        raise InvalidRequestError(says, RefusalCode.TOO_LARGE, where)
-    if storable(text) != text or "\\u0000" in text:
-        says = f"{name} holds a character that cannot be kept"
-        raise InvalidRequestError(says, param=where)
-    return value
-
-
-def _deeper(value: object, levels: int) -> bool:
-    """Whether objects or lists are nested in ``value`` more than ``levels`` deep."""
-    layer = [value]
-    for _ in range(levels + 1):
-        inner: list[object] = []
-        for one in layer:
-            if isinstance(one, dict):
-                inner += one.values()
-            elif isinstance(one, list):
-                inner += one
-        layer = inner
-    return bool(layer)
 
 
 def _times(
