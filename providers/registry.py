@@ -44,6 +44,8 @@ _found = discover(installed(), {provider.name for provider in OURS})
 PROVIDERS: tuple[Provider[Any], ...] = (*OURS, *_found.providers)
 """Every provider that can be used."""
 BY_NAME = {provider.name: provider for provider in PROVIDERS}
+PACKAGES = _found.packages
+"""The package of each provider that is not ours, by the provider's name."""
 BROKEN = _found.broken
 """The providers of installed packages that cannot be used, by name."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from redis import Redis
 
-from providers.registry import BROKEN
+from providers.registry import BROKEN, PACKAGES
 from rescind.config.accounts import Accounts, load_accounts, readable_by_others
 from rescind.config.home import absolute
 from rescind.config.ledger_url import opened
@@ -211,6 +211,9 @@ def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
 
 
 def _providers() -> Iterator[Check]:
+    added = (f"{name} ({package})" for name, package in sorted(PACKAGES.items()))
+    if says := ", ".join(added):
+        yield Check("packages", Level.OK, f"they add {says}")
     for broken in BROKEN.values():
         says = f"{broken.why}; until then its lanes are held"
         yield Check("providers", Level.WRONG, says, "provider-broken")

@@ -40,6 +40,8 @@ class Discovered:
     providers: Sequence[Provider[Any]]
     broken: Mapping[str, BrokenProvider]
     """The unusable ones, by the name of their entry point."""
+    packages: Mapping[str, str]
+    """The package and version of each of ``providers``, by the provider's name."""
 
 
 class UnusableError(Exception):
@@ -61,14 +63,16 @@ def discover(found: Iterable[EntryPoint], ours: Collection[str]) -> Discovered:
         by_name[one.name].append(one)
     providers: list[Provider[Any]] = []
     broken: dict[str, BrokenProvider] = {}
+    packages: dict[str, str] = {}
     for name, points in by_name.items():
         try:
             check_name(name, points, ours)
             providers.append(load(points[0]))
+            packages[name] = _packages(points)
         except UnusableError as error:
             why = f"the provider {name[:SHOWN]} of {_packages(points)} {error}"
             broken[name] = BrokenProvider(name, why)
-    return Discovered(providers, broken)
+    return Discovered(providers, broken, packages)
 
 
 def check_name(name: str, points: Sequence[EntryPoint], ours: Collection[str]) -> None:

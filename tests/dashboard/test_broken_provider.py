@@ -41,8 +41,10 @@ def test_doctor_and_the_page_name_it(
 ) -> None:
     broken = {"courier": BrokenProvider("courier", WHY)}
     monkeypatch.setattr(doctor, "BROKEN", broken)
+    monkeypatch.setattr(doctor, "PACKAGES", {"sixth": "rescind-sixth 1.2"})
     monkeypatch.setattr(board, "BROKEN", broken)
     checks = {one["what"]: one for one in home.run("doctor", "--json").records}
+    assert checks["packages"]["says"] == "they add sixth (rescind-sixth 1.2)"
     assert checks["providers"]["level"] == "wrong"
     assert checks["providers"]["problem"] == "provider-broken"
     assert WHY in checks["providers"]["says"]

@@ -39,6 +39,7 @@ def test_an_installed_package_adds_its_provider(
     monkeypatch.syspath_prepend(str(source))
     found = looked_up(source)
     assert [one.name for one in found.providers] == ["fine_one"]
+    assert found.packages == {"fine_one": "rescind-fine_one 1.2"}
     assert found.broken == {}
 
 
