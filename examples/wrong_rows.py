@@ -20,7 +20,7 @@ def _wrong_anywhere() -> Iterator[Row]:
     order = "ord_01HG9YWR0NG"
     ithink_order = "8621009900"
     yield Row("yurtici", "4410023981", key="wrong-provider")
-    yield Row("NotPanel", f"{order}01", key="wrong-provider-capitals")
+    yield Row("notpanl", f"{order}01", key="wrong-provider-misspelt")
     yield Row("", f"{order}02", key="wrong-provider-missing")
     yield Row("notpanel", f"{order}03", "outlet", "wrong-account-unknown")
     yield Row("ithink", f"{ithink_order}1", "big shop", "wrong-account-form")

@@ -52,7 +52,7 @@ MISTAKES = {
     "wrong-params-not-json": "params is not JSON",
     "wrong-params-unknown": "params: remark is not known here",
     "wrong-provider": "provider must be one of iletimerkezi,",
-    "wrong-provider-capitals": "provider must be one of iletimerkezi,",
+    "wrong-provider-misspelt": "provider must be one of iletimerkezi,",
     "wrong-provider-missing": "provider is required",
     "wrong-reason-id-0": "reason_id must be at least 1",
     "wrong-reason-id-9": "reason_id must be at most 8",

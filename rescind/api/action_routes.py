@@ -1,4 +1,4 @@
-"""The route that lists what operators did."""
+"""The route that lists who did what."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1", tags=["actions"], responses=TOKEN_PROBLEMS)
 
 @router.get(
     "/actions",
-    summary="What operators did, the newest first",
+    summary="Who did what, the newest first",
     responses={200: {"model": Actions}},
 )
 def list_actions(
@@ -28,9 +28,9 @@ def list_actions(
     limit: cursors.Limit = 50,
     cursor: cursors.Cursor = None,
 ) -> Response:
-    """Holds, resumes, retries, resent notifications and runs by hand, with who asked.
+    """Submissions, holds, resumes, retries, withdrawals and the like, with their actor.
 
-    Who submitted a cancellation is `by` in its record.
+    What a token submits within an hour is one action.
     """
     before = cursors.before(cursor)
     with reading(context_of(request).ledger()) as connection:

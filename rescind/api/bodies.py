@@ -19,11 +19,11 @@ SMALL = 64 * 1024
 _JSON = ("application/json", "text/json")
 
 
-async def read_json(request: Request) -> Any:
-    """The body as JSON, ``None`` if it is empty; raises ``ProblemError``."""
+async def read_json(request: Request, empty: Any = None) -> Any:
+    """The body as JSON, ``empty`` if it has no bytes; raises ``ProblemError``."""
     body = await _read(request)
     if not body:
-        return None
+        return empty
     _check_type(request)
     # On the event loop, parsing megabytes would delay all other callers.
     return await run_in_threadpool(parse, body) if len(body) > SMALL else parse(body)

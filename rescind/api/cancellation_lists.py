@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -13,9 +12,10 @@ from rescind.api.callers import LimitedReader
 from rescind.api.cancellation_routes import context_of, not_found, record_of
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.problem_details import JSON
+from rescind.api.query_parameters import invalid_parameter
 from rescind.api.response_models import Group, Records
 from rescind.config.access_tokens import Token
-from rescind.config.times import parse_time
+from rescind.config.times import parse_moment
 from rescind.intake.validation import LONGEST_TEXT
 from rescind.ledger.reading.groups import states_of_group
 from rescind.ledger.reading.listing import Filter, list_rows
@@ -32,8 +32,9 @@ Since = Annotated[
     Query(
         max_length=64,
         description="Only those that were changed at this time or later, the oldest"
-        " change first: ISO 8601 with an offset from UTC. A page may have fewer than"
-        " `limit`, or none, although `next` leads to more.",
+        " change first: ISO 8601 with an offset from UTC, such as"
+        " 2026-11-20T15:00:00Z. In an address, `+` is written `%2B`. A page may have"
+        " fewer than `limit`, or none, although `next` leads to more.",
     ),
 ]
 
@@ -96,10 +97,13 @@ def _changes(
 
 def _since(text: str) -> int:
     try:
-        return in_ms(parse_time(text, datetime.now(UTC)))
+        return in_ms(parse_moment(text))
     except ValueError as error:
-        says = f"updated_since {error}"
-        raise cursors.invalid_parameter("updated_since", says) from None
+        # An unescaped + arrives as a space.
+        hint = "; in an address, + is written %2B" if " " in text else ""
+        raise invalid_parameter(
+            "updated_since", f"updated_since {error}{hint}"
+        ) from None
 
 
 def _storable(text: str | None) -> str | None:

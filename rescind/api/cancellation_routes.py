@@ -89,7 +89,7 @@ def record_of(row: Any, caller: Token) -> dict[str, Any]:
 )
 async def retry(id: str, request: Request, caller: LimitedOperator) -> Response:  # noqa: A002
     """If an earlier call may have worked, the provider is asked before a new one."""
-    before = _deadline(await read_json(request), datetime.now(UTC))
+    before = _deadline(await read_json(request, empty={}), datetime.now(UTC))
     context = context_of(request)
     row = await run_in_threadpool(_retry, context, id, before, caller)
     for operation, lanes in actions.lanes_to_notify([row]).items():
@@ -115,8 +115,6 @@ def _retry(
 
 
 def _deadline(body: Any, now: datetime) -> datetime | None:
-    if body is None:
-        return None
     if not isinstance(body, dict) or body.keys() - {"cancel_before"}:
         says = 'The body must be {"cancel_before": "+1h"}, or empty.'
         code = ProblemCode.INVALID_BODY

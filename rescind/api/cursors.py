@@ -9,8 +9,8 @@ from typing import Annotated
 
 from fastapi import Query
 
-from rescind.api.problem_codes import ProblemCode
 from rescind.api.problem_details import ProblemError
+from rescind.api.query_parameters import invalid_parameter
 from rescind.ledger.deliveries.delivery_queries import Place, place_in, written
 from rescind.ledger.reading.updates import Place as Change
 
@@ -91,13 +91,3 @@ def _no_cursor() -> ProblemError:
         " filters, or send none"
     )
     return invalid_parameter("cursor", says)
-
-
-def invalid_parameter(name: str, says: str) -> ProblemError:
-    return ProblemError(
-        422,
-        "invalid-request",
-        says,
-        code=ProblemCode.INVALID_PARAMETER,
-        param=f"/query/{name}",
-    )

@@ -1,8 +1,12 @@
-"""Refuses query parameters that a route does not have: most are typing errors."""
+"""Refuses query parameters that a route does not have, or has only once.
+
+Most of them are errors of the caller: an answer that ignores a filter looks complete.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, get_args, get_origin
 
 from fastapi import Request
 from fastapi.dependencies.utils import get_flat_params
@@ -17,22 +21,44 @@ MOST_NAMED = 10
 
 
 async def only_known(request: Request) -> None:
-    """A dependency; raises ``ProblemError``."""
+    """A dependency; raises ``ProblemError`` 400, or 422 for one that is repeated."""
     if not request.query_params:
         return
     route: Any = request.scope["route"]
     known = _known(route)
-    unknown = sorted({name for name in request.query_params if name not in known})
-    if unknown:
+    sent = request.query_params
+    if unknown := sorted({name for name in sent if name not in known}):
         raise _unknown(unknown, known)
+    for name, may_repeat in known.items():
+        if len(sent.getlist(name)) > 1 and not may_repeat:
+            says = f"{name} was sent more than once: this parameter has one value"
+            raise invalid_parameter(name, says)
 
 
-def _known(route: Any) -> frozenset[str]:
-    found = get_flat_params(route.dependant)
-    return frozenset(one.alias for one in found if isinstance(one.field_info, Query))
+def _known(route: Any) -> dict[str, bool]:
+    """The route's query parameters by name, and whether each may be repeated."""
+    return {
+        one.alias: _is_list(one.field_info.annotation)
+        for one in get_flat_params(route.dependant)
+        if isinstance(one.field_info, Query)
+    }
 
 
-def _unknown(names: list[str], known: frozenset[str]) -> ProblemError:
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(one) is list for one in (annotation, *get_args(annotation)))
+
+
+def invalid_parameter(name: str, says: str) -> ProblemError:
+    return ProblemError(
+        422,
+        "invalid-request",
+        says,
+        code=ProblemCode.INVALID_PARAMETER,
+        param=pointer(["query", name]),
+    )
+
+
+def _unknown(names: list[str], known: Iterable[str]) -> ProblemError:
     shown = list(dict.fromkeys(map(field_name, names)))
     listed = ", ".join(sorted(known)) or "none"
     first = next((one for one in shown if one in names), None)

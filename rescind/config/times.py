@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 FIRST_YEAR, LAST_YEAR = 1971, 9000
-FORM = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00, or relative: +15m"
+MOMENT = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00"
+FORM = f"{MOMENT}, or relative: +15m"
 SERIAL = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
 OF_A_SPREADSHEET = (
     "is the number by which a spreadsheet keeps a date: format its column as Text"
@@ -33,14 +34,22 @@ def parse_time(value: object, now: datetime) -> datetime:
     relative = re.fullmatch(r"\+(\d{1,6})([smhd])", value.strip())
     if relative:
         return now + timedelta(seconds=int(relative[1]) * _UNITS[relative[2]])
+    return parse_moment(value, FORM)
+
+
+def parse_moment(text: str, form: str = MOMENT) -> datetime:
+    """``text``, which is not relative, as an aware time in UTC.
+
+    Raises ``ValueError`` with a sentence, which says that it must be ``form``.
+    """
     try:
-        moment = datetime.fromisoformat(value.strip())
+        moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        if SERIAL.fullmatch(value.strip()):
-            raise ValueError(f"{OF_A_SPREADSHEET}, and write it as {FORM}") from None
-        raise ValueError(f"must be {FORM}") from None
+        if SERIAL.fullmatch(text.strip()):
+            raise ValueError(f"{OF_A_SPREADSHEET}, and write it as {form}") from None
+        raise ValueError(f"must be {form}") from None
     if moment.tzinfo is None:
-        raise ValueError(f"has no offset from UTC: it must be {FORM}")
+        raise ValueError(f"has no offset from UTC: it must be {form}")
     # Outside these years, the ledger's milliseconds cannot be read back as a time.
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")

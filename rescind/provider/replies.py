@@ -104,6 +104,9 @@ def _kept_success(answer: Received, parsed: Parsed) -> str | None:
     unclear = any(one.outcome is Outcome.UNKNOWN and not one.own for one in found)
     if found and not unclear:
         return None
+    if answer.request.keeps is not None:
+        # The provider knows better which members tell of an order.
+        return answer.kept() or None
     return replace(answer, reply=outline(answer.reply)).kept() or None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import ApiServer
+from tests.api.conftest import ApiServer, problem
 
 GOOD = {"provider": "notpanel", "order": "ord_1"}
 
@@ -34,6 +34,19 @@ def test_a_page_of_changes_looks_at_a_bounded_number_of_rows(
     monkeypatch.setattr("rescind.ledger.reading.updates.LOOKED_AT_ONCE", looked_at)
     listed = _changes(api, "2020-01-01T00:00:00Z", limit=1, group="even")
     assert [one["order"] for one in listed] == ["ord_0", "ord_2", "ord_4"]
+
+
+@pytest.mark.parametrize("since", ["2020-01-01T00:00:00+03:00", "+15m"])
+def test_an_unescaped_plus_in_a_time_is_explained(api: ApiServer, since: str) -> None:
+    answer = api.get(f"/v1/cancellations?updated_since={since}")
+    told = problem(answer, 422, "invalid-request")
+    assert told["detail"].endswith("; in an address, + is written %2B")
+
+
+def test_a_time_in_the_future_is_no_time_of_a_change(api: ApiServer) -> None:
+    answer = api.get("/v1/cancellations", params={"updated_since": "+15m"})
+    told = problem(answer, 422, "invalid-request")
+    assert "relative" not in told["detail"]
 
 
 def _changes(api: ApiServer, since: str, **more: Any) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rescind.api import admission, crowding
-from rescind.api.budgets import STREAM_PLACES
+from rescind.api.budgets import STRANGER_SHARE, STREAM_PLACES
 from tests.api.conftest import EVERYTHING, TOKENS, ApiServer, problem
 from tests.api.test_bodies import open_socket
 from tests.tasks.conftest import until
@@ -75,6 +75,8 @@ def test_half_sent_sign_ins_leave_the_others_their_places(api: ApiServer) -> Non
     half = head(f"POST {SIGN_IN}", form, "Content-Length: 1000") + b"token=x"
     with held(api, 205, half):
         until(lambda: api.get(SIGN_IN, token=None).status_code == 503, "the attack")
+        budgets = api.app.state.budgets
+        assert (budgets.strangers.taken, budgets.api.taken) == (STRANGER_SHARE, 0)
         assert api.submit(ENTRY).status_code == 202
         assert api.get("/v1/lanes").status_code == 200
         far = api.get(SIGN_IN, token=None, headers=ELSEWHERE)
@@ -94,6 +96,22 @@ def test_half_sent_bodies_of_one_token_leave_the_others_their_places(
         assert refused.headers["Retry-After"] == "1"
         assert api.submit(ENTRY).status_code == 202
         assert api.get(SIGN_IN, token=None).status_code == 200
+
+
+def test_half_sent_forms_of_a_signed_in_user_leave_the_others_their_places(
+    api: ApiServer,
+) -> None:
+    mine, other = ({"Cookie": cookie(api, one)} for one in (TOKENS["read"], EVERYTHING))
+    half = head("POST /desk/retry", f"Cookie: {mine['Cookie']}", "Content-Length: 99")
+    with held(api, 60, half):
+        until(lambda: page(api, mine).status_code == 503, "the attack")
+        assert api.app.state.budgets.api.taken == 0
+        assert api.submit(ENTRY).status_code == 202
+        assert page(api, other).status_code == 200
+
+
+def page(api: ApiServer, cookies: dict[str, str]) -> requests.Response:
+    return api.get("/", token=None, headers=cookies)
 
 
 def submitted(api: ApiServer) -> requests.Response:

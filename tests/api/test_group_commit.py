@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from rescind.api.fair_queue import TURN
 from rescind.api.group_commit import ROOM, Intake
 from rescind.intake.limited_entries import opened
 from rescind.intake.receipts import Receipt, Taken
@@ -71,6 +72,20 @@ def test_a_small_request_does_not_wait_for_a_large_one() -> None:
 
     done(take, work)
     assert "small" in [*take.transactions[0], *take.transactions[1]]
+
+
+def test_many_small_requests_of_one_caller_keep_no_other_caller_waiting() -> None:
+    take = Recorded()
+
+    async def work(intake: Intake) -> None:
+        many = [intake.take_in(range(TURN), "token:many") for _ in range(40)]
+        waiting = asyncio.gather(*many)
+        await asyncio.sleep(0)
+        await intake.take_in(["other"], "token:other")
+        await waiting
+
+    done(take, work)
+    assert "other" in [*take.transactions[0], *take.transactions[1]]
 
 
 def test_after_an_error_the_rest_of_a_request_is_not_written() -> None:

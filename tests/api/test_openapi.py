@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,8 +60,29 @@ def ask(case: Any) -> None:
     assert answer.status_code < 500 or (away and answer.status_code == 503)
 
 
+@pytest.mark.parametrize("value", [None, True, 7, "x", [], {}])
+def test_each_body_of_a_wrong_type_is_refused_as_the_document_says(
+    api: ApiServer, value: object
+) -> None:
+    document = api.get("/openapi.json", token=None).json()
+    known = api.submit(NOTPANEL).json()["id"]
+    api.ask("DELETE", f"/v1/cancellations/{known}")
+    found = [
+        (path.replace("{id}", known), method, operation["requestBody"])
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    ]
+    assert len(found) > 1
+    for path, method, body in found:
+        schema = {**document, **body["content"]["application/json"]["schema"]}
+        answer = api.ask(method, path, data=json.dumps(value), headers=JSON)
+        assert (answer.status_code < 400) is jsonschema_rs.is_valid(schema, value)
+
+
 # --- the schema of a cancellation -----------------------------------------------------
 
+JSON = {"Content-Type": "application/json"}
 NOTPANEL = {"provider": "notpanel", "order": "ord_1"}
 DUKKANGO = {
     "provider": "dukkango",

@@ -138,6 +138,22 @@ def test_every_kind_of_problem_has_a_code_of_the_vocabulary() -> None:
             "unknown_parameter",
             "/query/x",
         ),
+        (
+            "GET",
+            "/v1/cancellations?provider=ithink&provider=notpanel",
+            {},
+            422,
+            "invalid_parameter",
+            "/query/provider",
+        ),
+        (
+            "GET",
+            "/v1/lanes?exact=true&exact=true",
+            {},
+            422,
+            "invalid_parameter",
+            "/query/exact",
+        ),
         ("GET", "/v1/nothing", {}, 404, "not_found", None),
     ],
 )

@@ -39,6 +39,14 @@ def test_a_head_that_arrives_at_once_counts_towards_the_limit(api: ApiServer) ->
     assert answered(api, FIRST + HOST + long + b"\r\n").startswith(b"HTTP/1.1 400 ")
 
 
+def test_the_address_counts_towards_the_limit(api: ApiServer) -> None:
+    half = b"x" * (LARGEST_HEAD // 2)
+    long = b"GET /%b HTTP/1.1\r\n" % half
+    told = answered(api, long + HOST + b"X: %b\r\n\r\n" % half)
+    assert told.startswith(b"HTTP/1.1 400 ")
+    assert answered(api, long + HOST + b"\r\n").startswith(b"HTTP/1.1 404 ")
+
+
 def test_trailers_count_towards_the_limit(api: ApiServer) -> None:
     chunked = b"POST /readyz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + HOST
     with open_socket(api) as client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from rescind.config.home import (
     write_private,
     write_running,
 )
+from rescind.config.ledger_url import open_engine
 from rescind.config.settings import Settings
+from rescind.system import up
+from rescind.system.embedded_redis import EmbeddedRedis
 
 
 @pytest.fixture(autouse=True)
@@ -48,15 +52,30 @@ def test_the_embedded_ledger_makes_its_own_key_once() -> None:
     assert Settings().seal().open(Settings().seal().close("x")) == "x"
 
 
+def log_of(home: Path) -> None:
+    with up._saying(home, quiet=True):
+        pass
+
+
+MAKERS: dict[str, Callable[[Path], object]] = {
+    "folder": make_private_folder,
+    "ledger": lambda home: open_engine(Settings(home=home)),
+    "key": lambda home: Settings(home=home).seal_keys(),
+    "log": log_of,
+    "Redis": lambda home: EmbeddedRedis(home).prepare(),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("before", [None, 0o755, 0o777], ids=["new", "755", "777"])
 def test_the_folder_is_private_whatever_was_there_before(
-    tmp_path: Path, before: int | None
+    tmp_path: Path, make: Callable[[Path], object], before: int | None
 ) -> None:
     home = tmp_path / "home"
     if before is not None:
         home.mkdir()
         home.chmod(before)
-    make_private_folder(home)
+    make(home)
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 

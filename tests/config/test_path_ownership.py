@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,7 @@ from rescind.config.settings import Settings, SettingsError, settings
 from rescind.demo import demo
 from rescind.errors.exit_statuses import DONE
 from rescind.schedules.rules import load_schedules
+from rescind.system import local_system, up
 
 SOMEBODY = 54_321
 """The id of a user who is neither this one nor root."""
@@ -96,7 +99,14 @@ USES: dict[str, Callable[[Path], object]] = {
     "seal key": lambda home: Settings(home=home).seal_keys(),
     "ledger": lambda home: open_engine(Settings(home=home)),
     "a file": lambda home: write_private(home / "file", "text"),
+    "lock": lambda home: entered(local_system._only_one(home)),
+    "log": lambda home: entered(up._saying(home, quiet=True)),
 }
+
+
+def entered(block: AbstractContextManager[object]) -> None:
+    with block:
+        pass
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
@@ -124,6 +134,30 @@ def test_a_folder_in_which_everybody_may_write_is_noticed_at_each_use(
     assert list(home.iterdir()) == []
 
 
+def test_nothing_is_made_in_a_folder_of_another_user(
+    shared: Path, give_away: Give
+) -> None:
+    (shared / "of-somebody").mkdir(mode=0o777)
+    give_away(shared / "of-somebody")
+    with pytest.raises(NotOursError):
+        make_private_folder(shared / "of-somebody" / "home")
+    assert list((shared / "of-somebody").iterdir()) == []
+
+
+def test_a_folder_that_another_user_makes_first_is_noticed(
+    shared: Path, give_away: Give, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Path.mkdir
+
+    def mkdir(path: Path, **given: Any) -> None:
+        make(path, **given)
+        give_away(path)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(NotOursError):
+        make_private_folder(shared / "home")
+
+
 def test_each_command_and_process_looks_at_its_home_when_it_starts(
     shared: Path, give_away: Give, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,13 +171,16 @@ def test_each_command_and_process_looks_at_its_home_when_it_starts(
         settings()
 
 
-@pytest.mark.parametrize("name", [RUNNING, OWN_TOKEN, OWN_KEY, "ledger.db"])
+@pytest.mark.parametrize(
+    "name", [RUNNING, OWN_TOKEN, OWN_KEY, "ledger.db", "up.lock", up.LOG]
+)
 def test_a_file_of_another_user_in_a_shared_home_is_not_read(
     shared: Path, give_away: Give, name: str
 ) -> None:
     (shared / name).write_text("of somebody")
     give_away(shared / name)
     uses = {RUNNING: "Redis", OWN_TOKEN: "token", OWN_KEY: "seal key"}
+    uses |= {"up.lock": "lock", up.LOG: "log"}
     with pytest.raises(NotOursError, match=f"{name} belongs to another user"):
         USES[uses.get(name, "ledger")](shared)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from rescind.ledger.storage import private_files
 from rescind.ledger.storage.transactions import open_ledger, writing
 
 
@@ -36,6 +37,14 @@ def test_the_files_of_a_ledger_are_private_whatever_was_there_before(
         os.umask(mask)
     assert {"ledger.db", "ledger.db-wal", "ledger.db-shm"} <= set(found)
     assert set(found.values()) == {0o600}
+
+
+def test_a_new_file_is_private_from_its_first_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private_files, "_restrict", lambda _: None)
+    private_files.make_private(str(tmp_path / "ledger.db"))
+    assert modes(tmp_path) == {"ledger.db": 0o600}
 
 
 def test_side_files_that_others_can_read_are_made_private(tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rescind.provider.http_messages import Reply
+from rescind.provider.http_messages import Reply, Request
+from rescind.provider.outcomes import Findings
+from rescind.provider.policy import Policy, seconds
 from rescind.provider.reply_outline import TELLING, outline
+from rescind.provider.testing import judged
 
 NAMES = st.sampled_from(["name", "address", "phone", "Status", "error", "data", "id"])
 VALUES = st.recursive(
@@ -44,3 +47,23 @@ def test_only_what_tells_of_an_order_is_left(document: Any) -> None:
 )
 def test_what_cannot_be_read_has_no_outline_and_raises_nothing(body: bytes) -> None:
     assert outline(Reply(200, {}, body)).body in (b"", body)
+
+
+WAITS = seconds(1)
+POLICY = Policy(resend_delays=WAITS, poll_delays=WAITS, verify_delays=WAITS)
+
+
+@pytest.mark.parametrize(
+    ("keeps", "shown"),
+    [
+        (None, '{"sid": "***", "status": "odd", "message": "Dear Ann"}'),
+        (frozenset({"sid"}), '{"sid": "SM1", "status": "***", "message": "***"}'),
+    ],
+)
+def test_members_that_a_provider_names_take_the_place_of_the_usual_ones(
+    keeps: frozenset[str] | None, shown: str
+) -> None:
+    request = Request("GET", "https://x.example/", keeps=keeps)
+    reply = Reply(200, {}, b'{"sid": "SM1", "status": "odd", "message": "Dear Ann"}')
+    kept = judged(request, reply, lambda _: Findings({}), POLICY)
+    assert kept.body == shown
