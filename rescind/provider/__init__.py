@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from rescind.provider.account import Account
     from rescind.provider.auth import basic, bearer, hmac_hex
     from rescind.provider.error_pages import turned_away, turned_away_login
+    from rescind.provider.events import (
+        Event,
+        EventNews,
+        UnreadableEventError,
+        WithEvents,
+        is_recent,
+        same_secret,
+    )
     from rescind.provider.http_messages import (
         Reply,
         Request,
@@ -46,6 +54,10 @@ _HOME = {
     "account": ("Account",),
     "auth": ("basic", "bearer", "hmac_hex"),
     "error_pages": ("turned_away", "turned_away_login"),
+    "events": (
+        *("Event", "EventNews", "UnreadableEventError", "WithEvents"),
+        *("is_recent", "same_secret"),
+    ),
     "http_messages": ("Reply", "Request", "form_request", "json_request"),
     "interface": ("INTERFACE_VERSION", "Params", "Provider", "Token", "WithLogin"),
     "outcomes": (
@@ -62,6 +74,8 @@ __all__ = [
     "UNKNOWN",
     "Account",
     "BatchRefused",
+    "Event",
+    "EventNews",
     "Finding",
     "Findings",
     "Held",
@@ -76,7 +90,9 @@ __all__ = [
     "Request",
     "Token",
     "TokenRefused",
+    "UnreadableEventError",
     "UnreadableReplyError",
+    "WithEvents",
     "WithLogin",
     "as_number",
     "as_object",
@@ -86,7 +102,9 @@ __all__ = [
     "fold",
     "form_request",
     "hmac_hex",
+    "is_recent",
     "json_request",
+    "same_secret",
     "seconds",
     "turned_away",
     "turned_away_login",

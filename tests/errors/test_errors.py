@@ -45,6 +45,7 @@ INSIDE = {
     "SchedulesError": "becomes the fault of a rule",
     "StoppedError": "the user has pressed Ctrl-C",
     "TooLateError": "ends one call",
+    "UnreadableEventError": "an event of a provider that changes nothing",
     "UnreadableReplyError": "becomes evidence of a call",
     "UnusableError": "becomes a broken provider, which holds its lanes",
     "UnsentError": "becomes the detail of a delivery",

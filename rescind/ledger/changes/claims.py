@@ -157,6 +157,8 @@ def _hold(dialect: str, state: State) -> ReturningUpdate[Any]:
     values: dict[str, Any] = {
         "version": C.version + 1,
         "due_at": picked.c.lease_ends,
+        # Held, and nothing that has happened since asks for a further reading.
+        "reread": literal_column("0"),
         "updated_at": bindparam("now"),
     }
     if state is State.QUEUED:

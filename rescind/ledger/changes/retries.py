@@ -55,6 +55,7 @@ def retry(
         .values(
             **progress_row(to),
             version=C.version + 1,
+            reread=None,
             opened_at=to_ms(max(not_before or now, now)),
             updated_at=to_ms(now),
             cancel_before=before,

@@ -152,6 +152,9 @@ class Cancellation(SQLModel, table=True):
     created_at: int = Field(sa_column=_time(null=False))
     updated_at: int = Field(sa_column=_time(null=False))
     finished_at: int | None = Field(default=None, sa_column=_time())
+    reread: int | None = Field(default=None, sa_column=_time())
+    """While a worker holds it: when a further reading was asked for, or 0 if none was.
+    ``None`` if no worker has held it since the last change."""
     version: int = Field(sa_column=_time(null=False))
 
 
