@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from celery.signals import task_postrun, worker_ready
 from celery.worker import WorkController
 from sqlalchemy import Pool
 
-from chaos.patching import after, before
+from chaos.patching import after, before, put
 from chaos.points import FOLDER, FREEZE, Failpoints
 from rescind.engine.call_results import CallResult
 from rescind.engine.lane_operation import Call
@@ -32,6 +33,7 @@ def install() -> None:
     """Put the points into this process's code."""
     failpoints = Failpoints(Path(os.environ[FOLDER]), is_quiet=_holds_no_lock)
     here = failpoints.passing
+    _note_turns()
     _intake(failpoints)
     _calls(failpoints)
     _transaction(here)
@@ -52,8 +54,28 @@ def _at_work(failpoints: Failpoints) -> None:
     before(shutdown_flag, "end", lambda *_: failpoints.say_ended())
 
 
+_turns: list[str] = []
+"""The queues of SQLite's writers in which this process waits, or has its turn."""
+
+
+def _note_turns() -> None:
+    """Keep ``_turns`` from now on."""
+    from rescind.ledger.storage import transactions
+
+    @contextmanager
+    def noted(name: str) -> Iterator[None]:
+        _turns.append(name)
+        try:
+            with turn(name):
+                yield
+        finally:
+            _turns.remove(name)
+
+    turn = put(transactions, "_turn", noted)
+
+
 def _holds_no_lock() -> bool:
-    """Whether no connection to the ledger is in use.
+    """Whether no connection to the ledger is in use, and no queue of its writers.
 
     A connection in use may hold a lock. A worker that is frozen with a lock would block
     all others at the ledger.
@@ -61,7 +83,8 @@ def _holds_no_lock() -> bool:
     from rescind.runtime.resources import runtime
 
     pool: Any = runtime().engine.pool
-    return isinstance(pool, Pool) and not pool.checkedout()  # type: ignore[attr-defined]
+    idle = isinstance(pool, Pool) and not pool.checkedout()  # type: ignore[attr-defined]
+    return idle and not _turns
 
 
 # --- a submission, from the queue to the engine -----------------------------------

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chaos import mutations as chaos
 from chaos.patching import put
 from providers.registry import BY_NAME
+from rescind.engine.ledger_clock import LedgerClock
 from rescind.ledger.changes import withdrawals
 from rescind.ledger.states import UNSENT
 from rescind.provider.session import Bounds, CallAdapter
@@ -52,6 +53,16 @@ def one_clock() -> None:
     put(CallAdapter, "_is_late", late)
 
 
+def own_clocks() -> None:
+    """Each worker goes by the clock of its own machine."""
+
+    def now(clock: LedgerClock) -> datetime:
+        return clock._machine.now()
+
+    put(LedgerClock, "now", now)
+    put(LedgerClock, "earliest", now)
+
+
 def withdraw_sent() -> None:
     """Withdraw an order that waits, even if an earlier call for it may have worked."""
     put(withdrawals, "was_never_sent", lambda state, _attempts: state in UNSENT)
@@ -78,6 +89,7 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "forget-queues": forget_queues,
     "trap-requested": trap_requested,
     "one-clock": one_clock,
+    "own-clocks": own_clocks,
     "withdraw-sent": withdraw_sent,
 }
 
@@ -95,6 +107,7 @@ KNOWN: Mapping[str, int] = {
     "forget-queues": 15,
     "trap-requested": 171,
     "one-clock": 33,
+    "own-clocks": 202,
     "withdraw-sent": 68,
 }
 """For each mutation, a seed whose world notices it: ``make simulate-proof`` finds

@@ -14,13 +14,15 @@ class Machine:
     """The machine of one worker process. A machine that died never comes back: another
     one with another number takes its place."""
 
-    def __init__(self, hub: Hub, number: int, passing: Passing) -> None:
+    def __init__(
+        self, hub: Hub, number: int, passing: Passing, skew: float = 0.0
+    ) -> None:
         """``passing`` is called at each point that a task passes, and may kill or
         freeze the machine, or raise."""
         self.hub = hub
         self.number = number
         self.alive = True
-        self.skew = 0.0
+        self.skew = skew
         """Its time of day minus the true time, in seconds."""
         self._slept = 0.0
         """Seconds for which its monotonic clock stood still."""

@@ -16,6 +16,7 @@ from rescind.provider.connection import Head
 from rescind.provider.http_messages import Reply
 from rescind.provider.replies import LARGEST_BODY
 from rescind.provider.response_reader import LostError, Patience, read_bytes
+from rescind.provider.system_clock import Times
 from rescind.provider.wire import Connected
 from rescind.sandbox.raw_http import Connection, Request
 from rescind.sandbox.world import World
@@ -53,7 +54,7 @@ class Network:
         self.sandbox = sandbox
         self.calls = 0
         self.sent: dict[Asked, float] = {}
-        """When each request about an order was sent, by the sender's clock."""
+        """When each request about an order was sent."""
         self._delays = delays
         self._note = note
         self._refused_until = 0.0
@@ -97,15 +98,19 @@ class Network:
 class MachineWire:
     """A ``rescind.provider.wire.Wire``: the connections of one machine."""
 
-    def __init__(self, machine: Machine, network: Network) -> None:
+    def __init__(self, machine: Machine, network: Network, times: Times) -> None:
         self._machine = machine
         self._network = network
+        self._times = times
 
     def now(self) -> datetime:
-        return self._machine.now()
+        return self._times.now()
+
+    def earliest(self) -> datetime:
+        return self._times.earliest()
 
     def monotonic(self) -> float:
-        return self._machine.monotonic()
+        return self._times.monotonic()
 
     def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
         number, delays = self._network.next()
@@ -148,9 +153,7 @@ class _Line:
         hub, machine = self._network.hub, self._machine
         task = machine.current()
         far = _Far(task.resume, lambda do: hub.later(self._delays.back, do))
-        # By the machine's own clock: the machine cannot know that its clock is wrong.
-        sent = machine.now().timestamp()
-        handle = partial(self._network.handle, self._number, sent)
+        handle = partial(self._network.handle, self._number, hub.time)
         connection = Connection(handle)
         connection.connection_made(far)
         data = self._head.data + body

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -95,13 +95,15 @@ class Scenario:
     lag: float = 1.0
     """Seconds after a cancel until iThink's readings show it."""
     withdrawals: tuple[Withdrawal, ...] = ()
+    skews: Mapping[int, float] = field(default_factory=dict)
+    """How far the clock of a machine is ahead, in seconds, by the machine's number."""
 
     @property
     def size(self) -> int:
         """The number of its parts."""
         entries = sum(len(one.entries) for one in self.messages)
         others = (self.troubles, self.faults, self.delays, self.withdrawals)
-        return entries + sum(map(len, others))
+        return entries + sum(map(len, others)) + len(self.skews)
 
 
 def scenario(seed: int) -> Scenario:
@@ -118,11 +120,18 @@ def scenario(seed: int) -> Scenario:
         settle=random.choice((0.5, 1.5, 20.0, 600.0)),
         lag=random.choice((0.0, 1.0, 60.0, 400.0)),
         withdrawals=tuple(_withdrawals(random, messages)),
+        skews=_skews(random),
     )
 
 
 def _some(random: Random, share: float) -> list[int]:
     return [n for n in range(1, CALLS + 1) if random.random() < share]
+
+
+def _skews(random: Random) -> dict[int, float]:
+    """Clocks of the first machines that are wrong from the beginning on."""
+    wrong = [n for n in range(1, 7) if random.random() < 0.2]
+    return {n: random.choice((-3600.0, -40.0, 40.0, 3600.0)) for n in wrong}
 
 
 def _delays(random: Random) -> Delays:
@@ -201,9 +210,9 @@ def _withdrawals(random: Random, messages: Iterable[Message]) -> Iterator[Withdr
 def _troubles(random: Random) -> list[Trouble]:
     made = [_at_point(random) for _ in range(random.randint(0, 4))]
     made += [_at_moment(random) for _ in range(random.randint(0, 2))]
-    if any(one.kind == "suspend" for one in made):
+    if {"suspend", "ledger-away"} <= {one.kind for one in made}:
         # If a machine is suspended and its time of day set back, both of its clocks say
-        # that no time has passed. Code on that machine cannot know better.
+        # that no time has passed. Only the ledger can tell how much has.
         made = [one for one in made if one.kind != "set-clock" or one.seconds > 0]
     return made
 
@@ -223,5 +232,5 @@ def _at_moment(random: Random) -> Trouble:
     kind = random.choice(("set-clock", "redis-away", "redis-emptied", "ledger-away"))
     seconds = random.choice((1.0, 10.0, 40.0))
     if kind == "set-clock":
-        seconds = random.choice((-3600.0, -5.0, 5.0))
+        seconds = random.choice((-3600.0, -5.0, 3600.0))
     return Trouble(kind, at=random.uniform(0, SPAN), seconds=seconds)

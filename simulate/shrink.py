@@ -39,6 +39,8 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
         yield replace(scenario, withdrawals=_without(scenario.withdrawals, place))
     for number in scenario.faults:
         yield replace(scenario, faults=_lacking(scenario.faults, number))
+    for number in scenario.skews:
+        yield replace(scenario, skews=_lacking(scenario.skews, number))
     for number in scenario.delays:
         yield replace(scenario, delays=_lacking(scenario.delays, number))
     for place, message in enumerate(scenario.messages):
@@ -58,6 +60,8 @@ def _without_all(scenario: Scenario) -> Iterator[Scenario]:
         yield replace(scenario, troubles=())
     if scenario.withdrawals:
         yield replace(scenario, withdrawals=())
+    if scenario.skews:
+        yield replace(scenario, skews={})
     if scenario.workers > 1:
         yield replace(scenario, workers=1)
 

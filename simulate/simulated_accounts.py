@@ -1,4 +1,5 @@
-"""The accounts of a world: one of each provider, with the provider's real policy."""
+"""The accounts of a world: one of each provider, with the provider's real policy; and
+the seal of a world's ledger."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from functools import cache
 
 from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, Lane, LaneConfig
+from rescind.ledger.seal import Seal, new_key
 
 HOST = "http://127.0.0.1"
 SECRETS = {
@@ -29,3 +31,8 @@ def accounts() -> Accounts:
         policy = provider.policy.overridden({"rate": "none", "read_rate": "none"})
         lanes[name, "default"] = LaneConfig(provider, policy, account)
     return Accounts(lanes)
+
+
+@cache
+def seal() -> Seal:
+    return Seal(new_key())

@@ -16,6 +16,7 @@ from rescind.engine.engine import LONGEST_WAIT, Engine
 from rescind.engine.executor import Done
 from rescind.engine.lane_operation import Call
 from rescind.engine.lane_registry import Registry
+from rescind.engine.ledger_clock import LedgerClock, Measure
 from rescind.engine.permits import Granted
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Grant, Permit
@@ -48,6 +49,8 @@ class Surroundings:
     seal: Seal
     network: Network
     redis_away: Callable[[], bool]
+    measure: Measure
+    """Reads the ledger's time."""
 
 
 class Worker:
@@ -58,7 +61,9 @@ class Worker:
         self.taking = 0
         """The number of messages that it works on."""
         self._around = around
-        wire = MachineWire(machine, around.network)
+        # Not in the background: there is only one thread, and nothing takes time.
+        self.clock = LedgerClock(machine, around.measure, lambda work: work())
+        wire = MachineWire(machine, around.network, self.clock)
 
         def caller(lane: Lane, config: LaneConfig, operation: str) -> Caller:
             tokens = cast("Tokens", _Tokens())
@@ -69,7 +74,7 @@ class Worker:
             Registry(lambda: around.accounts, caller),
             _Executor(machine, self._moved),
             _Limiter(machine, around.redis_away, self._moved),
-            machine,
+            self.clock,
             lambda: None,
         )
         self._stalls = StallWatch(self.engine.wait_reasons, machine.monotonic)
@@ -122,7 +127,7 @@ class Worker:
         around = self._around
         known = (around.ledger, around.accounts, around.seal)
         while self.machine.monotonic() < give_up:
-            now = self.machine.now()
+            now = self.clock.now()
             try:
                 taken = take_in(*known, entries, now, insert=self._insert, by=BY)
             except LedgerUnreachableError:
@@ -146,7 +151,7 @@ class Worker:
     def _sweep(self) -> None:
         self.machine.passes("sweeping")
         around, name = self._around, f"machine {self.machine.number}"
-        now = self.machine.now()
+        now = self.clock.now()
         try:
             # Looked up by name: a mutation may have replaced it there.
             sweep = vars(periodic_jobs)["sweep"]

@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from itertools import count
 from typing import Any
 
 from sqlalchemy import Engine as Ledger
 from structlog.testing import capture_logs
 
-from rescind.ledger.seal import Seal, new_key
 from rescind.sandbox.sandbox_settings import Settings
 from rescind.sandbox.world import World as Sandbox
 from simulate.hub import Hub
+from simulate.ledger_outage import LedgerOutage
 from simulate.ledger_view import LedgerView
 from simulate.machine import Machine
 from simulate.memory_ledger import empty_ledger, lost
@@ -28,7 +28,7 @@ from simulate.outcome import Outcome
 from simulate.planned_faults import PlannedFaults
 from simulate.producers import BEGAN, Producers
 from simulate.scenario import INSIDE, LATEST, Scenario, Trouble, Withdrawal
-from simulate.simulated_accounts import accounts
+from simulate.simulated_accounts import accounts, seal
 from simulate.simulated_withdrawals import SimulatedWithdrawals
 from simulate.simulated_worker import Surroundings, Worker
 from simulate.verdict import Stalls, stood_still, verdict
@@ -73,6 +73,7 @@ class _Simulator:
         self.network = Network(self.hub, self.sandbox, scenario.delays, self.note)
         self.broker = Broker(self.hub, self._give)
         self.producers = Producers(scenario, self.hub, self.broker, self.note)
+        self.outage = LedgerOutage(self.hub)
         self.workers: list[Worker] = []
         self._numbers = count(1)
         self._turns = count()
@@ -80,7 +81,6 @@ class _Simulator:
         self._at_point = {
             (one.point, one.nth): one for one in scenario.troubles if one.point
         }
-        self._ledger_away_until = 0.0
         self._moved_at, self._dirty = self.hub.time, True
 
     def run(self) -> Outcome:
@@ -115,7 +115,7 @@ class _Simulator:
         self.trace.append(f"{self.hub.time - BEGAN.timestamp():12.3f}  {what}")
 
     def _withdraw(self, one: Withdrawal) -> None:
-        if self.hub.time >= self._ledger_away_until:
+        if not self.outage.away:
             self._withdrawals.withdraw_entry(one.entry, self.hub.time)
             self._moved_at, self._dirty = self.hub.time, True
 
@@ -125,9 +125,11 @@ class _Simulator:
     # --- workers ---
 
     def _start_worker(self) -> None:
-        machine = Machine(self.hub, next(self._numbers), self._pass)
+        number, skews = next(self._numbers), self.scenario.skews
+        machine = Machine(self.hub, number, self._pass, skews.get(number, 0.0))
+        away, measure = (lambda: self.broker.away), self.outage.measure
         around = Surroundings(
-            self.ledger, accounts(), _seal(), self.network, lambda: self.broker.away
+            self.ledger, accounts(), seal(), self.network, away, measure
         )
         self.note(f"machine {machine.number} starts a worker")
         self.workers.append(Worker(machine, around))
@@ -189,7 +191,7 @@ class _Simulator:
                 self.broker.lose_all()
                 self.producers.send_all_again()
             case "ledger-away":
-                self._ledger_away_until = self.hub.time + trouble.seconds
+                self.outage.begin(trouble.seconds)
 
     def _refuse(self, seconds: float) -> None:
         self.network.refuse(seconds)
@@ -198,7 +200,7 @@ class _Simulator:
 
     def begins(self) -> bool:
         machine = self._machine()
-        return machine is None or self.hub.time >= self._ledger_away_until
+        return machine is None or not self.outage.away
 
     def commits(self, commit: Callable[[], object]) -> None:
         machine = self._machine()
@@ -246,8 +248,3 @@ class _Simulator:
             tuple(stood_still(self.logs)),
             tuple(self._withdrawals.offences(rows)),
         )
-
-
-@cache
-def _seal() -> Seal:
-    return Seal(new_key())

@@ -41,6 +41,8 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
     for taken_back in scenario.withdrawals:
         what = f"{taken_back.entry['provider']} {taken_back.entry['order']}"
         yield f"  withdrawal of {what} at {taken_back.at:.3f}"
+    for number, skew in scenario.skews.items():
+        yield f"  the clock of machine {number} is ahead by {skew:g} s"
     for one in scenario.troubles:
         where = f"at {one.point} number {one.nth}" if one.point else f"at {one.at:.3f}"
         yield f"  {one.kind} {where} ({one.seconds:g} s)"

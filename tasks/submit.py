@@ -155,7 +155,8 @@ def _take_in(
             here = own.here
             known = (here.engine, here.accounts, here.seal)
             more = (here.callbacks, trace, partial(_insert, own.engine, left))
-            taken = take_in(*known, entries, utc_now(), *more, late=late, by=by)
+            now = here.clock.now()
+            taken = take_in(*known, entries, now, *more, late=late, by=by)
         except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
             log.warning("intake waits", why=str(error))
         except Exception as error:  # noqa: BLE001  (no submission may be lost)

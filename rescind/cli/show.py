@@ -146,10 +146,16 @@ def actions(
 
 def _check_known(provider: str) -> None:
     """Raises ``InvalidRequestError`` unless the ledger has cancellations of it."""
+    from providers.registry import provider_named
     from rescind.cli.connections import need_ledger
+    from rescind.ledger.storage.transactions import LedgerUnreachableError
     from rescind.operations.known_providers import check_known
 
-    check_known(need_ledger(), provider)
+    try:
+        check_known(need_ledger(), provider)
+    except (CommandError, LedgerUnreachableError):
+        # Without a ledger the name is most probably mistyped.
+        provider_named(provider)
 
 
 def _filter(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 
@@ -15,13 +14,3 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment. It never goes back."""
-
-
-class SystemClock:
-    """This machine's clock."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return time.monotonic()

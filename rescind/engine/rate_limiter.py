@@ -13,19 +13,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic, sleep
 
-from limits import parse
 from redis import ConnectionError as ConnectionLostError
 from redis import RedisError
 from redis import TimeoutError as NoAnswerError
 
 from rescind.config.accounts import Lane
 from rescind.config.redis_client import client_of
+from rescind.engine.rate_rules import Rule, rules_of
 from rescind.engine.rate_scripts import FORGET, RELEASE, SERVER_TIME, TAKE
 from rescind.provider.policy import Policy
+from rescind.provider.system_clock import Times
 
 READ_SHARE = 0.8
 """Largest share of a lane's rate for reads: a cancel may come at any time."""
@@ -44,15 +45,6 @@ AWAY = (ConnectionLostError, NoAnswerError)
 other error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """At most ``amount`` calls in any ``window``, counted under a Redis key."""
-
-    key: str
-    amount: int
-    window: timedelta
-
-
 @dataclass(slots=True)
 class Permit:
     """Room for one call in its lane's rate. Without rules there is always room."""
@@ -61,8 +53,8 @@ class Permit:
     not_before: float = 0.0
     """The earliest use, by this process's monotonic clock."""
     send_by: datetime | None = None
-    """The latest use, by the machine's time of day. Later, another call may have the
-    same place."""
+    """The latest use, by the worker's clock. Later, another call may have the same
+    place."""
     names: list[str] = field(default_factory=list)
     """Its places in Redis: two if the call was sent twice."""
     free: int = 0
@@ -121,8 +113,14 @@ class Rates:
     """The lanes' rates, in Redis. ``take`` raises ``RedisError`` if Redis is away."""
 
     def __init__(
-        self, redis_url: str, options: dict[str, object], clock: str = SERVER_TIME
+        self,
+        redis_url: str,
+        options: dict[str, object],
+        times: Times,
+        clock: str = SERVER_TIME,
     ) -> None:
+        """``times``: the clocks that calls go by. ``clock``: Redis's, in a script."""
+        self._times = times
         redis = client_of(redis_url, **options)
         self._take = redis.register_script(TAKE % clock)
         self._release = redis.register_script(RELEASE % clock)
@@ -138,7 +136,7 @@ class Rates:
 
         Reads give a ``share`` below 1. Their calls count in ``policy.read_rate`` too.
         """
-        rules = tuple(_rules(lane, policy, share))
+        rules = tuple(rules_of(lane, policy, share))
         if not rules or not wanted:
             return Grant(tuple(Permit() for _ in range(wanted)))
         return self._permits(rules, policy, wanted)
@@ -180,7 +178,7 @@ class Rates:
         prefix = f"{secrets.token_hex(8)}:"
         limits = [n for rule in rules for n in (rule.amount, _micros(rule.window))]
         # The time is read before Redis reads its own: so ``send_by`` is not too late.
-        send_by = datetime.now(UTC) + good_for
+        send_by = self._times.earliest() + good_for
         keys = [rule.key for rule in rules]
         ahead = _micros(_ahead(rules))
         given: list[str | int] = [wanted, _micros(hold), ahead, prefix, *limits]
@@ -220,23 +218,6 @@ class Rates:
 def _ahead(rules: tuple[Rule, ...]) -> timedelta:
     close = all(rule.window / rule.amount <= AHEAD for rule in rules)
     return AHEAD if close else timedelta(0)
-
-
-def _rules(lane: Lane, policy: Policy, share: float) -> Iterator[Rule]:
-    if share < 1 and policy.read_rate != "none":
-        yield _rule(lane, "reads", policy.read_rate)
-    if policy.rate != "none":
-        if share < 1:
-            yield _rule(lane, "reads of all", policy.rate, share)
-        yield _rule(lane, "all", policy.rate)
-
-
-@lru_cache(4096)
-def _rule(lane: Lane, name: str, rate: str, share: float = 1.0) -> Rule:
-    parsed = parse(rate)
-    amount = max(1, math.floor(parsed.amount * share)) if share < 1 else parsed.amount
-    key = f"rescind-rate:{'/'.join(lane)}:{name}"
-    return Rule(key, amount, timedelta(seconds=parsed.get_expiry()))
 
 
 def _age(permit: Permit, now: float) -> int:

@@ -32,6 +32,7 @@ from rescind.ledger.phases import (
     begin_verifying,
     deadline_came,
     final,
+    may_take_effect,
     not_done,
     resend,
     send_later,
@@ -104,34 +105,40 @@ def _after_answer(
     known: Claimed, finding: Finding, policy: Policy, now: datetime
 ) -> Progress:
     was = with_provider_words(without_hint(known.progress), finding)
+    earlier = may_take_effect(uncounted(was), policy, now)
     match finding.outcome:
         case Outcome.CANCELLED:
-            return final(was, State.CANCELLED, _cancelled_by(was, finding), now)
+            return final(was, State.CANCELLED, _cancelled_by(earlier, finding), now)
         case Outcome.REQUESTED:
             return begin_polling(replace(was, lost=True), policy, now)
         case Outcome.REFUSED:
-            return _after_refusal(was, finding.reason, policy, now)
-        case Outcome.ACTIVE if not was.lost:
+            return _after_refusal(was, finding.reason, earlier, policy, now)
+        case Outcome.ACTIVE if not earlier:
             return not_done(known, was, policy, now)
         case _:
             # Words that say nothing: the call may have been acted on.
             return begin_verifying(replace(was, lost=True, sent_at=now), policy, now)
 
 
-def _cancelled_by(was: Progress, finding: Finding) -> Reason:
+def _cancelled_by(earlier: bool, finding: Finding) -> Reason:
     reason = finding.reason or Reason.CONFIRMED
-    if reason is Reason.ALREADY_CANCELLED and was.lost:
+    if reason is Reason.ALREADY_CANCELLED and earlier:
         # Most likely it was our own call that did it; nobody can tell.
         return Reason.INFERRED
     return reason
 
 
 def _after_refusal(
-    was: Progress, reason: Reason | None, policy: Policy, now: datetime
+    was: Progress,
+    reason: Reason | None,
+    earlier: bool,
+    policy: Policy,
+    now: datetime,
 ) -> Progress:
+    """``earlier``: whether a call before this one may still take effect."""
     says_why = reason not in (None, Reason.ALREADY_CANCELLED)
     completed = policy.repeatable and reason is Reason.ALREADY_COMPLETED
-    clean = policy.refusal_is_final and not was.lost
+    clean = policy.refusal_is_final and not earlier
     if says_why and (clean or completed):
         return final(was, State.REJECTED, reason, now)
     return begin_verifying(replace(was, hint=reason), policy, now)

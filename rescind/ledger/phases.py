@@ -13,8 +13,8 @@ from rescind.provider.policy import Policy
 
 def deadline_came(progress: Progress, policy: Policy, now: datetime) -> Progress:
     """``cancel_before`` passed while it waited to be sent."""
-    if progress.lost:
-        return begin_verifying(progress, policy, now)
+    if may_take_effect(progress, policy, now):
+        return begin_verifying(replace(progress, lost=True), policy, now)
     return final(progress, State.EXPIRED, Reason.DEADLINE_PASSED, now)
 
 
@@ -49,11 +49,22 @@ def send_later(
     if known.past_deadline(now):
         return deadline_came(was, policy, now)
     if now >= known.opened_at + policy.give_up_after:
-        if was.lost:
-            return begin_verifying(was, policy, now)
+        if may_take_effect(was, policy, now):
+            return begin_verifying(replace(was, lost=True), policy, now)
         tried = Reason.ATTEMPTS_EXHAUSTED if was.attempts else Reason.NEVER_SENT
         return final(was, State.FAILED, tried, now)
     return replace(was, state=State.QUEUED, due_at=due)
+
+
+def may_take_effect(was: Progress, policy: Policy, now: datetime) -> bool:
+    """Whether a call of this round may still take effect.
+
+    A reading that shows the order as active soon allows it to be sent again (``lost``
+    ends). The provider may keep the former call in a queue for longer. Until then, we
+    must not say that none of our calls did anything.
+    """
+    sent = was.sent_at if was.spent > 0 else None
+    return was.lost or (sent is not None and now < sent + policy.queued_for)
 
 
 def begin_verifying(was: Progress, policy: Policy, now: datetime) -> Progress:

@@ -78,8 +78,7 @@ def _after_active(
     known: Claimed, was: Progress, asked_at: datetime, policy: Policy, now: datetime
 ) -> Progress:
     """Shown as not cancelled, and still cancellable, when the provider was asked."""
-    may_lag = was.lost or was.hint is Reason.ALREADY_CANCELLED
-    if may_lag and was.sent_at is not None:
+    if was.sent_at is not None:
         trusted = was.sent_at + _doubted_for(known, was, policy, now)
         if asked_at < trusted:
             # The reading may lag behind a cancel that worked. It was a reading all the
@@ -87,7 +86,7 @@ def _after_active(
             later = now + delay_at(policy.verify_delays, was.step + 1)
             due = min(later, max(trusted, now))
             return replace(was, step=was.step + 1, since=now, due_at=due)
-    if not was.lost and was.hint not in (None, Reason.ALREADY_CANCELLED):
+    if _is_refused(was):
         return final(was, State.REJECTED, was.hint, now)
     return not_done(known, replace(was, lost=False), policy, now)
 
@@ -97,9 +96,24 @@ def _doubted_for(
 ) -> timedelta:
     """How old our last call must be before "still active" is believed. To send it again
     takes less than to say that none of our calls did anything."""
-    ends = known.past_deadline(now) or was.spent >= policy.max_attempts
-    queued = policy.queued_for if ends and was.lost else timedelta(0)
-    return max(policy.active_trusted_after, queued)
+    names_one = was.hint is Reason.ALREADY_CANCELLED
+    lags = policy.active_trusted_after if was.lost or names_one else timedelta(0)
+    # Without a lost answer, the last call did nothing: only one before it may have.
+    in_doubt = was.lost or was.spent > 1
+    queued = policy.queued_for if in_doubt and _ends(known, was, policy, now) else lags
+    return max(lags, queued)
+
+
+def _ends(known: Claimed, was: Progress, policy: Policy, now: datetime) -> bool:
+    """Whether it ends, and is not sent again, once "still active" is believed."""
+    given_up = now >= known.opened_at + policy.give_up_after
+    spent = was.spent >= policy.max_attempts
+    return spent or given_up or known.past_deadline(now) or _is_refused(was)
+
+
+def _is_refused(was: Progress) -> bool:
+    """Whether it was refused for a reason that holds if the order is active."""
+    return not was.lost and was.hint not in (None, Reason.ALREADY_CANCELLED)
 
 
 def _after_gone(

@@ -38,7 +38,8 @@ class Exchange:
     body: str | None = None
     """The reply's body, masked and cut, if the reply was a refusal or unreadable."""
     asked_at: datetime | None = None
-    """When the call began, before it was sent."""
+    """When the call began, before it was sent. If the time was uncertain, it did not
+    begin earlier."""
     unreadable: bool = False
     """Whether the provider answered, but the answer cannot be read."""
 

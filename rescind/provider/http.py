@@ -39,7 +39,8 @@ def exchange(
 ) -> Exchange:
     """Send ``request`` once and return what the call proves. Never raises for a
     provider's behaviour; never sends twice, nor after ``send_by``."""
-    asked_at, began = wire.now(), wire.monotonic()
+    # A reading must not count as later than it was.
+    asked_at, began = wire.earliest(), wire.monotonic()
     result = _exchange(request, parse, policy, secrets, send_by, wire)
     if result.evidence is Evidence.MAYBE_DONE:
         # A late reply on this connection must not be taken for the next call's.

@@ -6,9 +6,8 @@ simulation passes its own ``Wire``, with its own clock.
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from urllib3.connection import HTTPConnection
@@ -17,6 +16,7 @@ from rescind.provider.connection import Head, connected, forget, keep
 from rescind.provider.http_messages import Reply
 from rescind.provider.replies import LARGEST_BODY
 from rescind.provider.response_reader import Patience, receive
+from rescind.provider.system_clock import SystemClock, Times
 
 
 class Connected(Protocol):
@@ -33,15 +33,8 @@ class Connected(Protocol):
         """Give the unused connection back for another call."""
 
 
-class Wire(Protocol):
-    """Makes connections, and reads the machine's clocks."""
-
-    def now(self) -> datetime:
-        """The time of day. It may be set, and it goes on while the machine is
-        suspended."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go back, but may stand still in a suspended machine."""
+class Wire(Times, Protocol):
+    """Makes connections, and reads the clocks."""
 
     def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
         """Connect within so many seconds. Nothing was sent, even if this raises."""
@@ -86,11 +79,18 @@ class _Socket:
 class Sockets:
     """The wire of a real process."""
 
+    def __init__(self, times: Times | None = None) -> None:
+        """``times``: the clocks to go by, if not this machine's."""
+        self._times: Times = times or SystemClock()
+
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self._times.now()
+
+    def earliest(self) -> datetime:
+        return self._times.earliest()
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return self._times.monotonic()
 
     def connect(self, head: Head, seconds: float, verify: bool | str) -> Connected:
         return _Socket(head, connected(head, seconds, verify))

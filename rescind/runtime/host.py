@@ -15,13 +15,13 @@ import structlog
 from rescind.config.accounts import Lane, LaneConfig
 from rescind.engine.call_deadlines import longest_call
 from rescind.engine.calls import Caller
-from rescind.engine.clock import SystemClock
 from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.engine.executor import ThreadExecutor
 from rescind.engine.lane_operation import Call
 from rescind.engine.lane_registry import Registry
 from rescind.engine.permits import RedisLimiter
 from rescind.engine.watchdog import Watchdog, Watched
+from rescind.provider.wire import Sockets, Wire
 from rescind.runtime import shutdown_flag
 from rescind.runtime.background_job import BackgroundJob
 from rescind.runtime.resources import Runtime, runtime
@@ -47,14 +47,15 @@ class Host:
     def __init__(self, here: Runtime, jobs: Jobs) -> None:
         self.here = here
         self._executor = ThreadExecutor(_call_failed)
-        registry = Registry(here.accounts_file.current, partial(_caller, here))
+        caller = partial(_caller, here, Sockets(here.clock))
+        registry = Registry(here.accounts_file.current, caller)
         self._limiter = RedisLimiter(here.rates)
         self.engine = Engine(
             here.engine,
             registry,
             self._executor,
             self._limiter,
-            SystemClock(),
+            here.clock,
             lambda: self.notify("webhooks"),
         )
         self._jobs: dict[str, BackgroundJob] = {}
@@ -110,8 +111,10 @@ class Host:
             yield Watched(f"a call of {'/'.join(call.operation.lane)}", began, bound)
 
 
-def _caller(here: Runtime, lane: Lane, config: LaneConfig, operation: str) -> Caller:
-    return Caller(lane, config, operation, here.seal, here.tokens)
+def _caller(
+    here: Runtime, wire: Wire, lane: Lane, config: LaneConfig, operation: str
+) -> Caller:
+    return Caller(lane, config, operation, here.seal, here.tokens, wire)
 
 
 def _call_failed(call: Call, error: Exception) -> None:

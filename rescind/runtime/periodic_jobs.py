@@ -61,7 +61,7 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
             "webhooks", partial(_deliver, sender), WEBHOOKS_BOUND
         )
         made["search"] = BackgroundJob(
-            "search", SearchJob(host.here.engine).run, SEARCH_BOUND
+            "search", SearchJob(host.here.engine, host.here.clock.now).run, SEARCH_BOUND
         )
         made["schedules"] = BackgroundJob("schedules", schedules.run, SCHEDULE_BOUND)
         sweeper = SweepJob(host, schedules)
@@ -74,7 +74,11 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
 def _sender(host: Host, send_task: SendTask) -> Sender:
     deliverer = Deliverer(host.here.callbacks, send_task)
     return Sender(
-        host.here.engine, deliverer.attempt, partial(host.moved, "webhooks"), stopping
+        host.here.engine,
+        deliverer.attempt,
+        partial(host.moved, "webhooks"),
+        stopping,
+        host.here.clock.now,
     )
 
 
@@ -98,8 +102,9 @@ class SweepJob:
 
     def run(self) -> None:
         here = self._host.here
+        now = here.clock.now()
         try:
-            due = sweep(here.engine, here.accounts, utc_now(), self._holder)
+            due = sweep(here.engine, here.accounts, now, self._holder)
         except LedgerUnreachableError as error:
             log.warning("no sweep", why=str(error))
             return
@@ -123,13 +128,14 @@ class SweepJob:
         if time.monotonic() < self._heartbeat_at:
             return
         self._heartbeat_at = time.monotonic() + PULSE_SECONDS
-        here, now = self._host.here, utc_now()
+        here = self._host.here
         with reading(here.engine) as connection:
-            ahead = clock_skew.ahead(connection, now)
+            ahead = clock_skew.ahead(connection, here.clock.now())
         if ahead.total_seconds() > heartbeat.AHEAD_SECONDS:
             log.error("the clock was set back: what is due waits", by=str(ahead))
         try:
-            heartbeat.write(here.redis, now)
+            # Its readers compare it with the time of their own machine.
+            heartbeat.write(here.redis, utc_now())
             heartbeat.write_clock_skew(here.redis, ahead)
         except RedisError as error:
             log.debug("no pulse", kind=type(error).__name__)
@@ -139,19 +145,18 @@ class SweepJob:
 
     def _look_for_stalls(self) -> None:
         here = self._host.here
-        self._stalls.look(here.engine, here.accounts, utc_now())
+        self._stalls.look(here.engine, here.accounts, here.clock.now())
 
     def _deliver(self) -> None:
         with reading(self._host.here.engine) as connection:
-            waits = anything_due(connection, utc_now())
+            waits = anything_due(connection, self._host.here.clock.now())
         if waits:
             self._host.notify("webhooks")
 
     def _forget(self) -> None:
         engine, chosen = self._host.here.engine, settings()
-        self._retention.tick(
-            engine, chosen.keep_for, utc_now(), chosen.keep_refused_for
-        )
+        now = self._host.here.clock.now()
+        self._retention.tick(engine, chosen.keep_for, now, chosen.keep_refused_for)
 
 
 class ScheduleJob:
@@ -168,7 +173,8 @@ class ScheduleJob:
     def fire(self) -> None:
         """Open the runs that are due, and have the waiting ones run."""
         here = self._host.here
-        names = self._firing.tick(here.engine, self._file.current(), utc_now())
+        now = here.clock.now()
+        names = self._firing.tick(here.engine, self._file.current(), now)
         self.ask(names)
 
     def ask(self, names: Iterable[str]) -> None:
@@ -190,8 +196,8 @@ class ScheduleJob:
 
     def _runner(self) -> Runner:
         here = self._host.here
-        known = (here.engine, here.accounts, here.seal)
-        return Runner(*known, utc_now, self._notify, here.callbacks, stopping)
+        known = (here.engine, here.accounts, here.seal, here.clock.now)
+        return Runner(*known, self._notify, here.callbacks, stopping)
 
     def _notify(self, lanes: Iterable[Lane]) -> None:
         self._host.engine.notify((lane, "cancel") for lane in lanes)

@@ -19,10 +19,12 @@ from rescind.config.queues import REDIS_OPTIONS
 from rescind.config.redis_client import client_of
 from rescind.config.settings import settings
 from rescind.config.watched_file import Watched
+from rescind.engine.ledger_clock import clock_of
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Rates
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.migrate import check
+from rescind.provider.system_clock import Times
 
 SAY_SECONDS = 60.0
 """The least time between two log messages of one process about a wrong key."""
@@ -62,6 +64,8 @@ class Runtime:
     rates: Rates
     tokens: Tokens
     accounts_file: AccountsFile
+    clock: Times
+    """The ledger's clock. All that this process writes to the ledger goes by it."""
     callbacks: Callbacks = NO_CALLBACKS
     """The callbacks that producers may ask for."""
 
@@ -86,12 +90,14 @@ def runtime() -> Runtime:
     engine = _ledger(chosen.database)
     # A worker must not use a ledger of another version, which it may misread.
     check(engine)
+    clock = clock_of(engine)
     return Runtime(
         engine=engine,
         seal=LoggingSeal(chosen.seal_keys()),
-        rates=Rates(chosen.redis, REDIS_OPTIONS),
+        rates=Rates(chosen.redis, REDIS_OPTIONS, clock),
         tokens=Tokens(redis, seal),
         accounts_file=AccountsFile(chosen.accounts),
+        clock=clock,
         callbacks=chosen.callbacks,
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from datetime import datetime
 from socket import gethostname
 
 import structlog
@@ -35,8 +37,9 @@ REST_SECONDS = 2.0
 class SearchJob:
     """Runs each second, if another process does not do the same work."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], datetime] = utc_now) -> None:
         self._engine = engine
+        self._now = now
         self._holder = f"{gethostname()} {os.getpid()}"
         self._rests_until = 0.0
 
@@ -54,10 +57,10 @@ class SearchJob:
     def _index(self) -> bool:
         """Index for a moment; whether this process has more to index."""
         with reading(self._engine) as connection:
-            if not anything_to_index(connection, utc_now()):
+            if not anything_to_index(connection, self._now()):
                 return False
         with writing(self._engine) as connection:
-            held = (LEASE, self._holder, LEASE_SECONDS, utc_now())
+            held = (LEASE, self._holder, LEASE_SECONDS, self._now())
             if not acquire(connection, *held):
                 return False
         try:
@@ -69,7 +72,7 @@ class SearchJob:
     def _pass_by_pass(self) -> bool:
         until = time.monotonic() + BUDGET_SECONDS
         for lag in PASSES:
-            while index_some(self._engine, lag, utc_now()):
+            while index_some(self._engine, lag, self._now()):
                 if time.monotonic() >= until:
                     return True
         return False

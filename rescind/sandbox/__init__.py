@@ -9,9 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rescind.sandbox.login_tokens import Tokens
     from rescind.sandbox.orders import Order
     from rescind.sandbox.raw_http import Reply, Request, json_reply
     from rescind.sandbox.sandbox_client import Sandbox, running
+    from rescind.sandbox.sandbox_settings import Settings
     from rescind.sandbox.simulation import Call, Notes, Simulation
 
 _MODULE_OF = {
@@ -19,6 +21,8 @@ _MODULE_OF = {
     **dict.fromkeys(("Call", "Notes", "Simulation"), "simulation"),
     **dict.fromkeys(("Reply", "Request", "json_reply"), "raw_http"),
     "Order": "orders",
+    "Settings": "sandbox_settings",
+    "Tokens": "login_tokens",
 }
 __all__ = [
     "Call",
@@ -27,7 +31,9 @@ __all__ = [
     "Reply",
     "Request",
     "Sandbox",
+    "Settings",
     "Simulation",
+    "Tokens",
     "json_reply",
     "running",
 ]

@@ -68,12 +68,14 @@ class Sender:
         attempt: Callable[[ClaimedDelivery], Response],
         moved: Callable[[], object] = lambda: None,
         stopping: Callable[[], bool] = lambda: False,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """``moved`` is called at each step. After ``stopping``, no attempt begins."""
         self._engine = engine
         self._make_attempt = attempt
         self._moved = moved
         self._stopping = stopping
+        self._now = now
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="webhook")
         self._paces: dict[str, Pace] = {}
         self._results: SimpleQueue[tuple[ClaimedDelivery, Response]] = SimpleQueue()
@@ -121,8 +123,8 @@ class Sender:
         if self._in_flight >= MOST_AT_ONCE:
             return []
         with reading(self._engine) as connection:
-            self._quiet = quiet_targets(connection, utc_now())
-            found, self._after = due_targets(connection, self._after, utc_now())
+            self._quiet = quiet_targets(connection, self._now())
+            found, self._after = due_targets(connection, self._after, self._now())
         # Due deliveries to a quiet target are put off.
         return [t for t in found if t in self._quiet or self._pace(t).room() > 0]
 
@@ -156,7 +158,7 @@ class Sender:
     def _written(
         self, ended: list[Attempt], targets: list[str]
     ) -> list[ClaimedDelivery]:
-        now, held = utc_now(), list[ClaimedDelivery]()
+        now, held = self._now(), list[ClaimedDelivery]()
         with writing(self._engine, queue="webhooks") as connection:
             settle(connection, ended, now)
             waits = _waits(ended, now)
@@ -183,9 +185,9 @@ class Sender:
         """The attempts that have ended; waits ``seconds`` for the first one."""
         found: list[Attempt] = []
         try:
-            found.append(self._learn(*self._results.get(timeout=seconds), utc_now()))
+            found.append(self._learn(*self._results.get(timeout=seconds), self._now()))
             while True:
-                found.append(self._learn(*self._results.get_nowait(), utc_now()))
+                found.append(self._learn(*self._results.get_nowait(), self._now()))
         except Empty:
             return found
 

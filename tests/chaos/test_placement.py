@@ -13,12 +13,41 @@ import pytest
 from chaos import points
 from chaos.patching import after, before, put
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_all_points_can_be_put_into_a_worker(tmp_path: Path) -> None:
     env = {points.FOLDER: str(tmp_path), "RESCIND_REDIS_URL": "redis://127.0.0.1:1/0"}
     done = subprocess.run(
         [sys.executable, "-c", "from chaos import placement; placement.install()"],
         env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+IN_ITS_TURN = """
+from chaos import placement
+from rescind.ledger.storage import transactions
+placement.install()
+engine = transactions.open_ledger("sqlite:///ledger.db")
+begin, seen = engine.begin, []
+engine.begin = lambda: seen.append(list(placement._turns)) or begin()
+with transactions.writing(engine, queue="search"):
+    pass
+assert seen == [["ledger.db-search", "ledger.db-turn"]], seen
+assert placement._turns == []
+"""
+
+
+def test_it_is_known_while_a_worker_has_its_turn_to_write(tmp_path: Path) -> None:
+    env = {points.FOLDER: str(tmp_path), "RESCIND_REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = subprocess.run(
+        [sys.executable, "-c", IN_ITS_TURN],
+        cwd=tmp_path,
+        env={**os.environ, **env, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

@@ -11,7 +11,8 @@ from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.executor import Done
 from rescind.engine.lane_operation import Call
 from rescind.engine.permits import Granted
-from rescind.engine.rate_limiter import Grant, Permit, Rule
+from rescind.engine.rate_limiter import Grant, Permit
+from rescind.engine.rate_rules import Rule
 from rescind.ledger.decision_events import PutBack
 from rescind.ledger.progress import Claimed
 from rescind.provider.policy import Policy

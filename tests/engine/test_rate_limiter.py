@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -12,8 +12,9 @@ import pytest
 import redis
 
 from rescind.config.queues import REDIS_OPTIONS
-from rescind.engine.rate_limiter import Permit, Rates
+from rescind.engine.rate_limiter import SEND_WITHIN, Permit, Rates
 from rescind.provider.policy import Policy, seconds
+from rescind.provider.system_clock import SystemClock
 from tests.conftest import free_port
 
 _numbers = count(1)
@@ -37,7 +38,7 @@ def lane() -> tuple[str, str]:
 
 @pytest.fixture
 def rates(valkey_url: str) -> Rates:
-    return Rates(valkey_url, REDIS_OPTIONS)
+    return Rates(valkey_url, REDIS_OPTIONS, SystemClock())
 
 
 def test_no_limit_is_no_limit(rates: Rates, lane: tuple[str, str]) -> None:
@@ -54,6 +55,20 @@ def test_a_rate_is_granted_to_the_last_call_and_then_says_when_to_ask_again(
     assert rates.take(lane, policy("5/minute"), 1).calls == 0
 
 
+def test_a_permit_is_timed_by_the_clock_that_its_call_goes_by(
+    valkey_url: str, lane: tuple[str, str]
+) -> None:
+    class Slow(SystemClock):
+        def now(self) -> datetime:
+            return super().now() - timedelta(hours=1)
+
+    clock, rule = Slow(), policy("5/minute")
+    (permit,) = Rates(valkey_url, REDIS_OPTIONS, clock).take(lane, rule, 1).places
+    assert permit.send_by is not None
+    left = permit.send_by - clock.now()
+    assert timedelta(0) < left <= SEND_WITHIN + timedelta(seconds=rule.connect_timeout)
+
+
 def test_lanes_share_nothing(rates: Rates, lane: tuple[str, str]) -> None:
     rates.take(lane, policy("1/minute"), 1)
     assert rates.take((lane[0], lane[1] + "x"), policy("1/minute"), 1).calls == 1
@@ -65,7 +80,7 @@ def test_many_workers_together_never_pass_the_rate(
     together = threading.Barrier(8)
 
     def worker(_: int) -> int:
-        mine = Rates(valkey_url, REDIS_OPTIONS)
+        mine = Rates(valkey_url, REDIS_OPTIONS, SystemClock())
         together.wait()
         return sum(mine.take(lane, policy("40/minute"), 2).calls for _ in range(10))
 
@@ -135,7 +150,7 @@ def test_permits_that_are_not_released_stay_taken(
 ) -> None:
     rule = policy("1/minute")
     taken = rates.take(lane, rule, 1)
-    away = Rates(f"redis://127.0.0.1:{free_port()}", {"retry": None})
+    away = Rates(f"redis://127.0.0.1:{free_port()}", {"retry": None}, SystemClock())
     away.release(taken.places)
     assert rates.take(lane, rule, 1).calls == 0
 

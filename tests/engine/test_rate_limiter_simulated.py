@@ -19,6 +19,7 @@ from redis import Redis
 from bench.stats import most_within
 from rescind.engine.rate_limiter import Grant, Permit, Rates
 from rescind.provider.policy import Policy, seconds
+from rescind.provider.system_clock import SystemClock
 
 CLOCK = "{0, redis.call('GET', 'the-clock')}"
 WINDOW = 1_000_000
@@ -148,7 +149,7 @@ def client(valkey_url: str) -> Redis:
 
 @pytest.fixture(scope="module")
 def simulated(valkey_url: str) -> Rates:
-    return Rates(f"{valkey_url.removesuffix('/0')}/9", {}, clock=CLOCK)
+    return Rates(f"{valkey_url.removesuffix('/0')}/9", {}, SystemClock(), CLOCK)
 
 
 @given(asks=ASKS, ahead=AHEAD)

@@ -13,6 +13,7 @@ from rescind.config.queues import REDIS_OPTIONS
 from rescind.engine.permits import AWAY, RedisLimiter
 from rescind.engine.rate_limiter import Grant, Permit, Rates
 from rescind.provider.policy import Policy
+from rescind.provider.system_clock import SystemClock
 from tests.conftest import free_port
 from tests.engine.waiting import SECONDS, until
 from tests.engine.world import World, lane
@@ -29,7 +30,7 @@ def its(request: pytest.FixtureRequest) -> Lane:
 
 @pytest.fixture
 def limiter(valkey_url: str) -> Iterator[RedisLimiter]:
-    made = RedisLimiter(Rates(valkey_url, REDIS_OPTIONS))
+    made = RedisLimiter(Rates(valkey_url, REDIS_OPTIONS, SystemClock()))
     yield made
     made.close()
 
@@ -70,7 +71,7 @@ def test_a_permit_without_a_rule_is_not_asked_about(
 
 def away() -> RedisLimiter:
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
-    return RedisLimiter(Rates(nowhere, REDIS_OPTIONS))
+    return RedisLimiter(Rates(nowhere, REDIS_OPTIONS, SystemClock()))
 
 
 def test_while_redis_is_away_nothing_is_granted_and_it_is_asked_again_later(

@@ -20,7 +20,6 @@ from sqlalchemy import Engine as Ledger
 from rescind.config.accounts import Accounts, Lane, LaneConfig
 from rescind.engine.call_results import FINE, CallResult, Effect
 from rescind.engine.calls import Caller
-from rescind.engine.clock import SystemClock
 from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.engine.executor import ThreadExecutor
 from rescind.engine.lane_operation import Call
@@ -34,6 +33,7 @@ from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading
 from rescind.provider.outcomes import Finding, Outcome, Reason
 from rescind.provider.policy import Policy, seconds
+from rescind.provider.system_clock import SystemClock
 from tests.engine.parts import FakeLimiter
 from tests.engine.waiting import SECONDS, until
 from tests.engine.world import config, lane

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from rescind.config.accounts import load_accounts
 from rescind.config.queues import REDIS_OPTIONS
+from rescind.engine.ledger_clock import clock_of
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Rates
 from rescind.engine.sweeper import sweep
@@ -28,6 +29,7 @@ from rescind.ledger.seal import Seal, SealError, new_key
 from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
+from rescind.provider.system_clock import SystemClock
 from rescind.runtime.background_job import BackgroundJob
 from rescind.runtime.host import Host
 from rescind.runtime.resources import AccountsFile, LoggingSeal, Runtime
@@ -62,9 +64,10 @@ def runtime(
         yield Runtime(
             engine=engine,
             seal=LoggingSeal(keys),
-            rates=Rates(valkey_url, REDIS_OPTIONS),
+            rates=Rates(valkey_url, REDIS_OPTIONS, SystemClock()),
             tokens=Tokens(client, Seal(OTHER)),
             accounts_file=AccountsFile(accounts),
+            clock=clock_of(engine),
         )
 
 

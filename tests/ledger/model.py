@@ -62,6 +62,8 @@ class ModelProvider:
     """How old the state in a reading may be."""
     late: timedelta = timedelta(0)
     """How long after a lost call the provider may still act on it."""
+    queue: timedelta = timedelta(0)
+    """How long it may keep a lost call in a queue, and show the order as active."""
     settles: bool = False
     """Whether a cancel is accepted first, and settled later."""
     blind: bool = False
@@ -108,8 +110,8 @@ class ModelProvider:
         found = self.truth
         if fate in ACTS:
             self._act(now)
-        elif fate in ACTS_LATE and found is Truth.ACTIVE:
-            self.acting_at = now + self.late
+        elif fate in ACTS_LATE and found is Truth.ACTIVE and self.acting_at is None:
+            self.acting_at = now + max(self.late, self.queue)
         if fate in (Fate.UNCLEAR_ACTED, Fate.UNCLEAR_IDLE):
             return Finding(Outcome.UNKNOWN, message="?")
         if fate is Fate.REFUSED_FOR_NOTHING:

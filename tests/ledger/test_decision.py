@@ -417,6 +417,44 @@ def test_a_resend_need_not_wait_for_the_providers_queue() -> None:
     assert decide(known, ACTIVE, QUEUES, NOW + SECOND).state is S.QUEUED
 
 
+def test_a_resend_that_its_deadline_overtakes_may_still_have_a_call_in_a_queue() -> (
+    None
+):
+    known = claimed(S.VERIFYING, lost=True, cancel_before=NOW + 2 * SECOND)
+    waiting = decide(known, ACTIVE, QUEUES, NOW + SECOND)
+    assert (waiting.state, waiting.lost) == (S.QUEUED, False)
+    early = deadline_came(waiting, QUEUES, NOW + 2 * SECOND)
+    assert (early.state, early.lost) == (S.VERIFYING, True)
+    assert deadline_came(waiting, QUEUES, NOW + HOUR).state is S.EXPIRED
+
+
+@pytest.mark.parametrize("event", [NotSent(), PutBack(), Wait(), Halve(4)], ids=str)
+def test_a_resend_that_is_not_sent_in_time_leaves_the_former_call_in_its_queue(
+    event: Event,
+) -> None:
+    again = claimed(S.SENDING, spent=2, attempts=2, cancel_before=NOW)
+    after = decide(again, event, QUEUES, NOW)
+    assert (after.state, after.lost) == (S.VERIFYING, True)
+
+
+def test_a_second_call_that_is_refused_leaves_the_former_one_in_its_queue() -> None:
+    again = claimed(S.SENDING, spent=2, attempts=2)
+    asked = decide(again, refused(R.WINDOW_CLOSED), QUEUES, NOW)
+    assert (asked.state, asked.hint) == (S.VERIFYING, R.WINDOW_CLOSED)
+    reading = replace(again, progress=asked)
+    early = decide(reading, ACTIVE, QUEUES, NOW + HOUR - SECOND)
+    assert early.state is S.VERIFYING
+    late = decide(reading, ACTIVE, QUEUES, NOW + HOUR)
+    assert (late.state, late.reason) == (S.REJECTED, R.WINDOW_CLOSED)
+
+
+def test_a_cancel_given_up_as_too_old_may_still_have_a_call_in_a_queue() -> None:
+    rules = policy(queued_for=2 * PLAIN.give_up_after)
+    known = claimed(S.VERIFYING, lost=True)
+    early = decide(known, ACTIVE, rules, NOW + PLAIN.give_up_after)
+    assert (early.state, early.lost) == (S.VERIFYING, True)
+
+
 def test_a_refusal_that_names_a_cancellation_is_not_overruled_too_early() -> None:
     known = claimed(S.VERIFYING, hint=R.ALREADY_CANCELLED)
     assert decide(known, ACTIVE, LAGS, NOW + 9 * SECOND).state is S.VERIFYING

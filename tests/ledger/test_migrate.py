@@ -4,6 +4,7 @@ import fcntl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -320,6 +321,28 @@ def test_a_writer_that_hangs_in_its_turn_blocks_no_other_for_ever(
         fcntl.flock(frozen, fcntl.LOCK_EX)
         one = add(engine)
     assert row(engine, one).id == one
+    engine.dispose()
+
+
+def test_only_the_first_writer_waits_long_behind_one_that_stands_still(
+    sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(naps), sleep=naps.append)
+    monkeypatch.setattr(transactions, "time", clock)
+    engine = open_ledger(sqlite_ledger_url)
+
+    def waited() -> float:
+        before = sum(naps)
+        add(engine)
+        return sum(naps) - before
+
+    for _ in range(2):
+        with Path(f"{engine.url.database}-turn").open("w") as frozen:
+            fcntl.flock(frozen, fcntl.LOCK_EX)
+            assert waited() >= transactions.TURN_SECONDS
+            assert waited() < 2 * transactions.STUCK_SECONDS
+        assert waited() == 0
     engine.dispose()
 
 

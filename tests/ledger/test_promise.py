@@ -64,6 +64,7 @@ class Promise(RuleBasedStateMachine):
         settles=st.booleans(),
         lag=st.sampled_from([0, 20, 600]),
         late=st.sampled_from([0, 15, 120]),
+        queue=st.sampled_from([0, 0, 7200]),
         started=st.sampled_from(
             [Truth.ACTIVE] * 4 + [Truth.COMPLETED, Truth.CANCELLED, Truth.MISSING]
         ),
@@ -78,6 +79,7 @@ class Promise(RuleBasedStateMachine):
         settles: bool,
         lag: int,
         late: int,
+        queue: int,
         started: Truth,
         cancel_before: int | None,
     ) -> None:
@@ -91,11 +93,13 @@ class Promise(RuleBasedStateMachine):
             cancelled_may_vanish=vanishes and not blind,
             # The condition under which a reading may be believed at all.
             active_trusted_after=timedelta(seconds=lag + late),
+            queued_for=timedelta(seconds=lag + queue),
         )
         self.provider = ModelProvider(
             policy,
             lag=timedelta(seconds=lag),
             late=timedelta(seconds=late),
+            queue=timedelta(seconds=queue),
             # A list of current orders does not show an accepted cancel.
             settles=settles and not blind,
             blind=blind,
@@ -190,7 +194,11 @@ class Promise(RuleBasedStateMachine):
         if self.provider.policy.repeatable:
             return
         assert not self.maybe, "sent while an earlier call may have worked"
-        assert not self.provider.may_yet_be_ours, "sent while an earlier call worked"
+        # A call in a provider's queue does not keep us from sending another one.
+        queued = self.provider.queue and self.provider.acting_at is not None
+        assert queued or not self.provider.may_yet_be_ours, (
+            "sent while an earlier call worked"
+        )
 
     @precondition(lambda self: self.progress.state is State.SENDING)
     @rule(wait=waits)

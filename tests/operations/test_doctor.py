@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from rescind.config.queues import INTAKE, SWEEPS
+from rescind.engine.ledger_clock import clock_of
 from rescind.errors import PROBLEMS
 from rescind.intake.submissions import take_in
 from rescind.ledger.changes.stalled_lanes import mark
@@ -418,7 +419,7 @@ def test_a_worker_whose_clock_was_set_back_reports_it_in_redis(
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     take_in(engine, ACCOUNTS, Seal(new_key()), [GOOD], later, by=BY)
-    here = SimpleNamespace(engine=engine, redis=client)
+    here = SimpleNamespace(engine=engine, redis=client, clock=clock_of(engine))
     host = cast("Host", SimpleNamespace(here=here))
     with capture_logs() as lines:
         SweepJob(host, cast("ScheduleJob", None))._write_heartbeat()

@@ -879,6 +879,9 @@ class Clocks:
     def now(self) -> datetime:
         return self.at
 
+    def earliest(self) -> datetime:
+        return self.at
+
     def monotonic(self) -> float:
         return self.since
 

@@ -80,6 +80,23 @@ def test_a_worker_that_dies_anywhere_is_followed_by_another(point: str) -> None:
     assert [row["state"] for row in outcome.rows] == ["cancelled"]
 
 
+def test_a_resend_that_its_deadline_overtakes_does_not_end_as_expired() -> None:
+    # The first call is lost. It stands in notpanel's queue when the order is read as
+    # active, which is believed after 30 s, and it takes effect after the deadline.
+    order = {"provider": "notpanel", "order": "ord_090623775", "cancel_before": 86}
+    world = replace(
+        CALM,
+        seed=17019,
+        messages=(Message(0.0, (order,)),),
+        troubles=(Trouble("die", "returned", 1),),
+        settle=600.0,
+    )
+    outcome = run(world)
+    assert outcome.offences == []
+    assert [row["state"] for row in outcome.rows] == ["cancelled"]
+    assert outcome.seconds > 600
+
+
 def test_a_request_that_arrives_late_still_takes_effect() -> None:
     outcome = run(replace(CALM, delays={1: Delays(there=40.0)}))
     (order,) = outcome.records

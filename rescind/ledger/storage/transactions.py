@@ -22,6 +22,8 @@ __all__ = ["LedgerUnreachableError", "open_ledger", "ping", "reading", "writing"
 
 TURN_SECONDS = 5.0
 """How long a writer of SQLite waits in our queue, before it asks SQLite directly."""
+STUCK_SECONDS = 0.05
+"""How long it waits in a queue in which it has waited in vain before."""
 NAP_SECONDS = 0.001
 BUSY_SECONDS = 30
 """How long SQLite waits for another writer before it raises "database is locked"."""
@@ -135,15 +137,21 @@ def _turn(name: str) -> Iterator[None]:
         yield
         return
     try:
-        _wait_in(queue)
+        _wait_in(queue, name)
         yield
     finally:
         os.close(queue)
 
 
-def _wait_in(queue: int) -> None:
+_stuck: set[str] = set()
+"""Queues in which this process has waited in vain: the process whose turn it is stands
+still. If each transaction waited as long again, every permit would end before its
+call."""
+
+
+def _wait_in(queue: int, name: str) -> None:
     """Wait for the turn, but not so long that SQLite's own error is delayed."""
-    give_up = time.monotonic() + TURN_SECONDS
+    give_up = time.monotonic() + (STUCK_SECONDS if name in _stuck else TURN_SECONDS)
     while time.monotonic() < give_up:
         try:
             fcntl.flock(queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -152,7 +160,9 @@ def _wait_in(queue: int) -> None:
         except OSError:
             return  # the file system has no such locks
         else:
+            _stuck.discard(name)
             return
+    _stuck.add(name)
 
 
 _READING: dict[str, dict[str, Any]] = {
@@ -163,14 +173,17 @@ _READING: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """One transaction that only reads, and never waits for writers."""
+def reading(engine: Engine, seconds: float = DEADLINE_SECONDS) -> Iterator[Connection]:
+    """One transaction that only reads, and never waits for writers.
+
+    On PostgreSQL it is given up after ``seconds``.
+    """
     with (
         translated(engine),
         engine.connect().execution_options(**_READING[engine.dialect.name]) as found,
         found.begin(),
     ):
-        bound(found, DEADLINE_SECONDS)
+        bound(found, seconds)
         yield found
 
 

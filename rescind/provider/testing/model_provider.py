@@ -85,6 +85,9 @@ class ModelProvider:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.time.now(), UTC)
 
+    def earliest(self) -> datetime:
+        return self.now()
+
     def monotonic(self) -> float:
         return self.time.now()
 
