@@ -19,6 +19,7 @@ from rescind.dashboard import (
     static_files,
     statistics_page,
     undelivered,
+    unknown_words_page,
     workers_page,
 )
 from rescind.dashboard.bulk import lane_actions, order_actions
@@ -40,6 +41,7 @@ for part in (
     notifications_page,
     schedules_page,
     workers_page,
+    unknown_words_page,
     activity,
     submit_page,
     file_pages,

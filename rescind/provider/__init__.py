@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         is_recent,
         same_secret,
     )
+    from rescind.provider.facts import Fact, assumed, documented, seen
     from rescind.provider.http_messages import (
         Reply,
         Request,
@@ -58,6 +59,7 @@ _HOME = {
         *("Event", "EventNews", "UnreadableEventError", "WithEvents"),
         *("is_recent", "same_secret"),
     ),
+    "facts": ("Fact", "assumed", "documented", "seen"),
     "http_messages": ("Reply", "Request", "form_request", "json_request"),
     "interface": ("INTERFACE_VERSION", "Params", "Provider", "Token", "WithLogin"),
     "outcomes": (
@@ -76,6 +78,7 @@ __all__ = [
     "BatchRefused",
     "Event",
     "EventNews",
+    "Fact",
     "Finding",
     "Findings",
     "Held",
@@ -96,8 +99,10 @@ __all__ = [
     "WithLogin",
     "as_number",
     "as_object",
+    "assumed",
     "basic",
     "bearer",
+    "documented",
     "first_text",
     "fold",
     "form_request",
@@ -106,6 +111,7 @@ __all__ = [
     "json_request",
     "same_secret",
     "seconds",
+    "seen",
     "turned_away",
     "turned_away_login",
 ]

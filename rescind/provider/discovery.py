@@ -122,6 +122,7 @@ TYPES: Mapping[str, type] = {
     "order_pattern": re.Pattern,
     "order_form": str,
     "sealed_params": frozenset,
+    "facts": tuple,
     "panel": str,
     "advice": Mapping,
 }

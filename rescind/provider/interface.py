@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from rescind.provider.account import Account
+from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.outcomes import (
     Held,
@@ -81,6 +82,8 @@ class Provider(ABC, Generic[A]):
     params_model: ClassVar[type[Params]] = Params
     sealed_params: ClassVar[frozenset[str]] = frozenset()
     """Params that are personal data: sealed at rest, never shown."""
+    facts: ClassVar[tuple[Fact, ...]] = ()
+    """What is known of the API, for ``rescind doctor --facts``."""
     order_pattern: ClassVar[re.Pattern[str]]
     """Matches a whole order identifier."""
     order_form: ClassVar[str]

@@ -6,7 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from urllib.parse import quote, quote_plus
 
@@ -196,4 +196,4 @@ def _masked_one(finding: Finding, masked: Callable[[str], str]) -> Finding:
     code = finding.code and masked(finding.code)
     if (code, message) == (finding.code, finding.message):
         return finding
-    return Finding(finding.outcome, finding.reason, code, message)
+    return replace(finding, code=code, message=message)

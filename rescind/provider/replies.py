@@ -12,7 +12,14 @@ from rescind.provider.error_pages import for_an_operator, is_page, page_held
 from rescind.provider.evidence import Evidence, Exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask, masked_body, masked_words
-from rescind.provider.outcomes import Held, Parsed, Throttled, UnreadableReplyError
+from rescind.provider.outcomes import (
+    Findings,
+    Held,
+    Outcome,
+    Parsed,
+    Throttled,
+    UnreadableReplyError,
+)
 from rescind.provider.policy import Policy
 from rescind.provider.redirects import REDIRECTS, only_upgrades
 from rescind.provider.throttling import throttle_wait
@@ -83,8 +90,17 @@ def evidence_of(
         kind = type(error).__name__
         why = f"a bug of ours: {kind} while reading it"
         return answer.maybe_done(why, unreadable=True)
-    body = None if reply.ok else answer.kept()
+    kept = not reply.ok or _says_nothing(parsed_reply)
+    body = answer.kept() if kept else None
     return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
+
+
+def _says_nothing(parsed: Parsed) -> bool:
+    """Whether a reply leaves open what became of an order: a person will look at it."""
+    if not isinstance(parsed, Findings):
+        return False
+    found = parsed.by_order.values()
+    return not found or any(one.outcome is Outcome.UNKNOWN for one in found)
 
 
 def _redirected(answer: Received) -> Exchange:

@@ -52,6 +52,8 @@ class Dukkango(Simulation):
         "missing": 3,
         "foreign": 2,
     }
+    id_pattern: ClassVar[re.Pattern[str]] = re.compile(UUID.pattern, re.IGNORECASE)
+    id_form: ClassVar[str] = "a UUID"
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

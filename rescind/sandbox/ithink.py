@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+from rescind.sandbox.order_options import NUMBER, TEXT, Option
 from rescind.sandbox.orders import Order, rows_of
 from rescind.sandbox.raw_http import Reply, Request, json_reply
 from rescind.sandbox.simulation import Call, Notes, Simulation
@@ -66,6 +67,8 @@ class IThink(Simulation):
         "missing": 1,
     }
     batches: ClassVar[bool] = True
+    row_faults: ClassVar[frozenset[str]] = frozenset({"row_missing"})
+    order_options: ClassVar[Mapping[str, Option]] = {"refnum": TEXT, "lag": NUMBER}
 
     def open(self, request: Request, path: str) -> Call | None:
         found = {
@@ -152,7 +155,8 @@ class IThink(Simulation):
         return scan
 
     def _tracked(self, order: Order, now: float) -> str:
-        lags = order.ends and now - order.changed < self.settings.lag
+        lag = float(order.options.get("lag", self.settings.lag))
+        lags = order.ends and now - order.changed < lag
         return order.ends if lags else order.state
 
 

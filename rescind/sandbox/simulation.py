@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from rescind.sandbox.login_tokens import Tokens
+from rescind.sandbox.order_options import Option
 from rescind.sandbox.orders import Event, Order, pick, share
 from rescind.sandbox.raw_http import Reply, Request, html_reply, json_reply
 from rescind.sandbox.sandbox_settings import Settings
@@ -51,6 +53,13 @@ class Simulation(ABC):
     """States that can be cancelled, with their weights in auto mode."""
     others: ClassVar[Mapping[str, int]]
     batches: ClassVar[bool] = False
+    row_faults: ClassVar[frozenset[str]] = frozenset()
+    """The faults of rows that the provider can have, where a call names many orders."""
+    id_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[^\s,]+")
+    """The form of the orders' ids; a scenario that names another is refused."""
+    id_form: ClassVar[str] = "a text without spaces and commas"
+    order_options: ClassVar[Mapping[str, Option]] = {}
+    """What an order of a scenario may say beside its state."""
     credentials: ClassVar[Mapping[str, str]] = {}
     """An account's credentials, such as the accounts file of the sandbox has; any
     others work, too."""
@@ -138,6 +147,10 @@ class Simulation(ABC):
         if order.dues:
             order.settle(now)
         return "cancelling" if order.dues else self.truths[order.state]
+
+    def settle(self, order: Order) -> float:
+        """Seconds until a queued cancel of the order takes effect."""
+        return float(order.options.get("settle", self.settings.settle))
 
     def share(self, order: Order, what: str) -> float:
         return share(self.settings.seed, self.name, order.id, what)

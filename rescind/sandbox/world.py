@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import fields
 
-from rescind.sandbox.exchange import Exchange, RealTime, Timing
+from rescind.sandbox.exchange import Exchange
 from rescind.sandbox.faults import KINDS, Faults
 from rescind.sandbox.installed_simulations import simulations
+from rescind.sandbox.sandbox_scenario import Scenario, Script
 from rescind.sandbox.sandbox_settings import PROVIDERS, Settings
 from rescind.sandbox.simulation import Simulation
+from rescind.sandbox.timing import RealTime, Timing
 
 
 class World:
@@ -25,7 +27,9 @@ class World:
         timing: Timing | None = None,
     ) -> None:
         self.settings = settings
+        self._options = deepcopy(settings)
         self._first = deepcopy(settings)
+        self.scenario = Scenario()
         self._rate, self._kinds = rate, tuple(kinds)
         self.simulations: dict[str, Simulation] = {
             name: kind(settings) for name, kind in simulations().items()
@@ -43,6 +47,13 @@ class World:
         made = self.simulations.values()
         return sum(one.tokens.expire() for one in made if one.tokens)
 
+    def play(self, scenario: Scenario) -> None:
+        """Begin again with this scenario; its settings override the options'."""
+        self.scenario = scenario
+        self._first = deepcopy(self._options)
+        self._first.change(scenario.settings)
+        self.reset()
+
     def reset(self) -> None:
         """Restore the state at the start."""
         for one in self.simulations.values():
@@ -53,6 +64,9 @@ class World:
             )
         self.exchange.reset()
         self.exchange.faults = self._new_faults()
+        self.exchange.script = Script(self.scenario)
+        for seed in self.scenario.seeds:
+            self.simulations[seed.provider].seed(seed.id, seed.state, seed.options)
 
     def _new_faults(self) -> Faults:
         faults = Faults(self.settings.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
@@ -46,6 +47,7 @@ def _check(name: str) -> None:
 
 
 def _values(name: str) -> Mapping[str, str]:
+    today = datetime.now(UTC).date()
     dashed = name.replace("_", "-").strip("-")
     return {
         "name": name,
@@ -54,6 +56,7 @@ def _values(name: str) -> Mapping[str, str]:
         "hostname": dashed,
         "upper": name.upper(),
         "version": str(INTERFACE_VERSION),
+        "date": f"{today.year}, {today.month}, {today.day}",
     }
 
 

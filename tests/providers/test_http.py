@@ -27,6 +27,7 @@ from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask
 from rescind.provider.outcomes import (
+    UNKNOWN,
     BatchRefused,
     Finding,
     Findings,
@@ -468,6 +469,22 @@ def test_an_answer_is_parsed_once(wire: Wire, status: int) -> None:
     assert result.body == (None if status < 300 else '{"a":1}')
     assert result.took > timedelta(0)
     assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize(
+    ("parsed", "kept"),
+    [
+        (Findings({"1": Finding(Outcome.REQUESTED)}), False),
+        (Findings({"1": Finding(Outcome.REQUESTED), "2": UNKNOWN}), True),
+        (Findings({}), True),
+    ],
+)
+def test_a_success_is_kept_if_it_leaves_open_what_became_of_an_order(
+    wire: Wire, parsed: Parsed, kept: bool
+) -> None:
+    wire.answers(whole(200, '{"a":1}'))
+    result = send(wire.url, lambda _: parsed)
+    assert result.body == ('{"a":1}' if kept else None)
 
 
 @pytest.mark.parametrize("close", ["Connection: close", "X: y"])
