@@ -118,6 +118,15 @@ class Contract:
             assert provider.overlap(checked, checked)
             assert provider.covers(checked, checked)
 
+    def test_a_deadline_has_a_time_zone_and_is_always_the_same(self) -> None:
+        provider = self.case.provider
+        for order in self.case.orders:
+            params = provider.canonical_params(provider.check_params(order.params))
+            known = {k: v for k, v in params.items() if k not in provider.sealed_params}
+            until = provider.cancellable_until(order.id, known)
+            assert until is None or until.utcoffset() is not None
+            assert provider.cancellable_until(order.id, known) == until
+
     def test_one_form_stands_for_all_spellings(self) -> None:
         provider = self.case.provider
         for order in self.case.orders:
