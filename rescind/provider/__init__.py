@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Token,
         WithLogin,
     )
+    from rescind.provider.lists import ReadsByList
     from rescind.provider.outcomes import (
         UNKNOWN,
         BatchRefused,
@@ -62,6 +63,7 @@ _HOME = {
     "facts": ("Fact", "assumed", "documented", "seen"),
     "http_messages": ("Reply", "Request", "form_request", "json_request"),
     "interface": ("INTERFACE_VERSION", "Params", "Provider", "Token", "WithLogin"),
+    "lists": ("ReadsByList",),
     "outcomes": (
         *("UNKNOWN", "BatchRefused", "Finding", "Findings", "Held", "Order"),
         *("Outcome", "Parsed", "Reason", "TokenRefused", "UnreadableReplyError"),
@@ -88,6 +90,7 @@ __all__ = [
     "Parsed",
     "Policy",
     "Provider",
+    "ReadsByList",
     "Reason",
     "Reply",
     "Request",

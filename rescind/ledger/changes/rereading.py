@@ -60,8 +60,7 @@ def ask_for_readings(
 
 
 def _is_held(row: Row[Any], now: int) -> bool:
-    """Whether a worker may be calling for it. Rows that were inserted as claimed are
-    known by their state alone."""
+    """Whether a worker may be calling for it."""
     in_lease = row.reread is not None and bool(row.due_at > now)
     return row.state == State.SENDING or in_lease
 

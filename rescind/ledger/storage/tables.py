@@ -153,8 +153,8 @@ class Cancellation(SQLModel, table=True):
     updated_at: int = Field(sa_column=_time(null=False))
     finished_at: int | None = Field(default=None, sa_column=_time())
     reread: int | None = Field(default=None, sa_column=_time())
-    """While a worker holds it: when a further reading was asked for, or 0 if none was.
-    ``None`` if no worker has held it since the last change."""
+    """When a further reading was asked for, while a worker held it. 0 while a worker
+    reads it and none was asked for; ``None`` if no worker reads it."""
     version: int = Field(sa_column=_time(null=False))
 
 
