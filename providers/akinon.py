@@ -36,7 +36,6 @@ from providers.akinon_params import SEALED_PARAMS, AkinonParams, canonical
 from providers.akinon_replies import fault_of, refusal_of, said_by, shown_by
 from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away, turned_away_login
-from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import Params, Token, WithLogin
 from rescind.provider.outcomes import (
@@ -124,7 +123,7 @@ class Akinon(WithLogin[AkinonAccount]):
     panel: ClassVar[str] = PANEL
     advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
-    facts: ClassVar[tuple[Fact, ...]] = FACTS
+    facts = FACTS
     account_model: ClassVar[type[Account]] = AkinonAccount
     params_model: ClassVar[type[Params]] = AkinonParams
     sealed_params: ClassVar[frozenset[str]] = SEALED_PARAMS

@@ -40,7 +40,6 @@ from providers.dukkango_replies import (
 )
 from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away, turned_away_login
-from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import Params, Token, WithLogin
 from rescind.provider.outcomes import (
@@ -142,7 +141,7 @@ class Dukkango(WithLogin[DukkangoAccount]):
     panel: ClassVar[str] = PANEL
     advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
-    facts: ClassVar[tuple[Fact, ...]] = FACTS
+    facts = FACTS
     account_model: ClassVar[type[Account]] = DukkangoAccount
     params_model: ClassVar[type[Params]] = DukkangoParams
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(UUID)

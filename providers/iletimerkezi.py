@@ -34,7 +34,6 @@ from providers.iletimerkezi_advice import ADVICE, PANEL
 from providers.iletimerkezi_facts import FACTS
 from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away
-from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import PROBE, Provider
 from rescind.provider.outcomes import (
@@ -121,7 +120,7 @@ class IletiMerkezi(Provider[IletiMerkeziAccount]):
     panel: ClassVar[str] = PANEL
     advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
-    facts: ClassVar[tuple[Fact, ...]] = FACTS
+    facts = FACTS
     account_model: ClassVar[type[Account]] = IletiMerkeziAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,20}")
     order_form: ClassVar[str] = "the orderId that send-sms returned: 1 to 20 digits"

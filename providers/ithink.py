@@ -49,7 +49,6 @@ from providers.ithink_replies import (
 )
 from rescind.provider.account import LOOPBACK, Account
 from rescind.provider.error_pages import turned_away
-from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request, json_request
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import (
@@ -119,7 +118,7 @@ class IThink(Provider[IThinkAccount]):
     panel: ClassVar[str] = PANEL
     advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
-    facts: ClassVar[tuple[Fact, ...]] = FACTS
+    facts = FACTS
     account_model: ClassVar[type[Account]] = IThinkAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9A-Za-z-]{4,40}")
     order_form: ClassVar[str] = (

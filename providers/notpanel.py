@@ -51,7 +51,6 @@ from providers.notpanel_words import (
 )
 from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away
-from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import (
@@ -105,7 +104,7 @@ class NotPanel(Provider[NotPanelAccount]):
     panel: ClassVar[str] = PANEL
     advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
-    facts: ClassVar[tuple[Fact, ...]] = FACTS
+    facts = FACTS
     account_model: ClassVar[type[Account]] = NotPanelAccount
     order_pattern: ClassVar[re.Pattern[str]] = ID
     order_form: ClassVar[str] = (

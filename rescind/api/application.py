@@ -39,6 +39,7 @@ from rescind.api.request_context import RequestContext
 from rescind.config.access_tokens import ENTRY_RATE, rate_of
 from rescind.dashboard.routes import router as dashboard
 from rescind.intake.submissions import Taken, take_in
+from rescind.ledger.changes.submission_actions import SubmissionActions
 
 THREADS = 12
 """Reading requests at once: fewer than the ledger's connections, to leave one for
@@ -62,7 +63,7 @@ def create_app(context: ApiContext) -> FastAPI:
     app.state.entry_rates = EntryRates(
         rate_of(context.settings.api_entry_rate, ENTRY_RATE)
     )
-    app.state.intake = Intake(partial(_take_in, context))
+    app.state.intake = Intake(partial(_take_in, context, SubmissionActions()))
     app.state.event_intake = event_routes.EventIntake()
     app.state.budgets = Budgets()
     app.state.alive = health.CachedCheck(health.alive, health.redis_unreachable)
@@ -92,11 +93,15 @@ def create_app(context: ApiContext) -> FastAPI:
 
 
 def _take_in(
-    context: ApiContext, entries: Entries, traces: Traces, actors: Actors
+    context: ApiContext,
+    listed: SubmissionActions,
+    entries: Entries,
+    traces: Traces,
+    actors: Actors,
 ) -> list[Taken]:
     known = (context.ledger(), context.accounts, context.seal)
     more = (datetime.now(UTC), context.callbacks, traces)
-    return take_in(*known, entries, *more, by=actors)
+    return take_in(*known, entries, *more, by=actors, listed=listed)
 
 
 @asynccontextmanager

@@ -78,8 +78,17 @@ COMMON: dict[str, Schema] = {
 """All fields but ``provider``, ``order`` and ``params``, which providers define."""
 
 
+def _params(provider: Provider[Any]) -> tuple[Schema, dict[str, Schema]]:
+    """The schema of a provider's params, and those that it refers to, by name."""
+    own = f"{provider.name.capitalize()}Params"
+    template = REFERENCE.replace("{model}", own + "{model}")
+    schema = provider.params_model.model_json_schema(ref_template=template)
+    more = schema.pop("$defs", {})
+    return schema, {f"{own}{name}": one for name, one in more.items()}
+
+
 def _entry(provider: Provider[Any]) -> Schema:
-    params = provider.params_model.model_json_schema(ref_template=REFERENCE)
+    params, _ = _params(provider)
     own: dict[str, Schema] = {
         "provider": {"type": "string", "const": provider.name},
         "order": {
@@ -123,6 +132,8 @@ def _entries() -> dict[str, Schema]:
         "required": ["cancellations"],
         "additionalProperties": False,
     }
+    for one in PROVIDERS:
+        found |= _params(one)[1]
     return found
 
 

@@ -16,16 +16,20 @@ class Action(Document):
     id: str
     at: Moment
     by: Annotated[str, Field(description="Who asked for it, such as `token:ann`.")]
-    action: Annotated[str, Field(description="Such as `hold`, `retry` or `resend`.")]
+    action: Annotated[str, Field(description="Such as `submit`, `hold` or `retry`.")]
     lane: Annotated[str | None, Field(description="If it concerns a single lane.")]
     target: Annotated[
         str | None, Field(description="A cancellation's id, or a schedule's name.")
     ]
     number: Annotated[
         Count | None,
-        Field(description="How many cancellations or notifications it changed."),
+        Field(description="How many cancellations or notifications it concerns."),
     ]
     detail: str | None
+    until: Annotated[
+        Moment | None,
+        Field(description="For `submit`: when the last of these was submitted."),
+    ]
 
 
 class Actions(Document):

@@ -43,6 +43,8 @@ class Wanted:
     account: str | None = None
     group: str | None = None
     reason: str | None = None
+    by: str | None = None
+    """The actor who submitted it."""
     since: int | None = None
     """The first ms of the period, of the time by which the list is sorted."""
     until: int | None = None
@@ -57,6 +59,7 @@ class Wanted:
             "account": self.account,
             "group_name": self.group,
             "reason": self.reason,
+            "submitted_by": self.by,
         }
         found: dict[str, Sequence[str]] = {
             name: [value] for name, value in given.items() if value is not None
@@ -121,7 +124,7 @@ def _by_id(
 ) -> list[Range]:
     if wanted.group is not None:
         return _of_group(connection, wanted, states, period)
-    if wanted.within.unlimited and not wanted.rest("reason"):
+    if wanted.within.unlimited and not wanted.rest("reason", "submitted_by"):
         return [Range(period, rest=wanted.rest())]
     found = lanes_in(connection, LISTED, MOST_LANES + 1)
     if len(found) > MOST_LANES:

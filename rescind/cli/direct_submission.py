@@ -15,6 +15,7 @@ from rescind.errors.exit_statuses import DONE, WRONG
 from rescind.intake.files.file_rows import Row
 from rescind.intake.repeats import remark
 from rescind.intake.submissions import MOST, Receipt, take_in
+from rescind.ledger.changes.submission_actions import SubmissionActions
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Submission:
         # The command prints refused entries, so no callback is sent for them.
         self.callbacks = replace(settings().callbacks, of_refused=False)
         self.by = command_actor()
+        self.listed = SubmissionActions()
         self.result = Submitted()
 
     def run(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -74,9 +76,8 @@ class Submission:
         readable = [row for row in chunk if row.wrong is None]
         entries = [row.entry for row in readable]
         known = (self.engine, self.accounts, self.seal)
-        taken = take_in(
-            *known, entries, utc_now(), callbacks=self.callbacks, by=self.by
-        )
+        more = (utc_now(), self.callbacks)
+        taken = take_in(*known, entries, *more, by=self.by, listed=self.listed)
         wrong = {row.line: row.wrong for row in chunk if row.wrong is not None}
         self.result.unread += len(wrong)
         for row, one in zip(readable, taken, strict=True):

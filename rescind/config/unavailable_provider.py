@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import ClassVar, Never
 
 from rescind.provider.account import Account
@@ -16,6 +17,8 @@ from rescind.provider.interface import INTERFACE_VERSION, Provider
 from rescind.provider.outcomes import Order
 from rescind.provider.policy import Policy, seconds
 
+LONG = timedelta(days=3)
+
 
 class UnavailableProvider(Provider[Account]):
     """Has a policy, as every lane does, and refuses to build or to read a call."""
@@ -23,7 +26,14 @@ class UnavailableProvider(Provider[Account]):
     interface_version: ClassVar[int] = INTERFACE_VERSION
     name: ClassVar[str] = "unavailable"
     policy: ClassVar[Policy] = Policy(
-        resend_delays=seconds(60), poll_delays=seconds(60), verify_delays=seconds(60)
+        resend_delays=seconds(60),
+        poll_delays=seconds(60),
+        verify_delays=seconds(60),
+        # Nobody reads its orders, so only the general limit ends them: a package that
+        # is broken for a night must not leave them unresolved.
+        poll_for=LONG,
+        verify_for=LONG,
+        give_up_after=LONG,
     )
     account_model: ClassVar[type[Account]] = Account
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?!)")

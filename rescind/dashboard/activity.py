@@ -1,4 +1,4 @@
-"""The page that lists what operators did."""
+"""The page that lists who did what."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
+from rescind.dashboard.list_links import list_path
 from rescind.dashboard.page_guard import DashboardRoute, Reader, TheDashboard
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _, ngettext
+from rescind.ledger.changes.operator_actions import Action
 from rescind.ledger.reading.action_listing import actions_before, as_action
+from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
 PAGE = 50
+A_MINUTE = 60_000
+"""Milliseconds; a shorter time is shown as one."""
 
 router = APIRouter(route_class=DashboardRoute)
 
@@ -23,7 +28,7 @@ router = APIRouter(route_class=DashboardRoute)
 def activity(
     request: Request, dashboard: TheDashboard, who: Reader, before: str = ""
 ) -> Response:
-    """Who held, resumed, retried or resent, the newest first."""
+    """Who submitted, held, resumed, retried or resent, the newest first."""
     del who
     with reading(dashboard.engine) as connection:
         rows = actions_before(connection, PAGE + 1, storable(before) or None)
@@ -36,11 +41,30 @@ def activity(
 
 
 def _shown(row: Row[Any]) -> dict[str, Any]:
-    return {**as_action(row), "did": _did(row.action, row.number or 0)}
+    return {
+        **as_action(row),
+        "did": _did(row.action, row.number or 0),
+        "lasted": row.until is not None and row.until - row.at >= A_MINUTE,
+        "list": _submitted(row),
+    }
+
+
+def _submitted(row: Row[Any]) -> str | None:
+    """The address of what the entry counts; ``None`` if it is not a list."""
+    if row.action != Action.SUBMIT or row.target is not None:
+        return None
+    fields = {"provider": row.provider, "account": row.account, "group": row.detail}
+    known = {name: value for name, value in fields.items() if value is not None}
+    # Both times are of acceptance, and the list ends before ``until``.
+    period = {"since": stamp(row.at) or "", "until": stamp(row.until + 1) or ""}
+    return list_path(by=row.by, **known, **period)
 
 
 def _did(action: str, number: int) -> str:
     """The action in words; a later version's action as it is."""
+    submitted = ngettext(
+        "submitted %(num)s cancellation", "submitted %(num)s cancellations", number
+    )
     retried = ngettext(
         "retried %(num)s cancellation", "retried %(num)s cancellations", number
     )
@@ -51,6 +75,7 @@ def _did(action: str, number: int) -> str:
         "resent %(num)s notification", "resent %(num)s notifications", number
     )
     words = {
+        "submit": submitted,
         "hold": _("held the lane"),
         "resume": _("resumed the lane"),
         "retry": retried,

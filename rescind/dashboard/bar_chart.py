@@ -6,15 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rescind.dashboard.plot import HEIGHT, LEAST, LEFT, TOP, Bar
 from rescind.ledger.states import State
 
+LEFT, TOP, HEIGHT = 46, 8, 150
+LEAST = 2.0
+"""The least height of a part of a bar, so that one failure among thousands shows."""
 WIDTH = 674
 """The width of all bars together."""
 GAP = 0.28
 """The part of a bar's place that stays empty."""
 LABELS = 10
 """Bars that have a time below them, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The part of a bar for one state."""
+
+    state: State
+    x: float
+    y: float
+    height: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ def chart_of(
 ) -> Chart:
     """The chart of these parts; ``states`` are stacked from bottom to top."""
     place = WIDTH / len(parts)
-    top = _round_up(max(sum(counts.values()) for _, counts in parts))
+    top = round_up(max(sum(counts.values()) for _, counts in parts))
     every = -(-len(parts) // LABELS)
     columns = [
         Column(
@@ -56,19 +68,24 @@ def chart_of(
             round(LEFT + at * place, 2),
             round(place, 2),
             {s: counts[s] for s in states if counts.get(s)},
-            _bars(counts, states, LEFT + (at + GAP / 2) * place, top),
+            bars_of(counts, states, LEFT + (at + GAP / 2) * place, top),
             at % every == every - 1,
         )
         for at, (start, counts) in enumerate(parts)
     ]
+    return Chart(columns, round(place * (1 - GAP), 2), ticks_of(top))
+
+
+def ticks_of(top: int) -> list[tuple[float, int]]:
+    """The places of the scale's lines, each with its number."""
     values = (0, top // 2, top)
-    ticks = [(round(TOP + HEIGHT - v * HEIGHT / top, 2), v) for v in values]
-    return Chart(columns, round(place * (1 - GAP), 2), ticks)
+    return [(round(TOP + HEIGHT - v * HEIGHT / top, 2), v) for v in values]
 
 
-def _bars(
+def bars_of(
     counts: Mapping[State, int], states: Sequence[State], x: float, top: int
 ) -> list[Bar]:
+    """The parts of one bar at ``x``, from bottom to top."""
     foot, found = float(TOP + HEIGHT), []
     for state in states:
         if number := counts.get(state, 0):
@@ -78,7 +95,7 @@ def _bars(
     return found
 
 
-def _round_up(value: int) -> int:
+def round_up(value: int) -> int:
     """The next of 4, 10, 20, 40, 100, …, so that half of it is a whole number."""
     size = 1
     while True:

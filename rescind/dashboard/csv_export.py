@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from rescind.dashboard.export_columns import COLUMNS, headings, plain_value
 from rescind.dashboard.list_pages import read_page
 from rescind.dashboard.listing_filter import Listing, ListingInQuery
 from rescind.dashboard.page_context import Dashboard
@@ -28,13 +29,6 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.translation import _
 from rescind.ledger.storage.transactions import reading
 
-COLUMNS = (
-    *("id", "provider", "account", "order", "key", "group", "state", "reason"),
-    *("provider_code", "provider_message", "attempts", "polls", "not_before"),
-    *("cancel_before", "due_at", "created_at", "updated_at", "finished_at"),
-    *("params", "metadata"),
-)
-"""The record's fields: the header of the file."""
 AT_ONCE = 500
 """Rows of one transaction."""
 MOST = 4
@@ -56,15 +50,35 @@ async def export(
 ) -> Response:
     """All that match, in the order of the list; times are ISO 8601 in UTC."""
     del who
-    if _running(request) >= MOST:
-        why = _("Other exports are running: try again in a minute.")
-        raise RefusedError(why, 503)
+    check_room(request)
     name = f"cancellations-{dashboard.now():%Y%m%dT%H%M%SZ}.csv"
     return StreamingResponse(
         _stream(request, dashboard, wanted),
         media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers=attached(name),
     )
+
+
+def attached(name: str) -> dict[str, str]:
+    """The headers of a file that the browser saves under this name."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def check_room(request: Request) -> None:
+    """Raise ``RefusedError`` if as many exports run as may."""
+    if _running(request) >= MOST:
+        why = _("Other exports are running: try again in a minute.")
+        raise RefusedError(why, 503)
+
+
+@contextmanager
+def one_export(request: Request) -> Iterator[None]:
+    """Count an export while it runs."""
+    request.app.state.exports = _running(request) + 1
+    try:
+        yield
+    finally:
+        request.app.state.exports = _running(request) - 1
 
 
 def _running(request: Request) -> int:
@@ -74,9 +88,8 @@ def _running(request: Request) -> int:
 async def _stream(
     request: Request, dashboard: Dashboard, wanted: Listing
 ) -> AsyncIterator[str]:
-    request.app.state.exports = _running(request) + 1
-    try:
-        yield BOM + as_csv([COLUMNS])
+    with one_export(request):
+        yield BOM + as_csv([headings(list(COLUMNS), COLUMNS)])
         after: str | None = ""
         while after is not None:
             if dashboard.context.stopping.is_set():
@@ -84,8 +97,6 @@ async def _stream(
                 raise ConnectionAbortedError("the server stops during an export")
             text, after = await to_thread.run_sync(_page, dashboard, wanted, after)
             yield text
-    finally:
-        request.app.state.exports = _running(request) - 1
 
 
 def _page(dashboard: Dashboard, wanted: Listing, after: str) -> tuple[str, str | None]:
@@ -101,11 +112,8 @@ def cells(record: dict[str, Any]) -> list[str]:
 
 def cell(value: object) -> str:
     """The text of a cell, which no spreadsheet program runs as a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False) if value else ""
-    text = str(value)
+    plain = plain_value(value)
+    text = "" if plain is None else str(plain)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

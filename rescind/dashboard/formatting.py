@@ -76,6 +76,15 @@ def at(value: datetime | int | str | None) -> Markup:
     )
 
 
+def moment(text: str) -> Markup | str:
+    """As ``at`` for a time that somebody wrote; any other text as it is."""
+    try:
+        found = datetime.fromisoformat(text)
+        return text if found.tzinfo is None else at(found)
+    except (ValueError, OverflowError):
+        return text
+
+
 def age(value: datetime | int | str | None, now: datetime) -> Markup:
     """How long ago a time was; the page's script keeps it up to date."""
     if value is None:
@@ -97,9 +106,17 @@ def plain(value: object) -> str:
     return gettext(str(value).replace("_", " "))
 
 
-def known(text: object) -> str:
-    """A sentence of ours in the reader's language; another's as it is."""
-    return gettext(str(text))
+def actor(by: object) -> str:
+    """An actor of ``rescind.config.actors`` in words; another text as it is."""
+    kind, colon, name = str(by).partition(":")
+    words = {
+        "token": _("%(name)s (access token)"),
+        "oidc": "%(name)s",
+        "cli": _("%(name)s (command line)"),
+        "schedule": _("schedule %(name)s"),
+        "celery": _("a program on %(name)s"),
+    }
+    return words[kind] % {"name": name} if colon and kind in words else str(by)
 
 
 def mark(state: str) -> str:

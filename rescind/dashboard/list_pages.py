@@ -15,7 +15,7 @@ from rescind.dashboard.listing_filter import Listing
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.reading.search import search
-from rescind.ledger.states import RETRYABLE
+from rescind.ledger.states import RETRYABLE, State
 from rescind.provider.text import storable
 
 PAGE = 50
@@ -36,8 +36,18 @@ class Listed:
         return " ".join(filter(None, [headline(*known[2:]), advice(*known)]))
 
     @property
+    def ours(self) -> bool:
+        return is_ours(self.record)
+
+    @property
     def retryable(self) -> bool:
         return may_be_retried(self.record)
+
+
+def is_ours(record: dict[str, Any]) -> bool:
+    """Whether its message is a sentence of Rescind's: no provider was ever asked."""
+    refused: bool = record["key"].startswith(REFUSED_KEY)
+    return refused or (record["state"] == State.EXPIRED and not record["attempts"])
 
 
 def may_be_retried(record: dict[str, Any]) -> bool:

@@ -1,8 +1,7 @@
 """The filter of a list of cancellations, as addresses and forms write it.
 
 The same fields have the same meaning on every page: ``state`` (may be given several
-times), ``provider``, ``account``, ``group``, ``reason``, ``since``, ``until``, ``q``
-and ``sort``. ``list_links.list_path`` makes links to lists.
+times), and those of ``NAMES``. ``list_links.list_path`` makes links to lists.
 """
 
 from __future__ import annotations
@@ -10,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Request
+from starlette.datastructures import ImmutableMultiDict
 
 from providers.registry import BY_NAME
 from rescind.browse.browse_ranges import BY_STATE, Wanted
@@ -22,8 +22,10 @@ from rescind.dashboard.list_links import LIST
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
 from rescind.dashboard.periods import ALWAYS, Period, period_of
+from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
+from rescind.intake.values import provider_in_any_case
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.states import State
 from rescind.operations.known_providers import check_known
@@ -31,6 +33,12 @@ from rescind.provider.outcomes import InvalidRequestError, Reason
 from rescind.provider.text import storable
 from rescind.telemetry.collector import ENDS
 
+NAMES = (
+    *("provider", "account", "group", "reason", "by", "since", "until"),
+    *("q", "sort"),
+)
+"""The fields that are given once; ``state`` may come often."""
+MultiDict = ImmutableMultiDict[str, Any]
 LONGEST = 500
 """Characters in a search text; ``provider/account/key`` is the longest kind."""
 
@@ -44,6 +52,7 @@ class Listing:
     account: str = ""
     group: str = ""
     reason: str = ""
+    by: str = ""
     q: str = ""
     sort: Sort = Sort.NEWEST
     period: Period = ALWAYS
@@ -57,6 +66,7 @@ class Listing:
             account=self.account or None,
             group=self.group or None,
             reason=self.reason or None,
+            by=self.by or None,
             since=self.period.first,
             until=self.period.end,
             within=EVERYTHING if self.within.unlimited else self.within,
@@ -71,6 +81,7 @@ class Listing:
             ("account", self.account),
             ("group", self.group),
             ("reason", self.reason),
+            ("by", self.by),
             ("since", self.period.since),
             ("until", self.period.until),
             ("q", self.q),
@@ -118,6 +129,7 @@ def listing_of(
     account: str = "",
     group: str = "",
     reason: str = "",
+    by: str = "",
     since: str = "",
     until: str = "",
     q: str = "",
@@ -137,10 +149,11 @@ def listing_of(
     _check_order(order, asked)
     return Listing(
         states=tuple(s for s in State if s in asked),
-        provider=storable(provider),
+        provider=str(provider_in_any_case(storable(provider))),
         account=storable(account),
         group=storable(group),
         reason=_one_of(reason, list(Reason), _("reason")),
+        by=storable(by),
         q=words,
         sort=order,
         period=period_of(since, until, now),
@@ -164,32 +177,27 @@ def _check_order(order: Sort, asked: Sequence[State]) -> None:
         raise RefusedError(why, 422)
 
 
-def listing_in_query(
-    request: Request,
-    who: LimitedReader,
-    state: Annotated[list[str], Query()] = [],  # noqa: B006  (FastAPI copies it)
-    provider: str = "",
-    account: str = "",
-    group: str = "",
-    reason: str = "",
-    since: str = "",
-    until: str = "",
-    q: str = "",
-    sort: str = "",
-) -> Listing:
-    """A dependency: the filter in the address; raises ``RefusedError``."""
+def read_listing(request: Request, who: Session, given: MultiDict) -> Listing:
+    """The filter in the fields of an address or a form; raises ``RefusedError``."""
     dashboard = dashboard_of(request)
     now = local_now(request, dashboard.now())
-    named = (provider, account, group, reason, since, until, q, sort)
-    check_provider(dashboard, provider)
-    return listing_of(now, who.limits, state, *named)
+    named = {name: str(given.get(name, "")) for name in NAMES}
+    states = [*map(str, given.getlist("state"))]
+    listing = listing_of(now, who.limits, states, **named)
+    check_provider(dashboard, listing.provider)
+    return listing
+
+
+def listing_in_query(request: Request, who: LimitedReader) -> Listing:
+    """A dependency: the filter in the address; raises ``RefusedError``."""
+    return read_listing(request, who, request.query_params)
 
 
 def check_provider(dashboard: Dashboard, asked: str) -> None:
     """Raises ``RefusedError`` for a provider that is not installed and has no rows."""
     try:
         if asked:
-            check_known(dashboard.engine, storable(asked))
+            check_known(dashboard.engine, asked)
     except InvalidRequestError:
         _one_of(asked, sorted(BY_NAME), _("provider"))
 

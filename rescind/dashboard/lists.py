@@ -18,6 +18,7 @@ from rescind.dashboard.page_guard import (
     TheDashboard,
 )
 from rescind.dashboard.periods import presets
+from rescind.dashboard.reason_phrases import reasons_by_state
 from rescind.dashboard.rendering import page
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
@@ -25,7 +26,6 @@ from rescind.ledger.reading.groups import COUNTED, groups_from, standing
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.operations.known_providers import known_providers
-from rescind.provider.outcomes import Reason
 from rescind.provider.text import storable
 
 GROUPS = 50
@@ -59,7 +59,7 @@ def cancellations(
         short=0 < len(wanted.q) < LEAST,
         states=list(State),
         providers=sorted({*providers, *filter(None, [wanted.provider])}),
-        reasons=list(Reason),
+        reasons=reasons_by_state(),
         orders=orders(),
         presets=presets(),
         zone=local_now(request, dashboard.now()).tzinfo,

@@ -165,6 +165,6 @@ class OpenIdClient:
             raise OpenIdError(
                 _(
                     "The sign-in provider cannot be reached, or its configuration"
-                    " cannot be read: try again later, or sign in with a token."
+                    " cannot be read: try again later, or use an access token."
                 )
             ) from None

@@ -81,7 +81,9 @@ def come_back(
 
 def _client(dashboard: Dashboard) -> OpenIdClient:
     if dashboard.openid is None:
-        raise RefusedError(_("No sign-in provider is set: sign in with a token."), 404)
+        raise RefusedError(
+            _("There is no company sign-in here: use an access token."), 404
+        )
     return dashboard.openid
 
 

@@ -10,6 +10,10 @@ from sqlalchemy import Row
 
 from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.bulk.order_actions import actions_on
+from rescind.dashboard.bulk.retry_action import refuses_again
+from rescind.dashboard.formatting import actor
+from rescind.dashboard.known_sentences import known
+from rescind.dashboard.list_pages import is_ours
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -71,16 +75,16 @@ def _why_it_waits(dashboard: Dashboard, row: Row[Any]) -> str | None:
     """Why its lane sends nothing now, if it waits for that."""
     if State(row.state) in FINAL:
         return None
-    known, now = (dashboard.engine, dashboard.accounts), dashboard.now()
-    lane = actions.lane(*known, (row.provider, row.account), now, most=1)
+    where, now = (dashboard.engine, dashboard.accounts), dashboard.now()
+    lane = actions.lane(*where, (row.provider, row.account), now, most=1)
     status, why = lane.status(now)
     if status == "open":
         return None
     if lane.held_by is not None:
         said = _("Its lane %(lane)s is held by %(actor)s: no call is made.")
-        return said % {"lane": lane.name, "actor": lane.held_by}
+        return said % {"lane": lane.name, "actor": actor(lane.held_by)}
     said = _("Its lane %(lane)s makes no calls now: %(why)s")
-    return said % {"lane": lane.name, "why": why or status}
+    return said % {"lane": lane.name, "why": known(why or status)}
 
 
 def _content(
@@ -92,6 +96,8 @@ def _content(
         "record": record,
         "story": story(steps),
         "headline": headline(reason, attempts, _last_detail(steps)),
+        "ours": is_ours(record),
+        "refused_again": refuses_again(record["state"]),
         "advice": advice(record["provider"], record["state"], reason, attempts),
         "told": bool(row.callback_url or row.callback_task),
     }

@@ -6,17 +6,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from rescind.dashboard.board_cache import board_cache_of
+from rescind.dashboard.bulk.lane_action import lane_notice
 from rescind.dashboard.list_links import LIST
 from rescind.dashboard.page_guard import DashboardRoute, LimitedReader
 from rescind.dashboard.rendering import page
-from rescind.dashboard.translation import N_, _
 
 router = APIRouter(route_class=DashboardRoute)
-
-DONE = {
-    "held": N_("%(lane)s is held: nothing is sent on it until somebody resumes it."),
-    "resumed": N_("%(lane)s is resumed: it is tried again now."),
-}
 
 
 @router.get("/")
@@ -28,8 +23,5 @@ def overview(
         return RedirectResponse(LIST, 303)
     # Read now: an operator who has just held a lane looks for the result.
     board = board_cache_of(request).board(older=False)
-    said = DONE.get(done)
-    # Only for lanes that exist: a crafted link must not put words on this page.
-    known = lane in {one.name for one in board.lanes}
-    notice = _(said, lane=lane) if said and known else None
+    notice = lane_notice(done, lane, {one.name for one in board.lanes})
     return page(request, "overview.html", board=board, notice=notice)

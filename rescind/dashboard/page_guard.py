@@ -181,8 +181,7 @@ def without_limits(who: Session) -> Session:
 def check_scope(who: Session, scope: Scope) -> None:
     """Raise ``RefusedError`` if the session's token lacks the scope."""
     if not who.may(scope):
-        why = _("%(name)s lacks the scope %(scope)s.", name=who.name, scope=scope)
-        raise RefusedError(why)
+        raise RefusedError(who.lacks(scope))
 
 
 def check_form(request: Request, who: Session, form_key: str, scope: Scope) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rescind.dashboard.bar_chart import LEFT, Bar, bars_of, round_up, ticks_of
 from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms, moment
@@ -19,9 +20,7 @@ ORDER = (
 )
 """The states in a bar, from bottom to top."""
 HOURS = 24
-LEFT, TOP, HEIGHT, STEP, WIDTH = 46, 8, 150, 28, 20
-LEAST = 2.0
-"""The least height of a part of a bar, so that one failure among thousands shows."""
+STEP = 28
 HOUR_MS = 3_600_000
 
 
@@ -41,16 +40,6 @@ class Hour:
     @property
     def total(self) -> int:
         return sum(self.counts.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """The part of an hour's bar for one state, in SVG units."""
-
-    state: State
-    x: float
-    y: float
-    height: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +66,14 @@ def plot_of(counts: Iterable[Flow], now: datetime) -> Plot:
     """The plot of the last 24 hours, including the current one."""
     listed = [one for one in counts if one.state in ORDER]
     hours = _hours(listed, now)
-    top = _round_up(max(hour.total for hour in hours))
+    top = round_up(max(hour.total for hour in hours))
     return Plot(
         hours=hours,
-        bars=[(hour, _bars(hour, at, top)) for at, hour in enumerate(hours)],
-        ticks=[(_y(value, top), value) for value in _ticks(top)],
+        bars=[
+            (hour, bars_of(hour.counts, ORDER, LEFT + at * STEP, top))
+            for at, hour in enumerate(hours)
+        ],
+        ticks=ticks_of(top),
         totals={s: sum(hour.counts[s] for hour in hours) for s in ORDER},
         reasons=_reasons(listed, hours[0].start),
     )
@@ -113,31 +105,3 @@ def _reasons(listed: Iterable[Flow], first: datetime) -> list[tuple[State, str, 
             sums[key] = sums.get(key, 0) + one.count
     found = [(state, reason, n) for (state, reason), n in sums.items() if n]
     return sorted(found, key=lambda one: (ORDER.index(one[0]), -one[2], one[1]))
-
-
-def _bars(hour: Hour, at: int, top: int) -> list[Bar]:
-    x, foot, found = LEFT + at * STEP, float(TOP + HEIGHT), []
-    for state in ORDER:
-        if hour.counts[state]:
-            height = max(LEAST, hour.counts[state] * HEIGHT / top)
-            foot -= height
-            found.append(Bar(state, x, round(foot, 2), round(height, 2)))
-    return found
-
-
-def _y(value: int, top: int) -> float:
-    return round(TOP + HEIGHT - value * HEIGHT / top, 2)
-
-
-def _round_up(value: int) -> int:
-    """The next of 4, 10, 20, 40, 100, …, so that half of it is a whole number."""
-    size = 1
-    while True:
-        for step in (4, 10, 20):
-            if value <= step * size:
-                return step * size
-        size *= 10
-
-
-def _ticks(top: int) -> list[int]:
-    return [0, top // 2, top]

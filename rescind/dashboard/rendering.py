@@ -13,7 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from rescind.dashboard import formatting, translation
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.list_links import list_path
+from rescind.dashboard.reason_phrases import because, outcome
 from rescind.dashboard.static_files import version
 from rescind.ledger.states import RETRYABLE
 
@@ -45,11 +47,15 @@ templates.filters |= {
     "plain": _spoken(formatting.plain),
     "shown": formatting.shown,
     "mark": formatting.mark,
-    "known": _spoken(formatting.known),
+    "moment": formatting.moment,
+    "known": _spoken(known),
+    "actor": _spoken(formatting.actor),
     "rate": _spoken(formatting.rate),
 }
 templates.globals |= {
     "age": formatting.age,
+    "because": because,
+    "outcome": outcome,
     "number_of": formatting.number_of,
     "units": formatting.units,
     "static_version": version(),
@@ -75,6 +81,7 @@ def page(
         session=session,
         operates=session is not None and session.operates,
         submits=session is not None and session.submits,
+        unlimited=session is None or session.limits.unlimited,
         here=request.url.path,
         back_here=_address(request),
         **values,

@@ -20,6 +20,7 @@ from rescind.dashboard import (
     statistics_page,
     undelivered,
     unknown_words_page,
+    workbook_export,
     workers_page,
 )
 from rescind.dashboard.bulk import lane_actions, order_actions
@@ -28,6 +29,7 @@ from rescind.dashboard.submission import file_pages, submit_page
 router = APIRouter()
 for part in (
     csv_export,
+    workbook_export,
     overview,
     lists,
     order_page,

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
-from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.list_pages import first_matches
-from rescind.dashboard.listing_filter import Listing, check_provider, listing_of
-from rescind.dashboard.page_context import Dashboard, dashboard_of
+from rescind.dashboard.listing_filter import Listing, read_listing
+from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
-from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.reading.limited import sees
@@ -68,36 +67,18 @@ class Selection:
         return not self.shown_at or at <= self.shown_at
 
 
-def selection(
-    request: Request,
-    who: LimitedReader,
-    id: Texts = [],  # noqa: A002, B006  (FastAPI copies it)
-    every: Text = "",
-    shown_at: Text = "",
-    state: Texts = [],  # noqa: B006
-    provider: Text = "",
-    account: Text = "",
-    group: Text = "",
-    reason: Text = "",
-    since: Text = "",
-    until: Text = "",
-    q: Text = "",
-    sort: Text = "",
-) -> Selection:
+async def selection(request: Request, who: LimitedReader) -> Selection:
     """A dependency: the form's selection; raises ``RefusedError``."""
-    if every:
-        named = (provider, account, group, reason, since, until, q, sort)
-        dashboard, within = dashboard_of(request), who.limits
-        now = local_now(request, dashboard.now())
-        check_provider(dashboard, provider)
-        listing = listing_of(now, within, state, *named)
-        return Selection((), listing, shown_at, within)
-    if len(id) > TICKED:
+    form = await request.form()
+    if form.get("every"):
+        listing = await run_in_threadpool(read_listing, request, who, form)
+        return Selection((), listing, str(form.get("shown_at", "")), who.limits)
+    ids = [str(one) for one in form.getlist("id")]
+    if len(ids) > TICKED:
         raise RefusedError(
             _("At most %(most)s can be ticked at once.", most=TICKED), 422
         )
-    ids = tuple(dict.fromkeys(map(storable, id)))
-    return Selection(ids, None, "", who.limits)
+    return Selection(tuple(dict.fromkeys(map(storable, ids))), None, "", who.limits)
 
 
 TheSelection = Annotated[Selection, Depends(selection)]

@@ -56,10 +56,21 @@ class Session:
         of = user_actor if self.kind == USER else token_actor
         return of(self.name)
 
+    def lacks(self, scope: Scope) -> str:
+        """Why the session may not do what needs ``scope``."""
+        words = {
+            Scope.READ: _("%(name)s has no right to see this."),
+            Scope.SUBMIT: _("%(name)s has no right to submit orders."),
+            Scope.OPERATE: _(
+                "%(name)s has no right to retry, withdraw, hold, resume or resend."
+            ),
+        }
+        return words[scope] % {"name": self.name}
+
     def beyond_limits(self) -> str:
         """Why the session may not see a page that shows everything."""
         return _(
-            "The token %(name)s is limited to %(limits)s. This page shows more.",
+            "The access token %(name)s is limited to %(limits)s. This page shows more.",
             name=self.name,
             limits=str(self.limits),
         )

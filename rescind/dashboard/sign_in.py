@@ -44,16 +44,17 @@ def sign_in(
     check_origin(request)
     address = request.client.host if request.client else "?"
     if not dashboard.failures.test(FAILURES, address):
-        why = _("Too many wrong tokens were sent from this address: wait a minute.")
+        why = _("Too many wrong access tokens came from this address: wait a minute.")
         return _page(request, dashboard, 429, why, back)
     found = dashboard.access.token(token.strip())
     if found is None:
         dashboard.failures.hit(FAILURES, address)
-        why = _("Unknown token: it may have been removed.")
+        why = _("This access token is not known: check it, or ask for a new one.")
         return _page(request, dashboard, 401, why, back)
     if Scope.READ not in found.scopes:
         why = _(
-            "The token %(name)s may not sign in: it lacks the scope read.",
+            "You cannot sign in with the access token %(name)s: it has no right to see"
+            " the pages.",
             name=found.name,
         )
         return _page(request, dashboard, 403, why, back)

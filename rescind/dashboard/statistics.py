@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from rescind.browse.outcome_history import Counted, percentile
 from rescind.dashboard.bar_chart import Chart, chart_of
 from rescind.dashboard.plot import ORDER
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.counters import OUTCOME
-from rescind.ledger.storage.milliseconds import in_ms, moment
+from rescind.ledger.storage.milliseconds import in_ms
 
 STATES = (*ORDER, *(s for s in State if s in FINAL and s not in ORDER))
 """Final states, as the overview's plot orders them."""
@@ -34,8 +36,9 @@ PARTS: Mapping[Span, tuple[timedelta, int]] = {
     Span.WEEK: (timedelta(hours=6), 28),
     Span.MONTH: (timedelta(days=1), 30),
 }
-"""The length of a part and how many there are. Parts begin at whole times in UTC, so
-the last one has not ended yet."""
+"""The length of a part and how many there are. Parts begin at whole times of the
+reader's clock, so the last one has not ended yet, and one may be an hour longer or
+shorter than the others."""
 
 
 @dataclass(slots=True)
@@ -92,29 +95,41 @@ class Statistics:
 
     @property
     def hours(self) -> float:
-        length, number = PARTS[self.span]
-        return length.total_seconds() * number / 3600
+        whole = self.parts[-1].end.astimezone(UTC) - self.since.astimezone(UTC)
+        return whole.total_seconds() / 3600
 
 
 def first_moment(span: Span, now: datetime) -> datetime:
-    """When the first part of a period begins."""
+    """When the first part of a period begins, in the zone of ``now``."""
+    return edges(span, now)[0]
+
+
+def edges(span: Span, now: datetime) -> list[datetime]:
+    """The beginnings of the parts, and the end of the last one: whole times by the
+    clock of the zone of ``now``, also where that clock is changed."""
     length, number = PARTS[span]
-    ms = round(length.total_seconds() * 1000)
-    return moment(in_ms(now) // ms * ms) - length * (number - 1)
+    zone, steps = now.tzinfo, [length * (n + 1 - number) for n in range(number + 1)]
+    wall = now.replace(tzinfo=None, fold=0)
+    floor = wall - (wall - datetime.combine(wall, time())) % length
+    if length >= timedelta(hours=2):
+        # A day or six hours by the clock, which may be an hour longer or shorter.
+        local = ((floor + step).replace(tzinfo=zone) for step in steps)
+        return [one.astimezone(UTC).astimezone(zone) for one in local]
+    begun = now.astimezone(UTC) - (wall - floor)
+    return [(begun + step).astimezone(zone) for step in steps]
 
 
 def statistics_of(span: Span, counts: Iterable[Counted], now: datetime) -> Statistics:
-    """The statistics of the period that ends now."""
-    length, number = PARTS[span]
-    start = first_moment(span, now)
-    starts = [start + length * n for n in range(number)]
-    parts = [Part(at, at + length, Numbers()) for at in starts]
+    """The statistics of the period that ends now, in the zone of ``now``."""
+    times = edges(span, now)
+    parts = [Part(at, end, Numbers()) for at, end in pairwise(times)]
+    limits = [in_ms(at) for at in times]
     found = Statistics(span, parts, {}, Numbers(), (), Chart.empty())
     providers: dict[str, Numbers] = {}
     reasons: Counter[tuple[State, str]] = Counter()
     for one in counts:
-        place = (one.at - in_ms(start)) // round(length.total_seconds() * 1000)
-        if not 0 <= place < number:
+        place = bisect_right(limits, one.at) - 1
+        if not 0 <= place < len(parts):
             continue
         for its in (parts[place].numbers, found.whole):
             its.add(one)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from fastapi import APIRouter, Request, Response
 
 from rescind.browse.outcome_history import FOREVER, outcome_history
@@ -15,6 +17,7 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.statistics import STATES, Span, first_moment, statistics_of
+from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.storage.counters import NO_LANE, WAITS
 from rescind.ledger.storage.transactions import reading
@@ -30,7 +33,7 @@ def statistics(
     if over not in list(Span):
         listed = ", ".join(Span)
         raise RefusedError(_("The periods are %(periods)s.", periods=listed), 422)
-    span, now = Span(over), dashboard.now()
+    span, now = Span(over), local_now(request, dashboard.now())
     with reading(dashboard.engine) as connection:
         counts = outcome_history(connection, first_moment(span, now))
     return page(
@@ -42,6 +45,8 @@ def statistics(
         within=within,
         per_hour=per_hour,
         nobody=NO_LANE[0],
+        utc=UTC,
+        zone=now.tzinfo,
     )
 
 

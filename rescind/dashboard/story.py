@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from rescind.dashboard.formatting import plain, span
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.states import FINAL
 
@@ -70,8 +71,8 @@ def _why(step: Step) -> str:
     """What the step says besides its states: the call's detail, or a few words."""
     call = _call(step)
     if call:
-        return str(call.get("detail") or "")
-    return str(step["evidence"] or "")
+        return known(call.get("detail") or "")
+    return known(step["evidence"] or "")
 
 
 def _text(step: Step) -> str:

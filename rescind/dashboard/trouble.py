@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.rendering import page
 
 _NAME = re.compile(r"[a-z][a-z-]{0,40}", re.ASCII)
@@ -19,6 +20,7 @@ def trouble(request: Request, status: int, title: str, why: str) -> Response:
     The script, htmx, shows no answer with an error's status. Without a part that says
     why, the former content would stay, as if it were the answer.
     """
+    why = known(why)
     part = request.headers.get("hx-target", "")
     if request.headers.get("hx-request") and _NAME.fullmatch(part):
         said = Markup('<div id="{}"><p class="note bad" role="alert">{}</p></div>')

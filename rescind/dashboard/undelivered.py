@@ -60,6 +60,7 @@ def list_undelivered(
         rows=[as_listed(row) for row in rows[:PAGE]],
         older=None if last is None else written(last),
         notice=_notice(done),
+        most=MOST,
     )
 
 
@@ -69,10 +70,12 @@ def _notice(done: str) -> str | None:
         return None
     number = int(done)
     if not number:
-        return _("Nothing is resent: select at least one notification.")
+        return _("Nothing is resent: tick at least one notification.")
     return ngettext(
-        "%(num)s notification will be resent within seconds.",
-        "%(num)s notifications will be resent within seconds.",
+        "%(num)s notification is sent again within seconds. If it fails again, it comes"
+        " back to this list.",
+        "%(num)s notifications are sent again within seconds. Those that fail again"
+        " come back to this list.",
         number,
     )
 
@@ -86,7 +89,7 @@ def resend(
 ) -> Response:
     """Restart their attempts; the next sweep, within a second, sends them."""
     if len(id) > TICKED:
-        why = _("At most %(most)s can be selected at once.", most=TICKED)
+        why = _("At most %(most)s can be ticked at once.", most=TICKED)
         raise RefusedError(why, 422)
     now = dashboard.now()
     if every:

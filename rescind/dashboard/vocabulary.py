@@ -19,22 +19,6 @@ STATES = (
     N_("failed"),
     N_("withdrawn"),
 )
-REASONS = (
-    N_("confirmed"),
-    N_("already cancelled"),
-    N_("partial"),
-    N_("inferred"),
-    N_("not found"),
-    N_("window closed"),
-    N_("already completed"),
-    N_("not supported"),
-    N_("invalid request"),
-    N_("refused"),
-    N_("deadline passed"),
-    N_("attempts exhausted"),
-    N_("never sent"),
-    N_("unresolved"),
-)
 LANES = (N_("open"), N_("paused"), N_("held"), N_("stopped"))
 RUNS = (N_("running"), N_("submitted"))
 SENTENCES = (

@@ -239,9 +239,8 @@ class Caller:
             words=unknown_words(claimed, result, self.operation),
         )
         log_call(self.lane, call, claimed[0].trace)
-        return CallResult(
-            claimed, events_of(claimed, result, now), effect_of(result), now, call
-        )
+        events = events_of(claimed, result, now)
+        return CallResult(claimed, events, effect_of(result), now, call)
 
     def _not_made(
         self, claimed: Sequence[Claimed], event: Event, effect: Effect

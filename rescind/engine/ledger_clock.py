@@ -23,7 +23,7 @@ from rescind.provider.system_clock import SystemClock, Times
 AGE = timedelta(seconds=60)
 """After this time the clock is measured again: clocks drift."""
 RETRY = timedelta(seconds=0.25)
-"""Wait after a failed measurement. It is less than the engine waits before it tries the
+"""Least wait after a failed measurement. The engine waits longer before it tries the
 ledger again, so that the clock is right by then."""
 APART = timedelta(seconds=0.2)
 """If this machine's two clocks have moved apart by more, its time of day was set, or it
@@ -138,7 +138,9 @@ class LedgerClock:
                 return
             found = self._measured()
             if found is None:
-                self._retry_at = self._moment().monotonic + RETRY
+                over = self._moment().monotonic
+                # A ledger that hangs must not stop the worker each time.
+                self._retry_at = over + max(RETRY, over - moment.monotonic)
                 # The two clocks may agree again by chance.
                 found = replace(old, trusted=old.is_sure(moment))
             self._anchor = found

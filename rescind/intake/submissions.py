@@ -24,6 +24,7 @@ from rescind.intake.spellings import under_former_keys
 from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.lane_states import register_lanes
 from rescind.ledger.changes.new_cancellation import NewCancellation
+from rescind.ledger.changes.submission_actions import SubmissionActions
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import InvalidRequestError
@@ -95,13 +96,15 @@ def take_in(
     *,
     by: str | Sequence[str],
     late: str | None = None,
+    listed: SubmissionActions | None = None,
 ) -> list[Taken]:
     """Take ``entries`` in; returns one ``Taken`` for each, in order.
 
     Entries that ``insert`` does not insert are stored here, in one transaction. ``by``
     is the actor who submits them (``rescind.config.actors``), or one for each entry.
     ``trace`` is the producer's trace context, or one for each entry. If all entries
-    come too late, ``late`` says why, and new ones are stored as expired.
+    come too late, ``late`` says why, and new ones are stored as expired. What is stored
+    here is counted in the list of actions, in ``listed``, if that is given.
 
     Raises the errors of ``insert``, ``LedgerUnreachableError`` and, if personal data
     has to be sealed or compared, ``SealError``. After an error, only entries that
@@ -119,7 +122,7 @@ def take_in(
     new = under_former_keys(engine, new)
     inserted = frozenset[str]() if insert is None else insert(_good(new))
     rest = [one for one in new if one.id not in inserted and one.kept]
-    kept = iter(_keep(engine, seal, rest, now, callbacks))
+    kept = iter(_keep(engine, seal, rest, now, callbacks, listed))
     return [
         (_accepted(one) if one.id in inserted else next(kept))
         if one.kept
@@ -148,6 +151,7 @@ def _keep(
     new: Sequence[NewCancellation],
     now: datetime,
     callbacks: Callbacks,
+    listed: SubmissionActions | None,
 ) -> list[Taken]:
     if not new:
         return []
@@ -159,7 +163,10 @@ def _keep(
             for one, t in zip(new, taken, strict=True)
         ]
         conflicts = [one for one in refused if one is not None]
-        _, kept = insert_or_find(connection, conflicts, now)
+        more, kept = insert_or_find(connection, conflicts, now)
+        if listed is not None:
+            stored = inserted | more
+            listed.count(connection, (o for o in (*new, *conflicts) if o.id in stored))
         register_lanes(connection, (t.lane for t in taken if t.lane is not None))
     return [
         t if one is None else replace(t, id=_id(one, kept))

@@ -16,6 +16,7 @@ from rescind.intake.entry_times import check_window, times_of
 from rescind.intake.limited_entries import check_lane, outside
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.provider.deadlines import earlier, provider_deadline
+from rescind.provider.guarded import asked, refused
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode, pointer
@@ -92,10 +93,9 @@ def check(
             raise InvalidRequestError(says, RefusalCode.MISSING, f"/{name}")
     provider = provider_named(entry["provider"])
     account = _account(provider, entry.get("account"), accounts, within)
-    written = provider.check_order(entry["order"])
-    order = provider.canonical_order(written)
-    checked = provider.check_params(_object(entry, "params"))
-    params = provider.canonical_params(checked)
+    order, params, keys = asked(
+        provider, lambda: _of_provider(provider, entry), refused
+    )
     personal = {k: v for k, v in params.items() if k in provider.sealed_params}
     open_params = _open_params(provider, params)
     not_before, cancel_before = times_of(entry, now)
@@ -108,8 +108,8 @@ def check(
         provider=provider,
         account=account,
         order=order,
-        key=key or provider.default_key(order, params),
-        former_key=None if key else provider.default_key(written, checked),
+        key=key or keys[0],
+        former_key=None if key else keys[1],
         params=open_params,
         personal=personal,
         metadata=_object(entry, "metadata"),
@@ -126,17 +126,30 @@ def deadline_of_provider(entry: Mapping[str, Any]) -> datetime | None:
     such time, or the entry is wrong."""
     try:
         provider = provider_named(entry.get("provider"))
-        order = provider.canonical_order(provider.check_order(entry.get("order")))
-        params = provider.check_params(_object(entry, "params"))
+        order, params, _keys = asked(
+            provider, lambda: _of_provider(provider, entry), refused
+        )
     except InvalidRequestError:
         return None
-    known = _open_params(provider, provider.canonical_params(params))
-    return provider_deadline(provider, order, known)
+    return provider_deadline(provider, order, _open_params(provider, params))
 
 
 def _open_params(provider: Provider[Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """The params that are no personal data."""
     return {k: v for k, v in params.items() if k not in provider.sealed_params}
+
+
+def _of_provider(
+    provider: Provider[Any], entry: Mapping[str, Any]
+) -> tuple[str, dict[str, Any], tuple[str, str]]:
+    """The order and the params in their canonical form, and the default key, as it is
+    now and as older versions made it."""
+    written = provider.check_order(entry["order"])
+    order = provider.canonical_order(written)
+    checked = provider.check_params(_object(entry, "params"))
+    params = provider.canonical_params(checked)
+    keys = provider.default_key(order, params), provider.default_key(written, checked)
+    return order, params, keys
 
 
 def _unknown_fields(entry: Mapping[Any, Any]) -> InvalidRequestError:

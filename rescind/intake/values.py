@@ -14,6 +14,7 @@ from rescind.errors.reported import CommandError
 from rescind.provider.text import fold
 
 LONGEST_GROUP = 200
+LONGEST_PROVIDER = 64
 TRUTHS = {
     fold(word): truth
     for truth, words in {
@@ -45,6 +46,17 @@ def read_json(text: str, what: str) -> Any:
     except (ValueError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise RowError(f"{what} is not JSON that can be kept: {why}") from None
+
+
+def provider_in_any_case(written: object) -> object:
+    """The provider's name, if ``written`` is one with other capitals; else as it is.
+
+    Spreadsheets capitalise words, a Turkish one ``ithink`` as ``İthink``.
+    """
+    if not isinstance(written, str) or len(written) > LONGEST_PROVIDER:
+        return written
+    meant = [name for name in BY_NAME if fold(name) == fold(written)]
+    return meant[0] if len(meant) == 1 else written
 
 
 def param_value(provider: object, name: str, text: str) -> Any:

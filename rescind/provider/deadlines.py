@@ -6,20 +6,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from rescind.provider.guarded import asked
 from rescind.provider.interface import Provider
+from rescind.provider.outcomes import InvalidRequestError
 
 
 def provider_deadline(
     provider: Provider[Any], order: str, params: Mapping[str, Any]
 ) -> datetime | None:
     """What ``cancellable_until`` says of an order and its open params; ``None`` if it
-    raises, or gives no time with a time zone. Never raises.
+    raises, which is logged, or gives no time with a time zone. Never raises.
 
     Without it, a late cancel is refused by the provider, so nothing becomes untrue.
     """
     try:
-        found = provider.cancellable_until(order, params)
-    except Exception:  # noqa: BLE001  (a fault of one package must not hide a row)
+        found = asked(
+            provider, lambda: provider.cancellable_until(order, params), lambda _: None
+        )
+    except InvalidRequestError:
         return None
     has_zone = isinstance(found, datetime) and found.utcoffset() is not None
     return found if has_zone else None

@@ -15,6 +15,7 @@ from typing import Any
 
 from rescind.provider.account import Account
 from rescind.provider.interface import INTERFACE_VERSION, Params, Provider
+from rescind.provider.outcomes import Reason
 from rescind.provider.policy import Policy, policy_fault
 
 GROUP = "rescind.providers"
@@ -140,9 +141,27 @@ def faults(provider: Provider[Any], name: str) -> Iterable[str]:
         model = getattr(provider, attribute, None)
         if not (isinstance(model, type) and issubclass(model, base)):
             yield f"must have {attribute}, which derives from {base.__name__}"
+    yield from _text_faults(provider)
     policy = getattr(provider, "policy", None)
     if isinstance(policy, Policy) and (why := policy_fault(policy)):
         yield why
+
+
+def _text_faults(provider: Provider[Any]) -> Iterable[str]:
+    """What would fail when it is shown: advice and the schema of the params."""
+    advice = getattr(provider, "advice", None)
+    for reason, text in dict(advice if isinstance(advice, Mapping) else {}).items():
+        try:
+            Reason(reason)
+            _ = text % {"panel": ""}
+        except (ValueError, TypeError, KeyError):
+            yield f"has advice that cannot be shown ({str(reason)[:SHOWN]})"
+    model = getattr(provider, "params_model", None)
+    try:
+        if isinstance(model, type) and issubclass(model, Params):
+            model.model_json_schema()
+    except Exception as error:  # noqa: BLE001  (pydantic raises many kinds)
+        yield f"has params without a JSON schema ({type(error).__name__})"
 
 
 def _packages(points: Sequence[EntryPoint]) -> str:

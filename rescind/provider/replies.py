@@ -22,6 +22,7 @@ from rescind.provider.outcomes import (
 )
 from rescind.provider.policy import Policy
 from rescind.provider.redirects import REDIRECTS, only_upgrades
+from rescind.provider.reply_outline import outline
 from rescind.provider.throttling import throttle_wait
 
 LARGEST_BODY = 4 * 1024 * 1024
@@ -90,17 +91,20 @@ def evidence_of(
         kind = type(error).__name__
         why = f"a bug of ours: {kind} while reading it"
         return answer.maybe_done(why, unreadable=True)
-    kept = not reply.ok or _says_nothing(parsed_reply)
-    body = answer.kept() if kept else None
+    body = _kept_success(answer, parsed_reply) if reply.ok else answer.kept()
     return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
 
 
-def _says_nothing(parsed: Parsed) -> bool:
-    """Whether a reply leaves open what became of an order: a person will look at it."""
+def _kept_success(answer: Received, parsed: Parsed) -> str | None:
+    """The outline of a success that leaves open what became of an order by the
+    provider's words: a person will look at it."""
     if not isinstance(parsed, Findings):
-        return False
+        return None
     found = parsed.by_order.values()
-    return not found or any(one.outcome is Outcome.UNKNOWN for one in found)
+    unclear = any(one.outcome is Outcome.UNKNOWN and not one.own for one in found)
+    if found and not unclear:
+        return None
+    return replace(answer, reply=outline(answer.reply)).kept() or None
 
 
 def _redirected(answer: Received) -> Exchange:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import typer
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 
 from rescind.cli.app import app
 from rescind.config.actors import command_actor
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
-from rescind.ledger.storage.transactions import open_ledger, reading
+from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.cli.test_cli_support import Home
 from tests.cli.test_schedule_commands import RULES
 from tests.cli.test_webhook_commands import LOST, ended
@@ -27,15 +27,17 @@ def nothing(_home: Home, _engine: Engine) -> None:
     """The command needs nothing before it."""
 
 
-def a_failure(home: Home, _engine: Engine) -> None:
-    home.run("cancel", "notpanel", "ord_1")
+def a_failure(home: Home, engine: Engine) -> None:
+    an_order_that_waits(home, engine)
     home.end("failed", "attempts_exhausted")
-    home.change(submitted_by=None)
 
 
-def an_order_that_waits(home: Home, _engine: Engine) -> None:
+def an_order_that_waits(home: Home, engine: Engine) -> None:
+    """Without a trace of who submitted it."""
     home.run("cancel", "notpanel", "ord_1")
     home.change(submitted_by=None)
+    with writing(engine) as connection:
+        connection.execute(delete(OPERATOR_ACTION))
 
 
 def a_file(home: Home, _engine: Engine) -> None:

@@ -188,3 +188,12 @@ def test_a_policy_value_that_would_do_harm_is_refused(
     fault = found.lane(("notpanel", "default")).fault
     assert fault is not None
     assert sentence in fault
+
+
+def test_a_provider_that_is_not_installed_ends_no_reading_early() -> None:
+    """Its package may be back tomorrow, and then it reads the orders."""
+    policy = Accounts().policy(("courier", "eu"))
+    assert policy.verify_for == policy.poll_for == policy.give_up_after
+    fault = Accounts().fault_of(("courier", "eu"))
+    assert fault is not None
+    assert "no provider courier is installed" in fault

@@ -102,6 +102,20 @@ def test_after_a_lost_answer_a_retry_asks_the_provider_first(
     assert states(ledger, [one]) == ["verifying"]
 
 
+def test_a_retry_that_the_provider_will_refuse_is_not_the_main_button(
+    operator: Visitor, ledger: Engine
+) -> None:
+    refused = end(ledger, PANEL, "ord_1", State.REJECTED, Reason.WINDOW_CLOSED)
+    failed = end(ledger, PANEL, "ord_2", *FAILED)
+    main, warning = 'class="main" type="submit">Retry', "will probably refuse again"
+    shown = operator.get(f"/desk/cancellations/{refused}").text
+    assert (main in shown, warning in shown) == (False, True)
+    shown = operator.get(f"/desk/cancellations/{failed}").text
+    assert (main in shown, warning in shown) == (True, False)
+    asked = operator.send("/desk/retry", id=[refused, failed]).text
+    assert "The provider refused 1 of them, and will probably refuse again" in asked
+
+
 def test_only_the_ticked_are_retried(operator: Visitor, ledger: Engine) -> None:
     ids = [end(ledger, PANEL, f"ord_{n}", *FAILED) for n in range(4)]
     asked = operator.send("/desk/retry", id=ids[:3]).text
@@ -134,7 +148,7 @@ def test_at_most_a_bound_is_retried_at_once(
     ids = [end(ledger, PANEL, f"ord_{n}", *FAILED) for n in range(3)]
     asked = operator.send("/desk/retry", every="yes").text
     assert "Retry 2 cancellations?" in asked
-    assert "these are the first 2" in asked
+    assert "this concerns the first 2" in asked
     operator.send("/desk/retry/now", every="yes")
     assert states(ledger, ids) == ["failed", "queued", "queued"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -239,7 +240,7 @@ def words(page: str) -> str:
 
 
 def test_the_activity_page_lists_what_was_done(stage: Stage) -> None:
-    assert "Nobody has held" in stage.page.get("/desk/actions").text
+    assert "Nobody has submitted" in stage.page.get("/desk/actions").text
     stage.send("/desk/lanes/hold", lane=LANE)
     one = stage.failed()
     stage.send("/desk/retry/now", id=one)
@@ -247,7 +248,7 @@ def test_the_activity_page_lists_what_was_done(stage: Stage) -> None:
     page = stage.page.get("/desk/actions").text
     said = words(page)
     for what in ("held the lane", "retried 1 cancellation", "resent 1 notification"):
-        assert f"token:ann {what} {LANE}" in said
+        assert f"ann (access token) {what} {LANE}" in said
     assert f'href="/desk/cancellations/{one}"' in page
     assert said.index("resent") < said.index("retried 1") < said.index("held the lane")
 
@@ -274,15 +275,15 @@ def test_the_page_of_an_order_says_who_submitted_and_who_retried(stage: Stage) -
         steps = history(connection, one)
     assert [steps[0]["by"], steps[-1]["by"]] == ["token:tests", ANN]
     said = words(stage.page.get(f"/desk/cancellations/{one}").text)
-    assert "Submitted by token:tests" in said
-    assert said.count("by token:ann") == 1
+    assert "Submitted by tests (access token)" in said
+    assert said.count("by ann (access token)") == 1
 
 
 def test_a_held_lane_shows_who_holds_it(stage: Stage) -> None:
     stage.send("/desk/lanes/hold", lane=LANE)
     with reading(stage.ledger) as connection:
         assert read_lane(connection, PANEL).held_by == ANN
-    assert "by token:ann" in words(stage.page.get("/").text)
+    assert "by ann (access token)" in words(stage.page.get("/").text)
 
 
 def test_the_pages_actor_is_decided_in_one_place(
@@ -301,3 +302,16 @@ def test_a_reader_sees_the_activity_and_a_stranger_does_not(
 ) -> None:
     assert reader.get("/desk/actions").status_code == 200
     assert stranger.get("/desk/actions").status_code == 303
+
+
+def test_submissions_are_listed_with_a_link_to_the_cancellations(stage: Stage) -> None:
+    stage.submit_a_file()
+    orders = [{"provider": "notpanel", "order": f"ord_{n}"} for n in (2, 3)]
+    stage.post("/cancellations", SUBMITTER, json={"cancellations": orders})
+    page = stage.page.get("/desk/actions").text
+    said = words(page)
+    assert f"eve (access token) submitted 1 cancellation {LANE}" in said
+    assert f"shop (access token) submitted 2 cancellations {LANE} see them" in said
+    [address] = re.findall(r'href="(/desk/cancellations\?by=[^"]+)"', page)
+    found = stage.page.get(html.unescape(address)).text
+    assert re.findall(r"<bdi>(ord_\d)</bdi>", found) == ["ord_3", "ord_2"]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from providers.registry import BY_NAME
 from rescind.dashboard import advice as book
 from rescind.dashboard.advice import advice
+from rescind.dashboard.bar_chart import HEIGHT, TOP
 from rescind.dashboard.formatting import number_of, span
-from rescind.dashboard.plot import HEIGHT, HOURS, ORDER, TOP, plot_of
+from rescind.dashboard.plot import HOURS, ORDER, plot_of
 from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import FINAL, OPEN, State
 from rescind.provider.interface import Provider

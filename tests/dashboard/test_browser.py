@@ -188,7 +188,7 @@ def test_a_filter_updates_the_list_without_a_new_page(site: Served, page: Page) 
     a_day(site.engine, utc_now())
     page.goto("/desk/cancellations?state=failed")
     page.evaluate("window.sameDocument = true")
-    page.get_by_label("Provider").select_option("dukkango")
+    page.locator("select[name=provider]").select_option("dukkango")
     page.get_by_text("ord_78").wait_for(state="detached")
     assert page.get_by_text("3e9caf87").count() == 1
     assert page.evaluate("window.sameDocument") is True

@@ -146,7 +146,7 @@ def test_all_that_match_are_withdrawn_but_not_later_ones(
     later = take_in(ledger, PANEL, "ord_9", at=utc_now() + timedelta(minutes=1))
     shown_at = hidden(asked, "shown_at")[0]
     done = operator.send("/desk/withdraw/now", **match, shown_at=shown_at).text
-    assert "2 cancellations are withdrawn" in done
+    assert "Rescind sends nothing for 2 cancellations" in done
     assert states(ledger, *ids, other, later) == ["withdrawn"] * 2 + ["queued"] * 2
 
 
@@ -195,3 +195,15 @@ def test_one_withdrawn_cancellation_is_shown(operator: Visitor, ledger: Engine) 
     shown = operator.get(where).text
     assert "nothing is sent to the provider" in shown
     assert "Withdraw…" not in shown
+
+
+def test_the_result_says_that_more_match_than_were_changed(
+    operator: Visitor, ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rescind.dashboard.bulk.order_actions.MOST", 2)
+    for number in range(3):
+        take_in(ledger, PANEL, f"ord_{number}")
+    said = operator.send("/desk/withdraw/now", every="yes", provider="notpanel").text
+    assert "2 cancellations were withdrawn" in said
+    assert "this concerns the first 2 only" in said
+    assert "The systems that submitted them are notified" in said

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from rescind.dashboard import csv_export
-from rescind.dashboard.csv_export import COLUMNS, FORMULA, as_csv, cells
+from rescind.dashboard.csv_export import FORMULA, as_csv, cells
+from rescind.dashboard.export_columns import COLUMNS
+from rescind.dashboard.rendering import TEMPLATES
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
 from tests.dashboard.stage import PANEL, PARCEL, Served, Visitor, end, take_in
@@ -23,7 +25,10 @@ texts = st.text() | st.builds(str.__add__, st.sampled_from(FORMULA), st.text())
 
 
 def rows(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    """The rows, by the names of the record's fields."""
+    found = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    assert next(found) == list(COLUMNS.values())
+    return [dict(zip(COLUMNS, row, strict=True)) for row in found]
 
 
 def exported(visitor: Visitor, query: str = "") -> list[dict[str, str]]:
@@ -52,8 +57,17 @@ def test_the_file_has_a_name_and_says_that_it_is_utf8(reader: Visitor) -> None:
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     kept = r'attachment; filename="cancellations-20'
     assert answer.headers["content-disposition"].startswith(kept)
-    assert answer.content.startswith("\ufeffid,provider,".encode())
+    assert answer.content.startswith("\ufeffId,Provider,".encode())
     assert reader.get(f"{PATH}?state=x").status_code == 422
+
+
+def test_the_headings_are_the_words_of_the_page(reader: Visitor) -> None:
+    page = (TEMPLATES / "one.html").read_text()
+    elsewhere = {"account", "provider", "reason", "order", "provider_code"}
+    labels = {name: one for name, one in COLUMNS.items() if name not in elsewhere}
+    assert [one for one in labels.values() if f'_("{one}")' not in page] == []
+    answer = reader.get(PATH, **{"Accept-Language": "tr"})
+    assert answer.content.startswith("\ufeffKimlik,Sağlayıcı,".encode())
 
 
 @given(text=st.none() | texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ LIMITED = (
     f"night:read+submit@notpanel/*#nightly-*:{NIGHT}"
 )
 LANE_OF_OTHERS, ORDER = "dukkango/kadikoy", "6fa459ea-ee8a-3ca4-894e-db77e160355e"
+POSTED = {"/desk/undelivered/again", "/desk/submit/file", "/desk/submit/one"}
 FAILED = (State.FAILED, Reason.UNRESOLVED)
 
 
@@ -70,6 +72,44 @@ def test_a_limited_session_changes_only_its_own_orders_and_lanes(shop: Served) -
         assert held.status_code == status
 
 
+def links(page: str) -> set[str]:
+    """The pages of ours that a page links to, without their queries."""
+    found = re.findall(r'(?:href|action)="(/[^"?#]*)', page)
+    return {one for one in found if "/static/" not in one}
+
+
+@pytest.mark.parametrize("token", [SHOP, NIGHT])
+def test_a_limited_session_is_led_to_no_page_that_refuses_it(
+    shop: Served, token: str
+) -> None:
+    end(shop.engine, PANEL, "ord_1", *FAILED, callback_url="https://a.example/b")
+    with writing(shop.engine) as connection:
+        connection.execute(update(DELIVERY).values(state="given_up", due_at=None))
+    visitor, seen, open_ = shop.visitor(token), set[str](), {LIST}
+    forms = {"/desk/retry", "/desk/withdraw", "/desk/sign-out", "/desk/language"}
+    while open_:
+        path = open_.pop()
+        seen.add(path)
+        answer = visitor.get(path)
+        assert answer.status_code in (200, 303), path
+        assert "This page shows more" not in answer.text
+        if "html" in answer.headers.get("content-type", ""):
+            open_ |= links(answer.text) - seen - forms - POSTED
+    assert len(seen) > 4
+    assert 'name="every" value="yes"' not in visitor.get("/desk/undelivered").text
+
+
+def test_a_limited_session_is_told_that_its_lane_is_held(shop: Served) -> None:
+    visitor, lane = shop.visitor(SHOP), "notpanel/default"
+    for done, said in (("hold", "is held: nothing"), ("resume", "is resumed: it")):
+        key = visitor.form_key(f"/desk/lanes/hold?lane={lane}")
+        form = {"form_key": key, "lane": lane}
+        where = visitor.post(f"/desk/lanes/{done}", form).headers["location"]
+        assert f"{lane} {said}" in visitor.get(where).text
+    others = visitor.get(f"/desk/lanes?done=held&lane={LANE_OF_OTHERS}").text
+    assert f"{LANE_OF_OTHERS} is held" not in others
+
+
 def test_a_limited_session_submits_under_keys_of_its_own(shop: Served) -> None:
     visitor = shop.visitor(NIGHT)
     assert LANE_OF_OTHERS not in visitor.get("/desk/submit").text
@@ -97,7 +137,7 @@ def test_a_file_of_a_limited_session_submits_only_what_is_within(
     lines = ["provider,order,account,group", "notpanel,ord_1,,nightly-1"]
     lines += ["notpanel,ord_2,,daily", f"dukkango,{ORDER},kadikoy,nightly-1"]
     where = visitor.upload("\n".join(lines).encode()).headers["location"]
-    assert verdicts(visitor.get(where).text) == ["new", "wrong", "wrong"]
+    assert verdicts(visitor.get(where).text) == ["accepted", "wrong", "wrong"]
     visitor.send("/desk/submit/file/now", id=id_of(where))
     kept = {row.key for row in rows(shop.engine)}
     assert kept == {"ord_1", "token:night:ord_1"}

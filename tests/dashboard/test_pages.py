@@ -103,7 +103,8 @@ def test_the_flow_is_shown_as_a_plot_and_in_numbers(
     said = reader.get("/").text
     assert '<rect class="cancelled"' in said
     assert "<b>3</b> cancelled" in said
-    assert 'rejected, window closed</th><td class="num"><a href=' in said
+    why = "too late, the provider does not cancel it any more"
+    assert f'rejected: {why}</th><td class="num"><a href=' in said
     for state, number in (("cancelled", 3), ("rejected", 1)):
         [link] = re.findall(rf'<a href="([^"]+)"><b>{number}</b> {state}', said)
         assert reader.get(html.unescape(link)).text.count('class="row"') == number
@@ -469,7 +470,10 @@ def test_an_order_on_a_held_lane_says_who_holds_it(
     assert "is held by" not in reader.get(f"/desk/cancellations/{one}").text
     operator.send("/desk/lanes/hold", lane="notpanel/default")
     said = reader.get(f"/desk/cancellations/{one}").text
-    assert "Its lane notpanel/default is held by token:ann: no call is made." in said
+    assert (
+        "Its lane notpanel/default is held by ann (access token): no call is made."
+        in said
+    )
 
 
 def test_the_overview_counts_what_was_not_cancelled(

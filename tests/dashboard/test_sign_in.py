@@ -123,7 +123,7 @@ def test_the_cookie_holds_no_token_and_opens_nothing_sealed(
 def test_a_wrong_token_is_refused_with_a_reason(stranger: Visitor) -> None:
     refused = stranger.sign_in("no-such-token-of-any-length")
     assert refused.status_code == 401
-    assert "Unknown token" in refused.text
+    assert "This access token is not known" in refused.text
     assert "no-such-token-of" not in refused.text
     assert not stranger.session.cookies
 
@@ -131,7 +131,7 @@ def test_a_wrong_token_is_refused_with_a_reason(stranger: Visitor) -> None:
 def test_a_token_without_the_scope_read_is_refused(stranger: Visitor) -> None:
     refused = stranger.sign_in(SUBMITTER)
     assert refused.status_code == 403
-    assert "lacks the scope read" in refused.text
+    assert "it has no right to see" in refused.text
     assert not stranger.session.cookies
 
 
@@ -154,7 +154,7 @@ def test_without_any_token_the_page_says_how_to_make_one(
     with served(settings_over(sqlite_ledger_url, tmp_path, tokens="")) as site:
         said = site.visitor().get("/desk/sign-in").text
     assert "RESCIND_API_TOKENS" in said
-    assert "signing in is not possible" in said
+    assert "Nobody can sign in yet" in said
 
 
 def test_signing_out_forgets_the_cookie(operator: Visitor) -> None:
@@ -277,8 +277,8 @@ def test_a_reader_sees_no_buttons_and_is_refused(reader: Visitor, path: str) -> 
     key = reader.form_key()
     refused = reader.post(path, {"lane": "ithink/default", "form_key": key})
     assert refused.status_code == 403
-    scope = "submit" if "/submit/" in path else "operate"
-    assert f"lacks the scope {scope}" in refused.text
+    what = "submit orders" if "/submit/" in path else "retry, withdraw, hold"
+    assert f"has no right to {what}" in refused.text
 
 
 def test_a_reader_sees_no_forms_that_act(reader: Visitor) -> None:

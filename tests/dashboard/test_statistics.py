@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from rescind.dashboard.statistics import (
     PARTS,
     STATES,
     Span,
+    edges,
     first_moment,
     statistics_of,
 )
@@ -40,11 +43,15 @@ outcomes = st.builds(
 )
 
 
-@given(counts=st.lists(outcomes, max_size=20), span=st.sampled_from(Span))
+ZONES = ("UTC", "Europe/Istanbul", "Europe/Berlin", "Asia/Kathmandu", "America/Havana")
+zones = st.sampled_from(ZONES).map(ZoneInfo)
+
+
+@given(counts=st.lists(outcomes, max_size=20), span=st.sampled_from(Span), zone=zones)
 def test_every_sum_of_the_page_is_the_same_number(
-    counts: list[Counted], span: Span
+    counts: list[Counted], span: Span, zone: ZoneInfo
 ) -> None:
-    now = datetime.fromtimestamp(LATEST / 1000, UTC)
+    now = datetime.fromtimestamp(LATEST / 1000, zone)
     found = statistics_of(span, counts, now)
     since = in_ms(first_moment(span, now))
     total = sum(one.count for one in counts if one.at >= since)
@@ -58,7 +65,38 @@ def test_every_sum_of_the_page_is_the_same_number(
         for bar in column.bars:
             assert 8 - len(STATES) * 2 <= bar.y <= bar.y + bar.height <= 158.1
     assert found.parts[-1].start <= now < found.parts[-1].end
-    assert found.hours == PARTS[span][0] * PARTS[span][1] / HOUR
+    assert abs(found.hours - PARTS[span][0] * PARTS[span][1] / HOUR) <= 1
+
+
+@given(
+    now=st.builds(datetime.fromtimestamp, st.integers(10**9, 2 * 10**9), zones),
+    span=st.sampled_from(Span),
+)
+def test_parts_are_whole_hours_and_days_of_the_readers_clock(
+    now: datetime, span: Span
+) -> None:
+    length, number = PARTS[span]
+    times = edges(span, now)
+    assert len(times) == number + 1
+    assert in_ms(times[-2]) <= in_ms(now) < in_ms(times[-1])
+    for first, second in pairwise(times):
+        took = (in_ms(second) - in_ms(first)) / 3_600_000
+        assert abs(took - length / HOUR) <= (1 if length > HOUR else 0)
+    for one in times:
+        # Havana changes its clock at midnight: a day may begin at 01:00.
+        late = (one.hour * 60 + one.minute) % (length // timedelta(minutes=1))
+        assert late == 0 or (late == 60 and str(one.tzinfo) == "America/Havana")
+
+
+def test_the_page_has_the_hours_of_the_readers_zone(
+    reader: Visitor, ledger: Engine
+) -> None:
+    end(ledger, PANEL, "ord_1", State.CANCELLED, Reason.CONFIRMED)
+    reader.session.cookies.set("rescind_zone", "Asia/Kathmandu")
+    said = reader.get("/desk/statistics?over=month").text
+    assert "Hours and days are those of this time zone: Asia/Kathmandu" in said
+    [since] = set(re.findall(r"provider=notpanel&amp;since=([^&\"]+)", said))
+    assert since.endswith("T18%3A15%3A00Z"), "midnight there"
 
 
 def test_times_are_bounds_in_units_that_people_read() -> None:

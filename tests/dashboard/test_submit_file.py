@@ -7,23 +7,31 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import redis
-from openpyxl import Workbook
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl import Workbook, load_workbook
 from sqlalchemy import Engine
 
 from rescind.dashboard.submission import upload_reading
-from rescind.dashboard.submission.file_submission import COLUMNS, result_csv
+from rescind.dashboard.submission.file_submission import result_csv
+from rescind.dashboard.submission.row_fields import fields_of
 from rescind.dashboard.submission.upload_route import LARGEST_UPLOAD, MOST_PARTS
 from rescind.ledger.storage.milliseconds import from_ms
 from rescind.telemetry.exposition import impatient
-from tests.dashboard.stage import OPERATOR, PANEL, Served, Visitor, take_in
+from tests.dashboard.stage import OPERATOR, PANEL, Served, Visitor, take_in, utc_now
 from tests.dashboard.test_submit_one import rows
 from tests.tasks.conftest import until
 
+nested = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
 HEAD = "provider,order,key,account\n"
 MIXED = (
     HEAD + "notpanel,ord_1,,\n"
@@ -67,7 +75,9 @@ def test_a_preview_says_what_would_happen_to_each_row(
     known = take_in(ledger, PANEL, "ord_9")
     take_in(ledger, PANEL, "ord_other", key="taken")
     shown = clerk.get(previewed(clerk, MIXED)).text
-    assert verdicts(shown) == ["new", "known", "repeated", "conflict", "wrong", "wrong"]
+    assert verdicts(shown) == [
+        *("accepted", "known", "repeated", "conflict", "wrong", "wrong")
+    ]
     assert f'/desk/cancellations/{known}"><span class="chip queued"' in shown
     assert "provider must be one of" in shown
     assert "format their column as Text" in shown
@@ -95,13 +105,64 @@ def test_a_file_is_submitted_once_and_its_result_is_a_file(
     answer = clerk.get(f"{where}.csv")
     assert answer.headers["content-disposition"].startswith("attachment")
     found = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert tuple(found[0]) == COLUMNS
-    receipts = [row["receipt"] for row in found]
-    both = ["accepted", "duplicate", "duplicate"]
-    assert receipts == [*both, "accepted", "refused", "refused"]
-    assert found[1]["id"] == known
-    assert found[1]["state"] == "queued"
-    assert "provider must be one of" in found[4]["wrong"]
+    head = ["Line", "Provider", "Account", "Order", "Key", "Result", "Why"]
+    assert list(found[0]) == [*head, "State", "Id"]
+    words = ["accepted", "known", "repeated", "accepted", "wrong", "wrong"]
+    assert [row["Result"] for row in found] == words
+    assert found[1]["Id"] == known
+    assert found[1]["State"] == "queued"
+    assert found[3]["Key"] == "taken"
+    assert "provider must be one of" in found[4]["Why"]
+    book = load_workbook(io.BytesIO(clerk.get(f"{where}.xlsx").content))
+    header, *cells = book.worksheets[0].iter_rows(values_only=True)
+    assert list(header) == list(found[0])
+    assert [row[head.index("Result")] for row in cells] == words
+
+
+def chips(page: str) -> list[str]:
+    """The words for each row."""
+    return re.findall(
+        r'class="chip verdict-\w+">([^<]+)</span>', page.partition("<tbody>")[2]
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_a_row_is_called_the_same_before_and_after_the_submission(
+    clerk: Visitor, ledger: Engine, language: str
+) -> None:
+    clerk.session.headers["accept-language"] = language
+    take_in(ledger, PANEL, "ord_9")
+    take_in(ledger, PANEL, "ord_other", key="taken")
+    where = previewed(clerk, MIXED)
+    before = chips(clerk.get(where).text)
+    done = clerk.send("/desk/submit/file/now", id=id_of(where))
+    assert chips(clerk.get(done.headers["location"]).text) == before
+    assert len(set(before)) == 5
+
+
+def test_all_columns_of_the_file_are_shown_but_personal_ones(clerk: Visitor) -> None:
+    head = "provider,order,key,group,not_before,cancel_before,metadata.shop,param.ibans"
+    later = (utc_now() + timedelta(days=1)).replace(microsecond=0)
+    row = f"akinon,1,k-1,june,+15m,{later.isoformat()},No 7,TR-secret"
+    where = previewed(clerk, f"{head}\n{row}\n")
+    done = clerk.send("/desk/submit/file/now", id=id_of(where))
+    for address in (where, done.headers["location"]):
+        shown = clerk.get(address).text
+        for text in ("k-1", "june", "+15m", "metadata.shop=No 7"):
+            assert f"<bdi>{text}" in shown
+        assert f'<time datetime="{later:%Y-%m-%dT%H:%M:%S}.000Z" data-at>' in shown
+        assert "TR-secret" not in shown
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["provider", "params", "metadata", "order"]), nested
+    )
+)
+def test_no_entry_is_too_strange_to_be_shown(entry: dict[str, Any]) -> None:
+    for text in fields_of(entry).values():
+        assert text
+        text.encode()
 
 
 def test_the_same_file_uploaded_again_is_known(clerk: Visitor, ledger: Engine) -> None:
@@ -124,7 +185,7 @@ def test_what_excel_does_to_a_sheet_is_undone_or_refused_in_words(
         ["notpanel", "  ord_1 ", when],
     )
     where = previewed(clerk, sheet, zone="Europe/Istanbul")
-    assert verdicts(clerk.get(where).text) == ["new", "wrong", "new"]
+    assert verdicts(clerk.get(where).text) == ["accepted", "wrong", "accepted"]
     clerk.send("/desk/submit/file/now", id=id_of(where))
     found = {row.order_id: row.not_before for row in rows(ledger)}
     assert found.keys() == {"86210010463", "ord_1"}
@@ -272,6 +333,6 @@ def test_a_form_without_the_sessions_key_is_refused(
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
 def test_no_cell_of_the_result_is_a_formula(text: str) -> None:
-    one = dict.fromkeys(COLUMNS, "") | {"order": text}
+    one = {"line": 2, "fields": {"order": text}, "verdict": "wrong", "why": text}
     (found,) = csv.DictReader(io.StringIO(result_csv([one]).removeprefix("\ufeff")))
-    assert found["order"] == f"'{text}"
+    assert (found["Order"], found["Why"]) == (f"'{text}", f"'{text}")

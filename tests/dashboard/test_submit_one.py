@@ -159,7 +159,7 @@ def test_only_a_token_with_the_scope_submits(
         visitor.post("/desk/submit/file/now", form),
     ):
         assert refused.status_code == 403
-        assert "lacks the scope submit" in refused.text
+        assert "has no right to submit" in refused.text
     assert rows(ledger) == []
     assert 'href="/desk/submit"' not in visitor.get("/").text
 

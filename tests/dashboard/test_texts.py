@@ -12,7 +12,8 @@ from babel.messages.pofile import read_po
 
 from providers.registry import OURS
 from rescind.dashboard import translation
-from rescind.dashboard.formatting import known, plain
+from rescind.dashboard.formatting import plain
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.rendering import templates
 from rescind.dashboard.submission.param_fields import param_fields
 from rescind.dashboard.translation import speak
@@ -20,11 +21,10 @@ from rescind.ledger.changes.lane_states import HELD_BY_OPERATOR
 from rescind.ledger.scheduling.schedule_runs import RunState
 from rescind.ledger.states import State
 from rescind.operations.lane_view import STALLED
-from rescind.provider.outcomes import Reason
 from tests.dashboard import texts
 from tests.dashboard.stage import READER, Served, a_day, utc_now
 
-WORDS = [*State, *Reason, *RunState, "open", "paused", "held", "stopped"]
+WORDS = [*State, *RunState, "open", "paused", "held", "stopped"]
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 

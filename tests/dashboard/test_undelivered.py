@@ -76,7 +76,7 @@ def test_only_the_ticked_are_resent(operator: Visitor, ledger: Engine) -> None:
     assert done.headers["location"] == "/desk/undelivered?done=2"
     assert states(ledger, ids) == ["waiting", "given_up", "waiting"]
     said = operator.get(done.headers["location"]).text
-    assert "2 notifications will be resent" in said
+    assert "2 notifications are sent again" in said
     assert orders(said) == ["ord_1"]
 
 
@@ -113,7 +113,7 @@ def test_a_form_that_selects_nothing_resends_nothing(
 ) -> None:
     done = operator.send("/desk/undelivered/again", **form)
     said = operator.get(done.headers["location"]).text
-    assert "Nothing is resent: select at least one" in said
+    assert "Nothing is resent: tick at least one" in said
 
 
 def test_more_than_a_page_can_hold_is_refused(operator: Visitor) -> None:

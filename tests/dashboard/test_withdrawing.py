@@ -64,7 +64,7 @@ def test_of_several_only_those_that_were_not_sent_are_withdrawn(
     assert "1 other cannot be withdrawn" in asked
     assert sorted(hidden(asked)) == sorted(able)
     said = operator.send("/desk/withdraw/now", id=[*able, sent]).text
-    assert "2 cancellations are withdrawn" in said
+    assert "Rescind sends nothing for 2 cancellations" in said
     assert "1 other was not withdrawn" in said
     states = [row(ledger, one).state for one in (*able, sent)]
     assert states == ["withdrawn", "withdrawn", "verifying"]

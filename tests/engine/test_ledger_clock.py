@@ -47,6 +47,8 @@ class World:
         self.ahead = timedelta(seconds=ahead)
         self.slept = timedelta(0)
         self.away = False
+        self.hangs = 0.0
+        """Seconds until it is known that the ledger is away."""
         self.trips: list[Callable[[], None]] = []
         """What happens on the way back, in each of the next round trips."""
         self.measured = 0
@@ -65,6 +67,7 @@ class World:
     def measure(self, look: Callable[[], Moment]) -> tuple[Moment, datetime, Moment]:
         self.measured += 1
         if self.away:
+            self.passes(self.hangs)
             raise LedgerUnreachableError("away")
         before, ledger = look(), self.true
         if self.trips:
@@ -191,6 +194,21 @@ def test_the_clock_is_right_by_the_time_that_the_ledger_is_tried_again() -> None
     world.away = False
     world.passes(RETRY.total_seconds())
     assert world.error == timedelta(0)
+
+
+def test_a_ledger_that_hangs_stops_the_worker_at_most_half_of_the_time() -> None:
+    world = World()
+    world.clock.now()
+    world.away, world.hangs = True, 15.0
+    world.is_set(HOUR)
+    world.clock.now()
+    tried, world.hangs = world.measured, 0.0
+    world.passes(14.9)
+    world.clock.now()
+    assert world.measured == tried
+    world.passes(0.2)
+    world.clock.now()
+    assert world.measured == tried + 1
 
 
 def test_a_worker_that_starts_without_the_ledger_goes_by_its_own_clock() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from providers.registry import BY_NAME
 from rescind.intake.files.file_reading import load, parse
 from rescind.intake.files.file_rows import FileError, Row
 
@@ -218,3 +219,22 @@ def test_the_output_of_a_csv_writer_is_read_back(notes: list[str]) -> None:
     assert [e.get("metadata", {}).get("note", "") for e in found] == [
         note.replace("\x00", "").strip() for note in kept
     ]
+
+
+def capitals(name: str) -> st.SearchStrategy[str]:
+    """A name with any of its letters as a capital, also as Turkish writes an i."""
+    each = [sorted({c, c.upper(), "İ" if c == "i" else c}) for c in name]
+    return st.tuples(*map(st.sampled_from, each)).map("".join)
+
+
+@given(st.data(), st.sampled_from(sorted(BY_NAME)))
+def test_a_provider_is_known_in_any_case(data: st.DataObject, name: str) -> None:
+    written = data.draw(capitals(name))
+    meant = [{"provider": name, "order": "1"}]
+    assert entries(f"provider,order\n{written},1\n") == meant
+    assert entries(json.dumps({"provider": written, "order": "1"}) + "\n") == meant
+
+
+def test_a_name_that_is_no_providers_stays_as_it_is() -> None:
+    [one] = entries("provider,order\nIThinks,1\n")
+    assert one == {"provider": "IThinks", "order": "1"}

@@ -20,6 +20,7 @@ from tests.ledger.build import REASONS, add
 from tests.ledger.filled import GROUPS, ON_ONE_LEDGER, One, fill, ones
 
 C = CANCELLATION.c
+BY = [None, "token:ann", "cli:bob@host"]
 LIMITS = st.just(EVERYTHING) | st.lists(
     st.builds(
         Limit,
@@ -33,12 +34,14 @@ LIMITS = st.just(EVERYTHING) | st.lists(
 
 
 def spread(engine: Engine, kept: list[tuple[str, One]]) -> None:
-    """Give rows different ends and due times, some of them equal."""
+    """Give rows different ends, due times and actors, some of them equal."""
     with writing(engine) as connection:
         for number, (id_, one) in enumerate(kept):
             column = "finished_at" if one.state in FINAL else "due_at"
             changed = update(CANCELLATION).where(C.id == id_)
-            connection.execute(changed.values({column: (number * 7) % 5}))
+            by = BY[number % len(BY)]
+            values = {column: (number * 7) % 5, "submitted_by": by}
+            connection.execute(changed.values(values))
 
 
 def key_of(row: Any, sort: Sort) -> Place:
@@ -61,6 +64,7 @@ def fits(row: Any, wanted: Wanted, sort: Sort) -> bool:
         and wanted.account in (None, row.account)
         and wanted.group in (None, row.group_name)
         and wanted.reason in (None, row.reason)
+        and wanted.by in (None, row.submitted_by)
         and wanted.within.allows(row.provider, row.account, row.group_name)
         and low
         and high
@@ -85,6 +89,7 @@ def all_pages(engine: Engine, wanted: Wanted, sort: Sort, limit: int) -> list[Fo
     ),
     group=st.sampled_from(GROUPS),
     reason=st.sampled_from([None, *map(str, REASONS.values())]),
+    by=st.sampled_from(BY),
     period=st.tuples(st.none() | st.integers(0, 3), st.none() | st.integers(1, 5)),
     sort=st.sampled_from(Sort),
     within=LIMITS,
@@ -101,6 +106,7 @@ def test_the_pages_of_a_list_equal_a_read_of_every_row(
     lane: tuple[str | None, str | None],
     group: str | None,
     reason: str | None,
+    by: str | None,
     period: tuple[int | None, int | None],
     sort: Sort,
     within: Limits,
@@ -117,7 +123,7 @@ def test_the_pages_of_a_list_equal_a_read_of_every_row(
     if sort in (Sort.NEWEST, Sort.OLDEST) and rows:
         first = min(time_of_id(row.id) or 0 for row in rows)
         period = tuple(None if one is None else first + one for one in period)  # type: ignore[assignment]
-    wanted = Wanted([str(s) for s in states], *lane, group, reason, *period, within)
+    wanted = Wanted([str(s) for s in states], *lane, group, reason, by, *period, within)
     fitting = [row for row in rows if fits(row, wanted, sort)]
     fitting.sort(key=lambda row: key_of(row, sort), reverse=sort.falls)
     pages = all_pages(engine, wanted, sort, limit)

@@ -98,6 +98,7 @@ def test_actions_are_listed_by_pages_the_newest_first(engine: Engine) -> None:
         "target": "some-id",
         "number": None,
         "detail": None,
+        "until": None,
     }
 
 

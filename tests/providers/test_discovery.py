@@ -84,6 +84,21 @@ def test_a_faulty_entry_point_is_a_broken_provider(
             "must have account_model, which derives from Account",
         ),
         ('= "odd"', '= "even"', "calls itself 'even'"),
+        (
+            "    policy: ClassVar",
+            '    advice = {"unresolved": "by 100%"}\n    policy: ClassVar',
+            "has advice that cannot be shown (unresolved)",
+        ),
+        (
+            "    policy: ClassVar",
+            '    advice = {"unheard_of": "call them"}\n    policy: ClassVar',
+            "has advice that cannot be shown (unheard_of)",
+        ),
+        (
+            "facts: ClassVar[tuple[Fact, ...]] = FACTS",
+            "facts = 3",
+            "must have facts, which is a tuple",
+        ),
         ("seconds=30)", "seconds=3)", "must have active_trusted_after of at least 30"),
         ("import re\n", "raise SystemExit(3)\n", "cannot be imported (SystemExit: 3)"),
         ("import re\n", "1 / 0\n", "cannot be imported (ZeroDivisionError"),

@@ -64,3 +64,7 @@ def test_the_guide_names_the_interface_that_is_in_force() -> None:
     assert f"you wrote the class: {INTERFACE_VERSION}." in GUIDE
     assert "interface_version" not in vars(Provider)
     assert ProviderSuite.__name__ in GUIDE
+
+
+def test_the_types_are_there_for_packages() -> None:
+    assert (Path(rescind.provider.__file__).parents[1] / "py.typed").is_file()

@@ -180,6 +180,16 @@ def test_a_body_that_cannot_be_read_is_not_shown(body: bytes) -> None:
     )
 
 
+def violations(page: Page) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"resultTypes": ["violations"]}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]
+    ]
+
+
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     with opened(chromium) as one:
@@ -203,6 +213,9 @@ def test_the_page_follows_calls_filters_and_resets(
     panel(sandbox, "status", "ord_2")
     expect(calls).to_have_count(3)
     expect(calls.nth(2).locator("details")).to_have_attribute("open", "")
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        assert violations(page) == []
     page.get_by_label("Order id contains").fill("ORD_2")
     expect(orders).to_have_count(1)
     expect(orders.first).to_contain_text("ord_2")

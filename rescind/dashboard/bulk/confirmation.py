@@ -78,6 +78,8 @@ class Result:
     refused_words: str = ""
     back: str = LIST
     links: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    more: str = ""
+    """A remark, if more match than one form can change."""
 
 
 def ask(request: Request, found: Confirmation | Nothing) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from rescind.dashboard.bulk.lane_questions import (
     why_not_resumed,
 )
 from rescind.dashboard.page_context import Dashboard
-from rescind.dashboard.translation import _, ngettext
+from rescind.dashboard.translation import N_, _, ngettext
 from rescind.operations import actions
 from rescind.operations.actions import EVERY_OPERATION
 from rescind.operations.lane_view import LaneView
@@ -72,3 +72,15 @@ RESUME = LaneAction(
     ),
 )
 LANE_ACTIONS = (HOLD, RESUME)
+DONE = {
+    "held": N_("%(lane)s is held: nothing is sent on it until somebody resumes it."),
+    "resumed": N_("%(lane)s is resumed: it is tried again now."),
+}
+
+
+def lane_notice(done: str, lane: str, known: Container[str]) -> str | None:
+    """What was done, as ``LaneAction.done`` says it, to one of the ``known`` lanes.
+
+    For other lanes there is none: a crafted link must not put words on a page.
+    """
+    return _(DONE[done], lane=lane) if done in DONE and lane in known else None

@@ -22,7 +22,7 @@ from rescind.dashboard.bulk.confirmation import (
     ask,
     tell,
 )
-from rescind.dashboard.bulk.lane_action import LANE_ACTIONS, LaneAction
+from rescind.dashboard.bulk.lane_action import LANE_ACTIONS, LaneAction, lane_notice
 from rescind.dashboard.formatting import number_of, plain
 from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.page_context import Dashboard
@@ -45,13 +45,25 @@ LANES = "/desk/lanes"
 
 
 @router.get(LANES)
-def lanes(request: Request, dashboard: TheDashboard, who: LimitedReader) -> Response:
+def lanes(
+    request: Request,
+    dashboard: TheDashboard,
+    who: LimitedReader,
+    done: str = "",
+    lane: str = "",
+) -> Response:
     """All lanes with boxes to tick, by provider."""
-    now = dashboard.now()
     by_provider: dict[str, list[LaneView]] = {}
-    for one in _views(dashboard, who):
+    views = _views(dashboard, who)
+    for one in views:
         by_provider.setdefault(one.lane[0], []).append(one)
-    return page(request, "lanes.html", by_provider=by_provider, moment=now)
+    return page(
+        request,
+        "lanes.html",
+        by_provider=by_provider,
+        moment=dashboard.now(),
+        notice=lane_notice(done, lane, {one.name for one in views}),
+    )
 
 
 def _views(dashboard: Dashboard, who: Session) -> list[LaneView]:
@@ -122,7 +134,7 @@ def _confirmation(
         chosen=[(one.name, _waiting(one)) for one in seen.able],
         unable=seen.unable,
         unable_words=_("Others are left as they are:"),
-        back=OVERVIEW if len(names) == 1 else LANES,
+        back=OVERVIEW if len(names) == 1 and who.limits.unlimited else LANES,
     )
 
 

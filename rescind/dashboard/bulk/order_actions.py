@@ -157,8 +157,8 @@ def _named(able: Sequence[Row[Any]]) -> list[tuple[str, str]]:
 
 def _more(count: int) -> str:
     return _(
-        "More cancellations match: these are the first %(count)s. Repeat this for the"
-        " others.",
+        "More cancellations match: this concerns the first %(count)s only. Repeat it"
+        " for the others.",
         count=number_of(count),
     )
 
@@ -188,4 +188,5 @@ def _do(
         return RedirectResponse(where, 303)
     title, done, refused = action.said(changed)
     done = done if changed.rows else ""
-    return tell(request, Result(title, done, changed.refused, refused))
+    more = _more(len(ids)) if chosen.more else ""
+    return tell(request, Result(title, done, changed.refused, refused, more=more))

@@ -18,6 +18,11 @@ from rescind.ledger.states import RETRYABLE, State
 from rescind.operations.actions import lanes_to_notify
 
 
+def refuses_again(state: str) -> bool:
+    """Whether the provider will probably refuse a new round of such a cancellation."""
+    return state == State.REJECTED
+
+
 class Retry:
     """A new round for each; see ``ledger.changes.retries``."""
 
@@ -46,6 +51,17 @@ class Retry:
             ),
             _("A cancellation that a provider makes then cannot be undone."),
         ]
+        refused = sum(refuses_again(row.state) for row in rows)
+        if refused:
+            facts.append(
+                ngettext(
+                    "The provider refused %(num)s of them, and will probably refuse"
+                    " again.",
+                    "Providers refused %(num)s of them, and will probably refuse"
+                    " again.",
+                    refused,
+                )
+            )
         if dropped:
             facts.append(
                 ngettext(
@@ -92,8 +108,10 @@ class Retry:
         return (
             ngettext("%(num)s new round", "%(num)s new rounds", count),
             ngettext(
-                "%(num)s cancellation is under way again.",
-                "%(num)s cancellations are under way again.",
+                "%(num)s cancellation is under way again: it is sent, or its provider"
+                " is asked for the order's status first.",
+                "%(num)s cancellations are under way again: each is sent, or its"
+                " provider is asked for the order's status first.",
                 count,
             ),
             ngettext(

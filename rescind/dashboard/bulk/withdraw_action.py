@@ -44,8 +44,8 @@ class Withdraw:
             facts=[
                 _(
                     "Nothing is sent to the provider, and the order stays as it is"
-                    " there. The cancellation ends as withdrawn, and its producer is"
-                    " notified of that."
+                    " there. The cancellation ends as withdrawn, and the system that"
+                    " submitted it is notified."
                 ),
                 _(
                     "If a worker sends one before you confirm, it is not withdrawn, and"
@@ -89,13 +89,16 @@ class Withdraw:
                 count,
             ),
             ngettext(
-                "%(num)s cancellation is withdrawn: nothing is sent.",
-                "%(num)s cancellations are withdrawn: nothing is sent.",
+                "Rescind sends nothing for %(num)s cancellation: the order stays as it"
+                " is at the provider. The system that submitted it is notified.",
+                "Rescind sends nothing for %(num)s cancellations: the orders stay as"
+                " they are at the providers. The systems that submitted them are"
+                " notified.",
                 count,
             ),
             ngettext(
-                "%(num)s other was not withdrawn:",
-                "%(num)s others were not withdrawn:",
+                "%(num)s other was not withdrawn, and stays as it is:",
+                "%(num)s others were not withdrawn, and stay as they are:",
                 refused,
             ),
         )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from rescind.config.access_tokens import Scope
+from rescind.dashboard.csv_export import attached
+from rescind.dashboard.export_columns import headings
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -21,14 +24,23 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import Session
-from rescind.dashboard.submission.file_submission import result_csv, submit_rows
+from rescind.dashboard.submission.file_submission import (
+    Result,
+    as_result,
+    columns_of,
+    result_csv,
+    result_rows,
+    submit_rows,
+)
 from rescind.dashboard.submission.file_verdicts import Verdict, judge
 from rescind.dashboard.submission.kept_uploads import KeptUploads
 from rescind.dashboard.submission.local_times import zone_named
+from rescind.dashboard.submission.row_fields import LABELS, columns_in
 from rescind.dashboard.submission.submit_page import show_forms
 from rescind.dashboard.submission.upload_reading import ReadFile, read_upload
 from rescind.dashboard.submission.upload_route import Upload, UploadRoute
 from rescind.dashboard.translation import _
+from rescind.dashboard.workbook_writer import TYPE, chunks, workbook
 from rescind.intake.files.file_rows import FileError, Row
 
 SHOWN = 100
@@ -78,19 +90,28 @@ def preview(
     if kept is None:
         raise _gone()
     judged = judge(dashboard, _rows(kept), dashboard.now(), who.limits)
-    chosen = [one for one in judged if not show or one.verdict == show]
-    start = max(0, after)
     return page(
         request,
         "preview.html",
         id=id,
         kept=kept,
-        counts=Counter(one.verdict for one in judged),
-        verdicts=Verdict,
-        show=show,
-        rows=chosen[start : start + SHOWN],
-        following=start + SHOWN if len(chosen) > start + SHOWN else None,
+        **_table([as_result(one) for one in judged], show, after),
     )
+
+
+def _table(rows: Sequence[Result], show: str, after: int) -> dict[str, Any]:
+    """What the table of a preview or a result shows: a page of the chosen rows."""
+    chosen = [one for one in rows if not show or one["verdict"] == show]
+    start = max(0, after)
+    return {
+        "counts": Counter(one["verdict"] for one in rows),
+        "verdicts": list(Verdict),
+        "columns": columns_in(one["fields"] for one in rows),
+        "labels": LABELS,
+        "show": show,
+        "rows": chosen[start : start + SHOWN],
+        "following": start + SHOWN if len(chosen) > start + SHOWN else None,
+    }
 
 
 def _rows(kept: dict[str, Any]) -> list[Row]:
@@ -136,9 +157,21 @@ def result_file(
     id: str,  # noqa: A002
 ) -> Response:
     kept = _result(dashboard, who, id)
-    headers = {"Content-Disposition": 'attachment; filename="rescind-result.csv"'}
-    kind = "text/csv; charset=utf-8"
+    kind, headers = "text/csv; charset=utf-8", attached("rescind-result.csv")
     return Response(result_csv(kept["results"]), media_type=kind, headers=headers)
+
+
+@router.get("/desk/submit/result/{id}.xlsx")
+def result_workbook(
+    dashboard: TheDashboard,
+    who: LimitedReader,
+    id: str,  # noqa: A002
+) -> Response:
+    results = _result(dashboard, who, id)["results"]
+    header = headings(columns_of(results), LABELS)
+    file = workbook(header, result_rows(results))
+    headers = attached("rescind-result.xlsx")
+    return StreamingResponse(chunks(file), media_type=TYPE, headers=headers)
 
 
 @router.get("/desk/submit/result/{id}")
@@ -147,18 +180,16 @@ def result(
     dashboard: TheDashboard,
     who: LimitedReader,
     id: str,  # noqa: A002
+    show: str = "",
     after: int = 0,
 ) -> Response:
     kept = _result(dashboard, who, id)
-    results, start = kept["results"], max(0, after)
     return page(
         request,
         "submitted.html",
         id=id,
         kept=kept,
-        counts=Counter(one["receipt"] for one in results),
-        results=results[start : start + SHOWN],
-        following=start + SHOWN if len(results) > start + SHOWN else None,
+        **_table(kept["results"], show, after),
     )
 
 

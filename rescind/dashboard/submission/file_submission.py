@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from rescind.dashboard.csv_export import BOM, as_csv, cell
+from rescind.dashboard.export_columns import headings
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.file_verdicts import AT_ONCE, Judged, Verdict, judge
+from rescind.dashboard.submission.row_fields import LABELS, columns_in
 from rescind.intake.files.file_rows import Row
 from rescind.intake.limited_entries import limited
-from rescind.intake.submissions import Taken, lanes_to_notify, take_in
+from rescind.intake.submissions import Receipt, Taken, lanes_to_notify, take_in
+from rescind.ledger.changes.submission_actions import SubmissionActions
 
-COLUMNS = ("line", "provider", "account", "order", "id", "receipt", "state", "wrong")
-"""The columns of the result as a file."""
 RECEIPTS = {
-    Verdict.KNOWN: "duplicate",
-    Verdict.REPEATED: "duplicate",
-    Verdict.CONFLICT: "refused",
-    Verdict.WRONG: "refused",
+    Receipt.ACCEPTED: Verdict.NEW,
+    Receipt.DUPLICATE: Verdict.KNOWN,
+    Receipt.REFUSED: Verdict.WRONG,
 }
+"""What became of a row that the preview would accept: others may have been first."""
 
 Result = dict[str, Any]
-"""What became of one row: a value for each of ``COLUMNS``."""
+"""What became of one row: its ``line``, ``fields``, ``verdict``, ``why``, ``id`` and
+``state``."""
 
 
 def submit_rows(
@@ -39,7 +42,7 @@ def submit_rows(
     new = [one for one in judged if one.verdict is Verdict.NEW]
     taken = iter(list(_taken(dashboard, new, now, who)))
     return [
-        _accepted(one, next(taken)) if one.verdict is Verdict.NEW else _left_out(one)
+        _accepted(one, next(taken)) if one.verdict is Verdict.NEW else as_result(one)
         for one in judged
     ]
 
@@ -47,32 +50,48 @@ def submit_rows(
 def _taken(
     dashboard: Dashboard, new: Sequence[Judged], now: datetime, who: Session
 ) -> Iterator[Taken]:
-    context = dashboard.context
+    context, listed = dashboard.context, SubmissionActions()
     for start in range(0, len(new), AT_ONCE):
         some = [one.entry for one in new[start : start + AT_ONCE]]
         entries = limited(some, who.limits)
         known = (dashboard.engine, dashboard.accounts, context.seal)
-        taken = take_in(*known, entries, now, context.callbacks, by=who.actor)
+        more = (now, context.callbacks)
+        taken = take_in(*known, entries, *more, by=who.actor, listed=listed)
         dashboard.notify({"cancel": lanes_to_notify(taken)})
         yield from taken
 
 
 def _accepted(one: Judged, taken: Taken) -> Result:
-    found = {"id": taken.id, "receipt": taken.receipt.value, "wrong": taken.wrong or ""}
-    return {**_named(one), "state": "", **found}
+    verdict = Verdict.CONFLICT if taken.conflicts else RECEIPTS[taken.receipt]
+    found = {"verdict": verdict, "why": taken.wrong or "", "id": taken.id}
+    return {"line": one.line, "fields": one.fields, "state": "", **found}
 
 
-def _left_out(one: Judged) -> Result:
-    found = {"id": one.id, "receipt": RECEIPTS[one.verdict], "wrong": one.why}
-    return {**_named(one), "state": one.state, **found}
+def as_result(one: Judged) -> Result:
+    """What the preview says of a row, which was left out or is not submitted yet."""
+    found = {"verdict": one.verdict, "why": one.why, "id": one.id, "state": one.state}
+    return {"line": one.line, "fields": one.fields, **found}
 
 
-def _named(one: Judged) -> Result:
-    shown = {name: one.shown(name) for name in ("provider", "account", "order")}
-    return {"line": one.line, **shown}
+# --- the result as a file -------------------------------------------------------------
 
 
-def result_csv(results: Iterable[Result]) -> str:
+def columns_of(results: Sequence[Result]) -> list[str]:
+    """The columns of the result: those of the file, and what became of each row."""
+    given = columns_in(one["fields"] for one in results)
+    named = ("line", "provider", "account", "order", *given)
+    return [*named, "verdict", "why", "state", "id"]
+
+
+def result_rows(results: Sequence[Result]) -> Iterator[list[Any]]:
+    """The values of the columns of each row."""
+    columns = columns_of(results)
+    for one in results:
+        whole = {**one["fields"], **one, "why": known(one["why"])}
+        yield [whole.get(name, "") for name in columns]
+
+
+def result_csv(results: Sequence[Result]) -> str:
     """The results as CSV for spreadsheet programs."""
-    rows = ([cell(one[name]) for name in COLUMNS] for one in results)
-    return BOM + as_csv([COLUMNS, *rows])
+    rows = ([cell(one) for one in row] for row in result_rows(results))
+    return BOM + as_csv([headings(columns_of(results), LABELS), *rows])

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.submission.row_fields import Fields, fields_of
 from rescind.dashboard.submission.single_form import why_late
 from rescind.intake.files.file_rows import Row
 from rescind.intake.limited_entries import limited
@@ -17,18 +18,16 @@ from rescind.intake.submissions import Receipt, Taken
 from rescind.ledger.access_limits import Limits
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.text import plain_text, storable
 
 AT_ONCE = 1000
 """Rows that one statement looks up."""
-LONGEST = 200
 
 
 class Verdict(StrEnum):
-    """What submitting a row would do."""
+    """What submitting a row would do, and then did."""
 
-    NEW = "new"
-    """It would be accepted."""
+    NEW = "accepted"
+    """It would be accepted, or was."""
     KNOWN = "known"
     """The ledger has it: nothing would change."""
     REPEATED = "repeated"
@@ -51,10 +50,10 @@ class Judged:
     """The id of the cancellation that the ledger has."""
     state: str = ""
 
-    def shown(self, name: str) -> str:
-        """A field of the entry as text; never a param, which may be personal data."""
-        value = self.entry.get(name) if isinstance(self.entry, dict) else None
-        return storable(plain_text(value) or "")[:LONGEST]
+    @property
+    def fields(self) -> Fields:
+        """What the row says, by column."""
+        return fields_of(self.entry)
 
 
 def judge(

@@ -29,6 +29,7 @@ from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
 from rescind.intake.submissions import Receipt, take_in
 from rescind.ledger.access_limits import Limits
+from rescind.ledger.changes.submission_actions import SubmissionActions
 
 router = APIRouter(route_class=DashboardRoute)
 
@@ -109,7 +110,8 @@ def _submit(
             form.wrong["key"] = would.wrong
     if form.wrong:
         return show_forms(request, dashboard, who, 422, form=form)
-    (taken,) = take_in(*known, context.callbacks, by=who.actor)
+    listed = SubmissionActions()
+    (taken,) = take_in(*known, context.callbacks, by=who.actor, listed=listed)
     if taken.receipt is Receipt.ACCEPTED and taken.lane:
         dashboard.notify({"cancel": {taken.lane}})
     done = "accepted" if taken.receipt is Receipt.ACCEPTED else "known"

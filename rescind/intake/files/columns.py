@@ -9,7 +9,7 @@ from providers.registry import PROVIDERS
 from rescind.intake.files.cells import bare, order_of, whole
 from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
 from rescind.intake.validation import FIELDS
-from rescind.intake.values import RowError, param_value, read_json
+from rescind.intake.values import RowError, param_value, provider_in_any_case, read_json
 
 REQUIRED = ("provider", "order")
 OBJECTS = ("params", "metadata")
@@ -97,6 +97,8 @@ def _entry(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     for name, text in given.items():
         entry[name] = read_json(text, name) if name in OBJECTS else text
+    if "provider" in entry:
+        entry["provider"] = provider_in_any_case(entry["provider"])
     if "order" in entry:
         entry["order"] = order_of(entry["order"])
     if "params" in entry:
@@ -121,8 +123,12 @@ def _nest(entry: dict[str, Any], column: str, text: str) -> None:
 
 
 def whole_entry(entry: Any) -> Any:
-    """An entry of JSON Lines, with integers for the floats that pandas may write."""
+    """An entry of JSON Lines, with integers for the floats that pandas may write, and
+    the provider as it is called here."""
     if not isinstance(entry, dict):
         return entry
     named = entry.keys() & {"order", "params"}
-    return {**entry, **{name: whole(entry[name]) for name in named}}
+    known = {name: whole(entry[name]) for name in named}
+    if "provider" in entry:
+        known["provider"] = provider_in_any_case(entry["provider"])
+    return {**entry, **known}

@@ -21,6 +21,8 @@ Lane = tuple[str, str]
 
 
 class Action(StrEnum):
+    SUBMIT = "submit"
+    """Cancellations were submitted: see ``changes.submission_actions``."""
     HOLD = "hold"
     RESUME = "resume"
     RETRY = "retry"
@@ -44,10 +46,10 @@ class Subject:
     target: str | None = None
     """A cancellation's id, or a schedule's name."""
     number: int | None = None
-    """How many cancellations, or notifications, it changes."""
+    """How many cancellations, or notifications, it changes or submits."""
     detail: str | None = None
-    """For ``PRUNE``, the time before which the deleted records ended; for ``TEST``, the
-    receiver's host."""
+    """For ``SUBMIT``, the group, if all have the same; for ``PRUNE``, the time before
+    which the deleted records ended; for ``TEST``, the receiver's host."""
 
 
 def record_action(

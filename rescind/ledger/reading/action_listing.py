@@ -35,4 +35,5 @@ def as_action(row: Row[Any]) -> dict[str, Any]:
         "target": row.target,
         "number": row.number,
         "detail": row.detail,
+        "until": stamp(row.until),
     }

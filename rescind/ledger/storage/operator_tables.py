@@ -33,7 +33,8 @@ class EndedSession(SQLModel, table=True):
 
 
 class OperatorAction(SQLModel, table=True):
-    """What a person or a program asked Rescind to do. Never updated."""
+    """What a person or a program asked Rescind to do. Only an entry that counts
+    submissions is updated."""
 
     __tablename__: ClassVar[str] = "operator_action"
 
@@ -49,8 +50,10 @@ class OperatorAction(SQLModel, table=True):
     target: str | None = Field(default=None, sa_column=_text(null=True))
     """A cancellation's id, or a schedule's name."""
     number: int | None = Field(default=None, sa_column=_number(null=True))
-    """How many cancellations or notifications it changed."""
+    """How many cancellations or notifications it changed or submitted."""
     detail: str | None = Field(default=None, sa_column=_text(null=True))
+    until: int | None = Field(default=None, sa_column=_number(null=True))
+    """For submissions, when the last one was made that the entry counts."""
 
 
 ENDED_SESSION = table(EndedSession)

@@ -1,0 +1,98 @@
+"""The workbook has what the list has, and holds nothing that Excel would run."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import load_workbook
+from sqlalchemy import Engine
+
+from rescind.dashboard import workbook_export
+from rescind.dashboard.csv_export import FORMULA
+from rescind.dashboard.export_columns import COLUMNS
+from rescind.dashboard.workbook_writer import LONGEST, NOT_XML, TYPE, chunks, workbook
+from rescind.ledger.states import State
+from rescind.provider.outcomes import Reason
+from tests.dashboard.stage import PANEL, PARCEL, Visitor, end, take_in
+
+FAILED = (State.FAILED, Reason.UNRESOLVED)
+PATH = "/desk/cancellations.xlsx"
+texts = st.text() | st.builds(
+    str.__add__, st.sampled_from([*FORMULA, "#N/A", "="]), st.text()
+)
+
+
+def sheet(content: bytes) -> list[list[Any]]:
+    """The cells of the first sheet, with formulas as they are written."""
+    book = load_workbook(io.BytesIO(content))
+    return [list(row) for row in book.worksheets[0].iter_rows()]
+
+
+def exported(visitor: Visitor, query: str = "") -> list[dict[str, Any]]:
+    answer = visitor.get(f"{PATH}?{query}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, TYPE)
+    _header, *rows = sheet(answer.content)
+    return [dict(zip(COLUMNS, (c.value for c in row), strict=True)) for row in rows]
+
+
+def test_the_workbook_has_all_that_match_over_many_pages(
+    reader: Visitor, ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook_export, "AT_ONCE", 2)
+    ids = [end(ledger, PANEL, f"ord_{n}", *FAILED, group="g") for n in range(5)]
+    take_in(ledger, PARCEL, "007", metadata={"shop": "Ş-1"})
+    assert [one["id"] for one in exported(reader, "group=g&state=failed")] == ids[::-1]
+    [one] = exported(reader, "provider=ithink")
+    assert (one["order"], one["metadata"]) == ("007", '{"shop": "Ş-1"}')
+    assert (one["attempts"], one["finished_at"]) == (0, None)
+
+
+def test_its_times_are_cells_of_time_in_the_readers_zone(
+    reader: Visitor, ledger: Engine
+) -> None:
+    take_in(ledger, PANEL, "ord_1")
+    [utc] = exported(reader)
+    reader.session.cookies.set("rescind_zone", "Asia/Kathmandu")
+    content = reader.get(PATH, **{"Accept-Language": "tr"}).content
+    header, [*row] = sheet(content)
+    place = list(COLUMNS).index("created_at")
+    assert header[place].value == "Kabul (Asia/Kathmandu)"
+    local: datetime = row[place].value
+    assert (local - utc["created_at"]).total_seconds() == 5.75 * 3600
+
+
+@settings(max_examples=30)
+@given(st.lists(texts, min_size=1, max_size=5))
+def test_every_text_is_a_text_and_survives(given_texts: list[str]) -> None:
+    written = b"".join(chunks(workbook(given_texts, [given_texts])))
+    for row in sheet(written):
+        for cell, text in zip(row, given_texts, strict=False):
+            kept = NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)[:LONGEST]
+            assert cell.data_type in ("s", "n", "inlineStr")
+            assert (cell.value or "") == kept.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def test_too_many_rows_are_refused_and_leave_no_file(
+    reader: Visitor,
+    ledger: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(parts))
+    monkeypatch.setattr(workbook_export, "MOST_ROWS", 1)
+    take_in(ledger, PANEL, "ord_1")
+    assert len(exported(reader)) == 1
+    take_in(ledger, PANEL, "ord_2")
+    refused = reader.get(PATH)
+    assert refused.status_code == 422
+    assert "More than 1 match" in refused.text
+    assert list(parts.iterdir()) == []
