@@ -179,9 +179,7 @@ RETRY: Schema = {
                     "properties": {"cancel_before": _time("A new deadline.")},
                     "additionalProperties": False,
                 },
-                "examples": {
-                    "deadline": {"value": {"cancel_before": "+1h"}},
-                },
+                "examples": {"deadline": {"value": {"cancel_before": "+1h"}}},
             }
         },
     }

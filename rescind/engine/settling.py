@@ -143,7 +143,8 @@ def _parts(share: Share) -> Iterable[list[Claimed]]:
     operation = share.operation
     provider = operation.config.provider
     for batch in _batches(share.claimed, operation.batch):
-        for places in places_by_call(provider, [one.order for one in batch]):
+        orders = [one.order for one in batch]
+        for places in places_by_call(provider, operation.operation, orders):
             yield [batch[place] for place in places]
 
 

@@ -14,17 +14,20 @@ from rescind.provider.outcomes import Order
 log = structlog.get_logger("rescind.calls")
 
 
-def places_by_call(provider: Provider[Any], orders: Sequence[Order]) -> list[list[int]]:
+def places_by_call(
+    provider: Provider[Any], operation: str, orders: Sequence[Order]
+) -> list[list[int]]:
     """For each call, the places in ``orders`` of its orders: each place in one call.
 
-    If the provider's ``split`` raises, or loses or doubles an order, each order has a
+    If the provider's split raises, or loses or doubles an order, each order has a
     call of its own. Never raises.
     """
     if len(orders) <= 1:
         return [[place] for place in range(len(orders))]
     place_of = {id(order): place for place, order in enumerate(orders)}
+    split = provider.split if operation == "cancel" else provider.split_reading
     try:
-        parts = [[place_of[id(one)] for one in part] for part in provider.split(orders)]
+        parts = [[place_of[id(one)] for one in part] for part in split(orders)]
     except Exception:
         log.exception("the split of a provider failed", provider=provider.name)
         parts = []

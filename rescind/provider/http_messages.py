@@ -22,6 +22,10 @@ class Request:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Secrets that this request alone carries, such as its signature: masked as the
     account's are. The Authorization header needs no mention."""
+    keeps: frozenset[str] | None = None
+    """The JSON members of the reply that may be kept, for a reply with personal data,
+    such as a message's text or a customer's name. The values of all others are masked,
+    except members that are named by a word of this request. ``None``: all are kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,13 +161,18 @@ class Provider(ABC, Generic[A]):
         return None
 
     def split(self, orders: Sequence[Order]) -> Sequence[Sequence[Order]]:
-        """``orders`` by the call that each belongs into, if they need several: such as
-        orders and AWBs, which a provider cancels at two addresses.
+        """``orders`` by the cancel call that each belongs into, if they need several:
+        such as orders and AWBs, which a provider cancels at two addresses.
 
-        A pure function, for cancels and for readings. Each of ``orders`` is in one
-        part, as the same object. Their sealed params are not there.
+        A pure function. Each of ``orders`` is in one part, as the same object. Their
+        sealed params are not there.
         """
         return [orders]
+
+    def split_reading(self, orders: Sequence[Order]) -> Sequence[Sequence[Order]]:
+        """The same for readings, such as of a provider that reads AWBs together and
+        orders one by one. Like ``split``, unless a provider says otherwise."""
+        return self.split(orders)
 
     @abstractmethod
     def build_cancel(
@@ -184,7 +189,7 @@ class Provider(ABC, Generic[A]):
         self, account: A, token: str | None, orders: Sequence[Order]
     ) -> Request:
         """The call that reads ``orders`` back: 1 to ``policy.read_batch``, of one part
-        of ``split``."""
+        of ``split_reading``."""
 
     @abstractmethod
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed: ...

@@ -86,7 +86,7 @@ def test_no_order_is_lost_or_doubled_by_any_split(
 ) -> None:
     orders, parts = made
     provider: Any = Splitting(lambda _: parts)
-    found = places_by_call(provider, orders)
+    found = places_by_call(provider, "cancel", orders)
     assert sorted(place for part in found for place in part) == [*range(len(orders))]
     assert all(found)
 
@@ -96,4 +96,12 @@ def test_a_split_that_raises_makes_a_call_for_each_order() -> None:
         raise KeyError(orders[0].params["kind"])
 
     provider: Any = Splitting(split)
-    assert places_by_call(provider, [Order("1"), Order("2")]) == [[0], [1]]
+    assert places_by_call(provider, "cancel", [Order("1"), Order("2")]) == [[0], [1]]
+
+
+def test_readings_are_split_in_their_own_way() -> None:
+    orders = [Order("1"), Order("2"), Order("3")]
+    provider: Any = Splitting(lambda some: [some])
+    provider.split_reading = by_parity
+    assert places_by_call(provider, "cancel", orders) == [[0, 1, 2]]
+    assert places_by_call(provider, "verify", orders) == [[1], [0, 2]]

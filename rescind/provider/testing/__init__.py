@@ -20,6 +20,7 @@ from rescind.provider.testing.contract import Contract  # noqa: E402
 from rescind.provider.testing.firewalls import Firewalls  # noqa: E402
 from rescind.provider.testing.hostile_replies import HostileReplies  # noqa: E402
 from rescind.provider.testing.lost_answers import LostAnswers  # noqa: E402
+from rescind.provider.testing.reply_checks import judged  # noqa: E402
 
 __all__ = [
     "MARK",
@@ -29,6 +30,7 @@ __all__ = [
     "HostileReplies",
     "LostAnswers",
     "ProviderSuite",
+    "judged",
 ]
 
 

@@ -66,8 +66,15 @@ class Case:
 
     @property
     def asked(self) -> list[Order]:
-        """The orders of one call."""
+        """The orders of one cancel call."""
         first, *_ = self.provider.split(self.orders[: self.provider.policy.batch])
+        return list(first)
+
+    @property
+    def read_together(self) -> list[Order]:
+        """The orders of one reading."""
+        most = self.provider.policy.read_batch
+        first, *_ = self.provider.split_reading(self.orders[:most])
         return list(first)
 
     @property
@@ -90,7 +97,7 @@ class Case:
         provider, account = self.provider, self.account()
         made = [
             provider.build_cancel(account, TOKEN, self.asked),
-            provider.build_read(account, TOKEN, self.asked),
+            provider.build_read(account, TOKEN, self.read_together),
         ]
         probe = provider.build_probe(account, TOKEN)
         if isinstance(provider, WithLogin) and provider.static_token(account) is None:

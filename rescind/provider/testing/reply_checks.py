@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
-from rescind.provider.http_messages import Reply
+from rescind.provider.evidence import Exchange
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.outcomes import (
     BatchRefused,
     Finding,
@@ -17,6 +19,8 @@ from rescind.provider.outcomes import (
     TokenRefused,
     UnreadableReplyError,
 )
+from rescind.provider.policy import Policy
+from rescind.provider.replies import evidence_of, received
 from rescind.provider.testing.case import Case
 
 REFUSALS = {
@@ -78,3 +82,19 @@ def read(case: Case, call: str, asked: Sequence[Order], reply: Reply) -> Parsed 
             finding = parsed.of(order.id)
             assert case.proof(call, finding, order, asked, reply), finding
     return parsed
+
+
+def judged(
+    request: Request,
+    reply: Reply,
+    parse: Callable[[Reply], Parsed],
+    policy: Policy,
+    secrets: tuple[str, ...] = (),
+) -> Exchange:
+    """What Rescind keeps of ``reply`` and says of it, with all that must be masked
+    masked. ``secrets`` are those of the account, and its token if there is one."""
+    answer = received(request, reply, secrets)
+    return evidence_of(answer, parse, policy, ARRIVED)
+
+
+ARRIVED = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
