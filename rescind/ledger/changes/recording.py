@@ -18,6 +18,7 @@ from rescind.ledger.changes.call_log import CallMade, append_calls
 from rescind.ledger.changes.outcome_counts import count_changes
 from rescind.ledger.changes.repeated_calls import fold_calls
 from rescind.ledger.changes.repeated_steps import fold_steps
+from rescind.ledger.changes.rereading import due_again
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.progress import Change
@@ -202,9 +203,10 @@ def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate
     # was seen to call it true for a value that is NULL.
     either = func.coalesce(table.callback_url, table.callback_task)
     mark = func.coalesce(func.substr(ASKED, 1, func.length(either)), "")
+    values = {name: new.c[name] for name in PROGRESS}
     return (
         update(CANCELLATION)
-        .values({name: new.c[name] for name in PROGRESS})
+        .values({**values, "due_at": due_again(dialect, new), "reread": None})
         .values(version=table.version + 1)
         .where(
             table.id == new.c.id,

@@ -14,11 +14,13 @@ from sqlalchemy import Connection, Row, update
 from rescind.ledger.changes.new_cancellation import beginning
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.progress import Progress
+from rescind.ledger.reading.queries import cancellable_until
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import progress_of, progress_row
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE
+from rescind.provider.deadlines import earlier
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.policy import Policy
 from rescind.provider.refusal_codes import RefusalCode
@@ -46,7 +48,7 @@ def retry(
     ``InvalidRequestError`` in one sentence if no new round can be opened.
     """
     _check(row, now, cancel_before, policy)
-    before = to_ms(cancel_before) if cancel_before else row.cancel_before
+    before = to_ms(_deadline(row, cancel_before, now))
     not_before = from_ms(row.not_before)
     to = _reopened(progress_of(row), now, not_before)
     statement = (
@@ -55,6 +57,7 @@ def retry(
         .values(
             **progress_row(to),
             version=C.version + 1,
+            reread=None,
             opened_at=to_ms(max(not_before or now, now)),
             updated_at=to_ms(now),
             cancel_before=before,
@@ -72,6 +75,15 @@ def retry(
         counters.count(connection, counters.RETRY, lane)
         counters.uncount_outcome(connection, lane, row.state, row.reason, ended)
     return True
+
+
+def _deadline(
+    row: Row[Any], cancel_before: datetime | None, now: datetime
+) -> datetime | None:
+    """The deadline of the new round: never later than the provider's, unless that has
+    passed. Then the round only finds out what an earlier call has done."""
+    wanted, until = cancel_before or from_ms(row.cancel_before), cancellable_until(row)
+    return earlier(wanted, until) if until is None or until > now else wanted
 
 
 def why_not(row: Row[Any], now: datetime, policy: Policy) -> str | None:
@@ -104,6 +116,7 @@ def _check(
             " submit it again, corrected",
             RefusalCode.NOT_RETRYABLE,
         )
+    _check_window(row, now)
     deadline = cancel_before or from_ms(row.cancel_before)
     if deadline is not None and deadline <= now:
         raise InvalidRequestError(
@@ -111,6 +124,16 @@ def _check(
             " passed: give a new time with --cancel-before",
             RefusalCode.MISSING,
             "/cancel_before",
+        )
+
+
+def _check_window(row: Row[Any], now: datetime) -> None:
+    until, unknown = cancellable_until(row), row.lost or row.state == State.REQUESTED
+    if until is not None and until <= now and not unknown:
+        raise InvalidRequestError(
+            f"{row.id} can no longer be cancelled: its provider cancels it until"
+            f" {_said(until)}, which has passed",
+            RefusalCode.NOT_RETRYABLE,
         )
 
 
