@@ -1,1 +1,1 @@
-"""The five providers: one module for each provider's API; no other code."""
+"""The providers that Rescind itself brings, and the registry of all providers."""

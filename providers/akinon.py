@@ -28,18 +28,16 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from pydantic import (
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from providers.akinon_advice import ADVICE, PANEL
+from providers.akinon_facts import FACTS
 from providers.akinon_params import SEALED_PARAMS, AkinonParams, canonical
 from providers.akinon_replies import fault_of, refusal_of, said_by, shown_by
+from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away, turned_away_login
 from rescind.provider.http_messages import Reply, Request, json_request
-from rescind.provider.interface import Account, Params, Token, WithLogin
+from rescind.provider.interface import Params, Token, WithLogin
 from rescind.provider.outcomes import (
     Finding,
     Findings,
@@ -47,6 +45,7 @@ from rescind.provider.outcomes import (
     Order,
     Outcome,
     Parsed,
+    Reason,
     UnreadableReplyError,
 )
 from rescind.provider.policy import Policy, seconds
@@ -119,8 +118,12 @@ class AkinonAccount(Account):
 
 
 class Akinon(WithLogin[AkinonAccount]):
+    interface_version: ClassVar[int] = 1
     name: ClassVar[str] = "akinon"
+    panel: ClassVar[str] = PANEL
+    advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = AkinonAccount
     params_model: ClassVar[type[Params]] = AkinonParams
     sealed_params: ClassVar[frozenset[str]] = SEALED_PARAMS

@@ -89,14 +89,18 @@ def shown_by(order: Order, document: dict[str, Any]) -> Finding:
     given = (document.get(name) for name in ("pk", "id"))
     ids = {_digits(one) for one in given if one is not None}
     if ids and order.id not in ids:
-        return Finding(Outcome.UNKNOWN, message="the reply is about another order")
+        return Finding(
+            Outcome.UNKNOWN, message="the reply is about another order", own=True
+        )
     named = {str(item) for item in order.params.get("cancel_items", ())}
     own = document.get("status")
     if not named and own is not None:
         return _together([_code(own)])
     items = _items(document)
     if named - {item for item, _ in items}:
-        return Finding(Outcome.UNKNOWN, message="the reply lacks some named items")
+        return Finding(
+            Outcome.UNKNOWN, message="the reply lacks some named items", own=True
+        )
     return _together([code for item, code in items if not named or item in named])
 
 

@@ -27,6 +27,8 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from providers.dukkango_advice import ADVICE, PANEL
+from providers.dukkango_facts import FACTS
 from providers.dukkango_replies import (
     expiry_of,
     listed_orders,
@@ -36,15 +38,17 @@ from providers.dukkango_replies import (
     with_words,
     words_of,
 )
+from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away, turned_away_login
 from rescind.provider.http_messages import Reply, Request, json_request
-from rescind.provider.interface import Account, Params, Token, WithLogin
+from rescind.provider.interface import Params, Token, WithLogin
 from rescind.provider.outcomes import (
     UNKNOWN,
     Findings,
     Held,
     Order,
     Parsed,
+    Reason,
     UnreadableReplyError,
 )
 from rescind.provider.policy import Policy, seconds
@@ -132,8 +136,12 @@ class DukkangoParams(Params):
 
 
 class Dukkango(WithLogin[DukkangoAccount]):
+    interface_version: ClassVar[int] = 1
     name: ClassVar[str] = "dukkango"
+    panel: ClassVar[str] = PANEL
+    advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = DukkangoAccount
     params_model: ClassVar[type[Params]] = DukkangoParams
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(UUID)

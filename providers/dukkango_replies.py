@@ -61,10 +61,14 @@ def _rows(data: list[object]) -> Iterator[tuple[str, int | None]]:
 
 def of_listed(statuses: set[int | None] | None) -> Finding:
     if statuses is None:
-        return Finding(Outcome.UNKNOWN, message="not among the current orders")
+        return Finding(
+            Outcome.UNKNOWN, message="not among the current orders", own=True
+        )
     status = next(iter(statuses))
     if len(statuses) > 1 or status is None:
-        return Finding(Outcome.UNKNOWN, message="listed without one clear status")
+        return Finding(
+            Outcome.UNKNOWN, message="listed without one clear status", own=True
+        )
     finding = ORDER_STATUSES.get(status, UNKNOWN)
     return with_words(finding, status, None)
 

@@ -30,9 +30,12 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from providers.iletimerkezi_advice import ADVICE, PANEL
+from providers.iletimerkezi_facts import FACTS
+from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away
 from rescind.provider.http_messages import Reply, Request, json_request
-from rescind.provider.interface import PROBE, Account, Provider
+from rescind.provider.interface import PROBE, Provider
 from rescind.provider.outcomes import (
     ContradictoryReplyError,
     Finding,
@@ -112,8 +115,12 @@ class IletiMerkeziAccount(Account):
 
 
 class IletiMerkezi(Provider[IletiMerkeziAccount]):
+    interface_version: ClassVar[int] = 1
     name: ClassVar[str] = "iletimerkezi"
+    panel: ClassVar[str] = PANEL
+    advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = IletiMerkeziAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,20}")
     order_form: ClassVar[str] = "the orderId that send-sms returned: 1 to 20 digits"
@@ -207,7 +214,9 @@ def _order_status(asked: Order, reply: Reply) -> Finding:
     order = as_object(as_object(reply.json_object().get("response")).get("order"))
     status = as_number(order.get("status"))
     if plain_text(order.get("id", asked.id)) != asked.id or status is None:
-        return Finding(Outcome.UNKNOWN, message="the report is about another order")
+        return Finding(
+            Outcome.UNKNOWN, message="the report is about another order", own=True
+        )
     finding = ORDER_STATUSES.get(status, Finding(Outcome.UNKNOWN))
     return _with_words(finding, status, None)
 

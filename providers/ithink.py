@@ -25,13 +25,15 @@ and how sure we are of each ([D] documented, [C] seen in clients, [A] assumed):
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from providers.ithink_advice import ADVICE, PANEL
+from providers.ithink_facts import FACTS
 from providers.ithink_replies import (
     document_of,
     fault_of,
@@ -45,13 +47,15 @@ from providers.ithink_replies import (
     unread,
     words_of,
 )
+from rescind.provider.account import LOOPBACK, Account
 from rescind.provider.error_pages import turned_away
 from rescind.provider.http_messages import Reply, Request, json_request
-from rescind.provider.interface import LOOPBACK, Account, Provider
+from rescind.provider.interface import Provider
 from rescind.provider.outcomes import (
     Findings,
     Order,
     Parsed,
+    Reason,
 )
 from rescind.provider.policy import Policy, seconds
 
@@ -109,8 +113,12 @@ class IThinkAccount(Account):
 
 
 class IThink(Provider[IThinkAccount]):
+    interface_version: ClassVar[int] = 1
     name: ClassVar[str] = "ithink"
+    panel: ClassVar[str] = PANEL
+    advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = IThinkAccount
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[0-9A-Za-z-]{4,40}")
     order_form: ClassVar[str] = (

@@ -23,13 +23,15 @@ quirks, and how sure we are of each ([D] documented, [C] seen in clients, [A] as
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
+from providers.notpanel_advice import ADVICE, PANEL
+from providers.notpanel_facts import FACTS
 from providers.notpanel_replies import (
     ID,
     document_of,
@@ -47,12 +49,14 @@ from providers.notpanel_replies import (
 from providers.notpanel_words import (
     of_error,
 )
+from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away
 from rescind.provider.http_messages import Reply, Request
-from rescind.provider.interface import Account, Provider
+from rescind.provider.interface import Provider
 from rescind.provider.outcomes import (
     Order,
     Parsed,
+    Reason,
 )
 from rescind.provider.policy import Policy, seconds
 
@@ -95,8 +99,12 @@ class NotPanelAccount(Account):
 
 
 class NotPanel(Provider[NotPanelAccount]):
+    interface_version: ClassVar[int] = 1
     name: ClassVar[str] = "notpanel"
+    panel: ClassVar[str] = PANEL
+    advice: ClassVar[Mapping[Reason, str]] = ADVICE
     policy: ClassVar[Policy] = POLICY
+    facts = FACTS
     account_model: ClassVar[type[Account]] = NotPanelAccount
     order_pattern: ClassVar[re.Pattern[str]] = ID
     order_form: ClassVar[str] = (

@@ -26,7 +26,8 @@ from rescind.intake.submissions import lanes_to_notify, take_in
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import LedgerUnreachableError
-from rescind.provider.interface import Account, WithLogin
+from rescind.provider.account import Account
+from rescind.provider.interface import WithLogin
 from rescind.provider.policy import Policy
 from rescind.runtime import periodic_jobs
 from rescind.sandbox.login_tokens import STATIC

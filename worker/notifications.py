@@ -11,6 +11,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from providers.registry import BY_NAME
 from rescind.config.accounts import Lane
 from rescind.config.queues import WEBHOOKS
 
@@ -41,8 +42,13 @@ def notify_lanes(app: Celery, lanes: Iterable[Lane], operation: str = "cancel") 
 
 
 def notify_lane(app: Celery, lane: Lane, operation: str) -> None:
-    """Ask for one operation on one lane. Raises ``ConnectionError``."""
+    """Ask for one operation on one lane. Raises ``ConnectionError``.
+
+    For a provider that cannot be used nothing is sent: no worker takes its messages.
+    """
     provider, account = lane
+    if provider not in BY_NAME:
+        return
     send_task(
         app,
         task_name(provider, operation),

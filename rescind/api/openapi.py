@@ -23,8 +23,9 @@ from rescind.provider.interface import Provider
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = (
-    "Cancels orders at five providers, durably. A cancellation answered with 202 is in"
-    " the ledger, and ends exactly once. Submitting it again changes nothing."
+    f"Cancels orders at {', '.join(one.name for one in PROVIDERS)}, durably. A"
+    " cancellation answered with 202 is in the ledger, and ends exactly once."
+    " Submitting it again changes nothing."
 )
 
 
@@ -77,8 +78,17 @@ COMMON: dict[str, Schema] = {
 """All fields but ``provider``, ``order`` and ``params``, which providers define."""
 
 
+def _params(provider: Provider[Any]) -> tuple[Schema, dict[str, Schema]]:
+    """The schema of a provider's params, and those that it refers to, by name."""
+    own = f"{provider.name.capitalize()}Params"
+    template = REFERENCE.replace("{model}", own + "{model}")
+    schema = provider.params_model.model_json_schema(ref_template=template)
+    more = schema.pop("$defs", {})
+    return schema, {f"{own}{name}": one for name, one in more.items()}
+
+
 def _entry(provider: Provider[Any]) -> Schema:
-    params = provider.params_model.model_json_schema(ref_template=REFERENCE)
+    params, _ = _params(provider)
     own: dict[str, Schema] = {
         "provider": {"type": "string", "const": provider.name},
         "order": {
@@ -122,6 +132,8 @@ def _entries() -> dict[str, Schema]:
         "required": ["cancellations"],
         "additionalProperties": False,
     }
+    for one in PROVIDERS:
+        found |= _params(one)[1]
     return found
 
 

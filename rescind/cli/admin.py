@@ -56,12 +56,26 @@ def env() -> None:
     show_environment()
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    facts: Annotated[
+        bool,
+        typer.Option(
+            "--facts",
+            help="Only list what is assumed of the providers, and what to ask them.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check settings, services and credentials; show the next step.
 
     The checks change nothing at any provider. Exit status: 0 all is well; 2 a setting
-    is wrong; 3 a service cannot be reached.
+    is wrong; 3 a service cannot be reached. --facts checks nothing.
     """
+    if facts:
+        from rescind.cli.facts_shown import show_facts
+
+        show_facts(as_json=as_json)
+        return
     from rescind.operations.doctor import Check, examine, status
     from rescind.operations.worker_checks import Consumed
 

@@ -18,6 +18,7 @@ from rescind.cli import (
     webhook_commands,
 )
 from rescind.cli.init import init
+from rescind.cli.new_provider_command import new_provider
 from rescind.cli.options import WithWait
 from rescind.cli.submit import cancel, submit
 from rescind.errors import messages
@@ -52,7 +53,7 @@ def rescind(
         ),
     ] = False,
 ) -> None:
-    """Cancel orders at five providers. An accepted cancellation ends exactly once.
+    """Cancel orders at their providers. An accepted cancellation ends exactly once.
 
     Results go to standard output, everything else to standard error. Exit status: 0
     done; 1 (with --wait) not all are cancelled; 2 the command line or the input is
@@ -68,6 +69,7 @@ app.command("list")(show.list_)
 app.command()(show.retry)
 app.command()(show.withdraw)
 app.command()(show.actions)
+app.command()(show.words)
 app.command()(admin.lanes)
 app.command()(admin.hold)
 app.command()(admin.resume)
@@ -79,6 +81,7 @@ app.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(starting.sandbox)
+app.command("new-provider")(new_provider)
 app.command()(admin.env)
 app.command()(admin.doctor)
 app.command()(admin.migrate)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from rescind.cli import connections, output
+from rescind.errors.messages import say
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
 from rescind.operations.actions import found
+from rescind.operations.case_export import cases_of
 
 COLUMNS = ("id", "lane", "order", "state", "reason", "attempts", "updated")
 FIRST = ("id", "provider", "account", "order", "key", "group", "state", "reason")
@@ -30,6 +32,15 @@ def show_one(name: str, *, as_json: bool) -> None:
     output.emit()
     for step in steps:
         output.emit(_step(step))
+
+
+def show_cases(name: str) -> None:
+    with reading(connections.need_ledger()) as connection:
+        cases = cases_of(connection, found(connection, name))
+    for case in cases:
+        output.emit_json(case)
+    if not cases:
+        say("no reply of its provider was kept: what is understood is not stored")
 
 
 def _describe(record: dict[str, Any]) -> None:

@@ -30,12 +30,23 @@ def show(
     id_: Annotated[
         str, typer.Argument(metavar="ID", help="Its id, or provider/account/key.")
     ],
+    case: Annotated[
+        bool,
+        typer.Option(
+            "--case",
+            help="Print the provider's replies instead, as test cases: one JSON object"
+            " per line, without credentials and personal data.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show one cancellation, its history and its deliveries."""
-    from rescind.cli.records_shown import show_one
+    from rescind.cli.records_shown import show_cases, show_one
 
-    show_one(id_, as_json=as_json)
+    if case:
+        show_cases(id_)
+    else:
+        show_one(id_, as_json=as_json)
 
 
 def list_(
@@ -144,18 +155,57 @@ def actions(
     list_actions(limit, as_json=as_json)
 
 
+def _check_known(provider: str) -> None:
+    """Raises ``InvalidRequestError`` unless the ledger has cancellations of it."""
+    from providers.registry import provider_named
+    from rescind.cli.connections import need_ledger
+    from rescind.ledger.storage.transactions import LedgerUnreachableError
+    from rescind.operations.known_providers import check_known
+
+    try:
+        check_known(need_ledger(), provider)
+    except (CommandError, LedgerUnreachableError):
+        # Without a ledger the name is most probably mistyped.
+        provider_named(provider)
+
+
+def words(
+    provider: Provider = None,
+    entry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Write an entry for the vocabulary of these, to review."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the providers' words that no vocabulary knows, the most frequent first.
+
+    Each left open what became of an order, which was then read back.
+    """
+    from rescind.cli.words_shown import list_words, show_entry
+
+    if entry is not None:
+        show_entry(entry)
+        return
+    if provider is not None:
+        _check_known(provider)
+    list_words(provider, limit, as_json=as_json)
+
+
 def _filter(
     state: list[str] | None,
     provider: str | None,
     account: str | None,
     group: str | None,
 ) -> Filter:
-    from providers.registry import provider_named
+    from providers.registry import BY_NAME
     from rescind.ledger.reading.listing import Filter
     from rescind.provider.text import storable
 
-    if provider is not None:
-        provider_named(provider)
+    if provider is not None and provider not in BY_NAME:
+        _check_known(storable(provider))
     return Filter(
         states=state or [],
         provider=provider,

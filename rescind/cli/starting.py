@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rescind.cli.completion import provider_names
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 
@@ -58,6 +59,13 @@ def demo(
         str | None,
         typer.Argument(metavar="[FILE]", help="Submitted instead of the example."),
     ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help="Only this provider, with orders of its own.",
+            autocompletion=provider_names,
+        ),
+    ] = None,
     keep_running: Annotated[
         bool,
         typer.Option("--keep-running", help="Keep the system running at the end."),
@@ -76,7 +84,7 @@ def demo(
     chosen = _given(concurrency, flower_port, no_flower=no_flower)
     chosen |= _api(api_port, no_api=no_api)
     path = None if file is None else Path(file)
-    _end(run(keep_running=keep_running, file=path, **chosen))
+    _end(run(keep_running=keep_running, file=path, provider=provider, **chosen))
 
 
 def _given(
@@ -98,7 +106,7 @@ def _api(api_port: int | None, *, no_api: bool) -> dict[str, Any]:
 
 
 def sandbox(context: typer.Context) -> None:
-    """Run only the five simulated providers; --help lists the options."""
+    """Run only the simulated providers; --help lists the options."""
     from rescind.sandbox.sandbox_server import main
 
     try:

@@ -15,7 +15,7 @@ def cancel(
     provider: Annotated[
         str,
         typer.Argument(
-            help="iletimerkezi, dukkango, akinon, ithink or notpanel.",
+            help="The provider's name, as in the accounts file.",
             autocompletion=provider_names,
         ),
     ],

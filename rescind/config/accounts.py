@@ -14,18 +14,16 @@ import limits
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from providers.registry import BY_NAME
+from providers.registry import BROKEN, BY_NAME, why_unknown
 from rescind.config.path_ownership import NotOursError, check_ours
-from rescind.provider.interface import Account, Provider
-from rescind.provider.policy import Policy, seconds
+from rescind.config.unavailable_provider import UNAVAILABLE
+from rescind.provider.account import Account
+from rescind.provider.interface import Provider
+from rescind.provider.policy import Policy
 from rescind.provider.validation_errors import explain
 
 Lane = tuple[str, str]
 POLICY_FIELDS = frozenset(Policy.model_fields)
-UNREGISTERED = Policy(
-    resend_delays=seconds(60), poll_delays=seconds(60), verify_delays=seconds(60)
-)
-"""The policy of a provider that is no longer registered, which is never called."""
 
 
 class AccountsError(RuntimeError):
@@ -69,21 +67,24 @@ class Accounts:
         found = self.lanes.get(lane)
         if found is not None:
             return found
-        provider = BY_NAME[lane[0]]
+        provider = BY_NAME.get(lane[0])
+        if provider is None:
+            return _without_provider(lane[0])
         why = (
             self.fault or f"account {lane[1]} of {lane[0]} is not in the accounts file"
         )
         return LaneConfig(provider, provider.policy, fault=why)
 
     def policy(self, lane: Lane) -> Policy:
-        return self.lane(lane).policy if lane[0] in BY_NAME else UNREGISTERED
+        return self.lane(lane).policy
 
     def fault_of(self, lane: Lane) -> str | None:
         """Why the lane cannot be called; ``None`` if it can."""
-        if lane[0] in BY_NAME:
-            return self.lane(lane).fault
-        known = ", ".join(BY_NAME)
-        return f"this version has no provider {lane[0]}; the providers are {known}"
+        return self.lane(lane).fault
+
+
+def _without_provider(name: str) -> LaneConfig:
+    return LaneConfig(UNAVAILABLE, UNAVAILABLE.policy, fault=why_unknown(name))
 
 
 def load_accounts(path: Path) -> Accounts:
@@ -95,15 +96,13 @@ def load_accounts(path: Path) -> Accounts:
     lanes: dict[Lane, LaneConfig] = {}
     warnings = readable_by_others(path)
     for name, accounts in document.items():
-        provider = BY_NAME.get(name)
-        if provider is None or not isinstance(accounts, dict):
-            known = ", ".join(BY_NAME)
-            warnings.append(
-                f"{path}: [{name}] is not a provider; the providers are {known}"
-            )
-            continue
-        for account, values in accounts.items():
-            lanes[name, account] = _lane(provider, account, values)
+        if isinstance(accounts, dict) and name in BY_NAME:
+            for account, values in accounts.items():
+                lanes[name, account] = _lane(BY_NAME[name], account, values)
+        elif isinstance(accounts, dict) and name in BROKEN:
+            lanes |= {(name, one): _without_provider(name) for one in accounts}
+        else:
+            warnings.append(f"{path}: [{name}]: {why_unknown(name)}")
     return Accounts(lanes, warnings=tuple(warnings))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from providers.registry import BY_NAME
+from providers.registry import BROKEN, BY_NAME
 from rescind.config.callback_urls import LONGEST_URL, HostPattern, read_url
 from rescind.config.webhook_secrets import NO_SECRETS, WebhookSecrets
 from rescind.provider.outcomes import InvalidRequestError
@@ -118,7 +118,7 @@ class Callbacks:
                 " shop.cancellation_ended",
                 param="/callback_task",
             )
-        if name.partition(".")[0] in {"rescind", "celery", *BY_NAME}:
+        if name.partition(".")[0] in {"rescind", "celery", *BY_NAME, *BROKEN}:
             raise InvalidRequestError(
                 "callback_task must be a task of yours, not one of Rescind's or"
                 " Celery's own",
@@ -137,7 +137,7 @@ def _queue(name: object) -> str:
             " underscores",
             param="/callback_queue",
         )
-    if _OURS.fullmatch(name) or name in BY_NAME:
+    if _OURS.fullmatch(name) or name in BY_NAME or name in BROKEN:
         raise InvalidRequestError(
             "callback_queue must be a queue of yours, not one of Rescind's or Celery's"
             " own",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from providers.registry import BROKEN
 from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.plot import Plot, plot_of
@@ -23,6 +24,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
 from rescind.operations.lane_view import LaneView
+from rescind.provider.discovery import BrokenProvider
 
 DAY = timedelta(hours=24)
 
@@ -89,6 +91,8 @@ class Board:
     runs: Sequence[Run]
     """The latest run of each schedule, if it is held or failed."""
     accounts_fault: str | None
+    broken: Sequence[BrokenProvider] = ()
+    """Providers of installed packages that cannot be used."""
     counted: int = COUNTED
 
     @property
@@ -111,7 +115,7 @@ class Board:
     def quiet(self) -> bool:
         """Whether nothing needs a person."""
         found = (self.problems, self.troubled, self.undelivered, self.runs)
-        return not any(found) and not self.accounts_fault
+        return not any(found) and not self.accounts_fault and not self.broken
 
 
 def read_board(dashboard: Dashboard) -> Board:
@@ -129,6 +133,7 @@ def read_board(dashboard: Dashboard) -> Board:
         undelivered=sum(n for (_, state), n in told.items() if state == "given_up"),
         runs=[run for run in runs if run.state in ("held", "failed")],
         accounts_fault=accounts.fault,
+        broken=tuple(BROKEN.values()),
     )
 
 

@@ -19,7 +19,7 @@ from providers.registry import BY_NAME
 from rescind.browse.browse_ranges import BY_STATE, Wanted
 from rescind.browse.browsing import Sort
 from rescind.dashboard.list_links import LIST
-from rescind.dashboard.page_context import dashboard_of
+from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
 from rescind.dashboard.periods import ALWAYS, Period, period_of
 from rescind.dashboard.sessions import Session
@@ -28,7 +28,8 @@ from rescind.dashboard.translation import _
 from rescind.intake.values import provider_in_any_case
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.states import State
-from rescind.provider.outcomes import Reason
+from rescind.operations.known_providers import check_known
+from rescind.provider.outcomes import InvalidRequestError, Reason
 from rescind.provider.text import storable
 from rescind.telemetry.collector import ENDS
 
@@ -134,7 +135,10 @@ def listing_of(
     q: str = "",
     sort: str = "",
 ) -> Listing:
-    """The filter of an address or a form; raises ``RefusedError`` for wrong values."""
+    """The filter of an address or a form; raises ``RefusedError`` for wrong values.
+
+    ``provider`` may be any name: see ``check_provider``.
+    """
     words = storable(q.strip())
     if len(words) > LONGEST:
         raise RefusedError(_("The search text is too long: give a part of it."), 422)
@@ -145,9 +149,7 @@ def listing_of(
     _check_order(order, asked)
     return Listing(
         states=tuple(s for s in State if s in asked),
-        provider=_one_of(
-            str(provider_in_any_case(provider)), sorted(BY_NAME), _("provider")
-        ),
+        provider=str(provider_in_any_case(storable(provider))),
         account=storable(account),
         group=storable(group),
         reason=_one_of(reason, list(Reason), _("reason")),
@@ -177,14 +179,27 @@ def _check_order(order: Sort, asked: Sequence[State]) -> None:
 
 def read_listing(request: Request, who: Session, given: MultiDict) -> Listing:
     """The filter in the fields of an address or a form; raises ``RefusedError``."""
-    now = local_now(request, dashboard_of(request).now())
+    dashboard = dashboard_of(request)
+    now = local_now(request, dashboard.now())
     named = {name: str(given.get(name, "")) for name in NAMES}
-    return listing_of(now, who.limits, [*map(str, given.getlist("state"))], **named)
+    states = [*map(str, given.getlist("state"))]
+    listing = listing_of(now, who.limits, states, **named)
+    check_provider(dashboard, listing.provider)
+    return listing
 
 
 def listing_in_query(request: Request, who: LimitedReader) -> Listing:
     """A dependency: the filter in the address; raises ``RefusedError``."""
     return read_listing(request, who, request.query_params)
+
+
+def check_provider(dashboard: Dashboard, asked: str) -> None:
+    """Raises ``RefusedError`` for a provider that is not installed and has no rows."""
+    try:
+        if asked:
+            check_known(dashboard.engine, asked)
+    except InvalidRequestError:
+        _one_of(asked, sorted(BY_NAME), _("provider"))
 
 
 ListingInQuery = Annotated[Listing, Depends(listing_in_query)]

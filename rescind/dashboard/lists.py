@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from providers.registry import BY_NAME
 from rescind.browse.browsing import Sort
 from rescind.browse.part_search import unsearched
 from rescind.browse.search_words import LEAST
@@ -26,6 +25,7 @@ from rescind.dashboard.translation import _
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
+from rescind.operations.known_providers import known_providers
 from rescind.provider.text import storable
 
 GROUPS = 50
@@ -45,6 +45,7 @@ def cancellations(
     with reading(dashboard.engine) as connection:
         found = read_page(connection, wanted, after)
         gap = unsearched(connection) if wanted.q else None
+        providers = known_providers(connection)
         # A group is counted as a whole, whosever its orders are.
         counted = wanted.q and who.limits.unlimited
         group = standing(connection, wanted.q) if counted else None
@@ -57,7 +58,7 @@ def cancellations(
         gap=gap,
         short=0 < len(wanted.q) < LEAST,
         states=list(State),
-        providers=sorted(BY_NAME),
+        providers=sorted({*providers, *filter(None, [wanted.provider])}),
         reasons=reasons_by_state(),
         orders=orders(),
         presets=presets(),

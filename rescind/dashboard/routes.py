@@ -19,6 +19,7 @@ from rescind.dashboard import (
     static_files,
     statistics_page,
     undelivered,
+    unknown_words_page,
     workbook_export,
     workers_page,
 )
@@ -42,6 +43,7 @@ for part in (
     notifications_page,
     schedules_page,
     workers_page,
+    unknown_words_page,
     activity,
     submit_page,
     file_pages,

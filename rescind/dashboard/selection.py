@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
 from rescind.dashboard.list_pages import first_matches
 from rescind.dashboard.listing_filter import Listing, read_listing
@@ -70,7 +71,7 @@ async def selection(request: Request, who: LimitedReader) -> Selection:
     """A dependency: the form's selection; raises ``RefusedError``."""
     form = await request.form()
     if form.get("every"):
-        listing = read_listing(request, who, form)
+        listing = await run_in_threadpool(read_listing, request, who, form)
         return Selection((), listing, str(form.get("shown_at", "")), who.limits)
     ids = [str(one) for one in form.getlist("id")]
     if len(ids) > TICKED:

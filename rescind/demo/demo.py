@@ -6,25 +6,24 @@ calls. At the end, the demo compares the ledger with the providers' own record.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
-from providers.registry import PROVIDERS
 from rescind.config.access_tokens import OWN_TOKEN
 from rescind.config.accounts import Accounts
 from rescind.config.path_ownership import NotOursError, check_ours
 from rescind.config.settings import CONCURRENCY
 from rescind.demo import demo_report, demo_setup
+from rescind.demo.demo_orders import demonstrated, orders_file
 from rescind.demo.demo_report import CallCount
 from rescind.demo.order_oracle import Verdict, compare
 from rescind.demo.progress_display import progress, standings, unfinished
@@ -48,7 +47,6 @@ from rescind.system.service_wait import StoppedError
 from rescind.system.supervisor import Lines
 from rescind.system.up import refuse, stopped_by_signals
 
-NAMES = tuple(provider.name for provider in PROVIDERS)
 LOOK_SECONDS = 0.25
 EVERYTHING = 10_000_000
 GROUP = "demo"
@@ -63,6 +61,7 @@ def demo(
     *,
     keep_running: bool = False,
     file: Path | None = None,
+    provider: str | None = None,
     concurrency: int = CONCURRENCY,
     flower_port: int | None = USUAL_PORT,
     api_port: int | None = USUAL_PORT,
@@ -71,11 +70,13 @@ def demo(
     home = Path(tempfile.mkdtemp(prefix="rescind-demo-"))
     status = DONE
     try:
-        chosen = file or demo_setup.example()
+        providers = demonstrated(provider)
+        own = orders_file(provider, home) if provider else demo_setup.example()
+        chosen = file or own
         # A faulty file is reported before anything is started.
         load(str(chosen))
         ports = (flower_port, api_port)
-        one = _Demo(home, chosen, concurrency, ports)
+        one = _Demo(home, chosen, concurrency, ports, providers)
         status = one.run(keep_running=keep_running)
     except (ReportedError, LedgerUnreachableError) as error:
         status = refuse(explain(error) or Ending(WRONG, str(error), "up-failed"))
@@ -107,7 +108,9 @@ class _Demo:
         file: Path,
         concurrency: int,
         ports: tuple[int | None, int | None],
+        providers: tuple[str, ...],
     ) -> None:
+        self._providers = providers
         self._home = home
         self._file = file
         self._concurrency = concurrency
@@ -120,7 +123,9 @@ class _Demo:
             running(**demo_setup.SANDBOX) as box,
             (self._home / "demo.log").open("w", encoding="utf-8") as log,
         ):
-            accounts = demo_setup.write_accounts(chosen.accounts, box.base_url)
+            accounts = demo_setup.write_accounts(
+                chosen.accounts, box.base_url, self._providers
+            )
             system = System(
                 chosen,
                 concurrency=self._concurrency,
@@ -136,8 +141,8 @@ class _Demo:
 
     def _push_through(self, system: System, box: Sandbox, accounts: Accounts) -> int:
         print(
-            f"{demo_setup.shown(self._file)} goes to five simulated providers, which"
-            f" fail in a tenth of all calls.\nFlower: {system.flower_url or 'off'}"
+            f"{demo_setup.shown(self._file)} goes to simulated providers, which fail"
+            f" in a tenth of all calls.\nFlower: {system.flower_url or 'off'}"
             f" · dashboard: {system.api_url or 'off'}",
             *system.notes,
             sep="\n",
@@ -147,7 +152,7 @@ class _Demo:
         engine = open_ledger(system.settings.database)
         try:
             self._submit(system)
-            await_the_end(engine, system.wait)
+            await_the_end(engine, system.wait, self._providers)
             return self._close(box, engine, accounts, system)
         finally:
             engine.dispose()
@@ -167,7 +172,7 @@ class _Demo:
         # 2 means that some rows are wrong: the others were submitted.
         if done.returncode not in (0, 2) or (done.returncode and not done.stdout):
             raise DemoError(f"submitting failed: {done.stderr.strip()[-500:]}")
-        _sum_up(done.stdout.splitlines(), done.stderr.splitlines())
+        demo_report.print_submitted(done.stdout.splitlines(), done.stderr.splitlines())
 
     def _close(
         self, box: Sandbox, engine: Engine, accounts: Accounts, system: System
@@ -179,8 +184,8 @@ class _Demo:
         verdict = compare(wishes, rows, orders, None)
         print()
         demo_report.print_tables(
-            demo_report.outcomes_table(rows, NAMES),
-            demo_report.calls_table(calls, NAMES),
+            demo_report.outcomes_table(rows, self._providers),
+            demo_report.calls_table(calls, self._providers),
         )
         took = time.monotonic() - self._began
         where = system.flower_url
@@ -202,6 +207,7 @@ class _Demo:
 def await_the_end(
     engine: Engine,
     wait: Callable[[float], bool],
+    providers: tuple[str, ...],
     stall: StallDetector | None = None,
 ) -> None:
     """Wait until all cancellations are final, or the run makes no more progress.
@@ -212,7 +218,7 @@ def await_the_end(
     stall = stall or StallDetector()
     with progress() as show:
         while True:
-            now = standings(engine, NAMES)
+            now = standings(engine, providers)
             show(now)
             if not unfinished(now):
                 return
@@ -238,13 +244,3 @@ def _known(engine: Engine) -> tuple[list[dict[str, Any]], list[CallCount]]:
 def _judge(verdict: Verdict) -> int:
     demo_report.print_verdict(verdict)
     return DONE if verdict.good else NOT_GOOD
-
-
-def _sum_up(records: Sequence[str], notes: Sequence[str]) -> None:
-    taken = [json.loads(line) for line in records]
-    refused = sum(one["reason"] == "invalid_request" for one in taken)
-    print(f"{len(taken):,} rows submitted, {refused:,} of them refused as wrong:")
-    wrong = [note.removeprefix("rescind: ") for note in notes if ": line " in note]
-    for note in wrong[:3]:
-        print(f"  {note[:100]}")
-    print(flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -96,3 +97,15 @@ def print_verdict(verdict: Verdict) -> None:
     if len(offences) > MOST_SHOWN:
         print(f"and {len(offences) - MOST_SHOWN} more")
     print(verdict.line, flush=True)
+
+
+def print_submitted(records: Sequence[str], notes: Sequence[str]) -> None:
+    """Print how many rows were submitted, and the first wrong ones. Both are lines
+    of `rescind submit --json`: its results, and its messages."""
+    taken = [json.loads(line) for line in records]
+    refused = sum(one["reason"] == "invalid_request" for one in taken)
+    print(f"{len(taken):,} rows submitted, {refused:,} of them refused as wrong:")
+    wrong = [note.removeprefix("rescind: ") for note in notes if ": line " in note]
+    for note in wrong[:3]:
+        print(f"  {note[:100]}")
+    print(flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from rescind.intake.files.file_reading import load
 from rescind.intake.files.file_rows import FileError
 from rescind.intake.validation import check
 from rescind.provider.outcomes import InvalidRequestError
+from rescind.sandbox.installed_simulations import simulations
 
 EXAMPLE = Path("examples") / "cancellations.csv"
 
@@ -53,41 +54,6 @@ QUICK: Mapping[str, object] = {
 }
 """The policy of all accounts: the real delays, shortened from minutes to seconds."""
 
-ACCOUNTS: Mapping[str, Mapping[str, object]] = {
-    "iletimerkezi": {
-        "key": "demo-key",
-        "hash": "demo-hash",
-        "rate": "100/second",
-    },
-    "dukkango": {
-        "app_secret_key": "demo-app-secret",
-        "rest_secret_key": "demo-restaurant-secret",
-        "rate": "60/second",
-        "read_rate": "1/4 second",
-        "concurrency": 8,
-    },
-    "akinon": {
-        "username": "demo",
-        "password": "demo-password",
-        "rate": "100/second",
-        "concurrency": 8,
-    },
-    "ithink": {
-        "access_token": "demo-token",
-        "secret_key": "demo-secret",
-        "rate": "100/second",
-        "read_rate": "50/second",
-        # Longer than the lag of tracking in the sandbox, too.
-        "active_trusted_after": 4.0,
-    },
-    "notpanel": {
-        "key": "demo-panel-key",
-        "rate": "270/minute",
-        "read_rate": "180/minute",
-    },
-}
-"""Each provider's demo credentials, and settings that make its account fast."""
-
 
 def example() -> Path:
     """The path of the file of 2,000 cancellations, in a checkout or as installed."""
@@ -115,10 +81,15 @@ def settings_in(home: Path) -> Settings:
     )
 
 
-def write_accounts(path: Path, base_url: Callable[[str], str]) -> Accounts:
-    """Write the accounts file of the demo, and read it back."""
+def write_accounts(
+    path: Path, base_url: Callable[[str], str], providers: Iterable[str]
+) -> Accounts:
+    """Write the demo's accounts file, and read it back. Each of ``providers`` has a
+    simulation."""
     tables = []
-    for provider, own in ACCOUNTS.items():
+    for provider in providers:
+        kind = simulations()[provider]
+        own = {**kind.credentials, **kind.demo_policy}
         values = {"base_url": base_url(provider), **QUICK, **own}
         lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
         tables.append("\n".join([f"[{provider}.default]", *lines]))

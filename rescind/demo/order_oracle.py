@@ -15,14 +15,10 @@ from rescind.demo.facts import LedgerRow, Offence, Order, Seen, Wish
 from rescind.demo.unfinished import abandoned, missing, unfinished
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
+from rescind.sandbox.installed_simulations import simulations
+from rescind.sandbox.simulation import Simulation
 
 DONE = frozenset({"cancelled", "cancelling", "partial"})
-MAY_BE_REPEATED = frozenset({"dukkango"})
-"""Providers at which a second cancel is known to do no harm."""
-MAY_BE_ASKED_AGAIN = frozenset({"notpanel"})
-"""Providers at which a queued cancel may be sent again after the status was read."""
-MAY_LAG = frozenset({"ithink"})
-"""Providers whose tracking may show an order as active for a while after a cancel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +83,12 @@ def _is_part(row: LedgerRow) -> bool:
     return bool(row["params"].get("cancel_items"))
 
 
+def _simulated(provider: str) -> type[Simulation]:
+    """What the provider is known to do: its simulation says so, and no policy of
+    ours."""
+    return simulations().get(provider, Simulation)
+
+
 def _was_never_accepted(row: LedgerRow) -> bool:
     refused = row["state"] == State.REJECTED and row["reason"] == Reason.INVALID_REQUEST
     return bool(refused and row["attempts"] == 0)
@@ -148,16 +150,17 @@ def _lie(row: LedgerRow, order: Order | None) -> str | None:
 
 
 def _hidden(row: LedgerRow, order: Order) -> bool:
-    """Whether iletiMerkezi cancelled the order before our call and has deleted it.
+    """Whether the provider cancelled the order before our call and has deleted it.
 
-    It then answers "no such order" to the cancel and to the report. No caller can
+    It then answers "no such order" to the cancel and to the reading. No caller can
     distinguish such an order from one that never existed.
     """
-    forgotten = any(
-        c.op == "read" and c.answered and c.status == 455 for c in order.calls
+    status = _simulated(order.provider).forgotten_status
+    forgotten = status is not None and any(
+        c.op == "read" and c.answered and c.status == status for c in order.calls
     )
-    here = row["provider"] == "iletimerkezi" and row["reason"] == Reason.NOT_FOUND
-    return here and forgotten and not order.changed_by_us
+    unknown = row["reason"] == Reason.NOT_FOUND
+    return unknown and forgotten and not order.changed_by_us
 
 
 def _not_cancelled(row: LedgerRow, order: Order | None) -> str | None:
@@ -167,7 +170,7 @@ def _not_cancelled(row: LedgerRow, order: Order | None) -> str | None:
     if standing == "partial":
         said = row["reason"] == Reason.PARTIAL
         return None if said else "only a part of it is cancelled"
-    if standing == "missing" and row["provider"] == "iletimerkezi":
+    if standing == "missing" and _simulated(order.provider).forgotten_status:
         # There is no such order, so nothing will be sent. "inferred" means that.
         return None if row["reason"] == Reason.INFERRED else "there is no such order"
     return None if standing == "cancelled" else f"it is {standing}"
@@ -175,7 +178,7 @@ def _not_cancelled(row: LedgerRow, order: Order | None) -> str | None:
 
 def _standing(row: LedgerRow, order: Order) -> str:
     """The true state of the order, or of the items that this row cancels."""
-    if row["provider"] != "akinon":
+    if not order.items:
         return order.truth
     wanted = row["params"].get("cancel_items")
     if not wanted:
@@ -193,7 +196,7 @@ def _twice(
     orders: Sequence[Order], wishes: Mapping[tuple[str, str], int]
 ) -> Iterator[Offence]:
     for one in orders:
-        if one.provider in MAY_BE_REPEATED:
+        if _simulated(one.provider).repeats_are_harmless:
             continue
         # Each further partial cancellation of the same order has a call of its own.
         free = max(0, wishes.get((one.provider, one.order), 0) - 1)
@@ -221,7 +224,8 @@ def _clears(order: Order, cancel: Seen, call: Seen) -> bool:
     """Whether this reading may have shown that the cancel can be sent again."""
     if call.op != "read" or not call.answered:
         return False
-    if not cancel.changed or order.provider in MAY_BE_ASKED_AGAIN:
+    simulated = _simulated(order.provider)
+    if not cancel.changed or simulated.may_ask_again:
         return True
     # Only where readings lag can an order read as active after a successful cancel.
-    return order.provider in MAY_LAG and call.active is True
+    return simulated.readings_lag and call.active is True

@@ -12,6 +12,7 @@ import structlog
 from rescind.config.accounts import Lane
 from rescind.engine.rate_limiter import Permit
 from rescind.ledger.changes.call_log import CallMade
+from rescind.ledger.changes.unknown_words import Words, words_about
 from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, Wait
 from rescind.ledger.progress import Claimed
 from rescind.provider.http import Evidence, Exchange
@@ -138,6 +139,21 @@ def words_of(result: Exchange) -> str | None:
             return f"the whole batch was refused: {finding.message or finding.code}"
         case _:
             return None
+
+
+def unknown_words(
+    claimed: Sequence[Claimed], result: Exchange, operation: str
+) -> tuple[Words, ...]:
+    """The provider's words that left open what became of an order of the call."""
+    if not isinstance(result.parsed, Findings):
+        return ()
+    found = ((one, result.parsed.of(one.order.id)) for one in claimed)
+    words = (
+        words_about(operation, one.order.id, f.code, f.message, one.id)
+        for one, f in found
+        if f.outcome is Outcome.UNKNOWN and not f.own
+    )
+    return tuple(one for one in words if one is not None)
 
 
 def log_call(lane: Lane, call: CallMade, trace: str | None) -> None:

@@ -27,6 +27,7 @@ from rescind.engine.call_results import (
     events_of,
     ids_of,
     log_call,
+    unknown_words,
     words_of,
 )
 from rescind.engine.personal_params import personal_texts, unsealed_order
@@ -37,17 +38,16 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, PutBack, Wait
 from rescind.ledger.progress import Claimed
 from rescind.ledger.seal import Seal, SealError
+from rescind.provider.account import Account
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply
-from rescind.provider.interface import Account, WithLogin
+from rescind.provider.interface import WithLogin
 from rescind.provider.outcomes import Order, Throttled, TokenRefused
 from rescind.provider.wire import SOCKETS, Wire
 from rescind.telemetry.logs import named
 from rescind.telemetry.tracing import call_made
 
 log = structlog.get_logger("rescind.calls")
-
-
 SEALED_WAIT = timedelta(minutes=5)
 """Wait before the next try for an order whose sealed params cannot be opened."""
 
@@ -120,8 +120,7 @@ class Caller:
             log.exception(
                 "cannot be put into a call", **about, **named(ids_of(claimed))
             )
-            alone = len(claimed) == 1
-            event = Lost() if alone else Halve(len(claimed))
+            event = Halve(len(claimed)) if len(claimed) > 1 else Lost()
             return self._not_made(claimed, event, Effect(why=str(error)))
         except RedisError as error:
             why = f"Redis cannot be reached to log in: {type(error).__name__}"
@@ -237,11 +236,11 @@ class Caller:
             status=result.status,
             detail=result.detail or words_of(result),
             body=result.body,
+            words=unknown_words(claimed, result, self.operation),
         )
         log_call(self.lane, call, claimed[0].trace)
-        return CallResult(
-            claimed, events_of(claimed, result, now), effect_of(result), now, call
-        )
+        events = events_of(claimed, result, now)
+        return CallResult(claimed, events, effect_of(result), now, call)
 
     def _not_made(
         self, claimed: Sequence[Claimed], event: Event, effect: Effect

@@ -6,8 +6,9 @@ same time, both workers check: at least the later one sees the other, and gives 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Engine as Ledger
 
@@ -19,7 +20,11 @@ from rescind.ledger.decision_events import AskFirst, DoneAlready, Event, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
+from rescind.provider.guarded import asked
+from rescind.provider.interface import Provider
 from rescind.provider.outcomes import Reason
+
+Params = Mapping[str, Any]
 
 LEAST_WAIT = timedelta(seconds=5)
 """Shortest wait of a cancellation that gave way: the other one may end soon."""
@@ -86,11 +91,11 @@ def _reasons(
     others = [
         other
         for other in others
-        if other.id != one.id and provider.overlap(other.params, wanted)
+        if other.id != one.id and _overlap(provider, other.params, wanted)
     ]
     for other in others:
         done = other.state is State.CANCELLED
-        if done and provider.covers(other.params, wanted):
+        if done and _covers(provider, other.params, wanted):
             yield DoneAlready(other.id, _as_sure(other)), f"cancelled by {other.id}"
     for other in others:
         if _goes_first(other, one, own, now):
@@ -98,6 +103,16 @@ def _reasons(
     for other in others:
         if other.state is State.FAILED and not one.progress.polls:
             yield AskFirst(), f"{other.id} may have cancelled it"
+
+
+def _overlap(provider: Provider[Any], one: Params, other: Params) -> bool:
+    """Whether one must wait for the other: yes, if the provider cannot say."""
+    return asked(provider, lambda: provider.overlap(one, other), lambda _: True)
+
+
+def _covers(provider: Provider[Any], done: Params, wanted: Params) -> bool:
+    """Whether nothing is left to do: no, if the provider cannot say."""
+    return asked(provider, lambda: provider.covers(done, wanted), lambda _: False)
 
 
 def _as_sure(other: Sibling) -> Reason:

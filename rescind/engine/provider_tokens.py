@@ -18,9 +18,10 @@ from redis.exceptions import LockError
 
 from rescind.config.accounts import Lane
 from rescind.ledger.seal import Seal, SealError
+from rescind.provider.account import Account
 from rescind.provider.http import Evidence, Exchange, exchange
-from rescind.provider.http_messages import Reply
-from rescind.provider.interface import Account, Token, WithLogin
+from rescind.provider.http_messages import Reply, Request
+from rescind.provider.interface import Token, WithLogin
 from rescind.provider.outcomes import Findings, Held, Parsed
 from rescind.provider.policy import Policy
 
@@ -71,7 +72,11 @@ class Tokens:
                 if mine:
                     # Another worker may have logged in since the last check.
                     known = self._stored(lane, refused)
-                    return known or self._log_in(lane, provider, account, policy)
+                    found = known or self._renew(lane, provider, account, policy)
+                    if found is not None:
+                        return found
+                    # A refused refresh token is forgotten: the next turn logs in.
+                    continue
             time.sleep(PAUSE)
         detail = "another worker's login did not end in time"
         return NoToken(Exchange(Evidence.NOT_SENT, detail=detail))
@@ -90,19 +95,44 @@ class Tokens:
                     lock.release()
 
     def _stored(self, lane: Lane, refused: str | None) -> str | None:
-        sealed = self.redis.get(_name(lane))
+        token = self._opened(_name(lane))
+        return None if token == refused else token
+
+    def _opened(self, name: str) -> str | None:
+        sealed = self.redis.get(name)
         if not isinstance(sealed, bytes):
             return None
         try:
-            token = str(self._seal.open(sealed.decode()))
+            return str(self._seal.open(sealed.decode()))
         except SealError:
             # It was sealed with another key: log in again.
             return None
-        return None if token == refused else token
 
-    def _log_in(
+    def _renew(
         self, lane: Lane, provider: WithLogin[Any], account: Account, policy: Policy
+    ) -> str | NoToken | None:
+        """A token from a refresh or a login; ``None`` if the refresh was refused."""
+        refresh = self._opened(_refresh_name(lane))
+        request = provider.build_refresh(account, refresh) if refresh else None
+        if request is None or refresh is None:
+            login = provider.build_login(account)
+            return self._ask(lane, provider, login, policy, account.secrets())
+        secrets = (*account.secrets(), refresh)
+        found = self._ask(lane, provider, request, policy, secrets)
+        if isinstance(found, str) or not _is_refusal(found.exchange):
+            return found
+        self.redis.delete(_refresh_name(lane))
+        return None
+
+    def _ask(
+        self,
+        lane: Lane,
+        provider: WithLogin[Any],
+        request: Request,
+        policy: Policy,
+        secrets: tuple[str, ...],
     ) -> str | NoToken:
+        """The token that ``request`` brings, which is stored."""
         found: list[Token] = []
 
         def parse(reply: Reply) -> Parsed:
@@ -112,8 +142,7 @@ class Tokens:
             found.append(read)
             return Findings({})
 
-        request = provider.build_login(account)
-        result = exchange(request, parse, policy, account.secrets())
+        result = exchange(request, parse, policy, secrets)
         if isinstance(result.parsed, Held):
             return NoToken(result, held=result.parsed.why)
         if not found:
@@ -127,6 +156,9 @@ class Tokens:
             lifetime = token.expires_at - datetime.now(UTC)
         keep = max(lifetime - provider.refresh_early, timedelta(seconds=30))
         self.redis.set(_name(lane), self._seal.close(token.value), ex=keep)
+        if token.refresh is not None:
+            sealed = self._seal.close(token.refresh)
+            self.redis.set(_refresh_name(lane), sealed, ex=provider.refresh_lifetime)
 
 
 def _held(why: str) -> NoToken:
@@ -135,6 +167,15 @@ def _held(why: str) -> NoToken:
 
 def _name(lane: Lane) -> str:
     return f"rescind-token:{lane[0]}:{lane[1]}"
+
+
+def _refresh_name(lane: Lane) -> str:
+    return f"rescind-token:{lane[0]}:{lane[1]}:refresh"
+
+
+def _is_refusal(answer: Exchange) -> bool:
+    """Whether the provider answered, and will answer the same again."""
+    return answer.status is not None and answer.status < 500 and answer.status != 429
 
 
 def _lock(lane: Lane) -> str:

@@ -14,6 +14,7 @@ from rescind.engine.lane_registry import Registry
 from rescind.engine.lane_share import Share
 from rescind.engine.permits import Limiter
 from rescind.engine.rate_limiter import Permit
+from rescind.engine.splitting import places_by_call
 from rescind.engine.transaction import Committed
 from rescind.ledger.progress import Change, Claimed
 from rescind.ledger.states import OPEN
@@ -129,7 +130,7 @@ def _calls(share: Share, begin_by: float) -> tuple[list[Call], list[Call]]:
     operation = share.operation
     calls: list[Call] = []
     left: list[Call] = []
-    for claimed in _batches(share.claimed, operation.batch):
+    for claimed in _parts(share):
         permits = operation.permits if operation.limited else [Permit()]
         permit = permits.pop(0) if permits else None
         call = Call(operation, operation.caller, claimed, permit or Permit(), begin_by)
@@ -137,8 +138,18 @@ def _calls(share: Share, begin_by: float) -> tuple[list[Call], list[Call]]:
     return calls, left
 
 
+def _parts(share: Share) -> Iterable[list[Claimed]]:
+    """The orders of each call: the provider may split a batch into several."""
+    operation = share.operation
+    provider = operation.config.provider
+    for batch in _batches(share.claimed, operation.batch):
+        orders = [one.order for one in batch]
+        for places in places_by_call(provider, operation.operation, orders):
+            yield [batch[place] for place in places]
+
+
 def _batches(claimed: Sequence[Claimed], size: int) -> Iterable[list[Claimed]]:
-    """The orders of each call. Only orders with the same batch cap share a call."""
+    """Orders that may share a call: at most ``size``, with the same batch cap."""
     for cap, some in groupby(claimed, key=lambda one: one.progress.batch_cap):
         alike, most = list(some), min(size, cap or size)
         for start in range(0, len(alike), most):

@@ -131,6 +131,16 @@ SETUP = Group(
             " No restart is needed.",
         ),
         Problem(
+            "provider-broken",
+            "An installed provider cannot be used",
+            "A package adds a provider that cannot be imported, that was written for"
+            " another version of Rescind's interface, or whose name is taken. The"
+            " lanes of this provider are held: its cancellations wait. All other lanes"
+            " go on.",
+            "The sentence names the package. Install a version of it that fits this"
+            " Rescind, or uninstall it. Then restart the workers and the HTTP API.",
+        ),
+        Problem(
             "credentials-refused",
             "The provider refuses the credentials",
             "The provider answered that the account's key, token or login is not valid."

@@ -6,7 +6,7 @@ stored entries unchanged. This module makes such rows canonical when it compares
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.transactions import reading
+from rescind.provider.guarded import asked
 
 AT_ONCE = 1000
 """The most keys that one statement looks up."""
@@ -24,12 +25,20 @@ AT_ONCE = 1000
 
 def same_order(one: NewCancellation, row: Row[Any]) -> bool:
     """Whether ``row``, which has the key of ``one``, is about the same order."""
-    return provider_named(one.provider).canonical_order(row.order_id) == one.order
+    provider, stored = provider_named(one.provider), str(row.order_id)
+    found = asked(provider, lambda: provider.canonical_order(stored), lambda _: stored)
+    return found == one.order
 
 
 def same_params(one: NewCancellation, row: Row[Any], seal: Seal) -> bool:
     """Whether ``row`` was submitted with the same params as ``one``."""
-    canonical = provider_named(one.provider).canonical_params
+    provider = provider_named(one.provider)
+
+    def canonical(params: Mapping[str, Any]) -> dict[str, Any]:
+        return asked(
+            provider, lambda: provider.canonical_params(params), lambda _: dict(params)
+        )
+
     if canonical(row.params) != dict(one.params):
         return False
     if one.sealed is None or row.sealed is None:

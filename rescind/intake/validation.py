@@ -15,6 +15,7 @@ from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wante
 from rescind.config.times import parse_time
 from rescind.intake.limited_entries import check_lane, outside
 from rescind.ledger.access_limits import EVERYTHING, Limits
+from rescind.provider.guarded import asked, refused
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode, pointer
@@ -88,10 +89,9 @@ def check(
             raise InvalidRequestError(says, RefusalCode.MISSING, f"/{name}")
     provider = provider_named(entry["provider"])
     account = _account(provider, entry.get("account"), accounts, within)
-    written = provider.check_order(entry["order"])
-    order = provider.canonical_order(written)
-    checked = provider.check_params(_object(entry, "params"))
-    params = provider.canonical_params(checked)
+    order, params, keys = asked(
+        provider, lambda: _of_provider(provider, entry), refused
+    )
     personal = {k: v for k, v in params.items() if k in provider.sealed_params}
     not_before, cancel_before = _times(entry, now)
     key, group = _text(entry, "key"), _text(entry, "group")
@@ -101,8 +101,8 @@ def check(
         provider=provider,
         account=account,
         order=order,
-        key=key or provider.default_key(order, params),
-        former_key=None if key else provider.default_key(written, checked),
+        key=key or keys[0],
+        former_key=None if key else keys[1],
         params={k: v for k, v in params.items() if k not in personal},
         personal=personal,
         metadata=_object(entry, "metadata"),
@@ -111,6 +111,19 @@ def check(
         not_before=not_before,
         cancel_before=cancel_before,
     )
+
+
+def _of_provider(
+    provider: Provider[Any], entry: Mapping[str, Any]
+) -> tuple[str, dict[str, Any], tuple[str, str]]:
+    """The order and the params in their canonical form, and the default key, as it is
+    now and as older versions made it."""
+    written = provider.check_order(entry["order"])
+    order = provider.canonical_order(written)
+    checked = provider.check_params(_object(entry, "params"))
+    params = provider.canonical_params(checked)
+    keys = provider.default_key(order, params), provider.default_key(written, checked)
+    return order, params, keys
 
 
 def _unknown_fields(entry: Mapping[Any, Any]) -> InvalidRequestError:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from providers.registry import BY_NAME
 from rescind.config.access_tokens import (
     ENTRY_RATE,
     Token,
@@ -11,6 +14,7 @@ from rescind.config.access_tokens import (
 )
 from rescind.config.accounts import readable_by_others
 from rescind.config.settings import Settings, SettingsError
+from rescind.ledger.access_limits import ANY
 from rescind.operations.findings import Check, Level
 
 
@@ -31,7 +35,17 @@ def access_check(chosen: Settings) -> Check:
     if chosen.api_tokens_file is not None:
         for warning in readable_by_others(chosen.api_tokens_file):
             return Check("http door", Level.WARNING, f"{warning}; {says}", "api-tokens")
+    if absent := sorted({name for one in tokens for name in _absent(one)}):
+        why = f"tokens are limited to {', '.join(absent)}, which is not installed"
+        return Check("http door", Level.WARNING, f"{why}; {says}", "api-tokens")
     return Check("http door", Level.OK, says)
+
+
+def _absent(token: Token) -> Iterator[str]:
+    """The providers in the token's limits that are not installed."""
+    for limit in token.limits.listed:
+        if limit.provider != ANY and limit.provider not in BY_NAME:
+            yield limit.provider
 
 
 def _allowed(token: Token) -> str:

@@ -38,6 +38,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.action_log import log_action
 from rescind.operations.lane_view import LaneView
+from rescind.provider.guarded import asked
 from rescind.provider.text import storable
 
 EVERY_OPERATION = ("cancel", "verify", "poll")
@@ -191,7 +192,8 @@ def _by_its_order(connection: Connection, name: str, within: Limits) -> Row[Any]
     account, slash, written = rest.partition("/")
     if provider not in BY_NAME or not slash:
         return None
-    order = BY_NAME[provider].canonical_order(written)
+    known = BY_NAME[provider]
+    order = asked(known, lambda: known.canonical_order(written), lambda _: written)
     path = f"{provider}/{account}/{order}"
     row = _by_own_key(connection, path, within) or find(connection, path)
     # A key that a producer chose is not an order id, and has only one spelling.

@@ -11,9 +11,10 @@ from redis import RedisError
 from rescind.config.accounts import Accounts, Lane, LaneConfig
 from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.operations.findings import Check, Level
+from rescind.provider.account import Account
 from rescind.provider.error_pages import ADDRESS_WRONG
 from rescind.provider.http import Evidence, Exchange, exchange
-from rescind.provider.interface import Account, WithLogin
+from rescind.provider.interface import WithLogin
 from rescind.provider.outcomes import Held, TokenRefused
 
 AT_ONCE = 8

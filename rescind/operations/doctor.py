@@ -10,6 +10,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from redis import Redis
 
+from providers.registry import BROKEN, PACKAGES
 from rescind.config.accounts import Accounts, load_accounts, readable_by_others
 from rescind.config.home import absolute
 from rescind.config.ledger_url import opened
@@ -75,6 +76,7 @@ def _checks(ask: Ask) -> Iterator[Check]:
     if redis is not None:
         yield from worker_checks(redis, ask)
     yield from _ledger(chosen, seal)
+    yield from _providers()
     accounts = load_accounts(chosen.accounts)
     yield from _accounts(accounts, chosen.accounts)
     yield from schedule_checks(chosen.schedules)
@@ -206,6 +208,15 @@ def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
         yield Check("ledger", Level.WRONG, str(error), error.problem)
     else:
         yield from ledger_checks(engine, seal)
+
+
+def _providers() -> Iterator[Check]:
+    added = (f"{name} ({package})" for name, package in sorted(PACKAGES.items()))
+    if says := ", ".join(added):
+        yield Check("packages", Level.OK, f"they add {says}")
+    for broken in BROKEN.values():
+        says = f"{broken.why}; until then its lanes are held"
+        yield Check("providers", Level.WRONG, says, "provider-broken")
 
 
 def _accounts(accounts: Accounts, path: Path) -> Iterator[Check]:

@@ -1,6 +1,6 @@
 """Recognises web pages and firewalls that answer in place of a provider's API.
 
-All five APIs answer in JSON. A page that rejects a call says nothing about the key. An
+The APIs answer in JSON. A page that rejects a call says nothing about the key. An
 operator must allow this server's address there, or correct ``base_url``.
 """
 

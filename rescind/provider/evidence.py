@@ -36,7 +36,8 @@ class Exchange:
     detail: str | None = None
     """What went wrong, in words; ``None`` if nothing did."""
     body: str | None = None
-    """The reply's body, masked and cut, if the reply was a refusal or unreadable."""
+    """The reply's body, masked and cut, if the reply was a refusal or unreadable; the
+    outline of a success that did not say what became of an order."""
     asked_at: datetime | None = None
     """When the call began, before it was sent. If the time was uncertain, it did not
     begin earlier."""

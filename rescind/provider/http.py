@@ -14,6 +14,7 @@ from http.client import HTTPException
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from rescind.provider.auth import with_sent
 from rescind.provider.connection import prepare
 from rescind.provider.evidence import Evidence, Exchange
 from rescind.provider.http_messages import Reply, Request
@@ -56,6 +57,7 @@ def _exchange(
     send_by: datetime | None,
     wire: Wire,
 ) -> Exchange:
+    secrets = with_sent(request, secrets)
     try:
         prepared = prepare(request)
     except (requests.RequestException, HTTPException, ValueError) as error:

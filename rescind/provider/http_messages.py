@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from rescind.provider.outcomes import ContradictoryReplyError, UnreadableReplyError
 
@@ -18,6 +19,13 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Secrets that this request alone carries, such as its signature: masked as the
+    account's are. The Authorization header needs no mention."""
+    keeps: frozenset[str] | None = None
+    """The JSON members of the reply that may be kept, for a reply with personal data,
+    such as a message's text or a customer's name. The values of all others are masked,
+    except members that are named by a word of this request. ``None``: all are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,20 @@ def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # Shared: making a decoder takes longer than reading a short reply.
 _READER = json.JSONDecoder(object_pairs_hook=_said_once)
 _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def form_request(
+    method: str,
+    url: str,
+    values: Mapping[str, str],
+    headers: Mapping[str, str] | None = None,
+) -> Request:
+    """A request whose body is ``values`` as a form (URL-encoded)."""
+    base = {
+        "Accept": "application/json",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    return Request(method, url, {**base, **(headers or {})}, urlencode(values).encode())
 
 
 def json_request(

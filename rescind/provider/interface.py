@@ -1,6 +1,6 @@
-"""The interface that every provider implements, and the models of its accounts.
+"""The interface that every provider implements.
 
-One contract suite runs over all five providers.
+One contract suite runs over all providers: see ``rescind.provider.testing``.
 """
 
 from __future__ import annotations
@@ -10,24 +10,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
+from rescind.provider.account import Account
+from rescind.provider.facts import Fact
 from rescind.provider.http_messages import Reply, Request
-from rescind.provider.outcomes import Held, InvalidRequestError, Order, Parsed
+from rescind.provider.outcomes import (
+    Held,
+    InvalidRequestError,
+    Order,
+    Parsed,
+    Reason,
+)
 from rescind.provider.policy import Policy
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import plain_text
 from rescind.provider.validation_errors import code_of, explain
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-"""Host names of this machine. Any other name may point to another machine later."""
-ADDRESS = re.compile(r"[^\s\\\x00-\x1f\x7f]+")
-"""Programs disagree about the host of a URL with spaces, backslashes or controls."""
+INTERFACE_VERSION = 1
+"""The version of this interface. It grows when a provider's class must be changed."""
 
 ROUNDED = re.compile(r"[0-9](?:[.,][0-9]{1,20})?[Ee]\+?[0-9]{1,3}")
 ROUNDED_HINT = (
@@ -35,58 +39,6 @@ ROUNDED_HINT = (
     " source again, format their column as Text before you paste or import them, and"
     " export it as text"
 )
-
-
-class Account(BaseModel):
-    """One account's credentials and address. Subclasses add the credentials.
-
-    Secrets are ``SecretStr``: logs, errors and ``repr`` do not show them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    base_url: str
-    allow_plain_http: bool = False
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_a_base(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be a scheme and a host, such as https://host")
-        if parts.query or parts.fragment or "@" in parts.netloc:
-            raise ValueError("must have no query, fragment, user name or password")
-        if not ADDRESS.fullmatch(value):
-            raise ValueError("must have no spaces, backslashes or control characters")
-        if not _has_good_port(parts):
-            raise ValueError("must have a port from 1 to 65535, or none")
-        return value.rstrip("/")
-
-    def model_post_init(self, _context: object, /) -> None:
-        parts = urlsplit(self.base_url)
-        plain = parts.scheme == "http" and parts.hostname not in LOOPBACK
-        if plain and not self.allow_plain_http:
-            raise ValueError(
-                "base_url is plain http: credentials would travel unencrypted;"
-                " use https, or set allow_plain_http = true"
-            )
-
-    def secrets(self) -> tuple[str, ...]:
-        """Every secret value of this account, for masking."""
-        return self._secrets
-
-    @cached_property
-    def _secrets(self) -> tuple[str, ...]:
-        values = (getattr(self, name) for name in type(self).model_fields)
-        found = (v.get_secret_value() for v in values if isinstance(v, SecretStr))
-        return tuple(value for value in found if value)
-
-
-def _has_good_port(parts: SplitResult) -> bool:
-    try:
-        return parts.port != 0
-    except ValueError:
-        return False
 
 
 class Params(BaseModel):
@@ -103,6 +55,8 @@ class Token:
 
     value: str
     expires_at: datetime | None = None
+    refresh: str | None = None
+    """A token that renews this one, if the login gave one: see ``build_refresh``."""
 
     def __repr__(self) -> str:
         return f"Token(expires_at={self.expires_at})"
@@ -119,16 +73,26 @@ class Provider(ABC, Generic[A]):
     them.
     """
 
+    interface_version: ClassVar[int]
+    """The ``INTERFACE_VERSION`` for which the class was written, as a number."""
     name: ClassVar[str]
+    """Small letters, digits and ``_``, such as ``notpanel``."""
     policy: ClassVar[Policy]
     account_model: ClassVar[type[Account]]
     params_model: ClassVar[type[Params]] = Params
     sealed_params: ClassVar[frozenset[str]] = frozenset()
     """Params that are personal data: sealed at rest, never shown."""
+    facts: ClassVar[tuple[Fact, ...]] = ()
+    """What is known of the API, for ``rescind doctor --facts``."""
     order_pattern: ClassVar[re.Pattern[str]]
     """Matches a whole order identifier."""
     order_form: ClassVar[str]
     """The same in words, for the error message."""
+    panel: ClassVar[str] = "the provider's own panel"
+    """Where a person can see an order, as a part of a sentence."""
+    advice: ClassVar[Mapping[Reason, str]] = {}
+    """What a person should do about a cancellation that ended for this reason, where
+    the general advice does not fit. ``%(panel)s`` stands for ``panel``."""
 
     def check_order(self, order: object) -> str:
         """The order's identifier as text, or ``InvalidRequestError``."""
@@ -182,11 +146,26 @@ class Provider(ABC, Generic[A]):
         del params
         return order
 
+    def split(self, orders: Sequence[Order]) -> Sequence[Sequence[Order]]:
+        """``orders`` by the cancel call that each belongs into, if they need several:
+        such as orders and AWBs, which a provider cancels at two addresses.
+
+        A pure function. Each of ``orders`` is in one part, as the same object. Their
+        sealed params are not there.
+        """
+        return [orders]
+
+    def split_reading(self, orders: Sequence[Order]) -> Sequence[Sequence[Order]]:
+        """The same for readings, such as of a provider that reads AWBs together and
+        orders one by one. Like ``split``, unless a provider says otherwise."""
+        return self.split(orders)
+
     @abstractmethod
     def build_cancel(
         self, account: A, token: str | None, orders: Sequence[Order]
     ) -> Request:
-        """The cancel call for ``orders`` (1 to ``policy.batch``)."""
+        """The cancel call for ``orders``: 1 to ``policy.batch``, of one part of
+        ``split``."""
 
     @abstractmethod
     def parse_cancel(self, orders: Sequence[Order], reply: Reply) -> Parsed: ...
@@ -195,7 +174,8 @@ class Provider(ABC, Generic[A]):
     def build_read(
         self, account: A, token: str | None, orders: Sequence[Order]
     ) -> Request:
-        """The call that reads ``orders`` back (1 to ``policy.read_batch``)."""
+        """The call that reads ``orders`` back: 1 to ``policy.read_batch``, of one part
+        of ``split_reading``."""
 
     @abstractmethod
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed: ...
@@ -223,6 +203,8 @@ class WithLogin(Provider[A]):
     """How long before its expiry a token is renewed."""
     token_lifetime: ClassVar[timedelta] = timedelta(hours=24)
     """How long a token is kept if the login does not name its expiry."""
+    refresh_lifetime: ClassVar[timedelta] = timedelta(days=30)
+    """How long a refresh token is kept."""
 
     @abstractmethod
     def static_token(self, account: A) -> str | None:
@@ -230,6 +212,14 @@ class WithLogin(Provider[A]):
 
     @abstractmethod
     def build_login(self, account: A) -> Request: ...
+
+    def build_refresh(self, account: A, refresh: str) -> Request | None:
+        """The call that renews a token with the ``refresh`` of the former one, instead
+        of a login; ``parse_login`` reads its reply. ``None`` if there is no such call.
+
+        If it is refused, the refresh token is forgotten, and a login follows.
+        """
+        return None
 
     @abstractmethod
     def parse_login(self, reply: Reply, now: datetime) -> Token | Held:

@@ -6,7 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from urllib.parse import quote, quote_plus
 
@@ -20,7 +20,7 @@ from rescind.provider.outcomes import (
     Throttled,
     TokenRefused,
 )
-from rescind.provider.personal_data import masked_shapes, own_words
+from rescind.provider.personal_data import kept_members, masked_shapes, own_words
 
 LEAST = 4
 """Shortest secret that is masked; a shorter one would match too many words."""
@@ -153,10 +153,12 @@ def _cut(text: str, head: str, forms: Sequence[str]) -> int:
 
 
 def masked_body(request: Request, reply: Reply, secrets: tuple[str, ...]) -> str:
-    """The reply's body as it may be stored: without our secrets, and without anything
-    that looks like a person's number or address. Words of ``request`` stay."""
+    """The reply's body as it may be stored: without our secrets, without members that
+    ``request`` does not keep, and without anything that looks like a person's number or
+    address. Words of ``request`` stay."""
     # Cut before and after masking: half of a secret must not remain.
-    text = _masked(reply.body[:16_384].decode("utf-8", "replace"), secrets)
+    body = kept_members(reply.body, request)[:16_384]
+    text = _masked(body.decode("utf-8", "replace"), secrets)
     return masked_shapes(text, own_words(request))[:LONGEST]
 
 
@@ -196,4 +198,4 @@ def _masked_one(finding: Finding, masked: Callable[[str], str]) -> Finding:
     code = finding.code and masked(finding.code)
     if (code, message) == (finding.code, finding.message):
         return finding
-    return Finding(finding.outcome, finding.reason, code, message)
+    return replace(finding, code=code, message=message)

@@ -66,9 +66,17 @@ class Finding:
     asked_at: datetime | None = field(default=None, compare=False)
     """When a read-back was sent. Its answer may be as old as that, even if it is read
     later."""
+    own: bool = field(default=False, compare=False)
+    """Whether ``message`` is a sentence of ours about the reply, and not the
+    provider's."""
 
 
 UNKNOWN = Finding(Outcome.UNKNOWN)
+
+
+def unclear(why: str) -> Finding:
+    """A reply that leaves open what became of an order; ``why`` is our own sentence."""
+    return Finding(Outcome.UNKNOWN, message=why, own=True)
 
 
 # Not frozen: a frozen one takes three times as long to make.

@@ -6,7 +6,9 @@ no list of secrets can name them.
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from rescind.provider.http_messages import Request
 
@@ -55,3 +57,21 @@ def own_words(request: Request) -> frozenset[str]:
     """The words in ``request``, such as the numbers of its orders."""
     text = f"{request.url} {request.body.decode('utf-8', 'replace')}"
     return frozenset(OWN.findall(text.replace("%2C", " ")))
+
+
+def kept_members(body: bytes, request: Request) -> bytes:
+    """``body`` with the values of all JSON members masked that ``request`` does not
+    allow to be kept; empty if it is JSON that cannot be read."""
+    if request.keeps is None:
+        return body
+    allowed = request.keeps | own_words(request)
+
+    def masked(members: dict[str, Any]) -> dict[str, Any]:
+        return {k: v if k in allowed else "***" for k, v in members.items()}
+
+    try:
+        document = json.loads(body, object_hook=masked)
+        return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        # Cut off, or of another encoding: its members cannot be told apart.
+        return b"" if body.lstrip()[:1] in (b"{", b"[") else body

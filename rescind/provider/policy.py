@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rescind.provider.validation_errors import explain
 
+LEAST_DOUBT = timedelta(seconds=30)
+"""How long a call whose answer was lost may still take effect, unless a source says
+otherwise. A reading that is believed sooner may contradict the later result."""
 TEN_YEARS = timedelta(days=3650)
 
 
@@ -21,7 +24,7 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch: int = Field(default=1, ge=1, le=1000)
+    batch: int = Field(default=1, ge=1, le=2000)
     """Orders in one cancel call."""
     read_batch: int = Field(default=1, ge=1, le=10_000)
     """Orders in one read-back call."""
@@ -91,6 +94,18 @@ class Policy(BaseModel):
             return self.model_validate({**self.model_dump(), **values})
         except ValidationError as error:
             raise ValueError(explain(error)) from None
+
+
+def policy_fault(policy: Policy) -> str | None:
+    """Why ``policy`` could make our statements untrue: the end of a sentence. ``None``
+    if it cannot."""
+    if policy.active_trusted_after >= LEAST_DOUBT:
+        return None
+    return (
+        "must have active_trusted_after of at least"
+        f" {LEAST_DOUBT.total_seconds():.0f} s in its policy, because a call whose"
+        " answer was lost may still take effect"
+    )
 
 
 def seconds(*values: float) -> tuple[timedelta, ...]:

@@ -6,14 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from rescind.provider.auth import with_sent
 from rescind.provider.content_coding import CodedError, uncoded
 from rescind.provider.error_pages import for_an_operator, is_page, page_held
 from rescind.provider.evidence import Evidence, Exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask, masked_body, masked_words
-from rescind.provider.outcomes import Held, Parsed, Throttled, UnreadableReplyError
+from rescind.provider.outcomes import (
+    Findings,
+    Held,
+    Outcome,
+    Parsed,
+    Throttled,
+    UnreadableReplyError,
+)
 from rescind.provider.policy import Policy
 from rescind.provider.redirects import REDIRECTS, only_upgrades
+from rescind.provider.reply_outline import outline
 from rescind.provider.throttling import throttle_wait
 
 LARGEST_BODY = 4 * 1024 * 1024
@@ -49,6 +58,9 @@ class Received:
 
 
 def received(request: Request, reply: Reply, secrets: tuple[str, ...]) -> Received:
+    """``reply`` with its body decoded. ``secrets`` are those that no one may see; those
+    that ``request`` carries are added."""
+    secrets = with_sent(request, secrets)
     try:
         return Received(request, uncoded(reply, LARGEST_BODY), None, secrets)
     except CodedError as error:
@@ -79,8 +91,20 @@ def evidence_of(
         kind = type(error).__name__
         why = f"a bug of ours: {kind} while reading it"
         return answer.maybe_done(why, unreadable=True)
-    body = None if reply.ok else answer.kept()
+    body = _kept_success(answer, parsed_reply) if reply.ok else answer.kept()
     return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
+
+
+def _kept_success(answer: Received, parsed: Parsed) -> str | None:
+    """The outline of a success that leaves open what became of an order by the
+    provider's words: a person will look at it."""
+    if not isinstance(parsed, Findings):
+        return None
+    found = parsed.by_order.values()
+    unclear = any(one.outcome is Outcome.UNKNOWN and not one.own for one in found)
+    if found and not unclear:
+        return None
+    return replace(answer, reply=outline(answer.reply)).kept() or None
 
 
 def _redirected(answer: Received) -> Exchange:

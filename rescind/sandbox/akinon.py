@@ -7,23 +7,21 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+from rescind.sandbox.akinon_detail import CODES, document, whole
+from rescind.sandbox.akinon_list import NoSuchPageError, page_of
 from rescind.sandbox.login_tokens import Tokens
+from rescind.sandbox.order_options import FLAG, NUMBER, Option, items_of
 from rescind.sandbox.orders import Order
 from rescind.sandbox.raw_http import Reply, Request, json_reply
 from rescind.sandbox.sandbox_settings import Settings
 from rescind.sandbox.simulation import Call, Notes, Simulation
 
 LOGIN = re.compile(r"/api/[iv]1/auth/login/")
-ORDER = re.compile(r"/api/[iv]1/orders/(?P<id>[0-9]{1,18})/(?P<cancel>cancel/)?")
-CODES = {
-    "cancelling": "50",
-    "cancelled": "100",
-    "waiting": "200",
-    "approved": "400",
-    "preparing": "450",
-    "shipped": "500",
-    "delivered": "550",
-}
+PREFIX = r"/api/[iv]1/(?:channel/[0-9]+/)?"
+"""The official client asks by the number of a channel."""
+ORDERS = re.compile(PREFIX + r"orders/")
+ORDER = re.compile(PREFIX + r"orders/(?P<id>[0-9]{1,18})/(?P<cancel>cancel/)?")
+USER = re.compile(r"/api/[iv]1/active_user/")
 CANCELLABLE = frozenset({"waiting", "approved", "preparing"})
 AUTO_ITEMS = ("101", "102", "103")
 INSTANT = 0.5
@@ -32,6 +30,15 @@ INSTANT = 0.5
 
 class Akinon(Simulation):
     name: ClassVar[str] = "akinon"
+    credentials: ClassVar[Mapping[str, str]] = {
+        "username": "sandbox",
+        "password": "sandbox-password",
+    }
+    demo_policy: ClassVar[Mapping[str, object]] = {
+        "rate": "100/second",
+        "concurrency": 8,
+    }
+    tokens: Tokens
     truths: ClassVar[Mapping[str, str]] = {
         "waiting": "active",
         "approved": "active",
@@ -52,14 +59,30 @@ class Akinon(Simulation):
         "cancelled": 3,
         "missing": 4,
     }
+    id_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[1-9][0-9]{0,17}")
+    id_form: ClassVar[str] = "1 to 18 digits, the first not 0"
+    order_options: ClassVar[Mapping[str, Option]] = {
+        "items": items_of(CODES),
+        "instant": FLAG,
+        "settle": NUMBER,
+    }
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.tokens = Tokens(40)
 
+    @classmethod
+    def example(cls, number: int) -> Mapping[str, Any]:
+        params = {"is_all": True, "reasons": dict.fromkeys(AUTO_ITEMS, 2)}
+        return {"order": str(1_000_000 + number), "params": params}
+
     def open(self, request: Request, path: str) -> Call | None:
         if LOGIN.fullmatch(path) and request.method == "POST":
             return Call("login", (), partial(self._login, request))
+        if request.method == "GET" and ORDERS.fullmatch(path):
+            return Call("list", (), partial(self._entered, request, self._list))
+        if request.method == "GET" and USER.fullmatch(path):
+            return Call("probe", (), partial(self._entered, request, self._user))
         found = ORDER.fullmatch(path)
         if found is None:
             return None
@@ -67,7 +90,8 @@ class Akinon(Simulation):
         if request.method != ("POST" if cancels else "GET"):
             return None
         method = self._cancel if cancels else self._detail
-        run = partial(self._checked, request, order_id, method)
+        known = partial(self._known, order_id, method)
+        run = partial(self._entered, request, known)
         return Call("cancel" if cancels else "read", (order_id,), run)
 
     def throttled(self) -> Reply:
@@ -105,7 +129,7 @@ class Akinon(Simulation):
     def record(self, order: Order, now: float) -> dict[str, Any]:
         shown = super().record(order, now)
         if order.items is not None:
-            shown["state"] = _whole(order)
+            shown["state"] = whole(order)
         return shown
 
     # --- calls ---
@@ -120,22 +144,38 @@ class Akinon(Simulation):
         key = self.tokens.issue(ends, self.settings.token_prefix)
         return json_reply(200, {"key": key})
 
-    def _checked(
-        self, request: Request, order_id: str, method: Any, notes: Notes
-    ) -> Reply:
+    def _entered(self, request: Request, method: Any, notes: Notes) -> Reply:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme != "Token" or not self.tokens.accepts(token, notes.now):
             return _error(401, "detail", "Invalid token.")
+        reply: Reply = method(request, notes)
+        return reply
+
+    def _known(
+        self, order_id: str, method: Any, request: Request, notes: Notes
+    ) -> Reply:
         order = self.order(order_id, notes.now)
         if order.state == "missing":
             return _error(404, "detail", "Not found.")
         reply: Reply = method(request, order, notes)
         return reply
 
+    def _user(self, *_: object) -> Reply:
+        return json_reply(200, {"pk": 1, "username": "sandbox", "is_active": True})
+
+    def _list(self, request: Request, notes: Notes) -> Reply:
+        known = [self.order(order_id, notes.now) for order_id in list(self.orders)]
+        there = [one for one in known if one.state != "missing"]
+        there.sort(key=lambda order: int(order.id))
+        try:
+            return json_reply(200, page_of(list(map(document, there)), request))
+        except NoSuchPageError:
+            return _error(404, "detail", "Invalid page.")
+
     def _detail(self, request: Request, order: Order, notes: Notes) -> Reply:
         del request
-        notes.active[order.id] = _whole(order) != "cancelled"
-        return json_reply(200, _document(order))
+        notes.active[order.id] = whole(order) != "cancelled"
+        return json_reply(200, document(order))
 
     def _cancel(self, request: Request, order: Order, notes: Notes) -> Reply:
         body = request.json()
@@ -145,7 +185,7 @@ class Akinon(Simulation):
         if order.auto and order.items is not None:
             # An order of auto mode has the items that the first cancel names.
             said = named if order.changed else [*named, *body["reasons"]]
-            for item in said if _whole(order) != "cancelled" else ():
+            for item in said if whole(order) != "cancelled" else ():
                 order.items.setdefault(str(item), order.state)
         items = order.items or {}
         if unknown := [item for item in named if item not in items]:
@@ -156,7 +196,7 @@ class Akinon(Simulation):
         self._act(order, [i for i in named or items if items[i] in CANCELLABLE], notes)
         if body.get("return_details") is False:
             return json_reply(200, {"success": True})
-        return json_reply(200, _document(order))
+        return json_reply(200, document(order))
 
     def _act(self, order: Order, chosen: Sequence[str], notes: Notes) -> None:
         items = order.items or {}
@@ -165,7 +205,7 @@ class Akinon(Simulation):
         for item in chosen:
             items[item] = "cancelled" if instant else "cancelling"
             if not instant:
-                due = notes.now + self.settings.settle
+                due = notes.now + self.settle(order)
                 order.dues = {**(order.dues or {}), item: due}
         order.changed = notes.now
         notes.acted.add(order.id)
@@ -195,32 +235,6 @@ def _refusal(states: Sequence[str]) -> str | None:
     if not found <= CANCELLABLE | {"cancelled", "cancelling"}:
         return "Order can't be cancelled in this status."
     return None
-
-
-def _whole(order: Order) -> str:
-    """The state that the order shows, computed from its items' states."""
-    states = set((order.items or {}).values())
-    if len(states) == 1:
-        return states.pop()
-    if states and states <= {"cancelling", "cancelled"}:
-        return "cancelling"
-    rest = sorted(states - {"cancelling", "cancelled"}, key=lambda s: int(CODES[s]))
-    return rest[0] if rest else order.state
-
-
-def _document(order: Order) -> dict[str, Any]:
-    rows = [
-        {"pk": int(item), "status": CODES[state], "price": "100.00", "quantity": 1}
-        for item, state in (order.items or {}).items()
-    ]
-    return {
-        "pk": int(order.id),
-        "number": f"A{order.id}",
-        "status": CODES[_whole(order)],
-        "currency": "try",
-        "amount": f"{100 * len(rows)}.00",
-        "orderitem_set": rows,
-    }
 
 
 def _error(status: int, where: str, words: str, *headers: tuple[str, str]) -> Reply:

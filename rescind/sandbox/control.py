@@ -9,7 +9,9 @@ from urllib.parse import parse_qs
 
 from rescind.sandbox.faults import OPS, Scripted, known_kinds, known_rate
 from rescind.sandbox.raw_http import Reply, Request, json_reply
+from rescind.sandbox.recent import recent
 from rescind.sandbox.sandbox_settings import PROVIDERS, known_provider
+from rescind.sandbox.scenario_file import read_scenario
 from rescind.sandbox.world import World
 
 ROOT = "/_sandbox/"
@@ -24,6 +26,8 @@ class Control:
             ("POST", "orders"): self._seed,
             ("GET", "orders"): self._orders,
             ("GET", "calls"): self._calls,
+            ("GET", "recent"): self._recent,
+            ("POST", "scenario"): self._scenario,
             ("POST", "faults"): self._faults,
             ("GET", "faults"): self._show_faults,
             ("POST", "settings"): self._change,
@@ -60,7 +64,8 @@ class Control:
 
     def _orders(self, request: Request) -> dict[str, Any]:
         asked, now = parse_qs(request.query), time.time()
-        wanted = [known_provider(name) for name in asked.get("provider", PROVIDERS)]
+        names = asked.get("provider", list(self._world.simulations))
+        wanted = [known_provider(name) for name in names]
         found = []
         for simulation in map(self._world.simulations.__getitem__, wanted):
             chosen: Any = simulation.orders.values()
@@ -69,6 +74,18 @@ class Control:
                 chosen = [simulation.orders[k] for k in keys if k in simulation.orders]
             found += [simulation.record(order, now) for order in chosen]
         return {"orders": found}
+
+    def _recent(self, request: Request) -> dict[str, Any]:
+        asked = {name: values[0] for name, values in parse_qs(request.query).items()}
+        return recent(self._world, asked.get("order", ""), asked.get("provider", ""))
+
+    def _scenario(self, request: Request) -> dict[str, Any]:
+        """The body is a scenario file; without one, there is no scenario any more."""
+        written = request.body.decode()
+        name = "scenario" if written.strip() else ""
+        scenario = read_scenario(written, name, self._world.simulations)
+        self._world.play(scenario)
+        return {"orders": len(scenario.seeds), "rules": len(scenario.rules)}
 
     def _calls(self, request: Request) -> dict[str, Any]:
         del request

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rescind.sandbox.login_tokens import Tokens
 from rescind.sandbox.orders import Order
@@ -24,6 +24,17 @@ CURRENT = {"received": 1, "confirmed": 2, "out": 16}
 
 class Dukkango(Simulation):
     name: ClassVar[str] = "dukkango"
+    credentials: ClassVar[Mapping[str, str]] = {
+        "app_secret_key": "sandbox-app-secret",
+        "rest_secret_key": "sandbox-restaurant-secret",
+    }
+    demo_policy: ClassVar[Mapping[str, object]] = {
+        "rate": "60/second",
+        "read_rate": "1/4 second",
+        "concurrency": 8,
+    }
+    repeats_are_harmless: ClassVar[bool] = True
+    tokens: Tokens
     truths: ClassVar[Mapping[str, str]] = {
         "received": "active",
         "confirmed": "active",
@@ -41,6 +52,8 @@ class Dukkango(Simulation):
         "missing": 3,
         "foreign": 2,
     }
+    id_pattern: ClassVar[re.Pattern[str]] = re.compile(UUID.pattern, re.IGNORECASE)
+    id_form: ClassVar[str] = "a UUID"
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -50,6 +63,13 @@ class Dukkango(Simulation):
 
     def key(self, order_id: str) -> str:
         return order_id.lower()
+
+    @classmethod
+    def example(cls, number: int) -> Mapping[str, Any]:
+        return {
+            "order": f"00000000-0000-4000-8000-{number:012}",
+            "params": {"reason_id": 1 + number % 8},
+        }
 
     def open(self, request: Request, path: str) -> Call | None:
         if path == ROOT + "auth/login" and request.method == "POST":

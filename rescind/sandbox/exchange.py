@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from urllib.parse import unquote
 
 from rescind.sandbox.echo import quoting
-from rescind.sandbox.faults import Faults
-from rescind.sandbox.orders import Event
+from rescind.sandbox.faults import OF_ROWS, Faults
+from rescind.sandbox.job import NEVER_ACTED, NO_ANSWER, Job
 from rescind.sandbox.raw_http import Connection, Reply, Request, html_reply
+from rescind.sandbox.sandbox_log import CallLog, Entry
+from rescind.sandbox.sandbox_scenario import Scenario, Script
 from rescind.sandbox.sandbox_settings import Settings
-from rescind.sandbox.simulation import Call, Notes, Simulation
+from rescind.sandbox.simulation import Call, Simulation
+from rescind.sandbox.timing import Timing
 
-GARBAGE = html_reply(200, "One moment please")
-NEVER_ACTED = frozenset(
-    {
-        "drop_before",
-        "error_500_before",
-        "error_502_before",
-        "error_503_before",
-        "throttle",
-    }
-)
-DROPPED = frozenset({"drop_before", "drop_after"})
-
-
-@dataclass(slots=True)
-class Job:
-    """A provider's call that is under way."""
-
-    provider: Simulation
-    call: Call
-    connection: Connection
-    request: Request
-    kind: str | None
-    skip: str | None = None
-    drop: str | None = None
-    contradict: str | None = None
-    era: int = 0
-    """The number of resets before this call: after another reset it must not act."""
-    events: dict[str, Event] = field(default_factory=dict)
-
-
-class Timing(Protocol):
-    """The clock and timer of the simulated providers."""
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-
-    def later(self, seconds: float, do: Callable[[], None]) -> None:
-        """Call ``do`` after so many seconds."""
-
-
-class RealTime:
-    """The real clock, and the timer of the running event loop."""
-
-    def now(self) -> float:
-        return time.time()
-
-    def later(self, seconds: float, do: Callable[[], None]) -> None:
-        asyncio.get_running_loop().call_later(seconds, do)
+NOT_FOUND = html_reply(404, "404 Not Found")
 
 
 class Exchange:
@@ -78,28 +31,35 @@ class Exchange:
         refuse: Callable[[float], None],
         timing: Timing,
     ) -> None:
-        self._timing = timing
+        self.timing = timing
         self._simulations = simulations
         self._settings = settings
         self.faults = faults
+        self.script = Script(Scenario())
+        self.log = CallLog()
         self._refuse = refuse
         self._hanging: list[Job] = []
+        self._silent: list[Connection] = []
         self.calls: Counter[tuple[str, str]] = Counter()
         self.throttled: Counter[str] = Counter()
         self._era = 0
 
     def handle(self, request: Request, connection: Connection) -> None:
-        name, _, rest = request.path[1:].partition("/")
+        """Answer a call to ``/<provider>/…`` or ``/<provider>@<account>/…``."""
+        first, _, rest = request.path[1:].partition("/")
+        name, _, account = unquote(first).partition("@")
+        entry = Entry(self.timing.now(), name, account or "default", request)
+        self.log.add(entry)
         simulation = self._simulations.get(name)
         if simulation is None:
-            connection.answer(html_reply(404, "404 Not Found"))
+            self._refuse_call(entry, connection, NOT_FOUND)
             return
         call = simulation.open(request, f"/{rest}")
         self.calls[name, call.op if call else "other"] += 1
         if call is None:
-            connection.answer(simulation.no_such_call())
+            self._refuse_call(entry, connection, simulation.no_such_call())
             return
-        self._start(self._job(simulation, call, connection, request))
+        self._start(self._job(simulation, call, connection, entry))
 
     def release(self) -> None:
         """Continue the calls of every provider that no longer hangs."""
@@ -111,35 +71,43 @@ class Exchange:
 
     def reset(self) -> None:
         """Clear the counts, and drop the connections of hanging calls."""
-        for job in self._hanging:
-            job.connection.drop()
+        for connection in [*(job.connection for job in self._hanging), *self._silent]:
+            connection.drop()
         self._hanging.clear()
+        self._silent.clear()
         self._era += 1
         self.calls.clear()
         self.throttled.clear()
+        self.log.clear()
+
+    def _refuse_call(self, entry: Entry, connection: Connection, reply: Reply) -> None:
+        entry.end(reply, answered=connection.answer(reply), now=self.timing.now())
 
     def _job(
-        self,
-        simulation: Simulation,
-        call: Call,
-        connection: Connection,
-        request: Request,
+        self, simulation: Simulation, call: Call, connection: Connection, entry: Entry
     ) -> Job:
-        name, now = simulation.name, self._timing.now()
-        hangs = name in self._settings.hang
-        rows = len(set(call.ids)) if simulation.batches else 0
-        kind = "hang" if hangs else self.faults.choose(name, call.op, rows)
-        job = Job(simulation, call, connection, request, kind, era=self._era)
-        if kind == "row_missing":
-            job.skip = self.faults.one_of(call.ids)
-        if kind == "row_dropped":
-            job.drop = self.faults.one_of(call.ids)
-        if kind == "row_contradicted":
-            job.contradict = self.faults.one_of(call.ids)
+        name, now = simulation.name, self.timing.now()
+        job = Job(simulation, call, connection, entry, era=self._era)
+        job.step = self.script.take(name, entry.account, call.op, call.ids)
+        job.kind = self._kind(job)
+        if job.kind in OF_ROWS:
+            named = job.step.order if job.step else None
+            job.concern(named or self.faults.one_of(call.ids))
         for order_id in dict.fromkeys(call.ids):
-            event = simulation.event(order_id, now, call.op, kind)
+            event = simulation.event(order_id, now, call.op, job.kind)
             job.events[order_id] = event
+        scripted = job.step is not None
+        entry.begin(call.op, job.kind, job.events, scripted=scripted)
         return job
+
+    def _kind(self, job: Job) -> str | None:
+        name, call = job.provider.name, job.call
+        if name in self._settings.hang:
+            return "hang"
+        if job.step is not None:
+            return self.faults.note(name, call.op, job.step.fault)
+        rows = len(set(call.ids)) if job.provider.batches else 0
+        return self.faults.choose(name, call.op, rows)
 
     def _start(self, job: Job) -> None:
         kind = job.kind
@@ -147,17 +115,20 @@ class Exchange:
             self._hanging.append(job)
         elif kind == "refuse":
             job.connection.drop()
-            self._refuse(self._settings.refuse_seconds)
+            self._refuse(job.seconds(self._settings.refuse_seconds))
         elif kind == "late":
-            self._later(self._settings.slow_seconds, self._run_late, job)
+            self._later(job.seconds(self._settings.slow_seconds), self._run_late, job)
         elif kind == "slow_before":
-            self._later(self._settings.slow_seconds, self._start_late, job)
+            self._later(job.seconds(self._settings.slow_seconds), self._start_late, job)
         else:
-            reply = None if kind in NEVER_ACTED else self._run(job)
-            going = self._as_it_goes_out(job, reply)
-            if going is not None and self._settings.echo:
-                going = quoting(going, job.request)
-            self._deliver(job, going)
+            self._finish_soon(job, None if kind in NEVER_ACTED else self._run(job))
+
+    def _finish_soon(self, job: Job, reply: Reply | None) -> None:
+        going = job.going_out(reply)
+        if going is not None and self._settings.echo:
+            job.entry.unquoted = going
+            going = quoting(going, job.entry.request)
+        self._deliver(job, going)
 
     def _start_late(self, job: Job) -> None:
         # A slow call whose client has disconnected never takes effect.
@@ -171,36 +142,19 @@ class Exchange:
 
     def _run(self, job: Job) -> Reply:
         """Let the provider act, record what it did, and get its answer."""
-        notes = Notes(self._timing.now(), job.skip, job.drop, job.contradict)
+        notes = job.notes(self.timing.now())
         reply = job.call.run(notes)
-        if job.skip is not None:
-            notes.active.pop(job.skip, None)
-        for order_id in notes.acted:
-            job.events[order_id].acted = True
-        for order_id, active in notes.active.items():
-            if order_id not in job.events:
-                # The answer lists orders that the call did not name.
-                job.events[order_id] = job.provider.event(
-                    order_id, notes.now, job.call.op, job.kind
-                )
-            job.events[order_id].active = active
+        job.record_acts(notes)
         self.throttled[job.provider.name] += notes.throttled
         return reply
 
-    def _as_it_goes_out(self, job: Job, reply: Reply | None) -> Reply | None:
-        kind = job.kind or ""
-        if kind in DROPPED:
-            return None
-        if kind.startswith("error_"):
-            return job.provider.broken(int(kind.split("_")[1]))
-        if kind == "throttle":
-            return job.provider.throttled()
-        return GARBAGE if kind == "garbage" else reply
-
     def _deliver(self, job: Job, reply: Reply | None) -> None:
+        if job.kind in NO_ANSWER:
+            self._silent.append(job.connection)
+            return
         delay = self._settings.latency_ms.get(job.provider.name, 0.0) / 1000
         if job.kind == "slow_after":
-            delay += self._settings.slow_seconds
+            delay += job.seconds(self._settings.slow_seconds)
         self._later(delay, self._finish, job, reply)
 
     def _finish(self, job: Job, reply: Reply | None) -> None:
@@ -210,15 +164,11 @@ class Exchange:
             job.connection.drop()
         else:
             answered = job.connection.answer(reply)
-        readable = answered and job.kind != "garbage" and reply is not None
-        for order_id, event in job.events.items():
-            event.answered = answered and order_id != job.skip
-            event.status = reply.status if answered and reply else None
-            if not readable or (reply is not None and reply.status >= 500):
-                event.active = None
+        job.record_answer(reply, answered=answered)
+        job.entry.end(reply, answered=answered, now=self.timing.now())
 
     def _later(self, delay: float, do: Callable[..., None], *given: object) -> None:
         if delay > 0:
-            self._timing.later(delay, partial(do, *given))
+            self.timing.later(delay, partial(do, *given))
         else:
             do(*given)

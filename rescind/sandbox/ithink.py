@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+from rescind.sandbox.order_options import NUMBER, TEXT, Option
 from rescind.sandbox.orders import Order, rows_of
 from rescind.sandbox.raw_http import Reply, Request, json_reply
 from rescind.sandbox.simulation import Call, Notes, Simulation
@@ -35,6 +36,17 @@ CANCELLABLE = frozenset({"manifested", "not_picked"})
 
 class IThink(Simulation):
     name: ClassVar[str] = "ithink"
+    credentials: ClassVar[Mapping[str, str]] = {
+        "access_token": "sandbox-token",
+        "secret_key": "sandbox-secret",
+    }
+    demo_policy: ClassVar[Mapping[str, object]] = {
+        "rate": "100/second",
+        "read_rate": "50/second",
+        # Longer than the lag of tracking here, too.
+        "active_trusted_after": 4.0,
+    }
+    readings_lag: ClassVar[bool] = True
     truths: ClassVar[Mapping[str, str]] = {
         "manifested": "active",
         "not_picked": "active",
@@ -55,6 +67,8 @@ class IThink(Simulation):
         "missing": 1,
     }
     batches: ClassVar[bool] = True
+    row_faults: ClassVar[frozenset[str]] = frozenset({"row_missing"})
+    order_options: ClassVar[Mapping[str, Option]] = {"refnum": TEXT, "lag": NUMBER}
 
     def open(self, request: Request, path: str) -> Call | None:
         found = {
@@ -141,7 +155,8 @@ class IThink(Simulation):
         return scan
 
     def _tracked(self, order: Order, now: float) -> str:
-        lags = order.ends and now - order.changed < self.settings.lag
+        lag = float(order.options.get("lag", self.settings.lag))
+        lags = order.ends and now - order.changed < lag
         return order.ends if lags else order.state
 
 

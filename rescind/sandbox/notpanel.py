@@ -10,15 +10,32 @@ from time import time
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
+from rescind.sandbox.faults import OF_ROWS
+from rescind.sandbox.notpanel_limit import (
+    MINUTE,
+    KeyLimit,
+    left_headers,
+    throttled,
+)
+from rescind.sandbox.notpanel_sales import Sales
+from rescind.sandbox.order_options import NUMBER, Option, one_of
 from rescind.sandbox.orders import Order, pick, rows_of
 from rescind.sandbox.raw_http import Reply, Request, json_reply
 from rescind.sandbox.sandbox_settings import Settings
 from rescind.sandbox.simulation import Call, Notes, Simulation
 
-OPS = {"cancel": "cancel", "status": "read"}
+OPS = {
+    "cancel": "cancel",
+    "status": "read",
+    "balance": "probe",
+    "services": "other",
+    "add": "create",
+    "refill": "refill",
+    "refill_status": "other",
+}
+OF_ORDERS = frozenset({"cancel", "status", "refill"})
 PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 MOST = 100
-MINUTE = 60
 NOT_FOUND = "Order not found"
 REFUSALS = {
     "missing": NOT_FOUND,
@@ -36,6 +53,12 @@ SHOWN = {"unsupported": "in_progress", "cancelled": "Cancelled", "partial": "Par
 
 class NotPanel(Simulation):
     name: ClassVar[str] = "notpanel"
+    credentials: ClassVar[Mapping[str, str]] = {"key": "sandbox-key"}
+    demo_policy: ClassVar[Mapping[str, object]] = {
+        "rate": "270/minute",
+        "read_rate": "180/minute",
+    }
+    may_ask_again: ClassVar[bool] = True
     truths: ClassVar[Mapping[str, str]] = {
         "pending": "active",
         "in_progress": "active",
@@ -55,49 +78,55 @@ class NotPanel(Simulation):
         "missing": 2,
     }
     batches: ClassVar[bool] = True
+    row_faults: ClassVar[frozenset[str]] = OF_ROWS
+    id_pattern: ClassVar[re.Pattern[str]] = PLAIN
+    id_form: ClassVar[str] = "letters, digits, _ and -"
+    order_options: ClassVar[Mapping[str, Option]] = {
+        "ends": one_of(*truths),
+        "settle": NUMBER,
+        "remains": NUMBER,
+        "charge": NUMBER,
+    }
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._windows: dict[str, tuple[int, int]] = {}
+        self._limit = KeyLimit()
+        self._sales = Sales(self)
+
+    @classmethod
+    def example(cls, number: int) -> Mapping[str, Any]:
+        return {"order": f"ord_{number:08}"}
 
     def open(self, request: Request, path: str) -> Call | None:
         if path != "/api/v2" or request.method != "POST":
             return None
         asked = parse_qs(request.body.decode("utf-8", "replace"))
         form = {name: values[0] for name, values in asked.items()}
-        ids = rows_of(form.get("orders", "")) or rows_of(form.get("order", ""))
-        op = OPS.get(form.get("action", ""), "other")
-        return Call(op, ids, partial(self._limited, form, ids))
+        action = form.get("action", "")
+        named = rows_of(form.get("orders", "")) or rows_of(form.get("order", ""))
+        ids = named if action in OF_ORDERS else ()
+        return Call(OPS.get(action, "other"), ids, partial(self._limited, form, ids))
 
     def throttled(self) -> Reply:
-        return _throttled(self.settings.notpanel_limit, 1)
+        return throttled(self.settings.notpanel_limit, int(time()) + 1)
 
     def broken(self, status: int) -> Reply:
-        if status == 500:
-            return _error(500, "Internal server error")
-        return super().broken(status)
+        own = _error(500, "Internal server error")
+        return own if status == 500 else super().broken(status)
 
     def reset(self) -> None:
         super().reset()
-        self._windows.clear()
+        self._limit.clear()
+        self._sales.clear()
 
     def _limited(self, form: dict[str, str], ids: Sequence[str], notes: Notes) -> Reply:
         limit = self.settings.notpanel_limit
-        second = int(notes.now)
-        began, count = self._windows.get(form.get("key", ""), (second, 0))
-        if second - began >= MINUTE:
-            began, count = second, 0
-        self._windows[form.get("key", "")] = (began, count + 1)
+        count, began = self._limit.count(form.get("key", ""), int(notes.now))
         if limit and count >= limit:
             notes.throttled = True
-            return _throttled(limit, began + MINUTE - second, second)
+            return throttled(limit, began + MINUTE)
         reply = self._checked(form, ids, notes)
-        left = max(0, limit - count - 1) if limit else 1_000_000
-        shown = (
-            ("X-RateLimit-Limit", str(limit or 1_000_000)),
-            ("X-RateLimit-Remaining", str(left)),
-        )
-        return replace(reply, headers=reply.headers + shown)
+        return replace(reply, headers=reply.headers + left_headers(limit, count))
 
     def _checked(self, form: dict[str, str], ids: Sequence[str], notes: Notes) -> Reply:
         key, action = form.get("key"), form.get("action")
@@ -107,15 +136,16 @@ class NotPanel(Simulation):
             return _error(403, "Account suspended")
         if action not in OPS:
             return _error(400, "Invalid action")
+        if action not in OF_ORDERS:
+            return self._sales.answer(form, notes)
         if ("order" in form) == ("orders" in form) or not ids:
             return _error(400, "Either order or orders is required")
         if len(ids) > MOST:
             return _error(400, f"Maximum {MOST} orders per request")
         if any(i.startswith("ord_bad") or not PLAIN.fullmatch(i) for i in ids):
             return _error(400, NOT_FOUND)
-        if action == "cancel":
-            return self._cancel(ids, notes, single="order" in form)
-        return self._status(ids, notes, single="order" in form)
+        answers = {"cancel": self._cancel, "refill": self._sales.refill}
+        return answers.get(action, self._status)(ids, notes, single="order" in form)
 
     def _cancel(self, ids: Sequence[str], notes: Notes, *, single: bool) -> Reply:
         rows: list[dict[str, Any]] = []
@@ -144,7 +174,7 @@ class NotPanel(Simulation):
             order.state = "cancelled"
         else:
             ends = pick(ENDS, self.share(order, "ends"))
-            due = notes.now + self.settings.settle
+            due = notes.now + self.settle(order)
             order.change_later(str(order.options.get("ends", ends)), due)
         order.changed = notes.now
         notes.acted.add(order.id)
@@ -169,7 +199,7 @@ class NotPanel(Simulation):
         remains = order.options.get("remains", by_state.get(order.state, 1000))
         return {
             "status": SHOWN.get(order.state, order.state),
-            "charge": "0.50",
+            "charge": str(order.options.get("charge", "0.50")),
             "start_count": "1234",
             "remains": str(remains),
             "currency": "USD",
@@ -183,15 +213,3 @@ class NotPanel(Simulation):
 
 def _error(status: int, words: str) -> Reply:
     return json_reply(status, {"error": words})
-
-
-def _throttled(limit: int, wait: int, second: int | None = None) -> Reply:
-    reset = str((int(time()) if second is None else second) + wait)
-    return json_reply(
-        429,
-        {"error": "Rate limit exceeded"},
-        ("X-RateLimit-Limit", str(limit)),
-        ("X-RateLimit-Remaining", "0"),
-        ("X-RateLimit-Reset", reset),
-        ("X-RateLimit-DeniedBy", "key"),
-    )

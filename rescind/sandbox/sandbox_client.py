@@ -101,6 +101,15 @@ class Sandbox:
         """Expire every token that a login issued; gives back how many."""
         return int(self._call("POST", "expire-tokens", {})["expired"])
 
+    def play(self, scenario: str) -> dict[str, Any]:
+        """Begin again with this scenario, a text in TOML; with none if it is empty."""
+        return self._call("POST", "scenario", scenario)
+
+    def recent(self, order: str = "", provider: str = "") -> dict[str, Any]:
+        """The newest ``calls`` and ``orders``, as the live page shows them."""
+        asked = urlencode({"order": order, "provider": provider})
+        return self._call("GET", f"recent?{asked}")
+
     def reset(self) -> None:
         """Restore the state at the start."""
         self._call("POST", "reset", {})
@@ -109,7 +118,8 @@ class Sandbox:
         return self._call("GET", "health")
 
     def _call(self, method: str, path: str, document: Any = None) -> dict[str, Any]:
-        data = None if document is None else json.dumps(document).encode()
+        text = document if isinstance(document, str) else json.dumps(document)
+        data = None if document is None else text.encode()
         url = f"{self.url}/_sandbox/{path}"
         headers = {"Content-Type": "application/json"}
         request = Request(url, data, headers, method=method)  # noqa: S310

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 
 from rescind.sandbox.faults import KINDS
 from rescind.sandbox.sandbox_settings import PLAIN, PROVIDERS, Settings
@@ -26,7 +27,7 @@ NUMBERS: Mapping[str, str] = {
 EPILOG = """\
 On standard output, the sandbox prints an accounts file for itself: paste it, or
   rescind sandbox --accounts > accounts.toml
-and then start `rescind sandbox`. GET / of its address says what is there.
+and then start `rescind sandbox`. Its address shows all calls and orders in a browser.
 """
 
 
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="rescind sandbox",
-        description="Run the five simulated providers on one port of this machine.",
+        description="Run the simulated providers on one port of this machine.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -80,6 +81,13 @@ def _add_place(made: argparse.ArgumentParser) -> None:
 
 def _add_behaviour(made: argparse.ArgumentParser) -> None:
     defaults = Settings()
+    made.add_argument(
+        "--scenario",
+        type=Path,
+        metavar="FILE",
+        help="a TOML file of orders and of what becomes of which call; its settings"
+        " override these options",
+    )
     made.add_argument(
         "--seed",
         type=int,

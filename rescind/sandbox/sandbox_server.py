@@ -7,15 +7,18 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from rescind import port_use
 from rescind.port_use import PortTakenError
+from rescind.sandbox import live_page, local_only
 from rescind.sandbox.control import ROOT, Control
 from rescind.sandbox.faults import known_kinds, known_rate
 from rescind.sandbox.guide import ACCOUNTS_PATH, accounts_file, guide
 from rescind.sandbox.raw_http import Connection, Reply, Request
 from rescind.sandbox.sandbox_options import PORT, parser, settings_of
+from rescind.sandbox.scenario_file import load_scenario
 from rescind.sandbox.world import World
 
 BACKLOG = 4096
@@ -84,14 +87,28 @@ class Listener:
         self.open()
 
     def _handle(self, request: Request, connection: Connection) -> None:
-        if request.path.startswith(ROOT):
-            connection.answer(self._control.handle(request))
-        elif request.path == "/":
-            connection.answer(_text(guide(self.url)))
-        elif request.path == ACCOUNTS_PATH:
-            connection.answer(_text(accounts_file(self.url)))
-        else:
+        own = self._own(request)
+        if own is None:
             self.world.exchange.handle(request, connection)
+        else:
+            connection.answer(local_only.refusal(request) or own())
+
+    def _own(self, request: Request) -> Callable[[], Reply] | None:
+        """How the sandbox itself answers; ``None`` for a call to a provider."""
+        path = request.path
+        if path.startswith(ROOT):
+            return partial(self._control.handle, request)
+        if path == "/" and live_page.wants_page(request):
+            return live_page.page
+        if path in ("/", "/guide"):
+            return lambda: _text(guide(self.url))
+        if path == ACCOUNTS_PATH:
+            return lambda: _text(self.accounts())
+        return partial(live_page.part, path) if path in live_page.FILES else None
+
+    def accounts(self) -> str:
+        """The accounts file, with the accounts that the scenario names."""
+        return accounts_file(self.url, self.world.scenario.accounts())
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -129,15 +146,27 @@ async def _serve(options: argparse.Namespace) -> None:
     kinds = known_kinds(kind for kind in options.kinds.split(",") if kind)
     rate = known_rate(options.faults)
     listener.serve(World(settings_of(options), rate, kinds, listener.refuse))
+    if options.scenario:
+        scenario = load_scenario(options.scenario, listener.world.simulations)
+        listener.world.play(scenario)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     listener.open()
     # All of standard output is one accounts file, which can be redirected as it is.
     print(f"# sandbox listening on {listener.url}", flush=True)
-    print(accounts_file(listener.url), flush=True)
+    print(listener.accounts(), flush=True)
     await stopped.wait()
     listener.close()
+
+
+def _print_accounts(options: argparse.Namespace) -> int:
+    port, more = PORT if options.port is None else options.port, []
+    if options.scenario:
+        simulations = World(settings_of(options)).simulations
+        more = load_scenario(options.scenario, simulations).accounts()
+    print(accounts_file(_url(options.host, port), more), end="")
+    return 0
 
 
 def _url(host: str, port: int) -> str:
@@ -151,11 +180,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     made = parser()
     options = made.parse_args(argv)
-    if options.accounts:
-        port = PORT if options.port is None else options.port
-        print(accounts_file(_url(options.host, port)), end="")
-        return 0
     try:
+        if options.accounts:
+            return _print_accounts(options)
         asyncio.run(_serve(options))
     except (OSError, OverflowError, ValueError) as error:
         made.exit(2, f"rescind sandbox: {error}\n")

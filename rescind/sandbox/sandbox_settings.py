@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-PROVIDERS = ("iletimerkezi", "dukkango", "akinon", "ithink", "notpanel")
+from rescind.sandbox.installed_simulations import provider_names
+
+PROVIDERS = provider_names()
 PLAIN = {
     "settle": float,
     "lag": float,
@@ -68,7 +70,7 @@ class Settings:
 
 
 def known_provider(name: object) -> str:
-    """The provider's name; raises ``ValueError`` if it is not one of the five."""
+    """The provider's name; raises ``ValueError`` if it is not simulated."""
     if name not in PROVIDERS:
         raise ValueError(f"no such provider: {name!r}")
     return str(name)

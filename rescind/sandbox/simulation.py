@@ -1,12 +1,15 @@
-"""The base class of the five simulated providers."""
+"""The base class of every simulated provider."""
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from rescind.sandbox.login_tokens import Tokens
+from rescind.sandbox.order_options import Option
 from rescind.sandbox.orders import Event, Order, pick, share
 from rescind.sandbox.raw_http import Reply, Request, html_reply, json_reply
 from rescind.sandbox.sandbox_settings import Settings
@@ -50,6 +53,35 @@ class Simulation(ABC):
     """States that can be cancelled, with their weights in auto mode."""
     others: ClassVar[Mapping[str, int]]
     batches: ClassVar[bool] = False
+    row_faults: ClassVar[frozenset[str]] = frozenset()
+    """The faults of rows that the provider can have, where a call names many orders."""
+    id_pattern: ClassVar[re.Pattern[str]] = re.compile(r"[^\s,]+")
+    """The form of the orders' ids; a scenario that names another is refused."""
+    id_form: ClassVar[str] = "a text without spaces and commas"
+    order_options: ClassVar[Mapping[str, Option]] = {}
+    """What an order of a scenario may say beside its state."""
+    credentials: ClassVar[Mapping[str, str]] = {}
+    """An account's credentials, such as the accounts file of the sandbox has; any
+    others work, too."""
+    demo_policy: ClassVar[Mapping[str, object]] = {}
+    """What the demo changes in the account's policy, to be quick."""
+    repeats_are_harmless: ClassVar[bool] = False
+    """Whether a second cancel of an order does no harm, at any time."""
+    may_ask_again: ClassVar[bool] = False
+    """Whether an accepted cancel may be sent again after the order was read."""
+    readings_lag: ClassVar[bool] = False
+    """Whether a reading may show an order as active for a while after a cancel."""
+    forgotten_status: ClassVar[int | None] = None
+    """The status of a reading of a cancelled order that was deleted since; ``None`` if
+    the provider keeps its orders."""
+    tokens: Tokens | None = None
+    """The tokens that a login issued; ``None`` if the provider has no login."""
+
+    @classmethod
+    def example(cls, number: int) -> Mapping[str, Any]:
+        """An order to cancel, different for each ``number``: ``order``, and ``params``
+        if the provider needs some."""
+        return {"order": str(1_000_000 + number)}
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -115,6 +147,10 @@ class Simulation(ABC):
         if order.dues:
             order.settle(now)
         return "cancelling" if order.dues else self.truths[order.state]
+
+    def settle(self, order: Order) -> float:
+        """Seconds until a queued cancel of the order takes effect."""
+        return float(order.options.get("settle", self.settings.settle))
 
     def share(self, order: Order, what: str) -> float:
         return share(self.settings.seed, self.name, order.id, what)

@@ -1,4 +1,4 @@
-"""The five simulated providers together, and their state at the start for resets."""
+"""The simulated providers together, and their state at the start for resets."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import fields
 
-from rescind.sandbox.akinon import Akinon
-from rescind.sandbox.dukkango import Dukkango
-from rescind.sandbox.exchange import Exchange, RealTime, Timing
+from rescind.sandbox.exchange import Exchange
 from rescind.sandbox.faults import KINDS, Faults
-from rescind.sandbox.iletimerkezi import IletiMerkezi
-from rescind.sandbox.ithink import IThink
-from rescind.sandbox.notpanel import NotPanel
+from rescind.sandbox.installed_simulations import simulations
+from rescind.sandbox.sandbox_scenario import Scenario, Script
 from rescind.sandbox.sandbox_settings import PROVIDERS, Settings
 from rescind.sandbox.simulation import Simulation
+from rescind.sandbox.timing import RealTime, Timing
 
 
 class World:
@@ -29,28 +27,32 @@ class World:
         timing: Timing | None = None,
     ) -> None:
         self.settings = settings
+        self._options = deepcopy(settings)
         self._first = deepcopy(settings)
+        self.scenario = Scenario()
         self._rate, self._kinds = rate, tuple(kinds)
-        self._dukkango, self._akinon = Dukkango(settings), Akinon(settings)
-        made: list[Simulation] = [
-            IletiMerkezi(settings),
-            self._dukkango,
-            self._akinon,
-            IThink(settings),
-            NotPanel(settings),
-        ]
-        self.simulations = {one.name: one for one in made}
+        self.simulations: dict[str, Simulation] = {
+            name: kind(settings) for name, kind in simulations().items()
+        }
         faults = self._new_faults()
         time = timing or RealTime()
         self.exchange = Exchange(self.simulations, settings, faults, refuse, time)
 
     def logins(self) -> dict[str, int]:
         """The number of tokens that each provider has issued."""
-        both = (self._dukkango, self._akinon)
-        return {one.name: one.tokens.issued for one in both}
+        made = self.simulations.values()
+        return {one.name: one.tokens.issued for one in made if one.tokens}
 
     def expire_tokens(self) -> int:
-        return self._dukkango.tokens.expire() + self._akinon.tokens.expire()
+        made = self.simulations.values()
+        return sum(one.tokens.expire() for one in made if one.tokens)
+
+    def play(self, scenario: Scenario) -> None:
+        """Begin again with this scenario; its settings override the options'."""
+        self.scenario = scenario
+        self._first = deepcopy(self._options)
+        self._first.change(scenario.settings)
+        self.reset()
 
     def reset(self) -> None:
         """Restore the state at the start."""
@@ -62,6 +64,9 @@ class World:
             )
         self.exchange.reset()
         self.exchange.faults = self._new_faults()
+        self.exchange.script = Script(self.scenario)
+        for seed in self.scenario.seeds:
+            self.simulations[seed.provider].seed(seed.id, seed.state, seed.options)
 
     def _new_faults(self) -> Faults:
         faults = Faults(self.settings.seed)

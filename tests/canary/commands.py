@@ -48,8 +48,9 @@ def from_commands(world: World) -> None:
     for record in map(json.loads, found):
         if record["provider"] == "akinon" or record["account"] != "default":
             cli(world, "show", record["id"], "--json")
+            cli(world, "show", record["id"], "--case")
     cli(world, "show", json.loads(found[-1])["id"])
-    for words in (["webhooks"], ["webhooks", "--json"]):
+    for words in (["webhooks"], ["webhooks", "--json"], ["words"], ["words", "--json"]):
         cli(world, *words)
     for words in (["lanes"], ["lanes", "--json"], ["doctor"], ["doctor", "--json"]):
         cli(world, *words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from unittest import mock
@@ -95,4 +96,5 @@ def gather(world: World) -> None:
     from_api(world)
     from_redis(world)
     from_ledger(world)
+    world.seen["sandbox, its newest calls"] = json.dumps(world.box.recent()).encode()
     world.seen["process arguments"] = b"\n".join(world.commands.values())

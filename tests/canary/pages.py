@@ -56,6 +56,7 @@ def from_desk(world: World) -> None:
         world.seen["desk cookie"] = str(visitor.cookies.get_dict()).encode()
         assert signed_in.ok
         paths = ["/", "/desk/groups", "/desk/undelivered", "/desk/actions"]
+        paths.append("/desk/words")
         paths.append("/desk/cancellations?q=50001")
         ended = ("failed", "rejected", "expired")
         paths += [f"/desk/cancellations?state={s}" for s in ended]

@@ -33,6 +33,7 @@ PLACES = {
     "doctor": 2,
     "schedule": 15,
     "submit": 1,
+    "sandbox": 1,
 }
 """The prefixes of places' names, with the least number of places."""
 

@@ -75,7 +75,7 @@ ACTS: dict[str, tuple[Callable[[Home, Engine], None], Sequence[str]]] = {
 """What each command that changes the ledger needs, and its arguments."""
 NOBODY_ANSWERS = {"webhooks test"}
 READ = {
-    *("actions", "doctor", "env", "lanes", "list", "show", "webhooks secret"),
+    *("actions", "doctor", "env", "lanes", "list", "show", "webhooks secret", "words"),
     *("schedule check", "schedule list", "schedule runs"),
 }
 START = {"api", "demo", "sandbox", "up"}

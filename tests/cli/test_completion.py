@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.registry import BY_NAME
+from providers.registry import OURS
 from rescind.cli import completion
 from tests.cli.test_cli_support import Home
 
@@ -61,7 +61,7 @@ def test_bash_offers_matching_words(home: Home) -> None:
     )
     lanes = ["notpanel/default", "notpanel/second", "iletimerkezi/default"]
     assert offered[0] == ["doctor"]
-    assert offered[1] == list(BY_NAME)
+    assert offered[1] == [one.name for one in OURS]
     assert offered[2] == ["default"]
     assert offered[3][:3] == lanes
     assert offered[4] == ["failed"]

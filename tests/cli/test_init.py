@@ -32,7 +32,7 @@ from rescind.config.access_tokens import Scope, access
 from rescind.config.accounts import load_accounts
 from rescind.config.home import write_private
 from rescind.config.settings import Settings
-from rescind.provider.interface import Account
+from rescind.provider.account import Account
 from tests.cli.terminal import terminal
 from tests.cli.test_cli_support import Home
 

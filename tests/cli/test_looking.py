@@ -13,6 +13,8 @@ import sys
 import pytest
 from sqlalchemy import create_engine, text
 
+from rescind.ledger.changes.unknown_words import Words, count_words
+from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.cli.test_cli_support import ROOT, UUID, Home
 
 
@@ -324,7 +326,7 @@ def test_a_faulty_account_holds_only_its_own_lane(home: Home) -> None:
     ("lane", "why"),
     [
         ("notpanel/second", "account second of notpanel is not in the accounts file"),
-        ("no-provider/default", "this version has no provider no-provider"),
+        ("no-provider/default", "no provider no-provider is installed"),
     ],
 )
 def test_a_lane_that_can_no_longer_be_called_is_shown_as_held(
@@ -482,3 +484,21 @@ def test_characters_that_the_terminal_lacks_end_no_command(home: Home) -> None:
 def test_a_dukkango_order_is_found_by_its_path(home: Home) -> None:
     home.run("cancel", "dukkango", UUID.upper(), "--param", "reason_id=4")
     assert home.run("show", f"dukkango/default/{UUID}").status == 0
+
+
+def test_words_are_listed_and_written_as_an_entry(home: Home) -> None:
+    assert "there are none" in home.run("words").err
+    engine = open_ledger(f"sqlite:///{home.path / '.rescind' / 'ledger.db'}")
+    words = Words("cancel", "400", "order # is frozen", "01a2")
+    with writing(engine) as connection:
+        count_words(connection, [("notpanel", words)], 1_000)
+    engine.dispose()
+    (found,) = home.run("words", "--json", "--provider", "notpanel").records
+    assert (found["seen"], found["message"]) == (1, "order # is frozen")
+    assert home.run("words", "--provider", "ithink").out == ""
+    assert "order # is frozen" in home.run("words").out
+    entry = home.run("words", "--entry", found["id"])
+    assert r'r"order \d+ is frozen": Finding(Outcome.UNKNOWN),' in entry.out
+    wrong = home.run("words", "--entry", "nope")
+    assert (wrong.status, wrong.out) == (2, "")
+    assert "there are no such words" in wrong.err

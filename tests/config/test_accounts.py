@@ -134,7 +134,8 @@ def test_a_file_that_is_deleted_while_it_is_read_raises_nothing(
 
 def test_warnings(tmp_path: Path) -> None:
     found = load(tmp_path, GOOD + "[nobody.default]\nkey = 1\n")
-    assert "[nobody] is not a provider; the providers are il" in found.warnings[0]
+    assert "[nobody]: no provider nobody is installed" in found.warnings[0]
+    assert "the providers are il" in found.warnings[0]
     assert found.lane(("notpanel", "default")).fault is None
     path = tmp_path / "accounts.toml"
     path.chmod(0o644)
@@ -187,3 +188,12 @@ def test_a_policy_value_that_would_do_harm_is_refused(
     fault = found.lane(("notpanel", "default")).fault
     assert fault is not None
     assert sentence in fault
+
+
+def test_a_provider_that_is_not_installed_ends_no_reading_early() -> None:
+    """Its package may be back tomorrow, and then it reads the orders."""
+    policy = Accounts().policy(("courier", "eu"))
+    assert policy.verify_for == policy.poll_for == policy.give_up_after
+    fault = Accounts().fault_of(("courier", "eu"))
+    assert fault is not None
+    assert "no provider courier is installed" in fault

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from providers.registry import BY_NAME
+from providers.registry import OURS
 from rescind.config.accounts import load_accounts
 
 PAGES = Path(__file__).parents[2] / "docs" / "providers"
 BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 SETTING = re.compile(r"^# (?=\w+ = )", re.MULTILINE)
+
+NAMES = [one.name for one in OURS]
 
 
 def block(provider: str) -> str:
@@ -43,7 +45,7 @@ def faults(path: Path, text: str, patch: pytest.MonkeyPatch) -> list[str]:
     return [one for one in (found.fault, *lanes, *found.warnings) if one]
 
 
-@pytest.mark.parametrize("provider", BY_NAME)
+@pytest.mark.parametrize("provider", NAMES)
 def test_the_account_form_on_a_providers_page_is_taken(
     provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,4 +56,4 @@ def test_the_account_form_on_a_providers_page_is_taken(
 
 
 def test_the_pages_show_settings_that_are_not_in_force() -> None:
-    assert sum(len(other_forms(block(name))) for name in BY_NAME) >= 6
+    assert sum(len(other_forms(block(name))) for name in NAMES) >= 6

@@ -52,7 +52,7 @@ def test_a_token_is_limited_to_what_its_entry_says(
         ("@", "limit 1: must be such as notpanel/default"),
         ("@notpanel", "limit 1: must be such as"),
         ("@notpanel/*@ithink/a*b", "limit 2: must be such as"),
-        ("@note/*", "the provider must be \\* or one of"),
+        ("@Note/*", "Note is no provider's name"),
         ("@notpanel/*#", "must be such as"),
         ("@notpanel/*#a*b", "must be such as"),
         ("@notpanel/*#a%2A", "only at its end"),

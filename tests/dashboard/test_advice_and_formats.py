@@ -16,6 +16,7 @@ from rescind.dashboard.formatting import number_of, span
 from rescind.dashboard.plot import HOURS, ORDER, plot_of
 from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import FINAL, OPEN, State
+from rescind.provider.interface import Provider
 from rescind.provider.outcomes import Reason
 
 BAD = [r for r in Reason if r not in book.WELL]
@@ -37,8 +38,9 @@ def test_every_open_state_has_advice(state: State) -> None:
 
 
 def test_each_provider_has_a_place_to_look_at() -> None:
-    assert set(book.PANELS) == set(BY_NAME)
-    assert {provider for provider, _ in book.HERE} <= set(BY_NAME)
+    for provider in BY_NAME.values():
+        assert provider.panel != Provider.panel
+        assert provider.panel in advice(provider.name, State.FAILED, Reason.REFUSED)
 
 
 @pytest.mark.parametrize("reason", [None, "a_newer_word"])

@@ -53,6 +53,7 @@ PAGES = [
     "/desk/schedules",
     "/desk/notifications?state=given_up",
     "/desk/workers",
+    "/desk/words",
     "/desk/lanes",
     "/desk/groups",
     "/desk/actions",

@@ -161,7 +161,7 @@ def test_a_limited_session_resends_only_its_own_notifications(shop: Served) -> N
     assert sent.headers["Location"] == "/desk/undelivered?done=1"
 
 
-@pytest.mark.parametrize("path", ["/desk/groups", "/desk/workers"])
+@pytest.mark.parametrize("path", ["/desk/groups", "/desk/workers", "/desk/words"])
 def test_a_page_that_shows_everything_needs_a_token_without_limits(
     shop: Served, path: str
 ) -> None:

@@ -44,6 +44,7 @@ PAGES = [
     "/desk/schedules",
     "/desk/notifications",
     "/desk/workers",
+    "/desk/words",
     "/desk/cancellations/1",
     "/desk/lanes/hold?lane=ithink/default",
     "/desk/lanes",

@@ -10,7 +10,7 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from providers.registry import BY_NAME
+from providers.registry import OURS
 from rescind.dashboard import translation
 from rescind.dashboard.formatting import plain
 from rescind.dashboard.known_sentences import known
@@ -91,8 +91,8 @@ def test_every_word_of_a_closed_vocabulary_is_translated(word: str) -> None:
 
 
 def test_what_providers_say_of_their_fields_is_translated() -> None:
-    said = [one.order_form for one in BY_NAME.values()]
-    for provider in BY_NAME.values():
+    said = [one.order_form for one in OURS]
+    for provider in OURS:
         for field in param_fields(provider):
             said += [*field.labels.values(), field.description]
     speak("tr", "")

@@ -6,10 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.extract import extract
 
+from providers.registry import OURS
 from rescind.dashboard.rendering import TEMPLATES
+from rescind.dashboard.submission.param_fields import param_fields
+from rescind.provider.interface import Provider
 
 DASHBOARD = TEMPLATES.parent
 MODULES = sorted(DASHBOARD.rglob("*.py"))
@@ -37,7 +41,16 @@ def messages() -> dict[Message, str]:
             with file.open("rb") as opened:
                 for line, text, *_ in extract(method, opened, KEYWORDS):
                     found.setdefault(text, f"{file.name}:{line}")
+    for provider in OURS:
+        found |= dict.fromkeys(_said_by(provider), f"{provider.name}.py")
     return found
+
+
+def _said_by(provider: Provider[Any]) -> Iterator[str]:
+    """The texts that the pages show of what a provider of ours says of itself."""
+    yield from (provider.order_form, provider.panel, *provider.advice.values())
+    for field in param_fields(provider):
+        yield from filter(None, (*field.labels.values(), field.description))
 
 
 def unmarked(template: str) -> Iterator[str]:

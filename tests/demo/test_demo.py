@@ -21,6 +21,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from rescind.demo import demo, demo_report, demo_setup
+from rescind.demo.demo_orders import demonstrated
 from rescind.demo.facts import LedgerRow, Offence, Order, Seen, Wish
 from rescind.demo.order_oracle import Verdict, compare
 from rescind.demo.progress_display import Standing, progress
@@ -31,6 +32,7 @@ from rescind.sandbox.sandbox_client import running
 from rescind.system.service_wait import StoppedError
 from tests.ledger.build import NOW, change, hold, make, new, take_in
 
+NAMES = demonstrated(None)
 CANCEL = Seen("cancel", acted=True, changed=True, answered=True, status=200)
 UNSENT = Seen("cancel")
 READ = Seen("read", acted=True, answered=True, status=200)
@@ -356,7 +358,7 @@ class Run:
     def seconds(self) -> float:
         """The seconds that the demo waits."""
         stall = StallDetector(STALL_SECONDS, self.clock)
-        demo.await_the_end(self.engine, self.wait, stall)
+        demo.await_the_end(self.engine, self.wait, NAMES, stall)
         return self.clock()
 
 
@@ -379,7 +381,7 @@ def test_the_demo_does_not_wait_once_all_has_ended(engine: Engine) -> None:
 def test_the_demo_stops_waiting_when_it_is_stopped(engine: Engine) -> None:
     take_in(engine, [new()])
     with pytest.raises(StoppedError):
-        demo.await_the_end(engine, lambda _: True)
+        demo.await_the_end(engine, lambda _: True, NAMES)
 
 
 def test_unreadable_progress_counts_as_none() -> None:
@@ -409,8 +411,10 @@ def test_the_demo_ignores_the_users_settings(
 
 def test_accounts_of_the_demo_are_good(tmp_path: Path) -> None:
     path = tmp_path / "accounts.toml"
-    accounts = demo_setup.write_accounts(path, lambda p: f"http://127.0.0.1:1/{p}")
-    assert {lane[0] for lane in accounts.lanes} == set(demo.NAMES)
+    accounts = demo_setup.write_accounts(
+        path, lambda p: f"http://127.0.0.1:1/{p}", NAMES
+    )
+    assert {lane[0] for lane in accounts.lanes} == set(NAMES)
     assert all(config.fault is None for config in accounts.lanes.values())
     slow = float(str(demo_setup.SANDBOX["slow_seconds"]))
     for config in accounts.lanes.values():
@@ -420,7 +424,7 @@ def test_accounts_of_the_demo_are_good(tmp_path: Path) -> None:
 
 def test_every_valid_row_must_be_accepted(tmp_path: Path) -> None:
     accounts = demo_setup.write_accounts(
-        tmp_path / "accounts.toml", lambda p: f"http://127.0.0.1:1/{p}"
+        tmp_path / "accounts.toml", lambda p: f"http://127.0.0.1:1/{p}", NAMES
     )
     file = tmp_path / "some.csv"
     file.write_text(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from providers.registry import BY_NAME
+from providers.registry import BY_NAME, OURS
 from rescind.config.accounts import Accounts
 from rescind.provider.policy import Policy
 from tests.deployment.files import ACCOUNTS, ENV_TEXT, SCHEDULES
@@ -19,7 +19,7 @@ def test_the_example_accounts_are_good_for_all_providers(
     accounts: Accounts,
 ) -> None:
     assert accounts.fault is None
-    assert {provider for provider, _ in accounts.lanes} == set(BY_NAME)
+    assert {provider for provider, _ in accounts.lanes} == {one.name for one in OURS}
     for (provider, _), lane in accounts.lanes.items():
         assert lane.fault is None
         assert lane.policy == BY_NAME[provider].policy
@@ -48,7 +48,7 @@ def _section(provider: str) -> str:
     return str(found)
 
 
-@pytest.mark.parametrize("provider", sorted(BY_NAME))
+@pytest.mark.parametrize("provider", sorted(one.name for one in OURS))
 def test_the_example_overrides_equal_the_defaults(provider: str) -> None:
     policy, model = BY_NAME[provider].policy, BY_NAME[provider].account_model
     commented = _commented(_section(provider))

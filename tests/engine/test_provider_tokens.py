@@ -13,8 +13,9 @@ from redis import Redis
 from providers.registry import BY_NAME
 from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.ledger.seal import Seal, new_key
+from rescind.provider.account import Account
 from rescind.provider.http import Evidence
-from rescind.provider.interface import Account, WithLogin
+from rescind.provider.interface import WithLogin
 from rescind.sandbox import Sandbox, running
 
 _numbers = count(1)

@@ -29,7 +29,7 @@ from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations import actions
-from rescind.provider.interface import Account
+from rescind.provider.account import Account
 from tests.ledger.build import (
     BY,
     HOUR,

@@ -27,7 +27,7 @@ from rescind.ledger.changes.lane_states import read_lane
 from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.interface import Account
+from rescind.provider.account import Account
 from rescind.provider.policy import Policy
 from tests.engine.ledgers import Faults
 from tests.engine.parts import (

@@ -46,6 +46,7 @@ INSIDE = {
     "StoppedError": "the user has pressed Ctrl-C",
     "TooLateError": "ends one call",
     "UnreadableReplyError": "becomes evidence of a call",
+    "UnusableError": "becomes a broken provider, which holds its lanes",
     "UnsentError": "becomes the detail of a delivery",
     "_UnbuildableError": "becomes the fault of one order",
 }

@@ -1,11 +1,11 @@
-"""Made-up accounts for all five providers; every secret is marked."""
+"""Made-up accounts for every provider; every secret is marked."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from providers.registry import BY_NAME
-from rescind.provider.interface import Account
+from rescind.provider.account import Account
 from rescind.provider.outcomes import Order
 
 MARK = "MARKED-SECRET"

@@ -152,7 +152,7 @@ def _ithink_read(
         return []
     if word.startswith("cancel") and code in ("dl", "rt", "rto", "it", "pp"):
         return [f"{word}, but {code}"]
-    if plain(inside(entry, "cancel_status")) in ("approved", "cancelled"):
+    if plain(inside(entry, "cancel_status")) in ("approved", "cancelled", "canceled"):
         return [word if word == "delivered" or code == "dl" else "cancelled"]
     # The code counts if the words are unknown.
     return [code if code == "cn" and word not in ("manifested", "not picked") else word]

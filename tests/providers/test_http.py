@@ -27,6 +27,7 @@ from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.masking import mask
 from rescind.provider.outcomes import (
+    UNKNOWN,
     BatchRefused,
     Finding,
     Findings,
@@ -36,6 +37,7 @@ from rescind.provider.outcomes import (
     Throttled,
     TokenRefused,
     UnreadableReplyError,
+    unclear,
 )
 from rescind.provider.policy import Policy, seconds
 from rescind.provider.redirects import only_upgrades
@@ -468,6 +470,24 @@ def test_an_answer_is_parsed_once(wire: Wire, status: int) -> None:
     assert result.body == (None if status < 300 else '{"a":1}')
     assert result.took > timedelta(0)
     assert only_one_was_made(wire)
+
+
+@pytest.mark.parametrize(
+    ("parsed", "kept"),
+    [
+        (Findings({"1": Finding(Outcome.REQUESTED)}), False),
+        (Findings({"1": Finding(Outcome.REQUESTED), "2": UNKNOWN}), True),
+        (Findings({"1": unclear("not in the list")}), False),
+        (Findings({}), True),
+    ],
+)
+def test_a_success_is_kept_if_it_leaves_open_what_became_of_an_order(
+    wire: Wire, parsed: Parsed, kept: bool
+) -> None:
+    wire.answers(whole(200, '{"status": 7, "name": "Ada", "note": null}'))
+    result = send(wire.url, lambda _: parsed)
+    outline = '{"status": 7, "name": "***", "note": null}'
+    assert result.body == (outline if kept else None)
 
 
 @pytest.mark.parametrize("close", ["Connection: close", "X: y"])

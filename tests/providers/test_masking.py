@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rescind.provider.masking import mask
+from rescind.provider.http_messages import Reply, Request
+from rescind.provider.masking import mask, masked_body
 
 IBAN = "TR560006100519786457841326"
 SPACED = "TR56 0006 1005 1978 6457 8413 26"
@@ -61,3 +64,46 @@ def test_a_secret_is_masked_in_any_case(letter: str, between: str) -> None:
 @pytest.mark.parametrize("secret", ["", " ", "    ", "abc"])
 def test_a_very_short_secret_masks_nothing(secret: str) -> None:
     assert mask("a word, abc", (secret,)) == "a word, abc"
+
+
+# --- members that a provider does not keep --------------------------------------------
+
+ASKED = Request(
+    "GET", "https://x.example/orders/AWB123456", keeps=frozenset({"status", "data"})
+)
+NAMES = st.sampled_from(["status", "data", "name", "AWB123456", "address"])
+DOCUMENTS = st.recursive(
+    st.just("Ann"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner),
+    max_leaves=8,
+)
+
+
+def shown(document: Any, allowed: bool = True) -> bool:
+    """Whether ``document`` has a text in members that may be kept alone."""
+    if isinstance(document, dict):
+        may = {"status", "data", "AWB123456"}
+        return any(
+            shown(value, allowed and name in may) for name, value in document.items()
+        )
+    if isinstance(document, list):
+        return any(shown(value, allowed) for value in document)
+    return allowed
+
+
+@given(DOCUMENTS)
+def test_only_the_members_that_a_provider_names_are_kept(document: Any) -> None:
+    kept = masked_body(ASKED, Reply(200, {}, json.dumps(document).encode()), ())
+    assert ("Ann" in kept) is shown(document)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"status": "Ann"', b'[{"name": "Ann"}, ', b'{"\xff']
+)
+def test_of_json_that_is_cut_off_nothing_is_kept(body: bytes) -> None:
+    assert masked_body(ASKED, Reply(200, {}, body), ()) == ""
+
+
+def test_a_page_is_kept_as_it_is() -> None:
+    page = Reply(502, {}, b"<html>502 Bad Gateway</html>")
+    assert masked_body(ASKED, page, ()) == "<html>502 Bad Gateway</html>"

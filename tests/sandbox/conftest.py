@@ -17,5 +17,5 @@ def started() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(started: Sandbox) -> Sandbox:
-    started.reset()
+    started.play("")  # resets, and forgets the scenario of an earlier test
     return started

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Connection, Text, select, true
 
+from rescind.ledger.changes.unknown_words import Words, count_words
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.call_table import CALL
-from rescind.ledger.storage.milliseconds import to_ms
+from rescind.ledger.storage.milliseconds import in_ms, to_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.upsert import inserting
 
@@ -46,6 +47,8 @@ class CallMade:
     status: int | None = None
     detail: str | None = None
     body: str | None = None
+    words: tuple[Words, ...] = ()
+    """Words of the provider that no vocabulary knows, of each order of the call."""
 
     @property
     def took_ms(self) -> int:
@@ -63,9 +66,13 @@ def append_calls(connection: Connection, made: Sequence[tuple[Lane, CallMade]]) 
     rows = Rows([_row(lane, call) for lane, call in made], _CALL)
     statement = _append(dialect, rows.differing)
     new = set(connection.execute(statement, rows.parameters(dialect)).scalars())
-    for lane, call in made:
-        if call.id in new:
-            count_call(connection, lane, call)
+    counted = [(lane, call) for lane, call in made if call.id in new]
+    for lane, call in counted:
+        count_call(connection, lane, call)
+    for lane, call in counted:
+        if call.words:
+            met = [(lane[0], words) for words in call.words]
+            count_words(connection, met, in_ms(call.at))
 
 
 def count_call(connection: Connection, lane: Lane, call: CallMade) -> None:

@@ -7,7 +7,8 @@ from sqlmodel import SQLModel
 
 import rescind.ledger.storage.operator_tables
 import rescind.ledger.storage.search_tables
-import rescind.ledger.storage.side_tables  # noqa: F401  (the models register themselves)
+import rescind.ledger.storage.side_tables
+import rescind.ledger.storage.unknown_word_table  # noqa: F401  (the models register themselves)
 
 connection = context.config.attributes["connection"]
 context.configure(

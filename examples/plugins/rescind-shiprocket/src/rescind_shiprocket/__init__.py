@@ -1,0 +1,1 @@
+"""The provider shiprocket for Rescind."""

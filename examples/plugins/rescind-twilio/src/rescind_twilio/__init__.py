@@ -1,0 +1,1 @@
+"""The provider twilio for Rescind."""

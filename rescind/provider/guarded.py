@@ -1,0 +1,38 @@
+"""Asks a provider's own code, whose faults must stop no other provider.
+
+Providers come from other packages, too. A fault of one is logged without the values
+that it was given, which may be personal data.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from rescind.provider.interface import Provider
+from rescind.provider.outcomes import InvalidRequestError
+
+log = logging.getLogger("rescind.providers")
+
+T = TypeVar("T")
+
+
+def asked(
+    provider: Provider[Any], ask: Callable[[], T], otherwise: Callable[[str], T]
+) -> T:
+    """What ``ask`` returns. If the provider's code raises anything but
+    ``InvalidRequestError``, what ``otherwise`` makes of a sentence that says so."""
+    try:
+        return ask()
+    except InvalidRequestError:
+        raise
+    except Exception as error:  # noqa: BLE001  (it may be any code of others)
+        why = f"the provider {provider.name} has a fault: {type(error).__name__}"
+        log.error(why)  # noqa: TRY400  (a traceback may quote personal data)
+        return otherwise(why)
+
+
+def refused(why: str) -> Any:
+    """For ``asked``: refuse the entry. Raises ``InvalidRequestError``."""
+    raise InvalidRequestError(why)

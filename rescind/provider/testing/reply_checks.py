@@ -1,0 +1,100 @@
+"""What must hold for the reading of any reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from rescind.provider.evidence import Exchange
+from rescind.provider.http_messages import Reply, Request
+from rescind.provider.outcomes import (
+    BatchRefused,
+    Finding,
+    Findings,
+    Held,
+    Order,
+    Outcome,
+    Parsed,
+    Reason,
+    TokenRefused,
+    UnreadableReplyError,
+)
+from rescind.provider.policy import Policy
+from rescind.provider.replies import evidence_of, received
+from rescind.provider.testing.case import Case
+
+REFUSALS = {
+    Reason.NOT_FOUND,
+    Reason.WINDOW_CLOSED,
+    Reason.ALREADY_COMPLETED,
+    Reason.NOT_SUPPORTED,
+    Reason.INVALID_REQUEST,
+    Reason.REFUSED,
+    Reason.ALREADY_CANCELLED,
+    None,
+}
+SUCCESSES = {Reason.CONFIRMED, Reason.ALREADY_CANCELLED, Reason.PARTIAL}
+
+
+def check_parsed(parsed: Parsed, asked: Sequence[Order]) -> None:
+    """``parsed`` is about the orders of the call alone, with reasons that fit."""
+    if isinstance(parsed, Held | TokenRefused):
+        assert parsed.why
+        parsed.why.encode()
+    if isinstance(parsed, BatchRefused):
+        assert parsed.finding.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)
+        check_words(parsed.finding)
+    if isinstance(parsed, Findings):
+        assert set(parsed.by_order) <= {order.id for order in asked}
+        for finding in parsed.by_order.values():
+            check_finding(finding)
+
+
+def check_finding(finding: Finding) -> None:
+    check_words(finding)
+    if finding.outcome is Outcome.REFUSED:
+        assert finding.reason in REFUSALS
+    elif finding.outcome is Outcome.CANCELLED:
+        assert finding.reason in SUCCESSES
+    else:
+        assert finding.reason is None
+
+
+def check_words(finding: Finding) -> None:
+    """Both databases can store the provider's words."""
+    for words in filter(None, (finding.code, finding.message)):
+        assert len(words) <= 500
+        assert "\x00" not in words
+        words.encode()
+
+
+def read(case: Case, call: str, asked: Sequence[Order], reply: Reply) -> Parsed | None:
+    """The checked meaning of ``reply``; ``None`` if it is unreadable. Any other error
+    of the parser is raised."""
+    try:
+        parsed: Parsed = case.parser(call)(asked, reply)
+    except UnreadableReplyError as error:
+        assert str(error)  # noqa: PT017  (either is right; what matters is the form)
+        return None
+    check_parsed(parsed, asked)
+    if isinstance(parsed, Findings):
+        for order in asked:
+            finding = parsed.of(order.id)
+            assert case.proof(call, finding, order, asked, reply), finding
+    return parsed
+
+
+def judged(
+    request: Request,
+    reply: Reply,
+    parse: Callable[[Reply], Parsed],
+    policy: Policy,
+    secrets: tuple[str, ...] = (),
+) -> Exchange:
+    """What Rescind keeps of ``reply`` and says of it, with all that must be masked
+    masked. ``secrets`` are those of the account, and its token if there is one."""
+    answer = received(request, reply, secrets)
+    return evidence_of(answer, parse, policy, ARRIVED)
+
+
+ARRIVED = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)

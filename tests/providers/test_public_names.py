@@ -1,0 +1,70 @@
+"""What packages of other authors import is there, and the guide tells the truth."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import rescind.provider
+import rescind.sandbox
+from rescind.provider import INTERFACE_VERSION, Provider, WithLogin
+from rescind.provider.testing import Case, ProviderSuite
+from rescind.sandbox import Simulation
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "adding-a-provider.md").read_text()
+NAMED = set(re.findall(r"`([A-Za-z_]\w+)(?:\([^`]*\))?`", GUIDE))
+"""The names, and the functions with their arguments, that the guide shows."""
+
+
+@pytest.mark.parametrize("module", [rescind.provider, rescind.sandbox])
+def test_every_public_name_can_be_imported(module: object) -> None:
+    names = vars(module)["__all__"]
+    assert sorted(names) == sorted(set(names))
+    for name in names:
+        assert getattr(module, name) is not None
+
+
+def test_an_unknown_name_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = rescind.provider.nothing
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = rescind.sandbox.nothing
+
+
+def test_every_member_in_the_guide_exists() -> None:
+    table = re.findall(r"^\| (`.+?`(?:, `.+?`)*) \|", GUIDE, re.MULTILINE)
+    members = {
+        name
+        for cell in table
+        for name in re.findall(r"`([a-z_]+)(?:\(|`)", cell)
+        if not cell.startswith("`pyproject")
+    }
+    annotated = {
+        name
+        for one in WithLogin.__mro__
+        for name in vars(one).get("__annotations__", ())
+    }
+    known = {*dir(WithLogin), *annotated}
+    assert members - known == set()
+    assert {"split", "panel", "parse_cancel", "covers", "advice"} <= members
+
+
+def test_the_guide_names_what_a_simulation_and_a_case_declare() -> None:
+    for name in ("truths", "cancellable", "others", "credentials", "example", "open"):
+        assert name in NAMED
+        assert name in {*dir(Simulation), *Simulation.__annotations__}
+    for name in ("cancels", "reads", "logins", "credentials"):
+        assert name in NAMED
+        assert name in Case.__dataclass_fields__
+
+
+def test_the_guide_names_the_interface_that_is_in_force() -> None:
+    assert f"you wrote the class: {INTERFACE_VERSION}." in GUIDE
+    assert "interface_version" not in vars(Provider)
+    assert ProviderSuite.__name__ in GUIDE
+
+
+def test_the_types_are_there_for_packages() -> None:
+    assert (Path(rescind.provider.__file__).parents[1] / "py.typed").is_file()
