@@ -16,11 +16,14 @@ from rescind.api.problem_details import ProblemError
 from rescind.dashboard.event_stream import EVENTS
 from rescind.dashboard.page_context import dashboard_of
 from rescind.dashboard.session_cookies import shown_session
+from rescind.provider.events import LARGEST_EVENT
 
 STRANGER_SECONDS = 3.0
 """The body of a request without a valid token or session must arrive within them."""
 STRANGER_BYTES = 8 * 1024
 """The largest such body: a form with a token and an address of ours."""
+EVENTS_OF_PROVIDERS = "/v1/providers/"
+"""Addresses with a budget of their own, and with the signature of a provider."""
 CLOSE = {"Connection": "close"}
 """The rest of the request is not read."""
 
@@ -31,8 +34,14 @@ class Place:
 
     budget: Budget
     caller: str
-    is_stranger: bool = False
+    largest: int | None = None
+    """Bytes in the body of a stranger, which must also arrive in time. ``None`` if the
+    caller is known."""
     is_stream: bool = False
+
+    @property
+    def is_stranger(self) -> bool:
+        return self.largest is not None
 
     def refusal(self) -> Response:
         """The answer to a request that gets no place."""
@@ -43,11 +52,14 @@ class Place:
 
     def bounded(self, receive: Receive) -> Receive:
         """``receive``, which bounds the body of a stranger in time and size."""
-        return _bounded(receive) if self.is_stranger else receive
+        return receive if self.largest is None else _bounded(receive, self.largest)
 
 
 def place_of(request: Request, budgets: Budgets) -> Place:
     """Where the request counts: for its token's name, or for its client's address."""
+    if request.url.path.startswith(EVENTS_OF_PROVIDERS):
+        address = client_address(request.scope)
+        return Place(budgets.events, address, largest=LARGEST_EVENT)
     kind, secret = get_authorization_scheme_param(request.headers.get("authorization"))
     shown = secret if kind.lower() == "bearer" else ""
     token = request.app.state.context.access.token(shown) if shown else None
@@ -55,15 +67,16 @@ def place_of(request: Request, budgets: Budgets) -> Place:
         return Place(budgets.api, token.name)
     session = shown_session(request, dashboard_of(request))
     if session is None:
-        return Place(budgets.strangers, client_address(request.scope), is_stranger=True)
+        address = client_address(request.scope)
+        return Place(budgets.strangers, address, largest=STRANGER_BYTES)
     if request.url.path == EVENTS:
         return Place(budgets.streams, session.actor, is_stream=True)
     return Place(budgets.pages, session.actor)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, largest: int) -> Receive:
     deadline = asyncio.get_running_loop().time() + STRANGER_SECONDS
-    left = STRANGER_BYTES
+    left = largest
     ended = False
 
     async def bounded() -> Message:
@@ -78,7 +91,7 @@ def _bounded(receive: Receive) -> Receive:
             raise _too_slow() from None
         left -= len(message.get("body", b""))
         if left < 0:
-            raise _too_large()
+            raise _too_large(largest)
         ended = not message.get("more_body", False)
         return message
 
@@ -99,6 +112,6 @@ def _too_slow() -> ProblemError:
     return ProblemError(408, "invalid-request", says, CLOSE)
 
 
-def _too_large() -> ProblemError:
-    says = f"Without a token, a body has {STRANGER_BYTES:,} bytes at most."
+def _too_large(largest: int) -> ProblemError:
+    says = f"Without a token, a body has {largest:,} bytes at most."
     return ProblemError(413, "body-too-large", says, CLOSE)

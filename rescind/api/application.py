@@ -18,6 +18,7 @@ from rescind.api import (
     cancellation_routes,
     delivery_routes,
     document_route,
+    event_routes,
     health,
     lane_routes,
     plan_decision_routes,
@@ -65,6 +66,7 @@ def create_app(context: ApiContext) -> FastAPI:
         rate_of(context.settings.api_entry_rate, ENTRY_RATE)
     )
     app.state.intake = Intake(partial(_take_in, context, SubmissionActions()))
+    app.state.event_intake = event_routes.EventIntake()
     app.state.budgets = Budgets()
     app.state.alive = health.CachedCheck(health.alive, health.redis_unreachable)
     app.state.ready = health.CachedCheck(health.ready, ledger_unreachable)
@@ -77,6 +79,7 @@ def create_app(context: ApiContext) -> FastAPI:
         lane_routes,
         delivery_routes,
         action_routes,
+        event_routes,
         health,
         problem_pages,
         document_route,

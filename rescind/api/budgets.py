@@ -18,6 +18,8 @@ STRANGER_PLACES = 100
 """Requests without a valid token or session, of all addresses together."""
 STRANGER_SHARE = 20
 """Requests without a valid token or session, of one address."""
+EVENT_PLACES = 50
+"""Events of providers: apart, so that a storm of them keeps nobody from signing in."""
 
 
 class Budget:
@@ -63,3 +65,4 @@ class Budgets:
         self.pages = Budget(PAGE_PLACES)
         self.streams = Budget(STREAM_PLACES)
         self.strangers = Budget(STRANGER_PLACES, STRANGER_SHARE)
+        self.events = Budget(EVENT_PLACES, STRANGER_SHARE)

@@ -144,9 +144,7 @@ RETRY: Schema = {
                     "properties": {"cancel_before": timed("A new deadline.")},
                     "additionalProperties": False,
                 },
-                "examples": {
-                    "deadline": {"value": {"cancel_before": "+1h"}},
-                },
+                "examples": {"deadline": {"value": {"cancel_before": "+1h"}}},
             }
         },
     }
@@ -160,6 +158,7 @@ _SAYS = {
     401: "The token is missing or unknown.",
     403: "The token lacks the scope, or its limits do not allow this.",
     404: "It does not exist.",
+    408: "The body did not arrive in time.",
     409: "The state of the cancellation does not allow it.",
     413: "More bytes, or more cancellations, than one request may hold.",
     415: "The body is not JSON, or has a content coding.",

@@ -127,7 +127,14 @@ class Record(Document):
     ]
     polls: Count
     not_before: Moment | None
-    cancel_before: Moment | None
+    cancel_before: Annotated[
+        Moment | None,
+        Field(description="The producer's deadline or the provider's: the earlier."),
+    ]
+    cancellable_until: Annotated[
+        Moment | None,
+        Field(description="Until when the provider cancels it, if that is known."),
+    ]
     due_at: Moment | None
     created_at: Moment
     updated_at: Moment

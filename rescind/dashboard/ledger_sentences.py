@@ -29,6 +29,10 @@ FILES = (
     N_("%(name)s has a header and no rows: there is nothing to submit"),
     N_("%(name)s: its header cannot be read as CSV"),
     N_("%(name)s is empty: there is nothing to submit"),
+    N_(
+        "%(name)s is a PDF or a picture, not a table: submit an .xlsx workbook,"
+        " CSV or JSON Lines"
+    ),
     N_("%(name)s is UTF-16, or is not a text: save it as UTF-8"),
     N_(
         "%(name)s holds a JSON array: write one object on each line "

@@ -13,7 +13,6 @@ from rescind.dashboard.translation import _
 from rescind.ledger.storage.milliseconds import to_ms
 
 TODAY = "today"
-DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?: +(\d{1,2}:\d\d))?", re.ASCII)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -61,16 +60,7 @@ def _moment(written: str, now: datetime) -> datetime | None:
     try:
         zone = now.tzinfo
         assert zone is not None  # noqa: S101  (every time of ours has a zone)
-        return parse_time(with_offset(_year_first(written), zone), now)
+        return parse_time(with_offset(written, zone), now)
     except ValueError:
         why = _("This is no time: write 2026-11-20 18:00, 20.11.2026, -7d or today.")
         raise RefusedError(why, 422) from None
-
-
-def _year_first(written: str) -> str:
-    """A date such as 20.11.2026, as ISO 8601 writes it; any other text unchanged."""
-    found = DAY_FIRST.fullmatch(written)
-    if found is None:
-        return written
-    day, month, year, time = found.groups()
-    return f"{year}-{month:0>2}-{day:0>2}T{time or '00:00':0>5}"

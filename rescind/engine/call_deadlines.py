@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from redis import RedisError
 
 from rescind.engine.rate_limiter import Permit
 from rescind.ledger.decision_events import Event, PutBack
@@ -53,6 +55,19 @@ class Limits:
         if any(now >= end for end in ends):
             raise TooLateError
         return min([leased, *ends])
+
+    def room_for_more(self, policy: Policy, now: Callable[[], datetime]) -> bool:
+        """Take room in the lane's rate for a further request of the same call, and wait
+        until it may be sent. False if there is no room, if Redis cannot be reached, or
+        if it would be too late."""
+        try:
+            if not self.permit.again():
+                return False
+            self.permit.wait()
+            self.send_by(policy, now())
+        except (RedisError, TooLateError):
+            return False
+        return True
 
 
 def limits_of(

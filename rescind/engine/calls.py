@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from redis import RedisError
 
 from rescind.config.accounts import Lane, LaneConfig
+from rescind.engine.call_batch import Batch, UnbuildableError
 from rescind.engine.call_deadlines import (
     Limits,
     TooLateError,
@@ -30,6 +32,7 @@ from rescind.engine.call_results import (
     unknown_words,
     words_of,
 )
+from rescind.engine.page_reading import PageWalk
 from rescind.engine.personal_params import personal_texts, unsealed_order
 from rescind.engine.provider_tokens import NoToken, Tokens
 from rescind.engine.rate_limiter import Permit
@@ -40,9 +43,10 @@ from rescind.ledger.progress import Claimed
 from rescind.ledger.seal import Seal, SealError
 from rescind.provider.account import Account
 from rescind.provider.http import Evidence, Exchange, exchange
-from rescind.provider.http_messages import Reply
+from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import WithLogin
-from rescind.provider.outcomes import Order, Throttled, TokenRefused
+from rescind.provider.lists import ReadsByList
+from rescind.provider.outcomes import Parsed, Throttled, TokenRefused
 from rescind.provider.wire import SOCKETS, Wire
 from rescind.telemetry.logs import named
 from rescind.telemetry.tracing import call_made
@@ -50,20 +54,6 @@ from rescind.telemetry.tracing import call_made
 log = structlog.get_logger("rescind.calls")
 SEALED_WAIT = timedelta(minutes=5)
 """Wait before the next try for an order whose sealed params cannot be opened."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """The orders of one call."""
-
-    call: str
-    """The id of the call."""
-    claimed: Sequence[Claimed]
-    orders: Sequence[Order]
-
-
-class _UnbuildableError(Exception):
-    """No request could be built from the orders. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +93,7 @@ class Caller:
             return CallResult(claimed, events, FINE, now)
         try:
             orders = [unsealed_order(one, self.seal) for one in claimed]
-            batch = _Batch(new_id(), claimed, orders)
+            batch = Batch(new_id(), claimed, orders)
         except SealError as error:
             # Only orders with sealed params are concerned, so the lane is not at fault.
             sealed = Effect(why=str(error))
@@ -115,7 +105,7 @@ class Caller:
         except TooLateError:
             now = self.wire.now()
             return CallResult(claimed, too_late(claimed, now), FINE, now)
-        except _UnbuildableError as error:
+        except UnbuildableError as error:
             about = {"lane": "/".join(self.lane), "call": batch.call}
             log.exception(
                 "cannot be put into a call", **about, **named(ids_of(claimed))
@@ -141,7 +131,7 @@ class Caller:
         lost = any(one.progress.lost for one in claimed)
         return lost and not self.config.policy.repeatable
 
-    def _exchange(self, batch: _Batch, limits: Limits) -> Exchange | NoToken:
+    def _exchange(self, batch: Batch, limits: Limits) -> Exchange | NoToken:
         provider, account = self.config.provider, self.config.account
         if account is None:
             raise LookupError(f"{self.lane} has no usable account")
@@ -177,14 +167,14 @@ class Caller:
         )
 
     def _send(
-        self, batch: _Batch, account: Account, token: str | None, limits: Limits
+        self, batch: Batch, account: Account, token: str | None, limits: Limits
     ) -> Exchange:
         orders = batch.orders
         limits.permit.wait()
         # The time is read here and not earlier: a login may have taken long.
         provider, now = self.config.provider, self.wire.now()
         policy = self.config.policy
-        send_by = limits.send_by(policy, now)
+        limits.send_by(policy, now)
         if not self._has_lease(limits, now):
             late = "the login before it took too long for its lease"
             return Exchange(Evidence.NOT_SENT, detail=late)
@@ -194,8 +184,13 @@ class Caller:
         own = (*account.secrets(), *([token] if token else []))
         secrets = (*own, *personal_texts(orders))
 
-        def read(reply: Reply) -> Any:
-            return parse(orders, reply)
+        def ask(request: Request, read: Callable[[Reply], Parsed]) -> Exchange:
+            send_by = limits.send_by(policy, self.wire.now())
+            with limits.permit.in_use():
+                result = exchange(request, read, policy, secrets, send_by, self.wire)
+            called = (batch.call, batch.claimed, request, result)
+            call_made(self.lane, self.operation, *called)
+            return result
 
         try:
             request = build(account, token, orders)
@@ -204,11 +199,16 @@ class Caller:
             # orders of its batch, nor the lane: in a call of its own, it runs out of
             # attempts.
             why = f"a bug of ours: {type(error).__name__} while building the call"
-            raise _UnbuildableError(why) from error
-        with limits.permit.in_use():
-            result = exchange(request, read, policy, secrets, send_by, self.wire)
-        call_made(self.lane, self.operation, batch.call, batch.claimed, request, result)
-        return result
+            raise UnbuildableError(why) from error
+        if isinstance(provider, ReadsByList) and not cancelling:
+            known = (provider, account, token, orders, ask)
+            return PageWalk(*known, partial(self._may_go_on, limits)).read(request)
+        return ask(request, partial(parse, orders))
+
+    def _may_go_on(self, limits: Limits) -> bool:
+        """Whether a further page can be read in this lease and in the lane's rate."""
+        now, policy = self.wire.now, self.config.policy
+        return self._has_lease(limits, now()) and limits.room_for_more(policy, now)
 
     def _without_token(self, claimed: Sequence[Claimed], no: NoToken) -> CallResult:
         if no.held is not None:
@@ -221,7 +221,7 @@ class Caller:
         why = f"login: {no.exchange.detail or no.exchange.evidence}"
         return self._not_made(claimed, NotSent(), Effect(failed=why))
 
-    def _result_of(self, batch: _Batch, result: Exchange) -> CallResult:
+    def _result_of(self, batch: Batch, result: Exchange) -> CallResult:
         claimed = batch.claimed
         # If the clock was set back during the call, its reading now is too early.
         now = self.wire.now()

@@ -75,6 +75,11 @@ def _beginning(checked: Checked, now: datetime) -> Progress:
     if checked.cancel_before is None or checked.cancel_before > now:
         return waiting() if checked.after else beginning(checked.not_before, now)
     # The entry is valid, but may have waited too long in the queue.
+    until = checked.cancellable_until
+    if until is not None and until <= now:
+        said = until.isoformat(timespec="seconds")
+        why = f"the provider cancels it until {said}, which had passed when it arrived"
+        return _too_late(why, now)
     return _too_late("cancel_before had passed when it arrived", now)
 
 

@@ -11,11 +11,12 @@ from typing import Any
 from providers.registry import provider_named
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
-from rescind.config.times import parse_time
 from rescind.intake.entry_objects import object_of
+from rescind.intake.entry_times import check_window, times_of
 from rescind.intake.limited_entries import check_lane, outside
 from rescind.intake.references import Reference, after_of, check_ref, only_if_of
 from rescind.ledger.access_limits import EVERYTHING, Limits
+from rescind.provider.deadlines import earlier, provider_deadline
 from rescind.provider.guarded import asked, refused
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
@@ -68,6 +69,9 @@ class Checked:
     """The default key of older versions, under which the ledger may have the order."""
     not_before: datetime | None = None
     cancel_before: datetime | None = None
+    """The producer's deadline or the provider's, whichever is earlier."""
+    cancellable_until: datetime | None = None
+    """The provider's own deadline."""
     after: tuple[Reference, ...] = ()
     only_if: str = ""
 
@@ -96,7 +100,10 @@ def check(
         provider, lambda: _of_provider(provider, entry), refused
     )
     personal = {k: v for k, v in params.items() if k in provider.sealed_params}
-    not_before, cancel_before = _times(entry, now)
+    open_params = _open_params(provider, params)
+    not_before, cancel_before = times_of(entry, now)
+    until = provider_deadline(provider, order, open_params)
+    check_window(not_before, until)
     key, group = _text(entry, "key"), _text(entry, "group")
     check_ref(entry)
     if not within.allows(provider.name, account, group):
@@ -107,16 +114,35 @@ def check(
         order=order,
         key=key or keys[0],
         former_key=None if key else keys[1],
-        params={k: v for k, v in params.items() if k not in personal},
+        params=open_params,
         personal=personal,
         metadata=object_of(entry, "metadata"),
         group=group,
         callback=callbacks.wanted(entry),
         not_before=not_before,
-        cancel_before=cancel_before,
+        cancel_before=earlier(cancel_before, until),
+        cancellable_until=until,
         after=after_of(entry),
         only_if=only_if_of(entry),
     )
+
+
+def deadline_of_provider(entry: Mapping[str, Any]) -> datetime | None:
+    """Until when its provider cancels the order of an entry; ``None`` if there is no
+    such time, or the entry is wrong."""
+    try:
+        provider = provider_named(entry.get("provider"))
+        order, params, _keys = asked(
+            provider, lambda: _of_provider(provider, entry), refused
+        )
+    except InvalidRequestError:
+        return None
+    return provider_deadline(provider, order, _open_params(provider, params))
+
+
+def _open_params(provider: Provider[Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The params that are no personal data."""
+    return {k: v for k, v in params.items() if k not in provider.sealed_params}
 
 
 def _of_provider(
@@ -186,24 +212,3 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
         says = "key must not begin with refused: or token:, which are reserved"
         raise InvalidRequestError(says, RefusalCode.RESERVED_KEY, "/key")
     return text
-
-
-def _times(
-    entry: Mapping[str, Any], now: datetime
-) -> tuple[datetime | None, datetime | None]:
-    not_before = _time(entry, "not_before", now)
-    cancel_before = _time(entry, "cancel_before", now)
-    if not_before and cancel_before and cancel_before <= not_before:
-        says = "cancel_before must be later than not_before"
-        raise InvalidRequestError(says, param="/cancel_before")
-    return not_before, cancel_before
-
-
-def _time(entry: Mapping[str, Any], name: str, now: datetime) -> datetime | None:
-    value = entry.get(name)
-    if value is None:
-        return None
-    try:
-        return parse_time(value, now)
-    except ValueError as error:
-        raise InvalidRequestError(f"{name} {error}", param=f"/{name}") from None

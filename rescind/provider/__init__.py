@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from rescind.provider.account import Account
     from rescind.provider.auth import basic, bearer, hmac_hex
     from rescind.provider.error_pages import turned_away, turned_away_login
+    from rescind.provider.events import (
+        Event,
+        EventNews,
+        UnreadableEventError,
+        WithEvents,
+        is_recent,
+        same_secret,
+    )
     from rescind.provider.facts import Fact, assumed, documented, seen
     from rescind.provider.http_messages import (
         Reply,
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
         Token,
         WithLogin,
     )
+    from rescind.provider.lists import ReadsByList
     from rescind.provider.outcomes import (
         UNKNOWN,
         BatchRefused,
@@ -48,9 +57,14 @@ _HOME = {
     "account": ("Account",),
     "auth": ("basic", "bearer", "hmac_hex"),
     "error_pages": ("turned_away", "turned_away_login"),
+    "events": (
+        *("Event", "EventNews", "UnreadableEventError", "WithEvents"),
+        *("is_recent", "same_secret"),
+    ),
     "facts": ("Fact", "assumed", "documented", "seen"),
     "http_messages": ("Reply", "Request", "form_request", "json_request"),
     "interface": ("INTERFACE_VERSION", "Params", "Provider", "Token", "WithLogin"),
+    "lists": ("ReadsByList",),
     "outcomes": (
         *("UNKNOWN", "BatchRefused", "Finding", "Findings", "Held"),
         *("InvalidRequestError", "Order", "Outcome", "Parsed", "Reason"),
@@ -66,6 +80,8 @@ __all__ = [
     "UNKNOWN",
     "Account",
     "BatchRefused",
+    "Event",
+    "EventNews",
     "Fact",
     "Finding",
     "Findings",
@@ -77,12 +93,15 @@ __all__ = [
     "Parsed",
     "Policy",
     "Provider",
+    "ReadsByList",
     "Reason",
     "Reply",
     "Request",
     "Token",
     "TokenRefused",
+    "UnreadableEventError",
     "UnreadableReplyError",
+    "WithEvents",
     "WithLogin",
     "as_number",
     "as_object",
@@ -94,7 +113,9 @@ __all__ = [
     "fold",
     "form_request",
     "hmac_hex",
+    "is_recent",
     "json_request",
+    "same_secret",
     "seconds",
     "seen",
     "turned_away",

@@ -146,6 +146,20 @@ class Provider(ABC, Generic[A]):
         del params
         return order
 
+    def cancellable_until(
+        self, order: str, params: Mapping[str, Any]
+    ) -> datetime | None:
+        """Until when the provider cancels ``order``, if the order and its params say
+        so: such as shortly before the time for which a message is planned. With a time
+        zone; ``None`` if there is no such time, or it is not known.
+
+        A pure function. Nothing is sent from then on, even if the producer's
+        ``cancel_before`` is later. Both are in their one form; sealed params are not
+        there.
+        """
+        del order, params
+        return None
+
     def split(self, orders: Sequence[Order]) -> Sequence[Sequence[Order]]:
         """``orders`` by the cancel call that each belongs into, if they need several:
         such as orders and AWBs, which a provider cancels at two addresses.

@@ -18,6 +18,7 @@ from rescind.api import admission, budgets
 from rescind.api.bodies import LARGEST
 from rescind.api.bounded_protocol import REQUEST_SECONDS
 from rescind.api.crowding import CROWDED
+from rescind.api.event_routes import RATE
 from rescind.api.fair_queue import TURN
 from rescind.api.group_commit import ROOM
 from rescind.api.http_server import GRACE_SECONDS
@@ -25,6 +26,8 @@ from rescind.api.problem_details import TITLES
 from rescind.api.request_heads import LINE_BYTES
 from rescind.api.wrong_tokens import FAILURES
 from rescind.config.settings import Settings
+from rescind.ledger.changes.rereading import SPACING
+from rescind.provider.events import LARGEST_EVENT, MOST_ORDERS
 from rescind.telemetry import heartbeat
 from tests.api.conftest import ApiServer, opened, settings_for
 
@@ -132,5 +135,9 @@ def test_the_guide_states_the_limits_in_force() -> None:
         f"| wrong tokens | {FAILURES.amount} a minute from one address",
         f"A transaction takes {ROOM} cancellations. Tokens take turns in it, of {TURN}",
         f"has {GRACE_SECONDS} s to end",
+        f"3 s for its body, and {LARGEST_EVENT // 1024} KiB. {MOST_ORDERS} orders",
+        f"{RATE.amount}/second of one account",
+        f"{budgets.EVENT_PLACES} events of providers",
+        f"within {SPACING.total_seconds():g} s of its last change",
     ):
         assert said in GUIDE

@@ -315,3 +315,10 @@ def test_submissions_are_listed_with_a_link_to_the_cancellations(stage: Stage) -
     [address] = re.findall(r'href="(/desk/cancellations\?by=[^"]+)"', page)
     found = stage.page.get(html.unescape(address)).text
     assert re.findall(r"<bdi>(ord_\d)</bdi>", found) == ["ord_3", "ord_2"]
+
+
+def test_the_group_of_a_submission_stands_apart_from_its_link(stage: Stage) -> None:
+    one = {"provider": "notpanel", "order": "ord_2", "group": "june"}
+    stage.post("/cancellations", SUBMITTER, json=one)
+    page = stage.page.get("/desk/actions").text
+    assert re.sub(r"</a>(\s*)(<bdi>)?june", r"</a>\1june", page).count("</a> june") == 1

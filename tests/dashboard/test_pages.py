@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, text
 
+from providers.registry import BY_NAME
 from rescind.dashboard import rendering
 from rescind.dashboard.list_pages import Listed, Page
 from rescind.dashboard.listing_filter import Listing
@@ -38,6 +39,7 @@ from tests.dashboard.stage import (
     utc_now,
 )
 from tests.ledger.build import BY, add, progress
+from tests.planned_messages import Planned
 
 FAILED = (State.FAILED, Reason.UNRESOLVED)
 LIST = "/desk/cancellations"
@@ -504,3 +506,18 @@ def test_the_filter_reads_times_in_the_zone_of_the_browser(
     assert '<small class="dim" data-zone>Europe/Istanbul</small>' in said
     reader.session.cookies.set("rescind_zone", "no/such zone")
     assert "ord_1" not in reader.get(period).text
+
+
+def test_the_page_shows_the_deadline_of_the_provider(
+    reader: Visitor, ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BY_NAME, "notpanel", Planned())
+    at = {"send_at": "2020-11-20T19:05:00+00:00"}
+    planned = take_in(ledger, ("notpanel", "default"), "ord_1", params=at)
+    plain = take_in(ledger, ("notpanel", "default"), "ord_2")
+    said, without = (
+        reader.get(f"/desk/cancellations/{one}").text for one in (planned, plain)
+    )
+    assert "The provider cancels it until" in said
+    assert "2020-11-20T19:00:00" in said
+    assert "The provider cancels it until" not in without

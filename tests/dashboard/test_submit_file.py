@@ -101,7 +101,10 @@ def test_a_file_is_submitted_once_and_its_result_is_a_file(
     assert {row.order_id for row in rows(ledger)} == {"ord_1", "ord_2", "ord_9"}
     until(lambda: site.notified.asked == [(PANEL, "cancel")], "the lane is notified")
     where = done.headers["location"]
-    assert "2 orders were submitted" in clerk.get(where).text
+    shown = clerk.get(where).text
+    assert "2 orders were submitted" in shown
+    assert "1 row was known already" in shown
+    assert "1 row repeated an earlier row, and was left out" in shown
     answer = clerk.get(f"{where}.csv")
     assert answer.headers["content-disposition"].startswith("attachment")
     found = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
@@ -117,6 +120,16 @@ def test_a_file_is_submitted_once_and_its_result_is_a_file(
     header, *cells = book.worksheets[0].iter_rows(values_only=True)
     assert list(header) == list(found[0])
     assert [row[head.index("Result")] for row in cells] == words
+
+
+def test_the_way_back_from_a_result_does_not_say_that_nothing_is_submitted(
+    clerk: Visitor,
+) -> None:
+    preview = previewed(clerk, MIXED)
+    done = clerk.send("/desk/submit/file/now", id=id_of(preview))
+    back = clerk.get(preview)
+    assert back.status_code == 303
+    assert back.headers["location"] == done.headers["location"]
 
 
 def chips(page: str) -> list[str]:
@@ -145,9 +158,9 @@ def test_all_columns_of_the_file_are_shown_but_personal_ones(clerk: Visitor) -> 
     later = (utc_now() + timedelta(days=1)).replace(microsecond=0)
     row = f"akinon,1,k-1,june,+15m,{later.isoformat()},No 7,TR-secret"
     where = previewed(clerk, f"{head}\n{row}\n")
+    preview = clerk.get(where).text
     done = clerk.send("/desk/submit/file/now", id=id_of(where))
-    for address in (where, done.headers["location"]):
-        shown = clerk.get(address).text
+    for shown in (preview, clerk.get(done.headers["location"]).text):
         for text in ("k-1", "june", "+15m", "metadata.shop=No 7"):
             assert f"<bdi>{text}" in shown
         assert f'<time datetime="{later:%Y-%m-%dT%H:%M:%S}.000Z" data-at>' in shown
@@ -190,6 +203,34 @@ def test_what_excel_does_to_a_sheet_is_undone_or_refused_in_words(
     found = {row.order_id: row.not_before for row in rows(ledger)}
     assert found.keys() == {"86210010463", "ord_1"}
     assert from_ms(found["ord_1"]) == datetime(2020, 11, 20, 15, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("30.11.2031 18:00", "accepted"),
+        ("1.2.2031 9:05:30", "accepted"),
+        ("30.11.2031", "accepted"),
+        ("31.11.2031 18:00", "wrong"),
+        ("11/30/2031 18:00", "wrong"),
+    ],
+)
+def test_a_time_may_be_written_as_turkish_excel_writes_it(
+    clerk: Visitor, written: str, shown: str
+) -> None:
+    file = f"provider;order;not_before\nnotpanel;ord_1;{written}\n"
+    assert verdicts(clerk.get(previewed(clerk, file)).text) == [shown]
+
+
+def test_a_time_with_the_day_first_is_in_the_zone_of_the_browser(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    file = "provider;order;not_before\nnotpanel;ord_1;01.12.2031 18:00\n"
+    one = id_of(previewed(clerk, file, zone="Europe/Istanbul"))
+    clerk.send("/desk/submit/file/now", id=one)
+    (row,) = rows(ledger)
+    assert row.not_before is not None
+    assert from_ms(row.not_before) == datetime(2031, 12, 1, 15, tzinfo=UTC)
 
 
 def test_a_csv_of_turkish_excel_is_read(clerk: Visitor, ledger: Engine) -> None:
@@ -298,7 +339,10 @@ def test_an_upload_is_read_only_for_who_may_submit(
 
 
 def test_an_upload_is_bounded(clerk: Visitor) -> None:
-    assert clerk.upload(b"x" * (LARGEST_UPLOAD + 20_000)).status_code == 413
+    refused = clerk.upload(b"x" * (LARGEST_UPLOAD + 20_000))
+    assert refused.status_code == 413
+    assert "The file is larger than 2 MB" in refused.text
+    assert '<a class="button" href="/desk/submit">' in refused.text
 
 
 @pytest.mark.parametrize(

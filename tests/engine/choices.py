@@ -31,6 +31,7 @@ LIKELY = {
     "sweep": 3,
     "a_call_ends": 8,
     "a_call_ends_during_a_commit": 2,
+    "a_provider_sends_an_event": 4,
     "permits_are_granted": 4,
     "ledger_goes_away": 1,
     "ledger_comes_back": 4,

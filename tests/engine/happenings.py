@@ -13,6 +13,7 @@ from rescind.config.accounts import Lane
 from rescind.engine.call_results import CallResult
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
+from rescind.ledger.changes.rereading import ask_for_readings
 from rescind.ledger.decision_events import Event, NotSent
 from rescind.ledger.storage.transactions import writing
 from tests.engine.choices import AFTER, BEFORE, KINDS, LANES, POLICIES, REST, SPANS
@@ -130,6 +131,14 @@ class Happenings:
                 self._end(one, b)
 
         self.world.faults.meanwhile.append(end)
+
+    def a_provider_sends_an_event(self, a: int, b: int) -> None:
+        """As the HTTP API takes it in: about any orders, at any time."""
+        orders = {f"{1 + (a + n * b) % (self.orders + 2):04}" for n in range(5)}
+        lane, now = LANES[b % len(LANES)], self.world.clock.now()
+        with self.world.faults.none(), writing(self.ledger) as connection:
+            ask_for_readings(connection, lane, orders, now)
+        self.world.engine.notify((lane, name) for name in ("verify", "poll"))
 
     def _end(self, one: UnderWay, how: int) -> None:
         self.world.executor.end(one, self._result(one, how))

@@ -45,10 +45,11 @@ INSIDE = {
     "SchedulesError": "becomes the fault of a rule",
     "StoppedError": "the user has pressed Ctrl-C",
     "TooLateError": "ends one call",
+    "UnbuildableError": "becomes the fault of one order",
+    "UnreadableEventError": "an event of a provider that changes nothing",
     "UnreadableReplyError": "becomes evidence of a call",
     "UnusableError": "becomes a broken provider, which holds its lanes",
     "UnsentError": "becomes the detail of a delivery",
-    "_UnbuildableError": "becomes the fault of one order",
 }
 """Exceptions that never end a command, and what becomes of them."""
 

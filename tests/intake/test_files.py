@@ -80,7 +80,7 @@ WHOLE_FILES: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "is empty: there is nothing to submit"),
     "blank": ("\n \n", "is empty: there is nothing to submit"),
     "only a header": ("provider,order\n", "has a header and no rows"),
-    "no header": ("notpanel,ord_1\n", "lacks provider and order; the columns are"),
+    "no header": ("notpanel,ord_1\n", "lacks provider, order; the columns are"),
     "one column missing": ("provider,id\nx,1\n", "lacks order"),
     "a column unknown": ("provider,order,oder\nx,1,2\n", "no such column: 'oder'"),
     "a param without name": ("provider,order,param.\nx,1,2\n", "no such column"),
@@ -93,6 +93,8 @@ WHOLE_FILES: dict[str, tuple[str | bytes, str]] = {
     "an array": ('[{"provider": "x"}]', "write one object on each line"),
     "utf-16": ("provider,order\n".encode("utf-16"), "is UTF-16, or is not a text"),
     "binary": (b"\x7fELF\x00\x01", "is UTF-16, or is not a text"),
+    "a PDF": (b"%PDF-1.7\n%\xe2\xe3\n", "is a PDF or a picture, not a table"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0", "is a PDF or a picture, not a table"),
     "a latin-1 header": (
         "provider,order,metadata.ü\nx,1,2\n".encode("latin-1"),
         "its header is not UTF-8: save the file as UTF-8",

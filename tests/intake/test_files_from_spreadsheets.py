@@ -273,7 +273,7 @@ NO_WORKBOOKS: dict[str, tuple[bytes, str]] = {
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600, "old Excel workbook"),
     "empty": (book(), "its first sheet has nothing"),
     "only a header": (book(["provider", "order"]), "has a header and no rows"),
-    "no header": (book(["notpanel", "ord_1"]), "lacks provider and order"),
+    "no header": (book(["notpanel", "ord_1"]), "lacks provider, order"),
 }
 
 

@@ -85,8 +85,14 @@ def preview(
     show: str = "",
     after: int = 0,
 ) -> Response:
-    """What would happen to each row, before anything is submitted."""
-    kept = KeptUploads(dashboard, who).get("preview", id)
+    """What would happen to each row, before anything is submitted.
+
+    After that, the browser's way back leads to the result.
+    """
+    uploads = KeptUploads(dashboard, who)
+    if uploads.get("result", id) is not None:
+        return RedirectResponse(f"/desk/submit/result/{id}", 303)
+    kept = uploads.get("preview", id)
     if kept is None:
         raise _gone()
     judged = judge(dashboard, _rows(kept), dashboard.now(), who.limits)

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.submission.row_fields import Fields, fields_of
-from rescind.dashboard.submission.single_form import has_passed
-from rescind.dashboard.translation import _
+from rescind.dashboard.submission.single_form import why_late
 from rescind.intake.files.file_rows import Row
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
@@ -103,10 +101,7 @@ def _judged(
             return Judged(row.line, row.entry, Verdict.REPEATED)
         why = remark(state, taken.differs) or ""
         return Judged(row.line, row.entry, Verdict.KNOWN, why, taken.id, state)
-    if _is_late(row.entry, now):
-        return Judged(row.line, row.entry, Verdict.WRONG, _("cancel_before has passed"))
+    late = why_late(row.entry, now) if isinstance(row.entry, dict) else None
+    if late is not None:
+        return Judged(row.line, row.entry, Verdict.WRONG, late)
     return Judged(row.line, row.entry, Verdict.NEW)
-
-
-def _is_late(entry: Any, now: datetime) -> bool:
-    return isinstance(entry, dict) and has_passed(entry, now)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Request
 
 LONGEST_NAME = 64
+DAY_FIRST = re.compile(
+    r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?: +(\d{1,2}):(\d\d(?::\d\d)?))?", re.ASCII
+)
+"""A date as Turkish spreadsheets write it, such as ``20.11.2026 18:00:00``."""
 COOKIE = "rescind_zone"
 """The cookie in which the page's script names the browser's time zone."""
 
@@ -30,10 +35,10 @@ def with_offset(written: str, zone: tzinfo) -> str:
 
     Any other text is returned unchanged: intake checks it. A time that the clocks of
     the zone pass over is returned unchanged, too, and so is refused. Of a time that
-    they show twice, the first is meant.
+    they show twice, the first is meant. The day may come first: ``20.11.2026 18:00``.
     """
     try:
-        moment = datetime.fromisoformat(written.strip())
+        moment = datetime.fromisoformat(_year_first(written.strip()))
         if moment.tzinfo is not None:
             return written
         aware = moment.replace(tzinfo=zone)
@@ -41,3 +46,12 @@ def with_offset(written: str, zone: tzinfo) -> str:
     except (ValueError, OverflowError):
         return written
     return aware.isoformat() if back.replace(tzinfo=None) == moment else written
+
+
+def _year_first(written: str) -> str:
+    """A date such as 20.11.2026, as ISO 8601 writes it; any other text unchanged."""
+    found = DAY_FIRST.fullmatch(written)
+    if found is None:
+        return written
+    day, month, year, hour, rest = found.groups()
+    return f"{year}-{month:0>2}-{day:0>2}T{hour or '0':0>2}:{rest or '00'}"

@@ -21,7 +21,7 @@ from rescind.dashboard.submission.param_fields import (
     read_params,
 )
 from rescind.dashboard.translation import _
-from rescind.intake.validation import FIELDS, check
+from rescind.intake.validation import FIELDS, check, deadline_of_provider
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
@@ -100,8 +100,9 @@ class SingleForm:
                 self.wrong[where] = str(error)
                 if left.pop(where, None) is None:
                     break
-        if not self.wrong and has_passed(entry, now):
-            self.wrong["cancel_before"] = _("cancel_before has passed")
+        late = None if self.wrong else why_late(entry, now)
+        if late is not None:
+            self.wrong["cancel_before"] = late
 
 
 def _field_of(sentence: str) -> str:
@@ -110,8 +111,18 @@ def _field_of(sentence: str) -> str:
     return first if first in FIELDS else ""
 
 
-def has_passed(entry: Mapping[str, Any], now: datetime) -> bool:
-    """Whether the deadline of an entry has passed, so that nothing would be sent."""
+def why_late(entry: Mapping[str, Any], now: datetime) -> str | None:
+    """Why nothing would be sent for an entry that is otherwise good: its deadline, or
+    its provider's, has passed. ``None`` if neither has."""
+    if _has_passed(entry, now):
+        return _("cancel_before has passed")
+    until = deadline_of_provider(entry)
+    if until is not None and until <= now:
+        return _("the provider no longer cancels it")
+    return None
+
+
+def _has_passed(entry: Mapping[str, Any], now: datetime) -> bool:
     try:
         return parse_time(entry.get("cancel_before"), now) <= now
     except ValueError:

@@ -62,10 +62,18 @@ class UploadRoute(DashboardRoute):
         check_origin(request)
         check_scope(who, Scope.SUBMIT)
         boundary = _boundary(request)
-        body = await bounded_body(request, LARGEST_UPLOAD + AROUND)
+        body = await _body(request)
         # In a thread: a hostile body takes the parser seconds.
         request.state.upload = await run_in_threadpool(parse_upload, body, boundary)
         return request
+
+
+async def _body(request: Request) -> bytes:
+    try:
+        return await bounded_body(request, LARGEST_UPLOAD + AROUND)
+    except RefusedError:
+        why = _("The file is larger than 2 MB: split it. Nothing was submitted.")
+        raise RefusedError(why, 413) from None
 
 
 def _boundary(request: Request) -> bytes:

@@ -52,13 +52,13 @@ def _is_column(name: str) -> bool:
 
 
 def _check_header(header: Sequence[str], name: str) -> None:
-    known = f"{', '.join(FIELDS)}, param.NAME and metadata.NAME"
+    known = ", ".join([*FIELDS, *(f"{prefix}NAME" for prefix in PREFIXES)])
     check_decoded(header, name)
     missing = [column for column in REQUIRED if column not in header]
     if missing:
         raise FileError(
             f"{name}: its first line must name the columns, and lacks"
-            f" {' and '.join(missing)}; the columns are {known}"
+            f" {', '.join(missing)}; the columns are {known}"
         )
     unknown = [column for column in header if not _is_column(column)]
     if unknown:
@@ -74,7 +74,7 @@ def _meant(unknown: Sequence[str]) -> str:
     """What was meant, if a column is named like a parameter of a provider."""
     params = {p for one in PROVIDERS for p in one.params_model.model_fields}
     meant = [f"param.{column}" for column in unknown if column in params]
-    return f" (did you mean {' and '.join(meant)}?)" if meant else ""
+    return f" (did you mean {', '.join(meant)}?)" if meant else ""
 
 
 def check_decoded(header: Sequence[str], name: str) -> None:

@@ -25,6 +25,9 @@ from rescind.intake.files.file_rows import (
 from rescind.intake.files.packed import is_workbook, unpacked
 from rescind.intake.values import RowError, read_json
 
+NO_TABLES = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff")
+"""First bytes of a PDF, and of pictures: PNG and JPEG."""
+
 
 def load(name: str) -> Document:
     """The rows of the file ``name``, or of standard input for ``-``; ``FileError``."""
@@ -55,6 +58,11 @@ def parse(
         from rescind.intake.files.workbook import read_workbook
 
         return read_workbook(data, name, columns or Cancellations(), limits)
+    if data.startswith(NO_TABLES):
+        raise FileError(
+            f"{name} is a PDF or a picture, not a table: submit an .xlsx workbook,"
+            f" CSV or JSON Lines"
+        )
     text = data.decode("utf-8-sig", "surrogateescape")
     lines = list(io.StringIO(text, newline=""))
     check_lines(len(lines), name, limits)

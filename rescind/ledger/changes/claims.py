@@ -167,6 +167,10 @@ def _hold(dialect: str, state: State) -> ReturningUpdate[Any]:
             "spent": C.spent + 1,
             "sent_at": bindparam("now"),
         }
+    else:
+        # Held, and nothing that has happened since asks for a further reading. Of a
+        # row that is being sent, its state says that it is held.
+        values["reread"] = literal_column("0")
     return (
         update(CANCELLATION)
         # By id alone: with a condition on the state, PostgreSQL was seen to read all

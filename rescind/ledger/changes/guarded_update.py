@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, Text, cast, func, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from rescind.ledger.changes.rereading import due_again
 from rescind.ledger.progress import Change
 from rescind.ledger.storage.cancellation_rows import PROGRESS, progress_row
 from rescind.ledger.storage.milliseconds import in_ms
@@ -81,10 +82,11 @@ def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate
     # was seen to call it true for a value that is NULL.
     either = func.coalesce(table.callback_url, table.callback_task)
     asked = func.coalesce(func.substr(ASKED, 1, func.length(either)), "")
+    values = {name: new.c[name] for name in PROGRESS}
     mark = asked + func.coalesce(func.substr(FOLLOWED, 1, table.followed), "")
     return (
         update(CANCELLATION)
-        .values({name: new.c[name] for name in PROGRESS})
+        .values({**values, "due_at": due_again(dialect, new), "reread": None})
         .values(version=table.version + 1)
         .where(
             table.id == new.c.id,

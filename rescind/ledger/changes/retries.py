@@ -14,10 +14,12 @@ from rescind.ledger.changes.rounds import Round, open_round, reopened
 from rescind.ledger.changes.successors import check_may_reopen, why_not_wanted
 from rescind.ledger.conditions import Verdict, judge
 from rescind.ledger.reading.predecessors import predecessors_of
+from rescind.ledger.reading.queries import cancellable_until
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION
+from rescind.provider.deadlines import earlier
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.policy import Policy
 from rescind.provider.refusal_codes import RefusalCode
@@ -55,7 +57,7 @@ def retry(
         waits_for = _kept(connection, row)
     not_before, was = from_ms(row.not_before), progress_of(row)
     to = reopened(was, now, not_before, waits=bool(waits_for))
-    before = to_ms(cancel_before) if cancel_before else row.cancel_before
+    before = to_ms(_deadline(row, cancel_before, now))
     return open_round(connection, row, Round(to, waits_for, before, "retry", by), now)
 
 
@@ -83,6 +85,15 @@ def _kept(connection: Connection, row: Row[Any]) -> int:
             RefusalCode.NOT_RETRYABLE,
         )
     return keeping
+
+
+def _deadline(
+    row: Row[Any], cancel_before: datetime | None, now: datetime
+) -> datetime | None:
+    """The deadline of the new round: never later than the provider's, unless that has
+    passed. Then the round only finds out what an earlier call has done."""
+    wanted, until = cancel_before or from_ms(row.cancel_before), cancellable_until(row)
+    return earlier(wanted, until) if until is None or until > now else wanted
 
 
 def why_not(row: Row[Any], now: datetime, policy: Policy) -> str | None:
@@ -117,6 +128,7 @@ def check_retryable(
             " submit it again, corrected",
             RefusalCode.NOT_RETRYABLE,
         )
+    _check_window(row, now)
     deadline = cancel_before or from_ms(row.cancel_before)
     if deadline is not None and deadline <= now:
         raise InvalidRequestError(
@@ -124,6 +136,16 @@ def check_retryable(
             " passed: give a new time with --cancel-before",
             RefusalCode.MISSING,
             "/cancel_before",
+        )
+
+
+def _check_window(row: Row[Any], now: datetime) -> None:
+    until, unknown = cancellable_until(row), row.lost or row.state == State.REQUESTED
+    if until is not None and until <= now and not unknown:
+        raise InvalidRequestError(
+            f"{row.id} can no longer be cancelled: its provider cancels it until"
+            f" {_said(until)}, which has passed",
+            RefusalCode.NOT_RETRYABLE,
         )
 
 

@@ -47,6 +47,7 @@ def open_round(
         .values(
             **progress_row(new.to),
             version=C.version + 1,
+            reread=None,
             opened_at=to_ms(max(not_before or now, now)),
             updated_at=to_ms(now),
             cancel_before=before,

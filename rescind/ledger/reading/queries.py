@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -12,10 +12,12 @@ from sqlalchemy import (
     select,
 )
 
+from providers.registry import BY_NAME
 from rescind.ledger.states import State
 from rescind.ledger.storage.call_table import CALL
-from rescind.ledger.storage.milliseconds import from_ms
+from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
+from rescind.provider.deadlines import provider_deadline
 
 C = CANCELLATION.c
 WAITS = State.SCHEDULED
@@ -49,6 +51,7 @@ def as_record(row: Row[Any]) -> dict[str, Any]:
         "polls": row.polls,
         "not_before": stamp(row.not_before),
         "cancel_before": stamp(row.cancel_before),
+        "cancellable_until": stamp(to_ms(cancellable_until(row))),
         # One that waits for others has no time of its own.
         "due_at": None if row.state == WAITS and row.waits_for else stamp(row.due_at),
         "created_at": stamp(row.created_at),
@@ -56,6 +59,15 @@ def as_record(row: Row[Any]) -> dict[str, Any]:
         "finished_at": stamp(row.finished_at),
         "by": row.submitted_by,
     }
+
+
+def cancellable_until(row: Row[Any]) -> datetime | None:
+    """The provider's own deadline, as it sees it now. ``cancel_before`` is never later
+    than it was when the order was accepted."""
+    provider = BY_NAME.get(row.provider)
+    if provider is None:
+        return None
+    return provider_deadline(provider, row.order_id, row.params)
 
 
 def find(connection: Connection, name: str) -> Row[Any] | None:

@@ -156,6 +156,9 @@ class Cancellation(SQLModel, table=True):
     created_at: int = Field(sa_column=_time(null=False))
     updated_at: int = Field(sa_column=_time(null=False))
     finished_at: int | None = Field(default=None, sa_column=_time())
+    reread: int | None = Field(default=None, sa_column=_time())
+    """When a further reading was asked for, while a worker held it. 0 while a worker
+    reads it and none was asked for; ``None`` if no worker reads it."""
     version: int = Field(sa_column=_time(null=False))
     waits_for: int | None = Field(default=None, sa_column=_time())
     """How many predecessors keep it from being sent; ``None`` if it has none, or if an

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rescind.provider.discovery import NAME, faults
+from rescind.provider.events import Event, UnreadableEventError, WithEvents
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import INTERFACE_VERSION
 from rescind.provider.outcomes import InvalidRequestError, Parsed
@@ -33,6 +35,14 @@ JSON = st.recursive(
         | st.dictionaries(st.text(max_size=10), inner, max_size=4)
     ),
     max_leaves=12,
+)
+HEADERS = st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=4)
+EVENTS = st.builds(
+    Event,
+    headers=HEADERS,
+    body=st.binary(max_size=200) | JSON.map(lambda one: json.dumps(one).encode()),
+    query=st.text(max_size=20),
+    received_at=st.just(datetime(2020, 11, 20, 18, 9, tzinfo=UTC)),
 )
 STATUSES = st.sampled_from([200, 201, 204, 400, 401, 403, 404, 409, 422, 455])
 WRONG_ORDERS = (
@@ -108,6 +118,15 @@ class Contract:
             assert provider.overlap(checked, checked)
             assert provider.covers(checked, checked)
 
+    def test_a_deadline_has_a_time_zone_and_is_always_the_same(self) -> None:
+        provider = self.case.provider
+        for order in self.case.orders:
+            params = provider.canonical_params(provider.check_params(order.params))
+            known = {k: v for k, v in params.items() if k not in provider.sealed_params}
+            until = provider.cancellable_until(order.id, known)
+            assert until is None or until.utcoffset() is not None
+            assert provider.cancellable_until(order.id, known) == until
+
     def test_one_form_stands_for_all_spellings(self) -> None:
         provider = self.case.provider
         for order in self.case.orders:
@@ -140,6 +159,21 @@ class Contract:
         body = json.dumps(document).encode()
         for call in CALLS:
             read(self.case, call, self.case.asked, Reply(status, {}, body))
+
+    def test_no_other_bytes_are_a_signed_event(self) -> None:
+        provider, account = self.case.provider, self.case.account()
+        if not isinstance(provider, WithEvents):
+            return
+
+        @SHARED
+        @given(event=EVENTS)
+        def holds(event: Event) -> None:
+            assert provider.is_signed(account, event) is False
+            with suppress(UnreadableEventError):
+                named = provider.parse_event(event).orders
+                assert all(isinstance(one, str) for one in named)
+
+        holds()
 
     @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 50_000, b"9" * 10_000])
     def test_deep_and_long_json_raises_only_unreadable(self, body: bytes) -> None:
