@@ -26,6 +26,11 @@ def test_every_public_name_can_be_imported(module: object) -> None:
         assert getattr(module, name) is not None
 
 
+@pytest.mark.parametrize("module", [rescind.provider, rescind.sandbox])
+def test_a_shell_can_complete_every_public_name(module: object) -> None:
+    assert set(vars(module)["__all__"]) <= set(dir(module))
+
+
 def test_an_unknown_name_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = rescind.provider.nothing
