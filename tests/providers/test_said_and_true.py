@@ -40,7 +40,6 @@ def test_the_sentence_names_the_truth_the_fault_the_rule_and_the_flag(
     [
         *[(CANCELLED, truth, POLICY) for truth in DONE],
         (TOO_LATE, "completed", POLICY),
-        (Finding(Outcome.REFUSED, Reason.ALREADY_CANCELLED), "cancelled", POLICY),
         (Finding(Outcome.ACTIVE), "active", POLICY),
         (Finding(Outcome.GONE), "missing", POLICY),
         (Finding(Outcome.GONE), "cancelled", VANISHING),
@@ -51,6 +50,12 @@ def test_what_is_true_has_no_sentence(
     finding: Finding, truth: str, policy: Policy
 ) -> None:
     assert untrue(Said(finding, "read", truth), policy) is None
+
+
+def test_only_a_cancel_may_be_refused_because_it_is_cancelled_already() -> None:
+    finding = Finding(Outcome.REFUSED, Reason.ALREADY_CANCELLED)
+    assert untrue(Said(finding, "cancel", "cancelled"), POLICY) is None
+    assert untrue(Said(finding, "read", "cancelled"), POLICY) is not None
 
 
 def test_an_order_that_never_existed_may_be_gone_unless_that_means_cancelled() -> None:

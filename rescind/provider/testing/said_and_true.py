@@ -9,6 +9,7 @@ from rescind.provider.policy import Policy
 from rescind.sandbox.simulation import Simulation
 
 DONE = frozenset({"cancelled", "partial"})
+ALREADY = Reason.ALREADY_CANCELLED
 TRUTHS = DONE | {"active", "completed", "missing", "unsupported"}
 """The words that ``Simulation.truths`` may have. While a cancel waits, the truth is
 ``cancelling``."""
@@ -63,7 +64,9 @@ def _broken_rule(said: Said, policy: Policy) -> str | None:
         case Outcome.CANCELLED if truth not in DONE:
             return "CANCELLED is said only of an order that is cancelled"
         case Outcome.REFUSED if said.call == "read" or policy.refusal_is_final:
-            undecided = finding.reason in (None, Reason.ALREADY_CANCELLED)
+            # A reading with any reason ends the cancellation as rejected.
+            reads_on = said.call == "cancel" and finding.reason is ALREADY
+            undecided = finding.reason is None or reads_on
             if not (undecided or truth not in DONE or vanished):
                 return (
                     "REFUSED with a reason is final, so it is never said of an order"
