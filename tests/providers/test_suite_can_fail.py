@@ -137,8 +137,12 @@ def test_a_change_that_the_simulation_does_not_note_is_named() -> None:
 
 
 def test_an_unknown_truth_is_named_with_the_known_ones() -> None:
-    with pytest.raises(AssertionError, match="'pending' has the unknown truth 'open'"):
+    with pytest.raises(AssertionError, match="unknown truth 'open'"):
         altered(simulation=Misnamed).test_the_simulation_uses_the_common_truths()
+    with pytest.raises(AssertionError, match="unknown truth 'open'"):
+        altered(simulation=Misnamed).test_what_is_said_of_an_order_is_true(
+            "drop_before"
+        )
 
 
 def test_a_document_may_have_a_status_of_its_own() -> None:

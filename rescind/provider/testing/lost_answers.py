@@ -25,6 +25,7 @@ from rescind.provider.testing.said_and_true import (
     TRUTHS,
     Said,
     never_existed,
+    unknown_truth,
     untrue,
 )
 from rescind.sandbox.faults import KINDS
@@ -71,10 +72,7 @@ class LostAnswers:
         if self.case.simulation is None:
             pytest.skip("the case names no simulation")
         for state, truth in self.case.simulation.truths.items():
-            assert truth in TRUTHS, (
-                f"truths: {state!r} has the unknown truth {truth!r}: the truths are"
-                f" {', '.join(sorted(TRUTHS))}"
-            )
+            assert truth in TRUTHS, f"the state {state!r}: {unknown_truth(truth)}"
 
     def test_the_simulation_cancels_orders(self) -> None:
         if self.case.simulation is None:

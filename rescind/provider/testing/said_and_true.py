@@ -29,6 +29,8 @@ class Said:
 
 def untrue(said: Said, policy: Policy) -> str | None:
     """Why ``said`` is not true; ``None`` if it is."""
+    if said.truth not in TRUTHS | {"cancelling"}:
+        return unknown_truth(said.truth)
     rule = _broken_rule(said, policy)
     if rule is None:
         return None
@@ -39,6 +41,11 @@ def untrue(said: Said, policy: Policy) -> str | None:
         f"after a cancel {fault}, the answer to the {said.call} was read as {named},"
         f" and the order is {said.truth} at the simulated provider: {rule}"
     )
+
+
+def unknown_truth(truth: str) -> str:
+    known = ", ".join(sorted(TRUTHS))
+    return f"truths has the unknown truth {truth!r}: the truths are {known}"
 
 
 def never_existed(
