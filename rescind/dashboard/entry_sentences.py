@@ -36,6 +36,10 @@ INTAKE = (
     N_("%(field)s must be at most %(most)s bytes"),
     N_("%(field)s holds a character that cannot be kept"),
     N_("cancel_before must be later than not_before"),
+    N_(
+        "not_before must be earlier than %(until)s: the provider cancels this order"
+        " only until then"
+    ),
     N_("cancel_before had passed when it arrived"),
     N_("the message's expires had passed when it was taken in"),
     N_(

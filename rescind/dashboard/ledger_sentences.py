@@ -60,6 +60,10 @@ FILES = (
 """What is wrong with a file or one of its rows."""
 LEDGER = (
     N_(
+        "%(id)s can no longer be cancelled: its provider cancels it until %(until)s,"
+        " which has passed"
+    ),
+    N_(
         "%(id)s is %(state_word)s: only failed, expired, rejected and "
         "withdrawn ones are retried"
     ),

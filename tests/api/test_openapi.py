@@ -71,7 +71,8 @@ def test_each_body_of_a_wrong_type_is_refused_as_the_document_says(
         (path.replace("{id}", known), method, operation["requestBody"])
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
-        if "requestBody" in operation
+        # An event of a provider has a body of its provider's own.
+        if "requestBody" in operation and "events" not in path
     ]
     assert len(found) > 1
     for path, method, body in found:

@@ -80,7 +80,7 @@ READ = {
 }
 START = {"api", "demo", "sandbox", "up"}
 """Commands that start programs, whose own ways in are tested elsewhere."""
-SET_UP = {"init", "migrate"}
+SET_UP = {"init", "migrate", "new-provider"}
 """Commands that make files or tables, in which there is no actor yet."""
 
 

@@ -170,8 +170,10 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
 CHANGE_NOTHING = {
     *("/desk/sign-in", "/desk/sign-out", "/desk/language"),
     *("/desk/retry", "/desk/withdraw", "/desk/submit/file"),
+    "/v1/providers/{provider}/{account}/events",
 }
-"""Routes that change no cancellation, lane or notification."""
+"""Routes that change no cancellation, lane or notification. An event of a provider only
+brings the next reading forward, and nobody asks for it."""
 
 
 def actors(engine: Engine) -> list[str]:

@@ -50,6 +50,7 @@ def test_a_record_has_the_fields_of_the_contract_and_no_others(engine: Engine) -
         "polls": 0,
         "not_before": None,
         "cancel_before": "2020-11-20T19:09:00.123Z",
+        "cancellable_until": None,
         "due_at": "2020-11-20T18:09:00.123Z",
         "created_at": "2020-11-20T18:09:00.123Z",
         "updated_at": "2020-11-20T18:09:00.123Z",

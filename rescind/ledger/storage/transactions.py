@@ -173,17 +173,17 @@ _READING: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def reading(engine: Engine, seconds: float = DEADLINE_SECONDS) -> Iterator[Connection]:
+def reading(engine: Engine, seconds: float | None = None) -> Iterator[Connection]:
     """One transaction that only reads, and never waits for writers.
 
-    On PostgreSQL it is given up after ``seconds``.
+    On PostgreSQL it is given up after ``seconds``, by default ``DEADLINE_SECONDS``.
     """
     with (
         translated(engine),
         engine.connect().execution_options(**_READING[engine.dialect.name]) as found,
         found.begin(),
     ):
-        bound(found, seconds)
+        bound(found, DEADLINE_SECONDS if seconds is None else seconds)
         yield found
 
 
