@@ -125,6 +125,17 @@ def altered(**values: Any) -> ProviderSuite:
     return type("Suite", (ProviderSuite,), {"case": case})()  # type: ignore[no-any-return]
 
 
+class Short(NotPanel):
+    """Stops reading before a dropped cancel is known."""
+
+    policy: ClassVar[Policy] = NotPanel.policy.overridden({"poll_for": 60})
+
+
+def test_a_policy_that_no_provider_may_have_is_a_sentence() -> None:
+    with pytest.raises(AssertionError, match="notpanel must have poll_for longer than"):
+        suite(Short()).test_the_class_is_what_the_registry_loads()
+
+
 def test_a_secret_without_the_mark_is_named() -> None:
     one = altered(credentials={"key": "plain"})
     with pytest.raises(AssertionError, match="key is a secret, so its value"):

@@ -64,7 +64,8 @@ class Contract:
         provider = self.case.provider
         assert NAME.fullmatch(provider.name)
         assert provider.interface_version == INTERFACE_VERSION
-        assert list(faults(type(provider)(), provider.name)) == []
+        wrong = list(faults(type(provider)(), provider.name))
+        assert not wrong, f"{provider.name} {'; '.join(wrong)}"
 
     def test_requests_go_only_to_the_accounts_address(self) -> None:
         for request in self.case.requests():
