@@ -38,7 +38,7 @@ def test_the_sentence_names_the_truth_the_fault_the_rule_and_the_flag(
 @pytest.mark.parametrize(
     ("finding", "truth", "policy"),
     [
-        *[(CANCELLED, truth, POLICY) for truth in DONE],
+        *[(CANCELLED, truth, POLICY) for truth in sorted(DONE)],
         (TOO_LATE, "completed", POLICY),
         (Finding(Outcome.ACTIVE), "active", POLICY),
         (Finding(Outcome.GONE), "missing", POLICY),
