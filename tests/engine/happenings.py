@@ -138,9 +138,12 @@ class Happenings:
         orders = {f"{1 + (a + n * b) % (self.orders + 2):04}" for n in range(5)}
         lane, now = LANES[b % len(LANES)], self.world.clock.now()
         # If the lane's rows cannot be written, the request fails and changes nothing.
-        with suppress(DBAPIError), self.world.faults.none():
-            with writing(self.ledger) as connection:
-                ask_for_readings(connection, lane, orders, now)
+        with (
+            suppress(DBAPIError),
+            self.world.faults.none(),
+            writing(self.ledger) as connection,
+        ):
+            ask_for_readings(connection, lane, orders, now)
         self.world.engine.notify((lane, name) for name in ("verify", "poll"))
 
     def _end(self, one: UnderWay, how: int) -> None:
