@@ -53,17 +53,66 @@ ByItem = BeforeValidator(_by_item)
 class AkinonParams(Params):
     """``is_all``, or ``cancel_items``; both need a reason for each item."""
 
-    is_all: bool = False
-    cancel_items: Annotated[list[int], BeforeValidator(_item_ids)] = Field(
-        default_factory=list
+    is_all: bool = Field(
+        default=False,
+        title="Cancel the whole order",
+        description="Choose yes to cancel all items of the order. To cancel only some"
+        " items, leave it empty, and name these items in the next field.",
     )
-    reasons: Annotated[dict[str, Annotated[int, Field(ge=0)]], ByItem]
-    forced_refund_amount: str | None = None
-    is_cargo_refund: bool = False
-    refund_invoice_number: Words = ""
-    ibans: Annotated[dict[str, Words], ByItem] = Field(default_factory=dict)
-    holder_names: Annotated[dict[str, Words], ByItem] = Field(default_factory=dict)
-    return_details: bool = True
+    cancel_items: Annotated[list[int], BeforeValidator(_item_ids)] = Field(
+        default_factory=list,
+        title="Items to cancel",
+        description="Only if a part of the order is cancelled: the ids of its items at"
+        " the shop. An id is a whole number.",
+        examples=[[4711, 4712]],
+    )
+    reasons: Annotated[dict[str, Annotated[int, Field(ge=0)]], ByItem] = Field(
+        title="Reason for each item",
+        description="For each item that is cancelled: its id, and the id of the reason."
+        " If the whole order is cancelled, name each of its items. Each shop has its"
+        " own reasons: ask the shop's administrator for their ids.",
+        examples=[{"4711": 12, "4712": 12}],
+    )
+    forced_refund_amount: str | None = Field(
+        default=None,
+        title="Fixed refund",
+        description="The amount to refund, with a point before the decimals. If it is"
+        " empty, the shop computes the amount.",
+        examples=["12.50"],
+    )
+    is_cargo_refund: bool = Field(
+        default=False,
+        title="Refund the shipping costs",
+        description="Whether the shop is asked to refund the shipping costs, too.",
+    )
+    refund_invoice_number: Words = Field(
+        default="",
+        title="Refund invoice",
+        description="The number of the invoice for the refund, if there is one.",
+        examples=["IAD2026000000012"],
+    )
+    ibans: Annotated[dict[str, Words], ByItem] = Field(
+        default_factory=dict,
+        title="IBAN for each item",
+        description="Only if the refund is a bank transfer: for each item, its id, and"
+        " the IBAN that gets the refund. IBANs are kept encrypted, and are not shown"
+        " again.",
+        examples=[{"4711": "TR330006100519786457841326"}],
+    )
+    holder_names: Annotated[dict[str, Words], ByItem] = Field(
+        default_factory=dict,
+        title="Account holder for each item",
+        description="Only if the refund is a bank transfer: for each item, its id, and"
+        " the name of the bank account's holder. Names are kept encrypted, and are not"
+        " shown again.",
+        examples=[{"4711": "Ayşe Yılmaz"}],
+    )
+    return_details: bool = Field(
+        default=True,
+        title="Answer with the order",
+        description="Whether the shop answers a cancel with the whole order. Leave it"
+        " empty: without that answer, Rescind has to read the order afterwards.",
+    )
 
     @field_validator("forced_refund_amount")
     @classmethod

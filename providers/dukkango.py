@@ -132,7 +132,14 @@ REASONS = {
 
 
 class DukkangoParams(Params):
-    reason_id: int = Field(ge=1, le=8, json_schema_extra={"x-labels": dict(REASONS)})
+    reason_id: int = Field(
+        ge=1,
+        le=8,
+        title="Reason",
+        description="Why the restaurant cancels the order. Dükkango gets this reason.",
+        examples=[4],
+        json_schema_extra={"x-labels": dict(REASONS)},
+    )
 
 
 class Dukkango(WithLogin[DukkangoAccount]):

@@ -83,6 +83,15 @@ def test_a_wrong_name_is_refused(
     assert os.listdir(tmp_path) == []
 
 
+def test_the_package_of_an_installed_provider_can_be_written_again(
+    installed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _folder, site = installed
+    words = ("-m", "rescind", "new-provider", NAME, "--into", str(tmp_path))
+    run(*words, site=site, cwd=tmp_path)
+    assert (tmp_path / FOLDER).is_dir()
+
+
 def test_nothing_is_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

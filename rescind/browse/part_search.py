@@ -6,7 +6,7 @@ directly, up to a bound.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,13 @@ from sqlalchemy import Connection, Row, select, text
 
 from rescind.browse.browse_ranges import Wanted, time_of_id
 from rescind.browse.browsing import Found, Place
-from rescind.browse.search_words import LEAST, folded, trigrams, words_of
+from rescind.browse.search_words import (
+    LEAST,
+    folded,
+    foldings,
+    trigrams,
+    words_of,
+)
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.postgres import BY_BITMAP, LOCALLY
 from rescind.ledger.storage.search_tables import (
@@ -54,18 +60,18 @@ def find_part(
 ) -> Found:
     """The newest ``limit`` matches behind ``after``. In a ``Place``, ``at`` is the
     position of an entry; 0 stands for rows without one."""
-    part = folded(words)
+    part, parts = folded(words), foldings(words)
     if len(part) < LEAST:
         return Found([], None)
     if after is not None and after.at > 0:
-        return _by_index(connection, part, wanted, limit, after.at)
+        return _by_index(connection, parts, wanted, limit, after.at)
     last = after.id if after is not None else None
     recent = _without_entry(connection, part, wanted, last)
     if len(recent) > limit:
         shown = recent[:limit]
         return Found(shown, Place(0, shown[-1].id))
     # What had no entry on the page before may have one now.
-    rest = _by_index(connection, part, wanted, limit - len(recent), END, last)
+    rest = _by_index(connection, parts, wanted, limit - len(recent), END, last)
     return Found([*recent, *rest.rows], rest.next, rest.partial)
 
 
@@ -102,7 +108,7 @@ def _without_entry(
 
 def _by_index(
     connection: Connection,
-    part: str,
+    parts: Sequence[str],
     wanted: Wanted,
     limit: int,
     before: int,
@@ -112,7 +118,7 @@ def _by_index(
     below ``below``."""
     bare = wanted == Wanted() and below is None
     most = limit + 1 if bare else CANDIDATES
-    places = _candidates(connection, part, before, most)
+    places = _candidates(connection, parts, before, most)
     fitting = [
         one
         for one in _fitting(connection, places, wanted)
@@ -137,22 +143,22 @@ def _fitting(
 
 
 def _candidates(
-    connection: Connection, part: str, before: int, most: int
+    connection: Connection, parts: Sequence[str], before: int, most: int
 ) -> list[Place]:
-    """The entries that have the part, the newest first."""
-    given = {"part": part, "before": before, "most": most}
+    """The entries that have one of the parts, the newest first."""
+    given: dict[str, Any] = {"before": before, "most": most}
     if connection.dialect.name == "sqlite":
-        grams = (gram.replace('"', '""') for gram in trigrams(part))
-        given["grams"] = " AND ".join(f'"{gram}"' for gram in grams)
-        return _places(connection, _SQLITE, given)
-    given |= {"newest": NEWEST, "like": _like(part)}
-    found = _places(connection, _AMONG_NEWEST, given)
+        given |= _numbered("part", parts)
+        given["grams"] = " OR ".join(f"({_all_of(part)})" for part in parts)
+        return _places(connection, _sqlite(len(parts)), given)
+    given |= {"newest": NEWEST, **_numbered("like", map(_like, parts))}
+    found = _places(connection, _among_newest(len(parts)), given)
     if len(found) == most:
         return found
-    given["grams"] = trigrams(part)
+    given |= _numbered("grams", map(trigrams, parts))
     for statement in BY_BITMAP:
         connection.execute(text(statement))
-    found = _places(connection, _POSTGRESQL, given)
+    found = _places(connection, _postgresql(len(parts)), given)
     connection.execute(text(LOCALLY))
     return found
 
@@ -164,29 +170,53 @@ def _places(
     return [Place(row.position, row.cancellation_id) for row in rows]
 
 
+def _numbered(name: str, values: Iterable[Any]) -> dict[str, Any]:
+    return {f"{name}{number}": one for number, one in enumerate(values)}
+
+
+def _all_of(part: str) -> str:
+    """FTS5's expression for the texts that have all trigrams of ``part``."""
+    grams = (gram.replace('"', '""') for gram in trigrams(part))
+    return " AND ".join(f'"{gram}"' for gram in grams)
+
+
 def _like(part: str) -> str:
     escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
-_SQLITE = f"""
+def _any(condition: str, count: int) -> str:
+    """``condition`` for each number below ``count``, of which one must hold."""
+    return " OR ".join(condition.replace("#", str(n)) for n in range(count))
+
+
+def _sqlite(count: int) -> str:
+    return f"""
 SELECT e.position, e.cancellation_id
 FROM {FULL_TEXT} AS t JOIN search_entry AS e ON e.position = t.rowid
-WHERE {FULL_TEXT} MATCH :grams AND t.rowid < :before AND instr(e.words, :part) > 0
+WHERE {FULL_TEXT} MATCH :grams AND t.rowid < :before
+  AND ({_any("instr(e.words, :part#) > 0", count)})
 ORDER BY t.rowid DESC LIMIT :most
 """  # noqa: S608
-_AMONG_NEWEST = """
+
+
+def _among_newest(count: int) -> str:
+    return f"""
 SELECT position, cancellation_id FROM (
   SELECT position, cancellation_id, words FROM search_entry
   WHERE position < :before ORDER BY position DESC LIMIT :newest
-) AS newest WHERE words LIKE :like ORDER BY position DESC LIMIT :most
-"""
-# "+ 0", or the index of positions might be read to its end.
-_POSTGRESQL = f"""
+) AS newest
+WHERE {_any("words LIKE :like#", count)} ORDER BY position DESC LIMIT :most
+"""  # noqa: S608
+
+
+def _postgresql(count: int) -> str:
+    its = f"({TRIGRAMS}(words) @> CAST(:grams# AS text[]) AND words LIKE :like#)"
+    # "+ 0", or the index of positions might be read to its end.
+    return f"""
 WITH found AS MATERIALIZED (
   SELECT position, cancellation_id FROM search_entry
-  WHERE {TRIGRAMS}(words) @> CAST(:grams AS text[]) AND words LIKE :like
-    AND position + 0 < :before
+  WHERE ({_any(its, count)}) AND position + 0 < :before
 )
 SELECT position, cancellation_id FROM found ORDER BY position DESC LIMIT :most
 """  # noqa: S608

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,8 +28,26 @@ def words_of(row: Any) -> str:
 
 
 def folded(text: str) -> str:
-    """The text as it is compared: without the difference of capitals."""
-    return text.casefold()
+    """The text as it is compared: without the difference of capitals.
+
+    The four Turkish letters I, ı, İ and i are one letter here. Capital I is both the
+    capital of i and that of ı, by the language of the text, which nobody knows.
+    """
+    return _ONE_I.sub("i", unicodedata.normalize("NFC", text).casefold())
+
+
+_ONE_I = re.compile("i\N{COMBINING DOT ABOVE}+|\N{LATIN SMALL LETTER DOTLESS I}")
+"""What ``casefold`` leaves of İ and of ı."""
+
+
+def foldings(text: str) -> list[str]:
+    """The forms in which an entry of the index may hold the text, the present first.
+
+    Entries of earlier versions have capitals folded, but not the four letters I. A form
+    that is shorter than a trigram is left out.
+    """
+    forms = dict.fromkeys([folded(text), text.casefold()])
+    return [one for one in forms if len(one) >= LEAST]
 
 
 def trigrams(text: str) -> list[str]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import limits
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
@@ -149,7 +148,6 @@ def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
     try:
         overrides = {k: v for k, v in values.items() if k in POLICY_FIELDS}
         policy = provider.policy.overridden(overrides)
-        _check_rates(policy)
         _check_batches(policy, provider.policy)
         rest = {k: value_of(k, v) for k, v in values.items() if k not in POLICY_FIELDS}
         account = provider.account_model.model_validate(rest)
@@ -158,19 +156,6 @@ def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
     except ValueError as error:
         return LaneConfig(provider, policy, fault=f"{where}: {error}")
     return LaneConfig(provider, policy, account)
-
-
-def _check_rates(policy: Policy) -> None:
-    for name in ("rate", "read_rate"):
-        value = getattr(policy, name)
-        if value == "none":
-            continue
-        try:
-            limits.parse(value)
-        except ValueError:
-            raise ValueError(
-                f'{name} must be such as "90/minute" or "1/30 second", or "none"'
-            ) from None
 
 
 def _check_batches(policy: Policy, most: Policy) -> None:

@@ -7,7 +7,7 @@ Values are as in the record of the HTTP API.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rescind.dashboard.translation import N_, gettext
@@ -44,7 +44,7 @@ TIMES = frozenset(
 )
 
 
-def headings(columns: Sequence[str], labels: dict[str, str]) -> list[str]:
+def headings(columns: Sequence[str], labels: Mapping[str, str]) -> list[str]:
     """The header of a file in the reader's language."""
     return [gettext(labels[name]) for name in columns]
 

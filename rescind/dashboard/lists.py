@@ -45,7 +45,7 @@ def cancellations(
     with reading(dashboard.engine) as connection:
         found = read_page(connection, wanted, after)
         gap = unsearched(connection) if wanted.q else None
-        providers = known_providers(connection)
+        seen = filter(who.limits.touches_provider, known_providers(connection))
         # A group is counted as a whole, whosever its orders are.
         counted = wanted.q and who.limits.unlimited
         group = standing(connection, wanted.q) if counted else None
@@ -58,7 +58,7 @@ def cancellations(
         gap=gap,
         short=0 < len(wanted.q) < LEAST,
         states=list(State),
-        providers=sorted({*providers, *filter(None, [wanted.provider])}),
+        providers=sorted({*seen, *filter(None, [wanted.provider])}),
         reasons=reasons_by_state(),
         orders=orders(),
         presets=presets(),

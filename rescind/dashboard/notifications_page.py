@@ -15,6 +15,7 @@ from rescind.dashboard.page_guard import (
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
+from rescind.dashboard.result_pages import show_result
 from rescind.dashboard.translation import _
 from rescind.ledger.deliveries.delivery_queries import (
     STATES,
@@ -79,4 +80,6 @@ def send_test(
         result = try_receiver(dashboard.engine, *given, by=who.actor)
     finally:
         _testing.release()
-    return page(request, "test_event.html", result=result, address=address.strip())
+    told = {name: getattr(result, name) for name in ("accepted", "status", "detail")}
+    values = {"result": told, "address": address.strip()}
+    return show_result(request, dashboard, who, "test_event.html", values)

@@ -14,6 +14,7 @@ from rescind.dashboard import (
     openid_sign_in,
     order_page,
     overview,
+    result_pages,
     schedules_page,
     sign_in,
     static_files,
@@ -24,7 +25,7 @@ from rescind.dashboard import (
     workers_page,
 )
 from rescind.dashboard.bulk import lane_actions, order_actions
-from rescind.dashboard.submission import file_pages, submit_page
+from rescind.dashboard.submission import file_pages, sample_file, submit_page
 
 router = APIRouter()
 for part in (
@@ -47,6 +48,8 @@ for part in (
     activity,
     submit_page,
     file_pages,
+    sample_file,
+    result_pages,
     order_actions,
     lane_actions,
 ):

@@ -14,9 +14,10 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from rescind.dashboard.list_pages import first_matches
-from rescind.dashboard.listing_filter import Listing, read_listing
+from rescind.dashboard.listing_filter import Listing, MultiDict, read_listing
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
+from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.reading.limited import sees
@@ -70,10 +71,19 @@ class Selection:
 async def selection(request: Request, who: LimitedReader) -> Selection:
     """A dependency: the form's selection; raises ``RefusedError``."""
     form = await request.form()
-    if form.get("every"):
-        listing = await run_in_threadpool(read_listing, request, who, form)
-        return Selection((), listing, str(form.get("shown_at", "")), who.limits)
-    ids = [str(one) for one in form.getlist("id")]
+    return await run_in_threadpool(_selected, request, who, form)
+
+
+def selection_in_query(request: Request, who: LimitedReader) -> Selection:
+    """A dependency: the selection in the address; raises ``RefusedError``."""
+    return _selected(request, who, request.query_params)
+
+
+def _selected(request: Request, who: Session, given: MultiDict) -> Selection:
+    if given.get("every"):
+        listing = read_listing(request, who, given)
+        return Selection((), listing, str(given.get("shown_at", "")), who.limits)
+    ids = [str(one) for one in given.getlist("id")]
     if len(ids) > TICKED:
         raise RefusedError(
             _("At most %(most)s can be ticked at once.", most=TICKED), 422
@@ -82,3 +92,4 @@ async def selection(request: Request, who: LimitedReader) -> Selection:
 
 
 TheSelection = Annotated[Selection, Depends(selection)]
+SelectionInQuery = Annotated[Selection, Depends(selection_in_query)]

@@ -64,7 +64,7 @@ def _written(dashboard: Dashboard, wanted: Listing, zone: tzinfo) -> IO[bytes]:
         f"{label} ({zone})" if name in TIMES else label
         for name, label in zip(COLUMNS, header, strict=True)
     ]
-    return workbook(named, _rows(dashboard, wanted, zone))
+    return workbook(named, _rows(dashboard, wanted, zone), _("Cancellations"))
 
 
 def _rows(dashboard: Dashboard, wanted: Listing, zone: tzinfo) -> Iterator[list[Any]]:

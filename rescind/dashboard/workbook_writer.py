@@ -21,18 +21,23 @@ LONGEST = 32_767
 """Characters in a cell."""
 WIDTH = 24
 CHUNK = 65_536
+LONGEST_TITLE = 31
+NOT_IN_TITLES = re.compile(r"[\[\]:*?/\\]")
+"""Characters that Excel takes in no title of a sheet."""
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that XML cannot hold."""
 
 
-def workbook(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> IO[bytes]:
-    """A file with one sheet, which is deleted when it is closed.
+def workbook(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], title: str
+) -> IO[bytes]:
+    """A file with one sheet of this title, which is deleted when it is closed.
 
     Values are texts, numbers, ``None`` or times without a zone. Raises what ``rows``
     raises, and then leaves no file behind.
     """
     book = Workbook(write_only=True)
-    sheet = book.create_sheet()
+    sheet = book.create_sheet(_title(title))
     sheet.freeze_panes = "A2"
     for place in range(1, len(header) + 1):
         sheet.column_dimensions[get_column_letter(place)].width = WIDTH
@@ -47,6 +52,10 @@ def workbook(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> IO[bytes]:
         raise
     file.seek(0)
     return file
+
+
+def _title(text: str) -> str:
+    return NOT_IN_TITLES.sub(" ", NOT_XML.sub(" ", text))[:LONGEST_TITLE]
 
 
 def _cell(sheet: Any, value: Any) -> Any:

@@ -200,12 +200,20 @@ def _twice(
             continue
         # Each further partial cancellation of the same order has a call of its own.
         free = max(0, wishes.get((one.provider, one.order), 0) - 1)
-        for first, second in list(_repeats(one))[free:]:
-            why = (
-                f"call {second} cancelled again, although the provider had processed"
-                f" the cancel of call {first} and no reading since had permitted it"
-            )
-            yield Offence(one.provider, one.order, why)
+        repeats = list(_repeats(one))[free:]
+        if repeats:
+            yield Offence(one.provider, one.order, _sent_twice(repeats))
+
+
+def _sent_twice(repeats: Sequence[tuple[int, int]]) -> str:
+    """One sentence for all the pairs of an order."""
+    first, seconds = repeats[0][0], ", ".join(str(second) for _, second in repeats)
+    calls = "call" if len(repeats) == 1 else "calls"
+    return (
+        f"{calls} {seconds} cancelled again, although the provider had processed"
+        f" the cancel of call {first} and no reading since had permitted it"
+        " (the simulation's flags for this: may_ask_again, repeats_are_harmless)"
+    )
 
 
 def _repeats(order: Order) -> Iterator[tuple[int, int]]:

@@ -74,6 +74,10 @@ class Limits:
         """Whether some cancellations of the lane may be within the limits."""
         return any(one.has_lane(provider, account) for one in self.listed)
 
+    def touches_provider(self, provider: str) -> bool:
+        """Whether some cancellations of the provider may be within the limits."""
+        return any(matches(one.provider, provider) for one in self.listed)
+
     def stored_key(self, key: str) -> str:
         """The key under which the ledger keeps a cancellation of this caller."""
         return key if self.unlimited else f"{OWN_KEY}{self.owner}:{key}"

@@ -42,7 +42,13 @@ ROUNDED_HINT = (
 
 
 class Params(BaseModel):
-    """The parameters of a provider's cancel beside the order; none by default."""
+    """The parameters of a provider's cancel beside the order; none by default.
+
+    Each field has a ``title`` (a label), a ``description`` (sentences that say what to
+    write) and ``examples``, made by pydantic's ``Field``: forms, sample files and the
+    API's schema show them. The key ``x-labels`` of ``json_schema_extra`` maps each of a
+    few values to its meaning.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, hide_input_in_errors=True

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from rescind.provider.validation_errors import explain
 
@@ -14,6 +21,11 @@ LEAST_DOUBT = timedelta(seconds=30)
 """How long a call whose answer was lost may still take effect, unless a source says
 otherwise. A reading that is believed sooner may contradict the later result."""
 TEN_YEARS = timedelta(days=3650)
+RATE = re.compile(
+    r"\s*[1-9][0-9]{0,8}\s*(?:/|per)\s*(?:[1-9][0-9]{0,5}\s*)?"
+    r"(?:second|minute|hour|day|month|year)s?\s*"
+)
+"""Calls, and the time for which they are allowed: ``1/30 second``."""
 
 
 class Policy(BaseModel):
@@ -81,6 +93,16 @@ class Policy(BaseModel):
         return max(self.queued_for, self.active_trusted_after)
 
     @model_validator(mode="after")
+    def _rates_can_be_read(self) -> Self:
+        for name in ("rate", "read_rate"):
+            value = getattr(self, name)
+            if value != "none" and not RATE.fullmatch(value):
+                raise ValueError(
+                    f'{name} must be such as "90/minute" or "1/30 second", or "none"'
+                )
+        return self
+
+    @model_validator(mode="after")
     def _durations_are_sane(self) -> Self:
         for name, value in self:
             for one in value if isinstance(value, tuple) else (value,):
@@ -97,15 +119,22 @@ class Policy(BaseModel):
 
 
 def policy_fault(policy: Policy) -> str | None:
-    """Why ``policy`` could make our statements untrue: the end of a sentence. ``None``
-    if it cannot."""
-    if policy.active_trusted_after >= LEAST_DOUBT:
-        return None
-    return (
-        "must have active_trusted_after of at least"
-        f" {LEAST_DOUBT.total_seconds():.0f} s in its policy, because a call whose"
-        " answer was lost may still take effect"
-    )
+    """Why no provider may have ``policy``: the end of a sentence. ``None`` if one may.
+
+    It could make our statements untrue, or leave each dropped cancel unresolved."""
+    if policy.active_trusted_after < LEAST_DOUBT:
+        return (
+            "must have active_trusted_after of at least"
+            f" {LEAST_DOUBT.total_seconds():.0f} s in its policy, because a call whose"
+            " answer was lost may still take effect"
+        )
+    if policy.poll_for <= policy.taken_on_for:
+        return (
+            "must have poll_for longer than queued_for and active_trusted_after in its"
+            " policy, because polling would end before a dropped cancel is known: each"
+            " would end as failed (unresolved)"
+        )
+    return None
 
 
 def seconds(*values: float) -> tuple[timedelta, ...]:

@@ -77,7 +77,7 @@ def test_each_answer_says_how_much_of_the_rate_is_left(
         ("/v1/cancellations", "GET, HEAD, POST, OPTIONS"),
         ("/v1/lanes/notpanel/default", "GET, HEAD, OPTIONS"),
         ("/v1/lanes/notpanel/default/hold", "POST, OPTIONS"),
-        ("/desk/retry", "POST, OPTIONS"),
+        ("/desk/retry/now", "POST, OPTIONS"),
         ("/openapi.json", "GET, HEAD, OPTIONS"),
     ],
 )

@@ -160,6 +160,13 @@ class Visitor:
         key = self.form_key("/desk/submit" if "/submit/" in path else HOLD_PAGE)
         return self.post(path, {"form_key": key, **form})
 
+    def follow(self, path: str, **form: str | list[str]) -> requests.Response:
+        """Send a form, and get the question or the result to which it leads."""
+        answer = self.send(path, **form)
+        where = answer.headers.get("location", "")
+        led = where.startswith(("/desk/results/", f"{path}?"))
+        return self.get(where) if led else answer
+
     def form_key(self, page: str = HOLD_PAGE) -> str:
         found = re.search(r'name="form_key" value="([^"]+)"', self.get(page).text)
         assert found is not None

@@ -83,7 +83,7 @@ def test_a_cancellation_is_retried_after_a_confirmation(
     site: Served, operator: Visitor, ledger: Engine
 ) -> None:
     one = end(ledger, PANEL, "ord_1", *FAILED)
-    asked = operator.send("/desk/retry", id=one).text
+    asked = operator.follow("/desk/retry", id=one).text
     assert "Retry 1 cancellation?" in asked
     assert "ord_1" in asked
     assert states(ledger, [one]) == ["failed"]
@@ -112,15 +112,15 @@ def test_a_retry_that_the_provider_will_refuse_is_not_the_main_button(
     assert (main in shown, warning in shown) == (False, True)
     shown = operator.get(f"/desk/cancellations/{failed}").text
     assert (main in shown, warning in shown) == (True, False)
-    asked = operator.send("/desk/retry", id=[refused, failed]).text
+    asked = operator.follow("/desk/retry", id=[refused, failed]).text
     assert "The provider refused 1 of them, and will probably refuse again" in asked
 
 
 def test_only_the_ticked_are_retried(operator: Visitor, ledger: Engine) -> None:
     ids = [end(ledger, PANEL, f"ord_{n}", *FAILED) for n in range(4)]
-    asked = operator.send("/desk/retry", id=ids[:3]).text
+    asked = operator.follow("/desk/retry", id=ids[:3]).text
     assert "Retry 3 cancellations?" in asked
-    said = operator.send("/desk/retry/now", id=hidden(asked, "id")).text
+    said = operator.follow("/desk/retry/now", id=hidden(asked, "id")).text
     assert "3 cancellations are under way again" in said
     assert states(ledger, ids) == ["queued"] * 3 + ["failed"]
 
@@ -132,7 +132,7 @@ def test_all_matches_are_retried_but_not_later_failures(
     ids = [end(ledger, PANEL, f"ord_{n}", *FAILED, at=was) for n in range(3)]
     other = end(ledger, PARCEL, "awb-1", *FAILED, at=was)
     match = {"every": "yes", "state": "failed", "provider": "notpanel"}
-    asked = operator.send("/desk/retry", **match).text
+    asked = operator.follow("/desk/retry", **match).text
     assert "Retry 3 cancellations?" in asked
     later = end(ledger, PANEL, "ord_9", *FAILED, at=utc_now() + timedelta(minutes=1))
     operator.send("/desk/retry/now", **match, shown_at=hidden(asked, "shown_at")[0])
@@ -146,7 +146,7 @@ def test_at_most_a_bound_is_retried_at_once(
     monkeypatch.setattr(order_actions, "MOST", 2)
     monkeypatch.setattr("rescind.dashboard.selection.MOST", 2)
     ids = [end(ledger, PANEL, f"ord_{n}", *FAILED) for n in range(3)]
-    asked = operator.send("/desk/retry", every="yes").text
+    asked = operator.follow("/desk/retry", every="yes").text
     assert "Retry 2 cancellations?" in asked
     assert "this concerns the first 2" in asked
     operator.send("/desk/retry/now", every="yes")
@@ -160,9 +160,9 @@ def test_a_refused_retry_does_not_stop_the_others(
     gone = (State.EXPIRED, Reason.DEADLINE_PASSED)
     good = end(ledger, PANEL, "ord_1", *FAILED)
     over = end(ledger, PANEL, "ord_2", *gone, cancel_before=late)
-    asked = operator.send("/desk/retry", id=[good, over]).text
+    asked = operator.follow("/desk/retry", id=[good, over]).text
     assert "the deadline of 1 cancellation has passed" in asked
-    said = operator.send("/desk/retry/now", id=[good, over]).text
+    said = operator.follow("/desk/retry/now", id=[good, over]).text
     assert "1 other could not be retried" in said
     assert states(ledger, [good, over]) == ["queued", "expired"]
 
@@ -191,7 +191,7 @@ def test_a_malformed_deadline_is_refused_with_a_reason(
 def test_retrying_twice_opens_one_round(operator: Visitor, ledger: Engine) -> None:
     one = end(ledger, PANEL, "ord_1", *FAILED)
     operator.send("/desk/retry/now", id=[one, one])
-    again = operator.send("/desk/retry/now", id=one).text
+    again = operator.follow("/desk/retry/now", id=one).text
     assert "Nothing was changed" in again
     assert row(ledger, one).version == 4
 
@@ -206,8 +206,8 @@ def test_an_invalid_or_unknown_cancellation_is_not_retried(
     )
     one = take_in(ledger, PANEL, "ord_1", key="refused:1", progress=begins)
     for form in ({"id": one}, {"id": "nothing"}, {}):
-        assert "Nothing to retry" in operator.send("/desk/retry", **form).text
-        assert "Nothing was changed" in operator.send("/desk/retry/now", **form).text
+        assert "Nothing to retry" in operator.follow("/desk/retry", **form).text
+        assert "Nothing was changed" in operator.follow("/desk/retry/now", **form).text
     assert states(ledger, [one]) == ["rejected"]
 
 

@@ -107,7 +107,8 @@ def test_a_form_and_a_file_are_submitted_from_the_page(
         enter(page, CLERK)
         page.get_by_role("link", name="Submit").click()
         page.get_by_label("Provider and account").select_option("dukkango/kadikoy")
-        page.get_by_label("reason_id").select_option("4: the customer cancelled")
+        reason = page.get_by_label("Reason", exact=True)
+        reason.select_option("4: the customer cancelled")
         # The fields came later than the page, and know the zone, too.
         zones = page.locator("#fields input[name=zone], #fields [data-zone]")
         zones.first.wait_for(state="attached")

@@ -8,16 +8,20 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
+from rescind.config.redis_client import redis_client
 from rescind.dashboard.bulk.order_actions import ACTIONS
 from rescind.ledger.changes.lane_states import LaneState, read_lane
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
+from rescind.telemetry.exposition import impatient
 from tests.dashboard.stage import (
     MEAL,
+    OPERATOR,
     PANEL,
     PARCEL,
+    READER,
     Served,
     Visitor,
     end,
@@ -56,7 +60,7 @@ def test_several_lanes_are_held_after_one_question(
     assert "Until somebody resumes these 2 lanes" in asked
     assert "<bdi>1 queued</bdi>" in asked
     assert not is_held(ledger, PANEL)
-    done = operator.send("/desk/lanes/hold", lane=hidden(asked, "lane")).text
+    done = operator.follow("/desk/lanes/hold", lane=hidden(asked, "lane")).text
     assert "2 lanes are held" in done
     assert [is_held(ledger, one) for one in (PANEL, PARCEL, MEAL)] == [
         True,
@@ -119,14 +123,14 @@ def test_no_lane_selected_changes_nothing(operator: Visitor) -> None:
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda one: one.name)
 def test_every_action_on_nothing_says_so(operator: Visitor, action: object) -> None:
     name = action.name  # type: ignore[attr-defined]
-    assert "Nothing to" in operator.send(f"/desk/{name}").text
-    assert "Nothing was changed" in operator.send(f"/desk/{name}/now").text
+    assert "Nothing to" in operator.follow(f"/desk/{name}").text
+    assert "Nothing was changed" in operator.follow(f"/desk/{name}/now").text
 
 
 def test_a_question_names_the_lanes(operator: Visitor, ledger: Engine) -> None:
     ids = [take_in(ledger, PANEL, f"ord_{n}") for n in range(2)]
     ids.append(take_in(ledger, PARCEL, "1"))
-    asked = operator.send("/desk/withdraw", id=ids).text
+    asked = operator.follow("/desk/withdraw", id=ids).text
     assert "Withdraw 3 cancellations?" in asked
     assert '<bdi class="mono">notpanel/default</bdi>: <bdi>2 cancellations</bdi>' in (
         asked
@@ -141,11 +145,11 @@ def test_all_that_match_are_withdrawn_but_not_later_ones(
     ids = [take_in(ledger, PANEL, f"ord_{n}", at=was) for n in range(2)]
     other = take_in(ledger, PARCEL, "1", at=was)
     match = {"every": "yes", "provider": "notpanel"}
-    asked = operator.send("/desk/withdraw", **match).text
+    asked = operator.follow("/desk/withdraw", **match).text
     assert "Withdraw 2 cancellations?" in asked
     later = take_in(ledger, PANEL, "ord_9", at=utc_now() + timedelta(minutes=1))
     shown_at = hidden(asked, "shown_at")[0]
-    done = operator.send("/desk/withdraw/now", **match, shown_at=shown_at).text
+    done = operator.follow("/desk/withdraw/now", **match, shown_at=shown_at).text
     assert "Rescind sends nothing for 2 cancellations" in done
     assert states(ledger, *ids, other, later) == ["withdrawn"] * 2 + ["queued"] * 2
 
@@ -164,7 +168,7 @@ def test_what_a_provider_seems_to_have_dropped_is_retried(
     dropped = requested(ledger, "1", timedelta(days=30))
     under_way = requested(ledger, "2", timedelta(seconds=5))
     match = {"every": "yes", "state": "requested"}
-    asked = operator.send("/desk/retry", **match).text
+    asked = operator.follow("/desk/retry", **match).text
     assert "Retry 1 cancellation?" in asked
     assert "which seems to have dropped it" in asked
     assert f"{under_way} is requested: its provider accepted it" in asked
@@ -197,13 +201,75 @@ def test_one_withdrawn_cancellation_is_shown(operator: Visitor, ledger: Engine) 
     assert "Withdraw…" not in shown
 
 
+# --- the browser's way back -----------------------------------------------------------
+
+
+@pytest.fixture
+def keeping(site: Served, operator: Visitor, valkey_url: str) -> Visitor:
+    """An operator of a dashboard that can keep results."""
+    site.context.redis = redis_client(valkey_url)
+    return operator
+
+
+def test_questions_and_results_have_addresses_that_show_them_again(
+    site: Served, keeping: Visitor, ledger: Engine
+) -> None:
+    ids = [take_in(ledger, PANEL, f"ord_{n}") for n in range(2)]
+    asked = keeping.send("/desk/withdraw", id=ids)
+    assert asked.status_code == 303
+    question = asked.headers["location"]
+    assert "form_key" not in question
+    for _again in range(2):
+        assert "Withdraw 2 cancellations?" in keeping.get(question).text
+    done = keeping.send("/desk/withdraw/now", id=ids)
+    assert done.status_code == 303
+    result = done.headers["location"]
+    for _again in range(2):
+        assert "2 cancellations were withdrawn" in keeping.get(result).text
+    assert "Nothing to withdraw" in keeping.get(question).text
+    held = keeping.send("/desk/lanes/hold", lane=BOTH)
+    assert "2 lanes are held" in keeping.get(held.headers["location"]).text
+    assert keeping.get(result).status_code == 410
+    of_another = site.visitor(OPERATOR).get(held.headers["location"])
+    assert "This result is kept no more" in of_another.text
+
+
+def test_a_question_about_a_filter_repeats_the_filter(
+    keeping: Visitor, ledger: Engine
+) -> None:
+    take_in(ledger, PANEL, "ord_1", group="ÇİĞDEM & co")
+    take_in(ledger, PARCEL, "1")
+    form = {"every": "yes", "group": "ÇİĞDEM & co", "since": "-1h"}
+    asked = keeping.get(keeping.send("/desk/withdraw", **form).headers["location"]).text
+    assert "Withdraw 1 cancellation?" in asked
+    assert hidden(asked, "group") == ["ÇİĞDEM &amp; co"]
+    assert hidden(asked, "since") == ["-1h"]
+
+
+def test_a_result_that_cannot_be_kept_is_shown_at_once(
+    site: Served, operator: Visitor, ledger: Engine
+) -> None:
+    site.context.redis = impatient("redis://127.0.0.1:1")
+    ids = [take_in(ledger, PANEL, f"ord_{n}") for n in range(2)]
+    done = operator.send("/desk/withdraw/now", id=ids)
+    assert done.status_code == 200
+    assert "2 cancellations were withdrawn" in done.text
+    assert states(ledger, *ids) == ["withdrawn"] * 2
+
+
+def test_only_an_operator_is_asked(site: Served, ledger: Engine) -> None:
+    one = take_in(ledger, PANEL, "ord_1")
+    refused = site.visitor(READER).get(f"/desk/withdraw?id={one}")
+    assert refused.status_code == 403
+
+
 def test_the_result_says_that_more_match_than_were_changed(
     operator: Visitor, ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rescind.dashboard.bulk.order_actions.MOST", 2)
     for number in range(3):
         take_in(ledger, PANEL, f"ord_{number}")
-    said = operator.send("/desk/withdraw/now", every="yes", provider="notpanel").text
+    said = operator.follow("/desk/withdraw/now", every="yes", provider="notpanel").text
     assert "2 cancellations were withdrawn" in said
     assert "this concerns the first 2 only" in said
     assert "The systems that submitted them are notified" in said

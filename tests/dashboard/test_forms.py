@@ -53,7 +53,7 @@ def in_parts(who: Visitor, path: str, charset: str) -> requests.Response:
 
 def test_one_form_can_hold_all_ticks(operator: Visitor) -> None:
     ids = [f"01a1ff28-08b0-70c3-a63c-{n:012}" for n in range(200)]
-    assert operator.send("/desk/retry", id=ids).status_code == 200
+    assert operator.follow("/desk/retry", id=ids).status_code == 200
 
 
 @pytest.mark.parametrize("origin", ["http://[", "http://", "[", "://", "x:1"])
@@ -90,7 +90,7 @@ def test_ticks_that_no_ledger_can_hold_select_nothing(
 ) -> None:
     with over(shared_site, ledger_url) as operator:
         for path in ("/desk/retry", "/desk/retry/now"):
-            done = operator.send(path, id=["\0", "x"])
+            done = operator.follow(path, id=["\0", "x"])
             assert done.status_code == 200
 
 

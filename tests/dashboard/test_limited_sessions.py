@@ -99,6 +99,31 @@ def test_a_limited_session_is_led_to_no_page_that_refuses_it(
     assert 'name="every" value="yes"' not in visitor.get("/desk/undelivered").text
 
 
+def test_a_limited_session_filters_by_the_providers_that_it_may_see(
+    shop: Served,
+) -> None:
+    def offered(token: str) -> list[str]:
+        page = shop.visitor(token).get(LIST).text
+        select = page.partition('<select name="provider">')[2].partition("</select>")[0]
+        return re.findall(r"<option >([^<]+)<", select)
+
+    take_in(shop.engine, MEAL, ORDER)
+    assert offered(SHOP) == ["notpanel"]
+    assert set(offered(OPERATOR)) >= {"notpanel", "dukkango", "akinon"}
+
+
+def test_an_error_page_leads_a_limited_session_to_its_list(shop: Served) -> None:
+    wrong = f"{LIST}?state=nonsense"
+    limited, unlimited = (
+        shop.visitor(SHOP).get(wrong),
+        shop.visitor(OPERATOR).get(wrong),
+    )
+    assert (limited.status_code, unlimited.status_code) == (422, 422)
+    offer = "To the overview"
+    assert (offer in limited.text, offer in unlimited.text) == (False, True)
+    assert f'<a href="{LIST}">To the cancellations</a>' in limited.text
+
+
 def test_a_limited_session_is_told_that_its_lane_is_held(shop: Served) -> None:
     visitor, lane = shop.visitor(SHOP), "notpanel/default"
     for done, said in (("hold", "is held: nothing"), ("resume", "is resumed: it")):

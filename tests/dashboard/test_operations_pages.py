@@ -124,10 +124,10 @@ def test_a_test_event_shows_the_answer_of_the_receiver(
     chosen = type(site.context.settings)()
     monkeypatch.setattr(site.context, "settings", chosen)
     with receiving() as receiver:
-        done = operator.send("/desk/notifications/test", address=receiver.url)
+        done = operator.follow("/desk/notifications/test", address=receiver.url)
         assert "accepted the test event: HTTP 204" in done.text
         assert len(receiver.heard) == 1
-    done = operator.send("/desk/notifications/test", address="https://a.example.com/")
+    done = operator.follow("/desk/notifications/test", address="https://a.example.com/")
     assert "RESCIND_WEBHOOK_HOSTS does not list" in done.text
 
 

@@ -49,6 +49,9 @@ PAGES = [
     "/desk/lanes/hold?lane=ithink/default",
     "/desk/lanes",
     "/desk/lanes/resume?lane=ithink/default",
+    "/desk/retry?id=1",
+    "/desk/withdraw?id=1",
+    "/desk/results/1",
     "/desk/submit",
 ]
 ACTS = [

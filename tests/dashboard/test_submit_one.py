@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from providers.registry import PROVIDERS, provider_named
+from providers.registry import OURS, PROVIDERS, provider_named
 from rescind.dashboard.submission.local_times import with_offset, zone_named
 from rescind.dashboard.submission.param_fields import (
     ParamField,
@@ -139,6 +139,19 @@ def test_a_passed_deadline_is_refused(clerk: Visitor, ledger: Engine) -> None:
     assert rows(ledger) == []
 
 
+def test_a_start_that_has_long_passed_is_refused(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    def at(moment: datetime) -> dict[str, str]:
+        return {**PANEL_FORM, "not_before": f"{moment:%Y-%m-%dT%H:%M}"}
+
+    shown = clerk.send("/desk/submit/one", **at(datetime(2025, 1, 1, tzinfo=UTC))).text
+    assert "has passed: leave it empty" in (beside(shown, "not_before") or "")
+    assert rows(ledger) == []
+    # The present minute began some seconds ago.
+    assert clerk.send("/desk/submit/one", **at(datetime.now(UTC))).status_code == 303
+
+
 def test_an_account_that_is_gone_is_never_replaced_by_another(
     clerk: Visitor, ledger: Engine
 ) -> None:
@@ -181,6 +194,46 @@ def test_every_param_of_every_provider_has_a_field(provider: Any) -> None:
         "array",
         "object",
     }
+
+
+@pytest.mark.parametrize("provider", OURS, ids=lambda one: str(one.name))
+def test_every_param_of_ours_says_what_to_write(provider: Any) -> None:
+    for field in param_fields(provider):
+        declared = provider.params_model.model_fields[field.name]
+        assert declared.title, field.name
+        assert field.description.endswith("."), field.name
+        chosen = field.kind == "boolean" or field.labels
+        assert chosen or field.example_lines, field.name
+
+
+@pytest.mark.parametrize("provider", OURS, ids=lambda one: str(one.name))
+def test_each_example_is_read_as_the_value_that_it_shows(provider: Any) -> None:
+    fields = [one for one in param_fields(provider) if one.example is not None]
+    form = {f"param.{one.name}": "\n".join(one.example_lines) for one in fields}
+    values, wrong = read_params(fields, form)
+    assert (values, wrong) == ({one.name: one.example for one in fields}, {})
+    assert check_each(provider, values) == {}
+
+
+def test_the_form_of_a_provider_shows_the_help_of_each_param(
+    clerk: Visitor,
+) -> None:
+    for language, label, help_ in (
+        ("en", "Reason for each item", "Each shop has its own reasons"),
+        (
+            "tr",
+            "Her kalem için iptal nedeni",
+            "Her mağazanın nedenleri kendine özgüdür",
+        ),
+    ):
+        asked = clerk.get(
+            "/desk/submit?lane=akinon/shop", **{"Accept-Language": language}
+        )
+        [field] = re.findall(r'<label for="param.reasons">.*?<label', asked.text, re.S)
+        assert label in field
+        assert help_ in field
+        assert "<code>4711=12</code>" in field
+        assert "<code>param.reasons</code>" in field
 
 
 @given(

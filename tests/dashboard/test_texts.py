@@ -94,7 +94,7 @@ def test_what_providers_say_of_their_fields_is_translated() -> None:
     said = [one.order_form for one in OURS]
     for provider in OURS:
         for field in param_fields(provider):
-            said += [*field.labels.values(), field.description]
+            said += [*field.labels.values(), field.label, field.description]
     speak("tr", "")
     for one in [*filter(None, said), HELD_BY_OPERATOR, STALLED]:
         assert known(one) != one

@@ -24,7 +24,7 @@ def test_a_cancellation_is_withdrawn_after_a_confirmation(
 ) -> None:
     one = add(ledger, order="ord_1", lane=PANEL)
     assert BUTTON in operator.get(f"/desk/cancellations/{one}").text
-    asked = operator.send("/desk/withdraw", id=one).text
+    asked = operator.follow("/desk/withdraw", id=one).text
     assert "Withdraw 1 cancellation?" in asked
     assert "ord_1" in asked
     assert row(ledger, one).state == "queued"
@@ -43,9 +43,9 @@ def test_what_cannot_be_withdrawn_has_no_button(
 ) -> None:
     one = add(ledger, state, order="ord_1", lane=PANEL)
     assert BUTTON not in operator.get(f"/desk/cancellations/{one}").text
-    asked = operator.send("/desk/withdraw", id=one).text
+    asked = operator.follow("/desk/withdraw", id=one).text
     assert "None of them can be withdrawn" in asked
-    said = operator.send("/desk/withdraw/now", id=one).text
+    said = operator.follow("/desk/withdraw/now", id=one).text
     assert "1 other was not withdrawn" in said
     assert one in said
     assert row(ledger, one).state == state
@@ -59,11 +59,11 @@ def test_of_several_only_those_that_were_not_sent_are_withdrawn(
         for state in (State.QUEUED, State.SCHEDULED)
     ]
     sent = add(ledger, State.VERIFYING, order="sent", lane=PANEL)
-    asked = operator.send("/desk/withdraw", id=[*able, sent]).text
+    asked = operator.follow("/desk/withdraw", id=[*able, sent]).text
     assert "Withdraw 2 cancellations?" in asked
     assert "1 other cannot be withdrawn" in asked
     assert sorted(hidden(asked)) == sorted(able)
-    said = operator.send("/desk/withdraw/now", id=[*able, sent]).text
+    said = operator.follow("/desk/withdraw/now", id=[*able, sent]).text
     assert "Rescind sends nothing for 2 cancellations" in said
     assert "1 other was not withdrawn" in said
     states = [row(ledger, one).state for one in (*able, sent)]
@@ -82,4 +82,4 @@ def test_only_an_operator_withdraws(site: Served, ledger: Engine) -> None:
 def test_too_many_at_once_are_refused(operator: Visitor, ledger: Engine) -> None:
     many = [str(n) for n in range(TICKED + 1)]
     assert operator.send("/desk/withdraw/now", id=many).status_code == 422
-    assert "Nothing to withdraw" in operator.send("/desk/withdraw").text
+    assert "Nothing to withdraw" in operator.follow("/desk/withdraw").text

@@ -17,7 +17,14 @@ from sqlalchemy import Engine
 from rescind.dashboard import workbook_export
 from rescind.dashboard.csv_export import FORMULA
 from rescind.dashboard.export_columns import COLUMNS
-from rescind.dashboard.workbook_writer import LONGEST, NOT_XML, TYPE, chunks, workbook
+from rescind.dashboard.workbook_writer import (
+    LONGEST,
+    LONGEST_TITLE,
+    NOT_XML,
+    TYPE,
+    chunks,
+    workbook,
+)
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
 from tests.dashboard.stage import PANEL, PARCEL, Visitor, end, take_in
@@ -68,10 +75,23 @@ def test_its_times_are_cells_of_time_in_the_readers_zone(
     assert (local - utc["created_at"]).total_seconds() == 5.75 * 3600
 
 
+def test_the_sheet_is_named_in_the_readers_language(reader: Visitor) -> None:
+    for language, name in (("en", "Cancellations"), ("tr", "İptaller")):
+        content = reader.get(PATH, **{"Accept-Language": language}).content
+        assert load_workbook(io.BytesIO(content)).sheetnames == [name]
+
+
+@given(st.text(min_size=1))
+@settings(max_examples=20)
+def test_any_text_may_be_the_name_of_a_sheet(title: str) -> None:
+    file = io.BytesIO(b"".join(chunks(workbook(["a"], [], title))))
+    assert len(load_workbook(file).sheetnames[0]) <= LONGEST_TITLE
+
+
 @settings(max_examples=30)
 @given(st.lists(texts, min_size=1, max_size=5))
 def test_every_text_is_a_text_and_survives(given_texts: list[str]) -> None:
-    written = b"".join(chunks(workbook(given_texts, [given_texts])))
+    written = b"".join(chunks(workbook(given_texts, [given_texts], "t")))
     for row in sheet(written):
         for cell, text in zip(row, given_texts, strict=False):
             kept = NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)[:LONGEST]

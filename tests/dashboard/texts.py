@@ -20,7 +20,7 @@ MODULES = sorted(DASHBOARD.rglob("*.py"))
 PAGES = sorted(TEMPLATES.glob("*.html"))
 KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 SHOWN_ATTRIBUTES = ("title", "aria-label", "placeholder", "alt", "data-label")
-PLAIN = {"Rescind", "HTTP", "ms", "UTC", "CSV", "API"}
+PLAIN = {"Rescind", "HTTP", "ms", "UTC", "CSV", "Excel", "API"}
 """Words that are the same in every language."""
 SHOWN_BY = {
     *("RefusedError", "InvalidRequestError", "FieldError", "FileError"),
@@ -50,7 +50,9 @@ def _said_by(provider: Provider[Any]) -> Iterator[str]:
     """The texts that the pages show of what a provider of ours says of itself."""
     yield from (provider.order_form, provider.panel, *provider.advice.values())
     for field in param_fields(provider):
-        yield from filter(None, (*field.labels.values(), field.description))
+        yield from filter(
+            None, (*field.labels.values(), field.label, field.description)
+        )
 
 
 def unmarked(template: str) -> Iterator[str]:

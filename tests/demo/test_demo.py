@@ -276,6 +276,13 @@ def test_each_cancellation_of_an_order_has_a_call_of_its_own() -> None:
     assert len(compared((), rows, [thrice]).twice) == 1
 
 
+def test_an_order_that_was_sent_many_times_is_one_line() -> None:
+    one = order("cancelled", LOST, LOST, LOST, provider="ithink")
+    (offence,) = judge(row("cancelled", "confirmed", provider="ithink"), one).twice
+    assert "calls 2, 3 cancelled again" in offence.why
+    assert "may_ask_again" in offence.why
+
+
 # --- the report ---------------------------------------------------------------------
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from rescind.config.accounts import Lane
 from rescind.engine.call_results import CallResult
@@ -136,7 +137,12 @@ class Happenings:
         """As the HTTP API takes it in: about any orders, at any time."""
         orders = {f"{1 + (a + n * b) % (self.orders + 2):04}" for n in range(5)}
         lane, now = LANES[b % len(LANES)], self.world.clock.now()
-        with self.world.faults.none(), writing(self.ledger) as connection:
+        # If the lane's rows cannot be written, the request fails and changes nothing.
+        with (
+            suppress(DBAPIError),
+            self.world.faults.none(),
+            writing(self.ledger) as connection,
+        ):
             ask_for_readings(connection, lane, orders, now)
         self.world.engine.notify((lane, name) for name in ("verify", "poll"))
 

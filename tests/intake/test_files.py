@@ -10,8 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from providers.registry import BY_NAME
+from rescind.intake.files.column_names import (
+    OTHER_NAMES,
+    OTHER_PREFIXES,
+    column_named,
+)
 from rescind.intake.files.file_reading import load, parse
 from rescind.intake.files.file_rows import FileError, Row
+from rescind.intake.validation import FIELDS
+from rescind.provider.text import fold
 
 
 def read(data: str | bytes) -> list[Row]:
@@ -45,6 +52,41 @@ ONE = [{"provider": "notpanel", "order": "ord_1"}]
 )
 def test_one_valid_row(data: str) -> None:
     assert entries(data) == ONE
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Sağlayıcı;Sipariş",
+        "SAĞLAYICI;SİPARİŞ NO",
+        "saglayici;Siparis No.",
+        "provider;Sipariş Numarası",
+        '"Sağlayıcı","sipariş "',
+    ],
+)
+def test_columns_may_have_turkish_names(header: str) -> None:
+    between = ";" if ";" in header else ","
+    assert entries(f"{header}\nnotpanel{between}ord_1\n") == ONE
+
+
+def test_every_name_of_a_column_is_of_one_column() -> None:
+    for names in (OTHER_NAMES, OTHER_PREFIXES):
+        every = [*names, *(one for others in names.values() for one in others)]
+        assert len({fold(one) for one in every}) == len(every)
+    assert set(OTHER_NAMES) <= set(FIELDS)
+    for name, others in OTHER_NAMES.items():
+        for one in (name, *others):
+            assert column_named(one) == column_named(one.upper()) == name
+
+
+def test_a_params_own_name_is_left_as_it_is() -> None:
+    data = (
+        "sağlayıcı,sipariş,Parametre.Reason_ID,Ek Bilgi.Şube\n"
+        "notpanel,ord_1,4,Kadıköy\n"
+    )
+    [entry] = entries(data)
+    assert entry["params"] == {"Reason_ID": 4}
+    assert entry["metadata"] == {"Şube": "Kadıköy"}
 
 
 def test_columns_for_params_and_metadata() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, func, select, text
 
-from rescind.browse import part_search, search_indexing
+from rescind.browse import part_search, search_indexing, search_words
 from rescind.browse.browse_ranges import Wanted
 from rescind.browse.browsing import Place
 from rescind.browse.part_search import find_part, unsearched
@@ -20,6 +21,7 @@ from rescind.browse.search_indexing import (
     anything_to_index,
     index_some,
 )
+from rescind.browse.search_words import folded
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.states import State
@@ -114,8 +116,50 @@ def test_the_pages_equal_a_comparison_with_every_row(
         after = page.next
         if after is None:
             break
-    fits = [one.id for one in rows if part.casefold() in one.order.casefold()]
+    fits = [one.id for one in rows if folded(part) in folded(one.order)]
     assert ids == fits[::-1]
+
+
+LETTERS = "abcçdefgğhıijklmnoöprsştuüvyz "
+TURKISH = st.text(st.sampled_from(LETTERS), min_size=3, max_size=12)
+CAPITALS = str.maketrans("ıi", "Iİ")
+
+
+def capitals(text: str) -> str:
+    """The text in capitals, as Turkish writes them."""
+    return text.translate(CAPITALS).upper()
+
+
+@given(word=TURKISH)
+def test_turkish_capitals_do_not_matter(word: str) -> None:
+    spellings = [word, capitals(word), word.upper(), capitals(word).lower()]
+    spellings += [unicodedata.normalize("NFD", one) for one in spellings]
+    assert len({folded(one) for one in spellings}) == 1
+
+
+@given(word=TURKISH.filter(lambda word: len(word.strip()) > 2), data=st.data())
+@settings(ON_ONE_LEDGER, max_examples=15)
+def test_a_part_is_found_in_whichever_capitals(
+    engine: Engine, word: str, data: st.DataObject
+) -> None:
+    empty(engine)
+    ways: list[Callable[[str], str]] = [str, capitals, str.upper]
+    spelling = st.sampled_from(ways)
+    [one] = take_in(engine, new("1", metadata={"x": data.draw(spelling)(word)}))
+    if data.draw(st.booleans()):
+        index(engine)
+    assert found(engine, data.draw(spelling)(word)) == [one]
+
+
+@pytest.mark.parametrize("word", ["ÇİĞDEM", "ışık", "IŞIK", "çiğdem"])
+def test_an_entry_of_an_earlier_version_is_found_as_before(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.setattr(search_words, "folded", str.casefold)
+    [one] = take_in(engine, new("1", metadata={"x": word}))
+    index(engine)
+    monkeypatch.undo()
+    assert found(engine, word) == [one]
 
 
 def test_the_other_fields_of_a_filter_hold_too(
@@ -193,15 +237,20 @@ def test_many_orders_are_indexed_in_several_steps(
     assert sorted(found(engine, "many")) == sorted(ids)
 
 
-def test_postgresql_searches_by_the_index_of_trigrams(postgres_ledger_url: str) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_postgresql_searches_by_the_index_of_trigrams(
+    postgres_ledger_url: str, count: int
+) -> None:
     engine = open_ledger(postgres_ledger_url)
     take_in(engine, *(new(f"order-{n}") for n in range(300)))
     index(engine)
-    given = {"grams": ["ord"], "like": "%ord%", "before": 2**62, "most": 9}
+    given: dict[str, Any] = {"before": 2**62, "most": 9}
+    for n in range(count):
+        given |= {f"grams{n}": ["ord"], f"like{n}": "%ord%"}
     with reading(engine) as connection:
         for statement in BY_BITMAP:
             connection.execute(text(statement))
-        asked = text(f"EXPLAIN {part_search._POSTGRESQL}")
+        asked = text(f"EXPLAIN {part_search._postgresql(count)}")
         plan = "\n".join(connection.execute(asked, given).scalars())
     engine.dispose()
     assert "Bitmap Index Scan on ix_search_words" in plan

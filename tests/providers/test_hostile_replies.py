@@ -42,7 +42,7 @@ def test_a_reply_through_a_socket_is_read_in_the_same_way(
 ) -> None:
     case = CASES[name]
     asked = case.asked
-    reply = data.draw(replies(case.cancels, case))
+    reply = data.draw(replies(case.documents("cancel"), case))
     kind = data.draw(st.sampled_from(["application/json", "text/html;charset=x"]))
     head = [f"HTTP/1.1 {reply.status} So", f"Content-Length: {len(reply.body)}"]
     head += [f"Content-Type: {kind}", "Connection: close"]

@@ -9,7 +9,7 @@ import pytest
 
 import rescind.provider
 import rescind.sandbox
-from rescind.provider import INTERFACE_VERSION, Provider, WithLogin
+from rescind.provider import INTERFACE_VERSION, Policy, Provider, WithLogin
 from rescind.provider.testing import Case, ProviderSuite
 from rescind.sandbox import Simulation
 
@@ -24,6 +24,11 @@ def test_every_public_name_can_be_imported(module: object) -> None:
     assert sorted(names) == sorted(set(names))
     for name in names:
         assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("module", [rescind.provider, rescind.sandbox])
+def test_a_shell_can_complete_every_public_name(module: object) -> None:
+    assert set(vars(module)["__all__"]) <= set(dir(module))
 
 
 def test_an_unknown_name_is_no_attribute() -> None:
@@ -46,7 +51,8 @@ def test_every_member_in_the_guide_exists() -> None:
         for one in WithLogin.__mro__
         for name in vars(one).get("__annotations__", ())
     }
-    known = {*dir(WithLogin), *annotated}
+    simulated = {*dir(Simulation), *Simulation.__annotations__}
+    known = {*dir(WithLogin), *annotated, *Policy.model_fields, *simulated}
     assert members - known == set()
     assert {"split", "panel", "parse_cancel", "covers", "advice"} <= members
 

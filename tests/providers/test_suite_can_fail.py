@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,7 +12,12 @@ import pytest
 from providers.notpanel import NotPanel, NotPanelAccount
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.outcomes import Finding, Findings, Order, Outcome, Parsed, Reason
+from rescind.provider.policy import Policy
 from rescind.provider.testing import Case, ProviderSuite
+from rescind.sandbox import Call, Notes
+from rescind.sandbox import Reply as Answer
+from rescind.sandbox import Request as Sent
+from rescind.sandbox.notpanel import NotPanel as NotPanelSimulation
 from tests.providers.cases import CASES
 
 CANCELLED = Finding(Outcome.CANCELLED, Reason.CONFIRMED)
@@ -76,6 +81,92 @@ class Hasty(NotPanel):
     interface_version: ClassVar[int] = 0
 
 
+class Repeating(NotPanel):
+    """Sends a cancel again, which its simulation does not permit."""
+
+    policy: ClassVar[Policy] = NotPanel.policy.overridden({"repeatable": True})
+
+
+class Vanishing(NotPanel):
+    """Takes an order that is not there for one that its own call cancelled."""
+
+    policy: ClassVar[Policy] = NotPanel.policy.overridden(
+        {"cancelled_may_vanish": True}
+    )
+
+    def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        return Findings({order.id: Finding(Outcome.GONE) for order in orders})
+
+
+class Silent(NotPanelSimulation):
+    """Does not note what it cancels."""
+
+    def open(self, request: Sent, path: str) -> Call | None:
+        call = super().open(request, path)
+        return call and Call(call.op, call.ids, lambda notes: _forgetting(call, notes))
+
+
+def _forgetting(call: Call, notes: Notes) -> Answer:
+    reply = call.run(notes)
+    notes.acted.clear()
+    return reply
+
+
+class Misnamed(NotPanelSimulation):
+    truths: ClassVar[Mapping[str, str]] = {
+        **NotPanelSimulation.truths,
+        "pending": "open",
+    }
+
+
+def altered(**values: Any) -> ProviderSuite:
+    """The suite over notpanel, with parts of its case replaced."""
+    case: Case = replace(CASES["notpanel"], **values)
+    return type("Suite", (ProviderSuite,), {"case": case})()  # type: ignore[no-any-return]
+
+
+class Short(NotPanel):
+    """Stops reading before a dropped cancel is known."""
+
+    policy: ClassVar[Policy] = NotPanel.policy.overridden({"poll_for": 60})
+
+
+def test_a_policy_that_no_provider_may_have_is_a_sentence() -> None:
+    with pytest.raises(AssertionError, match="notpanel must have poll_for longer than"):
+        suite(Short()).test_the_class_is_what_the_registry_loads()
+
+
+def test_a_secret_without_the_mark_is_named() -> None:
+    one = altered(credentials={"key": "plain"})
+    with pytest.raises(AssertionError, match="key is a secret, so its value"):
+        one.test_every_secret_of_the_case_contains_the_mark()
+
+
+def test_a_change_that_the_simulation_does_not_note_is_named() -> None:
+    with pytest.raises(AssertionError, match=r"add the order's id to notes\.acted"):
+        altered(simulation=Silent).test_what_is_said_of_an_order_is_true("")
+
+
+def test_an_unknown_truth_is_named_with_the_known_ones() -> None:
+    with pytest.raises(AssertionError, match="unknown truth 'open'"):
+        altered(simulation=Misnamed).test_the_simulation_uses_the_common_truths()
+    with pytest.raises(AssertionError, match="unknown truth 'open'"):
+        altered(simulation=Misnamed).test_what_is_said_of_an_order_is_true(
+            "drop_before"
+        )
+
+
+def test_a_document_may_have_a_status_of_its_own() -> None:
+    cancels = [(201, document) for document in CASES["notpanel"].cancels]
+    one = altered(cancels=[*cancels, (204, None)])
+    assert {status for status, _ in one.case.answers("cancel")} == {201, 204}
+    assert one.case.documents("cancel")[:-1] == CASES["notpanel"].cancels
+    one.test_the_documented_replies_prove_outcomes("cancel")
+    refused = [(400, document) for document in CASES["notpanel"].cancels]
+    with pytest.raises(AssertionError, match="no document shows a success"):
+        altered(cancels=refused).test_the_documented_replies_prove_outcomes("cancel")
+
+
 def suite(provider: NotPanel) -> ProviderSuite:
     """The suite over ``provider``, which has the case of notpanel."""
     case: Case = replace(CASES["notpanel"], provider=provider)
@@ -115,6 +206,14 @@ CHECKS: dict[str, tuple[NotPanel, Check]] = {
     "another version": (
         Hasty(),
         ProviderSuite.test_the_class_is_what_the_registry_loads,
+    ),
+    "a repeat that may do harm": (
+        Repeating(),
+        ProviderSuite.test_a_repeat_is_as_harmless_as_the_simulation_says,
+    ),
+    "an order that never existed and counts as cancelled": (
+        Vanishing(),
+        ProviderSuite.test_an_order_that_never_existed_does_not_count_as_cancelled,
     ),
     "a wrong address": (
         Calm(),

@@ -27,7 +27,7 @@ def _no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def indexed(engine: Engine) -> list[str]:
     with reading(engine) as connection:
-        found = _by_index(connection, "part", Wanted(), 10, 2**62)
+        found = _by_index(connection, ["part"], Wanted(), 10, 2**62)
     return [row.id for row in found.rows]
 
 

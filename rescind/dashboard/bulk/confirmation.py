@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from fastapi import Request, Response
 
 from rescind.dashboard.list_links import LIST
+from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.rendering import page
+from rescind.dashboard.result_pages import show_result
+from rescind.dashboard.sessions import Session
 
 SHOWN = 20
 """Reasons that a page lists one by one."""
@@ -89,6 +92,9 @@ def ask(request: Request, found: Confirmation | Nothing) -> Response:
     return page(request, "confirm.html", found=found, shown=SHOWN)
 
 
-def tell(request: Request, result: Result) -> Response:
-    """The page with the result."""
-    return page(request, "done.html", result=result, shown=SHOWN)
+def tell(
+    request: Request, dashboard: Dashboard, who: Session, result: Result
+) -> Response:
+    """Leads to the page with the result."""
+    values = {"result": asdict(result), "shown": SHOWN}
+    return show_result(request, dashboard, who, "done.html", values)

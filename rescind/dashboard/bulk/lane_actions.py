@@ -214,4 +214,5 @@ def _do(
     title = action.said(len(done))
     listed = ", ".join(done)
     words = _("Others were not changed:")
-    return tell(request, Result(title, listed, refused, words, LANES))
+    result = Result(title, listed, refused, words, LANES)
+    return tell(request, dashboard, who, result)

@@ -1,6 +1,8 @@
 """Routes of the actions on cancellations: ``/desk/NAME`` asks, ``…/now`` does it.
 
-Another action is one more element of ``ACTIONS``.
+A list's form is sent by POST, and led to the question's own address, so that the
+browser's way back from the result shows the question again. Another action is one more
+element of ``ACTIONS``.
 """
 
 from __future__ import annotations
@@ -10,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Row
 
+from rescind.config.access_tokens import Scope
 from rescind.dashboard.bulk.confirmation import (
     Confirmation,
     NewDeadline,
@@ -29,14 +33,28 @@ from rescind.dashboard.bulk.withdraw_action import Withdraw
 from rescind.dashboard.formatting import number_of
 from rescind.dashboard.forms import deadline_of
 from rescind.dashboard.page_context import Dashboard
-from rescind.dashboard.page_guard import DashboardRoute, LimitedOperator, TheDashboard
-from rescind.dashboard.selection import MOST, Selection, TheSelection
+from rescind.dashboard.page_guard import (
+    DashboardRoute,
+    LimitedOperator,
+    LimitedReader,
+    TheDashboard,
+    check_scope,
+)
+from rescind.dashboard.selection import (
+    MOST,
+    Selection,
+    SelectionInQuery,
+    TheSelection,
+)
+from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.reading.queries import rows_of, stamp
 from rescind.ledger.storage.milliseconds import from_ms, in_ms
 from rescind.ledger.storage.transactions import reading
 
 ACTIONS: tuple[OrderAction, ...] = (Retry(), Withdraw())
+LONGEST_ADDRESS = 6_000
+"""Characters of a question's address: proxies and servers take 8,000 and more."""
 
 router = APIRouter(route_class=DashboardRoute)
 
@@ -50,13 +68,25 @@ def actions_on(
 
 
 def _add(action: OrderAction) -> None:
-    def asking(
+    def asked(
         request: Request,
         dashboard: TheDashboard,
         who: LimitedOperator,
         selected: TheSelection,
     ) -> Response:
         del who
+        where = f"/desk/{action.name}?{urlencode(selected.fields())}"
+        if len(where) <= LONGEST_ADDRESS:
+            return RedirectResponse(where, 303)
+        return ask(request, _confirmation(action, dashboard, selected))
+
+    def asking(
+        request: Request,
+        dashboard: TheDashboard,
+        who: LimitedReader,
+        selected: SelectionInQuery,
+    ) -> Response:
+        check_scope(who, Scope.OPERATE)
         return ask(request, _confirmation(action, dashboard, selected))
 
     def doing(
@@ -69,9 +99,10 @@ def _add(action: OrderAction) -> None:
         now = dashboard.now()
         before = deadline_of(deadline, now) if action.takes_deadline else None
         order = Order(now, who.actor, before)
-        return _do(request, dashboard, action, selected, order)
+        return _do(request, dashboard, action, selected, order, who)
 
-    router.post(f"/desk/{action.name}")(asking)
+    router.post(f"/desk/{action.name}")(asked)
+    router.get(f"/desk/{action.name}")(asking)
     router.post(f"/desk/{action.name}/now")(doing)
 
 
@@ -178,6 +209,7 @@ def _do(
     action: OrderAction,
     selected: Selection,
     order: Order,
+    who: Session,
 ) -> Response:
     chosen = _chosen(action, dashboard, selected, order.now)
     ids = [row.id for row in chosen.able]
@@ -189,4 +221,5 @@ def _do(
     title, done, refused = action.said(changed)
     done = done if changed.rows else ""
     more = _more(len(ids)) if chosen.more else ""
-    return tell(request, Result(title, done, changed.refused, refused, more=more))
+    result = Result(title, done, changed.refused, refused, more=more)
+    return tell(request, dashboard, who, result)

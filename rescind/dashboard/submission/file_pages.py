@@ -101,6 +101,7 @@ def preview(
         "preview.html",
         id=id,
         kept=kept,
+        warned=sum(one.verdict is Verdict.NEW and bool(one.why) for one in judged),
         **_table([as_result(one) for one in judged], show, after),
     )
 
@@ -175,7 +176,7 @@ def result_workbook(
 ) -> Response:
     results = _result(dashboard, who, id)["results"]
     header = headings(columns_of(results), LABELS)
-    file = workbook(header, result_rows(results))
+    file = workbook(header, result_rows(results), _("Result"))
     headers = attached("rescind-result.xlsx")
     return StreamingResponse(chunks(file), media_type=TYPE, headers=headers)
 

@@ -64,7 +64,7 @@ def _taken(
 
 def _accepted(one: Judged, taken: Taken) -> Result:
     verdict = Verdict.CONFLICT if taken.conflicts else RECEIPTS[taken.receipt]
-    found = {"verdict": verdict, "why": taken.wrong or "", "id": taken.id}
+    found = {"verdict": verdict, "why": taken.wrong or one.why, "id": taken.id}
     return {"line": one.line, "fields": one.fields, "state": "", **found}
 
 

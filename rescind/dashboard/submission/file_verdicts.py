@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.submission.row_fields import Fields, fields_of
-from rescind.dashboard.submission.single_form import why_late
+from rescind.dashboard.submission.single_form import begins_at_once, why_late
+from rescind.dashboard.translation import _
 from rescind.intake.files.file_rows import Row
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
@@ -28,7 +29,7 @@ class Verdict(StrEnum):
     """What submitting a row would do, and then did."""
 
     NEW = "accepted"
-    """It would be accepted, or was."""
+    """It would be accepted, or was. A remark beside it is a warning."""
     KNOWN = "known"
     """The ledger has it: nothing would change."""
     REPEATED = "repeated"
@@ -101,7 +102,10 @@ def _judged(
             return Judged(row.line, row.entry, Verdict.REPEATED)
         why = remark(state, taken.differs) or ""
         return Judged(row.line, row.entry, Verdict.KNOWN, why, taken.id, state)
-    late = why_late(row.entry, now) if isinstance(row.entry, dict) else None
+    entry = row.entry if isinstance(row.entry, dict) else {}
+    late = why_late(entry, now)
     if late is not None:
         return Judged(row.line, row.entry, Verdict.WRONG, late)
-    return Judged(row.line, row.entry, Verdict.NEW)
+    passed = begins_at_once(entry, now)
+    why = _("not_before has passed: it is sent at once") if passed else ""
+    return Judged(row.line, row.entry, Verdict.NEW, why)

@@ -45,8 +45,32 @@ class ParamField:
         return found
 
     @property
+    def label(self) -> str:
+        """What the provider calls it; made of its name if the provider says nothing."""
+        return str(self.schema.get("title", self.name))
+
+    @property
     def description(self) -> str:
         return str(self.schema.get("description", ""))
+
+    @property
+    def example(self) -> Any:
+        """A value that the provider gives as an example, or ``None``."""
+        given = self.schema.get("examples") or [None]
+        return given[0]
+
+    @property
+    def example_lines(self) -> list[str]:
+        """The example as a person writes it into the field; empty without one."""
+        match self.example:
+            case None:
+                return []
+            case dict() as values:
+                return [f"{name}={value}" for name, value in values.items()]
+            case list() as values:
+                return [", ".join(map(str, values))]
+            case value:
+                return [str(value)]
 
     def value(self, written: str) -> Any:
         """The param's value, for ``check_params``; raises ``FieldError``."""

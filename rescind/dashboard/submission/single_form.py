@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from providers.registry import BY_NAME
@@ -28,6 +28,8 @@ from rescind.provider.outcomes import InvalidRequestError
 
 TEXTS = ("key", "group")
 TIMES = ("not_before", "cancel_before")
+PRESENT = timedelta(minutes=10)
+"""How long a start time may have passed that a person chose as the present."""
 
 
 @dataclass
@@ -100,9 +102,16 @@ class SingleForm:
                 self.wrong[where] = str(error)
                 if left.pop(where, None) is None:
                     break
-        late = None if self.wrong else why_late(entry, now)
+        if self.wrong:
+            return
+        late = why_late(entry, now)
         if late is not None:
             self.wrong["cancel_before"] = late
+        elif begins_at_once(entry, now - PRESENT):
+            # A wrong date: nobody sees a preview of a single order.
+            self.wrong["not_before"] = _(
+                "not_before has passed: leave it empty to send at once"
+            )
 
 
 def _field_of(sentence: str) -> str:
@@ -114,7 +123,7 @@ def _field_of(sentence: str) -> str:
 def why_late(entry: Mapping[str, Any], now: datetime) -> str | None:
     """Why nothing would be sent for an entry that is otherwise good: its deadline, or
     its provider's, has passed. ``None`` if neither has."""
-    if _has_passed(entry, now):
+    if _has_passed(entry, "cancel_before", now):
         return _("cancel_before has passed")
     until = deadline_of_provider(entry)
     if until is not None and until <= now:
@@ -122,8 +131,13 @@ def why_late(entry: Mapping[str, Any], now: datetime) -> str | None:
     return None
 
 
-def _has_passed(entry: Mapping[str, Any], now: datetime) -> bool:
+def begins_at_once(entry: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the entry has a start time that has passed."""
+    return _has_passed(entry, "not_before", now)
+
+
+def _has_passed(entry: Mapping[str, Any], name: str, now: datetime) -> bool:
     try:
-        return parse_time(entry.get("cancel_before"), now) <= now
+        return parse_time(entry.get(name), now) <= now
     except ValueError:
         return False

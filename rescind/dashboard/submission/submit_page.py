@@ -54,7 +54,7 @@ def show_forms(
     file_wrong: str = "",
 ) -> Response:
     """The page with both forms, filled in as before if something was wrong."""
-    lanes = _lanes(dashboard.accounts, who.limits)
+    lanes = lanes_of(dashboard.accounts, who.limits)
     if form is None and lanes:
         lane = _chosen(lanes, (written or {}).get("lane", ""))
         form = SingleForm(lane, within=who.limits)
@@ -69,7 +69,8 @@ def show_forms(
     )
 
 
-def _lanes(accounts: Accounts, within: Limits) -> list[Lane]:
+def lanes_of(accounts: Accounts, within: Limits) -> list[Lane]:
+    """The lanes to which a session with these limits may submit, sorted."""
     known = (lane for lane in accounts.lanes if lane[0] in BY_NAME)
     return sorted(lane for lane in known if within.touches(*lane))
 
@@ -81,7 +82,7 @@ def _chosen(lanes: list[Lane], name: str) -> Lane:
 
 def _known(accounts: Accounts, name: str, within: Limits) -> Lane:
     provider, _slash, account = name.partition("/")
-    if (provider, account) not in _lanes(accounts, within):
+    if (provider, account) not in lanes_of(accounts, within):
         raise RefusedError(_("There is no such account: nothing was submitted."), 422)
     return provider, account
 

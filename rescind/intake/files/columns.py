@@ -7,6 +7,7 @@ from typing import Any
 
 from providers.registry import PROVIDERS
 from rescind.intake.files.cells import bare, order_of, references_of, whole
+from rescind.intake.files.column_names import column_named
 from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
 from rescind.intake.validation import FIELDS
 from rescind.intake.values import RowError, param_value, provider_in_any_case, read_json
@@ -18,13 +19,13 @@ PREFIXES = {"param.": "params", "metadata.": "metadata"}
 
 
 class Cancellations:
-    """The columns of cancellations: one for each field, with the field's name."""
+    """The columns of cancellations: one for each field, with its name."""
 
     def known(self, cell: str) -> bool:
-        return _is_column(_column(cell))
+        return _is_column(column_named(cell))
 
     def header(self, cells: Sequence[str], name: str) -> list[str]:
-        header = [_column(cell) for cell in cells]
+        header = [column_named(cell) for cell in cells]
         _check_header(header, name)
         return header
 
@@ -36,13 +37,6 @@ class Cancellations:
             raise FileError(
                 f"{name} has a header and no rows: there is nothing to submit"
             )
-
-
-def _column(cell: str) -> str:
-    """A column's name, in lower case except for a parameter's own name."""
-    text = cell.strip()
-    before, dot, after = text.partition(".")
-    return f"{before.lower()}{dot}{after}"
 
 
 def _is_column(name: str) -> bool:

@@ -49,9 +49,10 @@ class Case:
     orders: Sequence[Order]
     """Different orders, as a producer would submit them."""
     cancels: Sequence[Any]
-    """JSON documents that answer a cancel of ``orders``: a success and refusals."""
+    """JSON documents that answer a cancel of ``orders``: a success and refusals. One
+    that does not come with status 200 is a tuple of its status and the document."""
     reads: Sequence[Any]
-    """JSON documents that answer a reading: each state of an order at least once."""
+    """The same for a reading: each state of an order at least once."""
     logins: Sequence[Any] = ()
     """JSON documents that answer a login. Each has a token."""
     also_asked: Sequence[Sequence[Order]] = ()
@@ -85,8 +86,16 @@ class Case:
         values = {**self.credentials, **more}
         return self.provider.account_model.model_validate(values)
 
-    def documents(self, call: str) -> Sequence[Any]:
-        return self.cancels if call == "cancel" else self.reads
+    def answers(self, call: str) -> list[tuple[int, Any]]:
+        """The statuses and documents that answer a call."""
+        given = self.cancels if call == "cancel" else self.reads
+        return [one if isinstance(one, tuple) else (200, one) for one in given]
+
+    def documents(self, call: str) -> list[Any]:
+        return [document for _, document in self.answers(call)]
+
+    def _every_document(self) -> list[Any]:
+        return [*self.documents("cancel"), *self.documents("read"), *self.logins]
 
     def parser(self, call: str) -> Callable[[Sequence[Order], Reply], Any]:
         provider = self.provider
@@ -106,12 +115,12 @@ class Case:
 
     def scalars(self) -> Iterator[Any]:
         """The texts, numbers and truths in all documents."""
-        for document in (*self.cancels, *self.reads, *self.logins):
+        for document in self._every_document():
             yield from _scalars(document)
 
     def names(self) -> Iterator[str]:
         """The names of members in all documents."""
-        for document in (*self.cancels, *self.reads, *self.logins):
+        for document in self._every_document():
             yield from _names(document)
 
 

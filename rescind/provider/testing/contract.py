@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from rescind.provider.discovery import NAME, faults
 from rescind.provider.events import Event, UnreadableEventError, WithEvents
@@ -63,7 +64,8 @@ class Contract:
         provider = self.case.provider
         assert NAME.fullmatch(provider.name)
         assert provider.interface_version == INTERFACE_VERSION
-        assert list(faults(type(provider)(), provider.name)) == []
+        wrong = list(faults(type(provider)(), provider.name))
+        assert not wrong, f"{provider.name} {'; '.join(wrong)}"
 
     def test_requests_go_only_to_the_accounts_address(self) -> None:
         for request in self.case.requests():
@@ -77,6 +79,16 @@ class Contract:
         assert MARK not in repr(self.case.account())
         for request in self.case.requests():
             assert self.case.secrets_in_urls or MARK not in repr(request)
+
+    def test_every_secret_of_the_case_contains_the_mark(self) -> None:
+        """Else the tests below could not find it."""
+        account = self.case.account()
+        for name in self.case.credentials:
+            value = getattr(account, name, None)
+            if isinstance(value, SecretStr):
+                assert MARK in value.get_secret_value(), (
+                    f"credentials: {name} is a secret, so its value must contain MARK"
+                )
 
     def test_every_secret_of_an_account_is_known_for_masking(self) -> None:
         marked = {v for v in self.case.credentials.values() if MARK in str(v)}

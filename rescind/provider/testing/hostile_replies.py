@@ -57,19 +57,20 @@ class HostileReplies:
     @pytest.mark.parametrize("call", CALLS)
     def test_any_member_of_a_reply_may_hold_any_value(self, call: str) -> None:
         asked, odd = self.case.every_asked[0], odd_values(self.case)
-        for document in copy.deepcopy(list(self.case.documents(call))):
+        for status, document in copy.deepcopy(self.case.answers(call)):
             for where, key in places([document]):
                 kept = where[key]
                 for where[key] in odd:
-                    read(self.case, call, asked, json_reply(document))
+                    read(self.case, call, asked, json_reply(document, status))
                 where[key] = kept
 
     @pytest.mark.parametrize("call", CALLS)
     def test_the_documented_replies_prove_outcomes(self, call: str) -> None:
         found = set()
         for asked in self.case.every_asked:
-            for document in self.case.documents(call):
-                parsed = read(self.case, call, asked, json_reply(document))
+            for status, document in self.case.answers(call):
+                reply = json_reply(document, status)
+                parsed = read(self.case, call, asked, reply)
                 if isinstance(parsed, Findings):
                     found |= {parsed.of(order.id).outcome for order in asked}
         good = {Outcome.CANCELLED}
@@ -101,7 +102,7 @@ class HostileReplies:
     ) -> None:
         try:
             parsed = self.case.provider.parse_probe(
-                data.draw(replies(self.case.reads, self.case))
+                data.draw(replies(self.case.documents("read"), self.case))
             )
         except UnreadableReplyError:
             return

@@ -15,18 +15,23 @@ from rescind.provider.outcomes import (
     Finding,
     Findings,
     Order,
-    Outcome,
     Parsed,
-    Reason,
     TokenRefused,
 )
 from rescind.provider.testing.case import Case
 from rescind.provider.testing.model_provider import ModelProvider
+from rescind.provider.testing.said_and_true import (
+    DONE,
+    TRUTHS,
+    Said,
+    never_existed,
+    unknown_truth,
+    untrue,
+)
 from rescind.sandbox.faults import KINDS
 
 NUMBER = 24
 """Orders that are cancelled with each fault."""
-DONE = frozenset({"cancelled", "partial"})
 PAUSE = 61.0
 """Seconds between calls: longer than the limits of any simulation."""
 
@@ -43,7 +48,31 @@ class LostAnswers:
         caller = Caller(self.case)
         for asked in caller.calls(NUMBER):
             check_cancel(caller, asked, fault)
-            check_reading(caller, asked)
+            check_reading(caller, asked, fault)
+
+    def test_an_order_that_never_existed_does_not_count_as_cancelled(self) -> None:
+        if self.case.simulation is None:
+            pytest.skip("the case names no simulation")
+        caller = Caller(self.case)
+        for asked in caller.missing(NUMBER // 4):
+            check_never_existed(caller, asked)
+
+    def test_a_repeat_is_as_harmless_as_the_simulation_says(self) -> None:
+        if self.case.simulation is None:
+            pytest.skip("the case names no simulation")
+        harmless = self.case.simulation.repeats_are_harmless
+        assert harmless or not self.case.provider.policy.repeatable, (
+            "the policy has repeatable=True, and the simulation has"
+            " repeats_are_harmless=False: a cancel would be sent twice. Set"
+            " repeatable=False, unless the provider's pages say that a second cancel"
+            " does no harm"
+        )
+
+    def test_the_simulation_uses_the_common_truths(self) -> None:
+        if self.case.simulation is None:
+            pytest.skip("the case names no simulation")
+        for state, truth in self.case.simulation.truths.items():
+            assert truth in TRUTHS, f"the state {state!r}: {unknown_truth(truth)}"
 
     def test_the_simulation_cancels_orders(self) -> None:
         if self.case.simulation is None:
@@ -77,6 +106,15 @@ class Caller:
         for part in filter(None, self.provider.split(made)):
             for start in range(0, len(part), size):
                 yield list(part[start : start + size])
+
+    def missing(self, number: int) -> Iterator[list[Order]]:
+        """``number`` calls, each for one order that does not exist at the provider;
+        none if the simulation has no state for such an order."""
+        simulation = self.model.simulation
+        states = [s for s, truth in simulation.truths.items() if truth == "missing"]
+        for order in map(self._example, range(number if states else 0)):
+            simulation.seed(order.id, states[0], {})
+            yield [order]
 
     def wait(self, seconds: float) -> None:
         self.model.time.advance(seconds)
@@ -130,34 +168,57 @@ def check_cancel(caller: Caller, asked: Sequence[Order], fault: str) -> None:
         caller.model.fail_next("cancel", fault)
     result = caller.call("cancel", asked)
     for order in asked:
+        check_noted(caller, order)
         if result.evidence in (Evidence.NOT_SENT, Evidence.THROTTLED):
-            assert not caller.model.acted(order.id), result
+            assert not caller.model.acted(order.id), (
+                f"{order.id}: the exchange proves that nothing was done, and the"
+                f" simulation acted on it ({fault}): {result}"
+            )
         if result.evidence is Evidence.ANSWERED and isinstance(result.parsed, Findings):
             finding = result.parsed.of(order.id)
-            check_true(caller, order, finding, said_by="cancel")
+            check_true(caller, order, finding, "cancel", fault)
 
 
-def check_reading(caller: Caller, asked: Sequence[Order]) -> None:
+def check_noted(caller: Caller, order: Order) -> None:
+    """What a cancel changed is in the simulation's notes: the demo relies on them."""
+    truth = caller.model.changed_to(order.id)
+    assert truth not in DONE | {"cancelling"} or caller.model.acted(order.id), (
+        f"{order.id}: a cancel made it {truth}, and the simulation did not note it: add"
+        " the order's id to notes.acted where its state changes"
+    )
+
+
+def check_reading(caller: Caller, asked: Sequence[Order], fault: str) -> None:
     """Read back as late as a reading is believed, and compare with the truth."""
+    for order, finding in read_back(caller, asked):
+        check_true(caller, order, finding, "read", fault)
+
+
+def check_never_existed(caller: Caller, asked: Sequence[Order]) -> None:
+    """Lose the answer to a cancel, and read back, as Rescind would."""
+    caller.model.fail_next("cancel", "drop_after")
+    caller.call("cancel", asked)
+    for order, finding in read_back(caller, asked):
+        wrong = never_existed(finding, caller.policy, type(caller.model.simulation))
+        assert wrong is None, f"{order.id}: {wrong}"
+
+
+def read_back(
+    caller: Caller, asked: Sequence[Order]
+) -> Iterator[tuple[Order, Finding]]:
+    """What a reading says of each order, as late as one is believed."""
     caller.wait(caller.settled + timedelta(minutes=1).seconds)
     for part in filter(None, caller.provider.split_reading(asked)):
         result = caller.call("read", part)
         assert result.evidence is Evidence.ANSWERED, result
         assert isinstance(result.parsed, Findings), result.parsed
         for order in part:
-            check_true(caller, order, result.parsed.of(order.id), said_by="read")
+            yield order, result.parsed.of(order.id)
 
 
-def check_true(caller: Caller, order: Order, finding: Finding, said_by: str) -> None:
-    truth, policy = caller.model.truth(order.id), caller.policy
-    vanished = truth in DONE | {"missing"} and policy.cancelled_may_vanish
-    match finding.outcome:
-        case Outcome.CANCELLED:
-            assert truth in DONE, (order, finding)
-        case Outcome.REFUSED if said_by == "read" or policy.refusal_is_final:
-            undecided = finding.reason in (None, Reason.ALREADY_CANCELLED)
-            assert undecided or truth not in DONE or vanished, (order, finding)
-        case Outcome.ACTIVE:
-            assert truth in ("active", "unsupported"), (order, finding)
-        case Outcome.GONE:
-            assert truth == "missing" or vanished, (order, finding)
+def check_true(
+    caller: Caller, order: Order, finding: Finding, call: str, fault: str
+) -> None:
+    truth = caller.model.truth(order.id)
+    wrong = untrue(Said(finding, call, truth, fault), caller.policy)
+    assert wrong is None, f"{order.id}: {wrong}"

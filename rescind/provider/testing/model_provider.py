@@ -75,6 +75,14 @@ class ModelProvider:
         order = self.simulation.orders[self.simulation.key(order_id)]
         return self.simulation.truth(order, self.time.now())
 
+    def changed_to(self, order_id: str) -> str | None:
+        """The order's true state, if it differs from the one in which it began."""
+        order = self.simulation.orders.get(self.simulation.key(order_id))
+        if order is None:
+            return None
+        truth = self.simulation.truth(order, self.time.now())
+        return None if truth == order.was else truth
+
     def acted(self, order_id: str) -> bool:
         """Whether the provider processed a cancel of this order."""
         order = self.simulation.orders[self.simulation.key(order_id)]
