@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from rescind.dashboard import board_cache
-from rescind.dashboard.board import Board
+from rescind.dashboard.board import Board, shown_in
 from rescind.dashboard.board_cache import BoardCache, board_cache_of
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import DashboardRoute
 from rescind.dashboard.rendering import render
 from rescind.dashboard.session_cookies import shown_session
 from rescind.dashboard.sessions import Session
+from rescind.dashboard.submission.local_times import zone_of
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 NAP = 0.25
@@ -28,6 +31,14 @@ EVENTS = "/desk/events"
 router = APIRouter(route_class=DashboardRoute)
 
 
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at the board, and in which time zone."""
+
+    session: Session
+    zone: tzinfo
+
+
 @router.get(EVENTS)
 async def events(request: Request) -> Response:
     found = board_cache_of(request)
@@ -35,7 +46,7 @@ async def events(request: Request) -> Response:
     if who is None or not _may_see(who) or await _is_ended(found.dashboard, who):
         # 204 tells a browser's EventSource to stop asking.
         return Response(status_code=204)
-    told = _stream(request, found, who)
+    told = _stream(request, found, Viewer(who, zone_of(request)))
     return StreamingResponse(told, media_type="text/event-stream")
 
 
@@ -51,7 +62,7 @@ async def _is_ended(dashboard: Dashboard, who: Session) -> bool:
         return False  # the stream tells of it, and asks again
 
 
-async def _stream(request: Request, of: BoardCache, who: Session) -> AsyncIterator[str]:
+async def _stream(request: Request, of: BoardCache, who: Viewer) -> AsyncIterator[str]:
     yield "retry: 3000\n\n"
     seen: object = None
     while _may_see(shown_session(request, of.dashboard)):
@@ -65,11 +76,11 @@ async def _stream(request: Request, of: BoardCache, who: Session) -> AsyncIterat
     yield _event("signed-out", "")
 
 
-def _look(of: BoardCache, who: Session, seen: object) -> tuple[object, str]:
+def _look(of: BoardCache, who: Viewer, seen: object) -> tuple[object, str]:
     """The current board or trouble, and an event if it differs from ``seen``; no board
     if the session was ended."""
     try:
-        if of.dashboard.is_ended(who):
+        if of.dashboard.is_ended(who.session):
             return None, ""
         board = of.board()
     except LedgerUnreachableError as error:
@@ -81,9 +92,10 @@ def _look(of: BoardCache, who: Session, seen: object) -> tuple[object, str]:
     return board, _event("board", render("board.html", **shown(board, who)))
 
 
-def shown(board: Board, who: Session) -> dict[str, object]:
+def shown(board: Board, who: Viewer) -> dict[str, object]:
     """The variables of the template ``board.html``."""
-    return {"board": board, "session": who, "operates": who.operates}
+    session = {"session": who.session, "operates": who.session.operates}
+    return {**shown_in(board, who.zone, datetime.now(UTC)), **session}
 
 
 async def _rest(request: Request, dashboard: Dashboard) -> bool:
