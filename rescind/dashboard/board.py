@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
 from providers.registry import BROKEN
 from rescind.dashboard.advice import advice, headline
@@ -127,7 +128,7 @@ class Board:
         return not any(found) and not self.accounts_fault and not self.broken
 
 
-def shown_in(board: Board, zone: tzinfo, now: datetime) -> dict[str, object]:
+def shown_in(board: Board, zone: tzinfo, now: datetime) -> dict[str, Any]:
     """The variables of the template ``board.html`` for a reader in this zone."""
     return {"board": board, "plot": board.plot_in(zone, now), "zone": zone}
 
