@@ -41,7 +41,7 @@ def _lists(rows: int) -> dict[str, tuple[Wanted, Sort]]:
         "newest": (Wanted(), Sort.NEWEST),
         "failed": (Wanted(["failed"]), Sort.NEWEST),
         "failed, ended latest first": (Wanted(["failed"]), Sort.ENDED),
-        "rejected at akinon, oldest": (Wanted(["rejected"], "akinon"), Sort.OLDEST),
+        "rejected at ithink, oldest": (Wanted(["rejected"], "ithink"), Sort.OLDEST),
         "cancelled at ithink, ended in 7 days": (last_week, Sort.ENDED),
         "accepted in one hour, half a month ago": (one_hour, Sort.NEWEST),
         "a group": (Wanted(group="night-3"), Sort.NEWEST),
@@ -66,7 +66,7 @@ def _parts(engine: Engine, order: str) -> dict[str, str]:
         "4 digits of an order": order[-4:],
         "8 of 32 hexadecimal characters": words[7:15],
         "metadata": "S-4711",
-        "what most have": "S-1",
+        "one in nine has it, none of the newest": "S-1",
         "nothing has it, of common parts": "7919s-1",
         "nothing has it, of rare parts": "zzq-xyz",
     }
