@@ -19,6 +19,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.operations.actions import UnknownError
 from rescind.operations.withdrawal import withdraw
+from rescind.provider.outcomes import Reason
 
 EVERY_SECONDS = 1.0
 AT_ONCE = 2
@@ -55,6 +56,9 @@ class Withdrawals:
     def offences(self, rows: Iterable[LedgerRow]) -> Iterator[Offence]:
         """Rows that are withdrawn although no producer was told so, and the reverse."""
         for row in rows:
+            if row["reason"] == Reason.NOT_WANTED:
+                # No producer asked for that.
+                continue
             told = row["id"] in self.withdrawn
             known = told or row["id"] not in self._unknown
             if known and told != (row["state"] == State.WITHDRAWN):

@@ -6,10 +6,21 @@ from sqlalchemy import Engine
 
 from simulate.memory_ledger import raw
 
-IS_OPEN = "SELECT 1 FROM cancellation WHERE finished_at IS NULL LIMIT 1"
+# What its predecessors keep waits for their ends, or for one that failed.
+IS_OPEN = (
+    "SELECT 1 FROM cancellation WHERE finished_at IS NULL"
+    " AND (state = 'scheduled' AND waits_for > 0) IS NOT TRUE LIMIT 1"
+)
 IS_DUE = "SELECT 1 FROM cancellation WHERE due_at <= ? LIMIT 1"
 WILL_BE_DUE = (
-    "SELECT min(due_at) FROM cancellation WHERE due_at > ?",
+    (
+        "SELECT min(due_at) FROM cancellation WHERE due_at > ?"
+        " AND (state = 'scheduled' AND waits_for > 0) IS NOT TRUE"
+    ),
+    (
+        "SELECT min(cancel_before) FROM cancellation WHERE cancel_before > ?"
+        " AND state = 'scheduled' AND waits_for > 0"
+    ),
     "SELECT min(paused_until) FROM lane WHERE paused_until > ?",
     "SELECT min(probe_at) FROM lane WHERE probe_at > ?",
 )
@@ -23,7 +34,7 @@ class LedgerView:
             self._raw = raw(connection)
 
     def has_open(self) -> bool:
-        """Whether any cancellation has not ended."""
+        """Whether any cancellation has not ended, and waits for no others."""
         return self._look(IS_OPEN) is not None
 
     def next_due(self, now: float) -> float | None:

@@ -9,7 +9,9 @@ from typing import Any
 
 from simulate.hub import Hub
 from simulate.message_queue import Broker
-from simulate.scenario import Message, Scenario
+from simulate.messages import Message
+from simulate.planned_entries import complete
+from simulate.scenario import Scenario
 
 BEGAN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 """The simulated time at which every world begins."""
@@ -46,7 +48,8 @@ class Producers:
     def _send(self, message: Message) -> None:
         self.left -= 1
         self._note(f"a producer sends {_named(message)}")
-        self._broker.send([_with_moments(entry) for entry in message.entries])
+        entries = complete(message.entries)
+        self._broker.send([_with_moments(entry) for entry in entries])
 
 
 def _named(message: Message) -> str:

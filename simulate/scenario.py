@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from simulate.messages import Message
 from simulate.network import Delays
+from simulate.planned_entries import with_plans
 
 SPAN = 40.0
 """Seconds from the first submission to the last, and from the first trouble to the
@@ -48,15 +50,6 @@ POINTS = (
 INSIDE = ("committing", "committed")
 """The points around a commit at which a machine may die. The transaction may also fail
 there, or only its acknowledgement may be lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Entries that a producer sends ``at`` a time, and perhaps ``again`` at another."""
-
-    at: float
-    entries: tuple[Mapping[str, Any], ...]
-    again: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +102,7 @@ class Scenario:
 def scenario(seed: int) -> Scenario:
     """The scenario of a seed: always the same one."""
     random = Random(seed)  # noqa: S311  (a world, not a secret)
-    messages = tuple(_messages(random))
+    messages = with_plans(seed, list(_messages(random)))
     return Scenario(
         seed=seed,
         messages=messages,

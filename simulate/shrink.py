@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from simulate.scenario import Message, Scenario
+from simulate.messages import Message
+from simulate.scenario import Scenario
 
 T = TypeVar("T")
 Fails = Callable[[Scenario], bool]

@@ -30,6 +30,7 @@ class SimulatedWithdrawals(Withdrawals):
 
 def path_of(entry: Mapping[str, Any], now: datetime) -> tuple[str, str, str]:
     """The provider, account and key of an entry."""
-    lasting = {k: v for k, v in entry.items() if not k.endswith("_before")}
+    others = ("ref", "after", "only_if", "not_before", "cancel_before")
+    lasting = {k: v for k, v in entry.items() if k not in others}
     checked = check(lasting, accounts(), now)
     return checked.provider.name, checked.account, checked.key

@@ -22,7 +22,8 @@ from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Grant, Permit
 from rescind.engine.stall_watchdog import StallWatch
 from rescind.engine.sweeper import Due
-from rescind.intake.submissions import lanes_to_notify, take_in
+from rescind.intake.receipts import lanes_to_notify
+from rescind.intake.submissions import take_in
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import LedgerUnreachableError

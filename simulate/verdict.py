@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from rescind.ledger.storage.tables import TRANSITION
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
 from simulate.network import Network
+from simulate.plan_verdict import Plans
 from simulate.scenario import Scenario
 from simulate.simulated_withdrawals import path_of
 
@@ -41,7 +43,11 @@ def verdict(
         if order.events
     ]
     wishes = set(_wishes(plan, at))
-    return judge(wishes, rows, records, reopened, at), rows, records
+    judged, plans = judge(wishes, rows, records, reopened, at), Plans(plan, rows, at)
+    waiting = {(row["provider"], row["order"]) for row in rows if plans.waits(row)}
+    left = [o for o in judged.unfinished if (o.provider, o.order) not in waiting]
+    kinds = {**judged.kinds, "plan": tuple(plans.offences(records))}
+    return replace(judged, kinds=kinds, unfinished=left), rows, records
 
 
 def given_up(rows: Records, records: Records) -> Iterator[Offence]:

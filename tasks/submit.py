@@ -16,8 +16,9 @@ from structlog.contextvars import bound_contextvars
 from rescind.config.actors import celery_actor
 from rescind.config.times import utc_now
 from rescind.engine.engine import Engine, EngineStoppedError
+from rescind.intake.receipts import Receipt, Taken, lanes_to_notify
 from rescind.intake.repeats import remark
-from rescind.intake.submissions import MOST, Receipt, Taken, lanes_to_notify, take_in
+from rescind.intake.submissions import MOST, take_in
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.seal import SealError

@@ -12,7 +12,8 @@ from providers.registry import PROVIDERS
 from rescind.config.accounts import Accounts, LaneConfig
 from rescind.intake.files.file_reading import parse
 from rescind.intake.files.file_rows import Row
-from rescind.intake.submissions import MOST, Receipt, take_in
+from rescind.intake.receipts import Receipt
+from rescind.intake.submissions import MOST, take_in
 from rescind.intake.validation import Checked, check
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.storage.transactions import open_ledger

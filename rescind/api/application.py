@@ -21,6 +21,7 @@ from rescind.api import (
     event_routes,
     health,
     lane_routes,
+    plan_decision_routes,
     problem_pages,
     response_models,
     submission_routes,
@@ -38,7 +39,8 @@ from rescind.api.problem_details import add_handlers, ledger_unreachable
 from rescind.api.request_context import RequestContext
 from rescind.config.access_tokens import ENTRY_RATE, rate_of
 from rescind.dashboard.routes import router as dashboard
-from rescind.intake.submissions import Taken, take_in
+from rescind.intake.receipts import Taken
+from rescind.intake.submissions import take_in
 from rescind.ledger.changes.submission_actions import SubmissionActions
 
 THREADS = 12
@@ -71,6 +73,7 @@ def create_app(context: ApiContext) -> FastAPI:
     for module in (
         submission_routes,
         cancellation_routes,
+        plan_decision_routes,
         withdrawal_routes,
         cancellation_lists,
         lane_routes,

@@ -19,6 +19,7 @@ from rescind.api.response_models import Record, RecordWithHistory
 from rescind.config.access_tokens import Token
 from rescind.config.times import parse_time
 from rescind.intake.validation import LONGEST_TEXT
+from rescind.ledger.reading.predecessors import as_after, predecessors_of
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
@@ -71,7 +72,8 @@ def _show(request: Request, name: str, caller: Token) -> Response:
         except UnknownError:
             raise not_found("cancellation") from None
         steps = history(connection, row.id)
-    return JSON({**record_of(row, caller), "history": steps})
+        after = as_after(predecessors_of(connection, [row.id]).get(row.id, []))
+    return JSON({**record_of(row, caller), "after": after, "history": steps})
 
 
 def record_of(row: Any, caller: Token) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from rescind.api.fair_queue import FairQueue, Part
-from rescind.intake.submissions import Taken
+from rescind.intake.receipts import Taken
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 log = structlog.get_logger("rescind.api")

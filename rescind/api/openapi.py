@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from providers.registry import PROVIDERS
+from rescind.api.openapi_fields import COMMON, Schema, nullable, timed
 from rescind.api.openapi_headers import add_headers
 from rescind.api.openapi_webhooks import webhooks
 from rescind.api.problem_details import MEDIA_TYPE
 from rescind.intake.submissions import MOST
-from rescind.intake.validation import FIELDS, LONGEST_TEXT
+from rescind.intake.validation import FIELDS
 from rescind.provider.interface import Provider
 
-Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = (
     f"Cancels orders at {', '.join(one.name for one in PROVIDERS)}, durably. A"
@@ -43,41 +43,6 @@ def product_version() -> str:
 # --- a cancellation -----------------------------------------------------------------
 
 
-def _nullable(schema: Schema, says: str) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}], "description": says}
-
-
-def _text(says: str) -> Schema:
-    limits = {"minLength": 1, "maxLength": LONGEST_TEXT}
-    return _nullable({"type": "string", **limits}, f"{says} Printable characters.")
-
-
-def _time(says: str) -> Schema:
-    form = "ISO 8601 with an offset from UTC, or such as `+15m`."
-    return _nullable({"type": "string", "examples": ["+1h"]}, f"{says} {form}")
-
-
-COMMON: dict[str, Schema] = {
-    "account": _nullable(
-        {"type": "string", "pattern": r"^[A-Za-z0-9_.\-]{1,64}$"},
-        "One of the provider's accounts in the accounts file; `default` unless given.",
-    ),
-    "key": _text("Identifies a cancellation that is sent again: the order, if null."),
-    "not_before": _time("The provider is not called earlier."),
-    "cancel_before": _time("The deadline: it expires if it was not sent by then."),
-    "group": _text("A name that several cancellations share."),
-    "metadata": _nullable(
-        {"type": "object"}, "Kept with it and given back; 16,384 bytes at most."
-    ),
-    "callback_url": _nullable(
-        {"type": "string", "maxLength": 2000}, "Gets a webhook with the outcome."
-    ),
-    "callback_task": _text("Refused by HTTP: only for producers on the broker."),
-    "callback_queue": _text("Refused by HTTP, as callback_task is."),
-}
-"""All fields but ``provider``, ``order`` and ``params``, which providers define."""
-
-
 def _params(provider: Provider[Any]) -> tuple[Schema, dict[str, Schema]]:
     """The schema of a provider's params, and those that it refers to, by name."""
     own = f"{provider.name.capitalize()}Params"
@@ -96,7 +61,7 @@ def _entry(provider: Provider[Any]) -> Schema:
             "pattern": f"^(?:{provider.order_pattern.pattern})$",
             "description": provider.order_form,
         },
-        "params": params if "required" in params else _nullable(params, "None."),
+        "params": params if "required" in params else nullable(params, "None."),
     }
     required = ["provider", "order", *(["params"] if "required" in params else [])]
     return {
@@ -176,7 +141,7 @@ RETRY: Schema = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "properties": {"cancel_before": _time("A new deadline.")},
+                    "properties": {"cancel_before": timed("A new deadline.")},
                     "additionalProperties": False,
                 },
                 "examples": {"deadline": {"value": {"cancel_before": "+1h"}}},

@@ -142,6 +142,18 @@ class Record(Document):
     by: Actor
 
 
+class Predecessor(Document):
+    """A cancellation that another one waits for, as it is now."""
+
+    id: str
+    only_if: Annotated[
+        list[str], Field(description="The ends for which the other one is sent.")
+    ]
+    state: Annotated[State | None, Field(description="Null if it was deleted.")]
+    reason: Reason | None
+    met: Annotated[bool, Field(description="Whether it has ended in such a way.")]
+
+
 class Step(Document):
     """One change of state, with the call that caused it."""
 
@@ -160,6 +172,7 @@ class Step(Document):
 
 
 class RecordWithHistory(Record):
+    after: Annotated[list[Predecessor], Field(description="What it waits for.")]
     history: Annotated[list[Step], Field(description="Oldest first.")]
 
 

@@ -21,7 +21,9 @@ from rescind.api.response_models import Receipt as OneReceipt
 from rescind.api.response_models import Receipts
 from rescind.config.access_tokens import Token
 from rescind.intake.limited_entries import limited
-from rescind.intake.submissions import MOST, Receipt, Taken
+from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.references import resolved
+from rescind.intake.submissions import MOST
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import plain_text
 from rescind.telemetry.tracing import from_headers
@@ -98,7 +100,8 @@ async def _take_in(
     context: ApiContext = request.app.state.context
     rates.count(caller.name, len(entries))
     trace = from_headers(request.headers)
-    entries_within = limited(entries, caller.limits)
+    # Before others' entries share its transaction: a ref is known in its request only.
+    entries_within = limited(resolved(entries), caller.limits)
     taken = await intake.take_in(entries_within, caller.actor, trace)
     context.notifier.notify(_new_lanes(taken))
     return taken

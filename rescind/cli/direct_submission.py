@@ -13,8 +13,10 @@ from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.errors.exit_statuses import DONE, WRONG
 from rescind.intake.files.file_rows import Row
+from rescind.intake.receipts import Receipt
+from rescind.intake.references import Refs
 from rescind.intake.repeats import remark
-from rescind.intake.submissions import MOST, Receipt, take_in
+from rescind.intake.submissions import MOST, take_in
 from rescind.ledger.changes.submission_actions import SubmissionActions
 
 
@@ -53,6 +55,7 @@ class Submission:
         self.by = command_actor()
         self.listed = SubmissionActions()
         self.result = Submitted()
+        self.refs = Refs()
 
     def run(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Submit ``rows``, 1,000 at a time; yields the last row of each chunk."""
@@ -74,7 +77,7 @@ class Submission:
 
     def _take(self, chunk: Sequence[Row]) -> None:
         readable = [row for row in chunk if row.wrong is None]
-        entries = [row.entry for row in readable]
+        entries = [self.refs.resolve(row.entry) for row in readable]
         known = (self.engine, self.accounts, self.seal)
         more = (utc_now(), self.callbacks)
         taken = take_in(*known, entries, *more, by=self.by, listed=self.listed)

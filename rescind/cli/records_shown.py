@@ -8,6 +8,7 @@ from rescind.cli import connections, output
 from rescind.errors.messages import say
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.predecessors import as_after, predecessors_of
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
 from rescind.operations.actions import found
@@ -22,11 +23,15 @@ def show_one(name: str, *, as_json: bool) -> None:
         row = found(connection, name)
         steps = history(connection, row.id)
         deliveries = deliveries_of(connection, row.id)
-    record = as_record(row)
+        before = predecessors_of(connection, [row.id]).get(row.id, [])
+    record, after = as_record(row), as_after(before)
     if as_json:
-        output.emit_json({**record, "history": steps, "deliveries": deliveries})
+        more = {"after": after, "history": steps, "deliveries": deliveries}
+        output.emit_json({**record, **more})
         return
     _describe(record)
+    for one in after:
+        output.emit(f"{'after':<17} {_predecessor(one)}")
     for one in deliveries:
         output.emit(f"{'delivery':<17} {_delivery(one)}")
     output.emit()
@@ -49,6 +54,12 @@ def _describe(record: dict[str, Any]) -> None:
         value = record[name]
         if value not in (None, {}):
             output.emit(f"{name.replace('_', ' '):<17} {_shown(value)}")
+
+
+def _predecessor(one: dict[str, Any]) -> str:
+    reason = f" ({one['reason']})" if one["reason"] else ""
+    is_now = f"{one['state']}{reason}" if one["state"] else "deleted since"
+    return f"{one['id']}, {is_now}; wanted: {', '.join(one['only_if'])}"
 
 
 def _delivery(one: dict[str, Any]) -> str:

@@ -1,4 +1,5 @@
-"""``rescind show``, ``list``, ``retry``, ``withdraw`` and ``actions``."""
+"""``rescind show``, ``list``, ``retry``, ``withdraw``, ``release``, ``skip`` and
+``actions``."""
 
 from __future__ import annotations
 
@@ -23,6 +24,10 @@ Provider = Annotated[
 Account = Annotated[
     str | None,
     typer.Option(help="Only this account's.", autocompletion=account_names),
+]
+
+Waiting = Annotated[
+    list[str], typer.Argument(metavar="ID", help="Ids, or provider/account/key.")
 ]
 
 
@@ -140,6 +145,28 @@ def withdraw(
     from rescind.cli.withdrawing import withdraw_many
 
     withdraw_many(ids, as_json=as_json)
+
+
+def release(ids: Waiting, as_json: Json = False) -> None:
+    """Send cancellations that wait for others, whatever becomes of those.
+
+    Also those that ended as not wanted, and were never sent.
+    """
+    from rescind.cli.plan_decisions import decide_many
+    from rescind.operations.plan_decisions import RELEASE
+
+    decide_many(RELEASE, ids, as_json=as_json)
+
+
+def skip(ids: Waiting, as_json: Json = False) -> None:
+    """End cancellations that wait for others: they are not wanted.
+
+    Each ends as withdrawn, and nothing is sent for it.
+    """
+    from rescind.cli.plan_decisions import decide_many
+    from rescind.operations.plan_decisions import SKIP
+
+    decide_many(SKIP, ids, as_json=as_json)
 
 
 def actions(

@@ -13,7 +13,8 @@ from rescind.cli.direct_submission import Submission, Submitted
 from rescind.cli.wait import wait, worst
 from rescind.errors import messages
 from rescind.errors.exit_statuses import DONE
-from rescind.intake.submissions import MOST, Receipt
+from rescind.intake.receipts import Receipt
+from rescind.intake.submissions import MOST
 from rescind.ledger.reading.queries import as_record, rows_of
 from rescind.ledger.storage.transactions import reading
 

@@ -57,6 +57,22 @@ def cancel(
             metavar="NAME=VALUE", help="Kept with it and returned. Repeatable."
         ),
     ] = None,
+    after: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID",
+            help="Send it only after this one has ended: an id, or"
+            " provider/account/key. Repeatable.",
+        ),
+    ] = None,
+    only_if: Annotated[
+        str | None,
+        typer.Option(
+            metavar="END,...",
+            help="With --after: the ends of those that it is sent for, such as"
+            " rejected/not_found, or any; cancelled if not given.",
+        ),
+    ] = None,
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
@@ -89,6 +105,8 @@ def cancel(
         "cancel_before": cancel_before,
         "group": values.group_name(group),
         "metadata": values.named_values(metadata or [], "--metadata"),
+        "after": after or None,
+        "only_if": only_if,
     }
     rows = [Row(n, {**entry, "order": order}) for n, order in enumerate(orders)]
     submission = Submission()
@@ -108,9 +126,9 @@ def submit(
     """Submit a file of cancellations: CSV, JSON Lines or .xlsx.
 
     A CSV file needs a header. Columns: provider, order, account, key, not_before,
-    cancel_before, group, callback_url, param.NAME and metadata.NAME, or params and
-    metadata as JSON. Only provider and order are required. A wrong row does not stop
-    the others.
+    cancel_before, group, callback_url, ref, after, only_if, param.NAME and
+    metadata.NAME, or params and metadata as JSON. Only provider and order are required.
+    A wrong row does not stop the others.
 
     Exit status: 0 done; 1 (with --wait) not all are cancelled; 2 the file or a row is
     wrong; 3 a service cannot be reached; 4 the wait timed out.

@@ -34,6 +34,10 @@ ANYWHERE: Mapping[Reason, str] = {
         " provider can be reached again. If it is urgent, cancel the order by hand in"
         " %(panel)s."
     ),
+    _R.NOT_WANTED: N_(
+        "Nothing was sent: it was to be sent only if others ended in a certain way. Its"
+        " history says which one did not. If it must be sent all the same, release it."
+    ),
     _R.DEADLINE_PASSED: N_(
         "Its deadline passed before a cancel took effect. If the order must still be"
         " cancelled, retry with a new deadline."

@@ -8,8 +8,8 @@ failed ones everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from providers.registry import BROKEN
@@ -20,6 +20,7 @@ from rescind.ledger.reading.backlogs import Backlog
 from rescind.ledger.reading.counter_totals import flow
 from rescind.ledger.reading.failures import COUNTED, Failures, failures
 from rescind.ledger.reading.gauges import Run, deliveries, latest_runs
+from rescind.ledger.reading.predecessors import waiting_for_failed
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
@@ -91,6 +92,9 @@ class Board:
     runs: Sequence[Run]
     """The latest run of each schedule, if it is held or failed."""
     accounts_fault: str | None
+    waiting: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Cancellations that failed, and those that wait for each until a person decides;
+    by their ids."""
     broken: Sequence[BrokenProvider] = ()
     """Providers of installed packages that cannot be used."""
     counted: int = COUNTED
@@ -126,6 +130,7 @@ def read_board(dashboard: Dashboard) -> Board:
         failed = failures(connection)
         counts = flow(connection, now - DAY, now)
         told, runs = deliveries(connection), latest_runs(connection)
+        waiting = waiting_for_failed(connection, COUNTED)
     return Board(
         lanes=[_row(one, _failed_on(one, failed), now) for one in seen],
         plot=plot_of(counts, now),
@@ -133,6 +138,7 @@ def read_board(dashboard: Dashboard) -> Board:
         undelivered=sum(n for (_, state), n in told.items() if state == "given_up"),
         runs=[run for run in runs if run.state in ("held", "failed")],
         accounts_fault=accounts.fault,
+        waiting=waiting,
         broken=tuple(BROKEN.values()),
     )
 

@@ -13,6 +13,7 @@ from functools import cache
 
 from rescind.dashboard.entry_sentences import INTAKE, PARAMS
 from rescind.dashboard.ledger_sentences import FILES, LEDGER
+from rescind.dashboard.plan_sentences import PLANS
 from rescind.dashboard.translation import LANGUAGES, gettext, language
 
 LONGEST = 2_000
@@ -63,7 +64,7 @@ def _joined(sentence: str) -> str | None:
 @cache
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     """Each text with its pattern, the one with most words of its own first."""
-    texts = [one for one in (*INTAKE, *PARAMS, *FILES, *LEDGER) if "%(" in one]
+    texts = [one for one in (*INTAKE, *PARAMS, *FILES, *LEDGER, *PLANS) if "%(" in one]
     texts.sort(key=lambda one: -len(PLACEHOLDER.sub("", one)))
     return [(one, _pattern(one)) for one in texts]
 

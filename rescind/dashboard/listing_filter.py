@@ -27,11 +27,11 @@ from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.intake.values import provider_in_any_case
 from rescind.ledger.access_limits import EVERYTHING, Limits
+from rescind.ledger.conditions import ENDS
 from rescind.ledger.states import State
 from rescind.operations.known_providers import check_known
 from rescind.provider.outcomes import InvalidRequestError, Reason
 from rescind.provider.text import storable
-from rescind.telemetry.collector import ENDS
 
 NAMES = (
     *("provider", "account", "group", "reason", "by", "since", "until"),

@@ -21,13 +21,16 @@ from rescind.dashboard.page_guard import (
     RefusedError,
     TheDashboard,
 )
+from rescind.dashboard.plan_story import waited_for
 from rescind.dashboard.rendering import page
 from rescind.dashboard.story import story
 from rescind.dashboard.translation import N_, _
 from rescind.ledger.access_limits import Limits
+from rescind.ledger.changes.successors import is_waiting
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.limited import sees
-from rescind.ledger.reading.queries import as_record, find, history
+from rescind.ledger.reading.predecessors import predecessors_of
+from rescind.ledger.reading.queries import as_record, find, history, rows_of
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
@@ -60,10 +63,15 @@ def one(
             )
         steps = history(connection, row.id)
         deliveries = deliveries_of(connection, row.id)
+        before = predecessors_of(connection, [row.id]).get(row.id, [])
+        rows = rows_of(connection, [each.id for each in before])
+    seen = {each.id: each for each in rows if sees(who.limits, each)}
     return page(
         request,
         "one.html",
         **_content(row, steps, who.limits),
+        waited_for=waited_for(before, seen),
+        it_waits=is_waiting(row),
         waits=_why_it_waits(dashboard, row),
         able=actions_on(row, dashboard, dashboard.now()),
         deliveries=deliveries,

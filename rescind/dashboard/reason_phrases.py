@@ -38,6 +38,7 @@ PHRASES: Mapping[State, Mapping[Reason, str]] = {
     },
     State.WITHDRAWN: {
         Reason.REQUESTED: N_("taken back before it was sent"),
+        Reason.NOT_WANTED: N_("what it waited for did not end as it needs"),
     },
 }
 _BY_STATE = {

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from rescind.dashboard import plan_story
 from rescind.dashboard.formatting import plain, span
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.translation import _, ngettext
+from rescind.ledger.changes.rounds import REOPENED
 from rescind.ledger.states import FINAL
 
 Step = Mapping[str, Any]
@@ -79,6 +81,8 @@ def _text(step: Step) -> str:
     told = _TOLD.get((step["from"], step["to"]))
     if told is not None:
         return told(step)
+    if step["evidence"] == REOPENED:
+        return _("A new round began: what it waited for was retried.")
     if step["from"] in FINAL:
         return _("A new round began: it is tried again.")
     return _("It is %(state)s now.", state=plain(step["to"]))
@@ -168,7 +172,7 @@ def _submitted(step: Step) -> str:
     if step["to"] == "expired":
         return _("Submitted after its deadline: it was not sent.")
     if step["to"] == "scheduled":
-        return _("Submitted. It waits for its start time.")
+        return _("Submitted. It is to be sent later.")
     return _("Submitted.")
 
 
@@ -185,7 +189,7 @@ _TOLD: Mapping[tuple[str | None, str], Told] = {
         (None, state): _submitted
         for state in ("scheduled", "queued", "rejected", "expired")
     },
-    ("scheduled", "queued"): lambda _s: _("Its start time came: it waits to be sent."),
+    ("scheduled", "queued"): plan_story.let_go,
     ("scheduled", "expired"): lambda _s: _("Its deadline passed before it was sent."),
     ("queued", "sending"): lambda _s: _("A worker is sending it."),
     ("queued", "expired"): lambda _s: _("Its deadline passed before it was sent."),
@@ -236,6 +240,6 @@ _TOLD: Mapping[tuple[str | None, str], Told] = {
         "A new round began: the provider is asked for the order's status first."
     ),
     ("queued", "withdrawn"): lambda _s: _("Withdrawn before it was sent."),
-    ("scheduled", "withdrawn"): lambda _s: _("Withdrawn before it was sent."),
+    ("scheduled", "withdrawn"): plan_story.withdrawn,
 }
 """The sentence of each change of state."""

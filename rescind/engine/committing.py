@@ -89,6 +89,9 @@ class Committer:
         self._guard.hold_back(shares)
         for share in shares:
             self._settling.settle(share, done, claimed_at)
+        for lane in done.recorded.released:
+            # They waited for what has just ended.
+            self._registry.has_due(lane, "cancel")
         if done.recorded.to_deliver:
             self._deliveries_due()
 

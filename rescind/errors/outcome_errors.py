@@ -122,5 +122,15 @@ OUTCOMES = Group(
             "Nothing. If the order must be cancelled after all: `rescind retry ID`."
             " Submitting it again with the same key changes nothing.",
         ),
+        Problem(
+            "withdrawn-not-wanted",
+            "withdrawn, not_wanted",
+            "It was to be sent only after others (`after`), and only if they ended in"
+            " the way that `only_if` names. One of them ended otherwise, or an operator"
+            " skipped it. The provider has received no cancel of it.",
+            "Its history (`rescind show ID`) names the one that ended otherwise. If"
+            " that one is retried and then ends as wanted, this one is sent. To send it"
+            " all the same: `rescind release ID`. See [plans.md](plans.md).",
+        ),
     ),
 )

@@ -151,6 +151,26 @@ USING = Group(
             " After a fault in the accounts file no `resume` is needed.",
         ),
         Problem(
+            "not-waiting",
+            "This cancellation does not wait for others",
+            "`release` and `skip` decide for a cancellation that waits for others, and"
+            " `release` also for one that they did not want. This one does neither, or"
+            " it cannot be sent again now. Nothing was changed.",
+            "`rescind show ID` shows its state. To send one again that has ended:"
+            " `rescind retry ID`. To take back what was not sent: `rescind withdraw"
+            " ID`.",
+        ),
+        Problem(
+            "waits-for-failed",
+            "Cancellations wait for others that have failed",
+            "A cancellation that has failed neither releases nor skips what waits for"
+            " it: nobody knows what became of its order. What waits for it is not sent"
+            " until a person decides. Deadlines still pass.",
+            "Look at the failed one (`rescind show ID`) and retry it, or decide for"
+            " what waits: `rescind release ID` sends it, `rescind skip ID` ends it. See"
+            " [plans.md](plans.md).",
+        ),
+        Problem(
             "lane-stalled",
             "A lane stands still",
             "Orders of this lane are due, the lane is neither held nor paused, and no"

@@ -12,7 +12,7 @@ from rescind.config.callbacks import NO_CALLBACKS, Callbacks, Wanted
 from rescind.intake.limited_entries import opened
 from rescind.intake.validation import FIELDS, Checked, check
 from rescind.ledger.access_limits import EVERYTHING, Limits
-from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
+from rescind.ledger.changes.new_cancellation import NewCancellation, beginning, waiting
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.progress import Progress
@@ -63,6 +63,8 @@ def _valid(
         callback_queue=checked.callback.queue,
         not_before=checked.not_before,
         cancel_before=checked.cancel_before,
+        after=checked.after,
+        only_if=checked.only_if,
         # An older version stored no keys of limited tokens.
         former_key=checked.former_key if within.unlimited else None,
         within=within,
@@ -71,7 +73,7 @@ def _valid(
 
 def _beginning(checked: Checked, now: datetime) -> Progress:
     if checked.cancel_before is None or checked.cancel_before > now:
-        return beginning(checked.not_before, now)
+        return waiting() if checked.after else beginning(checked.not_before, now)
     # The entry is valid, but may have waited too long in the queue.
     until = checked.cancellable_until
     if until is not None and until <= now:

@@ -12,8 +12,10 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.intake.entry_records import as_new
+from rescind.intake.receipts import Taken
+from rescind.intake.references import resolved
 from rescind.intake.spellings import under_former_keys
-from rescind.intake.submissions import MOST, Path, Taken, settled
+from rescind.intake.submissions import MOST, Path, settled
 from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
@@ -54,7 +56,8 @@ def preview(
     The ids of new entries have no meaning. May raise ``LedgerUnreachableError`` and
     ``SealError``.
     """
-    written = [as_new(one, accounts, seal, now, callbacks, by="") for one in entries]
+    known = (accounts, seal, now, callbacks)
+    written = [as_new(one, *known, by="") for one in resolved(entries)]
     new = under_former_keys(engine, written)
     there = _there(engine, new)
     taken = []

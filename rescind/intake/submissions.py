@@ -7,18 +7,20 @@ fault, under a key of its own, so that the corrected entry is not a duplicate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from itertools import repeat
 from typing import Any
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Connection, Engine, Row
 
-from rescind.config.accounts import Accounts, Lane
+from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.intake.entry_records import as_new, expired, invalid, is_refused
 from rescind.intake.key_conflicts import conflict_of
+from rescind.intake.predecessors import insert_dependents
+from rescind.intake.receipts import Receipt, Taken, refused
+from rescind.intake.references import resolved
 from rescind.intake.repeats import differences
 from rescind.intake.spellings import under_former_keys
 from rescind.ledger.changes.insertion import insert_or_find
@@ -29,7 +31,6 @@ from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
-from rescind.provider.text import storable
 
 Path = tuple[str, str, str]
 """Provider, account and key."""
@@ -38,50 +39,9 @@ MOST = 1000
 """The most entries in one message."""
 
 
-class Receipt(StrEnum):
-    ACCEPTED = "accepted"
-    """New, and in the ledger."""
-    DUPLICATE = "duplicate"
-    """In the ledger already; nothing was changed, even if some fields differ."""
-    REFUSED = "refused"
-    """Stored as ``rejected``, with its fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The result of one entry."""
-
-    receipt: Receipt
-    id: str
-    """Empty if the entry is not kept."""
-    lane: Lane | None = None
-    wrong: str | None = None
-    code: RefusalCode | None = None
-    """``wrong`` for programs."""
-    param: str | None = None
-    """A JSON pointer to the fault, within the entry."""
-    state: str | None = None
-    """The state of a duplicate in the ledger."""
-    differs: tuple[str, ...] = ()
-    """The fields in which a duplicate differs from the ledger."""
-    with_engine: bool = False
-    """Whether this process's engine inserted it, and so need not be notified."""
-    conflicts: bool = False
-    """Whether it was refused because its key stands for something else."""
-
-
 Insert = Callable[[Sequence[NewCancellation]], frozenset[str]]
 """Inserts new cancellations, no two with the same key, and returns the ids of those
 whose keys were new. In a worker, this is ``Engine.submit``."""
-
-
-def lanes_to_notify(taken: Iterable[Taken]) -> set[Lane]:
-    """The lanes with new work that the engine does not know of."""
-    return {
-        one.lane
-        for one in taken
-        if one.lane and one.receipt is Receipt.ACCEPTED and not one.with_engine
-    }
 
 
 def take_in(
@@ -113,7 +73,7 @@ def take_in(
     actors = repeat(by, len(entries)) if isinstance(by, str) else by
     new = [
         as_new(entry, accounts, seal, now, callbacks, by=actor)
-        for entry, actor in zip(entries, actors, strict=True)
+        for entry, actor in zip(resolved(entries), actors, strict=True)
     ]
     if late is not None:
         new = [one if is_refused(one) else expired(one, late, now) for one in new]
@@ -132,12 +92,13 @@ def take_in(
 
 
 def _good(new: Sequence[NewCancellation]) -> list[NewCancellation]:
-    """The entries that are not refused; of several with the same key, the first."""
+    """The entries that are not refused and wait for no others; of several with the same
+    key, the first."""
     first: dict[Path, NewCancellation] = {}
     for one in new:
         if not is_refused(one):
             first.setdefault(one.path, one)
-    return list(first.values())
+    return [one for one in first.values() if not one.depends]
 
 
 def _accepted(one: NewCancellation) -> Taken:
@@ -156,22 +117,53 @@ def _keep(
     if not new:
         return []
     with writing(engine, queue="intake") as connection:
-        inserted, rows = insert_or_find(connection, new, now)
-        taken = [settled(one, inserted, rows.get(one.path), seal) for one in new]
-        refused = [
-            _conflict_row(one, t, now, callbacks)
-            for one, t in zip(new, taken, strict=True)
-        ]
-        conflicts = [one for one in refused if one is not None]
-        more, kept = insert_or_find(connection, conflicts, now)
+        plain = [one for one in new if not one.depends]
+        inserted, rows = insert_or_find(connection, plain, now)
+        taken = {o.id: settled(o, inserted, rows.get(o.path), seal) for o in plain}
+        if len(plain) < len(new):
+            taken |= _dependents(connection, new, taken, seal, now)
+        wrong = {o.id: _refused_row(o, taken[o.id], now, callbacks) for o in new}
+        kept = [one for one in wrong.values() if one is not None]
+        more, there = insert_or_find(connection, kept, now)
         if listed is not None:
-            stored = inserted | more
-            listed.count(connection, (o for o in (*new, *conflicts) if o.id in stored))
-        register_lanes(connection, (t.lane for t in taken if t.lane is not None))
-    return [
-        t if one is None else replace(t, id=_id(one, kept))
-        for t, one in zip(taken, refused, strict=True)
-    ]
+            stored = inserted | more | _accepted_ids(taken)
+            listed.count(connection, (o for o in (*new, *kept) if o.id in stored))
+        lanes = (t.lane for t in taken.values() if t.lane is not None)
+        register_lanes(connection, lanes)
+    return [_with_row(taken[one.id], wrong[one.id], there) for one in new]
+
+
+def _accepted_ids(taken: Mapping[str, Taken]) -> set[str]:
+    return {one for one, t in taken.items() if t.receipt is Receipt.ACCEPTED}
+
+
+def _dependents(
+    connection: Connection,
+    new: Sequence[NewCancellation],
+    taken: Mapping[str, Taken],
+    seal: Seal,
+    now: datetime,
+) -> dict[str, Taken]:
+    """Insert those that wait for others; the result of each, by its id."""
+    some = [one for one in new if one.depends]
+    without = {
+        one.path
+        for one in new
+        if not one.depends and taken[one.id].receipt is Receipt.REFUSED
+    }
+    done = insert_dependents(connection, some, without, now)
+    return {
+        one.id: refused(done.refused[one.id], one.id)
+        if one.id in done.refused
+        else settled(one, done.inserted, done.rows.get(one.path), seal)
+        for one in some
+    }
+
+
+def _with_row(
+    taken: Taken, row: NewCancellation | None, there: Mapping[Path, Row[Any]]
+) -> Taken:
+    return taken if row is None else replace(taken, id=_id(row, there))
 
 
 def _traced(
@@ -216,17 +208,10 @@ def settled(
     return replace(refused(conflict, one.id), conflicts=True)
 
 
-def refused(error: InvalidRequestError | None, its_id: str) -> Taken:
-    if error is None:
-        return Taken(Receipt.REFUSED, its_id)
-    wrong = storable(str(error))
-    return Taken(Receipt.REFUSED, its_id, None, wrong, error.code, error.param)
-
-
-def _conflict_row(
+def _refused_row(
     one: NewCancellation, taken: Taken, now: datetime, callbacks: Callbacks
 ) -> NewCancellation | None:
-    """The ``rejected`` row of an entry whose key is in use for something else."""
+    """The ``rejected`` row of an entry that is refused for what the ledger holds."""
     if taken.receipt is not Receipt.REFUSED or is_refused(one):
         return None
     entry = {
@@ -239,5 +224,6 @@ def _conflict_row(
     }
     wanted = Wanted(one.callback_url, one.callback_task, one.callback_queue)
     asked = wanted if callbacks.of_refused else NONE_WANTED
-    error = InvalidRequestError(taken.wrong or "", RefusalCode.KEY_CONFLICT, "/key")
+    code, param = taken.code or RefusalCode.INVALID_VALUE, taken.param or ""
+    error = InvalidRequestError(taken.wrong or "", code, param)
     return invalid(entry, error, now, asked, by=one.by)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +11,10 @@ from typing import Any
 from providers.registry import provider_named
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
+from rescind.intake.entry_objects import object_of
 from rescind.intake.entry_times import check_window, times_of
 from rescind.intake.limited_entries import check_lane, outside
+from rescind.intake.references import Reference, after_of, check_ref, only_if_of
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.provider.deadlines import earlier, provider_deadline
 from rescind.provider.guarded import asked, refused
@@ -35,13 +36,13 @@ FIELDS = (
     "callback_url",
     "callback_task",
     "callback_queue",
+    "ref",
+    "after",
+    "only_if",
 )
 _KNOWN = frozenset(FIELDS)
 ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 LONGEST_TEXT = 200
-LARGEST_OBJECT = 16_384
-"""The most bytes of ``params`` or ``metadata`` as JSON."""
-DEEPEST_OBJECT = 32
 RESERVED = ("refused:", "token:")
 """Prefixes of keys that Rescind makes: of refused entries, and of a limited token."""
 MOST_NAMED = 10
@@ -71,6 +72,8 @@ class Checked:
     """The producer's deadline or the provider's, whichever is earlier."""
     cancellable_until: datetime | None = None
     """The provider's own deadline."""
+    after: tuple[Reference, ...] = ()
+    only_if: str = ""
 
 
 def check(
@@ -102,6 +105,7 @@ def check(
     until = provider_deadline(provider, order, open_params)
     check_window(not_before, until)
     key, group = _text(entry, "key"), _text(entry, "group")
+    check_ref(entry)
     if not within.allows(provider.name, account, group):
         raise outside("group", "/group")
     return Checked(
@@ -112,12 +116,14 @@ def check(
         former_key=None if key else keys[1],
         params=open_params,
         personal=personal,
-        metadata=_object(entry, "metadata"),
+        metadata=object_of(entry, "metadata"),
         group=group,
         callback=callbacks.wanted(entry),
         not_before=not_before,
         cancel_before=earlier(cancel_before, until),
         cancellable_until=until,
+        after=after_of(entry),
+        only_if=only_if_of(entry),
     )
 
 
@@ -146,7 +152,7 @@ def _of_provider(
     now and as older versions made it."""
     written = provider.check_order(entry["order"])
     order = provider.canonical_order(written)
-    checked = provider.check_params(_object(entry, "params"))
+    checked = provider.check_params(object_of(entry, "params"))
     params = provider.canonical_params(checked)
     keys = provider.default_key(order, params), provider.default_key(written, checked)
     return order, params, keys
@@ -206,43 +212,3 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
         says = "key must not begin with refused: or token:, which are reserved"
         raise InvalidRequestError(says, RefusalCode.RESERVED_KEY, "/key")
     return text
-
-
-def _object(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
-    value = entry.get(name)
-    if value is None:
-        return {}
-    where = f"/{name}"
-    if not isinstance(value, dict):
-        says = f"{name} must be an object with named values"
-        raise InvalidRequestError(says, param=where)
-    if _deeper(value, DEEPEST_OBJECT):
-        # Every worker must be able to read it, also deep in a call stack.
-        says = f"{name} must not be nested more than {DEEPEST_OBJECT} deep"
-        raise InvalidRequestError(says, RefusalCode.TOO_LARGE, where)
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        says = f"{name} must be plain JSON"
-        raise InvalidRequestError(says, param=where) from None
-    if len(text.encode("utf-8", "replace")) > LARGEST_OBJECT:
-        says = f"{name} must be at most {LARGEST_OBJECT} bytes"
-        raise InvalidRequestError(says, RefusalCode.TOO_LARGE, where)
-    if storable(text) != text or "\\u0000" in text:
-        says = f"{name} holds a character that cannot be kept"
-        raise InvalidRequestError(says, param=where)
-    return value
-
-
-def _deeper(value: object, levels: int) -> bool:
-    """Whether objects or lists are nested in ``value`` more than ``levels`` deep."""
-    layer = [value]
-    for _ in range(levels + 1):
-        inner: list[object] = []
-        for one in layer:
-            if isinstance(one, dict):
-                inner += one.values()
-            elif isinstance(one, list):
-                inner += one
-        layer = inner
-    return bool(layer)

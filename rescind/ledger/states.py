@@ -27,9 +27,9 @@ UNSENT = frozenset({S.SCHEDULED, S.QUEUED})
 """The states in which it waits to be sent, and no call for it is under way."""
 
 EDGES: dict[tuple[State, State], str] = {
-    (S.SCHEDULED, S.QUEUED): "not_before has come",
+    (S.SCHEDULED, S.QUEUED): "its time has come, or its predecessors have ended",
     (S.SCHEDULED, S.EXPIRED): "cancel_before came first",
-    (S.SCHEDULED, S.WITHDRAWN): "taken back before anything was sent",
+    (S.SCHEDULED, S.WITHDRAWN): "taken back, or not wanted, before anything was sent",
     (S.QUEUED, S.SENDING): "claimed by a worker",
     (S.QUEUED, S.EXPIRED): "cancel_before came first",
     (S.QUEUED, S.VERIFYING): "cancel_before came, and an earlier call may have worked",
@@ -53,19 +53,19 @@ EDGES: dict[tuple[State, State], str] = {
     (S.REQUESTED, S.EXPIRED): "dropped, and cancel_before has passed",
     (S.REQUESTED, S.FAILED): "never became final, or attempts ran out",
     (S.REQUESTED, S.VERIFYING): "retry of an order that seems to be dropped",
-    # Only an operator's retry leaves a final state: it opens a new round.
+    # Only an operator's retry leaves a final state, or what follows from one.
     (S.FAILED, S.QUEUED): "retry",
     (S.FAILED, S.VERIFYING): "retry, and an earlier call may have worked",
     (S.REJECTED, S.QUEUED): "retry",
     (S.EXPIRED, S.QUEUED): "retry",
-    (S.EXPIRED, S.SCHEDULED): "retry, and its not_before has not come",
-    (S.WITHDRAWN, S.QUEUED): "retry",
-    (S.WITHDRAWN, S.SCHEDULED): "retry, and its not_before has not come",
+    (S.EXPIRED, S.SCHEDULED): "retry, and it has to wait",
+    (S.WITHDRAWN, S.QUEUED): "retry, of it or of a predecessor",
+    (S.WITHDRAWN, S.SCHEDULED): "retry, of it or of a predecessor: it has to wait",
 }
 """Every change of state that exists, and why it happens."""
 
 DIAGRAM_HEAD = (
-    "stateDiagram-v2\n    [*] --> scheduled: not_before\n    [*] --> queued\n"
+    "stateDiagram-v2\n    [*] --> scheduled: not_before, or after\n    [*] --> queued\n"
 )
 
 

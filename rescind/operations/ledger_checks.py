@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
+from rescind.ledger.reading.predecessors import waiting_for_failed
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage import clock_skew
 from rescind.ledger.storage.migrate import LedgerVersionError, check
@@ -20,6 +21,8 @@ from rescind.ledger.storage.unreachable import shown
 from rescind.operations.findings import CLOCK_SECONDS, Check, Level, clock_check
 
 C = CANCELLATION.c
+WAITING_AT_MOST = 1_000
+"""The number of waiting cancellations to count."""
 SEALED_AT_MOST = 2_000
 """The number of sealed rows to try: a key rotation may have been interrupted."""
 ALL_SEALED = select(C.sealed).where(text(SEALED))
@@ -37,6 +40,7 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         check(engine)
         server, ahead = _ledger_clock(engine), _ahead(engine)
         sealed, stalled = _sealed(engine), _stalled(engine)
+        waiting = _waiting_for_failed(engine)
     except LedgerVersionError as error:
         yield Check("ledger", Level.WRONG, str(error), "ledger-version")
         return
@@ -50,6 +54,8 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         yield clock_check("ledger clock", server)
     yield _not_set_back(ahead)
     yield from (_stands_still(lane, since) for lane, since in stalled.items())
+    if waiting:
+        yield _waits_for_failed(waiting)
     if seal is not None and sealed:
         yield _opens(seal, sealed)
 
@@ -65,6 +71,22 @@ def _stands_still(lane: tuple[str, str], since: datetime) -> Check:
         f" was made since {since.isoformat(timespec='seconds')}; see the workers' log"
     )
     return Check(f"lane {'/'.join(lane)}", Level.WRONG, says, "lane-stalled")
+
+
+def _waiting_for_failed(engine: Engine) -> dict[str, list[str]]:
+    with reading(engine) as connection:
+        return waiting_for_failed(connection, WAITING_AT_MOST)
+
+
+def _waits_for_failed(waiting: Mapping[str, Sequence[str]]) -> Check:
+    number = len({one for some in waiting.values() for one in some})
+    more = " or more" if sum(map(len, waiting.values())) == WAITING_AT_MOST else ""
+    named = ", ".join(list(waiting)[:5])
+    says = (
+        f"{number}{more} wait for cancellations that have failed, such as {named}:"
+        " retry those, or decide for what waits (`rescind release`, `rescind skip`)"
+    )
+    return Check("plans", Level.WARNING, says, "waits-for-failed")
 
 
 def _ahead(engine: Engine) -> float:

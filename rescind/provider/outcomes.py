@@ -53,6 +53,7 @@ class Reason(StrEnum):
     NEVER_SENT = "never_sent"
     UNRESOLVED = "unresolved"
     REQUESTED = "requested"
+    NOT_WANTED = "not_wanted"
 
 
 @dataclass(frozen=True, slots=True)

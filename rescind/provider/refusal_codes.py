@@ -35,6 +35,12 @@ class RefusalCode(StrEnum):
     """The token is not for this provider, account or group."""
     NOT_RETRYABLE = "not_retryable"
     """The cancellation cannot be retried in its state."""
+    NOT_WAITING = "not_waiting"
+    """The cancellation does not wait for others."""
+    UNKNOWN_PREDECESSOR = "unknown_predecessor"
+    """There is no such cancellation to wait for, or it was refused."""
+    TOO_MANY_DEPENDENCIES = "too_many_dependencies"
+    """The chain of predecessors is too long, or too many wait for one of them."""
 
 
 def pointer(parts: Iterable[object]) -> str:

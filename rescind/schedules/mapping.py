@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from providers.registry import provider_named
 from rescind.config.times import parse_time
-from rescind.intake.files.cells import bare, order_of, whole
+from rescind.intake.files.cells import bare, order_of, references_of, whole
 from rescind.intake.validation import FIELDS
 from rescind.intake.values import RowError, param_value, read_json
 from rescind.schedules.source_rows import Row, SourceError
@@ -28,6 +28,11 @@ TEMPLATE = re.compile(r"\{(\w*)\}")
 NAMES = ("date", "name")
 """The names that a group may have in braces."""
 MOST_COLUMNS = 20
+READ: Mapping[str, Callable[[Any], Any]] = {
+    "order": order_of,
+    "params": whole,
+    "after": references_of,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,8 @@ def _column(row: Row, column: str) -> Any:
 def _put(entry: dict[str, Any], target: str, value: Any, row: Row) -> None:
     where, _, name = target.partition(".")
     if not name:
-        read = order_of if target == "order" else whole if target == "params" else None
         found = _read(value, row, target)
+        read = READ.get(target)
         entry[target] = read(found) if read else found
         return
     values = entry.setdefault(where, {})

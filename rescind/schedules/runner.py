@@ -16,7 +16,9 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.actors import schedule_actor
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
-from rescind.intake.submissions import MOST, Receipt, Taken, take_in
+from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.references import resolved
+from rescind.intake.submissions import MOST, take_in
 from rescind.ledger.scheduling.schedule_history import last_ended
 from rescind.ledger.scheduling.schedule_runs import (
     SCHEDULED,
@@ -132,15 +134,15 @@ class Runner:
         return self._submit_all(run, harvest, begun + LONGEST)
 
     def _submit_all(self, run: Run, harvest: Harvest, end_by: datetime) -> Ended:
-        counts = Counts(harvest.found)
-        for start in range(0, len(harvest.entries), MOST):
+        counts, entries = Counts(harvest.found), resolved(harvest.entries)
+        for start in range(0, len(entries), MOST):
             # A run by hand has no time limit.
             if run.asked_by == SCHEDULED and self.clock() >= end_by:
                 why = reasons.too_long(run.name, counts, LONGEST)
                 return self.end(run, Ended(RunState.FAILED, counts, why))
             if not self._goes_on(run):
                 return Ended(RunState.RUNNING, counts)
-            chunk = harvest.entries[start : start + MOST]
+            chunk = entries[start : start + MOST]
             counts = _added(counts, self._submit(run, chunk))
         return self.end(run, Ended(RunState.SUBMITTED, counts))
 

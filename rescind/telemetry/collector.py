@@ -16,6 +16,7 @@ from rescind.config.accounts import Accounts, Lane
 from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, TAKING, WEBHOOKS
 from rescind.ledger.changes.lane_states import HELD_BY_OPERATOR, LaneState, all_lanes
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
+from rescind.ledger.conditions import ENDS
 from rescind.ledger.reading.backlogs import Backlog, backlogs
 from rescind.ledger.reading.counter_totals import Total, totals
 from rescind.ledger.reading.gauges import COUNTED, Run, deliveries, latest_runs
@@ -23,36 +24,12 @@ from rescind.ledger.states import OPEN, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.counters import BEYOND, BUCKETS
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.outcomes import Reason
 from rescind.telemetry import heartbeat
 
 Histogram = tuple[list[tuple[str, float]], float]
 Measured = tuple[str, tuple[str, ...], float | Histogram]
 """A metric's name, the values of its labels, and its own value."""
 
-ENDS: dict[State, tuple[Reason, ...]] = {
-    State.CANCELLED: (
-        Reason.CONFIRMED,
-        Reason.ALREADY_CANCELLED,
-        Reason.PARTIAL,
-        Reason.INFERRED,
-    ),
-    State.REJECTED: (
-        Reason.NOT_FOUND,
-        Reason.WINDOW_CLOSED,
-        Reason.ALREADY_COMPLETED,
-        Reason.NOT_SUPPORTED,
-        Reason.INVALID_REQUEST,
-        Reason.REFUSED,
-    ),
-    State.EXPIRED: (Reason.DEADLINE_PASSED,),
-    State.FAILED: (
-        Reason.ATTEMPTS_EXHAUSTED,
-        Reason.NEVER_SENT,
-        Reason.UNRESOLVED,
-    ),
-    State.WITHDRAWN: (Reason.REQUESTED,),
-}
 BY_LANE = {
     counters.ACCEPTED: "rescind_accepted_total",
     counters.ATTEMPT: "rescind_attempts_total",

@@ -14,7 +14,8 @@ import requests
 from rescind.api.fair_queue import TURN
 from rescind.api.group_commit import ROOM, Intake
 from rescind.intake.limited_entries import opened
-from rescind.intake.submissions import MOST, Receipt, Taken
+from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.submissions import MOST
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 from tests import loops
 from tests.api.conftest import EVERYTHING, TOKENS, ApiServer

@@ -39,6 +39,7 @@ def test_one_is_found_by_its_id_and_by_its_key_with_its_history(
     assert by_id == by_key
     [row] = api.rows()
     steps = by_id.pop("history")
+    assert by_id.pop("after") == []
     assert by_id == as_record(row)
     assert [(one["from"], one["to"]) for one in steps] == [(None, "queued")]
 

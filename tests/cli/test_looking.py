@@ -25,6 +25,7 @@ def test_show_by_id_and_by_path(home: Home) -> None:
         shown = json.loads(done.out)
         history = shown.pop("history")
         assert shown.pop("deliveries") == []
+        assert shown.pop("after") == []
         assert shown == record
         assert [step["to"] for step in history] == ["queued"]
     plain = home.run("show", record["id"]).out
@@ -97,6 +98,25 @@ def test_withdraw_takes_back_what_was_not_sent_or_says_why_not(home: Home) -> No
     assert "ord_3: there is no such cancellation" in done.err
     again = home.run("withdraw", names[0])
     assert (again.status, again.out.split()[1:]) == (0, ["withdrawn"])
+
+
+def test_release_and_skip_decide_for_what_waits(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1")
+    first = "notpanel/default/ord_1"
+    orders = ("ord_2", "ord_3")
+    done = home.run("cancel", "notpanel", *orders, "--after", first, "--json")
+    assert [r["state"] for r in done.records] == ["scheduled"] * 2
+    two, three = (r["id"] for r in done.records)
+    assert "ord_1" not in home.run("show", two).out
+    assert ", queued; wanted: cancelled" in home.run("show", two).out
+    assert home.run("release", two, "--json").records[0]["state"] == "queued"
+    skipped = home.run("skip", three, first, "--json")
+    assert skipped.status == 2
+    assert [r["reason"] for r in skipped.records] == ["not_wanted"]
+    assert "cannot be skipped: it is queued, and does not wait" in skipped.err
+    assert home.run("show", three).out.count("by cli:") == 2
+    wrong = home.run("cancel", "notpanel", "ord_4", "--after", first, "--only-if", "x")
+    assert "only_if must be any, a final state" in wrong.err
 
 
 def test_a_repeat_says_what_differs_and_what_was_withdrawn(home: Home) -> None:

@@ -13,6 +13,7 @@ from rescind.dashboard.entry_sentences import INTAKE, PARAMS
 from rescind.dashboard.known_sentences import LONGEST, PLACEHOLDER, known
 from rescind.dashboard.ledger_sentences import FILES, LEDGER
 from rescind.dashboard.list_links import LIST
+from rescind.dashboard.plan_sentences import PLANS
 from rescind.dashboard.translation import gettext, speak
 from rescind.intake.repeats import remark
 from rescind.intake.submissions import take_in as submit
@@ -21,13 +22,14 @@ from tests.dashboard.said import of_params, sentences
 from tests.dashboard.stage import PANEL, Served, Visitor, take_in, utc_now
 from tests.dashboard.test_submit_file import MIXED, previewed
 
-TEXTS = (*INTAKE, *PARAMS, *FILES, *LEDGER)
+TEXTS = (*INTAKE, *PARAMS, *FILES, *LEDGER, *PLANS)
 COMPOSED = {
     "Q7",
     "Q7 Q7",
     "Q7 Q7: use another key",
     "order must be Q7Q7",
     "callback_url Q7",
+    "only_if Q7",
     "it was sent Q7, and may have reached its provider",
     'has a quote (") that is never closedQ7',
 }

@@ -15,9 +15,9 @@ from rescind.dashboard.reason_phrases import (
     reasons_by_state,
 )
 from rescind.dashboard.translation import LANGUAGES, speak
+from rescind.ledger.conditions import ENDS
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
-from rescind.telemetry.collector import ENDS
 
 
 @pytest.fixture(autouse=True)

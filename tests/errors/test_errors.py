@@ -30,7 +30,7 @@ REASONS = {
     ),
     State.EXPIRED: ("deadline_passed",),
     State.FAILED: ("attempts_exhausted", "never_sent", "unresolved"),
-    State.WITHDRAWN: ("requested",),
+    State.WITHDRAWN: ("requested", "not_wanted"),
 }
 INSIDE = {
     "AccountsError": "becomes the fault of all lanes",

@@ -17,7 +17,8 @@ from structlog.testing import capture_logs
 from rescind.config.settings import settings as chosen
 from rescind.intake.files.file_reading import parse
 from rescind.intake.files.file_rows import FileError, Row
-from rescind.intake.submissions import MOST, Receipt, Taken, take_in
+from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.submissions import MOST, take_in
 from rescind.intake.validation import FIELDS
 from rescind.ledger.reading.queries import as_record, find
 from rescind.ledger.storage.transactions import reading

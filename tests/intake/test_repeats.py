@@ -14,8 +14,9 @@ from rescind.config.callback_urls import host_patterns
 from rescind.config.callbacks import Callbacks
 from rescind.config.webhook_secrets import WebhookSecrets
 from rescind.intake.preview import preview
+from rescind.intake.receipts import Receipt, Taken
 from rescind.intake.repeats import remark
-from rescind.intake.submissions import Receipt, Taken, take_in
+from rescind.intake.submissions import take_in
 from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.reading.queries import find
 from rescind.ledger.storage.transactions import reading, writing

@@ -23,7 +23,8 @@ from rescind.engine.ledger_clock import clock_of
 from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Rates
 from rescind.engine.sweeper import sweep
-from rescind.intake.submissions import Receipt, take_in
+from rescind.intake.receipts import Receipt
+from rescind.intake.submissions import take_in
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.seal import Seal, SealError, new_key
 from rescind.ledger.storage.milliseconds import to_ms

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from rescind.intake.preview import preview
-from rescind.intake.submissions import Receipt, Taken, take_in
+from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.submissions import take_in
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.changes.recording import new_id

@@ -17,7 +17,8 @@ from rescind.config.accounts import Accounts
 from rescind.config.callback_urls import host_patterns
 from rescind.config.callbacks import Callbacks
 from rescind.config.webhook_secrets import WebhookSecrets
-from rescind.intake.submissions import Receipt, Taken, lanes_to_notify, take_in
+from rescind.intake.receipts import Receipt, Taken, lanes_to_notify
+from rescind.intake.submissions import take_in
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.deliveries.delivery_queries import deliveries_of

@@ -107,7 +107,15 @@ def add(engine: Engine, state: State = State.QUEUED, **values: Any) -> str:
     """Insert one in ``state``; returns its id."""
     own = {
         name: values.pop(name)
-        for name in ("order", "key", "lane", "cancel_before", "opened_at", "group")
+        for name in (
+            "order",
+            "key",
+            "lane",
+            "cancel_before",
+            "opened_at",
+            "group",
+            "id",
+        )
         if name in values
     }
     return take_in(engine, [new(progress=progress(state, **values), **own)])[0]

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from rescind.ledger.changes.retries import _reopened
+from rescind.ledger.changes.rounds import reopened
 from rescind.ledger.decision import decide, lease_ran_out
 from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, PutBack, Wait
 from rescind.ledger.phases import deadline_came
@@ -246,7 +246,7 @@ class Promise(RuleBasedStateMachine):
         self.cancel_before = None
         self.opened_at = self.now
         self.maybe = self.maybe and self.progress.state is State.FAILED
-        to = _reopened(self.progress, self.now)
+        to = reopened(self.progress, self.now)
         assert (self.progress.state, to.state) in EDGES
         self.progress = to
 

@@ -26,16 +26,19 @@ from rescind.errors import PROBLEMS
 from rescind.intake.submissions import take_in
 from rescind.ledger.changes.stalled_lanes import mark
 from rescind.ledger.seal import Seal, new_key
+from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.findings import Check, Level, clock_check, redis_checks, status
 from rescind.operations.ledger_checks import ledger_checks
 from rescind.operations.worker_checks import queue_checks
+from rescind.provider.outcomes import Reason
 from rescind.runtime.host import Host
 from rescind.runtime.periodic_jobs import ScheduleJob, SweepJob
 from rescind.telemetry import heartbeat
 from tests.cli.test_cli_support import Home
 from tests.intake.test_validation import ACCOUNTS, GOOD
-from tests.ledger.build import BY
+from tests.ledger.build import BY, add
+from tests.ledger.planned import after, claimed, finish
 from tests.worker.threads import started
 
 
@@ -402,6 +405,17 @@ def test_a_clock_that_was_set_back_is_wrong(engine: Engine) -> None:
     found = found_of(engine)["clock"]
     assert found.level is Level.WRONG
     assert re.search(r"is (3600|3599|3598) s in the future", found.says)
+
+
+def test_what_waits_for_a_failed_one_is_named(engine: Engine) -> None:
+    first = add(engine)
+    after(engine, first)
+    held = claimed(engine, first)
+    assert "plans" not in {one.what for one in ledger_checks(engine, None)}
+    finish(engine, held, State.FAILED, Reason.UNRESOLVED)
+    [found] = [one for one in ledger_checks(engine, None) if one.what == "plans"]
+    assert (found.level, found.problem) == (Level.WARNING, "waits-for-failed")
+    assert f"1 wait for cancellations that have failed, such as {first}" in found.says
 
 
 def test_a_lane_that_stands_still_is_wrong(engine: Engine) -> None:

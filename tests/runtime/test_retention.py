@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, func, select
 
-from rescind.intake.submissions import Receipt, take_in
+from rescind.intake.receipts import Receipt
+from rescind.intake.submissions import take_in
 from rescind.ledger.changes import deletion as ledger_retention
 from rescind.ledger.changes import insertion as ledger_intake
 from rescind.ledger.changes import refused_deletion

@@ -17,7 +17,8 @@ from structlog.testing import capture_logs
 
 from rescind.config.accounts import Lane, load_accounts
 from rescind.intake.preview import preview
-from rescind.intake.submissions import Receipt, take_in
+from rescind.intake.receipts import Receipt
+from rescind.intake.submissions import take_in
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.scheduling.schedule_history import as_document, runs_of

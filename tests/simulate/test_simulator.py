@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from simulate.breakages import MUTATIONS
+from simulate.messages import Message
 from simulate.network import Delays
-from simulate.scenario import Message, Scenario, Trouble, Withdrawal, scenario
+from simulate.scenario import Scenario, Trouble, Withdrawal, scenario
 from simulate.shrink import shrink
 from simulate.simulator import run
 from simulate.story import describe

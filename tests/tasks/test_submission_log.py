@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from rescind.config.settings import settings
-from rescind.intake.submissions import Receipt, Taken
+from rescind.intake.receipts import Receipt, Taken
 
 LANE = ("notpanel", "default")
 EVENT = "submitted before, with other values or withdrawn since"

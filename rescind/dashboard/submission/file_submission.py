@@ -15,7 +15,8 @@ from rescind.dashboard.submission.file_verdicts import AT_ONCE, Judged, Verdict,
 from rescind.dashboard.submission.row_fields import LABELS, columns_in
 from rescind.intake.files.file_rows import Row
 from rescind.intake.limited_entries import limited
-from rescind.intake.submissions import Receipt, Taken, lanes_to_notify, take_in
+from rescind.intake.receipts import Receipt, Taken, lanes_to_notify
+from rescind.intake.submissions import take_in
 from rescind.ledger.changes.submission_actions import SubmissionActions
 
 RECEIPTS = {

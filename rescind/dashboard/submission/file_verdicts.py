@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,8 +14,9 @@ from rescind.dashboard.translation import _
 from rescind.intake.files.file_rows import Row
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
+from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.references import Refs
 from rescind.intake.repeats import remark
-from rescind.intake.submissions import Receipt, Taken
 from rescind.ledger.access_limits import Limits
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.transactions import reading
@@ -64,6 +65,8 @@ def judge(
 
     May raise ``SealError``.
     """
+    refs = Refs()
+    rows = [replace(row, entry=refs.resolve(row.entry)) for row in rows]
     readable = [row for row in rows if row.wrong is None]
     context = dashboard.context
     known = (dashboard.engine, dashboard.accounts, context.seal)

@@ -27,7 +27,8 @@ from rescind.dashboard.submission.single_form import SingleForm
 from rescind.dashboard.translation import _
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
-from rescind.intake.submissions import Receipt, take_in
+from rescind.intake.receipts import Receipt
+from rescind.intake.submissions import take_in
 from rescind.ledger.access_limits import Limits
 from rescind.ledger.changes.submission_actions import SubmissionActions
 

@@ -13,6 +13,8 @@ AS_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 """``="86210010463"``, which stops Excel from converting a text to a number."""
 AS_FLOAT = re.compile(r"([0-9]+)[.,]0+")
 """``86210010463.0``, a whole number after its column was converted to floats."""
+_BETWEEN = re.compile(r"\s*[,;]\s*")
+"""Between the references in a cell of ``after``."""
 EXACT = 2**53
 """From this number on, a float may not be the exact whole number."""
 
@@ -71,3 +73,10 @@ def fitting(
         cut = cut_off(lines, end) if lines else ""
         raise RowError(f"has {len(cells)} columns, and the header {columns}{cut}")
     return found
+
+
+def references_of(value: Any) -> Any:
+    """The references in a cell of ``after``; what is no text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    return [one for one in _BETWEEN.split(value) if one]

@@ -19,6 +19,9 @@ OTHER_NAMES: Mapping[str, Sequence[str]] = {
     "cancel_before": ("son tarih", "şundan önce iptal"),
     "params": ("parametreler",),
     "metadata": ("ek bilgiler",),
+    "ref": ("referans",),
+    "after": ("şundan sonra",),
+    "only_if": ("yalnızca şu olursa",),
 }
 OTHER_PREFIXES: Mapping[str, Sequence[str]] = {
     "param": ("parametre",),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from providers.registry import PROVIDERS
-from rescind.intake.files.cells import bare, order_of, whole
+from rescind.intake.files.cells import bare, order_of, references_of, whole
 from rescind.intake.files.column_names import column_named
 from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
 from rescind.intake.validation import FIELDS
@@ -93,6 +93,8 @@ def _entry(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
         entry[name] = read_json(text, name) if name in OBJECTS else text
     if "provider" in entry:
         entry["provider"] = provider_in_any_case(entry["provider"])
+    if "after" in entry:
+        entry["after"] = references_of(entry["after"])
     if "order" in entry:
         entry["order"] = order_of(entry["order"])
     if "params" in entry:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from rescind.ledger.changes.word_deletion import forget_words
 from rescind.ledger.storage.call_table import CALL
+from rescind.ledger.storage.dependency_table import DEPENDENCY
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.side_tables import DELIVERY, WAITING
@@ -112,7 +113,11 @@ def count_ended(connection: Connection, before: datetime) -> int:
     its = DELIVERY.c.cancellation_id == C.id
     waiting = select(true()).where(its, text(f"delivery.{WAITING}"))
     waits = waiting.correlate(CANCELLATION).exists()
-    chosen = select(func.count()).where(C.finished_at < in_ms(before), not_(waits))
+    successor = CANCELLATION.alias("successor")
+    followed = _followed(successor).where(DEPENDENCY.c.predecessor_id == C.id)
+    kept = followed.correlate(CANCELLATION).exists()
+    chosen = select(func.count()).where(C.finished_at < in_ms(before))
+    chosen = chosen.where(not_(waits), not_(kept))
     return int(connection.execute(chosen).scalar_one())
 
 
@@ -127,7 +132,8 @@ def _ended(connection: Connection, before: int, after: str) -> Page:
 
 def delete_ended(connection: Connection, ids: Sequence[str], before: int) -> int:
     """Delete those of ``ids`` that are still ended, with their history and deliveries.
-    A cancellation with a waiting delivery stays."""
+    A cancellation with a waiting delivery stays, and so does one for which another one
+    waits, or may have to wait again."""
     still = (
         select(C.id)
         .where(C.id.in_(ids), C.finished_at < before)
@@ -137,12 +143,23 @@ def delete_ended(connection: Connection, ids: Sequence[str], before: int) -> int
     held = set(connection.execute(still).scalars())
     # Read after the rows are locked: no new delivery can begin to wait now.
     held -= set(connection.execute(_with_waiting_delivery(held)).scalars())
+    followed = _followed(CANCELLATION).where(DEPENDENCY.c.predecessor_id.in_(held))
+    held -= set(connection.execute(followed).scalars())
     forget_words(connection, held)
     for table in (DELIVERY, TRANSITION):
         mine = table.c.cancellation_id.in_(held)
         connection.execute(delete(table).where(mine))
+    its = DEPENDENCY.c.successor_id.in_(held)
+    connection.execute(delete(DEPENDENCY).where(its))
     connection.execute(delete(CANCELLATION).where(C.id.in_(held)))
     return len(held)
+
+
+def _followed(successor: Any) -> Select[Any]:
+    """The predecessors of which a successor has not ended."""
+    its = DEPENDENCY.c.successor_id == successor.c.id
+    chosen = select(DEPENDENCY.c.predecessor_id).join_from(DEPENDENCY, successor, its)
+    return chosen.where(successor.c.finished_at.is_(None))
 
 
 def _with_waiting_delivery(ids: Collection[str]) -> Select[Any]:

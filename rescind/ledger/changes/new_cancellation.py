@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,8 @@ from rescind.ledger.storage.row_sets import Columns
 from rescind.ledger.storage.tables import NO_DEADLINE
 from rescind.provider.outcomes import InvalidRequestError
 
+NOT_DUE = datetime(9000, 1, 1, tzinfo=UTC)
+"""``due_at`` of what waits for others: no sweep and no claim finds it due."""
 OWN: Columns = {
     "id": Text,
     "provider": Text,
@@ -71,6 +73,15 @@ class NewCancellation:
     """Why the entry was refused. Not stored itself."""
     within: Limits = EVERYTHING
     """The limits of the caller that submitted it. Not stored."""
+    after: Sequence[Any] = ()
+    """What it waits for, as ``rescind.intake.references`` has it."""
+    only_if: str = ""
+    """How those must end: see ``rescind.ledger.conditions``."""
+
+    @property
+    def depends(self) -> bool:
+        """Whether it has to wait for others."""
+        return bool(self.after) and self.progress.state is State.SCHEDULED
 
     @property
     def lane(self) -> tuple[str, str]:
@@ -125,3 +136,8 @@ def beginning(not_before: datetime | None, now: datetime) -> Progress:
 def _queued(now: datetime) -> Progress:
     # One object for a whole message, so that ``insertion`` makes its columns once.
     return Progress(State.QUEUED, due_at=now)
+
+
+def waiting() -> Progress:
+    """The first state of a cancellation that waits for its predecessors."""
+    return Progress(State.SCHEDULED, due_at=NOT_DUE)

@@ -5,34 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import BigInteger, Connection, Text, cast, func, update
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import Connection
 
+from rescind.ledger.changes import successors
 from rescind.ledger.changes.call_log import CallMade, append_calls
+from rescind.ledger.changes.guarded_update import update_guarded
 from rescind.ledger.changes.outcome_counts import count_changes
 from rescind.ledger.changes.repeated_calls import fold_calls
 from rescind.ledger.changes.repeated_steps import fold_steps
-from rescind.ledger.changes.rereading import due_again
+from rescind.ledger.changes.rounds import reopen
+from rescind.ledger.changes.successors import Following
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.progress import Change
 from rescind.ledger.states import EDGES, FINAL, State
-from rescind.ledger.storage.cancellation_rows import PROGRESS, progress_row
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
-from rescind.ledger.storage.tables import CANCELLATION
 
 Lane = tuple[str, str]
-ASKED = "+"
-"""Prefix of an id whose producer wants a notification; no id begins with it."""
-_GUARD: Columns = {"id": Text, "version": BigInteger, "from_state": Text}
-_CHANGE: Columns = {**_GUARD, **PROGRESS}
 
 
 class ForbiddenEdgeError(AssertionError):
@@ -59,6 +52,13 @@ class Recorded:
     """Deliveries that wait now, because their cancellations became final."""
     named: frozenset[str] = frozenset()
     """The calls that the history names now."""
+    ended: frozenset[str] = frozenset()
+    """Those that have ended now, and for which others may wait."""
+    released: frozenset[Lane] = frozenset()
+    """The lanes in which others may be sent now, because these have ended."""
+
+
+NOTHING = Recorded()
 
 
 def new_id() -> str:
@@ -79,9 +79,44 @@ def record_many(
     """
     latest = _latest([one for one in work if one.changes])
     recorded = _record(connection, latest, now)
+    if recorded.ended:
+        following = successors.follow(connection, recorded.ended, now)
+        recorded = follow_on(connection, following, now, recorded)
     calls = [(one.lane, call) for one in work for call in one.calls]
     append_calls(connection, fold_calls(connection, calls, recorded))
     return recorded
+
+
+def follow_on(
+    connection: Connection,
+    following: Following,
+    now: datetime,
+    recorded: Recorded = NOTHING,
+) -> Recorded:
+    """Do what is to be done with successors, and then with theirs.
+
+    This ends: a cancellation exists before its successors do, so they form no cycle,
+    and intake limits how long a chain of them may be.
+    """
+    while True:
+        more = _record(connection, [LaneChanges(*one) for one in following.work], now)
+        successors.settle(connection, following)
+        lanes = {lane for lane, some in following.work if _releases(some)}
+        lanes |= {
+            (row.provider, row.account)
+            for row in following.reopened
+            if reopen(connection, row, now)
+        }
+        told = recorded.to_deliver + more.to_deliver
+        released = recorded.released | lanes
+        recorded = replace(recorded, to_deliver=told, released=released)
+        if not more.ended:
+            return recorded
+        following = successors.follow(connection, more.ended, now)
+
+
+def _releases(changes: Sequence[Change]) -> bool:
+    return any(change.to.state is State.QUEUED for change in changes)
 
 
 def _latest(work: Sequence[LaneChanges]) -> Sequence[LaneChanges]:
@@ -117,7 +152,7 @@ def _record(
         return Recorded()
     for change in changes:
         _check_edge(change.from_state, change.to.state)
-    made, asked = _split(_update(connection, changes, now))
+    made, asked, followed = update_guarded(connection, changes, now)
     stale = frozenset(chain.from_iterable(c.ids for c in changes)).difference(made)
     moved = [(one.lane, list(_moved(one.changes, stale))) for one in work]
     for lane, some in moved:
@@ -127,20 +162,16 @@ def _record(
     new = _without(fold_steps(connection, steps, calls, at), steps)
     write_history(connection, [_transition(change, at) for change in new])
     named = frozenset(change.call_id for change in new if change.call_id)
-    return Recorded(stale, _create_deliveries(connection, asked, steps), named)
+    to_deliver = _create_deliveries(connection, asked, steps)
+    return Recorded(stale, to_deliver, named, _ended(followed, steps))
 
 
-def _split(marked: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """When each was opened, in ms, by its id; and the ids that are marked."""
-    made: dict[str, str] = {}
-    asked: list[str] = []
-    for one in marked:
-        id_, _, opened_at = one.partition(" ")
-        if id_[0] == ASKED:
-            id_ = id_[1:]
-            asked.append(id_)
-        made[id_] = opened_at
-    return made, asked
+def _ended(followed: Sequence[str], moved: Sequence[Change]) -> frozenset[str]:
+    """Those of ``followed`` that these changes have ended."""
+    if not followed:
+        return frozenset()
+    final = (change.ids for change in moved if change.to.state in FINAL)
+    return frozenset(followed).intersection(chain.from_iterable(final))
 
 
 def _moved(changes: Sequence[Change], stale: frozenset[str]) -> Iterator[Change]:
@@ -172,59 +203,6 @@ def _check_edge(from_state: State, to_state: State) -> None:
         raise ForbiddenEdgeError(f"{from_state} is final")
     if from_state != to_state and (from_state, to_state) not in EDGES:
         raise ForbiddenEdgeError(f"there is no edge {from_state} -> {to_state}")
-
-
-def _update(
-    connection: Connection, changes: Sequence[Change], now: datetime
-) -> Sequence[str]:
-    """The ids whose change was made, each with the time of its opening behind it, and
-    the prefix ``ASKED`` where the producer wants a notification."""
-    dialect, at = connection.dialect.name, in_ms(now)
-    # With a constant as the guard, PostgreSQL reads by that first, not by the ids.
-    apart = () if dialect == "sqlite" else _GUARD
-    rows = Rows([_change_row(c, at) for c in changes], _CHANGE, apart, many="id")
-    each = rows.apart
-    if dialect != "sqlite":
-        # Sorted: two transactions that change the same rows must not deadlock.
-        each = sorted(each, key=itemgetter(rows.differing.index("id")))
-    statement = _guarded_update(dialect, rows.differing)
-    given = parameters(dialect, rows.alike, rows.differing, each)
-    made = connection.execute(statement, given)
-    return made.scalars().all()
-
-
-@cache
-def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate[Any]:
-    # Cached: building it costs more than running it over a few rows.
-    new = incoming(dialect, _CHANGE, differing)
-    table = CANCELLATION.c
-    # One text column, with the prefix in it: rows of several columns are objects, which
-    # the garbage collector must visit. And no IS NOT NULL: in RETURNING, SQLite 3.40
-    # was seen to call it true for a value that is NULL.
-    either = func.coalesce(table.callback_url, table.callback_task)
-    mark = func.coalesce(func.substr(ASKED, 1, func.length(either)), "")
-    values = {name: new.c[name] for name in PROGRESS}
-    return (
-        update(CANCELLATION)
-        .values({**values, "due_at": due_again(dialect, new), "reread": None})
-        .values(version=table.version + 1)
-        .where(
-            table.id == new.c.id,
-            table.version == new.c.version,
-            table.state == new.c.from_state,
-        )
-        .returning(mark + table.id + " " + cast(table.opened_at, Text))
-    )
-
-
-def _change_row(change: Change, at: int) -> dict[str, Any]:
-    return {
-        "id": change.ids,
-        "version": change.version,
-        "from_state": change.from_state,
-        "updated_at": at,
-        **progress_row(change.to),
-    }
 
 
 def _transition(change: Change, at: int) -> dict[str, Any]:

@@ -5,21 +5,20 @@ A retry can also leave ``requested``, if the provider seems to have dropped the 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, update
+from sqlalchemy import Connection, Row, select
 
-from rescind.ledger.changes.new_cancellation import beginning
-from rescind.ledger.changes.transitions import write_history
-from rescind.ledger.progress import Progress
+from rescind.ledger.changes.rounds import Round, open_round, reopened
+from rescind.ledger.changes.successors import check_may_reopen, why_not_wanted
+from rescind.ledger.conditions import Verdict, judge
+from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.reading.queries import cancellable_until
 from rescind.ledger.states import RETRYABLE, State
-from rescind.ledger.storage import counters
-from rescind.ledger.storage.cancellation_rows import progress_of, progress_row
+from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
-from rescind.ledger.storage.tables import CANCELLATION, NO_DEADLINE
+from rescind.ledger.storage.tables import CANCELLATION
 from rescind.provider.deadlines import earlier
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.policy import Policy
@@ -44,37 +43,48 @@ def retry(
 
     If an earlier call may have worked, the round begins by reading the order back. So
     does the round of a ``requested`` order, which needs its lane's ``policy``. A row
-    whose ``not_before`` has not come is scheduled again. Raises
+    whose ``not_before`` has not come is scheduled again, and one whose predecessors
+    have not ended waits for them again. Raises
     ``InvalidRequestError`` in one sentence if no new round can be opened.
     """
-    _check(row, now, cancel_before, policy)
+    check_retryable(row, now, cancel_before, policy)
+    waits_for = row.waits_for
+    if row.followed or waits_for is not None:
+        if not _lock(connection, row):
+            return False
+        check_may_reopen(connection, row)
+    if waits_for is not None:
+        waits_for = _kept(connection, row)
+    not_before, was = from_ms(row.not_before), progress_of(row)
+    to = reopened(was, now, not_before, waits=bool(waits_for))
     before = to_ms(_deadline(row, cancel_before, now))
-    not_before = from_ms(row.not_before)
-    to = _reopened(progress_of(row), now, not_before)
-    statement = (
-        update(CANCELLATION)
-        .where(C.id == row.id, C.version == row.version, C.state == row.state)
-        .values(
-            **progress_row(to),
-            version=C.version + 1,
-            reread=None,
-            opened_at=to_ms(max(not_before or now, now)),
-            updated_at=to_ms(now),
-            cancel_before=before,
-            urgency=NO_DEADLINE if before is None else before,
+    return open_round(connection, row, Round(to, waits_for, before, "retry", by), now)
+
+
+def _lock(connection: Connection, row: Row[Any]) -> bool:
+    """Lock the row before its neighbours are read; False if it has changed."""
+    same = select(C.id).where(C.id == row.id, C.version == row.version)
+    return connection.execute(same.with_for_update()).first() is not None
+
+
+def _kept(connection: Connection, row: Row[Any]) -> int:
+    """How many predecessors keep it; raises ``InvalidRequestError`` if they do not want
+    it, or if it was sent before and so cannot wait for them."""
+    known = predecessors_of(connection, [row.id]).get(row.id, [])
+    verdict, keeping = judge(known)
+    if verdict is Verdict.NOT_WANTED:
+        raise InvalidRequestError(
+            f"{row.id} is not wanted: {why_not_wanted(known)}; retry the predecessor,"
+            f" or send this one all the same with `rescind release {row.id}`",
+            RefusalCode.NOT_RETRYABLE,
         )
-        .returning(C.version)
-    )
-    version = connection.execute(statement).scalar_one_or_none()
-    if version is None:
-        return False
-    write_history(connection, [_transition(row, to, version, now, by)])
-    if State(row.state) in RETRYABLE:
-        # Only final orders count: this counter is compared with that of outcomes.
-        lane, ended = (row.provider, row.account), from_ms(row.finished_at) or now
-        counters.count(connection, counters.RETRY, lane)
-        counters.uncount_outcome(connection, lane, row.state, row.reason, ended)
-    return True
+    if keeping and row.attempts:
+        one = next(one for one in known if not one.met)
+        raise InvalidRequestError(
+            f"{row.id} cannot be retried while its predecessor {one.id} is {one.state}",
+            RefusalCode.NOT_RETRYABLE,
+        )
+    return keeping
 
 
 def _deadline(
@@ -89,18 +99,20 @@ def _deadline(
 def why_not(row: Row[Any], now: datetime, policy: Policy) -> str | None:
     """Why no new round can be opened for ``row``, whatever its deadline."""
     try:
-        _check(row, now, NEVER_LATE, policy)
+        check_retryable(row, now, NEVER_LATE, policy)
     except InvalidRequestError as error:
         return str(error)
     return None
 
 
-def _check(
+def check_retryable(
     row: Row[Any],
     now: datetime,
     cancel_before: datetime | None,
     policy: Policy | None,
 ) -> None:
+    """Raises ``InvalidRequestError`` if no new round can be opened, whatever its
+    predecessors and successors are."""
     state = State(row.state)
     if state is State.REQUESTED and policy is not None:
         _check_dropped(row, now, policy)
@@ -153,36 +165,3 @@ def _check_dropped(row: Row[Any], now: datetime, policy: Policy) -> None:
 
 def _said(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
-
-
-def _reopened(
-    was: Progress, now: datetime, not_before: datetime | None = None
-) -> Progress:
-    # An accepted cancel may be done by now, so the order is read back first.
-    lost = was.lost or was.state is State.REQUESTED
-    waiting = beginning(not_before, now)
-    fresh = Progress(State.VERIFYING, due_at=now) if lost else waiting
-    return replace(
-        fresh,
-        attempts=was.attempts,
-        polls=was.polls,
-        lost=lost,
-        sent_at=was.sent_at,
-        since=now if lost else None,
-    )
-
-
-def _transition(
-    row: Row[Any], to: Progress, version: int, now: datetime, by: str
-) -> dict[str, Any]:
-    return {
-        "cancellation_id": [row.id],
-        "seq": version,
-        "at": to_ms(now),
-        "from_state": row.state,
-        "to_state": to.state,
-        "reason": None,
-        "evidence": "retry",
-        "call_id": None,
-        "by": by,
-    }

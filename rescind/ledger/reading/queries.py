@@ -13,12 +13,14 @@ from sqlalchemy import (
 )
 
 from providers.registry import BY_NAME
+from rescind.ledger.states import State
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.provider.deadlines import provider_deadline
 
 C = CANCELLATION.c
+WAITS = State.SCHEDULED
 
 
 def stamp(value: int | None) -> str | None:
@@ -50,7 +52,8 @@ def as_record(row: Row[Any]) -> dict[str, Any]:
         "not_before": stamp(row.not_before),
         "cancel_before": stamp(row.cancel_before),
         "cancellable_until": stamp(to_ms(cancellable_until(row))),
-        "due_at": stamp(row.due_at),
+        # One that waits for others has no time of its own.
+        "due_at": None if row.state == WAITS and row.waits_for else stamp(row.due_at),
         "created_at": stamp(row.created_at),
         "updated_at": stamp(row.updated_at),
         "finished_at": stamp(row.finished_at),

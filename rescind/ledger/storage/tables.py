@@ -41,6 +41,9 @@ SEALED = "sealed IS NOT NULL"
 
 ENDED = "finished_at IS NOT NULL"
 
+# Failed ones for which others wait.
+FAILED_PREDECESSOR = "followed = 1 AND state = 'failed'"
+
 # Where the order itself is the key, the unique constraint's index finds it.
 OTHER_KEY = "order_id <> key"
 
@@ -113,6 +116,7 @@ class Cancellation(SQLModel, table=True):
         Index("ix_updated", "updated_at", "id"),
         # Sorted as the rotation of the seal key reads: open rows first. It is small.
         _index("ix_sealed", "finished_at", "id", where=SEALED),
+        _index("ix_failed_predecessor", "id", where=FAILED_PREDECESSOR),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
@@ -156,6 +160,13 @@ class Cancellation(SQLModel, table=True):
     """When a further reading was asked for, while a worker held it. 0 while a worker
     reads it and none was asked for; ``None`` if no worker reads it."""
     version: int = Field(sa_column=_time(null=False))
+    waits_for: int | None = Field(default=None, sa_column=_time())
+    """How many predecessors keep it from being sent; ``None`` if it has none, or if an
+    operator has decided in their place."""
+    followed: int | None = Field(
+        default=None, sa_column=Column(SmallInteger, nullable=True)
+    )
+    """1 if another cancellation has ever waited for it."""
 
 
 class Transition(SQLModel, table=True):

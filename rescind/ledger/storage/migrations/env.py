@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
+import rescind.ledger.storage.dependency_table
 import rescind.ledger.storage.event_table
 import rescind.ledger.storage.operator_tables
 import rescind.ledger.storage.search_tables

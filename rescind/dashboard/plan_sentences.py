@@ -1,0 +1,50 @@
+"""The sentences on cancellations that wait for others, for translation.
+
+See ``entry_sentences``.
+"""
+
+from __future__ import annotations
+
+from rescind.dashboard.translation import N_
+
+PLANS = (
+    N_("after must name at most %(most)s cancellations"),
+    N_(
+        "after must list texts: a record's id, provider/account/key, or the"
+        " ref of an earlier entry"
+    ),
+    N_("only_if needs after: it says how the ones named there must end"),
+    N_("only_if must be a text or a list of texts, such as cancelled"),
+    N_("only_if %(why_said)s"),
+    N_("must name at least one end, such as cancelled"),
+    N_(
+        "must be any, a final state (%(known)s), or such a state with a "
+        "reason behind a slash"
+    ),
+    N_("names no reason of %(state)s: they are %(known)s"),
+    N_("the entry with the ref %(ref)s was refused"),
+    N_(
+        "there is no cancellation %(name)s to wait for; after names a "
+        "record's id, provider/account/key, or the ref of an earlier entry"
+    ),
+    N_("at most %(most)s cancellations wait in a chain"),
+    N_("at most %(most)s cancellations wait for one"),
+    N_(
+        "%(id)s is not wanted: %(why)s; retry the predecessor, or send this"
+        " one all the same with `rescind release %(same)s`"
+    ),
+    N_("%(id)s cannot be retried while its predecessor %(other)s is %(state_word)s"),
+    N_(
+        "%(id)s cannot be retried now: %(other)s was released because "
+        "%(same)s is %(state_word)s, and is %(its_word)s; wait for its end,"
+        " or withdraw it"
+    ),
+    N_(
+        "%(id)s cannot be released: it is %(state_word)s, and does not wait"
+        " for other cancellations"
+    ),
+    N_(
+        "%(id)s cannot be skipped: it is %(state_word)s, and does not wait "
+        "for other cancellations"
+    ),
+)

@@ -1,0 +1,90 @@
+"""Reads for whom cancellations wait, and which wait for one that has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Text, select, text
+
+from rescind.ledger.conditions import Predecessor, allows
+from rescind.ledger.states import State
+from rescind.ledger.storage.dependency_table import DEPENDENCY
+from rescind.ledger.storage.row_sets import Columns, incoming, parameters
+from rescind.ledger.storage.tables import CANCELLATION, FAILED_PREDECESSOR
+from rescind.provider.outcomes import Reason
+
+C, D = CANCELLATION.c, DEPENDENCY.c
+_IDS: Columns = {"id": Text}
+
+
+def predecessors_of(
+    connection: Connection, ids: Collection[str]
+) -> dict[str, list[Predecessor]]:
+    """The predecessors of each, as they are now, in the order of their ids."""
+    if not ids:
+        return {}
+    chosen = (
+        select(D.successor_id, D.predecessor_id, D.condition, C.state, C.reason)
+        .select_from(DEPENDENCY.outerjoin(CANCELLATION, D.predecessor_id == C.id))
+        .where(among(connection, D.successor_id))
+        .order_by(D.successor_id, D.predecessor_id)
+    )
+    found: dict[str, list[Predecessor]] = {}
+    for row in connection.execute(chosen, ids_given(connection, ids)):
+        state = State(row.state) if row.state else None
+        reason = Reason(row.reason) if row.reason else None
+        its = Predecessor(row.predecessor_id, row.condition, state, reason)
+        found.setdefault(row.successor_id, []).append(its)
+    return found
+
+
+def given(connection: Connection) -> Any:
+    """The ids of ``ids_given``, as something to select from."""
+    return incoming(connection.dialect.name, _IDS, ("id",))
+
+
+def among(connection: Connection, column: Any) -> Any:
+    """Whether the column has one of the ids of ``ids_given``."""
+    return column.in_(select(given(connection).c.id))
+
+
+def ids_given(connection: Connection, ids: Collection[str]) -> dict[str, Any]:
+    """The parameters of ``given`` and ``among``."""
+    listed = [(one,) for one in sorted(ids)]
+    return parameters(connection.dialect.name, {}, ("id",), listed)
+
+
+def waiting_for_failed(connection: Connection, most: int) -> dict[str, list[str]]:
+    """Cancellations that have failed, and those that wait for each until a person
+    decides: up to ``most`` of them."""
+    failed, successor = CANCELLATION.alias("failed"), CANCELLATION.alias("successor")
+    # A list of ids: joined, SQLite reads all dependencies first.
+    those = select(C.id).where(text(FAILED_PREDECESSOR))
+    chosen = (
+        select(D.successor_id, D.predecessor_id, D.condition, failed.c.reason)
+        .join_from(DEPENDENCY, failed, D.predecessor_id == failed.c.id)
+        .join(successor, D.successor_id == successor.c.id)
+        .where(D.predecessor_id.in_(those))
+        .where(successor.c.state == State.SCHEDULED, successor.c.waits_for > 0)
+        .order_by(D.predecessor_id, D.successor_id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(chosen.limit(most)):
+        if not allows(row.condition, State.FAILED, Reason(row.reason)):
+            found.setdefault(row.predecessor_id, []).append(row.successor_id)
+    return found
+
+
+def as_after(predecessors: Sequence[Predecessor]) -> list[dict[str, Any]]:
+    """The predecessors as users get them in a record."""
+    return [
+        {
+            "id": one.id,
+            "only_if": one.condition.split(),
+            "state": one.state,
+            "reason": one.reason,
+            "met": one.met,
+        }
+        for one in predecessors
+    ]

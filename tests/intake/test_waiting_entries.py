@@ -1,0 +1,212 @@
+"""Entries that wait for others: ``after``, ``only_if`` and ``ref``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from rescind.intake.files.file_reading import parse
+from rescind.intake.limited_entries import limited
+from rescind.intake.preview import preview
+from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.references import Refs
+from rescind.intake.submissions import take_in
+from rescind.ledger.access_limits import Limit, Limits
+from rescind.ledger.changes.waiting_insertion import DEEPEST
+from rescind.ledger.reading.predecessors import predecessors_of
+from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import reading
+from rescind.provider.outcomes import Reason
+from rescind.provider.refusal_codes import RefusalCode
+from rescind.schedules.mapping import Recipe
+from rescind.schedules.source_rows import Row
+from tests.intake.test_submissions import SEAL
+from tests.intake.test_validation import ACCOUNTS
+from tests.ledger.build import BY, NOW, row
+from tests.ledger.planned import claimed, finish
+
+OURS = Limits((Limit("notpanel", group="ours"),), owner="ours")
+THEIRS = Limits((Limit("notpanel", group="theirs"),), owner="theirs")
+
+
+def entry(number: int, **more: Any) -> dict[str, Any]:
+    return {"provider": "notpanel", "order": f"ord_{number}", **more}
+
+
+def take(engine: Engine, *entries: object) -> list[Taken]:
+    return take_in(engine, ACCOUNTS, SEAL, entries, NOW, by=BY)
+
+
+def before(engine: Engine, one: Taken) -> dict[str, str]:
+    """The predecessors, each with the end that is wanted."""
+    with reading(engine) as connection:
+        found = predecessors_of(connection, [one.id]).get(one.id, [])
+    return {each.id: each.condition for each in found}
+
+
+def refusal(engine: Engine, *entries: object) -> Taken:
+    """The last of the entries, which is refused and kept."""
+    last = take(engine, *entries)[-1]
+    assert last.receipt is Receipt.REFUSED
+    assert row(engine, last.id).state == State.REJECTED
+    assert row(engine, last.id).provider_message == last.wrong
+    return last
+
+
+def test_an_entry_waits_for_earlier_ones_by_ref_by_key_and_by_id(
+    engine: Engine,
+) -> None:
+    [old] = take(engine, entry(0))
+    a, b, c = take(
+        engine,
+        entry(1, ref="parcel"),
+        entry(2, ref="refund", after="parcel", only_if="cancelled/confirmed"),
+        entry(3, after=[old.id, "notpanel/default/ord_1", "refund"], only_if="any"),
+    )
+    assert before(engine, b) == {a.id: "cancelled/confirmed"}
+    assert before(engine, c) == dict.fromkeys((old.id, a.id, b.id), "any")
+    assert row(engine, c.id).waits_for == 3
+
+
+def test_a_condition_is_cancelled_unless_given(engine: Engine) -> None:
+    first, one = take(engine, entry(1, ref="a"), entry(2, after="a"))
+    assert before(engine, one) == {first.id: "cancelled"}
+
+
+def test_the_nearest_ref_before_counts(engine: Engine) -> None:
+    entries = [entry(1, ref="a"), entry(2, ref="a"), entry(3, after="a")]
+    _, second, one = take(engine, *entries)
+    assert before(engine, one) == {second.id: "cancelled"}
+
+
+def test_one_that_comes_again_waits_for_what_it_waited_for(engine: Engine) -> None:
+    plan = (entry(1, ref="a"), entry(2, after="a", only_if="any"))
+    first, one = take(engine, *plan)
+    again = take(engine, *plan)
+    assert [each.receipt for each in again] == [Receipt.DUPLICATE] * 2
+    assert again[1].id == one.id
+    assert take(engine, entry(2))[0].receipt is Receipt.DUPLICATE
+    assert before(engine, one) == {first.id: "any"}
+
+
+def test_one_whose_predecessor_has_ended_is_sent_or_not_wanted_at_once(
+    engine: Engine,
+) -> None:
+    [first] = take(engine, entry(1))
+    finish(engine, claimed(engine, first.id), State.REJECTED, Reason.NOT_FOUND)
+    one, two = take(
+        engine,
+        entry(2, after=first.id),
+        entry(3, after=first.id, only_if=["rejected/not_found"]),
+    )
+    assert row(engine, one.id).reason == Reason.NOT_WANTED
+    assert row(engine, two.id).state == State.QUEUED
+    assert (two.receipt, two.lane) == (Receipt.ACCEPTED, ("notpanel", "default"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "param"),
+    [
+        ({"after": "ord_9"}, RefusalCode.UNKNOWN_PREDECESSOR, "/after/0"),
+        ({"after": ["notpanel/default/ord_2"]}, "unknown_predecessor", "/after/0"),
+        ({"after": 5}, RefusalCode.INVALID_VALUE, "/after/0"),
+        ({"after": ["x"] * 9}, RefusalCode.TOO_LARGE, "/after"),
+        ({"only_if": "any"}, RefusalCode.MISSING, "/after"),
+        ({"after": "a", "only_if": "queued"}, RefusalCode.INVALID_VALUE, "/only_if"),
+        ({"after": "a", "only_if": [5]}, RefusalCode.INVALID_VALUE, "/only_if"),
+        ({"ref": ["a"]}, RefusalCode.INVALID_VALUE, "/ref"),
+    ],
+)
+def test_what_is_wrong_is_the_matter_of_one_entry(
+    engine: Engine, wrong: dict[str, Any], code: str, param: str
+) -> None:
+    one = refusal(engine, entry(1, ref="a"), entry(2, **wrong))
+    assert (one.code, one.param) == (code, param)
+
+
+def test_references_point_backwards_only(engine: Engine) -> None:
+    one, later = take(engine, entry(1, after="b"), entry(2, ref="b"))
+    assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+    assert later.receipt is Receipt.ACCEPTED
+
+
+@pytest.mark.parametrize("wrong", [{"provider": "x"}, {"metadata": 5}])
+def test_an_entry_after_a_wrong_one_is_refused_and_can_be_corrected(
+    engine: Engine, wrong: dict[str, Any]
+) -> None:
+    after = entry(2, after="a", only_if="any")
+    one = refusal(engine, entry(1, ref="a", **wrong), after)
+    assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+    corrected = take(engine, entry(1, ref="a"), after)
+    assert [each.receipt for each in corrected] == [Receipt.ACCEPTED] * 2
+
+
+def test_an_entry_does_not_wait_for_what_has_the_key_of_an_earlier_one(
+    engine: Engine,
+) -> None:
+    take(engine, entry(1, key="k"))
+    one = refusal(engine, entry(2, key="k", ref="a"), entry(3, after="a"))
+    assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+
+
+def test_a_chain_has_a_greatest_length(engine: Engine) -> None:
+    chain = [entry(0, ref="x")]
+    chain += [entry(n, ref="x", after="x") for n in range(1, DEEPEST + 1)]
+    assert {one.receipt for one in take(engine, *chain)} == {Receipt.ACCEPTED}
+    more = entry(99, after=f"notpanel/default/ord_{DEEPEST}")
+    assert refusal(engine, more).code is RefusalCode.TOO_MANY_DEPENDENCIES
+
+
+def test_what_a_caller_may_not_read_it_cannot_wait_for(engine: Engine) -> None:
+    [first] = take(engine, *limited([entry(1, group="theirs")], THEIRS))
+    for name in (first.id, "notpanel/default/ord_1"):
+        wish = entry(2, group="ours", after=name)
+        [one] = take(engine, *limited([wish], OURS))
+        assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+        [own] = take(engine, *limited([{**wish, "group": "theirs"}], THEIRS))
+        assert before(engine, own) == {first.id: "cancelled"}
+
+
+def test_a_caller_that_reads_nothing_names_its_own_entries_only(
+    engine: Engine,
+) -> None:
+    blind = Limits(owner="blind", listed=(Limit(),), reads=False)
+    entries = [entry(1, ref="a"), entry(2, after="a"), entry(3, after="notpanel/a/b")]
+    first, one, wrong = take(engine, *limited(entries, blind))
+    assert before(engine, one) == {first.id: "cancelled"}
+    assert wrong.code is RefusalCode.UNKNOWN_PREDECESSOR
+
+
+def test_a_csv_file_has_columns_for_them(engine: Engine) -> None:
+    text = (
+        "provider,order,ref,after,only_if\n"
+        'notpanel,ord_1,a,,\nnotpanel,ord_2,b,,\nnotpanel,ord_3,,"a; b","any"\n'
+    )
+    refs = Refs()
+    rows = list(parse(text.encode(), "x.csv").rows)
+    taken = take(engine, *(refs.resolve(each.entry) for each in rows))
+    assert before(engine, taken[2]) == {taken[0].id: "any", taken[1].id: "any"}
+
+
+def test_a_preview_accepts_a_plan_and_writes_nothing(engine: Engine) -> None:
+    plan = [entry(1, ref="a"), entry(2, after="a")]
+    shown = preview(engine, ACCOUNTS, SEAL, plan, NOW)
+    assert [one.receipt for one in shown] == [Receipt.ACCEPTED] * 2
+    taken = take(engine, *plan)
+    assert [one.receipt for one in taken] == [Receipt.ACCEPTED] * 2
+
+
+def test_a_schedule_maps_a_column_to_several_references() -> None:
+    recipe = Recipe({"order": "order", "after": "after", "only_if": "if"})
+    values = {"order": "ord_3", "after": "a; b", "if": "any"}
+    made = recipe.entry(Row("row 1", values), {})
+    assert made == {"order": "ord_3", "after": ["a", "b"], "only_if": "any"}
+
+
+def test_a_ref_is_known_in_its_own_submission_only(engine: Engine) -> None:
+    other = Refs().resolve(entry(1, ref="a"))
+    mine = Refs().resolve(entry(2, after="a"))
+    one = refusal(engine, other, mine)
+    assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
