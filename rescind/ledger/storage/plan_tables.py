@@ -26,7 +26,8 @@ class Plan(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "plan"
     __table_args__: ClassVar[Any] = (
-        UniqueConstraint("name", "key", name="uq_plan_key"),
+        # The key first: it is looked for without the name, too.
+        UniqueConstraint("key", "name", name="uq_plan_key"),
         Index("ix_plan_name", "name", "id"),
     )
 

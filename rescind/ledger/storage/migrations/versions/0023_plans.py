@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger()),
-        sa.UniqueConstraint("name", "key", name="uq_plan_key"),
+        sa.UniqueConstraint("key", "name", name="uq_plan_key"),
     )
     op.create_index("ix_plan_name", "plan", ["name", "id"])
     op.create_table(
