@@ -58,6 +58,8 @@ class FilledPlan:
     template: Template
     key: str
     """What makes it the same plan when it is submitted again."""
+    key_param: str
+    """A JSON pointer to what gave the key."""
     steps: Sequence[PlanStep]
     left_out: Sequence[str] = ()
     """The optional steps for which the input lacks a name."""
@@ -83,6 +85,7 @@ def fill_plan(
     return FilledPlan(
         template,
         _key(template, values, key),
+        _key_param(template, key),
         _steps(template, values, left_out),
         left_out,
         _url(template, values, callback_url),
@@ -156,6 +159,12 @@ def _key(template: Template, values: Mapping[str, Any], key: object) -> str:
     if template.key is None:
         return digest_of(values)
     return _own("key", template.key, values)
+
+
+def _key_param(template: Template, key: object) -> str:
+    if key is not None or template.key is None:
+        return "/key"
+    return pointer(["input", names_in(template.key)[0]])
 
 
 def _own(name: str, written: str, values: Mapping[str, Any]) -> str:
