@@ -20,6 +20,7 @@ from rescind.dashboard.submission.param_fields import (
     param_fields,
     read_params,
 )
+from rescind.dashboard.submission.waiting_fields import waiting_fields
 from rescind.dashboard.translation import _
 from rescind.intake.validation import FIELDS, check, deadline_of_provider
 from rescind.ledger.access_limits import EVERYTHING, Limits
@@ -56,6 +57,7 @@ class SingleForm:
         entry: dict[str, Any] = {"provider": self.lane[0], "account": self.lane[1]}
         entry |= {name: self._text(name) for name in ("order", *TEXTS)}
         entry |= {name: self._time(name) for name in TIMES}
+        entry |= waiting_fields(self.written)
         given = {**entry, "params": self._params(), "metadata": self._metadata()}
         self._check_order(given)
         if not self.wrong:
@@ -102,6 +104,8 @@ class SingleForm:
                 self.wrong[where] = str(error)
                 if left.pop(where, None) is None:
                     break
+                if where == "after":
+                    left.pop("only_if", None)
         if self.wrong:
             return
         late = why_late(entry, now)
