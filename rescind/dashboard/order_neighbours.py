@@ -15,6 +15,7 @@ from rescind.dashboard.same_order_notes import same_order
 from rescind.ledger.access_limits import Limits
 from rescind.ledger.changes.successors import is_waiting
 from rescind.ledger.reading.limited import sees
+from rescind.ledger.reading.plans import plans_of
 from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.reading.successor_listing import successors_of
@@ -36,6 +37,8 @@ class Neighbours:
     """What waits for it, or waited for it: the first ``SHOWN``."""
     more_after: bool
     same_order: Entries
+    plans: Entries
+    """The plans of which it is a step, the newest first."""
     it_waits: bool
     """Whether the ones before keep it from being sent."""
     advice: str | None
@@ -63,6 +66,7 @@ def read_neighbours(
         ],
         more_after=len(after) > SHOWN,
         same_order=same_order(connection, row, limits, now),
+        plans=plans_of(connection, row.id, limits) if row.followed else [],
         it_waits=is_waiting(row),
         advice=waiting_advice(before) if is_waiting(row) else None,
     )
