@@ -8,8 +8,8 @@ from enum import StrEnum, auto
 from rescind.ledger.states import FINAL, State
 from rescind.provider.outcomes import Reason
 
-End = tuple[str, str | None]
-"""The state of a step, and its reason."""
+End = tuple[str | None, str | None]
+"""The state of a step, and its reason; no state if it was deleted by hand."""
 NOT_WANTED: End = (State.WITHDRAWN, Reason.NOT_WANTED)
 
 
@@ -23,7 +23,8 @@ class PlanVerdict(StrEnum):
     NOT_DONE = auto()
     """Nothing of it is cancelled."""
     UNKNOWN = auto()
-    """A step is ``failed``: nobody knows what became of that order."""
+    """Nobody knows what became of the order of a step: it is ``failed``, or it was
+    deleted by hand."""
 
 
 def verdict_of(steps: Collection[End]) -> PlanVerdict | None:
@@ -32,9 +33,9 @@ def verdict_of(steps: Collection[End]) -> PlanVerdict | None:
     A step that the plan did not want counts for nothing. A step of which only a part
     was cancelled is not all that was wanted.
     """
-    if any(state not in FINAL for state, _ in steps):
+    if any(state is not None and state not in FINAL for state, _ in steps):
         return None
-    if any(state == State.FAILED for state, _ in steps):
+    if any(state in (State.FAILED, None) for state, _ in steps):
         return PlanVerdict.UNKNOWN
     wanted = [end for end in steps if end != NOT_WANTED]
     cancelled = [reason for state, reason in wanted if state == State.CANCELLED]

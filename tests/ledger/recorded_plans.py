@@ -10,6 +10,7 @@ from sqlalchemy import Engine, Row, select
 from rescind.ledger.changes.plan_insertion import NewPlan, NewStep, insert_plan
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.storage.plan_tables import PLAN
+from rescind.ledger.storage.side_tables import DELIVERY
 from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import BY, NOW
 
@@ -41,3 +42,11 @@ def plan_row(engine: Engine, plan: str) -> Row[Any]:
 def ended(engine: Engine, plan: str) -> bool:
     """Whether the plan's row says that none of its steps is open."""
     return plan_row(engine, plan).ended_at is not None
+
+
+def told(engine: Engine, plan: str) -> list[Row[Any]]:
+    """The deliveries of the plan's ends, oldest first."""
+    d = DELIVERY.c
+    chosen = select(DELIVERY).where(d.kind == "plan", d.subject == plan)
+    with reading(engine) as connection:
+        return list(connection.execute(chosen.order_by(d.created_at, d.seq)))

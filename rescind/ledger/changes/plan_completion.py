@@ -3,7 +3,7 @@
 Both happen in the transaction that ends or retries the step, with the row of the plan
 locked. The states of all steps are read after that. So of two transactions that end
 the last two steps at once, the second one reads what the first committed, and exactly
-one of them completes the plan.
+one of them completes the plan, and creates the delivery that tells its end.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select, update
 
+from rescind.ledger.access_limits import producers_key
+from rescind.ledger.deliveries import store
+from rescind.ledger.deliveries.retry_policy import Kind
+from rescind.ledger.reading.plans import Document, plan_documents
 from rescind.ledger.reading.predecessors import among, ids_given
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.plan_tables import PLAN, PLAN_STEP
@@ -36,7 +40,30 @@ def complete(
     over = _without_open_steps(connection, [one.id for one in plans])
     done = update(PLAN).where(P.id.in_(over))
     connection.execute(done.values(ended_at=in_ms(now)))
-    return 0
+    urls = {one.id: one.callback_url for one in plans if one.callback_url is not None}
+    told = [one for one in over if one in urls]
+    return sum(
+        _tell(connection, one, urls[one["id"]], ended, now)
+        for one in plan_documents(connection, told, producers_key)
+    )
+
+
+def _tell(
+    connection: Connection,
+    document: Document,
+    url: str,
+    ended: Collection[str],
+    now: datetime,
+) -> bool:
+    """Create the delivery. It belongs to the step whose end completed the plan."""
+    # One transaction may end several steps, each because of those before it.
+    ids = (step["id"] for step in reversed(document["steps"]))
+    last = next(one for one in ids if one in ended)
+    # A receiver has no use for the names of our users and hosts.
+    told = {name: value for name, value in document.items() if name != "by"}
+    return store.create_end_delivery(
+        connection, Kind.PLAN, document["id"], last, url, told, now
+    )
 
 
 def begin_again(connection: Connection, ids: Collection[str]) -> None:
