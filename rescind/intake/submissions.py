@@ -222,7 +222,8 @@ def _refused_row(
         "group": one.group,
         "params": dict(one.params),
     }
-    wanted = Wanted(one.callback_url, one.callback_task, one.callback_queue)
+    told = (one.callback_url, one.callback_task, one.callback_queue, one.on_group_end)
+    wanted = Wanted(*told)
     asked = wanted if callbacks.of_refused else NONE_WANTED
     code, param = taken.code or RefusalCode.INVALID_VALUE, taken.param or ""
     error = InvalidRequestError(taken.wrong or "", code, param)

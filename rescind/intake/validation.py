@@ -36,6 +36,7 @@ FIELDS = (
     "callback_url",
     "callback_task",
     "callback_queue",
+    "on_group_end",
     "ref",
     "after",
     "only_if",
@@ -108,6 +109,10 @@ def check(
     check_ref(entry)
     if not within.allows(provider.name, account, group):
         raise outside("group", "/group")
+    callback = callbacks.wanted(entry)
+    if callback.group_end is not None and not within.allows_group(group):
+        # It would tell of lanes of others.
+        raise outside("whole group", "/on_group_end")
     return Checked(
         provider=provider,
         account=account,
@@ -118,7 +123,7 @@ def check(
         personal=personal,
         metadata=object_of(entry, "metadata"),
         group=group,
-        callback=callbacks.wanted(entry),
+        callback=callback,
         not_before=not_before,
         cancel_before=earlier(cancel_before, until),
         cancellable_until=until,
