@@ -68,11 +68,16 @@ def insert_dependents(
 
 
 def refusals(
-    connection: Connection, new: Sequence[NewCancellation], refused: Collection[Path]
+    connection: Connection,
+    new: Sequence[NewCancellation],
+    inserted: Sequence[NewCancellation],
+    refused: Collection[Path],
 ) -> dict[str, InvalidRequestError]:
-    """Why ``insert_dependents`` would refuse some of the entries now, by id."""
+    """Why ``insert_dependents`` would refuse some of the entries now, by id, if the
+    entries ``inserted`` were in the ledger."""
     first = _first(new, standing(connection, [one.path for one in new]))
     found = _Found(connection, list(first.values()), refused, look_at)
+    found.add(inserted)
     return found.judged(new, first)[1]
 
 
@@ -110,6 +115,10 @@ class _Found:
         self._known = look(connection, ids)
         self._new: dict[Path, Waiting] = {}
         self._successors: dict[str, int] = {}
+
+    def add(self, inserted: Sequence[NewCancellation]) -> None:
+        """Treat these, which wait for nothing, as if they were in the ledger."""
+        self._new |= {one.path: Waiting(one, (), "", 0) for one in inserted}
 
     def judged(
         self, new: Sequence[NewCancellation], first: Mapping[Path, NewCancellation]

@@ -78,13 +78,11 @@ def _without_refused(
     some = [one for one in new if one.depends]
     if not some:
         return list(taken)
-    without = {
-        one.path
-        for one, its in zip(new, taken, strict=True)
-        if not one.depends and its.receipt is Receipt.REFUSED
-    }
+    plain = [p for p in zip(new, taken, strict=True) if not p[0].depends]
+    good = [one for one, its in plain if its.receipt is Receipt.ACCEPTED]
+    without = {one.path for one, its in plain if its.receipt is Receipt.REFUSED}
     with reading(engine) as connection:
-        wrong = refusals(connection, some, without)
+        wrong = refusals(connection, some, good, without)
     return [
         refused(wrong[one.id], one.id) if one.id in wrong else its
         for one, its in zip(new, taken, strict=True)

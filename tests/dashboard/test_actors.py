@@ -41,6 +41,7 @@ from tests.dashboard.stage import (
 )
 from tests.dashboard.test_undelivered import give_up
 from tests.ledger.build import add
+from tests.ledger.planned import after
 
 LANE = "notpanel/default"
 FAILED = (State.FAILED, Reason.UNRESOLVED)
@@ -75,6 +76,10 @@ class Stage:
 
     def waiting(self) -> str:
         return add(self.ledger, order="ord_1", lane=PANEL)
+
+    def held_back(self) -> str:
+        """One that waits for another."""
+        return after(self.ledger, self.waiting(), order="ord_2", lane=PANEL)
 
     def withdraw_by_key(self) -> None:
         self.waiting()
@@ -137,6 +142,14 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
         lambda stage: stage.post(f"/cancellations/{stage.failed()}/retry"),
         ANN,
     ),
+    "/v1/cancellations/{id}/release": (
+        lambda stage: stage.post(f"/cancellations/{stage.held_back()}/release"),
+        ANN,
+    ),
+    "/v1/cancellations/{id}/skip": (
+        lambda stage: stage.post(f"/cancellations/{stage.held_back()}/skip"),
+        ANN,
+    ),
     "/v1/cancellations/{id}": (
         lambda stage: stage.delete(f"/cancellations/{stage.waiting()}"),
         ANN,
@@ -147,6 +160,14 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     ),
     "/desk/withdraw/now": (
         lambda stage: stage.send("/desk/withdraw/now", id=stage.waiting()),
+        ANN,
+    ),
+    "/desk/release/now": (
+        lambda stage: stage.send("/desk/release/now", id=stage.held_back()),
+        ANN,
+    ),
+    "/desk/skip/now": (
+        lambda stage: stage.send("/desk/skip/now", id=stage.held_back()),
         ANN,
     ),
     "/v1/lanes/{provider}/{account}/hold": (
@@ -170,6 +191,7 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
 CHANGE_NOTHING = {
     *("/desk/sign-in", "/desk/sign-out", "/desk/language"),
     *("/desk/retry", "/desk/withdraw", "/desk/submit/file"),
+    *("/desk/release", "/desk/skip"),
     "/v1/providers/{provider}/{account}/events",
 }
 """Routes that change no cancellation, lane or notification. An event of a provider only

@@ -103,7 +103,8 @@ def _submit(
     lane = _known(dashboard.accounts, written.get("lane", ""), who.limits)
     form = SingleForm(lane, written, within=who.limits)
     now, context = dashboard.now(), dashboard.context
-    entries = limited([form.entry(dashboard.accounts, now)], who.limits)
+    entry = form.entry(dashboard.accounts, now, context.callbacks)
+    entries = limited([entry], who.limits)
     known = (dashboard.engine, dashboard.accounts, context.seal, entries, now)
     if not form.wrong:
         # What is refused only here would be kept as a refused cancellation.
