@@ -15,7 +15,7 @@ PASSING = 24
 """The width of the place of a line that passes a level."""
 ACROSS, DOWN, MARGIN = 28, 52, 4
 """The space between two places side by side, between two levels, and at the edge."""
-LONGEST = 24
+LONGEST = 21
 """Characters of a step's name that fit."""
 
 Point = tuple[int, int]
