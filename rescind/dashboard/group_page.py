@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from rescind.dashboard.formatting import number_of
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     LimitedReader,
@@ -14,7 +15,7 @@ from rescind.dashboard.page_guard import (
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
-from rescind.dashboard.translation import _
+from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.reading.group_summary import GroupSummary, summary_of, told_of
 from rescind.ledger.states import RETRYABLE, UNSENT, State
 from rescind.ledger.storage.transactions import reading
@@ -42,7 +43,15 @@ def group(
 
 
 def _states(found: GroupSummary) -> Mapping[str, Any]:
+    percent = f"{found.percent} %"
     return {
+        "says": ngettext(
+            "%(ended)s of one cancellation has ended (%(percent)s)",
+            "%(ended)s of %(num)s cancellations have ended (%(percent)s)",
+            found.total,
+            ended=number_of(found.ended),
+            percent=percent,
+        ),
         # The states in their own order, each with its reasons.
         "ends": sorted(found.counts.items(), key=lambda one: _place(*one[0])),
         "unsent": [state for state in found.states if state in UNSENT],

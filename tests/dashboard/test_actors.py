@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -79,7 +80,9 @@ class Stage:
 
     def held_back(self) -> str:
         """One that waits for another."""
-        return after(self.ledger, self.waiting(), order="ord_2", lane=PANEL)
+        first, second = (f"{one}_{uuid4()}" for one in ("first", "second"))
+        before = add(self.ledger, order=first, lane=PANEL)
+        return after(self.ledger, before, order=second, lane=PANEL)
 
     def withdraw_by_key(self) -> None:
         self.waiting()
