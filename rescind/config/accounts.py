@@ -18,7 +18,7 @@ from rescind.config.path_ownership import NotOursError, check_ours
 from rescind.config.unavailable_provider import UNAVAILABLE
 from rescind.provider.account import Account
 from rescind.provider.interface import Provider
-from rescind.provider.policy import Policy
+from rescind.provider.policy import Policy, override_fault
 from rescind.provider.validation_errors import explain
 
 Lane = tuple[str, str]
@@ -149,6 +149,8 @@ def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
         overrides = {k: v for k, v in values.items() if k in POLICY_FIELDS}
         policy = provider.policy.overridden(overrides)
         _check_batches(policy, provider.policy)
+        if why := override_fault(policy):
+            raise ValueError(why)
         rest = {k: value_of(k, v) for k, v in values.items() if k not in POLICY_FIELDS}
         account = provider.account_model.model_validate(rest)
     except ValidationError as error:
