@@ -148,9 +148,7 @@ def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
     try:
         overrides = {k: v for k, v in values.items() if k in POLICY_FIELDS}
         policy = provider.policy.overridden(overrides)
-        _check_batches(policy, provider.policy)
-        if why := override_fault(policy):
-            raise ValueError(why)
+        _check_policy(policy, provider.policy)
         rest = {k: value_of(k, v) for k, v in values.items() if k not in POLICY_FIELDS}
         account = provider.account_model.model_validate(rest)
     except ValidationError as error:
@@ -160,7 +158,9 @@ def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
     return LaneConfig(provider, policy, account)
 
 
-def _check_batches(policy: Policy, most: Policy) -> None:
+def _check_policy(policy: Policy, most: Policy) -> None:
+    if why := override_fault(policy):
+        raise ValueError(why)
     for name in ("batch", "read_batch"):
         if getattr(policy, name) > getattr(most, name):
             raise ValueError(f"{name} must be at most {getattr(most, name)}")
