@@ -46,7 +46,7 @@ from rescind.provider.guarded import parsed
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import WithLogin
-from rescind.provider.lists import ReadsByList
+from rescind.provider.list_reading import ReadsByList
 from rescind.provider.outcomes import Parsed, Throttled, TokenRefused
 from rescind.provider.wire import SOCKETS, Wire
 from rescind.telemetry.logs import named

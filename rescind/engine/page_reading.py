@@ -13,7 +13,7 @@ from rescind.provider.account import Account
 from rescind.provider.evidence import Evidence, Exchange
 from rescind.provider.guarded import parsed
 from rescind.provider.http_messages import Reply, Request
-from rescind.provider.lists import ReadsByList
+from rescind.provider.list_reading import ReadsByList
 from rescind.provider.outcomes import Finding, Findings, Order, Outcome, Parsed
 
 log = structlog.get_logger("rescind.calls")

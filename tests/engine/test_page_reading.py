@@ -23,7 +23,7 @@ from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.states import State
 from rescind.provider.evidence import Evidence, Exchange
 from rescind.provider.http_messages import Reply, Request
-from rescind.provider.lists import ReadsByList
+from rescind.provider.list_reading import ReadsByList
 from rescind.provider.outcomes import (
     Finding,
     Findings,
