@@ -61,10 +61,10 @@ _HOME = {
         *("Event", "EventNews", "UnreadableEventError", "WithEvents"),
         *("is_recent", "same_secret"),
     ),
-    "facts": ("Fact", "assumed", "documented", "seen"),
+    "api_facts": ("Fact", "assumed", "documented", "seen"),
     "http_messages": ("Reply", "Request", "form_request", "json_request"),
     "interface": ("INTERFACE_VERSION", "Params", "Provider", "Token", "WithLogin"),
-    "lists": ("ReadsByList",),
+    "list_reading": ("ReadsByList",),
     "outcomes": (
         *("UNKNOWN", "BatchRefused", "Finding", "Findings", "Held"),
         *("InvalidRequestError", "Order", "Outcome", "Parsed", "Reason"),
