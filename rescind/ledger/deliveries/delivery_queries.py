@@ -15,6 +15,7 @@ from rescind.ledger.deliveries.retry_policy import Kind, event_type, webhook_id
 from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.milliseconds import in_ms
+from rescind.ledger.storage.plan_tables import PLAN_STEP
 from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP, WAITING
 from rescind.ledger.storage.tables import CANCELLATION
 
@@ -76,6 +77,16 @@ def deliveries_of(connection: Connection, cancellation_id: str) -> list[dict[str
     """The deliveries of one cancellation as documents, oldest first."""
     its = select(DELIVERY).where(D.cancellation_id == cancellation_id)
     rows = connection.execute(its.order_by(*_order(None)))
+    return [as_document(row) for row in rows]
+
+
+def deliveries_of_plan(connection: Connection, plan_id: str) -> list[dict[str, Any]]:
+    """The deliveries that tell the ends of a plan as documents, oldest first."""
+    steps = select(PLAN_STEP.c.cancellation_id).where(PLAN_STEP.c.plan_id == plan_id)
+    its = select(DELIVERY).where(
+        D.cancellation_id.in_(steps), D.kind == Kind.PLAN, D.subject == plan_id
+    )
+    rows = connection.execute(its.order_by(D.created_at, *_order(None)))
     return [as_document(row) for row in rows]
 
 
