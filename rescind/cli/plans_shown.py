@@ -21,18 +21,19 @@ OPEN = "none yet: a step is open"
 def show_plan(name: str, *, as_json: bool) -> None:
     with reading(connections.need_ledger()) as connection:
         plan = _found(connection, storable(name))
-        deliveries = deliveries_of_plan(connection, plan["id"])
+        steps = [step["id"] for step in plan["steps"]]
+        deliveries = deliveries_of_plan(connection, plan["id"], steps)
     if as_json:
         output.emit_json({**plan, "deliveries": deliveries})
         return
-    steps = plan.pop("steps")
+    listed = plan.pop("steps")
     for field, value in {**plan, "verdict": plan["verdict"] or OPEN}.items():
         if value is not None:
             output.emit(f"{field.replace('_', ' '):<17} {value}")
     for one in deliveries:
         output.emit(f"{'delivery':<17} {delivery_words(one)}")
     output.emit()
-    output.table(COLUMNS, [_line(step) for step in steps])
+    output.table(COLUMNS, [_line(step) for step in listed])
 
 
 def _found(connection: Connection, name: str) -> dict[str, Any]:

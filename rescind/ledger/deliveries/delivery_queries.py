@@ -15,7 +15,6 @@ from rescind.ledger.deliveries.retry_policy import Kind, event_type, webhook_id
 from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.plan_tables import PLAN_STEP
 from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP, WAITING
 from rescind.ledger.storage.tables import CANCELLATION
 
@@ -80,13 +79,13 @@ def deliveries_of(connection: Connection, cancellation_id: str) -> list[dict[str
     return [as_document(row) for row in rows]
 
 
-def deliveries_of_plan(connection: Connection, plan_id: str) -> list[dict[str, Any]]:
-    """The deliveries that tell the ends of a plan as documents, oldest first."""
-    steps = select(PLAN_STEP.c.cancellation_id).where(PLAN_STEP.c.plan_id == plan_id)
-    its = select(DELIVERY).where(
-        D.cancellation_id.in_(steps), D.kind == Kind.PLAN, D.subject == plan_id
-    )
-    rows = connection.execute(its.order_by(D.created_at, *_order(None)))
+def deliveries_of_plan(
+    connection: Connection, plan_id: str, steps: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The deliveries of a plan's end as documents, oldest first. ``steps`` are the ids
+    of its cancellations: a delivery belongs to the one whose end completed it."""
+    its = select(DELIVERY).where(D.cancellation_id.in_(steps), D.kind == Kind.PLAN)
+    rows = connection.execute(its.where(D.subject == plan_id).order_by(D.created_at))
     return [as_document(row) for row in rows]
 
 
