@@ -22,6 +22,8 @@ from rescind.api import (
     health,
     lane_routes,
     plan_decision_routes,
+    plan_models,
+    plan_routes,
     problem_pages,
     response_models,
     submission_routes,
@@ -74,6 +76,7 @@ def create_app(context: ApiContext) -> FastAPI:
         submission_routes,
         cancellation_routes,
         plan_decision_routes,
+        plan_routes,
         withdrawal_routes,
         cancellation_lists,
         lane_routes,
@@ -120,6 +123,7 @@ def _problem_schemas() -> dict[str, Any]:
     named = [
         (response_models.Problem, "serialization"),
         (response_models.Refusal, "serialization"),
+        (plan_models.PlanEnd, "serialization"),
     ]
     _, found = models_json_schema(named, ref_template=REFERENCE)  # type: ignore[arg-type]
     schemas: dict[str, Any] = found["$defs"]

@@ -43,6 +43,7 @@ INSIDE = {
     "NotSentError": "becomes evidence of a call",
     "RowError": "becomes what is wrong with one row",
     "SchedulesError": "becomes the fault of a rule",
+    "StepGoneError": "the plan is submitted once more",
     "StoppedError": "the user has pressed Ctrl-C",
     "TooLateError": "ends one call",
     "UnbuildableError": "becomes the fault of one order",
