@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rescind.ledger.states import FINAL
+from rescind.ledger.states import FINAL, State
 
 Schema = dict[str, Any]
 _HEADERS = {
@@ -19,22 +19,46 @@ _ANSWERS = {
 }
 
 
-def webhooks() -> dict[str, Schema]:
-    """One webhook for each final state."""
-    return {f"cancellation.{state}": {"post": _post(state)} for state in sorted(FINAL)}
+def webhooks(group: Schema) -> dict[str, Schema]:
+    """One webhook for each final state, and one for the end of a group.
+
+    ``group`` is the schema of a group: a webhook has all of it but ``told``.
+    """
+    found = {f"cancellation.{state}": _cancellation(state) for state in sorted(FINAL)}
+    return {**found, "group.ended": _group(group)}
 
 
-def _post(state: str) -> Schema:
+def _cancellation(state: State) -> Schema:
+    ended = {"type": "object", "properties": {"state": {"const": state}}}
+    record = {"$ref": "#/components/schemas/Record"}
+    data = {
+        "description": "The record, as it was when it ended.",
+        "allOf": [record, ended],
+    }
+    summary = f"A cancellation has ended as `{state}`"
+    told = _post(summary, "callback_url", _event(f"cancellation.{state}", data))
+    return {"post": {**told, "operationId": f"webhook_{state}"}}
+
+
+def _group(group: Schema) -> Schema:
+    summary = "The last cancellation of a group has ended"
+    fields = {name: one for name, one in group["properties"].items() if name != "told"}
+    says = "The group, as it was when its last cancellation had ended."
+    data = {**group, "properties": fields, "required": [*fields], "description": says}
+    told = _post(summary, "on_group_end", _event("group.ended", data))
+    return {"post": {**told, "operationId": "webhook_group_ended"}}
+
+
+def _post(summary: str, field: str, event: Schema) -> Schema:
     return {
-        "summary": f"A cancellation has ended as `{state}`",
-        "description": "Sent to its `callback_url`, signed as the Standard Webhooks"
+        "summary": summary,
+        "description": f"Sent to its `{field}`, signed as the Standard Webhooks"
         " specification says.",
-        "operationId": f"webhook_{state}",
         "tags": ["webhooks"],
         "parameters": [_header(name, says) for name, says in _HEADERS.items()],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": _event(state)}},
+            "content": {"application/json": {"schema": event}},
         },
         "responses": {
             status: {"description": says} for status, says in _ANSWERS.items()
@@ -53,18 +77,13 @@ def _header(name: str, says: str) -> Schema:
     }
 
 
-def _event(state: str) -> Schema:
-    ended = {"type": "object", "properties": {"state": {"const": state}}}
-    record = {"$ref": "#/components/schemas/Record"}
+def _event(kind: str, data: Schema) -> Schema:
     return {
         "type": "object",
         "properties": {
-            "type": {"const": f"cancellation.{state}"},
+            "type": {"const": kind},
             "timestamp": {"type": "string", "format": "date-time"},
-            "data": {
-                "description": "The record, as it was when it ended.",
-                "allOf": [record, ended],
-            },
+            "data": data,
         },
         "required": ["type", "timestamp", "data"],
     }
