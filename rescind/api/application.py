@@ -22,7 +22,9 @@ from rescind.api import (
     health,
     lane_routes,
     plan_decision_routes,
+    plan_models,
     plan_receipt_models,
+    plan_routes,
     plan_submission_routes,
     problem_pages,
     response_models,
@@ -77,6 +79,7 @@ def create_app(context: ApiContext) -> FastAPI:
         submission_routes,
         cancellation_routes,
         plan_decision_routes,
+        plan_routes,
         plan_submission_routes,
         withdrawal_routes,
         cancellation_lists,
@@ -124,6 +127,7 @@ def _problem_schemas() -> dict[str, Any]:
     named = [
         (response_models.Problem, "serialization"),
         (response_models.Refusal, "serialization"),
+        (plan_models.PlanEnd, "serialization"),
         (plan_receipt_models.PlanRefusal, "serialization"),
     ]
     _, found = models_json_schema(named, ref_template=REFERENCE)  # type: ignore[arg-type]

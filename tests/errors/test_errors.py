@@ -45,7 +45,7 @@ INSIDE = {
     "RefusedPlanError": "becomes the refusal of a plan",
     "RowError": "becomes what is wrong with one row",
     "SchedulesError": "becomes the fault of a rule",
-    "StepGoneError": "repeats the submission of a plan",
+    "StepGoneError": "the plan is submitted once more",
     "StoppedError": "the user has pressed Ctrl-C",
     "TemplateError": "becomes the faults of a plan",
     "TooLateError": "ends one call",
