@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rescind.dashboard.formatting import number_of
@@ -74,10 +75,15 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
 def _telling(rows: Iterable[Row], address: str | None) -> Iterator[Row]:
     for row in rows:
         entry = row.entry
-        grouped = isinstance(entry, dict) and entry.get("group")
-        if address and grouped and not entry.get("on_group_end"):
-            entry = {**entry, "on_group_end": address}
-        yield Row(row.line, entry, row.wrong)
+        if address is not None and isinstance(entry, dict) and entry.get("group"):
+            yield Row(row.line, {"on_group_end": address, **_given(entry)}, row.wrong)
+        else:
+            yield row
+
+
+def _given(entry: dict[str, Any]) -> dict[str, Any]:
+    """``entry`` without an empty ``on_group_end``."""
+    return {n: v for n, v in entry.items() if n != "on_group_end" or v}
 
 
 def _in_zone(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Row]:
