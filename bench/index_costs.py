@@ -19,7 +19,7 @@ from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.recording import LaneChanges, new_id, record_many
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.states import State
-from rescind.ledger.storage.postgres import WHOLE
+from rescind.ledger.storage.postgres_statements import WHOLE
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import Reason
 

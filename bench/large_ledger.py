@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
 from rescind.ledger.storage.migrate import upgrade
-from rescind.ledger.storage.postgres import WHOLE
+from rescind.ledger.storage.postgres_statements import WHOLE
 from rescind.ledger.storage.transactions import open_ledger, writing
 
 KINDS = ("sqlite", "postgresql")
