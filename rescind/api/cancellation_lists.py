@@ -17,7 +17,8 @@ from rescind.api.response_models import Group, Records
 from rescind.config.access_tokens import Token
 from rescind.config.times import parse_moment
 from rescind.intake.validation import LONGEST_TEXT
-from rescind.ledger.reading.group_summary import summary_of, told_of
+from rescind.ledger.deliveries.group_receivers import told_of
+from rescind.ledger.reading.group_summary import summary_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.updates import changed
 from rescind.ledger.states import State
