@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from rescind.ledger.states import FINAL, State
+from rescind.ledger.plan_outcome import PlanVerdict
+from rescind.ledger.states import FINAL
 
 Schema = dict[str, Any]
 _HEADERS = {
@@ -19,46 +22,65 @@ _ANSWERS = {
 }
 
 
-def webhooks(group: Schema) -> dict[str, Schema]:
-    """One webhook for each final state, and one for the end of a group.
+@dataclass(frozen=True, slots=True)
+class _Webhook:
+    """One type of event: what it tells, and the schema of its ``data``."""
 
-    ``group`` is the schema of a group: a webhook has all of it but ``told``.
-    """
-    found = {f"cancellation.{state}": _cancellation(state) for state in sorted(FINAL)}
-    return {**found, "group.ended": _group(group)}
+    type: str
+    summary: str
+    address: str
+    """The field that says where it is sent."""
+    data: str
+    """The name of a schema."""
+    known: Mapping[str, str | int]
+    """The fields of which this type tells the value."""
 
-
-def _cancellation(state: State) -> Schema:
-    ended = {"type": "object", "properties": {"state": {"const": state}}}
-    record = {"$ref": "#/components/schemas/Record"}
-    data = {
-        "description": "The record, as it was when it ended.",
-        "allOf": [record, ended],
-    }
-    summary = f"A cancellation has ended as `{state}`"
-    told = _post(summary, "callback_url", _event(f"cancellation.{state}", data))
-    return {"post": {**told, "operationId": f"webhook_{state}"}}
+    @property
+    def name(self) -> str:
+        return self.type.removeprefix("cancellation.").replace(".", "_")
 
 
-def _group(group: Schema) -> Schema:
-    summary = "The last cancellation of a group has ended"
-    fields = {name: one for name, one in group["properties"].items() if name != "told"}
-    says = "The group, as it was when its last cancellation had ended."
-    data = {**group, "properties": fields, "required": [*fields], "description": says}
-    told = _post(summary, "on_group_end", _event("group.ended", data))
-    return {"post": {**told, "operationId": "webhook_group_ended"}}
+_GROUP = _Webhook(
+    "group.ended",
+    "The last cancellation of a group has ended",
+    "on_group_end",
+    "GroupEnd",
+    {"percent": 100},
+)
 
 
-def _post(summary: str, field: str, event: Schema) -> Schema:
+def webhooks() -> dict[str, Schema]:
+    """One webhook for each final state, for each verdict of a plan, and for the end of
+    a group."""
+    told = (*_cancellations(), *_plans(), _GROUP)
+    return {one.type: {"post": _post(one)} for one in told}
+
+
+def _cancellations() -> Iterator[_Webhook]:
+    for state in sorted(FINAL):
+        says = f"A cancellation has ended as `{state}`"
+        known = {"state": state}
+        yield _Webhook(f"cancellation.{state}", says, "callback_url", "Record", known)
+
+
+def _plans() -> Iterator[_Webhook]:
+    for verdict in PlanVerdict:
+        says = f"A plan has ended: its verdict is `{verdict}`"
+        known = {"verdict": verdict}
+        yield _Webhook(f"plan.{verdict}", says, "callback_url", "PlanEnd", known)
+
+
+def _post(one: _Webhook) -> Schema:
     return {
-        "summary": summary,
-        "description": f"Sent to its `{field}`, signed as the Standard Webhooks"
+        "summary": one.summary,
+        "description": f"Sent to its `{one.address}`, signed as the Standard Webhooks"
         " specification says.",
+        "operationId": f"webhook_{one.name}",
         "tags": ["webhooks"],
         "parameters": [_header(name, says) for name, says in _HEADERS.items()],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": event}},
+            "content": {"application/json": {"schema": _event(one)}},
         },
         "responses": {
             status: {"description": says} for status, says in _ANSWERS.items()
@@ -77,13 +99,20 @@ def _header(name: str, says: str) -> Schema:
     }
 
 
-def _event(kind: str, data: Schema) -> Schema:
+def _event(one: _Webhook) -> Schema:
+    known = {name: {"const": value} for name, value in one.known.items()}
     return {
         "type": "object",
         "properties": {
-            "type": {"const": kind},
+            "type": {"const": one.type},
             "timestamp": {"type": "string", "format": "date-time"},
-            "data": data,
+            "data": {
+                "description": "What ended, as it was when it ended.",
+                "allOf": [
+                    {"$ref": f"#/components/schemas/{one.data}"},
+                    {"type": "object", "properties": known},
+                ],
+            },
         },
         "required": ["type", "timestamp", "data"],
     }

@@ -215,18 +215,9 @@ class Deliveries(Document):
     next: str | None
 
 
-class ToldOfGroup(Document):
-    """One request to be told of a group's end."""
+class GroupEnd(Document):
+    """A group as its webhook has it."""
 
-    target: Annotated[str, Field(description="The host of `on_group_end`.")]
-    by: Annotated[str | None, Field(description="Who asked; null: after a retry.")]
-    created_at: Moment
-    told_at: Annotated[
-        Moment | None, Field(description="When its webhook was made; null before.")
-    ]
-
-
-class Group(Document):
     group: str
     total: Count
     ended: Annotated[Count, Field(description="How many are in a final state.")]
@@ -242,4 +233,20 @@ class Group(Document):
     finished_at: Annotated[
         Moment | None, Field(description="When the last one that ended did so.")
     ]
+
+
+class ToldOfGroup(Document):
+    """One request to be told of a group's end."""
+
+    target: Annotated[str, Field(description="The host of `on_group_end`.")]
+    by: Annotated[str | None, Field(description="Who asked; null: after a retry.")]
+    created_at: Moment
+    told_at: Annotated[
+        Moment | None, Field(description="When its webhook was made; null before.")
+    ]
+
+
+class Group(GroupEnd):
+    """A group, and who is told of its end."""
+
     told: Annotated[list[ToldOfGroup], Field(description="The latest 100 requests.")]

@@ -13,6 +13,7 @@ from rescind.cli import (
     admin,
     group_commands,
     output,
+    plan_commands,
     schedule,
     show,
     starting,
@@ -91,6 +92,7 @@ app.command()(admin.doctor)
 app.command()(admin.migrate)
 app.command()(admin.prune)
 app.command("seal-key")(admin.seal_key)
+app.add_typer(plan_commands.app)
 app.add_typer(schedule.app)
 
 

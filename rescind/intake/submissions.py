@@ -18,11 +18,11 @@ from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.intake.entry_records import as_new, expired, invalid, is_refused
 from rescind.intake.key_conflicts import conflict_of
-from rescind.intake.predecessors import insert_dependents
 from rescind.intake.receipts import Receipt, Taken, refused
 from rescind.intake.references import resolved
 from rescind.intake.repeats import differences
 from rescind.intake.spellings import under_former_keys
+from rescind.intake.waiting_entries import insert_dependents
 from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.lane_states import register_lanes
 from rescind.ledger.changes.new_cancellation import NewCancellation
@@ -117,11 +117,7 @@ def _keep(
     if not new:
         return []
     with writing(engine, queue="intake") as connection:
-        plain = [one for one in new if not one.depends]
-        inserted, rows = insert_or_find(connection, plain, now)
-        taken = {o.id: settled(o, inserted, rows.get(o.path), seal) for o in plain}
-        if len(plain) < len(new):
-            taken |= _dependents(connection, new, taken, seal, now)
+        taken, inserted = insert_entries(connection, new, seal, now)
         wrong = {o.id: _refused_row(o, taken[o.id], now, callbacks) for o in new}
         kept = [one for one in wrong.values() if one is not None]
         more, there = insert_or_find(connection, kept, now)
@@ -131,6 +127,19 @@ def _keep(
         lanes = (t.lane for t in taken.values() if t.lane is not None)
         register_lanes(connection, lanes)
     return [_with_row(taken[one.id], wrong[one.id], there) for one in new]
+
+
+def insert_entries(
+    connection: Connection, new: Sequence[NewCancellation], seal: Seal, now: datetime
+) -> tuple[dict[str, Taken], frozenset[str]]:
+    """Insert ``new``, those that wait for others last: the result of each, by its id,
+    and the ids of those that were inserted and wait for none."""
+    plain = [one for one in new if not one.depends]
+    inserted, rows = insert_or_find(connection, plain, now)
+    taken = {o.id: settled(o, inserted, rows.get(o.path), seal) for o in plain}
+    if len(plain) < len(new):
+        taken |= _dependents(connection, new, taken, seal, now)
+    return taken, inserted
 
 
 def _accepted_ids(taken: Mapping[str, Taken]) -> set[str]:

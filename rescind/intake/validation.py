@@ -105,7 +105,7 @@ def check(
     not_before, cancel_before = times_of(entry, now)
     until = provider_deadline(provider, order, open_params)
     check_window(not_before, until)
-    key, group = _text(entry, "key"), _text(entry, "group")
+    key, group = text_of(entry, "key"), text_of(entry, "group")
     check_ref(entry)
     if not within.allows(provider.name, account, group):
         raise outside("group", "/group")
@@ -200,7 +200,8 @@ def _account(
     return value
 
 
-def _text(entry: Mapping[str, Any], name: str) -> str | None:
+def text_of(entry: Mapping[str, Any], name: str) -> str | None:
+    """The text in this field, such as a key; raises ``InvalidRequestError``."""
     value = entry.get(name)
     if value is None:
         return None
