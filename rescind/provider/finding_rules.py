@@ -53,7 +53,11 @@ FITTING: Mapping[CallKind, frozenset[Pair]] = {
 
 
 def fits(call: CallKind, finding: Finding) -> bool:
-    """Whether the reason of ``finding`` fits its outcome and its call."""
+    """Whether the reason of ``finding`` fits its outcome and its call, and its deadline
+    has a time zone."""
+    until = finding.cancellable_until
+    if until is not None and until.utcoffset() is None:
+        return False
     return (finding.outcome, finding.reason) in FITTING[call]
 
 
@@ -88,4 +92,7 @@ def _fitting(call: CallKind, finding: Finding) -> Finding:
 
 
 def in_words(call: CallKind, finding: Finding) -> str:
-    return f"{call} read as {finding.outcome} ({finding.reason})"
+    until = finding.cancellable_until
+    zoned = until is None or until.utcoffset() is not None
+    zone = "" if zoned else " until a time without a zone"
+    return f"{call} read as {finding.outcome} ({finding.reason}){zone}"

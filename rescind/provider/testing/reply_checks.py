@@ -48,7 +48,7 @@ def check_words(finding: Finding) -> None:
         words.encode()
 
 
-def read(case: Case, call: str, asked: Sequence[Order], reply: Reply) -> Parsed | None:
+def read(case: Case, call: CallKind, asked: Sequence[Order], reply: Reply) -> Parsed | None:
     """The checked meaning of ``reply``; ``None`` if it is unreadable. Any other error
     of the parser is raised."""
     try:
