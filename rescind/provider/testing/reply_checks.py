@@ -24,9 +24,10 @@ from rescind.provider.replies import evidence_of, received
 from rescind.provider.testing.case import Case
 
 
-def check_parsed(call: CallKind, parsed: Parsed, asked: Sequence[Order]) -> None:
+def check_parsed(call: str, parsed: Parsed, asked: Sequence[Order]) -> None:
     """``parsed`` is about the orders of the call alone, with reasons that fit."""
-    wrong = [in_words(call, one) for one in misfits(call, parsed)]
+    kind: CallKind = "cancel" if call == "cancel" else "read"
+    wrong = [in_words(kind, one) for one in misfits(kind, parsed)]
     assert not wrong, f"the reason does not fit the outcome: {wrong}"
     if isinstance(parsed, Held | TokenRefused):
         assert parsed.why
@@ -48,7 +49,7 @@ def check_words(finding: Finding) -> None:
         words.encode()
 
 
-def read(case: Case, call: CallKind, asked: Sequence[Order], reply: Reply) -> Parsed | None:
+def read(case: Case, call: str, asked: Sequence[Order], reply: Reply) -> Parsed | None:
     """The checked meaning of ``reply``; ``None`` if it is unreadable. Any other error
     of the parser is raised."""
     try:
