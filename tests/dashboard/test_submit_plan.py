@@ -147,6 +147,19 @@ def test_what_is_wrong_stands_beside_its_field(
     assert rows(ledger) == []
 
 
+def test_another_plan_with_the_same_key_is_refused_in_the_readers_language(
+    clerk: Visitor, ledger: Engine, typed: str
+) -> None:
+    clerk.send(f"{FORM}/now", id=typed.rpartition("/")[2])
+    clerk.session.headers["accept-language"] = "tr"
+    other = clerk.send(FORM, **{**GOOD, "input.awb": "86210010464"})
+    assert other.status_code == 422
+    assert "başka bir anahtar kullanın" in (beside(other.text, "order_no") or "")
+    missing = clerk.send(FORM, **{**GOOD, "input.awb": ""})
+    assert "gerekir" in (beside(missing.text, "awb") or "")
+    assert len(rows(ledger)) == 3
+
+
 def test_an_input_is_typed_as_its_param_is(plans: Templates) -> None:
     fields = input_fields(plans.plans["web-order"])
     kinds = {one.name: one.kind for one in fields}
