@@ -156,6 +156,9 @@ class Story:
 
     def quiet_then_look(self, worker: int) -> None:
         self.time(QUIET + SECOND)
+        # A first look may only drop repeated requests.
+        self.look(worker)
+        self.tell(worker)
         self.look(worker)
 
     def tell(self, worker: int) -> None:
@@ -184,7 +187,9 @@ class Story:
 
     def begin(self) -> None:
         for number in range(4):
-            self.insert(6 + number, GROUPS[number % 2], URLS[0])
+            self.insert(
+                6 + number, GROUPS[number % 2], None if number // 2 else URLS[0]
+            )
 
     def close(self) -> None:
         """End all, and let one worker look until nothing is left to tell."""
