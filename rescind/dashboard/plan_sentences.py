@@ -60,4 +60,5 @@ PLANS = (
     ),
     N_("names the same cancellation as the step %(step)s: give one of them a key"),
     N_("on_group_end needs a group"),
+    N_("on_group_end %(why_said)s"),
 )
