@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from providers.registry import BY_NAME, PROVIDERS
 from rescind.config.accounts import Accounts, LaneConfig
 from rescind.config.callback_urls import host_patterns
-from rescind.config.callbacks import Callbacks
+from rescind.config.callbacks import Callbacks, Wanted
 from rescind.config.webhook_secrets import WebhookSecrets
 from rescind.intake.validation import FIELDS, check
 from rescind.provider.outcomes import InvalidRequestError
@@ -72,7 +72,7 @@ def test_every_field_is_accepted() -> None:
     assert found.not_before == NOW + timedelta(minutes=15)
     assert found.cancel_before == datetime(2020, 11, 20, 21, tzinfo=UTC)
     assert found.metadata == {"shop_order": "1001"}
-    assert found.callback == ("https://example.com/done", "shop.ended", "shop")
+    assert found.callback == Wanted("https://example.com/done", "shop.ended", "shop")
 
 
 def test_personal_params_are_kept_apart() -> None:
