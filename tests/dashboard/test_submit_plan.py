@@ -100,7 +100,13 @@ def test_the_preview_shows_every_step_and_stores_nothing(
     clerk: Visitor, ledger: Engine, typed: str
 ) -> None:
     page = clerk.get(typed).text
-    for said in ("86210010463", "2000001", "ord_1", "which must end as: any end"):
+    for said in (
+        "86210010463",
+        "2000001",
+        "ord_1",
+        "which must end as: any end",
+        "101=2",
+    ):
         assert said in page
     assert "Submit this plan of 3 steps" in page
     assert rows(ledger) == []
