@@ -127,6 +127,7 @@ def _problem_schemas() -> dict[str, Any]:
     named = [
         (response_models.Problem, "serialization"),
         (response_models.Refusal, "serialization"),
+        (response_models.GroupEnd, "serialization"),
         (plan_models.PlanEnd, "serialization"),
         (plan_receipt_models.PlanRefusal, "serialization"),
     ]

@@ -32,7 +32,7 @@ class _Webhook:
     """The field that says where it is sent."""
     data: str
     """The name of a schema."""
-    known: Mapping[str, str]
+    known: Mapping[str, str | int]
     """The fields of which this type tells the value."""
 
     @property
@@ -40,9 +40,20 @@ class _Webhook:
         return self.type.removeprefix("cancellation.").replace(".", "_")
 
 
+_GROUP = _Webhook(
+    "group.ended",
+    "The last cancellation of a group has ended",
+    "on_group_end",
+    "GroupEnd",
+    {"percent": 100},
+)
+
+
 def webhooks() -> dict[str, Schema]:
-    """One webhook for each final state, and for each verdict of a plan."""
-    return {one.type: {"post": _post(one)} for one in (*_cancellations(), *_plans())}
+    """One webhook for each final state, for each verdict of a plan, and for the end of
+    a group."""
+    told = (*_cancellations(), *_plans(), _GROUP)
+    return {one.type: {"post": _post(one)} for one in told}
 
 
 def _cancellations() -> Iterator[_Webhook]:

@@ -17,8 +17,9 @@ from rescind.ledger.changes.insert_claimed import insert_claimed
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.changes.retries import retry
+from rescind.ledger.deliveries.group_receivers import told_of
 from rescind.ledger.reading.ended_groups import QUIET, Watched, watched_groups
-from rescind.ledger.reading.group_summary import summary_of, told_of
+from rescind.ledger.reading.group_summary import summary_of
 from rescind.ledger.states import FINAL, RETRYABLE, State
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.group_end_table import GROUP_END
@@ -373,3 +374,18 @@ def test_a_group_without_members_is_watched_no_longer(engine: Engine) -> None:
     tick(engine)
     with reading(engine) as connection:
         assert told_of(connection, "g") == []
+
+
+def test_a_worker_whose_lease_has_run_out_tells_nothing(engine: Engine) -> None:
+    group_of(engine, State.CANCELLED)
+    with writing(engine) as connection:
+        assert acquire(connection, LEASE, "stalled", LEASED, LATER)
+    seen = look(engine, ["g"], LATER)
+    assert [one.summary is not None for one in seen] == [True]
+    late = LATER + timedelta(seconds=LEASED)
+    with writing(engine) as connection:
+        assert acquire(connection, LEASE, "other", LEASED, late)
+    assert not tell(engine, "stalled", seen, late)
+    assert holding(engine, "a.example.com", now=late) == []
+    assert tell(engine, "other", look(engine, ["g"], late), late)
+    assert len(holding(engine, "a.example.com", now=late)) == 1

@@ -15,7 +15,7 @@ from rescind.dashboard.submission.local_times import with_offset
 from rescind.dashboard.submission.single_form import TIMES
 from rescind.dashboard.translation import _
 from rescind.intake.files.file_reading import parse
-from rescind.intake.files.file_rows import FileError, Limits, Row, with_group
+from rescind.intake.files.file_rows import FileError, Limits, Row, with_defaults
 from rescind.intake.files.legacy_encoding import as_utf8
 
 MOST_ROWS = 10_000
@@ -56,7 +56,7 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
     try:
         text, turkish = as_utf8(data)
         found = parse(text, name, limits=LIMITS).rows
-        rows = list(islice(with_group(found, form.group), MOST_ROWS + 1))
+        rows = list(islice(with_defaults(found, group=form.group), MOST_ROWS + 1))
     finally:
         _turn.release()
     if len(rows) > MOST_ROWS:
