@@ -59,6 +59,4 @@ PLANS = (
         " %(steps)s: use another key"
     ),
     N_("names the same cancellation as the step %(step)s: give one of them a key"),
-    N_("on_group_end needs a group"),
-    N_("on_group_end %(why_said)s"),
 )
