@@ -19,6 +19,7 @@ from rescind.api import (
     delivery_routes,
     document_route,
     event_routes,
+    group_models,
     health,
     lane_routes,
     plan_decision_routes,
@@ -127,7 +128,7 @@ def _problem_schemas() -> dict[str, Any]:
     named = [
         (response_models.Problem, "serialization"),
         (response_models.Refusal, "serialization"),
-        (response_models.GroupEnd, "serialization"),
+        (group_models.GroupEnd, "serialization"),
         (plan_models.PlanEnd, "serialization"),
         (plan_receipt_models.PlanRefusal, "serialization"),
     ]
