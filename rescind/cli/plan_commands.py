@@ -1,4 +1,4 @@
-"""``rescind plan show``."""
+"""``rescind plan list``, ``check``, ``submit`` and ``show``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from rescind.cli import plan_template_commands
 from rescind.cli.options import Json
 
 app = typer.Typer(
     name="plan",
-    help="Show plans: cancellations that were submitted together.",
+    help="Check, submit and show plans: cancellations that belong together.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -18,7 +19,12 @@ app = typer.Typer(
 
 @app.callback()
 def plan() -> None:
-    """Show plans: cancellations that were submitted together."""
+    """Check, submit and show plans: cancellations that belong together."""
+
+
+app.command("list")(plan_template_commands.list_)
+app.command()(plan_template_commands.check)
+app.command()(plan_template_commands.submit)
 
 
 @app.command()
