@@ -23,8 +23,6 @@ NEEDS = {
     ("POST", "/v1/plans"): "submit",
     ("GET", "/v1/plan-templates"): "submit or read",
     ("GET", "/v1/plans/x"): "read",
-    ("POST", "/v1/plans"): "submit",
-    ("GET", "/v1/plan-templates"): "read",
     ("GET", "/v1/webhooks"): "read",
     ("GET", "/v1/actions"): "read",
     ("GET", "/v1/lanes"): "read",

@@ -45,8 +45,6 @@ INSIDE = {
     "NotSentError": "becomes evidence of a call",
     "NotTextError": "becomes a fault of a plan's submission",
     "RefusedPlanError": "becomes the refusal of a plan",
-    "_ChangedMeanwhileError": "repeats the submission of a plan",
-    "_DryRunError": "ends the transaction of a dry run",
     "RowError": "becomes what is wrong with one row",
     "SchedulesError": "becomes the fault of a rule",
     "StepGoneError": "the plan is submitted once more",
