@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from rescind.ledger.deliveries.store import target_of
+from rescind.ledger.delivery_target import target_of
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.group_end_table import GROUP_END
 
