@@ -41,6 +41,7 @@ from tests.dashboard.stage import (
 )
 from tests.dashboard.test_undelivered import give_up
 from tests.ledger.build import add
+from tests.ledger.planned import after
 
 LANE = "notpanel/default"
 FAILED = (State.FAILED, Reason.UNRESOLVED)
@@ -75,6 +76,9 @@ class Stage:
 
     def waiting(self) -> str:
         return add(self.ledger, order="ord_1", lane=PANEL)
+
+    def one_that_waits_for_it(self) -> str:
+        return after(self.ledger, self.failed(), lane=PANEL)
 
     def withdraw_by_key(self) -> None:
         self.waiting()
@@ -135,6 +139,18 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     "/v1/cancellations": (Stage.submit, SHOP),
     "/v1/cancellations/{id}/retry": (
         lambda stage: stage.post(f"/cancellations/{stage.failed()}/retry"),
+        ANN,
+    ),
+    "/v1/cancellations/{id}/release": (
+        lambda stage: stage.post(
+            f"/cancellations/{stage.one_that_waits_for_it()}/release"
+        ),
+        ANN,
+    ),
+    "/v1/cancellations/{id}/skip": (
+        lambda stage: stage.post(
+            f"/cancellations/{stage.one_that_waits_for_it()}/skip"
+        ),
         ANN,
     ),
     "/v1/cancellations/{id}": (
