@@ -188,7 +188,12 @@ class Delivery(Document):
 
     webhook_id: Annotated[str, Field(description="The header `webhook-id`.")]
     cancellation: str
-    kind: Literal["webhook", "task"]
+    kind: Annotated[
+        Literal["webhook", "task", "plan", "group"],
+        Field(description="`plan` and `group`: a webhook that tells of such an end."),
+    ]
+    plan: Annotated[str | None, Field(description="The plan's id, if one has ended.")]
+    group: Annotated[str | None, Field(description="The group, if one has ended.")]
     target: Annotated[str, Field(description="The address's host, or `the broker`.")]
     type: Annotated[str, Field(description="Such as `cancellation.cancelled`.")]
     state: Literal["waiting", "given_up", "delivered"]

@@ -68,7 +68,8 @@ def _delivery(one: dict[str, Any]) -> str:
     state = one["state"].replace("_", " ")
     why = f": {one['detail']}" if one["detail"] else ""
     then = f"; next at {one['due_at']}" if one["due_at"] else ""
-    how = f"{one['type']} by {one['kind']} to {one['target']}"
+    kind = "task" if one["kind"] == "task" else "webhook"
+    how = f"{one['type']} by {kind} to {one['target']}"
     return f"{how}, {state} after {times}{why}{then}"
 
 

@@ -26,11 +26,17 @@ from sqlalchemy import (
     true,
 )
 
+from rescind.ledger.changes.plan_deletion import (
+    delete_plans,
+    kept_by_plans,
+    steps_of_young_plans,
+)
 from rescind.ledger.changes.word_deletion import forget_words
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.dependency_table import DEPENDENCY
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
+from rescind.ledger.storage.plan_tables import PLAN_STEP
 from rescind.ledger.storage.side_tables import DELIVERY, WAITING
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
@@ -117,7 +123,11 @@ def count_ended(connection: Connection, before: datetime) -> int:
     followed = _followed(successor).where(DEPENDENCY.c.predecessor_id == C.id)
     kept = followed.correlate(CANCELLATION).exists()
     chosen = select(func.count()).where(C.finished_at < in_ms(before))
+    step = steps_of_young_plans(in_ms(before)).where(
+        PLAN_STEP.c.cancellation_id == C.id
+    )
     chosen = chosen.where(not_(waits), not_(kept))
+    chosen = chosen.where(not_(step.correlate(CANCELLATION).exists()))
     return int(connection.execute(chosen).scalar_one())
 
 
@@ -133,7 +143,7 @@ def _ended(connection: Connection, before: int, after: str) -> Page:
 def delete_ended(connection: Connection, ids: Sequence[str], before: int) -> int:
     """Delete those of ``ids`` that are still ended, with their history and deliveries.
     A cancellation with a waiting delivery stays, and so does one for which another one
-    waits, or may have to wait again."""
+    waits, or may have to wait again, and a step of a plan that stays."""
     still = (
         select(C.id)
         .where(C.id.in_(ids), C.finished_at < before)
@@ -145,6 +155,8 @@ def delete_ended(connection: Connection, ids: Sequence[str], before: int) -> int
     held -= set(connection.execute(_with_waiting_delivery(held)).scalars())
     followed = _followed(CANCELLATION).where(DEPENDENCY.c.predecessor_id.in_(held))
     held -= set(connection.execute(followed).scalars())
+    held -= kept_by_plans(connection, held, before)
+    delete_plans(connection, held)
     forget_words(connection, held)
     for table in (DELIVERY, TRANSITION):
         mine = table.c.cancellation_id.in_(held)

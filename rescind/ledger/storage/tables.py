@@ -166,7 +166,8 @@ class Cancellation(SQLModel, table=True):
     followed: int | None = Field(
         default=None, sa_column=Column(SmallInteger, nullable=True)
     )
-    """1 if another cancellation has ever waited for it."""
+    """1 if another cancellation has ever waited for it, or if it is a step of a plan:
+    something may follow its end."""
 
 
 class Transition(SQLModel, table=True):
