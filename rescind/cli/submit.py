@@ -126,8 +126,9 @@ def submit(
     """Submit a file of cancellations: CSV, JSON Lines or .xlsx.
 
     A CSV file needs a header. Columns: provider, order, account, key, not_before,
-    cancel_before, group, callback_url, ref, after, only_if, param.NAME and
-    metadata.NAME, or params and metadata as JSON. Only provider and order are required.
+    cancel_before, group, callback_url, on_group_end, ref, after, only_if, param.NAME
+    and metadata.NAME, or params and metadata as JSON. Only provider and order are
+    required.
     A wrong row does not stop the others.
 
     Exit status: 0 done; 1 (with --wait) not all are cancelled; 2 the file or a row is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from rescind.ledger.changes.waiting_insertion import (
     Waiting,
     insert_waiting,
     lock,
+    look_at,
 )
 from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import rows_of
@@ -54,19 +55,11 @@ def insert_dependents(
     that existed already is not changed, whatever it waits for now.
     """
     done = Dependents(rows=standing(connection, [one.path for one in new]))
-    first: dict[Path, NewCancellation] = {}
-    for one in new:
-        if one.path not in done.rows:
-            first.setdefault(one.path, one)
+    first = _first(new, done.rows)
     if not first:
         return done
-    found = _Found(connection, list(first.values()), refused)
-    waiting = []
-    for one in first.values():
-        try:
-            waiting.append(found.waiting(one))
-        except InvalidRequestError as error:
-            done.refused |= {o.id: error for o in new if o.path == one.path}
+    found = _Found(connection, list(first.values()), refused, lock)
+    waiting, done.refused = found.judged(new, first)
     done.inserted, _ = insert_waiting(connection, waiting, now)
     late = [one.new.path for one in waiting if one.new.id not in done.inserted]
     again = [one.path for one in new if one.path in first]
@@ -74,14 +67,44 @@ def insert_dependents(
     return done
 
 
+def refusals(
+    connection: Connection,
+    new: Sequence[NewCancellation],
+    inserted: Sequence[NewCancellation],
+    refused: Collection[Path],
+) -> dict[str, InvalidRequestError]:
+    """Why ``insert_dependents`` would refuse some of the entries now, by id, if the
+    entries ``inserted`` were in the ledger."""
+    first = _first(new, standing(connection, [one.path for one in new]))
+    found = _Found(connection, list(first.values()), refused, look_at)
+    found.add(inserted)
+    return found.judged(new, first)[1]
+
+
+def _first(
+    new: Sequence[NewCancellation], there: Mapping[Path, Row[Any]]
+) -> dict[Path, NewCancellation]:
+    """The entries whose keys are new; of several with the same key, the first."""
+    found: dict[Path, NewCancellation] = {}
+    for one in new:
+        if one.path not in there:
+            found.setdefault(one.path, one)
+    return found
+
+
+Look = Callable[[Connection, Collection[str]], Mapping[str, Known]]
+
+
 class _Found:
-    """The cancellations that some entries name. Those in the ledger are locked."""
+    """The cancellations that some entries name. ``look`` reads those in the ledger, and
+    locks them if the entries are to be inserted."""
 
     def __init__(
         self,
         connection: Connection,
         new: Sequence[NewCancellation],
         refused: Collection[Path],
+        look: Look,
     ) -> None:
         self._refused = refused
         paths = {p for one in new for ref in one.after for p in _paths(one, ref)}
@@ -89,9 +112,25 @@ class _Found:
         self._paths = standing(connection, sorted(paths))
         self._ids = {row.id: row for row in rows_of(connection, sorted(names))}
         ids = {row.id for row in (*self._paths.values(), *self._ids.values())}
-        self._known = lock(connection, ids)
+        self._known = look(connection, ids)
         self._new: dict[Path, Waiting] = {}
         self._successors: dict[str, int] = {}
+
+    def add(self, inserted: Sequence[NewCancellation]) -> None:
+        """Treat these, which wait for nothing, as if they were in the ledger."""
+        self._new |= {one.path: Waiting(one, (), "", 0) for one in inserted}
+
+    def judged(
+        self, new: Sequence[NewCancellation], first: Mapping[Path, NewCancellation]
+    ) -> tuple[list[Waiting], dict[str, InvalidRequestError]]:
+        """The ``first`` ones that can wait, and why others of ``new`` cannot, by id."""
+        waiting, wrong = [], dict[str, InvalidRequestError]()
+        for one in first.values():
+            try:
+                waiting.append(self.waiting(one))
+            except InvalidRequestError as error:
+                wrong |= {o.id: error for o in new if o.path == one.path}
+        return waiting, wrong
 
     def waiting(self, one: NewCancellation) -> Waiting:
         """``one`` with its predecessors; raises ``InvalidRequestError``."""

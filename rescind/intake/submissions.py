@@ -117,11 +117,7 @@ def _keep(
     if not new:
         return []
     with writing(engine, queue="intake") as connection:
-        plain = [one for one in new if not one.depends]
-        inserted, rows = insert_or_find(connection, plain, now)
-        taken = {o.id: settled(o, inserted, rows.get(o.path), seal) for o in plain}
-        if len(plain) < len(new):
-            taken |= _dependents(connection, new, taken, seal, now)
+        taken, inserted = insert_entries(connection, new, seal, now)
         wrong = {o.id: _refused_row(o, taken[o.id], now, callbacks) for o in new}
         kept = [one for one in wrong.values() if one is not None]
         more, there = insert_or_find(connection, kept, now)
@@ -131,6 +127,19 @@ def _keep(
         lanes = (t.lane for t in taken.values() if t.lane is not None)
         register_lanes(connection, lanes)
     return [_with_row(taken[one.id], wrong[one.id], there) for one in new]
+
+
+def insert_entries(
+    connection: Connection, new: Sequence[NewCancellation], seal: Seal, now: datetime
+) -> tuple[dict[str, Taken], frozenset[str]]:
+    """Insert ``new``, those that wait for others last: the result of each, by its id,
+    and the ids of those that were inserted and wait for none."""
+    plain = [one for one in new if not one.depends]
+    inserted, rows = insert_or_find(connection, plain, now)
+    taken = {o.id: settled(o, inserted, rows.get(o.path), seal) for o in plain}
+    if len(plain) < len(new):
+        taken |= _dependents(connection, new, taken, seal, now)
+    return taken, inserted
 
 
 def _accepted_ids(taken: Mapping[str, Taken]) -> set[str]:
@@ -222,7 +231,8 @@ def _refused_row(
         "group": one.group,
         "params": dict(one.params),
     }
-    wanted = Wanted(one.callback_url, one.callback_task, one.callback_queue)
+    told = (one.callback_url, one.callback_task, one.callback_queue, one.on_group_end)
+    wanted = Wanted(*told)
     asked = wanted if callbacks.of_refused else NONE_WANTED
     code, param = taken.code or RefusalCode.INVALID_VALUE, taken.param or ""
     error = InvalidRequestError(taken.wrong or "", code, param)

@@ -14,6 +14,8 @@ NEEDS = {
     ("GET", "/v1/cancellations/x"): "read",
     ("GET", "/v1/cancellations/notpanel/default/x"): "read",
     ("POST", "/v1/cancellations/x/retry"): "operate",
+    ("POST", "/v1/cancellations/x/release"): "operate",
+    ("POST", "/v1/cancellations/x/skip"): "operate",
     ("DELETE", "/v1/cancellations/x"): "submit or operate",
     ("DELETE", "/v1/cancellations/notpanel/default/x"): "submit or operate",
     ("GET", "/v1/groups/x"): "read",

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -77,8 +78,11 @@ class Stage:
     def waiting(self) -> str:
         return add(self.ledger, order="ord_1", lane=PANEL)
 
-    def one_that_waits_for_it(self) -> str:
-        return after(self.ledger, self.failed(), lane=PANEL)
+    def held_back(self) -> str:
+        """One that waits for another."""
+        first, second = (f"{one}_{uuid4()}" for one in ("first", "second"))
+        before = add(self.ledger, order=first, lane=PANEL)
+        return after(self.ledger, before, order=second, lane=PANEL)
 
     def withdraw_by_key(self) -> None:
         self.waiting()
@@ -142,15 +146,11 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
         ANN,
     ),
     "/v1/cancellations/{id}/release": (
-        lambda stage: stage.post(
-            f"/cancellations/{stage.one_that_waits_for_it()}/release"
-        ),
+        lambda stage: stage.post(f"/cancellations/{stage.held_back()}/release"),
         ANN,
     ),
     "/v1/cancellations/{id}/skip": (
-        lambda stage: stage.post(
-            f"/cancellations/{stage.one_that_waits_for_it()}/skip"
-        ),
+        lambda stage: stage.post(f"/cancellations/{stage.held_back()}/skip"),
         ANN,
     ),
     "/v1/cancellations/{id}": (
@@ -163,6 +163,14 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     ),
     "/desk/withdraw/now": (
         lambda stage: stage.send("/desk/withdraw/now", id=stage.waiting()),
+        ANN,
+    ),
+    "/desk/release/now": (
+        lambda stage: stage.send("/desk/release/now", id=stage.held_back()),
+        ANN,
+    ),
+    "/desk/skip/now": (
+        lambda stage: stage.send("/desk/skip/now", id=stage.held_back()),
         ANN,
     ),
     "/v1/lanes/{provider}/{account}/hold": (
@@ -186,6 +194,7 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
 CHANGE_NOTHING = {
     *("/desk/sign-in", "/desk/sign-out", "/desk/language"),
     *("/desk/retry", "/desk/withdraw", "/desk/submit/file"),
+    *("/desk/release", "/desk/skip"),
     "/v1/providers/{provider}/{account}/events",
 }
 """Routes that change no cancellation, lane or notification. An event of a provider only

@@ -13,7 +13,7 @@ from providers.notpanel import NotPanel
 from providers.registry import BY_NAME
 from rescind.api import openapi
 from rescind.config.accounts import Accounts, LaneConfig
-from rescind.engine import duplicates
+from rescind.engine import order_precedence
 from rescind.intake.validation import check
 from rescind.provider.account import Account
 from rescind.provider.guarded import asked
@@ -55,8 +55,8 @@ def test_orders_whose_provider_cannot_compare_them_wait_for_each_other(
     monkeypatch.setattr(IThink, "overlap", _raises)
     monkeypatch.setattr(IThink, "covers", _raises)
     provider = BY_NAME["ithink"]
-    assert duplicates._overlap(provider, {}, {}) is True
-    assert duplicates._covers(provider, {}, {}) is False
+    assert order_precedence.overlaps(provider, {}, {}) is True
+    assert order_precedence.covers(provider, {}, {}) is False
 
 
 def test_a_refusal_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:

@@ -103,13 +103,14 @@ def _submit(
     lane = _known(dashboard.accounts, written.get("lane", ""), who.limits)
     form = SingleForm(lane, written, within=who.limits)
     now, context = dashboard.now(), dashboard.context
-    entries = limited([form.entry(dashboard.accounts, now)], who.limits)
+    entry = form.entry(dashboard.accounts, now, context.callbacks)
+    entries = limited([entry], who.limits)
     known = (dashboard.engine, dashboard.accounts, context.seal, entries, now)
     if not form.wrong:
-        # A key that stands for something else would be kept as a refused cancellation.
+        # What is refused only here would be kept as a refused cancellation.
         (would,) = preview(*known, context.callbacks)
         if would.wrong is not None:
-            form.wrong["key"] = would.wrong
+            form.wrong["key" if would.conflicts else "after"] = would.wrong
     if form.wrong:
         return show_forms(request, dashboard, who, 422, form=form)
     listed = SubmissionActions()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -36,17 +36,26 @@ class ReadFile:
     """Whether the file was read as Windows-1254."""
 
 
-def read_upload(data: bytes, name: str, zone: ZoneInfo, group: str | None) -> ReadFile:
-    """The rows of an uploaded file; raises ``FileError`` or ``RefusedError``.
+@dataclass(frozen=True, slots=True)
+class FormFields:
+    """What the form gives for all rows of a file."""
 
-    ``zone`` is for times without an offset, ``group`` for rows without a group.
-    """
+    zone: ZoneInfo
+    """For times without an offset."""
+    group: str | None = None
+    """For rows without a group."""
+    on_group_end: str | None = None
+    """For rows that have a group, and do not say who is told of its end."""
+
+
+def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
+    """The rows of an uploaded file; raises ``FileError`` or ``RefusedError``."""
     if not _turn.acquire(timeout=WAIT_SECONDS):
         raise RefusedError(_("Another file is being read: try again in a minute."), 503)
     try:
         text, turkish = as_utf8(data)
         found = parse(text, name, limits=LIMITS).rows
-        rows = list(islice(with_group(found, group), MOST_ROWS + 1))
+        rows = list(islice(with_group(found, form.group), MOST_ROWS + 1))
     finally:
         _turn.release()
     if len(rows) > MOST_ROWS:
@@ -58,10 +67,20 @@ def read_upload(data: bytes, name: str, zone: ZoneInfo, group: str | None) -> Re
                 most=most,
             )
         )
-    return ReadFile(name, list(_in_zone(rows, zone)), turkish)
+    told = _telling(rows, form.on_group_end)
+    return ReadFile(name, list(_in_zone(told, form.zone)), turkish)
 
 
-def _in_zone(rows: list[Row], zone: ZoneInfo) -> Iterator[Row]:
+def _telling(rows: Iterable[Row], address: str | None) -> Iterator[Row]:
+    for row in rows:
+        entry = row.entry
+        grouped = isinstance(entry, dict) and entry.get("group")
+        if address and grouped and not entry.get("on_group_end"):
+            entry = {**entry, "on_group_end": address}
+        yield Row(row.line, entry, row.wrong)
+
+
+def _in_zone(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Row]:
     for row in rows:
         entry = row.entry
         if not isinstance(entry, dict):

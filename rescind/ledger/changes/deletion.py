@@ -7,16 +7,18 @@ delete at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     Connection,
     Engine,
     Select,
+    Table,
     bindparam,
     delete,
     func,
@@ -34,6 +36,7 @@ from rescind.ledger.changes.plan_deletion import (
 from rescind.ledger.changes.word_deletion import forget_words
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.dependency_table import DEPENDENCY
+from rescind.ledger.storage.group_end_table import GROUP_END
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.plan_tables import PLAN_STEP
@@ -66,7 +69,7 @@ class Pruning:
     def __init__(self, engine: Engine, before: datetime) -> None:
         self._engine = engine
         self._before = in_ms(before)
-        self._steps = iter((self._cancellations, self._calls, self._actions))
+        self._steps = iter((self._cancellations, self._calls, *self._lists()))
         self._step = next(self._steps, None)
         self._last = ""
         self.cancellations = 0
@@ -101,15 +104,19 @@ class Pruning:
                 self.calls += connection.execute(gone).rowcount
         return page.last
 
-    def _actions(self) -> str | None:
-        a = OPERATOR_ACTION.c
-        old = select(a.id).where(a.at < self._before).order_by(a.id).limit(AT_ONCE)
+    def _lists(self) -> Iterator[Callable[[], str | None]]:
+        """The steps for what was done, and for the ends of groups that were told."""
+        yield partial(self._listed, OPERATOR_ACTION, OPERATOR_ACTION.c.at)
+        yield partial(self._listed, GROUP_END, GROUP_END.c.told_at)
+
+    def _listed(self, table: Table, at: Column[Any]) -> str | None:
+        its = table.c.id
+        old = select(its).where(at < self._before).order_by(its).limit(AT_ONCE)
         with reading(self._engine) as connection:
             ids = connection.execute(old).scalars().all()
         if ids:
             with writing(self._engine, queue="retention") as connection:
-                gone = delete(OPERATOR_ACTION).where(a.id.in_(ids))
-                connection.execute(gone)
+                connection.execute(delete(table).where(its.in_(ids)))
         return ids[-1] if len(ids) == AT_ONCE else None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
+from rescind.ledger.changes.group_end_requests import request_again
 from rescind.ledger.changes.new_cancellation import beginning, waiting
 from rescind.ledger.changes.plan_completion import begin_again
 from rescind.ledger.changes.successors import check_may_reopen, follow, settle
@@ -66,6 +67,8 @@ def open_round(
         lane, ended = (row.provider, row.account), from_ms(row.finished_at) or now
         counters.count(connection, counters.RETRY, lane)
         counters.uncount_outcome(connection, lane, row.state, row.reason, ended)
+        if row.group_name is not None:
+            request_again(connection, row.group_name, now)
     # ``row`` may have been read before something followed it.
     if made.followed:
         # Those that wait for it are kept by one more.

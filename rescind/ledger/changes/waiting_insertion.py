@@ -12,7 +12,17 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Insert, Row, Text, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Insert,
+    Row,
+    Select,
+    Text,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy import update as updating
 
 from rescind.ledger.changes import successors
@@ -104,7 +114,7 @@ def _mark(connection: Connection, kept: Sequence[Waiting]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A possible predecessor, which is locked until the transaction ends."""
+    """A possible predecessor."""
 
     row: Row[Any]
     depth: int
@@ -114,11 +124,25 @@ class Known:
 def lock(connection: Connection, ids: Collection[str]) -> Mapping[str, Known]:
     """Lock those of ``ids`` that are still in the ledger, so that none ends before its
     new successors are there."""
+    # Sorted: two transactions that lock the same rows must not deadlock.
+    return _known(connection, ids, _rows_of(ids).order_by(C.id).with_for_update())
+
+
+def look_at(connection: Connection, ids: Collection[str]) -> Mapping[str, Known]:
+    """Read those of ``ids`` that are in the ledger, as they are now."""
+    return _known(connection, ids, _rows_of(ids))
+
+
+def _rows_of(ids: Collection[str]) -> Select[Any]:
+    return select(CANCELLATION).where(C.id.in_(ids))
+
+
+def _known(
+    connection: Connection, ids: Collection[str], chosen: Select[Any]
+) -> Mapping[str, Known]:
     if not ids:
         return {}
-    # Sorted: two transactions that lock the same rows must not deadlock.
-    chosen = select(CANCELLATION).where(C.id.in_(ids)).order_by(C.id)
-    rows = connection.execute(chosen.with_for_update()).all()
+    rows = connection.execute(chosen).all()
     depths = _numbers(connection, D.successor_id, func.max(D.depth), ids)
     counts = _numbers(connection, D.predecessor_id, func.count(), ids)
     return {

@@ -79,6 +79,16 @@ def deliveries_of(connection: Connection, cancellation_id: str) -> list[dict[str
     return [as_document(row) for row in rows]
 
 
+def deliveries_of_plan(
+    connection: Connection, plan_id: str, steps: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The deliveries of a plan's end as documents, oldest first. ``steps`` are the ids
+    of its cancellations: a delivery belongs to the one whose end completed it."""
+    its = select(DELIVERY).where(D.cancellation_id.in_(steps), D.kind == Kind.PLAN)
+    rows = connection.execute(its.where(D.subject == plan_id).order_by(D.created_at))
+    return [as_document(row) for row in rows]
+
+
 def delivery_page(
     connection: Connection,
     state: str | None,
