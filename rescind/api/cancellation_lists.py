@@ -12,16 +12,14 @@ from rescind.api.callers import LimitedReader
 from rescind.api.cancellation_routes import context_of, not_found, record_of
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.problem_details import JSON
-from rescind.api.query_parameters import invalid_parameter
+from rescind.api.query_parameters import moment_of
 from rescind.api.response_models import Group, Records
 from rescind.config.access_tokens import Token
-from rescind.config.times import parse_moment
 from rescind.intake.validation import LONGEST_TEXT
 from rescind.ledger.reading.groups import states_of_group
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.updates import changed
 from rescind.ledger.states import State
-from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
@@ -84,7 +82,7 @@ def _changes(
     limit: int,
     cursor: str | None,
 ) -> Response:
-    place = cursors.changes(cursor, _since(updated_since))
+    place = cursors.changes(cursor, moment_of("updated_since", updated_since))
     with reading(context_of(request).ledger()) as connection:
         rows, more = changed(connection, wanted, place, limit)
     return JSON(
@@ -93,17 +91,6 @@ def _changes(
             "next": None if more is None else cursors.after_change(more),
         }
     )
-
-
-def _since(text: str) -> int:
-    try:
-        return in_ms(parse_moment(text))
-    except ValueError as error:
-        # An unescaped + arrives as a space.
-        hint = "; in an address, + is written %2B" if " " in text else ""
-        raise invalid_parameter(
-            "updated_since", f"updated_since {error}{hint}"
-        ) from None
 
 
 def _storable(text: str | None) -> str | None:

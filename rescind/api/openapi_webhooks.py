@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from rescind.ledger.plan_outcome import PlanVerdict
 from rescind.ledger.states import FINAL
 
 Schema = dict[str, Any]
@@ -19,22 +22,54 @@ _ANSWERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Webhook:
+    """One type of event: what it tells, and the schema of its ``data``."""
+
+    type: str
+    summary: str
+    address: str
+    """The field that says where it is sent."""
+    data: str
+    """The name of a schema."""
+    known: Mapping[str, str]
+    """The fields of which this type tells the value."""
+
+    @property
+    def name(self) -> str:
+        return self.type.removeprefix("cancellation.").replace(".", "_")
+
+
 def webhooks() -> dict[str, Schema]:
-    """One webhook for each final state."""
-    return {f"cancellation.{state}": {"post": _post(state)} for state in sorted(FINAL)}
+    """One webhook for each final state, and for each verdict of a plan."""
+    return {one.type: {"post": _post(one)} for one in (*_cancellations(), *_plans())}
 
 
-def _post(state: str) -> Schema:
+def _cancellations() -> Iterator[_Webhook]:
+    for state in sorted(FINAL):
+        says = f"A cancellation has ended as `{state}`"
+        known = {"state": state}
+        yield _Webhook(f"cancellation.{state}", says, "callback_url", "Record", known)
+
+
+def _plans() -> Iterator[_Webhook]:
+    for verdict in PlanVerdict:
+        says = f"A plan has ended: its verdict is `{verdict}`"
+        known = {"verdict": verdict}
+        yield _Webhook(f"plan.{verdict}", says, "callback_url", "PlanEnd", known)
+
+
+def _post(one: _Webhook) -> Schema:
     return {
-        "summary": f"A cancellation has ended as `{state}`",
-        "description": "Sent to its `callback_url`, signed as the Standard Webhooks"
+        "summary": one.summary,
+        "description": f"Sent to its `{one.address}`, signed as the Standard Webhooks"
         " specification says.",
-        "operationId": f"webhook_{state}",
+        "operationId": f"webhook_{one.name}",
         "tags": ["webhooks"],
         "parameters": [_header(name, says) for name, says in _HEADERS.items()],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": _event(state)}},
+            "content": {"application/json": {"schema": _event(one)}},
         },
         "responses": {
             status: {"description": says} for status, says in _ANSWERS.items()
@@ -53,17 +88,19 @@ def _header(name: str, says: str) -> Schema:
     }
 
 
-def _event(state: str) -> Schema:
-    ended = {"type": "object", "properties": {"state": {"const": state}}}
-    record = {"$ref": "#/components/schemas/Record"}
+def _event(one: _Webhook) -> Schema:
+    known = {name: {"const": value} for name, value in one.known.items()}
     return {
         "type": "object",
         "properties": {
-            "type": {"const": f"cancellation.{state}"},
+            "type": {"const": one.type},
             "timestamp": {"type": "string", "format": "date-time"},
             "data": {
-                "description": "The record, as it was when it ended.",
-                "allOf": [record, ended],
+                "description": "What ended, as it was when it ended.",
+                "allOf": [
+                    {"$ref": f"#/components/schemas/{one.data}"},
+                    {"type": "object", "properties": known},
+                ],
             },
         },
         "required": ["type", "timestamp", "data"],

@@ -12,6 +12,7 @@ import typer
 from rescind.cli import (
     admin,
     output,
+    plan_commands,
     schedule,
     show,
     starting,
@@ -89,6 +90,7 @@ app.command()(admin.doctor)
 app.command()(admin.migrate)
 app.command()(admin.prune)
 app.command("seal-key")(admin.seal_key)
+app.add_typer(plan_commands.app)
 app.add_typer(schedule.app)
 
 

@@ -67,6 +67,15 @@ USING = Group(
             " (again).",
         ),
         Problem(
+            "no-such-plan",
+            "There is no such plan",
+            "The ledger has no plan with this id, or with this name of a template and"
+            " this key. It was submitted to another ledger, or was deleted after"
+            " `RESCIND_RETENTION`, or was refused. Of a plan that was refused, nothing"
+            " was kept.",
+            "`GET /v1/plans` lists all plans. See [plans.md](plans.md).",
+        ),
+        Problem(
             "no-such-lane",
             "There is no such lane",
             "Neither the accounts file nor the ledger has a lane of that name.",

@@ -97,6 +97,11 @@ class Templates:
     def faulty(self) -> bool:
         return self.fault is not None or bool(self.faults)
 
+    def steps_of(self, name: object) -> Sequence[Step]:
+        """The steps of the plan of this name; none if there is no such plan."""
+        found = self.plans.get(name) if isinstance(name, str) else None
+        return () if found is None else found.steps
+
     @property
     def names(self) -> set[str]:
         return {*self.plans, *self.faults}

@@ -19,6 +19,8 @@ NEEDS = {
     ("DELETE", "/v1/cancellations/x"): "submit or operate",
     ("DELETE", "/v1/cancellations/notpanel/default/x"): "submit or operate",
     ("GET", "/v1/groups/x"): "read",
+    ("GET", "/v1/plans"): "read",
+    ("GET", "/v1/plans/x"): "read",
     ("GET", "/v1/webhooks"): "read",
     ("GET", "/v1/actions"): "read",
     ("GET", "/v1/lanes"): "read",

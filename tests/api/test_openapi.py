@@ -18,6 +18,7 @@ from schemathesis.checks import load_all_checks, not_a_server_error
 from providers.registry import PROVIDERS
 from rescind.api import wrong_tokens
 from rescind.intake.validation import FIELDS
+from rescind.ledger.plan_outcome import PlanVerdict
 from rescind.ledger.states import FINAL
 from tests.api.conftest import EVERYTHING, ApiServer
 
@@ -142,7 +143,9 @@ def test_the_document_and_the_validation_agree_on_cancellations(
 def test_the_document_describes_every_webhook(api: ApiServer) -> None:
     document = api.get("/openapi.json", token=None).json()
     assert document["openapi"].startswith("3.1")
-    assert set(document["webhooks"]) == {f"cancellation.{state}" for state in FINAL}
+    verdicts = {f"plan.{verdict}" for verdict in PlanVerdict}
+    ends = {f"cancellation.{state}" for state in FINAL}
+    assert set(document["webhooks"]) == verdicts | ends
     record = dict.fromkeys(document["components"]["schemas"]["Record"]["properties"])
     whole: dict[str, Any] = {
         **record,

@@ -287,7 +287,9 @@ def test_one_plan_that_two_submit_at_once_is_one_plan(engine: Engine) -> None:
     assert counts(engine) == (1, 3)
 
 
-VALUES = st.sampled_from(["1", "2", "", None, [], {}, True, 5, "+1h", "x y"])
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    ["1", "2", "", None, [], {}, True, 5, "+1h", "x y"]
+)
 INPUTS = st.dictionaries(st.sampled_from(sorted(INPUT)), VALUES, max_size=4)
 
 
