@@ -218,13 +218,9 @@ def test_a_plan_ends_truly_and_once_whatever_step_kills_a_worker(shop: Shop) -> 
 
     with a_worker_dies_at("calling", running):  # the parcels may be stopped, or not
         shop.run()
-    with a_worker_dies_at(
-        "writing", running
-    ):  # before the steps after them are released
+    with a_worker_dies_at("writing", running):  # the steps after wait
         shop.run()
-    with a_worker_dies_at(
-        "recorded", running
-    ):  # they are released, and no worker knows
+    with a_worker_dies_at("recorded", running):  # no worker knows
         pass
     assert [state for state, _ in ends(running, "ithink")] == ["cancelled", "rejected"]
     assert shop.states() == dict.fromkeys(ORDERS, "cancelling")
