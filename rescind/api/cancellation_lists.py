@@ -16,7 +16,7 @@ from rescind.api.query_parameters import moment_of
 from rescind.api.response_models import Group, Records
 from rescind.config.access_tokens import Token
 from rescind.intake.validation import LONGEST_TEXT
-from rescind.ledger.reading.groups import states_of_group
+from rescind.ledger.reading.group_summary import summary_of, told_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.updates import changed
 from rescind.ledger.states import State
@@ -100,14 +100,18 @@ def _storable(text: str | None) -> str | None:
 @router.get(
     "/groups/{group:path}",
     tags=["groups"],
-    summary="A group: how many of its cancellations are in each state",
+    summary="A group: its counts by state and reason, and who is told of its end",
     responses={200: {"model": Group}, **problems(404)},
 )
 def show_group(group: str, request: Request, caller: LimitedReader) -> Response:
-    """All cancellations of the group are counted, without a limit."""
+    """All cancellations of the group are counted, without a limit.
+
+    `told` is empty for a token whose limits do not have the whole group.
+    """
+    name, whole = storable(group), caller.limits.allows_group(storable(group))
     with reading(context_of(request).ledger()) as connection:
-        found = states_of_group(connection, storable(group), caller.limits)
-    if not found:
+        found = summary_of(connection, name, caller.limits)
+        told = told_of(connection, name) if whole else []
+    if not found.total:
         raise not_found("group")
-    states = {state: found.get(state, 0) for state in State}
-    return JSON({"group": group, "total": sum(found.values()), "states": states})
+    return JSON({**found.document(), "group": group, "told": told})

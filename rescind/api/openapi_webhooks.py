@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,33 +30,55 @@ class _Webhook:
     summary: str
     address: str
     """The field that says where it is sent."""
-    data: str
-    """The name of a schema."""
-    known: Mapping[str, str]
-    """The fields of which this type tells the value."""
+    data: Schema
 
     @property
     def name(self) -> str:
         return self.type.removeprefix("cancellation.").replace(".", "_")
 
 
-def webhooks() -> dict[str, Schema]:
-    """One webhook for each final state, and for each verdict of a plan."""
-    return {one.type: {"post": _post(one)} for one in (*_cancellations(), *_plans())}
+def webhooks(group: Schema) -> dict[str, Schema]:
+    """One webhook for each final state, for each verdict of a plan, and for the end of
+    a group.
+
+    ``group`` is the schema of a group: its webhook has all of it but ``told``.
+    """
+    every = (*_cancellations(), *_plans(), _group(group))
+    return {one.type: {"post": _post(one)} for one in every}
 
 
 def _cancellations() -> Iterator[_Webhook]:
     for state in sorted(FINAL):
         says = f"A cancellation has ended as `{state}`"
-        known = {"state": state}
-        yield _Webhook(f"cancellation.{state}", says, "callback_url", "Record", known)
+        data = _known("Record", state=state)
+        yield _Webhook(f"cancellation.{state}", says, "callback_url", data)
 
 
 def _plans() -> Iterator[_Webhook]:
     for verdict in PlanVerdict:
         says = f"A plan has ended: its verdict is `{verdict}`"
-        known = {"verdict": verdict}
-        yield _Webhook(f"plan.{verdict}", says, "callback_url", "PlanEnd", known)
+        data = _known("PlanEnd", verdict=verdict)
+        yield _Webhook(f"plan.{verdict}", says, "callback_url", data)
+
+
+def _group(group: Schema) -> _Webhook:
+    fields = {name: one for name, one in group["properties"].items() if name != "told"}
+    says = "The group, as it was when its last cancellation had ended."
+    data = {**group, "properties": fields, "required": [*fields], "description": says}
+    summary = "The last cancellation of a group has ended"
+    return _Webhook("group.ended", summary, "on_group_end", data)
+
+
+def _known(name: str, **fields: str) -> Schema:
+    """The schema of this name, in which these fields have a known value."""
+    known = {field: {"const": value} for field, value in fields.items()}
+    return {
+        "description": "What ended, as it was when it ended.",
+        "allOf": [
+            {"$ref": f"#/components/schemas/{name}"},
+            {"type": "object", "properties": known},
+        ],
+    }
 
 
 def _post(one: _Webhook) -> Schema:
@@ -89,19 +111,12 @@ def _header(name: str, says: str) -> Schema:
 
 
 def _event(one: _Webhook) -> Schema:
-    known = {name: {"const": value} for name, value in one.known.items()}
     return {
         "type": "object",
         "properties": {
             "type": {"const": one.type},
             "timestamp": {"type": "string", "format": "date-time"},
-            "data": {
-                "description": "What ended, as it was when it ended.",
-                "allOf": [
-                    {"$ref": f"#/components/schemas/{one.data}"},
-                    {"type": "object", "properties": known},
-                ],
-            },
+            "data": one.data,
         },
         "required": ["type", "timestamp", "data"],
     }

@@ -11,6 +11,7 @@ import typer
 
 from rescind.cli import (
     admin,
+    group_commands,
     output,
     plan_commands,
     schedule,
@@ -67,6 +68,7 @@ app.command(cls=WithWait)(cancel)
 app.command(cls=WithWait)(submit)
 app.command()(show.show)
 app.command("list")(show.list_)
+app.command()(group_commands.groups)
 app.command()(show.retry)
 app.command()(show.withdraw)
 app.command()(show.release)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rescind.cli.completion import account_names, provider_names
-from rescind.cli.options import Group, Json, Wait
+from rescind.cli.options import Group, Json, OnGroupEnd, Wait
 from rescind.errors.reported import CommandError
 
 
@@ -51,6 +51,7 @@ def cancel(
         typer.Option(metavar="TIME", help="The deadline: give up if not sent by then."),
     ] = None,
     group: Group = None,
+    on_group_end: OnGroupEnd = None,
     metadata: Annotated[
         list[str] | None,
         typer.Option(
@@ -104,6 +105,7 @@ def cancel(
         "not_before": not_before,
         "cancel_before": cancel_before,
         "group": values.group_name(group),
+        "on_group_end": on_group_end,
         "metadata": values.named_values(metadata or [], "--metadata"),
         "after": after or None,
         "only_if": only_if,
@@ -120,6 +122,7 @@ def submit(
         str, typer.Argument(metavar="FILE", help="The file, or - for standard input.")
     ],
     group: Group = None,
+    on_group_end: OnGroupEnd = None,
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
@@ -139,12 +142,13 @@ def submit(
     from rescind.cli.wait import lines_bar
     from rescind.intake import values
     from rescind.intake.files.file_reading import load
-    from rescind.intake.files.file_rows import with_group
+    from rescind.intake.files.file_rows import with_defaults
 
     values.group_name(group)
     document = load(file)
     submission = Submission()
+    rows = with_defaults(document.rows, group=group, on_group_end=on_group_end)
     with lines_bar(document.lines) as advance:
-        for last in submission.run(with_group(document.rows, group)):
+        for last in submission.run(rows):
             advance(last.line)
     finish_many(submission, wait, as_json=as_json)

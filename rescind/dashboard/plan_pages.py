@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
@@ -103,9 +105,9 @@ def _rendered(found: PlanView | str, who: Session) -> str:
     return render("plan_board.html", **_shown(found), **_of(who))
 
 
-def _shown(found: PlanView) -> dict[str, object]:
+def _shown(found: PlanView) -> dict[str, Any]:
     return {"view": found, "plan": found.document}
 
 
-def _of(who: Session) -> dict[str, object]:
+def _of(who: Session) -> dict[str, Any]:
     return {"session": who, "operates": who.operates}

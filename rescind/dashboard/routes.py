@@ -27,7 +27,12 @@ from rescind.dashboard import (
     workers_page,
 )
 from rescind.dashboard.bulk import lane_actions, order_actions
-from rescind.dashboard.submission import file_pages, sample_file, submit_page
+from rescind.dashboard.submission import (
+    file_pages,
+    plan_submission_pages,
+    sample_file,
+    submit_page,
+)
 
 router = APIRouter()
 for part in (
@@ -51,6 +56,7 @@ for part in (
     unknown_words_page,
     activity,
     submit_page,
+    plan_submission_pages,
     file_pages,
     sample_file,
     result_pages,

@@ -83,6 +83,13 @@ USING = Group(
             " lists them.",
         ),
         Problem(
+            "no-such-group",
+            "There is no such group",
+            "No cancellation in the ledger has this `group`.",
+            "`rescind groups` lists the groups by name. Retention may have deleted the"
+            " cancellations of an old one.",
+        ),
+        Problem(
             "not-retryable",
             "This cancellation cannot be retried",
             "Only a `failed`, `expired`, `rejected` or `withdrawn` cancellation can be"

@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.intake.entry_records import as_new
-from rescind.intake.predecessors import refusals
 from rescind.intake.receipts import Receipt, Taken, refused
 from rescind.intake.references import resolved
 from rescind.intake.spellings import under_former_keys
 from rescind.intake.submissions import MOST, Path, settled
+from rescind.intake.waiting_entries import refusals
 from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal

@@ -156,6 +156,9 @@ class Story:
 
     def quiet_then_look(self, worker: int) -> None:
         self.time(QUIET + SECOND)
+        # A first look may only drop repeated requests.
+        self.look(worker)
+        self.tell(worker)
         self.look(worker)
 
     def tell(self, worker: int) -> None:
@@ -184,7 +187,9 @@ class Story:
 
     def begin(self) -> None:
         for number in range(4):
-            self.insert(6 + number, GROUPS[number % 2], URLS[0])
+            self.insert(
+                6 + number, GROUPS[number % 2], None if number // 2 else URLS[0]
+            )
 
     def close(self) -> None:
         """End all, and let one worker look until nothing is left to tell."""
@@ -368,3 +373,18 @@ def test_a_group_without_members_is_watched_no_longer(engine: Engine) -> None:
     tick(engine)
     with reading(engine) as connection:
         assert told_of(connection, "g") == []
+
+
+def test_a_worker_whose_lease_has_run_out_tells_nothing(engine: Engine) -> None:
+    group_of(engine, State.CANCELLED)
+    with writing(engine) as connection:
+        assert acquire(connection, LEASE, "stalled", LEASED, LATER)
+    seen = look(engine, ["g"], LATER)
+    assert [one.summary is not None for one in seen] == [True]
+    late = LATER + timedelta(seconds=LEASED)
+    with writing(engine) as connection:
+        assert acquire(connection, LEASE, "other", LEASED, late)
+    assert not tell(engine, "stalled", seen, late)
+    assert holding(engine, "a.example.com", now=late) == []
+    assert tell(engine, "other", look(engine, ["g"], late), late)
+    assert len(holding(engine, "a.example.com", now=late)) == 1

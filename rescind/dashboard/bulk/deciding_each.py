@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rescind.dashboard.bulk.order_action import Changed, Order
 from rescind.dashboard.page_context import Dashboard
 from rescind.operations.actions import UnknownError, lanes_to_notify
-from rescind.operations.plan_decisions import Decision, decide
+from rescind.operations.release_and_skip import Decision, decide
 from rescind.provider.outcomes import InvalidRequestError
 
 

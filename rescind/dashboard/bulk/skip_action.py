@@ -15,7 +15,7 @@ from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.changes.plan_decisions import check_skippable
 from rescind.ledger.states import State
-from rescind.operations.plan_decisions import SKIP
+from rescind.operations.release_and_skip import SKIP
 from rescind.provider.outcomes import InvalidRequestError
 
 

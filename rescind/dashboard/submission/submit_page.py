@@ -23,6 +23,7 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.param_fields import PREFIX
+from rescind.dashboard.submission.plan_form import templates_for
 from rescind.dashboard.submission.single_form import SingleForm
 from rescind.dashboard.translation import _
 from rescind.intake.limited_entries import limited
@@ -63,6 +64,7 @@ def show_forms(
         "submit.html",
         status,
         lanes=lanes,
+        plans=templates_for(dashboard, who),
         form=form,
         prefix=PREFIX,
         file_wrong=file_wrong,

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rescind.dashboard.formatting import number_of
@@ -14,7 +15,7 @@ from rescind.dashboard.submission.local_times import with_offset
 from rescind.dashboard.submission.single_form import TIMES
 from rescind.dashboard.translation import _
 from rescind.intake.files.file_reading import parse
-from rescind.intake.files.file_rows import FileError, Limits, Row, with_group
+from rescind.intake.files.file_rows import FileError, Limits, Row, with_defaults
 from rescind.intake.files.legacy_encoding import as_utf8
 
 MOST_ROWS = 10_000
@@ -55,7 +56,7 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
     try:
         text, turkish = as_utf8(data)
         found = parse(text, name, limits=LIMITS).rows
-        rows = list(islice(with_group(found, form.group), MOST_ROWS + 1))
+        rows = list(islice(with_defaults(found, group=form.group), MOST_ROWS + 1))
     finally:
         _turn.release()
     if len(rows) > MOST_ROWS:
@@ -74,10 +75,15 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
 def _telling(rows: Iterable[Row], address: str | None) -> Iterator[Row]:
     for row in rows:
         entry = row.entry
-        grouped = isinstance(entry, dict) and entry.get("group")
-        if address and grouped and not entry.get("on_group_end"):
-            entry = {**entry, "on_group_end": address}
-        yield Row(row.line, entry, row.wrong)
+        if address is not None and isinstance(entry, dict) and entry.get("group"):
+            yield Row(row.line, {"on_group_end": address, **_given(entry)}, row.wrong)
+        else:
+            yield row
+
+
+def _given(entry: dict[str, Any]) -> dict[str, Any]:
+    """``entry`` without an empty ``on_group_end``."""
+    return {n: v for n, v in entry.items() if n != "on_group_end" or v}
 
 
 def _in_zone(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Row]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from sqlalchemy import (
     JSON,
@@ -29,6 +28,7 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.deliveries.retry_policy import Kind
+from rescind.ledger.delivery_target import target_of
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP
@@ -38,8 +38,6 @@ from rescind.ledger.storage.upsert import inserting
 C, D = CANCELLATION.c, DELIVERY.c
 BROKER = "the broker"
 """The target of every task: if the broker is down, no task can be delivered."""
-NO_HOST = "?"
-"""The target of an address that cannot be read."""
 AT_ONCE = 500
 """Rows that one statement reads or resends."""
 
@@ -85,16 +83,6 @@ def _new(one: Ended) -> Iterable[dict[str, str]]:
         yield {**made, "kind": str(Kind.WEBHOOK), "target": target}
     if one.callback_task is not None:
         yield {**made, "kind": str(Kind.TASK), "target": BROKER}
-
-
-def target_of(url: str) -> str:
-    """The host and port in a callback's address, as they are written there."""
-    try:
-        host = urlsplit(url).netloc.rpartition("@")[2].lower()
-    except ValueError:
-        host = ""
-    # ``due_targets`` starts after "": it would never find a target of that name.
-    return host or NO_HOST
 
 
 def _as_ended(now: ColumnElement[int]) -> dict[Any, Any]:

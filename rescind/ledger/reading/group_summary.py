@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
-from rescind.ledger.deliveries.store import target_of
+from rescind.ledger.delivery_target import target_of
 from rescind.ledger.reading.groups import under_way
 from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import stamp
