@@ -51,7 +51,11 @@ FITTING: Mapping[str, frozenset[Pair]] = {
 
 
 def fits(call: str, finding: Finding) -> bool:
-    """Whether the reason of ``finding`` fits its outcome and its call."""
+    """Whether the reason of ``finding`` fits its outcome and its call, and its deadline
+    has a time zone."""
+    until = finding.cancellable_until
+    if until is not None and until.utcoffset() is None:
+        return False
     return (finding.outcome, finding.reason) in FITTING[call]
 
 
@@ -86,4 +90,7 @@ def _fitting(call: str, finding: Finding) -> Finding:
 
 
 def in_words(call: str, finding: Finding) -> str:
-    return f"{call} read as {finding.outcome} ({finding.reason})"
+    until = finding.cancellable_until
+    zoned = until is None or until.utcoffset() is not None
+    zone = "" if zoned else " until a time without a zone"
+    return f"{call} read as {finding.outcome} ({finding.reason}){zone}"

@@ -165,3 +165,13 @@ def test_a_batch_is_not_refused_for_a_reason_that_does_not_fit(
     said = parsed(NotPanel(), "read", [Order(ORDER)], TAKEN)
     assert isinstance(said, BatchRefused)
     assert said.finding.outcome is Outcome.UNKNOWN
+
+
+def test_a_deadline_without_a_time_zone_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    right = Finding(Outcome.ACTIVE, cancellable_until=NOW)
+    assert _read_as("read", right, monkeypatch) == right
+    wrong = Finding(Outcome.ACTIVE, cancellable_until=NOW.replace(tzinfo=None))
+    assert _read_as("read", wrong, monkeypatch).outcome is Outcome.UNKNOWN
+    assert "until a time without a zone" in caplog.text

@@ -20,6 +20,7 @@ from rescind.ledger.changes.repeated_calls import fold_calls
 from rescind.ledger.changes.repeated_steps import fold_steps
 from rescind.ledger.changes.rounds import reopen
 from rescind.ledger.changes.successors import Following
+from rescind.ledger.changes.told_deadlines import keep_deadlines
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.progress import Change
@@ -162,6 +163,7 @@ def _record(
         _check_edge(change.from_state, change.to.state)
     made, asked, followed = update_guarded(connection, changes, now)
     stale = frozenset(chain.from_iterable(c.ids for c in changes)).difference(made)
+    keep_deadlines(connection, changes, stale)
     moved = [(one.lane, list(_moved(one.changes, stale))) for one in work]
     for lane, some in moved:
         count_changes(connection, lane, some, made, now)
