@@ -21,6 +21,8 @@ NEEDS = {
     ("GET", "/v1/groups/x"): "read",
     ("GET", "/v1/plans"): "read",
     ("GET", "/v1/plans/x"): "read",
+    ("POST", "/v1/plans"): "submit",
+    ("GET", "/v1/plan-templates"): "read",
     ("GET", "/v1/webhooks"): "read",
     ("GET", "/v1/actions"): "read",
     ("GET", "/v1/lanes"): "read",
