@@ -14,7 +14,12 @@ from chaos import mutations as chaos
 from chaos.patching import put
 from providers.registry import BY_NAME
 from rescind.engine.ledger_clock import LedgerClock
-from rescind.ledger.changes import successors, withdrawals
+from rescind.ledger.changes import (
+    plan_completion,
+    recording,
+    successors,
+    withdrawals,
+)
 from rescind.ledger.conditions import Verdict
 from rescind.ledger.states import UNSENT
 from rescind.provider.session import Bounds, CallAdapter
@@ -79,6 +84,16 @@ def forget_successors() -> None:
     put(successors, "follow", lambda *_: successors.Following())
 
 
+def tell_plans_early() -> None:
+    """Tell the end of a plan at the end of any of its steps."""
+    put(plan_completion, "_without_open_steps", lambda _, plans: plans)
+
+
+def forget_plans() -> None:
+    """Record the end of a step, and not the end of its plan."""
+    put(recording, "complete", lambda *_: 0)
+
+
 def _change(name: str, **values: timedelta) -> None:
     lanes = accounts().lanes
     for lane, config in list(lanes.items()):
@@ -104,6 +119,8 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "withdraw-sent": withdraw_sent,
     "careless-plans": careless_plans,
     "forget-successors": forget_successors,
+    "tell-plans-early": tell_plans_early,
+    "forget-plans": forget_plans,
 }
 
 KNOWN: Mapping[str, int] = {
@@ -124,6 +141,8 @@ KNOWN: Mapping[str, int] = {
     "withdraw-sent": 68,
     "careless-plans": 1,
     "forget-successors": 1,
+    "tell-plans-early": 1,
+    "forget-plans": 1,
 }
 """For each mutation, a seed whose world notices it: ``make simulate-proof`` finds
 others."""

@@ -415,6 +415,7 @@ def _found(words: str) -> Seen:
     record |= {"finished_at": None, "created_at": None}
     shown: dict[str, Any] = {"states": [], "providers": [], "reasons": []}
     shown |= {"orders": [], "presets": [], "zone": "UTC", "gap": None, "group": None}
+    shown |= {"plans": False}
     shown |= {"wanted": Listing(), "short": False}
     shown |= {"session": None, "operates": False, "here": "/"}
     found = Page([Listed(record)], None, partial=False)
