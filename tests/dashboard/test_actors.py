@@ -136,17 +136,17 @@ class Stage:
         id_ = seen.headers["location"].rpartition("/")[2]
         assert clerk.send("/desk/submit/file/now", id=id_).status_code == 303
 
-    def submit_a_plan(self) -> None:
-        wish = {"plan": "p", "input": {"order": "ord_1"}}
-        with self.with_a_plan():
-            self.post("/plans", SUBMITTER, json=wish)
-
     @contextmanager
     def with_a_plan(self) -> Iterator[None]:
         plan = {"p": {"steps": {"one": {"provider": "notpanel", "order": "{order}"}}}}
         current = property(lambda _context: templates_of(plan))
         with patch.object(type(self.site.context), "templates", current):
             yield
+
+    def submit_a_plan(self) -> None:
+        wish = {"plan": "p", "input": {"order": "ord_1"}}
+        with self.with_a_plan():
+            self.post("/plans", SUBMITTER, json=wish)
 
     def submit_a_plan_on_the_page(self) -> None:
         clerk = self.site.visitor(CLERK)
