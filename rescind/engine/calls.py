@@ -180,10 +180,8 @@ class Caller:
         if not self._has_lease(limits, now):
             late = "the login before it took too long for its lease"
             return Exchange(Evidence.NOT_SENT, detail=late)
-        cancelling = self.operation == "cancel"
-        # Polls and verifications are read in the same way.
-        kind: CallKind = "cancel" if cancelling else "read"
-        build = provider.build_cancel if cancelling else provider.build_read
+        kind: CallKind = "cancel" if self.operation == "cancel" else "read"
+        build = provider.build_cancel if kind == "cancel" else provider.build_read
         own = (*account.secrets(), *([token] if token else []))
         secrets = (*own, *personal_texts(orders))
 
@@ -203,7 +201,7 @@ class Caller:
             # attempts.
             why = f"a bug of ours: {type(error).__name__} while building the call"
             raise UnbuildableError(why) from error
-        if isinstance(provider, ReadsByList) and not cancelling:
+        if isinstance(provider, ReadsByList) and kind == "read":
             known = (provider, account, token, orders, ask)
             return PageWalk(*known, partial(self._may_go_on, limits)).read(request)
         return ask(request, partial(parsed, provider, kind, orders))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -75,14 +76,15 @@ def refusals(
 ) -> dict[str, InvalidRequestError]:
     """Why ``insert_dependents`` would refuse some of the entries now, by id, if the
     entries ``inserted`` were in the ledger."""
-    first = _first(new, standing(connection, [one.path for one in new]))
+    there = {one.path for one in inserted}
+    first = _first(new, there | standing(connection, [one.path for one in new]).keys())
     found = _Found(connection, list(first.values()), refused, look_at)
     found.add(inserted)
     return found.judged(new, first)[1]
 
 
 def _first(
-    new: Sequence[NewCancellation], there: Mapping[Path, Row[Any]]
+    new: Sequence[NewCancellation], there: Collection[Path]
 ) -> dict[Path, NewCancellation]:
     """The entries whose keys are new; of several with the same key, the first."""
     found: dict[Path, NewCancellation] = {}
@@ -109,16 +111,18 @@ class _Found:
         self._refused = refused
         paths = {p for one in new for ref in one.after for p in _paths(one, ref)}
         names = {ref for one in new for ref in one.after if isinstance(ref, str)}
-        self._paths = standing(connection, sorted(paths))
+        self._paths: dict[Path, Any] = standing(connection, sorted(paths))
         self._ids = {row.id: row for row in rows_of(connection, sorted(names))}
         ids = {row.id for row in (*self._paths.values(), *self._ids.values())}
-        self._known = look(connection, ids)
+        self._known = dict(look(connection, ids))
         self._new: dict[Path, Waiting] = {}
         self._successors: dict[str, int] = {}
 
     def add(self, inserted: Sequence[NewCancellation]) -> None:
         """Treat these, which wait for nothing, as if they were in the ledger."""
-        self._new |= {one.path: Waiting(one, (), "", 0) for one in inserted}
+        for one in inserted:
+            self._paths[one.path] = row = _row_of(one)
+            self._known[one.id] = Known(row, 0, 0)
 
     def judged(
         self, new: Sequence[NewCancellation], first: Mapping[Path, NewCancellation]
@@ -179,6 +183,13 @@ class _Found:
         canonical = BY_NAME[row.provider].canonical_order(row.order_id)
         path = (row.provider, row.account, row.key)
         return canonical == ref.order and path not in self._refused
+
+
+def _row_of(one: NewCancellation) -> Any:
+    """What the checks of a predecessor read of its row."""
+    names = ("id", "provider", "account", "key")
+    known = {name: getattr(one, name) for name in names}
+    return SimpleNamespace(**known, order_id=one.order, group_name=one.group)
 
 
 def _paths(one: NewCancellation, ref: Reference) -> Iterator[Path]:
