@@ -9,7 +9,7 @@ from rescind.dashboard.formatting import plain
 from rescind.dashboard.reason_phrases import because
 from rescind.dashboard.translation import _
 from rescind.ledger.changes.plan_decisions import RELEASE, SKIP
-from rescind.ledger.changes.successors import RELEASED
+from rescind.ledger.changes.releases import RELEASED
 from rescind.ledger.conditions import ANY, Predecessor
 
 Step = Mapping[str, Any]

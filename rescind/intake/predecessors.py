@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
 from providers.registry import BY_NAME
 from rescind.intake.references import EarlierEntry, Reference
-from rescind.ledger.changes.insertion import standing
+from rescind.ledger.changes.insertion import standing, standing_ids
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.changes.waiting_insertion import (
@@ -23,7 +23,7 @@ from rescind.ledger.changes.waiting_insertion import (
     lock,
 )
 from rescind.ledger.reading.limited import sees
-from rescind.ledger.reading.queries import rows_of
+from rescind.ledger.states import FINAL
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import storable
@@ -47,31 +47,48 @@ def insert_dependents(
     new: Sequence[NewCancellation],
     refused: Collection[Path],
     now: datetime,
+    fresh: Collection[NewCancellation] = (),
 ) -> Dependents:
     """Insert entries that have ``after``, in their order.
 
-    ``refused`` are the keys that other entries of the submission could not have. One
-    that existed already is not changed, whatever it waits for now.
+    ``refused`` are the keys that other entries of the submission could not have.
+    ``fresh`` are those that this transaction has just inserted. One that existed
+    already is not changed, whatever it waits for now.
     """
-    done = Dependents(rows=standing(connection, [one.path for one in new]))
+    there = standing_ids(connection, [one.path for one in new])
+    done = Dependents(rows=standing(connection, list(there)))
     first: dict[Path, NewCancellation] = {}
     for one in new:
         if one.path not in done.rows:
             first.setdefault(one.path, one)
     if not first:
         return done
-    found = _Found(connection, list(first.values()), refused)
+    found = _Found(connection, list(first.values()), refused, fresh)
     waiting = []
     for one in first.values():
         try:
             waiting.append(found.waiting(one))
         except InvalidRequestError as error:
             done.refused |= {o.id: error for o in new if o.path == one.path}
-    done.inserted, _ = insert_waiting(connection, waiting, now)
-    late = [one.new.path for one in waiting if one.new.id not in done.inserted]
-    again = [one.path for one in new if one.path in first]
-    done.rows |= standing(connection, [*late, *again])
+    done.inserted, _ = insert_waiting(connection, waiting, now, found.followed)
+    again = {o.path for o in new if o.path in first and o.id not in done.inserted}
+    done.rows |= standing(connection, list(again))
     return done
+
+
+def marked(new: list[NewCancellation]) -> list[NewCancellation]:
+    """``new``, in which those say so for which others of them wait: then their rows
+    need not be written again."""
+    named = {path for one in new for ref in one.after for path in _paths(one, ref)}
+    if not named:
+        return new
+    return [replace(one, followed=True) if one.path in named else one for one in new]
+
+
+class _Predecessor(NamedTuple):
+    id: str
+    depth: int
+    state: str
 
 
 class _Found:
@@ -82,26 +99,36 @@ class _Found:
         connection: Connection,
         new: Sequence[NewCancellation],
         refused: Collection[Path],
+        fresh: Collection[NewCancellation],
     ) -> None:
         self._refused = refused
+        good = (one for one in fresh if not one.key.startswith(REFUSED_KEY))
+        self._fresh = {one.path: one for one in good}
         paths = {p for one in new for ref in one.after for p in _paths(one, ref)}
+        paths -= self._fresh.keys()
         names = {ref for one in new for ref in one.after if isinstance(ref, str)}
-        self._paths = standing(connection, sorted(paths))
-        self._ids = {row.id: row for row in rows_of(connection, sorted(names))}
-        ids = {row.id for row in (*self._paths.values(), *self._ids.values())}
-        self._known = lock(connection, ids)
+        self._paths = standing_ids(connection, sorted(paths))
+        self._known = lock(connection, names.union(self._paths.values()))
         self._new: dict[Path, Waiting] = {}
         self._successors: dict[str, int] = {}
+
+    @property
+    def followed(self) -> set[str]:
+        """The ids of those whose rows say that others may wait for them."""
+        known = {id_ for id_, its in self._known.items() if its.row.followed}
+        return known.union(one.id for one in self._fresh.values() if one.followed)
 
     def waiting(self, one: NewCancellation) -> Waiting:
         """``one`` with its predecessors; raises ``InvalidRequestError``."""
         each = [self._of(one, ref, n) for n, ref in enumerate(one.after)]
-        depth = 1 + max(depth for _, depth in each)
+        depth = 1 + max(before.depth for before in each)
         if depth > DEEPEST:
             raise _too_many(f"at most {DEEPEST} cancellations wait in a chain", 0)
-        ids = list(dict.fromkeys(before for before, _ in each))
+        ids = list(dict.fromkeys(before.id for before in each))
         self._count(ids)
-        self._new[one.path] = made = Waiting(one, ids, one.only_if, depth)
+        judged = any(before.state in FINAL for before in each)
+        made = Waiting(one, ids, one.only_if, depth, judged)
+        self._new[one.path] = made
         return made
 
     def _count(self, ids: Sequence[str]) -> None:
@@ -113,23 +140,31 @@ class _Found:
                 raise _too_many(says, place)
             self._successors[each] = before + 1
 
-    def _of(self, one: NewCancellation, ref: Reference, n: int) -> tuple[str, int]:
-        """The id and the depth of a predecessor."""
+    def _of(self, one: NewCancellation, ref: Reference, n: int) -> _Predecessor:
         for path in _paths(one, ref):
-            if path in self._new:
-                its = self._new[path]
-                return its.new.id, its.depth
-        row = self._row(one, ref)
-        known = self._known.get(row.id) if row is not None else None
+            its = self._new.get(path)
+            new = self._fresh.get(path) if its is None else its.new
+            if new is not None and self._may_name_new(one, ref, new):
+                depth = 0 if its is None else its.depth
+                return _Predecessor(new.id, depth, new.progress.state)
+        known = self._in_ledger(one, ref)
         if known is None or not self._may_name(one, ref, known):
             raise _unknown(ref, n)
-        return known.row.id, known.depth
+        return _Predecessor(known.row.id, known.depth, known.row.state)
 
-    def _row(self, one: NewCancellation, ref: Reference) -> Row[Any] | None:
-        if isinstance(ref, str) and ref in self._ids:
-            return self._ids[ref]
-        found = (self._paths.get(path) for path in _paths(one, ref))
-        return next((row for row in found if row is not None), None)
+    def _in_ledger(self, one: NewCancellation, ref: Reference) -> Known | None:
+        if isinstance(ref, str) and ref in self._known:
+            return self._known[ref]
+        ids = (self._paths.get(path) for path in _paths(one, ref))
+        first = next((id_ for id_ in ids if id_ is not None), None)
+        return None if first is None else self._known.get(first)
+
+    def _may_name_new(
+        self, one: NewCancellation, ref: Reference, new: NewCancellation
+    ) -> bool:
+        if isinstance(ref, str):
+            return one.within.reads and one.within.allows(*new.lane, new.group)
+        return self._is_meant(ref, new.path, new.order)
 
     def _may_name(self, one: NewCancellation, ref: Reference, known: Known) -> bool:
         row = known.row
@@ -138,8 +173,11 @@ class _Found:
         if isinstance(ref, str):
             return one.within.reads and sees(one.within, row)
         canonical = BY_NAME[row.provider].canonical_order(row.order_id)
-        path = (row.provider, row.account, row.key)
-        return canonical == ref.order and path not in self._refused
+        return self._is_meant(ref, (row.provider, row.account, row.key), canonical)
+
+    def _is_meant(self, ref: EarlierEntry, path: Path, order: str) -> bool:
+        """Whether the entry of ``ref`` is the one with this key, and no other one."""
+        return order == ref.order and path not in self._refused
 
 
 def _paths(one: NewCancellation, ref: Reference) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.intake.entry_records import as_new, expired, invalid, is_refused
 from rescind.intake.key_conflicts import conflict_of
-from rescind.intake.predecessors import insert_dependents
+from rescind.intake.predecessors import insert_dependents, marked
 from rescind.intake.receipts import Receipt, Taken, refused
 from rescind.intake.references import resolved
 from rescind.intake.repeats import differences
@@ -79,7 +79,7 @@ def take_in(
         new = [one if is_refused(one) else expired(one, late, now) for one in new]
     if trace is not None:
         new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
-    new = under_former_keys(engine, new)
+    new = marked(under_former_keys(engine, new))
     inserted = frozenset[str]() if insert is None else insert(_good(new))
     rest = [one for one in new if one.id not in inserted and one.kept]
     kept = iter(_keep(engine, seal, rest, now, callbacks, listed))
@@ -121,7 +121,8 @@ def _keep(
         inserted, rows = insert_or_find(connection, plain, now)
         taken = {o.id: settled(o, inserted, rows.get(o.path), seal) for o in plain}
         if len(plain) < len(new):
-            taken |= _dependents(connection, new, taken, seal, now)
+            fresh = [one for one in plain if one.id in inserted]
+            taken |= _dependents(connection, new, taken, fresh, seal, now)
         wrong = {o.id: _refused_row(o, taken[o.id], now, callbacks) for o in new}
         kept = [one for one in wrong.values() if one is not None]
         more, there = insert_or_find(connection, kept, now)
@@ -141,6 +142,7 @@ def _dependents(
     connection: Connection,
     new: Sequence[NewCancellation],
     taken: Mapping[str, Taken],
+    fresh: Sequence[NewCancellation],
     seal: Seal,
     now: datetime,
 ) -> dict[str, Taken]:
@@ -151,7 +153,7 @@ def _dependents(
         for one in new
         if not one.depends and taken[one.id].receipt is Receipt.REFUSED
     }
-    done = insert_dependents(connection, some, without, now)
+    done = insert_dependents(connection, some, without, now, fresh)
     return {
         one.id: refused(done.refused[one.id], one.id)
         if one.id in done.refused

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Text
+from sqlalchemy import JSON, BigInteger, SmallInteger, Text
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.progress import Progress
@@ -40,6 +40,8 @@ OWN: Columns = {
     "cancel_before": BigInteger,
     "opened_at": BigInteger,
     "created_at": BigInteger,
+    "waits_for": BigInteger,
+    "followed": SmallInteger,
 }
 """The columns that no decision changes: see ``own_row``."""
 
@@ -77,6 +79,10 @@ class NewCancellation:
     """What it waits for, as ``rescind.intake.references`` has it."""
     only_if: str = ""
     """How those must end: see ``rescind.ledger.conditions``."""
+    waits_for: int | None = None
+    """How many predecessors keep it from being sent: see ``waiting_insertion``."""
+    followed: bool = False
+    """Whether another cancellation may wait for it."""
 
     @property
     def depends(self) -> bool:
@@ -122,6 +128,8 @@ def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
         "cancel_before": before,
         "opened_at": to_ms(one.opened_at),
         "created_at": at,
+        "waits_for": one.waits_for,
+        "followed": 1 if one.followed else None,
     }
 
 
