@@ -26,6 +26,7 @@ from tests.intake.test_submissions import SEAL
 from tests.intake.test_validation import ACCOUNTS
 from tests.ledger.build import BY, NOW, row
 from tests.ledger.planned import claimed, finish
+from tests.ledger.plans import statements
 
 OURS = Limits((Limit("notpanel", group="ours"),), owner="ours")
 THEIRS = Limits((Limit("notpanel", group="theirs"),), owner="theirs")
@@ -149,6 +150,44 @@ def test_an_entry_does_not_wait_for_what_has_the_key_of_an_earlier_one(
     take(engine, entry(1, key="k"))
     one = refusal(engine, entry(2, key="k", ref="a"), entry(3, after="a"))
     assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+
+
+def test_an_entry_waits_for_the_first_of_two_with_one_key_and_not_for_the_second(
+    engine: Engine,
+) -> None:
+    first = entry(1, ref="a")
+    both = [
+        entry(2, after="a", key="k", ref="b"),
+        entry(3, after="a", key="k", ref="c"),
+    ]
+    one = refusal(engine, first, *both, entry(4, after="c"))
+    assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+    again = take(engine, first, *both, entry(5, after="b"))
+    assert before(engine, again[-1]) == {again[1].id: "cancelled"}
+
+
+def test_nothing_waits_for_a_refused_entry_by_the_key_that_it_is_kept_under(
+    engine: Engine,
+) -> None:
+    wrong = {**entry(1), "metadata": 5}
+    kept = take(engine, wrong)[0]
+    name = f"notpanel/default/{row(engine, kept.id).key}"
+    for entries in ([entry(2, after=name)], [wrong, entry(3, after=name)]):
+        one = refusal(engine, *entries)
+        assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+
+
+def test_a_plan_is_inserted_without_changing_a_row(engine: Engine) -> None:
+    plan = [entry(1, ref="a"), entry(2, after="a", ref="b"), entry(3, after=["a", "b"])]
+    with statements(engine) as seen:
+        taken = take(engine, *plan)
+    assert not any(each.startswith("UPDATE cancellation") for each in seen)
+    rows = [row(engine, one.id) for one in taken]
+    assert [(one.followed, one.waits_for) for one in rows] == [
+        (1, None),
+        (1, 1),
+        (None, 2),
+    ]
 
 
 def test_a_chain_has_a_greatest_length(engine: Engine) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Text, and_, select, true
@@ -27,20 +28,30 @@ C = CANCELLATION.c
 
 _COLUMNS: Columns = {**OWN, **PROGRESS, "version": BigInteger}
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _PATH: Columns = {"provider": Text, "account": Text, "key": Text}
 
 
 def insert_new(
-    connection: Connection, new: Sequence[NewCancellation], now: datetime
+    connection: Connection,
+    new: Sequence[NewCancellation],
+    now: datetime,
+    more: Mapping[str, Mapping[str, Any]] = NOTHING,
 ) -> frozenset[str]:
-    """Insert those whose ``(provider, account, key)`` is new; returns their ids."""
+    """Insert those whose ``(provider, account, key)`` is new; returns their ids.
+
+    ``more`` are columns of some of them, by id, that ``own_row`` does not know.
+    """
     if not new:
         return frozenset()
     # Sorted: two transactions that insert the same rows must not deadlock.
     dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
     ordered = sorted(new, key=lambda one: one.path)
     at = in_ms(now)
-    rows = Rows([_row(one, at, known) for one in ordered], _COLUMNS)
+    each = [_row(one, at, known) for one in ordered]
+    for row in each if more else ():
+        row.update(more.get(row["id"], NOTHING))
+    rows = Rows(each, _COLUMNS)
     statement = _insert(dialect, rows.differing)
     inserted = connection.execute(statement, rows.parameters(dialect))
     ids = frozenset(inserted.scalars())

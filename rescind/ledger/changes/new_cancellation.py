@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, SmallInteger, Text
@@ -79,8 +79,6 @@ class NewCancellation:
     """What it waits for, as ``rescind.intake.references`` has it."""
     only_if: str = ""
     """How those must end: see ``rescind.ledger.conditions``."""
-    waits_for: int | None = None
-    """How many predecessors keep it from being sent: see ``waiting_insertion``."""
     followed: bool = False
     """Whether another cancellation may wait for it."""
 
@@ -128,7 +126,8 @@ def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
         "cancel_before": before,
         "opened_at": to_ms(one.opened_at),
         "created_at": at,
-        "waits_for": one.waits_for,
+        # ``waiting_insertion`` says another number.
+        "waits_for": None,
         "followed": 1 if one.followed else None,
     }
 
@@ -146,6 +145,7 @@ def _queued(now: datetime) -> Progress:
     return Progress(State.QUEUED, due_at=now)
 
 
+@cache
 def waiting() -> Progress:
     """The first state of a cancellation that waits for its predecessors."""
     return Progress(State.SCHEDULED, due_at=NOT_DUE)

@@ -28,6 +28,7 @@ from rescind.ledger.progress import Change, Progress
 from rescind.ledger.reading.predecessors import (
     among,
     ids_given,
+    in_these,
     predecessors_of,
 )
 from rescind.ledger.states import FINAL, State
@@ -82,7 +83,7 @@ def _locking(where: Any) -> Select[Any]:
 @cache
 def _successors(dialect: str) -> Select[Any]:
     its = select(D.successor_id).where(among(dialect, D.predecessor_id))
-    return _locking(C.id.in_(its))
+    return _locking(in_these(dialect, C.id, its))
 
 
 @cache

@@ -78,8 +78,8 @@ def insert_waiting(
     what followed from predecessors that have ended. ``followed`` are predecessors whose
     rows say already that others may wait for them."""
     before = {each for one in waiting for each in one.predecessors}
-    rows = [_row(one, before) for one in waiting]
-    inserted = insert_new(connection, rows, now)
+    own = {one.new.id: _own(one, before) for one in waiting}
+    inserted = insert_new(connection, [one.new for one in waiting], now, own)
     kept = [one for one in waiting if one.new.id in inserted]
     if not kept:
         return inserted, Recorded()
@@ -98,9 +98,9 @@ def insert_waiting(
     return inserted, follow_on(connection, begun, now)
 
 
-def _row(one: Waiting, before: Collection[str]) -> NewCancellation:
+def _own(one: Waiting, before: Collection[str]) -> dict[str, Any]:
     number = len(set(one.predecessors))
-    return replace(one.new, waits_for=number, followed=one.new.id in before)
+    return {"waits_for": number, "followed": 1 if one.new.id in before else None}
 
 
 def _by_standing_ids(

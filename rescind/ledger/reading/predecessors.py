@@ -6,7 +6,18 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, select, text
+from sqlalchemy import (
+    Connection,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from rescind.ledger.conditions import Predecessor, allows
 from rescind.ledger.states import State
@@ -58,7 +69,18 @@ def _reason(value: str | None) -> Reason | None:
 
 def among(dialect: str, column: Any) -> Any:
     """Whether the column has one of the ids of ``ids_given``."""
-    return column.in_(select(incoming(dialect, _IDS, ("id",)).c.id))
+    if dialect == "sqlite":
+        return column.in_(select(incoming(dialect, _IDS, ("id",)).c.id))
+    # As an array: joined with ``unnest``, PostgreSQL was seen to compare a thousand ids
+    # with each row.
+    return column == any_(cast(bindparam("given_id", type_=Text), ARRAY(Text)))
+
+
+def in_these(dialect: str, column: Any, ids: Select[Any]) -> Any:
+    """Whether the column has one of the ids that ``ids`` selects."""
+    if dialect == "sqlite":
+        return column.in_(ids)
+    return column == any_(func.array(ids.scalar_subquery(), type_=ARRAY(Text)))
 
 
 def ids_given(connection: Connection, ids: Collection[str]) -> dict[str, Any]:
