@@ -14,8 +14,7 @@ from chaos import mutations as chaos
 from chaos.patching import put
 from providers.registry import BY_NAME
 from rescind.engine.ledger_clock import LedgerClock
-from rescind.ledger.changes import successors, withdrawals
-from rescind.ledger.conditions import Verdict
+from rescind.ledger.changes import withdrawals
 from rescind.ledger.states import UNSENT
 from rescind.provider.session import Bounds, CallAdapter
 from simulate import message_queue
@@ -69,16 +68,6 @@ def withdraw_sent() -> None:
     put(withdrawals, "was_never_sent", lambda state, _attempts: state in UNSENT)
 
 
-def careless_plans() -> None:
-    """Send what waits for others as soon as one of them has ended in any way."""
-    put(successors, "judge", lambda _: (Verdict.WANTED, 0))
-
-
-def forget_successors() -> None:
-    """Leave those that wait as they are when the last of the others ends."""
-    put(successors, "follow", lambda *_: successors.Following())
-
-
 def _change(name: str, **values: timedelta) -> None:
     lanes = accounts().lanes
     for lane, config in list(lanes.items()):
@@ -102,8 +91,6 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "one-clock": one_clock,
     "own-clocks": own_clocks,
     "withdraw-sent": withdraw_sent,
-    "careless-plans": careless_plans,
-    "forget-successors": forget_successors,
 }
 
 KNOWN: Mapping[str, int] = {
