@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 Entry = Mapping[str, Any]
-SHARE = 0.23
+SHARE = 0.2
 """How often a plan begins at an entry that is in no other plan. It makes a third of
 all entries part of plans: at the end of a message there is no place for one."""
 WANTED = (

@@ -18,7 +18,7 @@ from rescind.provider.outcomes import Reason
 
 GRACE = 0.05
 """Seconds by which the provider's clock reading may differ from the ledger's."""
-ANY = "any"
+ANY, LATE = "any", "late"
 DEFAULT = "cancelled"
 End = tuple[str, str | None]
 """A final state and its reason."""
@@ -141,7 +141,8 @@ Calls = Mapping[tuple[str, str], Sequence[tuple[float, bool]]]
 def _cancels(records: Sequence[Mapping[str, Any]]) -> Calls:
     return {
         (record["provider"], record["id"]): [
-            (event["t"], event["acted"])
+            # A late one acts after its arrival, and its event does not say so.
+            (event["t"], event["acted"] or event["fault"] == LATE)
             for event in record["events"]
             if event["op"] == "cancel"
         ]

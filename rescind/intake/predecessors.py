@@ -24,6 +24,7 @@ from rescind.ledger.changes.waiting_insertion import (
 )
 from rescind.ledger.reading.limited import sees
 from rescind.ledger.states import FINAL
+from rescind.ledger.storage.milliseconds import from_ms
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import storable
@@ -70,7 +71,8 @@ def insert_dependents(
             waiting.append(found.waiting(one))
         except InvalidRequestError as error:
             done.refused |= {o.id: error for o in new if o.path == one.path}
-    done.inserted, _ = insert_waiting(connection, waiting, now, found.followed)
+    at = found.not_before_ends(now)
+    done.inserted, _ = insert_waiting(connection, waiting, at, found.followed)
     again = {o.path for o in new if o.path in first and o.id not in done.inserted}
     done.rows |= standing(connection, list(again))
     return done
@@ -117,6 +119,12 @@ class _Found:
         """The ids of those whose rows say that others may wait for them."""
         known = {id_ for id_, its in self._known.items() if its.row.followed}
         return known.union(one.id for one in self._fresh.values() if one.followed)
+
+    def not_before_ends(self, now: datetime) -> datetime:
+        """``now``, or the latest end of these: some may have ended since ``now``. What
+        follows an end is not said to be earlier than the end."""
+        ends = (from_ms(its.row.finished_at) for its in self._known.values())
+        return max([now, *(end for end in ends if end is not None)])
 
     def waiting(self, one: NewCancellation) -> Waiting:
         """``one`` with its predecessors; raises ``InvalidRequestError``."""

@@ -24,7 +24,7 @@ from rescind.schedules.mapping import Recipe
 from rescind.schedules.source_rows import Row
 from tests.intake.test_submissions import SEAL
 from tests.intake.test_validation import ACCOUNTS
-from tests.ledger.build import BY, NOW, row
+from tests.ledger.build import BY, NOW, SECOND, change, make, row
 from tests.ledger.planned import claimed, finish
 from tests.ledger.plans import statements
 
@@ -105,6 +105,19 @@ def test_one_whose_predecessor_has_ended_is_sent_or_not_wanted_at_once(
     assert row(engine, one.id).reason == Reason.NOT_WANTED
     assert row(engine, two.id).state == State.QUEUED
     assert (two.receipt, two.lane) == (Receipt.ACCEPTED, ("notpanel", "default"))
+
+
+def test_what_follows_an_end_is_not_earlier_than_the_end(engine: Engine) -> None:
+    [first] = take(engine, entry(1))
+    done = claimed(engine, first.id)
+    later = NOW + SECOND
+    make(engine, [change(done, State.REJECTED, finished_at=later)], later)
+    [one, two] = take(
+        engine, entry(2, after=first.id), entry(3, after=first.id, only_if="any")
+    )
+    ended = row(engine, first.id).finished_at
+    assert row(engine, one.id).finished_at >= ended
+    assert row(engine, two.id).due_at >= ended
 
 
 @pytest.mark.parametrize(
