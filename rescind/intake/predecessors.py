@@ -81,7 +81,7 @@ def insert_dependents(
 def marked(new: list[NewCancellation]) -> list[NewCancellation]:
     """``new``, in which those say so for which others of them wait: then their rows
     need not be written again."""
-    named = {path for one in new for ref in one.after for path in _paths(one, ref)}
+    named = {path for one in new for ref in one.after for path in paths_of(one, ref)}
     if not named:
         return new
     return [replace(one, followed=True) if one.path in named else one for one in new]
@@ -106,7 +106,7 @@ class _Found:
         self._refused = refused
         good = (one for one in fresh if not one.key.startswith(REFUSED_KEY))
         self._fresh = {one.path: one for one in good}
-        paths = {p for one in new for ref in one.after for p in _paths(one, ref)}
+        paths = {p for one in new for ref in one.after for p in paths_of(one, ref)}
         paths -= self._fresh.keys()
         names = {ref for one in new for ref in one.after if isinstance(ref, str)}
         self._paths = standing_ids(connection, sorted(paths))
@@ -149,7 +149,7 @@ class _Found:
             self._successors[each] = before + 1
 
     def _of(self, one: NewCancellation, ref: Reference, n: int) -> _Predecessor:
-        for path in _paths(one, ref):
+        for path in paths_of(one, ref):
             its = self._new.get(path)
             new = self._fresh.get(path) if its is None else its.new
             if new is not None and self._may_name_new(one, ref, new):
@@ -163,7 +163,7 @@ class _Found:
     def _in_ledger(self, one: NewCancellation, ref: Reference) -> Known | None:
         if isinstance(ref, str) and ref in self._known:
             return self._known[ref]
-        ids = (self._paths.get(path) for path in _paths(one, ref))
+        ids = (self._paths.get(path) for path in paths_of(one, ref))
         first = next((id_ for id_ in ids if id_ is not None), None)
         return None if first is None else self._known.get(first)
 
@@ -188,7 +188,7 @@ class _Found:
         return order == ref.order and path not in self._refused
 
 
-def _paths(one: NewCancellation, ref: Reference) -> Iterator[Path]:
+def paths_of(one: NewCancellation, ref: Reference) -> Iterator[Path]:
     """The keys under which the ledger may have it, the caller's own first."""
     if isinstance(ref, EarlierEntry):
         if ref.path is not None:

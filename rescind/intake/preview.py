@@ -14,6 +14,7 @@ from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.intake.entry_records import as_new
 from rescind.intake.receipts import Taken
 from rescind.intake.references import resolved
+from rescind.intake.repeated_dependencies import RepeatedDependencies
 from rescind.intake.spellings import under_former_keys
 from rescind.intake.submissions import MOST, Path, settled
 from rescind.ledger.changes.insertion import standing
@@ -59,24 +60,28 @@ def preview(
     known = (accounts, seal, now, callbacks)
     written = [as_new(one, *known, by="") for one in resolved(entries)]
     new = under_former_keys(engine, written)
-    there = _there(engine, new)
+    there, dependencies = _there(engine, new)
     taken = []
     for one in new:
         row = there.get(one.path)
         inserted = frozenset() if row is not None else frozenset({one.id})
-        taken.append(settled(one, inserted, row, seal))
+        taken.append(settled(one, inserted, row, seal, dependencies))
         if one.kept:
             there.setdefault(one.path, _as_standing(one))
+            dependencies.add(one)
     return taken
 
 
-def _there(engine: Engine, new: Sequence[NewCancellation]) -> dict[Path, Any]:
+def _there(
+    engine: Engine, new: Sequence[NewCancellation]
+) -> tuple[dict[Path, Any], RepeatedDependencies]:
     found: dict[Path, Any] = {}
     with reading(engine) as connection:
         for start in range(0, len(new), MOST):
             paths = list(dict.fromkeys(one.path for one in new[start : start + MOST]))
             found |= standing(connection, paths)
-    return found
+        again = ((one, found[one.path]) for one in new if one.path in found)
+        return found, RepeatedDependencies(connection, again)
 
 
 def _as_standing(one: NewCancellation) -> _Standing:

@@ -21,6 +21,7 @@ from rescind.intake.key_conflicts import conflict_of
 from rescind.intake.predecessors import insert_dependents, marked
 from rescind.intake.receipts import Receipt, Taken, refused
 from rescind.intake.references import resolved
+from rescind.intake.repeated_dependencies import RepeatedDependencies
 from rescind.intake.repeats import differences
 from rescind.intake.spellings import under_former_keys
 from rescind.ledger.changes.insertion import insert_or_find
@@ -119,7 +120,10 @@ def _keep(
     with writing(engine, queue="intake") as connection:
         plain = [one for one in new if not one.depends]
         inserted, rows = insert_or_find(connection, plain, now)
-        taken = {o.id: settled(o, inserted, rows.get(o.path), seal) for o in plain}
+        known = _dependencies(connection, plain, rows, inserted)
+        taken = {
+            o.id: settled(o, inserted, rows.get(o.path), seal, known) for o in plain
+        }
         if len(plain) < len(new):
             fresh = [one for one in plain if one.id in inserted]
             taken |= _dependents(connection, new, taken, fresh, seal, now)
@@ -154,12 +158,23 @@ def _dependents(
         if not one.depends and taken[one.id].receipt is Receipt.REFUSED
     }
     done = insert_dependents(connection, some, without, now, fresh)
+    known = _dependencies(connection, some, done.rows, done.inserted)
     return {
         one.id: refused(done.refused[one.id], one.id)
         if one.id in done.refused
-        else settled(one, done.inserted, done.rows.get(one.path), seal)
+        else settled(one, done.inserted, done.rows.get(one.path), seal, known)
         for one in some
     }
+
+
+def _dependencies(
+    connection: Connection,
+    new: Sequence[NewCancellation],
+    rows: Mapping[Path, Row[Any]],
+    inserted: frozenset[str],
+) -> RepeatedDependencies:
+    again = [one for one in new if one.id not in inserted and one.path in rows]
+    return RepeatedDependencies(connection, ((o, rows[o.path]) for o in again))
 
 
 def _with_row(
@@ -185,6 +200,7 @@ def settled(
     inserted: frozenset[str],
     row: Row[Any] | None,
     seal: Seal,
+    known: RepeatedDependencies,
 ) -> Taken:
     """The result of ``one``; ``row`` has its key if ``one`` was not inserted."""
     lane = (one.provider, one.account)
@@ -205,7 +221,7 @@ def settled(
             row.id,
             lane,
             state=row.state,
-            differs=differences(one, row),
+            differs=(*differences(one, row), *known.differing(one, row.id)),
         )
     return replace(refused(conflict, one.id), conflicts=True)
 

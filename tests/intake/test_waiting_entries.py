@@ -92,6 +92,52 @@ def test_one_that_comes_again_waits_for_what_it_waited_for(engine: Engine) -> No
     assert before(engine, one) == {first.id: "any"}
 
 
+@pytest.mark.parametrize(
+    ("again", "differs"),
+    [
+        ({"after": "a", "only_if": "any"}, ()),
+        ({"after": ["notpanel/default/ord_1"], "only_if": ["any"]}, ()),
+        ({"after": "b", "only_if": "any"}, ("after",)),
+        ({"after": ["a", "b"], "only_if": "any"}, ("after",)),
+        ({"after": ["ord_9"], "only_if": "any"}, ("after",)),
+        ({"after": "a"}, ("only_if",)),
+        ({}, ("after", "only_if")),
+        ({"after": "a", "only_if": "any", "group": "g"}, ("group",)),
+    ],
+)
+def test_a_repeat_that_waits_for_others_says_so(
+    engine: Engine, again: dict[str, Any], differs: tuple[str, ...]
+) -> None:
+    both = (entry(1, ref="a"), entry(2, ref="b"))
+    take(engine, *both, entry(3, after="a", only_if="any"))
+    repeated = [*both, entry(3, **again)]
+    shown = preview(engine, ACCOUNTS, SEAL, repeated, NOW)[-1]
+    for one in (shown, take(engine, *repeated)[-1]):
+        assert (one.receipt, one.differs) == (Receipt.DUPLICATE, differs)
+
+
+def test_the_second_of_two_in_a_message_says_so_too(engine: Engine) -> None:
+    both = (entry(1, ref="a"), entry(2, ref="b"))
+    plan = [*both, entry(3, after="a"), entry(3, after="b", only_if="any")]
+    shown = preview(engine, ACCOUNTS, SEAL, plan, NOW)[-1]
+    for one in (shown, take(engine, *plan)[-1]):
+        assert (one.receipt, one.differs) == (Receipt.DUPLICATE, ("after", "only_if"))
+
+
+def test_one_that_waits_for_none_says_so_when_its_repeat_does(engine: Engine) -> None:
+    plain = (entry(1, ref="a"), entry(2))
+    take(engine, *plain)
+    [_, again] = take(engine, plain[0], entry(2, after="a"))
+    assert (again.receipt, again.differs) == (Receipt.DUPLICATE, ("after",))
+
+
+def test_a_repeat_is_not_looked_up_if_neither_waits(engine: Engine) -> None:
+    take(engine, entry(1))
+    with statements(engine) as seen:
+        take(engine, entry(1))
+    assert not any("dependency" in each for each in seen)
+
+
 def test_one_whose_predecessor_has_ended_is_sent_or_not_wanted_at_once(
     engine: Engine,
 ) -> None:
