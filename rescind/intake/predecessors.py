@@ -24,7 +24,7 @@ from rescind.ledger.changes.waiting_insertion import (
 )
 from rescind.ledger.reading.limited import sees
 from rescind.ledger.states import FINAL
-from rescind.ledger.storage.milliseconds import from_ms
+from rescind.ledger.storage.milliseconds import moment
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import storable
@@ -121,10 +121,12 @@ class _Found:
         return known.union(one.id for one in self._fresh.values() if one.followed)
 
     def not_before_ends(self, now: datetime) -> datetime:
-        """``now``, or the latest end of these: some may have ended since ``now``. What
-        follows an end is not said to be earlier than the end."""
-        ends = (from_ms(its.row.finished_at) for its in self._known.values())
-        return max([now, *(end for end in ends if end is not None)])
+        """``now``, or the time at which the last of these has ended: that may be later.
+        What follows an end is not said to be earlier than the end."""
+        # Not ``finished_at``: one that came too late was stored after that time.
+        rows = (its.row for its in self._known.values())
+        ends = (moment(row.updated_at) for row in rows if row.state in FINAL)
+        return max([now, *ends])
 
     def waiting(self, one: NewCancellation) -> Waiting:
         """``one`` with its predecessors; raises ``InvalidRequestError``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -153,15 +154,17 @@ def test_one_whose_predecessor_has_ended_is_sent_or_not_wanted_at_once(
     assert (two.receipt, two.lane) == (Receipt.ACCEPTED, ("notpanel", "default"))
 
 
-def test_what_follows_an_end_is_not_earlier_than_the_end(engine: Engine) -> None:
+@pytest.mark.parametrize("finished", [NOW, NOW + SECOND])
+def test_what_follows_an_end_is_not_earlier_than_the_end(
+    engine: Engine, finished: datetime
+) -> None:
     [first] = take(engine, entry(1))
-    done = claimed(engine, first.id)
-    later = NOW + SECOND
-    make(engine, [change(done, State.REJECTED, finished_at=later)], later)
+    end = change(claimed(engine, first.id), State.REJECTED, finished_at=finished)
+    make(engine, [end], NOW + SECOND)
     [one, two] = take(
         engine, entry(2, after=first.id), entry(3, after=first.id, only_if="any")
     )
-    ended = row(engine, first.id).finished_at
+    ended = row(engine, first.id).updated_at
     assert row(engine, one.id).finished_at >= ended
     assert row(engine, two.id).due_at >= ended
 

@@ -42,7 +42,7 @@ MOST_SUCCESSORS = 1000
 """The most cancellations that wait for one: its end moves them all at once."""
 _KNOWN = (
     *(C.id, C.provider, C.account, C.order_id, C.key, C.group_name),
-    *(C.state, C.finished_at, C.followed),
+    *(C.state, C.updated_at, C.followed),
 )
 _EDGE: Columns = {
     "successor_id": Text,
