@@ -40,11 +40,11 @@ SUCCESSORS = 1_000
 READY, TIMES = 1_000, 21
 HOW = (
     "The same number of orders, all single, and all in plans of three: the second and"
-    " the third wait for the first. Messages of 999 or 1,000 lie on the queue; the worker"
-    " goes on when the clock starts, until the last final state. Claims: a ledger of 1,000"
-    " rows, half of them due, with and without 100,000 that wait for 100 of them; a"
-    " claim of 500, rolled back; and the record of one end that releases 1,000, rolled"
-    " back."
+    " the third wait for the first. Messages of 999 or 1,000 lie on the queue; the"
+    " worker goes on when the clock starts, until the last final state. Claims: a"
+    " ledger of 1,000 rows, half of them due, with and without 100,000 that wait for"
+    " 100 of them; a claim of 500, rolled back; and the record of one end that releases"
+    " 1,000, rolled back."
 )
 ROWS = """
 INSERT INTO cancellation (id, provider, account, order_id, key, params, meta, state,
