@@ -27,4 +27,4 @@ COPY flowerconfig.py /srv/rescind/
 ENV PATH=/opt/rescind/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv/rescind
 USER rescind
-CMD ["celery", "-A", "worker", "worker"]
+CMD ["python", "-m", "worker", "worker"]

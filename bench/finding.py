@@ -33,7 +33,7 @@ from rescind.ledger.progress import Change, Progress
 from rescind.ledger.reading.search import search
 from rescind.ledger.states import State
 from rescind.ledger.storage.migrate import upgrade
-from rescind.ledger.storage.postgres import WHOLE
+from rescind.ledger.storage.postgres_statements import WHOLE
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from rescind.provider.outcomes import Reason
 

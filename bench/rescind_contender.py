@@ -85,16 +85,16 @@ class Rescind(Team):
             self.stage.log_statements()
 
     def commands(self) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
-        celery = (sys.executable, "-m", "celery", "-q", "-A")
+        program = (sys.executable, "-m", "worker", "-A")
         for number in range(self._setup.workers):
             # Each worker runs as if on its own machine, with its own locks.
             place = self.stage.home / f"machine-{number}"
             place.mkdir()
             env = {**self.settings(), "TMPDIR": str(place)}
-            yield (*celery, self._app, *self._worker(number)), env
+            yield (*program, self._app, *self._worker(number)), env
         schedule = ("-s", str(self.stage.home / "beat"), "--pidfile=")
         beat = ("worker", "beat", *schedule, "--loglevel", "WARNING")
-        yield (*celery, *beat), self.settings()
+        yield (*program, *beat), self.settings()
 
     def _worker(self, number: int) -> tuple[str, ...]:
         named = ("worker", "-n", f"w{number}@bench", "--loglevel", "WARNING")

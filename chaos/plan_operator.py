@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from rescind.config.times import utc_now
 from rescind.ledger.reading.predecessors import waiting_for_failed
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
-from rescind.operations.plan_decisions import RELEASE, SKIP, decide
+from rescind.operations.release_and_skip import RELEASE, SKIP, decide
 from rescind.provider.outcomes import InvalidRequestError
 
 EVERY_SECONDS = 2.0

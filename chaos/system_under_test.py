@@ -156,7 +156,7 @@ class SystemUnderTest:
 
     def _worker(self, name: str) -> Program:
         command = (
-            *(sys.executable, "-m", "celery", "-q", "-A", "chaos.chaos_app", "worker"),
+            *(sys.executable, "-m", "worker", "-A", "chaos.chaos_app", "worker"),
             *("-n", f"{name}@chaos", "--loglevel", "WARNING", "-c", str(CONCURRENCY)),
             *("--without-mingle", "--without-gossip"),
         )
@@ -165,7 +165,7 @@ class SystemUnderTest:
     def _beat(self, number: int) -> Program:
         schedule = str(self.home / f"beat-{number}")
         command = (
-            *(sys.executable, "-m", "celery", "-q", "-A", "worker", "beat"),
+            *(sys.executable, "-m", "worker", "beat"),
             *("-s", schedule, "--pidfile=", "--loglevel", "WARNING"),
         )
         return Program(f"beat-{number}", command, self.environment())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from rescind.provider.facts import Fact, assumed, documented, seen
+from rescind.provider.api_facts import Fact, assumed, documented, seen
 
 READ = date(2026, 11, 20)
 AGAIN = date(2026, 11, 29)

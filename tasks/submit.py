@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from celery.exceptions import Reject
@@ -24,10 +24,11 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 from rescind.provider.text import field_name
-from rescind.runtime.host import host
+from rescind.runtime.host import Host, host
 from rescind.runtime.shutdown_flag import pause, stopping
 from rescind.telemetry.logs import named
 from rescind.telemetry.tracing import from_headers, submission
+from tasks import plan_message
 from worker.celery import app
 from worker.consumer import safe_name
 
@@ -39,7 +40,7 @@ PATIENCE = 15
 """Seconds of trying until a message goes back to its queue: less than the time until
 it is delivered to another worker too (``intake_channel.VISIBILITY_SECONDS``)."""
 
-
+T = TypeVar("T")
 LATE = "the message's expires had passed when it was taken in"
 
 
@@ -77,12 +78,27 @@ def submit(*args: Any, **kwargs: Any) -> None:
     headers = vars(submit.request)
     by = celery_actor(headers.get("origin"))
     with bound_contextvars(batch=message, by=by):
-        entries = _entries(args, kwargs)
         late = _late(headers.get("submission_expires"), utc_now())
+        if plan_message.names_a_plan(args, kwargs):
+            _take_plan(kwargs, headers, message, late, by)
+            return
+        entries = _entries(args, kwargs)
         with submission(from_headers(headers), message, len(entries)) as trace:
             taken = _take_in(entries, trace, late, by)
         _say_refused([one for one in taken if one.receipt is Receipt.REFUSED])
         _say_repeats([one for one in taken if remark(one.state, one.differs)])
+
+
+def _take_plan(
+    kwargs: dict[str, Any],
+    headers: dict[str, Any],
+    message: str | None,
+    late: str | None,
+    by: str,
+) -> None:
+    wish = plan_message.wish_of(kwargs)
+    with submission(from_headers(headers), message, 1) as trace:
+        _patiently(lambda own, _: plan_message.take_plan(own, wish, trace, late, by))
 
 
 def _late(expires: object, now: datetime) -> str | None:
@@ -124,10 +140,11 @@ def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
         # A producer that mixes up names and values may put personal data in a name.
         named = sorted({field_name(one) for one in unread})[:MOST_NAMED]
         log.warning("unknown arguments were ignored", named=named)
+    more = _plan_beside(kwargs)
     if isinstance(given, dict):
-        return [given]
+        return [given, *more]
     if isinstance(given, list) and len(given) <= MOST:
-        return given
+        return [*given, *more]
     size = len(given) if isinstance(given, list) else 0
     log.error("a message holds no list of cancellations", entries=size)
     # The text holds the message's id: two equal texts would become one record.
@@ -136,9 +153,18 @@ def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
     return [f"{says}: message {message} has none, or more"]
 
 
+def _plan_beside(kwargs: dict[str, Any]) -> list[object]:
+    """A faulty entry for a plan in a message that has cancellations, too."""
+    if "plan" not in kwargs:
+        return []
+    log.error("a message holds cancellations and a plan: its plan was not taken in")
+    message = safe_name(submit.request.id) or new_id()
+    return [f"rescind.submit takes cancellations or a plan: message {message} has both"]
+
+
 def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[object, list[str]]:
     """The cancellations, and the names of all other arguments."""
-    unread = [name for name in kwargs if name != "cancellations"]
+    unread = [name for name in kwargs if name not in ("cancellations", "plan")]
     more = args
     if "cancellations" not in kwargs and args:
         more = args[1:]
@@ -149,23 +175,32 @@ def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[object, list[
 def _take_in(
     entries: list[object], trace: str | None, late: str | None, by: str
 ) -> list[Taken]:
+    def attempt(own: Host, left: float) -> list[Taken]:
+        here = own.here
+        known = (here.engine, here.accounts, here.seal)
+        more = (here.callbacks, trace, partial(_insert, own.engine, left))
+        now = here.clock.now()
+        taken = take_in(*known, entries, now, *more, late=late, by=by)
+        own.engine.notify((lane, "cancel") for lane in lanes_to_notify(taken))
+        return taken
+
+    return _patiently(attempt)
+
+
+def _patiently(attempt: Callable[[Host, float], T]) -> T:
+    """The result of ``attempt``, which gets the seconds that are left.
+
+    It is repeated while the ledger cannot be used; then the message goes back.
+    """
     give_up = time.monotonic() + PATIENCE
     while (left := give_up - time.monotonic()) > 0 and not stopping():
         try:
-            own = host()
-            here = own.here
-            known = (here.engine, here.accounts, here.seal)
-            more = (here.callbacks, trace, partial(_insert, own.engine, left))
-            now = here.clock.now()
-            taken = take_in(*known, entries, now, *more, late=late, by=by)
+            return attempt(host(), left)
         except (LedgerUnreachableError, SealError, EngineStoppedError) as error:
             log.warning("intake waits", why=str(error))
         except Exception as error:  # noqa: BLE001  (no submission may be lost)
             # Only the error's kind: its text might hold submitted data.
             log.error("intake failed", kind=type(error).__name__)  # noqa: TRY400
-        else:
-            own.engine.notify((lane, "cancel") for lane in lanes_to_notify(taken))
-            return taken
         pause(1)
     raise Reject("the ledger cannot be used", requeue=True)
 

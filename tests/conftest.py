@@ -89,9 +89,13 @@ def now() -> datetime:
     return NOW
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for all tests of a process; skips with a reason without one."""
+    """One browser for all tests of a module; skips with a reason without one.
+
+    Playwright keeps an event loop running in the thread until the browser is closed:
+    a later test of the same process could not call ``asyncio.run``.
+    """
     with launched() as browser:
         yield browser
 

@@ -96,6 +96,27 @@ def test_modules_are_short() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > 250} == {}
 
 
+PAIRED = ("providers", "rescind/sandbox")
+"""A provider and its simulation have the provider's name."""
+FIXED_NAMES = {"__init__", "__main__", "env"}
+"""Names that Python and Alembic give."""
+
+
+def _folder(path: Path) -> str:
+    return str(path.parent.relative_to(ROOT))
+
+
+def test_no_two_modules_have_one_name() -> None:
+    """A module of ``rescind.cli`` has its command's name, whatever else has it."""
+    named: dict[str, list[str]] = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            if _folder(path) != "rescind/cli" and path.stem not in FIXED_NAMES:
+                named.setdefault(path.stem, []).append(_folder(path))
+    twice = {name: sorted(all_) for name, all_ in named.items() if len(all_) > 1}
+    assert {name: all_ for name, all_ in twice.items() if all_ != list(PAIRED)} == {}
+
+
 def test_no_room_is_larger_than_a_fifth_of_the_code() -> None:
     rooms = Counter[str]()
     for package in PACKAGES:

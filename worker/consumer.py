@@ -56,7 +56,7 @@ class Consumer(CeleryConsumer):
     ) -> None:
         celery_internals.share_requests()
         app.control.mailbox.node_cls = Node
-        app.events.dispatcher_cls = "worker.events:Dispatcher"
+        app.events.dispatcher_cls = "worker.task_events:Dispatcher"
         self._events_at = 0.0
         self._events_lock = threading.Lock()
         self._refusals = Refusals()

@@ -13,7 +13,7 @@ from starlette.types import Message, Receive
 from rescind.api.budgets import Budget, Budgets
 from rescind.api.client_address import client_address
 from rescind.api.problem_details import ProblemError
-from rescind.dashboard.event_stream import EVENTS
+from rescind.dashboard.event_stream import is_stream
 from rescind.dashboard.page_context import dashboard_of
 from rescind.dashboard.session_cookies import shown_session
 from rescind.provider.events import LARGEST_EVENT
@@ -69,7 +69,7 @@ def place_of(request: Request, budgets: Budgets) -> Place:
     if session is None:
         address = client_address(request.scope)
         return Place(budgets.strangers, address, largest=STRANGER_BYTES)
-    if request.url.path == EVENTS:
+    if is_stream(request.url.path):
         return Place(budgets.streams, session.actor, is_stream=True)
     return Place(budgets.pages, session.actor)
 

@@ -17,6 +17,8 @@ from rescind.config.openid_settings import open_id
 from rescind.config.settings import Settings
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.migrate import check
+from rescind.plans.plan_templates import Templates
+from rescind.plans.templates_file import PlansFile
 from rescind.runtime.resources import AccountsFile
 from rescind.telemetry.exposition import impatient
 from worker.background_notifier import BackgroundNotifier
@@ -42,6 +44,15 @@ class ApiContext:
     @property
     def accounts(self) -> Accounts:
         return self.accounts_file.current()
+
+    @cached_property
+    def plans_file(self) -> PlansFile:
+        return PlansFile(self.settings.plans, self.accounts_file.current)
+
+    @property
+    def templates(self) -> Templates:
+        """The plans that callers may submit."""
+        return self.plans_file.current()
 
     @cached_property
     def callbacks(self) -> Callbacks:

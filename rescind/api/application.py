@@ -22,6 +22,10 @@ from rescind.api import (
     health,
     lane_routes,
     plan_decision_routes,
+    plan_models,
+    plan_receipt_models,
+    plan_routes,
+    plan_submission_routes,
     problem_pages,
     response_models,
     submission_routes,
@@ -66,6 +70,7 @@ def create_app(context: ApiContext) -> FastAPI:
         rate_of(context.settings.api_entry_rate, ENTRY_RATE)
     )
     app.state.intake = Intake(partial(_take_in, context, SubmissionActions()))
+    app.state.plan_actions = plan_submission_routes.PlanActions()
     app.state.event_intake = event_routes.EventIntake()
     app.state.budgets = Budgets()
     app.state.alive = health.CachedCheck(health.alive, health.redis_unreachable)
@@ -74,6 +79,8 @@ def create_app(context: ApiContext) -> FastAPI:
         submission_routes,
         cancellation_routes,
         plan_decision_routes,
+        plan_routes,
+        plan_submission_routes,
         withdrawal_routes,
         cancellation_lists,
         lane_routes,
@@ -120,6 +127,8 @@ def _problem_schemas() -> dict[str, Any]:
     named = [
         (response_models.Problem, "serialization"),
         (response_models.Refusal, "serialization"),
+        (plan_models.PlanEnd, "serialization"),
+        (plan_receipt_models.PlanRefusal, "serialization"),
     ]
     _, found = models_json_schema(named, ref_template=REFERENCE)  # type: ignore[arg-type]
     schemas: dict[str, Any] = found["$defs"]

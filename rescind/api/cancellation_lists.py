@@ -12,16 +12,14 @@ from rescind.api.callers import LimitedReader
 from rescind.api.cancellation_routes import context_of, not_found, record_of
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.problem_details import JSON
-from rescind.api.query_parameters import invalid_parameter
+from rescind.api.query_parameters import moment_of
 from rescind.api.response_models import Group, Records
 from rescind.config.access_tokens import Token
-from rescind.config.times import parse_moment
 from rescind.intake.validation import LONGEST_TEXT
-from rescind.ledger.reading.groups import states_of_group
+from rescind.ledger.reading.group_summary import summary_of, told_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.updates import changed
 from rescind.ledger.states import State
-from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
@@ -84,7 +82,7 @@ def _changes(
     limit: int,
     cursor: str | None,
 ) -> Response:
-    place = cursors.changes(cursor, _since(updated_since))
+    place = cursors.changes(cursor, moment_of("updated_since", updated_since))
     with reading(context_of(request).ledger()) as connection:
         rows, more = changed(connection, wanted, place, limit)
     return JSON(
@@ -95,17 +93,6 @@ def _changes(
     )
 
 
-def _since(text: str) -> int:
-    try:
-        return in_ms(parse_moment(text))
-    except ValueError as error:
-        # An unescaped + arrives as a space.
-        hint = "; in an address, + is written %2B" if " " in text else ""
-        raise invalid_parameter(
-            "updated_since", f"updated_since {error}{hint}"
-        ) from None
-
-
 def _storable(text: str | None) -> str | None:
     return None if text is None else storable(text)
 
@@ -113,14 +100,18 @@ def _storable(text: str | None) -> str | None:
 @router.get(
     "/groups/{group:path}",
     tags=["groups"],
-    summary="A group: how many of its cancellations are in each state",
+    summary="A group: its counts by state and reason, and who is told of its end",
     responses={200: {"model": Group}, **problems(404)},
 )
 def show_group(group: str, request: Request, caller: LimitedReader) -> Response:
-    """All cancellations of the group are counted, without a limit."""
+    """All cancellations of the group are counted, without a limit.
+
+    `told` is empty for a token whose limits do not have the whole group.
+    """
+    name, whole = storable(group), caller.limits.allows_group(storable(group))
     with reading(context_of(request).ledger()) as connection:
-        found = states_of_group(connection, storable(group), caller.limits)
-    if not found:
+        found = summary_of(connection, name, caller.limits)
+        told = told_of(connection, name) if whole else []
+    if not found.total:
         raise not_found("group")
-    states = {state: found.get(state, 0) for state in State}
-    return JSON({"group": group, "total": sum(found.values()), "states": states})
+    return JSON({**found.document(), "group": group, "told": told})

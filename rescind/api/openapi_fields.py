@@ -49,6 +49,10 @@ COMMON: dict[str, Schema] = {
     ),
     "callback_task": _text("Refused by HTTP: only for producers on the broker."),
     "callback_queue": _text("Refused by HTTP, as callback_task is."),
+    "on_group_end": nullable(
+        {"type": "string", "maxLength": 2000},
+        "Gets a webhook when the last of its `group` has ended.",
+    ),
     "ref": nullable(
         _reference(), "A name by which later entries of this request wait for it."
     ),

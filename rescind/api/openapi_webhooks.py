@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from rescind.ledger.plan_outcome import PlanVerdict
 from rescind.ledger.states import FINAL
 
 Schema = dict[str, Any]
@@ -19,22 +22,76 @@ _ANSWERS = {
 }
 
 
-def webhooks() -> dict[str, Schema]:
-    """One webhook for each final state."""
-    return {f"cancellation.{state}": {"post": _post(state)} for state in sorted(FINAL)}
+@dataclass(frozen=True, slots=True)
+class _Webhook:
+    """One type of event: what it tells, and the schema of its ``data``."""
+
+    type: str
+    summary: str
+    address: str
+    """The field that says where it is sent."""
+    data: Schema
+
+    @property
+    def name(self) -> str:
+        return self.type.removeprefix("cancellation.").replace(".", "_")
 
 
-def _post(state: str) -> Schema:
+def webhooks(group: Schema) -> dict[str, Schema]:
+    """One webhook for each final state, for each verdict of a plan, and for the end of
+    a group.
+
+    ``group`` is the schema of a group: its webhook has all of it but ``told``.
+    """
+    every = (*_cancellations(), *_plans(), _group(group))
+    return {one.type: {"post": _post(one)} for one in every}
+
+
+def _cancellations() -> Iterator[_Webhook]:
+    for state in sorted(FINAL):
+        says = f"A cancellation has ended as `{state}`"
+        data = _known("Record", state=state)
+        yield _Webhook(f"cancellation.{state}", says, "callback_url", data)
+
+
+def _plans() -> Iterator[_Webhook]:
+    for verdict in PlanVerdict:
+        says = f"A plan has ended: its verdict is `{verdict}`"
+        data = _known("PlanEnd", verdict=verdict)
+        yield _Webhook(f"plan.{verdict}", says, "callback_url", data)
+
+
+def _group(group: Schema) -> _Webhook:
+    fields = {name: one for name, one in group["properties"].items() if name != "told"}
+    says = "The group, as it was when its last cancellation had ended."
+    data = {**group, "properties": fields, "required": [*fields], "description": says}
+    summary = "The last cancellation of a group has ended"
+    return _Webhook("group.ended", summary, "on_group_end", data)
+
+
+def _known(name: str, **fields: str) -> Schema:
+    """The schema of this name, in which these fields have a known value."""
+    known = {field: {"const": value} for field, value in fields.items()}
     return {
-        "summary": f"A cancellation has ended as `{state}`",
-        "description": "Sent to its `callback_url`, signed as the Standard Webhooks"
+        "description": "What ended, as it was when it ended.",
+        "allOf": [
+            {"$ref": f"#/components/schemas/{name}"},
+            {"type": "object", "properties": known},
+        ],
+    }
+
+
+def _post(one: _Webhook) -> Schema:
+    return {
+        "summary": one.summary,
+        "description": f"Sent to its `{one.address}`, signed as the Standard Webhooks"
         " specification says.",
-        "operationId": f"webhook_{state}",
+        "operationId": f"webhook_{one.name}",
         "tags": ["webhooks"],
         "parameters": [_header(name, says) for name, says in _HEADERS.items()],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": _event(state)}},
+            "content": {"application/json": {"schema": _event(one)}},
         },
         "responses": {
             status: {"description": says} for status, says in _ANSWERS.items()
@@ -53,18 +110,13 @@ def _header(name: str, says: str) -> Schema:
     }
 
 
-def _event(state: str) -> Schema:
-    ended = {"type": "object", "properties": {"state": {"const": state}}}
-    record = {"$ref": "#/components/schemas/Record"}
+def _event(one: _Webhook) -> Schema:
     return {
         "type": "object",
         "properties": {
-            "type": {"const": f"cancellation.{state}"},
+            "type": {"const": one.type},
             "timestamp": {"type": "string", "format": "date-time"},
-            "data": {
-                "description": "The record, as it was when it ended.",
-                "allOf": [record, ended],
-            },
+            "data": one.data,
         },
         "required": ["type", "timestamp", "data"],
     }

@@ -15,7 +15,7 @@ from rescind.api.response_models import Record
 from rescind.config.access_tokens import Token
 from rescind.operations import actions
 from rescind.operations.actions import UnknownError
-from rescind.operations.plan_decisions import RELEASE, SKIP, Decision, decide
+from rescind.operations.release_and_skip import RELEASE, SKIP, Decision, decide
 from rescind.provider.outcomes import InvalidRequestError
 
 router = APIRouter(

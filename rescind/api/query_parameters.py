@@ -14,6 +14,8 @@ from fastapi.params import Query
 
 from rescind.api.problem_codes import ProblemCode
 from rescind.api.problem_details import ProblemError
+from rescind.config.times import parse_moment
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.provider.refusal_codes import pointer
 from rescind.provider.text import field_name
 
@@ -56,6 +58,16 @@ def invalid_parameter(name: str, says: str) -> ProblemError:
         code=ProblemCode.INVALID_PARAMETER,
         param=pointer(["query", name]),
     )
+
+
+def moment_of(name: str, text: str) -> int:
+    """The time in a parameter, in ms since 1970; raises ``ProblemError`` 422."""
+    try:
+        return in_ms(parse_moment(text))
+    except ValueError as error:
+        # An unescaped + arrives as a space.
+        hint = "; in an address, + is written %2B" if " " in text else ""
+        raise invalid_parameter(name, f"{name} {error}{hint}") from None
 
 
 def _unknown(names: list[str], known: Iterable[str]) -> ProblemError:

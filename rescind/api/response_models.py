@@ -188,7 +188,12 @@ class Delivery(Document):
 
     webhook_id: Annotated[str, Field(description="The header `webhook-id`.")]
     cancellation: str
-    kind: Literal["webhook", "task"]
+    kind: Annotated[
+        Literal["webhook", "task", "plan", "group"],
+        Field(description="`plan` and `group`: a webhook that tells of such an end."),
+    ]
+    plan: Annotated[str | None, Field(description="The plan's id, if one has ended.")]
+    group: Annotated[str | None, Field(description="The group, if one has ended.")]
     target: Annotated[str, Field(description="The address's host, or `the broker`.")]
     type: Annotated[str, Field(description="Such as `cancellation.cancelled`.")]
     state: Literal["waiting", "given_up", "delivered"]
@@ -210,7 +215,31 @@ class Deliveries(Document):
     next: str | None
 
 
+class ToldOfGroup(Document):
+    """One request to be told of a group's end."""
+
+    target: Annotated[str, Field(description="The host of `on_group_end`.")]
+    by: Annotated[str | None, Field(description="Who asked; null: after a retry.")]
+    created_at: Moment
+    told_at: Annotated[
+        Moment | None, Field(description="When its webhook was made; null before.")
+    ]
+
+
 class Group(Document):
     group: str
     total: Count
+    ended: Annotated[Count, Field(description="How many are in a final state.")]
+    percent: Annotated[int, Field(ge=0, le=100, description="100 only at the end.")]
     states: Annotated[dict[State, Count], Field(description="Every state, also at 0.")]
+    reasons: Annotated[
+        dict[State, dict[str, Count]],
+        Field(description="Of those that have ended: by state and reason."),
+    ]
+    created_at: Annotated[
+        Moment | None, Field(description="When the first was submitted.")
+    ]
+    finished_at: Annotated[
+        Moment | None, Field(description="When the last one that ended did so.")
+    ]
+    told: Annotated[list[ToldOfGroup], Field(description="The latest 100 requests.")]

@@ -142,6 +142,11 @@ def _single(body: Any, request: Request) -> dict[str, Any]:
             "The body must be a cancellation, an object with named fields, or"
             ' {"cancellations": [...]}.'
         )
+    return with_header_key(body, request)
+
+
+def with_header_key(body: dict[str, Any], request: Request) -> dict[str, Any]:
+    """``body`` with the ``key`` of the header ``Idempotency-Key``, if that was sent."""
     key = _header_key(request)
     if key is None:
         return body

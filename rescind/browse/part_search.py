@@ -22,7 +22,7 @@ from rescind.browse.search_words import (
     words_of,
 )
 from rescind.ledger.reading.queries import rows_of
-from rescind.ledger.storage.postgres import BY_BITMAP, LOCALLY
+from rescind.ledger.storage.postgres_statements import BY_BITMAP, LOCALLY
 from rescind.ledger.storage.search_tables import (
     FULL_TEXT,
     SEARCH_ENTRY,

@@ -11,7 +11,9 @@ import typer
 
 from rescind.cli import (
     admin,
+    group_commands,
     output,
+    plan_commands,
     schedule,
     show,
     starting,
@@ -66,6 +68,7 @@ app.command(cls=WithWait)(cancel)
 app.command(cls=WithWait)(submit)
 app.command()(show.show)
 app.command("list")(show.list_)
+app.command()(group_commands.groups)
 app.command()(show.retry)
 app.command()(show.withdraw)
 app.command()(show.release)
@@ -89,6 +92,7 @@ app.command()(admin.doctor)
 app.command()(admin.migrate)
 app.command()(admin.prune)
 app.command("seal-key")(admin.seal_key)
+app.add_typer(plan_commands.app)
 app.add_typer(schedule.app)
 
 

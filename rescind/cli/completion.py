@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -38,17 +39,18 @@ def account_names(context: typer.Context, incomplete: str) -> list[str]:
     return _beginning(dict.fromkeys(found), incomplete)
 
 
+def plan_names(incomplete: str) -> list[str]:
+    """The plans in the plans file, which is neither checked nor reported on."""
+    return _beginning(_document("RESCIND_PLANS", "plans.toml"), incomplete)
+
+
 def _beginning(words: Iterable[str], incomplete: str) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
 
 
 def _lanes() -> list[tuple[str, str]]:
     """The lanes in the accounts file, which is neither checked nor reported on."""
-    # Loading settings or accounts imports pydantic, which is too slow for completion.
-    try:
-        document = tomllib.loads(_accounts_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
+    document = _document("RESCIND_ACCOUNTS", "accounts.toml")
     return [
         (provider, account)
         for provider, accounts in document.items()
@@ -57,10 +59,16 @@ def _lanes() -> list[tuple[str, str]]:
     ]
 
 
-def _accounts_file() -> Path:
+def _document(name: str, usual: str) -> dict[str, Any]:
+    """The content of the file that the setting ``name`` names."""
+    # Loading settings or accounts imports pydantic, which is too slow for completion.
+    try:
+        return tomllib.loads(_file(name, usual).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _file(name: str, usual: str) -> Path:
     from dotenv import dotenv_values
 
-    name = "RESCIND_ACCOUNTS"
-    return Path(
-        os.environ.get(name) or dotenv_values(".env").get(name) or "accounts.toml"
-    )
+    return Path(os.environ.get(name) or dotenv_values(".env").get(name) or usual)

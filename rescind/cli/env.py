@@ -44,6 +44,7 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         "RESCIND_RETENTION": chosen.retention or "",
         "RESCIND_REFUSED_RETENTION": chosen.refused_retention,
         "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
+        "RESCIND_PLANS": str(chosen.plans.resolve()),
         "RESCIND_API_TOKENS_FILE": absolute(chosen.api_tokens_file),
         "RESCIND_API_HOST": chosen.api_host,
         "RESCIND_API_PORT": str(chosen.api_port),

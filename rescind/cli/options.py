@@ -22,6 +22,13 @@ Wait = Annotated[
 Group = Annotated[
     str | None, typer.Option(help="The name of a group of cancellations.")
 ]
+OnGroupEnd = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="With --group: send a webhook there when the last of the group has ended.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 

@@ -15,7 +15,7 @@ from rescind.config.actors import command_actor
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.operations.actions import UnknownError
-from rescind.operations.plan_decisions import Decision, decide
+from rescind.operations.release_and_skip import Decision, decide
 from rescind.provider.outcomes import InvalidRequestError
 
 

@@ -33,7 +33,7 @@ def show_one(name: str, *, as_json: bool) -> None:
     for one in after:
         output.emit(f"{'after':<17} {_predecessor(one)}")
     for one in deliveries:
-        output.emit(f"{'delivery':<17} {_delivery(one)}")
+        output.emit(f"{'delivery':<17} {delivery_words(one)}")
     output.emit()
     for step in steps:
         output.emit(_step(step))
@@ -62,13 +62,14 @@ def _predecessor(one: dict[str, Any]) -> str:
     return f"{one['id']}, {is_now}; wanted: {', '.join(one['only_if'])}"
 
 
-def _delivery(one: dict[str, Any]) -> str:
+def delivery_words(one: dict[str, Any]) -> str:
     """One delivery in words: its event, target, state and attempts."""
     times = f"{one['attempts']} attempt{'s' if one['attempts'] != 1 else ''}"
     state = one["state"].replace("_", " ")
     why = f": {one['detail']}" if one["detail"] else ""
     then = f"; next at {one['due_at']}" if one["due_at"] else ""
-    how = f"{one['type']} by {one['kind']} to {one['target']}"
+    kind = "task" if one["kind"] == "task" else "webhook"
+    how = f"{one['type']} by {kind} to {one['target']}"
     return f"{how}, {state} after {times}{why}{then}"
 
 

@@ -153,7 +153,7 @@ def release(ids: Waiting, as_json: Json = False) -> None:
     Also those that ended as not wanted, and were never sent.
     """
     from rescind.cli.plan_decisions import decide_many
-    from rescind.operations.plan_decisions import RELEASE
+    from rescind.operations.release_and_skip import RELEASE
 
     decide_many(RELEASE, ids, as_json=as_json)
 
@@ -164,7 +164,7 @@ def skip(ids: Waiting, as_json: Json = False) -> None:
     Each ends as withdrawn, and nothing is sent for it.
     """
     from rescind.cli.plan_decisions import decide_many
-    from rescind.operations.plan_decisions import SKIP
+    from rescind.operations.release_and_skip import SKIP
 
     decide_many(SKIP, ids, as_json=as_json)
 

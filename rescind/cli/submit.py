@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rescind.cli.completion import account_names, provider_names
-from rescind.cli.options import Group, Json, Wait
+from rescind.cli.options import Group, Json, OnGroupEnd, Wait
 from rescind.errors.reported import CommandError
 
 
@@ -51,6 +51,7 @@ def cancel(
         typer.Option(metavar="TIME", help="The deadline: give up if not sent by then."),
     ] = None,
     group: Group = None,
+    on_group_end: OnGroupEnd = None,
     metadata: Annotated[
         list[str] | None,
         typer.Option(
@@ -104,6 +105,7 @@ def cancel(
         "not_before": not_before,
         "cancel_before": cancel_before,
         "group": values.group_name(group),
+        "on_group_end": on_group_end,
         "metadata": values.named_values(metadata or [], "--metadata"),
         "after": after or None,
         "only_if": only_if,
@@ -120,14 +122,16 @@ def submit(
         str, typer.Argument(metavar="FILE", help="The file, or - for standard input.")
     ],
     group: Group = None,
+    on_group_end: OnGroupEnd = None,
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
     """Submit a file of cancellations: CSV, JSON Lines or .xlsx.
 
     A CSV file needs a header. Columns: provider, order, account, key, not_before,
-    cancel_before, group, callback_url, ref, after, only_if, param.NAME and
-    metadata.NAME, or params and metadata as JSON. Only provider and order are required.
+    cancel_before, group, callback_url, on_group_end, ref, after, only_if, param.NAME
+    and metadata.NAME, or params and metadata as JSON. Only provider and order are
+    required.
     A wrong row does not stop the others.
 
     Exit status: 0 done; 1 (with --wait) not all are cancelled; 2 the file or a row is
@@ -138,12 +142,13 @@ def submit(
     from rescind.cli.wait import lines_bar
     from rescind.intake import values
     from rescind.intake.files.file_reading import load
-    from rescind.intake.files.file_rows import with_group
+    from rescind.intake.files.file_rows import with_defaults
 
     values.group_name(group)
     document = load(file)
     submission = Submission()
+    rows = with_defaults(document.rows, group=group, on_group_end=on_group_end)
     with lines_bar(document.lines) as advance:
-        for last in submission.run(with_group(document.rows, group)):
+        for last in submission.run(rows):
             advance(last.line)
     finish_many(submission, wait, as_json=as_json)

@@ -18,7 +18,7 @@ from rescind.config.path_ownership import NotOursError, check_ours
 from rescind.config.unavailable_provider import UNAVAILABLE
 from rescind.provider.account import Account
 from rescind.provider.interface import Provider
-from rescind.provider.policy import Policy
+from rescind.provider.policy import Policy, override_fault
 from rescind.provider.validation_errors import explain
 
 Lane = tuple[str, str]
@@ -148,7 +148,7 @@ def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
     try:
         overrides = {k: v for k, v in values.items() if k in POLICY_FIELDS}
         policy = provider.policy.overridden(overrides)
-        _check_batches(policy, provider.policy)
+        _check_policy(policy, provider.policy)
         rest = {k: value_of(k, v) for k, v in values.items() if k not in POLICY_FIELDS}
         account = provider.account_model.model_validate(rest)
     except ValidationError as error:
@@ -158,7 +158,9 @@ def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
     return LaneConfig(provider, policy, account)
 
 
-def _check_batches(policy: Policy, most: Policy) -> None:
+def _check_policy(policy: Policy, most: Policy) -> None:
+    if why := override_fault(policy):
+        raise ValueError(why)
     for name in ("batch", "read_batch"):
         if getattr(policy, name) > getattr(most, name):
             raise ValueError(f"{name} must be at most {getattr(most, name)}")

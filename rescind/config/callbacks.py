@@ -32,6 +32,8 @@ class Wanted(NamedTuple):
     url: str | None = None
     task: str | None = None
     queue: str | None = None
+    group_end: str | None = None
+    """Where the end of its group is told."""
 
 
 NONE_WANTED = Wanted()
@@ -54,19 +56,29 @@ class Callbacks:
     def wanted(self, entry: Mapping[str, Any]) -> Wanted:
         """The callbacks that ``entry`` asks for; raises ``InvalidRequestError``."""
         url, task = entry.get("callback_url"), entry.get("callback_task")
-        queue = entry.get("callback_queue")
-        if url is None and task is None and queue is None:
+        queue, group_end = entry.get("callback_queue"), self._group_end(entry)
+        if url is None and task is None and queue is None and group_end is None:
             return NONE_WANTED
-        if url is not None and (why := self.why_not(url)):
-            raise InvalidRequestError(
-                f"callback_url {why}", NOT_ALLOWED, "/callback_url"
-            )
+        self._check_address("callback_url", url)
         if task is None and queue is not None:
             says = "callback_queue needs a callback_task"
             raise InvalidRequestError(says, NOT_ALLOWED, "/callback_queue")
         if task is None:
-            return Wanted(url)
-        return Wanted(url, self._task(task), _queue(queue))
+            return Wanted(url, group_end=group_end)
+        return Wanted(url, self._task(task), _queue(queue), group_end)
+
+    def _group_end(self, entry: Mapping[str, Any]) -> str | None:
+        """The checked ``on_group_end`` of ``entry``."""
+        address: str | None = entry.get("on_group_end")
+        if address is not None and entry.get("group") in (None, ""):
+            says = "on_group_end needs a group"
+            raise InvalidRequestError(says, param="/on_group_end")
+        self._check_address("on_group_end", address)
+        return address
+
+    def _check_address(self, name: str, address: object) -> None:
+        if address is not None and (why := self.why_not(address)):
+            raise InvalidRequestError(f"{name} {why}", NOT_ALLOWED, f"/{name}")
 
     def of_what_is_refused(self, entry: object) -> Wanted:
         """The allowed callbacks of an entry that is refused."""

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     webhook_hosts: str | None = None
     webhook_private: bool = False
     schedules: Path = Path("schedules.toml")
+    plans: Path = Path("plans.toml")
     log_format: Literal["auto", "console", "logfmt", "json"] = "auto"
     seal_key: SecretStr | None = Field(default=None)
     retention: str | None = None

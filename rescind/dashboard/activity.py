@@ -80,6 +80,8 @@ def _did(action: str, number: int) -> str:
         "resume": _("resumed the lane"),
         "retry": retried,
         "withdraw": withdrew,
+        "release": _("released a cancellation that waited for others"),
+        "skip": _("skipped a cancellation that waited for others"),
         "resend": resent,
         "run": _("ran the schedule"),
         "test": _("sent a test event to"),

@@ -87,6 +87,8 @@ PARAMS = (
     N_("is_all must be true, or cancel_items name some items"),
     N_("reasons must name the items of cancel_items, no others"),
     N_("callback_url %(why_said)s"),
+    N_("on_group_end %(why_said)s"),
+    N_("on_group_end needs a group"),
     N_(
         "must be an http or https address of at most %(most)s characters, "
         "all of them ASCII, without a user, a password or a fragment"

@@ -1,19 +1,22 @@
-"""Server-sent events: sends the overview again whenever it has changed."""
+"""Server-sent events: send a part of a page again whenever it has changed."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from rescind.dashboard import board_cache
 from rescind.dashboard.board import Board
-from rescind.dashboard.board_cache import BoardCache, board_cache_of
-from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.board_cache import board_cache_of
+from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import DashboardRoute
 from rescind.dashboard.rendering import render
 from rescind.dashboard.session_cookies import shown_session
@@ -25,23 +28,61 @@ NAP = 0.25
 EVENTS = "/desk/events"
 """The number of streams is bounded by the app's middleware."""
 
+PLAN_EVENTS = "/desk/plans/{id}/events"
+_STREAMS = re.compile(r"/desk(/plans/[^/]*)?/events")
+
 router = APIRouter(route_class=DashboardRoute)
+
+
+def is_stream(path: str) -> bool:
+    """Whether a path is that of a stream of events."""
+    return _STREAMS.fullmatch(path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LivePart:
+    """A part of a page that is sent again whenever what it shows has changed."""
+
+    read: Callable[[Session], Any]
+    """What it shows now; raises ``LedgerUnreachableError``."""
+    render: Callable[[Any, Session], str]
+    turn: CapacityLimiter
+    """Lets one stream read at a time, so that a slow ledger blocks one thread."""
+    may_see: Callable[[Session], bool] = lambda _who: True
 
 
 @router.get(EVENTS)
 async def events(request: Request) -> Response:
     found = board_cache_of(request)
-    who = shown_session(request, found.dashboard)
-    if who is None or not _may_see(who) or await _is_ended(found.dashboard, who):
+    board = LivePart(
+        read=lambda _who: found.board(),
+        render=lambda board, who: render("board.html", **shown(board, who)),
+        turn=found.turn,
+        # The overview counts all lanes' orders.
+        may_see=lambda who: who.limits.unlimited,
+    )
+    return await stream_of(request, board)
+
+
+def shown(board: Board, who: Session) -> dict[str, object]:
+    """The variables of the template ``board.html``."""
+    return {"board": board, "session": who, "operates": who.operates}
+
+
+async def stream_of(request: Request, part: LivePart) -> Response:
+    """The stream of a part of a page, for the session of the request."""
+    dashboard = dashboard_of(request)
+    who = _viewer(request, dashboard, part)
+    if who is None or await _is_ended(dashboard, who):
         # 204 tells a browser's EventSource to stop asking.
         return Response(status_code=204)
-    told = _stream(request, found, who)
+    told = _stream(request, dashboard, part, who)
     return StreamingResponse(told, media_type="text/event-stream")
 
 
-def _may_see(who: Session | None) -> bool:
-    """Whether the session may see the overview, which counts all lanes' orders."""
-    return who is not None and who.limits.unlimited
+def _viewer(request: Request, dashboard: Dashboard, part: LivePart) -> Session | None:
+    who = shown_session(request, dashboard)
+    return who if who is not None and part.may_see(who) else None
 
 
 async def _is_ended(dashboard: Dashboard, who: Session) -> bool:
@@ -51,39 +92,39 @@ async def _is_ended(dashboard: Dashboard, who: Session) -> bool:
         return False  # the stream tells of it, and asks again
 
 
-async def _stream(request: Request, of: BoardCache, who: Session) -> AsyncIterator[str]:
+async def _stream(
+    request: Request, dashboard: Dashboard, part: LivePart, who: Session
+) -> AsyncIterator[str]:
     yield "retry: 3000\n\n"
     seen: object = None
-    while _may_see(shown_session(request, of.dashboard)):
-        seen_now, text = await to_thread.run_sync(_look, of, who, seen, limiter=of.turn)
+    while _viewer(request, dashboard, part):
+        known = (dashboard, part, who, seen)
+        seen_now, text = await to_thread.run_sync(_look, *known, limiter=part.turn)
         if seen_now is None:
             break
         yield text or _event("beat", "")
         seen = seen_now
-        if not await _rest(request, of.dashboard):
+        if not await _rest(request, dashboard):
             return
     yield _event("signed-out", "")
 
 
-def _look(of: BoardCache, who: Session, seen: object) -> tuple[object, str]:
-    """The current board or trouble, and an event if it differs from ``seen``; no board
-    if the session was ended."""
+def _look(
+    dashboard: Dashboard, part: LivePart, who: Session, seen: object
+) -> tuple[object, str]:
+    """What the part shows now or the trouble, and an event if it differs from ``seen``;
+    ``None`` if the session was ended."""
     try:
-        if of.dashboard.is_ended(who):
+        if dashboard.is_ended(who):
             return None, ""
-        board = of.board()
+        found = part.read(who)
     except LedgerUnreachableError as error:
         if seen == str(error):
             return seen, ""
         return str(error), _event("trouble", render("trouble_note.html", why=error))
-    if board == seen:
-        return board, ""
-    return board, _event("board", render("board.html", **shown(board, who)))
-
-
-def shown(board: Board, who: Session) -> dict[str, object]:
-    """The variables of the template ``board.html``."""
-    return {"board": board, "session": who, "operates": who.operates}
+    if found == seen:
+        return found, ""
+    return found, _event("board", part.render(found, who))
 
 
 async def _rest(request: Request, dashboard: Dashboard) -> bool:

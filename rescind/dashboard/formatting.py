@@ -23,6 +23,10 @@ MARKS = {
     "stopped": "■",
     "open": "○",
     "working": "▸",
+    "done": "✓",
+    "partly": "◐",
+    "not_done": "⊘",
+    "unknown": "?",
 }
 """Each state has a sign beside its colour, for readers who cannot tell colours."""
 

@@ -14,6 +14,7 @@ from rescind.dashboard.bulk.retry_action import refuses_again
 from rescind.dashboard.formatting import actor
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.list_pages import is_ours
+from rescind.dashboard.order_neighbours import read_neighbours
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -21,16 +22,13 @@ from rescind.dashboard.page_guard import (
     RefusedError,
     TheDashboard,
 )
-from rescind.dashboard.plan_story import waited_for
 from rescind.dashboard.rendering import page
 from rescind.dashboard.story import story
 from rescind.dashboard.translation import N_, _
 from rescind.ledger.access_limits import Limits
-from rescind.ledger.changes.successors import is_waiting
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.reading.limited import sees
-from rescind.ledger.reading.predecessors import predecessors_of
-from rescind.ledger.reading.queries import as_record, find, history, rows_of
+from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
@@ -39,6 +37,8 @@ from rescind.provider.text import storable
 NOTICES = {
     "retried": N_("A new round has begun: its next steps appear below."),
     "withdrawn": N_("It is withdrawn: nothing is sent to the provider."),
+    "released": N_("It is released: it is sent, whatever becomes of the others."),
+    "skipped": N_("It is skipped: nothing is sent to the provider."),
     "accepted": N_("It was accepted: its next steps appear below."),
     "known": N_("It was submitted before: this changed nothing."),
 }
@@ -63,15 +63,13 @@ def one(
             )
         steps = history(connection, row.id)
         deliveries = deliveries_of(connection, row.id)
-        before = predecessors_of(connection, [row.id]).get(row.id, [])
-        rows = rows_of(connection, [each.id for each in before])
-    seen = {each.id: each for each in rows if sees(who.limits, each)}
+        others = read_neighbours(connection, row, who.limits, dashboard.now())
+    content = _content(row, steps, who.limits)
     return page(
         request,
         "one.html",
-        **_content(row, steps, who.limits),
-        waited_for=waited_for(before, seen),
-        it_waits=is_waiting(row),
+        **content | ({"advice": others.advice} if others.advice else {}),
+        others=others,
         waits=_why_it_waits(dashboard, row),
         able=actions_on(row, dashboard, dashboard.now()),
         deliveries=deliveries,

@@ -29,6 +29,7 @@ from rescind.ledger.storage.ended_sessions import (
     of_key,
 )
 from rescind.ledger.storage.transactions import reading, writing
+from rescind.plans.plan_templates import Templates
 from worker.background_notifier import BackgroundNotifier
 
 
@@ -48,6 +49,10 @@ class ApiContext(Protocol):
 
     @property
     def callbacks(self) -> Callbacks: ...
+
+    @property
+    def templates(self) -> Templates:
+        """The plans that can be submitted."""
 
     @property
     def redis(self) -> Redis:

@@ -27,6 +27,10 @@ PLANS = (
         "there is no cancellation %(name)s to wait for; after names a "
         "record's id, provider/account/key, or the ref of an earlier entry"
     ),
+    N_("predecessor %(id)s is not in the ledger any more"),
+    N_("predecessor %(id)s is %(state_word)s (%(reason)s), not %(condition)s"),
+    N_("waits for %(id)s"),
+    N_("%(id)s may have cancelled it"),
     N_("at most %(most)s cancellations wait in a chain"),
     N_("at most %(most)s cancellations wait for one"),
     N_(

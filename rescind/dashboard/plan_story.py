@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rescind.dashboard.formatting import plain
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.reason_phrases import because
 from rescind.dashboard.translation import _
 from rescind.ledger.changes.plan_decisions import RELEASE, SKIP
 from rescind.ledger.changes.releases import RELEASED
+from rescind.ledger.changes.rounds import REOPENED
 from rescind.ledger.conditions import ANY, Predecessor
+from rescind.ledger.states import State
 
 Step = Mapping[str, Any]
 
@@ -24,14 +27,36 @@ def let_go(step: Step) -> str:
     return _("Its start time came: it waits to be sent.")
 
 
+def new_round(step: Step) -> str:
+    """It had ended, and is under way again."""
+    if step["evidence"] == REOPENED:
+        return _("A new round began: what it waited for was retried.")
+    if step["evidence"] == RELEASE:
+        return _(
+            "Released in a new round: it is sent, though what it waited for did not end"
+            " in the way that it needs."
+        )
+    return _("A new round began: it is tried again.")
+
+
 def withdrawn(step: Step) -> str:
     """It ended before it was sent."""
     if step["evidence"] == SKIP:
         return _("Skipped: it is not sent.")
     if step["reason"] == "not_wanted":
         says = _("Not sent: what it waited for did not end in the way that it needs")
-        return f"{says}: {step['evidence']}"
+        return f"{says}: {known(step['evidence'])}"
     return _("Withdrawn before it was sent.")
+
+
+def waiting_advice(predecessors: Sequence[Predecessor]) -> str:
+    """What to do about one that waits for these."""
+    if any(_is_undecided(one) for one in predecessors):
+        return _(
+            "A person must decide. Find out what became of the one that failed, and"
+            " retry it; or release this one, or skip it."
+        )
+    return _("Nothing to do: it waits for other cancellations, which are listed below.")
 
 
 def waited_for(
@@ -45,14 +70,20 @@ def waited_for(
             "order": shown[one.id].order_id if one.id in shown else "",
             "state": one.state,
             "reason": one.reason,
-            "wanted": _wanted(one.condition),
-            "failed": one.state == "failed" and not one.met,
+            "wanted": wanted_ends(one.condition),
+            "failed": _is_undecided(one),
         }
         for one in predecessors
     ]
 
 
-def _wanted(condition: str) -> str:
+def _is_undecided(one: Predecessor) -> bool:
+    """Whether it has failed, so that its successor waits for a person."""
+    return one.state is State.FAILED and not one.met
+
+
+def wanted_ends(condition: str) -> str:
+    """The ends that a condition names, in words."""
     if condition == ANY:
         return _("any end")
     return "; ".join(map(_end, condition.split()))

@@ -8,12 +8,14 @@ from rescind.dashboard import (
     activity,
     csv_export,
     event_stream,
+    group_page,
     language_choice,
     lists,
     notifications_page,
     openid_sign_in,
     order_page,
     overview,
+    plan_pages,
     result_pages,
     schedules_page,
     sign_in,
@@ -25,7 +27,12 @@ from rescind.dashboard import (
     workers_page,
 )
 from rescind.dashboard.bulk import lane_actions, order_actions
-from rescind.dashboard.submission import file_pages, sample_file, submit_page
+from rescind.dashboard.submission import (
+    file_pages,
+    plan_submission_pages,
+    sample_file,
+    submit_page,
+)
 
 router = APIRouter()
 for part in (
@@ -33,7 +40,9 @@ for part in (
     workbook_export,
     overview,
     lists,
+    group_page,
     order_page,
+    plan_pages,
     sign_in,
     language_choice,
     openid_sign_in,
@@ -47,6 +56,7 @@ for part in (
     unknown_words_page,
     activity,
     submit_page,
+    plan_submission_pages,
     file_pages,
     sample_file,
     result_pages,

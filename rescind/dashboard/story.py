@@ -14,7 +14,6 @@ from rescind.dashboard import plan_story
 from rescind.dashboard.formatting import plain, span
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.translation import _, ngettext
-from rescind.ledger.changes.rounds import REOPENED
 from rescind.ledger.states import FINAL
 
 Step = Mapping[str, Any]
@@ -81,10 +80,8 @@ def _text(step: Step) -> str:
     told = _TOLD.get((step["from"], step["to"]))
     if told is not None:
         return told(step)
-    if step["evidence"] == REOPENED:
-        return _("A new round began: what it waited for was retried.")
     if step["from"] in FINAL:
-        return _("A new round began: it is tried again.")
+        return plan_story.new_round(step)
     return _("It is %(state)s now.", state=plain(step["to"]))
 
 

@@ -20,6 +20,9 @@ STATES = (
     N_("withdrawn"),
 )
 LANES = (N_("open"), N_("paused"), N_("held"), N_("stopped"))
+VERDICTS = (N_("done"), N_("partly"), N_("not done"), N_("unknown"))
+"""Of plans that have ended."""
+GROUPS = (N_("ended"),)
 RUNS = (N_("running"), N_("submitted"))
 SENTENCES = (
     N_("held by an operator"),

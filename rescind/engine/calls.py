@@ -42,10 +42,11 @@ from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, PutBack,
 from rescind.ledger.progress import Claimed
 from rescind.ledger.seal import Seal, SealError
 from rescind.provider.account import Account
+from rescind.provider.guarded import parsed
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import WithLogin
-from rescind.provider.lists import ReadsByList
+from rescind.provider.list_reading import ReadsByList
 from rescind.provider.outcomes import Parsed, Throttled, TokenRefused
 from rescind.provider.wire import SOCKETS, Wire
 from rescind.telemetry.logs import named
@@ -180,7 +181,6 @@ class Caller:
             return Exchange(Evidence.NOT_SENT, detail=late)
         cancelling = self.operation == "cancel"
         build = provider.build_cancel if cancelling else provider.build_read
-        parse = provider.parse_cancel if cancelling else provider.parse_read
         own = (*account.secrets(), *([token] if token else []))
         secrets = (*own, *personal_texts(orders))
 
@@ -203,7 +203,7 @@ class Caller:
         if isinstance(provider, ReadsByList) and not cancelling:
             known = (provider, account, token, orders, ask)
             return PageWalk(*known, partial(self._may_go_on, limits)).read(request)
-        return ask(request, partial(parse, orders))
+        return ask(request, partial(parsed, provider, self.operation, orders))
 
     def _may_go_on(self, limits: Limits) -> bool:
         """Whether a further page can be read in this lease and in the lane's rate."""

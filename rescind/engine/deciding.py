@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,8 @@ from rescind.ledger.changes.lane_states import (
 from rescind.ledger.decision import decide
 from rescind.ledger.progress import Change, Claimed
 from rescind.ledger.states import State
+from rescind.provider.deadlines import earlier
+from rescind.provider.outcomes import Finding
 from rescind.provider.policy import Policy
 from rescind.telemetry.logs import MOST_NAMED, named
 
@@ -55,8 +58,11 @@ def _changes(result: CallResult, policy: Policy) -> list[Change]:
 
 
 def _change(alike: Sequence[Claimed], result: CallResult, policy: Policy) -> Change:
-    one = alike[0]
-    was, to = one.progress, decide(one, result.events[one.id], policy, result.at)
+    one, event = alike[0], result.events[alike[0].id]
+    told = event.cancellable_until if isinstance(event, Finding) else None
+    if told is not None:
+        one = replace(one, cancel_before=earlier(one.cancel_before, told))
+    was, to = one.progress, decide(one, event, policy, result.at)
     return Change(
         ids=[each.id for each in alike],
         version=one.version,
@@ -65,6 +71,7 @@ def _change(alike: Sequence[Claimed], result: CallResult, policy: Policy) -> Cha
         call_id=result.call.id if result.call else None,
         evidence=result.effect.words,
         attempted=was.state is State.SENDING and to.attempts == was.attempts,
+        cancellable_until=told,
     )
 
 

@@ -6,25 +6,21 @@ same time, both workers check: at least the later one sees the other, and gives 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Engine as Ledger
 
 from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.clock import Clock
 from rescind.engine.lane_share import Share
-from rescind.ledger.changes.same_order import IN_FLIGHT, OrderOf, Sibling, siblings
+from rescind.engine.order_precedence import covers, goes_first, overlaps
+from rescind.ledger.changes.same_order import OrderOf, Sibling, siblings
 from rescind.ledger.decision_events import AskFirst, DoneAlready, Event, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
-from rescind.provider.guarded import asked
-from rescind.provider.interface import Provider
 from rescind.provider.outcomes import Reason
-
-Params = Mapping[str, Any]
 
 LEAST_WAIT = timedelta(seconds=5)
 """Shortest wait of a cancellation that gave way: the other one may end soon."""
@@ -91,28 +87,18 @@ def _reasons(
     others = [
         other
         for other in others
-        if other.id != one.id and _overlap(provider, other.params, wanted)
+        if other.id != one.id and overlaps(provider, other.params, wanted)
     ]
     for other in others:
         done = other.state is State.CANCELLED
-        if done and _covers(provider, other.params, wanted):
+        if done and covers(provider, other.params, wanted):
             yield DoneAlready(other.id, _as_sure(other)), f"cancelled by {other.id}"
     for other in others:
-        if _goes_first(other, one, own, now):
+        if goes_first(other, one.id, now, own):
             yield PutBack(_until(other, now)), f"waits for {other.id}"
     for other in others:
         if other.state is State.FAILED and not one.progress.polls:
             yield AskFirst(), f"{other.id} may have cancelled it"
-
-
-def _overlap(provider: Provider[Any], one: Params, other: Params) -> bool:
-    """Whether one must wait for the other: yes, if the provider cannot say."""
-    return asked(provider, lambda: provider.overlap(one, other), lambda _: True)
-
-
-def _covers(provider: Provider[Any], done: Params, wanted: Params) -> bool:
-    """Whether nothing is left to do: no, if the provider cannot say."""
-    return asked(provider, lambda: provider.covers(done, wanted), lambda _: False)
 
 
 def _as_sure(other: Sibling) -> Reason:
@@ -120,18 +106,6 @@ def _as_sure(other: Sibling) -> Reason:
     more certainty than ``other`` has."""
     known = other.reason in (Reason.PARTIAL, Reason.INFERRED)
     return other.reason if known and other.reason else Reason.ALREADY_CANCELLED
-
-
-def _goes_first(other: Sibling, one: Claimed, own: set[str], now: datetime) -> bool:
-    """Whether ``one`` waits for ``other``: ``other`` is calling, or was submitted
-    first."""
-    came_first = other.id < one.id
-    if other.id in own:
-        return came_first
-    due = other.due_at is None or other.due_at <= now
-    return other.state in IN_FLIGHT or (
-        other.state is State.QUEUED and came_first and due
-    )
 
 
 def _until(other: Sibling, now: datetime) -> datetime:

@@ -11,8 +11,9 @@ import structlog
 
 from rescind.provider.account import Account
 from rescind.provider.evidence import Evidence, Exchange
+from rescind.provider.guarded import parsed
 from rescind.provider.http_messages import Reply, Request
-from rescind.provider.lists import ReadsByList
+from rescind.provider.list_reading import ReadsByList
 from rescind.provider.outcomes import Finding, Findings, Order, Outcome, Parsed
 
 log = structlog.get_logger("rescind.calls")
@@ -56,7 +57,7 @@ class PageWalk:
 
     def _parse(self, reply: Reply) -> Parsed:
         self._last = reply
-        return self.provider.parse_read(self.orders, reply)
+        return parsed(self.provider, "read", self.orders, reply)
 
     def _following(self, found: dict[str, Finding]) -> Request | None:
         """The call for the next page. Adds to ``found`` what the last page proves."""

@@ -195,6 +195,17 @@ SETUP = Group(
             " again when it changes. docs/schedules.md explains each field.",
         ),
         Problem(
+            "plans-file",
+            "The plans file, or a plan of it, cannot be used",
+            "The file is missing or cannot be read, a plan in it is wrong, or it has no"
+            " plan of that name. The sentence says which plan and which step. A wrong"
+            " plan cannot be submitted; the others can. A file that cannot be read"
+            " changes nothing in programs that run.",
+            "Correct the plan, and check it with `rescind plan check`."
+            " `plans.example.toml` has an example. The workers and the HTTP API read"
+            " the file again when it changes. docs/plans.md explains each field.",
+        ),
+        Problem(
             "already-there",
             "rescind init overwrites nothing",
             "A file that the command would write exists already.",

@@ -67,11 +67,27 @@ USING = Group(
             " (again).",
         ),
         Problem(
+            "no-such-plan",
+            "There is no such plan",
+            "The ledger has no plan with this id, or with this name of a template and"
+            " this key. It was submitted to another ledger, or was deleted after"
+            " `RESCIND_RETENTION`, or was refused. Of a plan that was refused, nothing"
+            " was kept.",
+            "`GET /v1/plans` lists all plans. See [plans.md](plans.md).",
+        ),
+        Problem(
             "no-such-lane",
             "There is no such lane",
             "Neither the accounts file nor the ledger has a lane of that name.",
             "A lane is `provider/account`, such as `notpanel/default`. `rescind lanes`"
             " lists them.",
+        ),
+        Problem(
+            "no-such-group",
+            "There is no such group",
+            "No cancellation in the ledger has this `group`.",
+            "`rescind groups` lists the groups by name. Retention may have deleted the"
+            " cancellations of an old one.",
         ),
         Problem(
             "not-retryable",

@@ -61,6 +61,7 @@ def _valid(
         callback_url=checked.callback.url,
         callback_task=checked.callback.task,
         callback_queue=checked.callback.queue,
+        on_group_end=checked.callback.group_end,
         not_before=checked.not_before,
         cancel_before=checked.cancel_before,
         after=checked.after,
@@ -105,13 +106,14 @@ def invalid(
     """The ``rejected`` row of an entry that was refused because of ``error``."""
     wrong = str(error)
     shown = entry if isinstance(entry, dict) else {}
+    group = _shown(shown.get("group"), "") or None
     return NewCancellation(
         id=new_id(),
         provider=_shown(shown.get("provider"), "unknown"),
         account=_shown(shown.get("account"), "default"),
         order=_shown(shown.get("order"), ""),
         key=f"{REFUSED_KEY}{_digest(entry, within.stored_key(wrong))[:32]}",
-        group=_shown(shown.get("group"), "") or None,
+        group=group,
         progress=Progress(
             State.REJECTED,
             Reason.INVALID_REQUEST,
@@ -123,6 +125,7 @@ def invalid(
         callback_url=callback.url,
         callback_task=callback.task,
         callback_queue=callback.queue,
+        on_group_end=callback.group_end if group else None,
         refusal=error,
         within=within,
     )

@@ -12,11 +12,13 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.intake.entry_records import as_new
-from rescind.intake.receipts import Taken
+from rescind.intake.entry_results import settled
+from rescind.intake.receipts import Receipt, Taken, refused
 from rescind.intake.references import resolved
 from rescind.intake.repeated_dependencies import RepeatedDependencies
 from rescind.intake.spellings import under_former_keys
-from rescind.intake.submissions import MOST, Path, settled
+from rescind.intake.submissions import MOST, Path
+from rescind.intake.waiting_entries import refusals
 from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
@@ -69,7 +71,25 @@ def preview(
         if one.kept:
             there.setdefault(one.path, _as_standing(one))
             dependencies.add(one)
-    return taken
+    return _without_refused(engine, new, taken)
+
+
+def _without_refused(
+    engine: Engine, new: Sequence[NewCancellation], taken: Sequence[Taken]
+) -> list[Taken]:
+    """``taken``, in which those are refused that cannot wait for what they name."""
+    some = [one for one in new if one.depends]
+    if not some:
+        return list(taken)
+    plain = [p for p in zip(new, taken, strict=True) if not p[0].depends]
+    good = [one for one, its in plain if its.receipt is Receipt.ACCEPTED]
+    without = {one.path for one, its in plain if its.receipt is Receipt.REFUSED}
+    with reading(engine) as connection:
+        wrong = refusals(connection, some, good, without)
+    return [
+        refused(wrong[one.id], one.id) if one.id in wrong else its
+        for one, its in zip(new, taken, strict=True)
+    ]
 
 
 def _there(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from rescind.intake.predecessors import Path, paths_of
+from rescind.intake.named_paths import Path, paths_of
 from rescind.ledger.changes.insertion import standing_ids
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.conditions import DEFAULT

@@ -17,13 +17,13 @@ from sqlalchemy import Connection, Engine, Row
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.intake.entry_records import as_new, expired, invalid, is_refused
-from rescind.intake.key_conflicts import conflict_of
-from rescind.intake.predecessors import insert_dependents, marked
+from rescind.intake.entry_results import settled
+from rescind.intake.named_paths import marked
 from rescind.intake.receipts import Receipt, Taken, refused
 from rescind.intake.references import resolved
 from rescind.intake.repeated_dependencies import RepeatedDependencies
-from rescind.intake.repeats import differences
 from rescind.intake.spellings import under_former_keys
+from rescind.intake.waiting_entries import insert_dependents
 from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.lane_states import register_lanes
 from rescind.ledger.changes.new_cancellation import NewCancellation
@@ -118,15 +118,7 @@ def _keep(
     if not new:
         return []
     with writing(engine, queue="intake") as connection:
-        plain = [one for one in new if not one.depends]
-        inserted, rows = insert_or_find(connection, plain, now)
-        known = _dependencies(connection, plain, rows, inserted)
-        taken = {
-            o.id: settled(o, inserted, rows.get(o.path), seal, known) for o in plain
-        }
-        if len(plain) < len(new):
-            fresh = [one for one in plain if one.id in inserted]
-            taken |= _dependents(connection, new, taken, fresh, seal, now)
+        taken, inserted = insert_entries(connection, new, seal, now)
         wrong = {o.id: _refused_row(o, taken[o.id], now, callbacks) for o in new}
         kept = [one for one in wrong.values() if one is not None]
         more, there = insert_or_find(connection, kept, now)
@@ -136,6 +128,21 @@ def _keep(
         lanes = (t.lane for t in taken.values() if t.lane is not None)
         register_lanes(connection, lanes)
     return [_with_row(taken[one.id], wrong[one.id], there) for one in new]
+
+
+def insert_entries(
+    connection: Connection, new: Sequence[NewCancellation], seal: Seal, now: datetime
+) -> tuple[dict[str, Taken], frozenset[str]]:
+    """Insert ``new``, those that wait for others last: the result of each, by its id,
+    and the ids of those that were inserted and wait for none."""
+    plain = [one for one in new if not one.depends]
+    inserted, rows = insert_or_find(connection, plain, now)
+    known = _dependencies(connection, plain, rows, inserted)
+    taken = {o.id: settled(o, inserted, rows.get(o.path), seal, known) for o in plain}
+    if len(plain) < len(new):
+        fresh = [one for one in plain if one.id in inserted]
+        taken |= _dependents(connection, new, taken, fresh, seal, now)
+    return taken, inserted
 
 
 def _accepted_ids(taken: Mapping[str, Taken]) -> set[str]:
@@ -195,37 +202,6 @@ def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
     return one.id if row is None else str(row.id)
 
 
-def settled(
-    one: NewCancellation,
-    inserted: frozenset[str],
-    row: Row[Any] | None,
-    seal: Seal,
-    known: RepeatedDependencies,
-) -> Taken:
-    """The result of ``one``; ``row`` has its key if ``one`` was not inserted."""
-    lane = (one.provider, one.account)
-    if not one.kept:
-        return refused(one.refusal, "")
-    if one.id in inserted:
-        if is_refused(one):
-            return refused(one.refusal, one.id)
-        return Taken(Receipt.ACCEPTED, one.id, lane)
-    if row is None:
-        raise LookupError(f"{one.path} was neither inserted nor found")
-    if is_refused(one):
-        return refused(one.refusal, row.id)
-    conflict = conflict_of(one, row, seal)
-    if conflict is None:
-        return Taken(
-            Receipt.DUPLICATE,
-            row.id,
-            lane,
-            state=row.state,
-            differs=(*differences(one, row), *known.differing(one, row.id)),
-        )
-    return replace(refused(conflict, one.id), conflicts=True)
-
-
 def _refused_row(
     one: NewCancellation, taken: Taken, now: datetime, callbacks: Callbacks
 ) -> NewCancellation | None:
@@ -240,7 +216,8 @@ def _refused_row(
         "group": one.group,
         "params": dict(one.params),
     }
-    wanted = Wanted(one.callback_url, one.callback_task, one.callback_queue)
+    told = (one.callback_url, one.callback_task, one.callback_queue, one.on_group_end)
+    wanted = Wanted(*told)
     asked = wanted if callbacks.of_refused else NONE_WANTED
     code, param = taken.code or RefusalCode.INVALID_VALUE, taken.param or ""
     error = InvalidRequestError(taken.wrong or "", code, param)

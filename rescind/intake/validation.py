@@ -36,6 +36,7 @@ FIELDS = (
     "callback_url",
     "callback_task",
     "callback_queue",
+    "on_group_end",
     "ref",
     "after",
     "only_if",
@@ -104,10 +105,14 @@ def check(
     not_before, cancel_before = times_of(entry, now)
     until = provider_deadline(provider, order, open_params)
     check_window(not_before, until)
-    key, group = _text(entry, "key"), _text(entry, "group")
+    key, group = text_of(entry, "key"), text_of(entry, "group")
     check_ref(entry)
     if not within.allows(provider.name, account, group):
         raise outside("group", "/group")
+    callback = callbacks.wanted(entry)
+    if callback.group_end is not None and not within.allows_group(group):
+        # It would tell of lanes of others.
+        raise outside("whole group", "/on_group_end")
     return Checked(
         provider=provider,
         account=account,
@@ -118,7 +123,7 @@ def check(
         personal=personal,
         metadata=object_of(entry, "metadata"),
         group=group,
-        callback=callbacks.wanted(entry),
+        callback=callback,
         not_before=not_before,
         cancel_before=earlier(cancel_before, until),
         cancellable_until=until,
@@ -195,7 +200,8 @@ def _account(
     return value
 
 
-def _text(entry: Mapping[str, Any], name: str) -> str | None:
+def text_of(entry: Mapping[str, Any], name: str) -> str | None:
+    """The text in this field, such as a key; raises ``InvalidRequestError``."""
     value = entry.get(name)
     if value is None:
         return None

@@ -70,6 +70,13 @@ class Limits:
             one.group is None and one.has_lane(provider, account) for one in self.listed
         )
 
+    def allows_group(self, group: str | None) -> bool:
+        """Whether all cancellations of the group are within the limits."""
+        # Only a pattern of every name matches the star itself.
+        return any(
+            one.has_lane(ANY, ANY) and one.has_group(group) for one in self.listed
+        )
+
     def touches(self, provider: str, account: str) -> bool:
         """Whether some cancellations of the lane may be within the limits."""
         return any(one.has_lane(provider, account) for one in self.listed)

@@ -77,6 +77,8 @@ class Change:
     """Whether it ends attempts: cancels that may have reached the provider."""
     by: str | None = None
     """The actor who asked for it; ``None`` if it is Rescind's own decision."""
+    cancellable_until: datetime | None = None
+    """Until when the provider cancels the order, if its reply said so."""
 
 
 JsonObject = Mapping[str, Any]

@@ -60,7 +60,7 @@ EDGES: dict[tuple[State, State], str] = {
     (S.EXPIRED, S.QUEUED): "retry",
     (S.EXPIRED, S.SCHEDULED): "retry, and it has to wait",
     (S.WITHDRAWN, S.QUEUED): "retry, of it or of a predecessor",
-    (S.WITHDRAWN, S.SCHEDULED): "the same, and it has to wait",
+    (S.WITHDRAWN, S.SCHEDULED): "retry, of it or of a predecessor: it has to wait",
 }
 """Every change of state that exists, and why it happens."""
 

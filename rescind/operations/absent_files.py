@@ -18,6 +18,7 @@ def absent_settings(chosen: Settings) -> dict[str, str]:
         "RESCIND_DATABASE_URL": ledger_file(chosen),
         "RESCIND_ACCOUNTS": chosen.accounts,
         "RESCIND_SCHEDULES": chosen.schedules,
+        "RESCIND_PLANS": chosen.plans,
     }
     found = {
         name: "it does not exist"

@@ -29,6 +29,7 @@ from rescind.operations.findings import Check, Level, redis_checks, status
 from rescind.operations.ledger_checks import ledger_checks
 from rescind.operations.next_step import Step, next_step, standing_of
 from rescind.operations.schedule_checks import schedule_checks
+from rescind.operations.template_checks import template_checks
 from rescind.operations.webhook_checks import webhook_checks
 from rescind.operations.worker_checks import Ask, worker_checks
 
@@ -80,6 +81,7 @@ def _checks(ask: Ask) -> Iterator[Check]:
     accounts = load_accounts(chosen.accounts)
     yield from _accounts(accounts, chosen.accounts)
     yield from schedule_checks(chosen.schedules)
+    yield from template_checks(chosen.plans, accounts, chosen.callbacks)
     tokens = Tokens(redis, seal) if redis is not None and seal is not None else None
     yield from credential_checks(accounts, tokens)
 
@@ -162,6 +164,7 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
         "RESCIND_RETENTION": (chosen.retention or "none: all is kept", DEFAULT),
         "RESCIND_REFUSED_RETENTION": (chosen.refused_retention, DEFAULT),
         "RESCIND_SCHEDULES": (str(chosen.schedules.resolve()), DEFAULT),
+        "RESCIND_PLANS": (str(chosen.plans.resolve()), DEFAULT),
         "RESCIND_SEAL_KEY": ("***", "RESCIND_HOME, where it was made"),
     }
 

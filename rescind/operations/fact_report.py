@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from rescind.provider.facts import Certainty, Fact
+from rescind.provider.api_facts import Certainty, Fact
 from rescind.provider.interface import Provider
 
 OLD_DAYS = 180

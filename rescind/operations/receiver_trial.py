@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from rescind.config.callbacks import Callbacks
 from rescind.ledger.changes.operator_actions import Action, Subject, record_action
 from rescind.ledger.deliveries.retry_policy import Response
-from rescind.ledger.deliveries.store import target_of
+from rescind.ledger.delivery_target import target_of
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.action_log import log_action
 from rescind.webhooks.sample_event import send_test_event

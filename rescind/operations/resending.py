@@ -27,7 +27,7 @@ from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.action_log import log_action
 from rescind.operations.actions import found
 
-_WEBHOOK_ID = re.compile(r"msg_(.+)_\d+")
+_WEBHOOK_ID = re.compile(r"msg_([^_]+)_\d+(?:_[0-9a-f-]{36})?")
 
 
 def resend_all_of(engine: Engine, name: str, now: datetime, *, by: str) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rescind.provider.account import Account
+    from rescind.provider.api_facts import Fact, assumed, documented, seen
     from rescind.provider.auth import basic, bearer, hmac_hex
     from rescind.provider.error_pages import turned_away, turned_away_login
     from rescind.provider.events import (
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         is_recent,
         same_secret,
     )
-    from rescind.provider.facts import Fact, assumed, documented, seen
     from rescind.provider.http_messages import (
         Reply,
         Request,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         Token,
         WithLogin,
     )
-    from rescind.provider.lists import ReadsByList
+    from rescind.provider.list_reading import ReadsByList
     from rescind.provider.outcomes import (
         UNKNOWN,
         BatchRefused,
@@ -61,10 +61,10 @@ _HOME = {
         *("Event", "EventNews", "UnreadableEventError", "WithEvents"),
         *("is_recent", "same_secret"),
     ),
-    "facts": ("Fact", "assumed", "documented", "seen"),
+    "api_facts": ("Fact", "assumed", "documented", "seen"),
     "http_messages": ("Reply", "Request", "form_request", "json_request"),
     "interface": ("INTERFACE_VERSION", "Params", "Provider", "Token", "WithLogin"),
-    "lists": ("ReadsByList",),
+    "list_reading": ("ReadsByList",),
     "outcomes": (
         *("UNKNOWN", "BatchRefused", "Finding", "Findings", "Held"),
         *("InvalidRequestError", "Order", "Outcome", "Parsed", "Reason"),

@@ -7,11 +7,13 @@ that it was given, which may be personal data.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from rescind.provider.finding_rules import in_words, misfits, only_fitting
+from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Provider
-from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError, Order, Parsed
 
 log = logging.getLogger("rescind.providers")
 
@@ -36,3 +38,16 @@ def asked(
 def refused(why: str) -> Any:
     """For ``asked``: refuse the entry. Raises ``InvalidRequestError``."""
     raise InvalidRequestError(why)
+
+
+def parsed(
+    provider: Provider[Any], call: str, orders: Sequence[Order], reply: Reply
+) -> Parsed:
+    """What the reply to a ``call``, ``cancel`` or ``read``, says of its ``orders``. A
+    finding whose reason does not fit is a fault, which is logged, and says nothing."""
+    parse = provider.parse_cancel if call == "cancel" else provider.parse_read
+    said = parse(orders, reply)
+    wrong = misfits(call, said)
+    for words in {in_words(call, one) for one in wrong}:
+        log.error("the provider %s has a fault: a %s", provider.name, words)
+    return only_fitting(call, said) if wrong else said

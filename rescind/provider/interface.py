@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from rescind.provider.account import Account
-from rescind.provider.facts import Fact
+from rescind.provider.api_facts import Fact
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.outcomes import (
     Held,

@@ -70,6 +70,9 @@ class Finding:
     own: bool = field(default=False, compare=False)
     """Whether ``message`` is a sentence of ours about the reply, and not the
     provider's."""
+    cancellable_until: datetime | None = None
+    """Until when the provider cancels the order, if the reply says so; with a time
+    zone. Nothing is sent from then on."""
 
 
 UNKNOWN = Finding(Outcome.UNKNOWN)

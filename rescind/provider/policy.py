@@ -20,6 +20,10 @@ from rescind.provider.validation_errors import explain
 LEAST_DOUBT = timedelta(seconds=30)
 """How long a call whose answer was lost may still take effect, unless a source says
 otherwise. A reading that is believed sooner may contradict the later result."""
+TOO_SHORT = (
+    "poll_for longer than queued_for and active_trusted_after{}, because polling would"
+    " end before a dropped cancel is known: each would end as failed (unresolved)"
+)
 TEN_YEARS = timedelta(days=3650)
 RATE = re.compile(
     r"\s*[1-9][0-9]{0,8}\s*(?:/|per)\s*(?:[1-9][0-9]{0,5}\s*)?"
@@ -129,11 +133,15 @@ def policy_fault(policy: Policy) -> str | None:
             " answer was lost may still take effect"
         )
     if policy.poll_for <= policy.taken_on_for:
-        return (
-            "must have poll_for longer than queued_for and active_trusted_after in its"
-            " policy, because polling would end before a dropped cancel is known: each"
-            " would end as failed (unresolved)"
-        )
+        return f"must have {TOO_SHORT.format(' in its policy')}"
+    return None
+
+
+def override_fault(policy: Policy) -> str | None:
+    """Why no account may have ``policy``: a sentence. ``None`` if one may."""
+    if policy.poll_for <= policy.taken_on_for:
+        longest = policy.taken_on_for.total_seconds()
+        return f"must have {TOO_SHORT.format('')}. Set poll_for above {longest:.10g}"
     return None
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from rescind.provider.guarded import parsed
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import (
@@ -52,12 +54,12 @@ def meaning(provider: Provider[Any], case: Mapping[str, Any]) -> dict[str, Any]:
     """How ``provider`` reads the reply of a case: ``evidence``, and what it says of
     each order, or of the account."""
     orders = [Order(one["id"], one.get("params", {})) for one in case["orders"]]
-    parse = provider.parse_cancel if case["call"] == "cancel" else provider.parse_read
     text = case["text"] if "text" in case else json.dumps(case["body"])
     reply = Reply(case["status"], {}, text.encode())
     answer = received(NOWHERE, reply, ())
     now = datetime.now(UTC)
-    result = evidence_of(answer, lambda r: parse(orders, r), provider.policy, now)
+    parse = partial(parsed, provider, case["call"], orders)
+    result = evidence_of(answer, parse, provider.policy, now)
     return {"evidence": str(result.evidence), **_said(result.parsed, orders)}
 
 

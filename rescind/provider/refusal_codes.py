@@ -41,6 +41,8 @@ class RefusalCode(StrEnum):
     """There is no such cancellation to wait for, or it was refused."""
     TOO_MANY_DEPENDENCIES = "too_many_dependencies"
     """The chain of predecessors is too long, or too many wait for one of them."""
+    UNKNOWN_PLAN = "unknown_plan"
+    """There is no such plan, or it cannot be used now."""
 
 
 def pointer(parts: Iterable[object]) -> str:

@@ -22,6 +22,7 @@ from rescind.ledger.seal import SealError
 from rescind.ledger.storage import clock_skew
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.runtime.background_job import BackgroundJob
+from rescind.runtime.group_job import GroupJob
 from rescind.runtime.host import Host
 from rescind.runtime.retention import Retention
 from rescind.runtime.search_job import SearchJob
@@ -43,6 +44,8 @@ PULSE_SECONDS = 5.0
 """How often a sweeping worker writes its heartbeat: far more often than is checked."""
 SEARCH_BOUND = 180.0
 """One run indexes for less than a second; each transaction has a timeout."""
+GROUP_BOUND = 180.0
+"""One run lasts for less than a second; each transaction has a timeout."""
 SCHEDULE_BOUND = 900.0
 """A run ends by itself after 180 s, and its source has timeouts of its own."""
 
@@ -62,6 +65,9 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
         )
         made["search"] = BackgroundJob(
             "search", SearchJob(host.here.engine, host.here.clock.now).run, SEARCH_BOUND
+        )
+        made["groups"] = BackgroundJob(
+            "groups", GroupJob(host.here.engine, host.here.clock.now).run, GROUP_BOUND
         )
         made["schedules"] = BackgroundJob("schedules", schedules.run, SCHEDULE_BOUND)
         sweeper = SweepJob(host, schedules)
@@ -120,6 +126,7 @@ class SweepJob:
                 "no webhook is delivered": self._deliver,
                 "nothing is deleted": self._forget,
                 "nothing is indexed": partial(self._host.notify, "search"),
+                "no end of a group is told": partial(self._host.notify, "groups"),
                 "nothing is scheduled": self._schedules.fire,
             }
         )

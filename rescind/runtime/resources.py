@@ -24,6 +24,8 @@ from rescind.engine.provider_tokens import Tokens
 from rescind.engine.rate_limiter import Rates
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.migrate import check
+from rescind.plans.plan_templates import NO_TEMPLATES, Templates
+from rescind.plans.templates_file import PlansFile
 from rescind.provider.system_clock import Times
 
 SAY_SECONDS = 60.0
@@ -68,10 +70,16 @@ class Runtime:
     """The ledger's clock. All that this process writes to the ledger goes by it."""
     callbacks: Callbacks = NO_CALLBACKS
     """The callbacks that producers may ask for."""
+    plans_file: PlansFile | None = None
 
     @property
     def accounts(self) -> Accounts:
         return self.accounts_file.current()
+
+    @property
+    def templates(self) -> Templates:
+        """The plans that producers may submit."""
+        return NO_TEMPLATES if self.plans_file is None else self.plans_file.current()
 
     @property
     def redis(self) -> Redis:
@@ -91,14 +99,16 @@ def runtime() -> Runtime:
     # A worker must not use a ledger of another version, which it may misread.
     check(engine)
     clock = clock_of(engine)
+    accounts = AccountsFile(chosen.accounts)
     return Runtime(
         engine=engine,
         seal=LoggingSeal(chosen.seal_keys()),
         rates=Rates(chosen.redis, REDIS_OPTIONS, clock),
         tokens=Tokens(redis, seal),
-        accounts_file=AccountsFile(chosen.accounts),
+        accounts_file=accounts,
         clock=clock,
         callbacks=chosen.callbacks,
+        plans_file=PlansFile(chosen.plans, accounts.current),
     )
 
 

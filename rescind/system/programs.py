@@ -14,6 +14,8 @@ from rescind.config.settings import Settings
 from rescind.system.supervisor import Program
 
 CELERY = (sys.executable, "-m", "celery", "-q", "-A", "worker")
+WORKER = (sys.executable, "-m", "worker", "-A", "worker")
+"""For ``worker`` and ``beat``: without Celery's other commands."""
 FLOWER_LEVELS = {"DEBUG": "debug", "INFO": "info"}
 """At any other log level of the worker, Flower logs only errors."""
 
@@ -42,6 +44,7 @@ def environment(chosen: Settings, redis_url: str, concurrency: int) -> dict[str,
         "RESCIND_RETENTION": chosen.retention or "",
         "RESCIND_REFUSED_RETENTION": chosen.refused_retention,
         "RESCIND_SCHEDULES": str(chosen.schedules.resolve()),
+        "RESCIND_PLANS": str(chosen.plans.resolve()),
         "RESCIND_WEBHOOK_SECRET": _shown(chosen.webhook_secret),
         "RESCIND_WEBHOOK_HOSTS": chosen.webhook_hosts or "",
         "RESCIND_WEBHOOK_PRIVATE": "true" if chosen.webhook_private else "",
@@ -66,12 +69,12 @@ class Programs:
 
     def worker(self) -> Program:
         options = ("worker", "--loglevel", self.loglevel, "-c", str(self.concurrency))
-        return Program("worker", CELERY + options, self.env)
+        return Program("worker", WORKER + options, self.env)
 
     def beat(self) -> Program:
         schedule = str(self.home / "celerybeat-schedule")
         options = ("beat", "-s", schedule, "--pidfile=", "--loglevel", self.loglevel)
-        return Program("beat", CELERY + options, self.env)
+        return Program("beat", WORKER + options, self.env)
 
     def flower(self, port: str) -> Program:
         options = ("flower", "--address=127.0.0.1", f"--port={port}")

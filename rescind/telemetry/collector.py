@@ -17,6 +17,7 @@ from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, TAKING, WEBHOOKS
 from rescind.ledger.changes.lane_states import HELD_BY_OPERATOR, LaneState, all_lanes
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.conditions import ENDS
+from rescind.ledger.deliveries.retry_policy import Kind
 from rescind.ledger.reading.backlogs import Backlog, backlogs
 from rescind.ledger.reading.counter_totals import Total, totals
 from rescind.ledger.reading.gauges import COUNTED, Run, deliveries, latest_runs
@@ -123,7 +124,7 @@ def _webhooks(
     }
     for result, count in results.items():
         yield "rescind_webhooks_total", (result,), count
-    for kind, state in product(("task", "webhook"), ("waiting", "given_up")):
+    for kind, state in product(Kind, ("waiting", "given_up")):
         yield f"rescind_webhooks_{state}", (kind,), delivering.get((kind, state), 0)
 
 

@@ -36,7 +36,7 @@ class Deliverer:
 
     def attempt(self, delivery: ClaimedDelivery) -> Response:
         """Make one attempt; returns its result. Never raises."""
-        how = self._post if delivery.kind is Kind.WEBHOOK else self._send
+        how = self._send if delivery.kind is Kind.TASK else self._post
         try:
             return how(delivery)
         except UnsentError as error:

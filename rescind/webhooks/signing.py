@@ -19,7 +19,7 @@ from rescind.ledger.deliveries.retry_policy import ClaimedDelivery
 def payload(delivery: ClaimedDelivery) -> str:
     """The body of the request, which is also the text that is signed."""
     document = {
-        "type": f"cancellation.{delivery.record['state']}",
+        "type": delivery.type,
         "timestamp": delivery.ended_at,
         "data": delivery.record,
     }

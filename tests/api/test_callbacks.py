@@ -58,3 +58,21 @@ def test_a_refused_submission_causes_no_notification(notified_api: ApiServer) ->
     late = {**GOOD, "callback_url": URL, "cancel_before": "2001-01-01T00:00:00Z"}
     assert notified_api.submit(late).status_code == 202
     assert deliveries(notified_api) == ["ord_1"]
+
+
+def test_a_group_says_who_is_told_of_its_end(notified_api: ApiServer) -> None:
+    asked = {"group": "g", "on_group_end": f"{URL}?key=secret"}
+    assert notified_api.submit({**GOOD, **asked}).status_code == 202
+    # A repetition asks for nothing.
+    assert notified_api.submit({**GOOD, **asked}).json()["receipt"] == "duplicate"
+    answer = notified_api.get("/v1/groups/g")
+    [told] = answer.json()["told"]
+    assert (told["target"], told["told_at"]) == ("shop.example.com", None)
+    assert "secret" not in answer.text
+
+
+def test_the_end_of_a_group_is_told_to_no_other_host(notified_api: ApiServer) -> None:
+    asked = {"group": "g", "on_group_end": "https://evil.example.org/"}
+    told = problem(notified_api.submit({**GOOD, **asked}), 422, "invalid-request")
+    assert told["param"] == "/on_group_end"
+    assert "RESCIND_WEBHOOK_HOSTS does not list" in told["detail"]

@@ -18,7 +18,9 @@ from schemathesis.checks import load_all_checks, not_a_server_error
 from providers.registry import PROVIDERS
 from rescind.api import wrong_tokens
 from rescind.intake.validation import FIELDS
-from rescind.ledger.states import FINAL
+from rescind.ledger.plan_outcome import PlanVerdict
+from rescind.ledger.reading.group_summary import GroupSummary
+from rescind.ledger.states import FINAL, State
 from tests.api.conftest import EVERYTHING, ApiServer
 
 load_all_checks()
@@ -142,7 +144,9 @@ def test_the_document_and_the_validation_agree_on_cancellations(
 def test_the_document_describes_every_webhook(api: ApiServer) -> None:
     document = api.get("/openapi.json", token=None).json()
     assert document["openapi"].startswith("3.1")
-    assert set(document["webhooks"]) == {f"cancellation.{state}" for state in FINAL}
+    verdicts = {f"plan.{verdict}" for verdict in PlanVerdict}
+    ends = {f"cancellation.{state}" for state in FINAL}
+    assert set(document["webhooks"]) == {*verdicts, *ends, "group.ended"}
     record = dict.fromkeys(document["components"]["schemas"]["Record"]["properties"])
     whole: dict[str, Any] = {
         **record,
@@ -169,6 +173,17 @@ def test_the_document_describes_every_webhook(api: ApiServer) -> None:
     schema = {**document, **body["content"]["application/json"]["schema"]}
     assert jsonschema_rs.is_valid(schema, sent)
     assert not jsonschema_rs.is_valid(schema, {**sent, "type": "cancellation.failed"})
+
+
+def test_the_document_describes_what_is_told_of_a_group(api: ApiServer) -> None:
+    document = api.get("/openapi.json", token=None).json()
+    body = document["webhooks"]["group.ended"]["post"]["requestBody"]
+    schema = {**document, **body["content"]["application/json"]["schema"]}
+    counts = {(State.CANCELLED, "confirmed"): 2}
+    whole = GroupSummary("g", counts, 1, 1, 1).document()
+    sent = {"type": "group.ended", "timestamp": "2026-11-20T18:09:00.123Z"}
+    assert jsonschema_rs.is_valid(schema, {**sent, "data": whole})
+    assert not jsonschema_rs.is_valid(schema, {**sent, "data": {"group": "g"}})
 
 
 def test_every_example_of_the_document_is_accepted(api: ApiServer) -> None:

@@ -180,6 +180,8 @@ def test_a_group_is_counted_by_state(either: ApiServer) -> None:
     assert set(told["states"]) == set(State)
     some = {state: n for state, n in told["states"].items() if n}
     assert some == {"queued": 1, "sending": 1, "failed": 1}
+    assert told["reasons"] == {"failed": {"unresolved": 1}}
+    assert (told["ended"], told["percent"], told["told"]) == (1, 33, [])
     problem(either.get("/v1/groups/g"), 404, "not-found")
 
 

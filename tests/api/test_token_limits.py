@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from rescind.config.access_tokens import Access
 from rescind.config.token_list import listed, parsed
+from rescind.ledger.changes.group_end_requests import request_ends
 from rescind.ledger.storage.transactions import writing
 from tests.api.conftest import EVERYTHING, TOKENS, ApiServer, problem
+from tests.ledger.build import NOW, new
 
 SHOP, PANEL, NIGHT, BLIND = (
     f"{name}-0123456789abcdef" for name in ("shop", "panel", "night", "blind")
@@ -47,6 +49,21 @@ def listed_by(api: ApiServer, token: str, query: str = "") -> set[str]:
     answer = api.get(f"/v1/cancellations?limit=1000{query}", token=token)
     assert answer.status_code == 200, answer.text
     return {one["order"] for one in answer.json()["cancellations"]}
+
+
+# --- groups ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("token", "whole"), [(SHOP, False), (EVERYTHING, True)])
+def test_only_who_may_see_a_whole_group_sees_who_is_told_of_its_end(
+    limited: ApiServer, token: str, whole: bool
+) -> None:
+    submit(limited, EVERYTHING, "ord_1", group="g")
+    with writing(limited.context.engine) as connection:
+        one = new("2", group="g", on_group_end="https://shop.example.com/")
+        request_ends(connection, [one], NOW)
+    told = limited.get("/v1/groups/g", token=token).json()
+    assert (told["total"], bool(told["told"])) == (1, whole)
 
 
 # --- submitting -----------------------------------------------------------------------

@@ -19,6 +19,7 @@ resend_delays = [0.1]
 verify_delays = [0.1]
 poll_delays = [0.1]
 active_trusted_after = 0.2
+queued_for = 0.5
 verify_for = 1
 poll_for = 1
 trip_after = 100

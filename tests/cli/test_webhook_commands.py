@@ -63,6 +63,8 @@ def test_deliveries_are_listed_with_their_results(home: Home, engine: Engine) ->
         "account": "default",
         "order": "a",
         "kind": "webhook",
+        "plan": None,
+        "group": None,
         "target": "a.example.com",
         "type": "cancellation.rejected",
         "state": "given_up",

@@ -179,6 +179,9 @@ def test_any_bytes_are_accounts_or_a_sentence(data: bytes) -> None:
         ("give_up_after = 1e12", "give_up_after"),
         ("resend_delays = [-1]", "resend_delays must be from 0 seconds"),
         ('rate = "often"', 'rate must be such as "90/minute"'),
+        ("poll_for = 86400", "Set poll_for above 86400"),
+        ("queued_for = 1e6", "must have poll_for longer than queued_for"),
+        ("active_trusted_after = 259200", "longer than queued_for and active_trusted"),
     ],
 )
 def test_a_policy_value_that_would_do_harm_is_refused(

@@ -83,6 +83,7 @@ def settings_over(url: str, home: Path, tokens: str = TOKENS) -> Settings:
     return Settings(
         home=home,
         accounts=file,
+        plans=home / "plans.toml",
         database_url=SecretStr(url),
         seal_key=SecretStr(new_key()),
         api_tokens=SecretStr(tokens) if tokens else None,

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
 import requests
@@ -26,12 +28,14 @@ from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions, receiver_trial, resending, withdrawal
+from rescind.plans.templates_file import templates_of
 from rescind.provider.outcomes import Reason
 from tests.cli.test_schedule_commands import RULES
 from tests.dashboard.stage import (
     CLERK,
     OPERATOR,
     PANEL,
+    PARCEL,
     SUBMITTER,
     Served,
     Visitor,
@@ -41,6 +45,7 @@ from tests.dashboard.stage import (
 )
 from tests.dashboard.test_undelivered import give_up
 from tests.ledger.build import add
+from tests.ledger.planned import after
 
 LANE = "notpanel/default"
 FAILED = (State.FAILED, Reason.UNRESOLVED)
@@ -75,6 +80,12 @@ class Stage:
 
     def waiting(self) -> str:
         return add(self.ledger, order="ord_1", lane=PANEL)
+
+    def held_back(self) -> str:
+        """One that waits for another."""
+        first, second = (f"{one}_{uuid4()}" for one in ("first", "second"))
+        before = add(self.ledger, order=first, lane=PARCEL)
+        return after(self.ledger, before, order=second, lane=PARCEL)
 
     def withdraw_by_key(self) -> None:
         self.waiting()
@@ -125,6 +136,17 @@ class Stage:
         id_ = seen.headers["location"].rpartition("/")[2]
         assert clerk.send("/desk/submit/file/now", id=id_).status_code == 303
 
+    def submit_a_plan(self) -> None:
+        clerk = self.site.visitor(CLERK)
+        plan = {"p": {"steps": {"one": {"provider": "notpanel", "order": "{order}"}}}}
+        current = property(lambda _context: templates_of(plan))
+        with patch.object(type(self.site.context), "templates", current):
+            form = {"plan": "p", "input.order": "ord_1"}
+            seen = clerk.send("/desk/submit/plan", **form)
+            id_ = seen.headers["location"].rpartition("/")[2]
+            done = clerk.send("/desk/submit/plan/now", id=id_)
+        assert done.status_code == 303, done.text
+
     def resend(self) -> None:
         [one] = give_up(self.ledger, 1)
         self.send("/desk/undelivered/again", id=one)
@@ -137,6 +159,14 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
         lambda stage: stage.post(f"/cancellations/{stage.failed()}/retry"),
         ANN,
     ),
+    "/v1/cancellations/{id}/release": (
+        lambda stage: stage.post(f"/cancellations/{stage.held_back()}/release"),
+        ANN,
+    ),
+    "/v1/cancellations/{id}/skip": (
+        lambda stage: stage.post(f"/cancellations/{stage.held_back()}/skip"),
+        ANN,
+    ),
     "/v1/cancellations/{id}": (
         lambda stage: stage.delete(f"/cancellations/{stage.waiting()}"),
         ANN,
@@ -147,6 +177,14 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     ),
     "/desk/withdraw/now": (
         lambda stage: stage.send("/desk/withdraw/now", id=stage.waiting()),
+        ANN,
+    ),
+    "/desk/release/now": (
+        lambda stage: stage.send("/desk/release/now", id=stage.held_back()),
+        ANN,
+    ),
+    "/desk/skip/now": (
+        lambda stage: stage.send("/desk/skip/now", id=stage.held_back()),
         ANN,
     ),
     "/v1/lanes/{provider}/{account}/hold": (
@@ -165,11 +203,13 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     "/desk/notifications/test": (Stage.test_a_receiver, ANN),
     "/desk/submit/one": (Stage.submit_on_the_page, EVE),
     "/desk/submit/file/now": (Stage.submit_a_file, EVE),
+    "/desk/submit/plan/now": (Stage.submit_a_plan, EVE),
 }
 """What each route that changes the ledger is asked, and the actor of that."""
 CHANGE_NOTHING = {
     *("/desk/sign-in", "/desk/sign-out", "/desk/language"),
     *("/desk/retry", "/desk/withdraw", "/desk/submit/file"),
+    *("/desk/release", "/desk/skip", "/desk/submit/plan"),
     "/v1/providers/{provider}/{account}/events",
 }
 """Routes that change no cancellation, lane or notification. An event of a provider only

@@ -21,6 +21,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
 from tests.browser import PHONE, WIDE, opened
+from tests.dashboard.planned import web_order
 from tests.dashboard.stage import (
     CLERK,
     OPERATOR,
@@ -56,6 +57,9 @@ PAGES = [
     "/desk/words",
     "/desk/lanes",
     "/desk/groups",
+    "/desk/group?name=nightly",
+    "/desk/plans",
+    "/desk/plans/PLAN",
     "/desk/actions",
     "/desk/lanes/hold?lane=ithink/default",
     "/desk/cancellations/ONE",
@@ -308,11 +312,12 @@ def test_every_page_is_accessible(
     a_day(site.engine, utc_now())
     end(site.engine, PANEL, long, State.FAILED, Reason.UNRESOLVED, message=long)
     one = one_that_failed(site)
+    plan, _steps = web_order(site.engine)
     with opened(chromium, base_url=site.base, viewport=size) as page:
         for number, path in enumerate(PAGES):
             if number == 1:
                 enter(page, OPERATOR if size is WIDE else READER)
-            page.goto(path.replace("ONE", one))
+            page.goto(path.replace("ONE", one).replace("PLAN", plan))
             page.evaluate(
                 "document.querySelectorAll('details').forEach((one) => one.open = true)"
             )

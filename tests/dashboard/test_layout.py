@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from rescind.config.redis_client import redis_client
 from rescind.ledger.changes.unknown_words import Words, count_words
+from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
+from rescind.provider.outcomes import Reason
 from tests.browser import WIDE, opened
+from tests.dashboard.planned import end_parcel, web_order
 from tests.dashboard.stage import (
     CLERK,
     OPERATOR,
@@ -27,6 +30,8 @@ PAGES = [
     "/",
     "/desk/cancellations",
     "/desk/groups",
+    "/desk/group?name=nightly",
+    "/desk/plans",
     "/desk/statistics",
     "/desk/schedules",
     "/desk/notifications?state=given_up",
@@ -104,7 +109,10 @@ def test_no_word_is_broken_and_no_column_cut_off(
     site.context.redis = redis_client(valkey_url)
     fill(site)
     clerk, seen = site.visitor(CLERK), dict[str, object]()
-    last = [f"/desk/cancellations/{one_that_failed(site)}"]
+    plan, ids = web_order(site.engine)
+    end_parcel(site.engine, ids, State.FAILED, Reason.UNRESOLVED)
+    last = [f"/desk/cancellations/{one_that_failed(site)}", f"/desk/plans/{plan}"]
+    last.append(f"/desk/cancellations/{ids['refund']}")
     asked = {OPERATOR: PAGES + last, CLERK: ["/desk/submit?lane=akinon/shop"]}
     asked[CLERK].append(previewed(clerk, PREVIEWED, zone="Europe/Istanbul"))
     for token, paths in asked.items():

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rescind.config.redis_client import redis_client
 from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
+from rescind.provider.outcomes import Reason
 from tests import pictures
 from tests.browser import PHONE, opened
+from tests.dashboard.planned import end_parcel, web_order
 from tests.dashboard.stage import CLERK, OPERATOR, Served, a_day, utc_now
 
 if TYPE_CHECKING:
@@ -60,6 +63,14 @@ def test_the_pictures_match_the_text(
     with opened(chromium, base_url=site.base, **dark) as page:
         _enter(page, OPERATOR)
         pictures.take(page, where, "desk-phone", 740)
+    now = utc_now()
+    plan, ids = web_order(site.engine, now=now)
+    end_parcel(site.engine, ids, State.FAILED, Reason.UNRESOLVED, now)
+    with opened(chromium, base_url=site.base) as page:
+        _enter(page, OPERATOR)
+        page.goto(f"/desk/plans/{plan}")
+        page.get_by_text("A person must decide").wait_for()
+        pictures.take(page, where, "desk-plan", 640)
 
 
 def _enter(page: Page, token: str) -> None:

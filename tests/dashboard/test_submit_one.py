@@ -20,9 +20,11 @@ from rescind.dashboard.submission.param_fields import (
     read_params,
 )
 from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.storage.milliseconds import from_ms
 from rescind.ledger.storage.transactions import reading
 from tests.dashboard.stage import PANEL, Served, Visitor
+from tests.ledger.build import add
 from tests.tasks.conftest import until
 
 PANEL_FORM = {"lane": "notpanel/default", "order": "ord_1"}
@@ -79,6 +81,42 @@ def test_every_wrong_field_has_its_sentence_beside_it(
         assert (beside(shown.text, name) or "").startswith(name)
     assert 'value="refused:1"' in shown.text
     assert rows(ledger) == []
+
+
+def test_an_order_waits_for_those_that_the_form_names(
+    site: Served, clerk: Visitor, ledger: Engine
+) -> None:
+    first, second = (add(ledger, order=one, lane=PANEL) for one in ("ord_8", "ord_9"))
+    named = f"{site.base}/desk/cancellations/{first}?done=known\nnotpanel/default/ord_9"
+    form = {**PANEL_FORM, "after": f" {named}\n", "only_if": "rejected expired"}
+    done = clerk.send("/desk/submit/one", **form)
+    assert done.headers["location"].endswith("?done=accepted")
+    with reading(ledger) as connection:
+        (one,) = list_rows(connection, Filter(states=["scheduled"]), 9)
+        known = predecessors_of(connection, [one.id])[one.id]
+    assert {each.id for each in known} == {first, second}
+    assert {each.condition for each in known} == {"expired rejected"}
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        ("after", {"after": "notpanel/default/nothing"}),
+        ("after", {"after": "\n".join("123456789"), "only_if": "any"}),
+        ("only_if", {"after": "notpanel/default/ord_8", "only_if": "nonsense"}),
+        ("only_if", {"only_if": "any"}),
+    ],
+)
+def test_what_is_wrong_with_the_waiting_stands_beside_it(
+    clerk: Visitor, ledger: Engine, field: str, written: dict[str, str]
+) -> None:
+    add(ledger, order="ord_8", lane=PANEL)
+    shown = clerk.send("/desk/submit/one", **PANEL_FORM, **written)
+    assert shown.status_code == 422
+    assert beside(shown.text, field)
+    other = "only_if" if field == "after" else "after"
+    assert beside(shown.text, other) is None
+    assert len(rows(ledger)) == 1
 
 
 def test_params_are_fields_with_their_own_faults(

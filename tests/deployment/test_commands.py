@@ -10,6 +10,7 @@ from celery.bin.celery import celery as celery_command
 
 from tests.deployment.files import OURS, PROCFILE, ROOT, SERVICES
 from tests.deployment.processes import RESCIND
+from worker.__main__ import main as worker_command
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -31,6 +32,7 @@ def _assert_runnable(words: list[str]) -> None:
     if words[0] == "python":
         assert words[1] == "-m"
         assert find_spec(f"{words[2]}.__main__")
+        assert words[2] != "worker" or words[3] in worker_command.commands
         return
     assert words[0] == "rescind"
     told = subprocess.run(

@@ -23,13 +23,14 @@ from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.states import State
 from rescind.provider.evidence import Evidence, Exchange
 from rescind.provider.http_messages import Reply, Request
-from rescind.provider.lists import ReadsByList
+from rescind.provider.list_reading import ReadsByList
 from rescind.provider.outcomes import (
     Finding,
     Findings,
     Order,
     Outcome,
     Parsed,
+    Reason,
     Throttled,
     UnreadableReplyError,
 )
@@ -42,6 +43,12 @@ ACCOUNT = NotPanelAccount(key="the-key", base_url=BASE)
 SECOND = timedelta(seconds=1)
 NOW = datetime(2020, 11, 20, tzinfo=UTC)
 GONE = Finding(Outcome.GONE)
+SAID = {
+    "cancelled": Finding(Outcome.CANCELLED, Reason.CONFIRMED),
+    "active": Finding(Outcome.ACTIVE),
+    "requested": Finding(Outcome.REQUESTED),
+    "unknown": Finding(Outcome.UNKNOWN),
+}
 
 
 class Listing(NotPanel, ReadsByList[NotPanelAccount]):
@@ -57,7 +64,7 @@ class Listing(NotPanel, ReadsByList[NotPanelAccount]):
 
     def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
         found = reply.json_object()["orders"]
-        return Findings({i: Finding(Outcome(said)) for i, said in found.items()})
+        return Findings({order: SAID[said] for order, said in found.items()})
 
     def next_page(
         self,

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from providers.registry import BY_NAME, PROVIDERS
 from rescind.config.accounts import Accounts, LaneConfig
 from rescind.config.callback_urls import host_patterns
-from rescind.config.callbacks import Callbacks
+from rescind.config.callbacks import Callbacks, Wanted
 from rescind.config.webhook_secrets import WebhookSecrets
 from rescind.intake.validation import FIELDS, check
+from rescind.ledger.access_limits import Limit, Limits
 from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.refusal_codes import RefusalCode
 
 NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
 UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
@@ -59,6 +61,7 @@ def test_every_field_is_accepted() -> None:
             "callback_url": "https://example.com/done",
             "callback_task": "shop.ended",
             "callback_queue": "shop",
+            "on_group_end": "https://example.com/ended",
         },
         ACCOUNTS,
         NOW,
@@ -72,7 +75,8 @@ def test_every_field_is_accepted() -> None:
     assert found.not_before == NOW + timedelta(minutes=15)
     assert found.cancel_before == datetime(2020, 11, 20, 21, tzinfo=UTC)
     assert found.metadata == {"shop_order": "1001"}
-    assert found.callback == ("https://example.com/done", "shop.ended", "shop")
+    done, ended = ("https://example.com/done", "https://example.com/ended")
+    assert found.callback == Wanted(done, "shop.ended", "shop", ended)
 
 
 def test_personal_params_are_kept_apart() -> None:
@@ -148,6 +152,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a NUL": ({"metadata": {"x": "\x00"}}, "metadata holds a character that cannot"),
     "half a pair": ({"metadata": {"x": "\ud800"}}, "metadata holds a character"),
     "a bad address": ({"callback_url": "ftp://h"}, "callback_url must be an http"),
+    "a bad address of a group": (
+        {"on_group_end": "ftp://h", "group": "g"},
+        "on_group_end must be an http",
+    ),
+    "no group that ends": ({"on_group_end": "https://h/"}, "on_group_end needs a"),
     "no address": ({"callback_url": "http://["}, "callback_url must be an http"),
 }
 
@@ -212,3 +221,29 @@ ENTRY = st.fixed_dictionaries(
 def test_any_json_is_an_entry_or_a_sentence(entry: object) -> None:
     with contextlib.suppress(InvalidRequestError):
         check(entry, ACCOUNTS, NOW)
+
+
+@pytest.mark.parametrize(
+    ("limit", "whole"),
+    [
+        (Limit(), True),
+        (Limit(group="night-*"), True),
+        (Limit("notpanel"), False),
+        (Limit(account="default"), False),
+        (Limit("notpanel", group="night-*"), False),
+    ],
+)
+def test_a_caller_limited_to_some_lanes_is_not_told_of_a_whole_group(
+    limit: Limit, whole: bool
+) -> None:
+    told = {"group": "night-1", "on_group_end": "https://example.com/ended"}
+    secrets = WebhookSecrets(("whsec_x",))
+    allowed = Callbacks(host_patterns("example.com"), secrets=secrets)
+    given = (ACCOUNTS, NOW, allowed, Limits((limit,), "night"))
+    if whole:
+        assert check({**GOOD, **told}, *given).callback.group_end is not None
+        return
+    with pytest.raises(InvalidRequestError) as caught:
+        check({**GOOD, **told}, *given)
+    assert caught.value.code == RefusalCode.OUTSIDE_LIMITS
+    assert caught.value.param == "/on_group_end"

@@ -299,6 +299,17 @@ def test_a_preview_accepts_a_plan_and_writes_nothing(engine: Engine) -> None:
     assert [one.receipt for one in taken] == [Receipt.ACCEPTED] * 2
 
 
+def test_a_preview_refuses_what_could_not_wait(engine: Engine) -> None:
+    wrong = {**entry(1, ref="a"), "account": "nobody"}
+    plan = [wrong, entry(2, after="a"), entry(3, after="notpanel/default/none")]
+    plan += [entry(4, ref="b"), entry(5, after="b"), entry(6, after="b", order="")]
+    shown = preview(engine, ACCOUNTS, SEAL, plan, NOW)
+    taken = take(engine, *plan)
+    assert [one.receipt for one in shown] == [one.receipt for one in taken]
+    assert [one.wrong for one in shown] == [one.wrong for one in taken]
+    assert [one.code for one in shown[1:3]] == [RefusalCode.UNKNOWN_PREDECESSOR] * 2
+
+
 def test_a_schedule_maps_a_column_to_several_references() -> None:
     recipe = Recipe({"order": "order", "after": "after", "only_if": "if"})
     values = {"order": "ord_3", "after": "a; b", "if": "any"}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from rescind.ledger.reading.groups import states_of_group
+from rescind.ledger.reading.group_summary import summary_of
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.filled import ON_ONE_LEDGER, One, fill, ones
 
@@ -21,5 +21,5 @@ def test_a_groups_counts_equal_a_count_of_every_row(
     fill(engine, given_ones)
     for group in ("g", "h"):
         with reading(engine) as connection:
-            found = states_of_group(connection, group)
+            found = summary_of(connection, group).states
         assert found == Counter(o.state for o in given_ones if o.group == group)

@@ -25,7 +25,7 @@ from rescind.browse.search_words import folded
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.states import State
-from rescind.ledger.storage.postgres import BY_BITMAP
+from rescind.ledger.storage.postgres_statements import BY_BITMAP
 from rescind.ledger.storage.search_tables import SEARCH_ENTRY, SEARCH_PROGRESS
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing

@@ -112,6 +112,8 @@ class Promise(RuleBasedStateMachine):
         self.progress = Progress(State.QUEUED, due_at=NOW)
         self.maybe = False
         """Whether a call of ours may have worked, as far as we can know."""
+        self.queued = False
+        """Whether a call of ours was in the provider's queue at the last reading."""
         self.called_at = NOW
         self.counted = 0
         self.rounds = 1
@@ -194,9 +196,9 @@ class Promise(RuleBasedStateMachine):
         if self.provider.policy.repeatable:
             return
         assert not self.maybe, "sent while an earlier call may have worked"
-        # A call in a provider's queue does not keep us from sending another one.
-        queued = self.provider.queue and self.provider.acting_at is not None
-        assert queued or not self.provider.may_yet_be_ours, (
+        # A call in a provider's queue does not keep us from sending another one. It may
+        # leave that queue between the reading that allowed this and the call.
+        assert self.queued or not self.provider.may_yet_be_ours, (
             "sent while an earlier call worked"
         )
 
@@ -216,6 +218,7 @@ class Promise(RuleBasedStateMachine):
     def a_reading(self, age: timedelta, wait: timedelta) -> None:
         self._until_due(wait)
         finding = self.provider.read(age, self.now)
+        self.queued = bool(self.provider.queue and self.provider.acting_at)
         trusted = self.called_at + self.provider.policy.active_trusted_after
         if finding.outcome is Outcome.ACTIVE and self.now >= trusted:
             self.maybe = False

@@ -12,7 +12,7 @@ import pytest
 from providers.registry import BY_NAME, OURS, PROVIDERS
 from rescind.cli import main
 from rescind.operations.fact_report import OLD_DAYS, KnownFact, known_facts, summary
-from rescind.provider.facts import Certainty, assumed, documented
+from rescind.provider.api_facts import Certainty, assumed, documented
 from rescind.provider.interface import Provider
 
 DOCS = Path(__file__).parents[2] / "docs" / "providers"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import product
 from typing import Any, ClassVar
 
 import pytest
@@ -13,13 +14,24 @@ from providers.notpanel import NotPanel
 from providers.registry import BY_NAME
 from rescind.api import openapi
 from rescind.config.accounts import Accounts, LaneConfig
-from rescind.engine import duplicates
+from rescind.engine import order_precedence
 from rescind.intake.validation import check
+from rescind.ledger.decision import decide
+from rescind.ledger.states import FINAL, State
 from rescind.provider.account import Account
-from rescind.provider.guarded import asked
+from rescind.provider.guarded import asked, parsed
+from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Params
-from rescind.provider.outcomes import InvalidRequestError
-from tests.ledger.build import NOW
+from rescind.provider.outcomes import (
+    BatchRefused,
+    Finding,
+    Findings,
+    InvalidRequestError,
+    Order,
+    Outcome,
+    Reason,
+)
+from tests.ledger.build import NOW, claimed, policy
 
 ACCOUNT = Account(base_url="https://provider.example")
 ACCOUNTS = Accounts(
@@ -55,8 +67,8 @@ def test_orders_whose_provider_cannot_compare_them_wait_for_each_other(
     monkeypatch.setattr(IThink, "overlap", _raises)
     monkeypatch.setattr(IThink, "covers", _raises)
     provider = BY_NAME["ithink"]
-    assert duplicates._overlap(provider, {}, {}) is True
-    assert duplicates._covers(provider, {}, {}) is False
+    assert order_precedence.overlaps(provider, {}, {}) is True
+    assert order_precedence.covers(provider, {}, {}) is False
 
 
 def test_a_refusal_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
@@ -94,3 +106,72 @@ def test_params_of_several_parts_are_described(monkeypatch: pytest.MonkeyPatch) 
     for reference in _references(schemas):
         assert reference.removeprefix("#/components/schemas/") in schemas
     assert "NestedParamsPart" in schemas
+
+
+ORDER = "ord_01J9ZK3V8M4T6Q2W5X7Y0ABCDE"
+TAKEN = Reply(200, {}, b"{}")
+ENDS = {
+    State.CANCELLED: "confirmed already_cancelled partial inferred",
+    State.REJECTED: (
+        "not_found window_closed already_completed not_supported invalid_request"
+        " refused"
+    ),
+    State.FAILED: "attempts_exhausted unresolved never_sent",
+}
+"""The reasons that each end may have."""
+PAIRS = [(outcome, reason) for outcome in Outcome for reason in (None, *Reason)]
+
+
+def _read_as(call: str, finding: Finding, monkeypatch: pytest.MonkeyPatch) -> Finding:
+    def says(*_given: object) -> Findings:
+        return Findings({ORDER: finding})
+
+    monkeypatch.setattr(NotPanel, f"parse_{call}", says)
+    said = parsed(NotPanel(), call, [Order(ORDER)], TAKEN)
+    assert isinstance(said, Findings)
+    return said.of(ORDER)
+
+
+@pytest.mark.parametrize("call", ["cancel", "read"])
+@pytest.mark.parametrize(("outcome", "reason"), PAIRS)
+def test_no_end_has_a_reason_that_contradicts_it(
+    call: str, outcome: Outcome, reason: Reason | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _read_as(call, Finding(outcome, reason, "77"), monkeypatch)
+    states = {"cancel": [State.SENDING], "read": [State.VERIFYING, State.REQUESTED]}
+    for state, lost, may_vanish in product(states[call], (False, True), (False, True)):
+        rules = policy(cancelled_may_vanish=may_vanish)
+        after = decide(claimed(state, lost=lost), found, rules, NOW)
+        assert after.state not in FINAL or after.reason in ENDS[after.state].split()
+
+
+def test_a_reading_that_refuses_since_it_is_cancelled_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    misfit = Finding(Outcome.REFUSED, Reason.ALREADY_CANCELLED, "77", "a name")
+    assert _read_as("cancel", misfit, monkeypatch) == misfit
+    assert caplog.records == []
+    found = _read_as("read", misfit, monkeypatch)
+    assert (found.outcome, found.reason, found.code) == (Outcome.UNKNOWN, None, "77")
+    assert "notpanel has a fault: a read read as refused (already_ca" in caplog.text
+    assert "a name" not in caplog.text
+
+
+def test_a_batch_is_not_refused_for_a_reason_that_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = BatchRefused(Finding(Outcome.REFUSED, Reason.NOT_FOUND))
+    monkeypatch.setattr(NotPanel, "parse_read", lambda *_given: refused)
+    said = parsed(NotPanel(), "read", [Order(ORDER)], TAKEN)
+    assert isinstance(said, BatchRefused)
+    assert said.finding.outcome is Outcome.UNKNOWN
+
+
+def test_a_deadline_without_a_time_zone_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    right = Finding(Outcome.ACTIVE, cancellable_until=NOW)
+    assert _read_as("read", right, monkeypatch) == right
+    wrong = Finding(Outcome.ACTIVE, cancellable_until=NOW.replace(tzinfo=None))
+    assert _read_as("read", wrong, monkeypatch).outcome is Outcome.UNKNOWN
+    assert "until a time without a zone" in caplog.text

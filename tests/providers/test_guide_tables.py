@@ -11,15 +11,15 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from rescind.demo.demo_setup import QUICK
-from rescind.provider.outcomes import Reason
+from rescind.provider.finding_rules import FITTING
+from rescind.provider.outcomes import Outcome, Reason
 from rescind.provider.policy import Policy
-from rescind.provider.testing.reply_checks import REFUSALS, SUCCESSES
 from rescind.provider.testing.said_and_true import TRUTHS
 from rescind.sandbox import Notes, Simulation
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "adding-a-provider.md").read_text()
 UNITS = {"days": 86400, "hours": 3600, "minutes": 60}
-RETURNED = {reason for reason in REFUSALS | SUCCESSES if reason}
+RETURNED = {reason for _, reason in FITTING["cancel"] if reason}
 
 
 def section(title: str) -> str:
@@ -69,6 +69,19 @@ def test_the_reasons_that_a_class_may_return_have_a_row_and_the_others_a_line() 
     ours = text.partition("Only Rescind itself gives")[2]
     named = set(re.findall(r"`([A-Z_]+)`", ours))
     assert named == {reason.name for reason in Reason if reason not in RETURNED}
+
+
+@pytest.mark.parametrize("reason", sorted(RETURNED))
+def test_the_table_of_the_reasons_says_what_a_reading_may_not_return(
+    reason: Reason,
+) -> None:
+    rows = re.findall(
+        rf"^\| `{reason.name}`.*\|$", section("The reasons"), re.MULTILINE
+    )
+    for row in rows:
+        outcome = Outcome.REFUSED if "`REFUSED` |" in row else Outcome.CANCELLED
+        never = row.split(" | ")[-1].startswith("never")
+        assert never == ((outcome, reason) not in FITTING["read"])
 
 
 def test_the_values_that_the_demo_replaces_are_named() -> None:

@@ -181,6 +181,7 @@ class start:  # noqa: N801  (used as a function)
             home=home,
             accounts=accounts,
             schedules=home / "schedules.toml",
+            plans=home / "plans.toml",
             redis_url=SecretStr(redis_url) if redis_url else None,
             database_url=None,
         )

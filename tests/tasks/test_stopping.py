@@ -122,7 +122,7 @@ class Worker(Stand):
             "RESCIND_ACCOUNTS": str(self.home / "accounts.toml"),
             "RESCIND_REDIS_URL": self.redis.url,
         }
-        command = (sys.executable, "-m", "celery", "-q", "-A", "worker", "worker")
+        command = (sys.executable, "-m", "worker", "worker")
         beat = ("--beat", "--schedule", str(self.home / "schedule"))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

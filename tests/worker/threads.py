@@ -73,7 +73,7 @@ def started(
         database = urlsplit(url).path
         broker = f"redis://127.0.0.1:{proxy.port}{database}"
         given = {"BROKER_URL": broker, "SEEN_URL": url}
-        command = ("-m", "celery", "-q", "-A", "tests.worker.threaded", "worker")
+        command = ("-m", "worker", "-A", "tests.worker.threaded", "worker")
         process = subprocess.Popen(
             [sys.executable, *command, "--loglevel", "info", *options],
             env={**os.environ, "PYTHONPATH": str(ROOT), **given},

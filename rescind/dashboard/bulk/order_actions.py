@@ -28,7 +28,9 @@ from rescind.dashboard.bulk.confirmation import (
     tell,
 )
 from rescind.dashboard.bulk.order_action import Order, OrderAction
+from rescind.dashboard.bulk.release_action import Release
 from rescind.dashboard.bulk.retry_action import Retry
+from rescind.dashboard.bulk.skip_action import Skip
 from rescind.dashboard.bulk.withdraw_action import Withdraw
 from rescind.dashboard.formatting import number_of
 from rescind.dashboard.forms import deadline_of
@@ -52,7 +54,7 @@ from rescind.ledger.reading.queries import rows_of, stamp
 from rescind.ledger.storage.milliseconds import from_ms, in_ms
 from rescind.ledger.storage.transactions import reading
 
-ACTIONS: tuple[OrderAction, ...] = (Retry(), Withdraw())
+ACTIONS: tuple[OrderAction, ...] = (Retry(), Withdraw(), Release(), Skip())
 LONGEST_ADDRESS = 6_000
 """Characters of a question's address: proxies and servers take 8,000 and more."""
 

@@ -37,7 +37,11 @@ from rescind.dashboard.submission.kept_uploads import KeptUploads
 from rescind.dashboard.submission.local_times import zone_named
 from rescind.dashboard.submission.row_fields import LABELS, columns_in
 from rescind.dashboard.submission.submit_page import show_forms
-from rescind.dashboard.submission.upload_reading import ReadFile, read_upload
+from rescind.dashboard.submission.upload_reading import (
+    FormFields,
+    ReadFile,
+    read_upload,
+)
 from rescind.dashboard.submission.upload_route import Upload, UploadRoute
 from rescind.dashboard.translation import _
 from rescind.dashboard.workbook_writer import TYPE, chunks, workbook
@@ -71,9 +75,10 @@ def _read(sent: Upload) -> ReadFile:
     name = sent.name[-LONGEST_NAME:] or _("the file")
     if not sent.content:
         raise FileError(_("Choose a file that is not empty."))
+    given = {n: sent.fields.get(n, "").strip() for n in ("group", "on_group_end")}
     zone = zone_named(sent.fields.get("zone", ""))
-    group = sent.fields.get("group", "").strip() or None
-    return read_upload(sent.content, name, zone, group)
+    form = FormFields(zone, given["group"] or None, given["on_group_end"] or None)
+    return read_upload(sent.content, name, form)
 
 
 @router.get("/desk/submit/preview/{id}")

@@ -1,4 +1,4 @@
-"""Keeps an uploaded file's rows, its result, and that of an action, for some minutes.
+"""Keeps a file's rows, a plan's input, and results of actions, for some minutes.
 
 They are in Redis, encrypted, since they may hold personal data. A session has one of
 each kind: a later one replaces it. They survive a restart of the API.
@@ -20,7 +20,7 @@ from rescind.dashboard.page_guard import RefusedError
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _
 
-SECONDS = {"preview": 1800, "result": 3600, "action": 3600}
+SECONDS = {"preview": 1800, "plan": 1800, "result": 3600, "action": 3600}
 """How long each kind is kept."""
 LARGEST = 8 * 1024 * 1024
 """Bytes of one kept value in Redis."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, Lane
+from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.config.times import parse_time
 from rescind.dashboard.submission.local_times import with_offset, zone_named
 from rescind.dashboard.submission.param_fields import (
@@ -20,13 +21,14 @@ from rescind.dashboard.submission.param_fields import (
     param_fields,
     read_params,
 )
+from rescind.dashboard.submission.waiting_fields import waiting_fields
 from rescind.dashboard.translation import _
 from rescind.intake.validation import FIELDS, check, deadline_of_provider
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
 
-TEXTS = ("key", "group")
+TEXTS = ("key", "group", "on_group_end")
 TIMES = ("not_before", "cancel_before")
 PRESENT = timedelta(minutes=10)
 """How long a start time may have passed that a person chose as the present."""
@@ -51,15 +53,18 @@ class SingleForm:
     def params(self) -> list[ParamField]:
         return param_fields(self.provider)
 
-    def entry(self, accounts: Accounts, now: datetime) -> dict[str, Any]:
+    def entry(
+        self, accounts: Accounts, now: datetime, callbacks: Callbacks = NO_CALLBACKS
+    ) -> dict[str, Any]:
         """The entry for intake; fills ``wrong`` if the form cannot be submitted."""
         entry: dict[str, Any] = {"provider": self.lane[0], "account": self.lane[1]}
         entry |= {name: self._text(name) for name in ("order", *TEXTS)}
         entry |= {name: self._time(name) for name in TIMES}
+        entry |= waiting_fields(self.written)
         given = {**entry, "params": self._params(), "metadata": self._metadata()}
         self._check_order(given)
         if not self.wrong:
-            self._check_rest(given, accounts, now)
+            self._check_rest(given, accounts, now, callbacks)
         return given
 
     def _text(self, name: str) -> str | None:
@@ -89,19 +94,25 @@ class SingleForm:
             self.wrong["order"] = str(error)
 
     def _check_rest(
-        self, entry: Mapping[str, Any], accounts: Accounts, now: datetime
+        self,
+        entry: Mapping[str, Any],
+        accounts: Accounts,
+        now: datetime,
+        callbacks: Callbacks,
     ) -> None:
         """Check what is left: each wrong field is named, then checked no more."""
         left = dict(entry)
         while True:
             try:
-                check(left, accounts, now, within=self.within)
+                check(left, accounts, now, callbacks, self.within)
                 break
             except InvalidRequestError as error:
                 where = _field_of(str(error))
                 self.wrong[where] = str(error)
                 if left.pop(where, None) is None:
                     break
+                if where == "after":
+                    left.pop("only_if", None)
         if self.wrong:
             return
         late = why_late(entry, now)

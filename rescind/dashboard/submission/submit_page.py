@@ -23,6 +23,7 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.param_fields import PREFIX
+from rescind.dashboard.submission.plan_form import templates_for
 from rescind.dashboard.submission.single_form import SingleForm
 from rescind.dashboard.translation import _
 from rescind.intake.limited_entries import limited
@@ -63,6 +64,7 @@ def show_forms(
         "submit.html",
         status,
         lanes=lanes,
+        plans=templates_for(dashboard, who),
         form=form,
         prefix=PREFIX,
         file_wrong=file_wrong,
@@ -103,13 +105,14 @@ def _submit(
     lane = _known(dashboard.accounts, written.get("lane", ""), who.limits)
     form = SingleForm(lane, written, within=who.limits)
     now, context = dashboard.now(), dashboard.context
-    entries = limited([form.entry(dashboard.accounts, now)], who.limits)
+    entry = form.entry(dashboard.accounts, now, context.callbacks)
+    entries = limited([entry], who.limits)
     known = (dashboard.engine, dashboard.accounts, context.seal, entries, now)
     if not form.wrong:
-        # A key that stands for something else would be kept as a refused cancellation.
+        # What is refused only here would be kept as a refused cancellation.
         (would,) = preview(*known, context.callbacks)
         if would.wrong is not None:
-            form.wrong["key"] = would.wrong
+            form.wrong["key" if would.conflicts else "after"] = would.wrong
     if form.wrong:
         return show_forms(request, dashboard, who, 422, form=form)
     listed = SubmissionActions()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rescind.dashboard.formatting import number_of
@@ -14,7 +15,7 @@ from rescind.dashboard.submission.local_times import with_offset
 from rescind.dashboard.submission.single_form import TIMES
 from rescind.dashboard.translation import _
 from rescind.intake.files.file_reading import parse
-from rescind.intake.files.file_rows import FileError, Limits, Row, with_group
+from rescind.intake.files.file_rows import FileError, Limits, Row, with_defaults
 from rescind.intake.files.legacy_encoding import as_utf8
 
 MOST_ROWS = 10_000
@@ -36,17 +37,26 @@ class ReadFile:
     """Whether the file was read as Windows-1254."""
 
 
-def read_upload(data: bytes, name: str, zone: ZoneInfo, group: str | None) -> ReadFile:
-    """The rows of an uploaded file; raises ``FileError`` or ``RefusedError``.
+@dataclass(frozen=True, slots=True)
+class FormFields:
+    """What the form gives for all rows of a file."""
 
-    ``zone`` is for times without an offset, ``group`` for rows without a group.
-    """
+    zone: ZoneInfo
+    """For times without an offset."""
+    group: str | None = None
+    """For rows without a group."""
+    on_group_end: str | None = None
+    """For rows that have a group, and do not say who is told of its end."""
+
+
+def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
+    """The rows of an uploaded file; raises ``FileError`` or ``RefusedError``."""
     if not _turn.acquire(timeout=WAIT_SECONDS):
         raise RefusedError(_("Another file is being read: try again in a minute."), 503)
     try:
         text, turkish = as_utf8(data)
         found = parse(text, name, limits=LIMITS).rows
-        rows = list(islice(with_group(found, group), MOST_ROWS + 1))
+        rows = list(islice(with_defaults(found, group=form.group), MOST_ROWS + 1))
     finally:
         _turn.release()
     if len(rows) > MOST_ROWS:
@@ -58,10 +68,25 @@ def read_upload(data: bytes, name: str, zone: ZoneInfo, group: str | None) -> Re
                 most=most,
             )
         )
-    return ReadFile(name, list(_in_zone(rows, zone)), turkish)
+    told = _telling(rows, form.on_group_end)
+    return ReadFile(name, list(_in_zone(told, form.zone)), turkish)
 
 
-def _in_zone(rows: list[Row], zone: ZoneInfo) -> Iterator[Row]:
+def _telling(rows: Iterable[Row], address: str | None) -> Iterator[Row]:
+    for row in rows:
+        entry = row.entry
+        if address is not None and isinstance(entry, dict) and entry.get("group"):
+            yield Row(row.line, {"on_group_end": address, **_given(entry)}, row.wrong)
+        else:
+            yield row
+
+
+def _given(entry: dict[str, Any]) -> dict[str, Any]:
+    """``entry`` without an empty ``on_group_end``."""
+    return {n: v for n, v in entry.items() if n != "on_group_end" or v}
+
+
+def _in_zone(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Row]:
     for row in rows:
         entry = row.entry
         if not isinstance(entry, dict):

@@ -19,6 +19,7 @@ OTHER_NAMES: Mapping[str, Sequence[str]] = {
     "cancel_before": ("son tarih", "şundan önce iptal"),
     "params": ("parametreler",),
     "metadata": ("ek bilgiler",),
+    "on_group_end": ("grup bitince",),
     "ref": ("referans",),
     "after": ("şundan sonra",),
     "only_if": ("yalnızca şu olursa",),

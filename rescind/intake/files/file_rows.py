@@ -84,11 +84,13 @@ def utf8(text: str) -> str:
     return text
 
 
-def with_group(rows: Iterable[Row], group: str | None) -> Iterator[Row]:
-    """``rows``; a row without a group gets ``group``."""
+def with_defaults(rows: Iterable[Row], **given: str | None) -> Iterator[Row]:
+    """``rows``; a row without one of these fields gets the given value."""
+    values = {name: value for name, value in given.items() if value is not None}
     for row in rows:
         entry = row.entry
-        if group is not None and isinstance(entry, dict) and not entry.get("group"):
-            yield Row(row.line, {**entry, "group": group}, row.wrong)
+        if isinstance(entry, dict):
+            lacking = {name: v for name, v in values.items() if not entry.get(name)}
+            yield Row(row.line, {**entry, **lacking}, row.wrong) if lacking else row
         else:
             yield row

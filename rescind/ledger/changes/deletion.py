@@ -7,16 +7,18 @@ delete at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     Connection,
     Engine,
     Select,
+    Table,
     bindparam,
     delete,
     func,
@@ -26,11 +28,18 @@ from sqlalchemy import (
     true,
 )
 
+from rescind.ledger.changes.plan_deletion import (
+    delete_plans,
+    kept_by_plans,
+    steps_of_young_plans,
+)
 from rescind.ledger.changes.word_deletion import forget_words
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.dependency_table import DEPENDENCY
+from rescind.ledger.storage.group_end_table import GROUP_END
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
+from rescind.ledger.storage.plan_tables import PLAN_STEP
 from rescind.ledger.storage.side_tables import DELIVERY, WAITING
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading, writing
@@ -60,7 +69,7 @@ class Pruning:
     def __init__(self, engine: Engine, before: datetime) -> None:
         self._engine = engine
         self._before = in_ms(before)
-        self._steps = iter((self._cancellations, self._calls, self._actions))
+        self._steps = iter((self._cancellations, self._calls, *self._lists()))
         self._step = next(self._steps, None)
         self._last = ""
         self.cancellations = 0
@@ -95,15 +104,19 @@ class Pruning:
                 self.calls += connection.execute(gone).rowcount
         return page.last
 
-    def _actions(self) -> str | None:
-        a = OPERATOR_ACTION.c
-        old = select(a.id).where(a.at < self._before).order_by(a.id).limit(AT_ONCE)
+    def _lists(self) -> Iterator[Callable[[], str | None]]:
+        """The steps for what was done, and for the ends of groups that were told."""
+        yield partial(self._listed, OPERATOR_ACTION, OPERATOR_ACTION.c.at)
+        yield partial(self._listed, GROUP_END, GROUP_END.c.told_at)
+
+    def _listed(self, table: Table, at: Column[Any]) -> str | None:
+        its = table.c.id
+        old = select(its).where(at < self._before).order_by(its).limit(AT_ONCE)
         with reading(self._engine) as connection:
             ids = connection.execute(old).scalars().all()
         if ids:
             with writing(self._engine, queue="retention") as connection:
-                gone = delete(OPERATOR_ACTION).where(a.id.in_(ids))
-                connection.execute(gone)
+                connection.execute(delete(table).where(its.in_(ids)))
         return ids[-1] if len(ids) == AT_ONCE else None
 
 
@@ -117,7 +130,11 @@ def count_ended(connection: Connection, before: datetime) -> int:
     followed = _followed(successor).where(DEPENDENCY.c.predecessor_id == C.id)
     kept = followed.correlate(CANCELLATION).exists()
     chosen = select(func.count()).where(C.finished_at < in_ms(before))
+    step = steps_of_young_plans(in_ms(before)).where(
+        PLAN_STEP.c.cancellation_id == C.id
+    )
     chosen = chosen.where(not_(waits), not_(kept))
+    chosen = chosen.where(not_(step.correlate(CANCELLATION).exists()))
     return int(connection.execute(chosen).scalar_one())
 
 
@@ -133,7 +150,7 @@ def _ended(connection: Connection, before: int, after: str) -> Page:
 def delete_ended(connection: Connection, ids: Sequence[str], before: int) -> int:
     """Delete those of ``ids`` that are still ended, with their history and deliveries.
     A cancellation with a waiting delivery stays, and so does one for which another one
-    waits, or may have to wait again."""
+    waits, or may have to wait again, and a step of a plan that stays."""
     still = (
         select(C.id)
         .where(C.id.in_(ids), C.finished_at < before)
@@ -145,6 +162,8 @@ def delete_ended(connection: Connection, ids: Sequence[str], before: int) -> int
     held -= set(connection.execute(_with_waiting_delivery(held)).scalars())
     followed = _followed(CANCELLATION).where(DEPENDENCY.c.predecessor_id.in_(held))
     held -= set(connection.execute(followed).scalars())
+    held -= kept_by_plans(connection, held, before)
+    delete_plans(connection, held)
     forget_words(connection, held)
     for table in (DELIVERY, TRANSITION):
         mine = table.c.cancellation_id.in_(held)

@@ -86,7 +86,7 @@ def _guarded_update(dialect: str, differing: tuple[str, ...]) -> ReturningUpdate
     mark = asked + func.coalesce(func.substr(FOLLOWED, 1, table.followed), "")
     return (
         update(CANCELLATION)
-        .values({**values, "due_at": due_again(dialect, new), "reread": None})
+        .values({**values, "due_at": due_again(dialect), "reread": None})
         .values(version=table.version + 1)
         .where(
             table.id == new.c.id,

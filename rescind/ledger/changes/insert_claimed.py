@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, exists, select
 
+from rescind.ledger.changes.group_end_requests import request_ends
 from rescind.ledger.changes.insertion import insert_statement
 from rescind.ledger.changes.new_cancellation import OWN, NewCancellation, own_row
 from rescind.ledger.changes.transitions import write_steps
@@ -64,6 +65,7 @@ def insert_claimed(
         ordered = [one for one in ordered if one.id in inserted]
         held = {one.id: held[one.id] for one in ordered}
     write_steps(connection, list(held), _steps(at))
+    request_ends(connection, ordered, now)
     _count(connection, ordered)
     return held
 

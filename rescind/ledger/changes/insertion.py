@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, Text, and_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rescind.ledger.changes.group_end_requests import request_ends
 from rescind.ledger.changes.new_cancellation import OWN, NewCancellation, own_row
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
@@ -60,6 +61,7 @@ def insert_new(
     store.create_deliveries(
         connection, (_ended(one) for one in kept if _wants_delivery(one))
     )
+    request_ends(connection, kept, now)
     _count(connection, kept, now)
     return ids
 

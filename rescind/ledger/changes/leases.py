@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, select
 
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.side_tables import LEASE
@@ -34,6 +34,14 @@ def acquire(
         where=L.ends_at <= in_ms(now),
     )
     return connection.execute(over.returning(L.name)).first() is not None
+
+
+def is_held(connection: Connection, name: str, holder: str, now: datetime) -> bool:
+    """Whether this process holds the lease; no other acquires it before the transaction
+    ends."""
+    its = (L.name == name, L.holder == holder, L.ends_at > in_ms(now))
+    held = select(L.name).where(*its).with_for_update()
+    return connection.execute(held).first() is not None
 
 
 def release(connection: Connection, name: str, holder: str) -> None:

@@ -66,6 +66,8 @@ class NewCancellation:
     callback_url: str | None = None
     callback_task: str | None = None
     callback_queue: str | None = None
+    on_group_end: str | None = None
+    """Where the end of its group is told: a row of ``group_end``."""
     trace: str | None = None
     not_before: datetime | None = None
     cancel_before: datetime | None = None

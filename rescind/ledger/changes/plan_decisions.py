@@ -40,21 +40,19 @@ def release(
     ``by`` is the actor. Raises ``InvalidRequestError``, with a sentence, for any other.
     """
     row = _locked(connection, cancellation_id)
+    check_releasable(row, now)
     not_before = from_ms(row.not_before)
     if is_waiting(row):
         to = released(progress_of(row), not_before, now)
         _change(connection, row, to, RELEASE, now, by)
         opened = in_ms(max(not_before or now, now))
         _unbind(connection, row, opened_at=opened)
-    elif was_not_wanted(row):
-        check_retryable(row, now, None, None)
+    else:
         check_may_reopen(connection, row)
         to = reopened(progress_of(row), now, not_before)
         open_round(
             connection, row, Round(to, None, row.cancel_before, RELEASE, by), now
         )
-    else:
-        raise _not_waiting(row, "released")
 
 
 def skip(
@@ -65,11 +63,26 @@ def skip(
     Raises ``InvalidRequestError``, with a sentence, if it does not wait for any.
     """
     row = _locked(connection, cancellation_id)
-    if not is_waiting(row):
-        raise _not_waiting(row, "skipped")
+    check_skippable(row)
     to = final(progress_of(row), State.WITHDRAWN, Reason.NOT_WANTED, now)
     _change(connection, row, to, SKIP, now, by)
     _unbind(connection, row)
+
+
+def check_releasable(row: Row[Any], now: datetime) -> None:
+    """Raise ``InvalidRequestError``, with a sentence, for one that does not wait for
+    predecessors and was wanted by them, or that cannot be sent any more."""
+    if is_waiting(row):
+        return
+    if not was_not_wanted(row):
+        raise _not_waiting(row, "released")
+    check_retryable(row, now, None, None)
+
+
+def check_skippable(row: Row[Any]) -> None:
+    """Raise ``InvalidRequestError``, with a sentence, unless it waits for others."""
+    if not is_waiting(row):
+        raise _not_waiting(row, "skipped")
 
 
 def _locked(connection: Connection, cancellation_id: str) -> Row[Any]:

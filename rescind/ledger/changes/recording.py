@@ -15,11 +15,13 @@ from rescind.ledger.changes import successors
 from rescind.ledger.changes.call_log import CallMade, append_calls
 from rescind.ledger.changes.guarded_update import update_guarded
 from rescind.ledger.changes.outcome_counts import count_changes
+from rescind.ledger.changes.plan_completion import complete
 from rescind.ledger.changes.releases import release_waiting
 from rescind.ledger.changes.repeated_calls import fold_calls
 from rescind.ledger.changes.repeated_steps import fold_steps
 from rescind.ledger.changes.rounds import reopen
 from rescind.ledger.changes.successors import Following
+from rescind.ledger.changes.told_deadlines import keep_deadlines
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.progress import Change
@@ -54,7 +56,8 @@ class Recorded:
     named: frozenset[str] = frozenset()
     """The calls that the history names now."""
     ended: frozenset[str] = frozenset()
-    """Those that have ended now, and for which others may wait."""
+    """Those that have ended now, and whose ends something may follow: others wait for
+    them, or they are steps of plans."""
     released: frozenset[Lane] = frozenset()
     """The lanes in which others may be sent now, because these have ended."""
 
@@ -97,7 +100,8 @@ def follow_on(
     """Do what is to be done with successors, and then with theirs.
 
     This ends: a cancellation exists before its successors do, so they form no cycle,
-    and intake limits how long a chain of them may be.
+    and intake limits how long a chain of them may be. Then plans are completed: no step
+    ends or begins after that in this transaction.
     """
     while True:
         work = [LaneChanges(*one) for one in following.not_wanted.items()]
@@ -109,12 +113,17 @@ def follow_on(
             for row in following.reopened
             if reopen(connection, row, now)
         }
-        told = recorded.to_deliver + more.to_deliver
-        released = recorded.released | lanes
-        recorded = replace(recorded, to_deliver=told, released=released)
+        recorded = replace(
+            recorded,
+            to_deliver=recorded.to_deliver + more.to_deliver,
+            ended=recorded.ended | more.ended,
+            released=recorded.released | lanes,
+        )
         if not more.ended:
-            return recorded
+            break
         following = successors.follow(connection, more.ended, now)
+    told = complete(connection, recorded.ended, now) if recorded.ended else 0
+    return replace(recorded, to_deliver=recorded.to_deliver + told)
 
 
 def _latest(work: Sequence[LaneChanges]) -> Sequence[LaneChanges]:
@@ -152,6 +161,7 @@ def _record(
         _check_edge(change.from_state, change.to.state)
     made, asked, followed = update_guarded(connection, changes, now)
     stale = frozenset(chain.from_iterable(c.ids for c in changes)).difference(made)
+    keep_deadlines(connection, changes, stale)
     moved = [(one.lane, list(_moved(one.changes, stale))) for one in work]
     for lane, some in moved:
         count_changes(connection, lane, some, made, now)

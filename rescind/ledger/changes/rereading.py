@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
-    FromClause,
     Row,
-    case,
     func,
+    literal_column,
     select,
     text,
     update,
@@ -90,10 +90,16 @@ def _locked(connection: Connection, ids: Sequence[str]) -> Sequence[Row[Any]]:
     return connection.execute(chosen.with_for_update()).all()
 
 
-def due_again(dialect: str, new: FromClause) -> ColumnElement[Any]:
+def due_again(dialect: str) -> ColumnElement[int]:
     """``due_at`` of a recorded change: sooner if a further reading was asked for since
-    the claim. ``new`` has the columns of the change."""
-    least = func.min if dialect == "sqlite" else func.least
-    soon = least(new.c.due_at, new.c.updated_at + _SPACING_MS)
-    asked = (C.reread > 0) & new.c.state.in_(READ)
-    return case((asked, soon), else_=new.c.due_at)
+    the claim. The change is a row of ``incoming``."""
+    # As text: SQLAlchemy walks through an expression at each execution, which took a
+    # sixth of the time of an update of one row.
+    least = "min" if dialect == "sqlite" else "least"
+    states = ", ".join(f"'{state}'" for state in READ)
+    return literal_column(
+        f"CASE WHEN {CANCELLATION.name}.reread > 0 AND incoming.state IN ({states})"
+        f" THEN {least}(incoming.due_at, incoming.updated_at + {_SPACING_MS})"
+        " ELSE incoming.due_at END",
+        BigInteger(),
+    )

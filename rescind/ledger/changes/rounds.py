@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
+from rescind.ledger.changes.group_end_requests import request_again
 from rescind.ledger.changes.new_cancellation import beginning, waiting
+from rescind.ledger.changes.plan_completion import begin_again
 from rescind.ledger.changes.successors import check_may_reopen, follow, settle
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.conditions import Verdict, judge
@@ -54,20 +56,24 @@ def open_round(
             urgency=NO_DEADLINE if before is None else before,
             waits_for=new.waits_for,
         )
-        .returning(C.version)
+        .returning(C.version, C.followed)
     )
-    version = connection.execute(statement).scalar_one_or_none()
-    if version is None:
+    made = connection.execute(statement).one_or_none()
+    if made is None:
         return False
-    write_history(connection, [_transition(row, new, version, now)])
+    write_history(connection, [_transition(row, new, made.version, now)])
     if State(row.state) in RETRYABLE:
         # Only final orders count: this counter is compared with that of outcomes.
         lane, ended = (row.provider, row.account), from_ms(row.finished_at) or now
         counters.count(connection, counters.RETRY, lane)
         counters.uncount_outcome(connection, lane, row.state, row.reason, ended)
-    if row.followed:
+        if row.group_name is not None:
+            request_again(connection, row.group_name, now)
+    # ``row`` may have been read before something followed it.
+    if made.followed:
         # Those that wait for it are kept by one more.
         settle(connection, follow(connection, [row.id], now))
+        begin_again(connection, [row.id])
     return True
 
 

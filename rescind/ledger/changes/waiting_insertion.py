@@ -162,7 +162,7 @@ def _followed(dialect: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A possible predecessor, which is locked until the transaction ends."""
+    """A possible predecessor."""
 
     row: Row[Any]
     successors: int
@@ -175,10 +175,20 @@ class Known:
 def lock(connection: Connection, ids: Collection[str]) -> Mapping[str, Known]:
     """Lock those of ``ids`` that are still in the ledger, so that none ends before its
     new successors are there."""
+    return _known(connection, ids, _lock(connection.dialect.name))
+
+
+def look_at(connection: Connection, ids: Collection[str]) -> Mapping[str, Known]:
+    """Read those of ``ids`` that are in the ledger, as they are now."""
+    return _known(connection, ids, _look(connection.dialect.name))
+
+
+def _known(
+    connection: Connection, ids: Collection[str], chosen: Select[Any]
+) -> Mapping[str, Known]:
     if not ids:
         return {}
-    dialect, given = connection.dialect.name, ids_given(connection, ids)
-    rows = connection.execute(_lock(dialect), given).all()
+    rows = connection.execute(chosen, ids_given(connection, ids)).all()
     # Counted when all are locked: another transaction may just have added some.
     followed = [row.id for row in rows if row.followed]
     counts = _counts(connection, followed) if followed else {}
@@ -186,12 +196,16 @@ def lock(connection: Connection, ids: Collection[str]) -> Mapping[str, Known]:
 
 
 @cache
-def _lock(dialect: str) -> Select[Any]:
+def _look(dialect: str) -> Select[Any]:
     # A row's own dependencies are as old as the row, and never change.
     depth = select(func.max(D.depth)).where(D.successor_id == C.id).scalar_subquery()
-    chosen = select(*_KNOWN, depth.label("depth")).where(among(dialect, C.id))
+    return select(*_KNOWN, depth.label("depth")).where(among(dialect, C.id))
+
+
+@cache
+def _lock(dialect: str) -> Select[Any]:
     # Sorted: two transactions that lock the same rows must not deadlock.
-    return chosen.order_by(C.id).with_for_update()
+    return _look(dialect).order_by(C.id).with_for_update()
 
 
 def _counts(connection: Connection, ids: Collection[str]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, bindparam, select, text, tuple_
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
-from rescind.ledger.deliveries.retry_policy import webhook_id
+from rescind.ledger.deliveries.retry_policy import Kind, event_type, webhook_id
 from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.milliseconds import in_ms
@@ -24,7 +24,10 @@ _PARTS = {"waiting": WAITING, "given_up": GIVEN_UP}
 """States with an index of their own, and that index's condition."""
 Place = tuple[int | str, ...]
 """A cursor in a list of deliveries: the values of the columns that order the list."""
-_PLACE = re.compile(r"(?:(\d{1,15}):)?([0-9a-f-]{36}):(\d{1,15}):(task|webhook)")
+_PLACE = re.compile(
+    r"(?:(\d{1,15}):)?([0-9a-f-]{36}):(\d{1,15}):(task|webhook|plan|group)"
+    r":([0-9a-f-]{36})?"
+)
 MOST_TARGETS = 100
 """Targets that one call of ``due_targets`` visits; the next call goes on after them."""
 
@@ -72,7 +75,17 @@ def _due() -> Select[Any]:
 def deliveries_of(connection: Connection, cancellation_id: str) -> list[dict[str, Any]]:
     """The deliveries of one cancellation as documents, oldest first."""
     its = select(DELIVERY).where(D.cancellation_id == cancellation_id)
-    rows = connection.execute(its.order_by(D.cancellation_id, D.seq, D.kind))
+    rows = connection.execute(its.order_by(*_order(None)))
+    return [as_document(row) for row in rows]
+
+
+def deliveries_of_plan(
+    connection: Connection, plan_id: str, steps: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The deliveries of a plan's end as documents, oldest first. ``steps`` are the ids
+    of its cancellations: a delivery belongs to the one whose end completed it."""
+    its = select(DELIVERY).where(D.cancellation_id.in_(steps), D.kind == Kind.PLAN)
+    rows = connection.execute(its.where(D.subject == plan_id).order_by(D.created_at))
     return [as_document(row) for row in rows]
 
 
@@ -119,12 +132,13 @@ def place_in(state: str | None, text: str) -> Place | None:
     if found is None or bool(found[1]) != (state in _PARTS):
         return None
     at = [int(found[1])] if found[1] else []
-    return (*at, found[2], int(found[3]), found[4])
+    return (*at, found[2], int(found[3]), found[4], found[5] or "")
 
 
 def _order(state: str | None) -> Sequence[Column[Any]]:
     first = {"waiting": [D.due_at], "given_up": [D.updated_at]}
-    return [*first.get(state or "", []), D.cancellation_id, D.seq, D.kind]
+    key = (D.cancellation_id, D.seq, D.kind, D.subject)
+    return [*first.get(state or "", []), *key]
 
 
 def as_listed(row: Row[Any]) -> dict[str, Any]:
@@ -137,11 +151,13 @@ def as_document(row: Row[Any]) -> dict[str, Any]:
     """A delivery as the document that users get. Of the address it holds only the host:
     the rest may hold a secret."""
     return {
-        "webhook_id": webhook_id(row.cancellation_id, row.seq),
+        "webhook_id": webhook_id(row.cancellation_id, row.seq, row.subject),
         "cancellation": row.cancellation_id,
         "kind": row.kind,
+        "plan": row.subject if row.kind == Kind.PLAN else None,
+        "group": row.document["group"] if row.kind == Kind.GROUP else None,
         "target": row.target,
-        "type": f"cancellation.{row.ended_state}",
+        "type": event_type(row.kind, row.document or {"state": row.ended_state}),
         "state": row.state,
         "attempts": row.attempts,
         "status": row.status,

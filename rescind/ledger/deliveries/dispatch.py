@@ -38,7 +38,7 @@ from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.side_tables import DELIVERY, WAITING
 
 D = DELIVERY.c
-KEY = (D.cancellation_id, D.seq, D.kind)
+KEY = (D.cancellation_id, D.seq, D.kind, D.subject)
 AT_ONCE = 500
 """Rows that one statement postpones."""
 
@@ -46,13 +46,14 @@ _SETTLED: Columns = {
     "cancellation_id": Text,
     "seq": BigInteger,
     "kind": Text,
+    "subject": Text,
     "version": BigInteger,
     "state": Text,
     "due_at": BigInteger,
     "status": BigInteger,
     "detail": Text,
 }
-_GUARD = ("cancellation_id", "seq", "kind", "version")
+_GUARD = ("cancellation_id", "seq", "kind", "subject", "version")
 _STATES = {
     Result.DELIVERED: "delivered",
     Result.RETRIED: "waiting",
@@ -122,10 +123,11 @@ def _claimed(held: Any, row: Any) -> ClaimedDelivery:
         version=held.version,
         attempts=held.attempts,
         ended_at=stamp(held.ended_at) or "",
-        record=_as_it_ended(held, row),
-        url=row.callback_url,
+        record=_as_it_ended(held, row) if held.document is None else held.document,
+        url=held.url or row.callback_url,
         task=row.callback_task,
         queue=row.callback_queue,
+        subject=held.subject,
     )
 
 
@@ -178,6 +180,7 @@ def _settled_row(one: Attempt) -> dict[str, Any]:
         "cancellation_id": held.cancellation_id,
         "seq": held.seq,
         "kind": held.kind,
+        "subject": held.subject,
         "version": held.version,
         "state": _STATES[one.result],
         "due_at": to_ms(one.due_at),

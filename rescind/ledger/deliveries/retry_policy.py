@@ -34,10 +34,12 @@ LONGEST_WAIT = timedelta(days=1)
 
 
 class Kind(StrEnum):
-    """How a delivery reaches the producer."""
+    """How a delivery reaches the producer, or what other end it tells by a webhook."""
 
     TASK = "task"
     WEBHOOK = "webhook"
+    PLAN = "plan"
+    GROUP = "group"
 
 
 class Result(StrEnum):
@@ -61,14 +63,21 @@ class ClaimedDelivery:
     """Attempts so far, with this one."""
     ended_at: str
     record: Mapping[str, Any] = field(repr=False)
-    """The cancellation as it was when it ended."""
+    """The cancellation, plan or group as it was when it ended."""
     url: str | None = field(default=None, repr=False)
     task: str | None = None
     queue: str | None = None
+    subject: str = ""
+    """The id of the plan or of the ``group_end``; empty for a cancellation."""
 
     @property
     def webhook_id(self) -> str:
-        return webhook_id(self.cancellation_id, self.seq)
+        return webhook_id(self.cancellation_id, self.seq, self.subject)
+
+    @property
+    def type(self) -> str:
+        """The type of the event: what has ended, and how."""
+        return event_type(self.kind, self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +103,19 @@ class Attempt:
     due_at: datetime | None = None
 
 
-def webhook_id(cancellation_id: str, seq: int) -> str:
-    """The webhook id of one outcome: the same for all attempts and kinds."""
-    return f"msg_{cancellation_id}_{seq}"
+def webhook_id(cancellation_id: str, seq: int, subject: str = "") -> str:
+    """The webhook id of one end: the same for all attempts, and for both ways to tell a
+    cancellation's."""
+    return f"msg_{cancellation_id}_{seq}{'_' if subject else ''}{subject}"
+
+
+def event_type(kind: str, document: Mapping[str, Any]) -> str:
+    """The type of the event that tells of this document."""
+    if kind == Kind.GROUP:
+        return "group.ended"
+    if kind == Kind.PLAN:
+        return f"plan.{document['verdict']}"
+    return f"cancellation.{document['state']}"
 
 
 def judge(

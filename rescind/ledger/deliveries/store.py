@@ -1,21 +1,24 @@
 """Creates deliveries of final outcomes to producers, and resends them.
 
 A delivery is created in the same transaction that makes its cancellation final. So
-there is one for each end, whatever crashes.
+there is one for each end, whatever crashes. ``create_end_delivery`` does the same for
+the end of a plan or of a group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from sqlalchemy import (
+    JSON,
+    BigInteger,
     ColumnElement,
     Connection,
     Text,
+    bindparam,
     false,
     literal_column,
     select,
@@ -25,6 +28,7 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.deliveries.retry_policy import Kind
+from rescind.ledger.delivery_target import target_of
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.side_tables import DELIVERY, GIVEN_UP
@@ -34,8 +38,6 @@ from rescind.ledger.storage.upsert import inserting
 C, D = CANCELLATION.c, DELIVERY.c
 BROKER = "the broker"
 """The target of every task: if the broker is down, no task can be delivered."""
-NO_HOST = "?"
-"""The target of an address that cannot be read."""
 AT_ONCE = 500
 """Rows that one statement reads or resends."""
 
@@ -83,31 +85,18 @@ def _new(one: Ended) -> Iterable[dict[str, str]]:
         yield {**made, "kind": str(Kind.TASK), "target": BROKER}
 
 
-def target_of(url: str) -> str:
-    """The host and port in a callback's address, as they are written there."""
-    try:
-        host = urlsplit(url).netloc.rpartition("@")[2].lower()
-    except ValueError:
-        host = ""
-    # ``due_targets`` starts after "": it would never find a target of that name.
-    return host or NO_HOST
-
-
-@cache
-def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
-    new = incoming(dialect, _NEW, differing)
+def _as_ended(now: ColumnElement[int]) -> dict[Any, Any]:
+    """The columns of a new delivery that its cancellation gives; it is due ``now``."""
     zero: ColumnElement[int] = literal_column("0")
-    values = {
+    return {
         D.cancellation_id: C.id,
         D.seq: C.version,
-        D.kind: new.c.kind,
-        D.target: new.c.target,
         D.state: literal_column("'waiting'"),
         D.attempts: zero,
-        D.due_at: C.updated_at,
+        D.due_at: now,
         D.version: zero,
-        D.created_at: C.updated_at,
-        D.updated_at: C.updated_at,
+        D.created_at: now,
+        D.updated_at: now,
         D.ended_state: C.state,
         D.ended_reason: C.reason,
         D.ended_code: C.provider_code,
@@ -117,15 +106,70 @@ def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
         D.ended_cancel_before: C.cancel_before,
         D.ended_at: C.finished_at,
     }
+
+
+@cache
+def _insert(dialect: str, differing: tuple[str, ...]) -> Any:
+    new = incoming(dialect, _NEW, differing)
+    values = _as_ended(C.updated_at)
+    values |= {D.kind: new.c.kind, D.target: new.c.target}
     ended = (
         select(*values.values())
         .select_from(CANCELLATION.join(new, C.id == new.c.cancellation_id))
         .where(C.finished_at.is_not(None))
     )
-    made = inserting(dialect, DELIVERY).from_select(
-        [column.name for column in values], ended
+    return _from_select(dialect, values, ended)
+
+
+def _from_select(dialect: str, values: Mapping[Any, Any], ended: Any) -> Any:
+    names = [column.name for column in values]
+    return (
+        inserting(dialect, DELIVERY).from_select(names, ended).on_conflict_do_nothing()
     )
-    return made.on_conflict_do_nothing()
+
+
+def create_end_delivery(
+    connection: Connection,
+    kind: Kind,
+    subject: str,
+    cancellation_id: str,
+    url: str,
+    document: Mapping[str, Any],
+    now: datetime,
+) -> bool:
+    """Create the delivery of the end of a plan or of a group; False if there is none.
+
+    ``subject`` is an id (of 36 characters) of the plan or the ``group_end``. The
+    cancellation is the one whose end completed it; its row must be final already. If it
+    ends once more, its ``version`` differs, and so that end has another delivery.
+    ``document`` is JSON: a plan's has its ``verdict``, a group's its ``group``.
+    """
+    given = {
+        "its_id": cancellation_id,
+        "its_kind": str(kind),
+        "its_subject": subject,
+        "its_target": target_of(url),
+        "its_url": url,
+        "its_document": dict(document),
+        "now": in_ms(now),
+    }
+    made = connection.execute(_insert_end(connection.dialect.name), given)
+    return made.first() is not None
+
+
+@cache
+def _insert_end(dialect: str) -> Any:
+    values = _as_ended(bindparam("now", type_=BigInteger)) | {
+        D.kind: bindparam("its_kind", type_=Text),
+        D.subject: bindparam("its_subject", type_=Text),
+        D.target: bindparam("its_target", type_=Text),
+        D.url: bindparam("its_url", type_=Text),
+        D.document: bindparam("its_document", type_=JSON),
+    }
+    ended = select(*values.values()).where(
+        C.id == bindparam("its_id"), C.finished_at.is_not(None)
+    )
+    return _from_select(dialect, values, ended).returning(D.seq)
 
 
 # --- resending --------------------------------------------------------------------

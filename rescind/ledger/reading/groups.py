@@ -47,28 +47,16 @@ def standing(connection: Connection, name: str) -> Standing | None:
     return Standing(name, counts) if counts else None
 
 
-def states_of_group(
-    connection: Connection, name: str, limits: Limits = EVERYTHING
-) -> dict[str, int]:
-    """How many of a group, within ``limits``, are in each state: counted completely."""
-    listed = select(C.state, func.count()).where(text(GROUPED), C.group_name == name)
-    listed = listed.where(*within(limits))
-    counted = connection.execute(listed.group_by(C.state))
-    counts: dict[str, int] = {row[0]: row[1] for row in counted}
-    if under_way := _under_way(connection, name, limits):
-        counts[State.SENDING] = under_way
-    return counts
-
-
 def _counts(connection: Connection, name: str) -> dict[State, int]:
     asked = {"its_group": name, "most": COUNTED + 1}
-    found: dict[State, int] = {State.SENDING: _under_way(connection, name)}
+    found: dict[State, int] = {State.SENDING: under_way(connection, name)}
     for state in LISTED_ONES:
         found[state] = connection.execute(_count(state), asked).scalar_one()
     return {state: found[state] for state in State if found[state]}
 
 
-def _under_way(connection: Connection, name: str, limits: Limits = EVERYTHING) -> int:
+def under_way(connection: Connection, name: str, limits: Limits = EVERYTHING) -> int:
+    """How many of a group, within ``limits``, are being sent."""
     # The index of groups does not hold ``sending`` rows. There are few, for a moment.
     chosen = select(func.count()).where(
         text(LOOKED_AT),

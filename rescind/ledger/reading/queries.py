@@ -17,7 +17,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
-from rescind.provider.deadlines import provider_deadline
+from rescind.provider.deadlines import earlier, provider_deadline
 
 C = CANCELLATION.c
 WAITS = State.SCHEDULED
@@ -62,12 +62,13 @@ def as_record(row: Row[Any]) -> dict[str, Any]:
 
 
 def cancellable_until(row: Row[Any]) -> datetime | None:
-    """The provider's own deadline, as it sees it now. ``cancel_before`` is never later
-    than it was when the order was accepted."""
-    provider = BY_NAME.get(row.provider)
+    """The provider's own deadline: as its class sees it now, or as a reply told it.
+
+    ``cancel_before`` is never later than what was known when it was set."""
+    provider, told = BY_NAME.get(row.provider), from_ms(row.cancellable_until)
     if provider is None:
-        return None
-    return provider_deadline(provider, row.order_id, row.params)
+        return told
+    return earlier(told, provider_deadline(provider, row.order_id, row.params))
 
 
 def find(connection: Connection, name: str) -> Row[Any] | None:

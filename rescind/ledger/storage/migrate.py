@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
 
-from rescind.ledger.storage.postgres import WHOLE
+from rescind.ledger.storage.postgres_statements import WHOLE
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
 from rescind.ledger.storage.unreachable import shown
 

@@ -3,6 +3,9 @@
 A connection may die silently: a machine loses power, a firewall forgets it, a pooler
 hangs. The kernel detects some of these within half a minute, but never a pooler that
 hangs. So each wait has its own limit.
+
+``transactions`` imports this module for PostgreSQL alone: its driver takes 10 MB and
+0.2 s.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from psycopg import pq
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-DEADLINE_SECONDS = 60.0
-"""Longest transaction, from its first statement to the end of its commit."""
+from rescind.ledger.storage.postgres_statements import BY_INDEX, LOCALLY
+
 PING_SECONDS = 10.0
 """Longest wait for an answer outside a transaction, which tests whether the connection
 is alive."""
@@ -35,34 +38,13 @@ CONNECTION: dict[str, object] = {
 }
 """Defaults, unless the URL sets them."""
 
-OFF = (
-    "enable_seqscan",
-    "enable_bitmapscan",
-    "enable_sort",
-    "enable_hashjoin",
-    "enable_mergejoin",
-    "jit",
-)
-"""Each statement has an index made for it, in its order. PostgreSQL chooses by
-statistics that are a minute old or more, from before a backlog came. It was seen to
-sort a whole lane for each claim, at 3 s each."""
-BY_INDEX, LOCALLY = (
-    "SELECT " + ", ".join(f"set_config('{name}', 'off', {local})" for name in OFF)
-    for local in (False, True)
-)
-"""Statements that switch these off for a session, and for one transaction."""
-BY_BITMAP = ("SET LOCAL enable_bitmapscan TO on", "SET LOCAL enable_sort TO on")
-"""For a statement that needs a GIN index: it has no order, and is read as a bitmap."""
-WHOLE = tuple(f"SET LOCAL {name} TO DEFAULT" for name in OFF)
-"""For a transaction that reads whole tables; with indexes it takes far longer."""
-
 
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that closes itself when an answer does not come in time."""
 
     give_up_at: float | None = None
     """Monotonic time of the deadline. If ``None``, each answer may take
-    ``PING_SECONDS``."""
+    ``PING_SECONDS``. ``transactions`` sets it."""
 
     def wait(
         self, gen: Any, interval: float = 0.1, timeout: float | None = None
@@ -108,13 +90,6 @@ def open_postgres(url: URL) -> Engine:
     else:
         event.listen(engine, "connect", _go_by_indexes)
     return engine
-
-
-def bound(connection: Connection, seconds: float | None) -> None:
-    """Limit the transaction that begins now to ``seconds``; ``None``: no limit."""
-    raw = connection.connection.dbapi_connection
-    if isinstance(raw, BoundedConnection):
-        raw.give_up_at = inf if seconds is None else monotonic() + seconds
 
 
 def _need_known(given: Iterable[str]) -> None:

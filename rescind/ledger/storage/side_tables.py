@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -43,14 +44,23 @@ class QuietTarget(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """One final outcome to deliver to its producer, and the state of that delivery.
+    """One end to deliver to a producer, and the state of that delivery.
 
-    The outcome is stored as it was: a new round may have begun since.
+    The outcome is stored as it was: a new round may have begun since. The end of a plan
+    or a group belongs to the cancellation whose end completed it.
     """
 
     __tablename__: ClassVar[str] = "delivery"
     __table_args__: ClassVar[Any] = (
-        CheckConstraint("kind IN ('task', 'webhook')", name="ck_delivery_kind"),
+        # Not IN: SQLite would build a table of its list in each check of each row.
+        CheckConstraint(
+            "kind = 'task' OR kind = 'webhook' OR kind = 'plan' OR kind = 'group'",
+            name="ck_delivery_kind",
+        ),
+        CheckConstraint(
+            "(document IS NOT NULL) = (kind = 'plan' OR kind = 'group')",
+            name="ck_delivery_document",
+        ),
         CheckConstraint(
             "state IN ('delivered', 'given_up', 'waiting')", name="ck_delivery_state"
         ),
@@ -83,6 +93,17 @@ class Delivery(SQLModel, table=True):
     seq: int = Field(sa_column=_number(key=True))
     """``seq`` of the transition that made the cancellation final."""
     kind: str = Field(sa_column=_text(key=True))
+    subject: str = Field(
+        default="",
+        sa_column=Column(Text, nullable=False, primary_key=True, server_default=""),
+    )
+    """The id of the plan, or of the ``group_end``; else empty."""
+    url: str | None = Field(default=None, sa_column=_text(null=True))
+    """Where the end of a plan or a group is told; others use their cancellation's."""
+    document: dict[str, Any] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )
+    """What is told of a plan or a group, as it was at its end."""
     target: str = Field(sa_column=_text())
     """The webhook's host, or the broker: deliveries to one target share its waits."""
     state: str = Field(sa_column=_text())

@@ -152,6 +152,8 @@ class Cancellation(SQLModel, table=True):
     urgency: int = Field(sa_column=_time(null=False))
     not_before: int | None = Field(default=None, sa_column=_time())
     cancel_before: int | None = Field(default=None, sa_column=_time())
+    cancellable_until: int | None = Field(default=None, sa_column=_time())
+    """The provider's own deadline, as far as its replies told one."""
     opened_at: int = Field(sa_column=_time(null=False))
     created_at: int = Field(sa_column=_time(null=False))
     updated_at: int = Field(sa_column=_time(null=False))
@@ -166,7 +168,8 @@ class Cancellation(SQLModel, table=True):
     followed: int | None = Field(
         default=None, sa_column=Column(SmallInteger, nullable=True)
     )
-    """1 if another cancellation has ever waited for it."""
+    """1 if another cancellation has ever waited for it, or if it is a step of a plan:
+    something may follow its end."""
 
 
 class Transition(SQLModel, table=True):

@@ -8,18 +8,21 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 
 from rescind.ledger.storage import counters
-from rescind.ledger.storage.postgres import DEADLINE_SECONDS, bound, open_postgres
 from rescind.ledger.storage.private_files import make_private
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, translated
 
 __all__ = ["LedgerUnreachableError", "open_ledger", "ping", "reading", "writing"]
 
+DEADLINE_SECONDS = 60.0
+"""Longest transaction on PostgreSQL, from its first statement to the end of its commit.
+"""
 TURN_SECONDS = 5.0
 """How long a writer of SQLite waits in our queue, before it asks SQLite directly."""
 STUCK_SECONDS = 0.05
@@ -39,6 +42,8 @@ def open_ledger(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(url)
     if parsed.get_backend_name() in ("postgresql", "postgres"):
+        from rescind.ledger.storage.postgres import open_postgres
+
         return open_postgres(parsed)
     raise ValueError(
         f"RESCIND_DATABASE_URL names {parsed.get_backend_name()}: only sqlite:/// and"
@@ -113,7 +118,7 @@ def writing(
         for name in _queues(engine, queue):
             stack.enter_context(_turn(name))
         with translated(engine), engine.begin() as connection:
-            bound(connection, seconds)
+            _bound(connection, seconds)
             counters.begin(connection)
             yield connection
             counters.finish(connection)
@@ -183,8 +188,15 @@ def reading(engine: Engine, seconds: float | None = None) -> Iterator[Connection
         engine.connect().execution_options(**_READING[engine.dialect.name]) as found,
         found.begin(),
     ):
-        bound(found, DEADLINE_SECONDS if seconds is None else seconds)
+        _bound(found, DEADLINE_SECONDS if seconds is None else seconds)
         yield found
+
+
+def _bound(connection: Connection, seconds: float | None) -> None:
+    """Limit the transaction that begins now to ``seconds``; ``None``: no limit."""
+    raw: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "postgresql":
+        raw.give_up_at = inf if seconds is None else time.monotonic() + seconds
 
 
 def ping(engine: Engine) -> None:

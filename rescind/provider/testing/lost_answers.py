@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
 
+from rescind.provider.guarded import parsed
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Token, WithLogin
@@ -129,13 +131,11 @@ class Caller:
         return result
 
     def _exchange(self, op: str, asked: Sequence[Order]) -> Exchange:
-        cancels, provider = op == "cancel", self.provider
-        build = provider.build_cancel if cancels else provider.build_read
-        parse = provider.parse_cancel if cancels else provider.parse_read
+        provider = self.provider
+        build = provider.build_cancel if op == "cancel" else provider.build_read
         request = build(self.account, self._valid_token(), asked)
-        return exchange(
-            request, lambda r: parse(asked, r), self.policy, wire=self.model
-        )
+        parse = partial(parsed, provider, op, asked)
+        return exchange(request, parse, self.policy, wire=self.model)
 
     def _valid_token(self) -> str | None:
         provider: Any = self.provider

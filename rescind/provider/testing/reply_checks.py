@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from rescind.provider.evidence import Exchange
+from rescind.provider.finding_rules import in_words, misfits
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.outcomes import (
     BatchRefused,
@@ -15,7 +16,6 @@ from rescind.provider.outcomes import (
     Order,
     Outcome,
     Parsed,
-    Reason,
     TokenRefused,
     UnreadableReplyError,
 )
@@ -23,21 +23,11 @@ from rescind.provider.policy import Policy
 from rescind.provider.replies import evidence_of, received
 from rescind.provider.testing.case import Case
 
-REFUSALS = {
-    Reason.NOT_FOUND,
-    Reason.WINDOW_CLOSED,
-    Reason.ALREADY_COMPLETED,
-    Reason.NOT_SUPPORTED,
-    Reason.INVALID_REQUEST,
-    Reason.REFUSED,
-    Reason.ALREADY_CANCELLED,
-    None,
-}
-SUCCESSES = {Reason.CONFIRMED, Reason.ALREADY_CANCELLED, Reason.PARTIAL}
 
-
-def check_parsed(parsed: Parsed, asked: Sequence[Order]) -> None:
+def check_parsed(call: str, parsed: Parsed, asked: Sequence[Order]) -> None:
     """``parsed`` is about the orders of the call alone, with reasons that fit."""
+    wrong = [in_words(call, one) for one in misfits(call, parsed)]
+    assert not wrong, f"the reason does not fit the outcome: {wrong}"
     if isinstance(parsed, Held | TokenRefused):
         assert parsed.why
         parsed.why.encode()
@@ -47,17 +37,7 @@ def check_parsed(parsed: Parsed, asked: Sequence[Order]) -> None:
     if isinstance(parsed, Findings):
         assert set(parsed.by_order) <= {order.id for order in asked}
         for finding in parsed.by_order.values():
-            check_finding(finding)
-
-
-def check_finding(finding: Finding) -> None:
-    check_words(finding)
-    if finding.outcome is Outcome.REFUSED:
-        assert finding.reason in REFUSALS
-    elif finding.outcome is Outcome.CANCELLED:
-        assert finding.reason in SUCCESSES
-    else:
-        assert finding.reason is None
+            check_words(finding)
 
 
 def check_words(finding: Finding) -> None:
@@ -76,7 +56,7 @@ def read(case: Case, call: str, asked: Sequence[Order], reply: Reply) -> Parsed 
     except UnreadableReplyError as error:
         assert str(error)  # noqa: PT017  (either is right; what matters is the form)
         return None
-    check_parsed(parsed, asked)
+    check_parsed(call, parsed, asked)
     if isinstance(parsed, Findings):
         for order in asked:
             finding = parsed.of(order.id)

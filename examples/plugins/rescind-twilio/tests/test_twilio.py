@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from rescind.provider import (
+    Event,
     Finding,
     Findings,
     Held,
+    InvalidRequestError,
     Order,
     Outcome,
     Parsed,
     Reason,
     Reply,
+    UnreadableEventError,
 )
 from rescind.provider.testing import MARK, Case, ProviderSuite, judged
 from rescind_twilio.provider import POLICY, Twilio, TwilioAccount
@@ -27,6 +31,8 @@ ACCOUNT = "AC00000000000000000000000000000001"
 SID = "SM00000000000000000000000000000002"
 OTHER = "MM00000000000000000000000000000003"
 TWILIO = Twilio()
+CALLBACK = "https://shop.example/twilio?shop=1"
+SEND_AT = "2020-11-20T18:00:00Z"
 
 
 def message(status: str, sid: str = SID) -> dict[str, Any]:
@@ -53,8 +59,12 @@ def proof(
 class TestTwilio(ProviderSuite):
     case = Case(
         provider=TWILIO,
-        credentials={"account_sid": ACCOUNT, "auth_token": MARK},
-        orders=[Order(SID), Order(OTHER)],
+        credentials={
+            "account_sid": ACCOUNT,
+            "auth_token": MARK,
+            "callback_url": CALLBACK,
+        },
+        orders=[Order(SID, {"send_at": SEND_AT}), Order(OTHER)],
         cancels=[message("canceled"), message("scheduled"), error(30409, 409)],
         reads=[message(word) for word in ("canceled", "scheduled", "sent", "received")],
         also_asked=[[Order(OTHER)]],
@@ -228,3 +238,80 @@ def test_an_api_key_takes_the_place_of_the_auth_token() -> None:
 def test_an_account_has_one_way_in(fields: dict[str, str], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         account(**fields)
+
+
+# --- the planned time ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelt", [SEND_AT, "2020-11-20T21:00:00.5+03:00"])
+def test_nothing_is_sent_from_the_planned_time_on(spelt: str) -> None:
+    params = TWILIO.canonical_params(TWILIO.check_params({"send_at": spelt}))
+    assert params == {"send_at": SEND_AT}
+    until = TWILIO.cancellable_until(SID, params)
+    assert until == datetime(2020, 11, 20, 18, tzinfo=UTC)
+    assert TWILIO.cancellable_until(SID, {}) is None
+
+
+@pytest.mark.parametrize(
+    "wrong", ["2020-11-20T18:00:00", "tomorrow", "9999-12-31T23:59:59-10:00", 5]
+)
+def test_a_planned_time_has_an_offset(wrong: object) -> None:
+    with pytest.raises(InvalidRequestError, match="send_at"):
+        TWILIO.check_params({"send_at": wrong})
+
+
+# --- status callbacks ----------------------------------------------------------------
+
+# The example of twilio-python, tests/unit/test_request_validator.py.
+EXAMPLE_URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
+EXAMPLE_BODY = (
+    b"CallSid=CA1234567890ABCDE&Digits=1234&From=%2B14158675309"
+    b"&To=%2B18005551212&Caller=%2B14158675309"
+)
+EXAMPLE_SIGNATURE = "RSOYDt4T1cUTdK1PDd93/VVr8B8="
+
+
+def callback(body: bytes, signature: str | None = EXAMPLE_SIGNATURE) -> Event:
+    headers = {} if signature is None else {"x-twilio-signature": signature}
+    now = datetime(2020, 11, 20, tzinfo=UTC)
+    return Event(headers=headers, body=body, received_at=now)
+
+
+def signs(fields: dict[str, str], event: Event) -> bool:
+    return TWILIO.is_signed(account(**{**KEY, **fields}), event)
+
+
+SIGNED = {"callback_url": EXAMPLE_URL, "callback_auth_token": "12345"}
+
+
+@pytest.mark.parametrize("host", ["mycompany.com", "mycompany.com:443"])
+def test_the_example_of_twilios_own_client_is_signed(host: str) -> None:
+    url = EXAMPLE_URL.replace("mycompany.com", host)
+    assert signs({**SIGNED, "callback_url": url}, callback(EXAMPLE_BODY))
+    token = {"auth_token": "12345", "callback_url": url}
+    assert TWILIO.is_signed(account(**token), callback(EXAMPLE_BODY))
+
+
+@pytest.mark.parametrize(
+    ("fields", "event"),
+    [
+        ({**SIGNED, "callback_auth_token": "12346"}, callback(EXAMPLE_BODY)),
+        ({**SIGNED, "callback_url": EXAMPLE_URL + "3"}, callback(EXAMPLE_BODY)),
+        (SIGNED, callback(EXAMPLE_BODY.replace(b"1234", b"1235"))),
+        (SIGNED, callback(EXAMPLE_BODY + b"&More=1")),
+        (SIGNED, callback(EXAMPLE_BODY, None)),
+        (SIGNED, callback(EXAMPLE_BODY, "\ud800")),
+        ({"callback_url": EXAMPLE_URL}, callback(EXAMPLE_BODY)),
+        ({"callback_auth_token": "12345"}, callback(EXAMPLE_BODY)),
+    ],
+)
+def test_any_other_callback_is_not_signed(fields: dict[str, str], event: Event) -> None:
+    assert signs(fields, event) is False
+
+
+def test_a_callback_names_its_message() -> None:
+    body = f"MessageSid={SID}&MessageStatus=canceled&AccountSid={ACCOUNT}".encode()
+    assert TWILIO.parse_event(callback(body)).orders == [SID]
+    for other in (b"", b"MessageSid=&MessageStatus=sent", b"\xff=\xff"):
+        with pytest.raises(UnreadableEventError):
+            TWILIO.parse_event(callback(other))

@@ -98,4 +98,11 @@ FACTS: tuple[Fact, ...] = (
         READ,
         "How many calls a second may an API user make?",
     ),
+    assumed(
+        "No webhook tells of a cancel",
+        "apidocs.shiprocket.in: the one webhook is sent for a new scan of a shipment",
+        READ,
+        "Is a webhook sent when a shipment or an order is cancelled, and may its"
+        " address contain the word shiprocket?",
+    ),
 )

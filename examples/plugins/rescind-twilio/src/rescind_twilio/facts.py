@@ -40,6 +40,29 @@ FACTS: tuple[Fact, ...] = (
         "page 35115: Scheduling does not support this timestamp",
         READ,
     ),
+    documented(
+        "Callbacks are signed by the primary auth token: HMAC-SHA1 of the address and"
+        " the sorted fields, in base64",
+        "page Secure webhooks, and page 57012: Signature invalid",
+        READ,
+    ),
+    documented(
+        "A status callback is sent for changes of the status, and not for the first"
+        " one",
+        "page Outbound Message Status in Status Callbacks",
+        READ,
+    ),
+    seen(
+        "The address is signed with or without its port",
+        "twilio-python, twilio/request_validator.py",
+        READ,
+    ),
+    assumed(
+        "A callback may also tell that a message was canceled",
+        "the page of status callbacks does not name the status",
+        READ,
+        "Is a status callback sent when a scheduled message is canceled?",
+    ),
     seen(
         "An update answers 200 with the whole message",
         "twilio-python, tests/integration/api/v2010/account/test_message.py",

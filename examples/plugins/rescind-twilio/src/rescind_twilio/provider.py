@@ -22,33 +22,41 @@ in clients, [A] assumed):
 - A 429 was never processed [D]. The number of calls at once is limited; by how many is
   not documented.
 - A message can be scheduled from 5 minutes to 35 days ahead [D]. Twilio does not show
-  the time again, so a producer names it as ``cancel_before``.
+  the time again, so a producer names it as the param ``send_at``.
+- A status callback tells of each change after the first status [D]. Whether it also
+  tells of a cancel is not documented; it is no evidence in any case. It is signed by
+  the primary auth token, also where calls use an API key [D].
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import ClassVar, Self
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from rescind.provider import (
     Account,
+    Event,
+    EventNews,
     Fact,
     Order,
+    Params,
     Parsed,
     Policy,
-    Provider,
     Reply,
     Request,
+    WithEvents,
     basic,
     form_request,
     seconds,
 )
+from rescind_twilio.events import is_signed_by, news_of
 from rescind_twilio.facts import FACTS
+from rescind_twilio.params import TwilioParams, read_time
 from rescind_twilio.replies import cancel_said, probe_said, reading_said
 
 POLICY = Policy(
@@ -80,6 +88,10 @@ class TwilioAccount(Account):
     auth_token: SecretStr | None = None
     api_key: str | None = Field(default=None, pattern=r"^SK[0-9a-f]{32}$")
     api_key_secret: SecretStr | None = None
+    callback_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+/\S*$")
+    """The address of status callbacks, as Twilio was given it: it signs it, too."""
+    callback_auth_token: SecretStr | None = None
+    """The auth token that signs callbacks, where calls use an API key."""
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -95,6 +107,11 @@ class TwilioAccount(Account):
             )
         return self
 
+    def signing_token(self) -> str | None:
+        """The token that signs callbacks; ``None`` if the account does not have it."""
+        token = self.callback_auth_token or self.auth_token
+        return token.get_secret_value() if token else None
+
     def login(self) -> tuple[str, str]:
         """The user and the password of HTTP Basic."""
         if self.auth_token is not None:
@@ -108,19 +125,27 @@ class TwilioAccount(Account):
         return (*super().secrets(), *users)
 
 
-class Twilio(Provider[TwilioAccount]):
+class Twilio(WithEvents[TwilioAccount]):
     interface_version: ClassVar[int] = 1
     name: ClassVar[str] = "twilio"
     panel: ClassVar[str] = "the Twilio Console, by its message SID"
     policy: ClassVar[Policy] = POLICY
     facts: ClassVar[tuple[Fact, ...]] = FACTS
     account_model: ClassVar[type[Account]] = TwilioAccount
+    params_model: ClassVar[type[Params]] = TwilioParams
     # The OpenAPI file allows capitals, too [C]. Whether Twilio takes both for the same
     # message is not documented, so a producer sends the SID as Twilio wrote it.
     order_pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
     order_form: ClassVar[str] = (
         "the message SID: SM or MM, and 32 digits and small letters from a to f"
     )
+
+    def cancellable_until(
+        self, order: str, params: Mapping[str, Any]
+    ) -> datetime | None:
+        # Only a scheduled message can be canceled [D]: at its time it is sent.
+        planned = params.get("send_at")
+        return read_time(planned) if planned else None
 
     def build_cancel(
         self, account: TwilioAccount, token: str | None, orders: Sequence[Order]
@@ -146,6 +171,13 @@ class Twilio(Provider[TwilioAccount]):
 
     def parse_probe(self, reply: Reply) -> Parsed:
         return probe_said(reply)
+
+    def is_signed(self, account: TwilioAccount, event: Event) -> bool:
+        token, url = account.signing_token(), account.callback_url
+        return bool(token and url) and is_signed_by(token or "", url or "", event)
+
+    def parse_event(self, event: Event) -> EventNews:
+        return news_of(event)
 
 
 def _get(account: TwilioAccount, path: str) -> Request:

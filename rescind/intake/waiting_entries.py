@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
 from providers.registry import BY_NAME
+from rescind.intake.named_paths import Path, paths_of
 from rescind.intake.references import EarlierEntry, Reference
 from rescind.ledger.changes.insertion import standing, standing_ids
 from rescind.ledger.changes.new_cancellation import NewCancellation
@@ -21,6 +22,7 @@ from rescind.ledger.changes.waiting_insertion import (
     Waiting,
     insert_waiting,
     lock,
+    look_at,
 )
 from rescind.ledger.reading.limited import sees
 from rescind.ledger.states import FINAL
@@ -28,8 +30,6 @@ from rescind.ledger.storage.milliseconds import moment
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import storable
-
-Path = tuple[str, str, str]
 
 
 @dataclass(slots=True)
@@ -58,19 +58,11 @@ def insert_dependents(
     """
     there = standing_ids(connection, [one.path for one in new])
     done = Dependents(rows=standing(connection, list(there)))
-    first: dict[Path, NewCancellation] = {}
-    for one in new:
-        if one.path not in done.rows:
-            first.setdefault(one.path, one)
+    first = _first(new, there)
     if not first:
         return done
-    found = _Found(connection, list(first.values()), refused, fresh)
-    waiting = []
-    for one in first.values():
-        try:
-            waiting.append(found.waiting(one))
-        except InvalidRequestError as error:
-            done.refused |= {o.id: error for o in new if o.path == one.path}
+    found = _Found(connection, list(first.values()), refused, fresh, lock)
+    waiting, done.refused = found.judged(new, first)
     at = found.not_before_ends(now)
     done.inserted, _ = insert_waiting(connection, waiting, at, found.followed)
     again = {o.path for o in new if o.path in first and o.id not in done.inserted}
@@ -78,13 +70,28 @@ def insert_dependents(
     return done
 
 
-def marked(new: list[NewCancellation]) -> list[NewCancellation]:
-    """``new``, in which those say so for which others of them wait: then their rows
-    need not be written again."""
-    named = {path for one in new for ref in one.after for path in paths_of(one, ref)}
-    if not named:
-        return new
-    return [replace(one, followed=True) if one.path in named else one for one in new]
+def refusals(
+    connection: Connection,
+    new: Sequence[NewCancellation],
+    inserted: Collection[NewCancellation],
+    refused: Collection[Path],
+) -> dict[str, InvalidRequestError]:
+    """Why ``insert_dependents`` would refuse some of the entries now, by id, if the
+    entries ``inserted`` were in the ledger."""
+    first = _first(new, standing_ids(connection, [one.path for one in new]))
+    found = _Found(connection, list(first.values()), refused, inserted, look_at)
+    return found.judged(new, first)[1]
+
+
+def _first(
+    new: Sequence[NewCancellation], there: Collection[Path]
+) -> dict[Path, NewCancellation]:
+    """The entries whose keys are new; of several with the same key, the first."""
+    found: dict[Path, NewCancellation] = {}
+    for one in new:
+        if one.path not in there:
+            found.setdefault(one.path, one)
+    return found
 
 
 class _Predecessor(NamedTuple):
@@ -93,8 +100,12 @@ class _Predecessor(NamedTuple):
     state: str
 
 
+Look = Callable[[Connection, Collection[str]], Mapping[str, Known]]
+
+
 class _Found:
-    """The cancellations that some entries name. Those in the ledger are locked."""
+    """The cancellations that some entries name. ``look`` reads those in the ledger, and
+    locks them if the entries are to be inserted."""
 
     def __init__(
         self,
@@ -102,6 +113,7 @@ class _Found:
         new: Sequence[NewCancellation],
         refused: Collection[Path],
         fresh: Collection[NewCancellation],
+        look: Look,
     ) -> None:
         self._refused = refused
         good = (one for one in fresh if not one.key.startswith(REFUSED_KEY))
@@ -110,7 +122,7 @@ class _Found:
         paths -= self._fresh.keys()
         names = {ref for one in new for ref in one.after if isinstance(ref, str)}
         self._paths = standing_ids(connection, sorted(paths))
-        self._known = lock(connection, names.union(self._paths.values()))
+        self._known = look(connection, names.union(self._paths.values()))
         self._new: dict[Path, Waiting] = {}
         self._successors: dict[str, int] = {}
 
@@ -127,6 +139,18 @@ class _Found:
         rows = (its.row for its in self._known.values())
         ends = (moment(row.updated_at) for row in rows if row.state in FINAL)
         return max([now, *ends])
+
+    def judged(
+        self, new: Sequence[NewCancellation], first: Mapping[Path, NewCancellation]
+    ) -> tuple[list[Waiting], dict[str, InvalidRequestError]]:
+        """The ``first`` ones that can wait, and why others of ``new`` cannot, by id."""
+        waiting, wrong = [], dict[str, InvalidRequestError]()
+        for one in first.values():
+            try:
+                waiting.append(self.waiting(one))
+            except InvalidRequestError as error:
+                wrong |= {o.id: error for o in new if o.path == one.path}
+        return waiting, wrong
 
     def waiting(self, one: NewCancellation) -> Waiting:
         """``one`` with its predecessors; raises ``InvalidRequestError``."""
@@ -188,24 +212,6 @@ class _Found:
     def _is_meant(self, ref: EarlierEntry, path: Path, order: str) -> bool:
         """Whether the entry of ``ref`` is the one with this key, and no other one."""
         return order == ref.order and path not in self._refused
-
-
-def paths_of(one: NewCancellation, ref: Reference) -> Iterator[Path]:
-    """The keys under which the ledger may have it, the caller's own first."""
-    if isinstance(ref, EarlierEntry):
-        if ref.path is not None:
-            provider, account, key = ref.path
-            yield provider, account, one.within.stored_key(key)
-        return
-    provider, slash, rest = ref.partition("/")
-    account, more, key = rest.partition("/")
-    if not slash or not more or provider not in BY_NAME:
-        return
-    spelled = (key, BY_NAME[provider].canonical_order(key))
-    for each in dict.fromkeys(spelled):
-        yield provider, account, one.within.stored_key(each)
-    for each in dict.fromkeys(spelled):
-        yield provider, account, each
 
 
 def _unknown(ref: Reference, place: int) -> InvalidRequestError:

@@ -1,0 +1,206 @@
+"""The code of ``rescind plan list``, ``check`` and ``submit``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import typer
+
+from rescind.cli import connections, output
+from rescind.config.accounts import Accounts
+from rescind.config.actors import command_actor
+from rescind.config.settings import settings
+from rescind.config.times import utc_now
+from rescind.errors import messages
+from rescind.errors.exit_statuses import WRONG
+from rescind.errors.reported import CommandError
+from rescind.intake.receipts import Receipt, lanes_to_notify
+from rescind.intake.values import named_values
+from rescind.ledger.access_limits import EVERYTHING
+from rescind.ledger.changes.submission_actions import SubmissionActions
+from rescind.operations.findings import status
+from rescind.operations.template_checks import template_checks
+from rescind.plans.plan_choice import template_named
+from rescind.plans.plan_documents import template_document
+from rescind.plans.plan_faults import PlanFault, RefusedPlanError
+from rescind.plans.plan_receipts import PlanTaken, as_document, faults_document
+from rescind.plans.plan_submission import PlanWish, submit_plan
+from rescind.plans.plan_templates import Template, Templates
+from rescind.plans.step_entries import Sender
+from rescind.plans.templates_file import load_templates, with_accounts
+from rescind.plans.typed_inputs import typed
+
+FILE = "plans-file"
+
+
+def need_templates(accounts: Accounts) -> Templates:
+    """The plans file; raises ``CommandError`` if it cannot be used."""
+    path = settings().plans
+    found = with_accounts(load_templates(path), accounts)
+    if found.missing:
+        raise CommandError(
+            f"there is no plans file {path}: copy plans.example.toml, or set"
+            " RESCIND_PLANS",
+            problem=FILE,
+        )
+    if found.fault is not None:
+        raise CommandError(found.fault, problem=FILE)
+    return found
+
+
+# --- rescind plan list ------------------------------------------------------------
+
+
+def list_templates(*, as_json: bool) -> None:
+    found = need_templates(connections.need_accounts())
+    plans = [template_document(one) for one in found.plans.values()]
+    for fault in (one for wrong in found.faults.values() for one in wrong):
+        messages.say(fault, FILE)
+    if as_json:
+        for one in plans:
+            output.emit_json(one)
+    elif plans:
+        columns = ("plan", "version", "takes", "steps", "title")
+        output.table(columns, map(_row, plans))
+    else:
+        messages.say("the plans file has no plan that can be used")
+
+
+def _row(plan: dict[str, Any]) -> tuple[object, ...]:
+    takes = (f"{n['name']}{'' if n['required'] else '?'}" for n in plan["inputs"])
+    steps = (one["step"] for one in plan["steps"])
+    return (
+        plan["plan"],
+        plan["version"],
+        " ".join(takes),
+        " ".join(steps),
+        plan["title"],
+    )
+
+
+# --- rescind plan check -----------------------------------------------------------
+
+
+def check_file(*, as_json: bool) -> None:
+    accounts = connections.need_accounts()
+    need_templates(accounts)
+    chosen = settings()
+    found = list(template_checks(chosen.plans, accounts, chosen.callbacks))
+    for check in found:
+        if as_json:
+            output.emit_json(check.document())
+        else:
+            output.emit(check.line())
+    if not found:
+        messages.say("the plans file has no plan")
+    if status(found):
+        messages.see(FILE)
+        raise typer.Exit(WRONG)
+
+
+def dry_run(
+    name: str, values: Sequence[str], key: str | None, *, as_json: bool
+) -> None:
+    taken = _submitted(name, values, key, None, dry_run=True)
+    if as_json:
+        output.emit_json(as_document(taken, with_entries=True))
+        return
+    columns = ("step", "provider", "account", "order", "after", "only_if", "what")
+    output.table(columns, [_line(one) for one in _steps(taken)])
+    _say_left_out(taken)
+    messages.say("nothing was submitted")
+
+
+def _steps(taken: PlanTaken) -> Iterable[dict[str, Any]]:
+    found: list[dict[str, Any]] = as_document(taken, with_entries=True)["steps"]
+    return found
+
+
+def _line(one: dict[str, Any]) -> tuple[object, ...]:
+    entry, new = one["entry"], one["receipt"] == Receipt.ACCEPTED
+    return (
+        one["step"],
+        entry["provider"],
+        entry.get("account", "default"),
+        entry["order"],
+        " ".join(entry.get("after", ())) or "-",
+        entry.get("only_if", "-"),
+        "would be submitted" if new else f"in the ledger already: {one['state']}",
+    )
+
+
+# --- rescind plan submit ----------------------------------------------------------
+
+
+def submit(
+    name: str,
+    values: Sequence[str],
+    key: str | None,
+    callback_url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    connections.need_redis()
+    taken = _submitted(name, values, key, callback_url)
+    connections.notify_lanes(lanes_to_notify(taken.taken))
+    if as_json:
+        output.emit_json(as_document(taken))
+        return
+    output.emit(f"{taken.receipt}: plan {taken.id}, key {taken.key}")
+    columns = ("step", "id", "receipt")
+    output.table(columns, [(s.name, s.taken.id, s.taken.receipt) for s in taken.steps])
+    _say_left_out(taken)
+
+
+def _say_left_out(taken: PlanTaken) -> None:
+    if taken.left_out:
+        messages.say(f"left out for lack of a value: {', '.join(taken.left_out)}")
+
+
+def _submitted(
+    name: str,
+    values: Sequence[str],
+    key: str | None,
+    callback_url: str | None,
+    *,
+    dry_run: bool = False,
+) -> PlanTaken:
+    accounts, chosen = connections.need_accounts(), settings()
+    templates = need_templates(accounts)
+    template = _template(templates, name)
+    given = typed(template, named_values(values, "the value"))
+    engine = connections.need_ledger(create=True)
+    # The command prints what is wrong, so no callback is sent for it.
+    callbacks = replace(chosen.callbacks, of_refused=False)
+    taken = submit_plan(
+        engine,
+        accounts,
+        chosen.seal(),
+        templates,
+        PlanWish(name, given, key, callback_url),
+        utc_now(),
+        sender=Sender(command_actor(), callbacks=callbacks),
+        listed=SubmissionActions(),
+        dry_run=dry_run,
+    )
+    if taken.receipt is Receipt.REFUSED:
+        _refuse(taken.faults)
+    return taken
+
+
+def _template(templates: Templates, name: str) -> Template:
+    if name in templates.faults:
+        raise CommandError("; ".join(templates.faults[name]), problem=FILE)
+    try:
+        return template_named(templates, name, EVERYTHING)
+    except RefusedPlanError as error:
+        raise CommandError(str(error), problem=FILE) from None
+
+
+def _refuse(faults: Sequence[PlanFault]) -> None:
+    for one in faults_document(faults):
+        messages.say(one["wrong"])
+    messages.say("the plan is refused, and nothing was submitted", "invalid-request")
+    raise typer.Exit(WRONG)
