@@ -42,7 +42,7 @@ C, D = CANCELLATION.c, DEPENDENCY.c
 Lane = tuple[str, str]
 _OWN = (
     *(C.id, C.provider, C.account, C.version, C.not_before, C.cancel_before),
-    *(C.waits_for, C.followed),
+    *(C.waits_for, C.followed, C.group_name),
 )
 _COLUMNS = (*_OWN, *SELECTED)
 """The columns that are read of a successor: none that holds JSON, which costs more than
