@@ -63,15 +63,16 @@ def preview(
     written = [as_new(one, *known, by="") for one in resolved(entries)]
     new = under_former_keys(engine, written)
     there, dependencies = _there(engine, new)
-    taken = []
-    for one in new:
+    taken: dict[str, Taken] = {}
+    # Those that wait are inserted last.
+    for one in sorted(new, key=lambda each: bool(each.depends)):
         row = there.get(one.path)
         inserted = frozenset() if row is not None else frozenset({one.id})
-        taken.append(settled(one, inserted, row, seal, dependencies))
+        taken[one.id] = settled(one, inserted, row, seal, dependencies)
         if one.kept:
             there.setdefault(one.path, _as_standing(one))
             dependencies.add(one)
-    return _without_refused(engine, new, taken)
+    return _without_refused(engine, new, [taken[one.id] for one in new])
 
 
 def _without_refused(

@@ -78,7 +78,8 @@ def refusals(
 ) -> dict[str, InvalidRequestError]:
     """Why ``insert_dependents`` would refuse some of the entries now, by id, if the
     entries ``inserted`` were in the ledger."""
-    first = _first(new, standing_ids(connection, [one.path for one in new]))
+    there = standing_ids(connection, [one.path for one in new])
+    first = _first(new, there.keys() | {one.path for one in inserted})
     found = _Found(connection, list(first.values()), refused, inserted, look_at)
     return found.judged(new, first)[1]
 

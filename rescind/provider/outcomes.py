@@ -21,7 +21,10 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     """The provider says, or shows, that the order is cancelled."""
     REQUESTED = "requested"
-    """The provider accepted the cancel, or shows it in progress: poll."""
+    """The provider accepted the cancel, or shows it in progress: poll.
+
+    It may still drop it without a word: an order that a reading shows as active after
+    ``Policy.queued_for`` was dropped."""
     REFUSED = "refused"
     """The provider did not cancel; ``Finding.reason`` says why.
 

@@ -131,6 +131,11 @@ class Short(NotPanel):
     policy: ClassVar[Policy] = NotPanel.policy.overridden({"poll_for": 60})
 
 
+def test_what_was_dropped_is_not_cancelled() -> None:
+    with pytest.raises(AssertionError, match="with the fault taken on, and dropped"):
+        suite(Hopeful()).test_what_was_taken_on_and_dropped_can_be_cancelled_again()
+
+
 def test_a_policy_that_no_provider_may_have_is_a_sentence() -> None:
     with pytest.raises(AssertionError, match="notpanel must have poll_for longer than"):
         suite(Short()).test_the_class_is_what_the_registry_loads()

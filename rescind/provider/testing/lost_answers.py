@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from rescind.provider.finding_rules import CallKind
 from rescind.provider.guarded import parsed
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply
@@ -17,6 +18,7 @@ from rescind.provider.outcomes import (
     Finding,
     Findings,
     Order,
+    Outcome,
     Parsed,
     TokenRefused,
 )
@@ -34,6 +36,7 @@ from rescind.sandbox.faults import KINDS
 
 NUMBER = 24
 """Orders that are cancelled with each fault."""
+DROPPED = "taken on, and dropped"
 PAUSE = 61.0
 """Seconds between calls: longer than the limits of any simulation."""
 
@@ -51,6 +54,13 @@ class LostAnswers:
         for asked in caller.calls(NUMBER):
             check_cancel(caller, asked, fault)
             check_reading(caller, asked, fault)
+
+    def test_what_was_taken_on_and_dropped_can_be_cancelled_again(self) -> None:
+        if self.case.simulation is None:
+            pytest.skip("the case names no simulation")
+        caller = Caller(self.case)
+        for asked in caller.calls(NUMBER // 2):
+            check_dropped(caller, asked)
 
     def test_an_order_that_never_existed_does_not_count_as_cancelled(self) -> None:
         if self.case.simulation is None:
@@ -132,9 +142,10 @@ class Caller:
 
     def _exchange(self, op: str, asked: Sequence[Order]) -> Exchange:
         provider = self.provider
-        build = provider.build_cancel if op == "cancel" else provider.build_read
+        kind: CallKind = "cancel" if op == "cancel" else "read"
+        build = provider.build_cancel if kind == "cancel" else provider.build_read
         request = build(self.account, self._valid_token(), asked)
-        parse = partial(parsed, provider, op, asked)
+        parse = partial(parsed, provider, kind, asked)
         return exchange(request, parse, self.policy, wire=self.model)
 
     def _valid_token(self) -> str | None:
@@ -192,6 +203,21 @@ def check_reading(caller: Caller, asked: Sequence[Order], fault: str) -> None:
     """Read back as late as a reading is believed, and compare with the truth."""
     for order, finding in read_back(caller, asked):
         check_true(caller, order, finding, "read", fault)
+
+
+def check_dropped(caller: Caller, asked: Sequence[Order]) -> None:
+    """Cancel, and let the provider drop what it took on. Once a reading shows such an
+    order as active, as Rescind believes it, the cancel is sent again."""
+    caller.call("cancel", asked)
+    dropped = {one.id for one in asked if caller.model.drop(one.id)}
+    active = []
+    for order, finding in read_back(caller, asked) if dropped else ():
+        check_true(caller, order, finding, "read", DROPPED)
+        if order.id in dropped and finding.outcome is Outcome.ACTIVE:
+            active.append(order)
+    if active:
+        caller.call("cancel", active)
+        check_reading(caller, active, DROPPED)
 
 
 def check_never_existed(caller: Caller, asked: Sequence[Order]) -> None:

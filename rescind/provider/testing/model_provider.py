@@ -88,6 +88,14 @@ class ModelProvider:
         order = self.simulation.orders[self.simulation.key(order_id)]
         return any(event.op == "cancel" and event.acted for event in order.events)
 
+    def drop(self, order_id: str) -> bool:
+        """Let the provider forget a change that it has taken on, without a word.
+        Returns whether there was one."""
+        order = self.simulation.orders[self.simulation.key(order_id)]
+        order.settle(self.time.now())
+        taken_on, order.dues = bool(order.dues), None
+        return taken_on
+
     # --- the wire ---
 
     def now(self) -> datetime:
