@@ -61,7 +61,7 @@ class Repeat(Document):
         Field(
             description="The fields of a duplicate with other values than the ledger's,"
             " which are kept: `not_before`, `cancel_before`, `group`, `metadata`,"
-            " `callback_url`."
+            " `callback_url`, `after`, `only_if`."
         ),
     ] = None
 
