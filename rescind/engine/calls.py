@@ -180,6 +180,7 @@ class Caller:
             late = "the login before it took too long for its lease"
             return Exchange(Evidence.NOT_SENT, detail=late)
         cancelling = self.operation == "cancel"
+        call = "cancel" if cancelling else "read"
         build = provider.build_cancel if cancelling else provider.build_read
         own = (*account.secrets(), *([token] if token else []))
         secrets = (*own, *personal_texts(orders))
@@ -203,7 +204,7 @@ class Caller:
         if isinstance(provider, ReadsByList) and not cancelling:
             known = (provider, account, token, orders, ask)
             return PageWalk(*known, partial(self._may_go_on, limits)).read(request)
-        return ask(request, partial(parsed, provider, self.operation, orders))
+        return ask(request, partial(parsed, provider, call, orders))
 
     def _may_go_on(self, limits: Limits) -> bool:
         """Whether a further page can be read in this lease and in the lane's rate."""
