@@ -26,6 +26,8 @@ KINDS = {
     "dropped": "answers dropped",
     "ended": "workers that ended",
     "withdrawal": "withdrawals untrue",
+    "plan": "steps of plans untrue",
+    "waiting": "steps that wait for ever",
 }
 
 

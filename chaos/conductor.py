@@ -19,6 +19,7 @@ from chaos.fault_plan import Plan
 from chaos.fault_schedule import KILL_EVERY, PlannedFault
 from chaos.freezing import freeze
 from chaos.outages import Outages
+from chaos.plan_operator import PlanOperator
 from chaos.points import KILL
 from chaos.producers import Producer, Start, producers, start
 from chaos.redis_refusals import REFUSALS
@@ -62,6 +63,7 @@ class Conductor:
         self.engine: Engine = open_ledger(system.database.url)
         self.watcher = Watcher(self.engine)
         self.withdrawals = Withdrawals(self.engine)
+        self.operator = PlanOperator(self.engine, plan.seed)
         self._random = random.Random(plan.seed)  # noqa: S311
         self.producers: tuple[Producer, ...] = ()
         self._side_jobs: list[threading.Thread] = []
@@ -92,6 +94,7 @@ class Conductor:
         withdrawing = (self.engine, self.withdrawals, self.plan, self.began)
         withdraw = partial(withdraw_now_and_then, *withdrawing)
         self._operations.append(self._aside(withdraw))
+        self._aside(partial(self.operator.decide_until, self._over))
         for fault in self.plan.faults:
             self._wait_until(fault.at)
             self._deal(fault)

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from chaos.fault_schedule import PlannedFault, faults
+from chaos.plan_drawing import with_plans
 from chaos.scales import Scale
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -50,13 +51,15 @@ class Plan:
 def plan(seed: int, scale: Scale) -> Plan:
     """Draw a plan; the same seed and scale give the same plan."""
     random = Random(seed)  # noqa: S311  (a plan, not a secret)
-    messages = tuple(_messages(random, scale))
+    # Another source: whatever is in plans, all else of a seed stays as it was.
+    planning = Random(f"plans {seed}")  # noqa: S311
+    messages = tuple(_messages(random, planning, scale))
     return Plan(
         seed, scale, messages, tuple(faults(random, scale)), _doomed(messages, scale)
     )
 
 
-def _messages(random: Random, scale: Scale) -> list[Message]:
+def _messages(random: Random, planning: Random, scale: Scale) -> list[Message]:
     entries = [_entry(random, number) for number in range(scale.orders)]
     # Another producer cancels some of these orders too, under a key of its own.
     entries += [_again(random, one) for one in entries[::TENTH]]
@@ -69,7 +72,8 @@ def _messages(random: Random, scale: Scale) -> list[Message]:
         # of the others comes later: the first may then be queued, under way or over.
         later = random.uniform(0.2, scale.seconds / 3)
         second = first if random.random() < 0.5 else min(first + later, scale.seconds)
-        made.append(Message(first, second, tuple(entries[start : start + size])))
+        some = with_plans(planning, entries[start : start + size])
+        made.append(Message(first, second, tuple(some)))
     return made
 
 

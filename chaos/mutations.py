@@ -16,8 +16,9 @@ from sqlalchemy import Connection, select
 
 from chaos.patching import put
 from rescind.ledger import decision, phases, reading_decision
-from rescind.ledger.changes import recording, sweeps
+from rescind.ledger.changes import recording, successors, sweeps
 from rescind.ledger.changes.recording import LaneChanges, Recorded
+from rescind.ledger.conditions import Verdict
 from rescind.ledger.progress import Change, Claimed, Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION
@@ -174,6 +175,16 @@ def drop_answers() -> None:
     keep = put(Committer, "_keep", drop)
 
 
+def careless_plans() -> None:
+    """What waits for others is sent as soon as one of them has ended in any way."""
+    put(successors, "judge", lambda _: (Verdict.WANTED, 0))
+
+
+def forget_successors() -> None:
+    """What waits stays as it is when the last of the others ends."""
+    put(successors, "follow", lambda *_: successors.Following())
+
+
 MUTATIONS: Mapping[str, Callable[[], None]] = {
     "no-verify": no_verify,
     "no-fencing": no_fencing,
@@ -187,6 +198,8 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "last-row-wins": last_row_wins,
     "ended-by-redis": ended_by_redis,
     "drop-answers": drop_answers,
+    "careless-plans": careless_plans,
+    "forget-successors": forget_successors,
 }
 
 CAUGHT_BY: Mapping[str, frozenset[str]] = {
@@ -202,6 +215,8 @@ CAUGHT_BY: Mapping[str, frozenset[str]] = {
     "last-row-wins": frozenset({"untrue"}),
     "ended-by-redis": frozenset({"ended"}),
     "drop-answers": frozenset({"dropped"}),
+    "careless-plans": frozenset({"plan"}),
+    "forget-successors": frozenset({"waiting"}),
 }
 """By mutation: the kinds of offence that a run must report, among others."""
 

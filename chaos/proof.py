@@ -25,7 +25,7 @@ def noticed(database: str, mutation: str, seed: int) -> bool:
         f"{KINDS[kind]} {len(report.offences[kind])}" for kind in sorted(report.caught)
     )
     verdict = "noticed" if good else "NOT NOTICED"
-    print(f"{database:<11}{mutation:<17}{verdict}: {found or 'nothing'}", flush=True)
+    print(f"{database:<11}{mutation:<19}{verdict}: {found or 'nothing'}", flush=True)
     return good
 
 

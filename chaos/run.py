@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from chaos.chaos_report import Report, pauses, tally
 from chaos.conductor import Conductor
 from chaos.fault_plan import Plan, plan
 from chaos.outages import UNWRITTEN, Outage
+from chaos.plan_drawing import is_in_plan
+from chaos.plan_oracle import Plans, ends_of, steps_of
 from chaos.refusals_said import refusals_in
 from chaos.scales import Scale
 from chaos.system_under_test import SystemUnderTest
 from chaos.unresolved import given_up, not_told
-from rescind.config.accounts import load_accounts
+from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.times import utc_now
-from rescind.demo.facts import Offence, Wish
+from rescind.demo.facts import LedgerRow, Offence, Wish
 from rescind.demo.stall import STALL_SECONDS
 from rescind.intake.validation import check
 from rescind.ledger.reading.listing import Filter, list_rows
@@ -33,6 +36,9 @@ from rescind.ledger.storage.transactions import reading
 
 DATABASES = ("sqlite", "postgresql")
 EVERYTHING = 10_000_000
+LASTING = ("provider", "order", "params", "key")
+"""The fields of an entry that say which cancellation it is."""
+Submitted = tuple[Mapping[str, Any], Wish]
 
 
 def run(
@@ -64,7 +70,10 @@ def _report(
     rows, read_at = _rows(conductor.engine), utc_now()
     records = system.sandbox.orders()
     broken = conductor.watcher.broken
-    judged = judge(_wishes(drawn, system), rows, records, broken, read_at)
+    submitted = list(_submitted(drawn, system))
+    wishes = {wish for entries in submitted for _, wish in entries}
+    judged = judge(wishes, rows, records, broken, read_at)
+    plans = _plans(submitted, rows, records, conductor)
     outages = conductor.outages.log
     calls = sorted(event["t"] for one in records for event in one["events"])
     counts = system.sandbox.calls()
@@ -89,6 +98,8 @@ def _report(
             "dropped": tuple(dropped(records, refusals, troubles, _several(rows))),
             "withdrawal": tuple(conductor.withdrawals.offences(rows)),
             "ended": tuple(_ended(system, began)),
+            "plan": tuple(plans.untrue()),
+            "waiting": tuple(plans.waiting()),
         },
         unresolved=list(_evidence(conductor.engine, not_told(rows, records))),
         deaths=dict(Counter(_place(point) for _, point, _ in deaths)),
@@ -102,6 +113,8 @@ def _report(
             "retries refused": log.retries_refused,
             "withdrawals": len(conductor.withdrawals.withdrawn),
             "withdrawals refused": conductor.withdrawals.refused,
+            "steps of plans": len(plans.steps),
+            "decisions for a failed step": conductor.operator.decisions,
         },
         outcomes=dict(tally(rows)),
         unfinished=judged.unfinished,
@@ -140,17 +153,37 @@ def _rows(engine: Engine) -> list[dict[str, Any]]:
         return [as_record(row) for row in list_rows(connection, Filter(), EVERYTHING)]
 
 
-def _wishes(drawn: Plan, system: SystemUnderTest) -> set[Wish]:
-    """The cancellations that have to be in the ledger: all that were submitted."""
+def _submitted(drawn: Plan, system: SystemUnderTest) -> Iterator[list[Submitted]]:
+    """The entries of each message, with the cancellations that have to be in the
+    ledger."""
     accounts = load_accounts(system.home / "accounts.toml")
     now = utc_now()
-    found = set()
     for message in drawn.messages:
-        for entry in message.entries:
-            lasting = {k: v for k, v in entry.items() if not k.endswith("_before")}
-            checked = check(lasting, accounts, now)
-            found.add((checked.provider.name, checked.account, checked.key))
-    return found
+        yield [(one, _wish(one, accounts, now)) for one in message.entries]
+
+
+def _wish(entry: Mapping[str, Any], accounts: Accounts, now: datetime) -> Wish:
+    lasting = {k: v for k, v in entry.items() if k in LASTING}
+    checked = check(lasting, accounts, now)
+    return (checked.provider.name, checked.account, checked.key)
+
+
+def _plans(
+    submitted: Sequence[Sequence[Submitted]],
+    rows: Sequence[LedgerRow],
+    records: Sequence[Mapping[str, Any]],
+    conductor: Conductor,
+) -> Plans:
+    found = {(row["provider"], row["account"], row["key"]): row for row in rows}
+    those = [w for some in submitted for one, w in some if is_in_plan(one)]
+    with reading(conductor.engine) as connection:
+        ends = {
+            wish: ends_of(history(connection, found[wish]["id"]))
+            for wish in those
+            if wish in found
+        }
+    steps = list(steps_of(submitted))
+    return Plans(steps, found, ends, records, conductor.operator.decided)
 
 
 def _evidence(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

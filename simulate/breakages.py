@@ -14,8 +14,7 @@ from chaos import mutations as chaos
 from chaos.patching import put
 from providers.registry import BY_NAME
 from rescind.engine.ledger_clock import LedgerClock
-from rescind.ledger.changes import successors, withdrawals
-from rescind.ledger.conditions import Verdict
+from rescind.ledger.changes import plan_completion, recording, withdrawals
 from rescind.ledger.states import UNSENT
 from rescind.provider.session import Bounds, CallAdapter
 from simulate import message_queue
@@ -69,14 +68,14 @@ def withdraw_sent() -> None:
     put(withdrawals, "was_never_sent", lambda state, _attempts: state in UNSENT)
 
 
-def careless_plans() -> None:
-    """Send what waits for others as soon as one of them has ended in any way."""
-    put(successors, "judge", lambda _: (Verdict.WANTED, 0))
+def tell_plans_early() -> None:
+    """Tell the end of a plan at the end of any of its steps."""
+    put(plan_completion, "_without_open_steps", lambda _, plans: plans)
 
 
-def forget_successors() -> None:
-    """Leave those that wait as they are when the last of the others ends."""
-    put(successors, "follow", lambda *_: successors.Following())
+def forget_plans() -> None:
+    """Record the end of a step, and not the end of its plan."""
+    put(recording, "complete", lambda *_: 0)
 
 
 def _change(name: str, **values: timedelta) -> None:
@@ -102,8 +101,8 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "one-clock": one_clock,
     "own-clocks": own_clocks,
     "withdraw-sent": withdraw_sent,
-    "careless-plans": careless_plans,
-    "forget-successors": forget_successors,
+    "tell-plans-early": tell_plans_early,
+    "forget-plans": forget_plans,
 }
 
 KNOWN: Mapping[str, int] = {
@@ -124,6 +123,8 @@ KNOWN: Mapping[str, int] = {
     "withdraw-sent": 68,
     "careless-plans": 1,
     "forget-successors": 1,
+    "tell-plans-early": 1,
+    "forget-plans": 1,
 }
 """For each mutation, a seed whose world notices it: ``make simulate-proof`` finds
 others."""

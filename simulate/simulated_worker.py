@@ -34,6 +34,7 @@ from rescind.runtime import periodic_jobs
 from rescind.sandbox.login_tokens import STATIC
 from simulate.machine import Machine
 from simulate.network import MachineWire, Network
+from simulate.recorded_plans import has_plan, record_plan
 
 BY = "celery:producer"
 """The actor of every message."""
@@ -131,6 +132,8 @@ class Worker:
             now = self.clock.now()
             try:
                 taken = take_in(*known, entries, now, insert=self._insert, by=BY)
+                if has_plan(entries):
+                    record_plan(around.ledger, entries, taken, self.clock.now(), BY)
             except LedgerUnreachableError:
                 self.machine.sleep(1.0)
             else:

@@ -20,6 +20,7 @@ from rescind.ledger.storage.tables import TRANSITION
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
 from simulate.network import Network
+from simulate.plan_ends import plan_offences
 from simulate.plan_verdict import Plans
 from simulate.scenario import Scenario
 from simulate.simulated_withdrawals import path_of
@@ -36,6 +37,7 @@ def verdict(
         found = list_rows(connection, Filter(), EVERYTHING)
         rows = [as_record(row) for row in found]
         reopened = dict(_reopened(connection))
+        ends = list(plan_offences(connection, plan, rows, at))
     records = [
         _sent(simulation.record(order, at.timestamp()), network)
         for simulation in network.sandbox.simulations.values()
@@ -46,7 +48,7 @@ def verdict(
     judged, plans = judge(wishes, rows, records, reopened, at), Plans(plan, rows, at)
     waiting = {(row["provider"], row["order"]) for row in rows if plans.waits(row)}
     left = [o for o in judged.unfinished if (o.provider, o.order) not in waiting]
-    kinds = {**judged.kinds, "plan": tuple(plans.offences(records))}
+    kinds = {**judged.kinds, "plan": (*plans.offences(records), *ends)}
     return replace(judged, kinds=kinds, unfinished=left), rows, records
 
 

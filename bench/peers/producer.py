@@ -2,9 +2,10 @@
 
 Each line of the input is a JSON object. ``first`` and ``count`` name the orders. With
 ``provider``, ``many`` says whether the orders go together. With ``lanes``, a list of
-pairs of a provider and an account, the orders go to these lanes in turns. ``more`` are
-further fields of each order. Each line of the output says when the sending began
-(``at``, Unix time) and how many seconds it took (``took``).
+pairs of a provider and an account, the orders go to these lanes in turns. With
+``plans``, they go in plans of three. ``more`` are further fields of each order. Each
+line of the output says when the sending began (``at``, Unix time) and how many seconds
+it took (``took``).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def _send(module: Any, asked: dict[str, Any], orders: list[str]) -> None:
     more = asked.get("more", {})
     if "lanes" in asked:
         module.send_spread(asked["lanes"], orders, **more)
+    elif asked.get("plans"):
+        module.send_plans(asked["provider"], orders)
     elif asked["many"]:
         module.send_many(asked["provider"], orders)
     else:

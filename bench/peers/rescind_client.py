@@ -34,6 +34,21 @@ def send_spread(
     )
 
 
+def send_plans(provider: str, orders: Sequence[str]) -> None:
+    """Send the orders in plans of three: two wait for the one before them."""
+    most = MOST - MOST % 3
+    for start in range(0, len(orders), most):
+        some = orders[start : start + most]
+        _submit([_planned(provider, one, n) for n, one in enumerate(some)])
+
+
+def _planned(provider: str, order: str, place: int) -> dict[str, Any]:
+    entry = {"provider": provider, "order": order}
+    if place % 3 == 0:
+        return {**entry, "ref": "first"}
+    return {**entry, "after": "first", "only_if": ("cancelled", "any")[place % 3 - 1]}
+
+
 def _submit_all(entries: list[dict[str, Any]]) -> None:
     for start in range(0, len(entries), MOST):
         _submit(entries[start : start + MOST])

@@ -28,8 +28,15 @@ class Receiver(BaseHTTPRequestHandler):
         except (WebhookVerificationError, ValueError):
             self._answer(401)
             return
-        store(self.headers["webhook-id"], event)
+        self.store(self.headers["webhook-id"], event)
         self._answer(204)
+
+    def store(self, webhook_id: str, event: dict) -> None:
+        """Replace this: write it into your database under ``webhook_id``, as it may
+        come twice."""
+        data = event["data"]
+        line = [webhook_id, data["provider"], data["order"], data["state"]]
+        print(*line, data["reason"], flush=True)
 
     def _answer(self, status: int) -> None:
         self.send_response(status)
@@ -38,14 +45,6 @@ class Receiver(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-def store(webhook_id: str, event: dict) -> None:
-    """Replace this: write it into your database under ``webhook_id``, as it may come
-    twice."""
-    data = event["data"]
-    line = [webhook_id, data["provider"], data["order"], data["state"], data["reason"]]
-    print(*line, flush=True)
 
 
 if __name__ == "__main__":

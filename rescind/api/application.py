@@ -19,6 +19,7 @@ from rescind.api import (
     delivery_routes,
     document_route,
     event_routes,
+    group_models,
     health,
     lane_routes,
     plan_decision_routes,
@@ -127,6 +128,7 @@ def _problem_schemas() -> dict[str, Any]:
     named = [
         (response_models.Problem, "serialization"),
         (response_models.Refusal, "serialization"),
+        (group_models.GroupEnd, "serialization"),
         (plan_models.PlanEnd, "serialization"),
         (plan_receipt_models.PlanRefusal, "serialization"),
     ]

@@ -16,6 +16,7 @@ from limits.strategies import MovingWindowRateLimiter
 from rescind.api.client_address import client_address
 from rescind.api.problem_details import ProblemError
 from rescind.api.query_parameters import only_known
+from rescind.api.rate_windows import seconds_to_wait
 from rescind.api.request_context import RATE
 from rescind.api.wrong_tokens import WrongTokens
 from rescind.config.access_tokens import Access, Scope, Token
@@ -75,8 +76,7 @@ class Callers:
     def _count(self, token: Token) -> None:
         if self._limiter.hit(self._rate, token.name):
             return
-        free_at = self._limiter.get_window_stats(self._rate, token.name).reset_time
-        wait = max(1, math.ceil(free_at - time.time()))
+        wait = seconds_to_wait(self._limiter, self._rate, token.name)
         raise ProblemError(
             429,
             "too-many-requests",

@@ -10,13 +10,15 @@ from starlette.responses import Response
 from rescind.api import cursors
 from rescind.api.callers import LimitedReader
 from rescind.api.cancellation_routes import context_of, not_found, record_of
+from rescind.api.group_models import Group
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.problem_details import JSON
 from rescind.api.query_parameters import moment_of
-from rescind.api.response_models import Group, Records
+from rescind.api.response_models import Records
 from rescind.config.access_tokens import Token
 from rescind.intake.validation import LONGEST_TEXT
-from rescind.ledger.reading.group_summary import summary_of, told_of
+from rescind.ledger.deliveries.group_receivers import told_of
+from rescind.ledger.reading.group_summary import summary_of
 from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.updates import changed
 from rescind.ledger.states import State

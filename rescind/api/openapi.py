@@ -206,7 +206,7 @@ def describe(app: FastAPI, schemas: dict[str, Schema]) -> None:
             )
             components = found.setdefault("components", {}).setdefault("schemas", {})
             components.update({**schemas, **_entries()})
-            found["webhooks"] = webhooks(components["Group"])
+            found["webhooks"] = webhooks()
             add_headers(found)
             app.openapi_schema = found
         return app.openapi_schema

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,55 +30,44 @@ class _Webhook:
     summary: str
     address: str
     """The field that says where it is sent."""
-    data: Schema
+    data: str
+    """The name of a schema."""
+    known: Mapping[str, str | int]
+    """The fields of which this type tells the value."""
 
     @property
     def name(self) -> str:
         return self.type.removeprefix("cancellation.").replace(".", "_")
 
 
-def webhooks(group: Schema) -> dict[str, Schema]:
-    """One webhook for each final state, for each verdict of a plan, and for the end of
-    a group.
+_GROUP = _Webhook(
+    "group.ended",
+    "The last cancellation of a group has ended",
+    "on_group_end",
+    "GroupEnd",
+    {"percent": 100},
+)
 
-    ``group`` is the schema of a group: its webhook has all of it but ``told``.
-    """
-    every = (*_cancellations(), *_plans(), _group(group))
-    return {one.type: {"post": _post(one)} for one in every}
+
+def webhooks() -> dict[str, Schema]:
+    """One webhook for each final state, for each verdict of a plan, and for the end of
+    a group."""
+    told = (*_cancellations(), *_plans(), _GROUP)
+    return {one.type: {"post": _post(one)} for one in told}
 
 
 def _cancellations() -> Iterator[_Webhook]:
     for state in sorted(FINAL):
         says = f"A cancellation has ended as `{state}`"
-        data = _known("Record", state=state)
-        yield _Webhook(f"cancellation.{state}", says, "callback_url", data)
+        known = {"state": state}
+        yield _Webhook(f"cancellation.{state}", says, "callback_url", "Record", known)
 
 
 def _plans() -> Iterator[_Webhook]:
     for verdict in PlanVerdict:
         says = f"A plan has ended: its verdict is `{verdict}`"
-        data = _known("PlanEnd", verdict=verdict)
-        yield _Webhook(f"plan.{verdict}", says, "callback_url", data)
-
-
-def _group(group: Schema) -> _Webhook:
-    fields = {name: one for name, one in group["properties"].items() if name != "told"}
-    says = "The group, as it was when its last cancellation had ended."
-    data = {**group, "properties": fields, "required": [*fields], "description": says}
-    summary = "The last cancellation of a group has ended"
-    return _Webhook("group.ended", summary, "on_group_end", data)
-
-
-def _known(name: str, **fields: str) -> Schema:
-    """The schema of this name, in which these fields have a known value."""
-    known = {field: {"const": value} for field, value in fields.items()}
-    return {
-        "description": "What ended, as it was when it ended.",
-        "allOf": [
-            {"$ref": f"#/components/schemas/{name}"},
-            {"type": "object", "properties": known},
-        ],
-    }
+        known = {"verdict": verdict}
+        yield _Webhook(f"plan.{verdict}", says, "callback_url", "PlanEnd", known)
 
 
 def _post(one: _Webhook) -> Schema:
@@ -111,12 +100,19 @@ def _header(name: str, says: str) -> Schema:
 
 
 def _event(one: _Webhook) -> Schema:
+    known = {name: {"const": value} for name, value in one.known.items()}
     return {
         "type": "object",
         "properties": {
             "type": {"const": one.type},
             "timestamp": {"type": "string", "format": "date-time"},
-            "data": one.data,
+            "data": {
+                "description": "What ended, as it was when it ended.",
+                "allOf": [
+                    {"$ref": f"#/components/schemas/{one.data}"},
+                    {"type": "object", "properties": known},
+                ],
+            },
         },
         "required": ["type", "timestamp", "data"],
     }

@@ -61,7 +61,7 @@ class Repeat(Document):
         Field(
             description="The fields of a duplicate with other values than the ledger's,"
             " which are kept: `not_before`, `cancel_before`, `group`, `metadata`,"
-            " `callback_url`."
+            " `callback_url`, `after`, `only_if`."
         ),
     ] = None
 
@@ -213,33 +213,3 @@ class Deliveries(Document):
 
     webhooks: list[Delivery]
     next: str | None
-
-
-class ToldOfGroup(Document):
-    """One request to be told of a group's end."""
-
-    target: Annotated[str, Field(description="The host of `on_group_end`.")]
-    by: Annotated[str | None, Field(description="Who asked; null: after a retry.")]
-    created_at: Moment
-    told_at: Annotated[
-        Moment | None, Field(description="When its webhook was made; null before.")
-    ]
-
-
-class Group(Document):
-    group: str
-    total: Count
-    ended: Annotated[Count, Field(description="How many are in a final state.")]
-    percent: Annotated[int, Field(ge=0, le=100, description="100 only at the end.")]
-    states: Annotated[dict[State, Count], Field(description="Every state, also at 0.")]
-    reasons: Annotated[
-        dict[State, dict[str, Count]],
-        Field(description="Of those that have ended: by state and reason."),
-    ]
-    created_at: Annotated[
-        Moment | None, Field(description="When the first was submitted.")
-    ]
-    finished_at: Annotated[
-        Moment | None, Field(description="When the last one that ended did so.")
-    ]
-    told: Annotated[list[ToldOfGroup], Field(description="The latest 100 requests.")]

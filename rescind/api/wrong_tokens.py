@@ -6,14 +6,12 @@ not lock out its neighbours behind the same proxy.
 
 from __future__ import annotations
 
-import math
-import time
-
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from rescind.api.problem_details import ProblemError
+from rescind.api.rate_windows import seconds_to_wait
 
 FAILURES = parse("10/minute")
 """Wrong tokens allowed from one address, as in the dashboard's sign-in."""
@@ -29,8 +27,7 @@ class WrongTokens:
         """Count one from ``address``; raises ``ProblemError`` 429 for one too many."""
         if self._limiter.hit(FAILURES, address):
             return
-        free_at = self._limiter.get_window_stats(FAILURES, address).reset_time
-        wait = max(1, math.ceil(free_at - time.time()))
+        wait = seconds_to_wait(self._limiter, FAILURES, address)
         raise ProblemError(
             429,
             "too-many-requests",

@@ -158,7 +158,7 @@ def _candidates(
     given |= _numbered("grams", map(trigrams, parts))
     for statement in BY_BITMAP:
         connection.execute(text(statement))
-    found = _places(connection, _postgresql(len(parts)), given)
+    found = _places(connection, _postgresql(parts), given)
     connection.execute(text(LOCALLY))
     return found
 
@@ -210,13 +210,19 @@ WHERE {_any("words LIKE :like#", count)} ORDER BY position DESC LIMIT :most
 """  # noqa: S608
 
 
-def _postgresql(count: int) -> str:
-    its = f"({TRIGRAMS}(words) @> CAST(:grams# AS text[]) AND words LIKE :like#)"
-    # "+ 0", or the index of positions might be read to its end.
+def _postgresql(parts: Sequence[str]) -> str:
+    fits = " OR ".join(_fits(number, part) for number, part in enumerate(parts))
+    # "+ 0", or the index of positions might be read to its end. Each process of a
+    # parallel plan sorts its own rows, and hands on only the newest.
     return f"""
-WITH found AS MATERIALIZED (
-  SELECT position, cancellation_id FROM search_entry
-  WHERE ({_any(its, count)}) AND position + 0 < :before
-)
-SELECT position, cancellation_id FROM found ORDER BY position DESC LIMIT :most
+SELECT position, cancellation_id FROM search_entry
+WHERE ({fits}) AND position + 0 < :before
+ORDER BY position + 0 DESC LIMIT :most
 """  # noqa: S608
+
+
+def _fits(number: int, part: str) -> str:
+    grams = f"{TRIGRAMS}(words) @> CAST(:grams{number} AS text[])"
+    # A part that is one trigram needs no second look at the words.
+    alone = len(part) == LEAST
+    return grams if alone else f"({grams} AND words LIKE :like{number})"

@@ -7,7 +7,8 @@ from typing import Any
 
 from rescind.cli import connections, output
 from rescind.errors.reported import CommandError
-from rescind.ledger.reading.group_summary import summary_of, told_of
+from rescind.ledger.deliveries.group_receivers import told_of
+from rescind.ledger.reading.group_summary import summary_of
 from rescind.ledger.reading.groups import COUNTED, Standing, groups_from
 from rescind.ledger.states import FINAL
 from rescind.ledger.storage.transactions import reading

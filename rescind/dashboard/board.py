@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
 from providers.registry import BROKEN
 from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.page_context import Dashboard
-from rescind.dashboard.plot import Plot, plot_of
+from rescind.dashboard.plot import Plot, minute_of, plots_of
 from rescind.ledger.reading.backlogs import Backlog
 from rescind.ledger.reading.counter_totals import flow
 from rescind.ledger.reading.failures import COUNTED, Failures, failures
@@ -86,7 +87,8 @@ class Board:
     """All data of the overview. Two equal boards look the same."""
 
     lanes: Sequence[LaneRow]
-    plot: Plot
+    plots: Mapping[int, Plot]
+    """The chart, by the minute of UTC at which the hours of a zone begin."""
     problems: Sequence[Problem]
     undelivered: int
     runs: Sequence[Run]
@@ -115,11 +117,20 @@ class Board:
     def idle(self) -> Sequence[LaneRow]:
         return [one for one in self.lanes if not one.busy and not one.troubled]
 
+    def plot_in(self, zone: tzinfo, now: datetime) -> Plot:
+        """The chart whose hours are those of the zone's clock now."""
+        return self.plots[minute_of(zone, now)]
+
     @property
     def quiet(self) -> bool:
         """Whether nothing needs a person."""
         found = (self.problems, self.troubled, self.undelivered, self.runs)
         return not any(found) and not self.accounts_fault and not self.broken
+
+
+def shown_in(board: Board, zone: tzinfo, now: datetime) -> dict[str, Any]:
+    """The variables of the template ``board.html`` for a reader in this zone."""
+    return {"board": board, "plot": board.plot_in(zone, now), "zone": zone}
 
 
 def read_board(dashboard: Dashboard) -> Board:
@@ -133,7 +144,7 @@ def read_board(dashboard: Dashboard) -> Board:
         waiting = waiting_for_failed(connection, COUNTED)
     return Board(
         lanes=[_row(one, _failed_on(one, failed), now) for one in seen],
-        plot=plot_of(counts, now),
+        plots=plots_of(counts, now),
         problems=[Problem(one) for one in failed],
         undelivered=sum(n for (_, state), n in told.items() if state == "given_up"),
         runs=[run for run in runs if run.state in ("held", "failed")],

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
@@ -14,13 +15,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from rescind.dashboard import board_cache
-from rescind.dashboard.board import Board
+from rescind.dashboard.board import Board, shown_in
 from rescind.dashboard.board_cache import board_cache_of
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import DashboardRoute
 from rescind.dashboard.rendering import render
 from rescind.dashboard.session_cookies import shown_session
 from rescind.dashboard.sessions import Session
+from rescind.dashboard.submission.local_times import zone_of
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 NAP = 0.25
@@ -53,10 +55,10 @@ class LivePart:
 
 @router.get(EVENTS)
 async def events(request: Request) -> Response:
-    found = board_cache_of(request)
+    found, zone = board_cache_of(request), zone_of(request)
     board = LivePart(
         read=lambda _who: found.board(),
-        render=lambda board, who: render("board.html", **shown(board, who)),
+        render=lambda board, who: render("board.html", **shown(board, who, zone)),
         turn=found.turn,
         # The overview counts all lanes' orders.
         may_see=lambda who: who.limits.unlimited,
@@ -64,9 +66,10 @@ async def events(request: Request) -> Response:
     return await stream_of(request, board)
 
 
-def shown(board: Board, who: Session) -> dict[str, object]:
+def shown(board: Board, who: Session, zone: tzinfo) -> dict[str, object]:
     """The variables of the template ``board.html``."""
-    return {"board": board, "session": who, "operates": who.operates}
+    session = {"session": who, "operates": who.operates}
+    return {**shown_in(board, zone, datetime.now(UTC)), **session}
 
 
 async def stream_of(request: Request, part: LivePart) -> Response:

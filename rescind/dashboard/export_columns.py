@@ -1,7 +1,7 @@
-"""The columns of exports: a heading in the page's words, and a value for programs.
+"""The columns of exports: their headings, and their values for programs and for people.
 
 A heading is the label that the page of a cancellation has, in the reader's language.
-Values are as in the record of the HTTP API.
+CSV has the values of the record of the HTTP API; a workbook has the page's words.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rescind.dashboard.formatting import actor, plain
+from rescind.dashboard.known_sentences import known
+from rescind.dashboard.list_pages import Listed
+from rescind.dashboard.reason_phrases import because
 from rescind.dashboard.translation import N_, gettext
 
 COLUMNS = {
@@ -47,6 +51,20 @@ TIMES = frozenset(
 def headings(columns: Sequence[str], labels: Mapping[str, str]) -> list[str]:
     """The header of a file in the reader's language."""
     return [gettext(labels[name]) for name in columns]
+
+
+def in_words(one: Listed) -> dict[str, Any]:
+    """The record with the words of the page, in the reader's language."""
+    record = one.record
+    state, reason, by = record["state"], record["reason"], record["by"]
+    said = record["provider_message"]
+    return {
+        **record,
+        "state": plain(state),
+        "reason": because(state, reason) if reason else None,
+        "by": actor(by) if by else None,
+        "provider_message": known(said) if said and one.ours else said,
+    }
 
 
 def plain_value(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Form
+from fastapi import Form, Request
 
 from rescind.config.times import parse_time
 from rescind.dashboard.translation import _
@@ -13,6 +13,12 @@ from rescind.provider.outcomes import InvalidRequestError
 
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str], Form()]
+
+
+async def texts_of(request: Request) -> dict[str, str]:
+    """The fields of a form whose names the route does not know; no files."""
+    sent = await request.form()
+    return {name: value for name, value in sent.items() if isinstance(value, str)}
 
 
 def deadline_of(written: str, now: datetime) -> datetime | None:

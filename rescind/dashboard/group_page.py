@@ -16,7 +16,8 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _, ngettext
-from rescind.ledger.reading.group_summary import GroupSummary, summary_of, told_of
+from rescind.ledger.deliveries.group_receivers import told_of
+from rescind.ledger.reading.group_summary import GroupSummary, summary_of
 from rescind.ledger.states import RETRYABLE, UNSENT, State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable

@@ -1,33 +1,45 @@
 """Translates the sentences that other packages write, also those that the ledger kept.
 
-A sentence is compared with the texts of ``entry_sentences`` and ``ledger_sentences``.
-So it need not be kept as a code with values: rows of every earlier version are
-translated, too, and a program reads the code beside it. Another's words match no text,
-and stay as they are.
+A sentence is compared with the texts of the modules ``…_sentences``. So it need not be
+kept as a code with values: rows of every earlier version are translated, too, and a
+program reads the code beside it. Another's words match no text, and stay as they are.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
+from rescind.dashboard.call_sentences import CALLS, DELIVERIES, SYSTEM
 from rescind.dashboard.entry_sentences import INTAKE, PARAMS
 from rescind.dashboard.ledger_sentences import FILES, LEDGER
 from rescind.dashboard.plan_sentences import PLANS
+from rescind.dashboard.schedule_sentences import RULES, RUNS, SOURCES
+from rescind.dashboard.setup_sentences import ACCOUNTS, PACKAGES, UNREACHABLE
 from rescind.dashboard.translation import LANGUAGES, gettext, language
 
+TEXTS = (
+    *(*INTAKE, *PARAMS, *FILES, *LEDGER, *PLANS, *CALLS, *DELIVERIES, *SYSTEM),
+    *(*RULES, *RUNS, *SOURCES, *ACCOUNTS, *PACKAGES, *UNREACHABLE),
+)
 LONGEST = 2_000
 """Characters of a sentence; a longer one is shown as it is."""
+KEPT = 1_000
+"""Sentences whose translation is kept: each is compared with some hundred texts."""
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 VALUES = {
     "field": r"[^\s;]+",
     "most": r"[^\s;]+",
     "least": r"[^\s;]+",
     "param": "[^;]+",
+    "at": r"\d+",
+    "package": r"an unnamed package|\S+ \S+(?: and \S+ \S+)*",
 }
 """What the values of these names look like; others may be any text."""
 JOINED = "; "
 """What stands between the faults of several params."""
+BEFORE = ": "
+"""What stands between a place and the sentence on it."""
 
 
 def known(text: object) -> str:
@@ -35,9 +47,15 @@ def known(text: object) -> str:
     sentence = str(text)
     if language() == LANGUAGES[0] or len(sentence) > LONGEST:
         return sentence
+    return _translated(sentence, language())
+
+
+@lru_cache(KEPT)
+def _translated(sentence: str, _language: str) -> str:
     whole = gettext(sentence)
     if whole == sentence:
-        whole = _filled(sentence) or _joined(sentence) or sentence
+        ways = (_filled, _joined, _behind_place)
+        whole = next((said for way in ways if (said := way(sentence))), sentence)
     return whole
 
 
@@ -61,10 +79,20 @@ def _joined(sentence: str) -> str | None:
     return JOINED.join(said) if said != parts else None
 
 
+def _behind_place(sentence: str) -> str | None:
+    """A sentence behind a place, such as a column's or an address."""
+    place, _colon, rest = sentence.partition(BEFORE)
+    if " " not in rest:
+        # A single word of a page may be another's word, too.
+        return None
+    said = known(rest)
+    return None if said == rest else f"{known(place)}{BEFORE}{said}"
+
+
 @cache
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     """Each text with its pattern, the one with most words of its own first."""
-    texts = [one for one in (*INTAKE, *PARAMS, *FILES, *LEDGER, *PLANS) if "%(" in one]
+    texts = [one for one in TEXTS if "%(" in one]
     texts.sort(key=lambda one: -len(PLACEHOLDER.sub("", one)))
     return [(one, _pattern(one)) for one in texts]
 

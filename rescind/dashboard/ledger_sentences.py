@@ -100,7 +100,7 @@ LEDGER = (
         "provider/account/key (`rescind list` shows them)"
     ),
     N_("there is no lane %(lane)s: give provider/account; the lanes are: %(known)s"),
-    N_("%(number)s calls failed in a row; the last: %(why)s"),
+    N_("%(number)s calls failed in a row; the last: %(why_said)s"),
     N_("%(provider)s refuses the token in the accounts file"),
 )
 """Why a cancellation or a lane cannot be changed, and why a lane waits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection
 
 from rescind.browse.browsing import Sort
 from rescind.browse.part_search import unsearched
@@ -22,7 +23,9 @@ from rescind.dashboard.reason_phrases import reasons_by_state
 from rescind.dashboard.rendering import page
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
+from rescind.ledger.access_limits import Limits
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
+from rescind.ledger.reading.plans import PlanFilter, plan_page
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.operations.known_providers import known_providers
@@ -49,12 +52,14 @@ def cancellations(
         # A group is counted as a whole, whosever its orders are.
         counted = wanted.q and who.limits.unlimited
         group = standing(connection, wanted.q) if counted else None
+        plans = _has_plan(connection, wanted.q, who.limits)
     return page(
         request,
         "cancellations.html",
         wanted=wanted,
         found=found,
         group=None if group is None else group.name,
+        plans=plans,
         gap=gap,
         short=0 < len(wanted.q) < LEAST,
         states=list(State),
@@ -64,6 +69,13 @@ def cancellations(
         presets=presets(),
         zone=local_now(request, dashboard.now()).tzinfo,
     )
+
+
+def _has_plan(connection: Connection, key: str, limits: Limits) -> bool:
+    """Whether there is a plan with this key within ``limits``."""
+    if not key:
+        return False
+    return bool(plan_page(connection, PlanFilter(key=key, within=limits), 1).plans)
 
 
 def orders() -> list[tuple[Sort, str]]:

@@ -51,4 +51,12 @@ PLANS = (
         "%(id)s cannot be skipped: it is %(state_word)s, and does not wait "
         "for other cancellations"
     ),
+    N_("%(field)s is required: the plan needs it"),
+    N_("%(field)s is required: the step %(step)s needs it"),
+    N_("the input has the names of no step: all steps would be left out"),
+    N_(
+        "the plan %(name)s was submitted before with the key %(key)s and another"
+        " %(steps)s: use another key"
+    ),
+    N_("names the same cancellation as the step %(step)s: give one of them a key"),
 )

@@ -10,8 +10,8 @@ from rescind.dashboard.known_sentences import known
 from rescind.dashboard.reason_phrases import because
 from rescind.dashboard.translation import _
 from rescind.ledger.changes.plan_decisions import RELEASE, SKIP
+from rescind.ledger.changes.releases import RELEASED
 from rescind.ledger.changes.rounds import REOPENED
-from rescind.ledger.changes.successors import RELEASED
 from rescind.ledger.conditions import ANY, Predecessor
 from rescind.ledger.states import State
 

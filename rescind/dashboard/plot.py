@@ -1,10 +1,14 @@
-"""Computes the bar chart of a day's outcomes; a template draws it."""
+"""Computes the bar chart of a day's outcomes; a template draws it.
+
+Hours begin at another minute of UTC in some zones, so there is a plot for each of
+these minutes. All readers of zones with one minute share a plot.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from rescind.dashboard.bar_chart import LEFT, Bar, bars_of, round_up, ticks_of
 from rescind.ledger.reading.counter_totals import Flow
@@ -22,6 +26,8 @@ ORDER = (
 HOURS = 24
 STEP = 28
 HOUR_MS = 3_600_000
+QUARTER = 15
+"""Minutes of the ledger's counters; each zone's offset is a multiple of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +68,25 @@ class Plot:
         return written(self.hours[0].start)
 
 
-def plot_of(counts: Iterable[Flow], now: datetime) -> Plot:
-    """The plot of the last 24 hours, including the current one."""
+def plots_of(counts: Sequence[Flow], now: datetime) -> Mapping[int, Plot]:
+    """The plots of the last 24 hours, by the minute of UTC at which hours begin."""
+    return {minute: plot_of(counts, now, minute) for minute in range(0, 60, QUARTER)}
+
+
+def minute_of(zone: tzinfo, now: datetime) -> int:
+    """The minute of UTC at which hours begin in the zone: 0, 15, 30 or 45."""
+    offset = now.astimezone(zone).utcoffset() or timedelta()
+    minute = -offset // timedelta(minutes=1) % 60
+    return minute // QUARTER * QUARTER
+
+
+def plot_of(counts: Iterable[Flow], now: datetime, minute: int = 0) -> Plot:
+    """The plot of the last 24 hours, including the current one.
+
+    Each hour begins at this minute of UTC.
+    """
     listed = [one for one in counts if one.state in ORDER]
-    hours = _hours(listed, now)
+    hours = _hours(listed, now, minute)
     top = round_up(max(hour.total for hour in hours))
     return Plot(
         hours=hours,
@@ -80,12 +101,13 @@ def plot_of(counts: Iterable[Flow], now: datetime) -> Plot:
 
 
 def written(start: datetime) -> str:
-    """A whole hour, as lists write times."""
+    """The start of an hour, as lists write times."""
     return f"{start:%Y-%m-%dT%H:%MZ}"
 
 
-def _hours(listed: Iterable[Flow], now: datetime) -> list[Hour]:
-    last = in_ms(now) // HOUR_MS * HOUR_MS
+def _hours(listed: Iterable[Flow], now: datetime, minute: int) -> list[Hour]:
+    shift = minute * 60_000
+    last = (in_ms(now) - shift) // HOUR_MS * HOUR_MS + shift
     first = last - (HOURS - 1) * HOUR_MS
     found = [dict.fromkeys(ORDER, 0) for _ in range(HOURS)]
     for one in listed:

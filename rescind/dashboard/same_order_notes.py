@@ -15,7 +15,7 @@ from rescind.ledger.access_limits import Limits
 from rescind.ledger.changes.same_order import Sibling, siblings
 from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import rows_of
-from rescind.ledger.states import FINAL, State
+from rescind.ledger.states import FINAL, UNSENT, State
 from rescind.ledger.storage.milliseconds import from_ms
 from rescind.provider.outcomes import Reason
 
@@ -61,19 +61,24 @@ def _says(row: Row[Any], other: Sibling, now: datetime) -> str:
     if other.state is State.CANCELLED and _covers(row, other.params, params):
         return _("It has cancelled the order: nothing is sent for this one.")
     if other.state is State.FAILED:
-        return _(
-            "Nobody knows whether it has cancelled the order: the provider is asked"
-            " before this one is sent."
-        )
+        return _unknown(row)
     return _between(row, other, now)
+
+
+def _unknown(row: Row[Any]) -> str:
+    if row.state not in UNSENT:
+        return _("Nobody knows whether it has cancelled the order.")
+    return _(
+        "Nobody knows whether it has cancelled the order: the provider is asked"
+        " before this one is sent."
+    )
 
 
 def _between(row: Row[Any], other: Sibling, now: datetime) -> str:
     """Both are open, or what ``other`` did is not all that ``row`` asks for."""
     if other.state in FINAL:
         return _("It has cancelled a part of the order.")
-    unsent = row.state in (State.QUEUED, State.SCHEDULED)
-    if unsent and goes_first(other, row.id, now):
+    if row.state in UNSENT and goes_first(other, row.id, now):
         return _(
             "This one waits for it: no second cancel is sent while the first may work."
         )

@@ -1,7 +1,7 @@
 """Translates the pages' texts into the language that the browser asks for.
 
-English texts are the keys. A text without a translation is shown in English. Texts that
-the ledger holds (a provider's words, a lane's fault) are shown as they are.
+English texts are the keys. A text without a translation is shown in English. A
+provider's words are shown as they are.
 """
 
 from __future__ import annotations

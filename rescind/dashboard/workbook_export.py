@@ -15,9 +15,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from rescind.dashboard.csv_export import AT_ONCE, attached, check_room, one_export
-from rescind.dashboard.export_columns import COLUMNS, TIMES, headings, plain_value
+from rescind.dashboard.export_columns import (
+    COLUMNS,
+    TIMES,
+    headings,
+    in_words,
+    plain_value,
+)
 from rescind.dashboard.formatting import number_of
-from rescind.dashboard.list_pages import read_page
+from rescind.dashboard.list_pages import Listed, read_page
 from rescind.dashboard.listing_filter import Listing, ListingInQuery
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
@@ -43,7 +49,10 @@ async def export_workbook(
     who: LimitedReader,
     wanted: ListingInQuery,
 ) -> Response:
-    """All that match, in the order of the list; times are in the reader's zone."""
+    """All that match, in the order of the list.
+
+    Times are in the reader's zone, and words in the reader's language.
+    """
     del who
     now = local_now(request, dashboard.now())
     zone = now.tzinfo
@@ -68,9 +77,10 @@ def _written(dashboard: Dashboard, wanted: Listing, zone: tzinfo) -> IO[bytes]:
 
 
 def _rows(dashboard: Dashboard, wanted: Listing, zone: tzinfo) -> Iterator[list[Any]]:
-    for place, record in enumerate(_records(dashboard, wanted)):
+    for place, one in enumerate(_listed(dashboard, wanted)):
         if place == MOST_ROWS:
             raise _too_many()
+        record = in_words(one)
         yield [_value(name, record[name], zone) for name in COLUMNS]
 
 
@@ -83,14 +93,14 @@ def _too_many() -> RefusedError:
     return RefusedError(why, 422)
 
 
-def _records(dashboard: Dashboard, wanted: Listing) -> Iterator[dict[str, Any]]:
+def _listed(dashboard: Dashboard, wanted: Listing) -> Iterator[Listed]:
     after: str | None = ""
     while after is not None:
         if dashboard.context.stopping.is_set():
             raise RefusedError(_("The server stops: try again in a minute."), 503)
         with reading(dashboard.engine) as connection:
             page = read_page(connection, wanted, after, AT_ONCE)
-        yield from (one.record for one in page.rows)
+        yield from page.rows
         after = page.next
 
 

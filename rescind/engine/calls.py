@@ -42,6 +42,7 @@ from rescind.ledger.decision_events import Event, Halve, Lost, NotSent, PutBack,
 from rescind.ledger.progress import Claimed
 from rescind.ledger.seal import Seal, SealError
 from rescind.provider.account import Account
+from rescind.provider.finding_rules import CallKind
 from rescind.provider.guarded import parsed
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply, Request
@@ -179,9 +180,8 @@ class Caller:
         if not self._has_lease(limits, now):
             late = "the login before it took too long for its lease"
             return Exchange(Evidence.NOT_SENT, detail=late)
-        cancelling = self.operation == "cancel"
-        call = "cancel" if cancelling else "read"
-        build = provider.build_cancel if cancelling else provider.build_read
+        kind: CallKind = "cancel" if self.operation == "cancel" else "read"
+        build = provider.build_cancel if kind == "cancel" else provider.build_read
         own = (*account.secrets(), *([token] if token else []))
         secrets = (*own, *personal_texts(orders))
 
@@ -201,10 +201,10 @@ class Caller:
             # attempts.
             why = f"a bug of ours: {type(error).__name__} while building the call"
             raise UnbuildableError(why) from error
-        if isinstance(provider, ReadsByList) and not cancelling:
+        if isinstance(provider, ReadsByList) and kind == "read":
             known = (provider, account, token, orders, ask)
             return PageWalk(*known, partial(self._may_go_on, limits)).read(request)
-        return ask(request, partial(parsed, provider, call, orders))
+        return ask(request, partial(parsed, provider, kind, orders))
 
     def _may_go_on(self, limits: Limits) -> bool:
         """Whether a further page can be read in this lease and in the lane's rate."""

@@ -12,10 +12,12 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.intake.entry_records import as_new
+from rescind.intake.entry_results import settled
 from rescind.intake.receipts import Receipt, Taken, refused
 from rescind.intake.references import resolved
+from rescind.intake.repeated_dependencies import RepeatedDependencies
 from rescind.intake.spellings import under_former_keys
-from rescind.intake.submissions import MOST, Path, settled
+from rescind.intake.submissions import MOST, Path
 from rescind.intake.waiting_entries import refusals
 from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
@@ -60,15 +62,17 @@ def preview(
     known = (accounts, seal, now, callbacks)
     written = [as_new(one, *known, by="") for one in resolved(entries)]
     new = under_former_keys(engine, written)
-    there = _there(engine, new)
-    taken = []
-    for one in new:
+    there, dependencies = _there(engine, new)
+    taken: dict[str, Taken] = {}
+    # Those that wait are inserted last.
+    for one in sorted(new, key=lambda each: bool(each.depends)):
         row = there.get(one.path)
         inserted = frozenset() if row is not None else frozenset({one.id})
-        taken.append(settled(one, inserted, row, seal))
+        taken[one.id] = settled(one, inserted, row, seal, dependencies)
         if one.kept:
             there.setdefault(one.path, _as_standing(one))
-    return _without_refused(engine, new, taken)
+            dependencies.add(one)
+    return _without_refused(engine, new, [taken[one.id] for one in new])
 
 
 def _without_refused(
@@ -89,13 +93,16 @@ def _without_refused(
     ]
 
 
-def _there(engine: Engine, new: Sequence[NewCancellation]) -> dict[Path, Any]:
+def _there(
+    engine: Engine, new: Sequence[NewCancellation]
+) -> tuple[dict[Path, Any], RepeatedDependencies]:
     found: dict[Path, Any] = {}
     with reading(engine) as connection:
         for start in range(0, len(new), MOST):
             paths = list(dict.fromkeys(one.path for one in new[start : start + MOST]))
             found |= standing(connection, paths)
-    return found
+        again = ((one, found[one.path]) for one in new if one.path in found)
+        return found, RepeatedDependencies(connection, again)
 
 
 def _as_standing(one: NewCancellation) -> _Standing:

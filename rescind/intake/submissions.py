@@ -17,10 +17,11 @@ from sqlalchemy import Connection, Engine, Row
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.intake.entry_records import as_new, expired, invalid, is_refused
-from rescind.intake.key_conflicts import conflict_of
+from rescind.intake.entry_results import settled
+from rescind.intake.named_paths import marked
 from rescind.intake.receipts import Receipt, Taken, refused
 from rescind.intake.references import resolved
-from rescind.intake.repeats import differences
+from rescind.intake.repeated_dependencies import RepeatedDependencies
 from rescind.intake.spellings import under_former_keys
 from rescind.intake.waiting_entries import insert_dependents
 from rescind.ledger.changes.insertion import insert_or_find
@@ -79,7 +80,7 @@ def take_in(
         new = [one if is_refused(one) else expired(one, late, now) for one in new]
     if trace is not None:
         new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
-    new = under_former_keys(engine, new)
+    new = marked(under_former_keys(engine, new))
     inserted = frozenset[str]() if insert is None else insert(_good(new))
     rest = [one for one in new if one.id not in inserted and one.kept]
     kept = iter(_keep(engine, seal, rest, now, callbacks, listed))
@@ -136,9 +137,11 @@ def insert_entries(
     and the ids of those that were inserted and wait for none."""
     plain = [one for one in new if not one.depends]
     inserted, rows = insert_or_find(connection, plain, now)
-    taken = {o.id: settled(o, inserted, rows.get(o.path), seal) for o in plain}
+    known = _dependencies(connection, plain, rows, inserted)
+    taken = {o.id: settled(o, inserted, rows.get(o.path), seal, known) for o in plain}
     if len(plain) < len(new):
-        taken |= _dependents(connection, new, taken, seal, now)
+        fresh = [one for one in plain if one.id in inserted]
+        taken |= _dependents(connection, new, taken, fresh, seal, now)
     return taken, inserted
 
 
@@ -150,6 +153,7 @@ def _dependents(
     connection: Connection,
     new: Sequence[NewCancellation],
     taken: Mapping[str, Taken],
+    fresh: Sequence[NewCancellation],
     seal: Seal,
     now: datetime,
 ) -> dict[str, Taken]:
@@ -160,13 +164,24 @@ def _dependents(
         for one in new
         if not one.depends and taken[one.id].receipt is Receipt.REFUSED
     }
-    done = insert_dependents(connection, some, without, now)
+    done = insert_dependents(connection, some, without, now, fresh)
+    known = _dependencies(connection, some, done.rows, done.inserted)
     return {
         one.id: refused(done.refused[one.id], one.id)
         if one.id in done.refused
-        else settled(one, done.inserted, done.rows.get(one.path), seal)
+        else settled(one, done.inserted, done.rows.get(one.path), seal, known)
         for one in some
     }
+
+
+def _dependencies(
+    connection: Connection,
+    new: Sequence[NewCancellation],
+    rows: Mapping[Path, Row[Any]],
+    inserted: frozenset[str],
+) -> RepeatedDependencies:
+    again = [one for one in new if one.id not in inserted and one.path in rows]
+    return RepeatedDependencies(connection, ((o, rows[o.path]) for o in again))
 
 
 def _with_row(
@@ -185,36 +200,6 @@ def _traced(
 def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
     row = standing.get(one.path)
     return one.id if row is None else str(row.id)
-
-
-def settled(
-    one: NewCancellation,
-    inserted: frozenset[str],
-    row: Row[Any] | None,
-    seal: Seal,
-) -> Taken:
-    """The result of ``one``; ``row`` has its key if ``one`` was not inserted."""
-    lane = (one.provider, one.account)
-    if not one.kept:
-        return refused(one.refusal, "")
-    if one.id in inserted:
-        if is_refused(one):
-            return refused(one.refusal, one.id)
-        return Taken(Receipt.ACCEPTED, one.id, lane)
-    if row is None:
-        raise LookupError(f"{one.path} was neither inserted nor found")
-    if is_refused(one):
-        return refused(one.refusal, row.id)
-    conflict = conflict_of(one, row, seal)
-    if conflict is None:
-        return Taken(
-            Receipt.DUPLICATE,
-            row.id,
-            lane,
-            state=row.state,
-            differs=differences(one, row),
-        )
-    return replace(refused(conflict, one.id), conflicts=True)
 
 
 def _refused_row(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
 from providers.registry import BY_NAME
+from rescind.intake.named_paths import Path, paths_of
 from rescind.intake.references import EarlierEntry, Reference
-from rescind.ledger.changes.insertion import standing
+from rescind.ledger.changes.insertion import standing, standing_ids
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.changes.waiting_insertion import (
@@ -24,12 +25,11 @@ from rescind.ledger.changes.waiting_insertion import (
     look_at,
 )
 from rescind.ledger.reading.limited import sees
-from rescind.ledger.reading.queries import rows_of
+from rescind.ledger.states import FINAL
+from rescind.ledger.storage.milliseconds import moment
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import storable
-
-Path = tuple[str, str, str]
 
 
 @dataclass(slots=True)
@@ -48,41 +48,44 @@ def insert_dependents(
     new: Sequence[NewCancellation],
     refused: Collection[Path],
     now: datetime,
+    fresh: Collection[NewCancellation] = (),
 ) -> Dependents:
     """Insert entries that have ``after``, in their order.
 
-    ``refused`` are the keys that other entries of the submission could not have. One
-    that existed already is not changed, whatever it waits for now.
+    ``refused`` are the keys that other entries of the submission could not have.
+    ``fresh`` are those that this transaction has just inserted. One that existed
+    already is not changed, whatever it waits for now.
     """
-    done = Dependents(rows=standing(connection, [one.path for one in new]))
-    first = _first(new, done.rows)
+    there = standing_ids(connection, [one.path for one in new])
+    done = Dependents(rows=standing(connection, list(there)))
+    first = _first(new, there)
     if not first:
         return done
-    found = _Found(connection, list(first.values()), refused, lock)
+    found = _Found(connection, list(first.values()), refused, fresh, lock)
     waiting, done.refused = found.judged(new, first)
-    done.inserted, _ = insert_waiting(connection, waiting, now)
-    late = [one.new.path for one in waiting if one.new.id not in done.inserted]
-    again = [one.path for one in new if one.path in first]
-    done.rows |= standing(connection, [*late, *again])
+    at = found.not_before_ends(now)
+    done.inserted, _ = insert_waiting(connection, waiting, at, found.followed)
+    again = {o.path for o in new if o.path in first and o.id not in done.inserted}
+    done.rows |= standing(connection, list(again))
     return done
 
 
 def refusals(
     connection: Connection,
     new: Sequence[NewCancellation],
-    inserted: Sequence[NewCancellation],
+    inserted: Collection[NewCancellation],
     refused: Collection[Path],
 ) -> dict[str, InvalidRequestError]:
     """Why ``insert_dependents`` would refuse some of the entries now, by id, if the
     entries ``inserted`` were in the ledger."""
-    first = _first(new, standing(connection, [one.path for one in new]))
-    found = _Found(connection, list(first.values()), refused, look_at)
-    found.add(inserted)
+    there = standing_ids(connection, [one.path for one in new])
+    first = _first(new, there.keys() | {one.path for one in inserted})
+    found = _Found(connection, list(first.values()), refused, inserted, look_at)
     return found.judged(new, first)[1]
 
 
 def _first(
-    new: Sequence[NewCancellation], there: Mapping[Path, Row[Any]]
+    new: Sequence[NewCancellation], there: Collection[Path]
 ) -> dict[Path, NewCancellation]:
     """The entries whose keys are new; of several with the same key, the first."""
     found: dict[Path, NewCancellation] = {}
@@ -90,6 +93,12 @@ def _first(
         if one.path not in there:
             found.setdefault(one.path, one)
     return found
+
+
+class _Predecessor(NamedTuple):
+    id: str
+    depth: int
+    state: str
 
 
 Look = Callable[[Connection, Collection[str]], Mapping[str, Known]]
@@ -104,21 +113,33 @@ class _Found:
         connection: Connection,
         new: Sequence[NewCancellation],
         refused: Collection[Path],
+        fresh: Collection[NewCancellation],
         look: Look,
     ) -> None:
         self._refused = refused
-        paths = {p for one in new for ref in one.after for p in _paths(one, ref)}
+        good = (one for one in fresh if not one.key.startswith(REFUSED_KEY))
+        self._fresh = {one.path: one for one in good}
+        paths = {p for one in new for ref in one.after for p in paths_of(one, ref)}
+        paths -= self._fresh.keys()
         names = {ref for one in new for ref in one.after if isinstance(ref, str)}
-        self._paths = standing(connection, sorted(paths))
-        self._ids = {row.id: row for row in rows_of(connection, sorted(names))}
-        ids = {row.id for row in (*self._paths.values(), *self._ids.values())}
-        self._known = look(connection, ids)
+        self._paths = standing_ids(connection, sorted(paths))
+        self._known = look(connection, names.union(self._paths.values()))
         self._new: dict[Path, Waiting] = {}
         self._successors: dict[str, int] = {}
 
-    def add(self, inserted: Sequence[NewCancellation]) -> None:
-        """Treat these, which wait for nothing, as if they were in the ledger."""
-        self._new |= {one.path: Waiting(one, (), "", 0) for one in inserted}
+    @property
+    def followed(self) -> set[str]:
+        """The ids of those whose rows say that others may wait for them."""
+        known = {id_ for id_, its in self._known.items() if its.row.followed}
+        return known.union(one.id for one in self._fresh.values() if one.followed)
+
+    def not_before_ends(self, now: datetime) -> datetime:
+        """``now``, or the time at which the last of these has ended: that may be later.
+        What follows an end is not said to be earlier than the end."""
+        # Not ``finished_at``: one that came too late was stored after that time.
+        rows = (its.row for its in self._known.values())
+        ends = (moment(row.updated_at) for row in rows if row.state in FINAL)
+        return max([now, *ends])
 
     def judged(
         self, new: Sequence[NewCancellation], first: Mapping[Path, NewCancellation]
@@ -135,12 +156,14 @@ class _Found:
     def waiting(self, one: NewCancellation) -> Waiting:
         """``one`` with its predecessors; raises ``InvalidRequestError``."""
         each = [self._of(one, ref, n) for n, ref in enumerate(one.after)]
-        depth = 1 + max(depth for _, depth in each)
+        depth = 1 + max(before.depth for before in each)
         if depth > DEEPEST:
             raise _too_many(f"at most {DEEPEST} cancellations wait in a chain", 0)
-        ids = list(dict.fromkeys(before for before, _ in each))
+        ids = list(dict.fromkeys(before.id for before in each))
         self._count(ids)
-        self._new[one.path] = made = Waiting(one, ids, one.only_if, depth)
+        judged = any(before.state in FINAL for before in each)
+        made = Waiting(one, ids, one.only_if, depth, judged)
+        self._new[one.path] = made
         return made
 
     def _count(self, ids: Sequence[str]) -> None:
@@ -152,23 +175,31 @@ class _Found:
                 raise _too_many(says, place)
             self._successors[each] = before + 1
 
-    def _of(self, one: NewCancellation, ref: Reference, n: int) -> tuple[str, int]:
-        """The id and the depth of a predecessor."""
-        for path in _paths(one, ref):
-            if path in self._new:
-                its = self._new[path]
-                return its.new.id, its.depth
-        row = self._row(one, ref)
-        known = self._known.get(row.id) if row is not None else None
+    def _of(self, one: NewCancellation, ref: Reference, n: int) -> _Predecessor:
+        for path in paths_of(one, ref):
+            its = self._new.get(path)
+            new = self._fresh.get(path) if its is None else its.new
+            if new is not None and self._may_name_new(one, ref, new):
+                depth = 0 if its is None else its.depth
+                return _Predecessor(new.id, depth, new.progress.state)
+        known = self._in_ledger(one, ref)
         if known is None or not self._may_name(one, ref, known):
             raise _unknown(ref, n)
-        return known.row.id, known.depth
+        return _Predecessor(known.row.id, known.depth, known.row.state)
 
-    def _row(self, one: NewCancellation, ref: Reference) -> Row[Any] | None:
-        if isinstance(ref, str) and ref in self._ids:
-            return self._ids[ref]
-        found = (self._paths.get(path) for path in _paths(one, ref))
-        return next((row for row in found if row is not None), None)
+    def _in_ledger(self, one: NewCancellation, ref: Reference) -> Known | None:
+        if isinstance(ref, str) and ref in self._known:
+            return self._known[ref]
+        ids = (self._paths.get(path) for path in paths_of(one, ref))
+        first = next((id_ for id_ in ids if id_ is not None), None)
+        return None if first is None else self._known.get(first)
+
+    def _may_name_new(
+        self, one: NewCancellation, ref: Reference, new: NewCancellation
+    ) -> bool:
+        if isinstance(ref, str):
+            return one.within.reads and one.within.allows(*new.lane, new.group)
+        return self._is_meant(ref, new.path, new.order)
 
     def _may_name(self, one: NewCancellation, ref: Reference, known: Known) -> bool:
         row = known.row
@@ -177,26 +208,11 @@ class _Found:
         if isinstance(ref, str):
             return one.within.reads and sees(one.within, row)
         canonical = BY_NAME[row.provider].canonical_order(row.order_id)
-        path = (row.provider, row.account, row.key)
-        return canonical == ref.order and path not in self._refused
+        return self._is_meant(ref, (row.provider, row.account, row.key), canonical)
 
-
-def _paths(one: NewCancellation, ref: Reference) -> Iterator[Path]:
-    """The keys under which the ledger may have it, the caller's own first."""
-    if isinstance(ref, EarlierEntry):
-        if ref.path is not None:
-            provider, account, key = ref.path
-            yield provider, account, one.within.stored_key(key)
-        return
-    provider, slash, rest = ref.partition("/")
-    account, more, key = rest.partition("/")
-    if not slash or not more or provider not in BY_NAME:
-        return
-    spelled = (key, BY_NAME[provider].canonical_order(key))
-    for each in dict.fromkeys(spelled):
-        yield provider, account, one.within.stored_key(each)
-    for each in dict.fromkeys(spelled):
-        yield provider, account, each
+    def _is_meant(self, ref: EarlierEntry, path: Path, order: str) -> bool:
+        """Whether the entry of ``ref`` is the one with this key, and no other one."""
+        return order == ref.order and path not in self._refused
 
 
 def _unknown(ref: Reference, place: int) -> InvalidRequestError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
+from functools import lru_cache
 
 from rescind.ledger.states import FINAL, State
 from rescind.provider.outcomes import Reason
@@ -73,12 +74,14 @@ class Predecessor:
 
 def judge(predecessors: Sequence[Predecessor]) -> tuple[Verdict, int]:
     """The verdict of all predecessors, and how many of them keep their successor."""
-    if any(one.refuses for one in predecessors):
+    keeping = [one for one in predecessors if not one.met]
+    if any(one.refuses for one in keeping):
         return Verdict.NOT_WANTED, 0
-    keeping = sum(not one.met for one in predecessors)
-    return (Verdict.WAITS if keeping else Verdict.WANTED), keeping
+    return (Verdict.WAITS if keeping else Verdict.WANTED), len(keeping)
 
 
+# Cached: an end releases a thousand at once, and most have the same condition.
+@lru_cache(maxsize=1024)
 def allows(condition: str, state: State | None, reason: Reason | None) -> bool:
     """Whether a cancellation that ended so is what the condition wants."""
     words = condition.split()

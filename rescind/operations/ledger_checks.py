@@ -81,10 +81,12 @@ def _waiting_for_failed(engine: Engine) -> dict[str, list[str]]:
 def _waits_for_failed(waiting: Mapping[str, Sequence[str]]) -> Check:
     number = len({one for some in waiting.values() for one in some})
     more = " or more" if sum(map(len, waiting.values())) == WAITING_AT_MOST else ""
+    one = number == 1 and not more
+    waits = "1 cancellation waits" if one else f"{number}{more} cancellations wait"
     named = ", ".join(list(waiting)[:5])
     says = (
-        f"{number}{more} wait for cancellations that have failed, such as {named}:"
-        " retry those, or decide for what waits (`rescind release`, `rescind skip`)"
+        f"{waits} for others that have failed, such as {named}: retry those, or decide"
+        " for what waits (`rescind release`, `rescind skip`)"
     )
     return Check("plans", Level.WARNING, says, "waits-for-failed")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
+from rescind.intake.entry_results import settled
 from rescind.intake.receipts import Receipt, Taken
-from rescind.intake.submissions import settled
 from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
+from typing import Literal
 
 from rescind.provider.outcomes import (
     BatchRefused,
@@ -20,6 +21,7 @@ from rescind.provider.outcomes import (
     unclear,
 )
 
+CallKind = Literal["cancel", "read"]
 Pair = tuple[Outcome, Reason | None]
 _CANCELLED = (Reason.CONFIRMED, Reason.ALREADY_CANCELLED, Reason.PARTIAL)
 _REFUSED = (
@@ -43,14 +45,14 @@ _BOTH = frozenset[Pair](
         *product(_OTHERS, [None]),
     )
 )
-FITTING: Mapping[str, frozenset[Pair]] = {
+FITTING: Mapping[CallKind, frozenset[Pair]] = {
     "cancel": _BOTH | set(product([Outcome.REFUSED], _REFUSED_CANCEL)),
     "read": _BOTH,
 }
 """Each outcome with its reasons, by the call: ``cancel`` or ``read``."""
 
 
-def fits(call: str, finding: Finding) -> bool:
+def fits(call: CallKind, finding: Finding) -> bool:
     """Whether the reason of ``finding`` fits its outcome and its call, and its deadline
     has a time zone."""
     until = finding.cancellable_until
@@ -59,7 +61,7 @@ def fits(call: str, finding: Finding) -> bool:
     return (finding.outcome, finding.reason) in FITTING[call]
 
 
-def misfits(call: str, parsed: Parsed) -> tuple[Finding, ...]:
+def misfits(call: CallKind, parsed: Parsed) -> tuple[Finding, ...]:
     """The findings of ``parsed`` that do not fit."""
     match parsed:
         case Findings(found):
@@ -70,7 +72,7 @@ def misfits(call: str, parsed: Parsed) -> tuple[Finding, ...]:
             return ()
 
 
-def only_fitting(call: str, parsed: Parsed) -> Parsed:
+def only_fitting(call: CallKind, parsed: Parsed) -> Parsed:
     """``parsed``, in which each finding that does not fit says nothing of its order:
     the order is read back."""
     match parsed:
@@ -82,14 +84,14 @@ def only_fitting(call: str, parsed: Parsed) -> Parsed:
             return parsed
 
 
-def _fitting(call: str, finding: Finding) -> Finding:
+def _fitting(call: CallKind, finding: Finding) -> Finding:
     if fits(call, finding):
         return finding
     why = f"a fault of ours: {in_words(call, finding)}"
     return replace(unclear(why), code=finding.code)
 
 
-def in_words(call: str, finding: Finding) -> str:
+def in_words(call: CallKind, finding: Finding) -> str:
     until = finding.cancellable_until
     zoned = until is None or until.utcoffset() is not None
     zone = "" if zoned else " until a time without a zone"

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from rescind.provider.finding_rules import in_words, misfits, only_fitting
+from rescind.provider.finding_rules import CallKind, in_words, misfits, only_fitting
 from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError, Order, Parsed
@@ -41,7 +41,7 @@ def refused(why: str) -> Any:
 
 
 def parsed(
-    provider: Provider[Any], call: str, orders: Sequence[Order], reply: Reply
+    provider: Provider[Any], call: CallKind, orders: Sequence[Order], reply: Reply
 ) -> Parsed:
     """What the reply to a ``call``, ``cancel`` or ``read``, says of its ``orders``. A
     finding whose reason does not fit is a fault, which is logged, and says nothing."""

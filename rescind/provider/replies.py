@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +26,8 @@ from rescind.provider.policy import Policy
 from rescind.provider.redirects import REDIRECTS, only_upgrades
 from rescind.provider.reply_outline import outline
 from rescind.provider.throttling import throttle_wait
+
+log = logging.getLogger("rescind.providers")
 
 LARGEST_BODY = 4 * 1024 * 1024
 """Bytes of a reply that are read; 100 orders take about 20 kB."""
@@ -88,11 +92,18 @@ def evidence_of(
     except UnreadableReplyError as error:
         return _unreadable(answer, str(error))
     except Exception as error:  # noqa: BLE001  (a parser's bug must not lose others)
-        kind = type(error).__name__
-        why = f"a bug of ours: {kind} while reading it"
+        _log_bug(error)
+        why = f"a bug of ours: {type(error).__name__} while reading it"
         return answer.maybe_done(why, unreadable=True)
     body = _kept_success(answer, parsed_reply) if reply.ok else answer.kept()
     return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
+
+
+def _log_bug(error: Exception) -> None:
+    """Say where it is. The message and the traceback may quote personal data."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    where, kind = f"{last.filename}:{last.lineno}", type(error).__name__
+    log.error("a bug of ours: %s in %s while reading a reply", kind, where)
 
 
 def _kept_success(answer: Received, parsed: Parsed) -> str | None:

@@ -74,7 +74,7 @@ def post_signed(callbacks: Callbacks, address: str, named: str, body: str) -> Re
     """Post one signed webhook with the id ``named``; raises ``UnsentError``."""
     why, url = callbacks.why_not(address), read_url(address)
     if why is not None or url is None:
-        raise UnsentError(f"not sent: callback_url {why}")
+        raise UnsentError(f"not sent: the address {why}")
     now = datetime.now(UTC)
     signed = headers(named, body, callbacks.secrets.of(url), now)
     reply = post(url, signed, body.encode(), private=callbacks.private)

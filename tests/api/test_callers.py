@@ -20,6 +20,8 @@ NEEDS = {
     ("DELETE", "/v1/cancellations/notpanel/default/x"): "submit or operate",
     ("GET", "/v1/groups/x"): "read",
     ("GET", "/v1/plans"): "read",
+    ("POST", "/v1/plans"): "submit",
+    ("GET", "/v1/plan-templates"): "submit or read",
     ("GET", "/v1/plans/x"): "read",
     ("GET", "/v1/webhooks"): "read",
     ("GET", "/v1/actions"): "read",

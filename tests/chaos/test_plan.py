@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from chaos.fault_plan import TENTH, plan
 from chaos.fault_schedule import FAILING, FAILURES, KILL_EVERY, PROVIDER_FAULTS
+from chaos.plan_drawing import WANTED, is_in_plan
 from chaos.scales import LONG, POINTS, SHORT
 
 seeds = st.integers(0, 10_000)
@@ -30,6 +31,25 @@ def test_every_order_is_in_one_message_and_every_message_is_sent_twice(
     assert {(one["provider"], one["order"]) for one in second} <= orders
     for message in drawn.messages:
         assert 0 <= message.first <= message.second <= SHORT.seconds
+
+
+@given(seeds)
+def test_plans_name_earlier_entries_of_their_own_message(seed: int) -> None:
+    for message in plan(seed, SHORT).messages:
+        refs: list[str] = []
+        for entry in message.entries:
+            assert set(entry.get("after", ())) <= set(refs[-2:])
+            refs.append(entry.get("ref", ""))
+
+
+def test_about_a_third_of_the_orders_are_in_plans_with_conditions_of_each_kind() -> (
+    None
+):
+    entries = [entry for one in plan(1, LONG).messages for entry in one.entries]
+    assert 0.3 < sum(map(is_in_plan, entries)) / len(entries) < 0.37
+    steps = [entry for entry in entries if "after" in entry]
+    assert {one.get("only_if") for one in steps} == set(WANTED)
+    assert {len(one["after"]) for one in steps} == {1, 2}
 
 
 def test_about_half_of_the_messages_are_sent_twice_at_the_same_moment() -> None:

@@ -40,6 +40,19 @@ def an_order_that_waits(home: Home, engine: Engine) -> None:
         connection.execute(delete(OPERATOR_ACTION))
 
 
+def one_that_waits_for_another(home: Home, engine: Engine) -> None:
+    home.run("cancel", "notpanel", "ord_0")
+    home.run("cancel", "notpanel", "ord_1", "--after", f"{LANE}/ord_0")
+    home.change(submitted_by=None)
+    with writing(engine) as connection:
+        connection.execute(delete(OPERATOR_ACTION))
+
+
+def a_plan(home: Home, _engine: Engine) -> None:
+    step = '[p.steps.one]\nprovider = "notpanel"\norder = "{order}"\n'
+    home.write("plans.toml", step)
+
+
 def a_file(home: Home, _engine: Engine) -> None:
     home.write("orders.csv", "provider,order\nnotpanel,ord_1\n")
 
@@ -64,6 +77,9 @@ ACTS: dict[str, tuple[Callable[[Home, Engine], None], Sequence[str]]] = {
     "submit": (a_file, ["orders.csv"]),
     "retry": (a_failure, [ORDER]),
     "withdraw": (an_order_that_waits, [ORDER]),
+    "release": (one_that_waits_for_another, [ORDER]),
+    "skip": (one_that_waits_for_another, [ORDER]),
+    "plan submit": (a_plan, ["p", "order=ord_1"]),
     "hold": (nothing, [LANE]),
     "resume": (nothing, [LANE]),
     "webhooks resend": (a_lost_delivery, ["--all-given-up"]),
@@ -77,6 +93,7 @@ NOBODY_ANSWERS = {"webhooks test"}
 READ = {
     *("actions", "doctor", "env", "lanes", "list", "show", "webhooks secret", "words"),
     *("schedule check", "schedule list", "schedule runs"),
+    *("groups", "plan check", "plan list", "plan show"),
 }
 START = {"api", "demo", "sandbox", "up"}
 """Commands that start programs, whose own ways in are tested elsewhere."""

@@ -101,7 +101,10 @@ def test_show_prints_the_state_of_each_delivery(home: Home, engine: Engine) -> N
     assert "waiting after 1 attempt; next at 2020-11-20" in home.run("show", waits).out
 
 
-@pytest.mark.parametrize("name", ["{}", "msg_{}_1", "notpanel/default/a"])
+OF_GROUP = "msg_{}_1_0191a1ff-0000-7000-8000-000000000001"
+
+
+@pytest.mark.parametrize("name", ["{}", "msg_{}_1", OF_GROUP, "notpanel/default/a"])
 def test_a_delivery_is_sent_again_by_any_of_its_names(
     home: Home, engine: Engine, name: str
 ) -> None:

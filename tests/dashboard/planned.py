@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import Engine
 
 from rescind.ledger.changes.plan_insertion import NewStep
+from rescind.ledger.changes.recording import LaneChanges, record_many
 from rescind.ledger.conditions import ANY, DEFAULT
 from rescind.ledger.states import State
+from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import Reason
 from tests.dashboard.stage import PANEL, PARCEL, SHOP, take_in
-from tests.ledger.build import NOW
-from tests.ledger.planned import after, claimed, finish
+from tests.ledger.build import NOW, change
+from tests.ledger.planned import after, claimed
 from tests.ledger.recorded_plans import plan_of
 
 Ids = dict[str, str]
@@ -42,4 +44,6 @@ def end_parcel(
     engine: Engine, ids: Ids, state: State, reason: Reason, now: datetime = NOW
 ) -> None:
     held = claimed(engine, ids["parcel"], PARCEL, now)
-    finish(engine, held, state, reason, now, PARCEL)
+    ended = change(held, state, reason=reason, finished_at=now)
+    with writing(engine) as connection:
+        record_many(connection, [LaneChanges(PARCEL, [ended])], now)

@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+OURS = {"akinon", "dukkango", "iletimerkezi", "ithink", "notpanel", "registry"}
+SPOKEN = (
+    *("config/accounts.py", "config/path_ownership.py"),
+    *("engine/call_results.py", "engine/calls.py", "engine/duplicates.py"),
+    *("engine/provider_tokens.py", "ledger/storage/unreachable.py"),
+    *("ledger/changes/lane_states.py", "ledger/changes/sweeps.py"),
+    *("ledger/changes/rounds.py", "ledger/changes/successors.py"),
+    *("provider/account.py", "provider/content_coding.py", "provider/discovery.py"),
+    *("provider/error_pages.py", "provider/guarded.py", "provider/http.py"),
+    *("provider/http_messages.py", "provider/replies.py"),
+    *("provider/response_reader.py", "provider/validation_errors.py"),
+    *("operations/lane_view.py",),
+)
 ROOT = Path(__file__).parents[2]
+SPEAKING = [
+    *sorted((ROOT / "rescind/schedules").glob("*.py")),
+    *sorted((ROOT / "rescind/webhooks").glob("*.py")),
+    *(one for one in sorted((ROOT / "providers").glob("*.py")) if one.stem in OURS),
+    *sorted((ROOT / "providers").glob("*_replies.py")),
+    *(ROOT / "rescind" / one for one in SPOKEN),
+]
+"""Modules whose sentences all reach a page, through the ledger or from a file."""
 MODULES = [
     *sorted((ROOT / "rescind/intake").rglob("*.py")),
     ROOT / "rescind/config/callbacks.py",
@@ -16,6 +38,11 @@ MODULES = [
     ROOT / "rescind/operations/actions.py",
     ROOT / "providers/registry.py",
 ]
+SENTENCE = re.compile(r"[a-z]+,? ([a-z]|Q7)")
+"""What makes a literal a sentence: two words, of which the first is not a name."""
+PATTERN = re.compile(r"\\b|\(\?|\||SELECT ")
+"""What regular expressions and SQL have."""
+LOGS = ("log.", "log_", "self._log")
 ERRORS = {
     *("InvalidRequestError", "NotWithdrawableError", "RowError", "FileError"),
     *("UnknownError", "ChangedError"),
@@ -62,6 +89,33 @@ def _said_by(function: ast.FunctionDef, where: str) -> Iterator[tuple[str, str]]
             if isinstance(node, ast.Return) and node.value is not None:
                 text = sample(node.value)
                 yield from ((one, f"{where}:{node.lineno}") for one in [text] if one)
+
+
+def literals(module: Path) -> Iterator[tuple[str, str]]:
+    """Each sentence that a module writes, with samples for its values, and where it is.
+
+    Left out are the docstrings and what goes to the log.
+    """
+    tree = ast.parse(module.read_text())
+    inside = {id(inner) for outer in ast.walk(tree) for inner in _parts(outer)}
+    for node in ast.walk(tree):
+        text = sample(node) if isinstance(node, ast.expr) else None
+        if text and id(node) not in inside and _is_sentence(text):
+            yield text, f"{module.name}:{node.lineno}"  # type: ignore[attr-defined]
+
+
+def _is_sentence(text: str) -> bool:
+    return bool(SENTENCE.search(text)) and not PATTERN.search(text)
+
+
+def _parts(outer: ast.AST) -> Iterator[ast.AST]:
+    """What is no sentence of its own: parts of a text, docstrings, and log entries."""
+    if isinstance(outer, ast.JoinedStr):
+        yield from (one for one in ast.walk(outer) if one is not outer)
+    elif isinstance(outer, ast.Expr):
+        yield outer.value
+    elif isinstance(outer, ast.Call) and ast.unparse(outer.func).startswith(LOGS):
+        yield from ast.walk(outer)
 
 
 def _name(function: ast.expr) -> str:

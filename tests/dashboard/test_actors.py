@@ -136,11 +136,21 @@ class Stage:
         id_ = seen.headers["location"].rpartition("/")[2]
         assert clerk.send("/desk/submit/file/now", id=id_).status_code == 303
 
-    def submit_a_plan(self) -> None:
-        clerk = self.site.visitor(CLERK)
+    @contextmanager
+    def with_a_plan(self) -> Iterator[None]:
         plan = {"p": {"steps": {"one": {"provider": "notpanel", "order": "{order}"}}}}
         current = property(lambda _context: templates_of(plan))
         with patch.object(type(self.site.context), "templates", current):
+            yield
+
+    def submit_a_plan(self) -> None:
+        wish = {"plan": "p", "input": {"order": "ord_1"}}
+        with self.with_a_plan():
+            self.post("/plans", SUBMITTER, json=wish)
+
+    def submit_a_plan_on_the_page(self) -> None:
+        clerk = self.site.visitor(CLERK)
+        with self.with_a_plan():
             form = {"plan": "p", "input.order": "ord_1"}
             seen = clerk.send("/desk/submit/plan", **form)
             id_ = seen.headers["location"].rpartition("/")[2]
@@ -155,6 +165,7 @@ class Stage:
 ANN, EVE, SHOP = "token:ann", "token:eve", "token:shop"
 ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     "/v1/cancellations": (Stage.submit, SHOP),
+    "/v1/plans": (Stage.submit_a_plan, SHOP),
     "/v1/cancellations/{id}/retry": (
         lambda stage: stage.post(f"/cancellations/{stage.failed()}/retry"),
         ANN,
@@ -203,7 +214,7 @@ ACTS: dict[str, tuple[Callable[[Stage], None], str]] = {
     "/desk/notifications/test": (Stage.test_a_receiver, ANN),
     "/desk/submit/one": (Stage.submit_on_the_page, EVE),
     "/desk/submit/file/now": (Stage.submit_a_file, EVE),
-    "/desk/submit/plan/now": (Stage.submit_a_plan, EVE),
+    "/desk/submit/plan/now": (Stage.submit_a_plan_on_the_page, EVE),
 }
 """What each route that changes the ledger is asked, and the actor of that."""
 CHANGE_NOTHING = {

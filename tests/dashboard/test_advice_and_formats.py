@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from rescind.dashboard import advice as book
 from rescind.dashboard.advice import advice
 from rescind.dashboard.bar_chart import HEIGHT, TOP
 from rescind.dashboard.formatting import number_of, span
-from rescind.dashboard.plot import HOURS, ORDER, plot_of
+from rescind.dashboard.plot import HOURS, ORDER, minute_of, plot_of, plots_of
 from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import FINAL, OPEN, State
 from rescind.provider.interface import Provider
@@ -80,11 +81,11 @@ flows = st.builds(
 )
 
 
-@given(st.lists(flows, max_size=40))
+@given(st.lists(flows, max_size=40), st.sampled_from([0, 15, 30, 45]))
 def test_every_outcome_of_the_day_is_drawn_once_and_within_the_plot(
-    found: list[Flow],
+    found: list[Flow], minute: int
 ) -> None:
-    plot = plot_of(found, NOW)
+    plot = plot_of(found, NOW, minute)
     first = plot.hours[0].start
     meant = [one for one in found if one.state in FINAL and one.slot >= first]
     assert len(plot.hours) == HOURS
@@ -106,3 +107,12 @@ def test_hours_are_whole_and_the_last_one_runs() -> None:
     assert plot.hours[-1].start == NOW.replace(minute=0)
     assert plot.hours[-1].counts[State.FAILED] == 3
     assert plot.hours[0].start == NOW.replace(minute=0) - timedelta(hours=23)
+
+
+@given(st.sampled_from(sorted(available_timezones())))
+def test_a_readers_hours_begin_when_their_clock_shows_a_whole_hour(name: str) -> None:
+    zone = ZoneInfo(name)
+    plot = plots_of([], NOW)[minute_of(zone, NOW)]
+    last = plot.hours[-1].start
+    assert last.astimezone(zone).minute == 0
+    assert last <= NOW < last + timedelta(hours=1)

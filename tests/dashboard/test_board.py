@@ -35,7 +35,7 @@ def test_the_board_is_the_same_from_either_database(
     finally:
         context.close()
     assert board.failed == 2
-    assert board.plot.totals[State.REJECTED] == 4
+    assert board.plots[0].totals[State.REJECTED] == 4
     # One that is held has a reason, whatever it was before.
     assert [(one.name, bool(one.stalled_since)) for one in board.troubled] == [
         ("akinon/shop", False),

@@ -12,7 +12,7 @@ import pytest
 from rescind.config.redis_client import redis_client
 from rescind.dashboard import board_cache
 from rescind.dashboard.board import Board, LaneRow
-from rescind.dashboard.plot import plot_of
+from rescind.dashboard.plot import plots_of
 from rescind.dashboard.rendering import render
 from rescind.ledger.changes.lane_states import LaneState
 from rescind.ledger.reading.backlogs import Backlog
@@ -170,7 +170,7 @@ def busy_board(number: int) -> Board:
         )
         for n in range(number)
     ]
-    return Board(lanes, plot_of([], utc_now()), (), 0, (), None)
+    return Board(lanes, plots_of([], utc_now()), (), 0, (), None)
 
 
 def test_all_of_a_page_are_ticked_and_retried(site: Served, page: Page) -> None:

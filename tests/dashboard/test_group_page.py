@@ -13,7 +13,7 @@ from rescind.config.callbacks import Callbacks
 from rescind.config.token_list import listed, parsed
 from rescind.config.webhook_secrets import read_secrets
 from rescind.ledger.changes.group_end_requests import request_ends
-from rescind.ledger.reading.group_summary import told_of
+from rescind.ledger.deliveries.group_receivers import told_of
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing
 from tests.dashboard.stage import MEAL, PANEL, Served, Visitor

@@ -73,6 +73,15 @@ def test_the_board_comes_at_once_and_again_only_when_it_changes(
         assert "<b>1</b> failed" in _next(events, "board")
 
 
+def test_the_board_comes_with_the_hours_of_the_viewers_zone(
+    reader: Visitor, ledger: Engine
+) -> None:
+    end(ledger, PANEL, "ord_1", State.FAILED, Reason.UNRESOLVED)
+    reader.session.cookies.set("rescind_zone", "Europe/Istanbul")
+    with listening(reader) as events:
+        assert "this time zone: Europe/Istanbul." in _next(events, "board")
+
+
 def test_a_reader_is_sent_no_buttons(reader: Visitor) -> None:
     with listening(reader) as events:
         assert "form_key" not in _next(events, "board")

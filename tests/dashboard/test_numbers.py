@@ -20,6 +20,7 @@ from rescind.dashboard.board import Board, read_board
 from rescind.dashboard.list_pages import read_page
 from rescind.dashboard.listing_filter import listing_of
 from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.plot import Plot
 from rescind.dashboard.sessions import Sessions
 from rescind.ledger.access_limits import EVERYTHING
 from rescind.ledger.changes.retries import retry
@@ -122,7 +123,8 @@ def test_every_number_counts_the_same_orders(
         context.close()
     stands = standing(engine)
     check_failed(engine, board, stands)
-    check_chart(engine, board, stands)
+    for plot in board.plots.values():
+        check_chart(engine, plot, stands)
     with reading(engine) as connection:
         metrics = Counter[str]()
         for one in totals(connection):
@@ -146,16 +148,16 @@ def check_failed(engine: Engine, board: Board, stands: Standing) -> None:
     assert on_lanes == by_lane
 
 
-def check_chart(engine: Engine, board: Board, stands: Standing) -> None:
+def check_chart(engine: Engine, plot: Plot, stands: Standing) -> None:
     by_state, by_reason = Counter[str](), Counter[tuple[str, str]]()
     for (_, state, reason), number in stands.items():
         by_state[state] += number
         by_reason[state, reason] += number
-    assert +Counter(board.plot.totals) == by_state
-    assert {(state, why): n for state, why, n in board.plot.reasons} == by_reason
-    for state, number in board.plot.totals.items():
-        ended = {"sort": "ended", "since": board.plot.since}
+    assert +Counter(plot.totals) == by_state
+    assert {(state, why): n for state, why, n in plot.reasons} == by_reason
+    for state, number in plot.totals.items():
+        ended = {"sort": "ended", "since": plot.since}
         assert listed(engine, state, **ended) == number
-    for hour in board.plot.hours:
+    for hour in plot.hours:
         for state, number in hour.counts.items():
             assert not number or listed(engine, state, **hour.period) == number

@@ -19,6 +19,7 @@ from rescind.ledger.scheduling.schedule_runs import (
     open_run,
 )
 from rescind.ledger.storage.transactions import reading, writing
+from rescind.schedules.reasons import too_many
 from rescind.telemetry import worker_records
 from rescind.telemetry.worker_records import FORGOTTEN, KEY, WorkerRecord
 from tests.dashboard.stage import Served, Visitor
@@ -57,6 +58,22 @@ def rule(site: Served, monkeypatch: pytest.MonkeyPatch) -> str:
 def runs(engine: Engine) -> list[dict[str, object]]:
     with reading(engine) as connection:
         return [as_document(row) for row in runs_of(connection, "nightly", 9)]
+
+
+def test_why_a_run_is_held_is_told_in_turkish(
+    reader: Visitor, ledger: Engine, rule: str
+) -> None:
+    now = utc_now()
+    with writing(ledger) as connection:
+        open_run(connection, rule, now, now)
+        run = claim_run(connection, rule, now, timedelta(minutes=1))
+        assert run is not None
+        finish(connection, run, RunState.HELD, now, why=too_many(rule, 10))
+    reader.session.headers["accept-language"] = "tr"
+    shown = reader.get("/desk/schedules").text
+    assert shown.count("hiçbir şey gönderilmedi") == 2
+    assert "so nothing was submitted" not in shown
+    assert "her 3600 sn" in shown
 
 
 def test_a_held_rule_is_run_once_with_the_maximum_that_an_operator_allows(

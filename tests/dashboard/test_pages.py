@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -108,6 +109,20 @@ def test_the_flow_is_shown_as_a_plot_and_in_numbers(
     for state, number in (("cancelled", 3), ("rejected", 1)):
         [link] = re.findall(rf'<a href="([^"]+)"><b>{number}</b> {state}', said)
         assert reader.get(html.unescape(link)).text.count('class="row"') == number
+
+
+def test_the_plot_has_the_hours_of_the_readers_clock(
+    reader: Visitor, ledger: Engine
+) -> None:
+    end(ledger, PARCEL, "1", State.CANCELLED, Reason.CONFIRMED)
+    zone = ZoneInfo("Asia/Kathmandu")
+    reader.session.cookies.set("rescind_zone", zone.key)
+    shown = html.unescape(reader.get("/").text)
+    [since] = re.findall(r"&since=([^&\"]+)&until=", shown)
+    start = datetime.fromisoformat(unquote(since))
+    assert start.minute == 15
+    assert f"<title>{start.astimezone(zone):%H}:00: 1 cancelled</title>" in shown
+    assert f"Hours are those of this time zone: {zone.key}." in shown
 
 
 def test_other_trouble_is_shown_with_its_command(
@@ -400,6 +415,7 @@ def _found(words: str) -> Seen:
     record |= {"finished_at": None, "created_at": None}
     shown: dict[str, Any] = {"states": [], "providers": [], "reasons": []}
     shown |= {"orders": [], "presets": [], "zone": "UTC", "gap": None, "group": None}
+    shown |= {"plans": False}
     shown |= {"wanted": Listing(), "short": False}
     shown |= {"session": None, "operates": False, "here": "/"}
     found = Page([Listed(record)], None, partial=False)

@@ -107,6 +107,15 @@ def test_plans_are_listed_by_name_and_key(operator: Visitor, ledger: Engine) -> 
     assert found(f"?before={second}") == [first]
 
 
+def test_a_search_for_its_key_finds_a_plan(operator: Visitor, ledger: Engine) -> None:
+    web_order(ledger, "W-1001")
+    assert (
+        'href="/desk/plans?key=W-1001"'
+        in operator.get("/desk/cancellations?q=W-1001").text
+    )
+    assert "/desk/plans?key" not in operator.get("/desk/cancellations?q=W-1002").text
+
+
 def test_the_page_of_a_step_names_its_plan(operator: Visitor, ledger: Engine) -> None:
     plan, ids = web_order(ledger)
     for one in ids.values():

@@ -100,7 +100,13 @@ def test_the_preview_shows_every_step_and_stores_nothing(
     clerk: Visitor, ledger: Engine, typed: str
 ) -> None:
     page = clerk.get(typed).text
-    for said in ("86210010463", "2000001", "ord_1", "which must end as: any end"):
+    for said in (
+        "86210010463",
+        "2000001",
+        "ord_1",
+        "which must end as: any end",
+        "101=2",
+    ):
         assert said in page
     assert "Submit this plan of 3 steps" in page
     assert rows(ledger) == []
@@ -145,6 +151,19 @@ def test_what_is_wrong_stands_beside_its_field(
     assert beside(answer.text, name)
     assert 'value="1001"' in answer.text
     assert rows(ledger) == []
+
+
+def test_another_plan_with_the_same_key_is_refused_in_the_readers_language(
+    clerk: Visitor, ledger: Engine, typed: str
+) -> None:
+    clerk.send(f"{FORM}/now", id=typed.rpartition("/")[2])
+    clerk.session.headers["accept-language"] = "tr"
+    other = clerk.send(FORM, **{**GOOD, "input.awb": "86210010464"})
+    assert other.status_code == 422
+    assert "başka bir anahtar kullanın" in (beside(other.text, "order_no") or "")
+    missing = clerk.send(FORM, **{**GOOD, "input.awb": ""})
+    assert "gerekir" in (beside(missing.text, "awb") or "")
+    assert len(rows(ledger)) == 3
 
 
 def test_an_input_is_typed_as_its_param_is(plans: Templates) -> None:

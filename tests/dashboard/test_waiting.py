@@ -173,6 +173,18 @@ def test_the_page_says_that_another_has_cancelled_the_order(
     assert "Nothing is sent for it" in shown(operator, first)
 
 
+@pytest.mark.parametrize("state", [State.QUEUED, State.VERIFYING])
+def test_the_page_says_that_nobody_knows_whether_another_has_cancelled_it(
+    operator: Visitor, ledger: Engine, state: State
+) -> None:
+    add(ledger, State.FAILED, order="ord_1", key="a", lane=PANEL, lost=True)
+    second = add(ledger, state, order="ord_1", key="b", lane=PANEL)
+    page = shown(operator, second)
+    assert "Nobody knows whether it has cancelled the order" in page
+    asked = "the provider is asked before this one is sent" in page
+    assert asked == (state is State.QUEUED)
+
+
 def test_the_page_of_an_order_with_one_cancellation_names_no_other(
     operator: Visitor, ledger: Engine
 ) -> None:

@@ -25,9 +25,10 @@ from rescind.dashboard.workbook_writer import (
     chunks,
     workbook,
 )
+from rescind.intake.submissions import take_in as submit
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason
-from tests.dashboard.stage import PANEL, PARCEL, Visitor, end, take_in
+from tests.dashboard.stage import PANEL, PARCEL, Served, Visitor, end, take_in, utc_now
 
 FAILED = (State.FAILED, Reason.UNRESOLVED)
 PATH = "/desk/cancellations.xlsx"
@@ -73,6 +74,28 @@ def test_its_times_are_cells_of_time_in_the_readers_zone(
     assert header[place].value == "Kabul (Asia/Kathmandu)"
     local: datetime = row[place].value
     assert (local - utc["created_at"]).total_seconds() == 5.75 * 3600
+
+
+def test_its_states_reasons_and_actors_are_words_in_the_readers_language(
+    reader: Visitor, ledger: Engine
+) -> None:
+    end(ledger, PANEL, "ord_1", *FAILED)
+    reader.session.headers["accept-language"] = "tr"
+    [one] = exported(reader, "state=failed")
+    assert (one["state"], one["by"]) == ("başarısız", "tests (erişim anahtarı)")
+    assert one["reason"] == "siparişe ne olduğu bilinmiyor"
+    csv = reader.get("/desk/cancellations.csv?state=failed").text
+    assert ",failed,unresolved," in csv
+
+
+def test_our_own_sentences_are_in_the_readers_language(
+    site: Served, reader: Visitor
+) -> None:
+    context, entry = site.context, {"provider": "notpanel", "order": ""}
+    submit(site.engine, context.accounts, context.seal, [entry], utc_now(), by="cli:a")
+    reader.session.headers["accept-language"] = "tr"
+    [one] = exported(reader, "state=rejected")
+    assert one["provider_message"] == "order zorunludur"
 
 
 def test_the_sheet_is_named_in_the_readers_language(reader: Visitor) -> None:

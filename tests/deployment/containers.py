@@ -89,6 +89,7 @@ class Containers:
             "RESCIND_HOME": str(self.home),
             "RESCIND_ACCOUNTS": str(self.home / "accounts.toml"),
             "RESCIND_SCHEDULES": str(self.home / "schedules.toml"),
+            "RESCIND_PLANS": str(self.home / "plans.toml"),
             # What Compose mounts there unless .env names a file.
             "RESCIND_API_TOKENS_FILE": "/dev/null",
             "FLOWER_PORT": self.flower,

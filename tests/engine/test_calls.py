@@ -32,7 +32,7 @@ from rescind.ledger.progress import Claimed, Progress
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.states import State
 from rescind.provider.evidence import Evidence, Exchange
-from rescind.provider.outcomes import Order
+from rescind.provider.outcomes import Finding, Order
 from tests.conftest import free_port
 from tests.providers.conftest import Wire, wire
 
@@ -228,6 +228,17 @@ def test_a_redirect_after_a_cancel_leaves_it_open_and_holds_the_lane(
     asked = directed(caller, wire).call([claimed(1, GOOD)])
     assert asked.events == {"id-1": Lost()}
     assert "redirect" in str(asked.effect.held)
+
+
+@pytest.mark.parametrize("operation", ["cancel", "verify", "poll"])
+def test_the_answer_of_each_operation_is_read(
+    caller: Caller, wire: Wire, operation: str
+) -> None:
+    body = '{"detail": "Not found."}'
+    head = f"HTTP/1.1 404 Not Found\r\nContent-Length: {len(body)}\r\n\r\n"
+    wire.answers(head + body)
+    here = replace(directed(caller, wire), operation=operation)
+    assert isinstance(here.call([claimed(1, GOOD)]).events["id-1"], Finding)
 
 
 def directed(caller: Caller, wire: Wire) -> Caller:

@@ -39,6 +39,8 @@ INSIDE = {
     "DemoError": "ends the demo with its own sentence",
     "EngineStoppedError": "sends a message back to its queue",
     "ForbiddenEdgeError": "a bug of ours",
+    "_ChangedMeanwhileError": "the plan is submitted once more",
+    "_DryRunError": "ends the transaction of a dry run",
     "LostError": "becomes evidence of a call",
     "NotSentError": "becomes evidence of a call",
     "NotTextError": "becomes a fault of a plan's submission",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -24,8 +25,9 @@ from rescind.schedules.mapping import Recipe
 from rescind.schedules.source_rows import Row
 from tests.intake.test_submissions import SEAL
 from tests.intake.test_validation import ACCOUNTS
-from tests.ledger.build import BY, NOW, row
+from tests.ledger.build import BY, NOW, SECOND, change, make, row
 from tests.ledger.planned import claimed, finish
+from tests.ledger.plans import statements
 
 OURS = Limits((Limit("notpanel", group="ours"),), owner="ours")
 THEIRS = Limits((Limit("notpanel", group="theirs"),), owner="theirs")
@@ -91,6 +93,52 @@ def test_one_that_comes_again_waits_for_what_it_waited_for(engine: Engine) -> No
     assert before(engine, one) == {first.id: "any"}
 
 
+@pytest.mark.parametrize(
+    ("again", "differs"),
+    [
+        ({"after": "a", "only_if": "any"}, ()),
+        ({"after": ["notpanel/default/ord_1"], "only_if": ["any"]}, ()),
+        ({"after": "b", "only_if": "any"}, ("after",)),
+        ({"after": ["a", "b"], "only_if": "any"}, ("after",)),
+        ({"after": ["ord_9"], "only_if": "any"}, ("after",)),
+        ({"after": "a"}, ("only_if",)),
+        ({}, ("after", "only_if")),
+        ({"after": "a", "only_if": "any", "group": "g"}, ("group",)),
+    ],
+)
+def test_a_repeat_that_waits_for_others_says_so(
+    engine: Engine, again: dict[str, Any], differs: tuple[str, ...]
+) -> None:
+    both = (entry(1, ref="a"), entry(2, ref="b"))
+    take(engine, *both, entry(3, after="a", only_if="any"))
+    repeated = [*both, entry(3, **again)]
+    shown = preview(engine, ACCOUNTS, SEAL, repeated, NOW)[-1]
+    for one in (shown, take(engine, *repeated)[-1]):
+        assert (one.receipt, one.differs) == (Receipt.DUPLICATE, differs)
+
+
+def test_the_second_of_two_in_a_message_says_so_too(engine: Engine) -> None:
+    both = (entry(1, ref="a"), entry(2, ref="b"))
+    plan = [*both, entry(3, after="a"), entry(3, after="b", only_if="any")]
+    shown = preview(engine, ACCOUNTS, SEAL, plan, NOW)[-1]
+    for one in (shown, take(engine, *plan)[-1]):
+        assert (one.receipt, one.differs) == (Receipt.DUPLICATE, ("after", "only_if"))
+
+
+def test_one_that_waits_for_none_says_so_when_its_repeat_does(engine: Engine) -> None:
+    plain = (entry(1, ref="a"), entry(2))
+    take(engine, *plain)
+    [_, again] = take(engine, plain[0], entry(2, after="a"))
+    assert (again.receipt, again.differs) == (Receipt.DUPLICATE, ("after",))
+
+
+def test_a_repeat_is_not_looked_up_if_neither_waits(engine: Engine) -> None:
+    take(engine, entry(1))
+    with statements(engine) as seen:
+        take(engine, entry(1))
+    assert not any("dependency" in each for each in seen)
+
+
 def test_one_whose_predecessor_has_ended_is_sent_or_not_wanted_at_once(
     engine: Engine,
 ) -> None:
@@ -104,6 +152,21 @@ def test_one_whose_predecessor_has_ended_is_sent_or_not_wanted_at_once(
     assert row(engine, one.id).reason == Reason.NOT_WANTED
     assert row(engine, two.id).state == State.QUEUED
     assert (two.receipt, two.lane) == (Receipt.ACCEPTED, ("notpanel", "default"))
+
+
+@pytest.mark.parametrize("finished", [NOW, NOW + SECOND])
+def test_what_follows_an_end_is_not_earlier_than_the_end(
+    engine: Engine, finished: datetime
+) -> None:
+    [first] = take(engine, entry(1))
+    end = change(claimed(engine, first.id), State.REJECTED, finished_at=finished)
+    make(engine, [end], NOW + SECOND)
+    [one, two] = take(
+        engine, entry(2, after=first.id), entry(3, after=first.id, only_if="any")
+    )
+    ended = row(engine, first.id).updated_at
+    assert row(engine, one.id).finished_at >= ended
+    assert row(engine, two.id).due_at >= ended
 
 
 @pytest.mark.parametrize(
@@ -149,6 +212,44 @@ def test_an_entry_does_not_wait_for_what_has_the_key_of_an_earlier_one(
     take(engine, entry(1, key="k"))
     one = refusal(engine, entry(2, key="k", ref="a"), entry(3, after="a"))
     assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+
+
+def test_an_entry_waits_for_the_first_of_two_with_one_key_and_not_for_the_second(
+    engine: Engine,
+) -> None:
+    first = entry(1, ref="a")
+    both = [
+        entry(2, after="a", key="k", ref="b"),
+        entry(3, after="a", key="k", ref="c"),
+    ]
+    one = refusal(engine, first, *both, entry(4, after="c"))
+    assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+    again = take(engine, first, *both, entry(5, after="b"))
+    assert before(engine, again[-1]) == {again[1].id: "cancelled"}
+
+
+def test_nothing_waits_for_a_refused_entry_by_the_key_that_it_is_kept_under(
+    engine: Engine,
+) -> None:
+    wrong = {**entry(1), "metadata": 5}
+    kept = take(engine, wrong)[0]
+    name = f"notpanel/default/{row(engine, kept.id).key}"
+    for entries in ([entry(2, after=name)], [wrong, entry(3, after=name)]):
+        one = refusal(engine, *entries)
+        assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
+
+
+def test_a_plan_is_inserted_without_changing_a_row(engine: Engine) -> None:
+    plan = [entry(1, ref="a"), entry(2, after="a", ref="b"), entry(3, after=["a", "b"])]
+    with statements(engine) as seen:
+        taken = take(engine, *plan)
+    assert not any(each.startswith("UPDATE cancellation") for each in seen)
+    rows = [row(engine, one.id) for one in taken]
+    assert [(one.followed, one.waits_for) for one in rows] == [
+        (1, None),
+        (1, 1),
+        (None, 2),
+    ]
 
 
 def test_a_chain_has_a_greatest_length(engine: Engine) -> None:

@@ -17,8 +17,9 @@ from rescind.ledger.changes.insert_claimed import insert_claimed
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.changes.retries import retry
+from rescind.ledger.deliveries.group_receivers import told_of
 from rescind.ledger.reading.ended_groups import QUIET, Watched, watched_groups
-from rescind.ledger.reading.group_summary import summary_of, told_of
+from rescind.ledger.reading.group_summary import summary_of
 from rescind.ledger.states import FINAL, RETRYABLE, State
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.group_end_table import GROUP_END

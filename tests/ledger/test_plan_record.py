@@ -251,6 +251,31 @@ def test_two_workers_that_end_the_last_two_steps_complete_the_plan_once(
     engine.dispose()
 
 
+def test_a_plan_is_open_after_a_retry_at_the_moment_of_its_end(ledger_url: str) -> None:
+    engine = open_ledger(ledger_url)
+    for number in range(4):
+        lane = ("notpanel", f"{number}")
+        failed = add(engine, State.FAILED, order=f"{number}")
+        last = add(engine, order=f"last {number}", lane=lane)
+        plan = plan_of(engine, failed, last, key=str(number), callback_url=URL)
+        held, together = claimed(engine, last, lane), threading.Barrier(2)
+
+        def end(its: Claimed, lane: tuple[str, str]) -> None:
+            together.wait()  # noqa: B023  (joined within the loop)
+            finish(engine, its, lane=lane)
+
+        ending = threading.Thread(target=end, args=(held, lane))
+        ending.start()
+        together.wait()
+        assert retried(engine, failed)
+        ending.join()
+        # Either the end came first and was told as it was, or it was not the end.
+        assert not ended(engine, plan)
+        verdicts = [one.document["verdict"] for one in told(engine, plan)]
+        assert verdicts in ([], ["unknown"])
+    engine.dispose()
+
+
 def test_cancellations_without_a_plan_need_no_statement_more(engine: Engine) -> None:
     held = claimed(engine, add(engine))
     with statements(engine) as seen:

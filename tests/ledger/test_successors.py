@@ -9,16 +9,23 @@ import pytest
 from sqlalchemy import Engine, select
 
 from rescind.ledger.changes.deletion import count_ended, delete_ended
+from rescind.ledger.changes.new_cancellation import waiting
 from rescind.ledger.changes.plan_decisions import release, skip
 from rescind.ledger.changes.recording import Recorded
 from rescind.ledger.changes.successors import follow
 from rescind.ledger.changes.sweeps import move
-from rescind.ledger.changes.waiting_insertion import DEEPEST
+from rescind.ledger.changes.waiting_insertion import (
+    DEEPEST,
+    MOST_SUCCESSORS,
+    Waiting,
+    insert_waiting,
+    lock,
+)
 from rescind.ledger.conditions import Predecessor, Verdict, allows, canonical, judge
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.progress import Claimed
 from rescind.ledger.reading.counter_totals import totals
-from rescind.ledger.reading.predecessors import waiting_for_failed
+from rescind.ledger.reading.predecessors import predecessors_of, waiting_for_failed
 from rescind.ledger.reading.queries import history
 from rescind.ledger.states import State
 from rescind.ledger.storage import counters
@@ -35,6 +42,7 @@ from tests.ledger.build import (
     SECOND,
     add,
     hold,
+    new,
     row,
     steps,
 )
@@ -334,6 +342,60 @@ def test_successors_are_found_by_indexes(engine: Engine) -> None:
     found += more
     assert not any("Seq Scan on dependency" in plan for plan in found)
     assert not any("SCAN dependency" in plan for plan in found)
+
+
+def test_a_thousand_are_followed_without_comparing_each_with_each(
+    engine: Engine,
+) -> None:
+    first = add(engine)
+    after(engine, first)
+    many = [f"{number:08}" for number in range(MOST_SUCCESSORS)]
+    with writing(engine) as connection, plans(connection, BOTH) as found:
+        follow(connection, [first, *many], NOW)
+    assert_by_index(found, "ix_dependency_predecessor")
+    # Each id is looked up: no list of them is read for each row.
+    assert not any("Join Filter" in plan for plan in found)
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"), [(OK, Reason.CONFIRMED), (NO, Reason.REFUSED)]
+)
+def test_what_follows_an_end_takes_as_many_statements_for_many_as_for_one(
+    engine: Engine, end: State, reason: Reason
+) -> None:
+    numbers = []
+    for number in (1, 20):
+        first = add(engine, order=f"first of {number}")
+        for each in range(number):
+            after(engine, first, order=f"{each} of {number}")
+        held = claimed(engine, first)
+        with statements(engine) as seen:
+            finish(engine, held, end, reason)
+        numbers.append(len(seen))
+    assert numbers[0] == numbers[1]
+
+
+def test_one_waits_for_the_row_that_another_transaction_has_inserted_meanwhile(
+    engine: Engine,
+) -> None:
+    first = add(engine)
+    there = after(engine, first, order="a")
+    same, one = (new(order, progress=waiting()) for order in ("a", "b"))
+    both = [
+        Waiting(same, [first], "cancelled", 1),
+        Waiting(one, [same.id], "cancelled", 2),
+    ]
+    with writing(engine) as connection:
+        lock(connection, [first])
+        inserted, _ = insert_waiting(connection, both, NOW)
+    assert inserted == {one.id}
+    assert row(engine, one.id).waits_for == 1
+    with reading(engine) as connection:
+        assert [each.id for each in predecessors_of(connection, [one.id])[one.id]] == [
+            there
+        ]
+    finish(engine, claimed(engine, first), NO, Reason.REFUSED)
+    assert row(engine, one.id).reason == Reason.NOT_WANTED
 
 
 # --- retention ----------------------------------------------------------------------

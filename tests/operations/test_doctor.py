@@ -415,7 +415,11 @@ def test_what_waits_for_a_failed_one_is_named(engine: Engine) -> None:
     finish(engine, held, State.FAILED, Reason.UNRESOLVED)
     [found] = [one for one in ledger_checks(engine, None) if one.what == "plans"]
     assert (found.level, found.problem) == (Level.WARNING, "waits-for-failed")
-    assert f"1 wait for cancellations that have failed, such as {first}" in found.says
+    why = f"for others that have failed, such as {first}: retry"
+    assert found.says.startswith(f"1 cancellation waits {why}")
+    after(engine, first, order="another")
+    [found] = [one for one in ledger_checks(engine, None) if one.what == "plans"]
+    assert found.says.startswith(f"2 cancellations wait {why}")
 
 
 def test_a_lane_that_stands_still_is_wrong(engine: Engine) -> None:

@@ -19,6 +19,7 @@ from rescind.intake.validation import check
 from rescind.ledger.decision import decide
 from rescind.ledger.states import FINAL, State
 from rescind.provider.account import Account
+from rescind.provider.finding_rules import CallKind
 from rescind.provider.guarded import asked, parsed
 from rescind.provider.http_messages import Reply
 from rescind.provider.interface import Params
@@ -122,7 +123,9 @@ ENDS = {
 PAIRS = [(outcome, reason) for outcome in Outcome for reason in (None, *Reason)]
 
 
-def _read_as(call: str, finding: Finding, monkeypatch: pytest.MonkeyPatch) -> Finding:
+def _read_as(
+    call: CallKind, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> Finding:
     def says(*_given: object) -> Findings:
         return Findings({ORDER: finding})
 
@@ -135,7 +138,10 @@ def _read_as(call: str, finding: Finding, monkeypatch: pytest.MonkeyPatch) -> Fi
 @pytest.mark.parametrize("call", ["cancel", "read"])
 @pytest.mark.parametrize(("outcome", "reason"), PAIRS)
 def test_no_end_has_a_reason_that_contradicts_it(
-    call: str, outcome: Outcome, reason: Reason | None, monkeypatch: pytest.MonkeyPatch
+    call: CallKind,
+    outcome: Outcome,
+    reason: Reason | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = _read_as(call, Finding(outcome, reason, "77"), monkeypatch)
     states = {"cancel": [State.SENDING], "read": [State.VERIFYING, State.REQUESTED]}

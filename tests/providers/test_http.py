@@ -419,6 +419,21 @@ def test_a_reply_that_never_ends_is_given_up_in_time(
     assert only_one_was_made(wire)
 
 
+def test_a_bug_in_a_parser_is_logged_with_its_place_and_without_the_reply(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(reply: Reply) -> Parsed:
+        raise KeyError(reply.body)
+
+    wire.answers(whole(200, "a personal secret"))
+    result = send(wire.url, broken)
+    assert result.evidence is Evidence.MAYBE_DONE
+    [said] = [one.getMessage() for one in caplog.records]
+    assert said.startswith("a bug of ours: KeyError in ")
+    assert Path(__file__).name in said
+    assert "personal" not in caplog.text
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -8,17 +8,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
-from chaos import points
 from chaos.points import KILL, Failpoints
 from chaos.scales import POINTS
 from rescind.sandbox import Sandbox
-from rescind.system.local_system import System
-from rescind.system.supervisor import Program, Supervisor
 from tests.tasks.conftest import QUICK, Running, accounts_toml, start, until
+from tests.tasks.mortal import Mortal
 from tests.tasks.traps.acts import a_while_passes
 from worker.intake_channel import VISIBILITY_SECONDS
 
@@ -36,26 +33,6 @@ first, since its lease has to run out."""
 PACE_SECONDS = 0.5
 """Seconds between two messages."""
 _numbers = itertools.count(800_000_001)
-
-
-class Mortal(System):
-    """Two workers that die at a given point and are restarted."""
-
-    def __init__(self, *given: object, **options: object) -> None:
-        super().__init__(*given, **options)  # type: ignore[arg-type]
-        self._supervisor = Supervisor(self._say, delays=(0.1,))
-
-    def _programs(self) -> Iterator[Program]:
-        for one in super()._programs():
-            words = list(one.command)
-            if one.name != "worker":
-                yield one
-                continue
-            words[words.index("-A") + 1] = "chaos.chaos_app"
-            env = {**one.env, points.FOLDER: str(self.home)}
-            yield replace(one, command=tuple(words), env=env)
-            second = (*words, "-n", "second@%h")
-            yield replace(one, name="worker-2", command=second, env=env)
 
 
 @pytest.fixture(scope="module")

@@ -316,7 +316,7 @@ def test_a_closed_port_is_reported() -> None:
     [
         (
             replace(ANYWHERE, private=False),
-            "not sent: callback_url must begin with http",
+            "not sent: the address must begin with http",
         ),
         (
             replace(ANYWHERE, hosts=host_patterns("a.b")),
@@ -324,7 +324,7 @@ def test_a_closed_port_is_reported() -> None:
         ),
         (
             replace(ANYWHERE, secrets=NO_SECRETS),
-            "not sent: callback_url is not accepted",
+            "not sent: the address is not accepted",
         ),
     ],
 )

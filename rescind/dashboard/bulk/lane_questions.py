@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rescind.dashboard.bulk.confirmation import Question
+from rescind.dashboard.known_sentences import known
 from rescind.dashboard.translation import _, ngettext
 from rescind.operations.lane_view import LaneView
 
@@ -72,7 +73,7 @@ def why_not_resumed(lane: LaneView, now: datetime) -> str | None:
         return _(
             "%(lane)s is held by its accounts file: %(fault)s",
             lane=lane.name,
-            fault=lane.fault,
+            fault=known(lane.fault),
         )
     if lane.status(now)[0] == "open":
         return _("%(lane)s is open", lane=lane.name)

@@ -5,7 +5,6 @@
   const clock = () => Date.now() - skew;
   // Swedish formats times as 2026-11-20 18:09:00, which every reader understands.
   const format = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
-  const hour = new Intl.DateTimeFormat("sv-SE", { hour: "2-digit", minute: "2-digit" });
 
   // The page gives the words in its language.
   const { units, ago, ahead } = document.body.dataset;
@@ -26,13 +25,11 @@
     }
   };
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  // The server reads the filter's times without an offset in this zone, too.
+  // The server reads the filter's times without an offset in this zone, and draws the plot in it.
   if (zone) document.cookie = `rescind_zone=${zone}; path=/; max-age=31536000; samesite=strict`;
   const localise = (root) => {
     for (const one of root.querySelectorAll("time[data-at]"))
       one.replaceChildren(format.format(new Date(one.dateTime)), document.createElement("small"));
-    for (const one of root.querySelectorAll("[data-hour]"))
-      one.textContent = hour.format(new Date(one.dataset.hour));
     for (const one of root.querySelectorAll("[data-zone]")) one.textContent = zone || "–";
     // The server reads times without an offset in this zone.
     for (const one of root.querySelectorAll("input[name=zone]")) one.value = zone || "UTC";

@@ -77,7 +77,7 @@ def _read(sent: Upload) -> ReadFile:
         raise FileError(_("Choose a file that is not empty."))
     given = {n: sent.fields.get(n, "").strip() for n in ("group", "on_group_end")}
     zone = zone_named(sent.fields.get("zone", ""))
-    form = FormFields(zone, given["group"] or None, given["on_group_end"] or None)
+    form = FormFields(zone, {name: text for name, text in given.items() if text})
     return read_upload(sent.content, name, form)
 
 

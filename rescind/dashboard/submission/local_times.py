@@ -25,9 +25,14 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def zone_of(request: Request) -> ZoneInfo:
+    """The time zone of the reader's browser; UTC without scripts."""
+    return zone_named(request.cookies.get(COOKIE, ""))
+
+
 def local_now(request: Request, now: datetime) -> datetime:
     """``now`` in the time zone of the reader's browser; in UTC without scripts."""
-    return now.astimezone(zone_named(request.cookies.get(COOKIE, "")))
+    return now.astimezone(zone_of(request))
 
 
 def with_offset(written: str, zone: tzinfo) -> str:

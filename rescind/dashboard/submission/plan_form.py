@@ -35,8 +35,9 @@ class PlanForm:
     written: Mapping[str, str] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
     """A sentence for each wrong field, by the input's name."""
-    faults: list[str] = field(default_factory=list)
-    """Sentences on what is wrong with no field of the form."""
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    """What is wrong with no field of the form: the name of a step or an empty text,
+    and a sentence."""
 
     @property
     def fields(self) -> list[InputField]:
@@ -51,11 +52,13 @@ class PlanForm:
     def refuse(self, faults: Sequence[PlanFault]) -> None:
         names = {one.name for one in self.fields}
         for fault in faults:
+            step = fault.step or ""
+            says = fault.wrong.removeprefix(f"{step}: ")
             name = fault.param.removeprefix(INPUT).partition("/")[0]
             if fault.param.startswith(INPUT) and name in names:
-                self.wrong.setdefault(name, fault.wrong)
+                self.wrong.setdefault(name, says)
             else:
-                self.faults.append(fault.wrong)
+                self.faults.append((step, says))
 
 
 @dataclass(frozen=True, slots=True)

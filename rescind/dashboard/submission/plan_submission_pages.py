@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from rescind.config.access_tokens import Scope
+from rescind.dashboard.forms import texts_of
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -70,8 +71,7 @@ async def check(
     request: Request, dashboard: TheDashboard, who: LimitedSubmitter
 ) -> Response:
     """Keep the input if the plan would be accepted; the preview shows its steps."""
-    sent = await request.form()
-    written = {name: value for name, value in sent.items() if isinstance(value, str)}
+    written = await texts_of(request)
     return await run_in_threadpool(_check, request, dashboard, who, written)
 
 

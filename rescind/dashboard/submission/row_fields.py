@@ -71,6 +71,10 @@ def _is_personal(provider: object, name: str) -> bool:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, dict):
+        value = ", ".join(f"{name}={_text(one)}" for name, one in value.items())
+    elif isinstance(value, list):
+        value = ", ".join(map(_text, value))
     text = plain_text(value)
     if text is None and isinstance(value, bool):
         text = str(value).lower()

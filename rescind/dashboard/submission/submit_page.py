@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from providers.registry import BY_NAME
 from rescind.config.access_tokens import Scope
 from rescind.config.accounts import Accounts, Lane
+from rescind.dashboard.forms import texts_of
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -94,8 +95,7 @@ async def submit_one(
     request: Request, dashboard: TheDashboard, who: LimitedSubmitter
 ) -> Response:
     """Submit one cancellation; with a wrong field, show the form again."""
-    sent = await request.form()
-    written = {name: value for name, value in sent.items() if isinstance(value, str)}
+    written = await texts_of(request)
     return await run_in_threadpool(_submit, request, dashboard, written, who)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from rescind.dashboard.formatting import number_of
@@ -43,10 +42,8 @@ class FormFields:
 
     zone: ZoneInfo
     """For times without an offset."""
-    group: str | None = None
-    """For rows without a group."""
-    on_group_end: str | None = None
-    """For rows that have a group, and do not say who is told of its end."""
+    defaults: Mapping[str, str]
+    """The values of fields, for rows without one."""
 
 
 def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
@@ -56,7 +53,7 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
     try:
         text, turkish = as_utf8(data)
         found = parse(text, name, limits=LIMITS).rows
-        rows = list(islice(with_defaults(found, group=form.group), MOST_ROWS + 1))
+        rows = list(islice(with_defaults(found, **form.defaults), MOST_ROWS + 1))
     finally:
         _turn.release()
     if len(rows) > MOST_ROWS:
@@ -68,22 +65,7 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
                 most=most,
             )
         )
-    told = _telling(rows, form.on_group_end)
-    return ReadFile(name, list(_in_zone(told, form.zone)), turkish)
-
-
-def _telling(rows: Iterable[Row], address: str | None) -> Iterator[Row]:
-    for row in rows:
-        entry = row.entry
-        if address is not None and isinstance(entry, dict) and entry.get("group"):
-            yield Row(row.line, {"on_group_end": address, **_given(entry)}, row.wrong)
-        else:
-            yield row
-
-
-def _given(entry: dict[str, Any]) -> dict[str, Any]:
-    """``entry`` without an empty ``on_group_end``."""
-    return {n: v for n, v in entry.items() if n != "on_group_end" or v}
+    return ReadFile(name, list(_in_zone(rows, form.zone)), turkish)
 
 
 def _in_zone(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Row]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Text
+from sqlalchemy import JSON, BigInteger, SmallInteger, Text
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.progress import Progress
@@ -40,6 +40,8 @@ OWN: Columns = {
     "cancel_before": BigInteger,
     "opened_at": BigInteger,
     "created_at": BigInteger,
+    "waits_for": BigInteger,
+    "followed": SmallInteger,
 }
 """The columns that no decision changes: see ``own_row``."""
 
@@ -79,6 +81,8 @@ class NewCancellation:
     """What it waits for, as ``rescind.intake.references`` has it."""
     only_if: str = ""
     """How those must end: see ``rescind.ledger.conditions``."""
+    followed: bool = False
+    """Whether another cancellation may wait for it."""
 
     @property
     def depends(self) -> bool:
@@ -124,6 +128,9 @@ def own_row(one: NewCancellation, at: int) -> dict[str, Any]:
         "cancel_before": before,
         "opened_at": to_ms(one.opened_at),
         "created_at": at,
+        # ``waiting_insertion`` says another number.
+        "waits_for": None,
+        "followed": 1 if one.followed else None,
     }
 
 
@@ -140,6 +147,7 @@ def _queued(now: datetime) -> Progress:
     return Progress(State.QUEUED, due_at=now)
 
 
+@cache
 def waiting() -> Progress:
     """The first state of a cancellation that waits for its predecessors."""
     return Progress(State.SCHEDULED, due_at=NOT_DUE)

@@ -18,7 +18,7 @@ from rescind.ledger.access_limits import producers_key
 from rescind.ledger.deliveries import store
 from rescind.ledger.deliveries.retry_policy import Kind
 from rescind.ledger.reading.plans import Document, plan_documents
-from rescind.ledger.reading.predecessors import among, ids_given
+from rescind.ledger.reading.predecessors import among, ids_given, in_these
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.plan_tables import PLAN, PLAN_STEP
 from rescind.ledger.storage.tables import CANCELLATION
@@ -78,11 +78,13 @@ def _locked(
     connection: Connection, ids: Collection[str], only: str | None = None
 ) -> Sequence[Row[Any]]:
     """Lock the plans in which these cancellations are steps."""
-    theirs = select(S.plan_id).where(among(connection, S.cancellation_id))
+    dialect = connection.dialect.name
+    theirs = select(S.plan_id).where(among(dialect, S.cancellation_id))
     # Sorted: two transactions that lock the same rows must not deadlock.
-    chosen = select(PLAN).where(P.id.in_(theirs)).order_by(P.id).with_for_update()
+    chosen = select(PLAN).where(in_these(dialect, P.id, theirs)).order_by(P.id)
     if only is not None:
         chosen = chosen.where(P.id == only)
+    chosen = chosen.with_for_update()
     return connection.execute(chosen, ids_given(connection, ids)).all()
 
 

@@ -16,6 +16,7 @@ from rescind.ledger.changes.call_log import CallMade, append_calls
 from rescind.ledger.changes.guarded_update import update_guarded
 from rescind.ledger.changes.outcome_counts import count_changes
 from rescind.ledger.changes.plan_completion import complete
+from rescind.ledger.changes.releases import release_waiting
 from rescind.ledger.changes.repeated_calls import fold_calls
 from rescind.ledger.changes.repeated_steps import fold_steps
 from rescind.ledger.changes.rounds import reopen
@@ -103,9 +104,10 @@ def follow_on(
     ends or begins after that in this transaction.
     """
     while True:
-        more = _record(connection, [LaneChanges(*one) for one in following.work], now)
+        work = [LaneChanges(*one) for one in following.not_wanted.items()]
+        more = _record(connection, work, now)
+        lanes = release_waiting(connection, following.released, now)
         successors.settle(connection, following)
-        lanes = {lane for lane, some in following.work if _releases(some)}
         lanes |= {
             (row.provider, row.account)
             for row in following.reopened
@@ -122,10 +124,6 @@ def follow_on(
         following = successors.follow(connection, more.ended, now)
     told = complete(connection, recorded.ended, now) if recorded.ended else 0
     return replace(recorded, to_deliver=recorded.to_deliver + told)
-
-
-def _releases(changes: Sequence[Change]) -> bool:
-    return any(change.to.state is State.QUEUED for change in changes)
 
 
 def _latest(work: Sequence[LaneChanges]) -> Sequence[LaneChanges]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from rescind.ledger.changes.new_cancellation import beginning
 from rescind.ledger.conditions import (
@@ -26,70 +27,88 @@ from rescind.ledger.phases import final
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.reading.predecessors import (
     among,
-    given,
     ids_given,
+    in_these,
     predecessors_of,
 )
 from rescind.ledger.states import FINAL, State
-from rescind.ledger.storage.cancellation_rows import progress_of
+from rescind.ledger.storage.cancellation_rows import SELECTED, progress_of
 from rescind.ledger.storage.dependency_table import DEPENDENCY
-from rescind.ledger.storage.milliseconds import from_ms, in_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.provider.outcomes import InvalidRequestError, Reason
 from rescind.provider.refusal_codes import RefusalCode
 
 C, D = CANCELLATION.c, DEPENDENCY.c
 Lane = tuple[str, str]
-RELEASED = "released by its predecessors"
+_OWN = (
+    *(C.id, C.provider, C.account, C.version, C.not_before, C.cancel_before),
+    *(C.waits_for, C.followed, C.group_name),
+)
+_COLUMNS = (*_OWN, *SELECTED)
+"""The columns that are read of a successor: none that holds JSON, which costs more than
+all others."""
 
 
 @dataclass(slots=True)
 class Following:
     """What is to be done with some successors, whose rows are locked."""
 
-    work: list[tuple[Lane, list[Change]]] = field(default_factory=list)
-    """The changes of those that are released, or not wanted."""
+    released: list[Row[Any]] = field(default_factory=list)
+    """Those whose predecessors have all ended as they want."""
+    not_wanted: dict[Lane, list[Change]] = field(default_factory=dict)
+    """The changes of those whose predecessors have ended otherwise."""
     reopened: list[Row[Any]] = field(default_factory=list)
     """Those that were not wanted, and may be now."""
     waits_for: dict[int, list[str]] = field(default_factory=dict)
-    """The number of predecessors that keep them, with the ids for which it is new."""
-    opened_at: dict[int, list[str]] = field(default_factory=dict)
-    """When the released ones can be sent, in ms, with their ids."""
+    """The number of predecessors that keep them, with the ids for which it is new. A
+    release writes its own."""
 
 
 def follow(connection: Connection, ended: Collection[str], now: datetime) -> Following:
     """Judge the successors of cancellations that this transaction has ended."""
-    its = select(D.successor_id).where(among(connection, D.predecessor_id))
-    return _judged(connection, its, ended, now)
+    return _judged(connection, _successors(connection.dialect.name), ended, now)
 
 
 def begin(connection: Connection, ids: Collection[str], now: datetime) -> Following:
     """Judge cancellations that this transaction has inserted as waiting."""
-    return _judged(connection, select(given(connection).c.id), ids, now)
+    return _judged(connection, _these(connection.dialect.name), ids, now)
+
+
+# No state is asked for here: a row that another transaction is just changing would not
+# be waited for. Sorted: two transactions that lock the same must not deadlock.
+def _locking(where: Any) -> Select[Any]:
+    return select(*_COLUMNS).where(where).order_by(C.id).with_for_update()
+
+
+@cache
+def _successors(dialect: str) -> Select[Any]:
+    its = select(D.successor_id).where(among(dialect, D.predecessor_id))
+    return _locking(in_these(dialect, C.id, its))
+
+
+@cache
+def _these(dialect: str) -> Select[Any]:
+    return _locking(among(dialect, C.id))
 
 
 def settle(connection: Connection, done: Following) -> None:
-    """Write what ``recording`` does not know of those that were judged."""
+    """Write how many predecessors keep those that still wait, or wait again."""
+    statement = _kept(connection.dialect.name)
     for number, ids in done.waits_for.items():
-        _set(connection, ids, waits_for=number)
-    for at, ids in done.opened_at.items():
-        _set(connection, ids, opened_at=at)
+        given = {"number": number, **ids_given(connection, ids)}
+        connection.execute(statement, given)
 
 
-def _set(connection: Connection, ids: Sequence[str], **values: Any) -> None:
-    statement = update(CANCELLATION).where(among(connection, C.id)).values(values)
-    connection.execute(statement, ids_given(connection, ids))
+@cache
+def _kept(dialect: str) -> Any:
+    kept = update(CANCELLATION).where(among(dialect, C.id))
+    return kept.values(waits_for=bindparam("number"))
 
 
 def _judged(
-    connection: Connection, which: Any, ids: Collection[str], now: datetime
+    connection: Connection, chosen: Select[Any], ids: Collection[str], now: datetime
 ) -> Following:
-    # No state is asked for here: a row that another transaction is just changing would
-    # not be waited for. Sorted: two transactions that lock the same must not deadlock.
-    locked = select(CANCELLATION).where(C.id.in_(which)).order_by(C.id)
-    rows = connection.execute(
-        locked.with_for_update(), ids_given(connection, ids)
-    ).all()
+    rows = connection.execute(chosen, ids_given(connection, ids)).all()
     waiting = [row for row in rows if is_waiting(row) or was_not_wanted(row)]
     known = predecessors_of(connection, [row.id for row in waiting])
     following = Following()
@@ -117,21 +136,20 @@ def _judge(
         if verdict is not Verdict.NOT_WANTED:
             following.reopened.append(row)
         return
+    if verdict is Verdict.WANTED:
+        following.released.append(row)
+        return
     if keeping != row.waits_for:
         following.waits_for.setdefault(keeping, []).append(row.id)
-    if verdict is Verdict.WAITS:
-        return
+    if verdict is Verdict.NOT_WANTED:
+        its = following.not_wanted.setdefault((row.provider, row.account), [])
+        its.append(_ended(row, why_not_wanted(known), now))
+
+
+def _ended(row: Row[Any], why: str, now: datetime) -> Change:
     was = progress_of(row)
-    if verdict is Verdict.WANTED:
-        not_before = from_ms(row.not_before)
-        to, said = released(was, not_before, now), RELEASED
-        opened = in_ms(max(not_before or now, now))
-        following.opened_at.setdefault(opened, []).append(row.id)
-    else:
-        to = final(was, State.WITHDRAWN, Reason.NOT_WANTED, now)
-        said = why_not_wanted(known)
-    change = Change([row.id], row.version, was.state, to, evidence=said)
-    following.work.append(((row.provider, row.account), [change]))
+    to = final(was, State.WITHDRAWN, Reason.NOT_WANTED, now)
+    return Change([row.id], row.version, was.state, to, evidence=why)
 
 
 def released(was: Progress, not_before: datetime | None, now: datetime) -> Progress:
@@ -152,9 +170,8 @@ def check_may_reopen(connection: Connection, row: Row[Any]) -> None:
     released may still be sent. Locks the successors; ``row`` is locked already."""
     if not row.followed:
         return
-    its = select(D.successor_id).where(D.predecessor_id == row.id)
-    locked = select(CANCELLATION).where(C.id.in_(its)).order_by(C.id)
-    rows = connection.execute(locked.with_for_update()).all()
+    chosen = _successors(connection.dialect.name)
+    rows = connection.execute(chosen, ids_given(connection, [row.id])).all()
     freed = [one for one in rows if one.waits_for == 0 and one.state not in FINAL]
     known = predecessors_of(connection, [one.id for one in freed])
     for one in freed:

@@ -7,7 +7,7 @@ same way as what ends later.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -26,9 +26,10 @@ from sqlalchemy import (
 from sqlalchemy import update as updating
 
 from rescind.ledger.changes import successors
-from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.insertion import insert_new, standing_ids
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.recording import Recorded, follow_on
+from rescind.ledger.reading.predecessors import among, ids_given
 from rescind.ledger.storage.dependency_table import DEPENDENCY
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.tables import CANCELLATION
@@ -39,6 +40,10 @@ DEEPEST = 32
 transaction."""
 MOST_SUCCESSORS = 1000
 """The most cancellations that wait for one: its end moves them all at once."""
+_KNOWN = (
+    *(C.id, C.provider, C.account, C.order_id, C.key, C.group_name),
+    *(C.state, C.updated_at, C.followed),
+)
 _EDGE: Columns = {
     "successor_id": Text,
     "predecessor_id": Text,
@@ -59,23 +64,67 @@ class Waiting:
     predecessors: Sequence[str]
     condition: str
     depth: int
+    judged: bool = True
+    """Whether a predecessor may have ended already, so that it has to be judged."""
 
 
 def insert_waiting(
-    connection: Connection, waiting: Sequence[Waiting], now: datetime
+    connection: Connection,
+    waiting: Sequence[Waiting],
+    now: datetime,
+    followed: Collection[str] = (),
 ) -> tuple[frozenset[str], Recorded]:
     """Insert those whose ``(provider, account, key)`` is new; returns their ids, and
-    what followed from predecessors that have ended."""
-    inserted = insert_new(connection, [one.new for one in waiting], now)
+    what followed from predecessors that have ended. ``followed`` are predecessors whose
+    rows say already that others may wait for them."""
+    before = {each for one in waiting for each in one.predecessors}
+    own = {one.new.id: _own(one, before) for one in waiting}
+    inserted = insert_new(connection, [one.new for one in waiting], now, own)
     kept = [one for one in waiting if one.new.id in inserted]
     if not kept:
         return inserted, Recorded()
+    if len(kept) < len(waiting):
+        kept = _by_standing_ids(connection, waiting, kept, inserted)
+        followed = ()
     edges = Rows([row for one in kept for row in _edges(one)], _EDGE)
     dialect = connection.dialect.name
     connection.execute(_insert(dialect, edges.differing), edges.parameters(dialect))
-    _mark(connection, kept)
-    begun = successors.begin(connection, inserted, now)
+    before = {each for one in kept for each in one.predecessors}
+    _mark(connection, before - inserted - {*followed})
+    judged = [one.new.id for one in kept if one.judged]
+    if not judged:
+        return inserted, Recorded()
+    begun = successors.begin(connection, judged, now)
     return inserted, follow_on(connection, begun, now)
+
+
+def _own(one: Waiting, before: Collection[str]) -> dict[str, Any]:
+    number = len(set(one.predecessors))
+    return {"waits_for": number, "followed": 1 if one.new.id in before else None}
+
+
+def _by_standing_ids(
+    connection: Connection,
+    waiting: Sequence[Waiting],
+    kept: Sequence[Waiting],
+    inserted: Collection[str],
+) -> list[Waiting]:
+    """``kept`` with the ids of the rows that other transactions have just inserted with
+    the keys of their predecessors. Those are locked."""
+    others = {one.new.path: one.new.id for one in waiting if one.new.id not in inserted}
+    there = standing_ids(connection, others)
+    known = {others[path]: id_ for path, id_ in there.items()}
+    lock(connection, known.values())
+    lost = set(others.values())
+    return [
+        one if lost.isdisjoint(one.predecessors) else _renamed(one, known)
+        for one in kept
+    ]
+
+
+def _renamed(one: Waiting, known: Mapping[str, str]) -> Waiting:
+    ids = [known.get(each, each) for each in one.predecessors]
+    return replace(one, predecessors=ids, judged=True)
 
 
 def _edges(one: Waiting) -> list[dict[str, Any]]:
@@ -96,17 +145,16 @@ def _insert(dialect: str, differing: tuple[str, ...]) -> Insert:
     return insert(DEPENDENCY).from_select(list(_EDGE), select(rows))
 
 
-def _mark(connection: Connection, kept: Sequence[Waiting]) -> None:
-    """Note in the rows themselves that they wait, and that others wait for them."""
-    before = {each for one in kept for each in one.predecessors}
-    followed = updating(CANCELLATION).where(C.id.in_(sorted(before)))
-    connection.execute(followed.values(followed=1))
-    by_number: dict[int, list[str]] = {}
-    for one in kept:
-        by_number.setdefault(len(set(one.predecessors)), []).append(one.new.id)
-    for number, ids in by_number.items():
-        its = updating(CANCELLATION).where(C.id.in_(ids))
-        connection.execute(its.values(waits_for=number))
+def _mark(connection: Connection, before: Collection[str]) -> None:
+    """Note in the rows of predecessors that others wait for them."""
+    if before:
+        statement = _followed(connection.dialect.name)
+        connection.execute(statement, ids_given(connection, before))
+
+
+@cache
+def _followed(dialect: str) -> Any:
+    return updating(CANCELLATION).where(among(dialect, C.id)).values(followed=1)
 
 
 # --- predecessors that are in the ledger ----------------------------------------------
@@ -117,24 +165,22 @@ class Known:
     """A possible predecessor."""
 
     row: Row[Any]
-    depth: int
     successors: int
+
+    @property
+    def depth(self) -> int:
+        return self.row.depth or 0
 
 
 def lock(connection: Connection, ids: Collection[str]) -> Mapping[str, Known]:
     """Lock those of ``ids`` that are still in the ledger, so that none ends before its
     new successors are there."""
-    # Sorted: two transactions that lock the same rows must not deadlock.
-    return _known(connection, ids, _rows_of(ids).order_by(C.id).with_for_update())
+    return _known(connection, ids, _lock(connection.dialect.name))
 
 
 def look_at(connection: Connection, ids: Collection[str]) -> Mapping[str, Known]:
     """Read those of ``ids`` that are in the ledger, as they are now."""
-    return _known(connection, ids, _rows_of(ids))
-
-
-def _rows_of(ids: Collection[str]) -> Select[Any]:
-    return select(CANCELLATION).where(C.id.in_(ids))
+    return _known(connection, ids, _look(connection.dialect.name))
 
 
 def _known(
@@ -142,16 +188,33 @@ def _known(
 ) -> Mapping[str, Known]:
     if not ids:
         return {}
-    rows = connection.execute(chosen).all()
-    depths = _numbers(connection, D.successor_id, func.max(D.depth), ids)
-    counts = _numbers(connection, D.predecessor_id, func.count(), ids)
-    return {
-        row.id: Known(row, depths.get(row.id, 0), counts.get(row.id, 0)) for row in rows
-    }
+    rows = connection.execute(chosen, ids_given(connection, ids)).all()
+    # Counted when all are locked: another transaction may just have added some.
+    followed = [row.id for row in rows if row.followed]
+    counts = _counts(connection, followed) if followed else {}
+    return {row.id: Known(row, counts.get(row.id, 0)) for row in rows}
 
 
-def _numbers(
-    connection: Connection, column: Any, number: Any, ids: Collection[str]
-) -> dict[str, int]:
-    chosen = select(column, number).where(column.in_(ids)).group_by(column)
-    return {row[0]: row[1] for row in connection.execute(chosen)}
+@cache
+def _look(dialect: str) -> Select[Any]:
+    # A row's own dependencies are as old as the row, and never change.
+    depth = select(func.max(D.depth)).where(D.successor_id == C.id).scalar_subquery()
+    return select(*_KNOWN, depth.label("depth")).where(among(dialect, C.id))
+
+
+@cache
+def _lock(dialect: str) -> Select[Any]:
+    # Sorted: two transactions that lock the same rows must not deadlock.
+    return _look(dialect).order_by(C.id).with_for_update()
+
+
+def _counts(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    chosen, given = _counted(connection.dialect.name), ids_given(connection, ids)
+    return {row[0]: row[1] for row in connection.execute(chosen, given)}
+
+
+@cache
+def _counted(dialect: str) -> Select[Any]:
+    those = among(dialect, D.predecessor_id)
+    chosen = select(D.predecessor_id, func.count()).where(those)
+    return chosen.group_by(D.predecessor_id)

@@ -1,9 +1,9 @@
-"""A group as a whole: how many ended and how, when it began, and who is told."""
+"""A group as a whole: how many have ended and how, and when."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,17 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
-from rescind.ledger.delivery_target import target_of
 from rescind.ledger.reading.groups import under_way
 from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.states import FINAL, State
-from rescind.ledger.storage.group_end_table import GROUP_END
 from rescind.ledger.storage.tables import CANCELLATION, GROUPED
 
-C, G = CANCELLATION.c, GROUP_END.c
-MOST_TOLD = 100
-"""The latest requests to be told of a group's end that a document names."""
+C = CANCELLATION.c
 
 
 @dataclass(frozen=True)
@@ -93,20 +89,3 @@ def summary_of(
         max((row[4] for row in rows), default=None),
         max((row[5] for row in rows if row[5] is not None), default=None),
     )
-
-
-def told_of(connection: Connection, name: str) -> Sequence[dict[str, Any]]:
-    """Who is told of the group's end, the latest request first. ``told_at`` is ``None``
-    until it is told. Of an address it holds only the host: the rest may hold a
-    secret."""
-    its = select(GROUP_END).where(G.group_name == name)
-    rows = connection.execute(its.order_by(G.group_name, G.id.desc()).limit(MOST_TOLD))
-    return [
-        {
-            "target": target_of(row.url),
-            "by": row.by,
-            "created_at": stamp(row.created_at),
-            "told_at": stamp(row.told_at),
-        }
-        for row in rows
-    ]

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Text, select, text
+from sqlalchemy import (
+    Connection,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from rescind.ledger.conditions import Predecessor, allows
 from rescind.ledger.states import State
@@ -24,33 +36,55 @@ def predecessors_of(
     """The predecessors of each, as they are now, in the order of their ids."""
     if not ids:
         return {}
-    chosen = (
-        select(D.successor_id, D.predecessor_id, D.condition, C.state, C.reason)
-        .select_from(DEPENDENCY.outerjoin(CANCELLATION, D.predecessor_id == C.id))
-        .where(among(connection, D.successor_id))
-        .order_by(D.successor_id, D.predecessor_id)
-    )
+    chosen = _predecessors(connection.dialect.name)
     found: dict[str, list[Predecessor]] = {}
-    for row in connection.execute(chosen, ids_given(connection, ids)):
-        state = State(row.state) if row.state else None
-        reason = Reason(row.reason) if row.reason else None
-        its = Predecessor(row.predecessor_id, row.condition, state, reason)
-        found.setdefault(row.successor_id, []).append(its)
+    for successor, id_, condition, state, reason in connection.execute(
+        chosen, ids_given(connection, ids)
+    ):
+        its = Predecessor(id_, condition, _state(state), _reason(reason))
+        found.setdefault(successor, []).append(its)
     return found
 
 
-def given(connection: Connection) -> Any:
-    """The ids of ``ids_given``, as something to select from."""
-    return incoming(connection.dialect.name, _IDS, ("id",))
+@cache
+def _predecessors(dialect: str) -> Select[Any]:
+    return (
+        select(D.successor_id, D.predecessor_id, D.condition, C.state, C.reason)
+        .select_from(DEPENDENCY.outerjoin(CANCELLATION, D.predecessor_id == C.id))
+        .where(among(dialect, D.successor_id))
+        .order_by(D.successor_id, D.predecessor_id)
+    )
 
 
-def among(connection: Connection, column: Any) -> Any:
+# Cached: an enumeration takes several times as long to find a member.
+@cache
+def _state(value: str | None) -> State | None:
+    return State(value) if value else None
+
+
+@cache
+def _reason(value: str | None) -> Reason | None:
+    return Reason(value) if value else None
+
+
+def among(dialect: str, column: Any) -> Any:
     """Whether the column has one of the ids of ``ids_given``."""
-    return column.in_(select(given(connection).c.id))
+    if dialect == "sqlite":
+        return column.in_(select(incoming(dialect, _IDS, ("id",)).c.id))
+    # As an array: joined with ``unnest``, PostgreSQL was seen to compare a thousand ids
+    # with each row.
+    return column == any_(cast(bindparam("given_id", type_=Text), ARRAY(Text)))
+
+
+def in_these(dialect: str, column: Any, ids: Select[Any]) -> Any:
+    """Whether the column has one of the ids that ``ids`` selects."""
+    if dialect == "sqlite":
+        return column.in_(ids)
+    return column == any_(func.array(ids.scalar_subquery(), type_=ARRAY(Text)))
 
 
 def ids_given(connection: Connection, ids: Collection[str]) -> dict[str, Any]:
-    """The parameters of ``given`` and ``among``."""
+    """The parameters of ``among``."""
     listed = [(one,) for one in sorted(ids)]
     return parameters(connection.dialect.name, {}, ("id",), listed)
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from rescind.provider.finding_rules import CallKind
 from rescind.provider.guarded import parsed
 from rescind.provider.http import Evidence, Exchange, exchange
 from rescind.provider.http_messages import Reply
@@ -141,9 +142,10 @@ class Caller:
 
     def _exchange(self, op: str, asked: Sequence[Order]) -> Exchange:
         provider = self.provider
-        build = provider.build_cancel if op == "cancel" else provider.build_read
+        kind: CallKind = "cancel" if op == "cancel" else "read"
+        build = provider.build_cancel if kind == "cancel" else provider.build_read
         request = build(self.account, self._valid_token(), asked)
-        parse = partial(parsed, provider, op, asked)
+        parse = partial(parsed, provider, kind, asked)
         return exchange(request, parse, self.policy, wire=self.model)
 
     def _valid_token(self) -> str | None:

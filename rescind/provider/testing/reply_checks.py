@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from rescind.provider.evidence import Exchange
-from rescind.provider.finding_rules import in_words, misfits
+from rescind.provider.finding_rules import CallKind, in_words, misfits
 from rescind.provider.http_messages import Reply, Request
 from rescind.provider.outcomes import (
     BatchRefused,
@@ -26,7 +26,8 @@ from rescind.provider.testing.case import Case
 
 def check_parsed(call: str, parsed: Parsed, asked: Sequence[Order]) -> None:
     """``parsed`` is about the orders of the call alone, with reasons that fit."""
-    wrong = [in_words(call, one) for one in misfits(call, parsed)]
+    kind: CallKind = "cancel" if call == "cancel" else "read"
+    wrong = [in_words(kind, one) for one in misfits(kind, parsed)]
     assert not wrong, f"the reason does not fit the outcome: {wrong}"
     if isinstance(parsed, Held | TokenRefused):
         assert parsed.why

@@ -1,0 +1,40 @@
+"""The keys under which the ledger may have what an entry waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from providers.registry import BY_NAME
+from rescind.intake.references import EarlierEntry, Reference
+from rescind.ledger.changes.new_cancellation import NewCancellation
+
+Path = tuple[str, str, str]
+"""Provider, account and key."""
+
+
+def marked(new: list[NewCancellation]) -> list[NewCancellation]:
+    """``new``, in which those say so for which others of them wait: then their rows
+    need not be written again."""
+    named = {path for one in new for ref in one.after for path in paths_of(one, ref)}
+    if not named:
+        return new
+    return [replace(one, followed=True) if one.path in named else one for one in new]
+
+
+def paths_of(one: NewCancellation, ref: Reference) -> Iterator[Path]:
+    """The keys under which the ledger may have it, the caller's own first."""
+    if isinstance(ref, EarlierEntry):
+        if ref.path is not None:
+            provider, account, key = ref.path
+            yield provider, account, one.within.stored_key(key)
+        return
+    provider, slash, rest = ref.partition("/")
+    account, more, key = rest.partition("/")
+    if not slash or not more or provider not in BY_NAME:
+        return
+    spelled = (key, BY_NAME[provider].canonical_order(key))
+    for each in dict.fromkeys(spelled):
+        yield provider, account, one.within.stored_key(each)
+    for each in dict.fromkeys(spelled):
+        yield provider, account, each
