@@ -120,6 +120,7 @@ DELIVERIES = (
     N_("HTTP 410: the receiver wants no more webhooks"),
     N_("HTTP %(status)s: redirects are not followed"),
     N_("not sent: callback_url %(why_said)s"),
+    N_("not sent: the address %(why_said)s"),
     N_("the broker cannot be reached: %(why)s"),
     N_("it has no address"),
     N_("it took longer than %(seconds)s s"),

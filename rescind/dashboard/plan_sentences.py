@@ -59,4 +59,19 @@ PLANS = (
         " %(steps)s: use another key"
     ),
     N_("names the same cancellation as the step %(step)s: give one of them a key"),
+    N_("the plan takes no %(name)s from its input"),
+    N_("the plan takes no %(name)s from its input: did you mean %(near)s?"),
+    N_("the plan takes no %(name)s from its input: its names are: %(known)s"),
+    N_("the plan %(name)s cannot be used now: `rescind plan check` says why"),
+    N_("there is no plan %(name)s"),
+    N_("there is no plan %(name)s: did you mean %(near)s?"),
+    N_("there is no plan %(name)s; there are: %(known)s"),
+    N_("there is no plan %(name)s: there is no plans file"),
+    N_(
+        "there is no plan %(name)s, and the plans file cannot be read now;"
+        " there are: %(known)s"
+    ),
+    N_("plan must be the name of a plan"),
+    N_("the plan's %(what_said)s"),
+    N_("others change the same plan all the time"),
 )

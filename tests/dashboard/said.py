@@ -18,7 +18,8 @@ SPOKEN = (
     *("provider/error_pages.py", "provider/guarded.py", "provider/http.py"),
     *("provider/http_messages.py", "provider/replies.py"),
     *("provider/response_reader.py", "provider/validation_errors.py"),
-    *("operations/lane_view.py",),
+    *("operations/lane_view.py", "plans/plan_choice.py", "plans/plan_rendering.py"),
+    *("plans/plan_repeats.py", "plans/plan_submission.py", "plans/step_entries.py"),
 )
 ROOT = Path(__file__).parents[2]
 SPEAKING = [

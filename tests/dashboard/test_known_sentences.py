@@ -58,6 +58,9 @@ PIECES = {
     *("check base_url, and Q7", "nothing more of a reply", "no answer"),
     *("Q7 within Q7 s", "a whole number", "true or false", "a text"),
     *("an object with named values", "a list", "Q7 must be Q7"),
+    *("Q7; there are: Q7", "Q7: there is no plans file", "its names are: Q7"),
+    *(", and the plans file cannot be read now", "the plan", "the step Q7"),
+    *("the plan takes no Q7 from its input: Q7", "Q7 is required: Q7 needs it"),
 }
 """Parts of sentences. The tests below have sentences that are made of them."""
 NOT_SHOWN = {
@@ -125,6 +128,12 @@ MADE = [
     "[akinon.default]: base_url: must be a scheme and a host, such as https://host",
     "3 calls failed in a row; the last: not connected: [Errno 111] Connection refused",
     "login: no answer within 20 s",
+    "there is no plan 'x'; there are: web-order",
+    "there is no plan 'x': there is no plans file",
+    "there is no plan 'x', and the plans file cannot be read now; there are: none",
+    "the plan takes no awb from its input: its names are: order",
+    "the plan takes no awb from its input: did you mean awd?",
+    "awb is required: the step parcel needs it",
 ]
 """Sentences that are made of parts."""
 ENGLISH = re.compile(r"\b(?:the|is|are|it|of|not|with|within|must|has|another|did)\b")
