@@ -24,6 +24,8 @@ ANSWERED = frozenset(
         *("registered", "report", "reserved", "revoked", "scheduled", "stats"),
         # Flower sends it each 5 s. The worker sends those events anyway.
         "enable_events",
+        # Flower sends it at its start, and sees the worker at once.
+        "heartbeat",
     }
 )
 """The commands that Flower 2.2, ``celery inspect`` and Celery itself send."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -226,3 +227,21 @@ def test_a_further_page_takes_a_place_in_the_rate_of_its_lane(wire: Wire) -> Non
     result = caller(wire, whole=True).call([claimed("x", timedelta(minutes=5))], permit)
     assert (len(wire.requests), permit.names) == (2, ["first", "second"])
     assert result.events["x"] == Finding(Outcome.UNKNOWN)
+
+
+class Single(NotPanel):
+    """Reads an order by itself: it is always active."""
+
+    def parse_read(self, orders: Sequence[Order], reply: Reply) -> Parsed:
+        return Findings({order.id: Finding(Outcome.ACTIVE) for order in orders})
+
+
+@pytest.mark.parametrize("operation", ["verify", "poll"])
+def test_an_order_is_read_to_verify_and_to_poll_it(wire: Wire, operation: str) -> None:
+    serve_pages(wire)
+    config = LaneConfig(Single(), Single.policy, caller(wire).config.account)
+    reader = replace(caller(wire), config=config, operation=operation)
+    result = reader.call([claimed("o1", timedelta(minutes=5))])
+    found = result.events["o1"]
+    assert isinstance(found, Finding)
+    assert found.outcome is Outcome.ACTIVE

@@ -34,7 +34,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     "cancel_consumer": {"queue": SWEEPS},
     "disable_events": {},
     "election": {"id": "1", "topic": "task", "action": {"task": "rescind.fatal"}},
-    "heartbeat": {},
     "pool_grow": {"n": 5},
     "pool_restart": {},
     "pool_shrink": {"n": 1},
