@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rescind.config.redis_client import redis_client
 from rescind.dashboard import board_cache
-from rescind.dashboard.board import Board, LaneRow
+from rescind.dashboard.board import Board, LaneRow, shown_in
 from rescind.dashboard.plot import plots_of
 from rescind.dashboard.rendering import render
 from rescind.ledger.changes.lane_states import LaneState
@@ -135,7 +135,8 @@ def test_forty_busy_lanes_fit_on_a_laptops_screen(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.route("**/desk/events", lambda route: route.fulfill(status=204))
     page.goto("/")
-    text = render("board.html", board=busy_board(40), operates=True, session=None)
+    shown = shown_in(busy_board(40), UTC, utc_now())
+    text = render("board.html", **shown, operates=True, session=None)
     page.evaluate("text => document.getElementById('board').innerHTML = text", text)
     lanes = page.locator(".lane")
     assert lanes.count() == 40
