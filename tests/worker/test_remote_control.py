@@ -84,7 +84,7 @@ def test_every_command_that_celery_knows_is_either_answered_or_refused() -> None
     named = ANSWERED | set(CHANGES) | NOT_BY_NAME | COSTLY
     assert set(Panel.data) == named
     changing = {name for name, meta in Panel.meta.items() if meta.type == "control"}
-    assert changing == set(CHANGES) | {"enable_events"}
+    assert changing == set(CHANGES) | {"enable_events", "heartbeat"}
     assert set(INSTEAD) <= set(CHANGES)
 
 
