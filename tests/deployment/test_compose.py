@@ -63,7 +63,7 @@ def test_no_secret_has_a_default() -> None:
     assert {defaults[f"RESCIND_{name}"] for name in openid} == {""}
     settings = (
         *("RETENTION", "REFUSED_RETENTION", "API_RATE", "API_ENTRY_RATE"),
-        *("SCHEDULES", "LOG_FORMAT", "UID", "API_TOKENS_FILE", *openid),
+        *("SCHEDULES", "PLANS", "LOG_FORMAT", "UID", "API_TOKENS_FILE", *openid),
     )
     for plain in settings:
         assert found.pop(f"RESCIND_{plain}") == ":-"

@@ -46,7 +46,7 @@ def test_the_second_block_works_as_typed(
     settings.cache_clear()
     lines = commands()
     assert [line.split()[:2] for line in lines if line.startswith("rescind")] == [
-        ["rescind", name] for name in ("cancel", "submit", "show", "list")
+        ["rescind", name] for name in ("cancel", "submit", "show", "groups", "list")
     ]
     for line in lines:
         assert typed(line) == 0, (line, capsys.readouterr())
