@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-later demo simulate simulate-proof chaos chaos-proof \
-  isolation bench idle screenshots docs lint format clean lock
+  isolation bench idle screenshots docs compiled lint types format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -59,8 +59,13 @@ TESTS = $(1) $(PYTEST) $(ARGS)
 endif
 
 test: $(STAMP) ## every check and every test (ARGS="-k name" chooses some)
-	@$(MAKE) --no-print-directory -j2 lint docs
+	@$(MAKE) --no-print-directory -j2 types compiled docs lint
 	$(call TESTS,)
+
+# The processes of the tests read what this has compiled. Each would compile all of it.
+compiled: $(STAMP)
+	@$(BIN)/python -m pytest --collect-only --quiet >$(VENV)/collected || \
+	  { cat $(VENV)/collected; exit 1; }
 
 # The monotonic clock stays true, or waits would never end. So does PostgreSQL's clock:
 # its timeouts never come where a signal finds the true time.
@@ -72,11 +77,13 @@ test-later: $(STAMP) ## every test, with the clock 400 days ahead (ARGS="-k name
 	  "install it (on Debian and Ubuntu, the package faketime)" >&2; exit 1; }
 	$(call TESTS,$(LATER))
 
-lint: $(STAMP) ## ruff, mypy in strict mode, import-linter
+lint: $(STAMP) types ## ruff, mypy in strict mode, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: $(STAMP)
+	$(BIN)/mypy
 
 demo: $(STAMP) ## run the whole system on simulated providers (ARGS="--keep-running" keeps it running)
 	@$(BIN)/rescind demo $(ARGS)
