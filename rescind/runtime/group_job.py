@@ -52,10 +52,11 @@ class GroupJob:
         """Look at the next watched groups; False after the last one of all."""
         with reading(self._engine) as connection:
             names = watched_groups(connection, self._after, AT_ONCE)
+        # Before they are read: one that cannot be read must not stop those after it.
+        self._after = names[-1] if len(names) == AT_ONCE else ""
         # Most looks find nothing to do: they need no lease, and write nothing.
         if found := look(self._engine, names, self._now()):
             self._tell([one.name for one in found])
-        self._after = names[-1] if len(names) == AT_ONCE else ""
         return bool(self._after)
 
     def _tell(self, names: Sequence[str]) -> None:

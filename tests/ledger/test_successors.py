@@ -12,6 +12,7 @@ from rescind.ledger.changes.deletion import count_ended, delete_ended
 from rescind.ledger.changes.new_cancellation import waiting
 from rescind.ledger.changes.plan_decisions import release, skip
 from rescind.ledger.changes.recording import Recorded
+from rescind.ledger.changes.retries import retry
 from rescind.ledger.changes.successors import follow
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.changes.waiting_insertion import (
@@ -274,6 +275,19 @@ def test_no_predecessor_is_retried_while_one_that_it_released_may_be_sent(
         retried(engine, first)
     finish(engine, claimed(engine, one))
     assert retried(engine, first)
+
+
+def test_a_retry_heeds_one_that_was_released_since_its_row_was_read(
+    engine: Engine,
+) -> None:
+    first = add(engine, State.REJECTED)
+    read_before = row(engine, first)
+    one = after(engine, first, only_if="rejected")
+    with (
+        pytest.raises(InvalidRequestError, match=f"{one} was released because {first}"),
+        writing(engine) as connection,
+    ):
+        retry(connection, read_before, NOW, policy=PLAIN, by=BY)
 
 
 def test_a_retry_does_not_send_what_is_not_wanted(engine: Engine) -> None:

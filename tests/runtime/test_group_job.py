@@ -69,3 +69,25 @@ def test_a_ledger_that_is_away_ends_no_thread(
 
     monkeypatch.setattr(group_job, "watched_groups", away)
     GroupJob(engine, lambda: LATER).run()
+
+
+def test_a_group_that_cannot_be_read_stops_no_other_group(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = {"on_group_end": "https://shop.example.com/"}
+    ended |= {"progress": progress(State.CANCELLED)}
+    take_in(engine, [new("1", group="a", **ended), new("2", group="b", **ended)])
+    read = group_job.look
+
+    def too_large(engine: Engine, names: Any, now: Any) -> Any:
+        if "a" in names:
+            raise LedgerUnreachableError("it took too long")
+        return read(engine, names, now)
+
+    monkeypatch.setattr(group_job, "AT_ONCE", 1)
+    monkeypatch.setattr(group_job, "look", too_large)
+    job = GroupJob(engine, lambda: LATER)
+    job.run()
+    job.run()
+    [held] = holding(engine, now=LATER)
+    assert held.record["group"] == "b"

@@ -48,11 +48,13 @@ def retry(
     ``InvalidRequestError`` in one sentence if no new round can be opened.
     """
     check_retryable(row, now, cancel_before, policy)
-    waits_for = row.waits_for
-    if row.followed or waits_for is not None:
-        if not _lock(connection, row):
-            return False
+    locked = _lock(connection, row)
+    if locked is None:
+        return False
+    # Not ``row.followed``: another one may have begun to wait for it since.
+    if locked.followed:
         check_may_reopen(connection, row)
+    waits_for = row.waits_for
     if waits_for is not None:
         waits_for = _kept(connection, row)
     not_before, was = from_ms(row.not_before), progress_of(row)
@@ -61,10 +63,10 @@ def retry(
     return open_round(connection, row, Round(to, waits_for, before, "retry", by), now)
 
 
-def _lock(connection: Connection, row: Row[Any]) -> bool:
-    """Lock the row before its neighbours are read; False if it has changed."""
-    same = select(C.id).where(C.id == row.id, C.version == row.version)
-    return connection.execute(same.with_for_update()).first() is not None
+def _lock(connection: Connection, row: Row[Any]) -> Row[Any] | None:
+    """Lock the row before its neighbours are read; ``None`` if it has changed."""
+    same = select(C.followed).where(C.id == row.id, C.version == row.version)
+    return connection.execute(same.with_for_update()).first()
 
 
 def _kept(connection: Connection, row: Row[Any]) -> int:

@@ -88,7 +88,8 @@ def reopen(connection: Connection, row: Row[Any], now: datetime) -> bool:
     if verdict is Verdict.NOT_WANTED:
         return False
     try:
-        check_may_reopen(connection, row)
+        if row.followed:
+            check_may_reopen(connection, row)
     except InvalidRequestError:
         return False
     to = reopened(progress_of(row), now, from_ms(row.not_before), waits=bool(keeping))

@@ -168,8 +168,6 @@ def why_not_wanted(known: Iterable[Predecessor]) -> str:
 def check_may_reopen(connection: Connection, row: Row[Any]) -> None:
     """Raises ``InvalidRequestError`` while a successor that the end of ``row`` has
     released may still be sent. Locks the successors; ``row`` is locked already."""
-    if not row.followed:
-        return
     chosen = _successors(connection.dialect.name)
     rows = connection.execute(chosen, ids_given(connection, [row.id])).all()
     freed = [one for one in rows if one.waits_for == 0 and one.state not in FINAL]
