@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS
+from rescind.ledger.changes.group_ends import look
 from rescind.ledger.reading.ended_groups import QUIET
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError
@@ -74,10 +75,12 @@ def test_a_ledger_that_is_away_ends_no_thread(
 def test_a_group_that_cannot_be_read_stops_no_other_group(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = {"on_group_end": "https://shop.example.com/"}
-    ended |= {"progress": progress(State.CANCELLED)}
+    ended: dict[str, Any] = {
+        "on_group_end": "https://shop.example.com/",
+        "progress": progress(State.CANCELLED),
+    }
     take_in(engine, [new("1", group="a", **ended), new("2", group="b", **ended)])
-    read = group_job.look
+    read = look
 
     def too_large(engine: Engine, names: Any, now: Any) -> Any:
         if "a" in names:
