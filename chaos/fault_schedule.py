@@ -79,6 +79,8 @@ def _outages(scale: Scale) -> list[PlannedFault]:
 
 def _kills(random: Random, scale: Scale) -> list[PlannedFault]:
     """A kill every three seconds, at each point in turn."""
+    if not scale.points:
+        return []
     points = _in_turn(random, scale.points, _times(scale))
     return [
         PlannedFault(KILL_EVERY * (number + 1), "kill worker", point=point)

@@ -220,6 +220,8 @@ CAUGHT_BY: Mapping[str, frozenset[str]] = {
 }
 """By mutation: the kinds of offence that a run must report, among others."""
 
+SHOWN_WITHOUT_KILLS = frozenset({"drop-answers"})
+"""Mutations that show while services are away and no worker dies."""
 SHOWN_IN_CALM = frozenset({"trust-at-once"})
 """Mutations that show while providers misbehave and no service is away."""
 

@@ -11,14 +11,19 @@ import sys
 from collections.abc import Sequence
 
 from chaos.chaos_report import KINDS
-from chaos.mutations import CAUGHT_BY, MUTATIONS, SHOWN_IN_CALM
+from chaos.mutations import (
+    CAUGHT_BY,
+    MUTATIONS,
+    SHOWN_IN_CALM,
+    SHOWN_WITHOUT_KILLS,
+)
 from chaos.run import DATABASES, run
-from chaos.scales import CALM, PROOF, SEED
+from chaos.scales import CALM, PROOF, SEED, STEADY, Scale
 
 
 def noticed(database: str, mutation: str, seed: int) -> bool:
     """Run with one mutation; return whether the expected offences were reported."""
-    scale = CALM if mutation in SHOWN_IN_CALM else PROOF
+    scale = _scale_for(mutation)
     report = run(database, scale, seed, mutation)
     good = CAUGHT_BY[mutation] <= report.caught
     found = ", ".join(
@@ -27,6 +32,12 @@ def noticed(database: str, mutation: str, seed: int) -> bool:
     verdict = "noticed" if good else "NOT NOTICED"
     print(f"{database:<11}{mutation:<19}{verdict}: {found or 'nothing'}", flush=True)
     return good
+
+
+def _scale_for(mutation: str) -> Scale:
+    if mutation in SHOWN_WITHOUT_KILLS:
+        return STEADY
+    return CALM if mutation in SHOWN_IN_CALM else PROOF
 
 
 def main(argv: Sequence[str] | None = None) -> int:
