@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
+from rescind.runtime import group_job, retention, search_job
 from tests.browser import launched
 from tests.cli.test_cli_support import Home, make_home
 from tests.interrupts import interruptible
@@ -81,6 +82,13 @@ def _interruptible() -> Iterator[None]:
     """Processes that tests start react to Ctrl-C, even if the tests ignore it."""
     with interruptible():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job of the sweep finishes in one turn, however slow the machine is."""
+    for job in (retention, search_job, group_job):
+        monkeypatch.setattr(job, "BUDGET_SECONDS", 600.0)
 
 
 @pytest.fixture
