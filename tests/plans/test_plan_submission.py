@@ -131,13 +131,13 @@ def test_without_a_key_the_same_cancellations_are_the_same_plan(
     engine: Engine,
 ) -> None:
     keyless = {k: v for k, v in PANEL["web-order"].items() if k != "key"}
-    known = {"templates": templates_of({"web-order": keyless})}
-    first = submit(engine, **known)
+    known = templates_of({"web-order": keyless})
+    first = submit(engine, templates=known)
     # Another spelling of the order, and another deadline.
-    again = submit(engine, {**INPUT, "sms": "03", "until": "+3h"}, **known)
+    again = submit(engine, {**INPUT, "sms": "03", "until": "+3h"}, templates=known)
     assert (again.receipt, again.id) == (Receipt.DUPLICATE, first.id)
     assert as_document(again)["steps"][1]["differs"] == ["cancel_before"]
-    other = submit(engine, {**INPUT, "sms": "4"}, **known)
+    other = submit(engine, {**INPUT, "sms": "4"}, templates=known)
     assert other.receipt is Receipt.ACCEPTED
 
 
