@@ -53,10 +53,8 @@ class Outages:
         self.log: list[Outage] = []
 
     def half_open_redis(self, seconds: float) -> None:
-        with self._noted("redis half-open"):
-            self._system.proxy.swallow()
-            time.sleep(seconds)
-            self._system.proxy.heal()
+        with self.noted("redis half-open"):
+            self._system.redis_servers.half_open(seconds)
 
     def refusing_redis(self, what: str, seconds: float) -> None:
         """Make Redis answer with the errors of ``REFUSALS[what]``.
@@ -66,33 +64,34 @@ class Outages:
         """
         with _all_of(self._quiet, self._is_frozen_or_over):
             self._await_worker()
-            self._system.wait_for_redis()
-            with self._noted(what):
+            self._system.redis_servers.wait()
+            with self.noted(what):
                 met = self._met(what)
-                with self._system.redis() as client:
+                with self._system.redis_servers.client() as client:
                     REFUSALS[what].begin(client)
                 time.sleep(seconds)
                 self._until(lambda: self._met(what) > met, MEETING_SECONDS)
                 self._answer_again(what)
 
     def database_away(self, seconds: float) -> None:
-        with self._noted("database away"):
+        with self.noted("database away"):
             self._system.database.go_away(seconds)
 
     def database_restarted(self) -> None:
-        with self._noted("database away"):
+        with self.noted("database away"):
             self._system.database.restart()
 
     def database_read_only(self, seconds: float) -> None:
-        with self._with_answers_under_way(), self._noted("database read-only"):
+        with self._with_answers_under_way(), self.noted("database read-only"):
             self._system.database.refuse_writes(seconds)
 
     def database_failed_over(self, seconds: float) -> None:
-        with self._with_answers_under_way(), self._noted("database failed over"):
+        with self._with_answers_under_way(), self.noted("database failed over"):
             self._system.database.fail_over(seconds)
 
     @contextmanager
-    def _noted(self, what: str) -> Iterator[None]:
+    def noted(self, what: str) -> Iterator[None]:
+        """Record the time in the block as an outage."""
         began = time.time()
         yield
         self.log.append(Outage(what, began, time.time()))
@@ -117,9 +116,9 @@ class Outages:
     def _answer_again(self, what: str) -> None:
         give_up = time.monotonic() + BACK_SECONDS
         while True:
-            self._system.wait_for_redis()
+            self._system.redis_servers.wait()
             try:
-                with self._system.redis() as client:
+                with self._system.redis_servers.client() as client:
                     REFUSALS[what].end(client)
             except RedisError:
                 # Redis was killed meanwhile. When it starts, it refuses nothing.

@@ -28,8 +28,9 @@ class Scene:
         self.frozen: int | None = None
         self.killing = threading.Lock()
         system = SimpleNamespace(
-            redis=lambda: redis.Redis.from_url(url),
-            wait_for_redis=lambda: None,
+            redis_servers=SimpleNamespace(
+                client=lambda: redis.Redis.from_url(url), wait=lambda: None
+            ),
             worker_at_work=lambda _seconds: "worker-1",
             said_by_workers=lambda: self.said,
             failpoints=SimpleNamespace(frozen=lambda: self.frozen),
