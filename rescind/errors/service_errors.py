@@ -99,10 +99,11 @@ SERVICES = Group(
         Problem(
             "ledger-version",
             "The ledger has another version",
-            "An older or a newer Rescind than this one created its tables. Nothing was"
-            " read or written.",
+            "An older or a newer Rescind than this one created its tables, or its"
+            " server is PostgreSQL 13 or older. Nothing was read or written.",
             "Older: stop the workers, then `rescind migrate`. Newer: upgrade this"
-            " program. [operating.md](operating.md#upgrading) has the steps.",
+            " program. [operating.md](operating.md#upgrading) has the steps. A server"
+            " that is too old must be upgraded itself.",
         ),
         Problem(
             "disk-full",
