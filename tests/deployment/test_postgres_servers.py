@@ -249,6 +249,15 @@ def test_a_server_that_takes_writes_is_no_replica(ledger: Engine) -> None:
         replicas.behind(ledger, ledger)
 
 
+def test_a_replica_that_lacks_a_function_is_not_used(
+    ledger: Engine, copy: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "_OF_REPLICA", text("SELECT no_such_function()"))
+    with pytest.raises(replicas.ReplicaUnusableError, match="no_such_function"):
+        replicas.behind(ledger, copy)
+    assert not Lists(lambda: ledger, copy).read(is_copy).value
+
+
 def test_callers_read_lists_from_the_replica_and_records_from_the_primary(
     server: Cluster,
     standby: Cluster,

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from rescind.ledger.storage.transactions import reading
 from rescind.ledger.storage.unreachable import LedgerUnreachableError
@@ -59,10 +60,14 @@ def behind(primary: Engine, replica: Engine) -> float:
     replica has. Raises ``ReplicaUnusableError`` for a server that is no replica of this
     ledger, and ``LedgerUnreachableError`` if one of the two cannot be reached.
     """
-    with reading(primary, ANSWER_SECONDS) as connection:
-        there = connection.execute(_OF_PRIMARY).one()
-    with reading(replica, ANSWER_SECONDS) as connection:
-        here = connection.execute(_OF_REPLICA, {"written": there.written}).one()
+    try:
+        with reading(primary, ANSWER_SECONDS) as connection:
+            there = connection.execute(_OF_PRIMARY).one()
+        with reading(replica, ANSWER_SECONDS) as connection:
+            here = connection.execute(_OF_REPLICA, {"written": there.written}).one()
+    except DBAPIError as error:
+        says = f"it cannot be asked how far it is: {_first_line(error)}"
+        raise ReplicaUnusableError(says) from error
     if not here.follows:
         raise ReplicaUnusableError("it is no streaming replica: it takes writes itself")
     if (here.cluster, here.name) != (there.cluster, there.name):
@@ -70,6 +75,10 @@ def behind(primary: Engine, replica: Engine) -> float:
     if here.version != there.version:
         raise ReplicaUnusableError("it has not replayed the latest migration yet")
     return 0.0 if here.has_all else max(0.0, float(here.since or 0.0))
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).partition("\n")[0]
 
 
 class Lists:
