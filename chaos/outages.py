@@ -10,6 +10,7 @@ from threading import Event, Lock
 
 from redis.exceptions import RedisError
 
+from chaos.answers import BACK_SECONDS as WRITTEN_SECONDS
 from chaos.answers import HELD, HELD_SECONDS
 from chaos.provider_settings import LATENCY_MS
 from chaos.redis_refusals import REFUSALS
@@ -138,11 +139,22 @@ class Outages:
         ):
             self._await_worker()
             self._answer_after(HELD_SECONDS * 1000)
-            time.sleep(HELD_SECONDS)
+            self._await_cancel()
             try:
                 yield
             finally:
                 self._answer_after(LATENCY_MS)
+                # A worker that is killed now may lose what it has kept.
+                self._over.wait(WRITTEN_SECONDS)
+
+    def _await_cancel(self) -> None:
+        """Wait for a cancel whose answer will come during the outage."""
+        before = self._cancels()
+        self._until(lambda: self._cancels() > before, MEETING_SECONDS)
+
+    def _cancels(self) -> int:
+        calls = self._system.sandbox.calls()["calls"]
+        return sum(calls[name].get("cancel", 0) for name in HELD)
 
     def _answer_after(self, milliseconds: float) -> None:
         self._system.sandbox.settings(latency_ms=dict.fromkeys(HELD, milliseconds))
