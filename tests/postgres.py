@@ -52,8 +52,8 @@ def postgres_server() -> Iterator[str]:
             # Tests that count connections, and fill memory, have more of both.
             found.start(listen_addresses="''", max_connections="100")
             where = {"host": str(found.folder)}
-            url = make_url(found.url()).set(host=None, port=None, query=where)
-            yield url.render_as_string(hide_password=False)
+            socket = make_url(found.url()).set(host=None, port=None, query=where)
+            yield socket.render_as_string(hide_password=False)
         return
     with warnings.catch_warnings():
         # platformdirs needs XDG_RUNTIME_DIR.

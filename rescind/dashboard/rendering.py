@@ -70,6 +70,7 @@ templates.globals |= {
 def render(template: str, **values: Any) -> str:
     values.setdefault("now", datetime.now(UTC))
     values.setdefault("back_here", "/")
+    values.setdefault("list_age", None)
     return templates.get_template(template).render(values)
 
 
