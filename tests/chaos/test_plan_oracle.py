@@ -110,7 +110,9 @@ def test_a_step_is_untrue_if_the_provider_of_the_other_had_no_cancel_by_then() -
         assert caught(plans(DONE, DONE, other, SENT)) == (1, 0)
     assert caught(plans(DONE, DONE, record(FIRST, AT + 5), SENT)) == (1, 0)
     late = record(FIRST, AT - 1, acted=False, fault="late")
-    assert caught(plans(DONE, DONE, late, SENT)) == (0, 0)
+    earlier = {**record(FIRST, AT - 1, acted=False), "was": "cancelled"}
+    for other in (late, earlier):
+        assert caught(plans(DONE, DONE, other, SENT)) == (0, 0)
 
 
 def test_nobody_has_to_act_on_an_order_that_someone_else_had_cancelled() -> None:
