@@ -83,7 +83,7 @@ def _kept(connection: Connection, row: Row[Any]) -> int:
     if keeping and row.attempts:
         one = next(one for one in known if not one.met)
         raise InvalidRequestError(
-            f"{row.id} cannot be retried while its predecessor {one.id} is {one.state}",
+            f"{row.id} cannot be retried while a predecessor is {one.state}",
             RefusalCode.NOT_RETRYABLE,
         )
     return keeping
