@@ -86,6 +86,7 @@ def _did(action: str, number: int) -> str:
         "run": _("ran the schedule"),
         "test": _("sent a test event to"),
         "prune": _("deleted what ended before"),
+        "reconcile": _("had all open orders read back after the ledger was restored"),
         "rotate": _("encrypted personal data with a new key"),
     }
     return words.get(action, action)

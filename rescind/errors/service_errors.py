@@ -99,11 +99,12 @@ SERVICES = Group(
         Problem(
             "ledger-version",
             "The ledger has another version",
-            "An older or a newer Rescind than this one created its tables. Nothing was"
-            " read or written.",
+            "An older or a newer Rescind than this one created its tables, or its"
+            " server is PostgreSQL 13 or older. Nothing was read or written.",
             "Older: run `rescind migrate`. Workers and the HTTP API that were started"
             " before it wait, and begin by themselves afterwards. Newer: upgrade this"
-            " program. [operating.md](operating.md#upgrades) has the steps.",
+            " program. [operating.md](operating.md#upgrades) has the steps. A server"
+            " that is too old must be upgraded itself.",
         ),
         Problem(
             "upgrade-unfinished",

@@ -14,12 +14,11 @@ from rescind.config.times import utc_now
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
 from rescind.errors.redis_refusals import refusal
 from rescind.errors.reported import ReportedError
-from rescind.ledger.storage.migrate import (
+from rescind.ledger.storage.migrate import UnfinishedError, upgrade
+from rescind.ledger.storage.unreachable import (
+    LedgerUnreachableError,
     LedgerVersionError,
-    UnfinishedError,
-    upgrade,
 )
-from rescind.ledger.storage.transactions import LedgerUnreachableError
 from rescind.system.supervisor import Say
 from rescind.telemetry.exposition import impatient
 from rescind.telemetry.former_processes import objection

@@ -260,6 +260,7 @@ NEEDING_A_LEDGER = [
     ["cancel", "notpanel", "ord_1"],
     ["webhooks"],
     ["prune", "--older-than", "9d"],
+    ["reconcile"],
     ["seal-key", "--rotate"],
 ]
 

@@ -15,7 +15,6 @@ from sqlmodel import SQLModel
 
 from rescind.ledger.storage import migrate, schema_versions
 from rescind.ledger.storage.migrate import (
-    LedgerVersionError,
     UnfinishedError,
     _config,
     check,
@@ -29,6 +28,7 @@ from rescind.ledger.storage.transactions import (
     reading,
     writing,
 )
+from rescind.ledger.storage.unreachable import LedgerVersionError
 from tests.later_program import ADDS, CONTRACT, DROPS, EXPAND, LaterProgram
 from tests.ledger.build import add, row
 from tests.ledger.test_migrate import _has_a_model

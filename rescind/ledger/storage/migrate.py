@@ -20,19 +20,23 @@ from sqlalchemy.exc import DBAPIError
 from rescind.ledger.storage import schema_versions
 from rescind.ledger.storage.postgres_statements import WHOLE
 from rescind.ledger.storage.schema_check import (
-    LedgerVersionError,
     check,
     is_newer,
     need_program,
     revision,
 )
-from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
-from rescind.ledger.storage.unreachable import shown, translated
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.ledger.storage.unreachable import (
+    LedgerUnreachableError,
+    LedgerVersionError,
+    shown,
+    translated,
+)
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-__all__ = ["LedgerVersionError", "UnfinishedError", "check", "upgrade"]
+__all__ = ["UnfinishedError", "check", "upgrade"]
 
 _HERE = Path(__file__).parent / "migrations"
 _LOCK = 7_305_512_905

@@ -5,17 +5,13 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine, text
 
 from rescind.ledger.storage import schema_versions
-from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
-from rescind.ledger.storage.unreachable import shown
+from rescind.ledger.storage.transactions import reading
+from rescind.ledger.storage.unreachable import LedgerVersionError, shown
 
 _IS_THERE = {
     "sqlite": "SELECT count(*) FROM sqlite_master WHERE name = '{}'",
     "postgresql": "SELECT to_regclass('{}') IS NOT NULL",
 }
-
-
-class LedgerVersionError(LedgerUnreachableError):
-    """The ledger's tables are not of a version that this program can use."""
 
 
 def check(engine: Engine) -> None:
