@@ -24,6 +24,8 @@ from rescind.ledger.storage.transactions import open_ledger, writing
 POSTGRES = "postgresql"
 FORMER = "0008"
 """The newest migration of the first version."""
+UPGRADED = "upgraded"
+"""The database that was migrated."""
 CHUNK = 250_000
 """Rows in each transaction that fills the ledger."""
 EACH = 2
@@ -73,7 +75,7 @@ def _fill(admin: URL, former: str, rows: int) -> None:
         command.upgrade(_config(connection), former)
     for first in range(1, rows + 1, CHUNK):
         with large(engine) as connection:
-            _add(connection, first, min(first + CHUNK - 1, rows))
+            add_rows(connection, first, min(first + CHUNK - 1, rows))
         print(f"{min(first + CHUNK - 1, rows):,} rows", flush=True)
     with writing(engine) as connection:
         connection.execute(text(LANE))
@@ -81,7 +83,8 @@ def _fill(admin: URL, former: str, rows: int) -> None:
     engine.dispose()
 
 
-def _add(connection: Connection, first: int, last: int) -> None:
+def add_rows(connection: Connection, first: int, last: int) -> None:
+    """Add cancellations with their history, calls and deliveries; half have ended."""
     own = ID[POSTGRES].format(n="n")
     words = {
         "series": SERIES[POSTGRES].format(first=first, last=last),
@@ -107,7 +110,7 @@ def _execute(admin: URL, *statements: str) -> None:
 
 
 def _upgrade(admin: URL, former: str) -> None:
-    name = "upgraded"
+    name = UPGRADED
     copy = f"CREATE DATABASE {name} TEMPLATE at_{former} STRATEGY file_copy"
     _execute(admin, f"DROP DATABASE IF EXISTS {name}", copy)
     url = admin.set(database=name).render_as_string(False)
