@@ -28,7 +28,9 @@ BEGUN = 100_000_000
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    made = argparse.ArgumentParser(prog="python -m bench.retaining", description=__doc__)
+    made = argparse.ArgumentParser(
+        prog="python -m bench.retaining", description=__doc__
+    )
     made.add_argument("--home", type=Path, required=True, help="that of the ledger")
     made.add_argument("--seconds", type=int, default=120)
     made.add_argument("--rate", type=int, default=100, help="orders a second")

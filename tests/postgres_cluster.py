@@ -103,10 +103,10 @@ def owner() -> str | None:
 
 
 @contextmanager
-def cluster(programs: Path) -> Iterator[Cluster]:
+def cluster(programs: Path, port: int | None = None) -> Iterator[Cluster]:
     """An initialised server that is not started; it is stopped at the end."""
     with _folder() as folder:
-        found = Cluster(programs, folder, free_port())
+        found = Cluster(programs, folder, port or free_port())
         words = ("--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres")
         found.run("initdb", *words, "-D", str(found.data))
         with _stopped(found):

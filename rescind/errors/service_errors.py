@@ -117,6 +117,17 @@ SERVICES = Group(
             " has the steps.",
         ),
         Problem(
+            "replica-unusable",
+            "The replica of the ledger is not used",
+            "`RESCIND_DATABASE_REPLICA_URL` is set, and that server does not answer, is"
+            " too far behind, or is not a streaming replica of the ledger. The lists of"
+            " the HTTP API and of the dashboard are read from the primary instead."
+            " Nothing else depends on a replica.",
+            "The sentence names the cause. Check that the replica runs and streams, and"
+            " that the URL names the same database as `RESCIND_DATABASE_URL`. It is"
+            " used again by itself, within seconds.",
+        ),
+        Problem(
             "disk-full",
             "The disk is full",
             "A file could not be written. Cancellations that were accepted before are"

@@ -47,6 +47,7 @@ INSIDE = {
     "NotTextError": "becomes a fault of a plan's submission",
     "UnmarkedMigrationError": "a mistake in a migration, which its test finds",
     "RefusedPlanError": "becomes the refusal of a plan",
+    "ReplicaUnusableError": "lists are read from the primary",
     "RowError": "becomes what is wrong with one row",
     "SchedulesError": "becomes the fault of a rule",
     "StepGoneError": "the plan is submitted once more",

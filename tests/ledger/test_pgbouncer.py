@@ -20,7 +20,7 @@ from rescind.ledger.storage.transactions import (
     writing,
 )
 from tests.ledger.build import new, take_in
-from tests.pgbouncer import pooled
+from tests.pooler import pooled
 
 CLIENTS, EACH = 6, 12
 """More clients than sessions, and more runs of each statement than before psycopg

@@ -9,10 +9,11 @@ import pytest
 
 from rescind.ledger.seal import new_key
 from rescind.ledger.storage.migrate import check, upgrade
+from rescind.ledger.storage.replica import ReplicaUnusableError, behind
 from rescind.ledger.storage.transactions import LedgerUnreachableError, open_ledger
 from tests.cli.test_cli_support import Home
 from tests.ledger.build import new, take_in
-from tests.pgbouncer import pooled
+from tests.pooler import pooled
 from tests.postgres_roles import Roles, execute, roles_of
 
 
@@ -70,7 +71,7 @@ def test_the_commands_work_with_these_roles_through_a_pooler(
         *("migrate", "cancel notpanel ord_1 ord_2 --json", "list --json"),
         *("show notpanel/default/ord_1", "withdraw notpanel/default/ord_1"),
         *("hold notpanel/default", "lanes --exact", "resume notpanel/default"),
-        *("prune --older-than 9d", "groups", "actions", "plan list", "words"),
+        *("prune --older-than 9d", "groups", "actions", "words"),
     ):
         done = home.run(*words.split())
         assert done.status == 0, (words, done.err)
@@ -85,6 +86,13 @@ def test_a_role_without_a_right_is_told_which(roles: Roles) -> None:
     assert "permission denied for table cancellation" in str(refused.value)
     execute(roles.owner, ["GRANT INSERT ON cancellation TO rescind_app"])
     assert take_in(engine, [new()])
+    engine.dispose()
+
+
+def test_the_role_may_ask_how_far_a_replica_is(roles: Roles) -> None:
+    engine = open_ledger(roles.app)
+    with pytest.raises(ReplicaUnusableError, match="no streaming replica"):
+        behind(engine, engine)
     engine.dispose()
 
 

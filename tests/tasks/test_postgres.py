@@ -21,7 +21,7 @@ from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
 from rescind.sandbox import Sandbox
 from rescind.system.local_system import System
-from tests.pgbouncer import pooled
+from tests.pooler import pooled
 from tests.postgres_roles import roles_of
 from tests.tasks.conftest import Running, accounts_toml, until
 
