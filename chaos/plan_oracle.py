@@ -18,7 +18,7 @@ from rescind.provider.outcomes import Reason
 
 GRACE = 0.05
 """Seconds by which the provider's clock reading may differ from the ledger's."""
-ANY, LATE = "any", "late"
+ANY, LATE, CANCELLED = "any", "late", "cancelled"
 DEFAULT = "cancelled"
 End = tuple[str, str | None]
 """A final state and its reason."""
@@ -154,8 +154,12 @@ Calls = Mapping[tuple[str, str], Sequence[tuple[float, bool]]]
 def _cancels(records: Sequence[Mapping[str, Any]]) -> Calls:
     return {
         (record["provider"], record["id"]): [
-            # A late one acts after its arrival, and its event does not say so.
-            (event["t"], event["acted"] or event["fault"] == LATE)
+            # A late one acts after its arrival, and its event does not say so. None
+            # has to act on an order that someone else had cancelled.
+            (
+                event["t"],
+                event["acted"] or event["fault"] == LATE or record["was"] == CANCELLED,
+            )
             for event in record["events"]
             if event["op"] == "cancel"
         ]
