@@ -10,6 +10,7 @@ import rescind.ledger.storage.event_table
 import rescind.ledger.storage.group_end_table
 import rescind.ledger.storage.operator_tables
 import rescind.ledger.storage.plan_tables
+import rescind.ledger.storage.postponement_table
 import rescind.ledger.storage.search_tables
 import rescind.ledger.storage.side_tables
 import rescind.ledger.storage.unknown_word_table  # noqa: F401  (the models register themselves)
