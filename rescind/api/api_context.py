@@ -12,11 +12,12 @@ from sqlalchemy import Engine
 from rescind.config.access_tokens import Access, access
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import Callbacks
-from rescind.config.ledger_url import open_engine
+from rescind.config.ledger_url import open_engine, open_replica
 from rescind.config.openid_settings import open_id
 from rescind.config.settings import Settings
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.migrate import check
+from rescind.ledger.storage.replica import Lists
 from rescind.plans.plan_templates import Templates
 from rescind.plans.templates_file import PlansFile
 from rescind.runtime.resources import AccountsFile
@@ -37,6 +38,8 @@ class ApiContext:
     access: Access
     accounts_file: AccountsFile
     notifier: BackgroundNotifier
+    replica: Engine | None = None
+    """The replica that lists are read from, if there is one."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the process is to end; every event stream must end then."""
     _checked: bool = False
@@ -75,10 +78,16 @@ class ApiContext:
             self._checked = True
         return self.engine
 
+    @cached_property
+    def lists(self) -> Lists:
+        """Reads lists, from the replica where it can serve."""
+        return Lists(self.ledger, self.replica)
+
     def close(self) -> None:
         self.stopping.set()
         self.notifier.close()
         self.engine.dispose()
+        self.lists.close()
 
 
 def open_context(
@@ -96,4 +105,5 @@ def open_context(
         access=access(chosen),
         accounts_file=AccountsFile(chosen.accounts),
         notifier=notifier or BackgroundNotifier(),
+        replica=open_replica(chosen),
     )

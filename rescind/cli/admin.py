@@ -109,6 +109,31 @@ def migrate() -> None:
     output.emit(f"the ledger {shown(engine)} is up to date")
 
 
+def reconcile(
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Also read back what ended since then, other than cancelled.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count them, and change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read back all open orders: the ledger was restored from an older copy.
+
+    Run it before workers start. Each open order may have been sent since the copy was
+    made: its provider is asked before it is sent. For a day, new orders are read before
+    they are sent, too. If workers ran on the restored ledger, give --since with the
+    time of the copy.
+    """
+    from rescind.cli.reconcile import reconcile_ledger
+
+    reconcile_ledger(since, dry_run=dry_run, as_json=as_json)
+
+
 def prune(
     older_than: Annotated[
         str | None,

@@ -22,7 +22,6 @@ from rescind.ledger.changes.due_lanes import DueWork, find_due_work
 from rescind.ledger.changes.lane_states import LaneState, may_call, read_lanes
 from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.changes.postponed_judgements import judge_postponed
-from rescind.ledger.changes.postponement import any_postponed
 from rescind.ledger.changes.sweeps import AT_ONCE, Moved, move
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
 from rescind.telemetry.logs import named
@@ -52,12 +51,13 @@ def sweep(engine: Engine, accounts: Accounts, now: datetime, holder: str) -> Due
     """
     with reading(engine) as connection:
         seen = find_due_work(connection, now)
-        if not seen.to_move and not any_postponed(connection, now):
+        if not seen.to_move and not seen.postponed:
             return _due(connection, seen, accounts, now)
     with _exclusively(engine, holder, now) as alone:
         if alone:
             _move(engine, seen.to_move, accounts, now)
-            _judge(engine, now)
+            if seen.postponed:
+                _judge(engine, now)
     with reading(engine) as connection:
         return _due(connection, find_due_work(connection, now), accounts, now)
 

@@ -17,8 +17,10 @@ from rescind.errors.redis_refusals import refusal
 from rescind.errors.reported import ReportedError
 from rescind.ledger.changes.withdrawals import NotWithdrawableError
 from rescind.ledger.seal import SealError
-from rescind.ledger.storage.migrate import LedgerVersionError
-from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.ledger.storage.unreachable import (
+    LedgerUnreachableError,
+    LedgerVersionError,
+)
 from rescind.port_use import PortTakenError
 from rescind.provider.outcomes import InvalidRequestError
 

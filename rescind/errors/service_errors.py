@@ -99,10 +99,22 @@ SERVICES = Group(
         Problem(
             "ledger-version",
             "The ledger has another version",
-            "An older or a newer Rescind than this one created its tables. Nothing was"
-            " read or written.",
+            "An older or a newer Rescind than this one created its tables, or its"
+            " server is PostgreSQL 13 or older. Nothing was read or written.",
             "Older: stop the workers, then `rescind migrate`. Newer: upgrade this"
-            " program. [operating.md](operating.md#upgrading) has the steps.",
+            " program. [operating.md](operating.md#upgrading) has the steps. A server"
+            " that is too old must be upgraded itself.",
+        ),
+        Problem(
+            "replica-unusable",
+            "The replica of the ledger is not used",
+            "`RESCIND_DATABASE_REPLICA_URL` is set, and that server does not answer, is"
+            " too far behind, or is not a streaming replica of the ledger. The lists of"
+            " the HTTP API and of the dashboard are read from the primary instead."
+            " Nothing else depends on a replica.",
+            "The sentence names the cause. Check that the replica runs and streams, and"
+            " that the URL names the same database as `RESCIND_DATABASE_URL`. It is"
+            " used again by itself, within seconds.",
         ),
         Problem(
             "disk-full",

@@ -154,6 +154,11 @@ def host() -> Host:
         return _hosts[0]
 
 
+def has_started() -> bool:
+    """Whether this process has a host."""
+    return bool(_hosts)
+
+
 def stop() -> None:
     """Have this process's host, if it has started, begin no new work."""
     for one in _hosts:

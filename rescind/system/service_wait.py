@@ -13,8 +13,11 @@ from rescind.config.settings import without_password
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
 from rescind.errors.redis_refusals import refusal
 from rescind.errors.reported import ReportedError
-from rescind.ledger.storage.migrate import LedgerVersionError, upgrade
-from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.ledger.storage.migrate import upgrade
+from rescind.ledger.storage.unreachable import (
+    LedgerUnreachableError,
+    LedgerVersionError,
+)
 from rescind.system.supervisor import Say
 
 WAIT_SECONDS = 1.0

@@ -26,6 +26,7 @@ from rescind.ledger.storage import counters
 from rescind.ledger.storage.counters import BEYOND, BUCKETS
 from rescind.ledger.storage.transactions import reading
 from rescind.telemetry import heartbeat
+from rescind.telemetry.workable_backlog import workable_backlog
 
 Histogram = tuple[list[tuple[str, float]], float]
 Measured = tuple[str, tuple[str, ...], float | Histogram]
@@ -56,6 +57,12 @@ def of_ledger(
         delivering = deliveries(connection)
         runs = latest_runs(connection)
         stalled = stalled_lanes(connection)
+        # Without the accounts file, nobody knows what the rates allow.
+        workable = (
+            None
+            if accounts is None
+            else workable_backlog(connection, lanes, accounts, now)
+        )
     known = sorted({*lanes, *open_work, *(accounts.lanes if accounts else ())})
     yield from _counters(counted, known)
     yield from _calls(counted)
@@ -67,6 +74,8 @@ def of_ledger(
         yield from _held(lane, state, accounts)
         yield from _lane(lane, state, now)
         yield "rescind_lane_stalled", lane, int(lane in stalled)
+    if workable is not None:
+        yield "rescind_workable_backlog", (), workable
     yield from _webhooks(counted, delivering)
     yield from _runs(runs)
 

@@ -45,6 +45,7 @@ INSIDE = {
     "NotSentError": "becomes evidence of a call",
     "NotTextError": "becomes a fault of a plan's submission",
     "RefusedPlanError": "becomes the refusal of a plan",
+    "ReplicaUnusableError": "lists are read from the primary",
     "RowError": "becomes what is wrong with one row",
     "SchedulesError": "becomes the fault of a rule",
     "StepGoneError": "the plan is submitted once more",

@@ -19,7 +19,6 @@ from rescind.ledger.reading.queries import find
 from rescind.ledger.states import State
 from rescind.ledger.storage import transactions
 from rescind.ledger.storage.migrate import (
-    LedgerVersionError,
     _config,
     _known,
     check,
@@ -34,6 +33,7 @@ from rescind.ledger.storage.transactions import (
     reading,
     writing,
 )
+from rescind.ledger.storage.unreachable import LedgerVersionError
 from rescind.provider.outcomes import Reason
 from tests.conftest import free_port
 from tests.ledger.build import add, hold, row, steps

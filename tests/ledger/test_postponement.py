@@ -10,8 +10,8 @@ from sqlalchemy import Engine, select, update
 
 from rescind.ledger.changes import postponement
 from rescind.ledger.changes.deletion import count_ended, delete_ended
+from rescind.ledger.changes.due_lanes import find_due_work
 from rescind.ledger.changes.postponed_judgements import judge_postponed
-from rescind.ledger.changes.postponement import any_postponed
 from rescind.ledger.changes.rounds import ASKED_AGAIN
 from rescind.ledger.reading.plans import plan_document
 from rescind.ledger.states import State
@@ -193,7 +193,7 @@ def test_one_begins_again_when_what_its_own_end_has_released_has_ended(
     assert not ended(engine, plan)
     finish(engine, its)
     with writing(engine) as connection:
-        assert not any_postponed(connection, NOW)
+        assert not find_due_work(connection, NOW).postponed
         assert judge_postponed(connection, NOW + ASKED_AGAIN)
     assert row(engine, second).state == State.QUEUED
     finish(engine, claimed(engine, second, now=LATER))
@@ -235,7 +235,7 @@ def test_a_single_end_asks_for_no_bound(engine: Engine) -> None:
 
 def test_what_is_due_is_found_by_an_index(engine: Engine) -> None:
     with reading(engine) as connection, plans(connection, ("postponed",)) as found:
-        any_postponed(connection, NOW)
+        find_due_work(connection, NOW)
     assert_by_index(found, "ix_postponed_due")
 
 
@@ -255,7 +255,7 @@ def test_two_sweeps_judge_each_once(
         while more:
             with writing(engine) as connection:
                 judge_postponed(connection, NOW)
-                more = any_postponed(connection, NOW)
+                more = find_due_work(connection, NOW).postponed
 
     threads = [threading.Thread(target=judge) for _ in range(2)]
     for thread in threads:

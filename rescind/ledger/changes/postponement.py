@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Select,
     bindparam,
@@ -81,9 +82,10 @@ def postpone(
     connection.execute(added.on_conflict_do_update(index_elements=key, set_=new), rows)
 
 
-def any_postponed(connection: Connection, now: datetime) -> bool:
-    """Whether some are due: by an index, one look for each kind."""
-    return any(_due(connection, each, now, 1) for each in Concerned)
+def some_due(at: Any) -> ColumnElement[bool]:
+    """Whether some are due at this time, in ms: by an index, one look for each kind."""
+    its = P.concerned.in_(list(Concerned)), P.due_at <= at
+    return select(P.due_at).where(*its).exists()
 
 
 def take(

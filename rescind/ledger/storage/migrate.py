@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, text
 
 from rescind.ledger.storage.postgres_statements import WHOLE
-from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
-from rescind.ledger.storage.unreachable import shown
+from rescind.ledger.storage.transactions import reading, writing
+from rescind.ledger.storage.unreachable import LedgerVersionError, shown
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -25,10 +25,6 @@ _IS_THERE = {
 }
 _LOCK = 7_305_512_904
 """PostgreSQL's advisory lock: only one of several starting processes migrates."""
-
-
-class LedgerVersionError(LedgerUnreachableError):
-    """The ledger's tables are not of this program's version."""
 
 
 def upgrade(engine: Engine) -> None:
