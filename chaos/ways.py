@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chaos.failover_way import FailoverWay
+from chaos.managed_redis import ManagedRedis
+from chaos.sentinels import SentinelServers
 from chaos.way import USUAL, Way
 
 WAYS: Mapping[str, Way] = {
     USUAL: Way(),
+    "sentinel": FailoverWay(SentinelServers),
+    "managed": FailoverWay(ManagedRedis),
 }
