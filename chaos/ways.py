@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaos.pgbouncer_way import PgBouncerWay
+from chaos.upgrade_way import UpgradeWay
 from chaos.way import USUAL, Way
 
 WAYS: Mapping[str, Way] = {
     USUAL: Way(),
     "pgbouncer": PgBouncerWay(),
+    "upgrade": UpgradeWay(),
 }
