@@ -6,10 +6,14 @@ import io
 import shutil
 import subprocess
 import tarfile
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = "rescind/ledger/storage/migrations/versions"
+MIGRATIONS = "[0-9]*.py"
+ACCEPTS = "rescind/ledger/storage/schema_check.py"
+"""The file by which a release accepts tables that are newer than its own."""
 
 
 class NoFormerReleaseError(RuntimeError):
@@ -19,10 +23,11 @@ class NoFormerReleaseError(RuntimeError):
 def unpack(folder: Path) -> str:
     """Write the files of the former release into ``folder``; return its commit.
 
-    It is the newest tag ``v…``. Without tags it is the last state of this branch that
-    did not have the newest migration. Raises ``NoFormerReleaseError``.
+    It is the newest tag ``v…``. Without tags it is the newest commit that lacks this
+    release's last migrations, and accepts newer tables. Raises
+    ``NoFormerReleaseError``.
     """
-    commit = _tag() or _before_the_newest_migration()
+    commit = _tag() or _newest_former_commit()
     files = _git("archive", commit)
     with tarfile.open(fileobj=io.BytesIO(files)) as archive:
         archive.extractall(folder, filter="data")
@@ -34,13 +39,30 @@ def _tag() -> str | None:
     return found.decode().split("\n")[0] or None
 
 
-def _before_the_newest_migration() -> str:
-    newest = max(file.name for file in (ROOT / VERSIONS).glob("[0-9]*.py"))
-    words = ("log", "--first-parent", "--diff-filter=A", "--format=%H", "-1", "--")
-    added = _git(*words, f"{VERSIONS}/{newest}").decode().strip()
-    if not added:
-        raise NoFormerReleaseError(f"git does not know when {newest} was added")
-    return _git("rev-parse", f"{added}^").decode().strip()
+def _newest_former_commit() -> str:
+    ours = sorted(file.name for file in (ROOT / VERSIONS).glob(MIGRATIONS))
+    for commit in _that_accept_newer_tables():
+        theirs = _migrations(commit)
+        if theirs and theirs == ours[: len(theirs)] != ours:
+            return commit
+    raise NoFormerReleaseError(
+        "git knows no earlier state of the project that accepts newer tables"
+    )
+
+
+def _that_accept_newer_tables() -> list[str]:
+    """The commits, newest first."""
+    added = _git("log", "--diff-filter=A", "--format=%H", "--", ACCEPTS)
+    first = added.decode().split()[-1:]
+    later = [f"^{one}" for one in first]
+    listed = _git("rev-list", "--ancestry-path", "HEAD", *later)
+    return [*listed.decode().split(), *first] if first else []
+
+
+def _migrations(commit: str) -> list[str]:
+    listed = _git("ls-tree", "--name-only", commit, f"{VERSIONS}/").decode().split()
+    names = [PurePath(one).name for one in listed]
+    return sorted(name for name in names if fnmatch(name, MIGRATIONS))
 
 
 def _git(*words: str) -> bytes:

@@ -15,13 +15,18 @@ from chaos.upgrade_way import FIRST, SECOND, UpgradeWay
 from rescind.ledger.storage.schema_versions import head
 from rescind.system.supervisor import Program
 
+NAMES = ("0001_first.py", "0002_second.py")
+
 
 @pytest.fixture
 def git_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with two migrations, each of which came with a commit of its own."""
+    """A project whose second migration came with a commit of its own."""
     monkeypatch.setattr(former_release, "ROOT", tmp_path)
     git(tmp_path, "init", "--quiet")
-    for name in ("0001_first.py", "0002_second.py"):
+    accepts = tmp_path / former_release.ACCEPTS
+    accepts.parent.mkdir(parents=True)
+    accepts.touch()
+    for name in NAMES:
         file = tmp_path / former_release.VERSIONS / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(name)
@@ -44,6 +49,20 @@ def test_without_tags_the_former_release_lacks_the_newest_migration(
     unpack(git_folder / "former")
     found = sorted((git_folder / "former" / former_release.VERSIONS).iterdir())
     assert [file.name for file in found] == ["0001_first.py"]
+
+
+def test_a_state_that_refuses_newer_tables_is_no_former_release(
+    git_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(former_release, "ACCEPTS", "another_file.py")
+    with pytest.raises(NoFormerReleaseError, match="accepts newer tables"):
+        unpack(git_folder / "former")
+    git(git_folder, "commit", "--quiet", "--allow-empty", "--message", "nothing")
+    (git_folder / "another_file.py").touch()
+    git(git_folder, "add", ".")
+    git(git_folder, "commit", "--quiet", "--message", "accepts")
+    with pytest.raises(NoFormerReleaseError, match="accepts newer tables"):
+        unpack(git_folder / "former")
 
 
 def test_the_newest_tag_is_the_former_release(git_folder: Path) -> None:
