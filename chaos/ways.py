@@ -8,6 +8,7 @@ from chaos.failover_way import FailoverWay
 from chaos.managed_redis import ManagedRedis
 from chaos.pgbouncer_way import PgBouncerWay
 from chaos.sentinels import SentinelServers
+from chaos.upgrade_way import UpgradeWay
 from chaos.way import USUAL, Way
 
 WAYS: Mapping[str, Way] = {
@@ -15,4 +16,5 @@ WAYS: Mapping[str, Way] = {
     "pgbouncer": PgBouncerWay(),
     "sentinel": FailoverWay(SentinelServers),
     "managed": FailoverWay(ManagedRedis),
+    "upgrade": UpgradeWay(),
 }
