@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from socket import gethostname
 from typing import Any
@@ -39,6 +39,8 @@ class WorkerRecord:
     """Calls to providers that are under way."""
     lanes: int
     """Lanes with such calls."""
+    sweeping_since: int | None = None
+    """When the sweep that runs began; ``None`` if none runs."""
 
     @property
     def seen_at(self) -> datetime:
@@ -48,13 +50,28 @@ class WorkerRecord:
     def since(self) -> datetime:
         return moment(self.started_at)
 
+    def sweeping_for(self, now: datetime) -> float:
+        """Seconds that the sweep has run; 0 if none runs."""
+        if self.sweeping_since is None:
+            return 0.0
+        return max(0.0, (now - moment(self.sweeping_since)).total_seconds())
+
+
+NAMES = {one.name for one in fields(WorkerRecord)}
+
 
 def own_record(
-    version: str, started_at: datetime, now: datetime, calls: int, lanes: int
+    version: str,
+    started_at: datetime,
+    now: datetime,
+    load: tuple[int, int],
+    sweeping_for: float | None,
 ) -> WorkerRecord:
-    """The record of this process."""
+    """The record of this process: its calls and lanes, and the seconds of its sweep."""
     started, at = in_ms(started_at), in_ms(now)
-    return WorkerRecord(gethostname(), os.getpid(), version, started, at, calls, lanes)
+    since = None if sweeping_for is None else at - round(sweeping_for * 1000)
+    named = (gethostname(), os.getpid(), version)
+    return WorkerRecord(*named, started, at, *load, sweeping_since=since)
 
 
 def write(redis: Redis, record: WorkerRecord) -> None:
@@ -89,10 +106,15 @@ def _read(redis: Redis) -> Iterator[tuple[bytes, WorkerRecord | None]]:
     kept: Any = redis.hgetall(KEY)
     for field, text in kept.items():
         try:
-            yield field, WorkerRecord(**json.loads(text))
-        except (TypeError, ValueError):
-            # A record of another version.
+            yield field, _record(json.loads(text))
+        except (AttributeError, TypeError, ValueError):
+            # Not a record that this version can read.
             yield field, None
+
+
+def _record(said: dict[str, Any]) -> WorkerRecord:
+    """The record, without the values that only a newer version knows."""
+    return WorkerRecord(**{name: one for name, one in said.items() if name in NAMES})
 
 
 def _is_old(one: WorkerRecord, now: datetime) -> bool:
