@@ -81,7 +81,10 @@ def event_totals(connection: Connection) -> list[Total]:
     names = (T.metric, T.provider, T.account, T.first, T.second)
     chosen = select(*names, *_SUMS).where(T.slot == 0, T.metric.in_(EVENTS))
     rows = connection.execute(chosen.group_by(*names))
-    return [Total(*row[:5], "", *map(int, row[5:])) for row in rows]
+    return [
+        Total(name, its, account, first, second, "", int(count), int(orders), int(ms))
+        for name, its, account, first, second, count, orders, ms in rows
+    ]
 
 
 def call_totals(connection: Connection) -> list[Total]:
@@ -91,8 +94,8 @@ def call_totals(connection: Connection) -> list[Total]:
     chosen = select(*names, *_SUMS).where(T.slot == 0, T.metric == CALL)
     rows = connection.execute(chosen.group_by(*names))
     return [
-        Total(CALL, provider, "", *named, int(count), int(orders), int(took_ms))
-        for provider, *named, count, orders, took_ms in rows
+        Total(CALL, its, "", first, second, third, int(count), int(orders), int(ms))
+        for its, first, second, third, count, orders, ms in rows
     ]
 
 
